@@ -1,0 +1,1 @@
+"""coner: taggers for complex, fine-grained named entities."""

@@ -1,0 +1,224 @@
+"""Typed settings: a TOML file, then dotted overrides; an unknown key is an error.
+
+A config holds only what differs from the defaults below, so that it reads as what the experiment is about.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from coner.errors import ConfigError
+from coner.tags import Scheme
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
+
+
+class DataSettings(Section):
+    """Files, and how to read them. ``train`` and ``dev`` are needed to train; ``test`` is scored once, at the end."""
+
+    train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
+    dev: Path | None = Field(None, description="validation file: every choice is made on it")
+    test: Path | None = Field(None, description="test file: scored once, at the end")
+    taxonomy: str = Field("auto", description="name of a packaged taxonomy, a TOML file, or auto: flat, from the labels")
+    scheme: Scheme = Field("iob2", description="how mentions are written in the files: iob2, iob1 or bioes")
+    repair: bool = Field(False, description="mend what can be mended in faulty files, and count it")
+
+
+class CrfSettings(Section):
+    """The feature CRF (python-crfsuite)."""
+
+    features: tuple[str, ...] = Field((), description="which features, in which order; empty: all")
+    algorithm: Literal["lbfgs", "l2sgd", "ap", "pa", "arow"] = "lbfgs"
+    c1: Rate = Field(0.05, description="L1 regularisation (lbfgs)")
+    c2: Rate = Field(0.05, description="L2 regularisation (lbfgs, l2sgd)")
+    min_frequency: Annotated[int, Field(ge=0)] = Field(1, description="drop features seen less often than this")
+    max_iterations: Count = 150
+    clusters: Annotated[int, Field(ge=0)] = Field(256, description="word clusters learned from the training text; 0: none")
+    cluster_file: Path | None = Field(None, description="word<TAB>cluster lines, in place of learned clusters")
+
+
+class EncoderSettings(Section):
+    """The pretrained encoder, and how its pieces become words."""
+
+    name: str = Field("minilm", description="short name of a packaged model, a hub name, or a local folder")
+    keep_layers: Annotated[int, Field(ge=0)] = Field(0, description="use the lowest so many layers; 0: all")
+    freeze_embeddings: bool = Field(False, description="do not train the word embeddings")
+    pooling: Literal["first", "mean", "first_last"] = Field("first", description="pieces to one vector a word")
+    lowercase: bool = Field(False, description="lower-case words before the tokenizer sees them")
+    window: Annotated[int, Field(ge=0)] = Field(0, description="most pieces in one pass; 0: the encoder's limit, 512 at most")
+    overlap: Fraction = Field(0.5, description="how much of a window the next one repeats")
+
+
+class HeadSettings(Section):
+    """The four slots after the encoder. Each name is a file in ``coner/encoder/<slot>/``."""
+
+    layers: tuple[int, ...] = Field((-1,), description="hidden layers that the mix sees: 0 embeddings, -1 the last")
+    mix: str = Field("last", description="how they become one: last, concat, weighted")
+    context: str = Field("none", description="around each word: none, mlp, bilstm")
+    width: Annotated[int, Field(ge=0)] = Field(0, description="width of the context's output; 0: the encoder's")
+    dropout: Fraction = Field(0.1, description="after the context")
+    blend: str = Field("none", description="with the neighbours: none, concat, average, learned, gate, convolution")
+    decoder: str = Field("softmax", description="scores to tags: softmax, crf")
+    scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that the head predicts")
+
+
+class AuxiliarySettings(Section):
+    """The coarse task, L = (1 - w) fine + w * scale * coarse, used in training only."""
+
+    schedule: Literal["none", "constant", "linear", "residual"] = Field("none", description="how w goes over training")
+    by: Literal["epoch", "step"] = Field("epoch", description="when w changes")
+    start: Fraction = Field(1.0, description="w at the start (constant: throughout)")
+    residual: Fraction = Field(0.1, description="w at the end, for residual")
+    hold: Annotated[int, Field(ge=0)] = Field(4, description="last epochs that keep the end value")
+    scale: Rate = Field(1.5, description="factor on the coarse loss")
+    decoder: str = Field("crf", description="its own decoder: softmax, crf")
+    frozen: bool = Field(False, description="do not train the coarse layer and its decoder")
+
+
+class GroupSettings(Section):
+    """Parameters that share a learning rate: the first group whose pattern matches a parameter's name takes it."""
+
+    match: tuple[str, ...] = Field(description="shell patterns on parameter names, such as encoder.*")
+    rate: Rate = Field(description="peak learning rate")
+    weight_decay: Rate = Field(0.01, description="AdamW's, on matrices; biases and norms are not decayed")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="rate factor per encoder layer, downwards")
+
+
+HEAD_PARAMETERS = ("mix.*", "context.*", "blend.*", "emissions.*", "decoder.*", "auxiliary.*")
+
+
+def _default_groups() -> dict[str, GroupSettings]:
+    return {
+        "encoder": GroupSettings(match=("encoder.*",), rate=3e-5),
+        "head": GroupSettings(match=HEAD_PARAMETERS, rate=3e-4),
+    }
+
+
+class TrainSettings(Section):
+    """The loop."""
+
+    epochs: Count = 8
+    batch: Count = Field(32, description="sentences a batch")
+    batch_pieces: Count = Field(4096, description="most word pieces, padding included, in one pass of the encoder")
+    accumulate: Count = Field(1, description="batches a step")
+    groups: dict[str, GroupSettings] = Field(default_factory=_default_groups)
+    warmup: Fraction = Field(0.1, description="part of all steps with a rising rate; then it falls linearly to zero")
+    clip: Rate = Field(1.0, description="largest norm of the gradient; 0: no clipping")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is native")
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    patience: Annotated[int, Field(ge=0)] = Field(0, description="stop after so many epochs without a better one; 0: never")
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+
+
+class CrfExperiment(Section):
+    """A config with ``kind = "crf"``."""
+
+    kind: Literal["crf"]
+    name: str = ""
+    seed: int = 42
+    data: DataSettings = DataSettings()
+    crf: CrfSettings = CrfSettings()
+
+
+class EncoderExperiment(Section):
+    """A config with ``kind = "encoder"``."""
+
+    kind: Literal["encoder"]
+    name: str = ""
+    seed: int = 42
+    data: DataSettings = DataSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    head: HeadSettings = HeadSettings()
+    auxiliary: AuxiliarySettings = AuxiliarySettings()
+    train: TrainSettings = TrainSettings()
+
+    @model_validator(mode="after")
+    def _layers_fit_the_mix(self) -> EncoderExperiment:
+        if self.head.mix == "last" and len(self.head.layers) != 1:
+            raise ValueError("head.mix = \"last\" takes one layer; name one in head.layers, or use concat or weighted")
+        return self
+
+
+Experiment = CrfExperiment | EncoderExperiment
+_SCHEMA: TypeAdapter[Experiment] = TypeAdapter(Annotated[Experiment, Field(discriminator="kind")])
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read a config file and apply ``key.path=value`` overrides (values in TOML's syntax, or plain strings).
+
+    Raises:
+        ConfigError: the file or an override cannot be read, or a setting is unknown or out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    for override in overrides:
+        _apply(values, override)
+    values.setdefault("name", path.stem)
+    return parse_experiment(values, source=str(path))
+
+
+def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experiment:
+    """Check a plain dictionary of settings; raises ``ConfigError`` that names the key path of the first fault."""
+    try:
+        return _SCHEMA.validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_first_fault(error)}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {override!r}: expected key.path=value, such as train.epochs=4")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    target = values
+    for key in keys[:-1]:
+        step = target.setdefault(key, {})
+        if not isinstance(step, dict):
+            raise ConfigError(f"--set {override!r}: {key!r} is a value, not a section")
+        target = step
+    target[keys[-1]] = value
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    kinds = {"crf", "encoder"}
+    place = [str(part) for part in fault["loc"]]
+    if place and place[0] in kinds:  # the union's branch, not a key of the file
+        place = place[1:]
+    path = ".".join(place) or "settings"
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: no such setting; expected one of: {', '.join(_siblings(error, place))}"
+    came = f", came {fault['input']!r}" if not isinstance(fault["input"], dict) else ""
+    return f"{path}: {fault['msg'][0].lower()}{fault['msg'][1:]}{came}"
+
+
+def _siblings(error: ValidationError, place: list[str]) -> list[str]:
+    """The keys that the section knows in which an unknown key stands."""
+    section: Any = CrfExperiment if error.errors()[0]["loc"][0] == "crf" else EncoderExperiment
+    for key in place[:-1]:
+        field = section.model_fields.get(key) if hasattr(section, "model_fields") else None
+        section = GroupSettings if field is None else field.annotation
+    return sorted(getattr(section, "model_fields", {}))

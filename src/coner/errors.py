@@ -1,0 +1,61 @@
+"""The exception tree: what a user sees as one line, and the exit code that goes with it.
+
+Every message answers four questions in one line: where (``file:line`` or a key path), what came, what was
+expected, how to mend it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ConerError(Exception):
+    """Wrong input or use: one line for the user, exit code 2."""
+
+    exit_code = 2
+
+
+class ConfigError(ConerError):
+    """A setting is unknown, misspelt or out of range; the message starts with its key path."""
+
+
+class DataError(ConerError):
+    """A data file cannot be read as asked.
+
+    Args:
+        message: what came, what was expected, how to mend it; without the place.
+        path: the file, where there is one.
+        line: its line, counted from 1.
+    """
+
+    def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(place + message)
+        self.path = path
+        self.line = line
+
+
+class ModelError(ConerError):
+    """A model folder or a pretrained encoder is missing, damaged, or of another version."""
+
+
+class MissingExtra(ConerError):
+    """An optional dependency is not installed.
+
+    Args:
+        what: the thing that was asked for, as the user knows it.
+        extra: the extra of this package that brings it.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs packages that are not installed: pip install 'coner[{extra}]'")
+
+
+class OutputError(ConerError):
+    """A result cannot be written: no space, no permission, or something is in the way."""
+
+
+class Incomplete(ConerError):
+    """A budget or an endpoint ended the work early; what is done is kept (exit code 3)."""
+
+    exit_code = 3
