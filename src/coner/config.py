@@ -40,14 +40,20 @@ class DataSettings(Section):
 class CrfSettings(Section):
     """The feature CRF (python-crfsuite)."""
 
-    features: tuple[str, ...] = Field((), description="which features, in which order; empty: all")
-    algorithm: Literal["lbfgs", "l2sgd", "ap", "pa", "arow"] = "lbfgs"
-    c1: Rate = Field(0.05, description="L1 regularisation (lbfgs)")
-    c2: Rate = Field(0.05, description="L2 regularisation (lbfgs, l2sgd)")
-    min_frequency: Annotated[int, Field(ge=0)] = Field(1, description="drop features seen less often than this")
-    max_iterations: Count = 150
-    clusters: Annotated[int, Field(ge=0)] = Field(256, description="word clusters learned from the training text; 0: none")
+    features: tuple[str, ...] = Field((), description="which features, in which order; empty: the default ones")
+    scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that it predicts; bioes is four times slower")
+    c1: Rate = Field(0.05, description="L1 regularisation")
+    c2: Rate = Field(0.05, description="L2 regularisation")
+    min_frequency: Annotated[int, Field(ge=0)] = Field(0, description="drop what is seen less often with a tag")
+    max_iterations: Count = 100
+    clusters: tuple[Count, ...] = Field((64, 256, 1024), description="numbers of word clusters, a level each; []: none")
     cluster_file: Path | None = Field(None, description="word<TAB>cluster lines, in place of learned clusters")
+    shifts: tuple[float, ...] = Field(
+        (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5),
+        min_length=1,
+        description="to try on the score of O; the one with the best macro F1 on the validation file stays",
+    )
+    trials: Annotated[int, Field(ge=0)] = Field(0, description="random trials of c1, c2 and min_frequency")
 
 
 class EncoderSettings(Section):
@@ -87,6 +93,12 @@ class AuxiliarySettings(Section):
     decoder: str = Field("crf", description="its own decoder: softmax, crf")
     frozen: bool = Field(False, description="do not train the coarse layer and its decoder")
 
+    @model_validator(mode="after")
+    def _the_fine_loss_counts(self) -> AuxiliarySettings:
+        if self.schedule == "constant" and self.start == 1:
+            raise ValueError("a constant weight of 1 leaves nothing to the fine loss; set auxiliary.start below 1")
+        return self
+
 
 class GroupSettings(Section):
     """Parameters that share a learning rate: the first group whose pattern matches a parameter's name takes it."""
@@ -111,9 +123,9 @@ class TrainSettings(Section):
     """The loop."""
 
     epochs: Count = 8
-    batch: Count = Field(32, description="sentences a batch")
-    batch_pieces: Count = Field(4096, description="most word pieces, padding included, in one pass of the encoder")
-    accumulate: Count = Field(1, description="batches a step")
+    batch: Count = Field(32, description="sentences a step")
+    batch_pieces: Count = Field(4096, description="most word pieces, padding included, in one pass of the encoder; "
+                                "a step that needs more takes several, with the same gradient")
     groups: dict[str, GroupSettings] = Field(default_factory=_default_groups)
     warmup: Fraction = Field(0.1, description="part of all steps with a rising rate; then it falls linearly to zero")
     clip: Rate = Field(1.0, description="largest norm of the gradient; 0: no clipping")
@@ -121,6 +133,19 @@ class TrainSettings(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     patience: Annotated[int, Field(ge=0)] = Field(0, description="stop after so many epochs without a better one; 0: never")
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups_change_the_defaults(cls, values: Any) -> Any:
+        """A group that names only its rate keeps the default's patterns: ``train.groups.head.rate=1e-3`` is enough."""
+        if isinstance(values, dict) and isinstance(given := values.get("groups"), dict):
+            merged = {name: group.model_dump() for name, group in _default_groups().items()}
+            for name, group in given.items():
+                merged[name] = {**merged.get(name, {}), **group} if isinstance(group, dict) else group
+            # A new group comes first: the default ones match everything.
+            order = [*(n for n in given if n not in _default_groups()), *_default_groups()]
+            values = {**values, "groups": {name: merged[name] for name in order}}
+        return values
 
 
 class CrfExperiment(Section):

@@ -75,9 +75,9 @@ def entities_from_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> list[Ent
     Raises:
         InvalidTags: at the first tag that is malformed or may not stand where it stands.
     """
-    entities, repaired = _read(tags, scheme)
-    if repaired:
-        index, problem = repaired[0]
+    entities, faults = read_tags(tags, scheme)
+    if faults:
+        index, problem = faults[0]
         raise InvalidTags(problem, index)
     return entities
 
@@ -90,43 +90,48 @@ def repair_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Enti
     Returns:
         The entities, and how many tags had to be mended.
     """
-    entities, repaired = _read(tags, scheme)
-    return entities, len(repaired)
+    entities, faults = read_tags(tags, scheme)
+    return entities, len({index for index, _ in faults})
 
 
-def _read(tags: Sequence[str], scheme: Scheme) -> tuple[list[Entity], list[tuple[int, str]]]:
+def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity], list[tuple[int, str]]]:
+    """Read the tags of one sentence as ``repair_tags`` does; with each fault the word (from 0) and what is wrong."""
     entities: list[Entity] = []
     faults: list[tuple[int, str]] = []
     start, label = 0, ""  # the open mention; label "" means that none is open
     before: str | None = None
-
-    def close(end: int) -> None:
-        if label:
-            entities.append(Entity(start, end, label))
-
-    for index, tag in enumerate(tags):
-        if tag == OUTSIDE:
-            prefix, name = OUTSIDE, ""
-        else:
-            prefix, name = split_tag(tag)
-            if prefix not in PREFIXES[scheme] or not prefix or not name:
-                known = ", ".join([OUTSIDE, *(p + "-<label>" for p in PREFIXES[scheme])])
-                faults.append((index, f"tag {tag!r} is not one of {scheme}'s: {known}"))
-                tag, prefix, name = OUTSIDE, OUTSIDE, ""
-        if not may_follow(before, tag, scheme):
+    for index, came in enumerate(tags):
+        if came == OUTSIDE == before:  # most words of most files
+            continue
+        tag, (prefix, name) = came, _parts(came, scheme)
+        if not prefix:
+            known = ", ".join([OUTSIDE, *(p + "-<label>" for p in PREFIXES[scheme])])
+            faults.append((index, f"tag {came!r} is not one of {scheme}'s: {known}"))
+            tag = prefix = OUTSIDE
+        elif not may_follow(before, tag, scheme):
             faults.append((index, f"tag {tag!r} after {before or 'the start'} is not valid {scheme}"))
-        continues = prefix in "IE" and name == label and bool(label)
-        if not continues:
-            close(index)
+        if not (label and name == label and prefix in "IE"):
+            if label:
+                entities.append(Entity(start, index, label))
             start, label = index, name
         if prefix in "ES":
-            close(index + 1)
+            entities.append(Entity(start, index + 1, label))
             label = ""
         before = tag
-    close(len(tags))
-    if before is not None and not may_follow(before, None, scheme):
+    if label:
+        entities.append(Entity(start, len(tags), label))
+    if tags and not may_follow(before, None, scheme):
         faults.append((len(tags) - 1, f"tag {before!r} at the end of the sentence is not valid {scheme}"))
     return entities, faults
+
+
+@lru_cache(maxsize=65536)
+def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
+    """Prefix and label; both empty where the scheme has no such tag."""
+    if tag == OUTSIDE:
+        return OUTSIDE, ""
+    prefix, label = split_tag(tag)
+    return (prefix, label) if label and len(prefix) == 1 and prefix in PREFIXES[scheme] else ("", "")
 
 
 class TagSet:

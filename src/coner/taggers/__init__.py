@@ -1,0 +1,30 @@
+"""Taggers of every kind, behind one protocol; ``load`` opens the folder of any of them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from coner.errors import ModelError
+from coner.taggers.base import Tagger
+from coner.taggers.folder import CARD, read_model
+
+__all__ = ["Tagger", "load"]
+
+_MODULES = {"crf": "coner.taggers.crf", "encoder": "coner.taggers.encoder"}  # each has load(folder, card)
+
+
+def load(folder: str | Path) -> Tagger:
+    """Open a trained model's folder, whatever its kind.
+
+    Raises:
+        ModelError: the folder is missing, damaged, of a newer format, or of a kind that is not known.
+        MissingExtra: its kind needs packages that are not installed.
+    """
+    folder = Path(folder)
+    card = read_model(folder)
+    kind = card["kind"]
+    if kind not in _MODULES:
+        raise ModelError(f"{folder / CARD}: kind {kind!r} is not known; expected one of: {', '.join(_MODULES)}")
+    tagger: Tagger = importlib.import_module(_MODULES[kind]).load(folder, card)
+    return tagger

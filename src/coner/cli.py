@@ -1,0 +1,69 @@
+"""The command line: arguments in, one call out, one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from coner.commands import compare, curves, data, evaluate, explain, tag, train
+
+app = typer.Typer(
+    name="coner",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Train, compare and use taggers for complex, fine-grained named entities.",
+    epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 a check failed, 2 wrong input or "
+    "use, 3 incomplete but kept, 130 interrupted.",
+)
+app.add_typer(data.app, name="data")
+for function in (train.train, evaluate.evaluate, tag.tag, compare.compare, explain.explain, curves.curves):
+    app.command()(function)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"coner {installed('coner')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; the process ends with the exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """One command; its exit code. Errors are one line on stderr."""
+    from coner.errors import ConerError
+
+    try:
+        code = typer.main.get_command(app).main(args=arguments, prog_name="coner", standalone_mode=False)
+    except ConerError as error:
+        return _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output has gone, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{(error.strerror or str(error)).lower()}", 2)
+    except Exception as error:
+        show = getattr(error, "format_message", None)  # the command-line library's own: a bad option or value
+        if show is None:
+            raise
+        return _fail(f"{show()} (see coner --help, or coner COMMAND --help)", getattr(error, "exit_code", 2))
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
+    return code

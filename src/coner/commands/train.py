@@ -1,0 +1,42 @@
+"""``coner train``: from a config to a model folder with its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="A TOML file; see configs/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be given again."),
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=0, help="CRF: so many random settings of its regularisation, judged on data.dev.")
+    ] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run left in the folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
+) -> None:
+    """Train a tagger, tag and score data.dev (and data.test), and record it all.
+
+    The same command goes on after Ctrl-C, a crash or a power cut (an encoder from its last checkpoint; a CRF anew).
+
+    Examples:
+
+      coner train configs/crf.toml --set data.train=train.conll --set data.dev=dev.conll --out runs/crf
+
+      coner train configs/paper.toml --set encoder.name=minilm --set train.epochs=8 --out runs/paper
+    """
+    import json
+
+    from coner.config import load_experiment
+    from coner.experiment import run
+
+    changes = [*(overrides or ()), *([f"crf.trials={trials}"] if trials else ())]
+    record = run(load_experiment(config, changes), out, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(record.scores, ensure_ascii=False))

@@ -1,0 +1,160 @@
+"""One door for every kind of file: ``read`` it whole, or ``stream`` it in constant memory.
+
+``format="auto"`` goes by the name, then by the first 64 KiB:
+
+1. ``.jsonl``, ``.ndjson``, ``.json`` is JSONL; ``.conll``, ``.iob``, ``.iob2``, ``.bio``, ``.bioes``, ``.tsv`` is CoNLL
+   (each also with ``.gz`` behind it).
+2. Otherwise: JSONL where the first character is ``{``; CoNLL where at least half of the lines end in a tag or ``_``;
+   plain text else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, overload
+
+from coner.data.conll import ConllReader
+from coner.data.layout import ConllFormat
+from coner.data.reader import Reader
+from coner.errors import DataError
+from coner.files import open_bytes
+from coner.tags import Scheme
+from coner.types import Sentence
+
+Kind = Literal["conll", "jsonl", "text"]
+NAMES: dict[str, Kind] = {
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    **dict.fromkeys((".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv"), "conll"),
+}
+HEAD = 1 << 16
+TAGGED = re.compile(rb"[ \t](?:O|_|[BIES]-[^ \t]+)[ \t\r]*$")
+
+
+@dataclass(frozen=True)
+class Corpus(Sequence[Sentence]):
+    """A file, read.
+
+    Attributes:
+        sentences: in the file's order.
+        path: where they came from.
+        format: how the file looks; ``None`` where it is not CoNLL.
+        repaired: what was mended.
+        skipped: what was left out.
+    """
+
+    sentences: tuple[Sentence, ...]
+    path: Path
+    format: ConllFormat | None = None
+    repaired: int = 0
+    skipped: int = 0
+
+    @overload
+    def __getitem__(self, index: int) -> Sentence: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sentence, ...]: ...
+    def __getitem__(self, index: int | slice) -> Sentence | tuple[Sentence, ...]:
+        return self.sentences[index]
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return iter(self.sentences)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that occurs, sorted."""
+        return tuple(sorted({e.label for sentence in self.sentences for e in sentence.entities or ()}))
+
+    @property
+    def words(self) -> int:
+        """How many words."""
+        return sum(map(len, self.sentences))
+
+
+def stream(
+    path: str | Path,
+    *,
+    scheme: Scheme = "iob2",
+    repair: bool = False,
+    labels: Collection[str] | None = None,
+    format: Kind | Literal["auto"] = "auto",
+    comment: str | None = None,
+    gold: bool = False,
+    on_fault: Callable[[int, str], None] | None = None,
+) -> Reader:
+    """A file's sentences, one after the other, in constant memory.
+
+    Args:
+        path: CoNLL, JSONL or plain text, also gzip; ``-`` is standard input (whose format has to be named).
+        scheme: how mentions are written in CoNLL; never guessed.
+        repair: mend what can be mended and count it, in place of an error.
+        labels: those that may occur; any, where it is ``None``.
+        format: ``auto`` is told at the top of this module.
+        comment: in CoNLL, what begins a header line beside ``# id ``.
+        gold: refuse a file without labels.
+        on_fault: told the line and the fault of everything that is mended or skipped.
+
+    Raises:
+        DataError: at once or while iterating: the file and line, what came, what was expected, how to mend it.
+    """
+    kind = detect(path) if format == "auto" else format
+    if kind == "conll":
+        return ConllReader(
+            path, scheme=scheme, repair=repair, labels=labels, gold=gold, comment=comment, on_fault=on_fault
+        )
+    from coner.data.jsonl import JsonlReader
+    from coner.data.text import TextReader
+
+    if kind == "jsonl":
+        return JsonlReader(path, repair=repair, labels=labels, gold=gold, on_fault=on_fault)
+    if gold:
+        raise DataError("is read as plain text, which has no labels; if it is CoNLL, say --format conll", path)
+    return TextReader(path, repair=repair, on_fault=on_fault)
+
+
+def read(
+    path: str | Path,
+    *,
+    scheme: Scheme = "iob2",
+    repair: bool = False,
+    labels: Collection[str] | None = None,
+    format: Kind | Literal["auto"] = "auto",
+    comment: str | None = None,
+    gold: bool = False,
+    on_fault: Callable[[int, str], None] | None = None,
+) -> Corpus:
+    """A file, whole; arguments and errors as ``stream``."""
+    reader = stream(
+        path,
+        scheme=scheme,
+        repair=repair,
+        labels=labels,
+        format=format,
+        comment=comment,
+        gold=gold,
+        on_fault=on_fault,
+    )
+    sentences = tuple(reader)
+    return Corpus(sentences, Path(path), reader.format, reader.repaired, reader.skipped)
+
+
+def detect(path: str | Path) -> Kind:
+    """Which kind of file it is (the rules are at the top of this module)."""
+    name = str(path).lower().removesuffix(".gz")
+    if kind := NAMES.get(Path(name).suffix):
+        return kind
+    if name == "-":
+        raise DataError("the format of standard input cannot be guessed; say --format conll, jsonl or text", path)
+    with open_bytes(path) as handle:
+        head = handle.read(HEAD)
+    lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip(b" \t\r")]
+    if not lines:
+        return "conll"
+    if lines[0].startswith(b"{"):
+        return "jsonl"
+    rows = [line for line in lines if not line.startswith(b"#")] or lines
+    return "conll" if 2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows) else "text"

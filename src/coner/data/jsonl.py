@@ -1,0 +1,167 @@
+"""JSONL: an object a line, entities as half-open character spans of the text.
+
+::
+
+    {"id": "7", "text": "she met ada.", "entities": [{"start": 8, "end": 11, "label": "OtherPER", "score": 0.9}]}
+
+``id`` and ``score`` may be absent. Without ``entities`` the sentence has no labels at all. ``words`` is needed only
+where the words are not those of ``data.text``: a list of strings that follow one another in the text, which may then be
+absent too (spans count in the words joined by single spaces). The header and the middle columns of a CoNLL file have no
+place here: of them, only the id is kept. Keys that are not named here are not read.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from coner.data.reader import Reader
+from coner.data.text import Span, character_span, raw_text, split_words
+from coner.errors import DataError
+from coner.files import Lines
+from coner.types import Entity, Sentence, non_overlapping
+
+
+class JsonlReader(Reader):
+    """Reads JSONL.
+
+    With ``repair`` an entity that cuts a word grows to whole words (``repaired``); one that overlaps another or lies
+    outside, and a line that cannot be read, is left out (``skipped``).
+    """
+
+    def _read(self, lines: Lines) -> Iterator[Sentence]:
+        count = 0
+        for number, line in enumerate(lines, 1):
+            if not line or line.isspace():
+                continue
+            count += 1
+            try:
+                sentence = self._sentence(line, number)
+            except ValueError as error:
+                self._skip(number, str(error))
+                continue
+            yield sentence
+        if not count:
+            raise DataError("holds no sentence; expected a JSON object a line", self.path)
+
+    def _sentence(self, line: str, number: int) -> Sentence:
+        values = _parse(line)
+        words, text, offsets = _words(values)
+        id = values.get("id")
+        if id is not None and not isinstance(id, str | int):
+            raise ValueError(f"id is {id!r}; expected a string")
+        entities = None
+        if values.get("entities") is not None:
+            entities = self._entities(values["entities"], len(text), offsets, number)
+        elif self._gold:
+            raise DataError(
+                'has no "entities"; expected gold labels (an empty list where there is none)', self.path, number
+            )
+        return Sentence(words, entities, None if id is None else str(id), text=text, offsets=offsets, line=number)
+
+    def _entities(self, items: Any, length: int, offsets: tuple[Span, ...], number: int) -> tuple[Entity, ...]:
+        if not isinstance(items, list):
+            raise ValueError("entities is no list")
+        kept: list[Entity] = []
+        for item in sorted(map(_checked, items), key=lambda item: (item["start"], item["end"])):
+            start, end, label = item["start"], item["end"], item["label"]
+            self._check_label(label, number)
+            place = f"entity {start}-{end} {label!r}"
+            first = bisect_right(offsets, start, key=lambda span: span[1])
+            last = bisect_left(offsets, end, key=lambda span: span[0])
+            if not 0 <= start < end <= length or first >= last:
+                self._skip(number, f"{place} holds no word of the text of {length} characters")
+                continue
+            if (offsets[first][0], offsets[last - 1][1]) != (start, end):
+                borders = f"{offsets[first][0]}-{offsets[last - 1][1]}"
+                self._mend(number, f"{place} does not fall on the borders of words; expected {borders}")
+            if kept and first < kept[-1].end:
+                self._skip(number, f"{place} overlaps the entity before it")
+                continue
+            kept.append(Entity(first, last, label, item["score"]))
+        return non_overlapping(kept)
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("not JSON of a sentence: nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"a JSON {type(values).__name__} where an object was expected")
+    return values
+
+
+def _words(values: dict[str, Any]) -> tuple[tuple[str, ...], str, tuple[Span, ...]]:
+    """Words, text, and the span of each word in it."""
+    words, text = values.get("words"), values.get("text")
+    if words is not None:
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+            raise ValueError("words is no list of strings that are not empty")
+        text = " ".join(words) if text is None else text
+    if not isinstance(text, str):
+        raise ValueError(f'text is {text!r}; expected an object with a string "text", or "words"')
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start} of the text is half of a surrogate pair") from None
+    if words is None:
+        offsets = split_words(text)
+        if not offsets:
+            raise ValueError("text without a word")
+        return tuple([text[a:b] for a, b in offsets]), text, offsets
+    spans, end = [], 0
+    for word in words:
+        start = text.find(word, end)
+        if start < 0 or text[end:start].strip():
+            raise ValueError(f"word {word!r} does not follow in the text at character {end}")
+        end = start + len(word)
+        spans.append((start, end))
+    if text[end:].strip():
+        raise ValueError(f"the text goes on after the last word, at character {end}")
+    return tuple(words), text, tuple(spans)
+
+
+def _checked(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"entity {given!r} is no object")
+    item: dict[str, Any] = {"score": 1.0, **given}
+    for key in ("start", "end"):
+        if type(item.get(key)) is not int:
+            raise ValueError(f"entity {item!r}: {key} is no whole number")
+    if not isinstance(item.get("label"), str) or not item["label"]:
+        raise ValueError(f"entity {item!r} has no label")
+    if type(item["score"]) not in (int, float) or not 0 <= item["score"] <= 1:
+        raise ValueError(f"entity {item!r}: score is no number from 0 to 1")
+    return item
+
+
+def write_jsonl(sentences: Iterable[Sentence], handle: TextIO) -> int:
+    """Write sentences, an object a line; returns how many."""
+    count = 0
+    for sentence in sentences:
+        count += 1
+        handle.write(json.dumps(to_json(sentence), ensure_ascii=False) + "\n")
+    return count
+
+
+def to_json(sentence: Sentence) -> dict[str, Any]:
+    """A sentence as the object that its line holds."""
+    text, offsets = raw_text(sentence)
+    values: dict[str, Any] = {} if sentence.id is None else {"id": sentence.id}
+    values["text"] = text
+    if offsets != split_words(text):
+        values["words"] = list(sentence.words)
+    if sentence.entities is not None:
+        values["entities"] = [_entity(entity, offsets) for entity in sentence.entities]
+    return values
+
+
+def _entity(entity: Entity, offsets: tuple[Span, ...]) -> dict[str, Any]:
+    start, end = character_span(entity, offsets)
+    values: dict[str, Any] = {"start": start, "end": end, "label": entity.label}
+    return values if entity.score == 1 else {**values, "score": entity.score}

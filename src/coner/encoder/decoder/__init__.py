@@ -1,0 +1,76 @@
+"""Decoders: from one row of emissions a word to tags, entities' probabilities, and the loss of training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from coner.registry import Registry
+from coner.tags import TagSet
+from coner.types import Entity
+
+
+class Decoder(nn.Module, ABC):
+    """Reads emissions as tags. Whatever stands in padded positions, NaN included, changes nothing.
+
+    Args:
+        tags: the tags, whose ids are the columns of the emissions.
+    """
+
+    def __init__(self, tags: TagSet) -> None:
+        super().__init__()
+        self.tags = tags
+
+    @abstractmethod
+    def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
+        """Negative log-likelihood in nats, summed over the sentences: the caller divides.
+
+        Args:
+            emissions: B x W x C.
+            lengths: words of each sentence. B, integers of 0 to W.
+            gold: tag ids. B x W, int64.
+
+        Returns:
+            A scalar, in float32 or wider. Padded positions get a gradient of exactly zero.
+
+        Raises:
+            ValueError: where a gold tag of a real word is no tag id, or a length does not fit.
+        """
+
+    @abstractmethod
+    def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:
+        """The best tag ids of each sentence (shapes as in ``loss``)."""
+
+    @abstractmethod
+    def confidence(self, emissions: Tensor, lengths: Tensor, spans: Sequence[Sequence[Entity]]) -> list[list[float]]:
+        """For each entity of each sentence, the probability of exactly that span with that label.
+
+        Raises:
+            ValueError: where a span does not lie in its sentence.
+            KeyError: for a label outside the tag set.
+        """
+
+
+def real_words(lengths: Tensor, width: int) -> Tensor:
+    """Which positions hold a word. B x W, on the device of ``lengths``."""
+    if lengths.numel() and not 0 <= int(lengths.min()) <= int(lengths.max()) <= width:
+        raise ValueError(f"sentence lengths run from {lengths.min()} to {lengths.max()}; expected 0 to {width}")
+    return torch.arange(width, device=lengths.device) < lengths[:, None]
+
+
+def check_tag_ids(gold: Tensor, count: int) -> None:
+    """Raise ``ValueError`` unless all of ``gold`` (tags of real words, any shape) are ids of ``count`` tags."""
+    if gold.numel() and not 0 <= int(gold.min()) <= int(gold.max()) < count:
+        raise ValueError(f"gold tag ids run from {gold.min()} to {gold.max()}; expected 0 to {count - 1}")
+
+
+def check_span(entity: Entity, length: int) -> None:
+    """Raise ``ValueError`` unless the span holds a word and lies in a sentence of ``length`` words."""
+    if not 0 <= entity.start < entity.end <= length:
+        raise ValueError(f"{entity} does not lie in a sentence of {length} words")
+
+
+decoders = Registry[Decoder]("head.decoder", "coner.encoder.decoder")

@@ -1,0 +1,111 @@
+"""The whole network: encoder, one vector a word, mix, context, blend, emissions, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from coner.config import EncoderExperiment
+from coner.encoder.auxiliary import Auxiliary
+from coner.encoder.batch import Batch, PieceLayout
+from coner.encoder.blend import blends
+from coner.encoder.context import contexts
+from coner.encoder.decoder import decoders
+from coner.encoder.mix import mixes
+from coner.errors import ConfigError
+from coner.tags import TagSet
+
+
+class Network(nn.Module):
+    """Emissions of fine tags for each word, and the losses to train them by.
+
+    Args:
+        encoder: a pretrained model of transformers.
+        settings: of the experiment: pooling, the four slots, the auxiliary task.
+        fine: the tags to predict, C of them.
+        coarse: the tags of the auxiliary task, K of them; looked at only where the settings ask for that task.
+
+    Raises:
+        ConfigError: a part is not known, or a layer does not exist in this encoder.
+    """
+
+    def __init__(self, encoder: Any, settings: EncoderExperiment, *, fine: TagSet, coarse: TagSet) -> None:
+        super().__init__()
+        head, size = settings.head, int(encoder.config.hidden_size)
+        self.pooling = settings.encoder.pooling
+        self.layers = hidden_layers(head.layers, int(encoder.config.num_hidden_layers))
+        self.encoder = encoder
+        if settings.encoder.freeze_embeddings:
+            encoder.get_input_embeddings().requires_grad_(False)
+        pooled = 2 * size if self.pooling == "first_last" else size
+        self.mix = mixes[head.mix](len(self.layers), pooled)
+        self.context = contexts[head.context](self.mix.size, head.width or size)
+        self.dropout = nn.Dropout(head.dropout)
+        self.blend = blends[head.blend](self.context.size)
+        self.emissions = nn.Linear(self.blend.size, len(fine))
+        self.decoder = decoders[head.decoder](fine)
+        self.auxiliary = None
+        if settings.auxiliary.schedule != "none":
+            self.auxiliary = Auxiliary(self.blend.size, coarse, settings.auxiliary)
+
+    def words(self, batch: Batch, precision: torch.dtype = torch.float32) -> Tensor:
+        """Blended vectors of the real words, N x H, in float32. The encoder alone runs in ``precision``."""
+        with in_precision(batch.ids.device, precision):
+            states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
+        layers = [pool(states.hidden_states[layer], batch.pieces, self.pooling).float() for layer in self.layers]
+        around = self.dropout(self.context(self.mix(layers), batch.words))
+        blended: Tensor = self.blend(around, around[batch.words.previous], around[batch.words.following])
+        return blended
+
+    def emit(self, batch: Batch, precision: torch.dtype = torch.float32) -> Tensor:
+        """Scores of the fine tags, B x W x C; what stands at padding means nothing."""
+        return batch.words.padded(self.emissions(self.words(batch, precision)))
+
+    def forward(
+        self, batch: Batch, fine: Tensor, coarse: Tensor, precision: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor | None]:
+        """Summed fine loss against gold tags, B x W, and the coarse one where there is that task."""
+        words = self.words(batch, precision)
+        emissions = batch.words.padded(self.emissions(words))
+        loss = self.decoder.loss(emissions, batch.words.lengths, fine)
+        return loss, self.auxiliary.loss(words, batch.words, coarse) if self.auxiliary is not None else None
+
+
+def pool(states: Tensor, pieces: PieceLayout, how: str) -> Tensor:
+    """Vectors of pieces, R x P x H, to one a word, N x H (N x 2H for ``first_last``)."""
+    flat = states.flatten(0, 1)
+    if how == "first":
+        return flat[pieces.first]
+    if how == "first_last":
+        return torch.cat([flat[pieces.first], flat[pieces.last]], dim=-1)
+    sums = flat.new_zeros(len(pieces.first), flat.shape[1]).index_add(0, pieces.word, flat[pieces.every])
+    return sums / torch.bincount(pieces.word, minlength=len(pieces.first))[:, None]
+
+
+def hidden_layers(wanted: Sequence[int], layers: int) -> list[int]:
+    """Indices into the encoder's hidden states (0 embeddings, ``layers`` the last), negative ones counted from the end."""
+    found = [layer if layer >= 0 else layers + 1 + layer for layer in wanted]
+    for asked, layer in zip(wanted, found, strict=True):
+        if not 0 <= layer <= layers:
+            raise ConfigError(f"head.layers: {asked}: the encoder has layers 0 (embeddings) to {layers} (or -1, the last)")
+    return found
+
+
+def native_precision(asked: str, device: torch.device) -> torch.dtype:
+    """What the encoder computes in: as asked, or for ``auto`` bfloat16 where the processor has it."""
+    if asked != "auto":
+        return torch.bfloat16 if asked == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def in_precision(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
+    """Mixed precision for a block; with float32, none."""
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)

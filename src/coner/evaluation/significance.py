@@ -1,0 +1,154 @@
+"""How sure a score is: bootstrap intervals, and paired tests between two runs, over sentences.
+
+Percentile bootstrap: Efron and Tibshirani 1993, chapter 13. Approximate randomisation: Noreen 1989; Yeh 2000.
+Both draw whole sentences, since mentions of one sentence stand or fall together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coner.evaluation.counts import Counts
+
+Floats = npt.NDArray[np.float64]
+Metric = Callable[[Floats], Floats]  # ... x L x 3 (tp, fp, fn by class) to ...
+CELLS = 1 << 22  # of a matrix of draws, at a time
+
+
+def micro_f1(totals: Floats) -> Floats:
+    """F1 over all mentions; 0 where there are none. ... x L x 3 to ...; so is ``macro_f1``."""
+    return _f1(totals.sum(axis=-2))
+
+
+def macro_f1(totals: Floats) -> Floats:
+    """Mean F1 of the classes that occur in gold; 0 where none does."""
+    in_gold = totals[..., 0] + totals[..., 2] > 0
+    mean: Floats = np.where(in_gold, _f1(totals), 0).sum(axis=-1) / np.maximum(1, in_gold.sum(axis=-1))
+    return mean
+
+
+METRICS: Mapping[str, Metric] = {"micro_f1": micro_f1, "macro_f1": macro_f1}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value, and the percentiles of its resampled copies."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second run less first run, with its interval, and the probability of one as large (either way) by chance."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def intervals(
+    counts: Counts,
+    metrics: Mapping[str, Metric] = METRICS,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Bootstrap percentile interval of each metric, all from the same resamples.
+
+    Without sentences, value and interval are 0.
+    """
+    grid = counts.dense()
+    draws = [draw @ _flat(grid) for draw in _bootstrap(len(grid), resamples, seed)]
+    totals = np.concatenate(draws).reshape(resamples, *grid.shape[1:])
+    return {
+        name: Interval(float(metric(grid.sum(axis=0))), *_percentiles(metric(totals), level))
+        for name, metric in metrics.items()
+    }
+
+
+def difference(
+    first: Counts,
+    second: Counts,
+    metric: Metric = macro_f1,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference:
+    """Paired comparison of two runs on the same sentences.
+
+    The interval is the bootstrap's, both runs drawn together; p is that of approximate randomisation, two-sided:
+    each sentence's predictions change sides with probability 1/2; p = (1 + draws at least as far apart) / (1 + draws).
+
+    Raises:
+        ValueError: the runs were not scored against the same gold.
+    """
+    if not same_gold(first, second):
+        raise ValueError("the runs were not scored on the same gold sentences, so that nothing can be paired")
+    labels = tuple(sorted({*first.labels, *second.labels}))
+    one, two = first.dense(labels), second.dense(labels)
+    whole_one, whole_two, shape = one.sum(axis=0), two.sum(axis=0), (resamples, *one.shape[1:])
+    observed = float(metric(whole_two) - metric(whole_one))
+    pairs = [(draw @ _flat(one), draw @ _flat(two)) for draw in _bootstrap(len(one), resamples, seed)]
+    left, right = (np.concatenate(side).reshape(shape) for side in zip(*pairs, strict=True))
+    low, high = _percentiles(metric(right) - metric(left), level)
+    change = _flat(two - one)
+    moved = np.concatenate([draw @ change for draw in _swaps(len(one), resamples, seed)]).reshape(shape)
+    apart = np.abs(metric(whole_two - moved) - metric(whole_one + moved))
+    p = (1 + int((apart >= abs(observed) - 1e-12).sum())) / (1 + resamples)
+    return Difference(observed, low, high, p)
+
+
+def same_gold(first: Counts, second: Counts) -> bool:
+    """Whether two runs have the same number of sentences, with as many gold mentions of each class in each."""
+    return first.sentences == second.sentences and _support(first) == _support(second)
+
+
+def _support(counts: Counts) -> set[tuple[int, str, int]]:
+    rows = zip(counts.sentence.tolist(), counts.label.tolist(), (counts.tp + counts.fn).tolist(), strict=True)
+    return {(sentence, counts.labels[label], support) for sentence, label, support in rows if support}
+
+
+def _f1(counts: Floats) -> Floats:
+    tp, fp, fn = np.moveaxis(counts, -1, 0)
+    f1: Floats = 2 * tp / np.maximum(1, 2 * tp + fp + fn)  # counts are whole numbers: 1 stands for 0 only
+    return f1
+
+
+def _flat(grid: Floats) -> Floats:
+    return grid.reshape(len(grid), grid.shape[1] * grid.shape[2])
+
+
+def _percentiles(values: Floats, level: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _blocks(sentences: int, draws: int) -> Iterator[int]:
+    block = max(1, CELLS // max(1, sentences))
+    for done in range(0, draws, block):
+        yield min(block, draws - done)
+
+
+def _bootstrap(sentences: int, draws: int, seed: int) -> Iterator[Floats]:
+    """How often each sentence is drawn, block by block: draws x N."""
+    random = np.random.default_rng(seed)
+    for block in _blocks(sentences, draws):
+        chosen = random.integers(sentences, size=(block, sentences)) if sentences else np.empty((block, 0), np.int64)
+        chosen += np.arange(block)[:, None] * sentences
+        yield np.bincount(chosen.ravel(), minlength=block * sentences).reshape(block, sentences).astype(np.float64)
+
+
+def _swaps(sentences: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Which sentences change sides, block by block: draws x N."""
+    random = np.random.default_rng(seed)
+    for block in _blocks(sentences, draws):
+        yield random.integers(2, size=(block, sentences)).astype(np.float64)

@@ -1,0 +1,134 @@
+"""Word clusters: groups of words that stand among the same words, learned from the training text or a user's file.
+
+Learned so: positive pointwise mutual information between a word and the words one and two places before and after it,
+cut to a few dimensions by a randomised singular value decomposition (Halko, Martinsson and Tropp 2011), then k-means on
+the directions (spherical), once for each number of clusters asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coner.errors import DataError
+from coner.features.registry import Values, cluster_feature
+from coner.files import open_text
+
+Matrix = NDArray[np.float32]
+Clusters = Mapping[str, tuple[str, ...]]
+
+REACH = (-2, -1, 1, 2)  # places whose words are a word's contexts
+CONTEXTS = 1500  # most frequent words that serve as contexts, at each place
+VOCABULARY = 20_000  # most frequent words that are clustered: bounds the memory to half a gigabyte
+LEAST = 2  # occurrences below which a word's contexts say too little
+DIMENSIONS = 64
+OVERSAMPLING = 16
+POWER_ITERATIONS = 3
+ROUNDS = 20
+
+
+@cluster_feature(-2, -1, 0, 1, 2)
+def cluster(clusters: Sequence[str]) -> Values:
+    """The clusters of the word and of its neighbours, coarse to fine."""
+    return [f"{level} {name}" for level, name in enumerate(clusters)]
+
+
+def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], seed: int) -> dict[str, tuple[str, ...]]:
+    """Clusters of the words that occur at least twice.
+
+    Args:
+        sentences: the words of the training text.
+        sizes: numbers of clusters, such as ``(64, 256)``; each gives one cluster a word.
+        seed: of the random projection and of the first centres; same seed, same clusters.
+
+    Returns:
+        For each word one cluster name a size; empty where the text has too few words.
+    """
+    counts = Counter(word for words in sentences for word in words)
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))  # ties by spelling: independent of the order read
+    vocabulary = [word for word in frequent[:VOCABULARY] if counts[word] >= LEAST]
+    if not vocabulary or not sizes:
+        return {}
+    rng = np.random.default_rng(seed)
+    vectors = _project(_mutual_information(sentences, vocabulary, frequent[:CONTEXTS]), rng)
+    levels = [_kmeans(vectors, min(size, len(vocabulary)), rng) for size in sizes]
+    return {word: tuple(str(level[row]) for level in levels) for row, word in enumerate(vocabulary)}
+
+
+def read_clusters(path: Path) -> dict[str, tuple[str, ...]]:
+    """Read ``word<TAB>cluster`` lines; further tabs part clusters of other sizes.
+
+    Raises:
+        DataError: the file cannot be read, or a line has no cluster or a word that stood above.
+    """
+    clusters: dict[str, tuple[str, ...]] = {}
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            word, *names = line.rstrip("\r\n").split("\t")
+            if not word and not names:
+                continue
+            if not word or not names or not all(names):
+                raise DataError("expected word<TAB>cluster", path, number)
+            if word in clusters:
+                raise DataError(f"word {word!r} stands twice; keep one line a word", path, number)
+            clusters[word] = tuple(names)
+    if not clusters:
+        raise DataError("no clusters in it; expected word<TAB>cluster lines", path)
+    return clusters
+
+
+def _mutual_information(sentences: Sequence[Sequence[str]], vocabulary: list[str], contexts: list[str]) -> Matrix:
+    """Positive pointwise mutual information, words x (places * contexts); the sentence's edge is a context too."""
+    rows = {word: row for row, word in enumerate(vocabulary)}
+    columns = {word: column for column, word in enumerate(contexts)}
+    width = len(contexts) + 1
+    counts = np.zeros((len(vocabulary), len(REACH) * width), dtype=np.float32)
+    for words in sentences:
+        for i, word in enumerate(words):
+            row = rows.get(word)
+            if row is None:
+                continue
+            for place, offset in enumerate(REACH):
+                inside = 0 <= i + offset < len(words)
+                column = columns.get(words[i + offset]) if inside else width - 1
+                if column is not None:
+                    counts[row, place * width + column] += 1
+    by_context = counts.sum(axis=0) ** 0.75  # smoothed, so that rare contexts do not weigh most (Levy et al. 2015)
+    expected = np.outer(counts.sum(axis=1), by_context / by_context.sum())
+    np.divide(counts, expected, out=counts, where=expected > 0)
+    return np.log(np.maximum(counts, 1))
+
+
+def _project(matrix: Matrix, rng: np.random.Generator) -> Matrix:
+    """Leading left singular vectors, weighted by the root of their singular values, rows of length one."""
+    size = min(DIMENSIONS, *matrix.shape)
+    sample = rng.standard_normal((matrix.shape[1], min(size + OVERSAMPLING, *matrix.shape)), dtype=np.float32)
+    basis = matrix @ sample
+    for _ in range(POWER_ITERATIONS):
+        other = np.linalg.qr(matrix.T @ np.linalg.qr(basis)[0])[0]
+        basis = matrix @ other
+    basis = np.linalg.qr(basis)[0]
+    left, values, _ = np.linalg.svd(basis.T @ matrix, full_matrices=False)
+    return _directions((basis @ left)[:, :size] * np.sqrt(values[:size]))
+
+
+def _kmeans(vectors: Matrix, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The nearest of ``size`` centres for each row."""
+    centres = vectors[rng.choice(len(vectors), size, replace=False)]
+    nearest: NDArray[np.intp] = (vectors @ centres.T).argmax(axis=1)
+    for _ in range(ROUNDS):
+        sums = np.zeros_like(centres)
+        np.add.at(sums, nearest, vectors)
+        kept = np.any(sums != 0, axis=1, keepdims=True)  # a centre that lost all its words stays where it was
+        centres = np.where(kept, _directions(sums), centres)
+        nearest = (vectors @ centres.T).argmax(axis=1)
+    return nearest
+
+
+def _directions(rows: Matrix) -> Matrix:
+    lengths: Matrix = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    return rows / lengths

@@ -1,0 +1,153 @@
+"""What the training mentions say of a word: phrases that were a mention, words that stood in one, and how often.
+
+A word's own sentence is left out when features are computed for training. Otherwise every mention would find itself,
+the model would trust the gazetteer blindly, and fail on text where most mentions are new.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log2
+from typing import Any
+
+from coner.features.registry import Values, gazetteer_feature
+from coner.types import Entity, Sentence
+
+LONGEST = 8  # words of a phrase that is looked up
+MENTIONED = 0.05  # a single word counts as a phrase where at least this part of its occurrences is in mentions
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one word of a sentence from other sentences.
+
+    Attributes:
+        seen: its occurrences.
+        labels: label to how many of them stood in a mention of it.
+        phrase: labels of the longest known mention that covers it here, the most frequent first.
+        first: whether it begins that mention.
+        size: words of that mention; 0: none covers it.
+    """
+
+    seen: int
+    labels: Mapping[str, int]
+    phrase: tuple[str, ...] = ()
+    first: bool = False
+    size: int = 0
+
+
+@gazetteer_feature(-1, 0, 1)
+def phrase(known: Known) -> Values:
+    """Labels of the known mention that covers the word here, with its place in it."""
+    if not known.size:
+        return []
+    place = "B" if known.first else "I"
+    return ["yes", *(f"{place} {min(known.size, 2)} {label}" for label in known.phrase[:3])]
+
+
+@gazetteer_feature(-1, 0, 1)
+def mentioned(known: Known) -> Values:
+    """Labels of the mentions that the word stood in, and for what part of its occurrences."""
+    if not known.seen:
+        return ["new"]
+    total = sum(known.labels.values())
+    parts = {label: count / known.seen for label, count in known.labels.items()}
+    levels = [f"{label} {'high' if p > 0.5 else 'middle' if p > 0.15 else 'low'}" for label, p in parts.items()]
+    return [*levels, f"{round(5 * total / known.seen)} {min(3, int(log2(known.seen)))}"]
+
+
+@dataclass(slots=True)
+class Gazetteer:
+    """Counts over labelled sentences.
+
+    Attributes:
+        phrases: text of a mention, to label, to count.
+        words: word, to label of the mentions that it stood in, to count.
+        totals: word to all its occurrences.
+    """
+
+    phrases: Counts = field(default_factory=dict)
+    words: Counts = field(default_factory=dict)
+    totals: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def learn(cls, sentences: Iterable[Sentence]) -> Gazetteer:
+        """Count the mentions of labelled sentences."""
+        phrases: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        words: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        totals: Counter[str] = Counter()
+        for sentence in sentences:
+            own_phrases, own_words = _count(sentence.words, sentence.entities or ())
+            for (text, label), count in own_phrases.items():
+                phrases[text][label] += count
+            for (word, label), count in own_words.items():
+                words[word][label] += count
+            totals.update(sentence.words)
+        return cls(phrases, words, totals)
+
+    def look_up(self, words: Sequence[str], own: Sequence[Entity] | None = None) -> list[Known]:
+        """What is known of each word of a sentence.
+
+        Args:
+            own: its entities, where the sentence is one of those learned from; its own counts are left out.
+        """
+        own_phrases, own_words = _count(words, own or ())
+        own_totals = Counter(words) if own is not None else Counter()
+        known = []
+        for word in words:
+            seen = self.totals.get(word, 0) - own_totals[word]
+            known.append(Known(seen, _without(self.words.get(word, {}), word, own_words)))
+        start = 0
+        while start < len(words):
+            end, labels = self._longest(words, start, own_phrases, known)
+            for i in range(start, end):
+                k = known[i]
+                known[i] = Known(k.seen, k.labels, labels, first=i == start, size=end - start)
+            start = max(end, start + 1)
+        return known
+
+    def _longest(
+        self, words: Sequence[str], start: int, own: Mapping[tuple[str, str], int], known: Sequence[Known]
+    ) -> tuple[int, tuple[str, ...]]:
+        """End and labels of the longest known phrase from ``start``; ``start`` itself where there is none."""
+        for end in range(min(len(words), start + LONGEST), start, -1):
+            text = " ".join(words[start:end])
+            if text not in self.phrases:
+                continue
+            if end == start + 1 and sum(known[start].labels.values()) < MENTIONED * known[start].seen:
+                continue
+            counts = _without(self.phrases[text], text, own)
+            if counts:
+                return end, tuple(sorted(counts, key=lambda label: (-counts[label], label)))
+        return start, ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for ``from_json``."""
+        return {"phrases": self.phrases, "words": self.words, "totals": self.totals}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Gazetteer:
+        """What ``to_json`` gave; ``KeyError`` where a part is missing."""
+        return cls(values["phrases"], values["words"], values["totals"])
+
+
+def _count(
+    words: Sequence[str], entities: Iterable[Entity]
+) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    """Mentions of one sentence by text and label, and their words by word and label."""
+    phrases: Counter[tuple[str, str]] = Counter()
+    inner: Counter[tuple[str, str]] = Counter()
+    for entity in entities:
+        mention = words[entity.start : entity.end]
+        phrases[" ".join(mention), entity.label] += 1
+        inner.update((word, entity.label) for word in mention)
+    return phrases, inner
+
+
+def _without(counts: Mapping[str, int], text: str, own: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Counts of a text by label, less those of its own sentence; only what is left."""
+    left = {label: count - own.get((text, label), 0) for label, count in counts.items()}
+    return {label: count for label, count in left.items() if count > 0}

@@ -1,0 +1,219 @@
+"""Files: read whatever they hold to the byte, write them whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import io
+import os
+import secrets
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
+
+from coner.errors import DataError, OutputError
+
+GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
+BLOCK = 1 << 20
+# What a write meets, as opposed to a read that happens to fail while a file is being written.
+WRITE_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
+
+@overload
+def atomic_write(path: str | Path, mode: Literal["w"] = "w") -> AbstractContextManager[TextIO]: ...
+@overload
+def atomic_write(path: str | Path, mode: Literal["wb"]) -> AbstractContextManager[BinaryIO]: ...
+def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractContextManager[Any]:
+    """A handle whose content becomes the file when the block ends well, and leaves no trace when it does not.
+
+    Text is UTF-8 and keeps its line ends as they are; a name that ends in ``.gz`` is compressed. A path that is
+    no regular file (a device, a pipe) is written directly.
+
+    Raises:
+        OutputError: the folder is missing, the path is a folder, no permission, no space.
+    """
+    return _atomic(Path(path), mode)
+
+
+@contextmanager
+def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
+    try:
+        path = path.resolve()  # a link stays a link: what it points to is replaced
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; expected the name of a file to write")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
+        special = path.exists() and not path.is_file()
+        beside = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+        raw = beside.open("wb" if special else "xb")
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    try:
+        with raw:
+            yield from _filled(raw, path, mode)
+            if not special:
+                os.fsync(raw.fileno())
+        if not special:
+            beside.replace(path)
+    except BaseException as error:
+        if not special:
+            beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in WRITE_FAULTS:
+            raise _cannot_write(path, error) from None
+        raise
+
+
+def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
+    packed = path.suffix == ".gz"
+    # Neither name nor time go into the file, so that equal content gives equal bytes.
+    binary = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=raw, mtime=0)) if packed else raw
+    handle: IO[Any] = binary if mode == "wb" else io.TextIOWrapper(binary, encoding="utf-8", newline="")
+    try:
+        yield handle
+    except BaseException:
+        with suppress(OSError):  # the first fault is the one to tell
+            handle.close()
+        raise
+    handle.flush()
+    if packed:
+        binary.close()
+    raw.flush()
+    if handle is not raw and not packed:
+        handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open to be synced
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
+
+
+def open_bytes(path: str | Path) -> BinaryIO:
+    """A file to read, unpacked where it is gzip (by its first bytes, whatever its name); ``-`` is standard input.
+
+    Raises:
+        DataError: it is missing, a folder, or may not be read.
+    """
+    if str(path) == "-":
+        raw: io.BufferedReader = io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
+    else:
+        if Path(path).is_dir():
+            raise DataError("is a folder; expected a file", path)
+        try:
+            raw = Path(path).open("rb")  # noqa: SIM115  # the caller closes it
+        except FileNotFoundError:
+            raise DataError("no such file; check the path", path) from None
+        except OSError as error:
+            raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
+    if raw.peek(2)[:2] != GZIP:
+        return raw
+    packed = gzip.GzipFile(fileobj=raw, mode="rb")
+    packed.myfileobj = raw  # type: ignore[assignment]  # closed with it; the stubs know files on disk only
+    return cast(BinaryIO, packed)
+
+
+def open_text(path: str | Path) -> TextIO:
+    """``open_bytes`` as UTF-8 text; lines end in ``\\n`` only, and keep their ends as the file has them."""
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8", newline="\n")
+
+
+class Lines:
+    """The lines of a UTF-8 file without their ends, in constant memory. Only ``\\n`` and ``\\r\\n`` end a line.
+
+    A byte order mark at the start is no part of the first line.
+
+    Args:
+        path: a file, also gzip; ``-`` is standard input.
+        on_fault: told the line and what is wrong with its bytes, which become U+FFFD; without it they are an error.
+
+    Attributes:
+        bom: the file begins with a byte order mark (known once iteration begins).
+        newline: the end of the first line, ``\\n`` where there is none.
+        final_newline: the last line has an end (known once all is read).
+
+    Raises (while iterating):
+        DataError: missing, a folder, damaged, binary, or not UTF-8: with the line and the byte.
+    """
+
+    def __init__(self, path: str | Path, on_fault: Callable[[int, str], None] | None = None) -> None:
+        self.path = path
+        self.bom = False
+        self.newline = "\n"
+        self.final_newline = True
+        self._on_fault = on_fault
+
+    def __iter__(self) -> Iterator[str]:
+        count = 0
+        for block in self._blocks():
+            try:
+                text = block.decode("utf-8")
+            except UnicodeDecodeError:
+                text = "\n".join(self._decode(line, count + i) for i, line in enumerate(block.split(b"\n"), 1))
+            lines = text.split("\n")
+            if lines[-1]:
+                self.final_newline = False
+            else:
+                lines.pop()
+            if "\r" in text:
+                lines = [line.removesuffix("\r") for line in lines]
+            count += len(lines)
+            yield from lines
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Whole lines in pieces of about a megabyte."""
+        first, parts = True, list[bytes]()  # parts: of a line that is longer than a block
+        with open_bytes(self.path) as handle:
+            while block := self._read(handle):
+                if first:
+                    block, first = self._begin(block), False
+                cut = block.rfind(b"\n") + 1
+                if not cut:
+                    parts.append(block)
+                    continue
+                parts.append(block[:cut])
+                yield b"".join(parts)
+                parts = [block[cut:]] if cut < len(block) else []
+        if parts:
+            yield b"".join(parts)
+
+    def _read(self, handle: BinaryIO) -> bytes:
+        try:
+            return handle.read(BLOCK)
+        except (EOFError, OSError, zlib.error) as error:  # gzip: cut short, or damaged
+            raise DataError(f"cannot be read: {str(error).lower()}; get the file again", self.path) from None
+
+    def _begin(self, block: bytes) -> bytes:
+        if b"\0" in block:
+            line = block[: block.index(b"\0")].count(b"\n") + 1
+            message = "holds a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
+            raise DataError(message, self.path, line)
+        if block.startswith(BOM):
+            self.bom, block = True, block[len(BOM) :]
+        if b"\r\n" in block and block.index(b"\n") == block.index(b"\r\n") + 1:
+            self.newline = "\r\n"
+        return block
+
+    def _decode(self, line: bytes, number: int) -> str:
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start + 1} of the line is 0x{line[error.start]:02x}, which is not UTF-8"
+            if self._on_fault is None:
+                advice = (
+                    "; convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), or put U+FFFD there with --repair"
+                )
+                raise DataError(message + advice, self.path, number) from None
+            self._on_fault(number, message)
+            return line.decode("utf-8", "replace")
+
+
+def sha256(path: str | Path) -> str:
+    """The hash of a file's bytes as they lie on disk, in hex; ``DataError`` where it cannot be read."""
+    try:
+        with Path(path).open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None

@@ -1,0 +1,71 @@
+"""What a person sees while a command works: bars with time left, and lines that stay. All of it on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Bar:
+    """One bar. ``advance`` moves it; ``note`` puts a short text behind it."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, amount: float = 1) -> None:
+        """Move on by so much."""
+        self._progress.advance(self._task, amount)
+
+    def note(self, text: str) -> None:
+        """Show a short text at the end of the bar."""
+        self._progress.update(self._task, note=text)
+
+
+@contextmanager
+def bar(what: str, total: float | None, *, done: float = 0) -> Iterator[Bar]:
+    """A bar with the time left; it goes away when the block ends, and shows nothing where stderr is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeLeft(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+        yield Bar(progress, progress.add_task(what, total=total, completed=done, note=""))
+
+
+class Log:
+    """Lines for the terminal and, where a folder is given, for ``log.txt`` in it.
+
+    Args:
+        folder: of the run; made by whoever runs it.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = None if folder is None else (folder / "log.txt").open("a", encoding="utf-8")
+
+    def __call__(self, line: str) -> None:
+        """One line."""
+        stderr.print(line, markup=False)
+        if self._file is not None:
+            self._file.write(line + "\n")
+            self._file.flush()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,161 @@
+"""The encoder tagger: a network, its tokenizer and its tags, in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerBase
+
+from coner.config import EncoderExperiment, parse_experiment
+from coner.data.taxonomy import Taxonomy
+from coner.encoder.batch import collate, split_by_budget
+from coner.encoder.network import Network, native_precision
+from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
+from coner.encoder.pretrained import build_encoder, load_tokenizer
+from coner.errors import ModelError
+from coner.tags import TagSet
+from coner.taggers.folder import read_model, write_model
+from coner.types import Entity, Sentence
+
+TAGGING_PIECES = 4096  # pieces a pass: more does not go faster on two cores, and costs memory
+CHUNK = 2048  # sentences that are sorted by length together
+
+
+class EncoderTagger:
+    """Tags with a fine-tuned encoder.
+
+    Args:
+        network: trained, or to be trained.
+        tokenizer: the encoder's.
+        taxonomy: of the labels that it gives.
+        settings: of the experiment.
+        device: where the network lies.
+    """
+
+    kind = "encoder"
+
+    def __init__(
+        self,
+        network: Network,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        taxonomy: Taxonomy,
+        settings: EncoderExperiment,
+        device: torch.device,
+    ) -> None:
+        self.network = network
+        self.taxonomy = taxonomy
+        self.settings = settings
+        self.device = device
+        self.precision = native_precision(settings.train.precision, device)
+        self.labels = taxonomy.labels
+        self.tags = fine_tags(taxonomy, settings)
+        self.repaired = 0
+        self.pieces = piece_maker(tokenizer, network, settings)
+
+    def tag(
+        self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
+    ) -> list[list[Entity]]:
+        """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
+        found: list[list[Entity]] = []
+        for start in range(0, len(sentences), CHUNK):
+            found.extend(self._tag_chunk(sentences[start : start + CHUNK], advance))
+        return found
+
+    def _tag_chunk(
+        self, sentences: Sequence[Sentence], advance: Callable[[int], object] | None
+    ) -> Iterator[list[Entity]]:
+        made = self.pieces([sentence.words for sentence in sentences])
+        lengths = [len(pieces.ids) for pieces in made]
+        order = sorted((i for i, pieces in enumerate(made) if pieces.counts), key=lengths.__getitem__)
+        found: list[list[Entity]] = [[] for _ in sentences]
+        training = self.network.training
+        self.network.eval()
+        with torch.inference_mode():
+            for some in split_by_budget(order, lengths, TAGGING_PIECES):
+                for i, entities in zip(some, self._tag_batch([made[i] for i in some]), strict=True):
+                    found[i] = entities
+                if advance is not None:
+                    advance(len(some))
+        self.network.train(training)
+        return iter(found)
+
+    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[list[Entity]]:
+        batch = collate(sentences, self.pieces).to(self.device)
+        emissions = self.network.emit(batch, self.precision)
+        decoder, lengths = self.network.decoder, batch.words.lengths
+        spans: list[list[Entity]] = []
+        for ids in decoder.decode(emissions, lengths):
+            entities, repaired = self.tags.decode(ids)
+            self.repaired += repaired
+            spans.append(entities)
+        scores = decoder.confidence(emissions, lengths, spans)
+        return [
+            [Entity(e.start, e.end, e.label, score) for e, score in zip(entities, values, strict=True)]
+            for entities, values in zip(spans, scores, strict=True)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write the model folder; weights first, ``model.json`` last, each whole or not at all."""
+        write_model(folder, self.card(), self._write_files)
+
+    def card(self) -> dict[str, Any]:
+        """What ``model.json`` says beside its list of files."""
+        return {
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "taxonomy": self.taxonomy.as_dict(),
+            "settings": self.settings.model_dump(mode="json"),
+        }
+
+    def _write_files(self, folder: Path) -> None:
+        self.pieces.tokenizer.save_pretrained(str(folder / "encoder"))
+        self.network.encoder.config.save_pretrained(str(folder / "encoder"))
+        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        save_file(weights, folder / "weights.safetensors")
+
+
+def fine_tags(taxonomy: Taxonomy, settings: EncoderExperiment) -> TagSet:
+    """The tags that the head predicts."""
+    return TagSet(taxonomy.labels, settings.head.scheme)
+
+
+def coarse_tags(taxonomy: Taxonomy, settings: EncoderExperiment) -> TagSet:
+    """The tags of the auxiliary task."""
+    return TagSet(taxonomy.coarse_labels, settings.head.scheme)
+
+
+def piece_maker(tokenizer: PreTrainedTokenizerBase, network: Network, settings: EncoderExperiment) -> PieceMaker:
+    """The tokenizer, with the encoder's limits and the experiment's settings."""
+    return PieceMaker(
+        tokenizer,
+        limit=piece_limit(network.encoder.config, settings.encoder.window),
+        overlap=settings.encoder.overlap,
+        lowercase=settings.encoder.lowercase,
+    )
+
+
+def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
+    """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its weights do not fit."""
+    settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
+    assert isinstance(settings, EncoderExperiment)
+    taxonomy = Taxonomy.from_dict(card["taxonomy"])
+    device = torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
+    network = Network(
+        build_encoder(folder / "encoder"),
+        settings,
+        fine=fine_tags(taxonomy, settings),
+        coarse=coarse_tags(taxonomy, settings),
+    )
+    try:
+        network.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"{folder}/weights.safetensors: does not fit model.json ({reason}); train again") from None
+    tokenizer = load_tokenizer(str(folder), str(folder / "encoder"))
+    return EncoderTagger(network.to(device), tokenizer, taxonomy=taxonomy, settings=settings, device=device)

@@ -1,0 +1,76 @@
+"""A training run's whole state in one file, written at once or not at all.
+
+Weights, optimiser state and the state of the random generator are tensors in safetensors; where the run stands is JSON
+in the same file's header. One file, so that one rename makes it whole; no pickle, so that reading it runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from coner.errors import ModelError
+from coner.files import atomic_write
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is needed to go on as if nothing had happened.
+
+    Attributes:
+        tensors: weights (``model.…``), AdamW's moments (``exp_avg.…`` and so on, by parameter name), random state.
+        state: where the run stands (epoch, step, best score, history), and what it belongs to; plain JSON values.
+    """
+
+    tensors: Mapping[str, Tensor]
+    state: dict[str, Any]
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write or replace a checkpoint; ``OutputError`` where it cannot be written, and the old one stays."""
+    header = {"format": str(FORMAT), "state": json.dumps(checkpoint.state)}
+    with atomic_write(path, "wb") as handle:
+        handle.write(save(dict(checkpoint.tensors), metadata=header))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; ``ModelError`` where it is cut short or of another version."""
+    try:
+        with safe_open(path, framework="pt") as handle:
+            header = handle.metadata() or {}
+            if header.get("format") != str(FORMAT):
+                raise ModelError(f"{path}: checkpoint format {header.get('format')!r}, expected {FORMAT}; start anew")
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dictionary
+            return Checkpoint(tensors, json.loads(header["state"]))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a whole checkpoint ({error}); delete it to start anew") from None
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
+    """An optimiser's state by parameter name, as ``<kind>.<name>``."""
+    return {
+        f"optimizer.{kind}.{names[parameter]}": value
+        for parameter, state in optimizer.state.items()
+        for kind, value in state.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]) -> None:
+    """Put ``optimizer_tensors`` back."""
+    by_name = {name: parameter for parameter, name in names.items()}
+    for key, value in tensors.items():
+        section, _, rest = key.partition(".")
+        if section == "optimizer":
+            kind, _, name = rest.partition(".")
+            parameter = by_name[name]
+            optimizer.state[parameter][kind] = value.to("cpu" if kind == "step" else parameter.device)

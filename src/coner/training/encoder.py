@@ -1,0 +1,287 @@
+"""Fine-tuning an encoder tagger: the loop, around accelerate, which can stop and go on anywhere.
+
+A *step* is one update of the weights, over ``train.batch`` sentences. It takes as many passes of the network as their
+pieces need; every pass's loss is divided by the words of the whole step, so the gradient is that of one big batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor
+
+from coner.config import EncoderExperiment
+from coner.data.taxonomy import Taxonomy
+from coner.encoder.auxiliary import coarse_weight, coarsen
+from coner.encoder.batch import collate, split_by_budget
+from coner.encoder.network import Network
+from coner.encoder.pretrained import load_encoder
+from coner.errors import ConerError, ConfigError
+from coner.evaluation.score import score_sentences
+from coner.interrupt import finish_first
+from coner.progress import Bar, Log, bar
+from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
+from coner.training.checkpoint import Checkpoint, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
+from coner.training.plan import plan_epoch
+from coner.training.schedule import ParameterGroup, group_parameters, rate_factor
+from coner.types import Sentence
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass
+class Progress:
+    """Where a run stands; all of it goes into a checkpoint.
+
+    Attributes:
+        epoch: epochs done.
+        step: steps done in the current epoch.
+        best: macro F1 of the best epoch on the validation file; -1 before the first.
+        best_epoch: which one that was, counted from 1.
+        seconds: spent so far, over all sittings.
+        sums: fine loss, coarse loss (per word and step) and number of steps, in the current epoch.
+        history: one entry an epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    seconds: float = 0.0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training sentence as the loop needs it: pieces come from the tagger, gold tags are ids."""
+
+    words: int
+    fine: list[int]
+    coarse: list[int]
+
+
+class EncoderTrainer:
+    """Trains one tagger in one folder.
+
+    Args:
+        settings: of the experiment.
+        train: training sentences, all labelled.
+        dev: validation sentences: the best epoch is chosen on them.
+        taxonomy: of the labels.
+        folder: of the run: the best tagger so far and the checkpoint are kept in it.
+        belongs_to: what the run is a function of (settings, hashes of the data); a checkpoint of another is refused.
+        log: where lines go.
+    """
+
+    def __init__(
+        self,
+        settings: EncoderExperiment,
+        *,
+        train: Sequence[Sentence],
+        dev: Sequence[Sentence],
+        taxonomy: Taxonomy,
+        folder: Path,
+        belongs_to: str,
+        log: Log,
+    ) -> None:
+        self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
+        self.accelerator = accelerator(settings.train.device)
+        set_seed(settings.seed)
+        encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
+        fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
+        network = Network(encoder, settings, fine=fine, coarse=coarse).to(self.accelerator.device)
+        self.tagger = EncoderTagger(
+            network, tokenizer, taxonomy=taxonomy, settings=settings, device=self.accelerator.device
+        )
+        self.pieces = self.tagger.pieces([sentence.words for sentence in train])
+        self.lengths = [len(pieces.ids) for pieces in self.pieces]
+        groups = {label: taxonomy.coarse_of(label) for label in taxonomy.labels}
+        self.examples = [
+            Example(
+                len(sentence),
+                fine.encode(sentence.entities or (), len(sentence)),
+                coarse.encode(coarsen(sentence.entities or (), groups), len(sentence)),
+            )
+            for sentence in train
+        ]
+        self.groups = group_parameters(network, settings.train.groups, layers=encoder.config.num_hidden_layers)
+        self.names = {parameter: name for group in self.groups for name, parameter in group.parameters}
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for _, p in group.parameters], "lr": group.rate, "weight_decay": group.weight_decay}
+                for group in self.groups
+            ],
+            fused=True,  # one pass over the weights; a fifth of the step's time otherwise
+        )
+        self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
+        self.progress = Progress()
+        self.steps = len(self._plan(0))
+
+    def run(self) -> EncoderTagger:
+        """Train to the end, from the checkpoint where there is one; the tagger of the best epoch."""
+        checkpoint = self.folder / CHECKPOINT
+        if checkpoint.exists():
+            self._restore(checkpoint)
+        for line in group_table(self.groups):
+            self.log(line)
+        train = self.settings.train
+        done = self.progress.epoch * self.steps + self.progress.step
+        with bar("training", train.epochs * self.steps, done=done) as shown:
+            while self.progress.epoch < train.epochs and not self._patience_is_over():
+                self._epoch(shown)
+        self.tagger.network.load_state_dict(_best_weights(self.folder))
+        return self.tagger
+
+    def _epoch(self, shown: Bar) -> None:
+        progress, last_saved = self.progress, time.monotonic()
+        plan = self._plan(progress.epoch)
+        with finish_first() as asked_to_stop:
+            while progress.step < len(plan):
+                began = time.monotonic()
+                self._step(plan[progress.step])
+                progress.step += 1
+                progress.seconds += time.monotonic() - began
+                shown.advance()
+                shown.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[2]:.3f}")
+                if asked_to_stop() or time.monotonic() - last_saved > 60 * self.settings.train.checkpoint_minutes:
+                    self._checkpoint()
+                    last_saved = time.monotonic()
+                    if asked_to_stop():
+                        raise KeyboardInterrupt
+        self._end_epoch()
+
+    def _step(self, chosen: Sequence[int]) -> None:
+        settings, progress = self.settings, self.progress
+        done = progress.epoch * self.steps + progress.step
+        total = settings.train.epochs * self.steps
+        factor = rate_factor(done, steps=total, warmup=settings.train.warmup)
+        for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
+            options["lr"] = group.rate * factor
+        weight = self._weight()
+        words = sum(self.examples[i].words for i in chosen)
+        mine = chosen[self.accelerator.process_index :: self.accelerator.num_processes]
+        self.network.train()
+        for some in split_by_budget(mine, self.lengths, settings.train.batch_pieces):
+            fine, coarse = self._losses(some)
+            loss = fine if weight == 0 or coarse is None else (1 - weight) * fine + weight * settings.auxiliary.scale * coarse
+            # Processes' gradients are averaged, so the number of processes takes that division back.
+            self.accelerator.backward(loss * self.accelerator.num_processes / words)
+            progress.sums[0] += float(fine.detach()) / words
+            progress.sums[1] += float(coarse.detach()) / words if coarse is not None else 0.0
+        progress.sums[2] += 1
+        if not math.isfinite(progress.sums[0] + progress.sums[1]):
+            raise ConerError(f"the loss is no longer a number at step {done + 1} of {total}; lower the learning rates")
+        if settings.train.clip:
+            self.accelerator.clip_grad_norm_(self.network.parameters(), settings.train.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def _losses(self, some: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        batch = collate([self.pieces[i] for i in some], self.tagger.pieces).to(self.accelerator.device)
+        fine = gold_grid([self.examples[i].fine for i in some]).to(self.accelerator.device)
+        coarse = gold_grid([self.examples[i].coarse for i in some]).to(self.accelerator.device)
+        losses: tuple[Tensor, Tensor | None] = self.network(batch, fine, coarse, self.tagger.precision)
+        return losses
+
+    def _end_epoch(self) -> None:
+        progress, began = self.progress, time.monotonic()
+        found = self.tagger.tag(self.dev)
+        scores = score_sentences(self.dev, found).fine
+        macro, micro = scores.macro_f1, scores.micro_f1
+        fine, coarse, steps = progress.sums
+        entry = {
+            "epoch": progress.epoch + 1,
+            "loss": fine / steps,
+            "coarse_loss": coarse / steps if self.tagger.network.auxiliary is not None else None,
+            "weight": self._weight(step=0),
+            "dev_micro_f1": micro,
+            "dev_macro_f1": macro,
+            "seconds": progress.seconds,
+            "validation_seconds": time.monotonic() - began,
+        }
+        progress.history.append(entry)
+        self.log(
+            f"epoch {progress.epoch + 1}/{self.settings.train.epochs}  loss {fine / steps:.4f}  "
+            f"coarse weight {entry['weight']:.4f}  dev micro {micro:.4f}  macro {macro:.4f}  {progress.seconds:.0f} s"
+        )
+        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, [0.0, 0.0, 0.0]
+        if macro > progress.best:
+            progress.best, progress.best_epoch = macro, progress.epoch
+            if self.accelerator.is_main_process:
+                self.tagger.save(self.folder)
+        self._checkpoint()
+
+    def _weight(self, step: int | None = None) -> float:
+        position = self.progress.epoch + (self.progress.step if step is None else step) / self.steps
+        return coarse_weight(self.settings.auxiliary, epochs=self.settings.train.epochs, progress=position)
+
+    def _plan(self, epoch: int) -> list[list[int]]:
+        return plan_epoch(self.lengths, batch=self.settings.train.batch, seed=self.settings.seed, epoch=epoch)
+
+    def _patience_is_over(self) -> bool:
+        patience, progress = self.settings.train.patience, self.progress
+        return bool(patience) and progress.epoch - progress.best_epoch >= patience and progress.epoch > 0
+
+    def _checkpoint(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        tensors = {f"model.{name}": value for name, value in self.tagger.network.state_dict().items()}
+        tensors.update(optimizer_tensors(self.optimizer, self.names))
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self.accelerator.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.accelerator.device)
+        state = {"belongs_to": self.belongs_to, "progress": asdict(self.progress)}
+        write_checkpoint(self.folder / CHECKPOINT, Checkpoint(tensors, state))
+
+    def _restore(self, path: Path) -> None:
+        checkpoint = read_checkpoint(path)
+        if checkpoint.state["belongs_to"] != self.belongs_to:
+            raise ConfigError(
+                f"{self.folder}: holds an unfinished run of other settings or data; give another --out, or --overwrite"
+            )
+        weights = {n.removeprefix("model."): t for n, t in checkpoint.tensors.items() if n.startswith("model.")}
+        self.tagger.network.load_state_dict(weights)
+        restore_optimizer(self.optimizer, self.names, checkpoint.tensors)
+        torch.set_rng_state(checkpoint.tensors["random.cpu"])
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], self.accelerator.device)
+        self.progress = Progress(**checkpoint.state["progress"])
+        self.log(f"goes on after epoch {self.progress.epoch}, step {self.progress.step} of {self.steps}")
+
+
+def accelerator(device: str) -> Accelerator:
+    """Accelerate's view of the machine; ``ConfigError`` where the device asked for is not there."""
+    made = Accelerator(cpu=device == "cpu")
+    if device not in ("auto", made.device.type):
+        raise ConfigError(f"train.device: {device!r} is not available here; auto would take {made.device.type!r}")
+    return made
+
+
+def gold_grid(tags: Sequence[Sequence[int]]) -> Tensor:
+    """Tag ids of sentences as B x W, padded with 0."""
+    width = max(map(len, tags))
+    return torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tags])
+
+
+def group_table(groups: Sequence[ParameterGroup]) -> list[str]:
+    """Which parameters learn how fast, a line a group."""
+    lines = ["learning rates: group, rate, weight decay, parameters"]
+    for group in groups:
+        example = group.parameters[0][0] + (f" and {len(group.parameters) - 1} more" if len(group.parameters) > 1 else "")
+        lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {group.count:>12,}  {example}")
+    return lines
+
+
+def _best_weights(folder: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "weights.safetensors")

@@ -1,0 +1,78 @@
+"""How fast each parameter learns: groups by pattern, layer-wise decay, warm-up and decay over the real steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from coner.config import GroupSettings
+from coner.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters with one rate and one weight decay.
+
+    Attributes:
+        name: the group's name in the config, with the depth below the top encoder layer where rates decay by layer.
+        rate: the highest learning rate.
+        weight_decay: AdamW's; 0 for vectors (biases, norms).
+        parameters: name and parameter.
+    """
+
+    name: str
+    rate: float
+    weight_decay: float
+    parameters: tuple[tuple[str, nn.Parameter], ...]
+
+    @property
+    def count(self) -> int:
+        """How many numbers the group trains."""
+        return sum(parameter.numel() for _, parameter in self.parameters)
+
+
+def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, layers: int) -> list[ParameterGroup]:
+    """Sort every trainable parameter into the first group with a pattern that matches its name.
+
+    Args:
+        module: whose parameters; the encoder's layers are recognised by the number in ``...layer(s).N...``.
+        groups: in order of precedence.
+        layers: how many layers the encoder has; its embeddings count as the layer below the lowest.
+
+    Raises:
+        ConfigError: a parameter falls in no group.
+    """
+    sorted_in: dict[tuple[str, float, float], list[tuple[str, nn.Parameter]]] = {}
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        label = next((g for g, s in groups.items() if any(fnmatchcase(name, p) for p in s.match)), None)
+        if label is None:
+            raise ConfigError(f"train.groups: parameter {name!r} is in no group; add a pattern that matches it")
+        chosen = groups[label]
+        depth = _depth(name, layers) if chosen.layer_decay < 1 else 0
+        rate = chosen.rate * chosen.layer_decay**depth
+        decay = chosen.weight_decay if parameter.ndim > 1 else 0.0
+        title = f"{label}-{depth}" if chosen.layer_decay < 1 else label
+        sorted_in.setdefault((title, rate, decay), []).append((name, parameter))
+    return [ParameterGroup(title, rate, decay, tuple(some)) for (title, rate, decay), some in sorted_in.items()]
+
+
+def rate_factor(step: int, *, steps: int, warmup: float) -> float:
+    """What part of its highest rate a group has at a step (from 0): up linearly, then down linearly to zero."""
+    rising = round(steps * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return (steps - step) / max(1, steps - rising)
+
+
+def _depth(name: str, layers: int) -> int:
+    """Layers between a parameter and the encoder's output: 0 for the top layer and whatever is not in a layer's stack."""
+    if "embeddings" in name:
+        return layers
+    number = re.search(r"\.layers?\.(\d+)\.", name)
+    return layers - 1 - int(number[1]) if number else 0

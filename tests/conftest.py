@@ -1,0 +1,47 @@
+"""What several test modules share: tiny encoders of every architecture, and a network over one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny random encoder, by architecture; each is made once."""
+    root = tmp_path_factory.mktemp("encoders")
+
+    def folder(architecture: str) -> Path:
+        path = root / architecture
+        if not path.exists():
+            path.mkdir()
+            tiny.MAKERS[architecture](path)
+        return path
+
+    return folder
+
+
+@pytest.fixture
+def settings_for(tiny_encoder: Callable[[str], Path]) -> Callable[..., Any]:
+    """An encoder experiment on a tiny mBERT, in float32 without dropout, changed by sections."""
+    from coner.config import parse_experiment
+
+    def make(architecture: str = "mbert", **sections: Any) -> Any:
+        values: dict[str, Any] = {
+            "kind": "encoder",
+            "encoder": {"name": str(tiny_encoder(architecture)), **sections.pop("encoder", {})},
+            "head": {"dropout": 0.0, **sections.pop("head", {})},
+            "train": {"precision": "float32", "device": "cpu", **sections.pop("train", {})},
+            **sections,
+        }
+        return parse_experiment(values)
+
+    return make

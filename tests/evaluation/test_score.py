@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import random
+import time
+import warnings
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from judged import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
+from seqeval.metrics import classification_report
+from seqeval.scheme import IOB2
+
+from coner.errors import DataError
+from coner.evaluation.score import Scores, score, score_sentences, score_tags, surfaces
+from coner.tags import entities_from_tags, repair_tags
+from coner.types import Entity, Sentence
+
+approx = pytest.approx
+
+
+def plain(gold: Corpus, predicted: Corpus, **options: object) -> Scores:
+    """What ``score_tags`` must give, sentence by sentence through the readers of ``coner.tags``."""
+    found = [repair_tags(tags) for tags in predicted]
+    scores = score([entities_from_tags(tags) for tags in gold], [entities for entities, _ in found], **options)
+    return replace(scores, words=sum(map(len, gold)), repaired=sum(mended for _, mended in found))
+
+
+def everything(scores: Scores) -> list[object]:
+    levels = (scores.fine, scores.coarse)
+    return [scores.as_dict(), *(level.counts.as_dict() for level in levels), *(level.confusion for level in levels)]
+
+
+class TestAgainstSeqeval:
+    @given(tag_pairs())
+    def test_micro_class_and_macro_scores_agree_on_valid_tags(self, pair: tuple[Corpus, Corpus]) -> None:
+        gold, predicted = pair
+        assume(any(tag != "O" for tags in gold + predicted for tag in tags))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            report = classification_report(
+                gold, predicted, output_dict=True, mode="strict", scheme=IOB2, zero_division=0
+            )
+        ours = score_tags(gold, predicted).fine
+        micro = report.pop("micro avg")
+        assert (ours.precision, ours.recall, ours.micro_f1) == approx(
+            (micro["precision"], micro["recall"], micro["f1-score"])
+        )
+        macro = report.pop("macro avg")
+        del report["weighted avg"]
+        assert set(ours.classes) == set(report)
+        for label, theirs in report.items():
+            result = ours.classes[label]
+            assert (result.precision, result.recall, result.f1) == approx(
+                (theirs["precision"], theirs["recall"], theirs["f1-score"])
+            )
+            assert result.support == theirs["support"]
+        f1s = [result.f1 for result in ours.classes.values()]
+        assert sum(f1s) / len(f1s) == approx(macro["f1-score"])
+        if all(result.support for result in ours.classes.values()):
+            assert ours.macro_f1 == approx(macro["f1-score"])
+
+
+class TestAgainstBruteForce:
+    @given(tag_pairs())
+    def test_each_class_both_levels_and_the_span(self, pair: tuple[Corpus, Corpus]) -> None:
+        gold, predicted = ([entities_from_tags(tags) for tags in side] for side in pair)
+        scores = score(gold, predicted, groups=GROUPS)
+        sets = mentions(gold), mentions(predicted)
+        coarse = tuple({(*rest, GROUPS[label]) for *rest, label in side} for side in sets)
+        for level, (truth, found) in ((scores.fine, sets), (scores.coarse, coarse)):
+            f1s = []
+            for label in {m[3] for m in truth | found}:
+                of_gold, of_found = ({m for m in side if m[3] == label} for side in (truth, found))
+                result = level.classes[label]
+                assert (result.tp, result.support, result.predicted) == (
+                    len(of_gold & of_found),
+                    len(of_gold),
+                    len(of_found),
+                )
+                expected = rates(len(of_gold & of_found), len(of_gold), len(of_found))
+                assert (result.precision, result.recall, result.f1) == approx(expected)
+                f1s.extend([expected[2]] if of_gold else [])
+            assert list(level.classes) == sorted({m[3] for m in truth | found})
+            assert level.macro_classes == len(f1s)
+            assert level.macro_f1 == approx(sum(f1s) / len(f1s) if f1s else 0)
+            assert (level.precision, level.recall, level.micro_f1) == approx(
+                rates(len(truth & found), len(truth), len(found))
+            )
+            pairs = {(a, b): n for a, row in level.confusion.items() for b, n in row.items()}
+            assert pairs == confusion(truth, found)
+        spans = tuple({m[:3] for m in side} for side in sets)
+        expected = rates(len(spans[0] & spans[1]), len(spans[0]), len(spans[1]))
+        assert (scores.span.precision, scores.span.recall, scores.span.f1) == approx(expected)
+
+    @given(tag_pairs())
+    def test_counts_of_each_sentence(self, pair: tuple[Corpus, Corpus]) -> None:
+        gold, predicted = ([entities_from_tags(tags) for tags in side] for side in pair)
+        counts = score(gold, predicted).fine.counts
+        grid = counts.dense(LABELS)
+        assert grid.shape == (len(gold), len(LABELS), 3)
+        for i, (truth, found) in enumerate(zip(gold, predicted, strict=True)):
+            for j, label in enumerate(LABELS):
+                a, b = ({e for e in side if e.label == label} for side in (truth, found))
+                assert grid[i, j].tolist() == [len(a & b), len(b - a), len(a - b)]
+
+    @given(tag_pairs(), st.randoms(use_true_random=False))
+    def test_recall_on_seen_and_unseen_mentions(self, pair: tuple[Corpus, Corpus], chance: random.Random) -> None:
+        words = [[chance.choice(["New", "york", "YORK", "x"]) for _ in tags] for tags in pair[0]]
+        seen = {"new york", "x", "york"}
+        gold, predicted = ([entities_from_tags(tags) for tags in side] for side in pair)
+        tally: Counter[tuple[bool, bool]] = Counter()
+        for sentence, truth, found in zip(words, gold, predicted, strict=True):
+            for entity in truth:
+                known = " ".join(word.lower() for word in sentence[entity.start : entity.end]) in seen
+                tally[known, entity in found] += 1
+        for scores in (score(gold, predicted, words=words, seen=seen), score_tags(*pair, words=words, seen=seen)):
+            for known, part in ((True, scores.seen), (False, scores.unseen)):
+                assert part is not None
+                assert (part.tp, part.support) == (tally[known, True], tally[known, True] + tally[known, False])
+                assert part.recall == approx(part.tp / part.support if part.support else 0)
+
+
+class TestTagPath:
+    @given(tag_pairs(), st.data())
+    def test_equals_the_plain_path_whatever_the_predictions(
+        self, pair: tuple[Corpus, Corpus], data: st.DataObject
+    ) -> None:
+        gold = pair[0]
+        some = st.sampled_from(
+            ["O", "B-Artist", "I-Artist", "I-Food", "B-", "", "I", "BI-Food", "E-Food", "o", "-", "O-Food"]
+        )
+        predicted = [data.draw(st.lists(some, min_size=len(tags), max_size=len(tags))) for tags in gold]
+        assert everything(score_tags(gold, predicted)) == everything(plain(gold, predicted))
+
+    @given(tag_pairs())
+    def test_equals_the_plain_path_with_groups(self, pair: tuple[Corpus, Corpus]) -> None:
+        assert everything(score_tags(*pair, groups=GROUPS)) == everything(plain(*pair, groups=GROUPS))
+
+    @given(
+        st.lists(
+            st.lists(st.sampled_from(["O", "B-Food", "I-Food", "I-Artist", "X-Food", "B"]), max_size=5), max_size=4
+        )
+    )
+    def test_refuses_the_same_gold_at_the_same_word(self, gold: Corpus) -> None:
+        faults = []
+        for i, tags in enumerate(gold):
+            try:
+                entities_from_tags(tags)
+            except ValueError as fault:
+                faults.append(f"sentence {i + 1}, word {fault.index + 1}: {fault}")  # type: ignore[attr-defined]
+        if not faults:
+            score_tags(gold, gold)
+            return
+        with pytest.raises(DataError) as caught:
+            score_tags(gold, gold)
+        assert str(caught.value).startswith(faults[0])
+
+    def test_stray_inner_tags_of_a_prediction_open_a_mention_and_are_counted(self) -> None:
+        scores = score_tags([["O", "B-Food", "I-Food"]], [["O", "I-Food", "I-Food"]])
+        assert (scores.fine.micro_f1, scores.repaired, scores.words) == (1.0, 1, 3)
+
+    def test_scores_a_quarter_of_a_million_sentences_in_under_four_seconds(self) -> None:
+        chance = random.Random(1)
+        labels = [f"Label{i}" for i in range(33)]
+
+        def sentence() -> list[str]:
+            tags: list[str] = []
+            while len(tags) < 15:
+                label = chance.choice(labels)
+                tags.extend(["B-" + label, "I-" + label] if chance.random() < 0.1 else ["O"])
+            return tags[:15]
+
+        some = [sentence() for _ in range(1000)]
+        gold = [tags for _ in range(250) for tags in some]
+        predicted = gold[1:] + gold[:1]
+        began = time.process_time()
+        scores = score_tags(gold, predicted, groups={label: label[:6] for label in labels})
+        assert time.process_time() - began < 4
+        assert scores.sentences == 250_000 and scores.words == 3_750_000
+        hits = sum(
+            len(mentions([entities_from_tags(a)]) & mentions([entities_from_tags(b)]))
+            for a, b in pairwise([*some, some[0]])
+        )
+        assert sum(result.tp for result in scores.fine.classes.values()) == hits * 250
+
+
+class TestByHand:
+    GOLD = ([Entity(0, 2, "Artist"), Entity(3, 4, "Food")], [], [Entity(0, 1, "Athlete"), Entity(2, 3, "Artist")])
+    PREDICTED = (
+        [Entity(0, 2, "Artist"), Entity(3, 5, "Food")],
+        [Entity(0, 1, "Work/Art-Work")],
+        [Entity(0, 1, "Artist")],
+    )
+
+    def test_numbers(self) -> None:
+        scores = score(self.GOLD, self.PREDICTED, groups=GROUPS)
+        fine = scores.fine
+        assert (fine.precision, fine.recall, fine.micro_f1) == (1 / 4, 1 / 4, 1 / 4)
+        assert fine.classes["Artist"].f1 == 1 / 2
+        assert (fine.macro_f1, fine.macro_classes) == (approx(1 / 6), 3)
+        assert scores.coarse.classes["Person"].as_dict() == {
+            "precision": 1.0, "recall": approx(2 / 3), "f1": approx(4 / 5), "support": 3, "predicted": 2, "tp": 2,
+        }  # fmt: skip
+        assert (scores.coarse.macro_f1, scores.coarse.macro_classes) == (approx(2 / 5), 2)
+        assert scores.span.as_dict() == {
+            "precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "support": 4, "predicted": 4, "tp": 2,
+        }  # fmt: skip
+        assert fine.confusion == {"Artist": {"Artist": 1}, "Athlete": {"Artist": 1}}
+
+    def test_the_json_has_the_promised_shape(self) -> None:
+        words = [["a", "b", "c", "d", "e"], ["f"], ["g", "h", "i"]]
+        values = score(self.GOLD, self.PREDICTED, words=words, seen={"a b"}).as_dict()
+        assert {"fine", "coarse", "span", "seen", "unseen", "sentences", "words", "skipped", "repaired"} <= set(values)
+        assert {"micro_f1", "macro_f1", "precision", "recall", "classes"} <= set(values["fine"])
+        assert {"precision", "recall", "f1", "support", "predicted"} <= set(values["coarse"]["classes"]["Artist"])
+        assert (values["seen"]["recall"], values["unseen"]["recall"], values["words"]) == (1.0, 0.0, 9)
+
+    def test_without_training_nothing_is_said_of_seen_mentions(self) -> None:
+        assert not {"seen", "unseen"} & set(score(self.GOLD, self.PREDICTED).as_dict())
+
+    def test_without_groups_coarse_is_fine(self) -> None:
+        scores = score(self.GOLD, self.PREDICTED)
+        assert scores.coarse == scores.fine
+
+    def test_order_and_confidence_do_not_matter_and_equal_entities_count_once(self) -> None:
+        shuffled = [[replace(e, score=0.3) for e in entities] * 2 for entities in self.PREDICTED]
+        assert everything(score(self.GOLD, [es[::-1] for es in shuffled])) == everything(
+            score(self.GOLD, self.PREDICTED)
+        )
+
+    @pytest.mark.parametrize(
+        "pair", [([], []), ([[]], [[]]), ([[Entity(0, 1, "A")]], [[]]), ([[]], [[Entity(0, 1, "A")]])]
+    )
+    def test_nothing_to_divide_by_gives_zero(self, pair: tuple[list[list[Entity]], list[list[Entity]]]) -> None:
+        scores = score(*pair, groups={"A": "B"}, words=[["x"]] * len(pair[0]), seen=set())
+        assert scores.seen is not None
+        numbers = [
+            scores.fine.micro_f1,
+            scores.fine.macro_f1,
+            scores.coarse.macro_f1,
+            scores.span.f1,
+            scores.seen.recall,
+        ]
+        assert numbers == [0.0] * 5
+
+    def test_surfaces_are_lower_cased_words_of_mentions(self) -> None:
+        sentences = [Sentence(("New", "York", "eats"), (Entity(0, 2, "Food"),)), Sentence(("x",), None)]
+        assert surfaces(sentences) == {"new york"}
+
+
+class TestErrors:
+    ONE = Entity(0, 1, "A")
+
+    def test_different_numbers_of_sentences(self) -> None:
+        with pytest.raises(DataError, match=r"gold has 1 sentences, but 2 predicted"):
+            score([[]], [[], []])
+        with pytest.raises(DataError, match=r"gold has 1 sentences, but 0 "):
+            score_tags([["O"]], [])
+        with pytest.raises(DataError, match=r"gold has 1 sentences, but 2 "):
+            score([[]], [[]], words=[["a"], ["b"]])
+
+    def test_different_numbers_of_words(self) -> None:
+        with pytest.raises(DataError, match=r"sentence 2: 1 gold tags, 2 predicted"):
+            score_tags([["O"], ["O"]], [["O"], ["O", "O"]])
+        with pytest.raises(DataError, match=r"sentence 1: 1 gold tags, 2 words"):
+            score_tags([["O"]], [["O"]], words=[["a", "b"]])
+
+    def test_an_entity_beyond_its_sentence(self) -> None:
+        with pytest.raises(DataError, match=r"sentence 2: a predicted entity ends at word 3, the sentence has 2 words"):
+            score([[], []], [[], [Entity(0, 3, "A")]], words=[["a"] * 9, ["a"] * 2])
+
+    @pytest.mark.parametrize("entity", [Entity(1, 1, "A"), Entity(2, 1, "A"), Entity(-1, 1, "A")])
+    def test_an_entity_that_is_none(self, entity: Entity) -> None:
+        with pytest.raises(DataError, match=r"sentence 1: a gold entity from word"):
+            score([[entity]], [[]])
+
+    def test_two_labels_on_one_span(self) -> None:
+        with pytest.raises(DataError, match=r"sentence 2: predicted words 0 to 1 are both A and B"):
+            score([[], []], [[self.ONE], [Entity(0, 1, "B"), self.ONE]])
+
+    def test_a_label_without_a_group(self) -> None:
+        with pytest.raises(DataError, match=r"label 'A' is in no group .* expected one of: B"):
+            score([[]], [[self.ONE]], groups={"B": "C"})
+
+    def test_a_sentence_without_labels(self) -> None:
+        with pytest.raises(DataError, match=r"sentence 2 \(line 7\) carries no labels"):
+            score_sentences([Sentence(("a",), ()), Sentence(("a",), None, line=7)], [[], []])

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import time
+
+import numpy as np
+import pytest
+from judged import Corpus
+
+from coner.evaluation.counts import Counts
+from coner.evaluation.score import Level, score_tags
+from coner.evaluation.significance import difference, intervals, macro_f1, micro_f1, same_gold
+
+approx = pytest.approx
+LABELS = ("A", "B", "C")
+
+
+def corpus(
+    sentences: int, *, right: float, seed: int, gold_seed: int = 0, labels: tuple[str, ...] = LABELS
+) -> tuple[Corpus, Corpus]:
+    """Gold, and predictions that are right with that probability, else of any label or missing."""
+    of_gold, chance = random.Random(gold_seed), random.Random(seed)
+    gold = [
+        of_gold.choices(["O", *("B-" + label for label in labels)], k=of_gold.randrange(5)) for _ in range(sentences)
+    ]
+    wrong = ["O", *("B-" + label for label in labels)]
+    return gold, [[tag if chance.random() < right else chance.choice(wrong) for tag in tags] for tags in gold]
+
+
+def level(pair: tuple[Corpus, Corpus]) -> Level:
+    return score_tags(*pair).fine
+
+
+class TestIntervals:
+    def test_metrics_equal_the_scores(self) -> None:
+        scores = level(corpus(40, right=0.5, seed=1))
+        values = intervals(scores.counts, resamples=5)
+        assert (values["micro_f1"].value, values["macro_f1"].value) == approx((scores.micro_f1, scores.macro_f1))
+
+    def test_equal_the_percentiles_of_corpora_that_are_really_drawn_and_scored_again(self) -> None:
+        gold, predicted = corpus(12, right=0.5, seed=2)  # so few that classes vanish from some draws
+        drawn = []
+        for chosen in np.random.default_rng(7).integers(12, size=(60, 12)):
+            again = level(([gold[i] for i in chosen], [predicted[i] for i in chosen]))
+            drawn.append((again.micro_f1, again.macro_f1))
+        found = intervals(level((gold, predicted)).counts, resamples=60, level=0.9, seed=7)
+        for index, name in enumerate(("micro_f1", "macro_f1")):
+            low, high = np.quantile([numbers[index] for numbers in drawn], [0.05, 0.95])
+            assert (found[name].low, found[name].high) == approx((low, high))
+
+    def test_nineteen_of_twenty_hold_the_truth(self) -> None:
+        chance, inside, trials = np.random.default_rng(3), 0, 300
+        for trial in range(trials):  # one mention a sentence, found with probability 0.7: the F1 to find is 0.7
+            hit = chance.random(80) < 0.7
+            zeros, ones = np.zeros(80, dtype=np.int64), np.ones(80, dtype=np.int64)
+            tp, miss = np.where(hit, ones, zeros), np.where(hit, zeros, ones)
+            counts = Counts(("A",), 80, np.arange(80), zeros, tp, miss, miss)
+            found = intervals(counts, resamples=300, seed=trial)["micro_f1"]
+            inside += found.low <= 0.7 <= found.high
+        assert 0.91 <= inside / trials <= 0.985
+
+    def test_same_seed_same_interval_and_without_sentences_all_is_zero(self) -> None:
+        counts = level(corpus(30, right=0.5, seed=1)).counts
+        assert intervals(counts, seed=5) == intervals(counts, seed=5) != intervals(counts, seed=6)
+        for empty in (level(([], [])), level(([[]], [[]]))):
+            assert {(i.value, i.low, i.high) for i in intervals(empty.counts, resamples=9).values()} == {
+                (0.0, 0.0, 0.0)
+            }
+
+    def test_a_thousand_resamples_of_a_real_test_set_take_under_two_seconds(self) -> None:
+        labels = tuple(f"L{i}" for i in range(33))
+        counts = level(corpus(1700, right=0.6, seed=1, labels=labels)).counts
+        began = time.process_time()
+        intervals(counts)
+        assert time.process_time() - began < 2
+
+
+class TestDifference:
+    def test_identical_runs_do_not_differ(self) -> None:
+        counts = level(corpus(50, right=0.5, seed=1)).counts
+        found = difference(counts, counts)
+        assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
+
+    def test_a_clear_winner(self) -> None:
+        bad, good = (level(corpus(200, right=right, seed=1)) for right in (0.4, 0.8))
+        for metric, gain in ((micro_f1, good.micro_f1 - bad.micro_f1), (macro_f1, good.macro_f1 - bad.macro_f1)):
+            found = difference(bad.counts, good.counts, metric)
+            assert found.value == approx(gain)
+            assert 0 < found.low < found.value < found.high
+            assert found.p == approx(1 / 1001)
+
+    def test_turns_its_sign_with_the_order(self) -> None:
+        one, two = (level(corpus(60, right=0.6, seed=seed)).counts for seed in (1, 2))
+        there, back = difference(one, two), difference(two, one)
+        assert (there.value, there.low, there.high, there.p) == approx((-back.value, -back.high, -back.low, back.p))
+
+    def test_interval_equals_that_of_corpora_that_are_really_drawn(self) -> None:
+        (gold, one), (_, two) = (corpus(15, right=0.5, seed=seed) for seed in (1, 2))
+        drawn = []
+        for chosen in np.random.default_rng(4).integers(15, size=(50, 15)):
+            truth, *sides = ([side[i] for i in chosen] for side in (gold, one, two))
+            first, second = (level((truth, side)).macro_f1 for side in sides)
+            drawn.append(second - first)
+        found = difference(level((gold, one)).counts, level((gold, two)).counts, resamples=50, seed=4)
+        assert (found.low, found.high) == approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_p_is_near_that_of_all_exchanges(self, seed: int) -> None:
+        gold = [["B-A", "B-B"], ["B-B"], ["B-C", "O"], ["B-A"], ["B-A", "B-C"], ["O", "B-B"], ["B-C"]]
+        chance = random.Random(seed)
+        one, two = ([[t if chance.random() < r else "B-A" for t in tags] for tags in gold] for r in (0.9, 0.3))
+        first, second = level((gold, one)), level((gold, two))
+        apart = []
+        for swaps in itertools.product([False, True], repeat=len(gold)):
+            left, right = (
+                [b if swap else a for a, b, swap in zip(*sides, swaps, strict=True)]
+                for sides in ((one, two), (two, one))
+            )
+            apart.append(abs(level((gold, right)).macro_f1 - level((gold, left)).macro_f1))
+        exact = np.mean(np.array(apart) >= abs(second.macro_f1 - first.macro_f1) - 1e-12)
+        assert difference(first.counts, second.counts, resamples=4000).p == approx(exact, abs=0.035)
+
+    def test_runs_of_equal_quality_are_rarely_called_different(self) -> None:
+        called, trials = 0, 200
+        for trial in range(trials):
+            one, two = (level(corpus(40, right=0.6, seed=2 * trial + side, gold_seed=trial)).counts for side in (0, 1))
+            called += difference(one, two, micro_f1, resamples=199, seed=trial).p <= 0.05
+        assert 0.005 <= called / trials <= 0.1
+
+    def test_runs_on_other_sentences_cannot_be_paired(self) -> None:
+        one, two = (level(corpus(20, right=0.5, seed=1, gold_seed=gold)).counts for gold in (1, 2))
+        assert same_gold(one, one) and not same_gold(one, two)
+        with pytest.raises(ValueError, match="nothing can be paired"):
+            difference(one, two)
+
+    def test_a_class_that_only_one_run_predicts(self) -> None:
+        gold = [["B-B", "O"]] * 3
+        one, two = level((gold, gold)), level((gold, [["B-B", "B-A"]] * 3))
+        assert difference(one.counts, two.counts, micro_f1).value == approx(two.micro_f1 - 1)
+        assert difference(one.counts, two.counts, macro_f1).value == 0
+
+
+class TestCounts:
+    def test_survive_json(self) -> None:
+        counts = level(corpus(30, right=0.5, seed=1)).counts
+        again = Counts.from_dict(json.loads(json.dumps(counts.as_dict())))
+        assert again.as_dict() == counts.as_dict()
+        assert (again.dense() == counts.dense()).all()
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"label": [9]}, {"sentence": [1]}, {"tp": [-1]}, {"fn": []}, {"fn": "x"}, {"tp": [[1]]}, {"labels": 3}],
+    )
+    def test_damaged_ones_are_refused(self, change: dict[str, object]) -> None:
+        sound = {"labels": ["A"], "sentences": 1, "sentence": [0], "label": [0], "tp": [1], "fp": [0], "fn": [0]}
+        Counts.from_dict(sound)
+        with pytest.raises((ValueError, TypeError)):
+            Counts.from_dict({**sound, **change})

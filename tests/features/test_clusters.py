@@ -1,0 +1,83 @@
+"""Word clusters: words of one use end up together, always in the same way; a user's file is checked line by line."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from coner.errors import DataError
+from coner.features import Lexicon
+from coner.features.clusters import learn_clusters, read_clusters
+
+CITIES, FOODS = ["paris", "rome", "oslo", "lima"], ["bread", "rice", "soup", "cheese"]
+
+
+def corpus() -> list[list[str]]:
+    rng = random.Random(3)
+    cities = [["she", "lives", "in", rng.choice(CITIES), "near", "the", "river"] for _ in range(60)]
+    foods = [["they", "ate", "some", rng.choice(FOODS), "with", "old", "wine"] for _ in range(60)]
+    return cities + foods
+
+
+def test_words_of_one_use_share_a_cluster() -> None:
+    clusters = learn_clusters(corpus(), (6,), seed=1)
+    assert len({clusters[city] for city in CITIES}) == 1
+    assert len({clusters[food] for food in FOODS}) == 1
+    assert clusters["paris"] != clusters["bread"]
+
+
+def test_same_seed_same_clusters_in_whatever_order_the_text_comes() -> None:
+    text = corpus()
+    assert learn_clusters(text, (3, 6), seed=5) == learn_clusters(text, (3, 6), seed=5)
+    assert learn_clusters(text[::-1], (3, 6), seed=5) == learn_clusters(text, (3, 6), seed=5)
+
+
+def test_one_cluster_a_size_and_none_for_rare_words() -> None:
+    clusters = learn_clusters([*corpus(), ["hapax"]], (2, 4), seed=1)
+    assert {len(names) for names in clusters.values()} == {2}
+    assert "hapax" not in clusters
+    assert len({names[0] for names in clusters.values()}) <= 2
+
+
+@pytest.mark.parametrize("text", [[], [["a"]], [["a", "a"]], [["a", "b"], ["a", "b"]]])
+def test_tiny_texts_are_no_obstacle(text: list[list[str]]) -> None:
+    counts = Counter(word for words in text for word in words)
+    assert set(learn_clusters(text, (64,), seed=1)) == {word for word, count in counts.items() if count > 1}
+
+
+def test_no_sizes_no_clusters() -> None:
+    assert learn_clusters(corpus(), (), seed=1) == {}
+
+
+def test_user_file_takes_the_place_of_learned_clusters(tmp_path: Path) -> None:
+    path = tmp_path / "clusters.tsv"
+    path.write_text("paris\tA\tA1\nनम\u200dस\tB\tB2\n", encoding="utf-8")
+    lexicon = Lexicon.learn([], sizes=(4,), seed=1, cluster_file=path)
+    assert lexicon.clusters == {"paris": ("A", "A1"), "नम\u200dस": ("B", "B2")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("paris\tA\nrome\n", ":2: expected word<TAB>cluster"),
+        ("paris\t\n", ":1: expected word<TAB>cluster"),
+        ("\tA\n", ":1: expected word<TAB>cluster"),
+        ("paris\tA\nparis\tB\n", ":2: word 'paris' stands twice"),
+        ("", "no clusters in it"),
+    ],
+)
+def test_faulty_user_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "clusters.tsv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message) as error:
+        read_clusters(path)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_missing_user_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.tsv"):
+        read_clusters(tmp_path / "none.tsv")

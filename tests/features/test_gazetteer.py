@@ -1,0 +1,75 @@
+"""The gazetteer: what other sentences say, and that a sentence never finds itself."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.features import Extractor, Lexicon
+from coner.features.gazetteer import Gazetteer, Known
+from coner.types import Entity, Sentence
+
+words = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6)
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> Sentence:
+    chosen = draw(words)
+    cuts = sorted(draw(st.sets(st.integers(0, len(chosen)), max_size=5)))
+    spans = pairwise(cuts)
+    labelled = [Entity(a, b, draw(st.sampled_from("XY"))) for a, b in spans if draw(st.booleans())]
+    return Sentence(tuple(chosen), tuple(labelled))
+
+
+def sentence(text: str, *entities: Entity) -> Sentence:
+    return Sentence(tuple(text.split()), entities)
+
+
+def test_longest_known_phrase_covers_its_words() -> None:
+    york, city = sentence("york", Entity(0, 1, "Person")), sentence("new york city", Entity(0, 3, "City"))
+    learned = Gazetteer.learn([sentence("new york", Entity(0, 2, "City")), york, city])
+    found = learned.look_up(["in", "new", "york", "city", "and", "york"])
+    assert [(k.phrase, k.first, k.size) for k in found] == [
+        ((), False, 0),
+        (("City",), True, 3),
+        (("City",), False, 3),
+        (("City",), False, 3),
+        ((), False, 0),
+        (("Person",), True, 1),
+    ]
+
+
+def test_labels_come_most_frequent_first() -> None:
+    learned = Gazetteer.learn([sentence("java", Entity(0, 1, label)) for label in ("Island", "Software", "Software")])
+    assert learned.look_up(["java"])[0] == Known(3, {"Island": 1, "Software": 2}, ("Software", "Island"), True, 1)
+
+
+def test_word_mostly_outside_mentions_is_no_phrase() -> None:
+    learned = Gazetteer.learn([sentence("it", Entity(0, 1, "Work")), *[sentence("it") for _ in range(30)]])
+    assert learned.look_up(["it"])[0] == Known(31, {"Work": 1})
+
+
+@given(st.lists(sentences(), min_size=1, max_size=6))
+def test_leaving_a_sentence_out_is_the_same_as_never_having_seen_it(corpus: list[Sentence]) -> None:
+    whole = Gazetteer.learn(corpus)
+    for index, one in enumerate(corpus):
+        others = Gazetteer.learn(corpus[:index] + corpus[index + 1 :])
+        assert whole.look_up(one.words, one.entities) == others.look_up(one.words)
+
+
+def test_features_of_a_training_sentence_do_not_reveal_its_labels() -> None:
+    one = sentence("the unheard of band", Entity(1, 3, "Artist"))
+    extractor = Extractor(["phrase", "mentioned"], Lexicon(gazetteer=Gazetteer.learn([one])))
+    assert {string.partition("=")[2] for row in extractor(one.words, one.entities) for string in row} == {"new"}
+    assert any("Artist" in string for row in extractor(one.words) for string in row)
+
+
+@given(st.lists(sentences(), max_size=4), words)
+def test_json_keeps_everything(corpus: list[Sentence], asked: list[str]) -> None:
+    learned = Lexicon({"a": ("1", "2")}, Gazetteer.learn(corpus))
+    again = Lexicon.from_json(json.loads(json.dumps(learned.to_json())))
+    assert again.clusters == learned.clusters
+    assert again.gazetteer.look_up(asked) == learned.gazetteer.look_up(asked)

@@ -1,0 +1,116 @@
+"""The contract of every feature in the registry: a new one is tested the moment it exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.errors import ConfigError
+from coner.features import DEFAULT, FEATURES, Extractor, Feature, Lexicon
+from coner.features.gazetteer import Gazetteer, Known
+from coner.features.registry import select, word_feature
+from coner.types import Entity, Sentence
+
+STRANGE = [
+    "a:b",
+    "a\nb",
+    "\u200d",
+    "\ufe0f",
+    "a\tb",
+    "=",
+    "#",
+    "\x00",
+    "nörd",
+    "न\u200dम",
+    "\ud800",
+    "x" * 10_000,
+    "1999",
+]
+words_of_any_kind = st.lists(st.text(min_size=1, max_size=12) | st.sampled_from(STRANGE), min_size=1, max_size=8)
+every_feature = pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+
+
+def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
+    """The arguments with which a feature is called for a sentence."""
+    if feature.scope == "word":
+        return [(word,) for word in words]
+    if feature.scope == "cluster":
+        return [(tuple(word),) for word in words]
+    if feature.scope == "gazetteer":
+        size = len(words)
+        return [(Known(size, {w: size}, (w,), True, size),) for w in words] + [(Known(0, {}),), (Known(3, {}),)]
+    return [(words, i) for i in range(len(words))] if feature.scope == "place" else [(words,)]
+
+
+@every_feature
+@given(words=words_of_any_kind)
+def test_values_are_non_empty_strings_each_once_and_the_same_again(feature: Feature, words: list[str]) -> None:
+    for arguments in calls(feature, words):
+        before = repr(arguments)
+        values = feature.function(*arguments)
+        assert all(isinstance(value, str) and value for value in values)
+        assert len(set(values)) == len(values)
+        assert feature.function(*arguments) == values
+        assert repr(arguments) == before
+
+
+@every_feature
+def test_value_says_something_about_some_word(feature: Feature) -> None:
+    assert any(
+        feature.function(*arguments) for arguments in calls(feature, ["the", "miles", "davis", "1959", "quintet"])
+    )
+
+
+@every_feature
+def test_documented_and_long_words_do_not_flood(feature: Feature) -> None:
+    assert feature.function.__doc__
+    if feature.scope != "cluster":  # a word has as many clusters as the user's file gives it
+        assert all(len(feature.function(*arguments)) < 200 for arguments in calls(feature, ["y" * 10_000]))
+
+
+@every_feature
+def test_alone_in_the_config_it_works(feature: Feature) -> None:
+    lexicon = Lexicon(
+        {"davis": ("3", "17")}, Gazetteer.learn([Sentence(("miles", "davis"), (Entity(0, 2, "Artist"),))])
+    )
+    rows = Extractor([feature.name], lexicon)(["miles", "davis", "1959"])
+    assert len(rows) == 3
+    assert any(rows)
+    assert all(string.startswith(feature.name) for row in rows for string in row)
+
+
+@given(words=words_of_any_kind)
+def test_one_row_a_word_and_no_string_twice_in_a_row(words: list[str]) -> None:
+    rows = Extractor()(words)
+    assert len(rows) == len(words)
+    assert all(len(set(row)) == len(row) for row in rows)
+
+
+def test_defaults_are_known() -> None:
+    assert set(DEFAULT) <= set(FEATURES)
+    assert Extractor().names == DEFAULT
+
+
+def test_order_of_the_config_is_kept() -> None:
+    assert [feature.name for feature in select(["suffix", "word"], DEFAULT)] == ["suffix", "word"]
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"crf\.features: 'sufix' is not known; expected some of: .*suffix"):
+        Extractor(["word", "sufix"])
+
+
+def test_name_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'word' stands twice"):
+        Extractor(["word", "word"])
+
+
+def test_two_features_of_one_name_are_refused() -> None:
+    def suffix(word: str) -> list[str]:
+        return [word]
+
+    with pytest.raises(ValueError, match="two features are called suffix"):
+        word_feature()(suffix)

@@ -1,0 +1,126 @@
+"""Training the CRF on tiny corpora: it learns, it chooses on the validation part, and Ctrl-C leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from coner.config import CrfExperiment, CrfSettings
+from coner.data.taxonomy import Taxonomy
+from coner.errors import ConfigError, DataError
+from coner.evaluation.score import score
+from coner.progress import Log
+from coner.training import crf
+from coner.training.crf import Trained, train
+from coner.types import Entity, Sentence
+
+NAMES = {"Artist": ["nina simone", "prince", "miles davis"], "City": ["oslo", "new york", "rio de janeiro"]}
+FRAMES = {
+    "Artist": ["an album by {} was released", "{} sang"],
+    "City": ["they moved to {} in spring", "{} has a harbour"],
+}
+TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": "", "Athlete": ""}, "Place": {"City": ""}})
+
+
+def sentence(frame: str, name: str, label: str) -> Sentence:
+    start = frame.split().index("{}")
+    words = tuple(frame.replace("{}", name).split())
+    return Sentence(words, (Entity(start, start + len(name.split()), label),))
+
+
+CORPUS = [sentence(frame, name, label) for label in NAMES for frame in FRAMES[label] for name in NAMES[label]]
+CORPUS += [Sentence(("nothing", "happened"), ()), Sentence(("\u200d", "a:b", "\x00", "x\ny"), ())]
+
+
+def learn(**settings: object) -> Trained:
+    values = {"c1": 0.0, "c2": 0.01, "max_iterations": 30, "clusters": (4,), **settings}
+    experiment = CrfExperiment(kind="crf", crf=CrfSettings.model_validate(values))
+    return train(experiment, train=CORPUS, dev=CORPUS, taxonomy=TAXONOMY, log=Log())
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("scheme", ["iob2", "bioes"])
+def test_learns_by_heart(scheme: str) -> None:
+    tagger = learn(scheme=scheme).tagger
+    assert tagger.tag(CORPUS) == [list(sentence.entities or ()) for sentence in CORPUS]
+    assert tagger.labels == ("Artist", "City")  # the taxonomy's, as far as they occur
+
+
+def test_finds_unseen_names_by_what_stands_around_them() -> None:
+    tagger = learn(features=("neighbour",)).tagger
+    texts = ("an album by zaz was released", "they moved to graz in spring")
+    found = tagger.tag([Sentence(tuple(text.split())) for text in texts])
+    assert found == [[Entity(3, 4, "Artist")], [Entity(3, 4, "City")]]
+
+
+def test_same_settings_same_tagger() -> None:
+    one, two = learn().tagger, learn().tagger
+    assert one.weights.features == two.weights.features
+    assert (one.weights.values == two.weights.values).all()
+
+
+def test_settings_of_the_tagger_name_its_features() -> None:
+    assert learn(features=("suffix", "word")).tagger.settings.crf.features == ("suffix", "word")
+    assert len(learn().tagger.settings.crf.features) > 5
+
+
+def test_best_shift_is_kept() -> None:
+    trained = learn(shifts=(20.0, 0.0, -20.0))
+    assert trained.tagger.shift == trained.trials[0].shift == 0.0
+    assert trained.trials[0].macro_f1 == 1.0
+
+
+def test_trials_keep_the_best_and_report_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crf, "C1", (0.001, 50.0))
+    monkeypatch.setattr(crf, "C2", (0.001, 100.0))
+    trained = learn(trials=4, c1=200.0, shifts=(0.0,))
+    gold = [sentence.entities or () for sentence in CORPUS]
+    reached = [trial.macro_f1 for trial in trained.trials]
+    assert len(reached) == 5
+    assert trained.trials[0].c1 == 200.0
+    assert reached[0] < max(reached)
+    assert score(gold, trained.tagger.tag(CORPUS)).fine.macro_f1 == max(reached)
+    best = max(trained.trials, key=lambda trial: trial.macro_f1)
+    kept = trained.tagger.settings.crf
+    assert (kept.c1, kept.c2, kept.min_frequency) == (best.c1, best.c2, best.min_frequency)
+
+
+def test_rare_features_are_dropped_where_asked() -> None:
+    assert learn(min_frequency=4).trials[0].weights < learn().trials[0].weights
+
+
+def test_interrupt_ends_the_training_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, own_temporary_folder: Path
+) -> None:
+    seen = []
+
+    def interrupt(self: object) -> None:
+        seen.append(len(list(own_temporary_folder.iterdir())))
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(crf._Fitter, "_iteration", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        learn(max_iterations=1000)
+    assert seen == [1, 1, 1]
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+def test_text_without_entities_is_refused() -> None:
+    unlabelled = [Sentence(sentence.words) for sentence in CORPUS]
+    with pytest.raises(DataError, match="no entity"):
+        train(CrfExperiment(kind="crf"), train=unlabelled, dev=CORPUS, taxonomy=TAXONOMY, log=Log())
+
+
+def test_unknown_feature_ends_it_before_anything_is_learned() -> None:
+    with pytest.raises(ConfigError, match=r"crf\.features: 'sufix'"):
+        learn(features=("sufix",))
