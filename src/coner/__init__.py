@@ -1,1 +1,46 @@
-"""coner: taggers for complex, fine-grained named entities."""
+"""coner: train, compare and use taggers for complex, fine-grained named entities.
+
+    import coner
+
+    tagger = coner.load("runs/paper")
+    corpus = coner.read("dev.conll")
+    found = tagger.tag(corpus)
+    print(coner.score_sentences(corpus, found).fine.macro_f1)
+
+Importing it is light: no torch, no numpy; each name brings what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coner.data import read, stream
+    from coner.data.text import sentence_from_text
+    from coner.errors import ConerError
+    from coner.evaluation.score import score, score_sentences
+    from coner.taggers import load
+    from coner.types import Entity, Sentence
+
+__all__ = ["ConerError", "Entity", "Sentence", "load", "read", "score", "score_sentences", "sentence_from_text", "stream"]
+
+_HOMES = {
+    "ConerError": "coner.errors",
+    "Entity": "coner.types",
+    "Sentence": "coner.types",
+    "load": "coner.taggers",
+    "read": "coner.data",
+    "score": "coner.evaluation.score",
+    "score_sentences": "coner.evaluation.score",
+    "sentence_from_text": "coner.data.text",
+    "stream": "coner.data",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'coner' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

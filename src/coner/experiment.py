@@ -6,19 +6,22 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from coner.config import CrfExperiment, DataSettings, EncoderExperiment, Experiment
+from coner.config import CrfExperiment, DataSettings, Experiment
 from coner.data import Corpus, read
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.errors import ConfigError, DataError, MissingExtra
-from coner.evaluation.score import Scores, score
+from coner.errors import ConfigError, MissingExtra
+from coner.evaluation.results import Scores
+from coner.evaluation.score import score_sentences, surfaces
 from coner.files import make_folder, sha256
-from coner.progress import Log, bar
+from coner.progress import Log
 from coner.report.record import RECORD, Record, make_record, read_record, write_record
 from coner.taggers.base import Tagger
+
+LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Tagged:
-    """How a part was tagged: its scores, and how long that took, in seconds."""
+    """What came of tagging a part: its scores, and how long it took, in seconds."""
 
     scores: Scores
     seconds: float
@@ -52,60 +55,99 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False) -> Recor
         DataError: a file is faulty.
     """
     parts, taxonomy = read_parts(settings.data)
-    belongs_to = fingerprint(settings, parts)
-    if overwrite and (folder / RECORD).exists() | (folder / "log.txt").exists():
+    fingerprint = fingerprint_of(settings, parts)
+    if overwrite and any((folder / name).exists() for name in (RECORD, LOG)):
         shutil.rmtree(folder)
     if (folder / RECORD).exists():
-        return _finished(folder, belongs_to)
+        return _finished(folder, fingerprint)
     make_folder(folder)
-    with Log(folder) as log:
-        log(f"{settings.name}: taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
+    with Log(folder / LOG) as log:
+        log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
         began = time.monotonic()
-        tagger, facts = _train(settings, parts, taxonomy, folder=folder, belongs_to=belongs_to, log=log)
-        facts.setdefault("train_seconds", time.monotonic() - began)
-        seen = frozenset(s.surface(e).lower() for s in parts["train"].corpus for e in s.entities or ())
-        tagged = {name: tag_and_score(tagger, parts[name], taxonomy, seen) for name in ("dev", "test") if name in parts}
+        tagger, facts = _train(settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log)
+        facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, **facts}
+        seen = surfaces(parts["train"].corpus)
+        tagged = {name: _judge(tagger, parts[name], taxonomy, seen) for name in ("dev", "test") if name in parts}
         record = make_record(settings, parts=parts, tagged=tagged, tagger=tagger, folder=folder, facts=facts)
         write_record(record, folder)
-        for name, found in tagged.items():
-            log(f"{name}: micro F1 {found.scores.fine.micro_f1:.4f}, macro F1 {found.scores.fine.macro_f1:.4f}")
+        for name, values in record.scores.items():
+            log(f"{name}: micro F1 {values['fine']['micro_f1']:.4f}, macro F1 {values['fine']['macro_f1']:.4f}")
     return record
 
 
 def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
-    """The files of an experiment and its taxonomy; every label in them is one of the taxonomy's."""
-    paths = {name: getattr(settings, name) for name in ("train", "dev", "test")}
+    """The files of an experiment and its taxonomy, which knows every label in them.
+
+    Raises:
+        ConfigError: ``data.train`` or ``data.dev`` is not set.
+        DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
+    """
+    places = {name: getattr(settings, name) for name in ("train", "dev", "test")}
     for name in ("train", "dev"):
-        if paths[name] is None:
-            raise ConfigError(f"data.{name}: not set; name a file in the config or with --set data.{name}=FILE")
-    parts, taxonomy = {}, None
-    for name, path in paths.items():
-        if path is None:
-            continue
-        labels = taxonomy.labels if taxonomy is not None else None
-        corpus = read(path, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
-        if taxonomy is None:
-            taxonomy = choose_taxonomy(settings.taxonomy, corpus.labels)
-            if unknown := sorted(set(corpus.labels) - set(taxonomy.labels)):
-                read(path, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
-                raise DataError(f"label {unknown[0]!r} is not in the taxonomy {taxonomy.name}", path)
-        parts[name] = Part(corpus, sha256(path))
-    assert taxonomy is not None
-    return parts, taxonomy
+        if places[name] is None:
+            raise ConfigError(f"data.{name}: not set; name a file in the config, or with --set data.{name}=FILE")
+
+    def read_gold(place: Path, labels: tuple[str, ...] | None) -> Corpus:
+        return read(place, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
+
+    train = read_gold(places["train"], None)
+    taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
+    if not set(train.labels) <= set(taxonomy.labels):
+        read_gold(places["train"], taxonomy.labels)  # raises, with the line
+    corpora = {name: read_gold(place, taxonomy.labels) for name, place in places.items() if place and name != "train"}
+    return {name: Part(corpus, sha256(corpus.path)) for name, corpus in {"train": train, **corpora}.items()}, taxonomy
 
 
-def fingerprint(settings: Experiment, parts: dict[str, Part]) -> str:
-    """What the result of a run is a function of, as one hash: all settings but names and places, and the data."""
+def fingerprint_of(settings: Experiment, parts: dict[str, Part]) -> str:
+    """What a trained model is a function of, as one hash: the settings but for names and places, and the data."""
     values = settings.model_dump(mode="json", exclude={"name": True, "data": {"train", "dev", "test"}})
     values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def tag_and_score(tagger: Tagger, part: Part, taxonomy: Taxonomy, seen: frozenset[str]) -> Tagged:
-    """Tag a part with a progress bar, and score it."""
+def describe(parts: dict[str, Part]) -> str:
+    """The parts in one line, with whatever was mended in them."""
+    told = []
+    for name, part in parts.items():
+        mended = {"repaired": part.corpus.repaired, "skipped": part.corpus.skipped}
+        extra = "".join(f", {count} {what}" for what, count in mended.items() if count)
+        told.append(f"{name} {len(part.corpus)} sentences{extra}")
+    return ", ".join(told)
+
+
+def _train(
+    settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy, *, folder: Path, fingerprint: str, log: Log
+) -> tuple[Tagger, dict[str, Any]]:
+    """The tagger, saved in the folder, and what there is to tell of its training."""
+    train, dev = parts["train"].corpus, parts["dev"].corpus
+    if isinstance(settings, CrfExperiment):
+        from coner.training import crf
+
+        trained = crf.train(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
+        trained.tagger.save(folder)
+        return trained.tagger, {"trials": [asdict(trial) for trial in trained.trials]}
+    try:
+        from coner.training.encoder import EncoderTrainer
+    except ModuleNotFoundError:
+        raise MissingExtra("training an encoder", "encoder") from None
+    trainer = EncoderTrainer(
+        settings, train=train, dev=dev, taxonomy=taxonomy, folder=folder, belongs_to=fingerprint, log=log
+    )
+    tagger = trainer.run()
+    return tagger, trainer.facts()
+
+
+def _judge(tagger: Tagger, part: Part, taxonomy: Taxonomy, seen: set[str]) -> Tagged:
     began = time.monotonic()
     found = tagger.tag(part.corpus)
     seconds = time.monotonic() - began
-    gold = [sentence.entities or () for sentence in part.corpus]
-    scores = score(gold, found, groups=taxonomy.coarse_by_fine)
-    return Tagged(scores, seconds)
+    return Tagged(score_sentences(part.corpus, found, groups=taxonomy.coarse_by_fine, seen=seen), seconds)
+
+
+def _finished(folder: Path, fingerprint: str) -> Record:
+    record = read_record(folder)
+    if record.fingerprint != fingerprint:
+        raise ConfigError(f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite")
+    with Log() as log:
+        log(f"{folder}: this run is finished already; --overwrite does it again")
+    return record

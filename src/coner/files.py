@@ -19,7 +19,7 @@ from coner.errors import DataError, OutputError
 
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-BLOCK = 1 << 20
+BLOCK = 1 << 17
 # What a write meets, as opposed to a read that happens to fail while a file is being written.
 WRITE_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
@@ -163,7 +163,7 @@ class Lines:
             yield from lines
 
     def _blocks(self) -> Iterator[bytes]:
-        """Whole lines in pieces of about a megabyte."""
+        """Whole lines in pieces of about a block."""
         first, parts = True, list[bytes]()  # parts: of a line that is longer than a block
         with open_bytes(self.path) as handle:
             while block := self._read(handle):
@@ -217,3 +217,12 @@ def sha256(path: str | Path) -> str:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made where it does not exist; ``OutputError`` where it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    return path

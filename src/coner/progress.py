@@ -47,14 +47,10 @@ def bar(what: str, total: float | None, *, done: float = 0) -> Iterator[Bar]:
 
 
 class Log:
-    """Lines for the terminal and, where a folder is given, for ``log.txt`` in it.
+    """Lines for the terminal and, where one is given, for a file too, behind what is in it already."""
 
-    Args:
-        folder: of the run; made by whoever runs it.
-    """
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self._file = None if folder is None else (folder / "log.txt").open("a", encoding="utf-8")
+    def __init__(self, path: Path | None = None) -> None:
+        self._file = None if path is None else path.open("a", encoding="utf-8")
 
     def __call__(self, line: str) -> None:
         """One line."""

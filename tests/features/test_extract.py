@@ -20,7 +20,7 @@ def test_neighbours_carry_their_offset_and_stop_at_the_edges() -> None:
 
 def test_one_word_sentence_has_no_neighbours() -> None:
     assert Extractor(["word", "neighbour"])(["a"]) == [["word=a"]]
-    assert Extractor(["bigram"])(["a"]) == [["bigram=<\x02 a", "bigram=>a \x02"]]
+    assert Extractor(["bigram"])(["a"]) == [["bigram=< a", "bigram=>a "]]
     assert Extractor(["position"])(["a"]) == [["position=<0", "position=>0"]]
 
 

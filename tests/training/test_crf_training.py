@@ -11,7 +11,7 @@ import pytest
 
 from coner.config import CrfExperiment, CrfSettings
 from coner.data.taxonomy import Taxonomy
-from coner.errors import ConfigError, DataError
+from coner.errors import ConfigError, DataError, OutputError
 from coner.evaluation.score import score
 from coner.progress import Log
 from coner.training import crf
@@ -115,6 +115,37 @@ def test_interrupt_ends_the_training_and_leaves_nothing(
     assert list(own_temporary_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"lCRF\xff\xff\0\0" + b"\0" * 100])
+def test_model_cut_short_by_a_full_disk_never_reaches_crfsuite(content: bytes, tmp_path: Path) -> None:
+    model, dump = tmp_path / "model", tmp_path / "dump"
+    model.write_bytes(content)
+    with pytest.raises(OSError, match="cut short"):
+        crf._dump(model, dump)
+    assert not dump.exists()
+
+
+def test_listing_cut_short_by_a_full_disk_is_noticed(tmp_path: Path) -> None:
+    listing = "TRANSITIONS = {\n  (1) 0 --> 1: 0.5\n}\n\nSTATE_FEATURES = {\n  (0) 0 --> 1: 2.000000\n}\n\n"
+    (tmp_path / "dump").write_text(listing)
+    weights = crf._read_dump(tmp_path / "dump", ["word=a"], 3)
+    assert (weights.features, weights.tags.tolist(), weights.values.tolist()) == (("word=a",), [1], [2.0])
+    assert weights.transitions.tolist() == [[0, 0.5, 0], [0, 0, 0], [0, 0, 0]]
+    for size in (len(listing) - 4, len(listing) - 10, 3):
+        (tmp_path / "dump").write_text(listing[:size])
+        with pytest.raises(OSError, match="cut short"):
+            crf._read_dump(tmp_path / "dump", ["word=a"], 3)
+
+
+def test_full_disk_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: Path) -> None:
+    def fail(model: Path, dump: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(crf, "_dump", fail)
+    with pytest.raises(OutputError, match="No space left on device"):
+        learn()
+    assert list(own_temporary_folder.iterdir()) == []
+
+
 def test_text_without_entities_is_refused() -> None:
     unlabelled = [Sentence(sentence.words) for sentence in CORPUS]
     with pytest.raises(DataError, match="no entity"):
@@ -124,3 +155,8 @@ def test_text_without_entities_is_refused() -> None:
 def test_unknown_feature_ends_it_before_anything_is_learned() -> None:
     with pytest.raises(ConfigError, match=r"crf\.features: 'sufix'"):
         learn(features=("sufix",))
+
+
+def test_label_outside_the_taxonomy_is_named() -> None:
+    with pytest.raises(DataError, match="label 'City' that taxonomy flat lacks"):
+        train(CrfExperiment(kind="crf"), train=CORPUS, dev=CORPUS, taxonomy=Taxonomy.flat(["Artist"]), log=Log())

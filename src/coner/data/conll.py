@@ -13,6 +13,7 @@ which a fourth column is added.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,12 @@ from coner.tags import Scheme, read_tags
 from coner.types import Entity, Sentence
 
 SPACES = re.compile("[ \t]+")
+TAG = re.compile("O|[BIES]-.+")
+FITTING: dict[Scheme, dict[str, Scheme]] = {  # what a faulty tag, by its first letter, may be a sign of
+    "iob2": {"I": "iob1", "E": "bioes", "S": "bioes"},
+    "iob1": {"B": "iob2", "E": "bioes", "S": "bioes"},
+    "bioes": {"O": "iob2", "B": "iob2"},
+}
 CACHED = 1 << 16  # distinct line ends; files with free text in a middle column have more, and start over
 
 
@@ -72,7 +79,7 @@ class ConllReader(Reader):
         self._cells: dict[str, tuple[tuple[str, ...], str]] = {}  # rest of a line: middle columns, tag
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        count = 0
+        count, apart = 0, ""
         for block in self._blocks(lines):
             gap = "".join(line + lines.newline for line in block.gap)
             if not block.rows:
@@ -80,7 +87,8 @@ class ConllReader(Reader):
                 break
             if count == 0:
                 self._begin(block, gap, lines)
-            elif count == 1:
+            elif gap and not apart:  # a header that was found inside a sentence has no gap above it
+                apart = gap
                 self.format = replace(self.format, between=gap)
             count += 1
             yield self._sentence(block)
@@ -119,16 +127,18 @@ class ConllReader(Reader):
     def _begin(self, block: _Block, gap: str, lines: Lines) -> None:
         """Learn the file's looks from its first sentence."""
         rows = [SPACES.split(row.strip(" \t")) for row in block.rows]
-        width = len(rows[0])
-        untagged = width == 1 or all(row[-1] == FILLER for row in rows)
+        width = Counter(map(len, rows)).most_common(1)[0][0]  # so that a fault in the first line is found there
+        usual = next(row for row, cells in zip(block.rows, rows, strict=True) if len(cells) == width)
+        untagged = width == 1 or all(row[-1] == FILLER for row in rows if len(row) == width)
         if untagged and self._gold:
             what = "has one column" if width == 1 else f"has only {FILLER!r} in the last column"
             raise DataError(f"{what}: no tags; expected a file with gold tags", self.path, block.line)
         self.format = replace(
             self.format,
-            separators=tuple(SPACES.findall(block.rows[0].strip(" \t"))),
+            separators=tuple(SPACES.findall(usual.strip(" \t"))),
             tags="gold" if not untagged else "absent" if width in (1, 3) else "filler",
             beginning=gap,
+            between=2 * lines.newline,
             newline=lines.newline,
             bom=lines.bom,
         )
@@ -149,9 +159,7 @@ class ConllReader(Reader):
         return Sentence(
             words=tuple(words),
             entities=self._entities([tag for _, tag in cells], block.line),
-            id=next(
-                (h[len(HEADER) :].split("\t")[0].strip(" ") or None for h in block.header if h.startswith(HEADER)), None
-            ),
+            id=_id(block.header),
             header=tuple(block.header),
             columns=tuple([middle for middle, _ in cells]) if wide else (),
             line=block.begin,
@@ -177,13 +185,12 @@ class ConllReader(Reader):
         return word, cell
 
     def _refit(self, rest: list[str], width: int) -> list[str]:
-        """Repair: too many columns stay, too few are filled before the tag; without a tag it is ``O``."""
-        if len(rest) > width:
-            return rest
+        """Repair: middle columns are cut or filled; the tag is the last cell that looks like one, else ``O``."""
         tags = ["O" if self.format.tags == "gold" else FILLER] * (self.format.tags != "absent")
-        if rest and tags and read_tags(rest[-1:], "iob1")[1] == []:
+        if rest and tags and TAG.fullmatch(rest[-1]):
             rest, tags = rest[:-1], rest[-1:]
-        return rest + [FILLER] * (width - len(rest) - len(tags)) + tags
+        middle = width - len(tags)
+        return (rest + [FILLER] * middle)[:middle] + tags
 
     def _entities(self, tags: list[str], line: int) -> tuple[Entity, ...] | None:
         if self.format.tags != "gold":
@@ -192,8 +199,9 @@ class ConllReader(Reader):
             return ()
         entities, faults = read_tags(tags, self._scheme)
         for index, message in faults:
-            advice = "" if self._scheme == "iob1" else "; if the file is written so, read it with --scheme iob1"
-            self._mend(line + index, message + (advice if " after " in message else ""))
+            fitting = FITTING[self._scheme].get(tags[index][0])
+            advice = f"; if the file is written so, read it with --scheme {fitting}" if fitting else ""
+            self._mend(line + index, message + advice)
         for entity in entities:
             self._check_label(entity.label, line + entity.start)
         return tuple(entities)

@@ -36,15 +36,16 @@ class JsonlReader(Reader):
         for number, line in enumerate(lines, 1):
             if not line or line.isspace():
                 continue
-            count += 1
             try:
                 sentence = self._sentence(line, number)
             except ValueError as error:
                 self._skip(number, str(error))
                 continue
+            count += 1
             yield sentence
         if not count:
-            raise DataError("holds no sentence; expected a JSON object a line", self.path)
+            left_out = f" beside {self.skipped} faults that were left out" if self.skipped else ""
+            raise DataError(f"holds no sentence{left_out}; expected a JSON object a line", self.path)
 
     def _sentence(self, line: str, number: int) -> Sentence:
         values = _parse(line)
@@ -56,9 +57,7 @@ class JsonlReader(Reader):
         if values.get("entities") is not None:
             entities = self._entities(values["entities"], len(text), offsets, number)
         elif self._gold:
-            raise DataError(
-                'has no "entities"; expected gold labels (an empty list where there is none)', self.path, number
-            )
+            raise DataError('no "entities"; expected gold labels (an empty list where none is)', self.path, number)
         return Sentence(words, entities, None if id is None else str(id), text=text, offsets=offsets, line=number)
 
     def _entities(self, items: Any, length: int, offsets: tuple[Span, ...], number: int) -> tuple[Entity, ...]:

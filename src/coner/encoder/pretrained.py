@@ -84,6 +84,7 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
         ModelError: there is no such model, it has fewer layers, or it cannot be read.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
     quiet()
@@ -95,7 +96,7 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
                 raise ModelError(f"encoder.keep_layers: {keep_layers} of {config.num_hidden_layers} layers of {name!r}")
             shorten(config, keep_layers)
         model = AutoModel.from_pretrained(source, config=config, dtype=torch.float32, use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreadable(name, error) from None
     return prepare(model), load_tokenizer(name, source)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from coner.features.registry import Values, place_feature
 
-EDGE = "\x02"  # stands in for words beyond the sentence; no word of a text file is a control character
+EDGE = ""  # stands in for words beyond the sentence; no word is empty
 
 
 def _at(words: Sequence[str], index: int) -> str:
@@ -21,12 +21,6 @@ def _pair(words: Sequence[str], first: int, second: int) -> str:
 def bigram(words: Sequence[str], i: int) -> Values:
     """The word with the one before, and with the one after."""
     return ["<" + _pair(words, i - 1, i), ">" + _pair(words, i, i + 1)]
-
-
-@place_feature
-def outer_bigram(words: Sequence[str], i: int) -> Values:
-    """The two words before, the two after, and the two beside."""
-    return ["<" + _pair(words, i - 2, i - 1), ">" + _pair(words, i + 1, i + 2), "=" + _pair(words, i - 1, i + 1)]
 
 
 @place_feature

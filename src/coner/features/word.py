@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 
 from coner.features.registry import Values, word_feature
@@ -50,25 +49,11 @@ def ngram(word: str) -> Values:
     return list(dict.fromkeys(marked[i : i + size] for size in NGRAMS for i in range(len(marked) - size + 1)))
 
 
-@word_feature(-1, 0, 1)
+@word_feature()
 def shape(word: str) -> Values:
     """Kinds of characters, runs of more than two cut to two: ``Mi-24`` to ``Xx-dd``."""
     kinds = (_kind(character) for character in word)
     return ["".join(kind * min(2, len(list(run))) for kind, run in groupby(kinds))[:LONGEST]]
-
-
-@word_feature()
-def length(word: str) -> Values:
-    """Number of letters, up to twelve."""
-    return [str(min(len(word), 12))]
-
-
-@word_feature()
-def number(word: str) -> Values:
-    """Years, and numbers by their digits."""
-    if re.fullmatch(r"(1\d|20)\d\d", word):
-        return ["year"]
-    return [f"{len(word)} digits"] if word.isdecimal() and len(word) < 7 else []
 
 
 def _kind(character: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coner.errors import ConfigError
 from coner.taggers.crf import CrfTagger
@@ -69,7 +70,7 @@ def _explain(tagger: CrfTagger, label: str, top: int) -> Explanation:
     entries = np.flatnonzero(np.isin(weights.tags, own))
     order = entries[np.argsort(-weights.values[entries], kind="stable")]
 
-    def named(chosen: Sequence[int], sign: int) -> tuple[FeatureWeight, ...]:
+    def named(chosen: NDArray[np.intp], sign: int) -> tuple[FeatureWeight, ...]:
         features = np.searchsorted(weights.starts, chosen, side="right") - 1
         rows = (
             FeatureWeight(weights.features[f], tags.tags[weights.tags[e]], float(weights.values[e]))

@@ -74,12 +74,16 @@ def train(
         log: where lines go.
 
     Raises:
-        DataError: the training part has no labels.
+        DataError: the training part has no labels, or one that the taxonomy lacks.
         ConfigError: a feature is not known.
     """
-    labels = [label for label in taxonomy.labels if any(e.label == label for s in train for e in s.entities or ())]
-    if not labels:
-        raise DataError("the training sentences hold no entity; expected labelled data")
+    found = {entity.label for sentence in train for entity in sentence.entities or ()}
+    if not found or not found <= set(taxonomy.labels):
+        wrong = (
+            f"label {min(found - set(taxonomy.labels))!r} that taxonomy {taxonomy.name} lacks" if found else "no entity"
+        )
+        raise DataError(f"the training sentences hold {wrong}; expected labelled data and its own taxonomy")
+    labels = [label for label in taxonomy.labels if label in found]
     crf = settings.crf
     extractor = Extractor(crf.features)  # an unknown name ends it here, before anything is learned
     lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=settings.seed, cluster_file=crf.cluster_file)
@@ -129,17 +133,16 @@ class _Fitter:
                 "max_iterations": settings.max_iterations,
             }
         )
-        with tempfile.TemporaryDirectory() as folder, bar(what, settings.max_iterations) as self._bar:
-            model, dump = Path(folder, "crf.crfsuite"), Path(folder, "weights.txt")
-            try:
-                self._trainer.train(str(model))
-            except pycrfsuite.CRFSuiteError as error:
-                raise OutputError(f"crfsuite could not finish ({error}); is there space in {folder}?") from None
-            tagger = pycrfsuite.Tagger()
-            tagger.open(str(model))
-            tagger.dump(str(dump))
-            tagger.close()
-            return _read_dump(dump, list(self.features), len(self.tags))
+        try:
+            with tempfile.TemporaryDirectory() as folder, bar(what, settings.max_iterations) as self._bar:
+                self._trainer.train(f"{folder}/model")
+                _dump(Path(folder, "model"), Path(folder, "dump"))
+                return _read_dump(Path(folder, "dump"), list(self.features), len(self.tags))
+        except (OSError, pycrfsuite.CRFSuiteError) as error:
+            where = tempfile.gettempdir()
+            raise OutputError(
+                f"{where}: crfsuite's model cannot be kept: {error}; is there space? TMPDIR moves it"
+            ) from None
 
     def _iteration(self) -> None:
         if self._bar is not None:
@@ -159,17 +162,37 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
             self._callback()
 
 
+def _dump(model: Path, dump: Path) -> None:
+    """crfsuite's own listing of a model, as text.
+
+    A full disk goes unnoticed by crfsuite, which would then crash on the file: so its header (``lCRF``, then the size
+    of the whole in four bytes, little-endian) is compared with the file.
+    """
+    with model.open("rb") as file:
+        header = file.read(8)
+    if header[:4] != b"lCRF" or int.from_bytes(header[4:8], "little") != model.stat().st_size:
+        raise OSError("the file is cut short")
+    tagger = pycrfsuite.Tagger()
+    tagger.open(str(model))
+    tagger.dump(str(dump))
+    tagger.close()
+
+
 def _read_dump(path: Path, features: list[str], tags: int) -> Weights:
-    """crfsuite's own listing of a model: ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight``."""
+    """Weights from the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight``."""
     transitions = np.zeros((tags, tags))
     entries: list[tuple[int, int, float]] = []
+    fields: list[str] = []
     with path.open(encoding="ascii") as lines:
         for line in lines:
-            match line.replace(":", "").split():
+            fields = line.replace(":", "").split() or fields
+            match fields:
                 case ["(0)", feature, "-->", tag, weight]:
                     entries.append((int(feature), int(tag), float(weight)))
                 case ["(1)", before, "-->", tag, weight]:
                     transitions[int(before), int(tag)] = float(weight)
+    if fields != ["}"]:
+        raise OSError("the listing is cut short")
     entries.sort()
     used = sorted({feature for feature, _, _ in entries})
     counts = np.unique([feature for feature, _, _ in entries], return_counts=True)[1]

@@ -141,6 +141,18 @@ class EncoderTrainer:
         self.tagger.network.load_state_dict(_best_weights(self.folder))
         return self.tagger
 
+    def facts(self) -> dict[str, Any]:
+        """What the record tells of the training."""
+        progress = self.progress
+        return {
+            "train_seconds": progress.seconds,
+            "history": progress.history,
+            "best_epoch": progress.best_epoch,
+            "parameters": sum(parameter.numel() for parameter in self.tagger.network.parameters()),
+            "precision": str(self.tagger.precision).removeprefix("torch."),
+            "device": self.accelerator.device.type,
+        }
+
     def _epoch(self, shown: Bar) -> None:
         progress, last_saved = self.progress, time.monotonic()
         plan = self._plan(progress.epoch)

@@ -1,0 +1,85 @@
+"""``coner compare``: runs side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from coner.report.record import Record
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or record files.")],
+    part: Annotated[
+        Literal["auto", "dev", "test"], typer.Option(help="Which scores; auto: test where every run has it, else dev.")
+    ] = "auto",
+    baseline: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Take differences from this run, not from the first.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="GitHub tables.")] = False,
+) -> None:
+    """Show runs in one table, the best in bold, with paired differences (bootstrap interval, randomisation test).
+
+    Examples:
+
+      coner compare runs/*
+
+      coner compare results/*.json --part dev --baseline crf --markdown
+    """
+    from coner.errors import ConerError, DataError
+    from coner.progress import stderr
+    from coner.report.compare import choose_part, compare_runs, to_markdown, to_tables
+    from coner.report.terminal import print_whole
+
+    if as_json and markdown:
+        raise ConerError("--json and --markdown are two forms of the same table; choose one")
+    records, left_out = read_runs(runs)
+    chosen = choose_part(records) if part == "auto" else part
+    lacking = [run for run, record in records.items() if chosen not in record.scores]
+    for run in lacking:
+        stderr.print(f"{run}: left out, it has no scores on {chosen}", markup=False)
+        del records[run]
+    if not records:
+        raise DataError(f"none of the {len(runs)} places has a record with scores on {chosen}; train first")
+    if left_out or lacking:
+        stderr.print(f"{len(left_out) + len(lacking)} of {len(runs)} left out", markup=False)
+    comparison = compare_runs(records, part=chosen, baseline=baseline)
+    for warning in comparison.warnings:
+        stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold", markup=False)
+    if as_json:
+        values = {**comparison.as_dict(), "left_out": [*left_out, *lacking]}
+        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+    elif markdown:
+        typer.echo(f"Scores on {comparison.part}.\n\n{to_markdown(comparison)}")
+    else:
+        print_whole(f"Scores on {comparison.part}", *to_tables(comparison))
+
+
+def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], list[str]]:
+    """Records by the name of the run, and the folders that have none (each told on stderr)."""
+    from coner.progress import stderr
+    from coner.report.record import RECORD, read_record
+
+    found, left_out = list[Path](), list[str]()
+    for place in places:
+        if place.is_dir() and not (place / RECORD).exists():
+            stderr.print(f"{place}: left out, no {RECORD} in it", markup=False)
+            left_out.append(str(place))
+        else:
+            found.append(place)
+    names = [_name(place) for place in found]
+    unique = [name if names.count(name) == 1 else str(place) for name, place in zip(names, found, strict=True)]
+    return {name: read_record(place) for name, place in zip(unique, found, strict=True)}, left_out
+
+
+def _name(place: Path) -> str:
+    from coner.report.record import RECORD
+
+    whole = place.absolute()
+    return whole.parent.name if whole.name == RECORD else whole.stem if whole.is_file() else whole.name

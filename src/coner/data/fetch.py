@@ -1,0 +1,212 @@
+"""The official files, from the hub, checked.
+
+Sizes and hashes of the English files are known beforehand (from a public manifest of the data set of 2023); files of
+the other languages are checked against what the hub itself lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from coner.errors import DataError, MissingExtra, OutputError
+from coner.files import WRITE_FAULTS, atomic_write, make_folder, sha256
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoSibling
+
+PARTS = ("train", "dev", "test")
+PATIENCE = 20  # seconds for the listing
+LANGUAGES = ("bn", "de", "en", "es", "fa", "fr", "hi", "it", "multi", "pt", "sv", "uk", "zh")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file as it has to be: its size in bytes, and one of its two hashes."""
+
+    size: int
+    blob: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set on the hub.
+
+    Attributes:
+        repo: its name there.
+        known: files whose content is known beforehand, by their name.
+        licence, cite: what who uses it should know.
+    """
+
+    repo: str
+    known: dict[str, Known]
+    licence: str
+    cite: str
+
+
+SOURCES = {
+    "multiconer2": Source(
+        "MultiCoNER/multiconer_v2",
+        {
+            "en_train.conll": Known(
+                4_348_311,
+                "f0fa00397bb6d780ae66938c7f0ae61c89d9e39e",
+                "1e1af77f95e92aa287c40feb7c10b384192c8ff026c916114a54713f331138ea",
+            ),
+            "en_dev.conll": Known(227_151, "86e747ca6baf06bf6574024dfb6a19b4051591a1"),
+            "en_test.conll": Known(
+                62_002_874, sha256="be7e85f1542a9643de5f01cc99465ec0cb9d96a20bdc3c58418d391e194aff9a"
+            ),
+        },
+        "CC BY 4.0",
+        "Fetahu et al. 2023, MultiCoNER v2",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that is there now.
+
+    Attributes:
+        size: in bytes.
+        checked: against what, ``manifest`` (known beforehand) or ``hub`` (its own listing).
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    checked: str
+
+
+def fetch(
+    name: str, *, language: str, out: Path, parts: Sequence[str] = PARTS, endpoint: str | None = None
+) -> list[Fetched]:
+    """Download and check files of a data set; what fails its check is not kept.
+
+    Args:
+        name: of the data set, a key of ``SOURCES``.
+        language: its code, such as ``en``.
+        out: the folder for the files; made where it does not exist.
+        parts: which of train, dev and test.
+        endpoint: of the hub; the public one, or ``HF_ENDPOINT``, where it is ``None``.
+
+    Raises:
+        DataError: unknown name, language or part; the hub cannot be reached, lacks the file, or sent something else.
+        OutputError: the file cannot be written.
+        MissingExtra: huggingface_hub is not installed.
+    """
+    source, code = _choose(name, language, parts)
+    try:
+        from huggingface_hub import HfApi
+    except ImportError:
+        raise MissingExtra("coner data fetch", "hub") from None
+    api = HfApi(endpoint=endpoint)
+    revision, listed = _listing(api, source, code)
+    wanted = [f"{code}_{part}.conll" for part in parts]
+    if missing := [file for file in wanted if file not in listed]:
+        known = ", ".join(sorted(listed)) or "nothing"
+        raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; of {code.upper()} it lists {known}")
+    make_folder(out)
+    return [_one(api, source, listed[file], revision, out / file) for file in wanted]
+
+
+def _choose(name: str, language: str, parts: Sequence[str]) -> tuple[Source, str]:
+    code = language.lower()
+    if name not in SOURCES:
+        raise DataError(f"data set {name!r} is not known; expected one of: {', '.join(SOURCES)}")
+    if code not in LANGUAGES:
+        raise DataError(f"language {language!r} is not in {name}; expected one of: {', '.join(LANGUAGES)}")
+    if wrong := [part for part in parts if part not in PARTS]:
+        raise DataError(f"part {wrong[0]!r} is not known; expected some of: {', '.join(PARTS)}")
+    return SOURCES[name], code
+
+
+def _listing(api: HfApi, source: Source, code: str) -> tuple[str, dict[str, RepoSibling]]:
+    """The commit, and its files of the language, by name: their folder begins with the code (``EN-English``)."""
+    with _hub(api, source, f"{code}_train.conll"):  # one request, never repeated: who is offline hears it at once
+        info = api.dataset_info(source.repo, files_metadata=True, timeout=PATIENCE)
+    listed = {}
+    for file in info.siblings or ():
+        folder, _, name = file.rfilename.partition("/")
+        if folder.partition("-")[0].lower() == code and "/" not in name:
+            listed[name] = file
+    return info.sha or "main", listed
+
+
+def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:
+    """Get one file, unless it is there already, and check it before it takes its name."""
+    given = source.known.get(target.name)
+    # Of a large file the hub's blob is that of a pointer to it.
+    hashes = {"sha256": listed.lfs.sha256} if listed.lfs else {"blob": listed.blob_id}
+    if not given and not all(hashes.values()):
+        raise DataError(f"{source.repo} lists no hash of {target.name}: it cannot be checked; ask the official hub")
+    expected = given or Known(listed.size or 0, **hashes)
+    if not (target.is_file() and not _difference(target, expected)):
+        with TemporaryDirectory() as folder:
+            with _hub(api, source, target.name):
+                path = api.hf_hub_download(
+                    source.repo, listed.rfilename, repo_type="dataset", revision=revision, local_dir=folder
+                )
+            got = Path(path)
+            if difference := _difference(got, expected):
+                advice = "get it again; if that repeats, the official file has changed" if given else "get it again"
+                raise DataError(f"{target.name} from {source.repo} {difference}; nothing was kept: {advice}")
+            with got.open("rb") as read, atomic_write(target, "wb") as write:
+                shutil.copyfileobj(read, write)
+    return Fetched(target, target.stat().st_size, sha256(target), "manifest" if given else "hub")
+
+
+def _difference(path: Path, expected: Known) -> str:
+    """What is wrong with a file; empty where nothing is."""
+    if (size := path.stat().st_size) != expected.size:
+        return f"has {size:,} bytes, expected {expected.size:,}"
+    if expected.sha256 and (digest := sha256(path)) != expected.sha256:
+        return f"has sha256 {digest}, expected {expected.sha256}"
+    if expected.blob and (digest := git_blob(path)) != expected.blob:
+        return f"has git blob {digest}, expected {expected.blob}"
+    return ""
+
+
+def git_blob(path: Path) -> str:
+    """The name that git gives to a file's content: SHA-1 over a header and the bytes."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _hub(api: HfApi, source: Source, file: str) -> Iterator[None]:
+    """What can go wrong between here and the hub, in one line; its client has many kinds of error."""
+    page = f"{str(api.endpoint).rstrip('/')}/datasets/{source.repo}"
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in WRITE_FAULTS:
+            raise OutputError(f"{file}: cannot be written: {error.strerror}") from None
+        if status := _status(error):
+            raise DataError(
+                f"{page}: the hub answered {status} for {file}; try again later, or get it from there by hand"
+            ) from None
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        advice = f"connect, or get {file} from there on another machine and copy it here"
+        raise DataError(f"{page}: cannot be reached ({reason}); {advice}") from None
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The hub's answer, where there was one; the client may hide it below an error of its own."""
+    while error is not None:
+        if (response := getattr(error, "response", None)) is not None:
+            return int(response.status_code)
+        error = error.__cause__
+    return None

@@ -1,0 +1,265 @@
+"""Runs side by side: built once as data, then shown as a terminal table, as Markdown or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from coner.errors import DataError
+from coner.evaluation.significance import METRICS, Difference, difference, same_gold
+from coner.report.record import Record
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run. Scores are fractions of 1; what a record does not tell is ``None``.
+
+    Attributes:
+        run: the name of its folder or file; ``name`` and ``kind`` are the record's.
+        macro_interval: bootstrap percentile interval of macro F1.
+        unseen_recall: on the mentions that training does not know.
+        differences: this run less the baseline, by metric; ``None`` for the baseline, and where nothing can be paired.
+    """
+
+    run: str
+    name: str
+    kind: str
+    micro_f1: float
+    macro_f1: float
+    macro_classes: int | None
+    macro_interval: tuple[float, float] | None
+    coarse_macro_f1: float
+    span_f1: float
+    unseen_recall: float | None
+    train_seconds: float | None
+    sentences_per_second: float | None
+    words_per_second: float | None
+    parameters: int | None
+    bytes: int | None
+    differences: Mapping[str, Difference] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs on one part of the data.
+
+    Attributes:
+        part: ``dev`` or ``test``.
+        baseline: the run that the differences are taken from.
+        rows: in the order in which they were named.
+        warnings: why numbers of this table must not be compared; then nothing is called best.
+        best: field to the runs that are best in it.
+    """
+
+    part: str
+    baseline: str
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    best: Mapping[str, tuple[str, ...]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: which field, how it reads, and whether much or little of it is good."""
+
+    title: str
+    field: str
+    show: Callable[[Row], str]
+    good: Callable[[Sequence[float]], float]
+
+
+def compare_runs(records: Mapping[str, Record], *, part: str | None = None, baseline: str | None = None) -> Comparison:
+    """Put runs side by side.
+
+    Args:
+        records: by the name of the run.
+        part: which part's scores; test where every run has it, else dev, if it is ``None``.
+        baseline: the run to take differences from; the first one, if it is ``None``.
+
+    Raises:
+        DataError: a run lacks that part's scores, or there is no such baseline.
+    """
+    part = part or choose_part(records)
+    if lacking := [run for run, record in records.items() if part not in record.scores]:
+        raise DataError(f"run {lacking[0]!r} has no scores on {part}; leave it out, or compare on another --part")
+    baseline = baseline or next(iter(records))
+    if baseline not in records:
+        raise DataError(f"--baseline {baseline!r} is not among the runs; expected one of: {', '.join(records)}")
+    rows = tuple(_row(run, record, part, _paired(records[baseline], record, part)) for run, record in records.items())
+    warnings = tuple(_warnings(records, part, baseline))
+    best = {} if warnings or len(rows) == 1 else {column.field: _best(rows, column) for column in COLUMNS}
+    return Comparison(part, baseline, rows, warnings, best)
+
+
+def choose_part(records: Mapping[str, Record]) -> str:
+    """Test where every run has been scored on it, else dev."""
+    return "test" if all("test" in record.scores for record in records.values()) else "dev"
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Two GitHub tables: the scores, and the differences where there are any."""
+    text = []
+    for heading, rows in _grids(comparison):
+        lines = [heading, ["---", *["---:"] * (len(heading) - 1)]]
+        lines += [[f"**{cell}**" if bold else cell for cell, bold in row] for row in rows]
+        text.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
+    return "\n\n".join(text)
+
+
+def to_tables(comparison: Comparison) -> list[Table]:
+    """The same as tables for a terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    tables = []
+    for heading, rows in _grids(comparison):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, title in enumerate(heading):
+            table.add_column(title, justify="right" if index else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(cell, style="bold" if bold else "") for cell, bold in row))
+        tables.append(table)
+    return tables
+
+
+Grid = tuple[list[str], list[list[tuple[str, bool]]]]  # heading; rows of cells, each bold or not
+
+
+def _grids(comparison: Comparison) -> list[Grid]:
+    rows = [
+        [(row.run, False), *((c.show(row), row.run in comparison.best.get(c.field, ())) for c in COLUMNS)]
+        for row in comparison.rows
+    ]
+    grids: list[Grid] = [(["run", *(column.title for column in COLUMNS)], rows)]
+    paired = [(row.run, row.differences) for row in comparison.rows if row.differences is not None]
+    if paired:
+        heading = [f"less {comparison.baseline}", *(f"{_words(m)}{end}" for m in METRICS for end in (" (95 %)", ", p"))]
+        cells = [[run, *(text for m in METRICS for text in _difference(found[m]))] for run, found in paired]
+        grids.append((heading, [[(cell, False) for cell in row] for row in cells]))
+    return grids
+
+
+def _row(run: str, record: Record, part: str, differences: Mapping[str, Difference] | None) -> Row:
+    scores, speed = record.scores[part], record.time.get(part) or {}
+    bounds = scores.get("intervals", {}).get("macro_f1")
+    return Row(
+        run=run,
+        name=record.name,
+        kind=record.kind,
+        micro_f1=scores["fine"]["micro_f1"],
+        macro_f1=scores["fine"]["macro_f1"],
+        macro_classes=scores["fine"].get("macro_classes"),
+        macro_interval=(bounds[0], bounds[1]) if bounds else None,
+        coarse_macro_f1=scores["coarse"]["macro_f1"],
+        span_f1=scores["span"]["f1"],
+        unseen_recall=scores.get("unseen", {}).get("recall"),
+        train_seconds=record.time.get("train_seconds"),
+        sentences_per_second=speed.get("sentences_per_second"),
+        words_per_second=speed.get("words_per_second"),
+        parameters=record.size.get("parameters"),
+        bytes=record.size.get("bytes"),
+        differences=differences,
+    )
+
+
+def _paired(first: Record, second: Record, part: str) -> dict[str, Difference] | None:
+    if first is second or _scored(first, part) != _scored(second, part):
+        return None
+    one, two = (record.sentences.get(part) and record.sentence_counts(part) for record in (first, second))
+    if not one or not two or not same_gold(one, two):
+        return None
+    return {name: difference(one, two, metric) for name, metric in METRICS.items()}
+
+
+def _scored(record: Record, part: str) -> tuple[object, object]:
+    """What has to be equal where two numbers are compared: the data, and the scorer."""
+    return record.data.get(part, {}).get("sha256"), record.scores[part].get("scorer")
+
+
+def _warnings(records: Mapping[str, Record], part: str, baseline: str) -> list[str]:
+    found, first = [], records[baseline]
+    for run, record in records.items():
+        (data, scorer), (other_data, other_scorer) = _scored(first, part), _scored(record, part)
+        if data != other_data:
+            there, here = (_file(r.data.get(part, {})) for r in (first, record))
+            found.append(f"{run} was scored on other data than {baseline}: {here}, not {there}")
+        elif not _same_support(first, record, part):
+            found.append(f"{run} was scored on other gold mentions than {baseline}, though from the same {part} file")
+        if scorer != other_scorer:
+            found.append(f"{run} was scored by {other_scorer}, {baseline} by {scorer}")
+    return found
+
+
+def _same_support(first: Record, second: Record, part: str) -> bool:
+    if part not in first.sentences or part not in second.sentences:
+        return True  # not told
+    return same_gold(first.sentence_counts(part), second.sentence_counts(part))
+
+
+def _file(data: Mapping[str, Any]) -> str:
+    return f"{data.get('file')} ({data.get('sentences')} sentences, sha256 {str(data.get('sha256'))[:12]})"
+
+
+def _best(rows: Sequence[Row], column: Column) -> tuple[str, ...]:
+    known = {row.run: value for row in rows if (value := getattr(row, column.field)) is not None}
+    return tuple(run for run, value in known.items() if value == column.good(list(known.values())))
+
+
+def _score(value: float | None) -> str:
+    return DASH if value is None else f"{value:.3f}"
+
+
+def _macro(row: Row) -> str:
+    bounds = row.macro_interval
+    return _score(row.macro_f1) + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
+
+
+def _difference(found: Difference) -> tuple[str, str]:
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]", f"{found.p:.3f}"
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_f1", " F1")
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return DASH
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _rate(value: float | None) -> str:
+    return DASH if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _size(count: int | None) -> str:
+    return DASH if count is None else f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
+
+
+COLUMNS = (
+    Column("micro F1", "micro_f1", lambda row: _score(row.micro_f1), max),
+    Column("macro F1 (95 %)", "macro_f1", _macro, max),
+    Column("coarse macro", "coarse_macro_f1", lambda row: _score(row.coarse_macro_f1), max),
+    Column("span F1", "span_f1", lambda row: _score(row.span_f1), max),
+    Column("unseen recall", "unseen_recall", lambda row: _score(row.unseen_recall), max),
+    Column("training", "train_seconds", lambda row: _duration(row.train_seconds), min),
+    Column("sentences/s", "sentences_per_second", lambda row: _rate(row.sentences_per_second), max),
+    Column("size", "bytes", lambda row: _size(row.bytes), min),
+)

@@ -1,0 +1,81 @@
+"""How runs went, epoch by epoch, as a picture: losses, macro F1 on the dev part, weight of the coarse task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from coner.errors import MissingExtra, OutputError
+from coner.files import atomic_write
+
+FORMATS = ("svg", "png", "pdf")
+# Okabe and Ito's colours, told apart with every kind of colour vision; markers differ too, for print without colour.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (  # axis; key of the history, its name, line style
+    ("training loss", (("loss", "fine", "-"), ("coarse_loss", "coarse", "--"))),
+    ("macro F1 on dev", (("dev_macro_f1", "", "-"),)),
+    ("weight of the coarse loss", (("weight", "", "-"),)),
+)
+
+History = Sequence[Mapping[str, Any]]
+
+
+def write_curves(histories: Mapping[str, History], path: Path) -> None:
+    """Draw the histories of runs, each a colour, and write the picture, whole or not at all.
+
+    Args:
+        histories: by the name of the run; as in its record, one entry an epoch.
+        path: its ending says what to write: svg, png or pdf.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        OutputError: the file cannot be written, or is to be of another kind.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise OutputError(
+            f"{path}: a picture in {kind or 'no known format'}; name a file that ends in .{', .'.join(FORMATS)}"
+        )
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise MissingExtra("a picture of the training", "plots") from None
+    # Neither the date nor random ids go into the file, so that equal runs give equal bytes.
+    with mpl.rc_context({"svg.hashsalt": "coner"}), atomic_write(path, "wb") as handle:
+        metadata = {"CreationDate" if kind == "pdf" else "Date": None} if kind != "png" else None
+        draw(histories).savefig(handle, format=kind, dpi=150, metadata=metadata)
+
+
+def draw(histories: Mapping[str, History]) -> Any:
+    """The picture, a matplotlib ``Figure``: a panel each for loss, macro F1 and weight over the same epochs."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 8.5), layout="constrained")
+    axes = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=(4, 4, 3))
+    # Where lines coincide, as equal weights do, the larger marks of the earlier runs show from below.
+    sizes = [5 + 2 * behind for behind in reversed(range(len(histories)))]
+    styles = list(zip(histories.items(), cycle(COLOURS), cycle(MARKERS), sizes))
+    for axis, (title, lines) in zip(axes, PANELS, strict=True):
+        for (_, history), colour, marker, size in styles:
+            for key, _, style in lines:
+                points = [(entry["epoch"], entry[key]) for entry in history if entry.get(key) is not None]
+                if points:
+                    axis.plot(*zip(*points, strict=True), style, color=colour, marker=marker, markersize=size, gid=key)
+        axis.set_ylabel(title)
+        axis.grid(visible=True, color="#dddddd", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_axisbelow(True)
+        if len(lines) > 1:
+            keys = [Line2D([], [], color="#444444", ls=style, label=name) for _, name, style in lines]
+            axis.legend(handles=keys, loc="upper right", frameon=False)
+    axes[-1].set_ylim(-0.05, 1.05)
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    runs = [Line2D([], [], color=colour, marker=marker, label=name) for (name, _), colour, marker, _ in styles]
+    figure.legend(handles=runs, loc="outside upper center", ncols=min(4, len(runs)), frameon=False)
+    return figure

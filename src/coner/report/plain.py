@@ -1,0 +1,33 @@
+"""Settings and facts as a record may hold them: JSON values, and no place on this machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON has them: places by their last part, numbers that are none as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, str):
+        return _last_part(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _last_part(text: str) -> str:
+    """Of a place on this machine only its last part; a hub name (``owner/model``) is no place."""
+    try:
+        there = "/" in text and Path(text).exists()
+    except (OSError, ValueError):  # too long, or a zero byte: no place either
+        there = False
+    if there or text.startswith(("/", "./", "../", "~/")):
+        return PurePath(text).name or text
+    windows = PureWindowsPath(text)
+    return windows.name if windows.drive and windows.root else text

@@ -1,0 +1,78 @@
+"""One door for every format."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from coner.data import detect, read, stream
+from coner.errors import DataError
+from coner.types import Entity
+
+CONLL = "ada _ _ B-Scientist\nmet _ _ O\nbob _ _ B-OtherPER\n\nok _ _ O\n"
+JSONL = '{"text": "ada met bob", "entities": [{"start": 0, "end": 3, "label": "Scientist"}]}\n'
+TEXT = "ada met bob\nand that was it\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.conll", TEXT, "conll"),
+        ("a.iob2.gz", TEXT, "conll"),
+        ("a.jsonl", TEXT, "jsonl"),
+        ("a.JSON.gz", TEXT, "jsonl"),
+        ("a.txt", CONLL, "conll"),
+        ("a.txt", "# id 1\n\n" + CONLL, "conll"),
+        ("a.txt", "# of its own\n# and another\n# id 1\nok O\n", "conll"),
+        ("a.txt", "a _ _\nb _ _\n", "conll"),
+        ("a.txt", CONLL + "a line with a fault\n", "conll"),
+        ("a.txt", JSONL, "jsonl"),
+        ("a.txt", "\n" + JSONL, "jsonl"),
+        ("a.txt", TEXT, "text"),
+        ("a", TEXT, "text"),
+        ("a.txt", "#hashtag alone\n", "text"),
+        ("a.txt", "", "conll"),
+    ],
+)
+def test_the_format_is_told_by_name_then_by_content(tmp_path: Path, name: str, content: str, kind: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    assert detect(path) == kind
+
+
+def test_every_format_gives_the_same_words(tmp_path: Path) -> None:
+    for name, content in {"a.conll": CONLL, "a.jsonl": JSONL, "a.txt": TEXT}.items():
+        (tmp_path / name).write_text(content)
+        assert read(tmp_path / name)[0].words == ("ada", "met", "bob")
+
+
+def test_a_corpus_knows_its_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text(CONLL.replace("met _ _ O", "met _ _ I-Food"))
+    corpus = read(tmp_path / "a.conll", repair=True)
+    assert (len(corpus), corpus.words, corpus.repaired, corpus.skipped) == (2, 4, 1, 0)
+    assert corpus.labels == ("Food", "OtherPER", "Scientist")
+    assert corpus[0].entities == (Entity(0, 1, "Scientist"), Entity(1, 2, "Food"), Entity(2, 3, "OtherPER"))
+    assert [s.words for s in corpus[1:]] == [("ok",)]
+    assert corpus.format is not None
+
+
+def test_a_stream_gives_sentences_before_it_meets_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text(CONLL + "\nbad _ _ X\n")
+    sentences = iter(stream(tmp_path / "a.conll"))
+    assert next(sentences).words == ("ada", "met", "bob")
+    next(sentences)
+    with pytest.raises(DataError, match=r"a\.conll:7"):
+        next(sentences)
+
+
+def test_gold_cannot_come_from_plain_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    with pytest.raises(DataError, match="plain text, which has no labels"):
+        stream(tmp_path / "a.txt", gold=True)
+
+
+def test_standard_input_has_to_be_named() -> None:
+    with pytest.raises(DataError, match="--format conll, jsonl or text"):
+        stream("-")

@@ -1,0 +1,106 @@
+"""Taxonomies: those that come with the package, those of a user, those made from labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coner.data.taxonomy import Taxonomy, choose_taxonomy, load_taxonomy, packaged_names
+from coner.errors import DataError
+
+# Coarse to fine, as the task's paper has them.
+MULTICONER2 = {
+    "Location": {"Facility", "OtherLOC", "HumanSettlement", "Station"},
+    "CreativeWork": {"VisualWork", "MusicalWork", "WrittenWork", "ArtWork", "Software"},
+    "Group": {
+        "MusicalGRP",
+        "PublicCorp",
+        "PrivateCorp",
+        "AerospaceManufacturer",
+        "SportsGRP",
+        "CarManufacturer",
+        "ORG",
+    },
+    "Person": {"Scientist", "Artist", "Athlete", "Politician", "Cleric", "SportsManager", "OtherPER"},
+    "Product": {"Clothing", "Vehicle", "Food", "Drink", "OtherPROD"},
+    "Medical": {"Medication/Vaccine", "MedicalProcedure", "AnatomicalStructure", "Symptom", "Disease"},
+}
+
+
+def test_multiconer_has_its_33_classes_in_six_groups() -> None:
+    taxonomy = load_taxonomy("multiconer2")
+    assert {coarse: set(classes) for coarse, classes in taxonomy.groups.items()} == MULTICONER2
+    assert len(taxonomy.labels) == 33
+    for coarse, classes in MULTICONER2.items():
+        assert {taxonomy.coarse_of(label) for label in classes} == {coarse}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("conll2003", {"PER", "LOC", "ORG", "MISC"}),
+        ("wnut17", {"corporation", "creative-work", "group", "location", "person", "product"}),
+    ],
+)
+def test_the_other_packaged_ones_have_their_labels(name: str, labels: set[str]) -> None:
+    assert set(load_taxonomy(name).labels) == labels
+
+
+@pytest.mark.parametrize("name", packaged_names())
+def test_packaged_ones_define_each_class_and_survive_a_dictionary(name: str) -> None:
+    taxonomy = load_taxonomy(name)
+    assert taxonomy.name == name
+    assert all(text.strip() for classes in taxonomy.groups.values() for text in classes.values())
+    again = Taxonomy.from_dict(taxonomy.as_dict())
+    assert again == taxonomy
+    assert (again.labels, again.coarse_labels) == (taxonomy.labels, taxonomy.coarse_labels)
+
+
+def test_a_users_file_keeps_its_order_and_takes_its_stem_for_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[B]\ny = "one"\nx = "two"\n[A]\n"p/q" = ""\n', encoding="utf-8")
+    taxonomy = load_taxonomy(str(path))
+    assert (taxonomy.name, taxonomy.labels, taxonomy.coarse_labels) == ("mine", ("y", "x", "p/q"), ("B", "A"))
+    assert taxonomy.coarse_of("p/q") == "A"
+    path.write_text('name = "other"\n[B]\ny = "one"\n', encoding="utf-8")
+    assert load_taxonomy(str(path)).name == "other"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[A", "not valid TOML"),
+        (b"", "no classes; expected sections"),
+        (b'name = "x"', "no classes; expected sections"),
+        (b'A = "x"', "A: expected a section"),
+        (b"[A]\nx = 1", "A: expected a section"),
+        (b'[A]\nx = "a"\n[B]\nx = "b"', r"B\.x: a class belongs to one group"),
+        (b"[A]\nx = '\xff'", "cannot be read as a taxonomy"),
+    ],
+)
+def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "bad.toml").write_bytes(content)
+    with pytest.raises(DataError, match=rf"bad\.toml: {message}") as caught:
+        load_taxonomy(str(tmp_path / "bad.toml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_nowhere_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    for name in ("multiconer", str(tmp_path)):
+        with pytest.raises(DataError, match="expected one of: conll2003, multiconer2, wnut17, or a path"):
+            load_taxonomy(name)
+
+
+def test_auto_takes_a_packaged_one_that_knows_every_label_else_a_flat_one() -> None:
+    assert choose_taxonomy("auto", ["PER", "LOC"]).name == "conll2003"
+    assert choose_taxonomy("auto", ["ORG", "Artist"]).name == "multiconer2"
+    flat = choose_taxonomy("auto", ["person", "b", "a", "b"])
+    assert (flat.name, flat.labels, flat.coarse_labels) == ("flat", ("a", "b", "person"), ("a", "b", "person"))
+    assert choose_taxonomy("auto", []).labels == ()
+    assert choose_taxonomy("wnut17", ["PER"]).name == "wnut17"
+
+
+def test_a_label_outside_has_no_group() -> None:
+    with pytest.raises(KeyError, match="Artst"):
+        load_taxonomy("multiconer2").coarse_of("Artst")

@@ -1,0 +1,136 @@
+"""The encoder tagger: whole sentences, whatever their length; a folder that gives back what went in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+
+from coner.data.taxonomy import Taxonomy
+from coner.encoder.network import Network
+from coner.encoder.pretrained import load_encoder
+from coner.errors import ModelError
+from coner.taggers import load
+from coner.taggers.base import Tagger
+from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
+from coner.types import Entity, Sentence, non_overlapping
+
+TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
+AWKWARD = [
+    ["\u200b"],
+    ["\ufe0f", "x"],
+    ["a" * 10_000, "the", "b" * 3],
+    ["#hashtag", "#", "# id"],
+    ["the", "rhine"] * 60,
+    ["dvořák"],
+    ["北", "京"],
+]
+
+
+@pytest.fixture
+def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]:
+    def make(architecture: str = "mbert", **sections: Any) -> EncoderTagger:
+        settings = settings_for(architecture, **sections)
+        torch.manual_seed(3)
+        encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
+        network = Network(
+            encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings)
+        )
+        with torch.no_grad():
+            network.emissions.weight.mul_(8)  # so that a random network finds entities
+            network.emissions.bias.zero_()
+        return EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+
+    return make
+
+
+HEADS = [
+    {"decoder": "softmax"},
+    {"decoder": "crf", "scheme": "bioes", "context": "bilstm", "blend": "gate"},
+    {"decoder": "crf", "layers": (-1, -2, -3), "mix": "concat", "context": "bilstm", "blend": "concat"},
+]
+
+
+@pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
+@pytest.mark.parametrize("head", HEADS, ids=["plain", "bioes", "paper"])
+def test_a_saved_tagger_finds_what_it_found_before(
+    architecture: str, head: dict[str, Any], tagger_for: Callable[..., EncoderTagger], tmp_path: Path
+) -> None:
+    tagger = tagger_for(architecture, head=head, auxiliary={"schedule": "residual"}, encoder={"keep_layers": 0 if len(head) > 4 else 2})
+    sentences = [Sentence(tuple(words)) for words in AWKWARD]
+    found = tagger.tag(sentences)
+    assert any(found)
+    for sentence, entities in zip(sentences, found, strict=True):
+        assert tuple(entities) == non_overlapping(entities)
+        assert all(e.end <= len(sentence) and e.label in tagger.labels and 0 < e.score <= 1 for e in entities)
+    tagger.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert isinstance(again, Tagger)
+    assert again.tag(sentences) == found
+    scores = [[[e.score for e in es] for es in run] for run in (found, again.tag(sentences))]
+    assert scores[0] == scores[1]
+
+
+def test_sentences_together_and_alone_get_the_same_entities(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger = tagger_for(head=HEADS[2])
+    sentences = [Sentence(tuple(words)) for words in AWKWARD]
+    together = tagger.tag(sentences)
+    assert [tagger.tag([sentence])[0] for sentence in sentences] == together
+    assert tagger.tag(sentences[::-1]) == together[::-1]
+
+
+def test_a_sentence_that_fits_one_window_is_not_changed_by_windowing(tagger_for: Callable[..., EncoderTagger]) -> None:
+    small = tagger_for(encoder={"window": 12}, head={"decoder": "crf"})
+    large = tagger_for(head={"decoder": "crf"})
+    short = [Sentence(("the", "rhine"))]
+    assert small.tag(short) == large.tag(short)
+
+
+def test_the_head_sees_a_long_sentence_whole(tagger_for: Callable[..., EncoderTagger]) -> None:
+    """With an encoder whose output does not depend on context, windows must not be visible at all."""
+    taggers = [tagger_for(head={**HEADS[2], "layers": (0,), "mix": "last"}, encoder={"window": w}) for w in (9, 0)]
+    for tagger in taggers:
+        embeddings = tagger.network.encoder.embeddings
+        embeddings.position_embeddings.weight.data.zero_()
+    sentence = [Sentence(tuple("the rhine flows through basel and são paulo".split() * 3))]
+    short_enough = [Sentence(sentence[0].words[:6])]
+    assert taggers[0].tag(short_enough) == taggers[1].tag(short_enough)
+    found = [tagger.tag(sentence)[0] for tagger in taggers]
+    assert found[0] == found[1]
+    assert [e.score for e in found[0]] == pytest.approx([e.score for e in found[1]], rel=1e-3)
+
+
+def test_a_sentence_of_5000_words_is_tagged_whole(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger = tagger_for(head=HEADS[2])
+    words = ("the", "rhine", "flows", "dvořák") * 1250
+    (found,) = tagger.tag([Sentence(words)])
+    assert found
+    assert max(entity.end for entity in found) > 4900
+
+
+def test_nothing_and_empty_sentences_are_no_error(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger = tagger_for()
+    assert tagger.tag([]) == []
+    assert tagger.tag([Sentence(()), Sentence(("the",))])[0] == []
+
+
+def test_gold_entities_are_not_looked_at(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger = tagger_for()
+    words = ("the", "rhine", "flows")
+    assert tagger.tag([Sentence(words, (Entity(0, 3, "City"),))]) == tagger.tag([Sentence(words)])
+
+
+def test_weights_of_another_network_are_refused_in_one_line(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+    tagger_for(head={"decoder": "crf"}).save(tmp_path / "a")
+    tagger_for(head={"decoder": "softmax"}).save(tmp_path / "b")
+    card = json.loads((tmp_path / "b/model.json").read_text())
+    card["settings"]["head"]["decoder"] = "crf"
+    (tmp_path / "b/model.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"weights.safetensors: does not fit model.json") as caught:
+        load(tmp_path / "b")
+    assert "\n" not in str(caught.value)
