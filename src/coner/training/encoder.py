@@ -30,6 +30,7 @@ from coner.interrupt import finish_first
 from coner.progress import Bar, Log, bar
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
 from coner.training.checkpoint import Checkpoint, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
+from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
 from coner.training.schedule import ParameterGroup, group_parameters, rate_factor
 from coner.types import Sentence
@@ -94,6 +95,7 @@ class EncoderTrainer:
         log: Log,
     ) -> None:
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
+        keep_freed_memory()
         self.accelerator = accelerator(settings.train.device)
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
