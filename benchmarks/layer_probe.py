@@ -88,7 +88,10 @@ def main() -> None:
         for sentence in dev:
             found.append(tags.decode([next(ids) for _ in sentence.words])[0])
         scores = score_sentences(dev, found)
-        table.add_row("+".join(map(str, chosen)), *(f"{x:.3f}" for x in (scores.fine.micro_f1, scores.fine.macro_f1, scores.span.f1)))
+        table.add_row(
+            "+".join(map(str, chosen)),
+            *(f"{x:.3f}" for x in (scores.fine.micro_f1, scores.fine.macro_f1, scores.span.f1)),
+        )
     Console().print(table)
 
 

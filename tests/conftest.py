@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
 import tiny
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A busy machine is no fault of the code: the suite has a timeout, examples have no deadline.
+settings.register_profile("coner", deadline=None)
+settings.load_profile("coner")
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,11 @@ def _sentencepiece(path: Path, **options: Any) -> None:
 
     with path.open("wb") as handle:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(TEXT * 3), model_writer=(out := io.BytesIO()), vocab_size=90, minloglevel=2, **options
+            sentence_iterator=iter(TEXT * 3),
+            model_writer=(out := io.BytesIO()),
+            vocab_size=90,
+            minloglevel=2,
+            **options,
         )
         handle.write(out.getvalue())
 

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from coner.taggers import load
     from coner.types import Entity, Sentence
 
-__all__ = ["ConerError", "Entity", "Sentence", "load", "read", "score", "score_sentences", "sentence_from_text", "stream"]
+__all__ = [
+    "ConerError",
+    "Entity",
+    "Sentence",
+    "load",
+    "read",
+    "score",
+    "score_sentences",
+    "sentence_from_text",
+    "stream",
+]
 
 _HOMES = {
     "ConerError": "coner.errors",

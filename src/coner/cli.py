@@ -16,8 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Train, compare and use taggers for complex, fine-grained named entities.",
-    epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 a check failed, 2 wrong input or "
-    "use, 3 incomplete but kept, 130 interrupted.",
+    epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 a check failed, "
+    "2 wrong input or use, 3 incomplete but kept, 130 interrupted.",
 )
 app.add_typer(data.app, name="data")
 for function in (train.train, evaluate.evaluate, tag.tag, compare.compare, explain.explain, curves.curves):
@@ -44,8 +44,14 @@ def run(arguments: list[str]) -> int:
     """One command; its exit code. Errors are one line on stderr."""
     from coner.errors import ConerError
 
+    command = typer.main.get_command(app)
     try:
-        code = typer.main.get_command(app).main(args=arguments, prog_name="coner", standalone_mode=False)
+        # Not its main(), which keeps Ctrl-C and a broken pipe to itself.
+        with command.make_context("coner", list(arguments)) as context:
+            code = command.invoke(context)
+        sys.stdout.flush()  # a full disk is told here, not while the interpreter goes down
+    except typer.Exit as stop:
+        code = stop.exit_code
     except ConerError as error:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -32,7 +32,9 @@ class DataSettings(Section):
     train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
     dev: Path | None = Field(None, description="validation file: every choice is made on it")
     test: Path | None = Field(None, description="test file: scored once, at the end")
-    taxonomy: str = Field("auto", description="name of a packaged taxonomy, a TOML file, or auto: flat, from the labels")
+    taxonomy: str = Field(
+        "auto", description="name of a packaged taxonomy, a TOML file, or auto: flat, from the labels"
+    )
     scheme: Scheme = Field("iob2", description="how mentions are written in the files: iob2, iob1 or bioes")
     repair: bool = Field(False, description="mend what can be mended in faulty files, and count it")
 
@@ -64,7 +66,9 @@ class EncoderSettings(Section):
     freeze_embeddings: bool = Field(False, description="do not train the word embeddings")
     pooling: Literal["first", "mean", "first_last"] = Field("first", description="pieces to one vector a word")
     lowercase: bool = Field(False, description="lower-case words before the tokenizer sees them")
-    window: Annotated[int, Field(ge=0)] = Field(0, description="most pieces in one pass; 0: the encoder's limit, 512 at most")
+    window: Annotated[int, Field(ge=0)] = Field(
+        0, description="most pieces in one pass; 0: the encoder's limit, 512 at most"
+    )
     overlap: Fraction = Field(0.5, description="how much of a window the next one repeats")
 
 
@@ -106,7 +110,9 @@ class GroupSettings(Section):
     match: tuple[str, ...] = Field(description="shell patterns on parameter names, such as encoder.*")
     rate: Rate = Field(description="peak learning rate")
     weight_decay: Rate = Field(0.01, description="AdamW's, on matrices; biases and norms are not decayed")
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="rate factor per encoder layer, downwards")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="rate factor per encoder layer, downwards"
+    )
 
 
 HEAD_PARAMETERS = ("mix.*", "context.*", "blend.*", "emissions.*", "decoder.*", "auxiliary.*")
@@ -124,14 +130,19 @@ class TrainSettings(Section):
 
     epochs: Count = 8
     batch: Count = Field(32, description="sentences a step")
-    batch_pieces: Count = Field(4096, description="most word pieces, padding included, in one pass of the encoder; "
-                                "a step that needs more takes several, with the same gradient")
+    batch_pieces: Count = Field(
+        4096,
+        description="most word pieces, padding included, in one pass of the encoder; "
+        "a step that needs more takes several, with the same gradient",
+    )
     groups: dict[str, GroupSettings] = Field(default_factory=_default_groups)
     warmup: Fraction = Field(0.1, description="part of all steps with a rising rate; then it falls linearly to zero")
     clip: Rate = Field(1.0, description="largest norm of the gradient; 0: no clipping")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is native")
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    patience: Annotated[int, Field(ge=0)] = Field(0, description="stop after so many epochs without a better one; 0: never")
+    patience: Annotated[int, Field(ge=0)] = Field(
+        0, description="stop after so many epochs without a better one; 0: never"
+    )
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
 
     @model_validator(mode="before")
@@ -173,7 +184,7 @@ class EncoderExperiment(Section):
     @model_validator(mode="after")
     def _layers_fit_the_mix(self) -> EncoderExperiment:
         if self.head.mix == "last" and len(self.head.layers) != 1:
-            raise ValueError("head.mix = \"last\" takes one layer; name one in head.layers, or use concat or weighted")
+            raise ValueError('head.mix = "last" takes one layer; name one in head.layers, or use concat or weighted')
         return self
 
 

@@ -18,6 +18,7 @@ from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences, surfaces
 from coner.files import make_folder, sha256
 from coner.progress import Log
+from coner.report import machine
 from coner.report.record import RECORD, Record, make_record, read_record, write_record
 from coner.taggers.base import Tagger
 
@@ -63,11 +64,12 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False) -> Recor
     make_folder(folder)
     with Log(folder / LOG) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
-        began = time.monotonic()
+        began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
         tagger, facts = _train(settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log)
-        facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, **facts}
+        facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
         seen = surfaces(parts["train"].corpus)
-        tagged = {name: _judge(tagger, parts[name], taxonomy, seen) for name in ("dev", "test") if name in parts}
+        judged = [name for name in parts if name != "train"]
+        tagged = {name: _judge(tagger, parts[name], taxonomy, seen) for name in judged}
         record = make_record(settings, parts=parts, tagged=tagged, tagger=tagger, folder=folder, facts=facts)
         write_record(record, folder)
         for name, values in record.scores.items():
@@ -147,7 +149,9 @@ def _judge(tagger: Tagger, part: Part, taxonomy: Taxonomy, seen: set[str]) -> Ta
 def _finished(folder: Path, fingerprint: str) -> Record:
     record = read_record(folder)
     if record.fingerprint != fingerprint:
-        raise ConfigError(f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite")
+        raise ConfigError(
+            f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite"
+        )
     with Log() as log:
         log(f"{folder}: this run is finished already; --overwrite does it again")
     return record

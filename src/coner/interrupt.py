@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextmanager
 def finish_first() -> Iterator[Callable[[], bool]]:
-    """Within the block a first Ctrl-C only raises a flag, which the yielded function reads; a second one stops at once."""
+    """Within the block a first Ctrl-C only raises a flag, which the yielded function reads; a second stops at once."""
     asked = False
 
-    def remember(number: int, frame: FrameType | None) -> None:
+    def remember(_number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt

@@ -31,7 +31,7 @@ class Bar:
 
 
 @contextmanager
-def bar(what: str, total: float | None, *, done: float = 0) -> Iterator[Bar]:
+def bar(what: str, total: int | None, *, done: int = 0) -> Iterator[Bar]:
     """A bar with the time left; it goes away when the block ends, and shows nothing where stderr is no terminal."""
     columns = (
         TextColumn("{task.description}"),
@@ -62,6 +62,8 @@ class Log:
     def __enter__(self) -> Log:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._file is not None:
             self._file.close()

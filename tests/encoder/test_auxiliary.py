@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from coner.config import AuxiliarySettings, parse_experiment
@@ -47,7 +49,7 @@ def test_by_step_it_follows_the_same_line_without_stairs_and_stays_above_the_res
     assert weights == sorted(weights, reverse=True)
     assert weights[200] == pytest.approx(0.5)
     assert set(weights[400:]) == {0.1}
-    assert max(a - b for a, b in zip(weights, weights[1:], strict=False)) < 0.01
+    assert max(a - b for a, b in pairwise(weights)) < 0.01
 
 
 def test_linear_differs_from_residual_only_where_it_ends() -> None:

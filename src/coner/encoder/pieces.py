@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class PieceMaker:
         starts = [0]
         while starts[-1] + self.window < pieces:
             starts.append(min(starts[-1] + self.stride, pieces - self.window))
-        borders = [0, *((b + a + self.window) // 2 for a, b in zip(starts, starts[1:], strict=False)), pieces]
+        borders = [0, *((b + a + self.window) // 2 for a, b in pairwise(starts)), pieces]
         return [
             Window(start, min(start + self.window, pieces), borders[i], borders[i + 1])
             for i, start in enumerate(starts)

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -116,8 +117,9 @@ def build_encoder(folder: Path) -> PreTrainedModel:
     from transformers import AutoConfig, AutoModel
 
     quiet()
+    build: Callable[..., Any] = AutoModel.from_config
     try:
-        return prepare(AutoModel.from_config(AutoConfig.from_pretrained(str(folder))))
+        return prepare(build(AutoConfig.from_pretrained(str(folder))))
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(str(folder), error) from None
 
@@ -129,19 +131,20 @@ def shorten(config: Any, layers: int) -> None:
         config.layer_types = config.layer_types[:layers]
 
 
-def prepare(model: PreTrainedModel) -> PreTrainedModel:
+def prepare(model: Any) -> PreTrainedModel:
     """Drop the sentence pooler where there is one: no tagger uses it, and it would never get a gradient."""
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
-    return model
+    prepared: PreTrainedModel = model
+    return prepared
 
 
 def quiet() -> None:
     """Keep the library's own progress bars and advice out of our terminal."""
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    for hush in (logging.set_verbosity_error, logging.disable_progress_bar):
+        hush()  # type: ignore[no-untyped-call]
 
 
 def _installed(name: str, packaged: Packaged, index: int) -> Path:
@@ -187,5 +190,5 @@ def _unreadable(name: str, error: Exception) -> ModelError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return ModelError(
         f"encoder {name!r} cannot be loaded: {reason} Expected a short name ({', '.join(PACKAGED)}), a folder with "
-        "config.json, tokenizer files and model.safetensors, or a name that the model hub knows (and a way to reach it)."
+        "config.json, tokenizer files and model.safetensors, or a name that the model hub knows (and a way to it)."
     )

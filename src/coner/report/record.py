@@ -152,7 +152,8 @@ def make_record(
         tagger: for what it mended.
         folder: of the saved model, for its size.
         facts: what training told: ``train_seconds``, ``history``, ``parameters``, ``counts`` (of what was skipped or
-            repaired) and ``fingerprint``, each where there is one; others are kept as they are, in ``training``.
+            repaired), ``fingerprint`` and ``commit`` (of the code that trained; by default that of now), each where
+            there is one; others are kept as they are, in ``training``.
     """
     told = plain(dict(facts))
     data = {name: _describe(part) for name, part in parts.items()}
@@ -171,7 +172,7 @@ def make_record(
         memory={"peak_rss_bytes": machine.peak_memory()},
         size={"parameters": told.pop("parameters", None), "bytes": _bytes(folder)},
         versions=machine.versions(),
-        commit=machine.commit(),
+        commit=told.pop("commit", None) or machine.commit(),
         machine=machine.machine(),
         counts={**counts, "repaired_predictions": tagger.repaired, **told.pop("counts", {})},
         history=told.pop("history", []),

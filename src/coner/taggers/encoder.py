@@ -18,8 +18,8 @@ from coner.encoder.network import Network, native_precision
 from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
 from coner.encoder.pretrained import build_encoder, load_tokenizer
 from coner.errors import ModelError
+from coner.taggers.folder import write_model
 from coner.tags import TagSet
-from coner.taggers.folder import read_model, write_model
 from coner.types import Entity, Sentence
 
 TAGGING_PIECES = 4096  # pieces a pass: more does not go faster on two cores, and costs memory

@@ -29,7 +29,13 @@ from coner.evaluation.score import score_sentences
 from coner.interrupt import finish_first
 from coner.progress import Bar, Log, bar
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
-from coner.training.checkpoint import Checkpoint, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
+from coner.training.checkpoint import (
+    Checkpoint,
+    optimizer_tensors,
+    read_checkpoint,
+    restore_optimizer,
+    write_checkpoint,
+)
 from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
 from coner.training.schedule import ParameterGroup, group_parameters, rate_factor
@@ -116,7 +122,9 @@ class EncoderTrainer:
             for sentence in train
         ]
         self.groups = group_parameters(network, settings.train.groups, layers=encoder.config.num_hidden_layers)
-        self.names = {parameter: name for group in self.groups for name, parameter in group.parameters}
+        self.names: dict[Tensor, str] = {
+            parameter: name for group in self.groups for name, parameter in group.parameters
+        }
         optimizer = torch.optim.AdamW(
             [
                 {"params": [p for _, p in group.parameters], "lr": group.rate, "weight_decay": group.weight_decay}
@@ -186,7 +194,11 @@ class EncoderTrainer:
         self.network.train()
         for some in split_by_budget(mine, self.lengths, settings.train.batch_pieces):
             fine, coarse = self._losses(some)
-            loss = fine if weight == 0 or coarse is None else (1 - weight) * fine + weight * settings.auxiliary.scale * coarse
+            loss = (
+                fine
+                if weight == 0 or coarse is None
+                else (1 - weight) * fine + weight * settings.auxiliary.scale * coarse
+            )
             # Processes' gradients are averaged, so the number of processes takes that division back.
             self.accelerator.backward(loss * self.accelerator.num_processes / words)
             progress.sums[0] += float(fine.detach()) / words
@@ -290,7 +302,9 @@ def group_table(groups: Sequence[ParameterGroup]) -> list[str]:
     """Which parameters learn how fast, a line a group."""
     lines = ["learning rates: group, rate, weight decay, parameters"]
     for group in groups:
-        example = group.parameters[0][0] + (f" and {len(group.parameters) - 1} more" if len(group.parameters) > 1 else "")
+        example = group.parameters[0][0] + (
+            f" and {len(group.parameters) - 1} more" if len(group.parameters) > 1 else ""
+        )
         lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {group.count:>12,}  {example}")
     return lines
 

@@ -71,7 +71,7 @@ def rate_factor(step: int, *, steps: int, warmup: float) -> float:
 
 
 def _depth(name: str, layers: int) -> int:
-    """Layers between a parameter and the encoder's output: 0 for the top layer and whatever is not in a layer's stack."""
+    """Layers between a parameter and the encoder's output: 0 for the top layer and for what is in no layer."""
     if "embeddings" in name:
         return layers
     number = re.search(r"\.layers?\.(\d+)\.", name)

@@ -18,4 +18,5 @@ class Learned(Blend):
 
     def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
         own, before, after = self.weights.softmax(0)
-        return own * word + before * previous + after * following
+        blended: Tensor = own * word + before * previous + after * following
+        return blended

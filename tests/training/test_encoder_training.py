@@ -31,7 +31,14 @@ TEXTS = [
     ("the symphony in the city", []),
 ] * 3
 SENTENCES = [Sentence(tuple(text.split()), tuple(entities)) for text, entities in TEXTS]
-FULL_HEAD = {"layers": (-1, -2, -3), "mix": "concat", "context": "bilstm", "blend": "concat", "decoder": "crf", "dropout": 0.2}
+FULL_HEAD = {
+    "layers": (-1, -2, -3),
+    "mix": "concat",
+    "context": "bilstm",
+    "blend": "concat",
+    "decoder": "crf",
+    "dropout": 0.2,
+}
 
 
 @pytest.fixture
@@ -123,7 +130,7 @@ def test_a_step_of_several_passes_has_the_gradient_of_one_big_batch(trainer_for:
     for folder, budget in (("one", 4096), ("many", 1)):
         trainer = trainer_for(folder, train={"batch": 12, "batch_pieces": budget, "clip": 0}, head={"dropout": 0.0})
         trainer.network.eval()
-        trainer.network.train = lambda *_: trainer.network  # type: ignore[method-assign]  # the encoder's dropout off
+        trainer.network.train = lambda *_, t=trainer: t.network  # type: ignore[method-assign]  # the encoder's dropout off
         kept: dict[str, torch.Tensor] = {}
         trainer.optimizer.step = lambda kept=kept, t=trainer: kept.update(  # type: ignore[method-assign, misc]
             {n: p.grad.clone() for n, p in t.tagger.network.named_parameters() if p.grad is not None}
