@@ -66,7 +66,8 @@ def run(arguments: list[str]) -> int:
         show = getattr(error, "format_message", None)  # the command-line library's own: a bad option or value
         if show is None:
             raise
-        return _fail(f"{show()} (see coner --help, or coner COMMAND --help)", getattr(error, "exit_code", 2))
+        message = show() or "name a command"  # without one, the help is on stdout already
+        return _fail(f"{message} (see coner --help, or coner COMMAND --help)", getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
 
 

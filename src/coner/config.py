@@ -27,10 +27,13 @@ class Section(BaseModel):
 
 
 class DataSettings(Section):
-    """Files, and how to read them. ``train`` and ``dev`` are needed to train; ``test`` is scored once, at the end."""
+    """Files, and how to read them. ``train`` is needed to train; ``test`` is scored once, at the end."""
 
     train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
-    dev: Path | None = Field(None, description="validation file: every choice is made on it")
+    dev: Path | None = Field(None, description="validation file: every choice is made on it; none: cut from train")
+    dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="where no dev is named: its share of train, cut by text and stratified by class"
+    )
     test: Path | None = Field(None, description="test file: scored once, at the end")
     taxonomy: str = Field(
         "auto", description="name of a packaged taxonomy, a TOML file, or auto: flat, from the labels"

@@ -6,21 +6,23 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from coner.config import CrfExperiment, DataSettings, Experiment
 from coner.data import Corpus, read
+from coner.data.split import split
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.errors import ConfigError, MissingExtra
 from coner.evaluation.results import Scores
-from coner.evaluation.score import score_sentences, surfaces
+from coner.evaluation.score import score_sentences
 from coner.files import make_folder, sha256
 from coner.progress import Log
 from coner.report import machine
 from coner.report.record import RECORD, Record, make_record, read_record, write_record
 from coner.taggers.base import Tagger
+from coner.types import surfaces
 
 LOG = "log.txt"
 
@@ -47,7 +49,7 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False) -> Recor
     A finished run is not done again; an unfinished encoder goes on from its checkpoint. The folder is a model folder.
 
     Args:
-        settings: with ``data.train`` and ``data.dev`` set.
+        settings: with ``data.train`` set.
         folder: of the run; made where it does not exist.
         overwrite: throw away what an earlier run left in the folder.
 
@@ -81,28 +83,47 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
     """The files of an experiment and its taxonomy, which knows every label in them.
 
     Raises:
-        ConfigError: ``data.train`` or ``data.dev`` is not set.
+        ConfigError: ``data.train`` is not set.
         DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
     """
-    places = {name: getattr(settings, name) for name in ("train", "dev", "test")}
-    for name in ("train", "dev"):
-        if places[name] is None:
-            raise ConfigError(f"data.{name}: not set; name a file in the config, or with --set data.{name}=FILE")
+    if settings.train is None:
+        raise ConfigError("data.train: not set; name a file in the config, or with --set data.train=FILE")
 
     def read_gold(place: Path, labels: tuple[str, ...] | None) -> Corpus:
         return read(place, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
 
-    train = read_gold(places["train"], None)
+    train = read_gold(settings.train, None)
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
-        read_gold(places["train"], taxonomy.labels)  # raises, with the line
-    corpora = {name: read_gold(place, taxonomy.labels) for name, place in places.items() if place and name != "train"}
-    return {name: Part(corpus, sha256(corpus.path)) for name, corpus in {"train": train, **corpora}.items()}, taxonomy
+        read_gold(settings.train, taxonomy.labels)  # raises, with the line
+    parts = {"train": Part(train, sha256(train.path))}
+    if settings.dev is None:
+        parts = cut_dev(parts["train"], settings.dev_share)
+    for name, place in (("dev", settings.dev), ("test", settings.test)):
+        if place is not None:
+            corpus = read_gold(place, taxonomy.labels)
+            parts[name] = Part(corpus, sha256(corpus.path))
+    return parts, taxonomy
+
+
+def cut_dev(whole: Part, share: float) -> dict[str, Part]:
+    """A training file without a validation file, in two: always the same cut, and never one text on both sides.
+
+    The hash of each part is that of the file and the cut, so that two cuts of one file are told apart.
+    """
+    cut = split(whole.corpus, dev=share, test=0, seed=1)
+    return {
+        name: Part(
+            replace(whole.corpus, sentences=tuple(sentences)),
+            hashlib.sha256(f"{whole.sha256} {name} {share}".encode()).hexdigest(),
+        )
+        for name, sentences in cut.items()
+    }
 
 
 def fingerprint_of(settings: Experiment, parts: dict[str, Part]) -> str:
     """What a trained model is a function of, as one hash: the settings but for names and places, and the data."""
-    values = settings.model_dump(mode="json", exclude={"name": True, "data": {"train", "dev", "test"}})
+    values = settings.model_dump(mode="json", exclude={"name": True, "data": {"train", "dev", "dev_share", "test"}})
     values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

@@ -53,6 +53,11 @@ class Sentence:
         return " ".join(self.words[entity.start : entity.end])
 
 
+def surfaces(sentences: Iterable[Sentence]) -> set[str]:
+    """What is mentioned in labelled sentences, case aside: it tells seen mentions from unseen ones."""
+    return {sentence.surface(entity).lower() for sentence in sentences for entity in sentence.entities or ()}
+
+
 def non_overlapping(entities: Iterable[Entity]) -> tuple[Entity, ...]:
     """Entities in order of their start; raises ``ValueError`` where two share a word or one is empty."""
     ordered = tuple(sorted(entities))

@@ -15,9 +15,9 @@ from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from coner.errors import DataError
-from coner.evaluation.score import Scores, score, score_sentences, score_tags, surfaces
+from coner.evaluation.score import Scores, score, score_sentences, score_tags
 from coner.tags import entities_from_tags, repair_tags
-from coner.types import Entity, Sentence
+from coner.types import Entity, Sentence, surfaces
 
 approx = pytest.approx
 

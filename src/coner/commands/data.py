@@ -50,8 +50,9 @@ def stats(
       coner data stats dev.conll --against train.conll --json
     """
     from coner.data import stream
-    from coner.data.stats import describe, group_faults, surfaces, watch_labels
+    from coner.data.stats import describe, group_faults, watch_labels
     from coner.data.taxonomy import load_taxonomy
+    from coner.types import surfaces
 
     known = None if taxonomy is None else load_taxonomy(taxonomy).labels
     seen = None if against is None else surfaces(stream(against, scheme=scheme, comment=comment, gold=True))

@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from coner.data import Corpus
     from coner.data.taxonomy import Taxonomy
+    from coner.evaluation.errors import Errors
     from coner.evaluation.results import Result, Scores
     from coner.types import Entity
 
@@ -52,8 +53,10 @@ def evaluate(
     """
     from coner.data import read
     from coner.data.taxonomy import AUTO, load_taxonomy
-    from coner.evaluation.score import score_sentences, surfaces
+    from coner.evaluation.errors import classify_errors
+    from coner.evaluation.score import score_sentences
     from coner.report.record import scores_with_intervals
+    from coner.types import surfaces
 
     labels = None if taxonomy == AUTO else load_taxonomy(taxonomy).labels
     corpus = read(gold, scheme=scheme, repair=repair, labels=labels, gold=True)
@@ -62,12 +65,19 @@ def evaluate(
     chosen = _taxonomy(taxonomy, corpus, found)
     scores = score_sentences(corpus, found, groups=chosen.coarse_by_fine, seen=seen)
     scores = replace(scores, repaired=corpus.repaired + counts["repaired"], skipped=corpus.skipped + counts["skipped"])
-    values = scores_with_intervals(scores)
+    errors = classify_errors((sentence.entities or () for sentence in corpus), found)
+    values = {**scores_with_intervals(scores), "errors": errors.as_dict()}
     _warn(scores, corpus, counts)
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        _show(scores, values["intervals"], chosen, f"{gold.name}, {scores.sentences} sentences, {scores.words} words")
+        _show(
+            scores,
+            errors,
+            values["intervals"],
+            taxonomy=chosen,
+            what=f"{gold.name}, {scores.sentences} sentences, {scores.words} words",
+        )
 
 
 def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str, int]]:
@@ -146,7 +156,7 @@ def _warn(scores: Scores, corpus: Corpus, counts: dict[str, int]) -> None:
         )
 
 
-def _show(scores: Scores, bounds: dict[str, Any], taxonomy: Taxonomy, what: str) -> None:
+def _show(scores: Scores, errors: Errors, bounds: dict[str, Any], *, taxonomy: Taxonomy, what: str) -> None:
     from rich import box
     from rich.table import Table
 
@@ -164,6 +174,10 @@ def _show(scores: Scores, bounds: dict[str, Any], taxonomy: Taxonomy, what: str)
     for name, part in (("seen", scores.seen), ("unseen", scores.unseen)):
         if part is not None:
             lines.append(f"{name:<10} {part.recall:.4f}  recall on the {part.support} mentions {name} in training")
+    lines.append(
+        f"errors     {errors.label} of label, {errors.boundary} of boundaries, {errors.both} of both, "
+        f"{errors.missed} missed, {errors.spurious} spurious"
+    )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("class", "precision", "recall", "F1", "gold", "predicted"):
         table.add_column(title, justify="left" if title == "class" else "right", no_wrap=True)

@@ -68,11 +68,6 @@ class Stats:
         return {**asdict(self), "unseen_rate": self.unseen_rate}
 
 
-def surfaces(sentences: Iterable[Sentence]) -> set[str]:
-    """The lower-cased words of every mention."""
-    return {sentence.surface(entity).lower() for sentence in sentences for entity in sentence.entities or ()}
-
-
 def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = None) -> Stats:
     """Count what is in these sentences, in one pass.
 

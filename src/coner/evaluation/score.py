@@ -8,7 +8,7 @@ its words, lower-cased, are a mention of any label in training.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,12 +21,7 @@ from coner.evaluation.results import SCORER, Level, Recall, Result, Scores
 from coner.evaluation.spans import Spans, spans_from_entities, spans_from_tags
 from coner.types import Entity, Sentence
 
-__all__ = ["SCORER", "Level", "Recall", "Result", "Scores", "score", "score_sentences", "score_tags", "surfaces"]
-
-
-def surfaces(sentences: Iterable[Sentence]) -> set[str]:
-    """The mentions of training sentences as ``score`` compares them: words joined by spaces, lower-cased."""
-    return {sentence.surface(entity).lower() for sentence in sentences for entity in sentence.entities or ()}
+__all__ = ["SCORER", "Level", "Recall", "Result", "Scores", "score", "score_sentences", "score_tags"]
 
 
 def score(
@@ -43,7 +38,7 @@ def score(
         gold, predicted: the entities of each sentence, the same sentences in the same order.
         groups: fine label to coarse label.
         words: the words of each sentence; needed for ``seen``.
-        seen: the mentions of the training data, see ``surfaces``.
+        seen: the mentions of the training data, see ``types.surfaces``.
 
     Raises:
         DataError: the numbers of sentences differ, an entity lies outside its sentence, a span has two labels, or a

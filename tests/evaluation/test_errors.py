@@ -1,0 +1,57 @@
+"""Kinds of errors, on cases made by hand and on random ones against the scorer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.evaluation.errors import Errors, classify_errors
+from coner.evaluation.score import score
+from coner.types import Entity
+
+NONE = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"), 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "fate"),
+    [
+        ([Entity(2, 4, "A")], {"right": 1}),
+        ([Entity(2, 4, "B")], {"label": 1}),
+        ([Entity(3, 5, "A")], {"boundary": 1}),
+        ([Entity(2, 3, "B"), Entity(3, 4, "A")], {"boundary": 1}),
+        ([Entity(0, 3, "B")], {"both": 1}),
+        ([], {"missed": 1}),
+        ([Entity(0, 2, "A"), Entity(4, 5, "A")], {"missed": 1, "spurious": 2}),  # beside it is not in it
+        ([Entity(2, 4, "A"), Entity(6, 7, "B")], {"right": 1, "spurious": 1}),
+    ],
+)
+def test_each_fate_of_a_mention(found: list[Entity], fate: dict[str, int]) -> None:
+    assert classify_errors([[Entity(2, 4, "A")]], [found]).as_dict() == {**NONE, **fate}
+
+
+@st.composite
+def sentence(draw: st.DrawFn) -> list[Entity]:
+    """Entities of a sentence, apart from one another."""
+    borders = sorted(draw(st.sets(st.integers(0, 12), max_size=8)))
+    pairs = zip(borders[::2], borders[1::2], strict=False)
+    return [Entity(a, b, draw(st.sampled_from("AB"))) for a, b in pairs]
+
+
+@given(st.lists(st.tuples(sentence(), sentence()), max_size=6))
+def test_it_agrees_with_the_scorer(pairs: list[tuple[list[Entity], list[Entity]]]) -> None:
+    gold, found = [one for one, _ in pairs], [other for _, other in pairs]
+    errors, scores = classify_errors(gold, found), score(gold, found)
+    assert errors.right == sum(result.tp for result in scores.fine.classes.values())
+    assert errors.right + errors.label == scores.span.tp
+    assert errors.right + errors.label + errors.boundary + errors.both + errors.missed == scores.span.support
+
+
+def test_other_numbers_of_sentences_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        classify_errors([[]], [])
+
+
+def test_a_perfect_prediction_has_no_errors() -> None:
+    gold = [[Entity(0, 1, "A"), Entity(1, 2, "A")], []]
+    assert classify_errors(gold, gold) == Errors(right=2, label=0, boundary=0, both=0, missed=0, spurious=0)
