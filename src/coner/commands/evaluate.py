@@ -71,13 +71,8 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        _show(
-            scores,
-            errors,
-            values["intervals"],
-            taxonomy=chosen,
-            what=f"{gold.name}, {scores.sentences} sentences, {scores.words} words",
-        )
+        what = f"{gold.name}, {scores.sentences} sentences, {scores.words} words"
+        _show(scores, errors, values["intervals"], taxonomy=chosen, what=what)
 
 
 def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str, int]]:

@@ -73,7 +73,7 @@ def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = No
 
     Args:
         sentences: may be a stream.
-        seen: the ``surfaces`` of another file, to tell how many mentions are new.
+        seen: the ``types.surfaces`` of another file, to tell how many mentions are new.
     """
     lengths, mention_lengths = Counter[int](), Counter[int]()
     classes, texts, ids = Counter[str](), Counter[int](), Counter[str]()
