@@ -1,0 +1,170 @@
+"""Runs side by side: what is best, what may not be compared, and differences as the statistics have them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from coner.errors import DataError
+from coner.evaluation.significance import METRICS, difference
+from coner.report.compare import DASH, Row, choose_part, compare_runs, to_markdown, to_tables
+from coner.report.record import Record
+from coner.types import Entity, Sentence
+from records import NOTHING, PERFECT, POOR, SENTENCES, fake_record
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> dict[str, Record]:
+    quick, slow = {"train_seconds": 30.0}, {"train_seconds": 9000.0}
+    return {
+        "poor": fake_record(POOR, folder=tmp_path, facts=quick),
+        "perfect": fake_record(PERFECT, folder=tmp_path, facts=slow),
+        "nothing": fake_record(NOTHING, folder=tmp_path, facts=slow),
+    }
+
+
+def cells(markdown: str) -> list[list[list[str]]]:
+    """Tables to rows to cells; a pipe behind a backslash does not part cells."""
+    tables = markdown.split("\n\n")
+    return [[re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()] for table in tables]
+
+
+def test_best_of_each_column_is_bold(records: dict[str, Record]) -> None:
+    comparison = compare_runs(records)
+    assert comparison.best["macro_f1"] == comparison.best["micro_f1"] == ("perfect",)
+    assert comparison.best["train_seconds"] == ("poor",)  # of time, little is good
+    heading, _, *rows = cells(to_markdown(comparison))[0]
+    macro, training = (next(i for i, title in enumerate(heading) if word in title) for word in ("macro F1", "training"))
+    assert [row[macro].strip().startswith("**") for row in rows] == [False, True, False]
+    assert [row[training].strip() for row in rows] == ["**30 s**", "2.5 h", "2.5 h"]
+    column = to_tables(comparison)[0].columns[macro]
+    assert ["bold" in str(cell.style) for cell in column.cells] == [False, True, False]
+
+
+def test_equals_are_bold_together(records: dict[str, Record]) -> None:
+    comparison = compare_runs({"one": records["perfect"], "two": records["perfect"]})
+    assert comparison.best["macro_f1"] == ("one", "two")
+
+
+def test_one_run_is_not_best_of_anything(records: dict[str, Record]) -> None:
+    comparison = compare_runs({"poor": records["poor"]})
+    assert "**" not in to_markdown(comparison)
+    assert len(to_tables(comparison)) == 1
+
+
+def test_other_data_is_a_warning_and_nothing_is_best(records: dict[str, Record], tmp_path: Path) -> None:
+    records["other"] = fake_record(PERFECT, folder=tmp_path, sha256="e" * 64)
+    comparison = compare_runs(records)
+    (warning,) = comparison.warnings
+    assert warning.startswith("other was scored on other data than poor: dev.conll (12 sentences, sha256 eeeeeeeeeeee)")
+    assert not comparison.best
+    assert "**" not in to_markdown(comparison)
+    paired = {row.run: row.differences is not None for row in comparison.rows}
+    assert paired == {"poor": False, "perfect": True, "nothing": True, "other": False}
+
+
+def test_another_scorer_is_a_warning_and_nothing_is_best(records: dict[str, Record]) -> None:
+    changed = records["perfect"].model_dump()
+    changed["scores"]["dev"]["scorer"] = "coner 0"
+    records["perfect"] = Record.model_validate(changed)
+    comparison = compare_runs(records)
+    assert comparison.warnings == ("perfect was scored by coner 0, poor by coner 1",)
+    assert not comparison.best
+    assert [row.differences is None for row in comparison.rows] == [True, True, False]
+
+
+def test_other_gold_of_the_same_file_is_a_warning(records: dict[str, Record], tmp_path: Path) -> None:
+    first = Sentence(SENTENCES[0].words, (Entity(0, 2, "City"),))
+    records["other"] = fake_record(PERFECT, folder=tmp_path, sentences=(first, *SENTENCES[1:]))
+    comparison = compare_runs(records)
+    assert comparison.warnings == ("other was scored on other gold mentions than poor, though from the same dev file",)
+    assert not comparison.best
+    assert comparison.rows[-1].differences is None
+
+
+@pytest.mark.parametrize("baseline", ["poor", "perfect"])
+def test_differences_are_paired_with_the_baseline(records: dict[str, Record], baseline: str) -> None:
+    comparison = compare_runs(records, baseline=baseline)
+    assert [row.run for row in comparison.rows] == list(records)
+    for row in comparison.rows:
+        if row.run == baseline:
+            assert row.differences is None
+            continue
+        counts = [records[run].sentence_counts("dev") for run in (baseline, row.run)]
+        assert row.differences == {name: difference(*counts, metric) for name, metric in METRICS.items()}
+        assert row.differences is not None
+        drop = row.macro_f1 - records[baseline].scores["dev"]["fine"]["macro_f1"]
+        assert row.differences["macro_f1"].value == pytest.approx(drop, abs=1e-12)
+        assert drop != 0
+    heading, _, *rows = cells(to_markdown(comparison))[1]
+    assert heading[0].strip() == f"less {baseline}"
+    assert [row[0].strip() for row in rows] == [run for run in records if run != baseline]
+    assert all(("-" if baseline == "perfect" or row[0].strip() == "nothing" else "+") in row[1] for row in rows)
+
+
+def test_markdown_escapes_pipes(records: dict[str, Record]) -> None:
+    named = {"a|b": records["poor"], "c": records["perfect"]}
+    text = to_markdown(compare_runs(named))
+    assert "a\\|b" in text
+    assert "less a\\|b" in text
+    for table in cells(text):
+        assert len({len(row) for row in table}) == 1
+
+
+def test_json_has_everything(records: dict[str, Record]) -> None:
+    comparison = compare_runs(records)
+    values = json.loads(json.dumps(comparison.as_dict()))
+    assert (values["part"], values["baseline"], values["warnings"]) == ("dev", "poor", [])
+    assert values["best"]["macro_f1"] == ["perfect"]
+    row, scores = values["rows"][1], records["perfect"].scores["dev"]
+    assert set(row) == set(Row.__dataclass_fields__)
+    assert row["macro_interval"] == scores["intervals"]["macro_f1"]
+    assert (row["micro_f1"], row["coarse_macro_f1"], row["span_f1"], row["macro_classes"]) == (1, 1, 1, 2)
+    assert (row["unseen_recall"], row["train_seconds"], row["sentences_per_second"]) == (1, 9000, 6)
+    found = comparison.rows[1].differences
+    assert found is not None
+    assert row["differences"] == {name: asdict(value) for name, value in found.items()}
+    assert values["rows"][2]["unseen_recall"] == 0
+
+
+def test_unknown_baseline_is_one_line(records: dict[str, Record]) -> None:
+    with pytest.raises(DataError, match=r"^--baseline 'best' is not among the runs; expected one of: poor, .*[^\n]$"):
+        compare_runs(records, baseline="best")
+
+
+def test_part_that_a_run_lacks_is_one_line(records: dict[str, Record]) -> None:
+    with pytest.raises(DataError, match=r"^run 'poor' has no scores on test"):
+        compare_runs(records, part="test")
+
+
+def test_test_is_compared_where_every_run_has_it(records: dict[str, Record], tmp_path: Path) -> None:
+    both = fake_record(PERFECT, folder=tmp_path, parts=("dev", "test"))
+    assert choose_part({"a": both, "b": both}) == compare_runs({"a": both, "b": both}).part == "test"
+    assert choose_part({"a": both, **records}) == compare_runs({"a": both, **records}).part == "dev"
+
+
+def test_what_is_not_told_is_a_dash(records: dict[str, Record], tmp_path: Path) -> None:
+    bare = fake_record(POOR, folder=tmp_path, facts={}, seen=False).model_dump()
+    bare["time"], bare["sentences"] = {}, {}
+    del bare["scores"]["dev"]["intervals"]
+    comparison = compare_runs({"bare": Record.model_validate(bare), "perfect": records["perfect"]})
+    heading, _, row, _ = cells(to_markdown(comparison))[0]
+    shown = dict(zip((title.strip() for title in heading), (cell.strip() for cell in row), strict=True))
+    assert {shown[title] for title in ("unseen recall", "training", "sentences/s", "size")} == {DASH}
+    assert "[" not in shown["macro F1 (95 %)"]
+    assert len(to_tables(comparison)) == 1  # without the counts of sentences nothing can be paired
+    assert comparison.best["train_seconds"] == ("perfect",)
+
+
+def test_numbers_read_well(records: dict[str, Record]) -> None:
+    row = compare_runs(records).rows[0]
+    for seconds, shown in {0.4: "0 s", 119: "119 s", 120: "2 min", 7199: "120 min", 7200: "2.0 h"}.items():
+        assert f" {shown} " in to_markdown(
+            replace(compare_runs(records), rows=(replace(row, train_seconds=seconds),), best={})
+        )
+    for size, shown in {1_500_000: "1.5 MB", 90_400_000: "90 MB", 1_234_000_000: "1,234 MB"}.items():
+        assert f" {shown} " in to_markdown(replace(compare_runs(records), rows=(replace(row, bytes=size),), best={}))
