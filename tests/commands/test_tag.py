@@ -100,7 +100,7 @@ def test_task_form_is_a_tag_a_line(coner: Coner, world: World) -> None:
 
 
 def test_bioes_says_the_same(coner: Coner, world: World, tmp_path: Path) -> None:
-    text = written(coner, world.model, world.dev, "--format", "task", "--scheme", "bioes")
+    text = written(coner, world.model, world.dev, "--format", "task", "--tags", "bioes")
     blocks = [block.split("\n") for block in text.removesuffix("\n\n").split("\n\n")]
     assert {tag[0] for block in blocks for tag in block} == set("BIESO")
     assert [entities_from_tags(block, "bioes") for block in blocks] == predicted(world)
@@ -176,3 +176,11 @@ def test_what_was_mended_in_the_input_is_told(coner: Coner, world: World, tmp_pa
     assert done.code == 0
     assert done.err.startswith("1 sentences, ")
     assert done.err.endswith(" entities, 1 repaired in the input\n")
+
+
+def test_tags_of_the_input_are_read_as_it_is_said_and_replaced(coner: Coner, world: World, tmp_path: Path) -> None:
+    source = tmp_path / "iob1.conll"
+    source.write_text("ada I-OtherPER\nlovelace I-OtherPER\n\n; a remark\nwrote O\n")
+    options = ("--scheme", "iob1", "--comment", ";")
+    rows = written(coner, world.model, source, *options).split("\n")
+    assert [row.split(" ")[0] for row in rows] == ["ada", "lovelace", "", ";", "wrote", ""]

@@ -133,3 +133,26 @@ def test_unfinished_run_is_done_again(coner: Coner, world: World, finished: Path
     (finished / "record.json").unlink()  # as after a power cut
     assert coner("train", *world.settings, "--out", finished).code == 0
     assert read_record(finished).scores == read_record(world.model).scores
+
+
+def test_without_a_validation_file_one_is_cut_by_text(coner: Coner, world: World, out: Path) -> None:
+    twice = out / "twice.conll"
+    twice.write_bytes(2 * world.train.read_bytes())
+    one, other = out / "one", out / "other"
+    for run in (one, other):
+        arguments = (world.config, "--set", f"data.train={twice}", "--set", "crf.max_iterations=3", "--out", run)
+        assert coner("train", *arguments).code == 0
+    data = read_record(one).data
+    assert (data["train"]["sentences"], data["dev"]["sentences"]) == (108, 12)
+    assert data["train"]["sha256"] != data["dev"]["sha256"]
+    assert read_record(other).data == data
+    assert read_record(one).scores["dev"]["seen"]["support"] < read_record(one).scores["dev"]["span"]["support"]
+
+
+def test_the_scheme_that_a_message_advises_can_be_said(coner: Coner, world: World, out: Path) -> None:
+    source = out / "iob1.conll"
+    source.write_text("ada I-OtherPER\nwrote O\n\nto O\nbabbage I-OtherPER\n\nhe O\nread O\n")
+    arguments = (world.config, "--set", f"data.train={source}", "--set", "data.dev_share=0.4", "--out", out / "run")
+    assert "--scheme iob1" in refusal(coner("train", *arguments))
+    assert coner("train", *arguments, "--scheme", "iob1").code == 0
+    assert read_record(out / "run").settings["data"]["scheme"] == "iob1"

@@ -39,7 +39,13 @@ def tag(
         Literal["auto", "conll", "jsonl", "text"],
         typer.Option("--from", help="What the input is; auto: by its name, then its content."),
     ] = "auto",
-    scheme: Annotated[Literal["iob2", "bioes"], typer.Option(help="Tags to write.")] = "iob2",
+    write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="How to write mentions in CoNLL.")] = "iob2",
+    scheme: Annotated[
+        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in the input, if it has any.")
+    ] = "iob2",
+    comment: Annotated[
+        str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with it are headers too.")
+    ] = None,
     repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
@@ -58,11 +64,11 @@ def tag(
         kind = "text"
     known: Kind = detect(source) if kind == "auto" else kind
     form = _output_form(to, out, known)
-    reader = stream(source, repair=repair, format=known)
+    reader = stream(source, scheme=scheme, comment=comment, repair=repair, format=known)
     tagger = load(model)
     target: AbstractContextManager[TextIO] = nullcontext(sys.stdout) if out == "-" else atomic_write(out)
     with target as handle:
-        _write(form, _tagged(tagger, reader), handle, look=lambda: reader.format, scheme=scheme)
+        _write(form, _tagged(tagger, reader), handle, look=lambda: reader.format, scheme=write)
 
 
 def _output_form(to: To, out: str, known: Kind) -> Form:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +18,10 @@ def train(
     trials: Annotated[
         int, typer.Option(min=0, help="CRF: so many random settings of its regularisation, judged on data.dev.")
     ] = 0,
+    scheme: Annotated[
+        Literal["iob2", "iob1", "bioes"] | None, typer.Option(help="Short for --set data.scheme=...")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Short for --set data.repair=true.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run left in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
 ) -> None:
@@ -31,14 +35,15 @@ def train(
 
       coner train configs/crf.toml --set data.train=train.conll --set data.dev=dev.conll --out runs/crf
 
-      coner train configs/paper.toml --set encoder.name=minilm --set train.epochs=8 --out runs/paper
+      coner train configs/paper.toml --set data.train=train.conll --set encoder.name=minilm --out runs/paper
     """
     import json
 
     from coner.config import load_experiment
     from coner.experiment import run
 
-    changes = [*(overrides or ()), *([f"crf.trials={trials}"] if trials else ())]
+    short = {"crf.trials": trials, "data.scheme": scheme, "data.repair": "true" if repair else None}
+    changes = [*(overrides or ()), *(f"{key}={value}" for key, value in short.items() if value)]
     record = run(load_experiment(config, changes), out, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(record.scores, ensure_ascii=False))
