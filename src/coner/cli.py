@@ -16,8 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Train, compare and use taggers for complex, fine-grained named entities.",
-    epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 a check failed, "
-    "2 wrong input or use, 3 incomplete but kept, 130 interrupted.",
+    epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, "
+    "2 wrong input or use, 130 interrupted.",
 )
 app.add_typer(data.app, name="data")
 for function in (train.train, evaluate.evaluate, tag.tag, compare.compare, explain.explain, curves.curves):
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output has gone, as head does
+    except (BrokenPipeError, SystemExit):  # the reader of our output has gone, as head does; rich answers with an exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -36,7 +36,7 @@ class DataSettings(Section):
     )
     test: Path | None = Field(None, description="test file: scored once, at the end")
     taxonomy: str = Field(
-        "auto", description="name of a packaged taxonomy, a TOML file, or auto: flat, from the labels"
+        "auto", description="a packaged one, a TOML file, or auto: a packaged one that knows all labels, else flat"
     )
     scheme: Scheme = Field("iob2", description="how mentions are written in the files: iob2, iob1 or bioes")
     repair: bool = Field(False, description="mend what can be mended in faulty files, and count it")
@@ -72,7 +72,7 @@ class EncoderSettings(Section):
     window: Annotated[int, Field(ge=0)] = Field(
         0, description="most pieces in one pass; 0: the encoder's limit, 512 at most"
     )
-    overlap: Fraction = Field(0.5, description="how much of a window the next one repeats")
+    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="how much of a window the next one repeats")
 
 
 class HeadSettings(Section):

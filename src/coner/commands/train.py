@@ -16,13 +16,13 @@ def train(
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be given again."),
     ] = None,
     trials: Annotated[
-        int, typer.Option(min=0, help="CRF: so many random settings of its regularisation, judged on data.dev.")
+        int, typer.Option(min=0, help="CRF: so many further, random regularisations, judged on data.dev.")
     ] = 0,
     scheme: Annotated[
         Literal["iob2", "iob1", "bioes"] | None, typer.Option(help="Short for --set data.scheme=...")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Short for --set data.repair=true.")] = False,
-    overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run left in the folder.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
 ) -> None:
     """Train a tagger, tag and score data.dev (and data.test), and record it all.
@@ -39,11 +39,17 @@ def train(
     """
     import json
 
-    from coner.config import load_experiment
+    from coner.config import CrfExperiment, load_experiment
+    from coner.errors import ConfigError
     from coner.experiment import run
 
-    short = {"crf.trials": trials, "data.scheme": scheme, "data.repair": "true" if repair else None}
+    short = {"data.scheme": scheme, "data.repair": "true" if repair else None}
     changes = [*(overrides or ()), *(f"{key}={value}" for key, value in short.items() if value)]
-    record = run(load_experiment(config, changes), out, overwrite=overwrite)
+    settings = load_experiment(config, changes)
+    if trials:
+        if not isinstance(settings, CrfExperiment):
+            raise ConfigError(f"--trials: searches the regularisation of a CRF; {config} is of kind {settings.kind}")
+        settings = settings.model_copy(update={"crf": settings.crf.model_copy(update={"trials": trials})})
+    record = run(settings, out, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(record.scores, ensure_ascii=False))

@@ -112,7 +112,8 @@ def stream(
     if kind == "jsonl":
         return JsonlReader(path, repair=repair, labels=labels, gold=gold, on_fault=on_fault)
     if gold:
-        raise DataError("is read as plain text, which has no labels; if it is CoNLL, say --format conll", path)
+        message = "is read as plain text, which has no labels; if it is CoNLL, give it a name that ends in .conll"
+        raise DataError(message, path)
     return TextReader(path, repair=repair, on_fault=on_fault)
 
 
@@ -142,12 +143,16 @@ def read(
     return Corpus(sentences, Path(path), reader.format, reader.repaired, reader.skipped)
 
 
+def kind_of_name(path: str | Path) -> Kind | None:
+    """Which kind of file the name promises, if any."""
+    return NAMES.get(Path(str(path).lower().removesuffix(".gz")).suffix)
+
+
 def detect(path: str | Path) -> Kind:
     """Which kind of file it is (the rules are at the top of this module)."""
-    name = str(path).lower().removesuffix(".gz")
-    if kind := NAMES.get(Path(name).suffix):
+    if kind := kind_of_name(path):
         return kind
-    if name == "-":
+    if str(path) == "-":
         raise DataError("the format of standard input cannot be guessed; say --format conll, jsonl or text", path)
     with open_bytes(path) as handle:
         head = handle.read(HEAD)

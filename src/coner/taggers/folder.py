@@ -56,6 +56,18 @@ def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], N
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def remove_model(folder: Path) -> None:
+    """Delete ``model.json`` and the files that it names; whatever else is in the folder stays."""
+    try:
+        names = list(_read_card(folder)["files"])
+    except (ModelError, KeyError, TypeError):  # none, or damaged: what it named is written over
+        names = []
+    inside = folder.resolve()
+    for path in [folder / str(name) for name in [CARD, *names]]:
+        if path.resolve().is_relative_to(inside):
+            path.unlink(missing_ok=True)
+
+
 def read_model(folder: Path) -> dict[str, Any]:
     """Read ``model.json`` and check every file that it names.
 

@@ -29,6 +29,7 @@ from coner.evaluation.score import score_sentences
 from coner.interrupt import finish_first
 from coner.progress import Bar, Log, bar
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
+from coner.training import CHECKPOINT
 from coner.training.checkpoint import (
     Checkpoint,
     optimizer_tensors,
@@ -40,8 +41,6 @@ from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
 from coner.training.schedule import ParameterGroup, group_parameters, rate_factor
 from coner.types import Sentence
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from coner.encoder.batch import WordLayout
 from coner.encoder.context import Context, contexts
+from coner.errors import ConfigError
 
 
 @contexts.register
@@ -22,7 +23,7 @@ class BiLstm(Context):
     def __init__(self, size: int, out: int) -> None:
         super().__init__(size, out)
         if out % 2:
-            raise ValueError(f"a BiLSTM's width must be even, came {out}")
+            raise ConfigError(f"head.width: {out}; a BiLSTM has half of it in each direction: expected an even number")
         self.onward = nn.LSTM(size, out // 2, batch_first=True)
         self.reverse = nn.LSTM(size, out // 2, batch_first=True)
 
