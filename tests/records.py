@@ -45,12 +45,6 @@ class Tagged:
     seconds: float
 
 
-class NeverMends:
-    """A tagger that had nothing to mend."""
-
-    repaired = 0
-
-
 def fake_record(
     found: Found,
     *,
@@ -70,7 +64,6 @@ def fake_record(
         CrfExperiment(kind="crf", name=name, data=DataSettings(**files)),
         parts={part: Part(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()},
         tagged={part: Tagged(scores, 2.0) for part in parts},
-        tagger=NeverMends(),
         folder=folder,
         facts={"train_seconds": 60.0} if facts is None else facts,
     )

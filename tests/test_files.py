@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
         handle.write("x")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_text() == "x"
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_a_pipe_is_written_directly_whatever_its_name() -> None:
+    code = "from coner.files import atomic_write\nwith atomic_write('/dev/stdout') as handle: handle.write('é')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == "é".encode()
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

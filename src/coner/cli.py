@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -37,6 +38,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; the process ends with the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
+            stream.reconfigure(encoding="utf-8", newline="")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -49,14 +53,17 @@ def run(arguments: list[str]) -> int:
         # Not its main(), which keeps Ctrl-C and a broken pipe to itself.
         with command.make_context("coner", list(arguments)) as context:
             code = command.invoke(context)
-        sys.stdout.flush()  # a full disk is told here, not while the interpreter goes down
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk is told here, not while the interpreter goes down
     except typer.Exit as stop:
         code = stop.exit_code
     except ConerError as error:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
-    except (BrokenPipeError, SystemExit):  # the reader of our output has gone, as head does; rich answers with an exit
+    except (BrokenPipeError, SystemExit) as stop:  # the reader of our output has gone, as head does
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):  # rich exits then
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -18,6 +18,7 @@ from coner.tags import Scheme
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
@@ -78,7 +79,9 @@ class EncoderSettings(Section):
 class HeadSettings(Section):
     """The four slots after the encoder. Each name is a file in ``coner/encoder/<slot>/``."""
 
-    layers: tuple[int, ...] = Field((-1,), description="hidden layers that the mix sees: 0 embeddings, -1 the last")
+    layers: tuple[int, ...] = Field(
+        (-1,), min_length=1, description="hidden layers that the mix sees: 0 embeddings, -1 the last"
+    )
     mix: str = Field("last", description="how they become one: last, concat, weighted")
     context: str = Field("none", description="around each word: none, mlp, bilstm")
     width: Annotated[int, Field(ge=0)] = Field(0, description="width of the context's output; 0: the encoder's")
@@ -167,7 +170,7 @@ class CrfExperiment(Section):
 
     kind: Literal["crf"]
     name: str = ""
-    seed: int = 42
+    seed: Seed = 42
     data: DataSettings = DataSettings()
     crf: CrfSettings = CrfSettings()
 
@@ -177,7 +180,7 @@ class EncoderExperiment(Section):
 
     kind: Literal["encoder"]
     name: str = ""
-    seed: int = 42
+    seed: Seed = 42
     data: DataSettings = DataSettings()
     encoder: EncoderSettings = EncoderSettings()
     head: HeadSettings = HeadSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from coner.config import CrfExperiment, DataSettings, Experiment
 from coner.data import Corpus, read
 from coner.data.split import split
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.errors import ConfigError, MissingExtra
+from coner.errors import ConfigError, DataError, MissingExtra
 from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
 from coner.files import make_folder, sha256
@@ -60,22 +61,26 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False) -> Recor
     """
     parts, taxonomy = read_parts(settings.data)
     fingerprint = fingerprint_of(settings, parts, taxonomy)
-    if overwrite:
-        remove_model(folder)
-        for name in (RECORD, LOG, CHECKPOINT):
-            (folder / name).unlink(missing_ok=True)
-    if (folder / RECORD).exists():
-        return _finished(folder, fingerprint, parts)
+    if not overwrite:
+        if (folder / RECORD).exists():
+            return _finished(folder, fingerprint, parts)
+        if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
+            raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
     make_folder(folder)
-    with Log(folder / LOG) as log:
+    with Log(folder / LOG, anew=overwrite) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
         began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
-        tagger, facts = _train(settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log)
+        train = _trainer(settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log)
+        if overwrite:  # not before what is asked for is known to be possible
+            remove_model(folder)
+            for name in (RECORD, CHECKPOINT):
+                (folder / name).unlink(missing_ok=True)
+        tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
         seen = surfaces(parts["train"].corpus)
         judged = [name for name in parts if name != "train"]
         tagged = {name: _judge(tagger, parts[name], taxonomy, seen) for name in judged}
-        record = make_record(settings, parts=parts, tagged=tagged, tagger=tagger, folder=folder, facts=facts)
+        record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)
         write_record(record, folder)
         for name, values in record.scores.items():
             log(f"{name}: micro F1 {values['fine']['micro_f1']:.4f}, macro F1 {values['fine']['macro_f1']:.4f}")
@@ -96,6 +101,8 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
         return read(place, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
 
     train = read_gold(settings.train, None)
+    if not train.labels:
+        raise DataError("holds no mention; expected labelled sentences to train on", settings.train)
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
         read_gold(settings.train, taxonomy.labels)  # raises, with the line
@@ -115,12 +122,11 @@ def cut_dev(whole: Part, share: float) -> dict[str, Part]:
     The hash of each part is that of the file and the cut, so that two cuts of one file are told apart.
     """
     cut = split(whole.corpus, dev=share, test=0, seed=1)
+    train = replace(whole.corpus, sentences=tuple(cut["train"]))
+    dev = replace(whole.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # what was mended is told once
     return {
-        name: Part(
-            replace(whole.corpus, sentences=tuple(sentences)),
-            hashlib.sha256(f"{whole.sha256} {name} {share}".encode()).hexdigest(),
-        )
-        for name, sentences in cut.items()
+        name: Part(corpus, hashlib.sha256(f"{whole.sha256} {name} {share}".encode()).hexdigest())
+        for name, corpus in (("train", train), ("dev", dev))
     }
 
 
@@ -150,17 +156,21 @@ def describe(parts: dict[str, Part]) -> str:
     return ", ".join(told)
 
 
-def _train(
+def _trainer(
     settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy, *, folder: Path, fingerprint: str, log: Log
-) -> tuple[Tagger, dict[str, Any]]:
-    """The tagger, saved in the folder, and what there is to tell of its training."""
+) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
+    """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
     train, dev = parts["train"].corpus, parts["dev"].corpus
     if isinstance(settings, CrfExperiment):
         from coner.training import crf
 
         trained = crf.train(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
-        trained.tagger.save(folder)
-        return trained.tagger, {"trials": [asdict(trial) for trial in trained.trials]}
+
+        def save() -> tuple[Tagger, dict[str, Any]]:
+            trained.tagger.save(folder)
+            return trained.tagger, {"trials": [asdict(trial) for trial in trained.trials]}
+
+        return save
     try:
         from coner.training.encoder import EncoderTrainer
     except ModuleNotFoundError:
@@ -168,15 +178,16 @@ def _train(
     trainer = EncoderTrainer(
         settings, train=train, dev=dev, taxonomy=taxonomy, folder=folder, belongs_to=fingerprint, log=log
     )
-    tagger = trainer.run()
-    return tagger, trainer.facts()
+    return lambda: (trainer.run(), trainer.facts())
 
 
 def _judge(tagger: Tagger, part: Part, taxonomy: Taxonomy, seen: set[str]) -> Tagged:
-    began = time.monotonic()
+    began, mended = time.monotonic(), tagger.repaired
     found = tagger.tag(part.corpus)
     seconds = time.monotonic() - began
-    return Tagged(score_sentences(part.corpus, found, groups=taxonomy.coarse_by_fine, seen=seen), seconds)
+    scores = score_sentences(part.corpus, found, groups=taxonomy.coarse_by_fine, seen=seen)
+    repaired = part.corpus.repaired + tagger.repaired - mended
+    return Tagged(replace(scores, repaired=repaired, skipped=part.corpus.skipped), seconds)
 
 
 def _finished(folder: Path, fingerprint: str, parts: dict[str, Part]) -> Record:

@@ -43,12 +43,12 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractCo
 @contextmanager
 def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
     try:
-        path = path.resolve()  # a link stays a link: what it points to is replaced
+        special = path.exists() and not path.is_file() and not path.is_dir()
+        path = path if special else path.resolve()  # a link stays a link: what it points to is replaced
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; expected the name of a file to write")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
-        special = path.exists() and not path.is_file()
         beside = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
         raw = beside.open("wb" if special else "xb")
     except OSError as error:

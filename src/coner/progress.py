@@ -47,10 +47,10 @@ def bar(what: str, total: int | None, *, done: int = 0) -> Iterator[Bar]:
 
 
 class Log:
-    """Lines for the terminal and, where one is given, for a file too, behind what is in it already."""
+    """Lines for the terminal and, where one is given, for a file too: behind what is in it already, or ``anew``."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._file = None if path is None else path.open("a", encoding="utf-8")
+    def __init__(self, path: Path | None = None, *, anew: bool = False) -> None:
+        self._file = None if path is None else path.open("w" if anew else "a", encoding="utf-8")
 
     def __call__(self, line: str) -> None:
         """One line."""

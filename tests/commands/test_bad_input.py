@@ -125,6 +125,12 @@ BAD: dict[str, tuple[Arguments, str]] = {
         encoder("--set", "train.groups.head.rat=1"),
         "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate, weight_decay",
     ),
+    "train: only O": (
+        lambda w, f: ["train", w.config, "--set", f"data.train={file(f, 'o.conll', 'a O')}", "--out", "OUT/r"],
+        "o.conll: holds no mention; expected labelled sentences",
+    ),
+    "train: seed": (train("--set", "seed=-1"), "seed: input should be greater than or equal to 0"),
+    "train: no layers": (encoder("--set", "head.layers=[]"), "head.layers: "),
     "train: --set without a value": (train("--set", "crf.c1"), "--set 'crf.c1': expected key.path=value, such as"),
     "train: --set without a key": (train("--set", "=1"), "--set '=1': expected key.path=value"),
     "train: negative trials": (train("--trials", "-1"), "'--trials'"),

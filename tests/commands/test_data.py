@@ -117,6 +117,14 @@ def test_split_writes_three_files_and_says_what_they_hold(tmp_path: Path) -> Non
         assert line.endswith("sha256 " + found["parts"][part]["sha256"])
 
 
+def test_split_does_not_write_over_its_source(tmp_path: Path) -> None:
+    source = tmp_path / "train.conll"
+    source.write_bytes((SAMPLE / "train.conll").read_bytes())
+    assert "is the file to be split; choose another folder" in error("split", source, "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.conll"]
+    assert source.read_bytes() == (SAMPLE / "train.conll").read_bytes()
+
+
 def test_split_mends_only_when_asked_and_says_so(faulty: Path, tmp_path: Path) -> None:
     assert "faulty.conll:3: tag 'I-City' after O" in error("split", faulty, "--out", tmp_path / "no")
     assert not (tmp_path / "no").exists()

@@ -149,7 +149,7 @@ def test_other_words_are_one_line_with_both_places(coner: Coner, files: tuple[Pa
 def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
     tagged, plain = tmp_path / "bioes.conll", tmp_path / "iob2.conll"
     for path, scheme in ((tagged, "bioes"), (plain, "iob2")):
-        assert coner("tag", world.model, world.dev, "-o", path, "--scheme", scheme).code == 0
+        assert coner("tag", world.model, world.dev, "-o", path, "--tags", scheme).code == 0
     assert scores(coner, tagged, tagged, "--scheme", "bioes") == scores(coner, plain, plain)
     assert "with --scheme bioes" in refusal(coner("evaluate", tagged, tagged))
 

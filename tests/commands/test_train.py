@@ -12,6 +12,7 @@ from shell import SAMPLE, Done, World, refusal
 
 from coner.report.record import read_record
 from coner.taggers import load
+from coner.training import CHECKPOINT
 
 Coner = Callable[..., Done]
 
@@ -119,6 +120,21 @@ def test_trials_of_an_encoder_are_refused(coner: Coner, world: World, out: Path)
     config.write_text('kind = "encoder"\n')
     arguments = (config, "--set", f"data.train={world.train}", "--out", out / "run", "--trials", 2)
     assert "searches the regularisation of a CRF" in refusal(coner("train", *arguments))
+
+
+def test_overwrite_keeps_the_old_model_where_the_new_one_cannot_be_trained(
+    coner: Coner, world: World, finished: Path
+) -> None:
+    done = coner("train", *world.settings, "--set", 'crf.features=["nope"]', "--out", finished, "--overwrite")
+    assert (done.code, "'nope' is not known" in done.err) == (2, True)
+    assert load(finished).kind == "crf"
+    assert read_record(finished).scores == read_record(world.model).scores
+
+
+def test_a_crf_does_not_destroy_an_unfinished_encoder(coner: Coner, world: World, out: Path) -> None:
+    (out / CHECKPOINT).write_bytes(b"hours of work")
+    assert "holds an unfinished run of an encoder" in refusal(coner("train", *world.settings, "--out", out))
+    assert (out / CHECKPOINT).read_bytes() == b"hours of work"
 
 
 def test_overwrite_spares_a_folder_that_no_run_has_written(coner: Coner, world: World, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,10 @@ def test_gold_cannot_come_from_plain_text(tmp_path: Path) -> None:
 def test_standard_input_has_to_be_named() -> None:
     with pytest.raises(DataError, match="--format conll, jsonl or text"):
         stream("-")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_the_start_of_a_pipe_is_not_lost_to_guessing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"pipe: is a pipe or device: .* say whether it is conll, jsonl or text"):
+        read(tmp_path / "pipe")

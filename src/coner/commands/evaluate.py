@@ -61,8 +61,12 @@ def evaluate(
     labels = None if taxonomy == AUTO else load_taxonomy(taxonomy).labels
     corpus = read(gold, scheme=scheme, repair=repair, labels=labels, gold=True)
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
-    found, counts = _tagged(predicted, corpus) if predicted.is_dir() else _read(predicted, corpus, scheme, labels)
-    chosen = _taxonomy(taxonomy, corpus, found)
+    found: Sequence[Sequence[Entity]]
+    if predicted.is_dir():
+        found, counts, own = _tagged(predicted, corpus)
+    else:
+        (found, counts), own = _read(predicted, corpus, scheme, labels), None
+    chosen = _taxonomy(taxonomy, own, {*corpus.labels, *(entity.label for entities in found for entity in entities)})
     scores = score_sentences(corpus, found, groups=chosen.coarse_by_fine, seen=seen)
     scores = replace(scores, repaired=corpus.repaired + counts["repaired"], skipped=corpus.skipped + counts["skipped"])
     errors = classify_errors((sentence.entities or () for sentence in corpus), found)
@@ -75,7 +79,7 @@ def evaluate(
         _show(scores, errors, values["intervals"], taxonomy=chosen, what=what)
 
 
-def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str, int]]:
+def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str, int], Taxonomy]:
     from coner.progress import bar
     from coner.taggers import load
 
@@ -86,7 +90,7 @@ def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str,
             chunk = corpus[start : start + CHUNK]
             found.extend(tagger.tag(chunk))
             shown.advance(len(chunk))
-    return found, {"repaired": tagger.repaired, "skipped": 0}
+    return found, {"repaired": tagger.repaired, "skipped": 0}, tagger.taxonomy
 
 
 def _read(
@@ -124,10 +128,11 @@ def _word(corpus: Corpus, sentence: Any, index: int) -> tuple[int, str]:
     return sentence.line + rows, word
 
 
-def _taxonomy(name: str, corpus: Corpus, found: Sequence[Sequence[Entity]]) -> Taxonomy:
-    from coner.data.taxonomy import choose_taxonomy
+def _taxonomy(name: str, own: Taxonomy | None, labels: set[str]) -> Taxonomy:
+    """The one that was asked for; else the model's own, where it knows every label."""
+    from coner.data.taxonomy import AUTO, choose_taxonomy
 
-    return choose_taxonomy(name, {*corpus.labels, *(entity.label for entities in found for entity in entities)})
+    return own if own and name == AUTO and labels <= set(own.labels) else choose_taxonomy(name, labels)
 
 
 def _warn(scores: Scores, corpus: Corpus, counts: dict[str, int]) -> None:

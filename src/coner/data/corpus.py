@@ -154,6 +154,9 @@ def detect(path: str | Path) -> Kind:
         return kind
     if str(path) == "-":
         raise DataError("the format of standard input cannot be guessed; say --format conll, jsonl or text", path)
+    if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+        message = "is a pipe or device: to look at its beginning would lose it; say whether it is conll, jsonl or text"
+        raise DataError(message, path)
     with open_bytes(path) as handle:
         head = handle.read(HEAD)
     lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip(b" \t\r")]

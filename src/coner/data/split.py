@@ -115,7 +115,11 @@ def _stratify(groups: list[_Group], shares: dict[str, float], total: int) -> dic
 
 
 def write_split(
-    parts: dict[str, list[Sentence]], folder: Path, format: ConllFormat | None, scheme: Scheme = "iob2"
+    parts: dict[str, list[Sentence]],
+    folder: Path,
+    format: ConllFormat | None,
+    scheme: Scheme = "iob2",
+    source: Path | None = None,
 ) -> dict[str, Path]:
     """Write each part as ``<folder>/<part>.conll`` with the looks of its source; ``.jsonl`` where that is not CoNLL.
 
@@ -124,6 +128,7 @@ def write_split(
         folder: made where it does not exist.
         format: of the source; ``None`` where it is not CoNLL.
         scheme: of the source; iob1 is written as iob2.
+        source: where it is, so that it is not written over.
 
     Returns:
         Part to file.
@@ -132,13 +137,15 @@ def write_split(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
-    written = {}
+    written = {part: folder / f"{part}.{'conll' if format else 'jsonl'}" for part in parts}
+    for path in written.values():
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise OutputError(f"{path}: is the file to be split; choose another folder")
     for part, sentences in parts.items():
-        path = folder / f"{part}.{'conll' if format else 'jsonl'}"
+        path = written[part]
         with atomic_write(path) as handle:
             if format:
                 write_conll(sentences, handle, format, "iob2" if scheme == "iob1" else scheme)
             else:
                 write_jsonl(sentences, handle)
-        written[part] = path
     return written

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import platform
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -104,8 +105,16 @@ def native_precision(asked: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        native = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        native = device.type == "cpu" and _cpu_has_bfloat16()
     return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Instructions of its own for it: oneDNN also takes bfloat16 where it has to emulate it, slower than float32."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    available: Callable[[], bool] = torch.backends.mkldnn.is_available
+    return available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def in_precision(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:

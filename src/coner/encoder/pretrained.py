@@ -70,7 +70,10 @@ def locate(name: str) -> str:
     folder = paths[0] if paths[0].is_dir() else _unpacked(name, packaged, paths)
     weights = folder / "model.safetensors"
     if not weights.is_file() or sha256(weights) != packaged.sha256:
-        raise ModelError(f"encoder {name!r}: {weights} is not the published checkpoint; reinstall: {packaged.command}")
+        raise ModelError(
+            f"encoder {name!r}: {weights} is not the published checkpoint; delete {folder}, "
+            f"and install again: {packaged.command} --force-reinstall"
+        )
     return str(folder)
 
 
@@ -91,12 +94,15 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
     quiet()
     source = locate(name)
     try:
-        config = AutoConfig.from_pretrained(source)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         if keep_layers:
             if keep_layers > config.num_hidden_layers:
                 raise ModelError(f"encoder.keep_layers: {keep_layers} of {config.num_hidden_layers} layers of {name!r}")
             shorten(config, keep_layers)
-        model = AutoModel.from_pretrained(source, config=config, dtype=torch.float32, use_safetensors=True)
+        options = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
+        model, told = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
+        if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
+            raise ModelError(f"encoder {name!r}: {len(missing)} of its weights are not in the file, {missing[0]} first")
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreadable(name, error) from None
     return prepare(model), load_tokenizer(name, source)
@@ -107,7 +113,7 @@ def load_tokenizer(name: str, source: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(source)
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _unreadable(name, error) from None
 
@@ -119,7 +125,7 @@ def build_encoder(folder: Path) -> PreTrainedModel:
     quiet()
     build: Callable[..., Any] = AutoModel.from_config
     try:
-        return prepare(build(AutoConfig.from_pretrained(str(folder))))
+        return prepare(build(AutoConfig.from_pretrained(str(folder), trust_remote_code=False), trust_remote_code=False))
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(str(folder), error) from None
 
@@ -177,6 +183,8 @@ def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
             inner = next((Path(scratch) / "all").rglob("model.safetensors")).parent
             inner.replace(target)
     except (OSError, zipfile.BadZipFile, StopIteration) as error:
+        if target.is_dir():  # another process was quicker
+            return target
         raise ModelError(f"encoder {name!r} cannot be unpacked into {cache}: {error}") from None
     return target
 

@@ -45,7 +45,7 @@ class Record(BaseModel):
         memory: ``peak_rss_bytes``.
         size: ``parameters``, and ``bytes`` of the model's files.
         versions, commit, machine: what it was done with.
-        counts: whatever was skipped or repaired, altogether.
+        counts: what was skipped or repaired in the files, altogether; ``scores`` tell it of the predictions too.
         history: one entry an epoch.
         fingerprint: hash of what the result depends on.
         training: what else the trainer told.
@@ -119,12 +119,6 @@ class ReadPart(Protocol):
     def sha256(self) -> str: ...
 
 
-class Mends(Protocol):
-    """A tagger: here only what it has mended in its own predictions."""
-
-    repaired: int
-
-
 class TaggedPart(Protocol):
     """How a part was tagged, and how many seconds that took."""
 
@@ -139,7 +133,6 @@ def make_record(
     *,
     parts: Mapping[str, ReadPart],
     tagged: Mapping[str, TaggedPart],
-    tagger: Mends,
     folder: Path,
     facts: Mapping[str, Any],
 ) -> Record:
@@ -149,7 +142,6 @@ def make_record(
         settings: of the experiment.
         parts: train, dev and test, as far as there are any.
         tagged: those that were tagged.
-        tagger: for what it mended.
         folder: of the saved model, for its size.
         facts: what training told: ``train_seconds``, ``history``, ``parameters``, ``counts`` (of what was skipped or
             repaired), ``fingerprint`` and ``commit`` (of the code that trained; by default that of now), each where
@@ -174,7 +166,7 @@ def make_record(
         versions=machine.versions(),
         commit=told.pop("commit", None) or machine.commit(),
         machine=machine.machine(),
-        counts={**counts, "repaired_predictions": tagger.repaired, **told.pop("counts", {})},
+        counts={**counts, **told.pop("counts", {})},
         history=told.pop("history", []),
         fingerprint=told.pop("fingerprint", None),
         training=told,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from coner.errors import ModelError
+from coner.errors import MissingExtra, ModelError
 from coner.taggers.base import Tagger
 from coner.taggers.folder import CARD, read_model
 
@@ -26,5 +26,9 @@ def load(folder: str | Path) -> Tagger:
     kind = card["kind"]
     if kind not in _MODULES:
         raise ModelError(f"{folder / CARD}: kind {kind!r} is not known; expected one of: {', '.join(_MODULES)}")
-    tagger: Tagger = importlib.import_module(_MODULES[kind]).load(folder, card)
+    try:
+        module = importlib.import_module(_MODULES[kind])
+    except ModuleNotFoundError:
+        raise MissingExtra(f"a model of kind {kind}", kind) from None
+    tagger: Tagger = module.load(folder, card)
     return tagger

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from coner.data.taxonomy import Taxonomy
 from coner.types import Entity, Sentence
 
 
@@ -16,11 +17,13 @@ class Tagger(Protocol):
     Attributes:
         kind: the family, as in ``model.json``.
         labels: every label that it can give.
+        taxonomy: of the labels.
         repaired: predicted tags mended since the tagger was made (see ``tags.repair_tags``).
     """
 
     kind: str
     labels: tuple[str, ...]
+    taxonomy: Taxonomy
     repaired: int
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:

@@ -17,7 +17,7 @@ from coner.encoder.batch import collate, split_by_budget
 from coner.encoder.network import Network, native_precision
 from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
 from coner.encoder.pretrained import build_encoder, load_tokenizer
-from coner.errors import ModelError
+from coner.errors import ConfigError, ModelError
 from coner.taggers.folder import write_model
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
@@ -114,10 +114,15 @@ class EncoderTagger:
         }
 
     def _write_files(self, folder: Path) -> None:
-        self.pieces.tokenizer.save_pretrained(str(folder / "encoder"))
-        self.network.encoder.config.save_pretrained(str(folder / "encoder"))
         weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
-        save_file(weights, folder / "weights.safetensors")
+        try:
+            self.pieces.tokenizer.save_pretrained(str(folder / "encoder"))
+            self.network.encoder.config.save_pretrained(str(folder / "encoder"))
+            save_file(weights, folder / "weights.safetensors")
+        except OSError:
+            raise
+        except Exception as error:  # safetensors and tokenizers tell of a full disk in errors of their own
+            raise OSError(None, str(error)) from error
 
 
 def fine_tags(taxonomy: Taxonomy, settings: EncoderExperiment) -> TagSet:
@@ -142,16 +147,16 @@ def piece_maker(tokenizer: PreTrainedTokenizerBase, network: Network, settings: 
 
 def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
     """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its weights do not fit."""
-    settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
-    assert isinstance(settings, EncoderExperiment)
-    taxonomy = Taxonomy.from_dict(card["taxonomy"])
     device = torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
-    network = Network(
-        build_encoder(folder / "encoder"),
-        settings,
-        fine=fine_tags(taxonomy, settings),
-        coarse=coarse_tags(taxonomy, settings),
-    )
+    try:
+        settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
+        if not isinstance(settings, EncoderExperiment):
+            raise ValueError("its settings are not those of an encoder")
+        taxonomy = Taxonomy.from_dict(card["taxonomy"])
+        fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
+        network = Network(build_encoder(folder / "encoder"), settings, fine=fine, coarse=coarse)
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise ModelError(f"{folder}/model.json: damaged ({error}); train again or copy the folder again") from None
     try:
         network.load_state_dict(load_file(folder / "weights.safetensors"))
     except (SafetensorError, OSError, RuntimeError) as error:

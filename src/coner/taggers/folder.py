@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from coner.errors import ModelError, OutputError
@@ -112,7 +112,8 @@ def _read_card(folder: Path) -> dict[str, Any]:
 
 
 def _check(folder: Path, name: str, size: int, digest: str) -> None:
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+    kinds = (PurePosixPath(name), PureWindowsPath(name))
+    if any(path.anchor or ".." in path.parts for path in kinds):
         raise ModelError(f"{folder / CARD}: damaged: file {name!r} lies outside the folder")
     path = folder / name
     if not path.is_file():
@@ -129,7 +130,7 @@ def _check(folder: Path, name: str, size: int, digest: str) -> None:
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes nothing that is open to read only
     try:
         os.fsync(descriptor)
     finally:

@@ -75,4 +75,4 @@ def restore_optimizer(
         if section == "optimizer":
             kind, _, name = rest.partition(".")
             parameter = by_name[name]
-            optimizer.state[parameter][kind] = value.to("cpu" if kind == "step" else parameter.device)
+            optimizer.state[parameter][kind] = value.to(parameter.device)  # the fused step counts there too

@@ -262,8 +262,8 @@ class EncoderTrainer:
         tensors = {f"model.{name}": value for name, value in self.tagger.network.state_dict().items()}
         tensors.update(optimizer_tensors(self.optimizer, self.names))
         tensors["random.cpu"] = torch.get_rng_state()
-        if self.accelerator.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.accelerator.device)
+        if (device := self.accelerator.device.type) != "cpu":
+            tensors[f"random.{device}"] = getattr(torch, device).get_rng_state()
         state = {"belongs_to": self.belongs_to, "progress": asdict(self.progress)}
         write_checkpoint(self.folder / CHECKPOINT, Checkpoint(tensors, state))
 
@@ -277,8 +277,8 @@ class EncoderTrainer:
         self.tagger.network.load_state_dict(weights)
         restore_optimizer(self.optimizer, self.names, checkpoint.tensors)
         torch.set_rng_state(checkpoint.tensors["random.cpu"])
-        if self.accelerator.device.type == "cuda":
-            torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], self.accelerator.device)
+        if (device := self.accelerator.device.type) != "cpu":
+            getattr(torch, device).set_rng_state(checkpoint.tensors[f"random.{device}"])
         self.progress = Progress(**checkpoint.state["progress"])
         self.log(f"goes on after epoch {self.progress.epoch}, step {self.progress.step} of {self.steps}")
 
@@ -288,6 +288,10 @@ def accelerator(device: str) -> Accelerator:
     made = Accelerator(cpu=device == "cpu")
     if device not in ("auto", made.device.type):
         raise ConfigError(f"train.device: {device!r} is not available here; auto would take {made.device.type!r}")
+    if made.num_processes > 1:
+        raise ConfigError(
+            f"{made.num_processes} processes were started; coner trains in one: start it without a launcher"
+        )
     return made
 
 

@@ -71,8 +71,10 @@ def rate_factor(step: int, *, steps: int, warmup: float) -> float:
 
 
 def _depth(name: str, layers: int) -> int:
-    """Layers between a parameter and the encoder's output: 0 for the top layer and for what is in no layer."""
-    if "embeddings" in name:
-        return layers
-    number = re.search(r"\.layers?\.(\d+)\.", name)
-    return layers - 1 - int(number[1]) if number else 0
+    """Layers between a parameter and the encoder's output: 0 for the top layer, the final norm and the head.
+
+    What is in no layer, as embeddings and relative positions, serves them all, and so counts as below the lowest.
+    """
+    if number := re.search(r"\.layers?\.(\d+)\.", name):
+        return layers - 1 - int(number[1])
+    return layers if name.startswith("encoder.") and "final_norm" not in name else 0
