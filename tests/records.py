@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from coner.config import CrfExperiment, DataSettings
 from coner.data import Corpus
-from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
+from coner.experiment import Part, Tagged
 from coner.report.record import Record, make_record
 from coner.types import Entity, Sentence, surfaces
 
@@ -27,22 +27,6 @@ NOTHING: Found = [() for _ in SENTENCES]
 POOR: Found = [
     tuple(replace(entity, label="Artist") for entity in entities) if i % 2 else () for i, entities in enumerate(PERFECT)
 ]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A data file as ``make_record`` sees it."""
-
-    corpus: Corpus
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """How it was tagged."""
-
-    scores: Scores
-    seconds: float
 
 
 def fake_record(

@@ -82,6 +82,7 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False) -> Recor
         tagged = {name: _judge(tagger, parts[name], taxonomy, seen) for name in judged}
         record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)
         write_record(record, folder)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
         for name, values in record.scores.items():
             log(f"{name}: micro F1 {values['fine']['micro_f1']:.4f}, macro F1 {values['fine']['macro_f1']:.4f}")
     return record

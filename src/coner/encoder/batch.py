@@ -138,6 +138,12 @@ def word_layout(lengths: Sequence[int]) -> WordLayout:
     )
 
 
+def gold_grid(tags: Sequence[Sequence[int]]) -> Tensor:
+    """Tag ids of sentences as B x W, padded with 0."""
+    width = max(map(len, tags))
+    return torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tags])
+
+
 def split_by_budget(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Cut an order of sentences into runs whose padded size (longest x number) stays within ``budget`` pieces.
 

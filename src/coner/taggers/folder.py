@@ -35,6 +35,8 @@ def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], N
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".model-*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".model-", dir=folder))
     except OSError as error:
         raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; choose another folder") from None

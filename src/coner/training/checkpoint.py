@@ -38,6 +38,8 @@ class Checkpoint:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write or replace a checkpoint; ``OutputError`` where it cannot be written, and the old one stays."""
+    for left in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
+        left.unlink(missing_ok=True)
     header = {"format": str(FORMAT), "state": json.dumps(checkpoint.state)}
     with atomic_write(path, "wb") as handle:
         handle.write(save(dict(checkpoint.tensors), metadata=header))

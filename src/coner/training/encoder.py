@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from safetensors.torch import load_file
 from torch import Tensor
 
 from coner.config import EncoderExperiment
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.auxiliary import coarse_weight, coarsen
-from coner.encoder.batch import collate, split_by_budget
+from coner.encoder.batch import collate, gold_grid, split_by_budget
 from coner.encoder.network import Network
 from coner.encoder.pretrained import load_encoder
 from coner.errors import ConerError, ConfigError
@@ -39,7 +40,7 @@ from coner.training.checkpoint import (
 )
 from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
-from coner.training.schedule import ParameterGroup, group_parameters, rate_factor
+from coner.training.schedule import group_parameters, group_table, rate_factor
 from coner.types import Sentence
 
 
@@ -147,7 +148,7 @@ class EncoderTrainer:
         with bar("training", train.epochs * self.steps, done=done) as shown:
             while self.progress.epoch < train.epochs and not self._patience_is_over():
                 self._epoch(shown)
-        self.tagger.network.load_state_dict(_best_weights(self.folder))
+        self.tagger.network.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return self.tagger
 
     def facts(self) -> dict[str, Any]:
@@ -189,17 +190,15 @@ class EncoderTrainer:
             options["lr"] = group.rate * factor
         weight = self._weight()
         words = sum(self.examples[i].words for i in chosen)
-        mine = chosen[self.accelerator.process_index :: self.accelerator.num_processes]
         self.network.train()
-        for some in split_by_budget(mine, self.lengths, settings.train.batch_pieces):
+        for some in split_by_budget(chosen, self.lengths, settings.train.batch_pieces):
             fine, coarse = self._losses(some)
             loss = (
                 fine
                 if weight == 0 or coarse is None
                 else (1 - weight) * fine + weight * settings.auxiliary.scale * coarse
             )
-            # Processes' gradients are averaged, so the number of processes takes that division back.
-            self.accelerator.backward(loss * self.accelerator.num_processes / words)
+            self.accelerator.backward(loss / words)
             progress.sums[0] += float(fine.detach()) / words
             progress.sums[1] += float(coarse.detach()) / words if coarse is not None else 0.0
         progress.sums[2] += 1
@@ -241,8 +240,7 @@ class EncoderTrainer:
         progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, [0.0, 0.0, 0.0]
         if macro > progress.best:
             progress.best, progress.best_epoch = macro, progress.epoch
-            if self.accelerator.is_main_process:
-                self.tagger.save(self.folder)
+            self.tagger.save(self.folder)
         self._checkpoint()
 
     def _weight(self, step: int | None = None) -> float:
@@ -257,8 +255,6 @@ class EncoderTrainer:
         return bool(patience) and progress.epoch - progress.best_epoch >= patience and progress.epoch > 0
 
     def _checkpoint(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
         tensors = {f"model.{name}": value for name, value in self.tagger.network.state_dict().items()}
         tensors.update(optimizer_tensors(self.optimizer, self.names))
         tensors["random.cpu"] = torch.get_rng_state()
@@ -293,26 +289,3 @@ def accelerator(device: str) -> Accelerator:
             f"{made.num_processes} processes were started; coner trains in one: start it without a launcher"
         )
     return made
-
-
-def gold_grid(tags: Sequence[Sequence[int]]) -> Tensor:
-    """Tag ids of sentences as B x W, padded with 0."""
-    width = max(map(len, tags))
-    return torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tags])
-
-
-def group_table(groups: Sequence[ParameterGroup]) -> list[str]:
-    """Which parameters learn how fast, a line a group."""
-    lines = ["learning rates: group, rate, weight decay, parameters"]
-    for group in groups:
-        example = group.parameters[0][0] + (
-            f" and {len(group.parameters) - 1} more" if len(group.parameters) > 1 else ""
-        )
-        lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {group.count:>12,}  {example}")
-    return lines
-
-
-def _best_weights(folder: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    return load_file(folder / "weights.safetensors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -60,6 +60,16 @@ def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, 
         title = f"{label}-{depth}" if chosen.layer_decay < 1 else label
         sorted_in.setdefault((title, rate, decay), []).append((name, parameter))
     return [ParameterGroup(title, rate, decay, tuple(some)) for (title, rate, decay), some in sorted_in.items()]
+
+
+def group_table(groups: Sequence[ParameterGroup]) -> list[str]:
+    """Which parameters learn how fast, a line a group."""
+    lines = ["learning rates: group, rate, weight decay, parameters"]
+    for group in groups:
+        (example, _), *more = group.parameters
+        names = f"{example} and {len(more)} more" if more else example
+        lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {group.count:>12,}  {names}")
+    return lines
 
 
 def rate_factor(step: int, *, steps: int, warmup: float) -> float:
