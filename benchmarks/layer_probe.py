@@ -29,7 +29,7 @@ from coner.tags import TagSet
 from coner.types import Sentence
 
 CPU = torch.device("cpu")
-EPOCHS, BATCH, RATE = 20, 1024, 4e-3
+EPOCHS, BATCH, RATE = 30, 512, 2e-3
 
 
 def word_vectors(name: str, sentences: Sequence[Sentence]) -> list[Tensor]:
