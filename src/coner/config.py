@@ -18,6 +18,7 @@ from coner.tags import Scheme
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0)]
+Algorithm = Literal["sgd", "lbfgs"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -48,18 +49,29 @@ class CrfSettings(Section):
 
     features: tuple[str, ...] = Field((), description="which features, in which order; empty: the default ones")
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that it predicts; bioes is four times slower")
-    c1: Rate = Field(0.05, description="L1 regularisation")
-    c2: Rate = Field(0.05, description="L2 regularisation")
+    algorithm: Algorithm = Field(
+        "sgd", description="stochastic gradient descent, or L-BFGS: several times slower, with L1 sparse"
+    )
+    c1: Rate = Field(0.0, description="L1 regularisation (lbfgs)")
+    c2: Rate = Field(1.0, description="L2 regularisation")
     min_frequency: Annotated[int, Field(ge=0)] = Field(0, description="drop what is seen less often with a tag")
-    max_iterations: Count = 100
+    max_iterations: Count = Field(20, description="passes over the training part; lbfgs needs about 100")
     clusters: tuple[Count, ...] = Field((64, 256, 1024), description="numbers of word clusters, a level each; []: none")
     cluster_file: Path | None = Field(None, description="word<TAB>cluster lines, in place of learned clusters")
-    shifts: tuple[float, ...] = Field(
-        (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5),
-        min_length=1,
-        description="to try on the score of O; the one with the best macro F1 on the validation file stays",
+    thresholds: tuple[Fraction, ...] = Field(
+        (0.15, 0.2, 0.25, 0.3, 0.35, 0.4),
+        description="to try on the probability of a mention; the one with the best macro F1 on the validation file "
+        "stays; []: the best path of tags instead",
     )
     trials: Annotated[int, Field(ge=0)] = Field(0, description="random trials of c1, c2 and min_frequency")
+
+    @model_validator(mode="after")
+    def _l1_needs_lbfgs(self) -> CrfSettings:
+        if self.c1 and self.algorithm != "lbfgs":
+            raise ValueError(f'crf.c1 = {self.c1:g} needs crf.algorithm = "lbfgs"; sgd has no L1')
+        if 0 in self.thresholds:
+            raise ValueError("crf.thresholds: 0 keeps every span; expected more than 0")
+        return self
 
 
 class EncoderSettings(Section):

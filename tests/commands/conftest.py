@@ -10,7 +10,7 @@ from shell import SAMPLE, Done, World, head
 
 from coner.cli import run
 
-CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 25\nshifts = [0.0, -1.0]\n'
+CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 25\nc2 = 0.01\n'
 
 
 @pytest.fixture(scope="session")

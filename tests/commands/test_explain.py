@@ -15,7 +15,8 @@ from coner.config import CrfExperiment
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, ModelError
 from coner.features import Lexicon
-from coner.taggers.crf import CrfTagger, Weights
+from coner.taggers.crf import CrfTagger
+from coner.taggers.emissions import Weights
 from coner.taggers.folder import write_model
 
 APP = typer.Typer()

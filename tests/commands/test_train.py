@@ -75,7 +75,7 @@ def test_name_and_place_of_equal_data_are_no_change(coner: Coner, world: World, 
     assert (done.code, "finished already" in done.err) == (0, True)
 
 
-@pytest.mark.parametrize("change", ["crf.c1=0.2", "seed=7", "data"])
+@pytest.mark.parametrize("change", ["crf.c2=0.2", "seed=7", "data"])
 def test_other_settings_or_data_are_refused(
     coner: Coner, world: World, finished: Path, tmp_path: Path, change: str
 ) -> None:
@@ -92,10 +92,10 @@ def test_other_settings_or_data_are_refused(
 
 def test_overwrite_begins_anew(coner: Coner, world: World, finished: Path) -> None:
     (finished / "left-over").write_text("")
-    done = coner("train", *world.settings, "--set", "crf.c1=0.2", "--out", finished, "--overwrite")
+    done = coner("train", *world.settings, "--set", "crf.c2=0.2", "--out", finished, "--overwrite")
     assert done.code == 0
     record = read_record(finished)
-    assert record.settings["crf"]["c1"] == record.training["trials"][0]["c1"] == 0.2
+    assert record.settings["crf"]["c2"] == record.training["trials"][0]["c2"] == 0.2
     assert (finished / "left-over").exists()  # no run wrote it
     assert (finished / "log.txt").read_text(encoding="utf-8").count("crf: train") == 1
 
@@ -155,8 +155,8 @@ def test_trials_are_recorded_beside_the_configured_settings(coner: Coner, world:
     assert coner("train", *world.settings, "--set", "crf.max_iterations=5", "--trials", 2, "--out", run).code == 0
     trials: list[dict[str, Any]] = read_record(run).training["trials"]
     assert len(trials) == 3
-    assert (trials[0]["c1"], trials[0]["c2"], trials[0]["min_frequency"]) == (0.05, 0.05, 0)
-    assert len({trial["c1"] for trial in trials}) == 3
+    assert (trials[0]["c1"], trials[0]["c2"], trials[0]["min_frequency"]) == (0.0, 0.01, 0)
+    assert len({trial["c2"] for trial in trials}) == 3
     reached = read_record(run).scores["dev"]["fine"]["macro_f1"]
     assert reached == pytest.approx(max(trial["macro_f1"] for trial in trials))
 

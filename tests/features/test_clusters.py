@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from coner.errors import DataError
-from coner.features import Lexicon
+from coner.features import Lexicon, clusters
 from coner.features.clusters import learn_clusters, read_clusters
 
 CITIES, FOODS = ["paris", "rome", "oslo", "lima"], ["bread", "rice", "soup", "cheese"]
@@ -23,10 +26,10 @@ def corpus() -> list[list[str]]:
 
 
 def test_words_of_one_use_share_a_cluster() -> None:
-    clusters = learn_clusters(corpus(), (6,), seed=1)
-    assert len({clusters[city] for city in CITIES}) == 1
-    assert len({clusters[food] for food in FOODS}) == 1
-    assert clusters["paris"] != clusters["bread"]
+    found = learn_clusters(corpus(), (6,), seed=1)
+    assert len({found[city] for city in CITIES}) == 1
+    assert len({found[food] for food in FOODS}) == 1
+    assert found["paris"] != found["bread"]
 
 
 def test_same_seed_same_clusters_in_whatever_order_the_text_comes() -> None:
@@ -35,11 +38,31 @@ def test_same_seed_same_clusters_in_whatever_order_the_text_comes() -> None:
     assert learn_clusters(text[::-1], (3, 6), seed=5) == learn_clusters(text, (3, 6), seed=5)
 
 
+def test_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that threads share are rounded otherwise; on a large text that alone moved words to other clusters."""
+    threads: list[int] = []
+    project, kmeans = clusters._project, clusters._kmeans
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: object) -> Any:
+            threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(clusters, "_project", watched(project))
+    monkeypatch.setattr(clusters, "_kmeans", watched(kmeans))
+    with threadpool_limits(2, "blas"):
+        learn_clusters(corpus(), (3, 6), seed=5)
+    assert len(threads) >= 3
+    assert set(threads) == {1}
+
+
 def test_one_cluster_a_size_and_none_for_rare_words() -> None:
-    clusters = learn_clusters([*corpus(), ["hapax"]], (2, 4), seed=1)
-    assert {len(names) for names in clusters.values()} == {2}
-    assert "hapax" not in clusters
-    assert len({names[0] for names in clusters.values()}) <= 2
+    found = learn_clusters([*corpus(), ["hapax"]], (2, 4), seed=1)
+    assert {len(names) for names in found.values()} == {2}
+    assert "hapax" not in found
+    assert len({names[0] for names in found.values()}) <= 2
 
 
 @pytest.mark.parametrize("text", [[], [["a"]], [["a", "a"]], [["a", "b"], ["a", "b"]]])

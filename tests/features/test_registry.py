@@ -41,7 +41,7 @@ def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
         return [(tuple(word),) for word in words]
     if feature.scope == "gazetteer":
         size = len(words)
-        return [(Known(size, {w: size}, (w,), True, size),) for w in words] + [(Known(0, {}),), (Known(3, {}),)]
+        return [(Known(size, ((w, size),), (w,), True, size),) for w in words] + [(Known(0),), (Known(3),)]
     return [(words, i) for i in range(len(words))] if feature.scope == "place" else [(words,)]
 
 

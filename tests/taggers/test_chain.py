@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from collections.abc import Iterable
+from itertools import combinations, pairwise, product
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.taggers.chain import Chain
+from coner.taggers.chain import Chain, choose
 from coner.tags import TagSet, entities_from_tags, may_follow
 from coner.types import Entity
 
@@ -79,6 +80,50 @@ def test_probability_of_a_span_is_the_share_of_the_paths_that_hold_it(
     assert found == pytest.approx([value / total for value in share.values()], abs=1e-9)
 
 
+@cases
+def test_spans_are_all_that_are_likely_enough(seed: int, length: int, scheme: Scheme, labels: tuple[str, ...]) -> None:
+    tags = TagSet(labels, scheme)
+    model = chain(tags, seed)
+    emissions = np.random.default_rng(seed + 1).normal(size=(3, length, len(tags))) * 2
+    every = [Entity(a, b, label) for a in range(length) for b in range(a + 1, length + 1) for label in labels]
+    for row, spans in enumerate(model.spans(emissions, 0.02)):
+        likely = {e: p for e, p in zip(every, model.probabilities(emissions[row], every), strict=True) if p >= 0.02}
+        assert {span: span.score for span in spans} == pytest.approx(likely, abs=1e-9)
+        assert [span.end for span in spans] == sorted(span.end for span in spans)
+
+
+@given(st.data())
+def test_choice_is_worth_the_most_of_all_that_do_not_overlap(data: st.DataObject) -> None:
+    scores = st.floats(0, 1)
+    places = [Entity(a, b, label) for b in range(1, 6) for a in range(b) for label in "XY"]
+    drawn = data.draw(st.lists(st.sampled_from(places), unique=True, max_size=8))
+    spans = sorted((Entity(s.start, s.end, s.label, data.draw(scores)) for s in drawn), key=lambda s: s.end)
+    threshold = data.draw(scores)
+
+    def worth(chosen: Iterable[Entity]) -> float:
+        return sum(span.score - threshold for span in chosen)
+
+    def fits(chosen: tuple[Entity, ...]) -> bool:
+        return all(a.end <= b.start or b.end <= a.start for a, b in combinations(chosen, 2))
+
+    subsets = (subset for size in range(len(spans) + 1) for subset in combinations(spans, size) if fits(subset))
+    chosen = choose(spans, threshold)
+    assert fits(tuple(chosen))
+    assert chosen == sorted(chosen)
+    assert worth(chosen) == pytest.approx(max(map(worth, subsets)))
+
+
+def test_a_mention_whose_label_is_unsure_is_found_though_no_path_is() -> None:
+    """Two labels share what speaks for a mention; the best path has none, and one half of it is worth having."""
+    tags = TagSet(("X", "Y"))
+    emissions = np.zeros((1, 1, len(tags)))
+    emissions[0, 0, [tags.ids["O"], tags.ids["B-X"], tags.ids["B-Y"]]] = np.log([0.4, 0.32, 0.28])
+    model = Chain(tags, np.zeros((len(tags), len(tags))))
+    assert model.best(emissions).tolist() == [[0]]
+    [found] = choose(model.spans(emissions, 0.25)[0], 0.25)
+    assert (found, found.score) == (Entity(0, 1, "X"), pytest.approx(0.32))
+
+
 def test_many_words_neither_overflow_nor_vanish() -> None:
     tags = TagSet(("X", "Y"))
     model = chain(tags, 1, spread=5)
@@ -90,6 +135,10 @@ def test_many_words_neither_overflow_nor_vanish() -> None:
     assert all(0 < probability <= 1 for probability in probabilities)
     assert max(probabilities) > 0.9
     assert np.isfinite(model.forward(emissions)[:, :, 0]).all()
+    spans = {span: span.score for span in model.spans(emissions, 0.2)[0]}
+    likely = {entity: p for entity, p in zip(entities, probabilities, strict=True) if p > 0.21}
+    assert len(likely) > 100
+    assert {entity: spans[entity] for entity in likely} == pytest.approx(likely, abs=1e-6)
 
 
 def test_sentences_together_equal_sentences_alone() -> None:
@@ -100,4 +149,5 @@ def test_sentences_together_equal_sentences_alone() -> None:
         alone = emissions[row : row + 1]
         assert (model.best(emissions)[row] == model.best(alone)[0]).all()
         np.testing.assert_allclose(model.forward(emissions)[row], model.forward(alone)[0], rtol=1e-12)
+        assert model.spans(emissions, 0.1)[row] == model.spans(alone, 0.1)[0]
         np.testing.assert_allclose(model.backward(emissions)[row], model.backward(alone)[0], rtol=1e-12)

@@ -18,7 +18,8 @@ from coner.errors import ConfigError
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
 from coner.taggers import Tagger
-from coner.taggers.crf import CrfTagger, Weights
+from coner.taggers.crf import CrfTagger
+from coner.taggers.emissions import Weights
 from coner.taggers.explain import explain
 from coner.tags import TagSet, entities_from_tags, may_follow
 from coner.types import Entity, Sentence
@@ -28,7 +29,7 @@ SENTENCES = [Sentence(tuple(text.split())) for text in TEXT]
 LABELS = ("Artist", "Medication/Vaccine")
 
 
-def make(*, seed: int = 0, scheme: str = "iob2", shift: float = 0.0) -> CrfTagger:
+def make(*, seed: int = 0, scheme: str = "iob2", threshold: float | None = None) -> CrfTagger:
     """A tagger whose features have one to three random weights each."""
     rng = np.random.default_rng(seed)
     lexicon = Lexicon({"rome": ("1", "9")}, Gazetteer.learn([Sentence(("rome",), (Entity(0, 1, "Artist"),))]))
@@ -44,7 +45,8 @@ def make(*, seed: int = 0, scheme: str = "iob2", shift: float = 0.0) -> CrfTagge
         rng.normal(size=(tags, tags)),
     )
     settings = CrfExperiment(kind="crf", crf=CrfSettings(features=extractor.names, scheme=scheme))  # type: ignore[arg-type]
-    return CrfTagger(weights, lexicon, labels=LABELS, taxonomy=Taxonomy.flat(LABELS), settings=settings, shift=shift)
+    taxonomy = Taxonomy.flat(LABELS)
+    return CrfTagger(weights, lexicon, labels=LABELS, taxonomy=taxonomy, settings=settings, threshold=threshold)
 
 
 def slow_emissions(tagger: CrfTagger, sentence: Sentence) -> list[list[float]]:
@@ -53,7 +55,6 @@ def slow_emissions(tagger: CrfTagger, sentence: Sentence) -> list[list[float]]:
     rows = []
     for strings in tagger.extractor(sentence.words):
         row = [0.0] * len(tagger.tags)
-        row[0] = tagger.shift
         for string in strings:
             if string in w.features:
                 f = w.features.index(string)
@@ -66,7 +67,7 @@ def slow_emissions(tagger: CrfTagger, sentence: Sentence) -> list[list[float]]:
 @pytest.mark.parametrize("scheme", ["iob2", "bioes"])
 @pytest.mark.parametrize("sentence", SENTENCES[1:], ids=TEXT[1:])
 def test_entities_and_confidences_are_those_of_all_valid_sequences(sentence: Sentence, scheme: str) -> None:
-    tagger = make(seed=len(sentence), scheme=scheme, shift=-0.5)
+    tagger = make(seed=len(sentence), scheme=scheme)
     names, emissions = tagger.tags.tags, slow_emissions(tagger, sentence)
     scores: dict[tuple[int, ...], float] = {}
     for path in product(range(len(names)), repeat=len(sentence)):
@@ -126,10 +127,18 @@ def test_very_long_sentences_and_words() -> None:
     assert all(0 < entity.score <= 1 for entity in found)
 
 
-def test_lower_shift_finds_more() -> None:
-    words = [sum(e.end - e.start for s in make(seed=1, shift=shift).tag(SENTENCES) for e in s) for shift in (9, 0, -9)]
-    assert words == sorted(words)
-    assert words[0] < words[-1]
+def test_lower_threshold_finds_more() -> None:
+    found = [sum(map(len, make(seed=1, threshold=threshold).tag(SENTENCES))) for threshold in (0.9, 0.2, 0.01)]
+    assert found == sorted(found)
+    assert found[0] < found[-1]
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.1])
+def test_what_a_threshold_keeps_is_worth_it(threshold: float) -> None:
+    tagger = make(seed=3, threshold=threshold)
+    for found, likely in zip(tagger.tag(SENTENCES), tagger.spans(SENTENCES, threshold), strict=True):
+        assert [entity.score for entity in found] == [likely[likely.index(entity)].score for entity in found]
+        assert all(entity.score > threshold for entity in found)
 
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=5), max_size=4))
@@ -145,13 +154,13 @@ TAGGER = make(seed=2)
 
 @pytest.mark.parametrize("scheme", ["iob2", "bioes"])
 def test_saved_and_loaded_it_gives_the_same(tmp_path: Path, scheme: str) -> None:
-    tagger = make(scheme=scheme, shift=-0.25)
+    tagger = make(scheme=scheme, threshold=0.25)
     tagger.save(tmp_path / "model")
     again = taggers.load(tmp_path / "model")
     assert isinstance(again, CrfTagger)
     assert again.tag(SENTENCES) == tagger.tag(SENTENCES)
     assert [e.score for s in again.tag(SENTENCES) for e in s] == [e.score for s in tagger.tag(SENTENCES) for e in s]
-    assert (again.settings, again.taxonomy, again.shift) == (tagger.settings, tagger.taxonomy, -0.25)
+    assert (again.settings, again.taxonomy, again.threshold) == (tagger.settings, tagger.taxonomy, 0.25)
 
 
 def test_features_with_any_characters_survive_the_folder(tmp_path: Path) -> None:

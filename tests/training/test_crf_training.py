@@ -37,7 +37,7 @@ CORPUS += [Sentence(("nothing", "happened"), ()), Sentence(("\u200d", "a:b", "\x
 
 
 def learn(**settings: object) -> Trained:
-    values = {"c1": 0.0, "c2": 0.01, "max_iterations": 30, "clusters": (4,), **settings}
+    values = {"c2": 0.01, "max_iterations": 30, "clusters": (4,), **settings}
     experiment = CrfExperiment(kind="crf", crf=CrfSettings.model_validate(values))
     return train(experiment, train=CORPUS, dev=CORPUS, taxonomy=TAXONOMY, log=Log())
 
@@ -73,16 +73,34 @@ def test_settings_of_the_tagger_name_its_features() -> None:
     assert len(learn().tagger.settings.crf.features) > 5
 
 
-def test_best_shift_is_kept() -> None:
-    trained = learn(shifts=(20.0, 0.0, -20.0))
-    assert trained.tagger.shift == trained.trials[0].shift == 0.0
-    assert trained.trials[0].macro_f1 == 1.0
+def test_best_threshold_is_kept() -> None:
+    trained = learn(thresholds=(0.999999, 0.3, 0.000001), max_iterations=5)
+    [trial] = trained.trials
+    assert trained.tagger.threshold == trial.threshold == 0.3
+    gold = [sentence.entities or () for sentence in CORPUS]
+    assert trial.macro_f1 == score(gold, trained.tagger.tag(CORPUS)).fine.macro_f1
+
+
+def test_without_thresholds_the_best_path_is_taken() -> None:
+    tagger = learn(thresholds=()).tagger
+    assert tagger.threshold is None
+    assert tagger.tag(CORPUS) == [list(sentence.entities or ()) for sentence in CORPUS]
+
+
+def test_algorithms_come_to_the_same() -> None:
+    """Both maximise one concave function, so that far from the data too they say the same."""
+    tagger = learn(algorithm="sgd", c2=1.0, max_iterations=300).tagger
+    text = [Sentence(("an", "album", "by", "zaz", "in", "oslo"))]
+    spans = tagger.spans(text, least=0.01)
+    reference = learn(algorithm="lbfgs", c2=1.0, max_iterations=300).tagger
+    expected = reference.spans(text, least=0.01)
+    assert [(e, e.score) for e in spans[0]] == [(e, pytest.approx(e.score, abs=0.05)) for e in expected[0]]
 
 
 def test_trials_keep_the_best_and_report_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crf, "C1", (0.001, 50.0))
     monkeypatch.setattr(crf, "C2", (0.001, 100.0))
-    trained = learn(trials=4, c1=200.0, shifts=(0.0,))
+    trained = learn(trials=4, algorithm="lbfgs", c1=200.0, thresholds=(0.5,))
     gold = [sentence.entities or () for sentence in CORPUS]
     reached = [trial.macro_f1 for trial in trained.trials]
     assert len(reached) == 5

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from coner.errors import DataError
 from coner.features.registry import Values, cluster_feature
@@ -54,8 +55,10 @@ def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], see
     if not vocabulary or not sizes:
         return {}
     rng = np.random.default_rng(seed)
-    vectors = _project(_mutual_information(sentences, vocabulary, frequent[:CONTEXTS]), rng)
-    levels = [_kmeans(vectors, min(size, len(vocabulary)), rng) for size in sizes]
+    matrix = _mutual_information(sentences, vocabulary, frequent[:CONTEXTS])
+    with threadpool_limits(1, "blas"):  # sums are rounded as they are shared out: else other threads, other clusters
+        vectors = _project(matrix, rng)
+        levels = [_kmeans(vectors, min(size, len(vocabulary)), rng) for size in sizes]
     return {word: tuple(str(level[row]) for level in levels) for row, word in enumerate(vocabulary)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coner.features.gazetteer import Known
 from coner.features.lexicon import Lexicon
 from coner.features.registry import SCOPES, Scope, select
 from coner.types import Entity
@@ -24,6 +25,7 @@ DEFAULT = (
     "mentioned",
 )
 MOST_TYPES = 20_000  # word types remembered; a large corpus has millions, each with some kilobytes of strings
+UNKNOWN = Known(0)
 ByOffset = dict[int, list[str]]
 
 
@@ -36,6 +38,7 @@ class Extractor:
 
     Attributes:
         names: the features chosen.
+        offsets: where words stand that give a word something, relative to it.
     """
 
     def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:
@@ -43,7 +46,7 @@ class Extractor:
         features = select(names, DEFAULT)
         self.names = tuple(feature.name for feature in features)
         self._by_scope = {scope: [f for f in features if f.scope == scope] for scope in SCOPES}
-        self._offsets = sorted({offset for feature in features for offset in feature.offsets})
+        self.offsets = sorted({offset for feature in features for offset in feature.offsets})
         self._types: dict[str, ByOffset] = {}
 
     def __call__(self, words: Sequence[str], own: Sequence[Entity] | None = None) -> list[list[str]]:
@@ -52,18 +55,33 @@ class Extractor:
         Args:
             own: its entities, where the lexicon was learned from this very sentence too: see ``Gazetteer``.
         """
-        by_letters = [self._of_type(word) for word in words]
-        by_mentions = self._of_mentions(words, own)
-        shared = [f"{f.name}={value}" for f in self._by_scope["sentence"] for value in f.function(words)]
+        given = [self.given(word, known) for word, known in zip(words, self.known(words, own), strict=True)]
+        shared = self.of_sentence(words)
         rows = []
         for i in range(len(words)):
-            row = [f"{f.name}={value}" for f in self._by_scope["place"] for value in f.function(words, i)]
-            for offset in self._offsets:
+            row = self.of_place(words, i)
+            for offset in self.offsets:
                 if 0 <= i + offset < len(words):
-                    row += by_letters[i + offset][offset]
-                    row += by_mentions[i + offset][offset]
+                    for strings in given[i + offset]:
+                        row += strings[offset]
             rows.append(row + shared)
         return rows
+
+    def known(self, words: Sequence[str], own: Sequence[Entity] | None = None) -> list[Known]:
+        """What the known mentions say of each word; nothing where no feature asks."""
+        return self.lexicon.gazetteer.look_up(words, own) if self._by_scope["gazetteer"] else [UNKNOWN] * len(words)
+
+    def given(self, word: str, known: Known) -> tuple[ByOffset, ByOffset]:
+        """What a word gives to the words around, by its letters and by what is known of it."""
+        return self._of_type(word), self._given("gazetteer", known)
+
+    def of_place(self, words: Sequence[str], i: int) -> list[str]:
+        """What a word gets from its place among its neighbours."""
+        return [f"{f.name}={value}" for f in self._by_scope["place"] for value in f.function(words, i)]
+
+    def of_sentence(self, words: Sequence[str]) -> list[str]:
+        """What every word of a sentence gets from the whole of it."""
+        return [f"{f.name}={value}" for f in self._by_scope["sentence"] for value in f.function(words)]
 
     def _of_type(self, word: str) -> ByOffset:
         """What a word type gives to the words around: computed when it is first met."""
@@ -76,15 +94,9 @@ class Extractor:
                 strings[offset] += values
         return strings
 
-    def _of_mentions(self, words: Sequence[str], own: Sequence[Entity] | None) -> list[ByOffset]:
-        """What the known mentions give to the words around."""
-        if not self._by_scope["gazetteer"]:
-            return [{offset: [] for offset in self._offsets}] * len(words)
-        return [self._given("gazetteer", known) for known in self.lexicon.gazetteer.look_up(words, own)]
-
     def _given(self, scope: Scope, seen: object) -> ByOffset:
         """The strings of one word's features of a scope, for the words from which it stands at each offset."""
-        strings: ByOffset = {offset: [] for offset in self._offsets}
+        strings: ByOffset = {offset: [] for offset in self.offsets}
         for feature in self._by_scope[scope]:
             for value in feature.function(seen):
                 for offset in feature.offsets:

@@ -26,14 +26,14 @@ class Known:
 
     Attributes:
         seen: its occurrences.
-        labels: label to how many of them stood in a mention of it.
+        labels: each label with how many of them stood in a mention of it.
         phrase: labels of the longest known mention that covers it here, the most frequent first.
         first: whether it begins that mention.
         size: words of that mention; 0: none covers it.
     """
 
     seen: int
-    labels: Mapping[str, int]
+    labels: tuple[tuple[str, int], ...] = ()
     phrase: tuple[str, ...] = ()
     first: bool = False
     size: int = 0
@@ -53,9 +53,9 @@ def mentioned(known: Known) -> Values:
     """Labels of the mentions that the word stood in, and for what part of its occurrences."""
     if not known.seen:
         return ["new"]
-    total = sum(known.labels.values())
-    parts = {label: count / known.seen for label, count in known.labels.items()}
-    levels = [f"{label} {'high' if p > 0.5 else 'middle' if p > 0.15 else 'low'}" for label, p in parts.items()]
+    total = sum(count for _, count in known.labels)
+    parts = [(label, count / known.seen) for label, count in known.labels]
+    levels = [f"{label} {'high' if p > 0.5 else 'middle' if p > 0.15 else 'low'}" for label, p in parts]
     return [*levels, f"{round(5 * total / known.seen)} {min(3, int(log2(known.seen)))}"]
 
 
@@ -72,6 +72,14 @@ class Gazetteer:
     phrases: Counts = field(default_factory=dict)
     words: Counts = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
+    _longest_from: dict[str, int] = field(init=False, repr=False, compare=False)  # first word to the longest phrase
+
+    def __post_init__(self) -> None:
+        self._longest_from = {}
+        for text in self.phrases:
+            words = text.split(" ")
+            size = min(len(words), LONGEST)
+            self._longest_from[words[0]] = max(size, self._longest_from.get(words[0], 0))
 
     @classmethod
     def learn(cls, sentences: Iterable[Sentence]) -> Gazetteer:
@@ -96,10 +104,7 @@ class Gazetteer:
         """
         own_phrases, own_words = _count(words, own or ())
         own_totals = Counter(words) if own is not None else Counter()
-        known = []
-        for word in words:
-            seen = self.totals.get(word, 0) - own_totals[word]
-            known.append(Known(seen, _without(self.words.get(word, {}), word, own_words)))
+        known = [self._of_word(word, own_totals[word], own_words) for word in words]
         start = 0
         while start < len(words):
             end, labels = self._longest(words, start, own_phrases, known)
@@ -109,15 +114,22 @@ class Gazetteer:
             start = max(end, start + 1)
         return known
 
+    def _of_word(self, word: str, own: int, own_words: Mapping[tuple[str, str], int]) -> Known:
+        """What is known of a word without its neighbours; ``own`` of its occurrences are left out."""
+        seen = self.totals.get(word, 0) - own
+        labels = self.words.get(word)
+        return Known(seen, tuple(sorted(_without(labels, word, own_words).items())) if labels else ())
+
     def _longest(
         self, words: Sequence[str], start: int, own: Mapping[tuple[str, str], int], known: Sequence[Known]
     ) -> tuple[int, tuple[str, ...]]:
         """End and labels of the longest known phrase from ``start``; ``start`` itself where there is none."""
-        for end in range(min(len(words), start + LONGEST), start, -1):
+        longest = min(len(words) - start, self._longest_from.get(words[start], 0))
+        for end in range(start + longest, start, -1):
             text = " ".join(words[start:end])
             if text not in self.phrases:
                 continue
-            if end == start + 1 and sum(known[start].labels.values()) < MENTIONED * known[start].seen:
+            if end == start + 1 and sum(count for _, count in known[start].labels) < MENTIONED * known[start].seen:
                 continue
             counts = _without(self.phrases[text], text, own)
             if counts:

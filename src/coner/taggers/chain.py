@@ -1,13 +1,19 @@
-"""Exact inference in a linear-chain CRF, in numpy: the best valid tags, and the probability of a span.
+"""Exact inference in a linear-chain CRF, in numpy: the best valid tags, and the spans that are likely.
 
-Shapes: B sentences of one length, W words, C tags. Scores are natural logarithms; a forbidden move is minus infinity,
-so that it has no part in any sum.
+Two ways to read a chain. The best path (Viterbi) is the likeliest whole answer; where five classes share the
+probability of a mention it says that there is none. Spans are judged one by one: each has the probability of all the
+paths that hold it, and those that pay are kept.
+
+Shapes: B sentences of one length, W words, C tags, L labels. Scores are natural logarithms; a forbidden move is minus
+infinity, so that it has no part in any sum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +23,67 @@ from coner.types import Entity
 
 Scores = NDArray[np.float64]
 Ids = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mentions:
+    """Mentions under way: for each, in which sentence, from where, up to which word, with which label and tag.
+
+    Attributes:
+        score: log sum of all paths up to that word that hold the mention's tags.
+    """
+
+    rows: Ids
+    starts: Ids
+    words: Ids
+    labels: Ids
+    tags: Ids
+    score: Scores
+
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> _Mentions:
+        rows, starts, words, labels, tags = (
+            column[chosen] for column in (self.rows, self.starts, self.words, self.labels, self.tags)
+        )
+        return _Mentions(rows, starts, words, labels, tags, self.score[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class _Lattice:
+    """Sums over the paths of sentences of one length.
+
+    Attributes:
+        transitions: C x C.
+        emissions: B x W x C.
+        after: B x W x C, log sums after each word, less the sum over all paths.
+    """
+
+    transitions: Scores
+    emissions: Scores
+    after: Scores
+
+    def begin(self, before: Scores, tags: Ids, least: float) -> _Mentions:
+        """Mentions that begin with these tags (one a label) and at least so likely."""
+        begun = before[:, :, tags]
+        rows, words, labels = np.nonzero(begun + self.after[:, :, tags] >= np.log(least))
+        return _Mentions(rows, words, words, labels, tags[labels], begun[rows, words, labels])
+
+    def move(self, mentions: _Mentions, tags: Ids) -> _Mentions:
+        """The mentions one word on, with these tags (one a label)."""
+        m, words, to = mentions, mentions.words + 1, tags[mentions.labels]
+        score = m.score + self.transitions[m.tags, to] + self.emissions[m.rows, words, to]
+        return _Mentions(m.rows, m.starts, words, m.labels, to, score)
+
+    def log_probability(self, mentions: _Mentions) -> Scores:
+        """Of all that the mentions hold so far, wherever they end."""
+        sums: Scores = mentions.score + self.after[mentions.rows, mentions.words, mentions.tags]
+        return sums
+
+    def probability_of_end(self, mentions: _Mentions, inner: Ids) -> Scores:
+        """That the mentions get to their word, less that they go on to the next."""
+        probability = np.exp(self.log_probability(mentions))
+        on = mentions.words + 1 < self.emissions.shape[1]
+        probability[on] -= np.exp(self.log_probability(self.move(mentions[on], inner)))
+        return probability
 
 
 class Chain:
@@ -34,6 +101,11 @@ class Chain:
         self.last = np.where(tags.allowed_last(), 0.0, -np.inf)
         self._shift = float(transitions.max())
         self._exp = np.exp(self.transitions - self._shift)
+        single, start, inner, final = "BBII" if tags.scheme == "iob2" else "SBIE"
+        self._single, self._start, self._inner, self._final = (
+            np.array([tags.ids[f"{prefix}-{label}"] for label in tags.labels])
+            for prefix in (single, start, inner, final)
+        )
 
     def best(self, emissions: Scores) -> Ids:
         """The best valid tags. B x W x C to B x W."""
@@ -50,6 +122,40 @@ class Chain:
         for t in range(length - 1, 0, -1):
             path[:, t - 1] = back[rows, t, path[:, t]]
         return path
+
+    def spans(self, emissions: Scores, least: float) -> list[list[Entity]]:
+        """Every span with a label whose probability is at least ``least``: exact, and no longer than the words allow.
+
+        The probability that a mention begins at a word is no less than that of any span that begins there; likewise
+        that it goes on to the next. So each is followed only as far as it is at least ``least``.
+
+        Args:
+            emissions: B x W x C.
+            least: above 0: the work grows as it falls.
+
+        Returns:
+            For each sentence its spans, by last word; they may overlap. The score of each is its probability, of
+            exactly that span with that label over all valid tags.
+        """
+        before, after = self.forward(emissions), self.backward(emissions)
+        after -= _log_sum(before[:, -1] + self.last)[:, None, None]  # from here on sums are logarithms of probabilities
+        lattice = _Lattice(self.transitions, emissions, after)
+        ended = [lattice.begin(before, self._single, least)]
+        going = lattice.begin(before, self._start, least)
+        while len(going.rows):
+            going = going[going.words + 1 < emissions.shape[1]]
+            ended.append(lattice.move(going, self._final))
+            going = lattice.move(going, self._inner)
+            going = going[lattice.log_probability(going) >= np.log(least)]
+        spans: list[list[Entity]] = [[] for _ in emissions]
+        for mentions in ended:
+            probability = lattice.probability_of_end(mentions, self._inner)
+            likely = probability >= least
+            kept = mentions[likely]
+            columns = (kept.rows, kept.starts, kept.words + 1, kept.labels, probability[likely])
+            for row, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
+                spans[row].append(Entity(start, end, self.tags.labels[label], min(score, 1.0)))
+        return [sorted(entities, key=attrgetter("end")) for entities in spans]
 
     def forward(self, emissions: Scores) -> Scores:
         """Log sums over all valid tags up to each word, its own tag given. B x W x C to the same."""
@@ -97,3 +203,43 @@ class Chain:
             score += self.last[path[-1]]
         total = np.logaddexp.reduce(alpha[-1] + self.last)
         return float(min(1.0, np.exp(score - total)))
+
+
+def choose(spans: Sequence[Entity], threshold: float) -> list[Entity]:
+    """Of likely spans, those that make the most of the sum of (probability - threshold), none over another.
+
+    A mention is worth its probability of being right; its price is the threshold. F1 is highest where the price is
+    half of the F1 that is reached (Lipton, Elkan and Naryanaswamy 2014), so it lies far below one half, and must be
+    tried out: it depends on how well the model does.
+
+    Args:
+        spans: of one sentence, by last word, each with its probability as score.
+        threshold: what a mention must be worth.
+
+    Returns:
+        The spans chosen, in the order of the text.
+    """
+    worth = [0.0]  # worth[w]: the most that the first w words are worth
+    last: list[Entity | None] = [None]  # the span that ends there, in the choice that is worth so much
+    for span in spans:
+        while len(worth) <= span.end:
+            worth.append(worth[-1])
+            last.append(None)
+        with_it = worth[span.start] + span.score - threshold
+        if with_it > worth[span.end]:
+            worth[span.end], last[span.end] = with_it, span
+    chosen: list[Entity] = []
+    word = len(worth) - 1
+    while word:
+        ends_here = last[word]
+        if ends_here:
+            chosen.append(ends_here)
+        word = ends_here.start if ends_here else word - 1
+    return chosen[::-1]
+
+
+def _log_sum(scores: Scores) -> Scores:
+    """Logarithm of the summed exponentials of each row."""
+    highest = scores.max(axis=1, keepdims=True)
+    sums: Scores = np.log(np.exp(scores - highest).sum(axis=1)) + highest[:, 0]
+    return sums

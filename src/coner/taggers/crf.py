@@ -10,44 +10,23 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coner.config import CrfExperiment, parse_experiment
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, ModelError
 from coner.features import Extractor, Lexicon
-from coner.taggers.chain import Chain, Scores
+from coner.taggers.chain import Chain, Scores, choose
+from coner.taggers.emissions import Emitter, Weights
 from coner.taggers.folder import write_model
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
 
 WEIGHTS, FEATURES, LEXICON = "weights.npz", "features.json", "lexicon.json"
 BATCH_WORDS = 2048  # words in one pass: bounds its memory
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What each feature adds to the score of each tag, sparse by feature.
-
-    Attributes:
-        features: F strings; their order numbers them.
-        starts: F + 1; feature f has the entries ``starts[f]`` up to ``starts[f + 1]``.
-        tags: for each entry a tag id.
-        values: for each entry a weight.
-        transitions: C x C, from tag to tag.
-    """
-
-    features: tuple[str, ...]
-    starts: NDArray[np.int64]
-    tags: NDArray[np.int16]
-    values: NDArray[np.float32]
-    transitions: Scores
 
 
 class CrfTagger:
@@ -59,7 +38,7 @@ class CrfTagger:
         labels: those that it was trained on; with the settings' scheme they fix the tag ids.
         taxonomy: of the labels.
         settings: of the experiment; ``crf.features`` names every feature.
-        shift: added to the score of O everywhere: below zero, more is found and less of it is right.
+        threshold: what the probability of a mention must exceed, see ``chain.choose``; none: the best path of tags.
     """
 
     kind = "crf"
@@ -72,34 +51,52 @@ class CrfTagger:
         labels: Sequence[str],
         taxonomy: Taxonomy,
         settings: CrfExperiment,
-        shift: float = 0.0,
+        threshold: float | None = None,
     ) -> None:
         self.weights = weights
         self.labels = tuple(labels)
         self.taxonomy = taxonomy
         self.settings = settings
-        self.shift = shift
+        self.threshold = threshold
         self.repaired = 0
         self.tags = TagSet(self.labels, settings.crf.scheme)
         self.extractor = Extractor(settings.crf.features, lexicon)
         self._chain = Chain(self.tags, weights.transitions)
-        self._ids = {feature: index for index, feature in enumerate(weights.features)}
+        self._emitter = Emitter(weights, self.extractor, len(self.tags))
 
     def tag(
         self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
     ) -> list[list[Entity]]:
         """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
+        if self.threshold is None:
+            return self._each(sentences, self._best_path, advance)
+        threshold = self.threshold
+
+        def chosen(emissions: Scores) -> Iterator[list[Entity]]:
+            return (choose(spans, threshold) for spans in self._chain.spans(emissions, threshold))
+
+        return self._each(sentences, chosen, advance)
+
+    def spans(self, sentences: Sequence[Sentence], least: float) -> list[list[Entity]]:
+        """Of each sentence all mentions that are at least so likely; they may overlap."""
+        return self._each(sentences, lambda emissions: iter(self._chain.spans(emissions, least)), None)
+
+    def _each(
+        self,
+        sentences: Sequence[Sentence],
+        read: Callable[[Scores], Iterator[list[Entity]]],
+        advance: Callable[[int], object] | None,
+    ) -> list[list[Entity]]:
         found: list[list[Entity]] = [[] for _ in sentences]
         for group in _same_length(sentences):
             emissions = self.emissions([sentences[index] for index in group])
-            emissions[:, :, 0] += self.shift
-            for index, entities in zip(group, self._decode(emissions), strict=True):
+            for index, entities in zip(group, read(emissions), strict=True):
                 found[index] = entities
             if advance is not None:
                 advance(len(group))
         return found
 
-    def _decode(self, emissions: Scores) -> Iterator[list[Entity]]:
+    def _best_path(self, emissions: Scores) -> Iterator[list[Entity]]:
         alpha, beta = self._chain.forward(emissions), self._chain.backward(emissions)
         for row, path in enumerate(self._chain.best(emissions).tolist()):
             sums = (emissions[row], alpha[row], beta[row])
@@ -107,18 +104,8 @@ class CrfTagger:
             yield [Entity(e.start, e.end, e.label, self._chain.probability(*sums, e)) for e in entities]
 
     def emissions(self, sentences: Sequence[Sentence]) -> Scores:
-        """Scores of the tags at each word, the shift left out, for sentences of one length. B x W x C."""
-        w, ids = self.weights, self._ids
-        rows = [row for sentence in sentences for row in self.extractor(sentence.words)]
-        known = [[ids[feature] for feature in row if feature in ids] for row in rows]
-        features = np.fromiter(chain.from_iterable(known), dtype=np.int64)
-        words = np.repeat(np.arange(len(rows)), [len(row) for row in known])
-        sizes = w.starts[features + 1] - w.starts[features]
-        # All entries of all features on one line: where each feature's begin, and the count from there.
-        entries = np.repeat(w.starts[features] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-        cells = np.repeat(words, sizes) * len(self.tags) + w.tags[entries]
-        sums = np.bincount(cells, weights=w.values[entries], minlength=len(rows) * len(self.tags)).astype(np.float64)
-        return sums.reshape(len(sentences), -1, len(self.tags))
+        """Scores of the tags at each word, for sentences of one length. B x W x C."""
+        return self._emitter([sentence.words for sentence in sentences])
 
     def save(self, folder: Path) -> None:
         """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
@@ -127,7 +114,7 @@ class CrfTagger:
             "labels": list(self.labels),
             "taxonomy": self.taxonomy.as_dict(),
             "settings": self.settings.model_dump(mode="json"),
-            "shift": self.shift,
+            "threshold": self.threshold,
         }
         write_model(folder, card, self._write_files)
 
@@ -149,8 +136,10 @@ def load(folder: Path, card: dict[str, Any]) -> CrfTagger:
             weights = Weights(features, arrays["starts"], arrays["tags"], arrays["values"], arrays["transitions"])
         lexicon = Lexicon.from_json(json.loads((folder / LEXICON).read_text(encoding="ascii")))
         taxonomy = Taxonomy.from_dict(card["taxonomy"])
-        shift = float(card["shift"])
-        return CrfTagger(weights, lexicon, labels=card["labels"], taxonomy=taxonomy, settings=settings, shift=shift)
+        threshold = None if card["threshold"] is None else float(card["threshold"])
+        return CrfTagger(
+            weights, lexicon, labels=card["labels"], taxonomy=taxonomy, settings=settings, threshold=threshold
+        )
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise ModelError(f"{folder}: its files do not fit model.json ({error}); train it again") from None
 
