@@ -8,7 +8,8 @@ import sys
 
 import typer
 
-from coner.commands import compare, curves, data, evaluate, explain, tag, train
+from coner.commands import compare, curves, data, evaluate, explain, export, tag, train
+from coner.cores import wait_asleep
 
 app = typer.Typer(
     name="coner",
@@ -21,7 +22,15 @@ app = typer.Typer(
     "2 wrong input or use, 130 interrupted.",
 )
 app.add_typer(data.app, name="data")
-for function in (train.train, evaluate.evaluate, tag.tag, compare.compare, explain.explain, curves.curves):
+for function in (
+    train.train,
+    evaluate.evaluate,
+    tag.tag,
+    export.export,
+    compare.compare,
+    explain.explain,
+    curves.curves,
+):
     app.command()(function)
 
 
@@ -41,6 +50,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not where it is closed
             stream.reconfigure(encoding="utf-8", newline="")
+    wait_asleep()
     sys.exit(run(sys.argv[1:]))
 
 

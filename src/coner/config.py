@@ -55,7 +55,7 @@ class CrfSettings(Section):
     c1: Rate = Field(0.0, description="L1 regularisation (lbfgs)")
     c2: Rate = Field(1.0, description="L2 regularisation")
     min_frequency: Annotated[int, Field(ge=0)] = Field(0, description="drop what is seen less often with a tag")
-    max_iterations: Count = Field(20, description="passes over the training part; lbfgs needs about 100")
+    max_iterations: Count = Field(10, description="passes over the training part; lbfgs needs about 100")
     clusters: tuple[Count, ...] = Field((64, 256, 1024), description="numbers of word clusters, a level each; []: none")
     cluster_file: Path | None = Field(None, description="word<TAB>cluster lines, in place of learned clusters")
     thresholds: tuple[Fraction, ...] = Field(
@@ -79,7 +79,10 @@ class EncoderSettings(Section):
 
     name: str = Field("minilm", description="short name of a packaged model, a hub name, or a local folder")
     keep_layers: Annotated[int, Field(ge=0)] = Field(0, description="use the lowest so many layers; 0: all")
-    freeze_embeddings: bool = Field(False, description="do not train the word embeddings")
+    embeddings: Literal["all", "rows", "frozen"] = Field(
+        "all",
+        description="word embeddings: update all of them at each step, only the rows that the batch used, or none",
+    )
     pooling: Literal["first", "mean", "first_last"] = Field("first", description="pieces to one vector a word")
     lowercase: bool = Field(False, description="lower-case words before the tokenizer sees them")
     window: Annotated[int, Field(ge=0)] = Field(

@@ -51,5 +51,18 @@ class MissingExtra(ConerError):
         super().__init__(f"{what} needs packages that are not installed: pip install 'coner[{extra}]'")
 
 
+class Unfinished(ConerError):
+    """The work was stopped, and what is done is kept.
+
+    Args:
+        message: what stopped it.
+        exit_code: of the command.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(f"{message}; what is done is kept, the same command goes on")
+        self.exit_code = exit_code
+
+
 class OutputError(ConerError):
     """A result cannot be written: no space, no permission, or something is in the way."""

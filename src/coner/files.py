@@ -42,17 +42,12 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractCo
 
 @contextmanager
 def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
+    path, special = destination(path)
+    beside = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
     try:
-        special = path.exists() and not path.is_file() and not path.is_dir()
-        path = path if special else path.resolve()  # a link stays a link: what it points to is replaced
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder; expected the name of a file to write")
-        if not path.parent.is_dir():
-            raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
-        beside = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
         raw = beside.open("wb" if special else "xb")
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
     try:
         with raw:
             yield from _filled(raw, path, mode)
@@ -64,8 +59,26 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
         if not special:
             beside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in WRITE_FAULTS:
-            raise _cannot_write(path, error) from None
+            raise cannot_write(path, error) from None
         raise
+
+
+def destination(path: Path) -> tuple[Path, bool]:
+    """Where a file to be written will lie, and whether it is a device or a pipe, which can only be written directly.
+
+    Raises:
+        OutputError: the folder is missing, the path is a folder, or may not be looked at.
+    """
+    try:
+        special = path.exists() and not path.is_file() and not path.is_dir()
+        path = path if special else path.resolve()  # a link stays a link: what it points to is replaced
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; expected the name of a file to write")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    return path, special
 
 
 def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
@@ -87,7 +100,8 @@ def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
         handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open to be synced
 
 
-def _cannot_write(path: Path, error: OSError) -> OutputError:
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """What the system says of a write, as one line."""
     return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
 
 
@@ -133,6 +147,7 @@ class Lines:
         bom: the file begins with a byte order mark (known once iteration begins).
         newline: the end of the first line, ``\\n`` where there is none.
         final_newline: the last line has an end (known once all is read).
+        position: how many bytes of the file, as it lies on disk, are read; 0 throughout for a pipe.
 
     Raises (while iterating):
         DataError: missing, a folder, damaged, binary, or not UTF-8: with the line and the byte.
@@ -143,6 +158,7 @@ class Lines:
         self.bom = False
         self.newline = "\n"
         self.final_newline = True
+        self.position = 0
         self._on_fault = on_fault
 
     def __iter__(self) -> Iterator[str]:
@@ -181,7 +197,10 @@ class Lines:
 
     def _read(self, handle: BinaryIO) -> bytes:
         try:
-            return handle.read(BLOCK)
+            block = handle.read(BLOCK)
+            raw = getattr(handle, "myfileobj", None) or handle  # below the unpacking
+            self.position = raw.tell() if raw.seekable() else 0
+            return block
         except (EOFError, OSError, zlib.error) as error:  # gzip: cut short, or damaged
             raise DataError(f"cannot be read: {str(error).lower()}; get the file again", self.path) from None
 
@@ -224,5 +243,5 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
     return path

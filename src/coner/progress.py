@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TaskProgressColumn as Share
 from rich.progress import TimeRemainingColumn as TimeLeft
+
+__all__ = ["Bar", "Log", "Share", "bar", "stderr"]
+
+WINDOW = 300  # seconds over which the speed is taken: steps may be half a minute apart
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -25,24 +30,40 @@ class Bar:
         """Move on by so much."""
         self._progress.advance(self._task, amount)
 
+    def reach(self, done: float) -> None:
+        """Move on to there."""
+        self._progress.update(self._task, completed=done)
+
     def note(self, text: str) -> None:
         """Show a short text at the end of the bar."""
         self._progress.update(self._task, note=text)
 
 
 @contextmanager
-def bar(what: str, total: int | None, *, done: int = 0) -> Iterator[Bar]:
-    """A bar with the time left; it goes away when the block ends, and shows nothing where stderr is no terminal."""
+def bar(
+    what: str, total: int | None, *, done: int = 0, amount: Callable[[], ProgressColumn] = MofNCompleteColumn
+) -> Iterator[Bar]:
+    """A bar with the time left; it goes away when the block ends, and shows nothing where stderr is no terminal.
+
+    Args:
+        what: is being done.
+        total: of the steps; ``None`` where it is not known.
+        done: steps before this start; they do not count for the speed.
+        amount: how the steps are told: ``12/40``, or, where they mean nothing to a person, their ``Share``.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
+        amount(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeLeft(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+    shown = Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal, speed_estimate_period=WINDOW
+    )
+    with shown as progress:
         yield Bar(progress, progress.add_task(what, total=total, completed=done, note=""))
 
 

@@ -111,7 +111,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "model: newer": (harmed(newer), f"model.json: format {FORMAT + 1}, this version of coner reads up to {FORMAT}"),
     "train: misspelt key": (
         train("--set", "crf.clsters=[]"),
-        "crf.clsters: no such setting; expected one of: c1, c2, cl",
+        "crf.clsters: no such setting; expected one of: algorithm, c1, c2, cl",
     ),
     "train: misspelt section": (train("--set", "cfr.c1=1"), "cfr: no such setting; expected one of: crf, data"),
     "train: key of no section": (train("--set", "crf.c1.x=1"), "crf.c1"),

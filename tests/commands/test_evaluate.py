@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import Done, World, refusal
+from shell import SAMPLE, Done, World, refusal
 
 from coner.data import read
 from coner.evaluation.score import score_sentences
@@ -175,3 +175,16 @@ def test_damaged_model_is_one_line(coner: Coner, files: tuple[Path, Path], world
     shutil.copytree(world.model, tmp_path / "model")
     (tmp_path / "model" / "lexicon.json").unlink()
     assert "lexicon.json: missing" in refusal(coner("evaluate", files[0], tmp_path / "model"))
+
+
+def test_model_is_judged_by_the_groups_that_it_was_trained_with(coner: Coner, world: World, out: Path) -> None:
+    own = out / "own.toml"
+    text = (SAMPLE.parent / "taxonomies/multiconer2.toml").read_text(encoding="utf-8")
+    own.write_text(text.replace("[Medical]", "[Health]"), encoding="utf-8")
+    model = out / "model"
+    few = ("--set", "crf.max_iterations=3", "--set", f"data.taxonomy={own}")
+    assert coner("train", *world.settings, *few, "--out", model).code == 0
+    groups = scores(coner, world.dev, model)["coarse"]["classes"]
+    assert "Health" in groups
+    assert "Medical" not in groups
+    assert "Medical" in scores(coner, world.dev, world.model)["coarse"]["classes"]

@@ -20,7 +20,11 @@ Scheme = Literal["iob2", "bioes"]
 
 def chain(tags: TagSet, seed: int, spread: float = 1.5) -> Chain:
     rng = np.random.default_rng(seed)
-    return Chain(tags, rng.normal(size=(len(tags), len(tags))) * spread)
+    transitions = rng.normal(size=(len(tags), len(tags))) * spread
+    if seed % 2:
+        return Chain(tags, transitions)
+    first, last = rng.normal(size=(2, len(tags))) * spread
+    return Chain(tags, transitions, first=first, last=last)
 
 
 def valid_paths(tags: TagSet, length: int) -> list[tuple[int, ...]]:
@@ -34,7 +38,7 @@ def valid_paths(tags: TagSet, length: int) -> list[tuple[int, ...]]:
 
 
 def path_score(chain: Chain, emissions: np.ndarray, path: tuple[int, ...]) -> float:
-    moves = sum(chain.transitions[a, b] for a, b in pairwise(path))
+    moves = sum(chain.transitions[a, b] for a, b in pairwise(path)) + chain.first[path[0]] + chain.last[path[-1]]
     return float(sum(emissions[t, tag] for t, tag in enumerate(path)) + moves)
 
 

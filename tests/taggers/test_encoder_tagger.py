@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 import tiny
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.network import Network
 from coner.encoder.pretrained import load_encoder
-from coner.errors import ModelError
+from coner.errors import ModelError, OutputError
 from coner.taggers import load
 from coner.taggers.base import Tagger
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
@@ -136,3 +137,20 @@ def test_weights_of_another_network_are_refused_in_one_line(
     with pytest.raises(ModelError, match=r"weights.safetensors: does not fit model.json") as caught:
         load(tmp_path / "b")
     assert "\n" not in str(caught.value)
+
+
+def test_full_disk_is_one_line_and_the_model_that_was_there_stays(
+    tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = tagger_for()
+    tagger.save(tmp_path / "model")
+    before = {path: path.read_bytes() for path in (tmp_path / "model").rglob("*") if path.is_file()}
+
+    def fail(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("coner.taggers.encoder.save_file", fail)
+    with pytest.raises(OutputError, match="No space left on device") as told:
+        tagger.save(tmp_path / "model")
+    assert "\n" not in str(told.value)
+    assert {path: path.read_bytes() for path in (tmp_path / "model").rglob("*") if path.is_file()} == before

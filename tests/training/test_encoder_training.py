@@ -89,12 +89,19 @@ class Stop(Exception):
     """Stands for a power cut."""
 
 
-@pytest.mark.parametrize("stop_at", [1, 4, 5])
+@pytest.mark.parametrize(
+    ("stop_at", "precision", "embeddings"),
+    [(1, "float32", "all"), (4, "float32", "rows"), (5, "float32", "all"), (4, "bfloat16", "rows")],
+)
 def test_an_interrupted_run_gives_bit_for_bit_the_model_of_an_uninterrupted_one(
-    trainer_for: Callable[..., EncoderTrainer], stop_at: int, tmp_path: Path
+    trainer_for: Callable[..., EncoderTrainer], stop_at: int, precision: str, embeddings: str, tmp_path: Path
 ) -> None:
     """Three steps an epoch: cut in the first epoch, in the second, and right before its end; dropout is on."""
-    sections: dict[str, Any] = {"auxiliary": {"schedule": "residual"}, "train": {"checkpoint_minutes": 1e-9}}
+    sections: dict[str, Any] = {
+        "auxiliary": {"schedule": "residual"},
+        "train": {"checkpoint_minutes": 1e-9, "precision": precision},
+        "encoder": {"embeddings": embeddings},
+    }
     whole = trainer_for("whole", **sections)
     whole.run()
     first = trainer_for("cut", **sections)
@@ -197,13 +204,7 @@ def test_a_sentence_longer_than_the_encoder_is_trained_and_tagged_whole(
     assert tagger.tag([long]) == [[Entity(300, 302, "City")]]
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from coner.config import load_experiment
-from coner.experiment import run
-run(load_experiment(Path(sys.argv[1])), Path(sys.argv[2]))
-"""
+SCRIPT = "import sys; from coner.cli import run; sys.exit(run(['train', sys.argv[1], '--out', sys.argv[2]]))"
 
 
 @pytest.mark.slow
@@ -230,7 +231,7 @@ def test_a_killed_process_goes_on_where_it_stopped(
         assert cut.poll() is None
         time.sleep(0.02)
     cut.send_signal(sign)
-    cut.wait(60)
+    assert cut.wait(60) == (130 if sign == signal.SIGINT else -signal.SIGKILL)
     assert not (tmp_path / "cut/record.json").exists()
     assert start("cut").wait(120) == 0
     assert (tmp_path / "whole/weights.safetensors").read_bytes() == (tmp_path / "cut/weights.safetensors").read_bytes()

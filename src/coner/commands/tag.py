@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
 if TYPE_CHECKING:
     from coner.data import ConllFormat, Kind, Reader
+    from coner.resume import Work
     from coner.taggers import Tagger
     from coner.tags import Scheme
     from coner.types import Sentence
 
 Form = Literal["conll", "jsonl", "task"]
 To = Literal["auto", Form]
-CHUNK = 4096  # sentences in memory at a time
+CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some seconds of an encoder's work
 
 
 def tag(
@@ -50,6 +52,8 @@ def tag(
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
+    From file to file it may be stopped at any time, even by a crash: the same command goes on.
+
     Examples:
 
       coner tag runs/paper input.conll -o output.conll
@@ -57,7 +61,7 @@ def tag(
       echo 'she moved from são paulo to basel' | coner tag runs/paper - --from text
     """
     from coner.data import detect, stream
-    from coner.files import atomic_write
+    from coner.progress import stderr
     from coner.taggers import load
 
     if source == "-" and kind == "auto":
@@ -66,9 +70,18 @@ def tag(
     form = _output_form(to, out, known)
     reader = stream(source, scheme=scheme, comment=comment, repair=repair, format=known)
     tagger = load(model)
-    target: AbstractContextManager[TextIO] = nullcontext(sys.stdout) if out == "-" else atomic_write(out)
-    with target as handle:
-        _write(form, _tagged(tagger, reader), handle, look=lambda: reader.format, scheme=write)
+    options = [form, known, write, scheme, comment, repair, CHUNK]
+    with _work(model, source, out, options) as work:
+        if work.differs:
+            stderr.print(f"starting anew: what was kept has another {' and another '.join(work.differs)}")
+        counts = Counter(work.counts)
+        before = counts["sentences"]
+        tagged = _tagged(tagger, reader, work, counts)
+        _write(form, tagged, work.handle, look=lambda: reader.format, scheme=write, written=before)
+    told = [f"{counts['sentences']} sentences", f"{counts['entities']} entities"]
+    mended = {"repaired in the input": reader.repaired, "left out": reader.skipped, "tags repaired": counts["repaired"]}
+    told += [f"{count} {what}" for what, count in mended.items() if count]
+    stderr.print(", ".join(told))
 
 
 def _output_form(to: To, out: str, known: Kind) -> Form:
@@ -79,34 +92,83 @@ def _output_form(to: To, out: str, known: Kind) -> Form:
     return "conll" if (kind_of_name(out) or known) == "conll" else "jsonl"
 
 
-def _tagged(tagger: Tagger, reader: Reader) -> Iterator[Sentence]:
-    """The reader's sentences with predicted entities, in order, in constant memory; at the end, what was mended."""
-    from coner.progress import bar, stderr
+def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractContextManager[Work]:
+    """The output. Only from file to file can it be gone on with: a pipe does not come again."""
+    from coner.files import sha256
+    from coner.report.machine import versions
+    from coner.resume import Work, fingerprint, fleeting, resumable
+    from coner.taggers.folder import CARD
 
-    sentences = entities = 0
-    source = iter(reader)
-    with bar("tagging", None) as shown:
-        while chunk := list(islice(source, CHUNK)):
+    if out == "-":
+        return nullcontext(Work(sys.stdout))
+    if source == "-" or not Path(source).is_file():
+        return fleeting(out)
+    belongs = {
+        "input": fingerprint(source),
+        "model": sha256(model / CARD),  # which has the hashes of the weights in it
+        "set of options": options,
+        "version of coner": versions().get("coner"),
+    }
+    return resumable(out, belongs)
+
+
+def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) -> Iterator[Sentence]:
+    """The reader's sentences with predicted entities, in order and in constant memory, less those done before.
+
+    ``counts`` grows with them, and is kept after each chunk.
+    """
+    from coner.progress import Share, bar, stderr
+
+    file = Path(str(reader.path))
+    known = reader.path != "-" and file.is_file()
+    size = file.stat().st_size if known else None  # progress by bytes: nothing else is known beforehand
+    source, before = iter(reader), counts["sentences"]
+    if before:
+        stderr.print(f"going on after {before:,} sentences")
+        for _ in islice(source, before):
+            pass
+    with bar("tagging", size, done=reader.position, amount=Share) as shown:
+        for chunk in _chunks(source):
+            read, repaired = reader.position, tagger.repaired
             for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
                 yield replace(sentence, entities=tuple(found))
-                entities += len(found)
-            sentences += len(chunk)
-            shown.advance(len(chunk))
-    told = [f"{sentences} sentences", f"{entities} entities"]
-    mended = {"repaired in the input": reader.repaired, "left out": reader.skipped, "tags repaired": tagger.repaired}
-    told += [f"{count} {what}" for what, count in mended.items() if count]
-    stderr.print(", ".join(told))
+                counts["entities"] += len(found)
+            counts["sentences"] += len(chunk)
+            counts["repaired"] += tagger.repaired - repaired
+            work.keep(counts)  # whoever asks for the next sentence has written this one
+            shown.note(f"{counts['sentences']:,} sentences")
+            shown.reach(read)
+
+
+def _chunks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    """Sentences to be tagged together; where the borders are depends on nothing but the sentences."""
+    chunk: list[Sentence] = []
+    words = 0
+    for sentence in sentences:
+        chunk.append(sentence)
+        words += len(sentence)
+        if words >= CHUNK:
+            yield chunk
+            chunk, words = [], 0
+    if chunk:
+        yield chunk
 
 
 def _write(
-    form: Form, sentences: Iterable[Sentence], handle: TextIO, *, look: Callable[[], ConllFormat | None], scheme: Scheme
+    form: Form,
+    sentences: Iterable[Sentence],
+    handle: TextIO,
+    *,
+    look: Callable[[], ConllFormat | None],
+    scheme: Scheme,
+    written: int,
 ) -> None:
     from coner.data import ConllFormat, write_conll
     from coner.data.jsonl import write_jsonl
     from coner.tags import tags_from_entities
 
     if form == "conll":
-        write_conll(sentences, handle, lambda: look() or ConllFormat(), scheme)
+        write_conll(sentences, handle, lambda: look() or ConllFormat(), scheme, written=written)
     elif form == "jsonl":
         write_jsonl(sentences, handle)
     else:  # the shared task's submission: only the tags, an empty line between sentences

@@ -44,6 +44,8 @@ def write_conll(
     handle: TextIO,
     format: ConllFormat | Callable[[], ConllFormat] | None = None,
     scheme: Scheme = "iob2",
+    *,
+    written: int = 0,
 ) -> int:
     """Write sentences; those without entities (``None``) keep their column of tags empty, or have none.
 
@@ -53,16 +55,17 @@ def write_conll(
         format: of the file, or a function that tells what is known of it so far (``lambda: reader.format``); without
             it the file looks like MultiCoNER's.
         scheme: iob2 or bioes.
+        written: sentences of the same file that were written before, all but the end of the last one's last line.
 
     Returns:
-        How many sentences were written.
+        How many sentences were written, those included.
 
     Raises:
         OutputError: a word is empty or has a space, a tab or a line end in it.
     """
     now = format if callable(format) else lambda: format or ConllFormat()
-    count = 0
-    for count, sentence in enumerate(sentences, 1):
+    count = written
+    for count, sentence in enumerate(sentences, written + 1):
         look = now()
         handle.write("\ufeff" * look.bom + look.beginning if count == 1 else look.newline + look.between)
         handle.write(look.newline.join(_lines(sentence, look, scheme)))

@@ -51,10 +51,16 @@ class Reader(ABC):
         self._labels = None if labels is None else frozenset(labels)
         self._gold = gold
         self._on_fault = on_fault
-        self._sentences = self._read(Lines(path, self._mended if repair else None))
+        self._lines = Lines(path, self._mended if repair else None)
+        self._sentences = self._read(self._lines)
 
     def __iter__(self) -> Iterator[Sentence]:
         return self._sentences
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file, as it lies on disk, are read; 0 throughout for a pipe."""
+        return self._lines.position
 
     @abstractmethod
     def _read(self, lines: Lines) -> Iterator[Sentence]: ...

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from coner.cores import cores
 
 PACKAGES = (
     "coner", "numpy", "python-crfsuite", "torch", "transformers", "tokenizers", "accelerate", "safetensors",
@@ -42,8 +43,7 @@ def commit(package: Path | None = None) -> dict[str, Any] | None:
 
 def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, threads that it computes with, and the accelerator if any."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found: dict[str, Any] = {"system": platform.system(), "processor": _processor(), "cores": cores, "threads": 1}
+    found: dict[str, Any] = {"system": platform.system(), "processor": _processor(), "cores": cores(), "threads": 1}
     if (torch := sys.modules.get("torch")) is not None:  # a run without it does not pay for it
         found["threads"] = torch.get_num_threads()
         if torch.cuda.is_available():
@@ -53,6 +53,11 @@ def machine() -> dict[str, Any]:
 
 def peak_memory() -> int | None:
     """The most memory that this process has held so far, in bytes (resident set); ``None`` where it is not told."""
+    try:  # Linux; what getrusage tells there begins with the peak of the process that started this one
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
     try:
         import resource
     except ImportError:  # Windows

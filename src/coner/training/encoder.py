@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from coner.config import EncoderExperiment
+from coner.cores import threads
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.auxiliary import coarse_weight, coarsen
 from coner.encoder.batch import collate, gold_grid, split_by_budget
@@ -38,8 +40,10 @@ from coner.training.checkpoint import (
     restore_optimizer,
     write_checkpoint,
 )
+from coner.training.dropout import QuickDropout
 from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
+from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
 from coner.training.schedule import group_parameters, group_table, rate_factor
 from coner.types import Sentence
 
@@ -102,6 +106,7 @@ class EncoderTrainer:
     ) -> None:
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
+        torch.set_num_threads(threads())
         self.accelerator = accelerator(settings.train.device)
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
@@ -125,12 +130,13 @@ class EncoderTrainer:
         self.names: dict[Tensor, str] = {
             parameter: name for group in self.groups for name, parameter in group.parameters
         }
-        optimizer = torch.optim.AdamW(
+        if settings.encoder.embeddings == "rows" and not use_row_gradients(encoder.get_input_embeddings()):
+            raise ConfigError('encoder.embeddings = "rows": this encoder has no plain matrix of them; expected "all"')
+        optimizer = RowAdamW(
             [
                 {"params": [p for _, p in group.parameters], "lr": group.rate, "weight_decay": group.weight_decay}
                 for group in self.groups
-            ],
-            fused=True,  # one pass over the weights; a fifth of the step's time otherwise
+            ]
         )
         self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
         self.progress = Progress()
@@ -143,6 +149,8 @@ class EncoderTrainer:
             self._restore(checkpoint)
         for line in group_table(self.groups):
             self.log(line)
+        precision = str(self.tagger.precision).removeprefix("torch.")
+        self.log(f"{self.accelerator.device.type}, {torch.get_num_threads()} threads, encoder in {precision}")
         train = self.settings.train
         done = self.progress.epoch * self.steps + self.progress.step
         with bar("training", train.epochs * self.steps, done=done) as shown:
@@ -205,7 +213,7 @@ class EncoderTrainer:
         if not math.isfinite(progress.sums[0] + progress.sums[1]):
             raise ConerError(f"the loss is no longer a number at step {done + 1} of {total}; lower the learning rates")
         if settings.train.clip:
-            self.accelerator.clip_grad_norm_(self.network.parameters(), settings.train.clip)
+            clip_gradients(self.network.parameters(), settings.train.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
 
@@ -213,7 +221,9 @@ class EncoderTrainer:
         batch = collate([self.pieces[i] for i in some], self.tagger.pieces).to(self.accelerator.device)
         fine = gold_grid([self.examples[i].fine for i in some]).to(self.accelerator.device)
         coarse = gold_grid([self.examples[i].coarse for i in some]).to(self.accelerator.device)
-        losses: tuple[Tensor, Tensor | None] = self.network(batch, fine, coarse, self.tagger.precision)
+        quick = QuickDropout() if self.accelerator.device.type == "cpu" else nullcontext()
+        with quick:
+            losses: tuple[Tensor, Tensor | None] = self.network(batch, fine, coarse, self.tagger.precision)
         return losses
 
     def _end_epoch(self) -> None:

@@ -1,0 +1,38 @@
+"""How many cores there are to use, and how threads wait for one another."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup/cpu.max")  # of a container: "<microseconds> <of how many>", or "max"
+
+
+def cores(quota: Path = CGROUP) -> int:
+    """Cores that this process may use: those that it may run on, and no more than a container's share pays for.
+
+    PyTorch looks at the first alone; in a container with two cores' time on a machine of 64 it would start 64 threads.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        share, period = quota.read_text(encoding="ascii").split()
+        allowed = min(allowed, max(1, math.ceil(int(share) / int(period))))
+    except (OSError, ValueError):  # no such file, or no limit
+        pass
+    return allowed
+
+
+def wait_asleep() -> None:
+    """Have OpenMP's threads sleep while they wait, unless the user says otherwise. To be called before torch is loaded.
+
+    Spinning threads are a little quicker on an idle machine, and several times slower as soon as any other process
+    wants a core.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def threads() -> int:
+    """Threads to compute with: ``OMP_NUM_THREADS`` where the user has set it, else one a core."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else cores()

@@ -1,0 +1,84 @@
+"""Dropout that takes its random bits sixteen at a time.
+
+On a processor PyTorch draws one random number an element, at several times the cost of the multiplication that it is
+for. Here a 64-bit number decides for four elements, so that a probability is rounded to a multiple of 1/65536. The bits
+come from PyTorch's own generator: a seed, or a checkpoint of its state, fixes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+STEPS = 1 << 16  # values of sixteen bits
+
+
+def dropout(values: Tensor, p: float) -> Tensor:
+    """Zero each element with probability ``p`` and scale up the others; ``p`` to the nearest 1/65536."""
+    dropped = round(p * STEPS)
+    if dropped in (0, STEPS):
+        return values if dropped == 0 else values * 0
+    count = values.numel()
+    bits = torch.empty(-(-count // 4), dtype=torch.int64, device=values.device).random_(-(2**63), None)
+    kept = bits.view(torch.int16)[:count].view(values.shape) >= dropped - STEPS // 2
+    return torch.where(kept, values * (STEPS / (STEPS - dropped)), 0)
+
+
+def attention(  # noqa: PLR0917 (the signature is PyTorch's)
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """``scaled_dot_product_attention``, which has no fast way to drop on a processor either."""
+    if dropout_p == 0 or is_causal or enable_gqa:
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+    kind = query.device.type
+    if torch.is_autocast_enabled(kind):
+        query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
+    with torch.autocast(kind, enabled=False):
+        scores = (query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)) @ key.transpose(-2, -1)
+        if attn_mask is not None:
+            scores = (
+                scores.masked_fill(~attn_mask, -torch.inf)
+                if attn_mask.dtype == torch.bool
+                else scores + attn_mask.to(scores)
+            )
+        return dropout(scores.softmax(-1), dropout_p) @ value
+
+
+class QuickDropout(TorchFunctionMode):
+    """Within it, whatever calls PyTorch's dropout gets this one, whichever model it belongs to."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if func is F.dropout:
+            return self._dropout(*args, **given)
+        if func is F.scaled_dot_product_attention:
+            return attention(*args, **given)
+        return func(*args, **given)
+
+    @staticmethod
+    def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        if not training:
+            return input
+        dropped = dropout(input, p)
+        return input.copy_(dropped) if inplace else dropped

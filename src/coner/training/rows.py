@@ -1,0 +1,72 @@
+"""AdamW that touches only the rows of an embedding matrix which a batch used.
+
+A batch looks up some hundred rows of tens or hundreds of thousands; the others have a gradient of zero. Plain AdamW
+clears, sums, and reads the whole matrix and its two moments at every step all the same. Here a row stands still, its
+moments too, until a batch uses it again, as in PyTorch's ``SparseAdam``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def use_row_gradients(embeddings: nn.Module) -> bool:
+    """Have a word embedding collect gradients by row; whether it is one that can."""
+    if not isinstance(embeddings, nn.Embedding) or embeddings.max_norm is not None:
+        return False
+    embeddings.sparse = embeddings.weight.requires_grad
+    return embeddings.sparse
+
+
+def clip_gradients(parameters: Iterable[Tensor], most: float) -> None:
+    """Scale all gradients down together, so that their common Euclidean norm is at most ``most``."""
+    gradients = []
+    for parameter in parameters:
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()  # rows that several passes used are summed
+            gradients.append(parameter.grad.values())
+        elif parameter.grad is not None:
+            gradients.append(parameter.grad)
+    norm = torch.nn.utils.get_total_norm(gradients)
+    torch._foreach_mul_(gradients, torch.clamp(most / (norm + 1e-6), max=1.0))
+
+
+class RowAdamW(torch.optim.AdamW):
+    """AdamW (Loshchilov and Hutter 2019), fused, and by row where a gradient comes by row."""
+
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        super().__init__(groups, fused=True)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One update; see ``torch.optim.AdamW``."""
+        by_row = []
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None and parameter.grad.is_sparse:
+                    by_row.append((group, parameter, parameter.grad))
+                    parameter.grad = None  # AdamW passes over it
+        loss = super().step(closure)
+        for group, parameter, gradient in by_row:
+            self._update_rows(group, parameter, gradient.coalesce())
+            parameter.grad = gradient
+        return loss
+
+    def _update_rows(self, group: dict[str, Any], parameter: Tensor, gradient: Tensor) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        state["step"] += 1
+        step, (beta1, beta2), rate = float(state["step"]), group["betas"], float(group["lr"])
+        [rows], values = gradient.indices(), gradient.values()
+        first = state["exp_avg"][rows].lerp_(values, 1 - beta1)
+        second = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
+        state["exp_avg"][rows], state["exp_avg_sq"][rows] = first, second
+        spread = second.sqrt_().div_((1 - beta2**step) ** 0.5).add_(group["eps"])
+        kept = parameter[rows].mul_(1 - rate * group["weight_decay"])
+        parameter[rows] = kept.addcdiv_(first, spread, value=-rate / (1 - beta1**step))
