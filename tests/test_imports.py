@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src/coner"
 
 # Part to the parts that it may import; data flows one way. Errors, types, tags and files are everybody's.
-BASE = {"errors", "types", "tags", "files", "registry", "progress", "interrupt"}
+BASE = {"errors", "types", "tags", "files", "registry", "progress", "interrupt", "cores"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
@@ -21,6 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "progress": set(),
     "interrupt": set(),
+    "cores": set(),
+    "resume": {"errors", "files"},
     "config": {"errors", "tags"},
     "data": BASE,
     "features": BASE,
@@ -30,8 +32,10 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"config", "data", "features", "encoder", "taggers", "evaluation"},
     "report": BASE | {"config", "evaluation"},
     "experiment": BASE | {"config", "data", "taggers", "training", "evaluation", "report"},
-    "commands": BASE | {"config", "data", "taggers", "training", "evaluation", "report", "experiment"},
-    "cli": {"commands", "errors"},
+    "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "experiment"},
+    "commands": BASE
+    | {"resume", "config", "data", "taggers", "training", "evaluation", "report", "experiment", "export"},
+    "cli": {"commands", "cores", "errors"},
     "__init__": {"data", "errors", "evaluation", "taggers", "types"},
 }
 

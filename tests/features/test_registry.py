@@ -86,7 +86,8 @@ def test_alone_in_the_config_it_works(feature: Feature) -> None:
 def test_one_row_a_word_and_no_string_twice_in_a_row(words: list[str]) -> None:
     rows = Extractor()(words)
     assert len(rows) == len(words)
-    assert all(len(set(row)) == len(row) for row in rows)
+    once = [[string for string in row if not string.startswith("beside[")] for row in rows]  # those may stand twice
+    assert all(len(set(row)) == len(row) for row in once)
 
 
 def test_defaults_are_known() -> None:

@@ -1,17 +1,19 @@
-"""Sentences of pieces to tensors: rows for the encoder, and where the words lie in them."""
+"""The layout of a batch (see ``layout``) as tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from coner.encoder.layout import lay_out, split_by_budget, word_arrays
 from coner.encoder.pieces import PieceMaker, Pieces
 
-ROUND_TO = 4  # row lengths go up to a multiple, so that the matrix library prepares few shapes
+__all__ = [
+    "Batch", "PieceLayout", "WordLayout", "as_batch", "collate", "gold_grid", "split_by_budget", "word_layout",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,73 +90,23 @@ class Batch:
 
 
 def collate(sentences: Sequence[Pieces], maker: PieceMaker) -> Batch:
-    """Lay sentences out as a batch; those beyond the encoder's limit take several rows, in overlapping windows."""
-    rows: list[list[int]] = []
-    places: list[list[tuple[int, int, int]]] = []  # a sentence: (row, first kept piece's column, how many) a window
-    for sentence in sentences:
-        kept = []
-        for window in maker.windows(len(sentence.ids)):
-            column = len(maker.prefix) + window.keep_from - window.start
-            kept.append((len(rows), column, window.keep_to - window.keep_from))
-            rows.append([*maker.prefix, *sentence.ids[window.start : window.end], *maker.suffix])
-        places.append(kept)
-    width = -(-max(map(len, rows)) // ROUND_TO) * ROUND_TO
-    width = min(width, maker.window + len(maker.prefix) + len(maker.suffix))
-    ids = np.full((len(rows), width), maker.pad, dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-        mask[i, : len(row)] = 1
-    every = np.concatenate(
-        [np.arange(row * width + column, row * width + column + n) for kept in places for row, column, n in kept]
-    )
-    counts = np.concatenate([np.asarray(sentence.counts) for sentence in sentences])
-    ends = counts.cumsum()
-    pieces = PieceLayout(
-        first=torch.from_numpy(every[ends - counts]),
-        last=torch.from_numpy(every[ends - 1]),
-        every=torch.from_numpy(every),
-        word=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
-    )
-    layout = word_layout([len(sentence.counts) for sentence in sentences])
-    return Batch(torch.from_numpy(ids), torch.from_numpy(mask), pieces, layout)
+    """Lay sentences out as a batch, as ``layout.lay_out`` does."""
+    return as_batch({name: torch.from_numpy(array) for name, array in lay_out(sentences, maker).items()})
+
+
+def as_batch(tensors: Mapping[str, Tensor]) -> Batch:
+    """The batch of the tensors that ``layout.lay_out`` names."""
+    pieces = PieceLayout(**{field.name: tensors[field.name] for field in fields(PieceLayout)})
+    words = WordLayout(**{field.name: tensors[field.name] for field in fields(WordLayout)})
+    return Batch(tensors["ids"], tensors["mask"], pieces, words)
 
 
 def word_layout(lengths: Sequence[int]) -> WordLayout:
     """The layout of sentences of so many words each, all at least one."""
-    count = np.asarray(lengths)
-    starts = count.cumsum() - count
-    position = np.arange(count.max())
-    real = position < count[:, None]
-    words = np.arange(count.sum())
-    first = np.repeat(starts, count)
-    last = np.repeat(starts + count - 1, count)
-    return WordLayout(
-        lengths=torch.from_numpy(count),
-        grid=torch.from_numpy(np.where(real, starts[:, None] + position, 0)),
-        cells=torch.from_numpy(np.flatnonzero(real)),
-        previous=torch.from_numpy(np.maximum(words - 1, first)),
-        following=torch.from_numpy(np.minimum(words + 1, last)),
-    )
+    return WordLayout(**{name: torch.from_numpy(array) for name, array in word_arrays(lengths).items()})
 
 
 def gold_grid(tags: Sequence[Sequence[int]]) -> Tensor:
     """Tag ids of sentences as B x W, padded with 0."""
     width = max(map(len, tags))
     return torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tags])
-
-
-def split_by_budget(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Cut an order of sentences into runs whose padded size (longest x number) stays within ``budget`` pieces.
-
-    A sentence longer than the budget makes a run of its own: nothing is dropped.
-    """
-    runs: list[list[int]] = []
-    longest = 0
-    for i in order:
-        longest = max(longest, lengths[i])
-        if not runs or longest * (len(runs[-1]) + 1) > budget:
-            runs.append([])
-            longest = lengths[i]
-        runs[-1].append(i)
-    return runs

@@ -40,7 +40,7 @@ class Network(nn.Module):
         self.pooling = settings.encoder.pooling
         self.layers = hidden_layers(head.layers, int(encoder.config.num_hidden_layers))
         self.encoder = encoder
-        if settings.encoder.freeze_embeddings:
+        if settings.encoder.embeddings == "frozen":
             encoder.get_input_embeddings().requires_grad_(False)
         pooled = 2 * size if self.pooling == "first_last" else size
         self.mix = mixes[head.mix](len(self.layers), pooled)
@@ -83,8 +83,12 @@ def pool(states: Tensor, pieces: PieceLayout, how: str) -> Tensor:
         return flat[pieces.first]
     if how == "first_last":
         return torch.cat([flat[pieces.first], flat[pieces.last]], dim=-1)
-    sums = flat.new_zeros(len(pieces.first), flat.shape[1]).index_add(0, pieces.word, flat[pieces.every])
-    return sums / torch.bincount(pieces.word, minlength=len(pieces.first))[:, None]
+    # Not index_add, bincount or len(): a graph in ONNX has no place for the first two, and would keep the number.
+    of_word = pieces.word[:, None]
+    sums = flat.new_zeros(pieces.first.shape[0], flat.shape[1])
+    sums = sums.scatter_add(0, of_word.expand(-1, flat.shape[1]), flat[pieces.every])
+    counts = torch.zeros_like(pieces.first)[:, None].scatter_add(0, of_word, torch.ones_like(of_word))
+    return sums / counts
 
 
 def hidden_layers(wanted: Sequence[int], layers: int) -> list[int]:

@@ -1,20 +1,29 @@
-"""Words to word pieces, and long sentences to overlapping windows."""
+"""Words to word pieces, and long sentences to overlapping windows; with a tokenizer of whichever library."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from coner.errors import ConfigError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 LONGEST_WINDOW = 512  # attention costs the square of it; encoders that take more may be told so in the config
 COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 CACHE_WORDS = 500_000  # bounds the memory of a long tagging run
+
+
+class Tokenizer(Protocol):
+    """What is asked of a tokenizer, in the words of transformers."""
+
+    @property
+    def pad_token_id(self) -> int | None: ...
+    @property
+    def unk_token_id(self) -> int | None: ...
+    def __call__(self, text: Any, *, add_special_tokens: bool = True) -> Mapping[str, Any]:
+        """A text to ``input_ids``, a list of ids; a list of texts to a list of such lists."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class PieceMaker:
     nothing (a lone zero-width or variation character) gets the unknown piece: every word has a vector.
 
     Args:
-        tokenizer: any tokenizer of transformers.
+        tokenizer: any tokenizer of transformers, or what answers like one.
         limit: most pieces that the encoder takes in one pass, special tokens included.
         overlap: which part of a window the next one repeats, below 1.
         lowercase: lower-case words first.
@@ -56,9 +65,7 @@ class PieceMaker:
         ConfigError: the limit leaves no room for a piece.
     """
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, *, limit: int, overlap: float = 0.5, lowercase: bool = False
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, limit: int, overlap: float = 0.5, lowercase: bool = False) -> None:
         self.tokenizer = tokenizer
         self.lowercase = lowercase
         self.prefix, self.suffix = special_tokens(tokenizer)
@@ -80,7 +87,7 @@ class PieceMaker:
         if new:
             # The space before it tells byte-level vocabularies that a word begins here; the others ignore it.
             texts = [" " + (word.lower() if self.lowercase else word) for word in new]
-            cut = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+            cut = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
             self._cache.update((word, ids or [self.unknown]) for word, ids in zip(new, cut, strict=True))
         made = []
         for words in sentences:
@@ -100,7 +107,7 @@ class PieceMaker:
         ]
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """What the tokenizer puts before and after a sentence, read off an example."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]

@@ -9,18 +9,20 @@ from coner.features.registry import Values, place_feature
 EDGE = ""  # stands in for words beyond the sentence; no word is empty
 
 
-def _at(words: Sequence[str], index: int) -> str:
-    return words[index] if 0 <= index < len(words) else EDGE
-
-
-def _pair(words: Sequence[str], first: int, second: int) -> str:
-    return f"{_at(words, first)} {_at(words, second)}"  # no word holds a blank
-
-
 @place_feature
 def bigram(words: Sequence[str], i: int) -> Values:
     """The word with the one before, and with the one after."""
-    return ["<" + _pair(words, i - 1, i), ">" + _pair(words, i, i + 1)]
+    before = words[i - 1] if i else EDGE
+    after = words[i + 1] if i + 1 < len(words) else EDGE
+    return [f"<{before} {words[i]}", f">{words[i]} {after}"]  # no word holds a blank
+
+
+@place_feature
+def skipgram(words: Sequence[str], i: int) -> Values:
+    """Pairs of the words around: the two before, the two after, and one from each side."""
+    far, before = (words[i - 2] if i > 1 else EDGE), (words[i - 1] if i else EDGE)
+    after, farther = (words[i + 1] if i + 1 < len(words) else EDGE), (words[i + 2] if i + 2 < len(words) else EDGE)
+    return [f"<{far} {before}", f">{after} {farther}", f"={before} {after}"]
 
 
 @place_feature

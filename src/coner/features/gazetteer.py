@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
-from typing import Any
+from typing import Any, NamedTuple
 
 from coner.features.registry import Values, gazetteer_feature
 from coner.types import Entity, Sentence
@@ -20,8 +20,7 @@ MENTIONED = 0.05  # a single word counts as a phrase where at least this part of
 Counts = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What is known of one word of a sentence from other sentences.
 
     Attributes:
@@ -37,6 +36,9 @@ class Known:
     phrase: tuple[str, ...] = ()
     first: bool = False
     size: int = 0
+
+
+UNKNOWN = Known(0)
 
 
 @gazetteer_feature(-1, 0, 1)
@@ -73,9 +75,10 @@ class Gazetteer:
     words: Counts = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     _longest_from: dict[str, int] = field(init=False, repr=False, compare=False)  # first word to the longest phrase
+    _known: dict[str, Known] = field(init=False, repr=False, compare=False)  # of words, when first asked for
 
     def __post_init__(self) -> None:
-        self._longest_from = {}
+        self._longest_from, self._known = {}, {}
         for text in self.phrases:
             words = text.split(" ")
             size = min(len(words), LONGEST)
@@ -102,20 +105,33 @@ class Gazetteer:
         Args:
             own: its entities, where the sentence is one of those learned from; its own counts are left out.
         """
-        own_phrases, own_words = _count(words, own or ())
-        own_totals = Counter(words) if own is not None else Counter()
-        known = [self._of_word(word, own_totals[word], own_words) for word in words]
+        own_phrases: Mapping[tuple[str, str], int] = {}
+        if own is None:
+            known = [self._of_word(word) for word in words]
+        else:
+            own_phrases, own_words = _count(words, own)
+            own_totals = Counter(words)
+            known = [self._without_own(word, own_totals[word], own_words) for word in words]
         start = 0
         while start < len(words):
             end, labels = self._longest(words, start, own_phrases, known)
             for i in range(start, end):
                 k = known[i]
-                known[i] = Known(k.seen, k.labels, labels, first=i == start, size=end - start)
+                known[i] = Known(k.seen, k.labels, labels, i == start, end - start)
             start = max(end, start + 1)
         return known
 
-    def _of_word(self, word: str, own: int, own_words: Mapping[tuple[str, str], int]) -> Known:
-        """What is known of a word without its neighbours; ``own`` of its occurrences are left out."""
+    def _of_word(self, word: str) -> Known:
+        """What is known of a word without its neighbours."""
+        known = self._known.get(word)
+        if known is None:
+            if word not in self.totals:
+                return UNKNOWN
+            known = self._known[word] = self._without_own(word, 0, {})
+        return known
+
+    def _without_own(self, word: str, own: int, own_words: Mapping[tuple[str, str], int]) -> Known:
+        """The same, ``own`` of its occurrences left out."""
         seen = self.totals.get(word, 0) - own
         labels = self.words.get(word)
         return Known(seen, tuple(sorted(_without(labels, word, own_words).items())) if labels else ())

@@ -38,35 +38,47 @@ class Feature:
         scope: what its function sees.
         function: from that to values; pure.
         offsets: where the word stands whose values a word gets: -1 the one before. Not for place and sentence.
+        by_side: whether a value says only on which side that word stands, not how far away.
     """
 
     name: str
     scope: Scope
     function: Callable[..., Values]
     offsets: tuple[int, ...] = (0,)
+    by_side: bool = False
+
+    def prefix(self, offset: int) -> str:
+        """What stands before a value from the word at an offset, so that no two features share a string."""
+        place = f"[{offset:+}]" if offset and not self.by_side else "[-]" if offset < 0 else "[+]" if offset else ""
+        return f"{self.name}{place}="
 
 
 FEATURES: dict[str, Feature] = {}
 
 
-def _register(scope: Scope, function: Callable[..., Values], offsets: tuple[int, ...] = (0,)) -> None:
+def _register(
+    scope: Scope, function: Callable[..., Values], offsets: tuple[int, ...] = (0,), *, by_side: bool = False
+) -> None:
     name = function.__name__
     if name in FEATURES:
         raise ValueError(f"two features are called {name}")
-    FEATURES[name] = Feature(name, scope, function, offsets)
+    FEATURES[name] = Feature(name, scope, function, offsets, by_side)
 
 
-def _at_offsets(scope: Scope, offsets: tuple[int, ...]) -> Callable[[Function], Function]:
+def _at_offsets(scope: Scope, offsets: tuple[int, ...], *, by_side: bool = False) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
-        _register(scope, function, offsets or (0,))
+        _register(scope, function, offsets or (0,), by_side=by_side)
         return function
 
     return decorate
 
 
-def word_feature(*offsets: int) -> Callable[[Function], Function]:
-    """Decorator: values from the letters of a word, given to the words from which it stands at ``offsets``."""
-    return _at_offsets("word", offsets)
+def word_feature(*offsets: int, by_side: bool = False) -> Callable[[Function], Function]:
+    """Decorator: values from the letters of a word, given to the words from which it stands at ``offsets``.
+
+    With ``by_side`` all words of one side give the same feature.
+    """
+    return _at_offsets("word", offsets, by_side=by_side)
 
 
 def cluster_feature(*offsets: int) -> Callable[[Function], Function]:

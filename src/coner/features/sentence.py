@@ -18,4 +18,9 @@ MOST = 100  # words of a sentence that are looked at: in a text of thousands, an
 @sentence_feature
 def topic(words: Sequence[str]) -> Values:
     """Every content word of the sentence, once: an unseen name beside *album* and *label* is a musician's."""
-    return list(dict.fromkeys(word for word in words[:MOST] if word not in STOP_WORDS and any(map(str.isalnum, word))))
+    return list(dict.fromkeys(filter(is_content, words[:MOST])))
+
+
+def is_content(word: str) -> bool:
+    """Whether a word says what a text is about: a letter or digit in it, and no function word."""
+    return word not in STOP_WORDS and any(map(str.isalnum, word))

@@ -11,7 +11,8 @@ from coner.taggers.folder import CARD, read_model
 
 __all__ = ["Tagger", "load"]
 
-_MODULES = {"crf": "coner.taggers.crf", "encoder": "coner.taggers.encoder"}  # each has load(folder, card)
+# Each has load(folder, card).
+_MODULES = {"crf": "coner.taggers.crf", "encoder": "coner.taggers.encoder", "onnx": "coner.taggers.onnx"}
 
 
 def load(folder: str | Path) -> Tagger:

@@ -10,7 +10,7 @@ infinity, so that it has no part in any sum.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
@@ -92,13 +92,17 @@ class Chain:
     Args:
         tags: the tags and their scheme.
         transitions: C x C, ``[i, j]`` for tag j right after tag i.
+        first: scores of the tags of first words, C; by default 0.
+        last: likewise of last words.
     """
 
-    def __init__(self, tags: TagSet, transitions: Scores) -> None:
+    def __init__(
+        self, tags: TagSet, transitions: Scores, *, first: Scores | float = 0.0, last: Scores | float = 0.0
+    ) -> None:
         self.tags = tags
         self.transitions = np.where(tags.allowed(), transitions, -np.inf)
-        self.first = np.where(tags.allowed_first(), 0.0, -np.inf)
-        self.last = np.where(tags.allowed_last(), 0.0, -np.inf)
+        self.first = np.where(tags.allowed_first(), first, -np.inf)
+        self.last = np.where(tags.allowed_last(), last, -np.inf)
         self._shift = float(transitions.max())
         self._exp = np.exp(self.transitions - self._shift)
         single, start, inner, final = "BBII" if tags.scheme == "iob2" else "SBIE"
@@ -122,6 +126,14 @@ class Chain:
         for t in range(length - 1, 0, -1):
             path[:, t - 1] = back[rows, t, path[:, t]]
         return path
+
+    def entities(self, emissions: Scores) -> Iterator[list[Entity]]:
+        """Of each sentence the entities of its best valid tags, each with its probability. B x W x C."""
+        alpha, beta = self.forward(emissions), self.backward(emissions)
+        for row, path in enumerate(self.best(emissions).tolist()):
+            sums = (emissions[row], alpha[row], beta[row])
+            found, _ = self.tags.decode(path)
+            yield [Entity(e.start, e.end, e.label, self.probability(*sums, e)) for e in found]
 
     def spans(self, emissions: Scores, least: float) -> list[list[Entity]]:
         """Every span with a label whose probability is at least ``least``: exact, and no longer than the words allow.

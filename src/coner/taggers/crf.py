@@ -69,7 +69,7 @@ class CrfTagger:
     ) -> list[list[Entity]]:
         """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
         if self.threshold is None:
-            return self._each(sentences, self._best_path, advance)
+            return self._each(sentences, self._chain.entities, advance)
         threshold = self.threshold
 
         def chosen(emissions: Scores) -> Iterator[list[Entity]]:
@@ -95,13 +95,6 @@ class CrfTagger:
             if advance is not None:
                 advance(len(group))
         return found
-
-    def _best_path(self, emissions: Scores) -> Iterator[list[Entity]]:
-        alpha, beta = self._chain.forward(emissions), self._chain.backward(emissions)
-        for row, path in enumerate(self._chain.best(emissions).tolist()):
-            sums = (emissions[row], alpha[row], beta[row])
-            entities, _ = self.tags.decode(path)
-            yield [Entity(e.start, e.end, e.label, self._chain.probability(*sums, e)) for e in entities]
 
     def emissions(self, sentences: Sequence[Sentence]) -> Scores:
         """Scores of the tags at each word, for sentences of one length. B x W x C."""

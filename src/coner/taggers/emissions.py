@@ -2,22 +2,25 @@
 
 Most features of a word depend on a word type alone, its own or a neighbour's. So what a type gives to the word at each
 offset is summed once, kept as a row of a table, and gathered from there for whole batches. Only the features of a place
-or a sentence are looked up one by one.
+or a sentence are looked up each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coner.features import Extractor
 from coner.features.gazetteer import Known
+from coner.features.registry import Scope
 
-MOST_ROWS = 1 << 14  # of the table; its memory is this, times seven offsets, times the tags, times four bytes
+MOST_ROWS = 1 << 14  # of the table; its memory is this, times its columns (9), times the tags (67), times four bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class Weights:
     transitions: NDArray[np.float64]
 
 
+class _Found(NamedTuple):
+    """Features with the same prefix: to which row each belongs, and its number."""
+
+    prefix: str
+    rows: NDArray[np.intp]
+    ids: NDArray[np.int64]
+
+
 class Emitter:
     """Sums the weights.
 
@@ -52,22 +63,29 @@ class Emitter:
         self._weights = weights
         self._extractor = extractor
         self._tags = tags
-        self._ids = {feature: index for index, feature in enumerate(weights.features)}
+        # By prefix first: no strings have to be made to look a value up.
+        self._ids: defaultdict[str, dict[str, int]] = defaultdict(dict)  # prefix, to value, to number
+        for number, feature in enumerate(weights.features):
+            name, equals, value = feature.partition("=")
+            self._ids[name + equals][value] = number
+        self._offsets, self._columns = _columns(extractor)
         self._rows: dict[tuple[str, Known], int] = {}
-        self._table = np.empty((0, len(extractor.offsets), tags), dtype=np.float32)
+        self._table = np.empty((0, len(self._offsets), tags), dtype=np.float32)
 
     def __call__(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """Scores of the tags at each word, for texts of one length of W words. B x W x C."""
-        extract, length = self._extractor, len(texts[0])
+        length = len(texts[0])
         rows = self._table_rows(texts)
-        places = self._sums([extract.of_place(words, i) for words in texts for i in range(length)])
-        shared = self._sums([extract.of_sentence(words) for words in texts])
-        emissions = places.reshape(len(texts), length, self._tags) + shared[:, None]
-        for column, offset in enumerate(extract.offsets):
-            if abs(offset) < length:
-                here = slice(max(0, -offset), length - max(0, offset))
-                there = slice(max(0, offset), length - max(0, -offset))
-                emissions[:, here] += self._table[rows[:, there], column]
+        places = [(words, i) for words in texts for i in range(length)]
+        of_places = self._sums(self._find("place", places), len(places))
+        of_sentences = self._sums(self._find("sentence", [(words,) for words in texts]), len(texts))
+        emissions = of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]
+        for column, offsets in enumerate(self._offsets):
+            for offset in offsets:
+                if abs(offset) < length:
+                    here = slice(max(0, -offset), length - max(0, offset))
+                    there = slice(max(0, offset), length - max(0, -offset))
+                    emissions[:, here] += self._table[rows[:, there], column]
         return emissions
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
@@ -83,20 +101,66 @@ class Emitter:
             wider = np.empty((2 * len(self._rows), *self._table.shape[1:]), dtype=np.float32)
             wider[: len(self._table)] = self._table
             self._table = wider
-        given = [self._extractor.given(*key) for key in new]
-        strings = [[*letters[o], *known[o]] for letters, known in given for o in self._extractor.offsets]
-        self._table[first : len(self._rows)] = self._sums(strings).reshape(len(new), *self._table.shape[1:])
+        self._table[first : len(self._rows)] = self._given(new)
         return np.array([self._rows[key] for key in keys], dtype=np.intp).reshape(len(texts), -1)
 
-    def _sums(self, rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        """The weights of some features, summed a row. N x C."""
-        w, ids = self._weights, self._ids
-        known = [[ids[feature] for feature in row if feature in ids] for row in rows]
-        features = np.fromiter(chain.from_iterable(known), dtype=np.int64)
-        cells = np.repeat(np.arange(len(rows)) * self._tags, [len(row) for row in known])
+    def _given(self, keys: Sequence[tuple[str, Known]]) -> NDArray[np.float64]:
+        """What words give to the words around, by their letters and by what is known of them. N x columns x C."""
+        width, clusters = len(self._offsets), self._extractor.lexicon.clusters
+        found = [
+            *self._find("word", [(word,) for word, _ in keys]),
+            *self._find("cluster", [(clusters.get(word, ()),) for word, _ in keys]),
+            *self._find("gazetteer", [(known,) for _, known in keys]),
+        ]
+        cells = [
+            _Found(prefix, rows * width + column, ids)
+            for prefix, rows, ids in found
+            for column in self._columns[prefix]
+        ]
+        return self._sums(cells, len(keys) * width).reshape(len(keys), width, self._tags)
+
+    def _find(self, scope: Scope, seen: Sequence[tuple[Any, ...]]) -> Iterator[_Found]:
+        """The features with a weight among those of a scope, each row having what its functions see."""
+        for feature in self._extractor.by_scope[scope]:
+            values = [feature.function(*some) for some in seen]
+            rows = np.repeat(np.arange(len(seen)), [len(some) for some in values])
+            flat = list(chain.from_iterable(values))
+            for prefix in dict.fromkeys(feature.prefixes.values()):
+                numbers = map(self._ids[prefix].get, flat, repeat(-1))
+                ids = np.fromiter(numbers, dtype=np.int64, count=len(flat))
+                yield _Found(prefix, rows[ids >= 0], ids[ids >= 0])
+
+    def _sums(self, found: Iterable[_Found], count: int) -> NDArray[np.float64]:
+        """The weights of features, summed into so many rows. N x C."""
+        w, nothing = self._weights, np.empty(0, dtype=np.int64)
+        parts = list(found)
+        features = np.concatenate([nothing, *(part.ids for part in parts)])
+        cells = np.concatenate([nothing, *(part.rows for part in parts)]) * self._tags
         sizes = w.starts[features + 1] - w.starts[features]
         # All entries of all features on one line: where each feature's begin, and the count from there.
         entries = np.repeat(w.starts[features] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         cells = np.repeat(cells, sizes) + w.tags[entries]
-        sums = np.bincount(cells, weights=w.values[entries], minlength=len(rows) * self._tags)
-        return sums.astype(np.float64).reshape(len(rows), self._tags)
+        sums = np.bincount(cells, weights=w.values[entries], minlength=count * self._tags)
+        return sums.astype(np.float64).reshape(count, self._tags)
+
+
+def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]]]:
+    """Offsets at which a word gives the same share a column of the table.
+
+    Returns:
+        The offsets of each column, and the columns to which the features with each prefix go.
+    """
+    prefixes: dict[int, list[str]] = {offset: [] for offset in extractor.offsets}
+    scopes: tuple[Scope, ...] = ("word", "cluster", "gazetteer")
+    for scope in scopes:
+        for feature in extractor.by_scope[scope]:
+            for offset, prefix in feature.prefixes.items():
+                prefixes[offset].append(prefix)
+    alike: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for offset, given in prefixes.items():
+        alike[tuple(given)].append(offset)
+    columns: defaultdict[str, list[int]] = defaultdict(list)
+    for column, shared in enumerate(alike):
+        for prefix in shared:
+            columns[prefix].append(column)
+    return list(alike.values()), columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,15 @@ from transformers import PreTrainedTokenizerBase
 
 from coner.config import EncoderExperiment, parse_experiment
 from coner.data.taxonomy import Taxonomy
-from coner.encoder.batch import collate, split_by_budget
+from coner.encoder.batch import collate
 from coner.encoder.network import Network, native_precision
 from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
 from coner.encoder.pretrained import build_encoder, load_tokenizer
 from coner.errors import ConfigError, ModelError
 from coner.taggers.folder import write_model
+from coner.taggers.passes import tag_in_passes
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
-
-TAGGING_PIECES = 4096  # pieces a pass: more does not go faster on two cores, and costs memory
-CHUNK = 2048  # sentences that are sorted by length together
 
 
 class EncoderTagger:
@@ -56,34 +54,19 @@ class EncoderTagger:
         self.labels = taxonomy.labels
         self.tags = fine_tags(taxonomy, settings)
         self.repaired = 0
+        self.tokenizer = tokenizer
         self.pieces = piece_maker(tokenizer, network, settings)
 
     def tag(
         self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
     ) -> list[list[Entity]]:
         """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
-        found: list[list[Entity]] = []
-        for start in range(0, len(sentences), CHUNK):
-            found.extend(self._tag_chunk(sentences[start : start + CHUNK], advance))
-        return found
-
-    def _tag_chunk(
-        self, sentences: Sequence[Sentence], advance: Callable[[int], object] | None
-    ) -> Iterator[list[Entity]]:
-        made = self.pieces([sentence.words for sentence in sentences])
-        lengths = [len(pieces.ids) for pieces in made]
-        order = sorted((i for i, pieces in enumerate(made) if pieces.counts), key=lengths.__getitem__)
-        found: list[list[Entity]] = [[] for _ in sentences]
         training = self.network.training
         self.network.eval()
         with torch.inference_mode():
-            for some in split_by_budget(order, lengths, TAGGING_PIECES):
-                for i, entities in zip(some, self._tag_batch([made[i] for i in some]), strict=True):
-                    found[i] = entities
-                if advance is not None:
-                    advance(len(some))
+            found = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces, advance=advance)
         self.network.train(training)
-        return iter(found)
+        return found
 
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[list[Entity]]:
         batch = collate(sentences, self.pieces).to(self.device)
@@ -116,7 +99,7 @@ class EncoderTagger:
     def _write_files(self, folder: Path) -> None:
         weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
         try:
-            self.pieces.tokenizer.save_pretrained(str(folder / "encoder"))
+            self.tokenizer.save_pretrained(str(folder / "encoder"))
             self.network.encoder.config.save_pretrained(str(folder / "encoder"))
             save_file(weights, folder / "weights.safetensors")
         except OSError:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coner.encoder.decoder import Decoder, check_span, check_tag_ids, decoders, real_words
+from coner.encoder.independent import span_probability
 from coner.types import Entity
 
 
@@ -34,31 +35,10 @@ class SoftmaxDecoder(Decoder):
 
     @torch.no_grad()
     def confidence(self, emissions: Tensor, lengths: Tensor, spans: Sequence[Sequence[Entity]]) -> list[list[float]]:
-        probabilities = emissions.cpu().double().softmax(2)
+        probabilities = emissions.cpu().double().softmax(2).numpy()
         scores: list[list[float]] = []
         for rows, length, entities in zip(probabilities, lengths.tolist(), spans, strict=True):
             for entity in entities:
                 check_span(entity, length)
-            scores.append([self._probability(rows[:length], entity) for entity in entities])
+            scores.append([span_probability(rows[:length], entity, self.tags) for entity in entities])
         return scores
-
-    def _probability(self, rows: Tensor, entity: Entity) -> float:
-        """P(exactly this span with this label) from one sentence's W x C.
-
-        A mention of x is open after B-x and I-x. Where it is, I-x and E-x go on with it, and E-x closes it; where it
-        is not, B-x and I-x open one, and S-x and E-x are one. Tags that the scheme lacks have probability 0.
-        """
-        if entity.label not in self.tags.labels:
-            raise KeyError(entity.label)
-        none = rows.new_zeros(len(rows))
-        begin, inside, end, single = (
-            rows[:, self.tags.ids[tag]] if (tag := f"{prefix}-{entity.label}") in self.tags.ids else none
-            for prefix in "BIES"
-        )
-        first, last = entity.start, entity.end - 1
-        fresh = 1 - begin[first - 1] - inside[first - 1] if first else 1.0
-        stops = 1 - inside[entity.end] - end[entity.end] if entity.end < len(rows) else 1.0
-        opens = begin[first] + inside[first] * fresh
-        if first == last:
-            return float(opens * stops + single[first] + end[first] * fresh)
-        return float(opens * inside[first + 1 : last].prod() * (inside[last] * stops + end[last]))

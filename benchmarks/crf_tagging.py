@@ -1,0 +1,94 @@
+"""Tagging with the feature CRF, from words to entities: ours beside sklearn-crfsuite with the same features.
+
+    python benchmarks/crf_tagging.py [--train FILE --dev FILE] [--rounds 9]
+
+Both are trained on the same file by the same algorithm, with the same settings and features, then tag dev. Ours reads
+the likely mentions (its default) or the best path; the peer has the best path only. "New text": the tagger has met no
+word before, as in a new process (loading does not count on either side). "Known words": it has met them all, as it has
+most of them in a long text. "Features given" leaves the peer its prediction alone.
+"""
+
+from __future__ import annotations
+
+import peer_crf
+from harness import Row, arguments, compare, report
+from peer_crf import Task
+from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
+
+from coner.taggers.crf import CrfTagger
+
+PEER = "sklearn-crfsuite"
+
+
+class Ours:
+    """Our tagger, to be made anew without training.
+
+    Attributes:
+        threshold: of likely mentions; ``None``: the best path.
+    """
+
+    def __init__(self, tagger: CrfTagger, task: Task) -> None:
+        self.tagger, self.task, self.threshold = tagger, task, tagger.threshold
+
+    def renew(self) -> None:
+        """Forget every word."""
+        old = self.tagger
+        self.tagger = CrfTagger(
+            old.weights,
+            old.extractor.lexicon,
+            labels=old.labels,
+            taxonomy=old.taxonomy,
+            settings=old.settings,
+        )
+
+    def __call__(self) -> list[list[peer_crf.Entity]]:
+        """Tag dev."""
+        self.tagger.threshold = self.threshold
+        return self.tagger.tag(self.task.dev)
+
+
+def fit_peer(task: Task, tagger: CrfTagger) -> CRF:
+    """The peer's model by our settings, with our lexicon."""
+    crf = task.settings.crf
+    model = CRF(algorithm="l2sgd", c2=crf.c2, max_iterations=crf.max_iterations, min_freq=crf.min_frequency)
+    return model.fit(*peer_crf.training_data(task, tagger.extractor.lexicon))
+
+
+def measure(task: Task, tagger: CrfTagger, model: CRF, rounds: int) -> tuple[list[Row], dict[str, object]]:
+    """Times, and F1."""
+    ours, lexicon, likely = Ours(tagger, task), tagger.extractor.lexicon, tagger.threshold
+    peer_crf.check_features(task, lexicon)
+    texts = [sentence.words for sentence in task.dev]
+    given = [peer_crf.sentence_features(words, lexicon) for words in texts]
+
+    def theirs() -> object:
+        return peer_crf.tag(model, [peer_crf.sentence_features(words, lexicon) for words in texts])
+
+    rows = []
+    f1: dict[str, object] = {f"F1 micro, macro: {PEER}": task.f1(peer_crf.tag(model, given))}
+    for how, ours.threshold in (("likely mentions", likely), ("best path", None)):
+        f1[f"F1 micro, macro: coner, {how}"] = task.f1(ours())
+        rows += [
+            compare(f"{how}, new text", PEER, ours, theirs, rounds=rounds, before=ours.renew, goal=4),
+            compare(f"{how}, known words", PEER, ours, theirs, rounds=rounds),
+            compare(
+                f"{how}, known words; features given", PEER, ours, lambda: peer_crf.tag(model, given), rounds=rounds
+            ),
+        ]
+    return rows, {"sentences": len(texts), "words": sum(map(len, texts)), "tags": len(tagger.tags), **f1}
+
+
+def main() -> None:
+    """Train both, then measure."""
+    parser = arguments(__doc__, rounds=9)
+    peer_crf.add_files(parser)
+    options = parser.parse_args()
+    task = Task.load(options.train, options.dev)
+    tagger = peer_crf.train_ours(task).tagger
+    rows, facts = measure(task, tagger, fit_peer(task, tagger), options.rounds)
+    packages = ["coner", "numpy", "python-crfsuite", "sklearn-crfsuite"]
+    report("crf_tagging", "Tagging with the feature CRF", rows, packages=packages, facts=facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""What the benchmarks share: rounds in turn, medians of ratios, a table, a JSON file.
+
+Machines are noisy, and the noise comes and goes over seconds. So a round runs ours and the peer's one after the other,
+in an order that alternates, and what counts is the median over the rounds of the ratio of their times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Ours beside a peer's at one work.
+
+    Attributes:
+        work, peer: names.
+        ours, theirs: median seconds.
+        ratio: how many times faster ours is: median over the rounds, with quartiles ``low`` and ``high``.
+        goal: what the ratio is to reach; ``None`` where none is set.
+    """
+
+    work: str
+    peer: str
+    ours: float
+    theirs: float
+    ratio: float
+    low: float
+    high: float
+    rounds: int
+    goal: float | None = None
+
+
+def seconds(work: Work) -> float:
+    """Wall-clock time of one run."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(
+    work: str,
+    peer: str,
+    ours: Work,
+    theirs: Work,
+    *,
+    rounds: int,
+    warm: int = 1,
+    goal: float | None = None,
+    before: Work = lambda: None,
+) -> Row:
+    """Run both in turn.
+
+    Args:
+        work, peer, goal: see ``Row``.
+        ours, theirs: to be run.
+        rounds: that count.
+        warm: rounds before those.
+        before: runs before each of both, and does not count.
+    """
+    for run in (ours, theirs) * warm:
+        before()
+        run()
+    mine: list[float] = []
+    other: list[float] = []
+    for at in range(rounds):
+        for run, times in ((ours, mine), (theirs, other))[:: -1 if at % 2 else 1]:
+            before()
+            times.append(seconds(run))
+    return row(work, peer, mine, other, goal=goal)
+
+
+def row(work: str, peer: str, ours: Sequence[float], theirs: Sequence[float], *, goal: float | None = None) -> Row:
+    """A row from the seconds of each round."""
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    medians = statistics.median(ours), statistics.median(theirs)
+    return Row(work, peer, *medians, middle, low, high, len(ratios), goal)
+
+
+def report(name: str, title: str, rows: Sequence[Row], *, packages: Sequence[str], facts: dict[str, object]) -> None:
+    """Print a table, and write ``results/NAME.json``.
+
+    Args:
+        name: of the file.
+        title: of the table.
+        rows: in order.
+        packages: whose versions are told.
+        facts: sizes and whatever else was measured; printed below, a line each.
+    """
+    table = Table("work", "peer", "coner", "peer's", "times faster", "quartiles", "goal", title=title)
+    for r in rows:
+        goal = "" if r.goal is None else f">= {r.goal:g} {'met' if r.ratio >= r.goal else 'missed'}"
+        cells = spell(r.ours), spell(r.theirs), f"{r.ratio:.1f}", f"{r.low:.1f} - {r.high:.1f}", goal
+        table.add_row(r.work, r.peer, *cells)
+    versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    console = Console(width=140, highlight=False)
+    if rows:
+        console.print(table)
+    for what, value in facts.items():
+        console.print(f"{what}: {value}", markup=False)
+    console.print(", ".join(f"{package} {number}" for package, number in versions.items()), markup=False)
+    RESULTS.mkdir(exist_ok=True)
+    figures = {"versions": versions, "facts": facts, "rows": [_rounded(r) for r in rows]}
+    text = json.dumps(figures, indent=2, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def spell(time: float) -> str:
+    """Seconds, for people."""
+    return f"{time:.2f} s" if time >= 1 else f"{1e3 * time:.2f} ms" if time < 0.01 else f"{1e3 * time:.0f} ms"
+
+
+def _rounded(r: Row) -> dict[str, object]:
+    return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in asdict(r).items()}
+
+
+def arguments(doc: str | None, *, rounds: int = 5) -> argparse.ArgumentParser:
+    """A parser whose help is the module's docstring, with ``--rounds``."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=positive, default=rounds, help=f"how often each is run; default {rounds}")
+    return parser
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def existing(text: str) -> Path:
+    """An argument that is a file or a folder."""
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text} does not exist")
+    return path

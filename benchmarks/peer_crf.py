@@ -1,0 +1,122 @@
+"""The feature CRF as a user of sklearn-crfsuite writes it: a function from a sentence to the features of each word.
+
+The strings are those of coner's own features (``check_features``), so that both sides can learn the same model. What is
+the same for a whole sentence is computed once a sentence; nothing is remembered from one sentence to the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import SAMPLE, existing
+from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
+
+from coner.config import CrfExperiment, CrfSettings
+from coner.data import read
+from coner.data.taxonomy import Taxonomy, choose_taxonomy
+from coner.evaluation.score import score_sentences
+from coner.features import DEFAULT, FEATURES, Extractor, Lexicon
+from coner.features.gazetteer import Known
+from coner.features.registry import Feature
+from coner.tags import repair_tags, tags_from_entities
+from coner.training.crf import Trained, train
+from coner.types import Entity, Sentence
+
+NAMES = tuple(DEFAULT)
+BY_SCOPE = {
+    scope: [FEATURES[name] for name in NAMES if FEATURES[name].scope == scope]
+    for scope in ("word", "cluster", "gazetteer", "place", "sentence")
+}
+PREFIXES = {(f.name, at): f.prefix(at) for f in FEATURES.values() for at in f.offsets}
+Rows = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What both sides learn from and are judged on."""
+
+    train: Sequence[Sentence]
+    dev: Sequence[Sentence]
+    taxonomy: Taxonomy
+    settings: CrfExperiment
+
+    @classmethod
+    def load(cls, train: Path = SAMPLE / "train.conll", dev: Path = SAMPLE / "dev.conll") -> Task:
+        """From two files, with the default settings."""
+        corpus = read(train, gold=True)
+        settings = CrfExperiment(kind="crf", crf=CrfSettings(features=NAMES))
+        return cls(corpus, read(dev, gold=True), choose_taxonomy("auto", corpus.labels), settings)
+
+    def learn_lexicon(self) -> Lexicon:
+        """What the features look words up in."""
+        return Lexicon.learn(self.train, sizes=self.settings.crf.clusters, seed=self.settings.seed)
+
+    def f1(self, found: Sequence[Sequence[Entity]]) -> tuple[float, float]:
+        """Micro and macro F1 on dev."""
+        scores = score_sentences(self.dev, found).fine
+        return round(scores.micro_f1, 4), round(scores.macro_f1, 4)
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """``--train`` and ``--dev``."""
+    for part in ("train", "dev"):
+        parser.add_argument(f"--{part}", type=existing, default=SAMPLE / f"{part}.conll", help="default: the sample's")
+
+
+def train_ours(task: Task) -> Trained:
+    """Our CRF, by the default settings."""
+    return train(task.settings, train=task.train, dev=task.dev, taxonomy=task.taxonomy, log=lambda _: None)
+
+
+def sentence_features(words: Sequence[str], lexicon: Lexicon, own: Sequence[Entity] | None = None) -> Rows:
+    """Features of each word; ``own``: in training, the sentence's own mentions, which the gazetteer leaves out."""
+    known = lexicon.gazetteer.look_up(words, own)
+    shared = [f"{f.name}={value}" for f in BY_SCOPE["sentence"] for value in f.function(words)]
+    return [_word_features(words, i, known, lexicon) + shared for i in range(len(words))]
+
+
+def _word_features(words: Sequence[str], i: int, known: Sequence[Known], lexicon: Lexicon) -> list[str]:
+    features = [f"{f.name}={value}" for f in BY_SCOPE["place"] for value in f.function(words, i)]
+    for f in BY_SCOPE["word"]:
+        for j, prefix in _inside(f, i, words):
+            features += [f"{prefix}{value}" for value in f.function(words[j])]
+    for f in BY_SCOPE["cluster"]:
+        for j, prefix in _inside(f, i, words):
+            features += [f"{prefix}{value}" for value in f.function(lexicon.clusters.get(words[j], ()))]
+    for f in BY_SCOPE["gazetteer"]:
+        for j, prefix in _inside(f, i, words):
+            features += [f"{prefix}{value}" for value in f.function(known[j])]
+    return features
+
+
+def _inside(feature: Feature, i: int, words: Sequence[str]) -> list[tuple[int, str]]:
+    """Where the words stand that give word ``i`` this feature, and what is written before its values."""
+    return [(i + at, PREFIXES[feature.name, at]) for at in feature.offsets if 0 <= i + at < len(words)]
+
+
+def training_data(task: Task, lexicon: Lexicon) -> tuple[list[Rows], Rows]:
+    """Features and tags of the training sentences."""
+    features = [sentence_features(s.words, lexicon, s.entities) for s in task.train]
+    return features, [tags_from_entities(s.entities or (), len(s)) for s in task.train]
+
+
+def tag(model: CRF, features: Sequence[Rows]) -> list[list[Entity]]:
+    """Entities of each sentence."""
+    return [repair_tags(list(tags))[0] for tags in model.predict(features)]
+
+
+def check_features(task: Task, lexicon: Lexicon) -> None:
+    """The peer's features are ours, in whatever order."""
+    extractor = Extractor(NAMES, lexicon)
+    for sentence in task.train[:200]:
+        ours, theirs = (
+            [sorted(row) for row in rows]
+            for rows in (
+                extractor(sentence.words, sentence.entities),
+                sentence_features(sentence.words, lexicon, sentence.entities),
+            )
+        )
+        assert ours == theirs, sentence.words

@@ -1,0 +1,332 @@
+"""Training a plain encoder tagger: ours beside the Hugging Face Trainer, same model, data, batches, rates and updates.
+
+    python benchmarks/training.py --train data/train.conll --dev data/dev.conll
+
+Both sides fine-tune one encoder with a linear layer and softmax on the vector of each word's first piece: AdamW, one
+rate, linear warm-up and decay, the same number of sentences a step and of steps. The peer runs twice: with its
+defaults (float32, random order, padding to the longest of the batch), and with its best settings for this machine
+(bfloat16, batches grouped by length).
+
+First real words per second, over rounds of steps in turn (--rounds of --steps). Then, with --epochs, one whole training
+each, on the first --sentences: F1 on the validation file after each epoch, with the seconds of training that it took.
+The peer's answers are read as ours are: the best tag of each word's first piece, mended where it breaks the scheme.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from harness import SAMPLE, Row, arguments, existing, positive, report, row
+from transformers import (
+    AutoModelForTokenClassification,
+    DataCollatorForTokenClassification,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from coner.config import EncoderExperiment
+from coner.data import read
+from coner.data.taxonomy import Taxonomy, choose_taxonomy
+from coner.encoder.pretrained import load_encoder
+from coner.evaluation.score import score
+from coner.evaluation.significance import intervals
+from coner.progress import Log
+from coner.tags import TagSet
+from coner.training.encoder import EncoderTrainer
+from coner.types import Entity, Sentence
+
+PEERS: dict[str, dict[str, Any]] = {
+    "Trainer, defaults": {},
+    "Trainer, best": {"bf16": True, "train_sampling_strategy": "group_by_length"},
+}
+GOALS = {"Trainer, defaults": 3.0, "Trainer, best": 1.15}
+WARMUP = 0.1
+
+
+@dataclass(frozen=True)
+class Task:
+    """What both sides train on, and how."""
+
+    train: list[Sentence]
+    dev: list[Sentence]
+    taxonomy: Taxonomy
+    model: str
+    batch: int
+    rate: float
+    epochs: int
+
+
+class Ours:
+    """Coner's trainer, a step at a time."""
+
+    def __init__(self, task: Task, folder: Path) -> None:
+        rate = {"rate": task.rate}
+        settings = EncoderExperiment.model_validate(
+            {
+                "kind": "encoder",
+                "encoder": {"name": task.model},
+                "head": {"layers": [-1], "mix": "last", "context": "none", "blend": "none", "decoder": "softmax"},
+                "train": {
+                    "epochs": task.epochs,
+                    "batch": task.batch,
+                    "warmup": WARMUP,
+                    "groups": {"encoder": rate, "head": rate},
+                },
+            }
+        )
+        self.trainer = EncoderTrainer(
+            settings,
+            train=task.train,
+            dev=task.dev,
+            taxonomy=task.taxonomy,
+            folder=folder,
+            belongs_to="benchmark",
+            log=Log(),
+        )
+        self.words = [len(sentence) for sentence in task.train]
+
+    def speeds(self, steps: int) -> Iterator[float]:
+        """Real words per second over so many steps, again and again."""
+        plan = self.trainer._plan(0)
+        at = 0
+        while True:
+            chosen = [plan[(at + i) % len(plan)] for i in range(steps)]
+            began = time.perf_counter()
+            for some in chosen:
+                self.trainer._step(some)
+            yield sum(self.words[i] for some in chosen for i in some) / (time.perf_counter() - began)
+            at += steps
+
+    def train(self) -> tuple[list[list[list[Entity]]], list[float]]:
+        """Answers on dev after each epoch, and the seconds of training so far."""
+        answers = []
+        tag = self.trainer.tagger.tag
+
+        def keep(sentences: Sequence[Sentence]) -> list[list[Entity]]:
+            answers.append(tag(sentences))
+            return answers[-1]
+
+        self.trainer.tagger.tag = keep  # type: ignore[method-assign,assignment]
+        self.trainer.run()
+        return answers, [epoch["seconds"] for epoch in self.trainer.progress.history]
+
+
+class Peer:
+    """The Hugging Face Trainer, as its guide to token classification uses it."""
+
+    def __init__(self, task: Task, folder: Path, options: dict[str, Any]) -> None:
+        self.task = task
+        self.tags = TagSet(task.taxonomy.labels)
+        encoder, self.tokenizer = load_encoder(task.model)
+        with tempfile.TemporaryDirectory() as saved:
+            encoder.save_pretrained(saved)
+            self.model = AutoModelForTokenClassification.from_pretrained(saved, num_labels=len(self.tags))
+        self.encoded = [self._encode(sentence) for sentence in task.train]
+        self.arguments = TrainingArguments(
+            output_dir=str(folder),
+            per_device_train_batch_size=task.batch,
+            learning_rate=task.rate,
+            num_train_epochs=task.epochs,
+            warmup_steps=WARMUP,
+            weight_decay=0.01,
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            **options,
+        )
+
+    def _encode(self, sentence: Sentence) -> dict[str, Any]:
+        encoded = self.tokenizer(list(sentence.words), is_split_into_words=True, truncation=True)
+        places = encoded.word_ids()
+        gold = self.tags.encode(sentence.entities or (), len(sentence))
+        first = [
+            gold[word] if word is not None and word != before else -100
+            for before, word in zip([None, *places], places, strict=False)
+        ]
+        return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"], "labels": first}
+
+    def trainer(self, data: list[dict[str, Any]], callback: TrainerCallback | None, **changes: Any) -> Trainer:
+        for name, value in changes.items():
+            setattr(self.arguments, name, value)
+        return Trainer(
+            model=self.model,
+            args=self.arguments,
+            train_dataset=data,  # type: ignore[arg-type]
+            data_collator=DataCollatorForTokenClassification(self.tokenizer),
+            processing_class=self.tokenizer,
+            callbacks=[callback] if callback else [],
+        )
+
+    def speeds(self, steps: int) -> Iterator[float]:
+        """Real words per second over so many steps, again and again; starting up is not counted."""
+        while True:
+            clock = StepClock()
+            self.trainer(self.encoded, clock, max_steps=steps + 1).train()
+            words = statistics.mean(map(len, self.task.train)) * self.task.batch * steps
+            yield words / (clock.times[-1] - clock.times[0])
+
+    def train(self) -> tuple[list[list[list[Entity]]], list[float]]:
+        """Answers on dev after each epoch, and the seconds of training so far."""
+        clock = EpochClock(self.answers)
+        self.trainer(self.encoded, clock).train()
+        return clock.answers, clock.seconds
+
+    @torch.inference_mode()
+    def answers(self) -> list[list[Entity]]:
+        """The best tag of each word's first piece, as entities."""
+        self.model.eval()
+        found = []
+        for sentence in self.task.dev:
+            encoded = self.tokenizer(
+                list(sentence.words), is_split_into_words=True, truncation=True, return_tensors="pt"
+            )
+            ids = self.model(**encoded).logits[0].argmax(-1).tolist()
+            places = encoded.word_ids()
+            first = {word: ids[at] for at, word in reversed(list(enumerate(places))) if word is not None}
+            found.append(self.tags.decode([first.get(word, 0) for word in range(len(sentence))])[0])
+        self.model.train()
+        return found
+
+
+class StepClock(TrainerCallback):  # type: ignore[misc]
+    """When each step ended."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.times.append(time.perf_counter())
+
+
+class EpochClock(TrainerCallback):  # type: ignore[misc]
+    """Seconds of training at the end of each epoch, validation left out, and the answers there."""
+
+    def __init__(self, answer: Callable[[], list[list[Entity]]]) -> None:
+        self.answer = answer
+        self.answers: list[list[list[Entity]]] = []
+        self.seconds: list[float] = []
+        self._began = 0.0
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, *_: Any, **__: Any) -> None:
+        self.seconds.append(time.perf_counter() - self._began)
+        began = time.perf_counter()
+        self.answers.append(self.answer())
+        self._began += time.perf_counter() - began
+
+
+class Side:
+    """One contender, in a process of its own: accelerate's settings hold for a whole process."""
+
+    def __init__(self, name: str, task: Task) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(name, task, other), daemon=True)
+        self.process.start()
+
+    def ask(self, steps: int = 0) -> Any:
+        """Words per second over so many steps; with 0, a whole training, after which it ends."""
+        self.connection.send(steps)
+        return self.connection.recv()
+
+
+def serve(name: str, task: Task, connection: Connection) -> None:
+    """Answer ``Side.ask``."""
+    quiet()
+    with tempfile.TemporaryDirectory() as folder:
+        side = Peer(task, Path(folder), PEERS[name]) if name in PEERS else Ours(task, Path(folder))
+        speeds: Iterator[float] | None = None
+        while steps := connection.recv():
+            speeds = speeds or side.speeds(steps)
+            connection.send(next(speeds))
+        connection.send(side.train())
+
+
+def quiet() -> None:
+    """No warnings, no bars: the table is what is asked for."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    logging.disable(logging.WARNING)
+
+
+def measure_speed(task: Task, rounds: int, steps: int) -> list[Row]:
+    """Rounds in turn; the first of each side warms up."""
+    sides = {name: Side(name, task) for name in ("coner", *PEERS)}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for at in range(rounds + 1):
+        for name, side in list(sides.items())[:: -1 if at % 2 else 1]:
+            speed = side.ask(steps)
+            if at:
+                seconds[name].append(1 / speed)
+    for side in sides.values():
+        side.process.kill()
+    return [row("seconds a word", peer, seconds["coner"], seconds[peer], goal=GOALS[peer]) for peer in PEERS]
+
+
+def measure_quality(task: Task) -> tuple[list[Row], dict[str, object]]:
+    """One whole training each: seconds to the F1 that all reach, and the F1 at the end with its interval."""
+    gold = [sentence.entities or () for sentence in task.dev]
+    curves: dict[str, tuple[list[float], list[float]]] = {}
+    facts: dict[str, object] = {}
+    for name in ("coner", *PEERS):
+        answers, seconds = Side(name, task).ask()
+        scores = [score(gold, found).fine for found in answers]
+        reached = [one.micro_f1 for one in scores]
+        spread = intervals(scores[-1].counts)["micro_f1"]
+        curves[name] = (reached, seconds)
+        facts[name] = (
+            f"micro F1 at the end {reached[-1]:.3f} [{spread.low:.3f}, {spread.high:.3f}] after {seconds[-1]:.0f} s; "
+            f"by epoch {', '.join(f'{f1:.3f}' for f1 in reached)}"
+        )
+    target = 0.97 * min(reached[-1] for reached, _ in curves.values())
+    times = {
+        name: next(at for f1, at in zip(reached, seconds, strict=True) if f1 >= target)
+        for name, (reached, seconds) in curves.items()
+    }
+    rows = [row(f"to micro F1 {target:.3f}", peer, [times["coner"]], [times[peer]], goal=GOALS[peer]) for peer in PEERS]
+    return rows, facts
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = arguments(__doc__)
+    parser.add_argument("--train", type=existing, default=SAMPLE / "train.conll")
+    parser.add_argument("--dev", type=existing, default=SAMPLE / "dev.conll")
+    parser.add_argument("--model", default="minilm", help="as encoder.name in a config; default minilm")
+    parser.add_argument("--batch", type=positive, default=32, help="sentences a step; default 32")
+    parser.add_argument("--steps", type=positive, default=20, help="steps a round; default 20")
+    parser.add_argument("--rate", type=float, default=1.5e-4, help="learning rate of all parameters; default 1.5e-4")
+    parser.add_argument("--epochs", type=int, default=0, help="of the whole trainings; default 0: none")
+    parser.add_argument("--sentences", type=positive, default=3000, help="of the whole trainings; default 3000")
+    options = parser.parse_args()
+    quiet()
+    train, dev = list(read(options.train)), list(read(options.dev))
+    taxonomy = choose_taxonomy("auto", sorted({e.label for s in train for e in s.entities or ()}))
+    facts: dict[str, object] = {"batch": options.batch, "threads": torch.get_num_threads(), "model": options.model}
+    task = Task(train, dev, taxonomy, options.model, options.batch, options.rate, epochs=1)
+    rows = measure_speed(task, options.rounds, options.steps)
+    if options.epochs:
+        more, found = measure_quality(replace(task, train=train[: options.sentences], epochs=options.epochs))
+        rows, facts = rows + more, {**facts, **found}
+    packages = ["torch", "transformers", "accelerate"]
+    report(f"training-{options.batch}", "Training an encoder", rows, packages=packages, facts=facts)
+
+
+if __name__ == "__main__":
+    main()
