@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from coner.config import EncoderExperiment, parse_experiment
+from coner.cores import threads
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.batch import collate
 from coner.encoder.network import Network, native_precision
@@ -131,6 +132,7 @@ def piece_maker(tokenizer: PreTrainedTokenizerBase, network: Network, settings: 
 def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
     """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its weights do not fit."""
     device = torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
+    torch.set_num_threads(min(torch.get_num_threads(), threads()))  # torch does not see a container's share
     try:
         settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
         if not isinstance(settings, EncoderExperiment):

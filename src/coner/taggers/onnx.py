@@ -6,7 +6,6 @@ numpy: the same tags, confidences and repairs as those of the tagger that was ex
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from coner import cores
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.independent import span_probability
 from coner.encoder.layout import lay_out
@@ -127,7 +127,7 @@ def load(folder: Path, card: dict[str, Any], *, threads: int | None = None) -> O
     except Exception as error:  # what the tokenizers library raises has no class of its own
         raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}); export it again") from None
     return OnnxTagger(
-        _session(folder / GRAPH, threads or _threads()),
+        _session(folder / GRAPH, threads or cores.threads()),
         pieces,
         read=read,
         taxonomy=taxonomy,
@@ -164,11 +164,3 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except Exception as error:  # onnxruntime's have no class of their own
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{path}: cannot be run ({reason}); export it again, or update onnxruntime") from None
-
-
-def _threads() -> int:
-    """OMP_NUM_THREADS, which torch heeds and onnxruntime does not; else every core that this process may use."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
