@@ -102,7 +102,7 @@ class HeadSettings(Section):
     width: Annotated[int, Field(ge=0)] = Field(0, description="width of the context's output; 0: the encoder's")
     dropout: Fraction = Field(0.1, description="after the context")
     blend: str = Field("none", description="with the neighbours: none, concat, average, learned, gate, convolution")
-    decoder: str = Field("softmax", description="scores to tags: softmax, crf")
+    decoder: str = Field("softmax", description="scores to tags: softmax, valid, crf")
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that the head predicts")
 
 
@@ -115,7 +115,7 @@ class AuxiliarySettings(Section):
     residual: Fraction = Field(0.1, description="w at the end, for residual")
     hold: Annotated[int, Field(ge=0)] = Field(4, description="last epochs that keep the end value")
     scale: Rate = Field(1.5, description="factor on the coarse loss")
-    decoder: str = Field("crf", description="its own decoder: softmax, crf")
+    decoder: str = Field("crf", description="its own decoder: softmax, valid, crf")
     frozen: bool = Field(False, description="do not train the coarse layer and its decoder")
 
     @model_validator(mode="after")

@@ -38,8 +38,10 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
             f"can be written as {TOKENIZER}: train again from a folder that has that file"
         )
     decoder = tagger.network.decoder
-    if type(decoder) not in (CrfDecoder, SoftmaxDecoder):
-        raise ConfigError(f"head.decoder: {tagger.settings.head.decoder!r} cannot be exported; expected crf or softmax")
+    if not isinstance(decoder, CrfDecoder | SoftmaxDecoder):
+        raise ConfigError(
+            f"head.decoder: {tagger.settings.head.decoder!r} cannot be exported; expected crf, softmax or valid"
+        )
 
     def write(aside: Path) -> None:
         _write_tokenizer(tagger, aside / TOKENIZER)
@@ -66,7 +68,7 @@ def _card(tagger: EncoderTagger, *, int8: bool) -> dict[str, Any]:
         "kind": OnnxTagger.kind,
         "weights": "int8" if int8 else "float32",
         "scheme": tagger.tags.scheme,
-        "decoder": tagger.settings.head.decoder,
+        "decoder": "crf" if isinstance(tagger.network.decoder, CrfDecoder) else "softmax",
         "pieces": {
             "pad": made.pad,
             "unknown": made.unknown,

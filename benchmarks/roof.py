@@ -1,0 +1,111 @@
+"""How near the machine's limit: training and tagging an encoder beside one large matrix product.
+
+    python benchmarks/roof.py runs/plain-minilm --input data/train.conll
+
+The roof is the product of two square matrices (--size) in the encoder's precision on the same threads. Of training and
+tagging only the arithmetic of real pieces counts: two operations a weight of the encoder's layers and piece, and those
+of attention within each sentence; three times that in training (forward, and backward by inputs and by weights).
+Padding, special pieces, embeddings, head, dropout, optimiser and all of Python are on the clock, and not counted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from harness import SAMPLE, arguments, existing, positive, report
+
+import coner
+from coner.data import read
+from coner.errors import ConerError
+from coner.progress import Log
+from coner.taggers.encoder import EncoderTagger
+from coner.training.encoder import EncoderTrainer
+
+
+def operations(tagger: EncoderTagger, lengths: Sequence[int]) -> float:
+    """Of one forward pass over sentences of so many pieces."""
+    config = tagger.network.encoder.config
+    layers = sum(
+        p.numel() for name, p in tagger.network.encoder.named_parameters() if ".layer." in name and p.dim() == 2
+    )
+    attention = 4 * config.hidden_size * config.num_hidden_layers
+    return sum(2.0 * layers * length + attention * length**2 for length in lengths)
+
+
+def rate(work: Callable[[], float]) -> float:
+    """Operations per second of some work, which tells how many it took."""
+    began = time.perf_counter()
+    done = work()
+    return done / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = arguments(__doc__)
+    parser.add_argument("model", type=existing, help="folder of an encoder run")
+    parser.add_argument("--input", type=existing, default=SAMPLE / "train.conll")
+    parser.add_argument("--size", type=positive, default=4096, help="of the matrices; default 4096")
+    parser.add_argument("--steps", type=positive, default=15, help="of training, a round; default 15")
+    options = parser.parse_args()
+    tagger = coner.load(options.model)
+    if not isinstance(tagger, EncoderTagger):
+        raise ConerError(f"{options.model}: a {tagger.kind} tagger; expected an encoder")
+    sentences = list(read(options.input))
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = EncoderTrainer(
+            tagger.settings,
+            train=sentences,
+            dev=sentences[:1],
+            taxonomy=tagger.taxonomy,
+            folder=Path(folder),
+            belongs_to="benchmark",
+            log=Log(),
+        )
+    plan, at = trainer._plan(0), 0
+    square = torch.randn(options.size, options.size).to(tagger.precision)
+    some = sentences[:2000]
+    lengths = [len(pieces.ids) for pieces in tagger.pieces([sentence.words for sentence in some])]
+
+    def roof() -> float:
+        torch.mm(square, square)
+        return 2.0 * options.size**3
+
+    def train() -> float:
+        nonlocal at
+        chosen = [plan[(at + i) % len(plan)] for i in range(options.steps)]
+        at += options.steps
+        for batch in chosen:
+            trainer._step(batch)
+        return 3 * operations(tagger, [trainer.lengths[i] for batch in chosen for i in batch])
+
+    def tag() -> float:
+        tagger.tag(some)
+        return operations(tagger, lengths)
+
+    rates: dict[str, list[float]] = {"roof": [], "training": [], "tagging": []}
+    for round_ in range(options.rounds + 1):
+        for name, work in (("roof", roof), ("training", train), ("tagging", tag), ("roof", roof)):
+            found = rate(work)
+            if round_:
+                rates[name].append(found)
+    highest = statistics.median(rates["roof"])
+    facts: dict[str, object] = {
+        "roof, GFLOP/s": round(highest / 1e9, 1),
+        **{
+            f"{name}, of the roof": f"{statistics.median(rates[name]) / highest:.0%}, goal 60%"
+            for name in ("training", "tagging")
+        },
+        "precision": str(tagger.precision).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "batch": tagger.settings.train.batch,
+    }
+    report("roof", "The roof", [], packages=["torch", "transformers"], facts=facts)
+
+
+if __name__ == "__main__":
+    main()
