@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from coner.data import read
 from coner.encoder.batch import collate, split_by_budget
-from coner.encoder.network import in_precision, native_precision, pool
+from coner.encoder.network import pool
 from coner.encoder.pieces import PieceMaker, piece_limit
+from coner.encoder.precision import native_precision, run_encoder
 from coner.encoder.pretrained import load_encoder
 from coner.evaluation.score import score_sentences
 from coner.progress import bar
@@ -42,8 +43,7 @@ def word_vectors(name: str, sentences: Sequence[Sentence]) -> list[Tensor]:
     with torch.inference_mode(), bar("encoding", len(sentences)) as shown:
         for some in split_by_budget(range(len(pieces)), [len(p.ids) for p in pieces], 2048):
             batch = collate([pieces[i] for i in some], maker)
-            with in_precision(CPU, native_precision("auto", CPU)):
-                states = encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
+            states = run_encoder(encoder, batch, native_precision("auto", CPU))
             for layer, hidden in zip(parts, states.hidden_states, strict=True):
                 layer.append(pool(hidden, batch.pieces, "first").float())
             shown.advance(len(some))

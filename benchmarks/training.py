@@ -66,6 +66,7 @@ class Task:
     batch: int
     rate: float
     epochs: int
+    embeddings: str
 
 
 class Ours:
@@ -76,7 +77,7 @@ class Ours:
         settings = EncoderExperiment.model_validate(
             {
                 "kind": "encoder",
-                "encoder": {"name": task.model},
+                "encoder": {"name": task.model, "embeddings": task.embeddings},
                 "head": {"layers": [-1], "mix": "last", "context": "none", "blend": "none", "decoder": "softmax"},
                 "train": {
                     "epochs": task.epochs,
@@ -312,6 +313,7 @@ def main() -> None:
     parser.add_argument("--batch", type=positive, default=32, help="sentences a step; default 32")
     parser.add_argument("--steps", type=positive, default=20, help="steps a round; default 20")
     parser.add_argument("--rate", type=float, default=1.5e-4, help="learning rate of all parameters; default 1.5e-4")
+    parser.add_argument("--embeddings", default="rows", help="as encoder.embeddings in a config; default rows")
     parser.add_argument("--epochs", type=int, default=0, help="of the whole trainings; default 0: none")
     parser.add_argument("--sentences", type=positive, default=3000, help="of the whole trainings; default 3000")
     options = parser.parse_args()
@@ -319,7 +321,8 @@ def main() -> None:
     train, dev = list(read(options.train)), list(read(options.dev))
     taxonomy = choose_taxonomy("auto", sorted({e.label for s in train for e in s.entities or ()}))
     facts: dict[str, object] = {"batch": options.batch, "threads": torch.get_num_threads(), "model": options.model}
-    task = Task(train, dev, taxonomy, options.model, options.batch, options.rate, epochs=1)
+    facts["embeddings"] = options.embeddings
+    task = Task(train, dev, taxonomy, options.model, options.batch, options.rate, 1, options.embeddings)
     rows = measure_speed(task, options.rounds, options.steps)
     if options.epochs:
         more, found = measure_quality(replace(task, train=train[: options.sentences], epochs=options.epochs))

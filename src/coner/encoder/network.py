@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from coner.encoder.blend import blends
 from coner.encoder.context import contexts
 from coner.encoder.decoder import decoders
 from coner.encoder.mix import mixes
+from coner.encoder.precision import Weights, run_encoder
 from coner.errors import ConfigError
 from coner.tags import TagSet
 
@@ -53,18 +52,17 @@ class Network(nn.Module):
         if settings.auxiliary.schedule != "none":
             self.auxiliary = Auxiliary(self.blend.size, coarse, settings.auxiliary)
 
-    def words(self, batch: Batch, precision: torch.dtype = torch.float32) -> Tensor:
+    def words(self, batch: Batch, precision: torch.dtype = torch.float32, weights: Weights | None = None) -> Tensor:
         """Blended vectors of the real words, N x H, in float32. The encoder alone runs in ``precision``."""
-        with in_precision(batch.ids.device, precision):
-            states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
+        states = run_encoder(self.encoder, batch, precision, weights)
         layers = [pool(states.hidden_states[layer], batch.pieces, self.pooling).float() for layer in self.layers]
         around = self.dropout(self.context(self.mix(layers), batch.words))
         blended: Tensor = self.blend(around, around[batch.words.previous], around[batch.words.following])
         return blended
 
-    def emit(self, batch: Batch, precision: torch.dtype = torch.float32) -> Tensor:
+    def emit(self, batch: Batch, precision: torch.dtype = torch.float32, weights: Weights | None = None) -> Tensor:
         """Scores of the fine tags, B x W x C; what stands at padding means nothing."""
-        return batch.words.padded(self.emissions(self.words(batch, precision)))
+        return batch.words.padded(self.emissions(self.words(batch, precision, weights)))
 
     def forward(
         self, batch: Batch, fine: Tensor, coarse: Tensor, precision: torch.dtype = torch.float32
@@ -100,27 +98,3 @@ def hidden_layers(wanted: Sequence[int], layers: int) -> list[int]:
                 f"head.layers: {asked}: the encoder has layers 0 (embeddings) to {layers} (or -1, the last)"
             )
     return found
-
-
-def native_precision(asked: str, device: torch.device) -> torch.dtype:
-    """What the encoder computes in: as asked, or for ``auto`` bfloat16 where the processor has it."""
-    if asked != "auto":
-        return torch.bfloat16 if asked == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = device.type == "cpu" and _cpu_has_bfloat16()
-    return torch.bfloat16 if native else torch.float32
-
-
-def _cpu_has_bfloat16() -> bool:
-    """Instructions of its own for it: oneDNN also takes bfloat16 where it has to emulate it, slower than float32."""
-    if platform.machine() in ("x86_64", "AMD64"):
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    available: Callable[[], bool] = torch.backends.mkldnn.is_available
-    return available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def in_precision(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
-    """Mixed precision for a block; with float32, none."""
-    return torch.autocast(device.type, precision, enabled=precision != torch.float32)

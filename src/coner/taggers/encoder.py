@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from coner.config import EncoderExperiment, parse_experiment
 from coner.cores import threads
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.batch import collate
-from coner.encoder.network import Network, native_precision
+from coner.encoder.network import Network
 from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
+from coner.encoder.precision import Weights, lowered, native_precision
 from coner.encoder.pretrained import build_encoder, load_tokenizer
 from coner.errors import ConfigError, ModelError
 from coner.taggers.folder import write_model
@@ -65,13 +67,15 @@ class EncoderTagger:
         training = self.network.training
         self.network.eval()
         with torch.inference_mode():
-            found = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces, advance=advance)
+            weights = None if self.precision == torch.float32 else lowered(self.network.encoder, self.precision)
+            tag = partial(self._tag_batch, weights=weights)
+            found = tag_in_passes(sentences, tag, pieces=self.pieces, advance=advance)
         self.network.train(training)
         return found
 
-    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[list[Entity]]:
+    def _tag_batch(self, sentences: Sequence[Pieces], weights: Weights | None) -> list[list[Entity]]:
         batch = collate(sentences, self.pieces).to(self.device)
-        emissions = self.network.emit(batch, self.precision)
+        emissions = self.network.emit(batch, self.precision, weights)
         decoder, lengths = self.network.decoder, batch.words.lengths
         spans: list[list[Entity]] = []
         for ids in decoder.decode(emissions, lengths):

@@ -1,8 +1,9 @@
 """Dropout that takes its random bits sixteen at a time.
 
 On a processor PyTorch draws one random number an element, at several times the cost of the multiplication that it is
-for. Here a 64-bit number decides for four elements, so that a probability is rounded to a multiple of 1/65536. The bits
-come from PyTorch's own generator: a seed, or a checkpoint of its state, fixes them.
+for. Here a 64-bit number decides for four elements, so that a probability is rounded to a multiple of 1/32768, and what
+is dropped is masked out bit by bit. The bits come from PyTorch's own generator: a seed, or a checkpoint of its state,
+fixes them.
 """
 
 from __future__ import annotations
@@ -13,21 +14,44 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-STEPS = 1 << 16  # values of sixteen bits
+STEPS = 1 << 15  # values of fifteen bits; the sixteenth is needed for a sign
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as an element
 
 
 def dropout(values: Tensor, p: float) -> Tensor:
-    """Zero each element with probability ``p`` and scale up the others; ``p`` to the nearest 1/65536."""
+    """Zero each element with probability ``p`` and scale up the others; ``p`` to the nearest 1/32768."""
     dropped = round(p * STEPS)
     if dropped in (0, STEPS):
         return values if dropped == 0 else values * 0
-    count = values.numel()
-    bits = torch.empty(-(-count // 4), dtype=torch.int64, device=values.device).random_(-(2**63), None)
-    kept = bits.view(torch.int16)[:count].view(values.shape) >= dropped - STEPS // 2
-    return torch.where(kept, values * (STEPS / (STEPS - dropped)), 0)
+    made: Tensor = _Dropout.apply(values, dropped)  # type: ignore[no-untyped-call]
+    return made
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, dropped: int) -> Tensor:
+        count = values.numel()
+        random = torch.empty(-(-count // 4), dtype=torch.int64, device=values.device).random_(-(2**63), None)
+        bits = random.view(torch.int16)[:count].bitwise_and_(STEPS - 1)
+        kept = bits.sub_(dropped).bitwise_right_shift_(15).bitwise_not_().view(values.shape)  # all bits, or none
+        ctx.save_for_backward(kept)
+        ctx.scale = STEPS / (STEPS - dropped)
+        return _mask(values, kept, ctx.scale)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (kept,) = ctx.saved_tensors
+        return _mask(upstream, kept, ctx.scale), None
+
+
+def _mask(values: Tensor, kept: Tensor, scale: float) -> Tensor:
+    width = INTEGERS[values.element_size()]
+    return (values.view(width) & kept.to(width)).view(values.dtype).mul_(scale)
 
 
 def attention(  # noqa: PLR0917 (the signature is PyTorch's)
