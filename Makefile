@@ -9,9 +9,6 @@ TORCH_INDEX ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# Several processes on few cores: waiting threads sleep instead of spinning.
-export OMP_WAIT_POLICY = PASSIVE
-
 .PHONY: demo test test-all check bench clean
 
 demo: $(VENV)/.demo
@@ -21,7 +18,7 @@ demo: $(VENV)/.demo
 	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/paper - --from text --format conll
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2  # two processes on few cores: no thread spins
 
 test-all: test $(VENV)/.mpnet
 	$(BIN)/python -m pytest -m packaged
@@ -33,7 +30,7 @@ check: $(VENV)/.dev
 
 # Each prints how many times faster coner is than a peer, and writes benchmarks/results/NAME.json.
 bench: $(VENV)/.dev $(BENCH)/.peers
-	$(BIN)/python benchmarks/crf_layer.py
+	for name in crf_layer training; do $(BIN)/python benchmarks/$$name.py || exit; done
 	for name in scoring reading startup crf_tagging crf_training; do $(BENCH)/bin/python benchmarks/$$name.py || exit; done
 
 clean:

@@ -19,9 +19,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from coner.cores import wait_briefly
+
 RESULTS = Path(__file__).parent / "results"
 SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
 Work = Callable[[], object]
+
+wait_briefly()  # as the command line does, before torch is loaded
 
 
 @dataclass(frozen=True)

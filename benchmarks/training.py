@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import statistics
 import tempfile
 import time
@@ -239,7 +240,10 @@ class Side:
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
         self.process = context.Process(target=serve, args=(name, task, other), daemon=True)
+        count = os.environ.pop("GOMP_SPINCOUNT", None) if name in PEERS else None  # ours; not their default
         self.process.start()
+        if count is not None:
+            os.environ["GOMP_SPINCOUNT"] = count
 
     def ask(self, steps: int = 0) -> Any:
         """Words per second over so many steps; with 0, a whole training, after which it ends."""

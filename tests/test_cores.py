@@ -33,14 +33,18 @@ def test_number_of_the_user_comes_first(monkeypatch: pytest.MonkeyPatch, given: 
     assert cores.threads() == (expected or cores.cores())
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_command_line_lets_threads_sleep_unless_told_otherwise(given: str | None, expected: str) -> None:
-    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "5000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+    ids=["nothing", "count", "policy"],
+)
+def test_command_line_has_threads_wait_briefly_unless_told_otherwise(given: dict[str, str], expected: str) -> None:
+    env = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     code = "import os, sys; sys.argv = ['coner', '--version']\nfrom coner.cli import main\ntry: main()\n"
-    code += "finally: print(os.environ['OMP_WAIT_POLICY'])"
+    code += "finally: print(os.environ.get('GOMP_SPINCOUNT'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**env, **({"OMP_WAIT_POLICY": given} if given else {})},
+        env={**env, **given},
         capture_output=True,
         text=True,
         check=True,

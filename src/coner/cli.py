@@ -9,7 +9,7 @@ import sys
 import typer
 
 from coner.commands import compare, curves, data, evaluate, explain, export, tag, train
-from coner.cores import wait_asleep
+from coner.cores import wait_briefly
 
 app = typer.Typer(
     name="coner",
@@ -50,7 +50,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not where it is closed
             stream.reconfigure(encoding="utf-8", newline="")
-    wait_asleep()
+    wait_briefly()
     sys.exit(run(sys.argv[1:]))
 
 
