@@ -268,6 +268,8 @@ def _first_fault(error: ValidationError) -> str:
     path = ".".join(place) or "settings"
     if fault["type"] == "extra_forbidden":
         return f"{path}: no such setting; expected one of: {', '.join(_siblings(error, place))}"
+    if fault["type"] == "value_error":  # of our own checks, which name the setting
+        return str(fault["ctx"]["error"])
     came = f", came {fault['input']!r}" if not isinstance(fault["input"], dict) else ""
     return f"{path}: {fault['msg'][0].lower()}{fault['msg'][1:]}{came}"
 

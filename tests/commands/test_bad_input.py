@@ -115,6 +115,14 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "train: misspelt section": (train("--set", "cfr.c1=1"), "cfr: no such setting; expected one of: crf, data"),
     "train: key of no section": (train("--set", "crf.c1.x=1"), "crf.c1"),
+    "train: L1 without its algorithm": (
+        train("--set", "crf.c1=0.1"),
+        'crf.c1 = 0.1 needs crf.algorithm = "lbfgs"; sgd has no L1',
+    ),
+    "train: threshold that keeps everything": (
+        train("--set", "crf.thresholds=[0]"),
+        "crf.thresholds: 0 keeps every span; expected more than 0",
+    ),
     "train: negative regularisation": (train("--set", "crf.c2=-1"), "crf.c2: input should be greater than or equal"),
     "train: text for a number": (train("--set", "crf.c2=much"), "crf.c2: input should be a valid number"),
     "train: negative rate": (
