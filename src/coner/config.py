@@ -121,7 +121,7 @@ class AuxiliarySettings(Section):
     @model_validator(mode="after")
     def _the_fine_loss_counts(self) -> AuxiliarySettings:
         if self.schedule == "constant" and self.start == 1:
-            raise ValueError("a constant weight of 1 leaves nothing to the fine loss; set auxiliary.start below 1")
+            raise ValueError("auxiliary.start: a constant 1 leaves nothing to the fine loss; expected less than 1")
         return self
 
 
