@@ -172,12 +172,14 @@ class _Resumable(Work):
 
     def keep(self, counts: Mapping[str, int]) -> None:
         """Bring what is written since the last safe point to the disk, then the journal."""
+        before = self.counts
         try:
             self._flush()
+            self.counts = dict(counts)  # first: an interruption right behind the journal must not throw it away
             self._note(counts)
         except OSError as error:
+            self.counts = before
             raise self._fault(error) from None
-        self.counts = dict(counts)
 
     def finish(self) -> None:
         """Make it the output."""
