@@ -66,7 +66,7 @@ class CrfSettings(Section):
     trials: Annotated[int, Field(ge=0)] = Field(0, description="random trials of c1, c2 and min_frequency")
 
     @model_validator(mode="after")
-    def _l1_needs_lbfgs(self) -> CrfSettings:
+    def _settings_agree(self) -> CrfSettings:
         if self.c1 and self.algorithm != "lbfgs":
             raise ValueError(f'crf.c1 = {self.c1:g} needs crf.algorithm = "lbfgs"; sgd has no L1')
         if 0 in self.thresholds:

@@ -28,7 +28,7 @@ def wait_briefly() -> None:
 
     To be called before torch is loaded. A training step has thousands of short parallel loops: threads that sleep at
     once take half as long again, since they must be woken for each. Threads that spin for long, as GNU's do by default,
-    are no quicker than this, and keep any other process from its core.
+    are little quicker than this, and keep any other process from its core.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
