@@ -30,11 +30,12 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE,
     "taggers": BASE | {"config", "data", "features", "encoder"},
     "training": BASE | {"config", "data", "features", "encoder", "taggers", "evaluation"},
-    "report": BASE | {"config", "evaluation"},
+    "report": BASE | {"config", "data", "evaluation"},
     "experiment": BASE | {"config", "data", "taggers", "training", "evaluation", "report"},
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "experiment"},
+    "ablation": BASE | {"config", "report", "experiment"},
     "commands": BASE
-    | {"resume", "config", "data", "taggers", "training", "evaluation", "report", "experiment", "export"},
+    | {"resume", "config", "data", "taggers", "training", "evaluation", "report", "experiment", "ablation", "export"},
     "cli": {"commands", "cores", "errors"},
     "__init__": {"data", "errors", "evaluation", "taggers", "types"},
 }

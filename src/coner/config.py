@@ -6,7 +6,7 @@ A config holds only what differs from the defaults below, so that it reads as wh
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,6 +35,9 @@ class DataSettings(Section):
     dev: Path | None = Field(None, description="validation file: every choice is made on it; none: cut from train")
     dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.1, description="where no dev is named: its share of train, cut by text and stratified by class"
+    )
+    take: Annotated[int, Field(ge=0)] = Field(
+        0, description="train on about so many sentences: always the same, every class in proportion; 0: all"
     )
     test: Path | None = Field(None, description="test file: scored once, at the end")
     taxonomy: str = Field(
@@ -94,8 +97,8 @@ class EncoderSettings(Section):
 class HeadSettings(Section):
     """The four slots after the encoder. Each name is a file in ``coner/encoder/<slot>/``."""
 
-    layers: tuple[int, ...] = Field(
-        (-1,), min_length=1, description="hidden layers that the mix sees: 0 embeddings, -1 the last"
+    layers: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1)] = Field(
+        (-1,), description="hidden layers that the mix sees: 0 embeddings, -1 the last; or all of them"
     )
     mix: str = Field("last", description="how they become one: last, concat, weighted")
     context: str = Field("none", description="around each word: none, mlp, bilstm")
@@ -103,6 +106,9 @@ class HeadSettings(Section):
     dropout: Fraction = Field(0.1, description="after the context")
     blend: str = Field("none", description="with the neighbours: none, concat, average, learned, gate, convolution")
     decoder: str = Field("softmax", description="scores to tags: softmax, valid, crf")
+    loss: str = Field(
+        "cross_entropy", description="of words that decide for themselves: cross_entropy, weighted, focal"
+    )
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that the head predicts")
 
 
@@ -130,6 +136,9 @@ class GroupSettings(Section):
 
     match: tuple[str, ...] = Field(description="shell patterns on parameter names, such as encoder.*")
     rate: Rate = Field(description="peak learning rate")
+    times: Annotated[float, Field(ge=0)] = Field(
+        0, description="peak learning rate as a multiple of the encoder group's, in place of rate; 0: rate counts"
+    )
     weight_decay: Rate = Field(0.01, description="AdamW's, on matrices; biases and norms are not decayed")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate factor per encoder layer, downwards"
@@ -208,6 +217,14 @@ class EncoderExperiment(Section):
             raise ValueError('head.mix = "last" takes one layer; name one in head.layers, or use concat or weighted')
         return self
 
+    @model_validator(mode="after")
+    def _the_loss_fits_the_decoder(self) -> EncoderExperiment:
+        if self.head.decoder == "crf" and self.head.loss != "cross_entropy":
+            raise ValueError(
+                f'head.loss = "{self.head.loss}": head.decoder = "crf" has a loss of its own; expected softmax or valid'
+            )
+        return self
+
 
 Experiment = CrfExperiment | EncoderExperiment
 _SCHEMA: TypeAdapter[Experiment] = TypeAdapter(Annotated[Experiment, Field(discriminator="kind")])
@@ -219,18 +236,37 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file or an override cannot be read, or a setting is unknown or out of range.
     """
+    return parse_experiment(load_values(path, overrides), source=str(path))
+
+
+def load_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a config file and overrides say, unchecked, with the file's name as ``name`` where they give none."""
+    values = read_toml(path)
+    for override in overrides:
+        _apply(values, override)
+    values.setdefault("name", path.stem)
+    return values
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as plain values; ``ConfigError`` where it cannot be read."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason} at byte {error.start}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    for override in overrides:
-        _apply(values, override)
-    values.setdefault("name", path.stem)
-    return parse_experiment(values, source=str(path))
+
+
+def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others in their place, section by section; neither is changed."""
+    merged = dict(values)
+    for key, change in changes.items():
+        here = merged.get(key)
+        merged[key] = override(here, change) if isinstance(here, dict) and isinstance(change, dict) else change
+    return merged
 
 
 def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experiment:

@@ -31,7 +31,8 @@ def finished(coner: Coner, world: World, tmp_path: Path) -> Path:
 
 def test_folder_holds_model_record_and_log(world: World) -> None:
     names = {path.name for path in world.model.iterdir()}
-    assert names == {"model.json", "weights.npz", "features.json", "lexicon.json", "record.json", "log.txt"}
+    model = {"model.json", "weights.npz", "features.json", "lexicon.json"}
+    assert names == {*model, "record.json", "log.txt", "tagged.dev.jsonl"}
     record = read_record(world.model)
     assert (record.name, record.kind, record.seed, set(record.scores)) == ("crf", "crf", 42, {"dev"})
     assert [record.data[part]["sentences"] for part in ("train", "dev")] == [60, 40]
@@ -100,9 +101,22 @@ def test_overwrite_begins_anew(coner: Coner, world: World, finished: Path) -> No
     assert (finished / "log.txt").read_text(encoding="utf-8").count("crf: train") == 1
 
 
-def test_another_test_file_is_not_taken_for_scored(coner: Coner, world: World, finished: Path) -> None:
-    message = refusal(coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", finished))
-    assert f"coner evaluate {world.train} {finished}" in message
+def test_a_finished_run_is_scored_on_a_test_file_that_is_named_later_but_on_one_only(
+    coner: Coner, world: World, finished: Path
+) -> None:
+    before = stamps(finished)
+    done = coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", finished)
+    assert (done.code, "test: micro F1 1.0000" in done.err) == (0, True)
+    changed = {name for name, stamp in stamps(finished).items() if before.get(name) != stamp}
+    assert changed == {"record.json", "log.txt", "tagged.test.jsonl"}
+    record, whole = read_record(finished), finished.with_name("whole")
+    assert coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", whole).code == 0
+    for section in ("data", "scores", "confusion", "sentences", "counts"):
+        assert getattr(record, section) == getattr(read_record(whole), section)
+    assert (finished / "tagged.test.jsonl").read_bytes() == (whole / "tagged.test.jsonl").read_bytes()
+
+    message = refusal(coner("train", *world.settings, "--set", f"data.test={world.dev}", "--out", finished))
+    assert f"was scored on another file than {world.dev}; score it on this one with: coner evaluate" in message
 
 
 def test_a_changed_taxonomy_of_the_same_name_is_a_change(coner: Coner, world: World, out: Path) -> None:

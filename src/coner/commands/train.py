@@ -42,6 +42,8 @@ def train(
     from coner.config import CrfExperiment, load_experiment
     from coner.errors import ConfigError
     from coner.experiment import run
+    from coner.progress import stderr
+    from coner.report.record import RECORD
 
     short = {"data.scheme": scheme, "data.repair": "true" if repair else None}
     changes = [*(overrides or ()), *(f"{key}={value}" for key, value in short.items() if value)]
@@ -50,6 +52,9 @@ def train(
         if not isinstance(settings, CrfExperiment):
             raise ConfigError(f"--trials: searches the regularisation of a CRF; {config} is of kind {settings.kind}")
         settings = settings.model_copy(update={"crf": settings.crf.model_copy(update={"trials": trials})})
+    finished = (out / RECORD).exists() and not overwrite
     record = run(settings, out, overwrite=overwrite)
+    if finished:
+        stderr.print(f"{out}: this run is finished already; --overwrite does it again", markup=False)
     if as_json:
         typer.echo(json.dumps(record.scores, ensure_ascii=False))

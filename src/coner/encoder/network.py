@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from coner.encoder.batch import Batch, PieceLayout
 from coner.encoder.blend import blends
 from coner.encoder.context import contexts
 from coner.encoder.decoder import decoders
+from coner.encoder.loss import losses
 from coner.encoder.mix import mixes
 from coner.encoder.precision import Weights, run_encoder
 from coner.errors import ConfigError
@@ -28,12 +29,21 @@ class Network(nn.Module):
         settings: of the experiment: pooling, the four slots, the auxiliary task.
         fine: the tags to predict, C of them.
         coarse: the tags of the auxiliary task, K of them; looked at only where the settings ask for that task.
+        counts: how often each fine tag stands in the training part; without it they count as equally frequent. C
 
     Raises:
         ConfigError: a part is not known, or a layer does not exist in this encoder.
     """
 
-    def __init__(self, encoder: Any, settings: EncoderExperiment, *, fine: TagSet, coarse: TagSet) -> None:
+    def __init__(
+        self,
+        encoder: Any,
+        settings: EncoderExperiment,
+        *,
+        fine: TagSet,
+        coarse: TagSet,
+        counts: Tensor | None = None,
+    ) -> None:
         super().__init__()
         head, size = settings.head, int(encoder.config.hidden_size)
         self.pooling = settings.encoder.pooling
@@ -47,7 +57,8 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(head.dropout)
         self.blend = blends[head.blend](self.context.size)
         self.emissions = nn.Linear(self.blend.size, len(fine))
-        self.decoder = decoders[head.decoder](fine)
+        criterion = losses[head.loss](torch.ones(len(fine)) if counts is None else counts)
+        self.decoder = decoders[head.decoder](fine, criterion)
         self.auxiliary = None
         if settings.auxiliary.schedule != "none":
             self.auxiliary = Auxiliary(self.blend.size, coarse, settings.auxiliary)
@@ -89,8 +100,10 @@ def pool(states: Tensor, pieces: PieceLayout, how: str) -> Tensor:
     return sums / counts
 
 
-def hidden_layers(wanted: Sequence[int], layers: int) -> list[int]:
+def hidden_layers(wanted: Sequence[int] | Literal["all"], layers: int) -> list[int]:
     """Indices of the encoder's hidden states (0 embeddings, ``layers`` the last); negative ones count from the end."""
+    if wanted == "all":
+        return list(range(layers + 1))
     found = [layer if layer >= 0 else layers + 1 + layer for layer in wanted]
     for asked, layer in zip(wanted, found, strict=True):
         if not 0 <= layer <= layers:

@@ -60,12 +60,21 @@ class PieceMaker:
         limit: most pieces that the encoder takes in one pass, special tokens included.
         overlap: which part of a window the next one repeats, below 1.
         lowercase: lower-case words first.
+        cache: pieces of the words met so far, to be shared by makers with the same tokenizer and case; filled here.
 
     Raises:
         ConfigError: the limit leaves no room for a piece.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, limit: int, overlap: float = 0.5, lowercase: bool = False) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        limit: int,
+        overlap: float = 0.5,
+        lowercase: bool = False,
+        cache: dict[str, list[int]] | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.lowercase = lowercase
         self.prefix, self.suffix = special_tokens(tokenizer)
@@ -76,7 +85,7 @@ class PieceMaker:
             specials = len(self.prefix) + len(self.suffix)
             raise ConfigError(f"encoder.window: {limit} leaves no room beside {specials} special tokens; expected more")
         self.stride = max(1, round(self.window * (1 - overlap)))
-        self._cache: dict[str, list[int]] = {}
+        self._cache: dict[str, list[int]] = {} if cache is None else cache
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[Pieces]:
         """The pieces of each sentence."""

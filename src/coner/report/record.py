@@ -173,6 +173,21 @@ def make_record(
     )
 
 
+def add_part(record: Record, name: str, part: ReadPart, tagged: TaggedPart) -> Record:
+    """The record with one more part, tagged after the run was finished."""
+    data = _describe(part)
+    added = {
+        "data": data,
+        "scores": scores_with_intervals(tagged.scores),
+        "confusion": {gold: dict(row) for gold, row in tagged.scores.fine.confusion.items()},
+        "sentences": tagged.scores.fine.counts.as_dict(),
+        "time": _speed(data, tagged.seconds),
+    }
+    sections = {section: {**getattr(record, section), name: values} for section, values in added.items()}
+    mended = {f"{what}_{name}": data[what] for what in ("repaired", "skipped")}
+    return record.model_copy(update={**sections, "counts": {**record.counts, **mended}})
+
+
 def scores_with_intervals(scores: Scores) -> dict[str, Any]:
     """``Scores.as_dict()`` with bootstrap percentile intervals of micro and macro F1, as ``[low, high]``."""
     found = intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES)

@@ -36,6 +36,7 @@ class EncoderTagger:
         taxonomy: of the labels that it gives.
         settings: of the experiment.
         device: where the network lies.
+        cache: pieces of words, see ``PieceMaker``.
     """
 
     kind = "encoder"
@@ -48,6 +49,7 @@ class EncoderTagger:
         taxonomy: Taxonomy,
         settings: EncoderExperiment,
         device: torch.device,
+        cache: dict[str, list[int]] | None = None,
     ) -> None:
         self.network = network
         self.taxonomy = taxonomy
@@ -58,7 +60,7 @@ class EncoderTagger:
         self.tags = fine_tags(taxonomy, settings)
         self.repaired = 0
         self.tokenizer = tokenizer
-        self.pieces = piece_maker(tokenizer, network, settings)
+        self.pieces = piece_maker(tokenizer, network, settings, cache)
 
     def tag(
         self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
@@ -123,13 +125,19 @@ def coarse_tags(taxonomy: Taxonomy, settings: EncoderExperiment) -> TagSet:
     return TagSet(taxonomy.coarse_labels, settings.head.scheme)
 
 
-def piece_maker(tokenizer: PreTrainedTokenizerBase, network: Network, settings: EncoderExperiment) -> PieceMaker:
+def piece_maker(
+    tokenizer: PreTrainedTokenizerBase,
+    network: Network,
+    settings: EncoderExperiment,
+    cache: dict[str, list[int]] | None = None,
+) -> PieceMaker:
     """The tokenizer, with the encoder's limits and the experiment's settings."""
     return PieceMaker(
         tokenizer,
         limit=piece_limit(network.encoder.config, settings.encoder.window),
         overlap=settings.encoder.overlap,
         lowercase=settings.encoder.lowercase,
+        cache=cache,
     )
 
 

@@ -91,6 +91,7 @@ class EncoderTrainer:
         folder: of the run: the best tagger so far and the checkpoint are kept in it.
         belongs_to: what the run is a function of (settings, hashes of the data); a checkpoint of another is refused.
         log: where lines go.
+        cache: pieces of words, see ``PieceMaker``; runs with one tokenizer may share it.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class EncoderTrainer:
         folder: Path,
         belongs_to: str,
         log: Log,
+        cache: dict[str, list[int]] | None = None,
     ) -> None:
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
@@ -111,12 +113,6 @@ class EncoderTrainer:
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
         fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
-        network = Network(encoder, settings, fine=fine, coarse=coarse).to(self.accelerator.device)
-        self.tagger = EncoderTagger(
-            network, tokenizer, taxonomy=taxonomy, settings=settings, device=self.accelerator.device
-        )
-        self.pieces = self.tagger.pieces([sentence.words for sentence in train])
-        self.lengths = [len(pieces.ids) for pieces in self.pieces]
         groups = {label: taxonomy.coarse_of(label) for label in taxonomy.labels}
         self.examples = [
             Example(
@@ -126,6 +122,13 @@ class EncoderTrainer:
             )
             for sentence in train
         ]
+        counts = torch.bincount(torch.tensor([i for e in self.examples for i in e.fine]), minlength=len(fine))
+        network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(self.accelerator.device)
+        self.tagger = EncoderTagger(
+            network, tokenizer, taxonomy=taxonomy, settings=settings, device=self.accelerator.device, cache=cache
+        )
+        self.pieces = self.tagger.pieces([sentence.words for sentence in train])
+        self.lengths = [len(pieces.ids) for pieces in self.pieces]
         self.groups = group_parameters(network, settings.train.groups, layers=encoder.config.num_hidden_layers)
         self.names: dict[Tensor, str] = {
             parameter: name for group in self.groups for name, parameter in group.parameters

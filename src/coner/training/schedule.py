@@ -55,7 +55,7 @@ def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, 
             raise ConfigError(f"train.groups: parameter {name!r} is in no group; add a pattern that matches it")
         chosen = groups[label]
         depth = _depth(name, layers) if chosen.layer_decay < 1 else 0
-        rate = chosen.rate * chosen.layer_decay**depth
+        rate = _rate(groups, label) * chosen.layer_decay**depth
         decay = chosen.weight_decay if parameter.ndim > 1 else 0.0
         title = f"{label}-{depth}" if chosen.layer_decay < 1 else label
         sorted_in.setdefault((title, rate, decay), []).append((name, parameter))
@@ -78,6 +78,15 @@ def rate_factor(step: int, *, steps: int, warmup: float) -> float:
     if step < rising:
         return (step + 1) / rising
     return (steps - step) / max(1, steps - rising)
+
+
+def _rate(groups: Mapping[str, GroupSettings], label: str) -> float:
+    """The highest rate of a group, its own or so many times the encoder's."""
+    if not (times := groups[label].times):
+        return groups[label].rate
+    if label == "encoder":
+        raise ConfigError("train.groups.encoder.times: the other groups are measured by this one; expected rate")
+    return times * groups["encoder"].rate
 
 
 def _depth(name: str, layers: int) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from coner.encoder.loss import Loss
+from coner.encoder.loss.cross_entropy import CrossEntropy
 from coner.registry import Registry
 from coner.tags import TagSet
 from coner.types import Entity
@@ -18,15 +20,17 @@ class Decoder(nn.Module, ABC):
 
     Args:
         tags: the tags, whose ids are the columns of the emissions.
+        criterion: the loss of one word by itself, where the decoder asks for one; cross-entropy if none is given.
     """
 
-    def __init__(self, tags: TagSet) -> None:
+    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
         super().__init__()
         self.tags = tags
+        self.criterion = criterion or CrossEntropy(torch.ones(len(tags)))
 
     @abstractmethod
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
-        """Negative log-likelihood in nats, summed over the sentences: the caller divides.
+        """The loss in nats (negative log-likelihood, or the criterion's), summed: the caller divides.
 
         Args:
             emissions: B x W x C.

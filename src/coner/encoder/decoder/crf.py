@@ -18,6 +18,7 @@ from coner.encoder.decoder import Decoder, check_span, check_tag_ids, decoders
 from coner.encoder.decoder._chain import Chain, viterbi
 from coner.encoder.decoder._lattice import Lattice, lattices
 from coner.encoder.decoder._packing import Packing
+from coner.encoder.loss import Loss
 from coner.tags import TagSet
 from coner.types import Entity
 
@@ -34,8 +35,8 @@ class CrfDecoder(Decoder):
     forbidden_step: Tensor
     forbidden_end: Tensor
 
-    def __init__(self, tags: TagSet) -> None:
-        super().__init__(tags)
+    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
+        super().__init__(tags, criterion)
         self.register_buffer("forbidden_start", ~torch.tensor(tags.allowed_first()), persistent=False)
         self.register_buffer("forbidden_step", ~torch.tensor(tags.allowed()), persistent=False)
         self.register_buffer("forbidden_end", ~torch.tensor(tags.allowed_last()), persistent=False)

@@ -1,4 +1,4 @@
-"""Every word decides for itself: softmax over tags, cross-entropy as loss, the likeliest tag as answer.
+"""Every word decides for itself: softmax over tags, cross-entropy or another loss of rows, the likeliest tag as answer.
 
 Nothing keeps the tags valid, so they are read with conlleval's rule of repair (``tags.repair_tags``), and a
 confidence is the exact probability that independent tags, so read, give the entity.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from coner.encoder.decoder import Decoder, check_span, check_tag_ids, decoders, real_words
@@ -26,7 +25,8 @@ class SoftmaxDecoder(Decoder):
         tags = gold[real]
         check_tag_ids(tags, len(self.tags))
         scores = emissions[real]
-        return F.cross_entropy(scores.to(torch.promote_types(scores.dtype, torch.float32)), tags, reduction="sum")
+        total: Tensor = self.criterion(scores.to(torch.promote_types(scores.dtype, torch.float32)), tags)
+        return total
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from coner.encoder.decoder import decoders
 from coner.encoder.decoder.crf import CrfDecoder
 from coner.encoder.decoder.softmax import SoftmaxDecoder
+from coner.encoder.loss import Loss
 from coner.tags import TagSet
 
 
@@ -19,8 +20,8 @@ from coner.tags import TagSet
 class ValidDecoder(CrfDecoder):
     """Independent words, read together; a confidence is a share of the valid sequences."""
 
-    def __init__(self, tags: TagSet) -> None:
-        super().__init__(tags)
+    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
+        super().__init__(tags, criterion)
         for name in ("start", "transitions", "end"):
             free = torch.zeros_like(getattr(self, name))
             delattr(self, name)  # nothing to learn

@@ -1,0 +1,179 @@
+"""All runs of an ablation, one after another, in a folder that several processes may share.
+
+A run is a folder of its own, as ``coner train`` makes it, and goes on from its checkpoint. What is finished is not done
+again. A run that fails leaves the reason in its folder, and the others go on; the next call tries it again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from coner.ablation.plan import Plan
+from coner.config import EncoderExperiment, Experiment
+from coner.errors import ConerError, ConfigError
+from coner.experiment import LOG, Shared
+from coner.experiment import run as run_one
+from coner.files import atomic_write, make_folder
+from coner.progress import Log
+from coner.report.record import RECORD
+
+PLAN = ".plan.json"  # hidden, so that `coner compare FOLDER/*` sees runs only
+LOCKS = ".locks"
+FAILED = "failed.txt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a row, with one encoder, by one seed."""
+
+    row: str
+    seed: int
+    settings: Experiment
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return f"{self.row}.{self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the runs stand.
+
+    Attributes:
+        finished: their folders.
+        failed: folder to the reason.
+        elsewhere: folders of runs that another process has in hand.
+    """
+
+    finished: tuple[str, ...]
+    failed: Mapping[str, str]
+    elsewhere: tuple[str, ...]
+
+
+def runs_of(settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
+    """Every row by the first seed, then every row by the second, and so on: a whole table is there early.
+
+    Args:
+        settings: by row.
+        seeds: how many, counted up from each config's own.
+        encoders: each row with each of these in place of its own; the rows' names tell them apart.
+
+    Raises:
+        ConfigError: encoders for a config that has none, or two of one name.
+    """
+    found = []
+    for seed in range(seeds):
+        for row, experiment in settings.items():
+            for name, chosen in _with_encoders(row, experiment, encoders):
+                own = chosen.seed + seed
+                found.append(Run(name, own, chosen.model_copy(update={"seed": own, "name": name})))
+    return found
+
+
+def run_all(runs: Sequence[Run], plan: Plan, folder: Path) -> Outcome:
+    """Train what is not finished yet, as far as no other process is at it.
+
+    Raises:
+        ConfigError, DataError: the data cannot be read, or the folder holds finished runs of other settings or data;
+            told before anything is trained.
+    """
+    shared, finished, failed, elsewhere = Shared(), list[str](), dict[str, str](), list[str]()
+    for run in runs:
+        shared.read(run.settings.data)
+    make_folder(folder)
+    write_plan(plan, folder)
+    began, trained = time.monotonic(), 0
+    with Log() as log:
+        log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
+        for run in runs:
+            with _claim(folder, run) as mine:
+                if not mine:
+                    elsewhere.append(run.folder)
+                    continue
+                new = not (folder / run.folder / RECORD).exists()
+                if new:
+                    left = _time_left(began, trained, runs, folder)
+                    log(f"{run.folder}: run {runs.index(run) + 1} of {len(runs)}{left}")
+                if reason := _try(run, folder / run.folder, shared, log):
+                    failed[run.folder] = reason
+                else:
+                    finished.append(run.folder)
+                trained += new
+    return Outcome(tuple(finished), failed, tuple(elsewhere))
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Keep beside the runs what they are compared with."""
+    rows = {name: {"about": row.about, "against": row.against} for name, row in plan.rows.items()}
+    with atomic_write(folder / PLAN) as handle:
+        json.dump({"rows": rows}, handle, ensure_ascii=False, indent=2)
+
+
+def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
+    if not encoders:
+        yield row, experiment
+        return
+    short = {encoder.rstrip("/").rpartition("/")[2]: encoder for encoder in encoders}
+    if len(short) < len(encoders):
+        raise ConfigError(f"--encoders: {', '.join(encoders)}: two of one name; expected names that differ at the end")
+    for name, encoder in short.items():
+        if not isinstance(experiment, EncoderExperiment):
+            raise ConfigError(f"--encoders: row {row!r} is of kind {experiment.kind}; expected configs of encoders")
+        changed = experiment.encoder.model_copy(update={"name": encoder})
+        yield f"{row}.{name}", experiment.model_copy(update={"encoder": changed})
+
+
+def _try(run: Run, folder: Path, shared: Shared, log: Log) -> str | None:
+    """Do one run; why it failed, if it did."""
+    reason = folder / FAILED
+    try:
+        run_one(run.settings, folder, shared=shared)
+    except ConerError as error:
+        why = str(error)
+    except Exception as error:  # of any library: one row of the table, not the end of all of them
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        with (folder / LOG).open("a", encoding="utf-8") as handle:
+            handle.write(traceback.format_exc())
+    else:
+        reason.unlink(missing_ok=True)
+        return None
+    make_folder(folder)
+    with atomic_write(reason) as handle:
+        handle.write(why + "\n")
+    log(f"{run.folder}: failed: {why}")
+    return why
+
+
+@contextmanager
+def _claim(folder: Path, run: Run) -> Iterator[bool]:
+    """Whether this process may do the run; the system gives it free when the process dies."""
+    lock = FileLock(make_folder(folder / LOCKS) / f"{run.folder}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _unfinished(runs: Sequence[Run], folder: Path) -> int:
+    return sum(not (folder / run.folder / RECORD).exists() for run in runs)
+
+
+def _time_left(began: float, trained: int, runs: Sequence[Run], folder: Path) -> str:
+    if not trained:
+        return ""
+    minutes = (time.monotonic() - began) / trained * _unfinished(runs, folder) / 60
+    return f"; about {minutes / 60:.1f} hours left" if minutes >= 90 else f"; about {minutes:.0f} minutes left"
