@@ -87,7 +87,7 @@ def test_a_faulty_list_is_refused_with_its_row(rows: object, message: str) -> No
 
 def test_a_row_with_an_unknown_setting_is_told_before_anything_is_trained() -> None:
     plan = parse_plan({"row": [{"name": "a", "set": {"head": {"glue": 1}}}]}, "list")
-    with pytest.raises(ConfigError, match="config: row 'a': head.glue: no such setting"):
+    with pytest.raises(ConfigError, match=r"config: row 'a': head.glue: no such setting"):
         check_settings(plan, {"kind": "encoder"}, "config")
 
 

@@ -7,11 +7,13 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from judged import Corpus
 
 from coner.evaluation.counts import Counts
 from coner.evaluation.score import Level, score_tags
-from coner.evaluation.significance import difference, intervals, macro_f1, micro_f1, same_gold
+from coner.evaluation.significance import difference, holm, intervals, macro_f1, micro_f1, same_gold
 
 approx = pytest.approx
 LABELS = ("A", "B", "C")
@@ -80,20 +82,20 @@ class TestIntervals:
 class TestDifference:
     def test_identical_runs_do_not_differ(self) -> None:
         counts = level(corpus(50, right=0.5, seed=1)).counts
-        found = difference(counts, counts)
+        found = difference([counts], [counts])
         assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
     def test_a_clear_winner(self) -> None:
         bad, good = (level(corpus(200, right=right, seed=1)) for right in (0.4, 0.8))
         for metric, gain in ((micro_f1, good.micro_f1 - bad.micro_f1), (macro_f1, good.macro_f1 - bad.macro_f1)):
-            found = difference(bad.counts, good.counts, metric)
+            found = difference([bad.counts], [good.counts], metric)
             assert found.value == approx(gain)
             assert 0 < found.low < found.value < found.high
             assert found.p == approx(1 / 1001)
 
     def test_turns_its_sign_with_the_order(self) -> None:
         one, two = (level(corpus(60, right=0.6, seed=seed)).counts for seed in (1, 2))
-        there, back = difference(one, two), difference(two, one)
+        there, back = difference([one], [two]), difference([two], [one])
         assert (there.value, there.low, there.high, there.p) == approx((-back.value, -back.high, -back.low, back.p))
 
     def test_interval_equals_that_of_corpora_that_are_really_drawn(self) -> None:
@@ -103,7 +105,7 @@ class TestDifference:
             truth, *sides = ([side[i] for i in chosen] for side in (gold, one, two))
             first, second = (level((truth, side)).macro_f1 for side in sides)
             drawn.append(second - first)
-        found = difference(level((gold, one)).counts, level((gold, two)).counts, resamples=50, seed=4)
+        found = difference([level((gold, one)).counts], [level((gold, two)).counts], resamples=50, seed=4)
         assert (found.low, found.high) == approx(tuple(np.quantile(drawn, [0.025, 0.975])))
 
     @pytest.mark.parametrize("seed", range(4))
@@ -120,26 +122,95 @@ class TestDifference:
             )
             apart.append(abs(level((gold, right)).macro_f1 - level((gold, left)).macro_f1))
         exact = np.mean(np.array(apart) >= abs(second.macro_f1 - first.macro_f1) - 1e-12)
-        assert difference(first.counts, second.counts, resamples=4000).p == approx(exact, abs=0.035)
+        assert difference([first.counts], [second.counts], resamples=4000).p == approx(exact, abs=0.035)
 
     def test_runs_of_equal_quality_are_rarely_called_different(self) -> None:
         called, trials = 0, 200
         for trial in range(trials):
             one, two = (level(corpus(40, right=0.6, seed=2 * trial + side, gold_seed=trial)).counts for side in (0, 1))
-            called += difference(one, two, micro_f1, resamples=199, seed=trial).p <= 0.05
+            called += difference([one], [two], micro_f1, resamples=199, seed=trial).p <= 0.05
         assert 0.005 <= called / trials <= 0.1
 
     def test_runs_on_other_sentences_cannot_be_paired(self) -> None:
         one, two = (level(corpus(20, right=0.5, seed=1, gold_seed=gold)).counts for gold in (1, 2))
         assert same_gold(one, one) and not same_gold(one, two)
         with pytest.raises(ValueError, match="nothing can be paired"):
-            difference(one, two)
+            difference([one], [two])
 
     def test_a_class_that_only_one_run_predicts(self) -> None:
         gold = [["B-B", "O"]] * 3
         one, two = level((gold, gold)), level((gold, [["B-B", "B-A"]] * 3))
-        assert difference(one.counts, two.counts, micro_f1).value == approx(two.micro_f1 - 1)
-        assert difference(one.counts, two.counts, macro_f1).value == 0
+        assert difference([one.counts], [two.counts], micro_f1).value == approx(two.micro_f1 - 1)
+        assert difference([one.counts], [two.counts], macro_f1).value == 0
+
+
+class TestSeveralSeeds:
+    def test_the_value_is_the_difference_of_the_means(self) -> None:
+        first, second = ([level(corpus(30, right=right, seed=10 * s)) for s in (1, 2, 3)] for right in (0.5, 0.7))
+        found = difference(*([run.counts for run in side] for side in (first, second)))
+        means = [np.mean([run.macro_f1 for run in side]) for side in (first, second)]
+        assert found.value == approx(means[1] - means[0])
+        assert found.low < found.value < found.high
+
+    def test_runs_without_any_chance_are_as_sure_as_one(self) -> None:
+        one, two = (level(corpus(30, right=right, seed=1)).counts for right in (0.5, 0.7))
+        alone, thrice = difference([one], [two]), difference([one] * 3, [two] * 3)
+        for name in ("value", "low", "high", "p"):
+            assert getattr(thrice, name) == approx(getattr(alone, name))
+
+    def test_p_is_near_that_of_all_exchanges_of_whole_sentences(self) -> None:
+        gold = [["B-A", "B-B"], ["B-B"], ["B-C", "O"], ["B-A"], ["B-A", "B-C"], ["O", "B-B"], ["B-C"]]
+        chance = random.Random(8)
+        sides = [
+            [[[t if chance.random() < right else "B-A" for t in tags] for tags in gold] for _ in range(2)]
+            for right in (0.9, 0.5)
+        ]
+        apart = []
+        for swaps in itertools.product([False, True], repeat=len(gold)):
+            means = []
+            for here, there in (sides, sides[::-1]):
+                runs = [
+                    [b if swap else a for a, b, swap in zip(*pair, swaps, strict=True)]
+                    for pair in zip(here, there, strict=True)
+                ]
+                means.append(np.mean([level((gold, run)).macro_f1 for run in runs]))
+            apart.append(abs(means[1] - means[0]))
+        counts = [[level((gold, run)).counts for run in side] for side in sides]
+        exact = np.mean(np.array(apart) >= apart[0] - 1e-12)
+        assert difference(*counts, resamples=4000).p == approx(exact, abs=0.035)
+
+    def test_luck_with_the_seeds_is_not_taken_for_a_gain(self) -> None:
+        """Runs whose quality is chance, the same chance on both sides: p alone, which does not know it, cries wolf."""
+        chance, trials = np.random.default_rng(5), 150
+        by_p = by_both = 0
+        for trial in range(trials):
+            right = np.clip(chance.normal(0.6, 0.08, size=(2, 3)), 0.05, 0.95)
+            sides = [
+                [
+                    level(corpus(60, right=r, seed=100 * trial + 10 * i + j, gold_seed=trial)).counts
+                    for j, r in enumerate(row)
+                ]
+                for i, row in enumerate(right)
+            ]
+            found = difference(*sides, micro_f1, resamples=199, seed=trial)
+            by_p += found.p <= 0.05
+            by_both += found.p <= 0.05 and not found.low <= 0 <= found.high
+        assert by_both / trials <= 0.15 < by_p / trials
+
+    def test_sides_of_unequal_number_are_refused(self) -> None:
+        counts = level(corpus(5, right=0.5, seed=1)).counts
+        with pytest.raises(ValueError, match="2 and 1 runs"):
+            difference([counts] * 2, [counts])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_is_the_closed_test_of_bonferroni(ps: list[float]) -> None:
+    """A hypothesis falls where every set of hypotheses that holds it falls by Bonferroni's test."""
+    every = [some for size in range(1, len(ps) + 1) for some in itertools.combinations(range(len(ps)), size)]
+    oracle = [
+        max(min(1, len(some) * min(ps[i] for i in some)) for some in every if at in some) for at in range(len(ps))
+    ]
+    assert holm(ps) == approx(oracle)
 
 
 class TestCounts:

@@ -94,7 +94,7 @@ def test_differences_are_paired_with_the_baseline(records: dict[str, Record], ba
         if row.run == baseline:
             assert row.differences is None
             continue
-        counts = [records[run].sentence_counts("dev") for run in (baseline, row.run)]
+        counts = [[records[run].sentence_counts("dev")] for run in (baseline, row.run)]
         assert row.differences == {name: difference(*counts, metric) for name, metric in METRICS.items()}
         assert row.differences is not None
         drop = row.macro_f1 - records[baseline].scores["dev"]["fine"]["macro_f1"]

@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals, and paired tests between two runs, over sentences.
+"""How sure a score is: bootstrap intervals, and paired tests between runs, over sentences and seeds.
 
 Percentile bootstrap: Efron and Tibshirani 1993, chapter 13. Approximate randomisation: Noreen 1989; Yeh 2000.
 Both draw whole sentences, since mentions of one sentence stand or fall together.
@@ -6,7 +6,7 @@ Both draw whole sentences, since mentions of one sentence stand or fall together
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,36 +75,53 @@ def intervals(
 
 
 def difference(
-    first: Counts,
-    second: Counts,
+    first: Sequence[Counts],
+    second: Sequence[Counts],
     metric: Metric = macro_f1,
     *,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Difference:
-    """Paired comparison of two runs on the same sentences.
+    """Paired comparison of two systems on the same sentences, each with one run, or several by other seeds.
 
-    The interval is the bootstrap's, both runs drawn together; p is that of approximate randomisation, two-sided:
-    each sentence's predictions change sides with probability 1/2; p = (1 + draws at least as far apart) / (1 + draws).
+    The value is the difference of the means over the runs. The interval is the bootstrap's: the sentences are drawn for
+    all runs together, and where there are several runs, as many of each side are drawn too, so that it holds the chance
+    of training as far as so few runs show it. p is that of approximate randomisation, two-sided: each sentence's
+    predictions change sides with probability 1/2, those of all seeds at once; p = (1 + draws at least as far apart) /
+    (1 + draws). It speaks of these trained models, not of the chance of training.
+
+    Args:
+        first, second: one or more runs a side, as many on each; those of the same place belong together.
 
     Raises:
-        ValueError: the runs were not scored against the same gold.
+        ValueError: the runs were not scored against the same gold, or the sides differ in number.
     """
-    if not same_gold(first, second):
+    runs = [*first, *second]
+    if len(first) != len(second) or not first:
+        raise ValueError(f"{len(first)} and {len(second)} runs; expected as many on both sides, and at least one")
+    if not all(same_gold(runs[0], other) for other in runs):
         raise ValueError("the runs were not scored on the same gold sentences, so that nothing can be paired")
-    labels = tuple(sorted({*first.labels, *second.labels}))
-    one, two = first.dense(labels), second.dense(labels)
-    whole_one, whole_two, shape = one.sum(axis=0), two.sum(axis=0), (resamples, *one.shape[1:])
-    observed = float(metric(whole_two) - metric(whole_one))
-    pairs = [(draw @ _flat(one), draw @ _flat(two)) for draw in _bootstrap(len(one), resamples, seed)]
-    left, right = (np.concatenate(side).reshape(shape) for side in zip(*pairs, strict=True))
-    low, high = _percentiles(metric(right) - metric(left), level)
-    change = _flat(two - one)
-    moved = np.concatenate([draw @ change for draw in _swaps(len(one), resamples, seed)]).reshape(shape)
-    apart = np.abs(metric(whole_two - moved) - metric(whole_one + moved))
+    labels = tuple(sorted({label for run in runs for label in run.labels}))
+    one, two = (np.stack([run.dense(labels) for run in side]) for side in (first, second))
+    observed = float(np.mean(metric(two.sum(axis=1)) - metric(one.sum(axis=1))))
+    left, right = (_resampled(side, metric, resamples, seed) for side in (one, two))
+    chance = np.random.default_rng([seed, 1])
+    chosen = [chance.integers(len(first), size=(len(first), resamples)) for _ in range(2)]
+    spread = [np.take_along_axis(side, at, axis=0).mean(axis=0) for side, at in zip((left, right), chosen, strict=True)]
+    low, high = _percentiles(spread[1] - spread[0], level)
+    apart = np.abs(np.mean([_swapped(*pair, metric, resamples, seed) for pair in zip(one, two, strict=True)], axis=0))
     p = (1 + int((apart >= abs(observed) - 1e-12).sum())) / (1 + resamples)
     return Difference(observed, low, high, p)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """p values corrected for their number (Holm 1979): at 0.05, the chance of any false find is 0.05 at most."""
+    corrected, worst = [0.0] * len(ps), 0.0
+    for rank, at in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        worst = max(worst, min(1.0, (len(ps) - rank) * ps[at]))
+        corrected[at] = worst
+    return corrected
 
 
 def same_gold(first: Counts, second: Counts) -> bool:
@@ -115,6 +132,21 @@ def same_gold(first: Counts, second: Counts) -> bool:
 def _support(counts: Counts) -> set[tuple[int, str, int]]:
     rows = zip(counts.sentence.tolist(), counts.label.tolist(), (counts.tp + counts.fn).tolist(), strict=True)
     return {(sentence, counts.labels[label], support) for sentence, label, support in rows if support}
+
+
+def _resampled(grids: Floats, metric: Metric, resamples: int, seed: int) -> Floats:
+    """The metric of each run, S x N x L x 3, on resampled sentences, the same for all runs: S x draws."""
+    runs, sentences, *shape = grids.shape
+    draws = [np.stack([draw @ _flat(grid) for grid in grids]) for draw in _bootstrap(sentences, resamples, seed)]
+    return metric(np.concatenate(draws, axis=1).reshape(runs, resamples, *shape))
+
+
+def _swapped(one: Floats, two: Floats, metric: Metric, resamples: int, seed: int) -> Floats:
+    """Second less first, N x L x 3 each, when sentences change sides: one value a draw, the same draws for a seed."""
+    change = _flat(two - one)
+    moved = np.concatenate([draw @ change for draw in _swaps(len(one), resamples, seed)])
+    moved = moved.reshape(resamples, *one.shape[1:])
+    return metric(two.sum(axis=0) - moved) - metric(one.sum(axis=0) + moved)
 
 
 def _f1(counts: Floats) -> Floats:

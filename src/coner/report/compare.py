@@ -179,7 +179,7 @@ def _paired(first: Record, second: Record, part: str) -> dict[str, Difference] |
     one, two = (record.sentences.get(part) and record.sentence_counts(part) for record in (first, second))
     if not one or not two or not same_gold(one, two):
         return None
-    return {name: difference(one, two, metric) for name, metric in METRICS.items()}
+    return {name: difference([one], [two], metric) for name, metric in METRICS.items()}
 
 
 def _scored(record: Record, part: str) -> tuple[object, object]:
