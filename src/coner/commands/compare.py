@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from coner.report.compare import Comparison
     from coner.report.record import Record
 
 
@@ -23,6 +24,13 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="GitHub tables.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write a page to read: tables, plots, sentences with errors."),
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also write the main plots, as SVG and PNG.")
+    ] = None,
 ) -> None:
     """Show runs in one table, the best in bold, with paired differences (bootstrap interval, randomisation test).
 
@@ -31,15 +39,19 @@ def compare(
       coner compare runs/*
 
       coner compare results/*.json --part dev --baseline crf --markdown
+
+      coner compare runs/* --html report.html --pictures plots
     """
     from coner.errors import ConerError, DataError
     from coner.progress import stderr
     from coner.report.compare import choose_part, compare_runs, to_markdown, to_tables
+    from coner.report.record import read_record
     from coner.report.terminal import print_whole
 
     if as_json and markdown:
         raise ConerError("--json and --markdown are two forms of the same table; choose one")
-    records, left_out = read_runs(runs)
+    places, left_out = run_places(runs)
+    records = {run: read_record(place) for run, place in places.items()}
     chosen = choose_part(records) if part == "auto" else part
     lacking = [run for run, record in records.items() if chosen not in record.scores]
     for run in lacking:
@@ -52,6 +64,8 @@ def compare(
     comparison = compare_runs(records, part=chosen, baseline=baseline)
     for warning in comparison.warnings:
         stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold", markup=False)
+    if html or pictures:
+        _write(comparison, records, places, html=html, pictures=pictures)
     if as_json:
         values = {**comparison.as_dict(), "left_out": [*left_out, *lacking]}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
@@ -63,8 +77,16 @@ def compare(
 
 def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], list[str]]:
     """Records by the name of the run, and the folders that have none (each told on stderr)."""
+    from coner.report.record import read_record
+
+    named, left_out = run_places(places)
+    return {name: read_record(place) for name, place in named.items()}, left_out
+
+
+def run_places(places: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
+    """Folders and record files by the name of the run, and the folders without a record (each told on stderr)."""
     from coner.progress import stderr
-    from coner.report.record import RECORD, read_record
+    from coner.report.record import RECORD
 
     found, left_out = list[Path](), list[str]()
     for place in places:
@@ -75,7 +97,35 @@ def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], list[str]]:
             found.append(place)
     names = [_name(place) for place in found]
     unique = [name if names.count(name) == 1 else str(place) for name, place in zip(names, found, strict=True)]
-    return {name: read_record(place) for name, place in zip(unique, found, strict=True)}, left_out
+    return dict(zip(unique, found, strict=True)), left_out
+
+
+def _write(
+    comparison: Comparison,
+    records: Mapping[str, Record],
+    places: Mapping[str, Path],
+    *,
+    html: Path | None,
+    pictures: Path | None,
+) -> None:
+    """The page, the pictures, or both."""
+    from coner.progress import stderr
+    from coner.report.found import read_found, run_folder
+    from coner.report.groups import find_groups
+
+    folders = {run: run_folder(place) for run, place in places.items()}
+    found = read_found(records, folders, part=comparison.part, baseline=comparison.baseline)
+    groups = find_groups(records, folders, comparison.part)
+    if html:
+        from coner.report.html import write_page
+
+        write_page(comparison, records, html, groups=groups, found=found)
+        stderr.print(f"{html}: {len(records)} runs, {len(found.predicted)} of them with sentences", markup=False)
+    if pictures:
+        from coner.report.pictures import write_pictures
+
+        written = write_pictures(comparison, records, pictures, groups=groups, found=found)
+        stderr.print(f"{pictures}: {', '.join(path.name for path in written)}", markup=False)
 
 
 def _name(place: Path) -> str:

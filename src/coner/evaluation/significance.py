@@ -74,6 +74,18 @@ def intervals(
     }
 
 
+def class_f1_draws(counts: Counts, labels: tuple[str, ...], *, resamples: int = 1000, seed: int = 0) -> Floats:
+    """F1 of each class on resampled sentences, draws x L; 0 where a draw holds none of the class.
+
+    Runs on the same sentences share the draws, so that the difference of two is that of a paired bootstrap.
+
+    Args:
+        counts: of one run.
+        labels: the classes, in the order of the columns; at least those of ``counts``.
+    """
+    return _resampled(counts.dense(labels)[None], _f1, resamples, seed)[0]
+
+
 def difference(
     first: Sequence[Counts],
     second: Sequence[Counts],

@@ -1,0 +1,89 @@
+"""Runs as one page: a file that needs nothing else, and asks for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from coner.errors import MissingExtra
+from coner.files import atomic_write
+from coner.report.compare import COLUMNS, DASH, Comparison
+from coner.report.content import page_content, sentence_content
+from coner.report.found import Found
+from coner.report.record import Record
+from coner.report.seeds import by_name
+
+SCRIPTS = (
+    "dom.js",
+    "table.js",
+    "chart.js",
+    "classes.js",
+    "matrix.js",
+    "charts.js",
+    "sentence.js",
+    "browser.js",
+    "main.js",
+)
+
+
+def write_page(
+    comparison: Comparison, records: Mapping[str, Record], path: Path, *, groups: Mapping[str, str], found: Found
+) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        comparison: of these runs.
+        records: by run.
+        path: of the HTML file.
+        groups: fine to coarse label of all labels; empty where there are none.
+        found: what the runs found in which sentences.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+        OutputError: the page cannot be written.
+    """
+    page = render(comparison, records, groups=groups, found=found)
+    with atomic_write(path) as handle:
+        handle.write(page)
+
+
+def render(comparison: Comparison, records: Mapping[str, Record], *, groups: Mapping[str, str], found: Found) -> str:
+    """The page as text; equal runs give equal text.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise MissingExtra("a page of runs", "report") from None
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    # The filter tojson writes <, > and & as escapes, so that no text can end the script that it stands in.
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    content = page_content(comparison, records, groups=groups, found=found)
+    script = "\n".join(_file(name) for name in SCRIPTS)
+    return environment.from_string(_file("page.html")).render(
+        comparison=comparison,
+        columns=COLUMNS,
+        rows=comparison.rows,
+        seeds=by_name(comparison),
+        data=records[comparison.baseline].data.get(comparison.part, {}),
+        scores=records[comparison.baseline].scores[comparison.part],
+        content=content,
+        sentences=sentence_content(found, content["labels"]),
+        found=found,
+        style=_file("page.css"),
+        script=script,
+        # Only this script may run, whatever a text smuggles in: the browser compares the hash.
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        dash=DASH,
+    )
+
+
+def _file(name: str) -> str:
+    return resources.files("coner.report").joinpath("page", name).read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+// F1 by class of two runs, with bootstrap intervals; that of the difference is paired, since runs share the draws.
+const drawsOf = new Map();
+
+// F1 by draw and class, in steps of 1/65535; null where the record has no counts by sentence.
+function draws(run) {
+  if (!drawsOf.has(run) && run.draws) {
+    const bytes = Uint8Array.from(atob(run.draws), (letter) => letter.charCodeAt(0));
+    const view = new DataView(bytes.buffer);
+    drawsOf.set(run, Float64Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true) / 65535));
+  }
+  return drawsOf.get(run) || null;
+}
+
+// The percentile interval of 95 %, between neighbours as numpy does it.
+function interval(values) {
+  const sorted = Float64Array.from(values).sort();
+  return [0.025, 0.975].map((share) => {
+    const at = share * (sorted.length - 1);
+    const low = Math.floor(at);
+    return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+  });
+}
+
+function classInterval(run, label) {
+  const all = draws(run);
+  return all && interval(Array.from({ length: page.draws }, (_, i) => all[i * page.labels.length + label]));
+}
+
+function differenceInterval(one, two, label) {
+  const [a, b] = [draws(one), draws(two)];
+  if (!a || !b || !one.paired || !two.paired) return null;
+  const at = (i) => i * page.labels.length + label;
+  return interval(Array.from({ length: page.draws }, (_, i) => b[at(i)] - a[at(i)]));
+}
+
+const bounds = (pair, show) => (pair ? ` [${show(pair[0])}, ${show(pair[1])}]` : "");
+
+function classLines(one, two) {
+  return page.labels.flatMap((name, label) => {
+    const [a, b] = [one.classes[label], two.classes[label]];
+    if (!a && !b) return [];
+    const support = (a || b)[1];
+    const [left, right] = [a ? a[0] : 0, b ? b[0] : 0];
+    return [{
+      name, support, left, right, difference: right - left,
+      intervals: [classInterval(one, label), classInterval(two, label), differenceInterval(one, two, label)],
+    }];
+  });
+}
+
+// Both scores on one line from 0 to 1: a ring for the baseline, a disc for the candidate, with their intervals.
+function dumbbell(line) {
+  const [width, height] = [190, 26];
+  const at = (value) => (6 + value * (width - 12)).toFixed(1);
+  const bar = (pair, y, colour) => pair && draw("line", { x1: at(pair[0]), x2: at(pair[1]), y1: y, y2: y, stroke: colour, "stroke-width": 2 });
+  return draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
+    ...[0, 0.5, 1].map((x) => draw("line", { class: "grid", x1: at(x), x2: at(x), y1: 2, y2: height - 2 })),
+    bar(line.intervals[0], 8, "var(--soft)"), bar(line.intervals[1], 18, "var(--c0)"),
+    draw("circle", { cx: at(line.left), cy: 8, r: 4, fill: "var(--back)", stroke: "var(--soft)", "stroke-width": 2 }),
+    draw("circle", { cx: at(line.right), cy: 18, r: 4.5, fill: "var(--c0)" }));
+}
+
+function classTable() {
+  const [one, two] = [byRun.get($("class-first").value), byRun.get($("class-second").value)];
+  const lines = classLines(one, two);
+  const rows = lines.map((line) => [
+    line.name, [line.support, whole(line.support)],
+    [line.left, three(line.left) + bounds(line.intervals[0], three)],
+    [line.right, three(line.right) + bounds(line.intervals[1], three)],
+    [line.difference, signed(line.difference) + bounds(line.intervals[2], signed)], dumbbell(line),
+  ]);
+  const heads = ["class", "support", one.run, two.run, "difference (95 %)", "0 to 1: ○ baseline, ● candidate"];
+  const holder = makeTable("F1 by class", heads, rows);
+  const table = holder.querySelector("table");
+  // An interval of a difference that leaves out 0 is one that the sentences alone do not explain.
+  [...table.tBodies[0].rows].forEach((row, i) => {
+    const pair = lines[i].intervals[2];
+    if (pair && (pair[0] > 0 || pair[1] < 0)) row.className = "clear";
+  });
+  orderClasses(table);
+  const sum = lines.filter((line) => line.difference > 0).length;
+  const paired = one.paired && two.paired;
+  $("class-body").replaceChildren(
+    el("p", { class: "note" }, `${two.run} is ahead in ${sum} of ${lines.length} classes. Bold: the interval of the difference leaves out 0. `
+      + `Intervals from ${page.draws} resamples of the sentences`
+      + (paired ? ", the same for both runs; with so many classes, about one in twenty is bold by chance." : ". These runs were not scored on the same gold: nothing is paired.")), holder);
+}
+
+function orderClasses(table = $("class-body").querySelector("table")) {
+  const [column, turn] = { support: [1, 1], difference: [4, 1], name: [0, 1] }[$("class-order").value];
+  sort(table, column, turn);
+}
+
+function classSection() {
+  const keep = (select, fallback) => {
+    const chosen = shown.some((run) => run.run === select.value) ? select.value : fallback;
+    options(select, shown.map((run) => [run.run, run.run]), chosen);
+  };
+  const base = shown.some((run) => run.run === page.baseline) ? page.baseline : shown[0]?.run;
+  if (!base) return $("class-body").replaceChildren();
+  const others = shown.filter((run) => run.run !== base).sort((a, b) => b.macro - a.macro);
+  keep($("class-first"), base);
+  keep($("class-second"), others[0]?.run ?? base);
+  classTable();
+}

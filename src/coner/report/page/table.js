@@ -1,0 +1,43 @@
+// Tables that are sorted by a press on a column's head; what has no value stands last either way.
+function sortable(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    const press = () => sort(table, column, head.getAttribute("aria-sort") === first(table, column) ? -1 : 1);
+    head.replaceChildren(el("button", { type: "button", onclick: press }, ...head.childNodes));
+  });
+}
+
+const value = (row, column) => row.cells[column].dataset.value;
+const isNumber = (table, column) => [...table.tBodies[0].rows].some((row) => value(row, column) !== undefined);
+// Numbers begin with the greatest, words with the first.
+const first = (table, column) => (isNumber(table, column) ? "descending" : "ascending");
+
+function sort(table, column, turn) {
+  const numbers = isNumber(table, column);
+  const sign = (numbers ? -1 : 1) * turn;
+  const rows = [...table.tBodies[0].rows];
+  const compare = (one, other) => {
+    if (!numbers) return sign * one.cells[column].textContent.localeCompare(other.cells[column].textContent, "en");
+    const [a, b] = [value(one, column), value(other, column)];
+    if (!a || !b) return (a ? 0 : 1) - (b ? 0 : 1);
+    return sign * (Number(a) - Number(b));
+  };
+  table.tBodies[0].append(...rows.sort(compare));
+  [...table.tHead.rows[0].cells].forEach((head) => head.removeAttribute("aria-sort"));
+  table.tHead.rows[0].cells[column].setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+}
+
+// heads: texts; rows: arrays of cells, the first of which is the row's head; a cell is a text, a node, or [value, text].
+function makeTable(caption, heads, rows) {
+  const cell = (given, index) => {
+    const [number, content] = Array.isArray(given) ? given : [undefined, given];
+    const attributes = { "data-value": number === null ? "" : number, class: Array.isArray(given) ? "number" : null };
+    return index ? el("td", attributes, content) : el("th", { scope: "row", ...attributes }, content);
+  };
+  const numeric = (index) => rows.some((row) => Array.isArray(row[index]));
+  const head = heads.map((text, index) => el("th", { scope: "col", class: numeric(index) ? "number" : null }, text));
+  const body = rows.map((row) => el("tr", {}, ...row.map(cell)));
+  const table = el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
+  sortable(table);
+  return el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": caption }, table);
+}
