@@ -39,13 +39,15 @@ def fake_record(
     sha256: str = "d" * 64,
     facts: Mapping[str, Any] | None = None,
     seen: bool = True,
+    groups: Mapping[str, str] = GROUPS,
+    seed: int = 42,
 ) -> Record:
     """The record of a run that found ``found`` in each of ``parts``."""
     files = {part: Path(f"/home/ada/secret/{part}.conll") for part in ("train", *parts)}
     known = surfaces(sentences[:1]) if seen else None
-    scores = score_sentences(sentences, found, groups=GROUPS, seen=known)
+    scores = score_sentences(sentences, found, groups=groups, seen=known)
     return make_record(
-        CrfExperiment(kind="crf", name=name, data=DataSettings(**files)),
+        CrfExperiment(kind="crf", name=name, seed=seed, data=DataSettings(**files)),
         parts={part: Part(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()},
         tagged={part: Tagged(scores, 2.0) for part in parts},
         folder=folder,

@@ -83,7 +83,8 @@ def class_f1_draws(counts: Counts, labels: tuple[str, ...], *, resamples: int = 
         counts: of one run.
         labels: the classes, in the order of the columns; at least those of ``counts``.
     """
-    return _resampled(counts.dense(labels)[None], _f1, resamples, seed)[0]
+    draws: Floats = _resampled(counts.dense(labels)[None], _f1, resamples, seed)[0]
+    return draws
 
 
 def difference(

@@ -34,7 +34,7 @@ def page_content(
         found: what the runs found in which sentences.
     """
     part, first = comparison.part, records[comparison.baseline]
-    labels = _labels(comparison, records, groups)
+    labels = in_order(records, part, groups)
     return {
         "part": part,
         "baseline": comparison.baseline,
@@ -64,9 +64,9 @@ def sentence_content(found: Found, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _labels(comparison: Comparison, records: Mapping[str, Record], groups: Mapping[str, str]) -> list[str]:
+def in_order(records: Mapping[str, Record], part: str, groups: Mapping[str, str]) -> list[str]:
     """Every label of any run, group by group."""
-    part, found = comparison.part, set[str]()
+    found = set[str]()
     for record in records.values():
         found |= record.scores[part]["fine"].get("classes", {}).keys()
         found |= set(record.sentence_counts(part).labels) if part in record.sentences else set()

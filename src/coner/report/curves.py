@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,21 @@ def write_curves(histories: Mapping[str, History], path: Path) -> None:
         MissingExtra: matplotlib is not installed.
         OutputError: the file cannot be written, or is to be of another kind.
     """
+    write_figure(lambda: draw(histories), path, what="a picture of the training")
+
+
+def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
+    """Write a matplotlib ``Figure``, whole or not at all; equal figures give equal bytes.
+
+    Args:
+        make: draws it.
+        path: its ending says what to write: svg, png or pdf.
+        what: the picture, as the user knows it.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        OutputError: the file cannot be written, or is to be of another kind.
+    """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
         raise OutputError(
@@ -42,11 +57,11 @@ def write_curves(histories: Mapping[str, History], path: Path) -> None:
     try:
         import matplotlib as mpl
     except ImportError:
-        raise MissingExtra("a picture of the training", "plots") from None
+        raise MissingExtra(what, "plots") from None
     # Neither the date nor random ids go into the file, so that equal runs give equal bytes.
     with mpl.rc_context({"svg.hashsalt": "coner"}), atomic_write(path, "wb") as handle:
         metadata = {"CreationDate" if kind == "pdf" else "Date": None} if kind != "png" else None
-        draw(histories).savefig(handle, format=kind, dpi=150, metadata=metadata)
+        make().savefig(handle, format=kind, dpi=150, metadata=metadata)
 
 
 def draw(histories: Mapping[str, History]) -> Any:

@@ -61,7 +61,7 @@ function scale(axis, from, to) {
   return (x) => from + ((map(x) - low) / (high - low || 1)) * (to - from);
 }
 
-// series: [{run, points: [{x, y, title, size}], line}]; words: whether points carry the name of their run.
+// series: [{run, points: [{x, y, title, size, word}], line, dash}]; a word stands beside its point.
 function plot(title, { x, y, series, diagonal = false, width = 420 }) {
   const [height, left, right, top, bottom] = [260, 46, 12, 10, 40];
   const [px, py] = [scale(x, left, width - right), scale(y, height - bottom, top)];
@@ -86,6 +86,8 @@ function plot(title, { x, y, series, diagonal = false, width = 420 }) {
       const at = `translate(${px(point.x).toFixed(1)},${py(point.y).toFixed(1)})`;
       marks.push(draw("path", { d: look.mark(point.size || 3.5), transform: at, fill: look.colour },
         draw("title", {}, `${run.run}: ${point.title}`)));
+      const late = px(point.x) > width * 0.65;
+      if (point.word) marks.push(draw("text", { class: "word", x: px(point.x) + (late ? -9 : 9), y: py(point.y) + 4, "text-anchor": late ? "end" : "start" }, point.word));
     }
   }
   const label = `${title}: ${y.label || title} by ${x.label}, ${series.length} runs`;

@@ -1,12 +1,14 @@
 // The plots: how training went, what a score costs, how far confidences can be trusted, which mentions are hard.
 const body = (node) => node.querySelector(".body");
 
-function charts(node, plots, ...more) {
+function charts(node, plots, tables = [], ...more) {
   const place = el("div", { class: "charts" });
+  const cells = plots.length + tables.length;
   body(node).replaceChildren(legend(), place, ...more);
   const columns = Math.max(1, Math.floor((node.clientWidth + 20) / (384 + 20)));
-  const width = Math.min(620, (node.clientWidth - 20 * (Math.min(columns, plots.length) - 1)) / Math.min(columns, plots.length));
-  place.append(...plots.map((make) => make(Math.floor(width))));
+  const used = Math.min(columns, cells);
+  const width = Math.min(620, (node.clientWidth - 20 * (used - 1)) / used);
+  place.append(...plots.map((make) => make(Math.floor(width))), ...tables);
 }
 
 const nothing = (node, text) => body(node).replaceChildren(el("p", { class: "note" }, text));
@@ -35,25 +37,28 @@ function trainingSection(node) {
   if (weight.length) plots.push(make("Weight of the coarse loss", weight, { low: 0, high: Math.max(1, ...weight.flatMap((s) => s.points.map((p) => p.y))) }));
   const rows = runs.flatMap((run) => run.history.map((entry) => [run.run, [entry.epoch, String(entry.epoch)],
     ...["loss", "coarse_loss", "dev_macro_f1", "weight"].map((key) => [entry[key], three(entry[key])])]));
-  charts(node, plots, numbers("Epochs", ["run", "epoch", "loss", "coarse loss", "dev macro F1", "weight"], rows));
+  charts(node, plots, [], numbers("Epochs", ["run", "epoch", "loss", "coarse loss", "dev macro F1", "weight"], rows));
 }
 
-const span = (seconds) => (seconds < 120 ? `${Number(seconds.toPrecision(2))} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Number((seconds / 3600).toPrecision(2))} h`);
+const span = (seconds) => (seconds < 60 ? `${Number(seconds.toPrecision(2))} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Number((seconds / 3600).toPrecision(2))} h`);
+const WORDS = 12; // runs with their names beside their points: more would lie over each other
+// Where people look for a time, in seconds.
+const TIMES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400, 259200, 604800];
 const amount = (bytes) => `${Number((bytes / 1e6).toPrecision(2)).toLocaleString("en-US")} MB`;
 
 function costSection(node) {
-  const make = (title, key, label, format) => {
+  const make = (title, key, label, format, places) => {
     const runs = shown.filter((run) => run[key] > 0);
     if (!runs.length) return [];
-    const series = runs.map((run) => ({ run, points: [{ x: run[key], y: run.macro, size: 5, title: `macro F1 ${three(run.macro)}, ${format(run[key])}` }] }));
+    const series = runs.map((run) => ({ run, points: [{ x: run[key], y: run.macro, size: 5, word: runs.length <= WORDS ? run.run : null, title: `macro F1 ${three(run.macro)}, ${format(run[key])}` }] }));
     return [(width) => {
       const axis = aroundLog(runs.map((run) => run[key]));
-      const all = powers(axis.low, axis.high);
-      axis.ticks = all.length > width / 70 ? all.filter((v) => Number(v.toPrecision(1)).toExponential()[0] === "1") : all;
+      axis.ticks = places(axis.low, axis.high);
+      while (axis.ticks.length > width / 65) axis.ticks = axis.ticks.filter((_, i) => i % 2 === 0);
       return plot(title, { x: { label, format, ...axis }, y: around(runs.map((run) => run.macro)), series, width });
     }];
   };
-  const plots = [...make("Macro F1 and time of training", "seconds", "time of training", span), ...make("Macro F1 and size of the model", "bytes", "size of the model", amount)];
+  const plots = [...make("Macro F1 and time of training", "seconds", "time of training", span, (low, high) => TIMES.filter((at) => at >= low && at <= high)), ...make("Macro F1 and size of the model", "bytes", "size of the model", amount, powers)];
   if (!plots.length) return nothing(node, "These records tell neither time nor size.");
   charts(node, plots);
 }
@@ -69,20 +74,20 @@ function confidenceSection(node) {
   const note = el("p", { class: "note" }, "Of the entities predicted with a confidence, how many are right: on the dotted line as many as the confidence says, below it fewer. "
     + "Ten bins of equal width; a larger mark holds more entities. The expected calibration error is the mean distance from that line, the Brier score the mean squared error; of both, less is better.");
   charts(node, [(width) => plot("Reliability of confidences", { x: { ...axis, label: "confidence" }, y: { ...axis, label: "share right" }, series, diagonal: true, width })],
-    makeTable("Calibration", ["run", "entities", "calibration error", "Brier score"], rows), note);
+    [makeTable("Calibration", ["run", "entities", "calibration error", "Brier score"], rows)], note);
 }
 
 const LENGTHS = ["1", "2", "3", "4", "5 or more"];
 
 function mentionsSection(node) {
-  const plots = [], more = [];
+  const [plots, tables, more] = [[], [], []];
   const known = shown.filter((run) => run.seen && run.unseen);
   if (known.length) {
     const { seen, unseen } = known[0];
     const rows = known.map((run) => [run.run, [run.seen.recall, three(run.seen.recall)], [run.unseen.recall, three(run.unseen.recall)],
       [run.seen.recall - run.unseen.recall, signed(run.seen.recall - run.unseen.recall)]]);
-    more.push(el("h3", {}, "Recall on mentions that are in the training data, and on others"),
-      makeTable("Recall on seen and unseen mentions", ["run", `seen (${whole(seen.support)})`, `unseen (${whole(unseen.support)})`, "seen less unseen"], rows));
+    tables.push(el("figure", {}, el("figcaption", {}, "Recall on mentions that training has seen, and on others"),
+      makeTable("Recall on seen and unseen mentions", ["run", `seen (${whole(seen.support)})`, `unseen (${whole(unseen.support)})`, "seen less unseen"], rows)));
   }
   const measured = shown.filter((run) => run.lengths);
   if (measured.length) {
@@ -95,8 +100,8 @@ function mentionsSection(node) {
     more.push(numbers("Scores by length in words", heads, rows));
   }
   if (!known.length && !measured.length) return nothing(node, "These records do not tell seen mentions from unseen ones, and have no sentences.");
-  if (plots.length) charts(node, plots, ...more);
-  else body(node).replaceChildren(...more);
+  if (plots.length) charts(node, plots, tables, ...more);
+  else body(node).replaceChildren(...tables);
 }
 
 function noisySection(node) {

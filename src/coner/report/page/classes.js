@@ -70,7 +70,7 @@ function classTable() {
     [line.difference, signed(line.difference) + bounds(line.intervals[2], signed)], dumbbell(line),
   ]);
   const heads = ["class", "support", one.run, two.run, "difference (95 %)", "0 to 1: ○ baseline, ● candidate"];
-  const holder = makeTable("F1 by class", heads, rows);
+  const holder = makeTable("F1 by class", heads, rows, "scroll");
   const table = holder.querySelector("table");
   // An interval of a difference that leaves out 0 is one that the sentences alone do not explain.
   [...table.tBodies[0].rows].forEach((row, i) => {

@@ -1,6 +1,7 @@
 // The confusion matrix of a run, fine or rolled up; each cell opens its sentences.
 const MISSED = "missed";
 const SPURIOUS = "spurious";
+const MOST = 16; // errors in the list below the matrix
 
 // {labels, pairs: gold by predicted, missed by gold, spurious by predicted}; labels are names.
 function confusionOf(run, level) {
@@ -31,7 +32,7 @@ function cell(count, total, gold, predicted) {
   // A square root, since most cells hold few of many.
   const part = Math.round(6 + 64 * Math.sqrt(Math.min(1, count / Math.max(1, total))));
   return el("td", {}, el("button", {
-    type: "button", tabindex: -1, "data-cell": "", "aria-label": say, title: say, class: part > 40 ? "dark" : null,
+    type: "button", tabindex: -1, "data-cell": "", "aria-label": say, title: say, class: part > 40 ? "strong" : null,
     "--shade": `var(--c${right ? 0 : 1})`, "--part": `${part}%`,
     onclick: (event) => readCell(event.currentTarget, gold, predicted),
   }, String(count)));
@@ -87,10 +88,9 @@ function largest(run) {
   const { labels, pairs, missed, spurious } = confusionOf(run, level());
   const found = labels.flatMap((gold, i) => [[missed[i], gold, MISSED], [spurious[i], SPURIOUS, gold],
     ...labels.map((predicted, j) => [i === j ? 0 : pairs[i][j], gold, predicted])]);
-  const rows = found.filter(([count]) => count).sort((a, b) => b[0] - a[0]).slice(0, 15).map(([count, gold, predicted]) => [
-    el("button", { type: "button", class: "link", onclick: (event) => readCell(event.currentTarget, gold, predicted) }, `${gold} → ${predicted}`),
-    [count, whole(count)]]);
-  return el("div", {}, el("h3", {}, "Most frequent errors"), makeTable("Most frequent errors", ["gold → predicted", "count"], rows));
+  const items = found.filter(([count]) => count).sort((a, b) => b[0] - a[0]).slice(0, MOST).map(([count, gold, predicted]) => el("li", {},
+    el("button", { type: "button", class: "link", onclick: (event) => readCell(event.currentTarget, gold, predicted) }, `${gold} → ${predicted}`), ` ${whole(count)}`));
+  return el("div", {}, el("h3", {}, "Most frequent errors, gold → predicted"), el("ol", { class: "most" }, ...items));
 }
 
 function matrixSection() {
@@ -99,5 +99,5 @@ function matrixSection() {
   options(select, shown.map((run) => [run.run, run.run]), chosen?.run);
   if (!chosen) return $("matrix-body").replaceChildren();
   if (!chosen.confusion.length) return $("matrix-body").replaceChildren(el("p", {}, `The record of ${chosen.run} holds no confusion counts.`));
-  $("matrix-body").replaceChildren(el("div", { class: "beside" }, matrixTable(chosen), largest(chosen)));
+  $("matrix-body").replaceChildren(matrixTable(chosen), largest(chosen));
 }

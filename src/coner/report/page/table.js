@@ -2,6 +2,7 @@
 function sortable(table) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
+    if (!isSorted(table, column)) return;
     const press = () => sort(table, column, head.getAttribute("aria-sort") === first(table, column) ? -1 : 1);
     head.replaceChildren(el("button", { type: "button", onclick: press }, ...head.childNodes));
   });
@@ -9,6 +10,8 @@ function sortable(table) {
 
 const value = (row, column) => row.cells[column].dataset.value;
 const isNumber = (table, column) => [...table.tBodies[0].rows].some((row) => value(row, column) !== undefined);
+// A column without text or value, as one of pictures, is no order.
+const isSorted = (table, column) => [...table.tBodies[0].rows].some((row) => row.cells[column].textContent);
 // Numbers begin with the greatest, words with the first.
 const first = (table, column) => (isNumber(table, column) ? "descending" : "ascending");
 
@@ -28,7 +31,7 @@ function sort(table, column, turn) {
 }
 
 // heads: texts; rows: arrays of cells, the first of which is the row's head; a cell is a text, a node, or [value, text].
-function makeTable(caption, heads, rows) {
+function makeTable(caption, heads, rows, shape = "scroll tall") {
   const cell = (given, index) => {
     const [number, content] = Array.isArray(given) ? given : [undefined, given];
     const attributes = { "data-value": number === null ? "" : number, class: Array.isArray(given) ? "number" : null };
@@ -39,5 +42,5 @@ function makeTable(caption, heads, rows) {
   const body = rows.map((row) => el("tr", {}, ...row.map(cell)));
   const table = el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
   sortable(table);
-  return el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": caption }, table);
+  return el("div", { class: shape, tabindex: 0, role: "region", "aria-label": caption }, table);
 }
