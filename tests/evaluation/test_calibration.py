@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ def test_errors_are_those_of_the_definition(judged: list[tuple[float, bool]], bi
     found = reliability(np.array([s for s, _ in judged]), np.array([r for _, r in judged]), bins=bins)
     expected = 0.0
     edges = np.linspace(0, 1, bins + 1)
-    for number, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (low, high) in enumerate(pairwise(edges)):
         inside = [(s, r) for s, r in judged if (low < s or number == 0) and (s <= high or number == bins - 1)]
         if inside:
             confidence, accuracy = (sum(column) / len(inside) for column in zip(*inside, strict=True))
@@ -50,7 +52,7 @@ def test_a_prediction_is_right_where_span_and_label_are_in_gold() -> None:
     gold = [(Entity(0, 2, "A"), Entity(3, 4, "B")), ()]
     predicted = [(Entity(0, 2, "A", 0.95), Entity(3, 4, "A", 0.55)), (Entity(0, 1, "B", 0.52),)]
     found = calibrate(gold, predicted)
-    assert found.bins == (Bin(0.5, 0.6, 2, pytest.approx(0.535), 0.0), Bin(0.9, 1.0, 1, 0.95, 1.0))
+    assert found.bins == (Bin(0.5, pytest.approx(0.6), 2, pytest.approx(0.535), 0.0), Bin(0.9, 1.0, 1, 0.95, 1.0))
     assert found.error == pytest.approx((2 * 0.535 + 0.05) / 3)
     assert found.as_dict()["bins"][0]["count"] == 2
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from coner.types import Entity
 def sentence(draw: st.DrawFn) -> tuple[Entity, ...]:
     """Mentions of up to eight words, not overlapping."""
     borders = sorted(draw(st.sets(st.integers(0, 24), max_size=8)))
-    spans = list(zip(borders, borders[1:], strict=False))[::2]
+    spans = list(pairwise(borders))[::2]
     return tuple(Entity(start, end, draw(st.sampled_from("AB"))) for start, end in spans if end - start <= 8)
 
 

@@ -31,7 +31,8 @@ def write_pictures(
     """Write the pictures that these runs give, and return their paths.
 
     ``headline``: macro F1 with its intervals. ``classes``: F1 by class of the baseline and of the best other run.
-    ``confusion``: of that run. ``calibration``: of the best runs with tagged sentences. ``time``: macro F1 against training.
+    ``confusion``: of that run. ``calibration``: of the best runs with tagged sentences.
+    ``time``: macro F1 against training.
 
     Args:
         comparison, records: of these runs.

@@ -32,7 +32,7 @@ function legend() {
     const sign = draw("svg", { width: 24, height: 12, viewBox: "-12 -6 24 12", "aria-hidden": "true" },
       draw("path", { d: "M-12,0H12", stroke: coloured.has(name) ? look.colour : "var(--mute)", "stroke-dasharray": look.dash, "stroke-width": 2 }),
       draw("path", { d: look.mark(4), fill: coloured.has(name) ? look.colour : "var(--mute)" }));
-    return el("button", { type: "button", "aria-pressed": coloured.has(name), onclick: press }, sign, name);
+    return el("button", { type: "button", "aria-pressed": String(coloured.has(name)), onclick: press }, sign, name);
   };
   return el("div", { class: "legend", role: "group", "aria-label": "Names in colour" }, ...seen.map(button));
 }

@@ -1,0 +1,49 @@
+"""Several seeds of one name as one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coner.report.compare import compare_runs
+from coner.report.record import read_record
+from coner.report.seeds import by_name
+from runs_of_many import make_run, sentences
+
+GOLD = sentences(40)
+
+
+def test_means_and_spread_by_name(tmp_path: Path) -> None:
+    records = {
+        f"{name}.{seed}": read_record(
+            make_run(tmp_path / f"{name}.{seed}", GOLD, quality=quality, seed=seed, name=name)
+        )
+        for name, quality, seeds in (("plain", 0.3, (1, 2, 3)), ("full", 0.7, (1, 2)), ("once", 0.5, (1,)))
+        for seed in seeds
+    }
+    plain, full, once = by_name(compare_runs(records))
+    macro = {
+        name: [r.scores["dev"]["fine"]["macro_f1"] for r in records.values() if r.name == name]
+        for name in ("plain", "full")
+    }
+    assert (plain.name, plain.runs, plain.gain) == ("plain", 3, None)
+    assert plain.macro_f1 == pytest.approx(np.mean(macro["plain"]))
+    assert plain.macro_spread == pytest.approx(np.std(macro["plain"], ddof=1))
+    assert (full.low, full.high) == (min(macro["full"]), max(macro["full"]))
+    assert full.gain == pytest.approx(np.mean(macro["full"]) - np.mean(macro["plain"]))
+    assert (once.runs, once.macro_spread) == (1, None)
+
+
+def test_runs_that_all_differ_in_name_need_no_lines(tmp_path: Path) -> None:
+    records = {name: read_record(make_run(tmp_path / name, GOLD, quality=0.5)) for name in ("one", "two")}
+    assert by_name(compare_runs(records)) == []
+
+
+def test_no_gain_where_numbers_must_not_be_compared(tmp_path: Path) -> None:
+    names = {"one.1": "one", "one.2": "one", "two.1": "two"}
+    records = {run: read_record(make_run(tmp_path / run, GOLD, quality=0.5, name=name)) for run, name in names.items()}
+    data = {"dev": {**records["two.1"].data["dev"], "sha256": "e" * 64}}
+    records["two.1"] = records["two.1"].model_copy(update={"data": data})
+    assert [line.gain for line in by_name(compare_runs(records))] == [None, None]
