@@ -16,7 +16,7 @@ from coner.evaluation.significance import class_f1_draws
 from coner.report.record import Record, read_record
 from runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest.importorskip("jinja2")
 
 RUNS, COUNT = 20, 2000

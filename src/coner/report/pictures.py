@@ -78,7 +78,8 @@ def headline(comparison: Comparison) -> Any:
             axis.plot(row.macro_interval, (place, place), color=GREY if own else COLOURS[0], linewidth=2)
         axis.plot(row.macro_f1, place, "s" if own else "o", color=GREY if own else COLOURS[0])
     axis.set_yticks(range(len(rows)), [row.run for row in rows])
-    axis.set_xlabel(f"macro F1 on {comparison.part}, 95 % interval; square: the baseline")
+    axis.set_ylim(-0.7, len(rows) - 0.3)
+    figure.supxlabel(f"macro F1 on {comparison.part}, 95 % interval; square: the baseline", fontsize="medium")
     return figure
 
 

@@ -19,7 +19,7 @@ function trainingSection(node) {
   const runs = shown.filter((run) => run.history.length);
   if (!runs.length) return nothing(node, "None of these runs has epochs.");
   const last = Math.max(...runs.map((run) => run.history.length));
-  const x = { label: "epoch", low: 1, high: Math.max(2, last) };
+  const x = { label: "epoch", low: 1, high: Math.max(2, last), ticks: ticks(1, Math.max(2, last), 6).filter(Number.isInteger) };
   const lines = (keys, format) => keys.flatMap(([key, name, dash]) => runs.map((run) => ({
     run, line: true, dash, points: told(run.history, key).map((entry) => ({ x: entry.epoch, y: entry[key], title: `${name}, epoch ${entry.epoch}: ${format(entry[key])}` })),
   }))).filter((series) => series.points.length);
