@@ -31,14 +31,20 @@ def compare(
       coner compare runs/*
 
       coner compare results/*.json --part dev --baseline crf --markdown
+
+      coner compare runs/ablation        (a folder of coner ablate: a line for each row, over its seeds)
     """
     from coner.errors import ConerError, DataError
     from coner.progress import stderr
+    from coner.report.ablation import is_ablation
     from coner.report.compare import choose_part, compare_runs, to_markdown, to_tables
     from coner.report.terminal import print_whole
 
     if as_json and markdown:
         raise ConerError("--json and --markdown are two forms of the same table; choose one")
+    if len(runs) == 1 and is_ablation(runs[0]):
+        show_ablation(runs[0], part=None if part == "auto" else part, as_json=as_json, markdown=markdown)
+        return
     records, left_out = read_runs(runs)
     chosen = choose_part(records) if part == "auto" else part
     lacking = [run for run, record in records.items() if chosen not in record.scores]
@@ -59,6 +65,24 @@ def compare(
         typer.echo(f"Scores on {comparison.part}.\n\n{to_markdown(comparison)}")
     else:
         print_whole(f"Scores on {comparison.part}", *to_tables(comparison))
+
+
+def show_ablation(folder: Path, *, part: str | None = None, as_json: bool, markdown: bool) -> None:
+    """Print the table of an ablation's folder; failed runs on stderr."""
+    from coner.progress import stderr
+    from coner.report.ablation import read_ablation
+    from coner.report.terminal import print_whole
+
+    table = read_ablation(folder, part=part)
+    for row in table.rows:
+        for seed, why in row.failed.items():
+            stderr.print(f"{row.name}, seed {seed}: failed: {why}", markup=False)
+    if as_json:
+        typer.echo(json.dumps(table.as_dict(), ensure_ascii=False, indent=2))
+    elif markdown:
+        typer.echo(f"Scores on {table.part}.\n\n{table.grid().markdown()}")
+    else:
+        print_whole(f"Scores on {table.part}", table.grid().table())
 
 
 def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], list[str]]:
