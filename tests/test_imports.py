@@ -34,8 +34,21 @@ ALLOWED: dict[str, set[str]] = {
     "experiment": BASE | {"config", "data", "taggers", "training", "evaluation", "report"},
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "experiment"},
     "ablation": BASE | {"config", "report", "experiment"},
+    "sweep": BASE | {"config", "taggers", "training", "experiment"},
     "commands": BASE
-    | {"resume", "config", "data", "taggers", "training", "evaluation", "report", "experiment", "ablation", "export"},
+    | {
+        "resume",
+        "config",
+        "data",
+        "taggers",
+        "training",
+        "evaluation",
+        "report",
+        "experiment",
+        "ablation",
+        "sweep",
+        "export",
+    },
     "cli": {"commands", "cores", "errors"},
     "__init__": {"data", "errors", "evaluation", "taggers", "types"},
 }

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from coner.commands import ablate, compare, curves, data, evaluate, explain, export, tag, train
+from coner.commands import ablate, compare, curves, data, evaluate, explain, export, sweep, tag, train
 from coner.cores import wait_briefly
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(data.app, name="data")
 for function in (
     train.train,
     ablate.ablate,
+    sweep.sweep,
     evaluate.evaluate,
     tag.tag,
     export.export,

@@ -28,6 +28,7 @@ from coner.training import CHECKPOINT
 from coner.types import surfaces
 
 LOG = "log.txt"
+Watch = Callable[[int, float], None]  # epochs done, macro F1 on the validation part
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,14 @@ class Shared:
         return self.parts[key]
 
 
-def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: Shared | None = None) -> Record:
+def run(
+    settings: Experiment,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    shared: Shared | None = None,
+    watch: Watch | None = None,
+) -> Record:
     """Train what the settings describe, in ``folder``, and record what came of it.
 
     A finished run is not done again; an unfinished encoder goes on from its checkpoint. The folder is a model folder.
@@ -76,6 +84,7 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: 
         folder: of the run; made where it does not exist.
         overwrite: throw away what an earlier run wrote into the folder.
         shared: with other runs of this process.
+        watch: is told how training goes, see ``EncoderTrainer``.
 
     Raises:
         ConfigError: a needed file is not named, or the folder belongs to another run.
@@ -93,7 +102,9 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: 
     with Log(folder / LOG, anew=overwrite) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
         began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
-        train = _trainer(settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared)
+        train = _trainer(
+            settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared, watch=watch
+        )
         if overwrite:  # not before what is asked for is known to be possible
             remove_model(folder)
             for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in PARTS)):
@@ -203,6 +214,7 @@ def _trainer(
     fingerprint: str,
     log: Log,
     shared: Shared,
+    watch: Watch | None,
 ) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
     """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
     train, dev = parts["train"].corpus, parts["dev"].corpus
@@ -229,6 +241,7 @@ def _trainer(
         belongs_to=fingerprint,
         log=log,
         cache=shared.pieces.setdefault((settings.encoder.name, settings.encoder.lowercase), {}),
+        watch=watch,
     )
     return lambda: (trainer.run(), trainer.facts())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -92,6 +92,8 @@ class EncoderTrainer:
         belongs_to: what the run is a function of (settings, hashes of the data); a checkpoint of another is refused.
         log: where lines go.
         cache: pieces of words, see ``PieceMaker``; runs with one tokenizer may share it.
+        watch: is told the number of epochs done and the last one's macro F1, after a checkpoint; what it raises ends
+            the training.
     """
 
     def __init__(
@@ -105,7 +107,9 @@ class EncoderTrainer:
         belongs_to: str,
         log: Log,
         cache: dict[str, list[int]] | None = None,
+        watch: Callable[[int, float], None] | None = None,
     ) -> None:
+        self.watch = watch
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
         torch.set_num_threads(threads())
@@ -255,6 +259,8 @@ class EncoderTrainer:
             progress.best, progress.best_epoch = macro, progress.epoch
             self.tagger.save(self.folder)
         self._checkpoint()
+        if self.watch is not None:
+            self.watch(progress.epoch, macro)
 
     def _weight(self, step: int | None = None) -> float:
         position = self.progress.epoch + (self.progress.step if step is None else step) / self.steps
