@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Train, compare and use taggers for complex, fine-grained named entities.",
     epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, "
-    "2 wrong input or use, 130 interrupted.",
+    "2 wrong input or use, 3 incomplete with the work kept, 130 interrupted.",
 )
 app.add_typer(data.app, name="data")
 for function in (
