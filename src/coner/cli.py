@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from coner.commands import ablate, compare, curves, data, evaluate, explain, export, sweep, tag, train
+from coner.commands import ablate, compare, curves, data, evaluate, explain, export, noise, sweep, tag, train
 from coner.cores import wait_briefly
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, "
     "2 wrong input or use, 3 incomplete with the work kept, 130 interrupted.",
 )
+data.app.command()(noise.noise)
 app.add_typer(data.app, name="data")
 for function in (
     train.train,
