@@ -22,6 +22,7 @@ from coner.types import Entity, Sentence
 Where = Literal["context", "mentions", "both"]
 Kind = Literal["replace", "insert", "drop", "swap"]
 KINDS: tuple[Kind, ...] = ("replace", "insert", "drop", "swap")
+MARKER = "-DOCSTART-"  # begins a document of CoNLL-2003: no word of its text
 Item = TypeVar("Item")
 
 
@@ -104,7 +105,8 @@ class Noise:
         return [
             i
             for i, word in enumerate(words)
-            if (self.where == "both" or (i in inside) == (self.where == "mentions"))
+            if word != MARKER
+            and (self.where == "both" or (i in inside) == (self.where == "mentions"))
             and any(character.lower() in self.keyboard.neighbours for character in word)
         ]
 
