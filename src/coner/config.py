@@ -28,6 +28,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
 
 
+class NoiseSettings(Section):
+    """Keyboard typos in training sentences, and in copies of the other parts to score on (``coner.data.noise``)."""
+
+    rate: Fraction = Field(0.0, description="share of the training sentences that get typos; 0: none")
+    where: Literal["context", "mentions", "both"] = Field(
+        "both", description="in words of mentions, in the other words, or in both"
+    )
+    words: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        2, description="noisy words of such a sentence: a share below 1, or N: from one to N"
+    )
+    layout: str = Field("qwerty", description="keyboard: qwerty, qwertz, azerty, or a TOML file")
+    seed: Seed = Field(1, description="another one is other noise")
+    score: bool = Field(False, description="score dev and test once more with typos in every sentence")
+
+    @model_validator(mode="after")
+    def _words_are_a_share_or_a_number(self) -> NoiseSettings:
+        if self.words > 1 and self.words % 1:
+            raise ValueError(f"data.noise.words: {self.words:g}; expected a share below 1, or a whole number")
+        return self
+
+
 class DataSettings(Section):
     """Files, and how to read them. ``train`` is needed to train; ``test`` is scored once, at the end."""
 
@@ -45,6 +66,7 @@ class DataSettings(Section):
     )
     scheme: Scheme = Field("iob2", description="how mentions are written in the files: iob2, iob1 or bioes")
     repair: bool = Field(False, description="mend what can be mended in faulty files, and count it")
+    noise: NoiseSettings = NoiseSettings()
 
 
 class CrfSettings(Section):

@@ -20,14 +20,17 @@ from coner.evaluation.score import score_sentences
 from coner.files import make_folder, sha256
 from coner.progress import Log
 from coner.report import machine
-from coner.report.record import RECORD, Record, add_part, make_record, read_record, write_record
+from coner.report.plain import plain
+from coner.report.record import RECORD, Record, add_part, make_record, noisy_part, read_record, write_record
 from coner.report.tagged import tagged_path, write_tagged
 from coner.taggers import Tagger, load
 from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
+from coner.training.noise import make_noise, noisy_copy, noisy_train
 from coner.types import surfaces
 
 LOG = "log.txt"
+SCORED = (*PARTS, *map(noisy_part, PARTS))
 Watch = Callable[[int, float], None]  # epochs done, macro F1 on the validation part
 
 
@@ -95,7 +98,7 @@ def run(
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     if not overwrite:
         if (folder / RECORD).exists():
-            return _finished(folder, fingerprint, parts, taxonomy)
+            return _finished(settings, folder, fingerprint, parts, taxonomy)
         if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
             raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
     make_folder(folder)
@@ -107,7 +110,7 @@ def run(
         )
         if overwrite:  # not before what is asked for is known to be possible
             remove_model(folder)
-            for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in PARTS)):
+            for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in SCORED)):
                 path.unlink(missing_ok=True)
         tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
@@ -155,6 +158,11 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
         if place is not None:
             corpus = read_gold(place, taxonomy.labels)
             parts[name] = Part(corpus, sha256(corpus.path))
+    if settings.noise.score:
+        noise = make_noise(settings.noise, rate=1.0)
+        for name in [name for name in parts if name != "train"]:
+            digest = hashlib.sha256(f"{parts[name].sha256} noise {noise.key}".encode()).hexdigest()
+            parts[noisy_part(name)] = Part(noisy_copy(parts[name].corpus, noise), digest)
     return parts, taxonomy
 
 
@@ -181,16 +189,18 @@ def take(whole: Part, sentences: int) -> Part:
 
 def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
     """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
-    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "test", "taxonomy"}}
-    used = []
+    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "test", "taxonomy", "noise"}}
+    used, noise = [], {}
     if isinstance(settings, CrfExperiment):
         used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
     else:
         apart["train"] = {"checkpoint_minutes"}
         used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
-    values = settings.model_dump(mode="json", exclude=apart)
+    if settings.data.noise.rate:  # else nothing of it comes into training
+        noise = {"noise": make_noise(settings.data.noise, rate=settings.data.noise.rate).key}
+    values = {**settings.model_dump(mode="json", exclude=apart), **noise}
     values["taxonomy"] = taxonomy.as_dict()
-    values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
+    values["sha256"] = {name: part.sha256 for name, part in parts.items() if name in ("train", "dev")}
     values["files"] = [sha256(path) for path in used if path.is_file()]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -217,7 +227,7 @@ def _trainer(
     watch: Watch | None,
 ) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
     """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
-    train, dev = parts["train"].corpus, parts["dev"].corpus
+    train, dev = noisy_train(parts["train"].corpus, settings.data.noise, log), parts["dev"].corpus
     if isinstance(settings, CrfExperiment):
         from coner.training import crf
 
@@ -272,23 +282,42 @@ class Judge:
         return Tagged(replace(scores, repaired=repaired, skipped=part.corpus.skipped), seconds)
 
 
-def _finished(folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy) -> Record:
-    """The record of a run that is done; a test file that it has not been scored on yet is scored now."""
+def _finished(
+    settings: Experiment, folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy
+) -> Record:
+    """The record of a run that is done; what it has not been scored on yet, it is scored on now."""
     record = read_record(folder)
     if record.fingerprint != fingerprint:
         raise ConfigError(
             f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite"
         )
-    if "test" not in parts or record.data.get("test", {}).get("sha256") == parts["test"].sha256:
+    told = {name: part for name, part in parts.items() if name not in ("train", "dev")}
+    new = {name: part for name, part in told.items() if record.data.get(name, {}).get("sha256") != part.sha256}
+    for name, part in new.items():
+        if name in record.data:
+            raise _scored_otherwise(folder, name, part)
+    if not new:
         return record
-    if "test" in record.data:
-        raise ConfigError(
-            f"data.test: the finished run in {folder} was scored on another file than {parts['test'].corpus.path}; "
-            f"score it on this one with: coner evaluate {parts['test'].corpus.path} {folder}"
-        )
+    if noisy_part("dev") in new:  # the noise that the record is to tell of
+        data = {**record.settings["data"], "noise": plain(settings.data.noise.model_dump())}
+        record = record.model_copy(update={"settings": {**record.settings, "data": data}})
     judge = Judge(load(folder), taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
-    record = add_part(record, "test", parts["test"], judge("test", parts["test"]))
-    write_record(record, folder)
     with Log(folder / LOG) as log:
-        log(headline(record, "test"))
+        for name, part in new.items():
+            record = add_part(record, name, part, judge(name, part))
+            write_record(record, folder)
+            log(headline(record, name))
     return record
+
+
+def _scored_otherwise(folder: Path, name: str, part: Part) -> ConfigError:
+    file = part.corpus.path
+    if name == "test":
+        return ConfigError(
+            f"data.test: the finished run in {folder} was scored on another file than {file}; "
+            f"score it on this one with: coner evaluate {file} {folder}"
+        )
+    return ConfigError(
+        f"data.noise: the finished run in {folder} was scored with other noise in {file.name}; make this noise with "
+        f"coner data noise, and score it with: coner evaluate {file} {folder} --noisy FILE"
+    )

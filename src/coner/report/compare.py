@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from coner.errors import DataError
 from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold
 from coner.report.grid import DASH, Grid
-from coner.report.record import Record
+from coner.report.record import Record, noisy_part
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +24,7 @@ class Row:
     Attributes:
         run: the name of its folder or file; ``name`` and ``kind`` are the record's.
         macro_interval: bootstrap percentile interval of macro F1.
+        noisy_macro_f1: on the part with typos; ``None`` where it was not scored so.
         unseen_recall: on the mentions that training does not know.
         differences: this run less the baseline, by metric; ``None`` for the baseline, and where nothing can be paired.
             p is corrected for the number of runs.
@@ -36,6 +37,7 @@ class Row:
     macro_f1: float
     macro_classes: int | None
     macro_interval: tuple[float, float] | None
+    noisy_macro_f1: float | None
     coarse_macro_f1: float
     span_f1: float
     unseen_recall: float | None
@@ -130,11 +132,13 @@ def to_tables(comparison: Comparison) -> list[Table]:
 
 
 def _grids(comparison: Comparison) -> list[Grid]:
+    noisy = any(row.noisy_macro_f1 is not None for row in comparison.rows)
+    columns = [column for column in COLUMNS if noisy or column.field != "noisy_macro_f1"]
     rows = [
-        [(row.run, False), *((c.show(row), row.run in comparison.best.get(c.field, ())) for c in COLUMNS)]
+        [(row.run, False), *((c.show(row), row.run in comparison.best.get(c.field, ())) for c in columns)]
         for row in comparison.rows
     ]
-    grids = [Grid(["run", *(column.title for column in COLUMNS)], rows)]
+    grids = [Grid(["run", *(column.title for column in columns)], rows)]
     paired = [(row.run, row.differences) for row in comparison.rows if row.differences is not None]
     if paired:
         p = "p (Holm)" if len(paired) > 1 else "p"
@@ -158,6 +162,7 @@ def _row(run: str, record: Record, part: str, differences: Mapping[str, Differen
         macro_f1=scores["fine"]["macro_f1"],
         macro_classes=scores["fine"].get("macro_classes"),
         macro_interval=(bounds[0], bounds[1]) if bounds else None,
+        noisy_macro_f1=record.scores.get(noisy_part(part), {}).get("fine", {}).get("macro_f1"),
         coarse_macro_f1=scores["coarse"]["macro_f1"],
         span_f1=scores["span"]["f1"],
         unseen_recall=scores.get("unseen", {}).get("recall"),
@@ -195,7 +200,10 @@ def _warnings(records: Mapping[str, Record], part: str, baseline: str) -> list[s
             found.append(f"{run} was scored on other gold mentions than {baseline}, though from the same {part} file")
         if scorer != other_scorer:
             found.append(f"{run} was scored by {other_scorer}, {baseline} by {scorer}")
-    return found
+    noises = {run: data["sha256"] for run, record in records.items() if (data := record.data.get(noisy_part(part)))}
+    first_noisy = next(iter(noises), "")
+    other = [run for run, sha256 in noises.items() if sha256 != noises[first_noisy]]
+    return found + [f"{run} was scored with other noise than {first_noisy}" for run in other]
 
 
 def _same_support(first: Record, second: Record, part: str) -> bool:
@@ -257,6 +265,7 @@ def _size(count: int | None) -> str:
 COLUMNS = (
     Column("micro F1", "micro_f1", lambda row: _score(row.micro_f1), max),
     Column("macro F1 (95 %)", "macro_f1", _macro, max),
+    Column("noisy macro", "noisy_macro_f1", lambda row: _score(row.noisy_macro_f1), max),
     Column("coarse macro", "coarse_macro_f1", lambda row: _score(row.coarse_macro_f1), max),
     Column("span F1", "span_f1", lambda row: _score(row.span_f1), max),
     Column("unseen recall", "unseen_recall", lambda row: _score(row.unseen_recall), max),

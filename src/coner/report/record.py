@@ -31,13 +31,19 @@ COMPACT = ("history", "confusion", "sentences")  # a line each entry; the rest i
 NUMBERS = (("fine", "micro_f1"), ("fine", "macro_f1"), ("coarse", "macro_f1"), ("span", "f1"))
 
 
+def noisy_part(part: str) -> str:
+    """The name of a part's copy with typos (``data.noise.score``)."""
+    return f"{part}_noisy"
+
+
 class Record(BaseModel):
     """One run.
 
     Attributes:
         format: version of this form.
         name, kind, seed, settings: of the experiment.
-        data: for each part (train, dev, test): file, sha256, sentences, words, mentions, repaired, skipped.
+        data: for each part (train, dev, test, and the noisy copies dev_noisy and test_noisy): file, sha256, sentences,
+            words, mentions, repaired, skipped.
         scores: for each part that was tagged: ``Scores.as_dict()``, and ``intervals`` of micro and macro F1.
         confusion: for each such part: gold label to predicted label to spans.
         sentences: for each such part: ``Counts.as_dict()`` of the fine labels.
