@@ -103,6 +103,7 @@ def test_noise_in_training_is_part_of_the_fingerprint(world: World, tmp_path: Pa
         return fingerprint_of(settings, *read_parts(settings.data))
 
     assert fingerprint() == fingerprint(score=True) == fingerprint(where="context", seed=3)
+    assert fingerprint(rate=1, words=2) == fingerprint(rate=1.0) != fingerprint()
     own = fingerprint(rate=0.3, layout=str(layout))
     assert own == fingerprint(rate=0.3, layout=str(layout), score=True)
     others = [{}, {"rate": 0.3}, {"rate": 0.2}, {"rate": 0.3, "seed": 2}, {"rate": 0.3, "words": 1}]

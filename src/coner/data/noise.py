@@ -68,7 +68,7 @@ class Noise:
     @property
     def key(self) -> str:
         """What it depends on, as text."""
-        own = {name: getattr(self, name) for name in ("rate", "where", "words", "seed")}
+        own = {"rate": float(self.rate), "where": self.where, "words": float(self.words), "seed": self.seed}
         return json.dumps({**own, "keys": dict(self.keyboard.neighbours)}, sort_keys=True)
 
     def typos(self, sentence: Sentence) -> list[Typo] | None:
