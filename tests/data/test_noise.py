@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.data.keyboard import Keyboard, load_keyboard
-from coner.data.noise import KINDS, Noise, Typo, mistype, retype
+from coner.data.noise import KINDS, VERSION, Noise, Typo, mistype, retype
 from coner.data.text import sentence_from_text
 from coner.errors import ConerError
 from coner.types import Entity, Sentence
@@ -180,7 +180,8 @@ def test_another_seed_is_other_noise() -> None:
 
 
 def test_noise_is_the_same_for_ever() -> None:
-    """A change here makes every noisy score of the past another one: then the records' hashes have to tell it."""
+    """A change here makes every noisy score of the past another one: then ``VERSION`` has to change, and this line."""
+    assert VERSION == 1
     words = ("the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog")
     found = [noise(words=0.5, seed=seed)([Sentence(words)])[0].words for seed in (1, 2)]
     assert [" ".join(words) for words in found] == [

@@ -22,6 +22,7 @@ from coner.types import Entity, Sentence
 Where = Literal["context", "mentions", "both"]
 Kind = Literal["replace", "insert", "drop", "swap"]
 KINDS: tuple[Kind, ...] = ("replace", "insert", "drop", "swap")
+VERSION = 1  # changes whenever equal settings may give other noise: it is part of every hash
 MARKER = "-DOCSTART-"  # begins a document of CoNLL-2003: no word of its text
 Item = TypeVar("Item")
 
@@ -69,7 +70,7 @@ class Noise:
     def key(self) -> str:
         """What it depends on, as text."""
         own = {"rate": float(self.rate), "where": self.where, "words": float(self.words), "seed": self.seed}
-        return json.dumps({**own, "keys": dict(self.keyboard.neighbours)}, sort_keys=True)
+        return json.dumps({**own, "version": VERSION, "keys": dict(self.keyboard.neighbours)}, sort_keys=True)
 
     def typos(self, sentence: Sentence) -> list[Typo] | None:
         """What becomes of a sentence's words, in order; ``None`` where it is not to be noisy.
