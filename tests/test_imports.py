@@ -32,10 +32,12 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"config", "data", "features", "encoder", "taggers", "evaluation"},
     "report": BASE | {"config", "data", "evaluation"},
     "experiment": BASE | {"config", "data", "taggers", "training", "evaluation", "report"},
+    "voting": BASE | {"config", "data", "taggers", "training", "evaluation", "report", "experiment"},
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "experiment"},
     "ablation": BASE | {"config", "report", "experiment"},
     "commands": BASE
-    | {"resume", "config", "data", "taggers", "training", "evaluation", "report", "experiment", "ablation", "export"},
+    | {"resume", "config", "data", "taggers", "training", "evaluation", "report", "experiment", "ablation", "export"}
+    | {"voting"},
     "cli": {"commands", "cores", "errors"},
     "__init__": {"data", "errors", "evaluation", "taggers", "types"},
 }

@@ -86,7 +86,7 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: 
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     if not overwrite:
         if (folder / RECORD).exists():
-            return _finished(folder, fingerprint, parts, taxonomy)
+            return finished(folder, fingerprint, parts, taxonomy)
         if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
             raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
     make_folder(folder)
@@ -100,7 +100,7 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: 
                 path.unlink(missing_ok=True)
         tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
-        judge = Judge(tagger, taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
+        judge = Judge(tagger, taxonomy, seen=seen_in(parts), folder=folder)
         tagged = {name: judge(name, part) for name, part in parts.items() if name != "train"}
         record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)
         write_record(record, folder)
@@ -184,6 +184,11 @@ def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxon
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
+def seen_in(parts: dict[str, Part]) -> set[str] | None:
+    """The mentions that training knew; ``None`` where no training part is named."""
+    return surfaces(parts["train"].corpus) if "train" in parts else None
+
+
 def describe(parts: dict[str, Part]) -> str:
     """The parts in one line, with whatever was mended in them."""
     told = []
@@ -239,13 +244,13 @@ class Judge:
 
     Attributes:
         tagger, taxonomy: what is judged, and by which labels.
-        seen: the mentions of the training part.
+        seen: the mentions of the training part, where there is one.
         folder: of the run.
     """
 
     tagger: Tagger
     taxonomy: Taxonomy
-    seen: set[str]
+    seen: set[str] | None
     folder: Path
 
     def __call__(self, name: str, part: Part) -> Tagged:
@@ -259,8 +264,12 @@ class Judge:
         return Tagged(replace(scores, repaired=repaired, skipped=part.corpus.skipped), seconds)
 
 
-def _finished(folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy) -> Record:
-    """The record of a run that is done; a test file that it has not been scored on yet is scored now."""
+def finished(folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy) -> Record:
+    """The record of a run that is done; a test file that it has not been scored on yet is scored now.
+
+    Raises:
+        ConfigError: it is a run of other settings or data, or was scored on another test file.
+    """
     record = read_record(folder)
     if record.fingerprint != fingerprint:
         raise ConfigError(
@@ -273,7 +282,7 @@ def _finished(folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: 
             f"data.test: the finished run in {folder} was scored on another file than {parts['test'].corpus.path}; "
             f"score it on this one with: coner evaluate {parts['test'].corpus.path} {folder}"
         )
-    judge = Judge(load(folder), taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
+    judge = Judge(load(folder), taxonomy, seen=seen_in(parts), folder=folder)
     record = add_part(record, "test", parts["test"], judge("test", parts["test"]))
     write_record(record, folder)
     with Log(folder / LOG) as log:

@@ -22,7 +22,7 @@ from coner.report.plain import plain
 from coner.types import Sentence
 
 if TYPE_CHECKING:
-    from coner.config import Experiment
+    from coner.config import Experiment, VoteExperiment
 
 RECORD = "record.json"
 FORMAT = 1
@@ -129,7 +129,7 @@ class TaggedPart(Protocol):
 
 
 def make_record(
-    settings: Experiment,
+    settings: Experiment | VoteExperiment,
     *,
     parts: Mapping[str, ReadPart],
     tagged: Mapping[str, TaggedPart],
