@@ -158,6 +158,9 @@ def _default_groups() -> dict[str, GroupSettings]:
 class TrainSettings(Section):
     """The loop."""
 
+    init: Path | None = Field(
+        None, description="folder of a trained encoder model: start from its weights, as far as they fit"
+    )
     epochs: Count = 8
     batch: Count = Field(32, description="sentences a step")
     batch_pieces: Count = Field(

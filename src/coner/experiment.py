@@ -25,6 +25,7 @@ from coner.report.tagged import tagged_path, write_tagged
 from coner.taggers import Tagger, load
 from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
+from coner.training.start import weights_hash
 from coner.types import surfaces
 
 LOG = "log.txt"
@@ -175,12 +176,14 @@ def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxon
     if isinstance(settings, CrfExperiment):
         used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
     else:
-        apart["train"] = {"checkpoint_minutes"}
+        apart["train"] = {"checkpoint_minutes", "init"}
         used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
     values = settings.model_dump(mode="json", exclude=apart)
     values["taxonomy"] = taxonomy.as_dict()
     values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
     values["files"] = [sha256(path) for path in used if path.is_file()]
+    if not isinstance(settings, CrfExperiment) and settings.train.init is not None:
+        values["init"] = weights_hash(settings.train.init)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -45,6 +45,7 @@ from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
 from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
 from coner.training.schedule import group_parameters, group_table, rate_factor
+from coner.training.start import take_over
 from coner.types import Sentence
 
 
@@ -124,6 +125,10 @@ class EncoderTrainer:
         ]
         counts = torch.bincount(torch.tensor([i for e in self.examples for i in e.fine]), minlength=len(fine))
         network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(self.accelerator.device)
+        init = settings.train.init
+        if init is not None and init.resolve() == folder.resolve():
+            raise ConfigError(f"train.init: {init} is the folder of the run itself, to be written; give another --out")
+        self.start = take_over(network, init, fine=fine, coarse=coarse) if init is not None else None
         self.tagger = EncoderTagger(
             network, tokenizer, taxonomy=taxonomy, settings=settings, device=self.accelerator.device, cache=cache
         )
@@ -150,6 +155,8 @@ class EncoderTrainer:
         checkpoint = self.folder / CHECKPOINT
         if checkpoint.exists():
             self._restore(checkpoint)
+        elif self.start is not None:
+            self.log(str(self.start))
         for line in group_table(self.groups):
             self.log(line)
         precision = str(self.tagger.precision).removeprefix("torch.")
@@ -172,6 +179,7 @@ class EncoderTrainer:
             "parameters": sum(parameter.numel() for parameter in self.tagger.network.parameters()),
             "precision": str(self.tagger.precision).removeprefix("torch."),
             "device": self.accelerator.device.type,
+            **({"init": self.start.as_dict()} if self.start is not None else {}),
         }
 
     def _epoch(self, shown: Bar) -> None:
