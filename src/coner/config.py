@@ -28,6 +28,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
 
 
+class ExtraFile(Section):
+    """A further training file."""
+
+    file: Path = Field(description="CoNLL or JSONL, also .gz, read as data.train is")
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1.0, description="of the loss of its sentences, beside 1 in data.train"
+    )
+
+
 class DataSettings(Section):
     """Files, and how to read them. ``train`` is needed to train; ``test`` is scored once, at the end."""
 
@@ -38,6 +47,9 @@ class DataSettings(Section):
     )
     take: Annotated[int, Field(ge=0)] = Field(
         0, description="train on about so many sentences: always the same, every class in proportion; 0: all"
+    )
+    extra: tuple[ExtraFile, ...] = Field(
+        (), description="further training files, less what is in dev or test too; such as [{file = ..., weight = 0.3}]"
     )
     test: Path | None = Field(None, description="test file: scored once, at the end")
     taxonomy: str = Field(
@@ -201,6 +213,16 @@ class CrfExperiment(Section):
     data: DataSettings = DataSettings()
     crf: CrfSettings = CrfSettings()
 
+    @model_validator(mode="after")
+    def _sentences_weigh_alike(self) -> CrfExperiment:
+        for extra in self.data.extra:
+            if extra.weight != 1:
+                raise ValueError(
+                    f"data.extra: {extra.file} has weight {extra.weight:g}, but python-crfsuite knows no weights of "
+                    'sentences; expected 1 (kind = "encoder" takes others)'
+                )
+        return self
+
 
 class EncoderExperiment(Section):
     """A config with ``kind = "encoder"``."""
@@ -350,5 +372,6 @@ def _siblings(error: ValidationError, place: list[str]) -> list[str]:
     section: Any = CrfExperiment if error.errors()[0]["loc"][0] == "crf" else EncoderExperiment
     for key in place[:-1]:
         field = section.model_fields.get(key) if hasattr(section, "model_fields") else None
-        section = GroupSettings if field is None else field.annotation
+        # A key without a field is the name of a group, or the number of a further file.
+        section = field.annotation if field is not None else ExtraFile if place[0] == "data" else GroupSettings
     return sorted(getattr(section, "model_fields", {}))

@@ -12,6 +12,7 @@ from typing import Any
 
 from coner.config import CrfExperiment, DataSettings, Experiment
 from coner.data import Corpus, read
+from coner.data.extra import Extra, leave_out
 from coner.data.split import PARTS, split
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.errors import ConfigError, DataError, MissingExtra
@@ -26,17 +27,28 @@ from coner.taggers import Tagger, load
 from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
 from coner.training.start import weights_hash
-from coner.types import surfaces
+from coner.types import Sentence, surfaces
 
 LOG = "log.txt"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One data file of an experiment, read: what it holds, and the hash of it."""
+    """One data file of an experiment, read: what it holds, the hash of it, and further files to train on with it."""
 
     corpus: Corpus
     sha256: str
+    extras: tuple[Extra, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Of all its files."""
+        return self.corpus.sentences + tuple(sentence for extra in self.extras for sentence in extra.corpus)
+
+    @property
+    def weights(self) -> list[float]:
+        """Of each of its sentences."""
+        return [1.0] * len(self.corpus) + [extra.weight for extra in self.extras for _ in extra.corpus]
 
 
 @dataclass(frozen=True)
@@ -145,6 +157,12 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
         if place is not None:
             corpus = read_gold(place, taxonomy.labels)
             parts[name] = Part(corpus, sha256(corpus.path))
+    judged = [sentence for name, part in parts.items() if name != "train" for sentence in part.corpus]
+    extras = [
+        leave_out(Extra(read_gold(extra.file, taxonomy.labels), sha256(extra.file), extra.weight), judged)
+        for extra in settings.extra
+    ]
+    parts["train"] = replace(parts["train"], extras=tuple(extras))
     return parts, taxonomy
 
 
@@ -171,7 +189,7 @@ def take(whole: Part, sentences: int) -> Part:
 
 def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
     """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
-    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "test", "taxonomy"}}
+    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "extra", "test", "taxonomy"}}
     used = []
     if isinstance(settings, CrfExperiment):
         used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
@@ -181,6 +199,8 @@ def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxon
     values = settings.model_dump(mode="json", exclude=apart)
     values["taxonomy"] = taxonomy.as_dict()
     values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
+    if extras := parts["train"].extras:
+        values["extra"] = [(extra.sha256, extra.weight, extra.left_out) for extra in extras]
     values["files"] = [sha256(path) for path in used if path.is_file()]
     if not isinstance(settings, CrfExperiment) and settings.train.init is not None:
         values["init"] = weights_hash(settings.train.init)
@@ -189,17 +209,24 @@ def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxon
 
 def seen_in(parts: dict[str, Part]) -> set[str] | None:
     """The mentions that training knew; ``None`` where no training part is named."""
-    return surfaces(parts["train"].corpus) if "train" in parts else None
+    return surfaces(parts["train"].sentences) if "train" in parts else None
 
 
 def describe(parts: dict[str, Part]) -> str:
     """The parts in one line, with whatever was mended in them."""
     told = []
     for name, part in parts.items():
-        mended = {"repaired": part.corpus.repaired, "skipped": part.corpus.skipped}
-        extra = "".join(f", {count} {what}" for what, count in mended.items() if count)
-        told.append(f"{name} {len(part.corpus)} sentences{extra}")
+        told.append(f"{name} {len(part.corpus)} sentences{_mended(part.corpus)}")
+        for extra in part.extras:
+            leaks = f", {len(extra.left_out)} left out (in dev or test too)" if extra.left_out else ""
+            what = f"{extra.corpus.path.name} {len(extra.corpus)} sentences of weight {extra.weight:g}"
+            told.append(f"{what}{leaks}{_mended(extra.corpus)}")
     return ", ".join(told)
+
+
+def _mended(corpus: Corpus) -> str:
+    counts = {"repaired": corpus.repaired, "skipped": corpus.skipped}
+    return "".join(f", {count} {what}" for what, count in counts.items() if count)
 
 
 def _trainer(
@@ -213,7 +240,7 @@ def _trainer(
     shared: Shared,
 ) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
     """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
-    train, dev = parts["train"].corpus, parts["dev"].corpus
+    train, dev = parts["train"].sentences, parts["dev"].corpus
     if isinstance(settings, CrfExperiment):
         from coner.training import crf
 
@@ -231,6 +258,7 @@ def _trainer(
     trainer = EncoderTrainer(
         settings,
         train=train,
+        weights=parts["train"].weights,
         dev=dev,
         taxonomy=taxonomy,
         folder=folder,

@@ -92,7 +92,7 @@ def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: 
     if not source.is_file():
         raise ConfigError(f"{run}: was validated on {source}, which is not there; {advice}")
     if data.dev is None:  # cut from the training file, always the same
-        part = read_parts(data.model_copy(update={"test": None}))[0]["dev"]
+        part = read_parts(data.model_copy(update={"test": None, "extra": ()}))[0]["dev"]
     else:
         part = validation(run, settings, taxonomy, source)
     if part.sha256 != known["sha256"]:

@@ -2,6 +2,7 @@
 
 A *step* is one update of the weights, over ``train.batch`` sentences. It takes as many passes of the network as their
 pieces need; every pass's loss is divided by the words of the whole step, so the gradient is that of one big batch.
+Where sentences have weights, both loss and words count by them.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Example:
     words: int
     fine: list[int]
     coarse: list[int]
+    weight: float
 
 
 class EncoderTrainer:
@@ -92,6 +94,7 @@ class EncoderTrainer:
         folder: of the run: the best tagger so far and the checkpoint are kept in it.
         belongs_to: what the run is a function of (settings, hashes of the data); a checkpoint of another is refused.
         log: where lines go.
+        weights: of the loss of each training sentence; none: all 1.
         cache: pieces of words, see ``PieceMaker``; runs with one tokenizer may share it.
     """
 
@@ -105,6 +108,7 @@ class EncoderTrainer:
         folder: Path,
         belongs_to: str,
         log: Log,
+        weights: Sequence[float] | None = None,
         cache: dict[str, list[int]] | None = None,
     ) -> None:
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
@@ -120,10 +124,13 @@ class EncoderTrainer:
                 len(sentence),
                 fine.encode(sentence.entities or (), len(sentence)),
                 coarse.encode(coarsen(sentence.entities or (), groups), len(sentence)),
+                weight,
             )
-            for sentence in train
+            for sentence, weight in zip(train, weights or [1.0] * len(train), strict=True)
         ]
-        counts = torch.bincount(torch.tensor([i for e in self.examples for i in e.fine]), minlength=len(fine))
+        tags = torch.tensor([i for e in self.examples for i in e.fine])
+        shares = torch.tensor([e.weight for e in self.examples for _ in e.fine], dtype=torch.float64)
+        counts = torch.bincount(tags, shares, minlength=len(fine))
         network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(self.accelerator.device)
         init = settings.train.init
         if init is not None and init.resolve() == folder.resolve():
@@ -208,7 +215,7 @@ class EncoderTrainer:
         for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
             options["lr"] = group.rate * factor
         weight = self._weight()
-        words = sum(self.examples[i].words for i in chosen)
+        words = sum(self.examples[i].weight * self.examples[i].words for i in chosen)
         self.network.train()
         for some in split_by_budget(chosen, self.lengths, settings.train.batch_pieces):
             fine, coarse = self._losses(some)
@@ -234,7 +241,10 @@ class EncoderTrainer:
         coarse = gold_grid([self.examples[i].coarse for i in some]).to(self.accelerator.device)
         quick = QuickDropout() if self.accelerator.device.type == "cpu" else nullcontext()
         with quick:
-            losses: tuple[Tensor, Tensor | None] = self.network(batch, fine, coarse, self.tagger.precision)
+            weights = [self.examples[i].weight for i in some]
+            losses: tuple[Tensor, Tensor | None] = self.network(
+                batch, fine, coarse, self.tagger.precision, weights=weights
+            )
         return losses
 
     def _end_epoch(self) -> None:
