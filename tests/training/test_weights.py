@@ -54,7 +54,7 @@ def trainer_for(settings_for: Callable[..., Any], tmp_path: Path) -> Callable[..
             log=Log(),
         )
         trainer.network.eval()
-        trainer.network.train = lambda *_: trainer.network  # type: ignore[method-assign]  # the encoder's dropout off
+        trainer.network.train = lambda *_: trainer.network  # the encoder's dropout off
         return trainer
 
     return make
@@ -64,7 +64,7 @@ def gradients_of(trainer: EncoderTrainer) -> Gradients:
     """Of one step over all sentences."""
     kept: Gradients = {}
     named = trainer.tagger.network.named_parameters
-    trainer.optimizer.step = lambda: kept.update(  # type: ignore[method-assign]
+    trainer.optimizer.step = lambda: kept.update(
         {name: value.grad.clone() for name, value in named() if value.grad is not None}
     )
     trainer._step(range(len(trainer.examples)))

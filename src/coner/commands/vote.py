@@ -9,7 +9,7 @@ import typer
 
 
 def vote(
-    models: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of trained models, of any kinds.")],
+    models: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of trained models, of any kinds.")],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
     *,
     dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file: scored, and for auto.")] = None,
