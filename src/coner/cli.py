@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from coner.commands import ablate, compare, curves, data, evaluate, explain, export, noise, sweep, tag, train
+from coner.commands import ablate, compare, curves, data, evaluate, explain, export, noise, sweep, tag, train, vote
 from coner.cores import wait_briefly
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for function in (
     compare.compare,
     explain.explain,
     curves.curves,
+    vote.vote,
 ):
     app.command()(function)
 

@@ -6,18 +6,17 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from coner.config import CrfExperiment, DataSettings, Experiment
-from coner.data import Corpus, read
-from coner.data.split import PARTS, split
-from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.errors import ConfigError, DataError, MissingExtra
+from coner.config import CrfExperiment, Experiment, VoteExperiment
+from coner.data.taxonomy import Taxonomy
+from coner.errors import ConfigError, MissingExtra
 from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
 from coner.files import make_folder, sha256
+from coner.parts import SCORED, Part, Shared, describe, seen_in
 from coner.progress import Log
 from coner.report import machine
 from coner.report.plain import plain
@@ -26,20 +25,11 @@ from coner.report.tagged import tagged_path, write_tagged
 from coner.taggers import Tagger, load
 from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
-from coner.training.noise import make_noise, noisy_copy, noisy_train
-from coner.types import surfaces
+from coner.training.noise import make_noise, noisy_train
+from coner.training.start import weights_hash
 
 LOG = "log.txt"
-SCORED = (*PARTS, *map(noisy_part, PARTS))
 Watch = Callable[[int, float], None]  # epochs done, macro F1 on the validation part
-
-
-@dataclass(frozen=True)
-class Part:
-    """One data file of an experiment, read: what it holds, and the hash of it."""
-
-    corpus: Corpus
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -48,26 +38,6 @@ class Tagged:
 
     scores: Scores
     seconds: float
-
-
-@dataclass
-class Shared:
-    """What runs in one process have in common, so that it is worked out once.
-
-    Attributes:
-        parts: files and taxonomy, by the settings that they were read by.
-        pieces: of words, by the tokenizer's name and whether it lower-cases (see ``PieceMaker``).
-    """
-
-    parts: dict[str, tuple[dict[str, Part], Taxonomy]] = field(default_factory=dict)
-    pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
-
-    def read(self, settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
-        """``read_parts``, once for equal settings."""
-        key = settings.model_dump_json()
-        if key not in self.parts:
-            self.parts[key] = read_parts(settings)
-        return self.parts[key]
 
 
 def run(
@@ -98,7 +68,7 @@ def run(
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     if not overwrite:
         if (folder / RECORD).exists():
-            return _finished(settings, folder, fingerprint, parts, taxonomy)
+            return finished(settings, folder, fingerprint, parts, taxonomy)
         if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
             raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
     make_folder(folder)
@@ -114,7 +84,7 @@ def run(
                 path.unlink(missing_ok=True)
         tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
-        judge = Judge(tagger, taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
+        judge = Judge(tagger, taxonomy, seen=seen_in(parts), folder=folder)
         tagged = {name: judge(name, part) for name, part in parts.items() if name != "train"}
         record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)
         write_record(record, folder)
@@ -130,89 +100,26 @@ def headline(record: Record, part: str) -> str:
     return f"{part}: micro F1 {fine['micro_f1']:.4f}, macro F1 {fine['macro_f1']:.4f}"
 
 
-def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
-    """The files of an experiment and its taxonomy, which knows every label in them.
-
-    Raises:
-        ConfigError: ``data.train`` is not set.
-        DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
-    """
-    if settings.train is None:
-        raise ConfigError("data.train: not set; name a file in the config, or with --set data.train=FILE")
-
-    def read_gold(place: Path, labels: tuple[str, ...] | None) -> Corpus:
-        return read(place, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
-
-    train = read_gold(settings.train, None)
-    if not train.labels:
-        raise DataError("holds no mention; expected labelled sentences to train on", settings.train)
-    taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
-    if not set(train.labels) <= set(taxonomy.labels):
-        read_gold(settings.train, taxonomy.labels)  # raises, with the line
-    parts = {"train": Part(train, sha256(train.path))}
-    if settings.dev is None:
-        parts = cut_dev(parts["train"], settings.dev_share)
-    if 0 < settings.take < len(parts["train"].corpus):
-        parts["train"] = take(parts["train"], settings.take)
-    for name, place in (("dev", settings.dev), ("test", settings.test)):
-        if place is not None:
-            corpus = read_gold(place, taxonomy.labels)
-            parts[name] = Part(corpus, sha256(corpus.path))
-    if settings.noise.score:
-        noise = make_noise(settings.noise, rate=1.0)
-        for name in [name for name in parts if name != "train"]:
-            digest = hashlib.sha256(f"{parts[name].sha256} noise {noise.key}".encode()).hexdigest()
-            parts[noisy_part(name)] = Part(noisy_copy(parts[name].corpus, noise), digest)
-    return parts, taxonomy
-
-
-def cut_dev(whole: Part, share: float) -> dict[str, Part]:
-    """A training file without a validation file, in two: always the same cut, and never one text on both sides.
-
-    The hash of each part is that of the file and the cut, so that two cuts of one file are told apart.
-    """
-    cut = split(whole.corpus, dev=share, test=0, seed=1)
-    train = replace(whole.corpus, sentences=tuple(cut["train"]))
-    dev = replace(whole.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # what was mended is told once
-    return {
-        name: Part(corpus, hashlib.sha256(f"{whole.sha256} {name} {share}".encode()).hexdigest())
-        for name, corpus in (("train", train), ("dev", dev))
-    }
-
-
-def take(whole: Part, sentences: int) -> Part:
-    """About so many sentences of a training part: always the same ones, every class in proportion."""
-    some = split(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
-    digest = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
-    return Part(replace(whole.corpus, sentences=tuple(some)), digest)
-
-
 def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
     """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
-    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "test", "taxonomy", "noise"}}
+    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}}
     used, noise = [], {}
     if isinstance(settings, CrfExperiment):
         used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
     else:
-        apart["train"] = {"checkpoint_minutes"}
+        apart["train"] = {"checkpoint_minutes", "init"}
         used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
     if settings.data.noise.rate:  # else nothing of it comes into training
         noise = {"noise": make_noise(settings.data.noise, rate=settings.data.noise.rate).key}
     values = {**settings.model_dump(mode="json", exclude=apart), **noise}
     values["taxonomy"] = taxonomy.as_dict()
     values["sha256"] = {name: part.sha256 for name, part in parts.items() if name in ("train", "dev")}
+    if extras := parts["train"].extras:
+        values["extra"] = [(extra.sha256, extra.weight, extra.left_out) for extra in extras]
     values["files"] = [sha256(path) for path in used if path.is_file()]
+    if not isinstance(settings, CrfExperiment) and settings.train.init is not None:
+        values["init"] = weights_hash(settings.train.init)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def describe(parts: dict[str, Part]) -> str:
-    """The parts in one line, with whatever was mended in them."""
-    told = []
-    for name, part in parts.items():
-        mended = {"repaired": part.corpus.repaired, "skipped": part.corpus.skipped}
-        extra = "".join(f", {count} {what}" for what, count in mended.items() if count)
-        told.append(f"{name} {len(part.corpus)} sentences{extra}")
-    return ", ".join(told)
 
 
 def _trainer(
@@ -227,7 +134,7 @@ def _trainer(
     watch: Watch | None,
 ) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
     """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
-    train, dev = noisy_train(parts["train"].corpus, settings.data.noise, log), parts["dev"].corpus
+    train, dev = noisy_train(parts["train"].sentences, settings.data.noise, log), parts["dev"].corpus
     if isinstance(settings, CrfExperiment):
         from coner.training import crf
 
@@ -245,6 +152,7 @@ def _trainer(
     trainer = EncoderTrainer(
         settings,
         train=train,
+        weights=parts["train"].weights,
         dev=dev,
         taxonomy=taxonomy,
         folder=folder,
@@ -262,13 +170,13 @@ class Judge:
 
     Attributes:
         tagger, taxonomy: what is judged, and by which labels.
-        seen: the mentions of the training part.
+        seen: the mentions of the training part, where there is one.
         folder: of the run.
     """
 
     tagger: Tagger
     taxonomy: Taxonomy
-    seen: set[str]
+    seen: set[str] | None
     folder: Path
 
     def __call__(self, name: str, part: Part) -> Tagged:
@@ -282,10 +190,14 @@ class Judge:
         return Tagged(replace(scores, repaired=repaired, skipped=part.corpus.skipped), seconds)
 
 
-def _finished(
-    settings: Experiment, folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy
+def finished(
+    settings: Experiment | VoteExperiment, folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy
 ) -> Record:
-    """The record of a run that is done; what it has not been scored on yet, it is scored on now."""
+    """The record of a run that is done; what it has not been scored on yet, it is scored on now.
+
+    Raises:
+        ConfigError: it is a run of other settings or data, or was scored on another test file or with other noise.
+    """
     record = read_record(folder)
     if record.fingerprint != fingerprint:
         raise ConfigError(
@@ -301,7 +213,7 @@ def _finished(
     if noisy_part("dev") in new:  # the noise that the record is to tell of
         data = {**record.settings["data"], "noise": plain(settings.data.noise.model_dump())}
         record = record.model_copy(update={"settings": {**record.settings, "data": data}})
-    judge = Judge(load(folder), taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
+    judge = Judge(load(folder), taxonomy, seen=seen_in(parts), folder=folder)
     with Log(folder / LOG) as log:
         for name, part in new.items():
             record = add_part(record, name, part, judge(name, part))

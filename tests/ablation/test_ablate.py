@@ -113,12 +113,12 @@ def test_ctrl_c_stops_the_whole_list(config: list[str], tmp_path: Path) -> None:
 
 
 def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from coner import experiment
+    from coner import parts
     from coner.config import load_values
 
     calls: list[object] = []
-    reading = experiment.read_parts
-    monkeypatch.setattr(experiment, "read_parts", lambda settings: calls.append(settings) or reading(settings))
+    reading = parts.read_parts
+    monkeypatch.setattr(parts, "read_parts", lambda settings: calls.append(settings) or reading(settings))
     plan = load_plan(config[2]).choose(["crf"])
     runs = runs_of(plan, check_settings(plan, load_values(Path(config[0])), "config"), seeds=2)
     assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]

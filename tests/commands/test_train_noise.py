@@ -16,7 +16,8 @@ from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
 from coner.errors import ConfigError
 from coner.evaluation.score import score_sentences
-from coner.experiment import fingerprint_of, read_parts
+from coner.experiment import fingerprint_of
+from coner.parts import read_parts
 from coner.report.record import read_record
 from coner.taggers import load
 

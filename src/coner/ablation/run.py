@@ -18,9 +18,10 @@ from filelock import FileLock, Timeout
 from coner.ablation.plan import FULL, Plan
 from coner.config import EncoderExperiment, Experiment
 from coner.errors import ConerError, ConfigError
-from coner.experiment import LOG, Shared
+from coner.experiment import LOG
 from coner.experiment import run as run_one
 from coner.files import atomic_write, make_folder
+from coner.parts import Shared
 from coner.progress import Log
 from coner.report.ablation import FAILED, write_plan
 from coner.report.record import RECORD

@@ -23,9 +23,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from coner.config import CrfExperiment, parse_experiment
 from coner.errors import ConerError, ConfigError
-from coner.experiment import Shared
 from coner.experiment import run as run_one
 from coner.files import atomic_write, make_folder
+from coner.parts import Shared
 from coner.progress import Log
 from coner.sweep.space import Space, applied
 from coner.taggers.folder import remove_model

@@ -19,7 +19,7 @@ def make_noise(settings: NoiseSettings, *, rate: float) -> Noise:
     return Noise(keyboard, rate=rate, where=settings.where, words=settings.words, seed=settings.seed)
 
 
-def noisy_train(train: Corpus, settings: NoiseSettings, log: Log) -> Sequence[Sentence]:
+def noisy_train(train: Sequence[Sentence], settings: NoiseSettings, log: Log) -> Sequence[Sentence]:
     """The training sentences, some with typos in place of what they were.
 
     Not beside it: runs with and without noise stay alike in their number of steps, no sentence weighs double, and the
