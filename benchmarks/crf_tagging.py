@@ -1,21 +1,26 @@
 """Tagging with the feature CRF, from words to entities: ours beside sklearn-crfsuite with the same features.
 
-    python benchmarks/crf_tagging.py [--train FILE --dev FILE] [--rounds 9]
+    python benchmarks/crf_tagging.py [--train FILE --dev FILE] [--text FILE] [--rounds 9]
 
-Both are trained on the same file by the same algorithm, with the same settings and features, then tag dev. Ours reads
-the likely mentions (its default) or the best path; the peer has the best path only. "New text": the tagger has met no
-word before, as in a new process (loading does not count on either side). "Known words": it has met them all, as it has
-most of them in a long text. "Features given" leaves the peer its prediction alone.
+Both are trained on the same file by the same algorithm, with the same settings and features, then tag --text (dev, if
+none is named); F1 is that on dev. Ours reads the likely mentions (its default) or the best path; the peer has the best
+path only. "New text": the tagger has met no word before, as in a new process (loading does not count on either side).
+"Known words": it has met them all, as it has most of them in a long text. "Features given" leaves the peer its
+prediction alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import peer_crf
-from harness import Row, arguments, compare, report
+from harness import Row, arguments, compare, existing, report
 from peer_crf import Task
 from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
+from coner.data import read
 from coner.taggers.crf import CrfTagger
+from coner.types import Entity, Sentence
 
 PEER = "sklearn-crfsuite"
 
@@ -27,8 +32,8 @@ class Ours:
         threshold: of likely mentions; ``None``: the best path.
     """
 
-    def __init__(self, tagger: CrfTagger, task: Task) -> None:
-        self.tagger, self.task, self.threshold = tagger, task, tagger.threshold
+    def __init__(self, tagger: CrfTagger, text: Sequence[Sentence]) -> None:
+        self.tagger, self.text, self.threshold = tagger, text, tagger.threshold
 
     def renew(self) -> None:
         """Forget every word."""
@@ -41,10 +46,14 @@ class Ours:
             settings=old.settings,
         )
 
-    def __call__(self) -> list[list[peer_crf.Entity]]:
-        """Tag dev."""
+    def __call__(self) -> list[list[Entity]]:
+        """Tag the text."""
+        return self.tag(self.text)
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """Tag any sentences."""
         self.tagger.threshold = self.threshold
-        return self.tagger.tag(self.task.dev)
+        return self.tagger.tag(sentences)
 
 
 def fit_peer(task: Task, tagger: CrfTagger) -> CRF:
@@ -54,20 +63,23 @@ def fit_peer(task: Task, tagger: CrfTagger) -> CRF:
     return model.fit(*peer_crf.training_data(task, tagger.extractor.lexicon))
 
 
-def measure(task: Task, tagger: CrfTagger, model: CRF, rounds: int) -> tuple[list[Row], dict[str, object]]:
+def measure(
+    task: Task, text: Sequence[Sentence], tagger: CrfTagger, model: CRF, rounds: int
+) -> tuple[list[Row], dict[str, object]]:
     """Times, and F1."""
-    ours, lexicon, likely = Ours(tagger, task), tagger.extractor.lexicon, tagger.threshold
+    ours, lexicon, likely = Ours(tagger, text), tagger.extractor.lexicon, tagger.threshold
     peer_crf.check_features(task, lexicon)
-    texts = [sentence.words for sentence in task.dev]
+    texts = [sentence.words for sentence in text]
+    dev = [peer_crf.sentence_features(sentence.words, lexicon) for sentence in task.dev]
     given = [peer_crf.sentence_features(words, lexicon) for words in texts]
 
     def theirs() -> object:
         return peer_crf.tag(model, [peer_crf.sentence_features(words, lexicon) for words in texts])
 
     rows = []
-    f1: dict[str, object] = {f"F1 micro, macro: {PEER}": task.f1(peer_crf.tag(model, given))}
+    f1: dict[str, object] = {f"F1 micro, macro: {PEER}": task.f1(peer_crf.tag(model, dev))}
     for how, ours.threshold in (("likely mentions", likely), ("best path", None)):
-        f1[f"F1 micro, macro: coner, {how}"] = task.f1(ours())
+        f1[f"F1 micro, macro: coner, {how}"] = task.f1(ours.tag(task.dev))
         rows += [
             compare(f"{how}, new text", PEER, ours, theirs, rounds=rounds, before=ours.renew, goal=4),
             compare(f"{how}, known words", PEER, ours, theirs, rounds=rounds),
@@ -82,10 +94,12 @@ def main() -> None:
     """Train both, then measure."""
     parser = arguments(__doc__, rounds=9)
     peer_crf.add_files(parser)
+    parser.add_argument("--text", type=existing, help="to be tagged; default: --dev")
     options = parser.parse_args()
     task = Task.load(options.train, options.dev)
     tagger = peer_crf.train_ours(task).tagger
-    rows, facts = measure(task, tagger, fit_peer(task, tagger), options.rounds)
+    text = list(read(options.text)) if options.text else task.dev
+    rows, facts = measure(task, text, tagger, fit_peer(task, tagger), options.rounds)
     packages = ["coner", "numpy", "python-crfsuite", "sklearn-crfsuite"]
     report("crf_tagging", "Tagging with the feature CRF", rows, packages=packages, facts=facts)
 

@@ -8,7 +8,8 @@ defaults (float32, random order, padding to the longest of the batch), and with 
 (bfloat16, batches grouped by length).
 
 First real words per second, over rounds of steps in turn (--rounds of --steps). Then, with --epochs, one whole training
-each, on the first --sentences: F1 on the validation file after each epoch, with the seconds of training that it took.
+each, on the first --sentences, an epoch in turn: F1 on the validation file after each epoch, with the seconds of
+training that it took.
 The peer's answers are read as ours are: the best tag of each word's first piece, mended where it breaks the scheme.
 """
 
@@ -54,6 +55,7 @@ PEERS: dict[str, dict[str, Any]] = {
 }
 GOALS = {"Trainer, defaults": 3.0, "Trainer, best": 1.15}
 WARMUP = 0.1
+Tell = Callable[[list[list[Entity]], float], None]  # answers on dev after an epoch, seconds of training so far
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,9 @@ class Ours:
             yield sum(self.words[i] for some in chosen for i in some) / (time.perf_counter() - began)
             at += steps
 
-    def train(self) -> tuple[list[list[list[Entity]]], list[float]]:
-        """Answers on dev after each epoch, and the seconds of training so far."""
-        answers = []
+    def train(self, tell: Tell) -> None:
+        """A whole training."""
+        answers: list[list[list[Entity]]] = []
         tag = self.trainer.tagger.tag
 
         def keep(sentences: Sequence[Sentence]) -> list[list[Entity]]:
@@ -121,8 +123,8 @@ class Ours:
             return answers[-1]
 
         self.trainer.tagger.tag = keep  # type: ignore[method-assign,assignment]
+        self.trainer.watch = lambda _epoch, _f1: tell(answers[-1], self.trainer.progress.seconds)
         self.trainer.run()
-        return answers, [epoch["seconds"] for epoch in self.trainer.progress.history]
 
 
 class Peer:
@@ -181,11 +183,9 @@ class Peer:
             words = statistics.mean(map(len, self.task.train)) * self.task.batch * steps
             yield words / (clock.times[-1] - clock.times[0])
 
-    def train(self) -> tuple[list[list[list[Entity]]], list[float]]:
-        """Answers on dev after each epoch, and the seconds of training so far."""
-        clock = EpochClock(self.answers)
-        self.trainer(self.encoded, clock).train()
-        return clock.answers, clock.seconds
+    def train(self, tell: Tell) -> None:
+        """A whole training."""
+        self.trainer(self.encoded, EpochClock(self.answers, tell)).train()
 
     @torch.inference_mode()
     def answers(self) -> list[list[Entity]]:
@@ -215,22 +215,19 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
 
 
 class EpochClock(TrainerCallback):  # type: ignore[misc]
-    """Seconds of training at the end of each epoch, validation left out, and the answers there."""
+    """Tells answers and seconds of training at the end of each epoch; validation and waiting do not count."""
 
-    def __init__(self, answer: Callable[[], list[list[Entity]]]) -> None:
-        self.answer = answer
-        self.answers: list[list[list[Entity]]] = []
-        self.seconds: list[float] = []
+    def __init__(self, answer: Callable[[], list[list[Entity]]], tell: Tell) -> None:
+        self.answer, self.tell = answer, tell
         self._began = 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._began = time.perf_counter()
 
     def on_epoch_end(self, *_: Any, **__: Any) -> None:
-        self.seconds.append(time.perf_counter() - self._began)
-        began = time.perf_counter()
-        self.answers.append(self.answer())
-        self._began += time.perf_counter() - began
+        stopped = time.perf_counter()
+        self.tell(self.answer(), stopped - self._began)
+        self._began += time.perf_counter() - stopped
 
 
 class Side:
@@ -246,7 +243,7 @@ class Side:
             os.environ["GOMP_SPINCOUNT"] = count
 
     def ask(self, steps: int = 0) -> Any:
-        """Words per second over so many steps; with 0, a whole training, after which it ends."""
+        """Words per second over so many steps; with 0, answers and seconds after the next epoch of a training."""
         self.connection.send(steps)
         return self.connection.recv()
 
@@ -260,7 +257,12 @@ def serve(name: str, task: Task, connection: Connection) -> None:
         while steps := connection.recv():
             speeds = speeds or side.speeds(steps)
             connection.send(next(speeds))
-        connection.send(side.train())
+
+        def tell(answers: list[list[Entity]], seconds: float) -> None:
+            connection.send((answers, seconds))
+            connection.recv()  # the others' turn
+
+        side.train(tell)
 
 
 def quiet() -> None:
@@ -289,10 +291,12 @@ def measure_quality(task: Task) -> tuple[list[Row], dict[str, object]]:
     gold = [sentence.entities or () for sentence in task.dev]
     curves: dict[str, tuple[list[float], list[float]]] = {}
     facts: dict[str, object] = {}
-    for name in ("coner", *PEERS):
-        answers, seconds = Side(name, task).ask()
-        scores = [score(gold, found).fine for found in answers]
-        reached = [one.micro_f1 for one in scores]
+    sides = {name: Side(name, task) for name in ("coner", *PEERS)}
+    told = [{name: side.ask() for name, side in sides.items()} for _ in range(task.epochs)]
+    for name, side in sides.items():
+        side.process.kill()
+        scores = [score(gold, epoch[name][0]).fine for epoch in told]
+        reached, seconds = [one.micro_f1 for one in scores], [epoch[name][1] for epoch in told]
         spread = intervals(scores[-1].counts)["micro_f1"]
         curves[name] = (reached, seconds)
         facts[name] = (

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from coner.commands import ablate, compare, curves, data, evaluate, explain, export, tag, train
+from coner.commands import ablate, compare, curves, data, evaluate, explain, export, noise, sweep, tag, train, vote
 from coner.cores import wait_briefly
 
 app = typer.Typer(
@@ -19,18 +19,21 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Train, compare and use taggers for complex, fine-grained named entities.",
     epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, "
-    "2 wrong input or use, 130 interrupted.",
+    "2 wrong input or use, 3 incomplete with the work kept, 130 interrupted.",
 )
+data.app.command()(noise.noise)
 app.add_typer(data.app, name="data")
 for function in (
     train.train,
     ablate.ablate,
+    sweep.sweep,
     evaluate.evaluate,
     tag.tag,
     export.export,
     compare.compare,
     explain.explain,
     curves.curves,
+    vote.vote,
 ):
     app.command()(function)
 

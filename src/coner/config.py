@@ -28,6 +28,36 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
 
 
+class NoiseSettings(Section):
+    """Keyboard typos in training sentences, and in copies of the other parts to score on (``coner.data.noise``)."""
+
+    rate: Fraction = Field(0.0, description="share of the training sentences that get typos; 0: none")
+    where: Literal["context", "mentions", "both"] = Field(
+        "both", description="in words of mentions, in the other words, or in both"
+    )
+    words: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        2, description="noisy words of such a sentence: a share below 1, or N: from one to N"
+    )
+    layout: str = Field("qwerty", description="keyboard: qwerty, qwertz, azerty, or a TOML file")
+    seed: Seed = Field(1, description="another one is other noise")
+    score: bool = Field(False, description="score dev and test once more with typos in every sentence")
+
+    @model_validator(mode="after")
+    def _words_are_a_share_or_a_number(self) -> NoiseSettings:
+        if self.words > 1 and self.words % 1:
+            raise ValueError(f"data.noise.words: {self.words:g}; expected a share below 1, or a whole number")
+        return self
+
+
+class ExtraFile(Section):
+    """A further training file."""
+
+    file: Path = Field(description="CoNLL or JSONL, also .gz, read as data.train is")
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1.0, description="of the loss of its sentences, beside 1 in data.train"
+    )
+
+
 class DataSettings(Section):
     """Files, and how to read them. ``train`` is needed to train; ``test`` is scored once, at the end."""
 
@@ -39,12 +69,16 @@ class DataSettings(Section):
     take: Annotated[int, Field(ge=0)] = Field(
         0, description="train on about so many sentences: always the same, every class in proportion; 0: all"
     )
+    extra: tuple[ExtraFile, ...] = Field(
+        (), description="further training files, less what is in dev or test too; such as [{file = ..., weight = 0.3}]"
+    )
     test: Path | None = Field(None, description="test file: scored once, at the end")
     taxonomy: str = Field(
         "auto", description="a packaged one, a TOML file, or auto: a packaged one that knows all labels, else flat"
     )
     scheme: Scheme = Field("iob2", description="how mentions are written in the files: iob2, iob1 or bioes")
     repair: bool = Field(False, description="mend what can be mended in faulty files, and count it")
+    noise: NoiseSettings = NoiseSettings()
 
 
 class CrfSettings(Section):
@@ -158,6 +192,9 @@ def _default_groups() -> dict[str, GroupSettings]:
 class TrainSettings(Section):
     """The loop."""
 
+    init: Path | None = Field(
+        None, description="folder of a trained encoder model: start from its weights, as far as they fit"
+    )
     epochs: Count = 8
     batch: Count = Field(32, description="sentences a step")
     batch_pieces: Count = Field(
@@ -198,6 +235,16 @@ class CrfExperiment(Section):
     data: DataSettings = DataSettings()
     crf: CrfSettings = CrfSettings()
 
+    @model_validator(mode="after")
+    def _sentences_weigh_alike(self) -> CrfExperiment:
+        for extra in self.data.extra:
+            if extra.weight != 1:
+                raise ValueError(
+                    f"data.extra: {extra.file} has weight {extra.weight:g}, but python-crfsuite knows no weights of "
+                    'sentences; expected 1 (kind = "encoder" takes others)'
+                )
+        return self
+
 
 class EncoderExperiment(Section):
     """A config with ``kind = "encoder"``."""
@@ -224,6 +271,38 @@ class EncoderExperiment(Section):
                 f'head.loss = "{self.head.loss}": head.decoder = "crf" has a loss of its own; expected softmax or valid'
             )
         return self
+
+
+class VoteMember(Section):
+    """One of a vote: its folder, what is in it, and how much it counts."""
+
+    folder: Path = Field(description="folder of a trained model")
+    kind: str
+    seed: Seed | None = Field(None, description="that it was trained with, where it tells")
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class VoteSettings(Section):
+    """How models vote."""
+
+    members: Annotated[tuple[VoteMember, ...], Field(min_length=1)]
+    threshold: Fraction | Literal["auto"] = Field(
+        0.5, description="what the score of a mention must exceed; auto: of thresholds, the best on the validation file"
+    )
+    thresholds: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
+        (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+        description="to try for auto; the one with the best macro F1 on the validation file stays",
+    )
+
+
+class VoteExperiment(Section):
+    """A vote of trained models (``coner vote``): not read from a config, but recorded as every run is."""
+
+    kind: Literal["vote"] = "vote"
+    name: str = ""
+    seed: Seed = Field(0, description="nothing here is left to chance; the members' seeds stand beside them")
+    data: DataSettings = DataSettings()
+    vote: VoteSettings
 
 
 Experiment = CrfExperiment | EncoderExperiment
@@ -315,5 +394,6 @@ def _siblings(error: ValidationError, place: list[str]) -> list[str]:
     section: Any = CrfExperiment if error.errors()[0]["loc"][0] == "crf" else EncoderExperiment
     for key in place[:-1]:
         field = section.model_fields.get(key) if hasattr(section, "model_fields") else None
-        section = GroupSettings if field is None else field.annotation
+        # A key without a field is the name of a group, or the number of a further file.
+        section = field.annotation if field is not None else ExtraFile if place[0] == "data" else GroupSettings
     return sorted(getattr(section, "model_fields", {}))

@@ -6,36 +6,30 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from coner.config import CrfExperiment, DataSettings, Experiment
-from coner.data import Corpus, read
-from coner.data.split import PARTS, split
-from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.errors import ConfigError, DataError, MissingExtra
+from coner.config import CrfExperiment, Experiment, VoteExperiment
+from coner.data.taxonomy import Taxonomy
+from coner.errors import ConfigError, MissingExtra
 from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
 from coner.files import make_folder, sha256
+from coner.parts import SCORED, Part, Shared, describe, seen_in
 from coner.progress import Log
 from coner.report import machine
-from coner.report.record import RECORD, Record, add_part, make_record, read_record, write_record
+from coner.report.plain import plain
+from coner.report.record import RECORD, Record, add_part, make_record, noisy_part, read_record, write_record
 from coner.report.tagged import tagged_path, write_tagged
 from coner.taggers import Tagger, load
 from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
-from coner.types import surfaces
+from coner.training.noise import make_noise, noisy_train
+from coner.training.start import weights_hash
 
 LOG = "log.txt"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One data file of an experiment, read: what it holds, and the hash of it."""
-
-    corpus: Corpus
-    sha256: str
+Watch = Callable[[int, float], None]  # epochs done, macro F1 on the validation part
 
 
 @dataclass(frozen=True)
@@ -46,27 +40,14 @@ class Tagged:
     seconds: float
 
 
-@dataclass
-class Shared:
-    """What runs in one process have in common, so that it is worked out once.
-
-    Attributes:
-        parts: files and taxonomy, by the settings that they were read by.
-        pieces: of words, by the tokenizer's name and whether it lower-cases (see ``PieceMaker``).
-    """
-
-    parts: dict[str, tuple[dict[str, Part], Taxonomy]] = field(default_factory=dict)
-    pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
-
-    def read(self, settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
-        """``read_parts``, once for equal settings."""
-        key = settings.model_dump_json()
-        if key not in self.parts:
-            self.parts[key] = read_parts(settings)
-        return self.parts[key]
-
-
-def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: Shared | None = None) -> Record:
+def run(
+    settings: Experiment,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    shared: Shared | None = None,
+    watch: Watch | None = None,
+) -> Record:
     """Train what the settings describe, in ``folder``, and record what came of it.
 
     A finished run is not done again; an unfinished encoder goes on from its checkpoint. The folder is a model folder.
@@ -76,6 +57,7 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: 
         folder: of the run; made where it does not exist.
         overwrite: throw away what an earlier run wrote into the folder.
         shared: with other runs of this process.
+        watch: is told how training goes, see ``EncoderTrainer``.
 
     Raises:
         ConfigError: a needed file is not named, or the folder belongs to another run.
@@ -86,21 +68,23 @@ def run(settings: Experiment, folder: Path, *, overwrite: bool = False, shared: 
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     if not overwrite:
         if (folder / RECORD).exists():
-            return _finished(folder, fingerprint, parts, taxonomy)
+            return finished(settings, folder, fingerprint, parts, taxonomy)
         if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
             raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
     make_folder(folder)
     with Log(folder / LOG, anew=overwrite) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
         began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
-        train = _trainer(settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared)
+        train = _trainer(
+            settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared, watch=watch
+        )
         if overwrite:  # not before what is asked for is known to be possible
             remove_model(folder)
-            for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in PARTS)):
+            for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in SCORED)):
                 path.unlink(missing_ok=True)
         tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
-        judge = Judge(tagger, taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
+        judge = Judge(tagger, taxonomy, seen=seen_in(parts), folder=folder)
         tagged = {name: judge(name, part) for name, part in parts.items() if name != "train"}
         record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)
         write_record(record, folder)
@@ -116,82 +100,26 @@ def headline(record: Record, part: str) -> str:
     return f"{part}: micro F1 {fine['micro_f1']:.4f}, macro F1 {fine['macro_f1']:.4f}"
 
 
-def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
-    """The files of an experiment and its taxonomy, which knows every label in them.
-
-    Raises:
-        ConfigError: ``data.train`` is not set.
-        DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
-    """
-    if settings.train is None:
-        raise ConfigError("data.train: not set; name a file in the config, or with --set data.train=FILE")
-
-    def read_gold(place: Path, labels: tuple[str, ...] | None) -> Corpus:
-        return read(place, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
-
-    train = read_gold(settings.train, None)
-    if not train.labels:
-        raise DataError("holds no mention; expected labelled sentences to train on", settings.train)
-    taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
-    if not set(train.labels) <= set(taxonomy.labels):
-        read_gold(settings.train, taxonomy.labels)  # raises, with the line
-    parts = {"train": Part(train, sha256(train.path))}
-    if settings.dev is None:
-        parts = cut_dev(parts["train"], settings.dev_share)
-    if 0 < settings.take < len(parts["train"].corpus):
-        parts["train"] = take(parts["train"], settings.take)
-    for name, place in (("dev", settings.dev), ("test", settings.test)):
-        if place is not None:
-            corpus = read_gold(place, taxonomy.labels)
-            parts[name] = Part(corpus, sha256(corpus.path))
-    return parts, taxonomy
-
-
-def cut_dev(whole: Part, share: float) -> dict[str, Part]:
-    """A training file without a validation file, in two: always the same cut, and never one text on both sides.
-
-    The hash of each part is that of the file and the cut, so that two cuts of one file are told apart.
-    """
-    cut = split(whole.corpus, dev=share, test=0, seed=1)
-    train = replace(whole.corpus, sentences=tuple(cut["train"]))
-    dev = replace(whole.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # what was mended is told once
-    return {
-        name: Part(corpus, hashlib.sha256(f"{whole.sha256} {name} {share}".encode()).hexdigest())
-        for name, corpus in (("train", train), ("dev", dev))
-    }
-
-
-def take(whole: Part, sentences: int) -> Part:
-    """About so many sentences of a training part: always the same ones, every class in proportion."""
-    some = split(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
-    digest = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
-    return Part(replace(whole.corpus, sentences=tuple(some)), digest)
-
-
 def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
     """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
-    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "test", "taxonomy"}}
-    used = []
+    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}}
+    used, noise = [], {}
     if isinstance(settings, CrfExperiment):
         used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
     else:
-        apart["train"] = {"checkpoint_minutes"}
+        apart["train"] = {"checkpoint_minutes", "init"}
         used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
-    values = settings.model_dump(mode="json", exclude=apart)
+    if settings.data.noise.rate:  # else nothing of it comes into training
+        noise = {"noise": make_noise(settings.data.noise, rate=settings.data.noise.rate).key}
+    values = {**settings.model_dump(mode="json", exclude=apart), **noise}
     values["taxonomy"] = taxonomy.as_dict()
-    values["sha256"] = {name: part.sha256 for name, part in parts.items() if name != "test"}
+    values["sha256"] = {name: part.sha256 for name, part in parts.items() if name in ("train", "dev")}
+    if extras := parts["train"].extras:
+        values["extra"] = [(extra.sha256, extra.weight, extra.left_out) for extra in extras]
     values["files"] = [sha256(path) for path in used if path.is_file()]
+    if not isinstance(settings, CrfExperiment) and settings.train.init is not None:
+        values["init"] = weights_hash(settings.train.init)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def describe(parts: dict[str, Part]) -> str:
-    """The parts in one line, with whatever was mended in them."""
-    told = []
-    for name, part in parts.items():
-        mended = {"repaired": part.corpus.repaired, "skipped": part.corpus.skipped}
-        extra = "".join(f", {count} {what}" for what, count in mended.items() if count)
-        told.append(f"{name} {len(part.corpus)} sentences{extra}")
-    return ", ".join(told)
 
 
 def _trainer(
@@ -203,9 +131,10 @@ def _trainer(
     fingerprint: str,
     log: Log,
     shared: Shared,
+    watch: Watch | None,
 ) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
     """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
-    train, dev = parts["train"].corpus, parts["dev"].corpus
+    train, dev = noisy_train(parts["train"].sentences, settings.data.noise, log), parts["dev"].corpus
     if isinstance(settings, CrfExperiment):
         from coner.training import crf
 
@@ -223,12 +152,14 @@ def _trainer(
     trainer = EncoderTrainer(
         settings,
         train=train,
+        weights=parts["train"].weights,
         dev=dev,
         taxonomy=taxonomy,
         folder=folder,
         belongs_to=fingerprint,
         log=log,
         cache=shared.pieces.setdefault((settings.encoder.name, settings.encoder.lowercase), {}),
+        watch=watch,
     )
     return lambda: (trainer.run(), trainer.facts())
 
@@ -239,13 +170,13 @@ class Judge:
 
     Attributes:
         tagger, taxonomy: what is judged, and by which labels.
-        seen: the mentions of the training part.
+        seen: the mentions of the training part, where there is one.
         folder: of the run.
     """
 
     tagger: Tagger
     taxonomy: Taxonomy
-    seen: set[str]
+    seen: set[str] | None
     folder: Path
 
     def __call__(self, name: str, part: Part) -> Tagged:
@@ -259,23 +190,46 @@ class Judge:
         return Tagged(replace(scores, repaired=repaired, skipped=part.corpus.skipped), seconds)
 
 
-def _finished(folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy) -> Record:
-    """The record of a run that is done; a test file that it has not been scored on yet is scored now."""
+def finished(
+    settings: Experiment | VoteExperiment, folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy
+) -> Record:
+    """The record of a run that is done; what it has not been scored on yet, it is scored on now.
+
+    Raises:
+        ConfigError: it is a run of other settings or data, or was scored on another test file or with other noise.
+    """
     record = read_record(folder)
     if record.fingerprint != fingerprint:
         raise ConfigError(
             f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite"
         )
-    if "test" not in parts or record.data.get("test", {}).get("sha256") == parts["test"].sha256:
+    told = {name: part for name, part in parts.items() if name not in ("train", "dev")}
+    new = {name: part for name, part in told.items() if record.data.get(name, {}).get("sha256") != part.sha256}
+    for name, part in new.items():
+        if name in record.data:
+            raise _scored_otherwise(folder, name, part)
+    if not new:
         return record
-    if "test" in record.data:
-        raise ConfigError(
-            f"data.test: the finished run in {folder} was scored on another file than {parts['test'].corpus.path}; "
-            f"score it on this one with: coner evaluate {parts['test'].corpus.path} {folder}"
-        )
-    judge = Judge(load(folder), taxonomy, seen=surfaces(parts["train"].corpus), folder=folder)
-    record = add_part(record, "test", parts["test"], judge("test", parts["test"]))
-    write_record(record, folder)
+    if noisy_part("dev") in new:  # the noise that the record is to tell of
+        data = {**record.settings["data"], "noise": plain(settings.data.noise.model_dump())}
+        record = record.model_copy(update={"settings": {**record.settings, "data": data}})
+    judge = Judge(load(folder), taxonomy, seen=seen_in(parts), folder=folder)
     with Log(folder / LOG) as log:
-        log(headline(record, "test"))
+        for name, part in new.items():
+            record = add_part(record, name, part, judge(name, part))
+            write_record(record, folder)
+            log(headline(record, name))
     return record
+
+
+def _scored_otherwise(folder: Path, name: str, part: Part) -> ConfigError:
+    file = part.corpus.path
+    if name == "test":
+        return ConfigError(
+            f"data.test: the finished run in {folder} was scored on another file than {file}; "
+            f"score it on this one with: coner evaluate {file} {folder}"
+        )
+    return ConfigError(
+        f"data.noise: the finished run in {folder} was scored with other noise in {file.name}; make this noise with "
+        f"coner data noise, and score it with: coner evaluate {file} {folder} --noisy FILE"
+    )

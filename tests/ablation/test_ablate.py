@@ -14,8 +14,9 @@ import pytest
 
 from commands.shell import SAMPLE, command, head, process
 from coner.ablation.plan import check_settings, load_plan, parse_plan
-from coner.ablation.run import FAILED, run_all, runs_of
+from coner.ablation.run import run_all, runs_of
 from coner.errors import ConfigError
+from coner.report.ablation import FAILED
 from coner.report.record import read_record
 
 LIST = """
@@ -112,16 +113,16 @@ def test_ctrl_c_stops_the_whole_list(config: list[str], tmp_path: Path) -> None:
 
 
 def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from coner import experiment
+    from coner import parts
     from coner.config import load_values
 
     calls: list[object] = []
-    reading = experiment.read_parts
-    monkeypatch.setattr(experiment, "read_parts", lambda settings: calls.append(settings) or reading(settings))
+    reading = parts.read_parts
+    monkeypatch.setattr(parts, "read_parts", lambda settings: calls.append(settings) or reading(settings))
     plan = load_plan(config[2]).choose(["crf"])
-    runs = runs_of(check_settings(plan, load_values(Path(config[0])), "config"), seeds=2)
+    runs = runs_of(plan, check_settings(plan, load_values(Path(config[0])), "config"), seeds=2)
     assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]
-    assert len(run_all(runs, plan, tmp_path / "out").finished) == 4
+    assert len(run_all(runs, tmp_path / "out").finished) == 4
     assert len(calls) == 1
     kept = json.loads((tmp_path / "out" / ".plan.json").read_text())
     assert kept["rows"]["crf"] == {"about": "", "against": "full"}
@@ -132,12 +133,13 @@ def test_each_row_by_each_encoder(config: list[str]) -> None:
 
     plan = parse_plan({"row": [{"name": "a", "set": {"head": {"blend": "gate"}}}]}, "list")
     settings = check_settings(plan, load_values(Path(config[0])), "config")
-    runs = runs_of(settings, seeds=1, encoders=["minilm", "org/other"])
+    runs = runs_of(plan, settings, seeds=1, encoders=["minilm", "org/other"])
     assert [(run.folder, run.settings.encoder.name) for run in runs] == [
         ("full.minilm.5", "minilm"),
         ("full.other.5", "org/other"),
         ("a.minilm.5", "minilm"),
         ("a.other.5", "org/other"),
     ]
+    assert [run.against for run in runs] == [None, None, "full.minilm", "full.other"]
     with pytest.raises(ConfigError, match="two of one name"):
-        runs_of(settings, seeds=1, encoders=["a/x", "b/x"])
+        runs_of(plan, settings, seeds=1, encoders=["a/x", "b/x"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from shell import Done, World, refusal
 
+from coner.report.ablation import write_plan
 from runs_of_many import make_run, sentences
 
 pytest.importorskip("jinja2")
@@ -48,6 +49,25 @@ def test_a_real_run_has_its_sentences_and_its_groups(coner: Coner, world: World,
     assert content["absent"] == {}
     assert content["groups"]["Artist"] == "Person"
     assert content["runs"][0]["calibration"]["count"] > 0
+
+
+def test_an_ablation_has_a_page_of_its_runs(coner: Coner, tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "ablation"
+    for name, quality in (("full", 0.7), ("plain", 0.3)):
+        for seed in (1, 2):
+            make_run(folder / f"{name}.{seed}", GOLD, quality=quality, seed=seed, name=name)
+    write_plan(
+        {name: {"about": "", "against": against} for name, against in (("full", None), ("plain", "full"))}, folder
+    )
+    plain = coner("compare", folder)
+    done = coner("compare", folder, "--html", out / "a.html")
+    assert (done.code, done.out) == (0, plain.out)
+    page = (out / "a.html").read_text(encoding="utf-8")
+    content = json.loads(re.findall(r'id="content">(.*?)</script>', page)[0])
+    assert [run["run"] for run in content["runs"]] == ["full.1", "full.2", "plain.1", "plain.2"]
+    assert content["baseline"] == "full.1"
+    difference = re.findall(r"[+-]\d\.\d{3} \[.*?\]", plain.out)[0]
+    assert difference in page
 
 
 def test_pictures_are_named(coner: Coner, runs: list[Path], out: Path) -> None:

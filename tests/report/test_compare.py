@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coner.errors import DataError
-from coner.evaluation.significance import METRICS, difference
+from coner.evaluation.significance import METRICS, difference, holm
 from coner.report.compare import DASH, Row, choose_part, compare_runs, to_markdown, to_tables
 from coner.report.record import Record
 from coner.types import Entity, Sentence
@@ -86,6 +86,14 @@ def test_other_gold_of_the_same_file_is_a_warning(records: dict[str, Record], tm
     assert comparison.rows[-1].differences is None
 
 
+def test_p_is_corrected_for_the_number_of_runs(records: dict[str, Record]) -> None:
+    rows = [row for row in compare_runs(records, baseline="perfect").rows if row.differences is not None]
+    for metric in METRICS:
+        found = [row.differences[metric] for row in rows if row.differences is not None]
+        assert [one.corrected_p for one in found] == holm([one.p for one in found])
+        assert max(one.corrected_p or 0 for one in found) > min(one.p for one in found)
+
+
 @pytest.mark.parametrize("baseline", ["poor", "perfect"])
 def test_differences_are_paired_with_the_baseline(records: dict[str, Record], baseline: str) -> None:
     comparison = compare_runs(records, baseline=baseline)
@@ -95,8 +103,9 @@ def test_differences_are_paired_with_the_baseline(records: dict[str, Record], ba
             assert row.differences is None
             continue
         counts = [[records[run].sentence_counts("dev")] for run in (baseline, row.run)]
-        assert row.differences == {name: difference(*counts, metric) for name, metric in METRICS.items()}
         assert row.differences is not None
+        for name, metric in METRICS.items():
+            assert replace(row.differences[name], corrected_p=None) == difference(*counts, metric)
         drop = row.macro_f1 - records[baseline].scores["dev"]["fine"]["macro_f1"]
         assert row.differences["macro_f1"].value == pytest.approx(drop, abs=1e-12)
         assert drop != 0

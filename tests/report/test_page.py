@@ -120,8 +120,10 @@ def test_a_noisy_part_stands_beside_the_clean_one(world: dict[str, Any]) -> None
     record = world["records"]["two"]
     noisy = {**record.scores["dev"], "fine": {**record.scores["dev"]["fine"], "macro_f1": 0.125}}
     world["records"]["two"] = record.model_copy(update={"scores": {**record.scores, "dev_noisy": noisy}})
+    world["comparison"] = compare_runs(world["records"])
     page = render(**world)
     assert 'id="noisy"' in page
+    assert "noisy macro" in page
     clean = record.scores["dev"]["fine"]["macro_f1"]
     assert [run["noisy"] for run in parts(page)[0]["runs"]] == [None, [clean, 0.125]]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coner.report.ablation import read_ablation, write_plan
 from coner.report.compare import compare_runs
 from coner.report.record import read_record
-from coner.report.seeds import by_name
+from coner.report.seeds import by_name, by_row
 from runs_of_many import make_run, sentences
 
 GOLD = sentences(40)
@@ -28,12 +29,12 @@ def test_means_and_spread_by_name(tmp_path: Path) -> None:
         name: [r.scores["dev"]["fine"]["macro_f1"] for r in records.values() if r.name == name]
         for name in ("plain", "full")
     }
-    assert (plain.name, plain.runs, plain.gain) == ("plain", 3, None)
-    assert plain.macro_f1 == pytest.approx(np.mean(macro["plain"]))
-    assert plain.macro_spread == pytest.approx(np.std(macro["plain"], ddof=1))
-    assert (full.low, full.high) == (min(macro["full"]), max(macro["full"]))
+    assert (plain.name, plain.runs, plain.against, plain.gain) == ("plain", 3, None, None)
+    assert plain.macro_f1.mean == pytest.approx(np.mean(macro["plain"]))
+    assert plain.macro_f1.deviation == pytest.approx(np.std(macro["plain"], ddof=1))
+    assert (full.against, full.difference) == ("plain", None)
     assert full.gain == pytest.approx(np.mean(macro["full"]) - np.mean(macro["plain"]))
-    assert (once.runs, once.macro_spread) == (1, None)
+    assert (once.runs, once.macro_f1.deviation) == (1, None)
 
 
 def test_runs_that_all_differ_in_name_need_no_lines(tmp_path: Path) -> None:
@@ -47,3 +48,18 @@ def test_no_gain_where_numbers_must_not_be_compared(tmp_path: Path) -> None:
     data = {"dev": {**records["two.1"].data["dev"], "sha256": "e" * 64}}
     records["two.1"] = records["two.1"].model_copy(update={"data": data})
     assert [line.gain for line in by_name(compare_runs(records))] == [None, None]
+
+
+def test_an_ablation_tells_its_own_differences(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        for name, quality in (("plain", 0.3), ("full", 0.7)):
+            make_run(tmp_path / f"{name}.{seed}", GOLD, quality=quality, seed=seed, name=name)
+    plan = {"full": None, "plain": "full", "later": "full"}
+    write_plan({name: {"about": name, "against": against} for name, against in plan.items()}, tmp_path)
+    table = read_ablation(tmp_path)
+    full, plain = by_row(table)
+    assert (full.name, full.runs, full.against, full.gain) == ("full", 2, None, None)
+    assert plain.difference == (table.rows[1].differences or {})["macro_f1"]
+    assert plain.against == "full"
+    assert plain.gain == pytest.approx(plain.macro_f1.mean - full.macro_f1.mean)
+    assert table.rows[1].runs == ("plain.1", "plain.2")

@@ -6,7 +6,6 @@ again. A run that fails leaves the reason in its folder, and the others go on; t
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +15,32 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from coner.ablation.plan import Plan
+from coner.ablation.plan import FULL, Plan
 from coner.config import EncoderExperiment, Experiment
 from coner.errors import ConerError, ConfigError
-from coner.experiment import LOG, Shared
+from coner.experiment import LOG
 from coner.experiment import run as run_one
 from coner.files import atomic_write, make_folder
+from coner.parts import Shared
 from coner.progress import Log
+from coner.report.ablation import FAILED, write_plan
 from coner.report.record import RECORD
 
-PLAN = ".plan.json"  # hidden, so that `coner compare FOLDER/*` sees runs only
 LOCKS = ".locks"
-FAILED = "failed.txt"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: a row, with one encoder, by one seed."""
+    """One run: a row, with one encoder, by one seed.
+
+    Attributes:
+        row: its name; ``about`` and ``against`` are the list's.
+        seed, settings: of the run.
+    """
 
     row: str
+    about: str
+    against: str | None
     seed: int
     settings: Experiment
 
@@ -59,11 +65,12 @@ class Outcome:
     elsewhere: tuple[str, ...]
 
 
-def runs_of(settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
+def runs_of(plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
     """Every row by the first seed, then every row by the second, and so on: a whole table is there early.
 
     Args:
-        settings: by row.
+        plan: the rows.
+        settings: of each row.
         seeds: how many, counted up from each config's own.
         encoders: each row with each of these in place of its own; the rows' names tell them apart.
 
@@ -72,14 +79,16 @@ def runs_of(settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequenc
     """
     found = []
     for seed in range(seeds):
-        for row, experiment in settings.items():
-            for name, chosen in _with_encoders(row, experiment, encoders):
+        for name, row in plan.rows.items():
+            for end, chosen in _with_encoders(name, settings[name], encoders):
                 own = chosen.seed + seed
-                found.append(Run(name, own, chosen.model_copy(update={"seed": own, "name": name})))
+                against = None if name == FULL else row.against + end
+                changed = chosen.model_copy(update={"seed": own, "name": name + end})
+                found.append(Run(name + end, row.about, against, own, changed))
     return found
 
 
-def run_all(runs: Sequence[Run], plan: Plan, folder: Path) -> Outcome:
+def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
     """Train what is not finished yet, as far as no other process is at it.
 
     Raises:
@@ -90,7 +99,7 @@ def run_all(runs: Sequence[Run], plan: Plan, folder: Path) -> Outcome:
     for run in runs:
         shared.read(run.settings.data)
     make_folder(folder)
-    write_plan(plan, folder)
+    write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
     began, trained = time.monotonic(), 0
     with Log() as log:
         log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
@@ -111,16 +120,10 @@ def run_all(runs: Sequence[Run], plan: Plan, folder: Path) -> Outcome:
     return Outcome(tuple(finished), failed, tuple(elsewhere))
 
 
-def write_plan(plan: Plan, folder: Path) -> None:
-    """Keep beside the runs what they are compared with."""
-    rows = {name: {"about": row.about, "against": row.against} for name, row in plan.rows.items()}
-    with atomic_write(folder / PLAN) as handle:
-        json.dump({"rows": rows}, handle, ensure_ascii=False, indent=2)
-
-
 def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
+    """The row's settings with each encoder, and what that adds to its name; as they are where none is named."""
     if not encoders:
-        yield row, experiment
+        yield "", experiment
         return
     short = {encoder.rstrip("/").rpartition("/")[2]: encoder for encoder in encoders}
     if len(short) < len(encoders):
@@ -129,7 +132,7 @@ def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) ->
         if not isinstance(experiment, EncoderExperiment):
             raise ConfigError(f"--encoders: row {row!r} is of kind {experiment.kind}; expected configs of encoders")
         changed = experiment.encoder.model_copy(update={"name": encoder})
-        yield f"{row}.{name}", experiment.model_copy(update={"encoder": changed})
+        yield f".{name}", experiment.model_copy(update={"encoder": changed})
 
 
 def _try(run: Run, folder: Path, shared: Shared, log: Log) -> str | None:

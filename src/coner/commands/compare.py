@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from coner.report.ablation import AblationTable
     from coner.report.compare import Comparison
     from coner.report.record import Record
 
@@ -41,15 +42,26 @@ def compare(
       coner compare results/*.json --part dev --baseline crf --markdown
 
       coner compare runs/* --html report.html --pictures plots
+
+      coner compare runs/ablation        (a folder of coner ablate: a line for each row, over its seeds)
     """
     from coner.errors import ConerError, DataError
     from coner.progress import stderr
+    from coner.report.ablation import is_ablation
     from coner.report.compare import choose_part, compare_runs, to_markdown, to_tables
     from coner.report.record import read_record
     from coner.report.terminal import print_whole
 
     if as_json and markdown:
         raise ConerError("--json and --markdown are two forms of the same table; choose one")
+    if len(runs) == 1 and is_ablation(runs[0]):
+        table = show_ablation(runs[0], part=None if part == "auto" else part, as_json=as_json, markdown=markdown)
+        if html or pictures:
+            places = {name: runs[0] / name for row in table.rows for name in row.runs}
+            records = {run: read_record(place) for run, place in places.items()}
+            compared = compare_runs(records, part=table.part, baseline=baseline)
+            _write(compared, records, places, html=html, pictures=pictures, ablation=table)
+        return
     places, left_out = run_places(runs)
     records = {run: read_record(place) for run, place in places.items()}
     chosen = choose_part(records) if part == "auto" else part
@@ -73,6 +85,25 @@ def compare(
         typer.echo(f"Scores on {comparison.part}.\n\n{to_markdown(comparison)}")
     else:
         print_whole(f"Scores on {comparison.part}", *to_tables(comparison))
+
+
+def show_ablation(folder: Path, *, part: str | None = None, as_json: bool, markdown: bool) -> AblationTable:
+    """Print the table of an ablation's folder, and return it; failed runs on stderr."""
+    from coner.progress import stderr
+    from coner.report.ablation import read_ablation
+    from coner.report.terminal import print_whole
+
+    table = read_ablation(folder, part=part)
+    for row in table.rows:
+        for seed, why in row.failed.items():
+            stderr.print(f"{row.name}, seed {seed}: failed: {why}", markup=False)
+    if as_json:
+        typer.echo(json.dumps(table.as_dict(), ensure_ascii=False, indent=2))
+    elif markdown:
+        typer.echo(f"Scores on {table.part}.\n\n{table.grid().markdown()}")
+    else:
+        print_whole(f"Scores on {table.part}", table.grid().table())
+    return table
 
 
 def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], list[str]]:
@@ -107,6 +138,7 @@ def _write(
     *,
     html: Path | None,
     pictures: Path | None,
+    ablation: AblationTable | None = None,
 ) -> None:
     """The page, the pictures, or both."""
     from coner.progress import stderr
@@ -119,7 +151,7 @@ def _write(
     if html:
         from coner.report.html import write_page
 
-        write_page(comparison, records, html, groups=groups, found=found)
+        write_page(comparison, records, html, groups=groups, found=found, ablation=ablation)
         stderr.print(f"{html}: {len(records)} runs, {len(found.predicted)} of them with sentences", markup=False)
     if pictures:
         from coner.report.pictures import write_pictures

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coner.commands.noise_cost import noise_cost, noisy_copy, show_cost
+
 if TYPE_CHECKING:
     from coner.data import Corpus
     from coner.data.taxonomy import Taxonomy
     from coner.evaluation.errors import Errors
     from coner.evaluation.results import Result, Scores
-    from coner.types import Entity
+    from coner.taggers import Tagger
+    from coner.types import Entity, Sentence
 
 CHUNK = 1024  # sentences between two steps of the progress bar
 
@@ -41,6 +44,13 @@ def evaluate(
     repair: Annotated[
         bool, typer.Option(help="Mend what can be mended in the gold file too; in predictions it always is. Counted.")
     ] = False,
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="A model: on a copy with typos in so many of the sentences too; 1: in all."),
+    ] = None,
+    noisy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A model: on this copy of GOLD with typos too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, in fractions of 1.")] = False,
 ) -> None:
     """Score predictions: exact span and label, micro and macro F1 (over the classes that occur in gold), each class.
@@ -50,47 +60,59 @@ def evaluate(
       coner evaluate gold.conll predicted.conll
 
       coner evaluate test.conll runs/paper --train train.conll --json
+
+      coner evaluate dev.conll runs/paper --noise 1
     """
     from coner.data import read
     from coner.data.taxonomy import AUTO, load_taxonomy
     from coner.evaluation.errors import classify_errors
     from coner.evaluation.score import score_sentences
     from coner.report.record import scores_with_intervals
+    from coner.taggers import load
     from coner.types import surfaces
 
     labels = None if taxonomy == AUTO else load_taxonomy(taxonomy).labels
     corpus = read(gold, scheme=scheme, repair=repair, labels=labels, gold=True)
+    copy = noisy_copy(corpus, noise, noisy, predicted, scheme=scheme, repair=repair)
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
     found: Sequence[Sequence[Entity]]
+    again: Sequence[Sequence[Entity]]
     if predicted.is_dir():
-        found, counts, own = _tagged(predicted, corpus)
+        tagger = load(predicted)
+        found, counts, own = _tagged(tagger, corpus)
+        again, mended, _ = _tagged(tagger, copy)
     else:
-        (found, counts), own = _read(predicted, corpus, scheme, labels), None
-    chosen = _taxonomy(taxonomy, own, {*corpus.labels, *(entity.label for entities in found for entity in entities)})
+        (found, counts), own, again, mended = _read(predicted, corpus, scheme, labels), None, (), {"repaired": 0}
+    chosen = _taxonomy(taxonomy, own, {*corpus.labels, *(e.label for entities in [*found, *again] for e in entities)})
     scores = score_sentences(corpus, found, groups=chosen.coarse_by_fine, seen=seen)
     scores = replace(scores, repaired=corpus.repaired + counts["repaired"], skipped=corpus.skipped + counts["skipped"])
     errors = classify_errors((sentence.entities or () for sentence in corpus), found)
     values = {**scores_with_intervals(scores), "errors": errors.as_dict()}
+    cost = None
+    if copy:
+        cost = noise_cost(corpus, copy, found, again, groups=chosen.coarse_by_fine, seen=seen)
+        values |= replace(cost, scores=replace(cost.scores, repaired=mended["repaired"])).as_dict()
     _warn(scores, corpus, counts)
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
         what = f"{gold.name}, {scores.sentences} sentences, {scores.words} words"
         _show(scores, errors, values["intervals"], taxonomy=chosen, what=what)
+        if cost:
+            show_cost(cost)
 
 
-def _tagged(folder: Path, corpus: Corpus) -> tuple[list[list[Entity]], dict[str, int], Taxonomy]:
+def _tagged(tagger: Tagger, corpus: Sequence[Sentence]) -> tuple[list[list[Entity]], dict[str, int], Taxonomy]:
     from coner.progress import bar
-    from coner.taggers import load
 
-    tagger = load(folder)
     found: list[list[Entity]] = []
+    before = tagger.repaired
     with bar("tagging", len(corpus)) as shown:
         for start in range(0, len(corpus), CHUNK):
             chunk = corpus[start : start + CHUNK]
             found.extend(tagger.tag(chunk))
             shown.advance(len(chunk))
-    return found, {"repaired": tagger.repaired, "skipped": 0}, tagger.taxonomy
+    return found, {"repaired": tagger.repaired - before, "skipped": 0}, tagger.taxonomy
 
 
 def _read(

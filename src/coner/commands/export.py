@@ -50,7 +50,11 @@ def export(
         raise ConfigError("coner export: no form is named; expected --onnx")
     card = read_model(model)
     if card["kind"] != "encoder":
-        known = {"crf": "needs no torch as it is: use it, or copy its folder", "onnx": "is exported already"}
+        known = {
+            "crf": "needs no torch as it is: use it, or copy its folder",
+            "onnx": "is exported already",
+            "vote": "is made of several: export them, and let those vote",
+        }
         why = known.get(card["kind"], "is not known")
         raise ModelError(f"{model}: a model of kind {card['kind']} {why}; expected one of kind encoder")
     try:

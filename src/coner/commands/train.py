@@ -15,6 +15,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be given again."),
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Encoder: start from this trained model; short for --set train.init=..."),
+    ] = None,
     trials: Annotated[
         int, typer.Option(min=0, help="CRF: so many further, random regularisations, judged on data.dev.")
     ] = 0,
@@ -52,6 +56,10 @@ def train(
         if not isinstance(settings, CrfExperiment):
             raise ConfigError(f"--trials: searches the regularisation of a CRF; {config} is of kind {settings.kind}")
         settings = settings.model_copy(update={"crf": settings.crf.model_copy(update={"trials": trials})})
+    if init is not None:
+        if isinstance(settings, CrfExperiment):
+            raise ConfigError(f"--init: starts from the weights of a trained encoder; {config} is of kind crf")
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update={"init": init})})
     finished = (out / RECORD).exists() and not overwrite
     record = run(settings, out, overwrite=overwrite)
     if finished:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from coner.config import AuxiliarySettings
 from coner.encoder.batch import WordLayout
-from coner.encoder.decoder import decoders
+from coner.encoder.decoder import decoders, weighted_loss
 from coner.tags import TagSet
 from coner.types import Entity
 
@@ -29,9 +29,9 @@ class Auxiliary(nn.Module):
         if settings.frozen:
             self.requires_grad_(False)
 
-    def loss(self, words: Tensor, layout: WordLayout, gold: Tensor) -> Tensor:
-        """Summed coarse loss of word vectors, N x H, against gold coarse tags, B x W."""
-        return self.decoder.loss(layout.padded(self.emissions(words)), layout.lengths, gold)
+    def loss(self, words: Tensor, layout: WordLayout, gold: Tensor, weights: Sequence[float] | None = None) -> Tensor:
+        """Summed coarse loss of word vectors, N x H, against gold coarse tags, B x W, sentences by weight, B."""
+        return weighted_loss(self.decoder, layout.padded(self.emissions(words)), layout.lengths, gold, weights)
 
 
 def coarse_weight(settings: AuxiliarySettings, *, epochs: int, progress: float) -> float:

@@ -13,7 +13,7 @@ from coner.encoder.auxiliary import Auxiliary
 from coner.encoder.batch import Batch, PieceLayout
 from coner.encoder.blend import blends
 from coner.encoder.context import contexts
-from coner.encoder.decoder import decoders
+from coner.encoder.decoder import decoders, weighted_loss
 from coner.encoder.loss import losses
 from coner.encoder.mix import mixes
 from coner.encoder.precision import Weights, run_encoder
@@ -76,13 +76,24 @@ class Network(nn.Module):
         return batch.words.padded(self.emissions(self.words(batch, precision, weights)))
 
     def forward(
-        self, batch: Batch, fine: Tensor, coarse: Tensor, precision: torch.dtype = torch.float32
+        self,
+        batch: Batch,
+        fine: Tensor,
+        coarse: Tensor,
+        precision: torch.dtype = torch.float32,
+        *,
+        weights: Sequence[float] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Summed fine loss against gold tags, B x W, and the coarse one where there is that task."""
+        """Summed fine loss against gold tags, B x W, and the coarse one where there is that task.
+
+        The loss of a sentence counts by its weight, B; ``None``: all 1.
+        """
         words = self.words(batch, precision)
         emissions = batch.words.padded(self.emissions(words))
-        loss = self.decoder.loss(emissions, batch.words.lengths, fine)
-        return loss, self.auxiliary.loss(words, batch.words, coarse) if self.auxiliary is not None else None
+        loss = weighted_loss(self.decoder, emissions, batch.words.lengths, fine, weights)
+        if self.auxiliary is None:
+            return loss, None
+        return loss, self.auxiliary.loss(words, batch.words, coarse, weights)
 
 
 def pool(states: Tensor, pieces: PieceLayout, how: str) -> Tensor:

@@ -16,6 +16,7 @@ from coner.evaluation.counts import Counts
 
 Floats = npt.NDArray[np.float64]
 Metric = Callable[[Floats], Floats]  # ... x L x 3 (tp, fp, fn by class) to ...
+SIGNIFICANT = 0.05
 CELLS = 1 << 22  # of a matrix of draws, at a time
 
 
@@ -45,12 +46,22 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Second run less first run, with its interval, and the probability of one as large (either way) by chance."""
+    """Second less first, with its interval, and the probability of one as large (either way) by chance.
+
+    ``corrected_p`` is that with a correction for the number of comparisons; ``None`` where none was made.
+    """
 
     value: float
     low: float
     high: float
     p: float
+    corrected_p: float | None = None
+
+    @property
+    def real(self) -> bool:
+        """Whether it is more than chance: p (corrected) of at most 0.05, and an interval that leaves 0 out."""
+        p = self.p if self.corrected_p is None else self.corrected_p
+        return p <= SIGNIFICANT and not self.low <= 0 <= self.high
 
 
 def intervals(

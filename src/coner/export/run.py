@@ -12,10 +12,10 @@ from coner.config import EncoderExperiment
 from coner.data import read
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConerError, ConfigError, DataError, OutputError
-from coner.experiment import Part, read_parts
 from coner.export.judge import Candidate, Judgement, judge, size, work
 from coner.export.model import write_onnx
 from coner.files import sha256
+from coner.parts import Part, read_parts
 from coner.progress import bar
 from coner.report.record import RECORD, read_record
 from coner.taggers import encoder, onnx
@@ -92,7 +92,7 @@ def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: 
     if not source.is_file():
         raise ConfigError(f"{run}: was validated on {source}, which is not there; {advice}")
     if data.dev is None:  # cut from the training file, always the same
-        part = read_parts(data.model_copy(update={"test": None}))[0]["dev"]
+        part = read_parts(data.model_copy(update={"test": None, "extra": ()}))[0]["dev"]
     else:
         part = validation(run, settings, taxonomy, source)
     if part.sha256 != known["sha256"]:

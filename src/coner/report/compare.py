@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from coner.errors import DataError
-from coner.evaluation.significance import METRICS, Difference, difference, same_gold
-from coner.report.record import Record
+from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold
+from coner.report.grid import DASH, Grid
+from coner.report.record import Record, noisy_part
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-DASH = "–"
+Differences = Mapping[str, Difference]  # by metric
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,10 @@ class Row:
     Attributes:
         run: the name of its folder or file; ``name`` and ``kind`` are the record's.
         macro_interval: bootstrap percentile interval of macro F1.
+        noisy_macro_f1: on the part with typos; ``None`` where it was not scored so.
         unseen_recall: on the mentions that training does not know.
         differences: this run less the baseline, by metric; ``None`` for the baseline, and where nothing can be paired.
+            p is corrected for the number of runs.
     """
 
     run: str
@@ -34,6 +37,7 @@ class Row:
     macro_f1: float
     macro_classes: int | None
     macro_interval: tuple[float, float] | None
+    noisy_macro_f1: float | None
     coarse_macro_f1: float
     span_f1: float
     unseen_recall: float | None
@@ -95,10 +99,21 @@ def compare_runs(records: Mapping[str, Record], *, part: str | None = None, base
     baseline = baseline or next(iter(records))
     if baseline not in records:
         raise DataError(f"--baseline {baseline!r} is not among the runs; expected one of: {', '.join(records)}")
-    rows = tuple(_row(run, record, part, _paired(records[baseline], record, part)) for run, record in records.items())
+    found = corrected({run: _paired(records[baseline], record, part) for run, record in records.items()})
+    rows = tuple(_row(run, record, part, found[run]) for run, record in records.items())
     warnings = tuple(_warnings(records, part, baseline))
     best = {} if warnings or len(rows) == 1 else {column.field: _best(rows, column) for column in COLUMNS}
     return Comparison(part, baseline, rows, warnings, best)
+
+
+def corrected(found: Mapping[str, Differences | None]) -> dict[str, Differences | None]:
+    """Differences with their p corrected for the number of comparisons, metric by metric (Holm)."""
+    paired = {run: dict(differences) for run, differences in found.items() if differences is not None}
+    for metric in METRICS:
+        ps = holm([differences[metric].p for differences in paired.values()])
+        for differences, p in zip(paired.values(), ps, strict=True):
+            differences[metric] = replace(differences[metric], corrected_p=p)
+    return {run: paired.get(run) for run in found}
 
 
 def choose_part(records: Mapping[str, Record]) -> str:
@@ -108,45 +123,31 @@ def choose_part(records: Mapping[str, Record]) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """Two GitHub tables: the scores, and the differences where there are any."""
-    text = []
-    for heading, rows in _grids(comparison):
-        lines = [heading, ["---", *["---:"] * (len(heading) - 1)]]
-        lines += [[f"**{cell}**" if bold else cell for cell, bold in row] for row in rows]
-        text.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
-    return "\n\n".join(text)
+    return "\n\n".join(grid.markdown() for grid in _grids(comparison))
 
 
 def to_tables(comparison: Comparison) -> list[Table]:
     """The same as tables for a terminal."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    tables = []
-    for heading, rows in _grids(comparison):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, title in enumerate(heading):
-            table.add_column(title, justify="right" if index else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(cell, style="bold" if bold else "") for cell, bold in row))
-        tables.append(table)
-    return tables
-
-
-Grid = tuple[list[str], list[list[tuple[str, bool]]]]  # heading; rows of cells, each bold or not
+    return [grid.table() for grid in _grids(comparison)]
 
 
 def _grids(comparison: Comparison) -> list[Grid]:
+    noisy = any(row.noisy_macro_f1 is not None for row in comparison.rows)
+    columns = [column for column in COLUMNS if noisy or column.field != "noisy_macro_f1"]
     rows = [
-        [(row.run, False), *((c.show(row), row.run in comparison.best.get(c.field, ())) for c in COLUMNS)]
+        [(row.run, False), *((c.show(row), row.run in comparison.best.get(c.field, ())) for c in columns)]
         for row in comparison.rows
     ]
-    grids: list[Grid] = [(["run", *(column.title for column in COLUMNS)], rows)]
+    grids = [Grid(["run", *(column.title for column in columns)], rows)]
     paired = [(row.run, row.differences) for row in comparison.rows if row.differences is not None]
     if paired:
-        heading = [f"less {comparison.baseline}", *(f"{_words(m)}{end}" for m in METRICS for end in (" (95 %)", ", p"))]
-        cells = [[run, *(text for m in METRICS for text in _difference(found[m]))] for run, found in paired]
-        grids.append((heading, [[(cell, False) for cell in row] for row in cells]))
+        p = "p (Holm)" if len(paired) > 1 else "p"
+        heading = [
+            f"less {comparison.baseline}",
+            *(f"{words(m)}{end}" for m in METRICS for end in (" (95 %)", f", {p}")),
+        ]
+        cells = [[run, *(text for m in METRICS for text in show_difference(found[m]))] for run, found in paired]
+        grids.append(Grid(heading, [[(cell, False) for cell in row] for row in cells]))
     return grids
 
 
@@ -161,6 +162,7 @@ def _row(run: str, record: Record, part: str, differences: Mapping[str, Differen
         macro_f1=scores["fine"]["macro_f1"],
         macro_classes=scores["fine"].get("macro_classes"),
         macro_interval=(bounds[0], bounds[1]) if bounds else None,
+        noisy_macro_f1=record.scores.get(noisy_part(part), {}).get("fine", {}).get("macro_f1"),
         coarse_macro_f1=scores["coarse"]["macro_f1"],
         span_f1=scores["span"]["f1"],
         unseen_recall=scores.get("unseen", {}).get("recall"),
@@ -198,7 +200,10 @@ def _warnings(records: Mapping[str, Record], part: str, baseline: str) -> list[s
             found.append(f"{run} was scored on other gold mentions than {baseline}, though from the same {part} file")
         if scorer != other_scorer:
             found.append(f"{run} was scored by {other_scorer}, {baseline} by {scorer}")
-    return found
+    noises = {run: data["sha256"] for run, record in records.items() if (data := record.data.get(noisy_part(part)))}
+    first_noisy = next(iter(noises), "")
+    other = [run for run, sha256 in noises.items() if sha256 != noises[first_noisy]]
+    return found + [f"{run} was scored with other noise than {first_noisy}" for run in other]
 
 
 def _same_support(first: Record, second: Record, part: str) -> bool:
@@ -225,15 +230,19 @@ def _macro(row: Row) -> str:
     return _score(row.macro_f1) + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
 
 
-def _difference(found: Difference) -> tuple[str, str]:
-    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]", f"{found.p:.3f}"
+def show_difference(found: Difference) -> tuple[str, str]:
+    """A difference with its interval, and its p, corrected where it is."""
+    p = found.p if found.corrected_p is None else found.corrected_p
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]", f"{p:.3f}"
 
 
-def _words(metric: str) -> str:
+def words(metric: str) -> str:
+    """The name of a metric for people."""
     return metric.replace("_f1", " F1")
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Seconds for people."""
     if seconds is None:
         return DASH
     return (
@@ -256,10 +265,11 @@ def _size(count: int | None) -> str:
 COLUMNS = (
     Column("micro F1", "micro_f1", lambda row: _score(row.micro_f1), max),
     Column("macro F1 (95 %)", "macro_f1", _macro, max),
+    Column("noisy macro", "noisy_macro_f1", lambda row: _score(row.noisy_macro_f1), max),
     Column("coarse macro", "coarse_macro_f1", lambda row: _score(row.coarse_macro_f1), max),
     Column("span F1", "span_f1", lambda row: _score(row.span_f1), max),
     Column("unseen recall", "unseen_recall", lambda row: _score(row.unseen_recall), max),
-    Column("training", "train_seconds", lambda row: _duration(row.train_seconds), min),
+    Column("training", "train_seconds", lambda row: duration(row.train_seconds), min),
     Column("sentences/s", "sentences_per_second", lambda row: _rate(row.sentences_per_second), max),
     Column("size", "bytes", lambda row: _size(row.bytes), min),
 )

@@ -18,7 +18,6 @@ from coner.types import Entity
 
 DRAWS = 500  # of the bootstrap by class: as many numbers a class travel with each run
 STEPS = 65535  # of a number that travels as two bytes
-NOISY = "_noisy"  # ends the name of a part that is another one with typing errors
 HISTORY = ("epoch", "loss", "coarse_loss", "dev_macro_f1", "weight")
 
 
@@ -102,7 +101,7 @@ def _run(row: Row, record: Record, comparison: Comparison, labels: Sequence[str]
         "history": [{key: entry.get(key) for key in HISTORY} for entry in record.history],
         "seen": scores.get("seen"),
         "unseen": scores.get("unseen"),
-        "noisy": _noisy(record, part),
+        "noisy": None if row.noisy_macro_f1 is None else [row.macro_f1, row.noisy_macro_f1],
         "calibration": None,
         "lengths": None,
     }
@@ -119,12 +118,6 @@ def _draws(record: Record, part: str, labels: Sequence[str]) -> str | None:
         return None
     draws = class_f1_draws(record.sentence_counts(part), tuple(labels), resamples=DRAWS)
     return base64.b64encode(np.rint(draws * STEPS).astype("<u2").tobytes()).decode("ascii")
-
-
-def _noisy(record: Record, part: str) -> list[float] | None:
-    """Macro F1 on the part, and on the same sentences with typing errors, where the run was scored on both."""
-    noisy = record.scores.get(part + NOISY)
-    return None if noisy is None else [record.scores[part]["fine"]["macro_f1"], noisy["fine"]["macro_f1"]]
 
 
 def _flat(entities: Iterable[Entity], place: Mapping[str, int], *, scored: bool) -> list[int]:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from coner.errors import MissingExtra
 from coner.files import atomic_write
-from coner.report.compare import COLUMNS, DASH, Comparison
+from coner.report.ablation import AblationTable
+from coner.report.compare import COLUMNS, Comparison, show_difference
 from coner.report.content import page_content, sentence_content
 from coner.report.found import Found
+from coner.report.grid import DASH
 from coner.report.record import Record
-from coner.report.seeds import by_name
+from coner.report.seeds import by_name, by_row
 
 SCRIPTS = (
     "dom.js",
@@ -30,7 +32,13 @@ SCRIPTS = (
 
 
 def write_page(
-    comparison: Comparison, records: Mapping[str, Record], path: Path, *, groups: Mapping[str, str], found: Found
+    comparison: Comparison,
+    records: Mapping[str, Record],
+    path: Path,
+    *,
+    groups: Mapping[str, str],
+    found: Found,
+    ablation: AblationTable | None = None,
 ) -> None:
     """Write the page, whole or not at all.
 
@@ -40,18 +48,26 @@ def write_page(
         path: of the HTML file.
         groups: fine to coarse label of all labels; empty where there are none.
         found: what the runs found in which sentences.
+        ablation: whose runs these are, if they are of one; its differences over seeds are shown.
 
     Raises:
         MissingExtra: jinja2 is not installed.
         OutputError: the page cannot be written.
     """
-    page = render(comparison, records, groups=groups, found=found)
+    page = render(comparison, records, groups=groups, found=found, ablation=ablation)
     with atomic_write(path) as handle:
         handle.write(page)
 
 
-def render(comparison: Comparison, records: Mapping[str, Record], *, groups: Mapping[str, str], found: Found) -> str:
-    """The page as text; equal runs give equal text.
+def render(
+    comparison: Comparison,
+    records: Mapping[str, Record],
+    *,
+    groups: Mapping[str, str],
+    found: Found,
+    ablation: AblationTable | None = None,
+) -> str:
+    """The page as text; equal runs give equal text. Arguments as in ``write_page``.
 
     Raises:
         MissingExtra: jinja2 is not installed.
@@ -66,12 +82,16 @@ def render(comparison: Comparison, records: Mapping[str, Record], *, groups: Map
     # The filter tojson writes <, > and & as escapes, so that no text can end the script that it stands in.
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     content = page_content(comparison, records, groups=groups, found=found)
+    noisy = any(row.noisy_macro_f1 is not None for row in comparison.rows)
     script = "\n".join(_file(name) for name in SCRIPTS)
     return environment.from_string(_file("page.html")).render(
         comparison=comparison,
-        columns=COLUMNS,
+        columns=[column for column in COLUMNS if noisy or column.field != "noisy_macro_f1"],
+        show_difference=show_difference,
+        noisy=noisy,
+        paired=sum(row.differences is not None for row in comparison.rows),
         rows=comparison.rows,
-        seeds=by_name(comparison),
+        seeds=by_row(ablation) if ablation else by_name(comparison),
         data=records[comparison.baseline].data.get(comparison.part, {}),
         scores=records[comparison.baseline].scores[comparison.part],
         content=content,

@@ -6,7 +6,8 @@ Files are told by base name and hash, settings that are places by their last par
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +23,7 @@ from coner.report.plain import plain
 from coner.types import Sentence
 
 if TYPE_CHECKING:
-    from coner.config import Experiment
+    from coner.config import Experiment, VoteExperiment
 
 RECORD = "record.json"
 FORMAT = 1
@@ -31,13 +32,20 @@ COMPACT = ("history", "confusion", "sentences")  # a line each entry; the rest i
 NUMBERS = (("fine", "micro_f1"), ("fine", "macro_f1"), ("coarse", "macro_f1"), ("span", "f1"))
 
 
+def noisy_part(part: str) -> str:
+    """The name of a part's copy with typos (``data.noise.score``)."""
+    return f"{part}_noisy"
+
+
 class Record(BaseModel):
     """One run.
 
     Attributes:
         format: version of this form.
         name, kind, seed, settings: of the experiment.
-        data: for each part (train, dev, test): file, sha256, sentences, words, mentions, repaired, skipped.
+        data: for each part (train, dev, test, and the noisy copies dev_noisy and test_noisy): file, sha256, sentences,
+            words, mentions, repaired, skipped; where there are further training files, they are ``extra`` of train,
+            each with its weight and how many were left out.
         scores: for each part that was tagged: ``Scores.as_dict()``, and ``intervals`` of micro and macro F1.
         confusion: for each such part: gold label to predicted label to spans.
         sentences: for each such part: ``Counts.as_dict()`` of the fine labels.
@@ -110,13 +118,28 @@ class ReadFile(Protocol):
     def skipped(self) -> int: ...
 
 
-class ReadPart(Protocol):
-    """A data file with its hash."""
+class ReadExtra(Protocol):
+    """A further training file with its hash, its weight, and what of it was left out."""
 
     @property
     def corpus(self) -> ReadFile: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def left_out(self) -> Sequence[int]: ...
+
+
+class ReadPart(Protocol):
+    """A data file with its hash, and further files that belong to it."""
+
+    @property
+    def corpus(self) -> ReadFile: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def extras(self) -> Sequence[ReadExtra]: ...
 
 
 class TaggedPart(Protocol):
@@ -129,7 +152,7 @@ class TaggedPart(Protocol):
 
 
 def make_record(
-    settings: Experiment,
+    settings: Experiment | VoteExperiment,
     *,
     parts: Mapping[str, ReadPart],
     tagged: Mapping[str, TaggedPart],
@@ -149,7 +172,10 @@ def make_record(
     """
     told = plain(dict(facts))
     data = {name: _describe(part) for name, part in parts.items()}
-    counts = {f"{what}_{name}": entry[what] for name, entry in data.items() for what in ("repaired", "skipped")}
+    files = [*data.items(), *(("extra", extra) for entry in data.values() for extra in entry.get("extra", ()))]
+    counts: Counter[str] = Counter()
+    for name, entry in files:
+        counts.update({f"{what}_{name}": entry[what] for what in ("repaired", "skipped")})
     time = {"train_seconds": told.pop("train_seconds", None)}
     return Record(
         name=settings.name,
@@ -237,10 +263,17 @@ def read_record(place: str | Path) -> Record:
 
 
 def _describe(part: ReadPart) -> dict[str, Any]:
-    corpus = part.corpus
+    extras = [
+        {**_describe_file(extra.corpus, extra.sha256), "weight": extra.weight, "left_out": len(extra.left_out)}
+        for extra in part.extras
+    ]
+    return {**_describe_file(part.corpus, part.sha256), **({"extra": extras} if extras else {})}
+
+
+def _describe_file(corpus: ReadFile, sha256: str) -> dict[str, Any]:
     return {
         "file": corpus.path.name,
-        "sha256": part.sha256,
+        "sha256": sha256,
         "sentences": len(corpus),
         "words": sum(map(len, corpus)),
         "mentions": sum(len(sentence.entities or ()) for sentence in corpus),

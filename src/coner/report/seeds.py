@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
+from coner.evaluation.significance import Difference
+from coner.report.ablation import AblationTable, Spread
 from coner.report.compare import Comparison, Row
 
 
@@ -16,46 +16,49 @@ class Seeds:
 
     Attributes:
         runs: how many there are.
-        micro_f1, macro_f1: means.
-        macro_spread: standard deviation of macro F1 (of a sample); ``None`` of a single run.
-        low, high: the least and the greatest macro F1.
-        gain: mean macro F1 less that of the baseline's name; ``None`` for that one, and where numbers must not be
-            compared.
+        micro_f1, macro_f1: over them.
+        against: the name that this one is compared with, if there is one.
+        gain: mean macro F1 less that of ``against``.
+        difference: the same over the seeds that both have, with its interval; only known of an ablation.
     """
 
     name: str
     runs: int
-    micro_f1: float
-    macro_f1: float
-    macro_spread: float | None
-    low: float
-    high: float
+    micro_f1: Spread
+    macro_f1: Spread
+    against: str | None
     gain: float | None
+    difference: Difference | None
+
+
+def by_row(table: AblationTable) -> list[Seeds]:
+    """The rows of an ablation that have a finished run."""
+    found = []
+    for row in table.rows:
+        if row.micro_f1 and row.macro_f1:
+            judged = row.differences["macro_f1"] if row.differences else None
+            gain = judged.value if judged else None
+            against = row.against if judged else None
+            found.append(Seeds(row.name, len(row.seeds), row.micro_f1, row.macro_f1, against, gain, judged))
+    return found
 
 
 def by_name(comparison: Comparison) -> list[Seeds]:
-    """One line a name, in the order of the runs; empty where no name has more than one run."""
+    """One line a name, in the order of the runs; empty where no name has more than one run.
+
+    Each stands against the baseline's name, without a test; against none where numbers must not be compared.
+    """
     named: defaultdict[str, list[Row]] = defaultdict(list)
     for row in comparison.rows:
         named[row.name].append(row)
     if len(named) == len(comparison.rows):
         return []
     base = next(row.name for row in comparison.rows if row.run == comparison.baseline)
-    return [
-        _line(name, rows, named[base] if name != base and not comparison.warnings else ())
-        for name, rows in named.items()
-    ]
-
-
-def _line(name: str, rows: Sequence[Row], reference: Sequence[Row]) -> Seeds:
-    macro = [row.macro_f1 for row in rows]
-    return Seeds(
-        name=name,
-        runs=len(rows),
-        micro_f1=fmean(row.micro_f1 for row in rows),
-        macro_f1=fmean(macro),
-        macro_spread=stdev(macro) if len(macro) > 1 else None,
-        low=min(macro),
-        high=max(macro),
-        gain=fmean(macro) - fmean(row.macro_f1 for row in reference) if reference else None,
-    )
+    macro = {name: Spread.of([row.macro_f1 for row in rows]) for name, rows in named.items()}
+    found = []
+    for name, rows in named.items():
+        against = None if name == base or comparison.warnings else base
+        gain = macro[name].mean - macro[against].mean if against else None
+        micro = Spread.of([row.micro_f1 for row in rows])
+        found.append(Seeds(name, len(rows), micro, macro[name], against, gain, None))
+    return found

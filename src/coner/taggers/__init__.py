@@ -12,7 +12,12 @@ from coner.taggers.folder import CARD, read_model
 __all__ = ["Tagger", "load"]
 
 # Each has load(folder, card).
-_MODULES = {"crf": "coner.taggers.crf", "encoder": "coner.taggers.encoder", "onnx": "coner.taggers.onnx"}
+_MODULES = {
+    "crf": "coner.taggers.crf",
+    "encoder": "coner.taggers.encoder",
+    "onnx": "coner.taggers.onnx",
+    "vote": "coner.taggers.vote",
+}
 
 
 def load(folder: str | Path) -> Tagger:

@@ -2,13 +2,14 @@
 
 A *step* is one update of the weights, over ``train.batch`` sentences. It takes as many passes of the network as their
 pieces need; every pass's loss is divided by the words of the whole step, so the gradient is that of one big batch.
+Where sentences have weights, both loss and words count by them.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
 from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
 from coner.training.schedule import group_parameters, group_table, rate_factor
+from coner.training.start import take_over
 from coner.types import Sentence
 
 
@@ -78,6 +80,7 @@ class Example:
     words: int
     fine: list[int]
     coarse: list[int]
+    weight: float
 
 
 class EncoderTrainer:
@@ -91,7 +94,10 @@ class EncoderTrainer:
         folder: of the run: the best tagger so far and the checkpoint are kept in it.
         belongs_to: what the run is a function of (settings, hashes of the data); a checkpoint of another is refused.
         log: where lines go.
+        weights: of the loss of each training sentence; none: all 1.
         cache: pieces of words, see ``PieceMaker``; runs with one tokenizer may share it.
+        watch: is told the number of epochs done and the last one's macro F1, after a checkpoint; what it raises ends
+            the training.
     """
 
     def __init__(
@@ -104,8 +110,11 @@ class EncoderTrainer:
         folder: Path,
         belongs_to: str,
         log: Log,
+        weights: Sequence[float] | None = None,
         cache: dict[str, list[int]] | None = None,
+        watch: Callable[[int, float], None] | None = None,
     ) -> None:
+        self.watch = watch
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
         torch.set_num_threads(threads())
@@ -119,11 +128,18 @@ class EncoderTrainer:
                 len(sentence),
                 fine.encode(sentence.entities or (), len(sentence)),
                 coarse.encode(coarsen(sentence.entities or (), groups), len(sentence)),
+                weight,
             )
-            for sentence in train
+            for sentence, weight in zip(train, weights or [1.0] * len(train), strict=True)
         ]
-        counts = torch.bincount(torch.tensor([i for e in self.examples for i in e.fine]), minlength=len(fine))
+        tags = torch.tensor([i for e in self.examples for i in e.fine])
+        shares = torch.tensor([e.weight for e in self.examples for _ in e.fine], dtype=torch.float64)
+        counts = torch.bincount(tags, shares, minlength=len(fine))
         network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(self.accelerator.device)
+        init = settings.train.init
+        if init is not None and init.resolve() == folder.resolve():
+            raise ConfigError(f"train.init: {init} is the folder of the run itself, to be written; give another --out")
+        self.start = take_over(network, init, fine=fine, coarse=coarse) if init is not None else None
         self.tagger = EncoderTagger(
             network, tokenizer, taxonomy=taxonomy, settings=settings, device=self.accelerator.device, cache=cache
         )
@@ -150,6 +166,8 @@ class EncoderTrainer:
         checkpoint = self.folder / CHECKPOINT
         if checkpoint.exists():
             self._restore(checkpoint)
+        elif self.start is not None:
+            self.log(str(self.start))
         for line in group_table(self.groups):
             self.log(line)
         precision = str(self.tagger.precision).removeprefix("torch.")
@@ -172,6 +190,7 @@ class EncoderTrainer:
             "parameters": sum(parameter.numel() for parameter in self.tagger.network.parameters()),
             "precision": str(self.tagger.precision).removeprefix("torch."),
             "device": self.accelerator.device.type,
+            **({"init": self.start.as_dict()} if self.start is not None else {}),
         }
 
     def _epoch(self, shown: Bar) -> None:
@@ -200,7 +219,7 @@ class EncoderTrainer:
         for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
             options["lr"] = group.rate * factor
         weight = self._weight()
-        words = sum(self.examples[i].words for i in chosen)
+        words = sum(self.examples[i].weight * self.examples[i].words for i in chosen)
         self.network.train()
         for some in split_by_budget(chosen, self.lengths, settings.train.batch_pieces):
             fine, coarse = self._losses(some)
@@ -226,7 +245,10 @@ class EncoderTrainer:
         coarse = gold_grid([self.examples[i].coarse for i in some]).to(self.accelerator.device)
         quick = QuickDropout() if self.accelerator.device.type == "cpu" else nullcontext()
         with quick:
-            losses: tuple[Tensor, Tensor | None] = self.network(batch, fine, coarse, self.tagger.precision)
+            weights = [self.examples[i].weight for i in some]
+            losses: tuple[Tensor, Tensor | None] = self.network(
+                batch, fine, coarse, self.tagger.precision, weights=weights
+            )
         return losses
 
     def _end_epoch(self) -> None:
@@ -255,6 +277,8 @@ class EncoderTrainer:
             progress.best, progress.best_epoch = macro, progress.epoch
             self.tagger.save(self.folder)
         self._checkpoint()
+        if self.watch is not None:
+            self.watch(progress.epoch, macro)
 
     def _weight(self, step: int | None = None) -> float:
         position = self.progress.epoch + (self.progress.step if step is None else step) / self.steps

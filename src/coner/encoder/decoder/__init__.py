@@ -58,6 +58,27 @@ class Decoder(nn.Module, ABC):
         """
 
 
+def weighted_loss(
+    decoder: Decoder, emissions: Tensor, lengths: Tensor, gold: Tensor, weights: Sequence[float] | None
+) -> Tensor:
+    """The decoder's loss, that of each sentence times its weight; shapes as in ``Decoder.loss``.
+
+    Sentences of one weight are judged together; where there is one weight, that is all of them, in one call.
+
+    Args:
+        weights: B; ``None``: all 1.
+    """
+    if weights is None:
+        return decoder.loss(emissions, lengths, gold)
+    if len(set(weights)) == 1:
+        return weights[0] * decoder.loss(emissions, lengths, gold)
+    total = emissions.new_zeros((), dtype=torch.promote_types(emissions.dtype, torch.float32))
+    for weight in sorted(set(weights)):
+        rows = torch.tensor([row for row, own in enumerate(weights) if own == weight], device=emissions.device)
+        total = total + weight * decoder.loss(emissions[rows], lengths[rows], gold[rows])
+    return total
+
+
 def real_words(lengths: Tensor, width: int) -> Tensor:
     """Which positions hold a word. B x W, on the device of ``lengths``."""
     if lengths.numel() and not 0 <= int(lengths.min()) <= int(lengths.max()) <= width:

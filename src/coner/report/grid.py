@@ -1,0 +1,44 @@
+"""Tables as data: a heading and rows of cells, for a terminal or as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table.
+
+    Attributes:
+        heading: the titles of the columns; the first column names the rows, the others are set to the right.
+        rows: cells as text, each bold or not.
+    """
+
+    heading: Sequence[str]
+    rows: Sequence[Sequence[tuple[str, bool]]]
+
+    def markdown(self) -> str:
+        """As a GitHub table."""
+        lines = [self.heading, ["---", *["---:"] * (len(self.heading) - 1)]]
+        lines += [[f"**{cell}**" if bold else cell for cell, bold in row] for row in self.rows]
+        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+    def table(self) -> Table:
+        """For a terminal."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, title in enumerate(self.heading):
+            table.add_column(title, justify="right" if index else "left", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*(Text(cell, style="bold" if bold else "") for cell, bold in row))
+        return table

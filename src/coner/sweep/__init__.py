@@ -1,0 +1,1 @@
+"""A search for good settings, judged on the validation part."""

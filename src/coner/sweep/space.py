@@ -1,0 +1,116 @@
+"""The space of a search: which settings vary, and over what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coner.config import override, read_toml
+from coner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+Scalar = bool | int | float | str
+KEYS = {"low", "high", "step", "log", "choices"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included; whole ones where both ends are.
+
+    Attributes:
+        step: of the grid; ``None``: any number.
+        log: whether equal ratios, not equal differences, are equally likely.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+
+    def suggest(self, trial: BaseTrial, name: str) -> Any:
+        """What the search tries next."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of some values, of whatever kind."""
+
+    values: tuple[Any, ...]
+
+    def suggest(self, trial: BaseTrial, name: str) -> Any:
+        """What the search tries next."""
+        by_text = {json.dumps(value): value for value in self.values}  # a storage takes no lists
+        return by_text[trial.suggest_categorical(name, list(by_text))]
+
+
+@dataclass(frozen=True)
+class Space:
+    """Settings that vary, by their key path."""
+
+    settings: Mapping[str, Range | Choices]
+
+    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
+        """The next values, by key path."""
+        return {path: values.suggest(trial, path) for path, values in self.settings.items()}
+
+
+def load_space(path: Path) -> Space:
+    """A space from a TOML file: a table for each setting, with ``low`` and ``high``, or with ``choices``.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting's values make no sense.
+    """
+    settings = dict(_settings(read_toml(path), (), path))
+    if not settings:
+        raise ConfigError(f"{path}: no setting in it; expected tables such as [head.dropout] with low and high")
+    return Space(settings)
+
+
+def applied(base: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with values by key path in their place."""
+    values = dict(base)
+    for path, value in chosen.items():
+        for key in reversed(path.split(".")):
+            value = {key: value}  # noqa: PLW2901 - from the inside out
+        values = override(values, value)
+    return values
+
+
+def _settings(table: Mapping[str, Any], path: tuple[str, ...], source: Path) -> Iterator[tuple[str, Range | Choices]]:
+    for key, value in table.items():
+        here = (*path, key)
+        if not isinstance(value, dict):
+            raise ConfigError(
+                f"{source}: {'.'.join(here)}: came {value!r}; expected a table with low and high, or choices"
+            )
+        if value.keys() & KEYS and not any(isinstance(inner, dict) for inner in value.values()):
+            yield ".".join(here), _values(value, f"{source}: {'.'.join(here)}")
+        else:
+            yield from _settings(value, here, source)
+
+
+def _values(given: Mapping[str, Any], place: str) -> Range | Choices:
+    if unknown := sorted(given.keys() - KEYS):
+        raise ConfigError(f"{place}.{unknown[0]}: not known; expected some of: {', '.join(sorted(KEYS))}")
+    if "choices" in given:
+        choices = given["choices"]
+        if len(given) > 1 or not isinstance(choices, list) or not choices:
+            raise ConfigError(f"{place}: expected choices alone, a list of values")
+        return Choices(tuple(choices))
+    low, high, step, log = (given.get(key) for key in ("low", "high", "step", "log"))
+    for name, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"{place}.{name}: came {value!r}; expected a number")
+    if not isinstance(log, bool | None):
+        raise ConfigError(f"{place}.log: came {log!r}; expected true or false")
+    if not low < high or (step is not None and step <= 0) or (log and (low <= 0 or step is not None)):  # type: ignore[operator]
+        raise ConfigError(f"{place}: expected low below high, a step above 0, and with log a low above 0 and no step")
+    return Range(low, high, step, bool(log))  # type: ignore[arg-type]

@@ -1,0 +1,171 @@
+"""The trials of a search: optuna chooses and prunes, ``experiment.run`` trains, a storage keeps what came of it.
+
+Several processes may work on one study. One that dies loses no more than what its trial did since the last checkpoint:
+the next process in the same folder goes on with it. Each trial is drawn by a seed of its own number, so that a search
+that was interrupted is the same as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+import tomli_w
+from filelock import FileLock, Timeout
+from optuna import Study, Trial
+from optuna.trial import FrozenTrial, TrialState
+
+from coner.config import CrfExperiment, parse_experiment
+from coner.errors import ConerError, ConfigError
+from coner.experiment import run as run_one
+from coner.files import atomic_write, make_folder
+from coner.parts import Shared
+from coner.progress import Log
+from coner.sweep.space import Space, applied
+from coner.taggers.folder import remove_model
+from coner.training import CHECKPOINT
+
+BEST = "best.toml"
+STARTUP = 8  # trials by chance, before the sampler has a model and the pruner a median
+
+
+class Pruned(Exception):
+    """The trial is worse than the median of the others at the same epoch."""
+
+
+class Search:
+    """A search in a folder.
+
+    Args:
+        base: settings that the space's values are put into, unchecked.
+        space: what varies.
+        folder: of the trials; each is a run's folder in it.
+        storage: URL of a database; a file in the folder if it is empty.
+
+    Raises:
+        ConfigError: a setting is wrong, or the storage cannot be used or holds a search of other settings.
+    """
+
+    def __init__(self, base: Mapping[str, Any], space: Space, folder: Path, *, storage: str = "") -> None:
+        self.base, self.space, self.folder, self.shared = base, space, folder, Shared()
+        self.settings = parse_experiment(dict(base))
+        if self.settings.data.test is not None:
+            raise ConfigError(
+                f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
+            )
+        self.shared.read(self.settings.data)
+        make_folder(folder / ".locks")
+        self.lock = FileLock(folder / ".locks" / "study.lock")
+        with self.lock:
+            self.study = self._open(storage or f"sqlite:///{(folder / 'study.db').resolve()}")
+
+    def run(self, trials: int) -> Study:
+        """Go on until the study has so many trials; what other processes have in hand is left to them."""
+        with Log() as log:
+            while (claimed := self._next(trials)) is not None:
+                trial, lock = claimed
+                with lock:
+                    log(f"trial {trial.number}: {json.dumps(self.space.suggest(trial))}")
+                    log(f"trial {trial.number}: {self._try(trial)}")
+                    self._tidy()
+        return self.study
+
+    def place(self, number: int) -> Path:
+        """The folder of a trial."""
+        return self.folder / f"trial-{number:04}"
+
+    def _open(self, url: str) -> Study:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        logging.getLogger("alembic").setLevel(logging.ERROR)
+        # What learns slowly may be best in the end: nothing is pruned before a third of the epochs.
+        warmup = 0 if isinstance(self.settings, CrfExperiment) else self.settings.train.epochs // 3
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=warmup)
+        values = {key: value for key, value in self.base.items() if key != "name"}
+        identity = hashlib.sha256(json.dumps([values, repr(self.space)], sort_keys=True).encode()).hexdigest()
+        try:
+            study = optuna.create_study(
+                storage=url, study_name=self.folder.name, direction="maximize", pruner=pruner, load_if_exists=True
+            )
+            known = study.user_attrs.get("identity")
+            study.set_user_attr("identity", known or identity)
+        except Exception as error:  # of whichever database
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise ConfigError(f"--storage: the study cannot be opened: {why}") from None
+        if known not in (None, identity):
+            raise ConfigError(f"{self.folder}: holds a search of other settings or another space; give another --out")
+        return study
+
+    def _next(self, trials: int) -> tuple[Trial, FileLock] | None:
+        """A trial that died in this folder, else a new one, with its lock; ``None`` where there are enough."""
+        here = f"{socket.gethostname()}:{self.folder.resolve()}"
+        with self.lock:
+            for died in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if died.user_attrs.get("place") == here and (lock := self._claim(died.number)):
+                    return Trial(self.study, died._trial_id), lock
+            number = len(self.study.get_trials(deepcopy=False))
+            if number >= trials:
+                return None
+            seed = self.settings.seed + number
+            self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+            trial = self.study.ask()
+            trial.set_user_attr("place", here)
+            self.space.suggest(trial)
+            lock = self._claim(trial.number)
+            assert lock is not None, "a trial that nobody knows of yet"
+            return trial, lock
+
+    def _claim(self, number: int) -> FileLock | None:
+        lock = FileLock(self.folder / ".locks" / f"{number}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return None
+        return lock
+
+    def _try(self, trial: Trial) -> str:
+        """Train and judge; what came of it, in a few words."""
+
+        def watch(epoch: int, macro_f1: float) -> None:
+            trial.report(macro_f1, epoch)
+            if trial.should_prune():
+                raise Pruned
+
+        try:
+            values = applied(self.base, {**self.space.suggest(trial), "name": f"trial-{trial.number}"})
+            record = run_one(parse_experiment(values), self.place(trial.number), shared=self.shared, watch=watch)
+        except Pruned:
+            self.study.tell(trial, state=TrialState.PRUNED)
+            return "pruned, worse than the median"
+        except Exception as error:  # of any library: one trial, not the end of the search
+            why = str(error) if isinstance(error, ConerError) else f"{type(error).__name__}: {error}"
+            trial.set_user_attr("failed", " ".join(why.split())[:300])
+            self.study.tell(trial, state=TrialState.FAIL)
+            return f"failed: {why}"
+        macro_f1 = record.scores["dev"]["fine"]["macro_f1"]
+        self.study.tell(trial, macro_f1)
+        return f"dev macro F1 {macro_f1:.4f}"
+
+    def _tidy(self) -> None:
+        """Keep the model of the best trial alone, and write its settings out."""
+        best = best_trial(self.study)
+        if best is not None:
+            values = applied(self.base, {**self.space.suggest(optuna.trial.FixedTrial(best.params)), "name": "best"})
+            with atomic_write(self.folder / BEST, "wb") as handle:
+                tomli_w.dump(values, handle)
+        for trial in self.study.get_trials(deepcopy=False):
+            place = self.place(trial.number)
+            if trial.state.is_finished() and place.exists() and (best is None or trial.number != best.number):
+                remove_model(place)
+                (place / CHECKPOINT).unlink(missing_ok=True)
+
+
+def best_trial(study: Study) -> FrozenTrial | None:
+    """The finished trial with the highest score; ``None`` where none is finished."""
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max(finished, key=lambda trial: trial.value or 0.0, default=None)

@@ -1,0 +1,152 @@
+"""A tagger over taggers: each gives its entities with their probabilities, and together they choose.
+
+A span with a label scores the weighted mean of the probabilities that the members give it, 0 where one does not. Those
+are chosen that make the most of the sum of (score - threshold), none over another (``chain.choose``): exact, so that
+two members with halves of a mention can outvote a third with the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+from coner.errors import ConfigError, ModelError
+from coner.taggers import Tagger
+from coner.taggers import load as load_tagger
+from coner.taggers.chain import choose
+from coner.taggers.folder import CARD, read_model, write_model
+from coner.types import Entity, Sentence
+
+MEMBERS = "members"  # the folder of their folders
+
+
+@dataclass(frozen=True)
+class Member:
+    """One that votes.
+
+    Attributes:
+        name: the base name of the folder that it was trained in.
+        folder: where its files lie now.
+        tagger: opened from there.
+        weight: how much it counts, above 0.
+    """
+
+    name: str
+    folder: Path
+    tagger: Tagger
+    weight: float = 1.0
+
+
+class VoteTagger:
+    """Tags by vote.
+
+    Args:
+        members: at least one; their order changes nothing but the order of their folders.
+        threshold: what the score of a mention must exceed.
+
+    Raises:
+        ConfigError: the members' taxonomies differ.
+    """
+
+    kind = "vote"
+
+    def __init__(self, members: Sequence[Member], *, threshold: float) -> None:
+        first = members[0]
+        for member in members:
+            if member.tagger.taxonomy.coarse_by_fine != first.tagger.taxonomy.coarse_by_fine:
+                one, two = (f"{each.folder} ({each.tagger.taxonomy.name})" for each in (first, member))
+                raise ConfigError(f"{one} and {two}: two taxonomies; expected members of one: train with data.taxonomy")
+        known = {label for member in members for label in member.tagger.labels}
+        self.members = tuple(members)
+        self.threshold = threshold
+        self.taxonomy = first.tagger.taxonomy
+        self.labels = tuple(label for label in self.taxonomy.labels if label in known)
+        self.repaired = 0
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """Entities of each sentence, in order, each with its score."""
+        return [choose(spans, self.threshold) for spans in self.votes(sentences)]
+
+    def votes(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """Of each sentence every span that a member gives, with its score, by last word; they may overlap.
+
+        One member after another goes over all sentences: what they need of memory does not add up.
+        """
+        shares: list[defaultdict[Entity, list[float]]] = [defaultdict(list) for _ in sentences]
+        for member in self.members:
+            before = member.tagger.repaired
+            for given, entities in zip(shares, member.tagger.tag(sentences), strict=True):
+                for entity in entities:
+                    given[entity].append(member.weight * entity.score)
+            self.repaired += member.tagger.repaired - before
+        whole = fsum(member.weight for member in self.members)
+        # fsum: the same to the last bit in whatever order the members come.
+        return [
+            [
+                Entity(e.start, e.end, e.label, min(fsum(given[e]) / whole, 1.0))
+                for e in sorted(given, key=lambda e: (e.end, e.start, e.label))
+            ]
+            for given in shares
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write the model folder with those of the members in it, whole or not at all; ``OutputError`` if that fails.
+
+        Raises:
+            ModelError: a member's folder is gone or damaged.
+        """
+        places = [f"{MEMBERS}/{number}" for number in range(1, len(self.members) + 1)]
+        files = [[CARD, *read_model(member.folder)["files"]] for member in self.members]
+        card = {
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "taxonomy": self.taxonomy.as_dict(),
+            "threshold": self.threshold,
+            "members": [
+                {"name": member.name, "folder": place, "weight": member.weight}
+                for member, place in zip(self.members, places, strict=True)
+            ],
+        }
+
+        def write(aside: Path) -> None:
+            for member, place, names in zip(self.members, places, files, strict=True):
+                for name in names:
+                    _link(member.folder / name, aside / place / name)
+
+        write_model(folder, card, write)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The file under a second name where the file system allows it, else a copy; models are replaced, never changed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if os.access(source, os.W_OK):  # a link has the rights of its file, and what is saved is opened to be flushed
+            target.hardlink_to(source.resolve())
+            return
+    except OSError:
+        pass
+    shutil.copyfile(source, target)
+
+
+def load(folder: Path, card: dict[str, Any]) -> VoteTagger:
+    """The tagger of a model folder whose ``model.json`` is ``card``.
+
+    Raises:
+        ModelError: its members do not fit ``model.json``.
+        MissingExtra: a member's kind needs packages that are not installed.
+    """
+    try:
+        places = [(str(m["name"]), folder / str(m["folder"]), float(m["weight"])) for m in card["members"]]
+        threshold = float(card["threshold"])
+        if not places or min(weight for *_, weight in places) <= 0:
+            raise ValueError("expected members with weights above 0")
+        members = [Member(name, place, load_tagger(place), weight) for name, place, weight in places]
+        return VoteTagger(members, threshold=threshold)
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise ModelError(f"{folder}/{CARD}: damaged ({error}); vote again or copy the folder again") from None

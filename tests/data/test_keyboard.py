@@ -1,0 +1,76 @@
+"""Keyboards: neighbours as one sees them on a desk, and layouts that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coner.data.keyboard import load_keyboard, packaged_layouts
+from coner.errors import DataError
+
+# Looked up by eye on pictures of the three keyboards.
+SEEN = {
+    "qwerty": {"q": "12wa", "g": "tyfhvb", "m": "njk", "p": "0ol", "1": "2q", "z": "asx"},
+    "qwertz": {"z": "67tugh", "y": "asx", "ß": "0pü", "ö": "pülä", "ä": "öü", "m": "njk"},
+    "azerty": {"a": "ézq", "q": "azsw", "m": "lpù", "é": "az", "ç": "iào", "n": "bhj"},
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_neighbours_are_those_that_one_sees(name: str) -> None:
+    found = load_keyboard(name).neighbours
+    assert {key: set(found[key]) for key in SEEN[name]} == {key: set(near) for key, near in SEEN[name].items()}
+
+
+def test_each_packaged_layout_is_whole() -> None:
+    assert packaged_layouts() == sorted(SEEN)
+    for name in SEEN:
+        found = load_keyboard(name).neighbours
+        assert set("abcdefghijklmnopqrstuvwxyz") <= set(found)
+        for key, others in found.items():
+            assert key not in others
+            assert all(key in found[other] for other in others), "to be beside is mutual"
+            assert 1 <= len(others) <= 6
+
+
+def test_a_layout_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[[row]]\nkeys = "ab d"\noffset = 0\n[[row]]\nkeys = "éf"\noffset = -1\n', encoding="utf-8")
+    assert load_keyboard(str(path)).neighbours == {"a": ("b", "f"), "b": ("a",), "é": ("f",), "f": ("a", "é")}
+
+
+ROW = '[[row]]\nkeys = "{}"\noffset = {}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", r"expected a \[\[row\]\]"),
+        ("row = 3", r"expected a \[\[row\]\]"),
+        ("row = [3]", "row 1: expected keys"),
+        (ROW.format("ab", 0) + "[other]\n", r"expected a \[\[row\]\]"),
+        ("[[row]\n", "not valid TOML"),
+        (ROW.format("ab", 0) + '[[row]]\nkeys = "c"\n', "row 2: expected keys"),
+        (ROW.format("ab", '"0"'), "row 1: expected keys in quotes"),
+        (ROW.format("ab", "nan"), "row 1: expected keys in quotes"),
+        (ROW.format("aB", 0), "row 1: 'B' is no key"),
+        (ROW.format("a\u200b", 0), "row 1: .* is no key"),
+        (ROW.format("a\u2003b", 0), "row 1: .* is no key"),
+        (ROW.format("ab", 0) + ROW.format("cb", 0), "key 'b' is there twice"),
+        (ROW.format("a b", 0), "no two keys lie side by side"),
+    ],
+)
+def test_what_is_no_layout_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"odd\.toml: {told}[^\n]*$"):
+        load_keyboard(str(path))
+
+
+def test_a_layout_that_is_not_there() -> None:
+    message = (
+        "^layout 'dvorak' is neither packaged nor a TOML file; expected one of: azerty, qwerty, qwertz, or a path$"
+    )
+    with pytest.raises(DataError, match=message):
+        load_keyboard("dvorak")

@@ -1,0 +1,82 @@
+"""Noisy copies of generated files: only the lines of noisy words differ, and only in the word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.data import ConllFormat, read, write_conll
+from coner.data.jsonl import write_jsonl
+from coner.data.keyboard import load_keyboard
+from coner.data.noise import Noise
+from coner.data.noisy_file import write_noisy
+from coner.errors import DataError
+from coner.files import atomic_write
+from coner.types import Entity, Sentence
+
+QWERTY = load_keyboard("qwerty")
+LOOKS = (
+    ConllFormat(),
+    ConllFormat(separators=("\t",), beginning="", between="\n", ending="", final_newline=False),
+    ConllFormat(separators=("  ", "\t"), bom=True, newline="\r\n", between="\r\n\r\n", ending=""),
+)
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> Sentence:
+    words = draw(st.lists(st.text("aSd1\u200b京é-.'", min_size=1, max_size=5), min_size=1, max_size=6))
+    cuts = sorted(set(draw(st.lists(st.integers(0, len(words)), max_size=4))))
+    return Sentence(
+        tuple(words), tuple(Entity(a, b, "City") for a, b in zip(cuts[::2], cuts[1::2], strict=False)), id="7"
+    )
+
+
+@given(
+    corpus=st.lists(sentences(), min_size=1, max_size=5),
+    look=st.sampled_from((*LOOKS, None)),
+    noise=st.builds(
+        Noise,
+        st.just(QWERTY),
+        rate=st.sampled_from([0.0, 0.5, 1.0]),
+        where=st.sampled_from(["context", "mentions", "both"]),
+        words=st.just(0.5),
+        seed=st.integers(0, 99),
+    ),
+)
+def test_only_noisy_words_differ(
+    tmp_path_factory: pytest.TempPathFactory,
+    corpus: list[Sentence],
+    look: ConllFormat | None,
+    noise: Noise,
+) -> None:
+    folder = tmp_path_factory.mktemp("noisy")
+    source, out = (folder / f"{name}.{'conll' if look else 'jsonl'}" for name in ("clean", "noisy"))
+    with atomic_write(source) as handle:
+        written = write_conll(corpus, handle, look) if look else write_jsonl(corpus, handle)
+    assert written == len(corpus)
+    tally = write_noisy(source, out, noise)
+    clean, noisy = read(source), read(out)
+    assert noisy.format == clean.format
+    assert [s.words for s in noisy] == [s.words for s in noise(clean)]
+    labels = [[(s.entities, s.id, s.header, s.columns) for s in part] for part in (clean, noisy)]
+    assert labels[0] == labels[1]
+    pairs = list(zip(source.read_bytes().split(b"\n"), out.read_bytes().split(b"\n"), strict=True))
+    changed = sum(tally.kinds.values()) if look else tally.noisy
+    assert sum(a != b for a, b in pairs) == changed
+    assert (tally.sentences, tally.words) == (len(corpus), sum(map(len, corpus)))
+    assert tally.noisy == sum(a.words != b.words for a, b in zip(clean, noisy, strict=True))
+    if not noise.rate:
+        assert out.read_bytes() == source.read_bytes()
+
+
+def test_the_copy_of_a_missing_label_file_is_not_left(tmp_path: Path) -> None:
+    source, out = tmp_path / "x.jsonl", tmp_path / "y.jsonl"
+    source.write_text('{"text": "a", "entities": []}\n' * 3 + '{"text": "a"}\n')
+    with pytest.raises(ValueError, match="no labels"):
+        Noise(QWERTY, rate=1.0, where="mentions").typos(read(source)[3])
+    with pytest.raises(DataError, match=r"x\.jsonl:4: --where mentions: no labels here"):
+        write_noisy(source, out, Noise(QWERTY, rate=1.0, where="mentions"))
+    assert {path.name for path in tmp_path.iterdir()} == {"x.jsonl"}

@@ -1,0 +1,47 @@
+"""``coner compare``: a column of noisy scores where a record has them, and only there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coner.report.compare import DASH, compare_runs, to_markdown
+from coner.report.record import Record
+from records import NOTHING, PERFECT, POOR, fake_record
+
+
+def noisy(record: Record, copy: Record, *, part: str = "dev", sha256: str = "n" * 64) -> Record:
+    """The record with what another found in its noisy copy."""
+    data = {**record.data, f"{part}_noisy": {**copy.data["dev"], "sha256": sha256}}
+    return record.model_copy(update={"data": data, "scores": {**record.scores, f"{part}_noisy": copy.scores["dev"]}})
+
+
+def column(markdown: str, title: str) -> list[str]:
+    heading, _, *rows = [
+        [cell.strip() for cell in line.split("|")] for line in markdown.partition("\n\n")[0].splitlines()
+    ]
+    return [row[heading.index(title)] for row in rows]
+
+
+def test_the_column_is_there_where_a_record_has_it(tmp_path: Path) -> None:
+    perfect, poor, nothing = (fake_record(found, folder=tmp_path) for found in (PERFECT, POOR, NOTHING))
+    assert "noisy" not in to_markdown(compare_runs({"a": perfect, "b": poor}))
+    runs = {"a": noisy(perfect, nothing), "b": noisy(perfect, poor), "c": perfect}
+    comparison = compare_runs(runs)
+    assert not comparison.warnings
+    assert comparison.best["noisy_macro_f1"] == ("b",)
+    value = poor.scores["dev"]["fine"]["macro_f1"]
+    assert column(to_markdown(comparison), "noisy macro") == ["0.000", f"**{value:.3f}**", DASH]
+
+
+def test_it_is_the_copy_of_the_part_that_is_compared(tmp_path: Path) -> None:
+    record = noisy(fake_record(PERFECT, folder=tmp_path, parts=("dev", "test")), fake_record(POOR, folder=tmp_path))
+    assert compare_runs({"a": record}, part="test").rows[0].noisy_macro_f1 is None
+    assert compare_runs({"a": record}, part="dev").rows[0].noisy_macro_f1 is not None
+
+
+def test_other_noise_is_a_warning_and_nothing_is_best(tmp_path: Path) -> None:
+    perfect, poor = (fake_record(found, folder=tmp_path) for found in (PERFECT, POOR))
+    runs = {"plain": perfect, "a": noisy(perfect, poor), "b": noisy(perfect, poor, sha256="m" * 64)}
+    comparison = compare_runs(runs)
+    assert comparison.warnings == ("b was scored with other noise than a",)
+    assert not comparison.best
