@@ -131,7 +131,7 @@ class EncoderSettings(Section):
 class HeadSettings(Section):
     """The four slots after the encoder. Each name is a file in ``coner/encoder/<slot>/``."""
 
-    layers: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1)] = Field(
+    layers: Annotated[tuple[int, ...], Field(min_length=1)] | Literal["all"] = Field(
         (-1,), description="hidden layers that the mix sees: 0 embeddings, -1 the last; or all of them"
     )
     mix: str = Field("last", description="how they become one: last, concat, weighted")
@@ -380,6 +380,7 @@ def _first_fault(error: ValidationError) -> str:
     place = [str(part) for part in fault["loc"]]
     if place and place[0] in kinds:  # the union's branch, not a key of the file
         place = place[1:]
+    place = [part for part in place if "[" not in part]  # a branch of another union
     path = ".".join(place) or "settings"
     if fault["type"] == "extra_forbidden":
         return f"{path}: no such setting; expected one of: {', '.join(_siblings(error, place))}"

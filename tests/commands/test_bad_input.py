@@ -131,7 +131,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "train: misspelt key of a group": (
         encoder("--set", "train.groups.head.rat=1"),
-        "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate, weight_decay",
+        "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate, times, weight_decay",
     ),
     "train: only O": (
         lambda w, f: ["train", w.config, "--set", f"data.train={file(f, 'o.conll', 'a O')}", "--out", "OUT/r"],
