@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "parts", "experiment"},
     "ablation": BASE | {"config", "report", "parts", "experiment"},
     "sweep": BASE | {"config", "taggers", "training", "parts", "experiment"},
+    "serving": BASE | {"data", "taggers"},
     "commands": BASE
     | {
         "resume",
@@ -52,6 +53,7 @@ ALLOWED: dict[str, set[str]] = {
         "sweep",
         "voting",
         "export",
+        "serving",
     },
     "cli": {"commands", "cores", "errors"},
     "__init__": {"data", "errors", "evaluation", "taggers", "types"},
@@ -92,7 +94,17 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "transformers", "accelerate", "matplotlib", "huggingface_hub", "pycrfsuite", "numpy"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "accelerate",
+    "matplotlib",
+    "huggingface_hub",
+    "pycrfsuite",
+    "numpy",
+    "fastapi",
+    "uvicorn",
+}
 
 
 @pytest.mark.parametrize("statement", ["import coner", "import coner.cli", "from coner import read, Sentence, Entity"])

@@ -8,7 +8,21 @@ import sys
 
 import typer
 
-from coner.commands import ablate, compare, curves, data, evaluate, explain, export, noise, sweep, tag, train, vote
+from coner.commands import (
+    ablate,
+    compare,
+    curves,
+    data,
+    evaluate,
+    explain,
+    export,
+    noise,
+    serve,
+    sweep,
+    tag,
+    train,
+    vote,
+)
 from coner.cores import wait_briefly
 
 app = typer.Typer(
@@ -30,6 +44,7 @@ for function in (
     evaluate.evaluate,
     tag.tag,
     export.export,
+    serve.serve,
     compare.compare,
     explain.explain,
     curves.curves,

@@ -29,7 +29,12 @@ IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 def split_words(text: str) -> tuple[Span, ...]:
     """The half-open character spans of a text's words: in order, apart, and over every character but white space."""
-    return tuple(match.span() for match in _words().finditer(text))
+    return tuple(find_words(text))
+
+
+def find_words(text: str) -> Iterator[Span]:
+    """The same, word by word: whoever has a limit need not cut a whole book to find it passed."""
+    return (match.span() for match in _words().finditer(text))
 
 
 @cache
