@@ -159,9 +159,13 @@ def _add_errors(app: FastAPI) -> None:
         return problem.response()
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         first, *others = error.errors()
-        if first["type"] == "json_invalid":
+        if request.method == "POST" and "json" not in request.headers.get("content-type", ""):
+            why = "the body is not read; expected JSON, and the header 'Content-Type: application/json'"
+        elif first["loc"] == ("body",) and first["type"] == "missing":
+            why = "no body; expected a JSON object"
+        elif first["type"] == "json_invalid":
             why = f"not JSON: {first['ctx']['error'].lower()} at character {first['loc'][-1]}"
         else:
             place = ".".join(map(str, first["loc"][2:]))  # without "body", and the form's name

@@ -1,0 +1,293 @@
+"""Limits, times, queues: each has an answer of its own, and nothing waits for ever."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from server import SLOW, Reply, Server, served, told
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Server]:
+    """One with small limits."""
+    limits = {"body": 500, "texts": 3, "text_words": 5, "words": 8, "seconds": 1.0}
+    with told(limits=limits, batching={"words": 8, "queue": 20}) as server:
+        yield server
+        assert server.stop() == 0
+
+
+def test_too_large_a_body(small: Server) -> None:
+    for headers in ({}, {"Transfer-Encoding": "chunked"}):
+        body = b'{"text": "' + b"a" * 100_000 + b'"}'
+        given = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if headers else body
+        reply = small.tag(given, headers=headers)
+        assert (reply.status, reply.code) == (413, "too_large")
+        assert "500 bytes" in reply.message
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"texts": ["a"] * 4}, "4 texts; at most 3 a request"),
+        ({"text": "a b c d e f"}, "text 0: more than 5 words"),
+        ({"words": ["a"] * 6}, "text 0: 6 words; at most 5"),
+        ({"texts": ["a b c d", "a b c d", "a"]}, "text 2: more than 8 words with those before it"),
+        ({"sentences": [["a"], ["a", ""]]}, "sentences.1.1: string should have at least 1 character"),
+        ({}, "exactly one of: text, texts, words, sentences"),
+        ([], "exactly one of: text, texts, words, sentences"),
+        ({"text": "a", "words": ["a"]}, "exactly one of: text, texts, words, sentences"),
+        ({"text": 7}, "text: input should be a valid string"),
+        ({"text": "a", "more": 1}, "more: extra inputs are not permitted"),
+        ({"text": "a", "model": 1}, "model: input should be a valid string"),
+        (b'{"text": "a"', "not JSON: expecting ',' delimiter at character 12"),
+        (b'{"text": "\\ud800"}', "surrogate"),
+        (b'{"\\ud800": 1, "text": "a"}', "unicode"),
+        (b"", "no body; expected a JSON object"),
+    ],
+)
+def test_what_cannot_be_done_is_told(small: Server, body: Any, message: str) -> None:
+    reply = small.tag(body)
+    assert (reply.status, reply.code) == (422, "invalid_request")
+    assert message in reply.message
+
+
+def test_a_body_that_does_not_say_that_it_is_json(small: Server) -> None:
+    reply = small.tag({"text": "a"}, headers={"Content-Type": "text/plain"})
+    assert (reply.status, reply.code) == (422, "invalid_request")
+    assert "'Content-Type: application/json'" in reply.message
+
+
+def test_at_the_limits_it_works(small: Server) -> None:
+    assert len(small.tag({"texts": ["a b c d e", "a b c", ""]}).json["results"]) == 3
+
+
+@pytest.mark.parametrize("body", [b"[" * 499, b'{"text": 1' + b"0" * 450 + b"}", b"\xff\xfe", b"null", b"NaN"])
+def test_hostile_json_gets_an_answer(small: Server, body: bytes) -> None:
+    reply = small.tag(body)
+    assert reply.status in (400, 422)
+    assert reply.code == "invalid_request"
+
+
+def test_other_paths_and_methods(small: Server) -> None:
+    assert (small.ask("GET", "/nope").status, small.ask("GET", "/nope").code) == (404, "not_found")
+    reply = small.ask("DELETE", "/tag")
+    assert (reply.status, reply.code, reply.headers["allow"]) == (405, "wrong_method", "POST")
+
+
+def test_a_body_that_does_not_come(small: Server) -> None:
+    with socket.create_connection(("127.0.0.1", small.port), timeout=30) as client:
+        client.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        start = time.monotonic()
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"too_slow"' in answer
+    assert 0.9 < time.monotonic() - start < 20
+
+
+def test_no_http_gets_an_error_too(small: Server) -> None:
+    with socket.create_connection(("127.0.0.1", small.port), timeout=30) as client:
+        client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        assert b"".join(iter(lambda: client.recv(4096), b"")).startswith(b"HTTP/1.1 400 ")
+    assert small.ask("GET", "/health").status == 200
+
+
+@contextmanager
+def busy(server: Server, text: str) -> Iterator[Future[Reply]]:
+    """While one text is being tagged."""
+    before = server.metrics()["coner_waiting_words", "told"]
+    assert before == 0
+    with ThreadPoolExecutor(1) as client:
+        reply = client.submit(server.tag, {"text": text})
+        time.sleep(0.2)  # taken out of the queue, and begun
+        yield reply
+
+
+def waiting(server: Server) -> float:
+    return server.metrics()["coner_waiting_words", "told"]
+
+
+def test_too_slow_is_told_and_not_begun_is_not_tagged(small: Server) -> None:
+    before = small.words()
+    with busy(small, "sleep 1.6") as slow, ThreadPoolExecutor(2) as clients:
+        later = list(clients.map(lambda _: small.tag({"text": "in Rome"}), range(2)))
+        replies = [slow.result(), *later]
+    assert [(reply.status, reply.code) for reply in replies] == [(504, "timed_out")] * 3
+    assert small.tag({"text": "a b c"}).status == 200
+    assert small.words() == before + 2 + 3
+    assert waiting(small) == 0
+
+
+def test_a_full_queue_turns_away_and_loses_nothing(small: Server) -> None:
+    with busy(small, "sleep 0.7"), ThreadPoolExecutor(12) as clients:
+        replies = list(clients.map(lambda i: small.tag({"text": f"in Rome {i} a"}), range(12)))
+    taken = [reply for reply in replies if reply.status == 200]
+    away = [reply for reply in replies if reply.status != 200]
+    assert len(taken) == 5  # 20 words
+    assert all(reply.json["results"][0]["entities"][0]["text"] == "Rome" for reply in taken)
+    assert {(reply.status, reply.code) for reply in away} == {(429, "busy")}
+    assert all(1 <= int(reply.headers["retry-after"]) <= 60 for reply in away)
+    small.ready()
+
+
+def test_a_full_queue_is_not_ready() -> None:
+    with told(batching={"queue": 4}) as server, busy(server, "sleep 1.5"), ThreadPoolExecutor(1) as client:
+        waits = client.submit(server.tag, {"text": "a b c"})
+        server.until(lambda: waiting(server) == 3)
+        assert server.tag({"text": "a b"}).code == "busy"
+        ready = server.ask("GET", "/ready")
+        assert (ready.status, ready.code) == (503, "busy")
+        assert server.ask("GET", "/health").status == 200
+        assert waits.result().status == 200
+        server.ready()
+
+
+def hang_up(server: Server, body: dict[str, Any], after: float) -> None:
+    raw = json.dumps(body).encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        head = f"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n"
+        client.sendall(head.encode() + raw)
+        time.sleep(after)
+
+
+@pytest.fixture
+def patient() -> Iterator[Server]:
+    """One batch a text, and all the time of the world."""
+    with told(batching={"words": 1, "wait": 0.0}) as server:
+        yield server
+        assert server.stop() == 0
+        assert "Traceback" not in "".join(line for line in server.said if "as told" not in line)
+
+
+def test_who_hangs_up_while_waiting_is_not_tagged(patient: Server) -> None:
+    with busy(patient, "sleep 0.8"):
+        hang_up(patient, {"texts": ["a b c"] * 10}, after=0.2)
+        patient.until(lambda: waiting(patient) == 0)
+    assert patient.tag({"text": "a"}).status == 200
+    assert patient.words() == 2 + 1
+    assert patient.metrics()["coner_dropped_sentences_total", "told"] == 10
+
+
+def test_a_large_request_is_not_gone_on_with_when_its_client_hangs_up(patient: Server) -> None:
+    hang_up(patient, {"texts": ["sleep 0.2"] * 100}, after=0.5)
+    assert patient.tag({"text": "a"}).status == 200
+    assert patient.words() <= 2 * 6 + 1
+    assert patient.metrics()["coner_dropped_sentences_total", "told"] >= 94
+
+
+def test_a_failure_is_of_one_request_only() -> None:
+    with told(batching={"wait": 0.3}) as server, ThreadPoolExecutor(3) as clients:
+        replies = list(clients.map(lambda text: server.tag({"text": text}), ["in Rome", "fail", "to Bern"]))
+        assert [reply.status for reply in replies] == [200, 500, 200]
+        assert replies[1].code == "model_failed"
+        assert server.tag({"text": "in Oslo"}).status == 200
+        assert server.stop() == 0
+        assert "RuntimeError: as told" in "".join(server.said)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_loses_no_request(workers: int, number: int) -> None:
+    with told(workers=workers, batching={"words": 1}) as server, ThreadPoolExecutor(8) as clients:
+        replies = [clients.submit(server.tag, {"texts": ["sleep 0.1", f"in Rome {i}"]}) for i in range(8)]
+        time.sleep(0.4)  # all are taken, few are answered
+        assert server.stop(number) == 0
+        for i, reply in enumerate(replies):
+            assert reply.result().status == 200
+            assert reply.result().json["results"][1]["words"] == ["in", "Rome", str(i)]
+        with pytest.raises(ConnectionRefusedError):
+            server.tag({"text": "a"})
+        assert "Traceback" not in "".join(server.said)
+
+
+def test_under_load_a_signal_answers_whatever_was_taken() -> None:
+    """Clients go on asking on connections that they keep; each gets an answer, or is not let in."""
+    answered, refused = [], []
+
+    def ask_on(server: Server) -> None:
+        while True:
+            try:
+                answered.append(server.tag({"text": "sleep 0.005 Rome"}).status)
+            except ConnectionRefusedError:
+                refused.append(1)
+                return
+
+    with told() as server, ThreadPoolExecutor(8) as clients:
+        runs = [clients.submit(ask_on, server) for _ in range(8)]
+        time.sleep(1)
+        assert server.stop() == 0
+        for run in runs:
+            run.result()  # raises where a connection was cut
+    assert len(refused) == 8
+    assert set(answered) == {200}
+    assert len(answered) > 20
+
+
+def test_each_worker_has_metrics_of_its_own() -> None:
+    with told(workers=2) as server:
+        found = set()
+
+        def both() -> bool:
+            text = server.ask("GET", "/metrics").text
+            found.update(
+                line.partition('worker="')[2].partition('"')[0] for line in text.splitlines() if "worker" in line
+            )
+            return len(found) == 2
+
+        server.until(both, 60)
+        assert str(server.process.pid) not in found
+        assert server.stop() == 0
+
+
+def test_alive_but_not_ready_while_a_model_loads() -> None:
+    with served(str(SLOW), json.dumps({"models": ["told", "late"]})) as server:
+        assert server.ask("GET", "/health").status == 200
+        ready = server.ask("GET", "/ready")
+        assert (ready.status, ready.code) == (503, "not_ready")
+        late = server.tag({"text": "a", "model": "late"})
+        assert (late.status, late.code, late.headers["retry-after"]) == (503, "not_ready", "1")
+        server.ready()
+        assert server.tag({"text": "a", "model": "late"}).status == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_model_that_cannot_be_opened_ends_it(workers: int) -> None:
+    command = [sys.executable, str(SLOW), json.dumps({"models": ["broken"], "workers": workers})]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert "broken: is broken, as told" in done.stderr
+    assert "refused: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_token_is_asked_for_and_never_told() -> None:
+    secret = "correct-horse"
+    with told(token="CONER_TEST_TOKEN", access_log=True, environment={"CONER_TEST_TOKEN": secret}) as server:
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": secret}, {"Authorization": "Bearer "}):
+            reply = server.tag({"text": "a"}, headers=headers)
+            assert (reply.status, reply.code, reply.headers["www-authenticate"]) == (401, "unauthorised", "Bearer")
+        right = {"Authorization": f"Bearer {secret}"}
+        assert server.tag({"text": "in Rome"}, headers=right).status == 200
+        for path, status in (("/labels", 401), ("/models", 401), ("/metrics", 401), ("/", 200), ("/health", 200)):
+            assert server.ask("GET", path).status == status
+            assert server.ask("GET", path, headers=right).status == 200
+        assert "security" in server.ask("GET", "/openapi.json").json["paths"]["/tag"]["post"]
+        assert server.stop() == 0
+        assert "POST /tag" in "".join(server.said)
+        assert secret not in "".join(server.said)
+
+
+def test_open_to_everybody_is_warned_of() -> None:
+    with served(str(SLOW), json.dumps({"host": "0.0.0.0"})) as server:
+        server.wait_for("warning: whoever reaches 0.0.0.0 may ask")
+    with told() as server:
+        assert "warning" not in "".join(server.said)

@@ -1,0 +1,138 @@
+"""``coner serve`` as people start it: right answers to many at once, and one line where it cannot start."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server import COMMAND, Server, served
+
+import coner
+from coner.data.text import character_span, raw_text
+from coner.types import Sentence
+
+SAMPLE = Path(__file__).parents[2] / "src/coner/data/sample"
+
+
+@pytest.fixture(scope="module")
+def server(models: list[Path]) -> Iterator[Server]:
+    with served("-c", COMMAND, "serve", *map(str, models), "--port", "0", "--wait-ms", "20") as running:
+        running.ready()
+        yield running
+        assert running.stop(signal.SIGINT) == 0
+        assert "Traceback" not in "".join(running.said)
+
+
+def expected(tagger: Any, sentence: Sentence) -> dict[str, Any]:
+    """What a request must get: the sentence tagged by itself, in this process."""
+    text, offsets = raw_text(sentence)
+    entities = []
+    for entity in tagger.tag([sentence])[0]:
+        first, last = character_span(entity, offsets)
+        entities.append(
+            {
+                "start": entity.start,
+                "end": entity.end,
+                "char_start": first,
+                "char_end": last,
+                "text": text[first:last],
+                "label": entity.label,
+                "group": tagger.taxonomy.coarse_of(entity.label),
+                "confidence": pytest.approx(entity.score, abs=1e-9),
+            }
+        )
+    return {"words": list(sentence.words), "entities": entities}
+
+
+def test_many_at_once_get_what_each_gets_alone(server: Server, models: list[Path]) -> None:
+    taggers = {folder.name: coner.load(folder) for folder in models}
+    asked: list[tuple[dict[str, Any], list[Sentence], str]] = []
+    for number, sentence in enumerate(coner.read(SAMPLE / "test.conll")):
+        name = ("good", "poor")[number % 2]
+        text = " ".join(sentence.words)
+        if number % 3:
+            asked.append(({"words": list(sentence.words), "model": name}, [Sentence(sentence.words)], name))
+        else:
+            asked.append(({"texts": [text, "", "in Basel"], "model": name}, [], name))
+            asked[-1][1].extend([coner.sentence_from_text(text), Sentence(()), coner.sentence_from_text("in Basel")])
+    with ThreadPoolExecutor(32) as clients:
+        replies = list(clients.map(lambda case: server.tag(case[0]), asked))
+    for reply, (_, sentences, name) in zip(replies, asked, strict=True):
+        assert reply.status == 200
+        assert reply.json == {"model": name, "results": [expected(taggers[name], one) for one in sentences]}
+    assert sum(len(reply.json["results"][0]["entities"]) for reply in replies) > 100  # there was something to find
+    metrics = server.metrics()
+    batches, sentences_tagged = (
+        metrics["coner_batch_sentences_count", "good"],
+        metrics["coner_batch_sentences_sum", "good"],
+    )
+    assert sentences_tagged > 1.5 * batches  # requests did share batches
+    assert metrics["coner_requests_total", "/tag", "200"] == len(asked)
+
+
+def test_a_text_without_a_word_has_no_entity(server: Server) -> None:
+    empty = {"words": [], "entities": []}
+    assert server.tag({"text": " \n"}).json == {"model": "good", "results": [empty]}
+    assert server.tag({"texts": []}).json == {"model": "good", "results": []}
+    assert server.tag({"sentences": [[], []]}).json == {"model": "good", "results": [empty, empty]}
+
+
+def test_characters_are_code_points(server: Server) -> None:
+    text = "\U0001f600 in\u200b  são paulo\u0301 und 東京"
+    (result,) = server.tag({"text": text}).json["results"]
+    assert result["words"] == list(coner.sentence_from_text(text).words)
+    for entity in result["entities"]:
+        assert text[entity["char_start"] : entity["char_end"]] == entity["text"]
+
+
+def test_models_and_labels(server: Server, models: list[Path]) -> None:
+    assert server.ask("GET", "/models").json == {
+        "models": [
+            {"name": "good", "default": True, "ready": True, "kind": "crf"},
+            {"name": "poor", "default": False, "ready": True, "kind": "crf"},
+        ]
+    }
+    tagger = coner.load(models[0])
+    told = server.ask("GET", "/labels?model=poor").json
+    groups = {
+        group["name"]: {entry["name"]: entry["definition"] for entry in group["labels"]} for group in told["groups"]
+    }
+    assert told["model"] == "poor"
+    assert told["taxonomy"] == tagger.taxonomy.name
+    assert groups == tagger.taxonomy.groups  # the sample has every class
+    assert server.ask("GET", "/labels?model=nope").code == "unknown_model"
+    assert server.ask("GET", "/labels?model=nope").status == 404
+
+
+def test_alive_and_ready(server: Server) -> None:
+    assert server.ask("GET", "/health").json == {"status": "alive"}
+    assert server.ask("GET", "/ready").json == {"status": "ready"}
+
+
+def refused(*arguments: object, environment: dict[str, str] | None = None) -> str:
+    """The one line of a command that does not start."""
+    command = [sys.executable, "-c", COMMAND, "serve", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("coner: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_it_does_not_start_with_what_is_wrong(models: list[Path], tmp_path: Path) -> None:
+    assert "does not exist" in refused(tmp_path / "none")
+    twin = tmp_path / "good"
+    twin.symlink_to(models[0])
+    assert "two models named 'good'" in refused(models[0], twin)
+    assert "--token-env NO_SUCH" in refused(models[0], "--token-env", "NO_SUCH")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"--port {port}: address already in use" in refused(models[0], "--port", port)
+    assert "--host no.such.host.invalid" in refused(models[0], "--host", "no.such.host.invalid")
