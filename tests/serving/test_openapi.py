@@ -1,4 +1,4 @@
-"""The service against its own description: whatever it allows is answered as it says, whatever it does not is refused."""
+"""The service against its own description: what that allows is answered as it says, what it does not is refused."""
 
 from __future__ import annotations
 
