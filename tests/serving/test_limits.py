@@ -143,7 +143,8 @@ def test_a_full_queue_is_not_ready() -> None:
     with told(batching={"queue": 4}) as server, busy(server, "sleep 1.5"), ThreadPoolExecutor(1) as client:
         waits = client.submit(server.tag, {"text": "a b c"})
         server.until(lambda: waiting(server) == 3)
-        assert server.tag({"text": "a b"}).code == "busy"
+        for too_much in ({"text": "a b"}, {"text": "a" * 64}, {"text": "a" + " " * 63}, {"words": ["a" * 64]}):
+            assert server.tag(too_much).code == "busy"
         ready = server.ask("GET", "/ready")
         assert (ready.status, ready.code) == (503, "busy")
         assert server.ask("GET", "/health").status == 200

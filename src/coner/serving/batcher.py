@@ -23,6 +23,15 @@ from coner.types import Entity, Sentence
 LOG = logging.getLogger("coner.serving")
 
 
+WORD = 32  # characters that weigh as much as a word: nobody fills the memory with words of a megabyte
+
+
+def weight(sentence: Sentence) -> int:
+    """Its words; more where they, or the white space between them, are uncommonly long."""
+    characters = sum(map(len, sentence.words)) if sentence.text is None else len(sentence.text)
+    return max(len(sentence), characters // WORD)
+
+
 class NotReady(Exception):
     """The model is not loaded yet, or the service is stopping; the message says which."""
 
@@ -60,7 +69,7 @@ class _Job:
 
     def words(self) -> int:
         """Those that no batch has taken yet."""
-        return sum(map(len, self.sentences[self.begun :]))
+        return sum(map(weight, self.sentences[self.begun :]))
 
 
 class Batcher:
@@ -74,7 +83,7 @@ class Batcher:
 
     Attributes:
         tagger: ``None`` until it is loaded.
-        waiting: words in the queue.
+        waiting: words in the queue, by ``weight``.
         full: a request was turned away, and the queue is not half empty since.
     """
 
@@ -177,7 +186,7 @@ class Batcher:
         room = self._batching.words
         for job in list(self._jobs):
             while job.begun < len(job.sentences):
-                words = len(job.sentences[job.begun])
+                words = weight(job.sentences[job.begun])
                 if batch and words > room:
                     return batch
                 batch.append((job, job.begun))
@@ -192,7 +201,7 @@ class Batcher:
         start = time.monotonic()
         found = tag_apart(tagger, sentences)
         seconds = max(time.monotonic() - start, 1e-6)
-        self._speed += 0.2 * (sum(map(len, sentences)) / seconds - self._speed)
+        self._speed += 0.2 * (sum(map(weight, sentences)) / seconds - self._speed)
         self._watch.batch(sentences, seconds)
         for (job, at), entities in zip(batch, found, strict=True):
             job.found[at] = entities
