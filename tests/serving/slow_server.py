@@ -30,6 +30,7 @@ class ToldTagger:
         found = []
         for sentence in sentences:
             if sentence.words[0] == "sleep":
+                print("sleeping", file=sys.stderr, flush=True)  # noqa: T201 - for the test that waits for it
                 time.sleep(float(sentence.words[1]))
             if sentence.words[0] == "fail":
                 raise RuntimeError("as told")
