@@ -8,8 +8,7 @@ from typing import Self
 from weakref import WeakValueDictionary
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from coner.llm import Completion, Failure, Prompt
 from coner.llm.dialect import Dialect
@@ -57,7 +56,7 @@ class Session:
         self._purse = Purse(budget, endpoint.prices)
         self._pace = Pace(endpoint.requests_per_minute, endpoint.tokens_per_minute)
         self._estimate = Estimate()
-        self._backoff = wait_exponential_jitter(initial=first_wait, max=60, jitter=first_wait)
+        self._backoff = wait_exponential(multiplier=first_wait, max=60) + wait_random(0, first_wait)
         self._gone: Failure | None = None  # what every further prompt would get
         self._in_a_row = 0
         self._silent_since: float | None = None
