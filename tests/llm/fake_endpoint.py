@@ -68,7 +68,7 @@ class FakeEndpoint(ThreadingHTTPServer):
 
     Attributes:
         requests: bodies, in the order in which they came.
-        headers: theirs.
+        headers: theirs, by their names in lower case.
         turns: how often each prompt came, by its end.
         busiest: most requests at the same time.
     """
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
             turn = end.turns[last(request)]
             end.turns[last(request)] += 1
             end.requests.append(request)
-            end.headers.append(dict(self.headers))
+            end.headers.append({name.lower(): value for name, value in self.headers.items()})
             end.now += 1
             end.busiest = max(end.busiest, end.now)
         try:
@@ -128,7 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         self.send_response(act.status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **act.headers}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            **act.headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if act.drip:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-
 from asking import SCHEMA, client, kinds, prompt
-from coner.llm import Completion, Failure
 from fake_endpoint import Act, Request, echo, fails, first, last, says, serving
+
+from coner.llm import Completion, Failure
 
 
 def only(answers: list[Completion | Failure]) -> Failure:
@@ -171,6 +171,7 @@ def test_an_endpoint_that_comes_late_is_waited_for() -> None:
         port = held.getsockname()[1]
     ask = client(f"http://127.0.0.1:{port}/v1", max_retries=0)
     answers = ask([prompt("a")])
+
     def open_late() -> None:
         time.sleep(1.0)
         with serving(port=port):

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from asking import client, kinds, prompt
+from fake_endpoint import Act, Request, fails, last, says, serving
+
 from coner.errors import ConfigError, DataError
 from coner.llm import Completion, Prompt
 from coner.llm.client import AHEAD
 from coner.llm.ledger import Ledger, Totals
 from coner.llm.settings import Budget
-from fake_endpoint import Act, Request, fails, last, says, serving
 
 
 def numbered(count: int) -> Iterator[Prompt]:
@@ -38,7 +38,7 @@ def test_prompts_are_taken_a_few_at_a_time() -> None:
 
     def counted() -> Iterator[Prompt]:
         nonlocal taken
-        for one in numbered(200):
+        for one in numbered(60):
             taken += 1
             yield one
 
@@ -174,4 +174,4 @@ def test_ctrl_c_stops_at_once_and_keeps_finished_answers(tmp_path: Path) -> None
         with pytest.raises(KeyboardInterrupt):
             got.extend(client(end.url, ledger=ledger, timeout=60)(numbered(50)))  # type: ignore[arg-type]
         assert time.monotonic() - began < 3
-        assert len(ledger) == 5
+        assert ledger.count() == 5

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import anyio
 import pytest
+from asking import client, prompt
+from fake_endpoint import serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asking import client, prompt
 from coner.llm.limits import Estimate, Pace, Purse, Usage
 from coner.llm.settings import Budget, Prices
-from fake_endpoint import serving
 
 
 class Clock:
@@ -71,8 +73,6 @@ def test_a_pause_holds_for_all() -> None:
 def test_the_client_keeps_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pace, "WINDOW", 0.5)
     with serving() as end:
-        import time
-
         began = time.monotonic()
         list(client(end.url, requests_per_minute=3)(prompt(str(i)) for i in range(7)))
         assert 1.0 <= time.monotonic() - began < 3.0

@@ -30,7 +30,7 @@ from coner.llm.settings import Endpoint
 APPLICATION = 0x434F4E4C  # "CONL": tells a ledger from other SQLite files
 FORMAT = 1
 BUSY = 60.0  # seconds to wait for another process
-TABLE = """CREATE TABLE IF NOT EXISTS answers (
+TABLE = """CREATE TABLE answers (
     prompt TEXT PRIMARY KEY,
     model TEXT NOT NULL,
     text TEXT NOT NULL,
@@ -107,28 +107,32 @@ class Ledger:
                 self._base.close()
                 raise
 
-    # To switch to the log SQLite wants the file for itself, and does not wait where two begin at once.
+    def _open(self) -> None:
+        base = self._base
+        base.execute("BEGIN IMMEDIATE")  # several may begin the same ledger at once
+        marks = tuple(base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        if marks == (APPLICATION, FORMAT):
+            if base.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise self._damaged("it fails SQLite's check")
+        elif marks != (0, 0) or base.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise DataError("is no ledger of answers, or of another version; name another file", self.path)
+        else:
+            base.execute(TABLE)
+            base.execute(f"PRAGMA application_id = {APPLICATION}")
+            base.execute(f"PRAGMA user_version = {FORMAT}")
+        base.execute("COMMIT")
+        base.execute("PRAGMA synchronous = FULL")
+        self._log()
+
+    # To switch to the log SQLite wants the file for itself, and does not wait where another does the same.
     @retry(
         retry=retry_if_exception_message(match=".*locked"),
         stop=stop_after_delay(BUSY),
         wait=wait_random(0, 0.1),
         reraise=True,
     )
-    def _open(self) -> None:
-        base = self._base
-        marks = tuple(base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        if marks != (APPLICATION, FORMAT):
-            if base.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] or marks != (0, 0):
-                raise DataError("is no ledger of answers, or of another version; name another file", self.path)
-        elif base.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise self._damaged("it fails SQLite's check")
-        base.execute("PRAGMA journal_mode = WAL")
-        base.execute("PRAGMA synchronous = FULL")
-        base.execute("BEGIN IMMEDIATE")
-        base.execute(TABLE)
-        base.execute(f"PRAGMA application_id = {APPLICATION}")
-        base.execute(f"PRAGMA user_version = {FORMAT}")
-        base.execute("COMMIT")
+    def _log(self) -> None:
+        self._base.execute("PRAGMA journal_mode = WAL")
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +140,8 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def __len__(self) -> int:
+    def count(self) -> int:
+        """How many answers it holds."""
         with self._told():
             return int(self._base.execute("SELECT count(*) FROM answers").fetchone()[0])
 

@@ -78,8 +78,8 @@ class Session:
         """
         key = prompt_hash(prompt, self._endpoint)
         # An equal prompt waits for the first one's answer, and finds it in the ledger.
-        async with self._asked.setdefault(key, anyio.Lock()) if self._ledger else nullcontext():
-            if self._ledger and (found := self._ledger.find(key)):
+        async with self._asked.setdefault(key, anyio.Lock()) if self._ledger is not None else nullcontext():
+            if self._ledger is not None and (found := self._ledger.find(key)):
                 self.totals.cached += 1
                 return found
             try:
@@ -88,7 +88,7 @@ class Session:
             except _Over as over:
                 self.totals.failed += 1
                 return over.failure
-            if self._ledger:
+            if self._ledger is not None:
                 self._ledger.keep(key, self._endpoint.model, answer)
             return answer
 
