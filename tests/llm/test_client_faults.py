@@ -110,7 +110,7 @@ def test_retry_after_is_honoured(form: str) -> None:
     with serving(first(fails(429, headers={"Retry-After": "1" if form == "seconds" else soon}))) as end:
         began = time.monotonic()
         assert kinds(list(client(end.url)([prompt("a")]))) == ["a"]
-        assert 0.9 <= time.monotonic() - began < 4
+        assert 0.9 <= time.monotonic() - began < 10
     assert end.turns == {"a": 2}
 
 
@@ -129,12 +129,12 @@ def test_nobody_waits_for_a_day(value: str) -> None:
     assert len(end.requests) == 1
 
 
-@pytest.mark.parametrize("act", [says("late", after=2.0), says("drop by drop", drip=0.1)], ids=["slow", "dripping"])
+@pytest.mark.parametrize("act", [says("late", after=30.0), says("drop by drop", drip=0.2)], ids=["slow", "dripping"])
 def test_a_slow_call_is_ended_and_tried_again(act: Act) -> None:
     with serving(first(act)) as end:
         began = time.monotonic()
         assert kinds(list(client(end.url, timeout=0.5)([prompt("a")]))) == ["a"]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
     assert end.turns == {"a": 2}
 
 

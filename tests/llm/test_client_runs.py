@@ -51,7 +51,9 @@ def test_calls_go_on_while_the_caller_is_busy() -> None:
     with serving() as end:
         answers = client(end.url, concurrency=2)(numbered(6))
         next(answers)
-        time.sleep(0.3)
+        until = time.monotonic() + 10
+        while len(end.requests) < 6 and time.monotonic() < until:
+            time.sleep(0.02)
         assert len(end.requests) == 6
         assert kinds(list(answers)) == ["1", "2", "3", "4", "5"]
 
@@ -152,15 +154,15 @@ def test_a_prompt_that_cannot_be_made_ends_the_run_and_keeps_what_is_there(tmp_p
 
 
 def test_a_caller_that_stops_early_drops_what_is_in_flight() -> None:
-    with serving(lambda *_: says("x", after=0.2)) as end:
-        answers = client(end.url, concurrency=2)(numbered(100))
+    with serving(lambda request, _: says("x", after=0 if last(request) == "0" else 30)) as end:
+        answers = client(end.url, concurrency=2, timeout=60)(numbered(100))
         next(answers)
         began = time.monotonic()
         answers.close()  # type: ignore[attr-defined]  # a generator
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 10
         sent = len(end.requests)
-        time.sleep(0.5)
-        assert len(end.requests) == sent <= 4
+        time.sleep(0.2)
+        assert len(end.requests) == sent <= 3
 
 
 def test_ctrl_c_stops_at_once_and_keeps_finished_answers(tmp_path: Path) -> None:
@@ -168,10 +170,16 @@ def test_ctrl_c_stops_at_once_and_keeps_finished_answers(tmp_path: Path) -> None
         return says(last(request), after=0.0 if int(last(request)) < 5 else 30.0)
 
     with serving(rule) as end, Ledger(tmp_path / "l.sqlite") as ledger:
-        threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+        def interrupt() -> None:
+            while ledger.count() < 5:
+                time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         began = time.monotonic()
         got: list[Completion] = []
         with pytest.raises(KeyboardInterrupt):
             got.extend(client(end.url, ledger=ledger, timeout=60)(numbered(50)))  # type: ignore[arg-type]
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
         assert ledger.count() == 5

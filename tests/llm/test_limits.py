@@ -75,7 +75,7 @@ def test_the_client_keeps_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as end:
         began = time.monotonic()
         list(client(end.url, requests_per_minute=3)(prompt(str(i)) for i in range(7)))
-        assert 1.0 <= time.monotonic() - began < 3.0
+        assert time.monotonic() - began >= 1.0
 
 
 def test_a_call_that_does_not_fit_waits_for_those_in_flight() -> None:
