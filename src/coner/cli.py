@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from coner.commands import ablate, compare, curves, data, evaluate, explain, export, sweep, tag, train
+from coner.commands import ablate, compare, convert, curves, data, evaluate, explain, export, sweep, tag, train
 from coner.cores import wait_briefly
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for function in (
     compare.compare,
     explain.explain,
     curves.curves,
+    convert.convert,
 ):
     app.command()(function)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from coner.config import CrfExperiment, DataSettings, Experiment
 from coner.data import Corpus, read
+from coner.data.folder import digest
 from coner.data.split import PARTS, split
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.errors import ConfigError, DataError, MissingExtra
@@ -146,7 +147,7 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
         read_gold(settings.train, taxonomy.labels)  # raises, with the line
-    parts = {"train": Part(train, sha256(train.path))}
+    parts = {"train": Part(train, digest(train.path))}
     if settings.dev is None:
         parts = cut_dev(parts["train"], settings.dev_share)
     if 0 < settings.take < len(parts["train"].corpus):
@@ -154,7 +155,7 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
     for name, place in (("dev", settings.dev), ("test", settings.test)):
         if place is not None:
             corpus = read_gold(place, taxonomy.labels)
-            parts[name] = Part(corpus, sha256(corpus.path))
+            parts[name] = Part(corpus, digest(corpus.path))
     return parts, taxonomy
 
 
@@ -175,8 +176,8 @@ def cut_dev(whole: Part, share: float) -> dict[str, Part]:
 def take(whole: Part, sentences: int) -> Part:
     """About so many sentences of a training part: always the same ones, every class in proportion."""
     some = split(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
-    digest = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
-    return Part(replace(whole.corpus, sentences=tuple(some)), digest)
+    identity = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
+    return Part(replace(whole.corpus, sentences=tuple(some)), identity)
 
 
 def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:

@@ -52,6 +52,7 @@ def evaluate(
       coner evaluate test.conll runs/paper --train train.conll --json
     """
     from coner.data import read
+    from coner.data.folder import kind_of_folder
     from coner.data.taxonomy import AUTO, load_taxonomy
     from coner.evaluation.errors import classify_errors
     from coner.evaluation.score import score_sentences
@@ -62,7 +63,7 @@ def evaluate(
     corpus = read(gold, scheme=scheme, repair=repair, labels=labels, gold=True)
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
     found: Sequence[Sequence[Entity]]
-    if predicted.is_dir():
+    if predicted.is_dir() and kind_of_folder(predicted) is None:
         found, counts, own = _tagged(predicted, corpus)
     else:
         (found, counts), own = _read(predicted, corpus, scheme, labels), None

@@ -56,7 +56,7 @@ class DocBinReader(Reader):
         borders = _borders(doc)
         labelled = any(token.ent_iob for token in doc)
         if self._gold and not labelled:
-            raise self._error(number, "no entity annotation on any token; expected gold labels")
+            raise self.error(number, "no entity annotation on any token; expected gold labels")
         if labelled:
             self.unread["words without annotation"] += sum(w and not t.ent_iob for w, t in zip(words, doc, strict=True))
         self.unread["spans in span groups"] += sum(map(len, doc.spans.values()))

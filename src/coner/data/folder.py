@@ -28,7 +28,7 @@ def digest(path: Path) -> str:
     """The sha256 of a data file in hex; of a folder, or of both files of brat, that of their names and hashes."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
-    elif path.suffix == ".ann" or path.with_suffix(".ann").is_file():
+    elif path.suffix in (".ann", ".txt") and path.with_suffix(".ann").is_file():
         files = [file for suffix in (".ann", ".txt") if (file := path.with_suffix(suffix)).is_file()]
     else:
         return sha256(path)

@@ -15,6 +15,7 @@ tables and JSON: reading them runs no script, and nothing is fetched or cached.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ class DatasetsReader(Reader):
             raise DataError(f"holds several splits; name one: {parts}", path)
         try:
             if path.is_dir():
-                found = datasets.Dataset.load_from_disk(str(path.resolve()))
+                with _quiet(datasets):
+                    found = datasets.Dataset.load_from_disk(str(path.resolve()))
                 return dict(found.features), iter(found.with_format("arrow").iter(BATCH))
             file = parquet.ParquetFile(path)
             return dict(datasets.Features.from_arrow_schema(file.schema_arrow)), file.iter_batches(BATCH)
@@ -117,7 +119,7 @@ class DatasetsReader(Reader):
             self._skip(number, f"{TOKENS} is no list of words that are not empty")
             return None
         if tags is None and self._gold:
-            raise self._error(number, f"{TAGS} is null; expected gold labels")
+            raise self.error(number, f"{TAGS} is null; expected gold labels")
         if tags is not None and (not isinstance(tags, list) or len(tags) != len(words)):
             came = len(tags) if isinstance(tags, list) else repr(tags)
             self._skip(number, f"{TAGS} has {came} tags for {len(words)} words")
@@ -165,7 +167,7 @@ def write_datasets(sentences: Sequence[Sentence], path: Path, scheme: Scheme = "
         with atomic_write(path, "wb") as handle:
             parquet.write_table(table, handle)
     else:
-        with atomic_folder(path) as folder:
+        with atomic_folder(path) as folder, _quiet(datasets):
             datasets.Dataset(table).save_to_disk(str(folder.resolve()))
     return len(sentences)
 
@@ -197,3 +199,15 @@ def _datasets() -> Any:
     except ImportError:
         raise MissingExtra("a data set of Hugging Face", "datasets") from None
     return datasets
+
+
+@contextmanager
+def _quiet(datasets: Any) -> Iterator[None]:
+    """Without the library's own progress bars."""
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()

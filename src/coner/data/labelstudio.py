@@ -32,8 +32,8 @@ class LabelStudioReader(SpanReader):
     """Reads an export, whole.
 
     With ``repair`` an entity that cuts a word grows to whole words, a UTF-16 span is counted anew (``repaired``); one
-    that overlaps another, has several labels or none, lies outside, across a line end or not where its text is, and a task
-    that cannot be read, is left out (``skipped``).
+    that overlaps another, has several labels or none, lies outside, across a line end or not where its text is, and
+    a task that cannot be read, is left out (``skipped``).
     """
 
     unit = "task"
@@ -76,7 +76,7 @@ class LabelStudioReader(SpanReader):
         cut = None if data.get("words") is None else words_of({"text": text, "words": data["words"]}, self._split)
         results = self._results(task)
         if results is None and self._gold:
-            raise self._error(number, "no annotation that was not cancelled; expected gold labels")
+            raise self.error(number, "no annotation that was not cancelled; expected gold labels")
         marks = None if results is None else list(self._marks(results, text, number))
         id = data.get("id", task.get("id"))
         id = str(id) if isinstance(id, str | int) and str(id) else None

@@ -76,7 +76,7 @@ class Reader(ABC):
     def _mend(self, number: int, message: str, kind: str = "mended") -> None:
         """Before something is mended: an error, unless that is asked for."""
         if not self._repair:
-            raise self._error(number, f"{message}; or mend it with --repair")
+            raise self.error(number, f"{message}; or mend it with --repair")
         self._mended(number, message, kind)
 
     def _mended(self, number: int, message: str, kind: str = "mended") -> None:
@@ -87,7 +87,7 @@ class Reader(ABC):
     def _skip(self, number: int, message: str, kind: str = "unreadable") -> None:
         """Before something is left out: an error, unless that is asked for."""
         if not self._repair:
-            raise self._error(number, f"{message}; correct it, or leave it out with --repair")
+            raise self.error(number, f"{message}; correct it, or leave it out with --repair")
         self._skipped(number, message, kind)
 
     def _skipped(self, number: int, message: str, kind: str = "unreadable") -> None:
@@ -100,7 +100,8 @@ class Reader(ABC):
             place = "" if self._file == self.path else f"{Path(self._file).name}: "
             self._on_fault(number, place + message)
 
-    def _error(self, number: int, message: str) -> DataError:
+    def error(self, number: int, message: str) -> DataError:
+        """A fault at a line (or what ``unit`` says) of the file that is being read."""
         if self.unit == "line":
             return DataError(message, self._file, number)
         return DataError(f"{self.unit} {number}: {message}", self._file)
@@ -113,4 +114,4 @@ class Reader(ABC):
         hint = f"did you mean {close[0]!r}? " if close else ""
         known = ", ".join(sorted(self._labels))
         message = f"label {label!r} is not in the taxonomy; {hint}expected one of: {known}"
-        raise self._error(number, f"{message}; or name another taxonomy")
+        raise self.error(number, f"{message}; or name another taxonomy")
