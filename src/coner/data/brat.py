@@ -116,6 +116,8 @@ def documents(path: Path) -> list[Path]:
         if alone:
             raise DataError(f"{min(alone)}.ann has no {min(alone)}.txt beside it; expected both", path)
         return texts
+    if not path.exists():
+        raise DataError("no such file; check the path", path)
     if path.suffix not in PAIR:
         raise DataError("is no brat document; expected a folder, or a file that ends in .ann or .txt", path)
     for part in map(path.with_suffix, PAIR):
