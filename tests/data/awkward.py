@@ -9,26 +9,8 @@ from coner.types import Entity, Sentence
 
 # Combining and zero-width marks, emoji beyond the basic plane, right-to-left, ideographs, quotes, a byte order mark.
 PIECES = st.sampled_from(
-    [
-        "a",
-        "ß",
-        "é",
-        "e\u0301",
-        "\u200b",
-        "\u200d",
-        "\u0915\u093f",
-        "👩‍🚀",
-        "𝔘",
-        "שלום",
-        "سلام",
-        "東",
-        '"',
-        "'s",
-        "\\",
-        "\ufeff",
-    ]
-    + ["\u00a0", "\u2028", ";", "#", "-", ".", "O", "_", "<b>", "&amp;", "T1", "7"]
-)
+    ["a", "ß", "é", "e\u0301", "\u200b", "\u200d", "\u0915\u093f", "👩‍🚀", "𝔘", "שלום", "سلام", "東", '"', "'s", "\\"]
+) | st.sampled_from(["\ufeff", "\u00a0", "\u2028", ";", "#", "-", ".", "O", "_", "<b>", "&amp;", "T1", "7"])
 WORDS = st.lists(PIECES, min_size=1, max_size=3).map("".join)
 LABELS = st.sampled_from(["Artist", "Tool/Part", "X-Y", "mañana", "O"])
 IDS = st.sampled_from(["7", "doc-1", "Doc-1", "a/b", "né", "..", "con.txt", "x" * 200, "t'w\"o", "0000"])

@@ -90,7 +90,7 @@ def test_no_annotation_is_no_label(tmp_path: Path) -> None:
         ("\n", ["O"], {}, "unreadable", "without a word"),
     ],
 )
-def test_faults(tmp_path: Path, words: str, ents: list[str], options: Any, fate: str, message: str) -> None:
+def test_faults(tmp_path: Path, *, words: str, ents: list[str], options: Any, fate: str, message: str) -> None:
     path = save(tmp_path / "x.spacy", doc("ok", ["O"]), doc(words, ents, **options))
     with pytest.raises(DataError, match=rf"x\.spacy: document 2: {message}.*--repair"):
         read(path)

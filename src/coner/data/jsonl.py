@@ -50,7 +50,7 @@ class JsonlReader(SpanReader):
         values = _parse(line)
         words, text, offsets = words_of(values, self._split)
         id = values.get("id")
-        if id is not None and not isinstance(id, str | int):
+        if (id is not None and not isinstance(id, str | int)) or _halved(str(id)):
             raise ValueError(f"id is {id!r}; expected a string")
         entities = None
         if values.get("entities") is not None:
@@ -110,6 +110,11 @@ def words_of(
     return tuple(words), text, tuple(spans)
 
 
+def _halved(text: str) -> bool:
+    """Half of a surrogate pair, which JSON can escape and no file can hold."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _checked(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ValueError(f"entity {given!r} is no object")
@@ -119,6 +124,8 @@ def _checked(given: Any) -> dict[str, Any]:
             raise ValueError(f"entity {item!r}: {key} is no whole number")
     if not isinstance(item.get("label"), str) or not item["label"]:
         raise ValueError(f"entity {item!r} has no label")
+    if _halved(item["label"]):
+        raise ValueError(f"entity {item!r}: half of a surrogate pair stands in its label")
     if type(item["score"]) not in (int, float) or not 0 <= item["score"] <= 1:
         raise ValueError(f"entity {item!r}: score is no number from 0 to 1")
     return item
