@@ -11,6 +11,7 @@ import typer
 from coner.commands import (
     ablate,
     compare,
+    convert,
     curves,
     data,
     evaluate,
@@ -49,6 +50,7 @@ for function in (
     explain.explain,
     curves.curves,
     vote.vote,
+    convert.convert,
 ):
     app.command()(function)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from coner.config import DataSettings
 from coner.data import Corpus, read
 from coner.data.extra import Extra, leave_out
+from coner.data.folder import digest
 from coner.data.split import PARTS, split
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.errors import ConfigError, DataError
-from coner.files import sha256
 from coner.report.record import noisy_part
 from coner.training.noise import make_noise, noisy_copy
 from coner.types import Sentence, surfaces
@@ -78,7 +78,7 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
         read_gold(settings.train, taxonomy.labels)  # raises, with the line
-    parts = {"train": Part(train, sha256(train.path))}
+    parts = {"train": Part(train, digest(train.path))}
     if settings.dev is None:
         parts = cut_dev(parts["train"], settings.dev_share)
     if 0 < settings.take < len(parts["train"].corpus):
@@ -86,18 +86,18 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
     for name, place in (("dev", settings.dev), ("test", settings.test)):
         if place is not None:
             corpus = read_gold(place, taxonomy.labels)
-            parts[name] = Part(corpus, sha256(corpus.path))
+            parts[name] = Part(corpus, digest(corpus.path))
     judged = [sentence for name, part in parts.items() if name != "train" for sentence in part.corpus]
     extras = [
-        leave_out(Extra(read_gold(extra.file, taxonomy.labels), sha256(extra.file), extra.weight), judged)
+        leave_out(Extra(read_gold(extra.file, taxonomy.labels), digest(extra.file), extra.weight), judged)
         for extra in settings.extra
     ]
     parts["train"] = replace(parts["train"], extras=tuple(extras))
     if settings.noise.score:
         noise = make_noise(settings.noise, rate=1.0)
         for name in [name for name in parts if name != "train"]:
-            digest = hashlib.sha256(f"{parts[name].sha256} noise {noise.key}".encode()).hexdigest()
-            parts[noisy_part(name)] = Part(noisy_copy(parts[name].corpus, noise), digest)
+            identity = hashlib.sha256(f"{parts[name].sha256} noise {noise.key}".encode()).hexdigest()
+            parts[noisy_part(name)] = Part(noisy_copy(parts[name].corpus, noise), identity)
     return parts, taxonomy
 
 
@@ -118,8 +118,8 @@ def cut_dev(whole: Part, share: float) -> dict[str, Part]:
 def take(whole: Part, sentences: int) -> Part:
     """About so many sentences of a training part: always the same ones, every class in proportion."""
     some = split(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
-    digest = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
-    return Part(replace(whole.corpus, sentences=tuple(some)), digest)
+    identity = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
+    return Part(replace(whole.corpus, sentences=tuple(some)), identity)
 
 
 def seen_in(parts: dict[str, Part]) -> set[str] | None:

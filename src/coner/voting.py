@@ -12,6 +12,7 @@ from typing import Any
 
 from coner.config import VoteExperiment, VoteMember, VoteSettings
 from coner.data import Corpus, read
+from coner.data.folder import digest
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError
 from coner.evaluation.score import score_sentences
@@ -133,7 +134,7 @@ def _read_parts(settings: VoteExperiment, taxonomy: Taxonomy) -> dict[str, Part]
     for name, place in (("train", data.train), ("dev", data.dev), ("test", data.test)):
         if place is not None:
             corpus = read(place, scheme=data.scheme, repair=data.repair, labels=taxonomy.labels, gold=True)
-            parts[name] = Part(corpus, sha256(corpus.path))
+            parts[name] = Part(corpus, digest(corpus.path))
     return parts
 
 

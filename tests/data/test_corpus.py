@@ -75,7 +75,7 @@ def test_gold_cannot_come_from_plain_text(tmp_path: Path) -> None:
 
 
 def test_standard_input_has_to_be_named() -> None:
-    with pytest.raises(DataError, match="--format conll, jsonl or text"):
+    with pytest.raises(DataError, match="--format conll, jsonl, text, labelstudio or spacy"):
         stream("-")
 
 

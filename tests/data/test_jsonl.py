@@ -89,6 +89,8 @@ FAULTS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "no text": ([{"id": "x"}], {}, ":1: text is None; expected an object with a string"),
     "no word": ([{"text": " "}], {}, ":1: text without a word"),
     "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: character 1 of the text is half"),
+    "half a pair in a label": ([span(0, 3, "\ud800")], {}, ":1: .*half of a surrogate pair stands in its label"),
+    "half a pair in an id": (['{"id": "\\ud800", "text": "a"}'], {}, ":1: id is .*expected a string"),
     "words": ([{"words": ["a", ""]}], {}, ":1: words is no list of strings"),
     "words apart from text": ([{"words": ["a", "c"], "text": "a b c"}], {}, ":1: word 'c' does not follow"),
     "text goes on": ([{"words": ["a"], "text": "a b"}], {}, ":1: the text goes on after the last word"),

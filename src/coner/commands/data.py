@@ -17,7 +17,8 @@ SchemeOption = Annotated[
     Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in CoNLL; never guessed.")
 ]
 KindOption = Annotated[
-    Literal["auto", "conll", "jsonl", "text"], typer.Option("--format", help="auto: by the name, then the content.")
+    Literal["auto", "conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"],
+    typer.Option("--format", help="auto: by the name, then the content."),
 ]
 CommentOption = Annotated[
     str | None, typer.Option(metavar="MARK", help="Lines that begin with it are headers too, beside '# id '.")
@@ -28,7 +29,9 @@ SHOWN = 5  # lines of a fault, surfaces, ids: the rest is in --json
 
 @app.command()
 def stats(
-    file: Annotated[str, typer.Argument(help="CoNLL, JSONL or plain text, also .gz; - is stdin.")],
+    file: Annotated[
+        str, typer.Argument(help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin.")
+    ],
     *,
     against: Annotated[
         Path | None, typer.Option(metavar="FILE", help="How many mentions are unseen there (a training file).")
@@ -74,10 +77,10 @@ def stats(
         values = {"file": file, **found.as_dict(), "fault_count": len(faults), "faults": grouped}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        _show(file, found, None if against is None else str(against), grouped)
+        _show(file, found, None if against is None else str(against), grouped, reader.unit)
 
 
-def _show(file: str, found: Stats, against: str | None, faults: dict[str, list[int]]) -> None:
+def _show(file: str, found: Stats, against: str | None, faults: dict[str, list[int]], unit: str) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -102,12 +105,12 @@ def _show(file: str, found: Stats, against: str | None, faults: dict[str, list[i
     tell(len(found.repeated_ids), "ids used twice", [f"{name}: {n} times" for name, n in found.repeated_ids.items()])
     surfaces = [f"{s}: {', '.join(f'{k} {n}' for k, n in labels.items())}" for s, labels in found.ambiguous.items()]
     tell(len(found.ambiguous), "surfaces with several labels", surfaces)
-    tell(sum(map(len, faults.values())), "faults", [_fault(message, lines) for message, lines in faults.items()])
+    tell(sum(map(len, faults.values())), "faults", [_fault(message, lines, unit) for message, lines in faults.items()])
 
 
-def _fault(message: str, lines: list[int]) -> str:
+def _fault(message: str, lines: list[int], unit: str) -> str:
     more = f" and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
-    return f"{len(lines):,} x {message}: line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
+    return f"{len(lines):,} x {message}: {unit}{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
 
 
 def _rows(found: Stats, against: str | None) -> list[tuple[str, str]]:

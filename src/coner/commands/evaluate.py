@@ -64,6 +64,7 @@ def evaluate(
       coner evaluate dev.conll runs/paper --noise 1
     """
     from coner.data import read
+    from coner.data.folder import kind_of_folder
     from coner.data.taxonomy import AUTO, load_taxonomy
     from coner.evaluation.errors import classify_errors
     from coner.evaluation.score import score_sentences
@@ -77,7 +78,7 @@ def evaluate(
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
     found: Sequence[Sequence[Entity]]
     again: Sequence[Sequence[Entity]]
-    if predicted.is_dir():
+    if predicted.is_dir() and kind_of_folder(predicted) is None:
         tagger = load(predicted)
         found, counts, own = _tagged(tagger, corpus)
         again, mended, _ = _tagged(tagger, copy)

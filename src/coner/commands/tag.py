@@ -27,7 +27,10 @@ CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some s
 
 def tag(
     model: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="CoNLL, JSONL or plain text, also .gz; - is stdin.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin."),
+    ],
     out: Annotated[str, typer.Option("--out", "-o", help="Where to write; - is stdout.")] = "-",
     to: Annotated[
         To,
@@ -38,7 +41,7 @@ def tag(
         ),
     ] = "auto",
     kind: Annotated[
-        Literal["auto", "conll", "jsonl", "text"],
+        Literal["auto", "conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"],
         typer.Option("--from", help="What the input is; auto: by its name, then its content."),
     ] = "auto",
     write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="How to write mentions in CoNLL.")] = "iob2",
@@ -101,7 +104,7 @@ def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractCon
 
     if out == "-":
         return nullcontext(Work(sys.stdout))
-    if source == "-" or not Path(source).is_file():
+    if source == "-" or not Path(source).is_file() or options[1] == "brat":  # which is more than one file
         return fleeting(out)
     belongs = {
         "input": fingerprint(source),

@@ -2,10 +2,13 @@
 
 ``format="auto"`` goes by the name, then by the first 64 KiB:
 
-1. ``.jsonl``, ``.ndjson``, ``.json`` is JSONL; ``.conll``, ``.iob``, ``.iob2``, ``.bio``, ``.bioes``, ``.tsv`` is CoNLL
-   (each also with ``.gz`` behind it).
-2. Otherwise: JSONL where the first character is ``{``; CoNLL where at least half of the lines end in a tag or ``_``;
-   plain text else.
+1. ``.jsonl``, ``.ndjson`` is JSONL; ``.conll``, ``.iob``, ``.iob2``, ``.bio``, ``.bioes``, ``.tsv`` is CoNLL;
+   ``.ann`` is brat; ``.spacy`` is a DocBin; ``.parquet`` is a data set of Hugging Face (the first two also with ``.gz``
+   behind). ``.json`` is Label Studio where its first character is ``[``, else JSONL.
+2. A folder with ``.ann`` files, and a ``.txt`` file beside an ``.ann`` file of its name, is brat; a folder of
+   ``datasets.save_to_disk`` is a data set.
+3. Otherwise: JSONL where the first character is ``{``; Label Studio where the first two are ``[`` and ``{``; CoNLL
+   where at least half of the lines end in a tag or ``_``; plain text else.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from coner.data.conll import ConllReader
+from coner.data.folder import kind_of_folder
 from coner.data.layout import ConllFormat
 from coner.data.reader import Reader
 from coner.errors import DataError
@@ -24,12 +28,20 @@ from coner.files import open_bytes
 from coner.tags import Scheme
 from coner.types import Sentence
 
-Kind = Literal["conll", "jsonl", "text"]
+if TYPE_CHECKING:
+    from coner.data.spans import SpanReader
+    from coner.data.text import Splitter
+
+Kind = Literal["conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"]
 NAMES: dict[str, Kind] = {
+    ".ann": "brat",
+    ".spacy": "spacy",
+    ".parquet": "datasets",
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
     **dict.fromkeys((".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv"), "conll"),
 }
 HEAD = 1 << 16
+TASKS = re.compile(rb"\s*\[\s*\{")
 TAGGED = re.compile(rb"[ \t](?:O|_|[BIES]-[^ \t]+)[ \t\r]*$")
 
 
@@ -83,18 +95,21 @@ def stream(
     labels: Collection[str] | None = None,
     format: Kind | Literal["auto"] = "auto",
     comment: str | None = None,
+    words: Splitter = "coner",
     gold: bool = False,
     on_fault: Callable[[int, str], None] | None = None,
 ) -> Reader:
     """A file's sentences, one after the other, in constant memory.
 
     Args:
-        path: CoNLL, JSONL or plain text, also gzip; ``-`` is standard input (whose format has to be named).
-        scheme: how mentions are written in CoNLL; never guessed.
+        path: of any kind, also gzip where that is one file of text; ``-`` is standard input (whose format has to be
+            named).
+        scheme: how mentions are written in CoNLL and ``ner_tags``; never guessed.
         repair: mend what can be mended and count it, in place of an error.
         labels: those that may occur; any, where it is ``None``.
         format: ``auto`` is told at the top of this module.
         comment: in CoNLL, what begins a header line beside ``# id ``.
+        words: ``spaces``: text is cut into words at white space only.
         gold: refuse a file without labels.
         on_fault: told the line and the fault of everything that is mended or skipped.
 
@@ -102,19 +117,39 @@ def stream(
         DataError: at once or while iterating: the file and line, what came, what was expected, how to mend it.
     """
     kind = detect(path) if format == "auto" else format
+    common: dict[str, Any] = {"repair": repair, "labels": labels, "gold": gold, "on_fault": on_fault}
     if kind == "conll":
-        return ConllReader(
-            path, scheme=scheme, repair=repair, labels=labels, gold=gold, comment=comment, on_fault=on_fault
-        )
-    from coner.data.jsonl import JsonlReader
-    from coner.data.text import TextReader
+        return ConllReader(path, scheme=scheme, comment=comment, **common)
+    if kind == "datasets":
+        from coner.data.hfdatasets import DatasetsReader
 
-    if kind == "jsonl":
-        return JsonlReader(path, repair=repair, labels=labels, gold=gold, on_fault=on_fault)
-    if gold:
-        message = "is read as plain text, which has no labels; if it is CoNLL, give it a name that ends in .conll"
-        raise DataError(message, path)
-    return TextReader(path, repair=repair, on_fault=on_fault)
+        return DatasetsReader(path, scheme=scheme, **common)
+    if kind == "spacy":
+        from coner.data.docbin import DocBinReader
+
+        return DocBinReader(path, **common)
+    if kind == "text":
+        from coner.data.text import TextReader
+
+        if gold:
+            message = "is read as plain text, which has no labels; if it is CoNLL, give it a name that ends in .conll"
+            raise DataError(message, path)
+        return TextReader(path, words=words, repair=repair, on_fault=on_fault)
+    return _span_reader(kind)(path, words=words, **common)
+
+
+def _span_reader(kind: Literal["jsonl", "brat", "labelstudio"]) -> type[SpanReader]:
+    if kind == "brat":
+        from coner.data.brat import BratReader
+
+        return BratReader
+    if kind == "labelstudio":
+        from coner.data.labelstudio import LabelStudioReader
+
+        return LabelStudioReader
+    from coner.data.jsonl import JsonlReader
+
+    return JsonlReader
 
 
 def read(
@@ -125,6 +160,7 @@ def read(
     labels: Collection[str] | None = None,
     format: Kind | Literal["auto"] = "auto",
     comment: str | None = None,
+    words: Splitter = "coner",
     gold: bool = False,
     on_fault: Callable[[int, str], None] | None = None,
 ) -> Corpus:
@@ -136,6 +172,7 @@ def read(
         labels=labels,
         format=format,
         comment=comment,
+        words=words,
         gold=gold,
         on_fault=on_fault,
     )
@@ -150,19 +187,34 @@ def kind_of_name(path: str | Path) -> Kind | None:
 
 def detect(path: str | Path) -> Kind:
     """Which kind of file it is (the rules are at the top of this module)."""
-    if kind := kind_of_name(path):
+    file = Path(path)
+    if file.is_dir():
+        if found := kind_of_folder(file):
+            return found
+        raise DataError("is a folder; expected a file, or a folder of brat or of datasets.save_to_disk", path)
+    kind = "brat" if file.suffix == ".txt" and file.with_suffix(".ann").is_file() else kind_of_name(path)
+    if kind and not (kind == "jsonl" and ".json" in file.name.lower() and file.is_file()):
         return kind
     if str(path) == "-":
-        raise DataError("the format of standard input cannot be guessed; say --format conll, jsonl or text", path)
-    if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+        expected = "conll, jsonl, text, labelstudio or spacy"
+        raise DataError(f"the format of standard input cannot be guessed; say --format {expected}", path)
+    if file.exists() and not file.is_file():
         message = "is a pipe or device: to look at its beginning would lose it; say whether it is conll, jsonl or text"
         raise DataError(message, path)
     with open_bytes(path) as handle:
-        head = handle.read(HEAD)
-    lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip(b" \t\r")]
+        head = handle.read(HEAD).removeprefix(b"\xef\xbb\xbf")
+    if kind:
+        return "labelstudio" if head.lstrip().startswith(b"[") else kind
+    return _kind_of_content(head)
+
+
+def _kind_of_content(head: bytes) -> Kind:
+    lines = [line for line in head.split(b"\n") if line.strip(b" \t\r")]
     if not lines:
         return "conll"
     if lines[0].startswith(b"{"):
         return "jsonl"
+    if TASKS.match(head):
+        return "labelstudio"
     rows = [line for line in lines if not line.startswith(b"#")] or lines
     return "conll" if 2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows) else "text"

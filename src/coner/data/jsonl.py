@@ -13,18 +13,17 @@ place here: of them, only the id is kept. Keys that are not named here are not r
 from __future__ import annotations
 
 import json
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
-from coner.data.reader import Reader
+from coner.data.spans import Mark, SpanReader
 from coner.data.text import Span, character_span, raw_text, split_words
 from coner.errors import DataError
 from coner.files import Lines
-from coner.types import Entity, Sentence, non_overlapping
+from coner.types import Entity, Sentence
 
 
-class JsonlReader(Reader):
+class JsonlReader(SpanReader):
     """Reads JSONL.
 
     With ``repair`` an entity that cuts a word grows to whole words (``repaired``); one that overlaps another or lies
@@ -49,9 +48,9 @@ class JsonlReader(Reader):
 
     def _sentence(self, line: str, number: int) -> Sentence:
         values = _parse(line)
-        words, text, offsets = _words(values)
+        words, text, offsets = words_of(values, self._split)
         id = values.get("id")
-        if id is not None and not isinstance(id, str | int):
+        if (id is not None and not isinstance(id, str | int)) or _halved(str(id)):
             raise ValueError(f"id is {id!r}; expected a string")
         entities = None
         if values.get("entities") is not None:
@@ -63,24 +62,8 @@ class JsonlReader(Reader):
     def _entities(self, items: Any, length: int, offsets: tuple[Span, ...], number: int) -> tuple[Entity, ...]:
         if not isinstance(items, list):
             raise ValueError("entities is no list")
-        kept: list[Entity] = []
-        for item in sorted(map(_checked, items), key=lambda item: (item["start"], item["end"])):
-            start, end, label = item["start"], item["end"], item["label"]
-            self._check_label(label, number)
-            place = f"entity {start}-{end} {label!r}"
-            first = bisect_right(offsets, start, key=lambda span: span[1])
-            last = bisect_left(offsets, end, key=lambda span: span[0])
-            if not 0 <= start < end <= length or first >= last:
-                self._skip(number, f"{place} holds no word of the text of {length} characters")
-                continue
-            if (offsets[first][0], offsets[last - 1][1]) != (start, end):
-                borders = f"{offsets[first][0]}-{offsets[last - 1][1]}"
-                self._mend(number, f"{place} does not fall on the borders of words; expected {borders}")
-            if kept and first < kept[-1].end:
-                self._skip(number, f"{place} overlaps the entity before it")
-                continue
-            kept.append(Entity(first, last, label, item["score"]))
-        return non_overlapping(kept)
+        marks = [Mark(i["start"], i["end"], i["label"], i["score"], number) for i in map(_checked, items)]
+        return self._place(marks, length, offsets)
 
 
 def _parse(line: str) -> dict[str, Any]:
@@ -95,8 +78,10 @@ def _parse(line: str) -> dict[str, Any]:
     return values
 
 
-def _words(values: dict[str, Any]) -> tuple[tuple[str, ...], str, tuple[Span, ...]]:
-    """Words, text, and the span of each word in it."""
+def words_of(
+    values: dict[str, Any], split: Callable[[str], tuple[Span, ...]]
+) -> tuple[tuple[str, ...], str, tuple[Span, ...]]:
+    """Words, text, and the span of each word in it; ``ValueError`` where they do not agree."""
     words, text = values.get("words"), values.get("text")
     if words is not None:
         if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
@@ -109,7 +94,7 @@ def _words(values: dict[str, Any]) -> tuple[tuple[str, ...], str, tuple[Span, ..
     except UnicodeEncodeError as error:
         raise ValueError(f"character {error.start} of the text is half of a surrogate pair") from None
     if words is None:
-        offsets = split_words(text)
+        offsets = split(text)
         if not offsets:
             raise ValueError("text without a word")
         return tuple([text[a:b] for a, b in offsets]), text, offsets
@@ -125,6 +110,11 @@ def _words(values: dict[str, Any]) -> tuple[tuple[str, ...], str, tuple[Span, ..
     return tuple(words), text, tuple(spans)
 
 
+def _halved(text: str) -> bool:
+    """Half of a surrogate pair, which JSON can escape and no file can hold."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _checked(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ValueError(f"entity {given!r} is no object")
@@ -134,6 +124,8 @@ def _checked(given: Any) -> dict[str, Any]:
             raise ValueError(f"entity {item!r}: {key} is no whole number")
     if not isinstance(item.get("label"), str) or not item["label"]:
         raise ValueError(f"entity {item!r} has no label")
+    if _halved(item["label"]):
+        raise ValueError(f"entity {item!r}: half of a surrogate pair stands in its label")
     if type(item["score"]) not in (int, float) or not 0 <= item["score"] <= 1:
         raise ValueError(f"entity {item!r}: score is no number from 0 to 1")
     return item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,12 +29,16 @@ class Reader(ABC):
             a writer that follows the reader needs it.
         repaired: what was mended so far.
         skipped: what was left out so far.
+        fates: the same by kind: entities ``snapped`` to words, ``overlapping``, and so on; what is no entity is
+            ``mended`` or ``unreadable``.
+        unread: what the file holds beside words and entities, by kind: relations, other columns. It is no fault.
 
     Raises (while iterating):
         DataError: with the line, at the first fault that is not to be mended.
     """
 
     format: ConllFormat | None = None
+    unit = "line"  # what the numbers of faults and sentences count
 
     def __init__(
         self,
@@ -47,6 +52,9 @@ class Reader(ABC):
         self.path = path
         self.repaired = 0
         self.skipped = 0
+        self.fates: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
+        self._file = path  # the one that is being read, where the path is a folder
         self._repair = repair
         self._labels = None if labels is None else frozenset(labels)
         self._gold = gold
@@ -65,31 +73,40 @@ class Reader(ABC):
     @abstractmethod
     def _read(self, lines: Lines) -> Iterator[Sentence]: ...
 
-    def _mend(self, line: int, message: str) -> None:
+    def _mend(self, number: int, message: str, kind: str = "mended") -> None:
         """Before something is mended: an error, unless that is asked for."""
         if not self._repair:
-            raise DataError(f"{message}; or mend it with --repair", self.path, line)
-        self._mended(line, message)
+            raise self.error(number, f"{message}; or mend it with --repair")
+        self._mended(number, message, kind)
 
-    def _mended(self, line: int, message: str) -> None:
+    def _mended(self, number: int, message: str, kind: str = "mended") -> None:
         self.repaired += 1
-        self._tell(line, message)
+        self.fates[kind] += 1
+        self._tell(number, message)
 
-    def _skip(self, line: int, message: str) -> None:
+    def _skip(self, number: int, message: str, kind: str = "unreadable") -> None:
         """Before something is left out: an error, unless that is asked for."""
         if not self._repair:
-            raise DataError(f"{message}; correct it, or leave it out with --repair", self.path, line)
-        self._skipped(line, message)
+            raise self.error(number, f"{message}; correct it, or leave it out with --repair")
+        self._skipped(number, message, kind)
 
-    def _skipped(self, line: int, message: str) -> None:
+    def _skipped(self, number: int, message: str, kind: str = "unreadable") -> None:
         self.skipped += 1
-        self._tell(line, message)
+        self.fates[kind] += 1
+        self._tell(number, message)
 
-    def _tell(self, line: int, message: str) -> None:
+    def _tell(self, number: int, message: str) -> None:
         if self._on_fault is not None:
-            self._on_fault(line, message)
+            place = "" if self._file == self.path else f"{Path(self._file).name}: "
+            self._on_fault(number, place + message)
 
-    def _check_label(self, label: str, line: int) -> None:
+    def error(self, number: int, message: str) -> DataError:
+        """A fault at a line (or what ``unit`` says) of the file that is being read."""
+        if self.unit == "line":
+            return DataError(message, self._file, number)
+        return DataError(f"{self.unit} {number}: {message}", self._file)
+
+    def _check_label(self, label: str, number: int) -> None:
         """An unknown label is never mended: what it should be cannot be known."""
         if self._labels is None or label in self._labels:
             return
@@ -97,4 +114,4 @@ class Reader(ABC):
         hint = f"did you mean {close[0]!r}? " if close else ""
         known = ", ".join(sorted(self._labels))
         message = f"label {label!r} is not in the taxonomy; {hint}expected one of: {known}"
-        raise DataError(f"{message}; or name another taxonomy", self.path, line)
+        raise self.error(number, f"{message}; or name another taxonomy")

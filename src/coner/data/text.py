@@ -15,8 +15,10 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
+from typing import Literal
 
 from coner.data.reader import Reader
 from coner.errors import DataError
@@ -24,6 +26,8 @@ from coner.files import Lines
 from coner.types import Entity, Sentence
 
 Span = tuple[int, int]
+Splitter = Literal["coner", "spaces"]
+SPACED = re.compile("[^ \t\r\n]+")
 IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 
@@ -35,6 +39,14 @@ def split_words(text: str) -> tuple[Span, ...]:
 def find_words(text: str) -> Iterator[Span]:
     """The same, word by word: whoever has a limit need not cut a whole book to find it passed."""
     return (match.span() for match in _words().finditer(text))
+
+
+def spaced_words(text: str) -> tuple[Span, ...]:
+    """The spans of what stands between ASCII spaces, tabs and line ends: the words of CoNLL, joined by spaces."""
+    return tuple([match.span() for match in SPACED.finditer(text)])
+
+
+SPLITTERS: dict[Splitter, Callable[[str], tuple[Span, ...]]] = {"coner": split_words, "spaces": spaced_words}
 
 
 @cache
@@ -53,9 +65,12 @@ def _is_mark(character: str) -> bool:
     return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
 
 
-def sentence_from_text(text: str, *, id: str | None = None, line: int = 0) -> Sentence:
-    """A sentence without entities; ``ValueError`` where the text has no word."""
-    offsets = split_words(text)
+def sentence_from_text(text: str, *, id: str | None = None, line: int = 0, words: Splitter = "coner") -> Sentence:
+    """A sentence without entities; ``ValueError`` where the text has no word.
+
+    ``words="spaces"`` cuts it at white space only.
+    """
+    offsets = SPLITTERS[words](text)
     if not offsets:
         raise ValueError("text without a word")
     return Sentence(tuple([text[a:b] for a, b in offsets]), id=id, text=text, offsets=offsets, line=line)
@@ -79,16 +94,27 @@ def character_span(entity: Entity, offsets: tuple[Span, ...]) -> Span:
 
 
 class TextReader(Reader):
-    """Reads plain text, a sentence or paragraph a line; a line of white space is no sentence.
+    """Reads plain text, a sentence or paragraph a line; a line without a word is no sentence.
 
-    ``line`` of a sentence says from which line it came.
+    ``line`` of a sentence says from which line it came; ``words`` is told at ``sentence_from_text``.
     """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        words: Splitter = "coner",
+        repair: bool = False,
+        on_fault: Callable[[int, str], None] | None = None,
+    ) -> None:
+        super().__init__(path, repair=repair, on_fault=on_fault)
+        self._words = words
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         empty = True
         for number, line in enumerate(lines, 1):
             if line and not line.isspace():
                 empty = False
-                yield sentence_from_text(line, line=number)
+                yield sentence_from_text(line, line=number, words=self._words)
         if empty:
             raise DataError("holds no text; expected a sentence a line", self.path)

@@ -10,11 +10,11 @@ import torch
 
 from coner.config import EncoderExperiment
 from coner.data import read
+from coner.data.folder import digest
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConerError, ConfigError, DataError, OutputError
 from coner.export.judge import Candidate, Judgement, judge, size, work
 from coner.export.model import write_onnx
-from coner.files import sha256
 from coner.parts import Part, read_parts
 from coner.progress import bar
 from coner.report.record import RECORD, read_record
@@ -81,7 +81,7 @@ def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: 
     data = settings.data
     if dev is not None:
         corpus = read(dev, scheme=data.scheme, repair=data.repair, labels=taxonomy.labels, gold=True)
-        return Part(corpus, sha256(corpus.path))
+        return Part(corpus, digest(corpus.path))
     advice = "name a validation file: --dev FILE"
     if not (run / RECORD).exists():
         raise ConfigError(f"{run}: no {RECORD} in it that says what it was validated on; {advice}")
