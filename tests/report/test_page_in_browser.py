@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import chromium, prefer, resize
 
+from chromium import chromium, prefer, resize
 from coner.cli import run as coner
 from coner.evaluation.significance import class_f1_draws
 from coner.report.record import Record, read_record
