@@ -1,0 +1,68 @@
+"""A TOML file, then dotted overrides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from coner.config.experiment import Experiment, parse_experiment
+from coner.errors import ConfigError
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read a config file and apply ``key.path=value`` overrides (values in TOML's syntax, or plain strings).
+
+    Raises:
+        ConfigError: the file or an override cannot be read, or a setting is unknown or out of range.
+    """
+    return parse_experiment(load_values(path, overrides), source=str(path))
+
+
+def load_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a config file and overrides say, unchecked, with the file's name as ``name`` where they give none."""
+    values = read_toml(path)
+    for override in overrides:
+        _apply(values, override)
+    values.setdefault("name", path.stem)
+    return values
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as plain values; ``ConfigError`` where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others in their place, section by section; neither is changed."""
+    merged = dict(values)
+    for key, change in changes.items():
+        here = merged.get(key)
+        merged[key] = override(here, change) if isinstance(here, dict) and isinstance(change, dict) else change
+    return merged
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {override!r}: expected key.path=value, such as train.epochs=4")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    target = values
+    for key in keys[:-1]:
+        step = target.setdefault(key, {})
+        if not isinstance(step, dict):
+            raise ConfigError(f"--set {override!r}: {key!r} is a value, not a section")
+        target = step
+    target[keys[-1]] = value

@@ -1,0 +1,43 @@
+"""Settings of a vote of trained models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from coner.config.data import DataSettings
+from coner.config.section import Fraction, Section, Seed
+
+
+class VoteMember(Section):
+    """One of a vote: its folder, what is in it, and how much it counts."""
+
+    folder: Path = Field(description="folder of a trained model")
+    kind: str
+    seed: Seed | None = Field(None, description="that it was trained with, where it tells")
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class VoteSettings(Section):
+    """How models vote."""
+
+    members: Annotated[tuple[VoteMember, ...], Field(min_length=1)]
+    threshold: Fraction | Literal["auto"] = Field(
+        0.5, description="what the score of a mention must exceed; auto: of thresholds, the best on the validation file"
+    )
+    thresholds: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
+        (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+        description="to try for auto; the one with the best macro F1 on the validation file stays",
+    )
+
+
+class VoteExperiment(Section):
+    """A vote of trained models (``coner vote``): not read from a config, but recorded as every run is."""
+
+    kind: Literal["vote"] = "vote"
+    name: str = ""
+    seed: Seed = Field(0, description="nothing here is left to chance; the members' seeds stand beside them")
+    data: DataSettings = DataSettings()
+    vote: VoteSettings
