@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,29 @@ from coner.errors import ModelError
 from coner.files import atomic_write
 
 FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """Where a run stands; all of it goes into a checkpoint.
+
+    Attributes:
+        epoch: epochs done.
+        step: steps done in the current epoch.
+        best: macro F1 of the best epoch on the validation file; -1 before the first.
+        best_epoch: which one that was, counted from 1.
+        seconds: spent so far, over all sittings.
+        sums: fine loss, coarse loss (per word and step) and number of steps, in the current epoch.
+        history: one entry an epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    seconds: float = 0.0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

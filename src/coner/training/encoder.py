@@ -11,12 +11,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from safetensors.torch import load_file
 from torch import Tensor
@@ -24,7 +23,7 @@ from torch import Tensor
 from coner.config import EncoderExperiment
 from coner.cores import threads
 from coner.data.taxonomy import Taxonomy
-from coner.encoder.auxiliary import coarse_weight, coarsen
+from coner.encoder.auxiliary import coarse_weight
 from coner.encoder.batch import collate, gold_grid, split_by_budget
 from coner.encoder.network import Network
 from coner.encoder.pretrained import load_encoder
@@ -36,51 +35,21 @@ from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
 from coner.training import CHECKPOINT
 from coner.training.checkpoint import (
     Checkpoint,
+    Progress,
     optimizer_tensors,
     read_checkpoint,
     restore_optimizer,
     write_checkpoint,
 )
+from coner.training.device import accelerator
 from coner.training.dropout import QuickDropout
+from coner.training.examples import make_examples, tag_counts
 from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
 from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
 from coner.training.schedule import group_parameters, group_table, rate_factor
 from coner.training.start import take_over
 from coner.types import Sentence
-
-
-@dataclass
-class Progress:
-    """Where a run stands; all of it goes into a checkpoint.
-
-    Attributes:
-        epoch: epochs done.
-        step: steps done in the current epoch.
-        best: macro F1 of the best epoch on the validation file; -1 before the first.
-        best_epoch: which one that was, counted from 1.
-        seconds: spent so far, over all sittings.
-        sums: fine loss, coarse loss (per word and step) and number of steps, in the current epoch.
-        history: one entry an epoch.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best: float = -1.0
-    best_epoch: int = 0
-    seconds: float = 0.0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A training sentence as the loop needs it: pieces come from the tagger, gold tags are ids."""
-
-    words: int
-    fine: list[int]
-    coarse: list[int]
-    weight: float
 
 
 class EncoderTrainer:
@@ -122,19 +91,8 @@ class EncoderTrainer:
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
         fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
-        groups = {label: taxonomy.coarse_of(label) for label in taxonomy.labels}
-        self.examples = [
-            Example(
-                len(sentence),
-                fine.encode(sentence.entities or (), len(sentence)),
-                coarse.encode(coarsen(sentence.entities or (), groups), len(sentence)),
-                weight,
-            )
-            for sentence, weight in zip(train, weights or [1.0] * len(train), strict=True)
-        ]
-        tags = torch.tensor([i for e in self.examples for i in e.fine])
-        shares = torch.tensor([e.weight for e in self.examples for _ in e.fine], dtype=torch.float64)
-        counts = torch.bincount(tags, shares, minlength=len(fine))
+        self.examples = make_examples(train, weights, taxonomy=taxonomy, fine=fine, coarse=coarse)
+        counts = tag_counts(self.examples, len(fine))
         network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(self.accelerator.device)
         init = settings.train.init
         if init is not None and init.resolve() == folder.resolve():
@@ -314,15 +272,3 @@ class EncoderTrainer:
             getattr(torch, device).set_rng_state(checkpoint.tensors[f"random.{device}"])
         self.progress = Progress(**checkpoint.state["progress"])
         self.log(f"goes on after epoch {self.progress.epoch}, step {self.progress.step} of {self.steps}")
-
-
-def accelerator(device: str) -> Accelerator:
-    """Accelerate's view of the machine; ``ConfigError`` where the device asked for is not there."""
-    made = Accelerator(cpu=device == "cpu")
-    if device not in ("auto", made.device.type):
-        raise ConfigError(f"train.device: {device!r} is not available here; auto would take {made.device.type!r}")
-    if made.num_processes > 1:
-        raise ConfigError(
-            f"{made.num_processes} processes were started; coner trains in one: start it without a launcher"
-        )
-    return made
