@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from coner.config import Budget, Endpoint
 from coner.llm import Completion, Failure, Message, Prompt
 from coner.llm.client import Client
 from coner.llm.ledger import Ledger
-from coner.llm.settings import Budget, Endpoint
 
 SCHEMA = {"type": "object", "properties": {"entities": {"type": "array", "items": {"type": "string"}}}}
 

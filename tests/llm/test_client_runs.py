@@ -13,11 +13,11 @@ import pytest
 from asking import client, kinds, prompt
 from fake_endpoint import Act, Request, fails, last, says, serving
 
+from coner.config import Budget
 from coner.errors import ConfigError, DataError
 from coner.llm import Completion, Prompt
 from coner.llm.client import AHEAD
 from coner.llm.ledger import Ledger, Totals
-from coner.llm.settings import Budget
 
 
 def numbered(count: int) -> Iterator[Prompt]:

@@ -13,10 +13,11 @@ from asking import client, prompt
 from fake_endpoint import Act, Request, fails, says, serving
 from pydantic import ValidationError
 
+from coner.config import Endpoint
 from coner.errors import ConfigError
 from coner.llm import Completion, Failure
+from coner.llm.key import NO_KEY, read_key
 from coner.llm.ledger import Ledger
-from coner.llm.settings import NO_KEY, Endpoint, read_key
 
 KEY = "sk-proj-0123456789abcdefSECRET"
 

@@ -17,10 +17,10 @@ import pytest
 from asking import SCHEMA, client, kinds, prompt
 from fake_endpoint import fails, last, says, serving
 
+from coner.config import Endpoint
 from coner.errors import ConerError, DataError, OutputError
 from coner.llm import Completion, Message, Prompt
 from coner.llm.ledger import Ledger, prompt_hash
-from coner.llm.settings import Endpoint
 
 ANSWER = Completion("[] \U0001f600\n", "stop", 5, 2, cached=False, seconds=0.5)
 

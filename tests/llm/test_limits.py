@@ -11,8 +11,8 @@ from fake_endpoint import serving
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.config import Budget, Prices
 from coner.llm.limits import Estimate, Pace, Purse, Usage
-from coner.llm.settings import Budget, Prices
 
 
 class Clock:

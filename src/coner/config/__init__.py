@@ -9,26 +9,42 @@ from coner.config.crf import Algorithm, CrfSettings
 from coner.config.data import DataSettings, ExtraFile, NoiseSettings
 from coner.config.encoder import AuxiliarySettings, EncoderSettings, HeadSettings
 from coner.config.experiment import CrfExperiment, EncoderExperiment, Experiment, parse_experiment
+from coner.config.llm import (
+    DEFAULT_KEY,
+    Budget,
+    Endpoint,
+    ExampleSettings,
+    LlmExperiment,
+    Prices,
+    PromptSettings,
+)
 from coner.config.load import load_experiment, load_values, override, read_toml
 from coner.config.section import Count, Fraction, Rate, Section, Seed
 from coner.config.train import GroupSettings, TrainSettings
 from coner.config.vote import VoteExperiment, VoteMember, VoteSettings
 
 __all__ = [
+    "DEFAULT_KEY",
     "Algorithm",
     "AuxiliarySettings",
+    "Budget",
     "Count",
     "CrfExperiment",
     "CrfSettings",
     "DataSettings",
     "EncoderExperiment",
     "EncoderSettings",
+    "Endpoint",
+    "ExampleSettings",
     "Experiment",
     "ExtraFile",
     "Fraction",
     "GroupSettings",
     "HeadSettings",
+    "LlmExperiment",
     "NoiseSettings",
+    "Prices",
+    "PromptSettings",
     "Rate",
     "Section",
     "Seed",

@@ -12,12 +12,13 @@ from concurrent.futures import Future
 
 from anyio.from_thread import start_blocking_portal
 
+from coner.config import Budget, Endpoint
 from coner.errors import ConfigError
 from coner.llm import Completion, Failure, Prompt
 from coner.llm.dialect import Structured
+from coner.llm.key import read_key
 from coner.llm.ledger import Ledger, Totals
 from coner.llm.session import Session
-from coner.llm.settings import Budget, Endpoint, read_key
 
 AHEAD = 4  # prompts taken for each call at once, so that a slow one holds up few
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from coner.config import Endpoint
 from coner.llm import Prompt
-from coner.llm.settings import Endpoint
 
 Structured = Literal["json_schema", "json_object", "plain"]
 

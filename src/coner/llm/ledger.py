@@ -23,9 +23,9 @@ from typing import Any, Self
 
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
+from coner.config import Endpoint
 from coner.errors import DataError, OutputError
 from coner.llm import Completion, Prompt
-from coner.llm.settings import Endpoint
 
 APPLICATION = 0x434F4E4C  # "CONL": tells a ledger from other SQLite files
 FORMAT = 1

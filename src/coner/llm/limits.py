@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import anyio
 
+from coner.config import Budget, Prices
 from coner.llm import Prompt
-from coner.llm.settings import Budget, Prices
 
 
 class Usage(NamedTuple):

@@ -10,11 +10,11 @@ from weakref import WeakValueDictionary
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
+from coner.config import Budget, Endpoint
 from coner.llm import Completion, Failure, Prompt
 from coner.llm.dialect import Dialect
 from coner.llm.ledger import Ledger, Totals, prompt_hash
 from coner.llm.limits import Estimate, Pace, Purse, Usage
-from coner.llm.settings import Budget, Endpoint
 from coner.llm.wire import Fault, NoConnection, Passing, Rejected, Wire
 
 GIVE_UP = 10.0  # seconds without a connection, after which nobody is there; one more attempt takes 7 at most

@@ -13,9 +13,10 @@ from typing import Any
 import anyio
 import openai
 
+from coner.config import Endpoint
 from coner.llm import Prompt
 from coner.llm.dialect import Dialect
-from coner.llm.settings import NO_KEY, Endpoint
+from coner.llm.key import NO_KEY
 
 CONNECT = 5.0  # seconds
 PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})

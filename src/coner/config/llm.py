@@ -1,20 +1,17 @@
-"""Settings of an endpoint that speaks the OpenAI protocol, and of what may be spent there."""
+"""Settings of a prompted language model: the endpoint, what may be spent there, the prompt, the examples in it."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
-import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from coner.config import Count, Rate, Section, Seed
-from coner.errors import ConfigError
+from coner.config.data import DataSettings
+from coner.config.section import Count, Rate, Section, Seed
 
 DEFAULT_KEY = "OPENAI_API_KEY"
-NO_KEY = "none"  # the protocol wants some key, even where none is looked at
 
 
 class Prices(Section):
@@ -89,23 +86,39 @@ class Endpoint(Section):
             return host == "localhost"
 
 
-def read_key(endpoint: Endpoint) -> str:
-    """The key, from the environment; ``NO_KEY`` where none is needed. The default key is not sent to local endpoints.
+class PromptSettings(Section):
+    """How the model is asked."""
 
-    Raises:
-        ConfigError: it is needed and not set, or cannot be a key.
-    """
-    if endpoint.local and not endpoint.key_env:
-        return NO_KEY
-    name = endpoint.key_env or DEFAULT_KEY
-    key = os.environ.get(name, "").strip()
-    if not key:
-        raise ConfigError(
-            f"key_env: the environment variable {name} is not set, and {endpoint.base_url} needs a key; "
-            "set it, or name another one in key_env"
-        )
-    if not re.fullmatch("[!-~]+", key):
-        raise ConfigError(
-            f"key_env: what {name} holds is no key: expected printable ASCII without blanks; set it again"
-        )
-    return key
+    steps: Literal[1, 2] = Field(
+        1, description="1: fine classes at once; 2: coarse groups first, then the classes of each mention's group"
+    )
+    definitions: bool = Field(True, description="the taxonomy's one-line definitions beside the names of the classes")
+    sentences: Count = Field(1, description="sentences a call")
+    answer_tokens: Count = Field(256, description="most tokens of an answer, a sentence; what is longer is cut off")
+
+
+class ExampleSettings(Section):
+    """Which labelled sentences of the training file stand in a prompt."""
+
+    choice: Literal["none", "fixed", "random", "bm25", "encoder"] = Field(
+        "bm25",
+        description="none: zero-shot; fixed: the same few that cover the classes, for every sentence; random: others "
+        "for every sentence; bm25: those most like the sentence by their words; encoder: by a sentence encoder",
+    )
+    count: Count = Field(6, description="examples a sentence")
+    cover: bool = Field(
+        True, description="among those about as good, first take the ones with classes that are not shown yet"
+    )
+    encoder: str = Field("minilm", description='of choice = "encoder": a packaged encoder, or a folder')
+
+
+class LlmExperiment(Section):
+    """A config with ``kind = "llm"``: nothing is fitted; without ``data.train`` it is zero-shot."""
+
+    kind: Literal["llm"]
+    name: str = ""
+    seed: Seed = 42
+    data: DataSettings = DataSettings()
+    llm: Endpoint
+    prompt: PromptSettings = PromptSettings()
+    examples: ExampleSettings = ExampleSettings()
