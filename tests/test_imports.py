@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "encoder": BASE | {"config"},
     "evaluation": BASE,
     "taggers": BASE | {"config", "data", "features", "encoder", "llm"},
-    "llm": BASE | {"config", "data"},
+    "llm": BASE | {"config", "data", "encoder"},  # an encoder finds examples that are like a sentence
     "training": BASE | {"config", "data", "features", "encoder", "taggers", "evaluation"},
     "report": BASE | {"config", "data", "evaluation"},
     "parts": BASE | {"config", "data", "report", "training"},
