@@ -63,15 +63,17 @@ class _Placing:
         return tuple(sorted(Entity(*placed.span, placed.mention.label) for placed in self._placed))
 
     def _place(self, mention: Mention) -> None:
+        if self._at_a_free_place(mention):
+            return
         places = [(rule, spans) for rule, spans in self._surfaces.find(mention.text) if spans]
-        if not places:
+        if places:
+            self._overlapping(mention, places)
+        else:
             inside = self._surfaces.holds(mention.text)
             add(self._counts, Rule.INSIDE_WORD if inside else Rule.HALLUCINATED)
-        elif not self._at_a_free_place(mention, places):
-            self._overlapping(mention, places)
 
-    def _at_a_free_place(self, mention: Mention, places: Sequence[tuple[Rule | None, list[Span]]]) -> bool:
-        for rule, spans in places:
+    def _at_a_free_place(self, mention: Mention) -> bool:
+        for rule, spans in self._surfaces.find(mention.text):
             if free := [span for span in spans if not self._in_the_way(span)]:
                 span = next((span for span in free if span[0] >= self._reached), free[0])
                 self._placed.append(_Placed(mention, span, rule))
@@ -88,16 +90,12 @@ class _Placing:
                     self._placed.append(_Placed(mention, span, rule))
                     self._reached = span[1]
                     for other in others:
-                        self._place_again(other.mention)
+                        if not self._at_a_free_place(other.mention):
+                            add(self._counts, Rule.OVERLAP)
                     return
         taken = {placed.span for placed in self._placed}
         again = any(span in taken for _, spans in places for span in spans)
         add(self._counts, Rule.REPEATED if again else Rule.OVERLAP)
-
-    def _place_again(self, mention: Mention) -> None:
-        places = [(rule, spans) for rule, spans in self._surfaces.find(mention.text) if spans]
-        if not self._at_a_free_place(mention, places):
-            add(self._counts, Rule.OVERLAP)
 
     def _in_the_way(self, span: Span) -> list[_Placed]:
         return [placed for placed in self._placed if placed.span[0] < span[1] and span[0] < placed.span[1]]
@@ -120,7 +118,7 @@ class Surfaces:
     def find(self, text: str) -> Iterator[tuple[Rule | None, list[Span]]]:
         """All places of a surface form by each rule, the mildest first; no rule: exactly as it is written."""
         yield None, self._exact.spans(text)
-        yield Rule.CASE, self._cased.spans(" ".join(text.casefold().split()))
+        yield Rule.CASE, self._cased.spans(text.casefold())
         yield Rule.SPACING, self._packed.spans(_packed(text))
         yield Rule.UNICODE, self._plain.spans(plain(text))
         yield Rule.PUNCTUATION, self._plain.spans(trimmed(plain(text)))

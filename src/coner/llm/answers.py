@@ -74,7 +74,9 @@ class Reader:
 
     def _of_values(self, values: list[Any], numbered: int | None) -> dict[int, list[Written]] | None:
         """Mentions by sentence (0: of none); ``None`` where no value is an answer."""
-        if numbered is not None and (parts := _parts(values, numbered)) is not None:
+        if numbered is not None and (found := _parts(values, numbered)) is not None:
+            parts, drafts = found
+            self._drop(Rule.SUPERSEDED, len(self._written(drafts)))
             return {number: self._written(inside) for number, inside in parts.items()}
         answers = [value for value in values if self._is_answer(value)]
         if not answers:
@@ -133,8 +135,13 @@ class Reader:
         add(self._counts, rule, count)
 
 
-def _parts(values: list[Any], count: int) -> dict[int, list[Any]] | None:
-    """By sentence: the last value where it has that form, else all values together."""
-    if not values:
-        return None
-    return by_number(values[-1], count) or (by_number(values, count) if len(values) > 1 else None)
+def _parts(values: list[Any], count: int) -> tuple[dict[int, list[Any]], list[Any]] | None:
+    """By sentence, and the values that are drafts of it.
+
+    The last value alone where it tells of every sentence; else all values together.
+    """
+    last = by_number(values[-1], count) if values else None
+    if last is not None and set(range(1, count + 1)) <= set(last):
+        return last, values[:-1]
+    together = by_number(values, count) if len(values) > 1 else last
+    return None if together is None else (together, [])

@@ -8,8 +8,8 @@ from collections import Counter
 from coner.llm.tally import Rule, add
 
 _THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(r".*</(?:think|thinking|thought|reasoning)>", re.DOTALL | re.IGNORECASE)
-_NEXT = re.compile(r"(?<=\S)\s*\n\s*(?:Sentence|User|Input|<\|im_start\|>user)\s*:?.*", re.DOTALL)
+_END_OF_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_NEXT = re.compile(r"(?<=[}\]`])[^\S\n]*+\n\s*+(?:Sentence:|Input:|User:|<\|im_start\|>).*", re.DOTALL)
 
 
 def cleaned(text: str, asked: str, counts: Counter[str]) -> str:
@@ -22,11 +22,12 @@ def cleaned(text: str, asked: str, counts: Counter[str]) -> str:
         asked: what the prompt ended with.
         counts: told what was cut off.
     """
-    rest = _END_OF_THOUGHT.sub("", _THOUGHT.sub("", text))
+    rest = _END_OF_THOUGHT.split(_THOUGHT.sub("", text))[-1]
     add(counts, Rule.THINKING, rest != text)
-    before, echo, after = rest.rpartition(asked)
-    add(counts, Rule.ECHO, bool(asked and echo))
-    rest = after if asked and echo else before + after if not asked else rest
+    if asked and asked in rest:
+        add(counts, Rule.ECHO)
+        before, _, after = rest.rpartition(asked)
+        rest = after if after.strip() else before
     ended = _NEXT.sub("", rest)
     add(counts, Rule.RUN_ON, ended != rest)
     return ended.strip()

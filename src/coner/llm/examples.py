@@ -1,7 +1,7 @@
 """Which labelled sentences stand in a prompt: none, a few fixed ones, others for each sentence, or those most like it.
 
 ``cover`` takes, among candidates that are about as good, the one with the most classes that are not shown yet. A
-sentence is never its own example, nor one with the same words. Equal input gives equal examples.
+sentence is never its own example, nor one with the same words, case aside. Equal input gives equal examples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from coner.types import Sentence
 
 FILE = "examples.jsonl"
 WIDE = 4  # candidates for each example
-NEAR = 0.8  # of the best score that is left: about as good
+FAR = 0.2  # of the best score that is left: what is less than this below it is about as good
 
 Candidate = tuple[float, int]
 """Score and place in the pool."""
@@ -30,7 +30,7 @@ class Examples:
     """Chosen sentences for a sentence; made by ``fit`` or ``load``.
 
     Args:
-        pool: to choose from; labelled, no two with the same words.
+        pool: to choose from; labelled, no two with the same words, case aside.
         settings: how.
         seed: of what is random.
     """
@@ -70,7 +70,7 @@ class Examples:
         labels = set(taxonomy.labels)
         for sentence in sentences:
             if sentence.entities is not None and {entity.label for entity in sentence.entities} <= labels:
-                pool.setdefault(sentence.words, sentence)
+                pool.setdefault(word_key(sentence), sentence)
         if not pool and settings.choice != "none":
             raise ConfigError(
                 f"examples.choice: {settings.choice!r} needs labelled sentences with classes of the taxonomy, and of "
@@ -80,20 +80,21 @@ class Examples:
 
     def choose(self, sentence: Sentence) -> tuple[Sentence, ...]:
         """Examples for a sentence, best last; fewer than asked for where the pool has no more."""
+        own = word_key(sentence)
         if self._settings.choice in ("none", "fixed"):
-            return tuple(example for example in self._pool if example.words != sentence.words)
-        candidates = [
-            (score, index) for score, index in self._ranked(sentence) if self._pool[index].words != sentence.words
-        ]
+            return tuple(example for example in self._pool if word_key(example) != own)
+        candidates = [(score, index) for score, index in self._ranked(sentence) if word_key(self._pool[index]) != own]
         chosen = self._covering(candidates) if self._settings.cover else candidates[: self._settings.count]
         return tuple(self._pool[index] for _, index in sorted(chosen, key=lambda one: (one[0], -one[1])))
 
     def save(self, folder: Path) -> None:
-        """Into a model folder, as JSONL; an index is made again by ``load``.
+        """Into a model folder, as JSONL; an index is made again by ``load``. Without examples there is no file.
 
         Raises:
             OutputError: it cannot be written.
         """
+        if self._settings.choice == "none":
+            return
         with atomic_write(folder / FILE) as handle:
             write_jsonl(self._pool, handle)
 
@@ -118,13 +119,13 @@ class Examples:
         wanted = min(len(self._pool), self._settings.count * WIDE + 1)
         if self._ranker is not None:
             return self._ranker.best(sentence.words, wanted)
-        draw = random.Random(f"{self._seed} {' '.join(sentence.words)}")
-        return [(1.0, index) for index in draw.sample(range(len(self._pool)), wanted)]
+        return [(1.0, index) for index in _draw(self._seed, sentence).sample(range(len(self._pool)), wanted)]
 
     def _covering(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         left, chosen, shown = list(candidates), list[Candidate](), set[str]()
         while left and len(chosen) < self._settings.count:
-            near = [candidate for candidate in left if candidate[0] >= NEAR * left[0][0]]
+            least = left[0][0] - FAR * abs(left[0][0])
+            near = [candidate for candidate in left if candidate[0] >= least]
             best = max(near, key=lambda one: len(_classes(self._pool[one[1]]) - shown))  # the first of equal ones
             shown |= _classes(self._pool[best[1]])
             left.remove(best)
@@ -133,19 +134,31 @@ class Examples:
 
     def _fixed(self) -> tuple[Sentence, ...]:
         """A few in a random order; with ``cover`` each one adds the most classes, the shorter first."""
-        draw = random.Random(self._seed)
-        ordered = sorted(self._pool, key=lambda sentence: sentence.words)
-        draw.shuffle(ordered)
+        # The order of each sentence hangs on its own words, so that a saved choice is chosen again when it is loaded.
+        ordered = sorted(self._pool, key=lambda sentence: _draw(self._seed, sentence).random())
         if not self._settings.cover:
             return tuple(ordered[: self._settings.count])
         ordered.sort(key=len)
         chosen, shown = list[Sentence](), set[str]()
         while ordered and len(chosen) < self._settings.count:
             best = max(ordered, key=lambda sentence: len(_classes(sentence) - shown))
+            if chosen and shown and not _classes(best) - shown:
+                shown = set()  # all are covered: once more
+                continue
             ordered.remove(best)
             chosen.append(best)
             shown |= _classes(best)
         return tuple(chosen)
+
+
+def _draw(seed: int, sentence: Sentence) -> random.Random:
+    """The same for the same words, on every machine."""
+    return random.Random(f"{seed} {' '.join(sentence.words)}")
+
+
+def word_key(sentence: Sentence) -> tuple[str, ...]:
+    """What makes two sentences the same."""
+    return tuple(word.casefold() for word in sentence.words)
 
 
 def _classes(sentence: Sentence) -> set[str]:

@@ -12,7 +12,7 @@ from coner.data.taxonomy import Taxonomy
 from coner.llm import Complete, Completion, Failure, Prompt
 from coner.llm.align import align
 from coner.llm.answers import Reader
-from coner.llm.examples import Examples
+from coner.llm.examples import Examples, word_key
 from coner.llm.labels import Labels
 from coner.llm.prompt import Mentions
 from coner.llm.span_typer import Item, SpanTyper
@@ -91,9 +91,9 @@ class Extractor:
 
     def _prompt(self, group: Sequence[Sentence]) -> Prompt:
         """Its examples are those of each of its sentences, without doubles and without any sentence of the group."""
-        own = {sentence.words for sentence in group}
-        examples = {example.words: example for sentence in group for example in self._examples.choose(sentence)}
-        return self._asking.prompt(group, [example for words, example in examples.items() if words not in own])
+        own = set(map(word_key, group))
+        examples = {word_key(one): one for sentence in group for one in self._examples.choose(sentence)}
+        return self._asking.prompt(group, [example for key, example in examples.items() if key not in own])
 
     def _extracted(self, group: Sequence[Sentence], answer: Completion | Failure) -> Iterator[Extracted]:
         if isinstance(answer, Failure):
@@ -116,9 +116,7 @@ class Extractor:
             for sentence, one in zip(sentences, found, strict=True)
             for entity in one.entities or ()
         ]
-        labels = self._typer.decide(items, complete)
-        # All of them, before the first sentence is given back: whoever takes it may start a run of its own.
-        decided = iter(list(labels))
+        decided = iter(list(self._typer.decide(items, complete)))
         for one in found:
             own = [(entity, next(decided)) for entity in one.entities or ()]
             failure = next((label for _, label in own if isinstance(label, Failure)), one.failure)
@@ -126,6 +124,7 @@ class Extractor:
                 yield Extracted(None, failure)
                 continue
             kept = [replace(entity, label=label) for entity, label in own if isinstance(label, str)]
+            add(self.counts, Rule.UNTYPED, len(own) - len(kept))
             yield Extracted(tuple(kept))
 
 

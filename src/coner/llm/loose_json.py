@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 DEPTH = 40  # deeper is no answer, and would exhaust the stack
+RETRIES = 20  # brackets of talk that hide what follows them
 _SPACE = re.compile(r"[\s,;]*")
-_BARE = re.compile(r"[^\s,;:{}\[\]\"']+")
+_BARE = re.compile(r"[^\s,;:{}\[\]\"'][^\s,;:{}\[\]\"]*")
+_HALF = re.compile("[\ud800-\udfff]")
 _OPEN = re.compile(r"[{\[]")
 _ESCAPE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -57,13 +59,30 @@ def read_exactly(text: str) -> Any:
 
 def find_values(text: str) -> list[Found]:
     """All lists and objects in a text, outermost, in order."""
-    found, position = list[Found](), 0
+    found, position, retries = list[Found](), 0, 0
     while opening := _OPEN.search(text, position):
         reader = _Reader(text, opening.start())
         value = reader.value(0)
+        if reader.at >= len(text) and not _says_something(value) and retries < RETRIES:
+            position, retries = opening.end(), retries + 1
+            continue
         position = max(reader.at, opening.end())
         found.append(Found(value, opening.start(), position))
     return found
+
+
+def _says_something(value: Any) -> bool:
+    """It is more than words in brackets, as talk has them."""
+    if isinstance(value, Pairs):
+        return not value or any(key or isinstance(inner, list) for key, inner in value)
+    return not value or any(isinstance(inner, list) for inner in value)
+
+
+def _joined(text: str) -> str:
+    """Escaped halves of a surrogate pair as the character that they mean; a lone half becomes U+FFFD."""
+    if not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class _Reader:
@@ -135,7 +154,7 @@ class _Reader:
             if character == "\\" and self.at < len(text):
                 parts.append(self._escaped())
             elif character == quote and text[self.at : self.at + 20].lstrip()[:1] in {"", ",", "}", "]", ":", ";"}:
-                return "".join(parts)
+                return _joined("".join(parts))
             else:
                 parts.append(character)
         raise _End

@@ -9,7 +9,7 @@ from typing import Any
 
 from coner.llm.labels import Labels, fold_label
 from coner.llm.loose_json import Pairs
-from coner.llm.plain_list import Written, read_line
+from coner.llm.plain_list import Written, read_line, says_none
 
 _TEXT = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
 _LABEL = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
@@ -27,19 +27,19 @@ def written(value: Any, labels: Labels) -> Iterator[Written]:
             return
         for item in value:
             if isinstance(item, str):
-                line = read_line(item, labels)
-                yield line or (item, None)
+                if not says_none(item):
+                    yield read_line(item, labels) or (item, None)
             else:
                 yield from written(item, labels)
 
 
 def _of_object(pairs: Pairs, labels: Labels) -> Iterator[Written]:
+    inner = [(key, value) for key, value in pairs if isinstance(value, list)]
     texts = [value for key, value in pairs if fold_label(key) in _TEXT and isinstance(value, str)]
     names = [value for key, value in pairs if fold_label(key) in _LABEL and isinstance(value, str)]
-    inner = [(key, value) for key, value in pairs if isinstance(value, list)]
-    if texts or names:
+    if names or (texts and not inner):
         for text, name in zip_longest(texts, names):
-            yield (text or "", name) if text is not None else ("", None)
+            yield text or "", name
     elif not inner:  # words: label, or label: words
         for key, value in pairs:
             if isinstance(value, str) and fold_label(key) not in _NUMBER:
@@ -91,7 +91,7 @@ def _parts_of_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
     if any(number is not None for number, _ in numbered):
         parts: dict[int, list[Any]] = {}
         for number, part in numbered:
-            parts.setdefault(number or 0, []).append(part)
+            parts.setdefault(number or 0, []).append([part] if isinstance(part, str) else part)
         return parts
     inner = [part for _, part in pairs if isinstance(part, list)]
     return by_number(inner[0], count) if len(inner) == 1 else None

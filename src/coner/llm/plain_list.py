@@ -12,6 +12,7 @@ _NONE = re.compile(r"\W*(?:none|no(?: named)? entit(?:y|ies)(?: \w+)?|n/a|nothin
 # From the surest separator to the one that names hold themselves; the last of its kind parts words and label.
 _SEPARATORS = (r"\s*\|\s*", r"\t+", r"\s*(?:->|=>|→|⇒)\s*", r"\s*:\s+", r"\s*=\s*", r"\s+[-–—]\s+", r"\s*:\s*")
 _BRACKETS = re.compile(r"^(.*\S)\s*[(\[{<]([^()\[\]{}<>]+)[)\]}>]\W*$")
+LONGEST = 1000  # characters of a line; a longer one is talk
 _QUOTES = "\"'`“”‘’«»*_"
 
 Written = tuple[str, str | None]
@@ -35,6 +36,9 @@ def read_line(line: str, labels: Labels) -> Written | None:
     Of several ways to part it, the first one with a known label; label and words may stand in either order. Without a
     known label, a bulleted line is an item whose label is unknown.
     """
+    if len(line) > LONGEST:
+        return None
+    line = "\t".join(" ".join(part.split()) for part in line.split("\t"))  # single spaces
     bullet = _BULLET.match(line)
     bulleted = bool(bullet and bullet[0].strip())
     body = line[bullet.end() :].strip() if bullet else line.strip()

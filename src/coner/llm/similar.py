@@ -90,7 +90,8 @@ class Encoded:
     def _batch(self, texts: list[str]) -> Any:
         import torch
 
-        longest = min(PIECES, int(self._tokenizer.model_max_length))
+        known = getattr(self._model.config, "max_position_embeddings", PIECES)
+        longest = min(PIECES, known - 2)  # RoBERTa's kin count positions from 2
         pieces = self._tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
         hidden = self._model(**pieces).last_hidden_state  # B x P x H
         means = [row[real].mean(0) for row, real in zip(hidden, pieces["attention_mask"].bool(), strict=True)]

@@ -2,7 +2,7 @@
 
 Every mention that an answer names is counted once under ``mentions``, and is either kept or counted once under a rule
 whose fate is ``dropped``: kept = ``mentions`` - everything dropped. Repairs are kept; each counts once, under the
-strongest rule that it needed.
+strongest rule that its words needed, and a mended label beside that, whether or not its words are found.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Rule(StrEnum):
     OVERLAP = "overlap", "dropped", "shares words with a longer mention, or with an earlier one of the same length"
     STRAY = "stray", "dropped", "of no sentence: its number was not asked for, or there is none"
     SUPERSEDED = "superseded", "dropped", "in a draft, before or beside the answer"
+
+    UNTYPED = "untyped", "dropped", "of which no class within its group is named, in the second of two steps"
 
     # The choice of a label for a given mention.
     CHOICES = "choices", "seen", "mentions whose label was asked for"
