@@ -53,6 +53,7 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         (ONE[:-2], [A, B], {"mended": 1}),
         ('{"entities": [{"text": "the "ada" of", "label": "Artist"}]}', [('the "ada" of', "Artist")], {"mended": 1}),
         ("{entities: [{text: ada, label: OtherPER}]}", [A], {"mended": 1}),
+        (ONE.replace('", "label', '"\n "label'), [A, B], {"mended": 1}),
         # cut off: what is complete is kept
         (ONE[:-4], [A], {"mended": 1, "incomplete": 1}),
         (ONE[:75], [A], {"mended": 1, "incomplete": 1}),
@@ -66,6 +67,7 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         ('{"OtherPER": ["ada"], "Artist": "clara"}', [A], {}),
         ('{"entities": ["ada: OtherPER", "clara (Artist)"]}', [A, B], {}),
         ('{"text": "ada met clara", "entities": [{"text": "ada", "label": "OtherPER"}]}', [A], {}),
+        ('{"entities": "none"}', [], {}),
         # a double key is a mention too
         ('{"text": "ada", "label": "OtherPER", "text": "clara", "label": "Artist"}', [A, B], {}),
         # labels

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from answering import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence
+from hypothesis import given
+from hypothesis import strategies as st
 
 import coner
 from coner.config import ExampleSettings, PromptSettings
@@ -57,6 +60,26 @@ def test_a_model_that_knows_gives_gold(choice: str, per_call: int, steps: int) -
     assert {one.failure for one in found} == {None}
     assert set(extract.counts) <= {"answers", "mentions", "choices"}
     assert extract.counts["mentions"] == 5
+
+
+WORDS = st.lists(st.text(min_size=1, max_size=5).filter(lambda word: word.split() == [word]), min_size=1, max_size=7)
+
+
+@st.composite
+def labelled(draw: st.DrawFn) -> Sentence:
+    """Any words, no two the same, so that each mention stands at one place only."""
+    words = tuple(dict.fromkeys(draw(WORDS)))
+    borders = sorted(draw(st.sets(st.integers(0, len(words)))))
+    return Sentence(words, tuple(Entity(*span, draw(st.sampled_from(TAXONOMY.labels))) for span in pairwise(borders)))
+
+
+@given(st.lists(labelled(), min_size=1, max_size=4), st.sampled_from([1, 3]))
+def test_whatever_the_words_gold_as_an_answer_is_read_back(sentences: list[Sentence], per_call: int) -> None:
+    extract, asking = extractor(sentences=per_call), Mentions(TAXONOMY, PromptSettings(sentences=per_call))
+    gold = iter([asking.answer(sentences[i : i + per_call]) for i in range(0, len(sentences), per_call)])
+    found = list(extract(sentences, model(lambda prompt: next(gold))))
+    assert [one.entities for one in found] == [one.entities for one in sentences]
+    assert set(extract.counts) <= {"answers", "mentions"}
 
 
 def test_it_streams() -> None:

@@ -150,7 +150,6 @@ class _View:
     """The words in one form, joined, with the word that each character border belongs to."""
 
     def __init__(self, words: Sequence[str], form: Callable[[str], str], joint: str) -> None:
-        self.text = ""
         self._starts: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._owners: list[int] = []  # of each character; a joint belongs to the word before it

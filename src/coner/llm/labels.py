@@ -17,15 +17,15 @@ class Labels:
     Args:
         names: that may be answered.
         groups: the coarse labels, which are no answer where fine ones are asked for.
+        prefixed: each name with its group in front, in the order of the names.
     """
 
     def __init__(self, names: Sequence[str], groups: Iterable[str] = (), *, prefixed: Iterable[str] = ()) -> None:
         self.names = tuple(names)
         self._exact = frozenset(names)
-        self._folded = _unique(zip(map(fold_label, names), names, strict=True))
+        alone = _unique(zip(map(fold_label, names), names, strict=True))
+        self._folded = _unique(zip(map(fold_label, prefixed), names, strict=False)) | alone
         self._groups = {fold_label(group) for group in groups}
-        pairs = zip(map(fold_label, prefixed), names, strict=False)
-        self._folded = _unique(pairs) | self._folded
 
     @classmethod
     def fine(cls, taxonomy: Taxonomy) -> Labels:

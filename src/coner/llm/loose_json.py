@@ -145,7 +145,10 @@ class _Reader:
         return pairs
 
     def _string(self, quote: str) -> str:
-        """A string ends at a quote that a comma, a bracket, a colon or the end follows; other quotes are its own."""
+        """A string ends at a quote before a comma, a bracket, a colon, a new line with a quote, or the end.
+
+        Other quotes are its own.
+        """
         text, parts = self.text, list[str]()
         self.at += 1
         while self.at < len(text):
@@ -153,11 +156,18 @@ class _Reader:
             self.at += 1
             if character == "\\" and self.at < len(text):
                 parts.append(self._escaped())
-            elif character == quote and text[self.at : self.at + 20].lstrip()[:1] in {"", ",", "}", "]", ":", ";"}:
+            elif character == quote and self._ends_here(quote):
                 return _joined("".join(parts))
             else:
                 parts.append(character)
         raise _End
+
+    def _ends_here(self, quote: str) -> bool:
+        following = self.text[self.at : self.at + 20]
+        after = following.lstrip()
+        if after.startswith(quote):  # a comma is missing between two lines
+            return "\n" in following[: len(following) - len(after)]
+        return after[:1] in {"", ",", "}", "]", ":", ";"}
 
     def _escaped(self) -> str:
         character = self.text[self.at]

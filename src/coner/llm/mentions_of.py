@@ -14,6 +14,7 @@ from coner.llm.plain_list import Written, read_line, says_none
 _TEXT = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
 _LABEL = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
 _NUMBER = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
+LONGEST_KEY = 40  # characters; a longer key is no number
 _NUMBERED = re.compile(r"\W*(?:sentence)?[\W_]*(\d{1,6})\W*", re.IGNORECASE)
 
 
@@ -42,7 +43,7 @@ def _of_object(pairs: Pairs, labels: Labels) -> Iterator[Written]:
             yield text or "", name
     elif not inner:  # words: label, or label: words
         for key, value in pairs:
-            if isinstance(value, str) and fold_label(key) not in _NUMBER:
+            if isinstance(value, str) and fold_label(key) not in _NUMBER and not says_none(value):
                 turned = labels.match(value) is None and labels.match(key) is not None
                 yield (value, key) if turned else (key, value)
     for key, value in inner:
@@ -98,5 +99,5 @@ def _parts_of_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
 
 
 def _number(text: str) -> int | None:
-    found = _NUMBERED.fullmatch(text)
+    found = _NUMBERED.fullmatch(text) if len(text) <= LONGEST_KEY else None
     return int(found[1]) if found else None
