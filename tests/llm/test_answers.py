@@ -85,6 +85,13 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         ('{"entities": [{"text": "", "label": "Artist"}, {"text": "ada"}, {"label": "Town"}]}', [], {"incomplete": 3}),
         # a draft, then the answer
         ('{"entities": [{"text": "ada", "label": "Town"}]} No, wait:\n' + ONE, [A, B], {"mended": 1, "superseded": 1}),
+        (ONE + ' or, without any, {"entities": []} or []', [A, B], {"mended": 1}),
+        ('{"text": "ada", "label": "OtherPER"} {"text": "clara", "label": "Artist"} []', [A, B], {"mended": 1}),
+        (
+            '{"text": "x y", "entities": [["x", "Town"]]} {"text": "ada met", "entities": [["ada", "OtherPER"]]}',
+            [A],
+            {"mended": 1, "superseded": 1},
+        ),
         # lists of lines
         ("ada: OtherPER\nclara: Artist", [A, B], {"plain": 1}),
         ("Here they are:\n- ada (OtherPER)\n- clara (Artist)", [A, B], {"plain": 1}),
@@ -130,6 +137,7 @@ def test_an_answer_in_which_nothing_can_be_read(text: str) -> None:
         (TWO[:48], [[A], None], {"mended": 1, "unanswered": 1}),
         ('{"1": [["ada", "OtherPER"]], "3": [["clara", "Artist"]]}', [[A], None], {"unanswered": 1, "stray": 1}),
         (ONE, [None, None], {"unanswered": 2, "stray": 2}),
+        ('[{"text": "a", "entities": [["ada", "OtherPER"]]}, {"text": "b", "entities": []}]', [[A], []], {}),
         ("1:\nada: OtherPER\n2:\nclara: Artist", [[A], [B]], {"plain": 1}),
         ("Sentence 1:\n- ada: OtherPER\nSentence 2:\nnone", [[A], []], {"plain": 1}),
         ("ada: OtherPER", [None, None], {"plain": 1, "unanswered": 2, "stray": 1}),

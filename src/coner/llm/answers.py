@@ -81,11 +81,8 @@ class Reader:
         answers = [value for value in values if self._is_answer(value)]
         if not answers:
             return None
-        if all(map(is_mention, answers)):
-            chosen, drafts = answers, []
-        else:
-            full = [value for value in answers if value] or answers
-            chosen, drafts = full[-1:], full[:-1]
+        full = [value for value in answers if self._written([value])] or answers
+        chosen, drafts = (full, []) if all(map(is_mention, full)) else (full[-1:], full[:-1])
         self._drop(Rule.SUPERSEDED, len(self._written(drafts)))
         return {0 if numbered is not None and numbered > 1 else 1: self._written(chosen)}
 

@@ -55,7 +55,9 @@ def _of_object(pairs: Pairs, labels: Labels) -> Iterator[Written]:
 
 def is_mention(value: Any) -> bool:
     """An object with words of its own, and not one that holds such objects."""
-    return isinstance(value, Pairs) and any(fold_label(key) in _TEXT and isinstance(item, str) for key, item in value)
+    if not isinstance(value, Pairs) or any(isinstance(item, list) for _, item in value):
+        return False
+    return any(fold_label(key) in _TEXT and isinstance(item, str) for key, item in value)
 
 
 def by_number(value: Any, count: int) -> dict[int, list[Any]] | None:
