@@ -138,6 +138,7 @@ def test_an_answer_in_which_nothing_can_be_read(text: str) -> None:
         ('{"1": [["ada", "OtherPER"]], "3": [["clara", "Artist"]]}', [[A], None], {"unanswered": 1, "stray": 1}),
         (ONE, [None, None], {"unanswered": 2, "stray": 2}),
         ('[{"text": "a", "entities": [["ada", "OtherPER"]]}, {"text": "b", "entities": []}]', [[A], []], {}),
+        (TWO + ' or {"1": [["ada", "Artist"]], "2": []}', [[("ada", "Artist")], []], {"mended": 1, "superseded": 2}),
         ("1:\nada: OtherPER\n2:\nclara: Artist", [[A], [B]], {"plain": 1}),
         ("Sentence 1:\n- ada: OtherPER\nSentence 2:\nnone", [[A], []], {"plain": 1}),
         ("ada: OtherPER", [None, None], {"plain": 1, "unanswered": 2, "stray": 1}),

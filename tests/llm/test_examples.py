@@ -95,7 +95,7 @@ def test_cover_takes_a_class_that_is_not_shown_among_near_ones_only() -> None:
         sentence("red green blue", (0, 1, "Artist")),
         sentence("red green cyan", (0, 1, "Artist")),
         sentence("red green pink", (0, 1, "Town")),
-        sentence("far away", (0, 1, "OtherPER")),
+        sentence("far away", (0, 1, "OtherPER"), (1, 2, "Medication/Vaccine")),
     ]
     query = sentence("red green")
 
