@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file; see configs/.")],
@@ -17,7 +19,11 @@ def train(
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Encoder: start from this trained model; short for --set train.init=..."),
+        typer.Option(
+            parser=model_folder,
+            metavar="RUN",
+            help="Encoder: start from this trained model (a folder, or hf://user/name); for --set train.init=...",
+        ),
     ] = None,
     trials: Annotated[
         int, typer.Option(min=0, help="CRF: so many further, random regularisations, judged on data.dev.")
