@@ -166,7 +166,7 @@ def serve() -> Iterator[Repos]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._try(lambda path, token: hub.read(path, token))
+            self._try(hub.read)
 
         def do_HEAD(self) -> None:
             self.do_GET()

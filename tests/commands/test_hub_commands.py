@@ -99,9 +99,7 @@ def test_revisions_are_kept_apart(hub: Repos, world: World, coner: Coner) -> Non
     assert "has no model.json: not a model" in refusal(coner("tag", "hf://me/crf", world.dev))
 
 
-def test_evaluate_load_vote_and_serve_take_the_same_names(
-    hub: Repos, world: World, coner: Coner, out: Path
-) -> None:
+def test_evaluate_load_vote_and_serve_take_the_same_names(hub: Repos, world: World, coner: Coner, out: Path) -> None:
     assert coner("push", world.model, "me/crf").code == 0
     local, pulled = (coner("evaluate", world.dev, model, "--json") for model in (world.model, "hf://me/crf"))
     assert (pulled.code, pulled.out) == (0, local.out)
@@ -186,14 +184,26 @@ def test_a_folder_that_is_no_run_is_not_pushed(hub: Repos, world: World, coner: 
 
 @pytest.mark.parametrize(
     "text",
-    ["hf://", "hf://name", "hf://a/b/c", "hf://a/../b", "hf://a/b@", "hf://a/b@../x", "hf://a/b@-x", "hf:///a", "a b/c"],
+    [
+        "hf://",
+        "hf://name",
+        "hf://a/b/c",
+        "hf://a/../b",
+        "hf://a/b@",
+        "hf://a/b@../x",
+        "hf://a/b@-x",
+        "hf:///a",
+        "a b/c",
+    ],
 )
 def test_what_names_no_repository_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="expected"):
         Place.parse(text)
 
 
-@pytest.mark.parametrize("name", ["../x.json", "/etc/x.json", "a/../../x.json", "C:\\x.json", "..\\x.json", "x.py", "x"])
+@pytest.mark.parametrize(
+    "name", ["../x.json", "/etc/x.json", "a/../../x.json", "C:\\x.json", "..\\x.json", "x.py", "x"]
+)
 def test_a_file_outside_or_of_another_kind_is_refused(name: str) -> None:
     with pytest.raises(ModelError, match="not taken"):
         names_in(json.dumps({"kind": "crf", "format": 1, "files": {name: {}}}).encode(), "hf://a/b")

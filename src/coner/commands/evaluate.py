@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from coner.commands.model import model as model_folder
-
 from coner.commands.noise_cost import noise_cost, noisy_copy, show_cost
 
 if TYPE_CHECKING:

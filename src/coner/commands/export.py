@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def export(
-    model: Annotated[Path, typer.Argument(parser=model_folder, metavar="RUN", help="Folder of a trained encoder, or hf://user/name.")],
+    model: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="RUN", help="Folder of a trained encoder, or hf://user/name.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the exported model; must not hold one.")],
     onnx: Annotated[
         bool, typer.Option("--onnx", help="To ONNX: has to be said, though it is the one form so far.")

@@ -28,7 +28,9 @@ CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some s
 
 
 def tag(
-    model: Annotated[Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained model, or hf://user/name.")],
+    model: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained model, or hf://user/name.")
+    ],
     source: Annotated[
         str,
         typer.Argument(metavar="INPUT", help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import ERROR
 from typing import TYPE_CHECKING
 
 from coner.errors import MissingExtra, ModelError, OutputError
@@ -20,10 +21,8 @@ def client() -> HfApi:
     """The client, for the endpoint that the environment names; ``MissingExtra`` where it is not installed."""
     try:
         from huggingface_hub import HfApi
-        from huggingface_hub.utils import logging
     except ImportError:
         raise MissingExtra("a model on the hub", "hub") from None
-    logging.set_verbosity_error()  # what fails is told here, in one line
     return HfApi(library_name="coner")
 
 
@@ -31,7 +30,10 @@ def client() -> HfApi:
 def talking(place: Place, endpoint: str) -> Iterator[None]:
     """What can go wrong between here and the hub, as ``ModelError``; ``OutputError`` where the cache is full."""
     from huggingface_hub import errors
+    from huggingface_hub.utils import logging
 
+    before = logging.get_verbosity()
+    logging.set_verbosity(ERROR)  # what fails is told here, in one line
     try:
         yield
     except (KeyboardInterrupt, ModelError, OutputError):
@@ -53,6 +55,8 @@ def talking(place: Place, endpoint: str) -> Iterator[None]:
         ) from None
     except Exception as error:
         raise _told(place, endpoint, error) from None
+    finally:
+        logging.set_verbosity(before)
 
 
 def _told(place: Place, endpoint: str, error: Exception) -> ModelError | OutputError:

@@ -42,7 +42,7 @@ def names_in(text: bytes, place: str) -> list[str]:
         card: dict[str, Any] = json.loads(text)
         if not isinstance(card["kind"], str) or not isinstance(card["format"], int):
             raise TypeError
-        names = [str(name) for name in card["files"].keys()]
+        names = [str(name) for name in dict(card["files"])]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelError(
             f"{place}: its {CARD} is not that of a model of coner: expected kind, format and files; check the name"

@@ -67,9 +67,7 @@ def _snapshot(api: HfApi, where: Place, *, cached: bool) -> Path:
     card = Path(api.hf_hub_download(where.repo, CARD, revision=where.revision, local_files_only=cached))
     wanted = [_literally(name) for name in [CARD, *names_in(card.read_bytes(), str(where)), README, RECORD]]
     return Path(
-        api.snapshot_download(
-            where.repo, revision=card.parent.name, allow_patterns=wanted, local_files_only=cached
-        )
+        api.snapshot_download(where.repo, revision=card.parent.name, allow_patterns=wanted, local_files_only=cached)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from coner.data.taxonomy import Taxonomy
 from coner.report.card_faults import faults
-from coner.report.card_tables import class_table, data_table, first_part, score_table, settings_table
+from coner.report.card_tables import class_table, data_table, first_part, plain_text, score_table, settings_table
 from coner.report.record import NUMBERS, Record
 
 TASK = "token-classification"
@@ -62,11 +62,6 @@ def model_card(record: Record, taxonomy: Taxonomy, told: Told | None = None) -> 
         "## Use\n\n" + _use(record, told),
     ]
     return "\n".join(["---", *front, "---", ""]) + "\n" + "\n\n".join(sections) + "\n"
-
-
-def plain_text(text: str) -> str:
-    """A name as Markdown shows it, whatever is in it."""
-    return "".join(f"\\{letter}" if letter in "\\`*[]<>#|" else letter for letter in " ".join(text.split()))
 
 
 def _front(record: Record, told: Told, name: str) -> Iterator[tuple[str, Any]]:
@@ -148,8 +143,8 @@ def _training(record: Record) -> str:
         told.append(f"best of {len(record.history)} epochs by macro F1 on dev: {best}")
     if size.get("parameters"):
         told.append(f"{size['parameters']:,} parameters")
-    if size.get("bytes"):
-        told.append(f"{size['bytes'] / 1e6:.1f} MB")
+    if count := size.get("bytes"):
+        told.append(f"{count / 1e6:.1f} MB")
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     return f"{'; '.join(told)}.\n\n{settings_table(record)}\n\nVersions: {versions}."
 
@@ -176,5 +171,3 @@ def _use(record: Record, told: Told) -> str:
             "```",
         ]
     )
-
-

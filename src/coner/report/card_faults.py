@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from coner.data.taxonomy import Taxonomy
-from coner.report.card_tables import first_part
+from coner.report.card_tables import first_part, plain_text
 from coner.report.record import Record, noisy_part
 
 WEAK = 0.5  # F1 below it
@@ -25,13 +25,13 @@ def faults(record: Record, taxonomy: Taxonomy) -> list[str]:
     absent = [label for label in taxonomy.labels if label not in known]
     found = []
     if weak:
-        listed = ", ".join(f"{label} ({known[label]['f1']:.2f})" for label in weak)
+        listed = ", ".join(f"{plain_text(label)} ({known[label]['f1']:.2f})" for label in weak)
         found.append(f"Weak classes, with F1 below {WEAK} on {part}: {listed}.")
     if few:
-        listed = ", ".join(f"{label} ({known[label]['support']})" for label in few)
+        listed = ", ".join(f"{plain_text(label)} ({known[label]['support']})" for label in few)
         found.append(f"Hardly measured, with fewer than {FEW} mentions in {part}: {listed}.")
     if absent:
-        found.append(f"Not measured at all, for {part} holds none: {', '.join(absent)}.")
+        found.append(f"Not measured at all, for {part} holds none: {', '.join(map(plain_text, absent))}.")
     found += _unseen(record.scores[part], part)
     found += _noise(record, part)
     if "test" not in record.scores:

@@ -12,7 +12,22 @@ from coner.report.plain import plain
 from coner.report.record import Record
 
 # Told elsewhere on the card, or no matter of the model.
-APART = ("kind", "name", "seed", "data.train", "data.dev", "data.test", "data.extra", "train.checkpoint_minutes")
+APART = (
+    "kind",
+    "name",
+    "seed",
+    "data.train",
+    "data.dev",
+    "data.test",
+    "data.extra",
+    "train.checkpoint_minutes",
+    "train.tensorboard",
+)
+
+
+def plain_text(text: str) -> str:
+    """A name as Markdown shows it, whatever is in it."""
+    return "".join(f"\\{letter}" if letter in "\\`*[]<>#" else letter for letter in " ".join(text.split()))
 
 
 def first_part(record: Record) -> str | None:
@@ -39,7 +54,12 @@ def class_table(record: Record, taxonomy: Taxonomy, part: str) -> str:
     classes = record.scores[part]["fine"]["classes"]
     groups = taxonomy.coarse_by_fine
     rows = [
-        [label, groups.get(label, DASH), *(f"{of[rate]:.3f}" for rate in ("f1", "precision", "recall")), _count(of)]
+        [
+            plain_text(label),
+            plain_text(groups.get(label, DASH)),
+            *(f"{of[rate]:.3f}" for rate in ("f1", "precision", "recall")),
+            _count(of),
+        ]
         for label, of in sorted(classes.items(), key=lambda item: (-item[1]["f1"], item[0]))
     ]
     return _markdown(["class", "group", "F1", "precision", "recall", "mentions"], rows)
@@ -51,13 +71,13 @@ def data_table(record: Record) -> str:
     for part, entry in record.data.items():
         for name, file in [(part, entry), *((f"{part}, too", extra) for extra in entry.get("extra", ()))]:
             counts = [f"{file[what]:,}" for what in ("sentences", "words", "mentions")]
-            rows.append([name, f"`{file['file']}`", f"`{file['sha256']}`", *counts])
+            rows.append([name, _code(file["file"]), f"`{file['sha256']}`", *counts])
     return _markdown(["part", "file", "sha256", "sentences", "words", "mentions"], rows)
 
 
 def settings_table(record: Record) -> str:
     """Settings that are not the defaults."""
-    rows = [[f"`{key}`", f"`{value}`"] for key, value in changed(record)]
+    rows = [[_code(key), _code(value)] for key, value in changed(record)]
     if not rows:
         return "All settings are the defaults."
     return "Settings that are not the defaults:\n\n" + _markdown(["setting", "value"], rows)
@@ -87,6 +107,10 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
+
+
+def _code(value: Any) -> str:
+    return f"`{str(value).replace('`', "'")}`"
 
 
 def _count(result: Mapping[str, Any]) -> str:
