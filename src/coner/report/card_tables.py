@@ -110,7 +110,7 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 
 
 def _code(value: Any) -> str:
-    return f"`{str(value).replace('`', "'")}`"
+    return "`" + str(value).replace("`", "'") + "`"
 
 
 def _count(result: Mapping[str, Any]) -> str:
