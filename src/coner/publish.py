@@ -42,7 +42,7 @@ def gather(folder: Path, told: Told) -> dict[str, Content]:
     """
     card, files = _model(folder)
     if not record_path(folder).is_file():
-        raise ModelError(f"{folder}: no {RECORD} in it, so nothing is known for its card; push the folder of a run")
+        raise ModelError(f"{folder}: no {RECORD} in it, so nothing to make a card from; push a finished run")
     text = card_of(folder, told)
     return {README: text.encode(), CARD: card, RECORD: folder / RECORD, **files}
 

@@ -79,6 +79,8 @@ class Repos:
                 return [_entry(name, content) for name, content in repo.commits[sha].items()]
             siblings = [{"rfilename": name} for name in repo.commits[sha]]
             return {"id": f"{owner}/{name}", "sha": sha, "private": repo.private, "siblings": siblings}
+        if path.count("/") < 5:
+            raise Refused(404)
         owner, name, _, revision, file = path.removeprefix("/").split("/", 4)
         repo = self.open(f"{owner}/{name}", token)
         if repo.gated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR
@@ -14,6 +15,7 @@ from coner.hub.place import Place
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+OFFLINE = "HF_HUB_OFFLINE is set"
 LOGIN = "log in with: hf auth login (or set HF_TOKEN)"
 
 
@@ -30,12 +32,10 @@ def client() -> HfApi:
 def talking(place: Place, endpoint: str) -> Iterator[None]:
     """What can go wrong between here and the hub, as ``ModelError``; ``OutputError`` where the cache is full."""
     from huggingface_hub import errors
-    from huggingface_hub.utils import logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity(ERROR)  # what fails is told here, in one line
     try:
-        yield
+        with _quiet():
+            yield
     except (KeyboardInterrupt, ModelError, OutputError):
         raise
     except errors.GatedRepoError:
@@ -49,14 +49,13 @@ def talking(place: Place, endpoint: str) -> Iterator[None]:
     except errors.RemoteEntryNotFoundError:
         raise ModelError(f"{place}: has no model.json: not a model of coner; check the name") from None
     except errors.LocalEntryNotFoundError as error:
-        why = _reason(error.__cause__) if error.__cause__ is not None else "told to work offline"
+        away = error.__cause__
+        why = _reason(away) if away is not None else OFFLINE
         raise ModelError(
-            f"{place}: not in the cache, and {endpoint} cannot be reached ({why}); connect, or unset HF_HUB_OFFLINE"
+            f"{place}: not in the cache, and {endpoint} cannot be reached ({why}); connect once, to get it"
         ) from None
     except Exception as error:
         raise _told(place, endpoint, error) from None
-    finally:
-        logging.set_verbosity(before)
 
 
 def _told(place: Place, endpoint: str, error: Exception) -> ModelError | OutputError:
@@ -70,7 +69,27 @@ def _told(place: Place, endpoint: str, error: Exception) -> ModelError | OutputE
     return ModelError(f"{place}: {endpoint} cannot be reached ({_reason(error)}); connect, and try again")
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The client's warnings off, for what fails is told here, in one line; its bars only for a terminal."""
+    from huggingface_hub.utils import logging
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    before, bars = logging.get_verbosity(), are_progress_bars_disabled()
+    logging.set_verbosity(ERROR)
+    if not bars and not sys.stderr.isatty():
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if not bars:
+            enable_progress_bars()
+
+
 def _reason(error: BaseException) -> str:
+    if type(error).__name__ == "OfflineModeIsEnabled":
+        return OFFLINE
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
