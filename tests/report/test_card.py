@@ -87,6 +87,11 @@ def test_settings_are_told_where_they_differ(record: Record) -> None:
     crf = {**record.settings["crf"], "c2": 0.123}
     other = record.model_copy(update={"settings": {**record.settings, "crf": crf}})
     assert changed(other) == [("crf.c2", 0.123)]
+    data = {**record.settings["data"], "dev_share": 0.3}
+    assert changed(record.model_copy(update={"settings": {**record.settings, "data": data}})) == [
+        ("data.dev_share", 0.3)
+    ]
+    assert ("crf.c2", 0.123) in changed(other.model_copy(update={"kind": "of the future"}))
     old = record.model_copy(update={"settings": {**record.settings, "crf": {**crf, "of_old": False}}})
     assert changed(old) == [("crf.c2", 0.123)]  # a setting of another version that is off
 

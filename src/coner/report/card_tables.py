@@ -87,15 +87,17 @@ def changed(record: Record) -> list[tuple[str, Any]]:
     """Settings of the record that differ from this version's defaults, as key path and value."""
     if record.kind == "vote":
         bare: dict[str, Any] = {"vote": {k: f.default for k, f in VoteSettings.model_fields.items() if k != "members"}}
-    else:
+    elif record.kind in ("crf", "encoder"):
         bare = parse_experiment({"kind": record.kind}).model_dump()
+    else:
+        bare = {}
     default = dict(_flat(plain(bare)))
     return [(key, value) for key, value in _flat(record.settings) if _is_told(key, value, default)]
 
 
 def _is_told(key: str, value: Any, default: Mapping[str, Any]) -> bool:
     """Whether a setting differs; what the model was made from is told in any case."""
-    if key.startswith(APART):
+    if key in APART:
         return False
     known = key in default or bool(value)  # a setting of another version that is off says nothing
     return key == "encoder.name" or (known and value != default.get(key))
