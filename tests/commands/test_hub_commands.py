@@ -80,6 +80,15 @@ def test_nothing_on_the_hub_tells_of_this_machine(hub: Repos, world: World, cone
     assert json.loads(at(hub)["model.json"])["settings"]["data"]["train"] == world.train.name
 
 
+def test_the_card_that_is_pushed_is_the_one_that_is_printed(hub: Repos, world: World, coner: Coner, out: Path) -> None:
+    told = ("--license", "cc0-1.0", "--language", "en")
+    assert coner("push", world.model, "me/crf", *told).code == 0
+    printed = coner("card", world.model, *told, "--repo", "me/crf")
+    assert coner("card", world.model, *told, "--repo", "me/crf", "-o", out / "README.md").out == ""
+    assert at(hub)["README.md"].decode() == printed.out == (out / "README.md").read_text(encoding="utf-8")
+    assert "no record" in refusal(coner("card", out))
+
+
 def test_a_dry_run_lists_what_would_be_sent_and_asks_nobody(hub: Repos, world: World, coner: Coner) -> None:
     done = coner("push", world.model, "me/crf", "--dry-run")
     *lines, last = done.out.splitlines()
