@@ -10,6 +10,7 @@ import typer
 
 from coner.commands import (
     ablate,
+    card,
     compare,
     convert,
     curves,
@@ -18,6 +19,7 @@ from coner.commands import (
     explain,
     export,
     noise,
+    push,
     serve,
     sweep,
     tag,
@@ -51,6 +53,8 @@ for function in (
     curves.curves,
     vote.vote,
     convert.convert,
+    card.card,
+    push.push,
 ):
     app.command()(function)
 

@@ -107,7 +107,7 @@ def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxon
     if isinstance(settings, CrfExperiment):
         used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
     else:
-        apart["train"] = {"checkpoint_minutes", "init"}
+        apart["train"] = {"checkpoint_minutes", "init", "tensorboard"}
         used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
     if settings.data.noise.rate:  # else nothing of it comes into training
         noise = {"noise": make_noise(settings.data.noise, rate=settings.data.noise.rate).key}

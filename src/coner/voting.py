@@ -18,6 +18,7 @@ from coner.errors import ConfigError
 from coner.evaluation.score import score_sentences
 from coner.experiment import LOG, Judge, finished, headline
 from coner.files import make_folder, sha256
+from coner.hub import model_name
 from coner.parts import SCORED, Part, describe, seen_in
 from coner.progress import Log
 from coner.report import machine
@@ -89,7 +90,7 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
     for member in vote.members:
         if member.folder.is_relative_to(out):
             raise ConfigError(f"{member.folder}: lies in {folder}, which is to be written; give another --out")
-    members = [Member(m.folder.name, m.folder, load(m.folder), m.weight) for m in vote.members]
+    members = [Member(model_name(m.folder), m.folder, load(m.folder), m.weight) for m in vote.members]
     tagger = VoteTagger(members, threshold=0.5 if vote.threshold == "auto" else vote.threshold)
     parts = _read_parts(settings, tagger.taxonomy)
     fingerprint = _fingerprint(vote, parts, tagger.taxonomy)
@@ -100,7 +101,7 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
     make_folder(folder)
     with Log(folder / LOG, anew=overwrite) as log:
         for member in vote.members:
-            log(f"{member.folder.name}: {member.kind}, seed {member.seed}, weight {member.weight:g}")
+            log(f"{model_name(member.folder)}: {member.kind}, seed {member.seed}, weight {member.weight:g}")
         if parts:
             log(describe(parts))
         if overwrite:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coner.commands.model import model as model_folder
 from coner.commands.noise_cost import noise_cost, noisy_copy, show_cost
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ CHUNK = 1024  # sentences between two steps of the progress bar
 def evaluate(
     gold: Annotated[Path, typer.Argument(help="Data file with gold tags: CoNLL or JSONL, also .gz.")],
     predicted: Annotated[
-        Path, typer.Argument(metavar="PREDICTED|MODEL", help="Data file of the same words, or the folder of a model.")
+        Path,
+        typer.Argument(
+            parser=model_folder,
+            metavar="PREDICTED|MODEL",
+            help="Data file of the same words, or a model: its folder, or hf://user/name.",
+        ),
     ],
     *,
     taxonomy: Annotated[

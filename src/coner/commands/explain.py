@@ -9,9 +9,13 @@ from typing import Annotated
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 
 def explain(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained CRF.")],
+    model: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained CRF, or hf://user/name.")
+    ],
     label: Annotated[list[str] | None, typer.Option(help="Only this label; may be given again.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many features for, against, and transitions.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a label, in a list.")] = False,

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 if TYPE_CHECKING:
     from coner.export.judge import Judgement
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained encoder.")],
+    model: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="RUN", help="Folder of a trained encoder, or hf://user/name.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the exported model; must not hold one.")],
     onnx: Annotated[
         bool, typer.Option("--onnx", help="To ONNX: has to be said, though it is the one form so far.")

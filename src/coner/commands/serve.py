@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 
 def serve(
-    models: Annotated[list[Path], typer.Argument(help="Folders of trained models; the first is the default.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=model_folder, metavar="MODEL", help="Folders of trained models, or hf://user/name; first: default."
+        ),
+    ],
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: everywhere.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each loads the models.")] = 1,

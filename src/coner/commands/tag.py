@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 if TYPE_CHECKING:
     from coner.data import ConllFormat, Kind, Reader
     from coner.resume import Work
@@ -26,7 +28,9 @@ CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some s
 
 
 def tag(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    model: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained model, or hf://user/name.")
+    ],
     source: Annotated[
         str,
         typer.Argument(metavar="INPUT", help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin."),
@@ -62,6 +66,8 @@ def tag(
       coner tag runs/paper input.conll -o output.conll
 
       echo 'she moved from são paulo to basel' | coner tag runs/paper - --from text
+
+      coner tag hf://user/name@v1 input.conll -o output.conll
     """
     from coner.data import detect, stream
     from coner.progress import stderr

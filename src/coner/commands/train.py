@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file; see configs/.")],
@@ -17,7 +19,14 @@ def train(
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Encoder: start from this trained model; short for --set train.init=..."),
+        typer.Option(
+            parser=model_folder,
+            metavar="RUN",
+            help="Encoder: start from this trained model (a folder, or hf://user/name); for --set train.init=...",
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Encoder: curves there; short for --set train.tensorboard=...")
     ] = None,
     trials: Annotated[
         int, typer.Option(min=0, help="CRF: so many further, random regularisations, judged on data.dev.")
@@ -56,10 +65,14 @@ def train(
         if not isinstance(settings, CrfExperiment):
             raise ConfigError(f"--trials: searches the regularisation of a CRF; {config} is of kind {settings.kind}")
         settings = settings.model_copy(update={"crf": settings.crf.model_copy(update={"trials": trials})})
-    if init is not None:
-        if isinstance(settings, CrfExperiment):
-            raise ConfigError(f"--init: starts from the weights of a trained encoder; {config} is of kind crf")
-        settings = settings.model_copy(update={"train": settings.train.model_copy(update={"init": init})})
+    for name, place, what in (
+        ("init", init, "starts from the weights of a trained encoder"),
+        ("tensorboard", tensorboard, "shows the steps of an encoder's training"),
+    ):
+        if place is not None:
+            if isinstance(settings, CrfExperiment):
+                raise ConfigError(f"--{name}: {what}; {config} is of kind crf")
+            settings = settings.model_copy(update={"train": settings.train.model_copy(update={name: place})})
     finished = (out / RECORD).exists() and not overwrite
     record = run(settings, out, overwrite=overwrite)
     if finished:

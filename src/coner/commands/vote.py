@@ -7,9 +7,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 
 def vote(
-    models: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of trained models, of any kinds.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=model_folder, metavar="RUN", help="Folders of trained models of any kinds, or hf://user/name."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
     *,
     dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file: scored, and for auto.")] = None,

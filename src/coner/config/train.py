@@ -56,6 +56,9 @@ class TrainSettings(Section):
         0, description="stop after so many epochs without a better one; 0: never"
     )
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+    tensorboard: Path | None = Field(
+        None, description="folder for TensorBoard: curves as training goes, each run in a folder of its own name"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coner.errors import ConfigError
+from coner.hub import model_name
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ class Settings:
 
 
 def name_models(folders: list[Path]) -> dict[str, Path]:
-    """Models by the names of their folders; ``ConfigError`` where two have the same."""
+    """Models by the names of their folders, or repositories; ``ConfigError`` where two have the same."""
     named: dict[str, Path] = {}
     for folder in folders:
-        name = folder.resolve().name
+        name = model_name(folder)
         if name in named:
             raise ConfigError(f"{named[name]} and {folder}: two models named {name!r}; rename or copy one folder")
         named[name] = folder

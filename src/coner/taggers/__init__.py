@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 from coner.errors import MissingExtra, ModelError
+from coner.hub import model_folder
 from coner.taggers.base import Tagger
 from coner.taggers.folder import CARD, read_model
 
@@ -21,13 +22,16 @@ _MODULES = {
 
 
 def load(folder: str | Path) -> Tagger:
-    """Open a trained model's folder, whatever its kind.
+    """Open a trained model, whatever its kind.
+
+    Args:
+        folder: of the model; or ``hf://user/name``, with an optional ``@revision``: one of the hub.
 
     Raises:
         ModelError: the folder is missing, damaged, of a newer format, or of a kind that is not known.
         MissingExtra: its kind needs packages that are not installed.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     card = read_model(folder)
     kind = card["kind"]
     if kind not in _MODULES:

@@ -41,6 +41,7 @@ from coner.training.checkpoint import (
     restore_optimizer,
     write_checkpoint,
 )
+from coner.training.curves import Curves, open_curves
 from coner.training.device import accelerator
 from coner.training.dropout import QuickDropout
 from coner.training.examples import make_examples, tag_counts
@@ -117,6 +118,7 @@ class EncoderTrainer:
         )
         self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
         self.progress = Progress()
+        self.curves = Curves()
         self.steps = len(self._plan(0))
 
     def run(self) -> EncoderTagger:
@@ -132,7 +134,8 @@ class EncoderTrainer:
         self.log(f"{self.accelerator.device.type}, {torch.get_num_threads()} threads, encoder in {precision}")
         train = self.settings.train
         done = self.progress.epoch * self.steps + self.progress.step
-        with bar("training", train.epochs * self.steps, done=done) as shown:
+        self.curves = open_curves(train.tensorboard, self.folder, done=done)
+        with self.curves, bar("training", train.epochs * self.steps, done=done) as shown:
             while self.progress.epoch < train.epochs and not self._patience_is_over():
                 self._epoch(shown)
         self.tagger.network.load_state_dict(load_file(self.folder / "weights.safetensors"))
@@ -176,7 +179,7 @@ class EncoderTrainer:
         factor = rate_factor(done, steps=total, warmup=settings.train.warmup)
         for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
             options["lr"] = group.rate * factor
-        weight = self._weight()
+        weight, before = self._weight(), progress.sums[:2]
         words = sum(self.examples[i].weight * self.examples[i].words for i in chosen)
         self.network.train()
         for some in split_by_budget(chosen, self.lengths, settings.train.batch_pieces):
@@ -196,6 +199,12 @@ class EncoderTrainer:
             clip_gradients(self.network.parameters(), settings.train.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        rates = {f"rate/{group.name}": group.rate * factor for group in self.groups}
+        fine_loss, coarse_loss = (now - then for now, then in zip(progress.sums[:2], before, strict=True))
+        values = {"loss/fine": fine_loss, **rates}
+        if self.tagger.network.auxiliary is not None:
+            values |= {"loss/coarse": coarse_loss, "coarse_weight": weight}
+        self.curves.add(done + 1, values)
 
     def _losses(self, some: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         batch = collate([self.pieces[i] for i in some], self.tagger.pieces).to(self.accelerator.device)
@@ -226,6 +235,7 @@ class EncoderTrainer:
             "validation_seconds": time.monotonic() - began,
         }
         progress.history.append(entry)
+        self.curves.add((progress.epoch + 1) * self.steps, {"dev/micro_f1": micro, "dev/macro_f1": macro})
         self.log(
             f"epoch {progress.epoch + 1}/{self.settings.train.epochs}  loss {fine / steps:.4f}  "
             f"coarse weight {entry['weight']:.4f}  dev micro {micro:.4f}  macro {macro:.4f}  {progress.seconds:.0f} s"
@@ -250,6 +260,7 @@ class EncoderTrainer:
         return bool(patience) and progress.epoch - progress.best_epoch >= patience and progress.epoch > 0
 
     def _checkpoint(self) -> None:
+        self.curves.flush()  # first: what comes before a checkpoint is not trained again
         tensors = {f"model.{name}": value for name, value in self.tagger.network.state_dict().items()}
         tensors.update(optimizer_tensors(self.optimizer, self.names))
         tensors["random.cpu"] = torch.get_rng_state()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from coner.config import EncoderExperiment, parse_experiment
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, ModelError
+from coner.hub import model_folder, model_name
 from coner.taggers.folder import CARD, read_model
 from coner.tags import TagSet
 
@@ -51,7 +52,7 @@ def weights_hash(folder: Path) -> str:
     Raises:
         ModelError: the folder is missing, damaged, or of another kind.
     """
-    return str(_card(folder)["files"][WEIGHTS]["sha256"])
+    return str(_card(model_folder(folder))["files"][WEIGHTS]["sha256"])
 
 
 def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -> Start:
@@ -74,6 +75,7 @@ def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -
 
     from coner.taggers.encoder import coarse_tags, fine_tags
 
+    folder = model_folder(folder)
     settings, taxonomy = _settings_of(folder)
     shut: tuple[str, ...] = ()
     if fine_tags(taxonomy, settings).tags != fine.tags:
@@ -93,7 +95,7 @@ def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -
         )
     network.load_state_dict(taken, strict=False)
     anew = [name for name in own if name not in taken]
-    return Start(folder.resolve().name, list(taken), anew, [name for name in weights if name not in own])
+    return Start(model_name(folder), list(taken), anew, [name for name in weights if name not in own])
 
 
 def _settings_of(folder: Path) -> tuple[EncoderExperiment, Taxonomy]:
