@@ -233,6 +233,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes this process one of two."""
 
     def become(rank: str) -> None:
+        monkeypatch.delenv("MASTER_ADDR", raising=False)
         for name, value in {"WORLD_SIZE": "2", "RANK": rank, "LOCAL_WORLD_SIZE": "2"}.items():
             monkeypatch.setenv(name, value)
 
@@ -273,10 +274,13 @@ def test_what_ends_all_processes_is_told_by_the_first_to_know(
     assert processes.first_to_tell()
 
 
-def test_more_processes_than_accelerators_are_refused(
+def test_processes_without_a_place_to_meet_or_a_device_each_are_refused(
     two: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two("0")
+    with pytest.raises(ConfigError, match=r"tells of 2 processes, but not where they meet \(MASTER_ADDR\)"):
+        Team("cpu")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
     with pytest.raises(ConfigError, match="2 processes were started on a machine of 1 accelerators"):

@@ -9,6 +9,7 @@ takes the mean, and knows no gradients by row. All processes then take the same 
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -151,6 +152,11 @@ class Team:
 def _accelerator(device: str) -> Accelerator:
     """Accelerate's view of the machine, and of the processes."""
     count, here = processes.count(), processes.count_here()
+    if count > 1 and "MASTER_ADDR" not in os.environ:
+        raise ConfigError(
+            f"the environment tells of {count} processes, but not where they meet (MASTER_ADDR); "
+            "start them with torchrun, or unset WORLD_SIZE to train in one"
+        )
     # Left to itself, accelerate takes several processes on a machine without an accelerator for as many jobs of one.
     cpu = device == "cpu" or (count > 1 and not torch.accelerator.is_available())
     if count > 1 and not cpu and here > torch.accelerator.device_count():
