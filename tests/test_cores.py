@@ -50,3 +50,11 @@ def test_command_line_has_threads_wait_briefly_unless_told_otherwise(given: dict
         check=True,
     )
     assert done.stdout.split()[-1] == expected
+
+
+def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(cores, "cores", lambda: 5)
+    for here, expected in (("2", 2), ("9", 1)):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", here)
+        assert cores.threads() == expected

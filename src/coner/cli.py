@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from coner import processes
 from coner.commands import (
     ablate,
     card,
@@ -61,6 +62,7 @@ for function in (
 
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     if version:
@@ -68,6 +70,8 @@ def _options(
 
         typer.echo(f"coner {installed('coner')}")
         raise typer.Exit
+    if context.invoked_subcommand != "train":
+        processes.refuse_several(f"coner {context.invoked_subcommand}")
 
 
 def main() -> None:
@@ -114,5 +118,6 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
+    if processes.first_to_tell():
+        print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
     return code

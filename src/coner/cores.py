@@ -6,6 +6,8 @@ import math
 import os
 from pathlib import Path
 
+from coner.processes import count_here
+
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # of a container: "<microseconds> <of how many>", or "max"
 
 
@@ -35,6 +37,6 @@ def wait_briefly() -> None:
 
 
 def threads() -> int:
-    """Threads to compute with: ``OMP_NUM_THREADS`` where the user has set it, else one a core."""
+    """Threads to compute with: ``OMP_NUM_THREADS`` where it is set, else one a core that this process has to itself."""
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) else cores()
+    return int(given) if given.isdecimal() and int(given) else max(1, cores() // count_here())

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from coner.config import CrfExperiment, Experiment, VoteExperiment
+from coner import processes
+from coner.config import CrfExperiment, EncoderExperiment, Experiment, VoteExperiment
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, MissingExtra
 from coner.evaluation.results import Scores
@@ -51,6 +52,7 @@ def run(
     """Train what the settings describe, in ``folder``, and record what came of it.
 
     A finished run is not done again; an unfinished encoder goes on from its checkpoint. The folder is a model folder.
+    Of several processes that train one tagger only the first calls this; the others, ``assist``.
 
     Args:
         settings: with ``data.train`` set.
@@ -68,6 +70,7 @@ def run(
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     if not overwrite:
         if (folder / RECORD).exists():
+            _dismiss(settings)
             return finished(settings, folder, fingerprint, parts, taxonomy)
         if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
             raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
@@ -92,6 +95,31 @@ def run(
         for name in tagged:
             log(headline(record, name))
     return record
+
+
+def assist(settings: EncoderExperiment, folder: Path) -> None:
+    """Train along with the process that calls ``run`` with these settings; nothing is written.
+
+    Raises as ``run`` does, and:
+        ConfigError: the first process has other settings, data or encoder files.
+        Unfinished: another process has ended.
+    """
+    shared = Shared()
+    parts, taxonomy = shared.read(settings.data)
+    fingerprint = fingerprint_of(settings, parts, taxonomy)
+    with Log() as log:
+        train = _trainer(
+            settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared, watch=None
+        )
+        train()
+
+
+def _dismiss(settings: Experiment) -> None:
+    """Tell the processes that assist that there is nothing to train."""
+    if processes.count() > 1 and not isinstance(settings, CrfExperiment):
+        from coner.training.team import Team
+
+        Team(settings.train.device).agree("")
 
 
 def headline(record: Record, part: str) -> str:

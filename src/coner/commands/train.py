@@ -44,6 +44,8 @@ def train(
 
     The same command goes on after Ctrl-C, a crash or a power cut (an encoder from its last checkpoint; a CRF anew).
 
+    Several processes train an encoder together where a launcher starts them: torchrun --nproc-per-node 2 -m coner ...
+
     Examples:
 
       coner train configs/crf.toml --set data.train=train.conll --set data.dev=dev.conll --out runs/crf
@@ -52,9 +54,10 @@ def train(
     """
     import json
 
+    from coner import processes
     from coner.config import CrfExperiment, load_experiment
     from coner.errors import ConfigError
-    from coner.experiment import run
+    from coner.experiment import assist, run
     from coner.progress import stderr
     from coner.report.record import RECORD
 
@@ -73,6 +76,12 @@ def train(
             if isinstance(settings, CrfExperiment):
                 raise ConfigError(f"--{name}: {what}; {config} is of kind crf")
             settings = settings.model_copy(update={"train": settings.train.model_copy(update={name: place})})
+    if isinstance(settings, CrfExperiment):
+        processes.refuse_several("the training of a CRF")
+    elif processes.rank():
+        stderr.quiet = True  # what is to be said, the first process says
+        assist(settings, out)
+        return
     finished = (out / RECORD).exists() and not overwrite
     record = run(settings, out, overwrite=overwrite)
     if finished:

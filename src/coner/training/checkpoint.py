@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from coner.errors import ModelError
 from coner.files import atomic_write
@@ -79,6 +79,40 @@ def read_checkpoint(path: Path) -> Checkpoint:
             return Checkpoint(tensors, json.loads(header["state"]))
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path}: not a whole checkpoint ({error}); delete it to start anew") from None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training changes, to and from the tensors of a checkpoint.
+
+    Attributes:
+        network, optimizer: in training.
+        names: of the parameters that are trained.
+        device: where the network lies.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    names: Mapping[Tensor, str]
+    device: torch.device
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of its state, and that of the random numbers."""
+        tensors = {f"model.{name}": value for name, value in self.network.state_dict().items()}
+        tensors.update(optimizer_tensors(self.optimizer, self.names))
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self.device.type != "cpu":
+            tensors[f"random.{self.device.type}"] = getattr(torch, self.device.type).get_rng_state()
+        return tensors
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put ``tensors`` back."""
+        weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        self.network.load_state_dict(weights)
+        restore_optimizer(self.optimizer, self.names, tensors)
+        torch.set_rng_state(tensors["random.cpu"])
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).set_rng_state(tensors[f"random.{self.device.type}"])
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 A *step* is one update of the weights, over ``train.batch`` sentences. It takes as many passes of the network as their
 pieces need; every pass's loss is divided by the words of the whole step, so the gradient is that of one big batch.
-Where sentences have weights, both loss and words count by them.
+Where sentences have weights, both loss and words count by them. Of several processes each does this for its share of
+the sentences; see ``Team``.
 """
 
 from __future__ import annotations
@@ -33,16 +34,8 @@ from coner.interrupt import finish_first
 from coner.progress import Bar, Log, bar
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
 from coner.training import CHECKPOINT
-from coner.training.checkpoint import (
-    Checkpoint,
-    Progress,
-    optimizer_tensors,
-    read_checkpoint,
-    restore_optimizer,
-    write_checkpoint,
-)
+from coner.training.checkpoint import Checkpoint, Progress, Trained, read_checkpoint, write_checkpoint
 from coner.training.curves import Curves, open_curves
-from coner.training.device import accelerator
 from coner.training.dropout import QuickDropout
 from coner.training.examples import make_examples, tag_counts
 from coner.training.memory import keep_freed_memory
@@ -50,11 +43,13 @@ from coner.training.plan import plan_epoch
 from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
 from coner.training.schedule import group_parameters, group_table, rate_factor
 from coner.training.start import take_over
+from coner.training.team import Team
+from coner.training.validation import tag_in_shares
 from coner.types import Sentence
 
 
 class EncoderTrainer:
-    """Trains one tagger in one folder.
+    """Trains one tagger in one folder, alone or, where a launcher started several processes, with those.
 
     Args:
         settings: of the experiment.
@@ -88,19 +83,20 @@ class EncoderTrainer:
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
         torch.set_num_threads(threads())
-        self.accelerator = accelerator(settings.train.device)
+        self.team = Team(settings.train.device)
+        device = self.team.device
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
         fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
         self.examples = make_examples(train, weights, taxonomy=taxonomy, fine=fine, coarse=coarse)
         counts = tag_counts(self.examples, len(fine))
-        network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(self.accelerator.device)
+        network = Network(encoder, settings, fine=fine, coarse=coarse, counts=counts).to(device)
         init = settings.train.init
         if init is not None and init.resolve() == folder.resolve():
             raise ConfigError(f"train.init: {init} is the folder of the run itself, to be written; give another --out")
         self.start = take_over(network, init, fine=fine, coarse=coarse) if init is not None else None
         self.tagger = EncoderTagger(
-            network, tokenizer, taxonomy=taxonomy, settings=settings, device=self.accelerator.device, cache=cache
+            network, tokenizer, taxonomy=taxonomy, settings=settings, device=device, cache=cache
         )
         self.pieces = self.tagger.pieces([sentence.words for sentence in train])
         self.lengths = [len(pieces.ids) for pieces in self.pieces]
@@ -110,35 +106,40 @@ class EncoderTrainer:
         }
         if settings.encoder.embeddings == "rows" and not use_row_gradients(encoder.get_input_embeddings()):
             raise ConfigError('encoder.embeddings = "rows": this encoder has no plain matrix of them; expected "all"')
-        optimizer = RowAdamW(
-            [
-                {"params": [p for _, p in group.parameters], "lr": group.rate, "weight_decay": group.weight_decay}
-                for group in self.groups
-            ]
-        )
-        self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
+        optimizer = RowAdamW([group.options() for group in self.groups])
+        # "Evaluation" leaves the network without DistributedDataParallel, and is no more than that.
+        self.network = self.team.accelerator.prepare_model(network, evaluation_mode=True)
+        self.optimizer = self.team.accelerator.prepare_optimizer(optimizer)
         self.progress = Progress()
         self.curves = Curves()
         self.steps = len(self._plan(0))
 
     def run(self) -> EncoderTagger:
-        """Train to the end, from the checkpoint where there is one; the tagger of the best epoch."""
-        checkpoint = self.folder / CHECKPOINT
-        if checkpoint.exists():
+        """Train to the end, from the checkpoint where there is one; the tagger of the best epoch.
+
+        Of several processes the first has that tagger in the end, and its folder; the others, that of the last epoch.
+        """
+        if not self.team.agree(self.belongs_to):
+            return self.tagger
+        path = self.folder / CHECKPOINT
+        checkpoint = self.team.tell_checkpoint(read_checkpoint(path) if self.team.first and path.exists() else None)
+        if checkpoint is not None:
             self._restore(checkpoint)
         elif self.start is not None:
             self.log(str(self.start))
         for line in group_table(self.groups):
             self.log(line)
         precision = str(self.tagger.precision).removeprefix("torch.")
-        self.log(f"{self.accelerator.device.type}, {torch.get_num_threads()} threads, encoder in {precision}")
+        several = f"{self.team.count} processes, each on " if self.team.count > 1 else ""
+        self.log(f"{several}{self.team.device.type}, {torch.get_num_threads()} threads, encoder in {precision}")
         train = self.settings.train
         done = self.progress.epoch * self.steps + self.progress.step
-        self.curves = open_curves(train.tensorboard, self.folder, done=done)
+        self.curves = open_curves(train.tensorboard if self.team.first else None, self.folder, done=done)
         with self.curves, bar("training", train.epochs * self.steps, done=done) as shown:
             while self.progress.epoch < train.epochs and not self._patience_is_over():
                 self._epoch(shown)
-        self.tagger.network.load_state_dict(load_file(self.folder / "weights.safetensors"))
+        if self.team.first:
+            self.tagger.network.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return self.tagger
 
     def facts(self) -> dict[str, Any]:
@@ -150,7 +151,8 @@ class EncoderTrainer:
             "best_epoch": progress.best_epoch,
             "parameters": sum(parameter.numel() for parameter in self.tagger.network.parameters()),
             "precision": str(self.tagger.precision).removeprefix("torch."),
-            "device": self.accelerator.device.type,
+            "device": self.team.device.type,
+            **({"processes": self.team.count} if self.team.count > 1 else {}),
             **({"init": self.start.as_dict()} if self.start is not None else {}),
         }
 
@@ -165,10 +167,11 @@ class EncoderTrainer:
                 progress.seconds += time.monotonic() - began
                 shown.advance()
                 shown.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[2]:.3f}")
-                if asked_to_stop() or time.monotonic() - last_saved > 60 * self.settings.train.checkpoint_minutes:
+                stop = self.team.any(asked_to_stop())
+                if stop or time.monotonic() - last_saved > 60 * self.settings.train.checkpoint_minutes:
                     self._checkpoint()
                     last_saved = time.monotonic()
-                    if asked_to_stop():
+                    if stop:
                         raise KeyboardInterrupt
         self._end_epoch()
 
@@ -181,20 +184,23 @@ class EncoderTrainer:
             options["lr"] = group.rate * factor
         weight, before = self._weight(), progress.sums[:2]
         words = sum(self.examples[i].weight * self.examples[i].words for i in chosen)
+        self.team.seed(settings.seed, done)
         self.network.train()
-        for some in split_by_budget(chosen, self.lengths, settings.train.batch_pieces):
+        sums = [0.0, 0.0]
+        for some in split_by_budget(self.team.share(chosen), self.lengths, settings.train.batch_pieces):
             fine, coarse = self._losses(some)
             loss = (
                 fine
                 if weight == 0 or coarse is None
                 else (1 - weight) * fine + weight * settings.auxiliary.scale * coarse
             )
-            self.accelerator.backward(loss / words)
-            progress.sums[0] += float(fine.detach()) / words
-            progress.sums[1] += float(coarse.detach()) / words if coarse is not None else 0.0
-        progress.sums[2] += 1
+            self.team.accelerator.backward(loss / words)
+            sums[0] += float(fine.detach()) / words
+            sums[1] += float(coarse.detach()) / words if coarse is not None else 0.0
+        progress.sums = [a + b for a, b in zip(progress.sums, [*self.team.sum(sums), 1], strict=True)]
         if not math.isfinite(progress.sums[0] + progress.sums[1]):
             raise ConerError(f"the loss is no longer a number at step {done + 1} of {total}; lower the learning rates")
+        self.team.sum_gradients(self.names)
         if settings.train.clip:
             clip_gradients(self.network.parameters(), settings.train.clip)
         self.optimizer.step()
@@ -207,10 +213,10 @@ class EncoderTrainer:
         self.curves.add(done + 1, values)
 
     def _losses(self, some: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        batch = collate([self.pieces[i] for i in some], self.tagger.pieces).to(self.accelerator.device)
-        fine = gold_grid([self.examples[i].fine for i in some]).to(self.accelerator.device)
-        coarse = gold_grid([self.examples[i].coarse for i in some]).to(self.accelerator.device)
-        quick = QuickDropout() if self.accelerator.device.type == "cpu" else nullcontext()
+        batch = collate([self.pieces[i] for i in some], self.tagger.pieces).to(self.team.device)
+        fine = gold_grid([self.examples[i].fine for i in some]).to(self.team.device)
+        coarse = gold_grid([self.examples[i].coarse for i in some]).to(self.team.device)
+        quick = QuickDropout() if self.team.device.type == "cpu" else nullcontext()
         with quick:
             weights = [self.examples[i].weight for i in some]
             losses: tuple[Tensor, Tensor | None] = self.network(
@@ -220,7 +226,7 @@ class EncoderTrainer:
 
     def _end_epoch(self) -> None:
         progress, began = self.progress, time.monotonic()
-        found = self.tagger.tag(self.dev)
+        found = tag_in_shares(self.tagger, self.dev, self.team)
         scores = score_sentences(self.dev, found).fine
         macro, micro = scores.macro_f1, scores.micro_f1
         fine, coarse, steps = progress.sums
@@ -243,7 +249,8 @@ class EncoderTrainer:
         progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, [0.0, 0.0, 0.0]
         if macro > progress.best:
             progress.best, progress.best_epoch = macro, progress.epoch
-            self.tagger.save(self.folder)
+            if self.team.first:
+                self.tagger.save(self.folder)
         self._checkpoint()
         if self.watch is not None:
             self.watch(progress.epoch, macro)
@@ -260,26 +267,20 @@ class EncoderTrainer:
         return bool(patience) and progress.epoch - progress.best_epoch >= patience and progress.epoch > 0
 
     def _checkpoint(self) -> None:
+        if not self.team.first:
+            return
         self.curves.flush()  # first: what comes before a checkpoint is not trained again
-        tensors = {f"model.{name}": value for name, value in self.tagger.network.state_dict().items()}
-        tensors.update(optimizer_tensors(self.optimizer, self.names))
-        tensors["random.cpu"] = torch.get_rng_state()
-        if (device := self.accelerator.device.type) != "cpu":
-            tensors[f"random.{device}"] = getattr(torch, device).get_rng_state()
         state = {"belongs_to": self.belongs_to, "progress": asdict(self.progress)}
-        write_checkpoint(self.folder / CHECKPOINT, Checkpoint(tensors, state))
+        write_checkpoint(self.folder / CHECKPOINT, Checkpoint(self._trained().tensors(), state))
 
-    def _restore(self, path: Path) -> None:
-        checkpoint = read_checkpoint(path)
+    def _restore(self, checkpoint: Checkpoint) -> None:
         if checkpoint.state["belongs_to"] != self.belongs_to:
             raise ConfigError(
                 f"{self.folder}: holds an unfinished run of other settings or data; give another --out, or --overwrite"
             )
-        weights = {n.removeprefix("model."): t for n, t in checkpoint.tensors.items() if n.startswith("model.")}
-        self.tagger.network.load_state_dict(weights)
-        restore_optimizer(self.optimizer, self.names, checkpoint.tensors)
-        torch.set_rng_state(checkpoint.tensors["random.cpu"])
-        if (device := self.accelerator.device.type) != "cpu":
-            getattr(torch, device).set_rng_state(checkpoint.tensors[f"random.{device}"])
+        self._trained().restore(checkpoint.tensors)
         self.progress = Progress(**checkpoint.state["progress"])
         self.log(f"goes on after epoch {self.progress.epoch}, step {self.progress.step} of {self.steps}")
+
+    def _trained(self) -> Trained:
+        return Trained(self.tagger.network, self.optimizer, self.names, self.team.device)

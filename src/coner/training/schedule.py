@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from torch import nn
 
@@ -33,6 +34,10 @@ class ParameterGroup:
     def count(self) -> int:
         """How many numbers the group trains."""
         return sum(parameter.numel() for _, parameter in self.parameters)
+
+    def options(self) -> dict[str, Any]:
+        """As optimisers of PyTorch take a group."""
+        return {"params": [p for _, p in self.parameters], "lr": self.rate, "weight_decay": self.weight_decay}
 
 
 def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, layers: int) -> list[ParameterGroup]:
