@@ -82,8 +82,8 @@ class EncoderTrainer:
         self.watch = watch
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
-        torch.set_num_threads(threads())
         self.team = Team(settings.train.device)
+        torch.set_num_threads(threads())  # not before: accelerate sets a number of its own for several processes
         device = self.team.device
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
