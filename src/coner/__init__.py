@@ -6,6 +6,7 @@
     corpus = coner.read("dev.conll")
     found = tagger.tag(corpus)
     print(coner.score_sentences(corpus, found).fine.macro_f1)
+    print(tagger("the film was shot in reykjavík ."))
 
 Importing it is light: no torch, no numpy; each name brings what it needs when it is first used.
 """
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from coner.errors import ConerError
     from coner.evaluation.score import score, score_sentences
     from coner.taggers import load
-    from coner.types import Entity, Sentence
+    from coner.types import Entity, Mention, Sentence
 
 __all__ = [
     "ConerError",
     "Entity",
+    "Mention",
     "Sentence",
     "load",
     "read",
@@ -38,6 +40,7 @@ __all__ = [
 _HOMES = {
     "ConerError": "coner.errors",
     "Entity": "coner.types",
+    "Mention": "coner.types",
     "Sentence": "coner.types",
     "load": "coner.taggers",
     "read": "coner.data",

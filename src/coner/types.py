@@ -21,6 +21,26 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """An entity in a text, told in characters: ``source[mention.start:mention.end] == mention.text``.
+
+    Attributes:
+        text: the characters of it.
+        label: fine.
+        group: coarse.
+        score: as of ``Entity``.
+        start, end: half-open; Unicode code points, counted from 0.
+    """
+
+    text: str
+    label: str
+    group: str
+    score: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """One sentence: its words and, where the source has them, its gold entities.
 

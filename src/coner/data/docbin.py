@@ -49,7 +49,7 @@ class DocBinReader(Reader):
             raise DataError(f"{message}; expected what DocBin.to_disk writes", self.path) from None
 
     def _document(self, doc: Any, number: int) -> Iterator[Sentence]:
-        words = [not _is_space(token) for token in doc]
+        words = [not is_space(token) for token in doc]
         before = [0]  # how many words stand before each token
         for word in words:
             before.append(before[-1] + word)
@@ -67,7 +67,7 @@ class DocBinReader(Reader):
         id = doc.user_data.get("id")
         name = str(id) if isinstance(id, str | int) and str(id) else None
         for count, (start, end) in enumerate(ranges, 1):
-            tokens = [token for token in doc[start:end] if not _is_space(token)]
+            tokens = [token for token in doc[start:end] if not is_space(token)]
             own = [entity for entity in entities if before[start] <= entity.start < before[end]]
             first = tokens[0].idx
             yield Sentence(
@@ -96,7 +96,7 @@ class DocBinReader(Reader):
         return kept
 
 
-def _is_space(token: Any) -> bool:
+def is_space(token: Any) -> bool:
     """ASCII white space; spaCy's own ``is_space`` would take no-break spaces, which CoNLL has as words, too."""
     return not token.text.strip(" \t\r\n")
 
@@ -106,7 +106,7 @@ def _borders(doc: Any) -> list[int]:
     if doc.has_annotation("SENT_START"):
         inner = [sent.start for sent in doc.sents]
     else:
-        inner = [token.i + 1 for token in doc if "\n" in token.text and _is_space(token)]
+        inner = [token.i + 1 for token in doc if "\n" in token.text and is_space(token)]
     return sorted({0, *inner, len(doc)})
 
 

@@ -7,7 +7,6 @@ A document's sentences are its lines: ``\\n`` ends one, a line without a word is
 
 from __future__ import annotations
 
-import re
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -15,12 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coner.data.reader import Reader
-from coner.data.text import SPLITTERS, Span, Splitter
+from coner.data.text import SPLITTERS, Span, Splitter, line_spans
 from coner.errors import DataError
 from coner.files import open_bytes
 from coner.types import Entity, Sentence
 
-LINE = re.compile("[^\n]+")
 BOM = "\ufeff"
 
 
@@ -107,9 +105,7 @@ class SpanReader(Reader):
         text = " " + text[1:] if text.startswith(BOM) else text
         offsets: list[Span] = []
         lines, ends = list[Span](), list[int]()
-        for line in LINE.finditer(text):
-            start, end = line.span()
-            end -= text.endswith("\r", start, end)
+        for start, end in line_spans(text):
             if words := self._split(text[start:end]):
                 offsets += [(start + a, start + b) for a, b in words]
                 lines.append((start, end))

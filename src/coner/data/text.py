@@ -28,6 +28,7 @@ from coner.types import Entity, Sentence
 Span = tuple[int, int]
 Splitter = Literal["coner", "spaces"]
 SPACED = re.compile("[^ \t\r\n]+")
+LINE = re.compile("[^\n]+")
 IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 
@@ -74,6 +75,29 @@ def sentence_from_text(text: str, *, id: str | None = None, line: int = 0, words
     if not offsets:
         raise ValueError("text without a word")
     return Sentence(tuple([text[a:b] for a, b in offsets]), id=id, text=text, offsets=offsets, line=line)
+
+
+def line_spans(text: str) -> Iterator[Span]:
+    """Where the lines of a text stand that are not empty, without their ends (``\\n``, ``\\r\\n``)."""
+    for line in LINE.finditer(text):
+        start, end = line.span()
+        yield start, end - text.endswith("\r", start, end)
+
+
+def sentences_from_text(text: str) -> Iterator[tuple[int, Sentence]]:
+    """A sentence for each line that has a word, with the place in the text where the line begins."""
+    for start, end in line_spans(text):
+        if text[start:end].strip():
+            yield start, sentence_from_text(text[start:end])
+
+
+def lone_surrogate(text: str) -> int | None:
+    """Where half of a surrogate pair stands, which is no character and which no encoding can write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
 
 
 def raw_text(sentence: Sentence) -> tuple[str, tuple[Span, ...]]:

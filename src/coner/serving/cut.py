@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from coner.data.text import find_words
+from coner.data.text import find_words, lone_surrogate
 from coner.serving.problem import Problem
 from coner.serving.settings import Limits
 from coner.types import Sentence
@@ -45,10 +45,8 @@ def _from_words(words: Sequence[str], number: int) -> Sentence:
 
 
 def _check(text: str, place: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise _wrong(f"{place}: character {error.start} is half of a surrogate pair") from None
+    if (half := lone_surrogate(text)) is not None:
+        raise _wrong(f"{place}: character {half} is half of a surrogate pair")
 
 
 def _wrong(message: str) -> Problem:

@@ -19,6 +19,7 @@ from coner.config import CrfExperiment, parse_experiment
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, ModelError
 from coner.features import Extractor, Lexicon
+from coner.taggers.base import Tagger
 from coner.taggers.chain import Chain, Scores, choose
 from coner.taggers.emissions import Emitter, Weights
 from coner.taggers.folder import write_model
@@ -29,7 +30,7 @@ WEIGHTS, FEATURES, LEXICON = "weights.npz", "features.json", "lexicon.json"
 BATCH_WORDS = 2048  # words in one pass: bounds its memory
 
 
-class CrfTagger:
+class CrfTagger(Tagger):
     """Finds entities by weighted features and a chain of tags.
 
     Args:

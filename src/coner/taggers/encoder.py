@@ -21,13 +21,14 @@ from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
 from coner.encoder.precision import Weights, lowered, native_precision
 from coner.encoder.pretrained import build_encoder, load_tokenizer
 from coner.errors import ConfigError, ModelError
+from coner.taggers.base import Tagger
 from coner.taggers.folder import write_model
 from coner.taggers.passes import tag_in_passes
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
 
 
-class EncoderTagger:
+class EncoderTagger(Tagger):
     """Tags with a fine-tuned encoder.
 
     Args:

@@ -21,6 +21,7 @@ from coner.encoder.independent import span_probability
 from coner.encoder.layout import lay_out
 from coner.encoder.pieces import PieceMaker, Pieces
 from coner.errors import ConfigError, ModelError
+from coner.taggers.base import Tagger
 from coner.taggers.chain import Chain, Scores
 from coner.taggers.folder import write_model
 from coner.taggers.passes import tag_in_passes
@@ -32,7 +33,7 @@ GRAPH, CHAIN = "model.onnx", "chain.npz"
 Read = Callable[[Scores], Iterator[tuple[list[Entity], int]]]  # B x W x C to entities, and how many tags were mended
 
 
-class OnnxTagger:
+class OnnxTagger(Tagger):
     """Tags with an exported encoder.
 
     Args:

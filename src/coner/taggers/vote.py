@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from coner.errors import ConfigError, ModelError
-from coner.taggers import Tagger
 from coner.taggers import load as load_tagger
+from coner.taggers.base import Tagger
 from coner.taggers.chain import choose
 from coner.taggers.folder import CARD, read_model, write_model
 from coner.types import Entity, Sentence
@@ -43,7 +43,7 @@ class Member:
     weight: float = 1.0
 
 
-class VoteTagger:
+class VoteTagger(Tagger):
     """Tags by vote.
 
     Args:
