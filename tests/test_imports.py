@@ -43,6 +43,8 @@ ALLOWED: dict[str, set[str]] = {
     "ablation": BASE | {"config", "report", "parts", "experiment"},
     "sweep": BASE | {"config", "taggers", "training", "parts", "experiment"},
     "serving": BASE | {"data", "taggers", "hub"},
+    "spacy": BASE | {"data", "taggers"},
+    "estimators": BASE | {"config", "data", "taggers", "training", "evaluation", "parts"},
     "commands": BASE
     | {
         "resume",
@@ -110,6 +112,8 @@ HEAVY = {
     "numpy",
     "fastapi",
     "uvicorn",
+    "spacy",
+    "sklearn",
 }
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.progress import TaskProgressColumn as Share
 from rich.progress import TimeRemainingColumn as TimeLeft
 
-__all__ = ["Bar", "Log", "Share", "bar", "stderr"]
+__all__ = ["Bar", "Log", "Quiet", "Share", "bar", "stderr"]
 
 WINDOW = 300  # seconds over which the speed is taken: steps may be half a minute apart
 
@@ -88,3 +88,10 @@ class Log:
     ) -> None:
         if self._file is not None:
             self._file.close()
+
+
+class Quiet(Log):
+    """Takes lines, and shows none."""
+
+    def __call__(self, line: str) -> None:
+        """One line, for nobody."""

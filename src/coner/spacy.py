@@ -11,6 +11,7 @@ when the model is first needed, and every other fault at once.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ try:
     from spacy.pipeline import Pipe
     from spacy.scorer import get_ner_prf
     from spacy.tokens import Doc, Span, SpanGroup, Token
-    from spacy.util import minibatch
 except ImportError:
     raise MissingExtra("a component of a spaCy pipeline", "spacy") from None
 
@@ -69,7 +69,8 @@ class ConerPipe(Pipe):
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Set the entities of many; the sentences of ``batch_size`` documents are tagged together."""
-        for docs in minibatch(stream, batch_size):
+        coming = iter(stream)
+        while docs := list(islice(coming, batch_size)):
             try:
                 self._annotate(docs)
             except Exception as error:  # it is spaCy's caller who says what becomes of them
