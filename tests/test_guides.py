@@ -1,0 +1,48 @@
+"""The guides that are meant to be typed in: every line of them, with what comes out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import coner.spacy  # for an installation that is older than its entry point
+from guide import Session
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """One who begins with nothing, in an empty folder."""
+    session = Session({})
+    with contextlib.chdir(tmp_path_factory.mktemp("reader")):
+        yield session
+    session.close()
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.FitFailedWarning")
+def test_the_guides_do_as_they_say(reader: Session) -> None:
+    """The second goes on from what the first has made."""
+    assert coner.spacy.make
+    assert reader.play(DOCS / "tutorial.md") > 30
+    assert not reader.jobs
+    assert reader.play(DOCS / "python.md") > 20
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["```pycon\n>>> 1 + 1\n3\n```\n", "```console\n$ echo a\nb\n```\n", "```pycon\n>>> x = 1\n>>> x\n```\n"],
+)
+def test_a_guide_that_is_wrong_is_found_out(tmp_path: Path, block: str) -> None:
+    (tmp_path / "guide.md").write_text(f"# A\n\n{block}")
+    with pytest.raises(AssertionError, match=r"guide.md:3"):
+        Session({}).play(tmp_path / "guide.md")
+
+
+def test_a_command_that_fails_is_found_out(tmp_path: Path) -> None:
+    (tmp_path / "guide.md").write_text("```console\n$ coner tag nowhere -\n...\n```\n")
+    with pytest.raises(AssertionError, match="nowhere: does not exist"):
+        Session({}).play(tmp_path / "guide.md")
