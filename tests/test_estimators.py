@@ -189,7 +189,7 @@ def test_before_a_fit() -> None:
         ([["a"]], None, r"X\[0\]: carries no labels; expected tags as y, or Sentences with entities"),
         ([["a"], ["b"]], [["O"], ["O"]], "the sentences hold no mention"),
         ([], [], "the sentences hold no mention"),
-        ([["a"]], [["B-City"]], "1 different sentences are too few"),
+        ([["a"]], [["B-City"]], r"1 sentences are too few to keep dev_share=0.2 of them.*; give more, or"),
     ],
 )
 def test_wrong_data_is_told(words: Any, tags: Any, message: str) -> None:
@@ -200,6 +200,8 @@ def test_wrong_data_is_told(words: Any, tags: Any, message: str) -> None:
 def test_labels_outside_the_taxonomy_are_told() -> None:
     with pytest.raises(DataError, match="label 'City' is not in taxonomy wnut17; expected one of"):
         crf(taxonomy="wnut17").fit([["a"], ["b"]], [["B-City"], ["O"]])
+    with pytest.raises(DataError, match=r"dev: expected a pair \(X, y\)"):
+        crf().fit(X, Y, dev=CORPUS)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="label 'Zoo' is not in taxonomy flat"):
         crf().fit(X, Y, dev=([["a"]], [["B-Zoo"]]))
 

@@ -13,17 +13,14 @@ sentences is kept to choose on. Equal settings, sentences and seed give equal ta
 
 from __future__ import annotations
 
-import random
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from coner.config import CrfExperiment, EncoderExperiment, Experiment, override, parse_experiment
+from coner.config import Experiment, override, parse_experiment
 from coner.data import Corpus
 from coner.data.lists import Words, as_sentences, labelled
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
@@ -31,8 +28,8 @@ from coner.errors import ConfigError, DataError, MissingExtra
 from coner.evaluation.score import score_sentences
 from coner.parts import Part, cut_dev
 from coner.progress import Log, Quiet
-from coner.taggers import Tagger
 from coner.tags import tags_from_entities
+from coner.training.passing import train_tagger
 from coner.types import Sentence
 
 try:
@@ -76,14 +73,15 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             DataError: a sentence has no labels, or one that the taxonomy does not know; or a tag is not valid.
         """
         settings = self._settings()
+        if dev is not None and not (isinstance(dev, tuple) and len(dev) == 2):
+            raise DataError("dev: expected a pair (X, y), or (sentences, None)")
         train, judged = labelled(X, y, self.scheme), labelled(*dev, self.scheme) if dev is not None else None
         taxonomy = choose_taxonomy(self.taxonomy, {e.label for s in train for e in s.entities or ()})
         _check_labels(train, judged or (), taxonomy)
         if judged is None:
-            parts = cut_dev(Part(Corpus(tuple(train), Path("X")), sha256=""), self.dev_share)
-            train, judged = list(parts["train"].corpus), list(parts["dev"].corpus)
+            train, judged = _cut(train, self.dev_share)
         log = Log() if self.verbose else Quiet()
-        self.tagger_ = _trained(settings, train=train, dev=judged, taxonomy=taxonomy, log=log)
+        self.tagger_ = train_tagger(settings, train=train, dev=judged, taxonomy=taxonomy, log=log)
         self.labels_ = self.tagger_.labels
         return self
 
@@ -205,42 +203,14 @@ def _check_labels(train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: 
         raise DataError(f"label {min(unknown)!r} is not in taxonomy {taxonomy.name}; expected one of: {known}")
 
 
-def _trained(
-    settings: Experiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
-) -> Tagger:
-    if isinstance(settings, CrfExperiment):
-        from coner.training import crf
-
-        return crf.train(settings, train=train, dev=dev, taxonomy=taxonomy, log=log).tagger
-    return _fine_tuned(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
-
-
-def _fine_tuned(
-    settings: EncoderExperiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
-) -> Tagger:
+def _cut(sentences: Sequence[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
+    """As an experiment without a validation file cuts its training file."""
     try:
-        from coner.training.encoder import EncoderTrainer
-    except ModuleNotFoundError:
-        raise MissingExtra("training an encoder", "encoder") from None
-    with tempfile.TemporaryDirectory(prefix="coner-") as folder, _chance_restored():
-        trainer = EncoderTrainer(
-            settings, train=train, dev=dev, taxonomy=taxonomy, folder=Path(folder), belongs_to="", log=log
-        )
-        return trainer.run()
-
-
-@contextmanager
-def _chance_restored() -> Iterator[None]:
-    """The loop seeds the generators of the whole process; a search that draws from them must not draw alike twice."""
-    import torch
-
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
+        parts = cut_dev(Part(Corpus(tuple(sentences), Path("X")), sha256=""), share)
+    except DataError:
+        few = f"{len(sentences)} sentences are too few to keep dev_share={share:g} of them to choose on"
+        raise DataError(f"{few}; give more, or a part to choose on: fit(X, y, dev=(X_dev, y_dev))") from None
+    return list(parts["train"].corpus), list(parts["dev"].corpus)
 
 
 def _plain(value: Any) -> Any:

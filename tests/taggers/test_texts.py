@@ -99,6 +99,8 @@ def test_lines_are_those_of_python(text: str) -> None:
 def test_what_is_no_text_is_told(text: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Long()(text)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="came one text; expected a list of texts"):
+        Long().texts("a text")
 
 
 @pytest.mark.parametrize("kind", _MODULES)

@@ -50,8 +50,10 @@ class Tagger(Protocol):
         A line of any length is taken: what an encoder cannot see at once, it sees in windows.
 
         Raises:
-            DataError: what came is no text.
+            DataError: what came is no list of texts.
         """
+        if isinstance(texts, str):
+            raise DataError("came one text; expected a list of texts (call the tagger itself with one)")
         cut = [(number, *found) for number, text in enumerate(texts) for found in _cut(text, number)]
         mentions: list[list[Mention]] = [[] for _ in texts]
         for (number, begin, sentence), entities in zip(cut, self.tag([sentence for *_, sentence in cut]), strict=True):

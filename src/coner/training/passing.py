@@ -1,0 +1,67 @@
+"""A tagger from sentences in memory: both trainings behind one call, without a run's folder."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from coner.config import CrfExperiment, EncoderExperiment, Experiment
+from coner.data.taxonomy import Taxonomy
+from coner.errors import MissingExtra
+from coner.progress import Log
+from coner.taggers import Tagger
+from coner.types import Sentence
+
+
+def train_tagger(
+    settings: Experiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
+) -> Tagger:
+    """Train what the settings describe, and keep nothing on disk.
+
+    Args:
+        settings: of the experiment; its files are not read.
+        train, dev: labelled sentences, to learn from and to choose on.
+        taxonomy: which knows all their labels.
+        log: where lines go.
+
+    Raises:
+        MissingExtra: an encoder needs packages that are not installed.
+    """
+    if isinstance(settings, CrfExperiment):
+        from coner.training import crf
+
+        return crf.train(settings, train=train, dev=dev, taxonomy=taxonomy, log=log).tagger
+    return _fine_tuned(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
+
+
+def _fine_tuned(
+    settings: EncoderExperiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
+) -> Tagger:
+    try:
+        from coner.training.encoder import EncoderTrainer
+    except ModuleNotFoundError:
+        raise MissingExtra("training an encoder", "encoder") from None
+    with tempfile.TemporaryDirectory(prefix="coner-") as folder, _chance_restored():
+        trainer = EncoderTrainer(
+            settings, train=train, dev=dev, taxonomy=taxonomy, folder=Path(folder), belongs_to="", log=log
+        )
+        return trainer.run()
+
+
+@contextmanager
+def _chance_restored() -> Iterator[None]:
+    """The loop seeds the generators of the whole process; a search that draws from them must not draw alike twice."""
+    import torch
+
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
