@@ -189,7 +189,11 @@ def test_before_a_fit() -> None:
         ([["a"]], None, r"X\[0\]: carries no labels; expected tags as y, or Sentences with entities"),
         ([["a"], ["b"]], [["O"], ["O"]], "the sentences hold no mention"),
         ([], [], "the sentences hold no mention"),
-        ([["a"]], [["B-City"]], r"1 sentences are too few to keep dev_share=0.2 of them.*; give more, or"),
+        (
+            [["a"]],
+            [["B-City"]],
+            r"among 1 sentences are too few different ones to keep dev_share=0.2 .*; give more, or",
+        ),
     ],
 )
 def test_wrong_data_is_told(words: Any, tags: Any, message: str) -> None:

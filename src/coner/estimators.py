@@ -208,7 +208,7 @@ def _cut(sentences: Sequence[Sentence], share: float) -> tuple[list[Sentence], l
     try:
         parts = cut_dev(Part(Corpus(tuple(sentences), Path("X")), sha256=""), share)
     except DataError:
-        few = f"{len(sentences)} sentences are too few to keep dev_share={share:g} of them to choose on"
+        few = f"among {len(sentences)} sentences are too few different ones to keep dev_share={share:g} to choose on"
         raise DataError(f"{few}; give more, or a part to choose on: fit(X, y, dev=(X_dev, y_dev))") from None
     return list(parts["train"].corpus), list(parts["dev"].corpus)
 
