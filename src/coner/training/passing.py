@@ -48,7 +48,13 @@ def _fine_tuned(
         raise MissingExtra("training an encoder", "encoder") from None
     with tempfile.TemporaryDirectory(prefix="coner-") as folder, _chance_restored():
         trainer = EncoderTrainer(
-            settings, train=train, dev=dev, taxonomy=taxonomy, folder=Path(folder), belongs_to="", log=log
+            settings,
+            train=train,
+            dev=dev,
+            taxonomy=taxonomy,
+            folder=Path(folder),
+            belongs_to="sentences in memory",
+            log=log,
         )
         return trainer.run()
 
