@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "serving": BASE | {"data", "taggers", "hub"},
     "spacy": BASE | {"data", "taggers"},
     "estimators": BASE | {"config", "data", "taggers", "training", "evaluation", "parts"},
+    "scale": BASE | {"resume", "data", "taggers"},
     "commands": BASE
     | {
         "resume",
@@ -62,6 +63,7 @@ ALLOWED: dict[str, set[str]] = {
         "serving",
         "hub",
         "publish",
+        "scale",
     },
     "cli": {"commands", "cores", "errors", "processes"},
     "__init__": {"data", "errors", "evaluation", "taggers", "types"},
@@ -114,6 +116,8 @@ HEAVY = {
     "uvicorn",
     "spacy",
     "sklearn",
+    "ray",
+    "pyarrow",
 }
 
 

@@ -160,6 +160,18 @@ class Lines:
         self.final_newline = True
         self.position = 0
         self._on_fault = on_fault
+        self._span: tuple[int, int] | None = None
+
+    def narrow(self, start: int, stop: int, newline: str = "\n") -> None:
+        """Read only these bytes, which begin and end where a line does; before iteration, and of no packed file.
+
+        Args:
+            start: of the first byte.
+            stop: after the last one.
+            newline: of the file, which only its first line tells.
+        """
+        self._span = (start, stop)
+        self.newline = newline
 
     def __iter__(self) -> Iterator[str]:
         count = 0
@@ -180,9 +192,13 @@ class Lines:
 
     def _blocks(self) -> Iterator[bytes]:
         """Whole lines in pieces of about a block."""
-        first, parts = True, list[bytes]()  # parts: of a line that is longer than a block
+        start, stop = self._span or (0, None)
+        first, parts = start == 0, list[bytes]()  # parts: of a line that is longer than a block
         with open_bytes(self.path) as handle:
-            while block := self._read(handle):
+            if start:
+                handle.seek(start)
+            self.position = start
+            while block := self._read(handle, BLOCK if stop is None else min(BLOCK, stop - self.position)):
                 if first:
                     block, first = self._begin(block), False
                 cut = block.rfind(b"\n") + 1
@@ -195,9 +211,9 @@ class Lines:
         if parts:
             yield b"".join(parts)
 
-    def _read(self, handle: BinaryIO) -> bytes:
+    def _read(self, handle: BinaryIO, size: int) -> bytes:
         try:
-            block = handle.read(BLOCK)
+            block = handle.read(size)
             raw = getattr(handle, "myfileobj", None) or handle  # below the unpacking
             self.position = raw.tell() if raw.seekable() else 0
             return block

@@ -22,8 +22,8 @@ from shell import Done, World, command, head, process, refusal
 
 import coner.taggers
 from coner.cli import run
-from coner.commands import tag as tag_module
 from coner.files import BLOCK
+from coner.taggers import chunks as chunks_module
 from coner.types import Entity, Sentence
 
 Coner = Callable[..., Done]
@@ -132,7 +132,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Senten
     def call(*arguments: object, chunk: int = 5, stop: int | None = None, code: int = 0) -> list[Sentence]:
         tagger = FakeTagger(stop)
         monkeypatch.setattr(coner.taggers, "load", lambda _folder: tagger)
-        monkeypatch.setattr(tag_module, "CHUNK", chunk)
+        monkeypatch.setattr(chunks_module, "CHUNK", chunk)
         try:
             assert run(["tag", *map(str, arguments)]) == code
         except Fake:

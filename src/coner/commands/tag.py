@@ -24,18 +24,26 @@ if TYPE_CHECKING:
 
 Form = Literal["conll", "jsonl", "task"]
 To = Literal["auto", Form]
-CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some seconds of an encoder's work
 
 
 def tag(
     model: Annotated[
         Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained model, or hf://user/name.")
     ],
-    source: Annotated[
-        str,
-        typer.Argument(metavar="INPUT", help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin."),
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin. Several files (CoNLL, JSONL, "
+            "Parquet) go to a folder.",
+        ),
     ],
-    out: Annotated[str, typer.Option("--out", "-o", help="Where to write; - is stdout.")] = "-",
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", help="Where to write: a file, or a folder (that is there, or ends in /); - is stdout."
+        ),
+    ] = "-",
     to: Annotated[
         To,
         typer.Option(
@@ -56,6 +64,16 @@ def tag(
         str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with it are headers too.")
     ] = None,
     repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Who tags into a folder: this process, or workers of a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="Of a Ray cluster that runs; without it one of this machine alone."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With ray: how many; as many as there are cores for, if not said.")
+    ] = None,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
@@ -65,13 +83,53 @@ def tag(
 
       coner tag runs/paper input.conll -o output.conll
 
+      coner tag runs/paper corpus/*.parquet -o tagged/ --engine ray
+
       echo 'she moved from são paulo to basel' | coner tag runs/paper - --from text
 
       coner tag hf://user/name@v1 input.conll -o output.conll
     """
+    from coner.commands.tag_folder import engine_of, goes_into_folder, tag_folder
+    from coner.errors import OutputError
+
+    if not goes_into_folder(sources, out, engine):
+        if workers:
+            raise OutputError("--workers: is of --engine ray; leave it out, or name that engine")
+        _tag_file(model, sources[0], out, to=to, kind=kind, write=write, scheme=scheme, comment=comment, repair=repair)
+        return
+    from coner.report.machine import versions
+    from coner.scale.slices import Job
+
+    if to != "auto":
+        raise OutputError(f"--format {to}: files of a folder keep the form of their inputs; leave it out")
+    job = Job(
+        model=str(model.resolve()),
+        kind=kind,
+        scheme=scheme,
+        write=write,
+        comment=comment,
+        repair=repair,
+        version=versions().get("coner", ""),
+    )
+    tag_folder(sources, out, job, engine_of(engine, address=address, workers=workers))
+
+
+def _tag_file(
+    model: Path,
+    source: str,
+    out: str,
+    *,
+    to: To,
+    kind: Kind | Literal["auto"],
+    write: Scheme,
+    scheme: Scheme,
+    comment: str | None,
+    repair: bool,
+) -> None:
     from coner.data import detect, stream
     from coner.progress import stderr
     from coner.taggers import load
+    from coner.taggers.chunks import CHUNK
 
     if source == "-" and kind == "auto":
         kind = "text"
@@ -127,6 +185,7 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) ->
     ``counts`` grows with them, and is kept after each chunk.
     """
     from coner.progress import Share, bar, stderr
+    from coner.taggers.chunks import chunks
 
     file = Path(str(reader.path))
     known = reader.path != "-" and file.is_file()
@@ -137,7 +196,7 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) ->
         for _ in islice(source, before):
             pass
     with bar("tagging", size, done=reader.position, amount=Share) as shown:
-        for chunk in _chunks(source):
+        for chunk in chunks(source):
             read, repaired = reader.position, tagger.repaired
             for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
                 yield replace(sentence, entities=tuple(found))
@@ -147,20 +206,6 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) ->
             work.keep(counts)  # whoever asks for the next sentence has written this one
             shown.note(f"{counts['sentences']:,} sentences")
             shown.reach(read)
-
-
-def _chunks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    """Sentences to be tagged together; where the borders are depends on nothing but the sentences."""
-    chunk: list[Sentence] = []
-    words = 0
-    for sentence in sentences:
-        chunk.append(sentence)
-        words += len(sentence)
-        if words >= CHUNK:
-            yield chunk
-            chunk, words = [], 0
-    if chunk:
-        yield chunk
 
 
 def _write(

@@ -80,6 +80,8 @@ class ConllReader(Reader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         count, apart = 0, ""
+        if self._begun:
+            self.format, count, apart = self._begun, 1, self._begun.between
         for block in self._blocks(lines):
             gap = "".join(line + lines.newline for line in block.gap)
             if not block.rows:
@@ -92,7 +94,7 @@ class ConllReader(Reader):
                 self.format = replace(self.format, between=gap)
             count += 1
             yield self._sentence(block)
-        if not count:
+        if not count and not self._narrowed:
             raise DataError("holds no sentence; expected a word a line", self.path)
 
     def _blocks(self, lines: Iterable[str]) -> Iterator[_Block]:

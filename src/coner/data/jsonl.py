@@ -42,7 +42,7 @@ class JsonlReader(SpanReader):
                 continue
             count += 1
             yield sentence
-        if not count:
+        if not count and not self._narrowed:
             left_out = f" beside {self.skipped} faults that were left out" if self.skipped else ""
             raise DataError(f"holds no sentence{left_out}; expected a JSON object a line", self.path)
 

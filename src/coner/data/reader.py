@@ -59,11 +59,28 @@ class Reader(ABC):
         self._labels = None if labels is None else frozenset(labels)
         self._gold = gold
         self._on_fault = on_fault
+        self._narrowed = False
+        self._begun: ConllFormat | None = None  # where only a later part of the file is read: how it looks
         self._lines = Lines(path, self._mended if repair else None)
         self._sentences = self._read(self._lines)
 
     def __iter__(self) -> Iterator[Sentence]:
         return self._sentences
+
+    def narrow(self, start: int, stop: int, look: ConllFormat | None) -> None:
+        """Read only these bytes, which begin and end where a sentence does; before iteration, and of no packed file.
+
+        Lines are then counted from the first of these bytes, and it is no fault if no sentence is among them.
+
+        Args:
+            start: of the first byte.
+            stop: after the last one.
+            look: of the file, if it is CoNLL: only its beginning tells it.
+        """
+        self._lines.narrow(start, stop, look.newline if look else "\n")
+        self._narrowed = True
+        if start:
+            self._begun = look
 
     @property
     def position(self) -> int:

@@ -1,0 +1,120 @@
+"""Files tagged into a folder: cut into slices, tagged by an engine, joined in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from coner.errors import OutputError, Unfinished
+from coner.files import sha256
+from coner.progress import Share, bar
+from coner.scale.folder import Output, claimed
+from coner.scale.slices import SIZE, Job, Slice, cut
+from coner.scale.tagging import tag_slice
+from coner.taggers import load
+from coner.taggers.folder import CARD, read_model
+
+Work = tuple[Slice, str]  # and the part to write
+# Given a job and what is left of it, the index and the counts of each slice as it is done, in any order.
+Engine = Callable[[Job, Sequence[Work]], Iterator[tuple[int, dict[str, int]]]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a job.
+
+    Attributes:
+        files: outputs that are there now.
+        before: how many of them an earlier start had finished.
+        counts: as of ``tag_slice``, over the other files.
+    """
+
+    files: int
+    before: int
+    counts: Counter[str]
+
+
+def here(job: Job, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
+    """The engine of this process alone."""
+    tagger = load(job.model)
+    for index, (piece, part) in enumerate(work):
+        yield index, tag_slice(tagger, job, piece, part)
+
+
+def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, size: int = SIZE) -> Told:
+    """Tag files into a folder, each under its own name; what an earlier start has done is not done again.
+
+    Args:
+        sources: CoNLL, JSONL or Parquet; no two of one name.
+        out: the folder, made if it is missing.
+        job: model and options.
+        engine: who tags.
+        size: about how many bytes a slice has.
+
+    Raises:
+        DataError: an input is faulty; with its line.
+        OutputError: the folder cannot be written, or an input lies in it.
+        Unfinished: it was interrupted.
+    """
+    read_model(Path(job.model))
+    _keep_apart(sources, out)
+    cuts = [cut(source, job, size) for source in sources]
+    belongs = [sha256(Path(job.model) / CARD), {**asdict(job), "model": None}]
+    out = out.resolve()
+    with claimed(out):
+        outputs = [Output(out, slices, belongs) for slices in cuts]
+        todo = [output for output in outputs if not output.finished()]
+        try:
+            counts = _tag(todo, job, engine)
+        except KeyboardInterrupt:
+            raise Unfinished("interrupted", 130) from None
+    return Told(len(outputs), len(outputs) - len(todo), counts)
+
+
+def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:
+    """Tag what is left, and join each file as soon as its last slice is done."""
+    counts: Counter[str] = Counter()
+    work: list[Work] = []
+    owners: list[Output] = []
+    left: Counter[Output] = Counter()
+    done = 0
+    for output in todo:
+        for piece, part, found in zip(output.slices, output.parts, output.begin(), strict=True):
+            if found is None:
+                work.append((piece, part))
+                owners.append(output)
+                left[output] += 1
+            else:
+                counts.update(found)
+                done += piece.weight
+        if not left[output]:
+            output.join()
+    total = done + sum(piece.weight for piece, _ in work)
+    with bar("tagging", total, done=done, amount=Share) as shown:
+        for index, found in engine(job, work) if work else ():
+            counts.update(found)
+            left[owners[index]] -= 1
+            if not left[owners[index]]:
+                owners[index].join()
+            shown.advance(work[index][0].weight)
+            shown.note(f"{counts['sentences']:,} sentences")
+    return counts
+
+
+def _keep_apart(sources: Sequence[str], out: Path) -> None:
+    """No two outputs of one name, and none in the place of an input."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; several files, or those of --engine ray, are tagged into a folder")
+    seen: dict[str, str] = {}
+    for source in sources:
+        name = Path(source).name
+        if name in seen:
+            raise OutputError(f"{source}: has the name of {seen[name]}; one folder cannot hold both outputs")
+        seen[name] = source
+        target = out / name
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder, where the output of {source} would lie; name another --out")
+        if target.exists() and Path(source).exists() and target.samefile(source):
+            raise OutputError(f"{target}: is the input itself; name another --out")
