@@ -25,8 +25,7 @@ from coner.scale.tagging import tag_slice
 from coner.taggers import load
 from coner.taggers.folder import read_model
 
-RESTARTS = 20  # of one worker, and RETRIES of one slice: what kills its worker every time must come to an end
-RETRIES = 5
+TRIES = 5  # of one slice: Ray starts a worker again for ever, what kills it every time must come to an end
 THREADS = 4  # of a worker with an encoder, at most: more of them share the work badly
 OBJECTS = 128 << 20  # bytes of Ray's own store in a cluster of this machine: names and counts only
 
@@ -55,6 +54,9 @@ class Worker:
             return self._fault
         piece = Slice(**values)
         try:
+            if _tries(Path(f"{part}.tries")) > TRIES:
+                advice = "it may need more memory than there is: have fewer --workers"
+                return {"fault": f"{piece.shown}: a part of it has ended its worker {TRIES} times; {advice}"}
             return {"index": index, "counts": tag_slice(self._tagger, self._job, piece, part)}
         except (ConerError, OSError) as error:
             return self._told(error, self._job.model, piece.path, str(Path(part).parent))
@@ -66,6 +68,13 @@ class Worker:
             return {"fault": str(error)}
         advice = "model, input and output must lie on storage that every node sees"
         return {"fault": f"{missing}: not there on node {socket.gethostname()}; {advice}"}
+
+
+def _tries(path: Path) -> int:
+    """How often this was called for the path, this time included: a worker that died left no other trace."""
+    with path.open("ab") as handle:
+        handle.write(b".")
+        return handle.tell()
 
 
 def ray_engine(address: str | None, workers: int | None) -> Engine:
@@ -132,8 +141,6 @@ def _rows(job: Job, work: Sequence[Work], workers: int, threads: int) -> Iterato
         batch_size=1,
         compute=pool,
         num_cpus=threads,
-        max_restarts=RESTARTS,
-        max_task_retries=RETRIES,
     )
     return iter(tagged.iter_rows())
 
@@ -143,7 +150,6 @@ def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected and quiet; a connection that was there before is used, and left."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     try:
         import ray
         import ray.data
@@ -153,8 +159,11 @@ def _cluster(address: str | None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    if address and address != "auto":
+        _knock(address)
     try:
-        _connect(ray, address)
+        with _muted():
+            _connect(ray, address)
     except Exception as error:  # of many kinds
         reason = f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
         if address:
@@ -166,12 +175,38 @@ def _cluster(address: str | None) -> Iterator[Any]:
         ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Whether somebody listens there: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if "/" in host or not host or not port.isdecimal():
+        raise OutputError(f"--address {address}: expected HOST:PORT of the head node, as ray start tells it, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"--address {address}: no Ray cluster can be reached there: {reason.lower()}") from None
+
+
 def _connect(ray: Any, address: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
         ray.init(address=address, **quiet)
     else:
         ray.init(address="local", num_cpus=cores(), object_store_memory=OBJECTS, include_dashboard=False, **quiet)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Without what Ray's own core writes to stderr as it starts: it knows no other way to be quiet."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _hush(ray: Any) -> None:

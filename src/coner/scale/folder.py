@@ -63,6 +63,8 @@ class Output:
         for other in self._parts.iterdir():
             if other != parts:
                 shutil.rmtree(other, ignore_errors=True)
+        for tries in parts.glob("*.tries"):
+            tries.unlink(missing_ok=True)
         return [_counts(part) for part in self.parts]
 
     def join(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from coner.errors import OutputError, Unfinished
+from coner.errors import DataError, OutputError, Unfinished
 from coner.files import sha256
 from coner.progress import Share, bar
 from coner.scale.folder import Output, claimed
@@ -75,11 +75,10 @@ def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, si
 
 def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:
     """Tag what is left, and join each file as soon as its last slice is done."""
-    counts: Counter[str] = Counter()
     work: list[Work] = []
     owners: list[Output] = []
     left: Counter[Output] = Counter()
-    done = 0
+    counts: dict[Output, Counter[str]] = {output: Counter() for output in todo}
     for output in todo:
         for piece, part, found in zip(output.slices, output.parts, output.begin(), strict=True):
             if found is None:
@@ -87,20 +86,28 @@ def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:
                 owners.append(output)
                 left[output] += 1
             else:
-                counts.update(found)
-                done += piece.weight
+                counts[output].update(found)
         if not left[output]:
-            output.join()
-    total = done + sum(piece.weight for piece, _ in work)
+            _join(output, counts[output])
+    total = sum(piece.weight for output in todo for piece in output.slices)
+    done = total - sum(piece.weight for piece, _ in work)
     with bar("tagging", total, done=done, amount=Share) as shown:
         for index, found in engine(job, work) if work else ():
-            counts.update(found)
-            left[owners[index]] -= 1
-            if not left[owners[index]]:
-                owners[index].join()
+            output = owners[index]
+            counts[output].update(found)
+            left[output] -= 1
+            if not left[output]:
+                _join(output, counts[output])
             shown.advance(work[index][0].weight)
-            shown.note(f"{counts['sentences']:,} sentences")
-    return counts
+            shown.note(f"{sum(each['sentences'] for each in counts.values()):,} sentences")
+    return sum(counts.values(), Counter())
+
+
+def _join(output: Output, counts: Counter[str]) -> None:
+    if output.slices[0].form != "datasets" and not counts["sentences"]:  # of Parquet a row without words is kept
+        left_out = f" beside {counts['skipped']} faults that were left out" if counts["skipped"] else ""
+        raise DataError(f"holds no sentence{left_out}", output.slices[0].shown)
+    output.join()
 
 
 def _keep_apart(sources: Sequence[str], out: Path) -> None:
