@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ class Worker:
             self._tagger = load(self._job.model)
         except ConerError as error:
             self._fault = self._told(error, self._job.model)
+        if (own := version("coner")) != self._job.version:
+            told = f"node {socket.gethostname()} has coner {own}, not {self._job.version}; install the same on all"
+            self._fault = {"fault": told}
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(threads)  # of what was loaded before us
