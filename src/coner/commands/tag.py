@@ -40,9 +40,7 @@ def tag(
     ],
     out: Annotated[
         str,
-        typer.Option(
-            "--out", "-o", help="Where to write: a file, or a folder (that is there, or ends in /); - is stdout."
-        ),
+        typer.Option("--out", "-o", help="Where to write: a file, or a folder, which ends in /; - is stdout."),
     ] = "-",
     to: Annotated[
         To,
