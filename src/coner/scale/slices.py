@@ -150,7 +150,7 @@ def _ranges(path: Path, form: Form, job: Job, size: int) -> Iterator[tuple[int, 
         elif look := look_of(str(path), job):
             handle.seek(0)
             least = sum(map(len, islice(handle, look[1] - 1)))  # so that the first slice shows how the file looks
-            yield from _between(handle, total, size, least=least, border=_behind_a_gap)
+            yield from _between(handle, total, size, least=least, border=_before_a_gap)
         else:
             yield 0, total
 
@@ -171,12 +171,15 @@ def _between(
     yield start, total
 
 
-def _behind_a_gap(handle: BinaryIO) -> int:
-    """From the beginning of a line on: where the next line begins that has words, behind one that has none."""
-    gap = False
+def _before_a_gap(handle: BinaryIO) -> int:
+    """From the beginning of a line on: where the next empty line begins, behind one that is not.
+
+    The gap goes with what comes behind it, which may be the end of the file, where it is written.
+    """
+    text = False
     while line := handle.readline():
-        if not line.removesuffix(b"\n").removesuffix(b"\r").strip(b" \t"):
-            gap = True
-        elif gap:
+        if line.removesuffix(b"\n").removesuffix(b"\r").strip(b" \t"):
+            text = True
+        elif text:
             return handle.tell() - len(line)
     return handle.tell()
