@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from coner.data import ConllFormat, Kind, detect, stream
+from coner.data.layout import HEADER
 from coner.data.reader import Reader
 from coner.errors import DataError
 from coner.files import GZIP
@@ -150,7 +152,8 @@ def _ranges(path: Path, form: Form, job: Job, size: int) -> Iterator[tuple[int, 
         elif look := look_of(str(path), job):
             handle.seek(0)
             least = sum(map(len, islice(handle, look[1] - 1)))  # so that the first slice shows how the file looks
-            yield from _between(handle, total, size, least=least, border=_before_a_gap)
+            marks = tuple(mark.encode() for mark in (HEADER, job.comment) if mark)
+            yield from _between(handle, total, size, least=least, border=partial(_before_a_gap, marks=marks))
         else:
             yield 0, total
 
@@ -171,15 +174,15 @@ def _between(
     yield start, total
 
 
-def _before_a_gap(handle: BinaryIO) -> int:
-    """From the beginning of a line on: where the next empty line begins, behind one that is not.
+def _before_a_gap(handle: BinaryIO, *, marks: tuple[bytes, ...]) -> int:
+    """From the beginning of a line on: where the next empty line begins, behind one with a word.
 
     The gap goes with what comes behind it, which may be the end of the file, where it is written.
     """
     text = False
     while line := handle.readline():
         if line.removesuffix(b"\n").removesuffix(b"\r").strip(b" \t"):
-            text = True
+            text = text or not line.startswith(marks)
         elif text:
             return handle.tell() - len(line)
     return handle.tell()
