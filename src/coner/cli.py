@@ -19,6 +19,7 @@ from coner.commands import (
     evaluate,
     explain,
     export,
+    llm,
     noise,
     push,
     serve,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 data.app.command()(noise.noise)
 app.add_typer(data.app, name="data")
+app.add_typer(llm.app, name="llm")
 for function in (
     train.train,
     ablate.ablate,

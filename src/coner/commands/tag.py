@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell
 
 if TYPE_CHECKING:
     from coner.data import ConllFormat, Kind, Reader
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Form = Literal["conll", "jsonl", "task"]
 To = Literal["auto", Form]
 CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some seconds of an encoder's work
+CALLS = 64  # of a language model, for the sentences that are in memory at a time
 
 
 def tag(
@@ -56,14 +58,23 @@ def tag(
         str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with it are headers too.")
     ] = None,
     repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    budget_tokens: Tokens = None,
+    budget_cost: Cost = None,
+    ledger: LedgerFile = None,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
     From file to file it may be stopped at any time, even by a crash: the same command goes on.
 
+    A language model may owe an answer, as when its budget is spent: such sentences are written without labels (`_` in
+    CoNLL), and the exit code is 3. The same command asks for them alone; its ledger gives the others.
+
     Examples:
 
       coner tag runs/paper input.conll -o output.conll
+
+      coner tag runs/llm input.conll -o output.conll --limit 200 --budget-tokens 500000
 
       echo 'she moved from são paulo to basel' | coner tag runs/paper - --from text
 
@@ -72,25 +83,32 @@ def tag(
     from coner.data import detect, stream
     from coner.progress import stderr
     from coner.taggers import load
+    from coner.taggers.asking import account, allow
 
+    check_cost(budget_cost)
     if source == "-" and kind == "auto":
         kind = "text"
     known: Kind = detect(source) if kind == "auto" else kind
     form = _output_form(to, out, known)
     reader = stream(source, scheme=scheme, comment=comment, repair=repair, format=known)
     tagger = load(model)
-    options = [form, known, write, scheme, comment, repair, CHUNK]
+    allow(tagger, tokens=budget_tokens, cost=budget_cost, ledger=ledger)
+    options = [form, known, write, scheme, comment, repair, CHUNK, limit]
     with _work(model, source, out, options) as work:
         if work.differs:
             stderr.print(f"starting anew: what was kept has another {' and another '.join(work.differs)}")
         counts = Counter(work.counts)
         before = counts["sentences"]
-        tagged = _tagged(tagger, reader, work, counts)
+        tagged = _tagged(tagger, reader, work, counts, limit)
         _write(form, tagged, work.handle, look=lambda: reader.format, scheme=write, written=before)
     told = [f"{counts['sentences']} sentences", f"{counts['entities']} entities"]
     mended = {"repaired in the input": reader.repaired, "left out": reader.skipped, "tags repaired": counts["repaired"]}
+    mended["without an answer"] = counts["unanswered"]
     told += [f"{count} {what}" for what, count in mended.items() if count]
     stderr.print(", ".join(told))
+    whole = tell(tagger, account(tagger), counts["sentences"])
+    if counts["unanswered"] or not whole:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _output_form(to: To, out: str, known: Kind) -> Form:
@@ -121,27 +139,35 @@ def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractCon
     return resumable(out, belongs)
 
 
-def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) -> Iterator[Sentence]:
+def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], limit: int | None) -> Iterator[Sentence]:
     """The reader's sentences with predicted entities, in order and in constant memory, less those done before.
+
+    What has no answer has no labels either.
 
     ``counts`` grows with them, and is kept after each chunk.
     """
     from coner.progress import Share, bar, stderr
+    from coner.taggers.asking import Asking, account, answers, check_answered
 
     file = Path(str(reader.path))
     known = reader.path != "-" and file.is_file()
     size = file.stat().st_size if known else None  # progress by bytes: nothing else is known beforehand
-    source, before = iter(reader), counts["sentences"]
+    source, before = islice(reader, limit), counts["sentences"]
+    most = CALLS * tagger.together if isinstance(tagger, Asking) else CHUNK
     if before:
         stderr.print(f"going on after {before:,} sentences")
         for _ in islice(source, before):
             pass
     with bar("tagging", size, done=reader.position, amount=Share) as shown:
-        for chunk in _chunks(source):
+        for chunk in _chunks(source, most):
             read, repaired = reader.position, tagger.repaired
-            for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
-                yield replace(sentence, entities=tuple(found))
-                counts["entities"] += len(found)
+            given = list(answers(tagger, chunk))
+            answered = counts["sentences"] - counts["unanswered"] + sum(found is not None for found in given)
+            check_answered(account(tagger), answered)
+            for sentence, found in zip(chunk, given, strict=True):
+                yield replace(sentence, entities=None if found is None else tuple(found))
+                counts["entities"] += len(found or ())
+                counts["unanswered"] += found is None
             counts["sentences"] += len(chunk)
             counts["repaired"] += tagger.repaired - repaired
             work.keep(counts)  # whoever asks for the next sentence has written this one
@@ -149,14 +175,14 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) ->
             shown.reach(read)
 
 
-def _chunks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    """Sentences to be tagged together; where the borders are depends on nothing but the sentences."""
+def _chunks(sentences: Iterable[Sentence], most: int) -> Iterator[list[Sentence]]:
+    """Sentences to be tagged together, at most so many; where the borders are depends on nothing but the sentences."""
     chunk: list[Sentence] = []
     words = 0
     for sentence in sentences:
         chunk.append(sentence)
         words += len(sentence)
-        if words >= CHUNK:
+        if words >= CHUNK or len(chunk) >= most:
             yield chunk
             chunk, words = [], 0
     if chunk:
@@ -174,6 +200,7 @@ def _write(
 ) -> None:
     from coner.data import ConllFormat, write_conll
     from coner.data.jsonl import write_jsonl
+    from coner.data.layout import FILLER
     from coner.tags import tags_from_entities
 
     if form == "conll":
@@ -182,5 +209,6 @@ def _write(
         write_jsonl(sentences, handle)
     else:  # the shared task's submission: only the tags, an empty line between sentences
         for sentence in sentences:
-            tags = tags_from_entities(sentence.entities or (), len(sentence), scheme)
+            found = sentence.entities
+            tags = [FILLER] * len(sentence) if found is None else tags_from_entities(found, len(sentence), scheme)
             handle.write("\n".join(tags) + "\n\n")

@@ -8,7 +8,14 @@ from __future__ import annotations
 from coner.config.crf import Algorithm, CrfSettings
 from coner.config.data import DataSettings, ExtraFile, NoiseSettings
 from coner.config.encoder import AuxiliarySettings, EncoderSettings, HeadSettings
-from coner.config.experiment import CrfExperiment, EncoderExperiment, Experiment, parse_experiment
+from coner.config.experiment import (
+    CrfExperiment,
+    EncoderExperiment,
+    Experiment,
+    Fitted,
+    parse_experiment,
+    parse_fitted,
+)
 from coner.config.llm import (
     DEFAULT_KEY,
     Budget,
@@ -38,6 +45,7 @@ __all__ = [
     "ExampleSettings",
     "Experiment",
     "ExtraFile",
+    "Fitted",
     "Fraction",
     "GroupSettings",
     "HeadSettings",
@@ -56,5 +64,6 @@ __all__ = [
     "load_values",
     "override",
     "parse_experiment",
+    "parse_fitted",
     "read_toml",
 ]
