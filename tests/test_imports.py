@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "voting": BASE
     | {"hub", "config", "data", "taggers", "training", "evaluation", "report", "parts", "judging", "experiment"},
     "prompting": BASE | {"config", "data", "llm", "taggers", "training", "report", "parts", "judging", "experiment"},
+    "hybrid": BASE | {"config", "taggers", "training", "report", "parts", "judging", "experiment", "prompting"},
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "parts", "experiment"},
     "publish": BASE | {"data", "hub", "report", "taggers"},
     "ablation": BASE | {"config", "report", "parts", "experiment"},
@@ -60,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         "sweep",
         "voting",
         "prompting",
+        "hybrid",
         "llm",
         "export",
         "serving",

@@ -11,7 +11,7 @@ from typing import Any
 from coner.config import Budget, ExampleSettings, LlmExperiment
 from coner.data import read
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
-from coner.errors import ConfigError
+from coner.errors import ConfigError, DataError
 from coner.experiment import LOG
 from coner.files import make_folder
 from coner.judging import Judge, check_finished, clear, headline
@@ -79,21 +79,26 @@ def run_llm(
             record = make_record(settings, parts=known, tagged={}, folder=folder, facts=facts)
             # Its folder holds no model: the smallest of a comparison would be the largest in truth.
             record = record.model_copy(update={"size": {"parameters": None, "bytes": None}})
-        for name in to_score(record, parts):
-            earlier = (record.llm or {}).get(name, {})
-            tagged = judge(name, parts[name])
-            record = add_part(record, name, parts[name], replace(tagged, llm=_added(tagged.llm or {}, earlier)))
-            write_record(record, folder)
-            log(headline(record, name))
+        record = score_parts(record, parts, judge, log)
         write_record(record, folder)
     return record
 
 
-def to_score(record: Record, parts: dict[str, Part]) -> list[str]:
-    """The parts that the record does not tell of, or not wholly."""
-    told = record.llm or {}
-    lacking = {name for name, values in told.items() if values.get("unanswered")}
-    return [name for name in parts if name != "train" and (name not in record.scores or name in lacking)]
+def score_parts(record: Record, parts: dict[str, Part], judge: Judge, log: Log) -> Record:
+    """The record with the parts that it does not tell of yet, or not wholly; written after each.
+
+    Raises:
+        Unanswered: a part has not one answer.
+    """
+    for name in (name for name in parts if name != "train"):
+        earlier = (record.llm or {}).get(name, {})
+        if name in record.scores and not earlier.get("unanswered"):
+            continue
+        tagged = judge(name, parts[name])
+        record = add_part(record, name, parts[name], replace(tagged, llm=_added(tagged.llm or {}, earlier)))
+        write_record(record, judge.folder)
+        log(headline(record, name))
+    return record
 
 
 def _added(told: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +117,8 @@ def _taxonomy(settings: LlmExperiment) -> Taxonomy:
     data = settings.data
     if data.train is not None:
         train = read(data.train, scheme=data.scheme, repair=data.repair, gold=True)
+        if not train.labels:
+            raise DataError("holds no mention; expected labelled sentences, for examples", data.train)
         return choose_taxonomy(data.taxonomy, train.labels)
     if data.taxonomy == AUTO:
         raise ConfigError(

@@ -22,6 +22,7 @@ from shell import Done, World, command, head, process, refusal
 
 import coner.taggers
 from coner.cli import run
+from coner.commands import chunks as chunks_module
 from coner.commands import tag as tag_module
 from coner.files import BLOCK
 from coner.types import Entity, Sentence
@@ -133,6 +134,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Senten
         tagger = FakeTagger(stop)
         monkeypatch.setattr(coner.taggers, "load", lambda _folder: tagger)
         monkeypatch.setattr(tag_module, "CHUNK", chunk)
+        monkeypatch.setattr(chunks_module, "CHUNK", chunk)
         try:
             assert run(["tag", *map(str, arguments)]) == code
         except Fake:

@@ -110,6 +110,7 @@ def test_what_one_bad_answer_does(  # noqa: PLR0917 - pytest fills them in by na
     else:
         assert values["partial"] == {"answered": N - 1, "sentences": N}
         assert f"dev: scored on {N - 1} of {N} sentences" in done.err
+        assert f"{N - 1} of {N} |" in coner("compare", run, "--markdown").out
         assert scores["fine"]["micro_f1"] == 1
         with serving(knows(gold)) as end:
             again = make(coner, train, end, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)

@@ -12,7 +12,7 @@ import typer
 
 from coner.commands.model import model as model_folder
 from coner.commands.noise_cost import noise_cost, noisy_copy, show_cost
-from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost
+from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, check_unused
 from coner.commands.tag_gold import Given, tag_gold
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def evaluate(
         allow(tagger, tokens=budget_tokens, cost=budget_cost, ledger=ledger)
         given, own, skipped = tag_gold(tagger, corpus, copy), tagger.taxonomy, 0
     else:
+        check_unused(f"{predicted} holds predictions", budget_tokens, budget_cost, ledger)
         (given, skipped), own = _read(predicted, corpus, scheme, labels, limit), None
     corpus, found, copy, again = given.corpus, given.found, given.copy, given.again
     chosen = _taxonomy(taxonomy, own, {*corpus.labels, *(e.label for entities in [*found, *again] for e in entities)})

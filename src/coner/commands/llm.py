@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coner.commands.model import model as model_folder
+
 if TYPE_CHECKING:
     from coner.llm import Prompt
     from coner.taggers.llm import LlmTagger
@@ -23,7 +25,7 @@ def _group() -> None:
 
 @app.command()
 def preview(
-    model: Annotated[Path, typer.Argument(help="Folder of a prompted language model.")],
+    model: Annotated[Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a prompted one.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, each in quotes.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -44,9 +46,10 @@ def preview(
     tagger = load(model)
     if not isinstance(tagger, LlmTagger):
         raise ModelError(f"{model}: is of kind {tagger.kind}; expected the folder of a prompted language model (llm)")
-    sentences = [sentence_from_text(text) for text in texts]
-    if not all(sentences):
-        raise DataError("TEXT: holds no word; expected a sentence in quotes")
+    try:
+        sentences = [sentence_from_text(text) for text in texts]
+    except ValueError as error:
+        raise DataError(f"TEXT: {error}; expected sentences, each in quotes") from None
     prompts = tagger.prompts(sentences)
     values = _values(tagger, prompts)
     if as_json:

@@ -43,13 +43,13 @@ def check_unused(what: str, *options: object) -> None:
         raise ConfigError(f"--budget-tokens, --budget-cost, --ledger: {what}, and asks no endpoint; leave them out")
 
 
-def tell(tagger: Tagger, asked: Account, total: int) -> bool:
+def tell(tagger: Tagger, asked: Account, sentences: int) -> bool:
     """Say what has no answer, and what was asked; whether nothing is lacking.
 
     Args:
         tagger: any.
         asked: by this command.
-        total: sentences.
+        sentences: how many there were.
     """
     from coner.llm.tally import dropped
     from coner.progress import stderr
@@ -63,7 +63,7 @@ def tell(tagger: Tagger, asked: Account, total: int) -> bool:
     mended = {"repairs of answers": asked.repaired, "mentions dropped": dropped(asked.counts)}
     more = "".join(f", {count:,} {what}" for what, count in mended.items() if count)
     stderr.print(f"{tagger.model}: {line}{more}", markup=False)
-    if message := lacking(asked, total=total, unit=tagger.unit):
+    if message := lacking(asked, sentences=sentences, unit=tagger.unit):
         stderr.print(message, markup=False)
     return not asked.failures
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
+from coner.commands.chunks import CHUNK, chunks
 from coner.commands.model import model as model_folder
 from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 Form = Literal["conll", "jsonl", "task"]
 To = Literal["auto", Form]
-CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some seconds of an encoder's work
-CALLS = 64  # of a language model, for the sentences that are in memory at a time
 
 
 def tag(
@@ -147,19 +146,18 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], li
     ``counts`` grows with them, and is kept after each chunk.
     """
     from coner.progress import Share, bar, stderr
-    from coner.taggers.asking import Asking, account, answers, check_answered
+    from coner.taggers.asking import account, answers, check_answered
 
     file = Path(str(reader.path))
     known = reader.path != "-" and file.is_file()
     size = file.stat().st_size if known else None  # progress by bytes: nothing else is known beforehand
     source, before = islice(reader, limit), counts["sentences"]
-    most = CALLS * tagger.together if isinstance(tagger, Asking) else CHUNK
     if before:
         stderr.print(f"going on after {before:,} sentences")
         for _ in islice(source, before):
             pass
     with bar("tagging", size, done=reader.position, amount=Share) as shown:
-        for chunk in _chunks(source, most):
+        for chunk in chunks(tagger, source):
             read, repaired = reader.position, tagger.repaired
             given = list(answers(tagger, chunk))
             answered = counts["sentences"] - counts["unanswered"] + sum(found is not None for found in given)
@@ -173,20 +171,6 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], li
             work.keep(counts)  # whoever asks for the next sentence has written this one
             shown.note(f"{counts['sentences']:,} sentences")
             shown.reach(read)
-
-
-def _chunks(sentences: Iterable[Sentence], most: int) -> Iterator[list[Sentence]]:
-    """Sentences to be tagged together, at most so many; where the borders are depends on nothing but the sentences."""
-    chunk: list[Sentence] = []
-    words = 0
-    for sentence in sentences:
-        chunk.append(sentence)
-        words += len(sentence)
-        if words >= CHUNK or len(chunk) >= most:
-            yield chunk
-            chunk, words = [], 0
-    if chunk:
-        yield chunk
 
 
 def _write(

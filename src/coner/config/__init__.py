@@ -16,6 +16,7 @@ from coner.config.experiment import (
     parse_experiment,
     parse_fitted,
 )
+from coner.config.hybrid import HybridExperiment, HybridSettings
 from coner.config.llm import (
     DEFAULT_KEY,
     Budget,
@@ -49,6 +50,8 @@ __all__ = [
     "Fraction",
     "GroupSettings",
     "HeadSettings",
+    "HybridExperiment",
+    "HybridSettings",
     "LlmExperiment",
     "NoiseSettings",
     "Prices",

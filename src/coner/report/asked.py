@@ -50,6 +50,11 @@ def asked_of(record: Record, part: str) -> Asked | None:
     )
 
 
+def _lacking(asked: Asked) -> str:
+    """Of a hybrid: mentions that kept their label for want of an answer."""
+    return f", less {asked.unanswered} mentions" if asked.unanswered and asked.answered == asked.sentences else ""
+
+
 def asked_grid(asked: Mapping[str, Asked]) -> Grid:
     """The table, a run a line."""
     heading = ["asked", "tokens/sentence", "cost/1000 sentences", "seconds/sentence", "repairs", "dropped", "answered"]
@@ -61,7 +66,7 @@ def asked_grid(asked: Mapping[str, Asked]) -> Grid:
             f"{each.seconds:.2f}",
             f"{each.repaired:,}",
             f"{each.dropped:,}",
-            f"{each.answered:,} of {each.sentences:,}",
+            f"{each.answered:,} of {each.sentences:,}{_lacking(each)}",
         ]
         for run, each in asked.items()
     ]

@@ -23,7 +23,7 @@ from coner.report.plain import plain
 from coner.types import Sentence
 
 if TYPE_CHECKING:
-    from coner.config import Experiment, VoteExperiment
+    from coner.config import Experiment, HybridExperiment, VoteExperiment
 
 RECORD = "record.json"
 FORMAT = 1
@@ -157,7 +157,7 @@ class TaggedPart(Protocol):
 
 
 def make_record(
-    settings: Experiment | VoteExperiment,
+    settings: Experiment | VoteExperiment | HybridExperiment,
     *,
     parts: Mapping[str, ReadPart],
     tagged: Mapping[str, TaggedPart],

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from coner.config import Budget
-from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, Unanswered
 from coner.llm.account import Account
+from coner.llm.tally import Rule
 from coner.taggers.base import Tagger
 from coner.types import Entity, Sentence
 
@@ -20,7 +20,7 @@ LEDGER = "ledger.sqlite"  # in the model's folder
 
 
 @runtime_checkable
-class Asking(Protocol):
+class Asking(Tagger, Protocol):
     """A tagger that asks an endpoint.
 
     Attributes:
@@ -30,16 +30,9 @@ class Asking(Protocol):
         unit: what has no answer where one is lacking: ``sentence``, or ``span``, where the sentence is tagged still.
     """
 
-    kind: str
-    labels: tuple[str, ...]
-    taxonomy: Taxonomy
-    repaired: int
     model: str
     together: int
     unit: str
-
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]: ...
-    def save(self, folder: Path) -> None: ...
 
     def allow(self, budget: Budget, ledger: Path | None) -> None:
         """What all calls of this tagger may spend, and where answers are kept; to be said before the first call."""
@@ -84,11 +77,18 @@ def check_answered(asked: Account, answered: int) -> None:
         raise Unanswered("no sentence has an answer", asked.failures)
 
 
-def lacking(asked: Account, *, total: int, unit: str) -> str | None:
-    """What has no answer, by count and reason, in one line; ``None`` where nothing is lacking."""
+def lacking(asked: Account, *, sentences: int, unit: str) -> str | None:
+    """What has no answer, by count and reason, in one line; ``None`` where nothing is lacking.
+
+    Args:
+        asked: so far.
+        sentences: how many there were.
+        unit: of what was asked, see ``Asking``.
+    """
     if not asked.failures:
         return None
     [(first, _)] = asked.failures.most_common(1)
+    total = asked.counts[Rule.CHOICES] if unit == "span" else sentences
     kinds = ", ".join(f"{count} {kind}" for kind, count in asked.reasons.items())
     return (
         f"{asked.failures.total()} of {total} {unit}s have no answer ({kinds}): {first.reason}; "

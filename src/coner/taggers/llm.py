@@ -17,7 +17,7 @@ from coner.errors import ConfigError, MissingExtra, ModelError, Unanswered
 from coner.llm import Complete, Failure, Prompt
 from coner.llm.account import Account, Meter
 from coner.llm.examples import Examples
-from coner.llm.extract import Extractor
+from coner.llm.extract import Extracted, Extractor
 from coner.taggers.asking import LEDGER
 from coner.taggers.folder import write_model
 from coner.types import Entity, Sentence
@@ -74,11 +74,19 @@ class LlmTagger:
         return whole
 
     def answers(self, sentences: Iterable[Sentence]) -> Iterator[list[Entity] | None]:
-        """Entities of each sentence, in order, as they come; ``None`` where there is no answer."""
+        """Entities of each sentence, in order, as they come; ``None`` where there is no answer.
+
+        One that cannot be read is an answer without entities: asking again would bring the same.
+        """
+        for extracted in self.extracted(sentences):
+            yield None if extracted.entities is None else list(extracted.entities)
+
+    def extracted(self, sentences: Iterable[Sentence]) -> Iterator[Extracted]:
+        """The same, with what became of each answer."""
         for extracted in self.extractor(sentences, self.complete()):
             if extracted.failure is not None:
                 self._failures[extracted.failure] += 1
-            yield None if extracted.entities is None else list(extracted.entities)
+            yield extracted
 
     def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:
         """What would be asked first about these."""
