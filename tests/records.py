@@ -10,7 +10,7 @@ from typing import Any
 from coner.config import CrfExperiment, DataSettings
 from coner.data import Corpus
 from coner.evaluation.score import score_sentences
-from coner.experiment import Tagged
+from coner.judging import Tagged
 from coner.parts import Part
 from coner.report.record import Record, make_record
 from coner.types import Entity, Sentence, surfaces

@@ -16,9 +16,12 @@ from coner.commands import (
     convert,
     curves,
     data,
+    distil,
     evaluate,
     explain,
     export,
+    hybrid,
+    llm,
     noise,
     push,
     serve,
@@ -41,6 +44,7 @@ app = typer.Typer(
 )
 data.app.command()(noise.noise)
 app.add_typer(data.app, name="data")
+app.add_typer(llm.app, name="llm")
 for function in (
     train.train,
     ablate.ablate,
@@ -53,6 +57,8 @@ for function in (
     explain.explain,
     curves.curves,
     vote.vote,
+    hybrid.hybrid,
+    distil.distil,
     convert.convert,
     card.card,
     push.push,

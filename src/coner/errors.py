@@ -6,7 +6,9 @@ expected, how to mend it.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 
 class ConerError(Exception):
@@ -62,6 +64,21 @@ class Unfinished(ConerError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(f"{message}; what is done is kept, the same command goes on")
         self.exit_code = exit_code
+
+
+class Unanswered(ConerError):
+    """An endpoint gave no answer to anything that was asked.
+
+    Args:
+        message: what has no answer.
+        failures: why, each with ``kind`` and ``reason``, the most frequent told. Where the endpoint refused, input or
+            use are at fault: exit code 2; else 3, as another try may succeed.
+    """
+
+    def __init__(self, message: str, failures: Counter[Any]) -> None:
+        [(first, _)] = failures.most_common(1)
+        super().__init__(f"{message} ({first.kind}): {first.reason}")
+        self.exit_code = 2 if first.kind == "refused" else 3
 
 
 class OutputError(ConerError):

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from coner.config import Experiment, override, parse_experiment
+from coner.config import Fitted, override, parse_fitted
 from coner.data import Corpus
 from coner.data.lists import Words, as_sentences, labelled
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
@@ -122,7 +122,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
     def _prefixes(self) -> tuple[str, ...]:
         return tuple([f"{section}__" for section in self._sections])
 
-    def _settings(self) -> Experiment:
+    def _settings(self) -> Fitted:
         if self.average not in ("macro", "micro"):
             raise ConfigError(f"average: {self.average!r}; expected macro or micro")
         if self.scheme not in ("iob2", "bioes"):
@@ -130,7 +130,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         given = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
         data = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
         values = {"kind": self._kind, "seed": self.seed, "data": data, **given}
-        return parse_experiment(_plain(values), source=type(self).__name__)
+        return parse_fitted(_plain(values), source=type(self).__name__)
 
 
 class CrfEstimator(_Estimator):

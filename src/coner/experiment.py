@@ -6,25 +6,22 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from coner import processes
-from coner.config import CrfExperiment, EncoderExperiment, Experiment, VoteExperiment
+from coner.config import CrfExperiment, EncoderExperiment, Experiment, Fitted, VoteExperiment
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, MissingExtra
-from coner.evaluation.results import Scores
-from coner.evaluation.score import score_sentences
 from coner.files import make_folder, sha256
-from coner.parts import SCORED, Part, Shared, describe, seen_in
+from coner.judging import Judge, check_finished, clear, headline
+from coner.parts import Part, Shared, describe, seen_in
 from coner.progress import Log
 from coner.report import machine
 from coner.report.plain import plain
 from coner.report.record import RECORD, Record, add_part, make_record, noisy_part, read_record, write_record
-from coner.report.tagged import tagged_path, write_tagged
 from coner.taggers import Tagger, load
-from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
 from coner.training.noise import make_noise, noisy_train
 from coner.training.start import weights_hash
@@ -33,16 +30,8 @@ LOG = "log.txt"
 Watch = Callable[[int, float], None]  # epochs done, macro F1 on the validation part
 
 
-@dataclass(frozen=True)
-class Tagged:
-    """What came of tagging a part: its scores, and how long it took, in seconds."""
-
-    scores: Scores
-    seconds: float
-
-
 def run(
-    settings: Experiment,
+    settings: Fitted,
     folder: Path,
     *,
     overwrite: bool = False,
@@ -82,9 +71,7 @@ def run(
             settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared, watch=watch
         )
         if overwrite:  # not before what is asked for is known to be possible
-            remove_model(folder)
-            for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in SCORED)):
-                path.unlink(missing_ok=True)
+            clear(folder)
         tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
         judge = Judge(tagger, taxonomy, seen=seen_in(parts), folder=folder)
@@ -114,7 +101,7 @@ def assist(settings: EncoderExperiment, folder: Path) -> None:
         train()
 
 
-def _dismiss(settings: Experiment) -> None:
+def _dismiss(settings: Fitted) -> None:
     """Tell the processes that assist that there is nothing to train."""
     if processes.count() > 1 and not isinstance(settings, CrfExperiment):
         from coner.training.team import Team
@@ -122,13 +109,7 @@ def _dismiss(settings: Experiment) -> None:
         Team(settings.train.device).agree("")
 
 
-def headline(record: Record, part: str) -> str:
-    """The scores of a part in one line."""
-    fine = record.scores[part]["fine"]
-    return f"{part}: micro F1 {fine['micro_f1']:.4f}, macro F1 {fine['macro_f1']:.4f}"
-
-
-def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
+def fingerprint_of(settings: Fitted, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
     """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
     apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}}
     used, noise = [], {}
@@ -151,7 +132,7 @@ def fingerprint_of(settings: Experiment, parts: dict[str, Part], taxonomy: Taxon
 
 
 def _trainer(
-    settings: Experiment,
+    settings: Fitted,
     parts: dict[str, Part],
     taxonomy: Taxonomy,
     *,
@@ -192,32 +173,6 @@ def _trainer(
     return lambda: (trainer.run(), trainer.facts())
 
 
-@dataclass(frozen=True)
-class Judge:
-    """Tags parts and scores them; what was found is written into the run's folder.
-
-    Attributes:
-        tagger, taxonomy: what is judged, and by which labels.
-        seen: the mentions of the training part, where there is one.
-        folder: of the run.
-    """
-
-    tagger: Tagger
-    taxonomy: Taxonomy
-    seen: set[str] | None
-    folder: Path
-
-    def __call__(self, name: str, part: Part) -> Tagged:
-        """Tag and score one part."""
-        began, mended = time.monotonic(), self.tagger.repaired
-        found = self.tagger.tag(part.corpus)
-        seconds = time.monotonic() - began
-        write_tagged(tagged_path(self.folder, name), part.corpus, found)
-        scores = score_sentences(part.corpus, found, groups=self.taxonomy.coarse_by_fine, seen=self.seen)
-        repaired = part.corpus.repaired + self.tagger.repaired - mended
-        return Tagged(replace(scores, repaired=repaired, skipped=part.corpus.skipped), seconds)
-
-
 def finished(
     settings: Experiment | VoteExperiment, folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy
 ) -> Record:
@@ -227,15 +182,8 @@ def finished(
         ConfigError: it is a run of other settings or data, or was scored on another test file or with other noise.
     """
     record = read_record(folder)
-    if record.fingerprint != fingerprint:
-        raise ConfigError(
-            f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite"
-        )
-    told = {name: part for name, part in parts.items() if name not in ("train", "dev")}
-    new = {name: part for name, part in told.items() if record.data.get(name, {}).get("sha256") != part.sha256}
-    for name, part in new.items():
-        if name in record.data:
-            raise _scored_otherwise(folder, name, part)
+    told = {name: part for name, part in parts.items() if name != "dev"}  # which is in the fingerprint
+    new = check_finished(record, folder, fingerprint, told)
     if not new:
         return record
     if noisy_part("dev") in new:  # the noise that the record is to tell of
@@ -248,16 +196,3 @@ def finished(
             write_record(record, folder)
             log(headline(record, name))
     return record
-
-
-def _scored_otherwise(folder: Path, name: str, part: Part) -> ConfigError:
-    file = part.corpus.path
-    if name == "test":
-        return ConfigError(
-            f"data.test: the finished run in {folder} was scored on another file than {file}; "
-            f"score it on this one with: coner evaluate {file} {folder}"
-        )
-    return ConfigError(
-        f"data.noise: the finished run in {folder} was scored with other noise in {file.name}; make this noise with "
-        f"coner data noise, and score it with: coner evaluate {file} {folder} --noisy FILE"
-    )

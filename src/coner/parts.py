@@ -101,6 +101,20 @@ def read_parts(settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
     return parts, taxonomy
 
 
+def read_named(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Part]:
+    """Those of the training, validation and test file that are named; none is cut from another.
+
+    Raises:
+        DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
+    """
+    parts = {}
+    for name, place in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
+        if place is not None:
+            corpus = read(place, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
+            parts[name] = Part(corpus, digest(corpus.path))
+    return parts
+
+
 def cut_dev(whole: Part, share: float) -> dict[str, Part]:
     """A training file without a validation file, in two: always the same cut, and never one text on both sides.
 

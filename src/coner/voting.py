@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from coner.config import VoteExperiment, VoteMember, VoteSettings
-from coner.data import Corpus, read
-from coner.data.folder import digest
+from coner.data import Corpus
 from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError
 from coner.evaluation.score import score_sentences
-from coner.experiment import LOG, Judge, finished, headline
+from coner.experiment import LOG, finished
 from coner.files import make_folder, sha256
 from coner.hub import model_name
-from coner.parts import SCORED, Part, describe, seen_in
+from coner.judging import Judge, clear, headline
+from coner.parts import Part, describe, read_named, seen_in
 from coner.progress import Log
 from coner.report import machine
 from coner.report.record import RECORD, Record, make_record, write_record
-from coner.report.tagged import tagged_path
 from coner.taggers import load
 from coner.taggers.chain import choose
-from coner.taggers.folder import CARD, read_model, remove_model
+from coner.taggers.folder import CARD, read_model
 from coner.taggers.vote import Member, VoteTagger
 from coner.training import CHECKPOINT
 
@@ -92,7 +91,7 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
             raise ConfigError(f"{member.folder}: lies in {folder}, which is to be written; give another --out")
     members = [Member(model_name(m.folder), m.folder, load(m.folder), m.weight) for m in vote.members]
     tagger = VoteTagger(members, threshold=0.5 if vote.threshold == "auto" else vote.threshold)
-    parts = _read_parts(settings, tagger.taxonomy)
+    parts = read_named(settings.data, tagger.taxonomy)
     fingerprint = _fingerprint(vote, parts, tagger.taxonomy)
     if not overwrite and (folder / RECORD).exists():
         return finished(settings, folder, fingerprint, parts, tagger.taxonomy)
@@ -105,9 +104,7 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
         if parts:
             log(describe(parts))
         if overwrite:
-            remove_model(folder)
-            for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in SCORED)):
-                path.unlink(missing_ok=True)
+            clear(folder)
         trials = _choose_threshold(tagger, parts["dev"].corpus, vote) if vote.threshold == "auto" else []
         for trial in trials:
             log(f"threshold {trial.threshold:g}  dev micro {trial.micro_f1:.4f}  macro {trial.macro_f1:.4f}")
@@ -126,17 +123,6 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
         for name in tagged:
             log(headline(record, name))
     return record
-
-
-def _read_parts(settings: VoteExperiment, taxonomy: Taxonomy) -> dict[str, Part]:
-    """Those files that are named."""
-    data = settings.data
-    parts = {}
-    for name, place in (("train", data.train), ("dev", data.dev), ("test", data.test)):
-        if place is not None:
-            corpus = read(place, scheme=data.scheme, repair=data.repair, labels=taxonomy.labels, gold=True)
-            parts[name] = Part(corpus, digest(corpus.path))
-    return parts
 
 
 def _fingerprint(vote: VoteSettings, parts: dict[str, Part], taxonomy: Taxonomy) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from coner.config import Experiment, override, parse_experiment, read_toml
+from coner.config import Fitted, override, parse_fitted, read_toml
 from coner.errors import ConfigError
 
 FULL = "full"  # the row that is the config itself
@@ -99,9 +99,9 @@ def parse_plan(values: Mapping[str, Any], source: str) -> Plan:
     return Plan(rows)
 
 
-def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str, Experiment]:
+def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str, Fitted]:
     """Every row's settings, checked before anything is trained; ``ConfigError`` names the row of a fault."""
-    return {name: parse_experiment(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
+    return {name: parse_fitted(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
 
 
 def _row(table: object, place: str) -> Row:

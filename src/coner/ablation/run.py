@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from coner.ablation.plan import FULL, Plan
-from coner.config import EncoderExperiment, Experiment
+from coner.config import EncoderExperiment, Fitted
 from coner.errors import ConerError, ConfigError
 from coner.experiment import LOG
 from coner.experiment import run as run_one
@@ -42,7 +42,7 @@ class Run:
     about: str
     against: str | None
     seed: int
-    settings: Experiment
+    settings: Fitted
 
     @property
     def folder(self) -> str:
@@ -65,7 +65,7 @@ class Outcome:
     elsewhere: tuple[str, ...]
 
 
-def runs_of(plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
+def runs_of(plan: Plan, settings: Mapping[str, Fitted], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
     """Every row by the first seed, then every row by the second, and so on: a whole table is there early.
 
     Args:
@@ -120,7 +120,7 @@ def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
     return Outcome(tuple(finished), failed, tuple(elsewhere))
 
 
-def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
+def _with_encoders(row: str, experiment: Fitted, encoders: Sequence[str]) -> Iterator[tuple[str, Fitted]]:
     """The row's settings with each encoder, and what that adds to its name; as they are where none is named."""
     if not encoders:
         yield "", experiment

@@ -12,16 +12,15 @@ import typer
 
 from coner.commands.model import model as model_folder
 from coner.commands.noise_cost import noise_cost, noisy_copy, show_cost
+from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, check_unused
+from coner.commands.tag_gold import Given, tag_gold
 
 if TYPE_CHECKING:
     from coner.data import Corpus
     from coner.data.taxonomy import Taxonomy
     from coner.evaluation.errors import Errors
     from coner.evaluation.results import Result, Scores
-    from coner.taggers import Tagger
-    from coner.types import Entity, Sentence
-
-CHUNK = 1024  # sentences between two steps of the progress bar
+    from coner.types import Entity
 
 
 def evaluate(
@@ -57,6 +56,10 @@ def evaluate(
     noisy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A model: on this copy of GOLD with typos too.")
     ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    budget_tokens: Tokens = None,
+    budget_cost: Cost = None,
+    ledger: LedgerFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, in fractions of 1.")] = False,
 ) -> None:
     """Score predictions: exact span and label, micro and macro F1 (over the classes that occur in gold), each class.
@@ -76,61 +79,71 @@ def evaluate(
     from coner.evaluation.score import score_sentences
     from coner.report.record import scores_with_intervals
     from coner.taggers import load
+    from coner.taggers.asking import allow
     from coner.types import surfaces
 
+    check_cost(budget_cost)
     labels = None if taxonomy == AUTO else load_taxonomy(taxonomy).labels
     corpus = read(gold, scheme=scheme, repair=repair, labels=labels, gold=True)
     copy = noisy_copy(corpus, noise, noisy, predicted, scheme=scheme, repair=repair)
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
-    found: Sequence[Sequence[Entity]]
-    again: Sequence[Sequence[Entity]]
+    corpus, copy = replace(corpus, sentences=corpus.sentences[:limit]), copy[:limit]
     if predicted.is_dir() and kind_of_folder(predicted) is None:
         tagger = load(predicted)
-        found, counts, own = _tagged(tagger, corpus)
-        again, mended, _ = _tagged(tagger, copy)
+        allow(tagger, tokens=budget_tokens, cost=budget_cost, ledger=ledger)
+        given, own, skipped = tag_gold(tagger, corpus, copy), tagger.taxonomy, 0
     else:
-        (found, counts), own, again, mended = _read(predicted, corpus, scheme, labels), None, (), {"repaired": 0}
+        check_unused(f"{predicted} holds predictions", budget_tokens, budget_cost, ledger)
+        (given, skipped), own = _read(predicted, corpus, scheme, labels, limit), None
+    corpus, found, copy, again = given.corpus, given.found, given.copy, given.again
     chosen = _taxonomy(taxonomy, own, {*corpus.labels, *(e.label for entities in [*found, *again] for e in entities)})
     scores = score_sentences(corpus, found, groups=chosen.coarse_by_fine, seen=seen)
-    scores = replace(scores, repaired=corpus.repaired + counts["repaired"], skipped=corpus.skipped + counts["skipped"])
+    scores = replace(scores, repaired=corpus.repaired + given.repaired, skipped=corpus.skipped + skipped)
     errors = classify_errors((sentence.entities or () for sentence in corpus), found)
-    values = {**scores_with_intervals(scores), "errors": errors.as_dict()}
+    values = {**scores_with_intervals(scores), "errors": errors.as_dict(), **_asked(given)}
     cost = None
     if copy:
         cost = noise_cost(corpus, copy, found, again, groups=chosen.coarse_by_fine, seen=seen)
-        values |= replace(cost, scores=replace(cost.scores, repaired=mended["repaired"])).as_dict()
-    _warn(scores, corpus, counts)
+        values |= replace(cost, scores=replace(cost.scores, repaired=given.repaired_again)).as_dict()
+    _warn(scores, corpus, {"repaired": given.repaired, "skipped": skipped})
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        what = f"{gold.name}, {scores.sentences} sentences, {scores.words} words"
-        _show(scores, errors, values["intervals"], taxonomy=chosen, what=what)
+        _show(scores, errors, values["intervals"], taxonomy=chosen, what=f"{gold.name}, {_counts(scores, given)}")
         if cost:
             show_cost(cost)
+    if not given.whole:
+        raise typer.Exit(INCOMPLETE)
 
 
-def _tagged(tagger: Tagger, corpus: Sequence[Sentence]) -> tuple[list[list[Entity]], dict[str, int], Taxonomy]:
-    from coner.progress import bar
+def _asked(given: Given) -> dict[str, Any]:
+    """What a language model was asked, and how many sentences have an answer where some have none."""
+    if not given.asked:
+        return {}
+    return {"llm": given.asked, **({"partial": given.asked["partial"]} if "partial" in given.asked else {})}
 
-    found: list[list[Entity]] = []
-    before = tagger.repaired
-    with bar("tagging", len(corpus)) as shown:
-        for start in range(0, len(corpus), CHUNK):
-            chunk = corpus[start : start + CHUNK]
-            found.extend(tagger.tag(chunk))
-            shown.advance(len(chunk))
-    return found, {"repaired": tagger.repaired - before, "skipped": 0}, tagger.taxonomy
+
+def _counts(scores: Scores, given: Given) -> str:
+    partial = given.asked.get("partial")
+    of = f" of {partial['sentences']}, as the others have no answer" if partial else ""
+    return f"{scores.sentences} sentences{of}, {scores.words} words"
 
 
 def _read(
-    path: Path, gold: Corpus, scheme: Literal["iob2", "iob1", "bioes"], labels: tuple[str, ...] | None
-) -> tuple[list[Sequence[Entity]], dict[str, int]]:
+    path: Path,
+    gold: Corpus,
+    scheme: Literal["iob2", "iob1", "bioes"],
+    labels: tuple[str, ...] | None,
+    limit: int | None,
+) -> tuple[Given, int]:
+    """What a file predicts, and how many of its items were left out."""
     from coner.data import read
 
     predicted = read(path, scheme=scheme, repair=True, labels=labels, gold=True)
+    predicted = replace(predicted, sentences=predicted.sentences[:limit])
     _same_words(gold, predicted)
     found: list[Sequence[Entity]] = [sentence.entities or () for sentence in predicted]
-    return found, {"repaired": predicted.repaired, "skipped": predicted.skipped}
+    return Given(gold, found, repaired=predicted.repaired), predicted.skipped
 
 
 def _same_words(gold: Corpus, predicted: Corpus) -> None:

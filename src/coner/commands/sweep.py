@@ -46,12 +46,12 @@ def sweep(
 
       coner train runs/sweep/best.toml --set data.test=test.conll --out runs/best
     """
-    from coner.config import load_values, parse_experiment
+    from coner.config import load_values, parse_fitted
     from coner.errors import MissingExtra
     from coner.sweep.space import load_space
 
     base = load_values(config, overrides or ())
-    parse_experiment(base, source=str(config))
+    parse_fitted(base, source=str(config))
     chosen = load_space(space)
     try:
         from coner.sweep.study import Search, best_trial

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TextIO
 
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell
 
 if TYPE_CHECKING:
     from coner.data import ConllFormat, Kind, Reader
@@ -24,6 +25,24 @@ if TYPE_CHECKING:
 
 Form = Literal["conll", "jsonl", "task"]
 To = Literal["auto", Form]
+
+
+class Reading(NamedTuple):
+    """How the input is read."""
+
+    kind: Kind | Literal["auto"]
+    scheme: Literal["iob2", "iob1", "bioes"]
+    comment: str | None
+    repair: bool
+
+
+class Bounds(NamedTuple):
+    """How much is tagged, and what a language model may spend on it."""
+
+    limit: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+    ledger: Path | None = None
 
 
 def tag(
@@ -72,10 +91,17 @@ def tag(
     workers: Annotated[
         int | None, typer.Option(min=1, help="With ray: how many; as many as there are cores for, if not said.")
     ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    budget_tokens: Tokens = None,
+    budget_cost: Cost = None,
+    ledger: LedgerFile = None,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
     From file to file it may be stopped at any time, even by a crash: the same command goes on.
+
+    A language model may owe an answer, as when its budget is spent: such sentences are written without labels (`_` in
+    CoNLL), and the exit code is 3. The same command asks for them alone; its ledger gives the others.
 
     Examples:
 
@@ -83,18 +109,24 @@ def tag(
 
       coner tag runs/paper corpus/*.parquet -o tagged/ --engine ray
 
+      coner tag runs/llm input.conll -o output.conll --limit 200 --budget-tokens 500000
+
       echo 'she moved from são paulo to basel' | coner tag runs/paper - --from text
 
       coner tag hf://user/name@v1 input.conll -o output.conll
     """
     from coner.commands.tag_folder import engine_of, goes_into_folder, tag_folder
-    from coner.errors import OutputError
+    from coner.errors import ConfigError, OutputError
 
+    reading = Reading(kind, scheme, comment, repair)
+    bounds = Bounds(limit, budget_tokens, budget_cost, ledger)
     if not goes_into_folder(sources, out, engine):
         if workers:
             raise OutputError("--workers: is of --engine ray; leave it out, or name that engine")
-        _tag_file(model, sources[0], out, to=to, kind=kind, write=write, scheme=scheme, comment=comment, repair=repair)
+        _tag_file(model, sources[0], out, to=to, write=write, reading=reading, bounds=bounds)
         return
+    if bounds != Bounds():
+        raise ConfigError("--limit, --budget-tokens, --budget-cost, --ledger: are of a single file; leave them out")
     from coner.report.machine import versions
     from coner.scale.slices import Job
 
@@ -112,41 +144,38 @@ def tag(
     tag_folder(sources, out, job, engine_of(engine, address=address, workers=workers))
 
 
-def _tag_file(
-    model: Path,
-    source: str,
-    out: str,
-    *,
-    to: To,
-    kind: Kind | Literal["auto"],
-    write: Scheme,
-    scheme: Scheme,
-    comment: str | None,
-    repair: bool,
-) -> None:
+def _tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, reading: Reading, bounds: Bounds) -> None:
     from coner.data import detect, stream
     from coner.progress import stderr
     from coner.taggers import load
+    from coner.taggers.asking import account, allow
     from coner.taggers.chunks import CHUNK
 
+    check_cost(bounds.cost)
+    kind, scheme, comment, repair = reading
     if source == "-" and kind == "auto":
         kind = "text"
     known: Kind = detect(source) if kind == "auto" else kind
     form = _output_form(to, out, known)
     reader = stream(source, scheme=scheme, comment=comment, repair=repair, format=known)
     tagger = load(model)
-    options = [form, known, write, scheme, comment, repair, CHUNK]
+    allow(tagger, tokens=bounds.tokens, cost=bounds.cost, ledger=bounds.ledger)
+    options = [form, known, write, scheme, comment, repair, CHUNK, bounds.limit]
     with _work(model, source, out, options) as work:
         if work.differs:
             stderr.print(f"starting anew: what was kept has another {' and another '.join(work.differs)}")
         counts = Counter(work.counts)
         before = counts["sentences"]
-        tagged = _tagged(tagger, reader, work, counts)
+        tagged = _tagged(tagger, reader, work, counts, bounds.limit)
         _write(form, tagged, work.handle, look=lambda: reader.format, scheme=write, written=before)
     told = [f"{counts['sentences']} sentences", f"{counts['entities']} entities"]
     mended = {"repaired in the input": reader.repaired, "left out": reader.skipped, "tags repaired": counts["repaired"]}
+    mended["without an answer"] = counts["unanswered"]
     told += [f"{count} {what}" for what, count in mended.items() if count]
     stderr.print(", ".join(told))
+    whole = tell(tagger, account(tagger), counts["sentences"])
+    if counts["unanswered"] or not whole:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _output_form(to: To, out: str, known: Kind) -> Form:
@@ -177,28 +206,35 @@ def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractCon
     return resumable(out, belongs)
 
 
-def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str]) -> Iterator[Sentence]:
+def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], limit: int | None) -> Iterator[Sentence]:
     """The reader's sentences with predicted entities, in order and in constant memory, less those done before.
+
+    What has no answer has no labels either.
 
     ``counts`` grows with them, and is kept after each chunk.
     """
     from coner.progress import Share, bar, stderr
+    from coner.taggers.asking import account, answers, check_answered
     from coner.taggers.chunks import chunks
 
     file = Path(str(reader.path))
     known = reader.path != "-" and file.is_file()
     size = file.stat().st_size if known else None  # progress by bytes: nothing else is known beforehand
-    source, before = iter(reader), counts["sentences"]
+    source, before = islice(reader, limit), counts["sentences"]
     if before:
         stderr.print(f"going on after {before:,} sentences")
         for _ in islice(source, before):
             pass
     with bar("tagging", size, done=reader.position, amount=Share) as shown:
-        for chunk in chunks(source):
+        for chunk in chunks(tagger, source):
             read, repaired = reader.position, tagger.repaired
-            for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
-                yield replace(sentence, entities=tuple(found))
-                counts["entities"] += len(found)
+            given = list(answers(tagger, chunk))
+            answered = counts["sentences"] - counts["unanswered"] + sum(found is not None for found in given)
+            check_answered(account(tagger), answered)
+            for sentence, found in zip(chunk, given, strict=True):
+                yield replace(sentence, entities=None if found is None else tuple(found))
+                counts["entities"] += len(found or ())
+                counts["unanswered"] += found is None
             counts["sentences"] += len(chunk)
             counts["repaired"] += tagger.repaired - repaired
             work.keep(counts)  # whoever asks for the next sentence has written this one
@@ -217,6 +253,7 @@ def _write(
 ) -> None:
     from coner.data import ConllFormat, write_conll
     from coner.data.jsonl import write_jsonl
+    from coner.data.layout import FILLER
     from coner.tags import tags_from_entities
 
     if form == "conll":
@@ -225,5 +262,6 @@ def _write(
         write_jsonl(sentences, handle)
     else:  # the shared task's submission: only the tags, an empty line between sentences
         for sentence in sentences:
-            tags = tags_from_entities(sentence.entities or (), len(sentence), scheme)
+            found = sentence.entities
+            tags = [FILLER] * len(sentence) if found is None else tags_from_entities(found, len(sentence), scheme)
             handle.write("\n".join(tags) + "\n\n")

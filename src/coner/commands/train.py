@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, check_unused, tell_record
+
+if TYPE_CHECKING:
+    from coner.config import Experiment
 
 
 def train(
@@ -36,11 +40,17 @@ def train(
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Short for --set data.repair=true.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")] = False,
+    budget_tokens: Tokens = None,
+    budget_cost: Cost = None,
+    ledger: LedgerFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
 ) -> None:
     """Train a tagger, tag and score data.dev (and data.test), and record it all.
 
-    Without a data.dev, a tenth of data.train is cut off for it, by text, and always the same.
+    A prompted language model (kind llm) has nothing to train: its examples are chosen and stored, and it is asked about
+    data.dev and data.test where they are named, within the budget.
+
+    For the others, without a data.dev a tenth of data.train is cut off for it, by text, and always the same.
 
     The same command goes on after Ctrl-C, a crash or a power cut (an encoder from its last checkpoint; a CRF anew).
 
@@ -55,8 +65,7 @@ def train(
     import json
 
     from coner import processes
-    from coner.config import CrfExperiment, load_experiment
-    from coner.errors import ConfigError
+    from coner.config import Budget, EncoderExperiment, LlmExperiment, load_experiment
     from coner.experiment import assist, run
     from coner.progress import stderr
     from coner.report.record import RECORD
@@ -64,6 +73,39 @@ def train(
     short = {"data.scheme": scheme, "data.repair": "true" if repair else None}
     changes = [*(overrides or ()), *(f"{key}={value}" for key, value in short.items() if value)]
     settings = load_experiment(config, changes)
+    settings = _with_options(settings, config, trials=trials, init=init, tensorboard=tensorboard)
+    check_cost(budget_cost)
+    if not isinstance(settings, EncoderExperiment):
+        processes.refuse_several("the training of a CRF" if settings.kind == "crf" else "a prompted language model")
+    elif processes.rank():
+        stderr.quiet = True  # what is to be said, the first process says
+        assist(settings, out)
+        return
+    finished = (out / RECORD).exists() and not overwrite
+    if isinstance(settings, LlmExperiment):
+        from coner.prompting import run_llm
+
+        budget = Budget(tokens=budget_tokens, cost=budget_cost)
+        record = run_llm(settings, out, budget=budget, ledger=ledger, overwrite=overwrite)
+    else:
+        check_unused(f"{config} is of kind {settings.kind}", budget_tokens, budget_cost, ledger)
+        record = run(settings, out, overwrite=overwrite)
+        if finished:
+            stderr.print(f"{out}: this run is finished already; --overwrite does it again", markup=False)
+    whole = tell_record(record, out)
+    if as_json:
+        typer.echo(json.dumps(record.scores, ensure_ascii=False))
+    if not whole:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _with_options(
+    settings: Experiment, config: Path, *, trials: int, init: Path | None, tensorboard: Path | None
+) -> Experiment:
+    """What options change beside ``--set``; ``ConfigError`` where the kind does not know one."""
+    from coner.config import CrfExperiment, EncoderExperiment
+    from coner.errors import ConfigError
+
     if trials:
         if not isinstance(settings, CrfExperiment):
             raise ConfigError(f"--trials: searches the regularisation of a CRF; {config} is of kind {settings.kind}")
@@ -73,18 +115,7 @@ def train(
         ("tensorboard", tensorboard, "shows the steps of an encoder's training"),
     ):
         if place is not None:
-            if isinstance(settings, CrfExperiment):
-                raise ConfigError(f"--{name}: {what}; {config} is of kind crf")
+            if not isinstance(settings, EncoderExperiment):
+                raise ConfigError(f"--{name}: {what}; {config} is of kind {settings.kind}")
             settings = settings.model_copy(update={"train": settings.train.model_copy(update={name: place})})
-    if isinstance(settings, CrfExperiment):
-        processes.refuse_several("the training of a CRF")
-    elif processes.rank():
-        stderr.quiet = True  # what is to be said, the first process says
-        assist(settings, out)
-        return
-    finished = (out / RECORD).exists() and not overwrite
-    record = run(settings, out, overwrite=overwrite)
-    if finished:
-        stderr.print(f"{out}: this run is finished already; --overwrite does it again", markup=False)
-    if as_json:
-        typer.echo(json.dumps(record.scores, ensure_ascii=False))
+    return settings

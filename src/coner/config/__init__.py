@@ -8,7 +8,15 @@ from __future__ import annotations
 from coner.config.crf import Algorithm, CrfSettings
 from coner.config.data import DataSettings, ExtraFile, NoiseSettings
 from coner.config.encoder import AuxiliarySettings, EncoderSettings, HeadSettings
-from coner.config.experiment import CrfExperiment, EncoderExperiment, Experiment, parse_experiment
+from coner.config.experiment import (
+    CrfExperiment,
+    EncoderExperiment,
+    Experiment,
+    Fitted,
+    parse_experiment,
+    parse_fitted,
+)
+from coner.config.hybrid import HybridExperiment, HybridSettings
 from coner.config.llm import (
     DEFAULT_KEY,
     Budget,
@@ -38,9 +46,12 @@ __all__ = [
     "ExampleSettings",
     "Experiment",
     "ExtraFile",
+    "Fitted",
     "Fraction",
     "GroupSettings",
     "HeadSettings",
+    "HybridExperiment",
+    "HybridSettings",
     "LlmExperiment",
     "NoiseSettings",
     "Prices",
@@ -56,5 +67,6 @@ __all__ = [
     "load_values",
     "override",
     "parse_experiment",
+    "parse_fitted",
     "read_toml",
 ]

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from coner.config.crf import CrfSettings
 from coner.config.data import DataSettings, ExtraFile
 from coner.config.encoder import AuxiliarySettings, EncoderSettings, HeadSettings
+from coner.config.llm import LlmExperiment
 from coner.config.section import Section, Seed
 from coner.config.train import GroupSettings, TrainSettings
 from coner.errors import ConfigError
@@ -61,7 +62,9 @@ class EncoderExperiment(Section):
         return self
 
 
-Experiment = CrfExperiment | EncoderExperiment
+Fitted = CrfExperiment | EncoderExperiment
+Experiment = Fitted | LlmExperiment
+_KINDS: dict[str, type[Section]] = {"crf": CrfExperiment, "encoder": EncoderExperiment, "llm": LlmExperiment}
 _SCHEMA: TypeAdapter[Experiment] = TypeAdapter(Annotated[Experiment, Field(discriminator="kind")])
 
 
@@ -73,11 +76,18 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
         raise ConfigError(f"{source}: {_first_fault(error)}") from None
 
 
+def parse_fitted(values: dict[str, Any], source: str = "settings") -> Fitted:
+    """``parse_experiment`` for what trains many models; ``ConfigError`` where the kind has nothing to train."""
+    settings = parse_experiment(values, source)
+    if isinstance(settings, LlmExperiment):
+        raise ConfigError(f"{source}: kind: nothing of an llm is trained; expected crf or encoder")
+    return settings
+
+
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
-    kinds = {"crf", "encoder"}
     place = [str(part) for part in fault["loc"]]
-    if place and place[0] in kinds:  # the union's branch, not a key of the file
+    if place and place[0] in _KINDS:  # the union's branch, not a key of the file
         place = place[1:]
     place = [part for part in place if "[" not in part]  # a branch of another union
     path = ".".join(place) or "settings"
@@ -91,7 +101,7 @@ def _first_fault(error: ValidationError) -> str:
 
 def _siblings(error: ValidationError, place: list[str]) -> list[str]:
     """The keys that the section knows in which an unknown key stands."""
-    section: Any = CrfExperiment if error.errors()[0]["loc"][0] == "crf" else EncoderExperiment
+    section: Any = _KINDS[str(error.errors()[0]["loc"][0])]
     for key in place[:-1]:
         field = section.model_fields.get(key) if hasattr(section, "model_fields") else None
         # A key without a field is the name of a group, or the number of a further file.

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from coner.config.data import DataSettings
 from coner.config.section import Count, Rate, Section, Seed
@@ -122,3 +122,11 @@ class LlmExperiment(Section):
     llm: Endpoint
     prompt: PromptSettings = PromptSettings()
     examples: ExampleSettings = ExampleSettings()
+
+    @model_validator(mode="after")
+    def _nothing_is_trained(self) -> LlmExperiment:
+        if self.data.extra:
+            raise ValueError("data.extra: nothing of an llm is trained; name the file of its examples in data.train")
+        if self.data.noise.rate or self.data.noise.score:
+            raise ValueError("data.noise: nothing of an llm is trained; score it with coner evaluate --noise 1")
+        return self

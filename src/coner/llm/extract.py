@@ -29,10 +29,12 @@ class Extracted:
     Attributes:
         entities: sorted, not overlapping; ``None``: there is no answer, and ``failure`` says why.
         failure: of the call.
+        readable: whether the answer says anything of the sentence; where it does not, there are no entities.
     """
 
     entities: tuple[Entity, ...] | None
     failure: Failure | None = None
+    readable: bool = True
 
 
 class Extractor:
@@ -105,7 +107,7 @@ class Extractor:
         numbered = len(group) if self._asking.several else None
         read = self._reader.read(answer.text, asked=self._asking.question(group), numbered=numbered)
         for sentence, mentions in zip(group, read, strict=True):
-            yield Extracted(align(sentence, mentions or (), self.counts))
+            yield Extracted(align(sentence, mentions or (), self.counts), readable=mentions is not None)
 
     def _second(
         self, sentences: Sequence[Sentence], found: Sequence[Extracted], complete: Complete
@@ -125,7 +127,7 @@ class Extractor:
                 continue
             kept = [replace(entity, label=label) for entity, label in own if isinstance(label, str)]
             add(self.counts, Rule.UNTYPED, len(own) - len(kept))
-            yield Extracted(tuple(kept))
+            yield Extracted(tuple(kept), readable=one.readable)
 
 
 def _groups(sentences: Iterable[Sentence], size: int) -> Iterator[tuple[Sentence, ...]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from coner.errors import DataError
 from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold
+from coner.report.asked import Asked, asked_grid, asked_of
 from coner.report.grid import DASH, Grid
 from coner.report.record import Record, noisy_part
 
@@ -28,6 +29,7 @@ class Row:
         unseen_recall: on the mentions that training does not know.
         differences: this run less the baseline, by metric; ``None`` for the baseline, and where nothing can be paired.
             p is corrected for the number of runs.
+        asked: what a language model took for it; ``None`` where none was asked.
     """
 
     run: str
@@ -47,6 +49,7 @@ class Row:
     parameters: int | None
     bytes: int | None
     differences: Mapping[str, Difference] | None
+    asked: Asked | None
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def choose_part(records: Mapping[str, Record]) -> str:
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Two GitHub tables: the scores, and the differences where there are any."""
+    """GitHub tables: the scores; the differences, and what language models took, where there are any."""
     return "\n\n".join(grid.markdown() for grid in _grids(comparison))
 
 
@@ -148,6 +151,8 @@ def _grids(comparison: Comparison) -> list[Grid]:
         ]
         cells = [[run, *(text for m in METRICS for text in show_difference(found[m]))] for run, found in paired]
         grids.append(Grid(heading, [[(cell, False) for cell in row] for row in cells]))
+    if asked := {row.run: row.asked for row in comparison.rows if row.asked is not None}:
+        grids.append(asked_grid(asked))
     return grids
 
 
@@ -172,6 +177,7 @@ def _row(run: str, record: Record, part: str, differences: Mapping[str, Differen
         parameters=record.size.get("parameters"),
         bytes=record.size.get("bytes"),
         differences=differences,
+        asked=asked_of(record, part),
     )
 
 

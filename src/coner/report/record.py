@@ -23,7 +23,7 @@ from coner.report.plain import plain
 from coner.types import Sentence
 
 if TYPE_CHECKING:
-    from coner.config import Experiment, VoteExperiment
+    from coner.config import Experiment, HybridExperiment, VoteExperiment
 
 RECORD = "record.json"
 FORMAT = 1
@@ -57,6 +57,8 @@ class Record(BaseModel):
         history: one entry an epoch.
         fingerprint: hash of what the result depends on.
         training: what else the trainer told.
+        llm: for each part that a language model was asked about: what that took, see ``llm.account``; ``None`` for
+            other kinds, whose files do not have it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +82,7 @@ class Record(BaseModel):
     history: list[dict[str, Any]]
     fingerprint: str | None
     training: dict[str, Any]
+    llm: dict[str, dict[str, Any]] | None = None
 
     @field_validator("scores")
     @classmethod
@@ -143,16 +146,18 @@ class ReadPart(Protocol):
 
 
 class TaggedPart(Protocol):
-    """How a part was tagged, and how many seconds that took."""
+    """How a part was tagged, how many seconds that took, and what a language model was asked for it."""
 
     @property
     def scores(self) -> Scores: ...
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float | None: ...
+    @property
+    def llm(self) -> dict[str, Any] | None: ...
 
 
 def make_record(
-    settings: Experiment | VoteExperiment,
+    settings: Experiment | VoteExperiment | HybridExperiment,
     *,
     parts: Mapping[str, ReadPart],
     tagged: Mapping[str, TaggedPart],
@@ -196,6 +201,7 @@ def make_record(
         history=told.pop("history", []),
         fingerprint=told.pop("fingerprint", None),
         training=told,
+        llm={name: part.llm for name, part in tagged.items() if part.llm is not None} or None,
     )
 
 
@@ -211,7 +217,8 @@ def add_part(record: Record, name: str, part: ReadPart, tagged: TaggedPart) -> R
     }
     sections = {section: {**getattr(record, section), name: values} for section, values in added.items()}
     mended = {f"{what}_{name}": data[what] for what in ("repaired", "skipped")}
-    return record.model_copy(update={**sections, "counts": {**record.counts, **mended}})
+    llm = record.llm if tagged.llm is None else {**(record.llm or {}), name: tagged.llm}
+    return record.model_copy(update={**sections, "counts": {**record.counts, **mended}, "llm": llm})
 
 
 def scores_with_intervals(scores: Scores) -> dict[str, Any]:
@@ -223,7 +230,7 @@ def scores_with_intervals(scores: Scores) -> dict[str, Any]:
 
 def write_record(record: Record, folder: Path) -> None:
     """Write ``record.json`` into the run's folder, whole or not at all; ``OutputError`` where that cannot be."""
-    values = record.model_dump(mode="json")
+    values = record.model_dump(mode="json", exclude={"llm"} if record.llm is None else None)
     lines = [f"{json.dumps(key)}: {_text(values[key], compact=key in COMPACT)}" for key in values]
     with atomic_write(folder / RECORD) as handle:
         handle.write("{\n" + ",\n".join(lines) + "\n}\n")
@@ -282,7 +289,7 @@ def _describe_file(corpus: ReadFile, sha256: str) -> dict[str, Any]:
     }
 
 
-def _speed(part: Mapping[str, Any], seconds: float) -> dict[str, float | None]:
+def _speed(part: Mapping[str, Any], seconds: float | None) -> dict[str, float | None]:
     rates = {f"{what}_per_second": part[what] / seconds if seconds else None for what in ("sentences", "words")}
     return {"seconds": seconds, **rates}
 

@@ -50,7 +50,7 @@ def tag_rows(tagger: Tagger, piece: Slice, job: Job, part: Path) -> Counter[str]
     from pyarrow import parquet
 
     rows = _Rows(piece, job)
-    for chunk in chunks(rows.sentences()):
+    for chunk in chunks(tagger, rows.sentences()):
         for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
             rows.keep(sentence, found)
     table = pa.Table.from_batches(rows.batches, rows.file.schema_arrow)

@@ -82,7 +82,7 @@ def _look(reader: Reader, piece: Slice) -> ConllFormat:
 
 
 def _tagged(tagger: Tagger, reader: Reader, counts: Counter[str]) -> Iterator[Sentence]:
-    for chunk in chunks(reader):
+    for chunk in chunks(tagger, reader):
         for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
             yield replace(sentence, entities=tuple(found))
             counts["entities"] += len(found)

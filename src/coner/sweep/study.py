@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from optuna import Study, Trial
 from optuna.trial import FrozenTrial, TrialState
 
-from coner.config import CrfExperiment, parse_experiment
+from coner.config import CrfExperiment, parse_fitted
 from coner.errors import ConerError, ConfigError
 from coner.experiment import run as run_one
 from coner.files import atomic_write, make_folder
@@ -54,7 +54,7 @@ class Search:
 
     def __init__(self, base: Mapping[str, Any], space: Space, folder: Path, *, storage: str = "") -> None:
         self.base, self.space, self.folder, self.shared = base, space, folder, Shared()
-        self.settings = parse_experiment(dict(base))
+        self.settings = parse_fitted(dict(base))
         if self.settings.data.test is not None:
             raise ConfigError(
                 f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
@@ -138,7 +138,7 @@ class Search:
 
         try:
             values = applied(self.base, {**self.space.suggest(trial), "name": f"trial-{trial.number}"})
-            record = run_one(parse_experiment(values), self.place(trial.number), shared=self.shared, watch=watch)
+            record = run_one(parse_fitted(values), self.place(trial.number), shared=self.shared, watch=watch)
         except Pruned:
             self.study.tell(trial, state=TrialState.PRUNED)
             return "pruned, worse than the median"

@@ -16,6 +16,8 @@ __all__ = ["Tagger", "load"]
 _MODULES = {
     "crf": "coner.taggers.crf",
     "encoder": "coner.taggers.encoder",
+    "hybrid": "coner.taggers.hybrid",
+    "llm": "coner.taggers.llm",
     "onnx": "coner.taggers.onnx",
     "vote": "coner.taggers.vote",
 }

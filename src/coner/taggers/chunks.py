@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from coner.taggers.asking import Asking
+from coner.taggers.base import Tagger
 from coner.types import Sentence
 
 CHUNK = 1 << 14  # words in memory at a time: about a thousand sentences, some seconds of an encoder's work
+CALLS = 64  # of a language model, for the sentences that are in memory at a time
 
 
-def chunks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    """Sentences to be tagged together; where the borders are depends on nothing but the sentences."""
+def chunks(tagger: Tagger, sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    """Sentences to be tagged together; where the borders are depends on nothing but the kind and the sentences."""
+    most = CALLS * tagger.together if isinstance(tagger, Asking) else CHUNK
     chunk: list[Sentence] = []
     words = 0
     for sentence in sentences:
         chunk.append(sentence)
         words += len(sentence)
-        if words >= CHUNK:
+        if words >= CHUNK or len(chunk) >= most:
             yield chunk
             chunk, words = [], 0
     if chunk:

@@ -7,8 +7,6 @@ two members with halves of a mention can outvote a third with the whole.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +18,9 @@ from coner.errors import ConfigError, ModelError
 from coner.taggers import load as load_tagger
 from coner.taggers.base import Tagger
 from coner.taggers.chain import choose
-from coner.taggers.folder import CARD, read_model, write_model
+from coner.taggers.folder import CARD
+from coner.taggers.members import place, write_with_members
 from coner.types import Entity, Sentence
-
-MEMBERS = "members"  # the folder of their folders
 
 
 @dataclass(frozen=True)
@@ -101,37 +98,17 @@ class VoteTagger(Tagger):
         Raises:
             ModelError: a member's folder is gone or damaged.
         """
-        places = [f"{MEMBERS}/{number}" for number in range(1, len(self.members) + 1)]
-        files = [[CARD, *read_model(member.folder)["files"]] for member in self.members]
         card = {
             "kind": self.kind,
             "labels": list(self.labels),
             "taxonomy": self.taxonomy.as_dict(),
             "threshold": self.threshold,
             "members": [
-                {"name": member.name, "folder": place, "weight": member.weight}
-                for member, place in zip(self.members, places, strict=True)
+                {"name": member.name, "folder": place(number), "weight": member.weight}
+                for number, member in enumerate(self.members, 1)
             ],
         }
-
-        def write(aside: Path) -> None:
-            for member, place, names in zip(self.members, places, files, strict=True):
-                for name in names:
-                    _link(member.folder / name, aside / place / name)
-
-        write_model(folder, card, write)
-
-
-def _link(source: Path, target: Path) -> None:
-    """The file under a second name where the file system allows it, else a copy; models are replaced, never changed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if os.access(source, os.W_OK):  # a link has the rights of its file, and what is saved is opened to be flushed
-            target.hardlink_to(source.resolve())
-            return
-    except OSError:
-        pass
-    shutil.copyfile(source, target)
+        write_with_members(folder, card, [member.folder for member in self.members])
 
 
 def load(folder: Path, card: dict[str, Any]) -> VoteTagger:

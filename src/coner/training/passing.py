@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from coner.config import CrfExperiment, EncoderExperiment, Experiment
+from coner.config import CrfExperiment, EncoderExperiment, Fitted
 from coner.data.taxonomy import Taxonomy
 from coner.errors import MissingExtra
 from coner.progress import Log
@@ -19,7 +19,7 @@ from coner.types import Sentence
 
 
 def train_tagger(
-    settings: Experiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
+    settings: Fitted, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
 ) -> Tagger:
     """Train what the settings describe, and keep nothing on disk.
 

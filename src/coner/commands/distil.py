@@ -1,0 +1,130 @@
+"""``coner distil``: a model's labels on unlabelled text, for another one to be trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from coner.commands.model import model as model_folder
+from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell
+
+if TYPE_CHECKING:
+    from coner.taggers import Tagger
+    from coner.types import Entity, Sentence
+
+UNREADABLE = "left out, as the answer cannot be read"
+
+
+def distil(
+    teacher: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a model, such as a prompted one.")
+    ],
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="Text, CoNLL, JSONL (also .gz), or what coner convert reads.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The CoNLL file to write; also .gz.")],
+    *,
+    kind: Annotated[
+        Literal["auto", "conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"],
+        typer.Option("--from", help="What the input is; auto: by its name, then its content."),
+    ] = "auto",
+    scheme: Annotated[
+        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in the input, if it has any.")
+    ] = "iob2",
+    repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    budget_tokens: Tokens = None,
+    budget_cost: Cost = None,
+    ledger: LedgerFile = None,
+) -> None:
+    """Label sentences with a model, and mark each as its work, to train a smaller one on them with data.extra.
+
+    Labels of the input are not looked at. Sentences without an answer, or with one that cannot be read, are left out
+    and counted; with the first of these the exit code is 3, and the same command goes on.
+
+    Examples:
+
+      coner distil runs/llm unlabelled.txt -o silver.conll --budget-tokens 500000
+
+      coner train configs/paper-minilm.toml --set data.train=train.conll
+      --set 'data.extra=[{file="silver.conll", weight=0.3}]' --out runs/distilled
+    """
+    from coner.data import detect, stream, write_conll
+    from coner.errors import DataError
+    from coner.files import atomic_write
+    from coner.progress import bar, stderr
+    from coner.taggers import load
+    from coner.taggers.asking import Asking, account, allow
+
+    check_cost(budget_cost)
+    reader = stream(source, scheme=scheme, repair=repair, format=detect(source) if kind == "auto" else kind)
+    tagger = load(teacher)
+    allow(tagger, tokens=budget_tokens, cost=budget_cost, ledger=ledger)
+    work = _Teaching(tagger, tagger.model if isinstance(tagger, Asking) else teacher.resolve().name)
+    with atomic_write(out) as handle, bar("labelling", limit) as shown:
+        write_conll(work(islice(reader, limit), shown.advance), handle)
+        if not work.counts["written"]:
+            raise DataError("no sentence could be labelled; nothing is written", source)
+    told = f"{work.counts['written']} of {work.counts['read']} sentences, {work.counts['entities']} entities"
+    unreadable = f", {work.counts[UNREADABLE]} {UNREADABLE}" if work.counts[UNREADABLE] else ""
+    stderr.print(f"{out}: {told}{unreadable}", markup=False)
+    if not tell(tagger, account(tagger), work.counts["read"]):
+        raise typer.Exit(INCOMPLETE)
+
+
+class _Teaching:
+    """Sentences with a model's labels, each marked as its work; those that it says nothing of are left out.
+
+    Args:
+        tagger: the teacher.
+        name: that the mark gives it.
+
+    Attributes:
+        counts: what became of the sentences.
+    """
+
+    def __init__(self, tagger: Tagger, name: str) -> None:
+        self._tagger = tagger
+        self._mark = "labelled_by=" + "_".join(name.split())
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, sentences: Iterable[Sentence], advance: Callable[[], object]) -> Iterator[Sentence]:
+        """In order, and in constant memory; ``advance`` is called as they are done."""
+        from coner.taggers.asking import account, check_answered
+        from coner.taggers.chunks import chunks
+
+        for chunk in chunks(self._tagger, sentences):
+            for sentence, entities in zip(chunk, list(self._found(chunk)), strict=True):
+                advance()
+                self.counts["read"] += 1
+                if entities is not None:
+                    self.counts["written"] += 1
+                    self.counts["entities"] += len(entities)
+                    yield self._marked(sentence, entities)
+            check_answered(account(self._tagger), self.counts["written"] + self.counts[UNREADABLE])
+
+    def _found(self, chunk: Sequence[Sentence]) -> Iterator[list[Entity] | None]:
+        from coner.taggers.asking import answers
+        from coner.taggers.llm import LlmTagger
+
+        if not isinstance(self._tagger, LlmTagger):
+            yield from answers(self._tagger, chunk)
+            return
+        for extracted in self._tagger.extracted(chunk):
+            self.counts[UNREADABLE] += not extracted.readable
+            usable = extracted.readable and extracted.entities is not None
+            yield list(extracted.entities or ()) if usable else None
+
+    def _marked(self, sentence: Sentence, entities: Sequence[Entity]) -> Sentence:
+        """The mark stands behind the sentence's id, where every reader takes it as a header."""
+        from coner.data.layout import HEADER
+        from coner.types import Sentence
+
+        own = next((line for line in sentence.header if line.startswith(HEADER)), None)
+        head = own or HEADER + (sentence.id or str(self.counts["read"]))
+        return Sentence(sentence.words, tuple(entities), header=(f"{head}\t{self._mark}",))

@@ -1,0 +1,101 @@
+"""A hybrid of two trained models, from their folders to a record: a run like any other, but for the training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from coner.config import Budget, HybridExperiment, HybridSettings
+from coner.errors import ConfigError
+from coner.experiment import LOG
+from coner.files import make_folder, sha256
+from coner.judging import Judge, check_finished, clear
+from coner.parts import Part, describe, read_named, seen_in
+from coner.progress import Log
+from coner.prompting import score_parts
+from coner.report import machine
+from coner.report.record import RECORD, Record, make_record, read_record, write_record
+from coner.taggers import load
+from coner.taggers.asking import LEDGER
+from coner.taggers.folder import CARD
+from coner.taggers.hybrid import HybridTagger
+from coner.taggers.llm import LlmTagger
+from coner.training import CHECKPOINT
+
+
+def run_hybrid(
+    settings: HybridExperiment,
+    folder: Path,
+    *,
+    budget: Budget | None = None,
+    ledger: Path | None = None,
+    overwrite: bool = False,
+) -> Record:
+    """Join two models in ``folder``, which becomes a model folder with both in it, and score it on the named files.
+
+    Args:
+        settings: the models, and what they are judged on.
+        folder: of the run; made where it does not exist.
+        budget: for all calls.
+        ledger: file of answers; by default in the folder.
+        overwrite: throw away what an earlier run wrote into the folder.
+
+    Raises:
+        ConfigError: the second is no language model, taxonomies differ, or the folder belongs to another run.
+        DataError: a file is faulty.
+        ModelError: a model is missing or damaged.
+    """
+    tagger = _tagger(settings.hybrid, folder)
+    parts = read_named(settings.data, tagger.taxonomy)
+    fingerprint = _fingerprint(settings.hybrid, parts)
+    record = None
+    if not overwrite and (folder / RECORD).exists():
+        record = read_record(folder)
+        check_finished(record, folder, fingerprint, parts)
+    if not overwrite and (folder / CHECKPOINT).exists():
+        raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
+    tagger.allow(budget or Budget(), ledger or folder / LEDGER)
+    make_folder(folder)
+    with Log(folder / LOG, anew=overwrite) as log:
+        one, two = settings.hybrid.first.name, settings.hybrid.llm.name
+        log(f"{one}, and {two} for the labels of what is below {settings.hybrid.below:g}: {describe(parts)}")
+        if overwrite:
+            clear(folder)
+        tagger.save(folder)
+        if record is None:
+            facts: dict[str, Any] = {"fingerprint": fingerprint, "commit": machine.commit()}
+            known = {name: part for name, part in parts.items() if name == "train"}
+            record = make_record(settings, parts=known, tagged={}, folder=folder, facts=facts)
+        judge = Judge(tagger, tagger.taxonomy, seen=seen_in(parts), folder=folder)
+        record = score_parts(record, parts, judge, log)
+        write_record(record, folder)
+    return record
+
+
+def _tagger(settings: HybridSettings, folder: Path) -> HybridTagger:
+    out = folder.resolve()
+    for member in (settings.first, settings.llm):
+        if member.resolve().is_relative_to(out):
+            raise ConfigError(f"{member}: lies in {folder}, which is to be written; give another --out")
+    first, llm = load(settings.first), load(settings.llm)
+    if not isinstance(llm, LlmTagger):
+        raise ConfigError(
+            f"{settings.llm}: is of kind {llm.kind}; expected a prompted language model (llm) as the second model"
+        )
+    if first.kind in ("llm", "hybrid"):
+        raise ConfigError(f"{settings.first}: is of kind {first.kind}, whose mentions have no confidence of their own")
+    folders = (settings.first, settings.llm)
+    return HybridTagger(first, llm, folders=folders, below=settings.below, candidates=settings.candidates)
+
+
+def _fingerprint(settings: HybridSettings, parts: dict[str, Part]) -> str:
+    """What the tagger is a function of, as one hash; ``model.json`` has the hashes of the weights."""
+    values = {
+        "members": [sha256(member / CARD) for member in (settings.first, settings.llm)],
+        "below": settings.below,
+        "candidates": settings.candidates,
+        "train": parts["train"].sha256 if "train" in parts else None,
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

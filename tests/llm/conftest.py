@@ -1,0 +1,45 @@
+"""A prompted tagger on the command line, in this process, against the fake endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from told import SAMPLE, Done, head
+
+from coner.cli import run
+from coner.llm.client import Client
+
+
+@pytest.fixture
+def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    def call(*arguments: object) -> Done:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow at once."""
+    assert Client.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(Client.__init__.__kwdefaults__, "first_wait", 0.01)
+
+
+@pytest.fixture(scope="session")
+def gold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve sentences with mentions."""
+    path = tmp_path_factory.mktemp("gold") / "gold.conll"
+    path.write_text(head(SAMPLE / "dev.conll", 12), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty others, for examples."""
+    path = tmp_path_factory.mktemp("train") / "train.conll"
+    path.write_text(head(SAMPLE / "train.conll", 30), encoding="utf-8")
+    return path
