@@ -1,7 +1,7 @@
 """A service around a tagger that does as it is told: run as a program, with settings as JSON.
 
-A text ``sleep 0.5`` takes half a second, ``fail`` fails; every word that begins with a capital is a City. The folder's
-name tells how it is opened: ``broken`` not at all, ``late`` after two seconds.
+A text ``sleep 0.5`` takes half a second, ``fail`` fails, ``silence`` has no answer; every word that begins with a
+capital is a City. The folder's name tells how it is opened: ``broken`` not at all, ``late`` after two seconds.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from coner.data.taxonomy import Taxonomy
-from coner.errors import ModelError
+from coner.errors import ModelError, Unanswered
+from coner.llm import Failure
 from coner.serving.settings import Batching, Limits, Settings
 from coner.types import Entity, Sentence
 
@@ -34,6 +36,8 @@ class ToldTagger:
                 time.sleep(float(sentence.words[1]))
             if sentence.words[0] == "fail":
                 raise RuntimeError("as told")
+            if sentence.words[0] == "silence":
+                raise Unanswered("nothing", Counter([Failure("unreachable", "nobody listens, as told")]))
             found.append([Entity(i, i + 1, "City", 0.5) for i, word in enumerate(sentence.words) if word.istitle()])
         return found
 

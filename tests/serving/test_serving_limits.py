@@ -201,6 +201,17 @@ def test_a_failure_is_of_one_request_only() -> None:
         assert "RuntimeError: as told" in "".join(server.said)
 
 
+def test_a_prompted_model_without_an_answer_is_a_fault_of_its_endpoint() -> None:
+    with told(batching={"wait": 0.3}) as server, ThreadPoolExecutor(2) as clients:
+        replies = list(clients.map(lambda text: server.tag({"text": text}), ["in Rome", "silence"]))
+        assert [reply.status for reply in replies] == [200, 502]
+        assert replies[1].code == "no_answer"
+        assert server.stop() == 0
+        said = "".join(server.said)
+        assert "nobody listens, as told" in said
+        assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_loses_no_request(workers: int, number: int) -> None:

@@ -91,7 +91,7 @@ def _json(value: BaseModel) -> Response:
 
 
 def _add_tagging(app: FastAPI, service: Service, settings: Settings) -> None:
-    statuses = (400, 401, 404, 408, 413, 422, 429, 500, 503, 504)
+    statuses = (400, 401, 404, 408, 413, 422, 429, 500, 502, 503, 504)
 
     @app.post("/tag", response_model=schemas.Answer, responses=_may_be(*statuses), tags=["tagging"])
     async def tag(asked: Annotated[schemas.Asked, Body()]) -> Response:

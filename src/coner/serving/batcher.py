@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from coner.errors import Unanswered
 from coner.serving.settings import Batching
 from coner.taggers import Tagger
 from coner.types import Entity, Sentence
@@ -215,6 +216,9 @@ def tag_apart(tagger: Tagger, sentences: Sequence[Sentence]) -> list[list[Entity
     try:
         return list(tagger.tag(sentences))
     except Exception as error:
+        if len(sentences) == 1 and isinstance(error, Unanswered):
+            LOG.warning("%s", error)
+            return [error]
         if len(sentences) == 1:
             LOG.exception("the model failed on a text of %d words", len(sentences[0]))
             return [error]

@@ -17,6 +17,7 @@ REASONS = {
     422: "Not what was expected, or more than a request may ask for.",
     429: "Too much is waiting; ask again after the seconds of Retry-After.",
     500: "The model failed.",
+    502: "A prompted model: its endpoint gave no answer.",
     503: "The model is being loaded, has too much to do, or the service is stopping.",
     504: "There was no answer in time.",
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from coner.errors import Unanswered
 from coner.serving.batcher import Batcher, Full, NotReady
 from coner.serving.metrics import Metrics
 from coner.serving.problem import Problem
@@ -68,7 +69,7 @@ class Service:
         return tagger
 
     async def tag(self, name: str, sentences: list[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence; ``Problem`` where there will be no answer: 429, 500, 503, 504."""
+        """Entities of each sentence; ``Problem`` where there will be no answer: 429, 500, 502, 503, 504."""
         self.tagger(name)
         asked = [sentence for sentence in sentences if sentence.words]
         found: list[list[Entity]] = []
@@ -82,6 +83,9 @@ class Service:
         except TimeoutError:
             message = f"model {name}: no answer after {self._seconds:g} s; ask for less at once, or later"
             raise Problem(504, "timed_out", message) from None
+        except Unanswered:  # of a prompted model; the reason, which names the endpoint, is in the log
+            message = f"model {name}: its language model gave no answer; ask again"
+            raise Problem(502, "no_answer", message) from None
         except Exception:  # of the model; its thread has logged it
             raise Problem(500, "model_failed", f"model {name} failed on this; the server's log has it") from None
         answers = iter(found)
