@@ -144,3 +144,9 @@ def test_public_names_are_there() -> None:
     assert {name for name in coner.__all__ if getattr(coner, name) is not None} == set(coner.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         _ = coner.nope
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest, which imports them by their names, would leave one of them out."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(set(names)) == sorted(names)
