@@ -128,6 +128,27 @@ def test_a_noisy_part_stands_beside_the_clean_one(world: dict[str, Any]) -> None
     assert [run["noisy"] for run in parts(page)[0]["runs"]] == [None, [clean, 0.125]]
 
 
+def test_what_a_language_model_took_stands_below_the_scores(world: dict[str, Any]) -> None:
+    assert 'id="asked-table"' not in render(**world)
+    took = {
+        "tokens_per_sentence": 1234.4,
+        "seconds_per_sentence": 2.5,
+        "cost_per_sentence": 0.00125,
+        "repaired": 7,
+        "dropped": 3,
+        "unanswered": {"refused": 2},
+        "partial": {"answered": 48, "sentences": 50},
+    }
+    world["records"]["<b>one"] = world["records"]["<b>one"].model_copy(update={"llm": {"dev": took}})
+    world["comparison"] = compare_runs(world["records"])
+    page = render(**world)
+    table = page[page.index('id="asked-table"') : page.index('id="classes"')]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+    assert cells == ["1,234", "1.25", "2.50", "7", "3", "48 of 50"]
+    assert "&lt;b&gt;one" in table
+    assert "two" not in table
+
+
 def test_warnings_stand_at_the_top(world: dict[str, Any]) -> None:
     record = world["records"]["two"]
     data = {"dev": {**record.data["dev"], "sha256": "e" * 64}}

@@ -11,7 +11,9 @@ from pathlib import Path
 from coner.errors import MissingExtra
 from coner.files import atomic_write
 from coner.report.ablation import AblationTable
-from coner.report.compare import COLUMNS, Comparison, show_difference
+from coner.report.asked import asked_grid
+from coner.report.columns import COLUMNS, show_difference
+from coner.report.compare import Comparison
 from coner.report.content import page_content, sentence_content
 from coner.report.found import Found
 from coner.report.grid import DASH
@@ -91,6 +93,7 @@ def render(
         noisy=noisy,
         paired=sum(row.differences is not None for row in comparison.rows),
         rows=comparison.rows,
+        asked=asked_grid({row.run: row.asked for row in comparison.rows if row.asked is not None}),
         seeds=by_row(ablation) if ablation else by_name(comparison),
         data=records[comparison.baseline].data.get(comparison.part, {}),
         scores=records[comparison.baseline].scores[comparison.part],

@@ -5,7 +5,7 @@ function filterRuns() {
   shown = page.runs.filter(fitting);
   const kept = new Set(shown.map((run) => run.run));
   const keptNames = new Set(shown.map((run) => run.name));
-  for (const row of $("scores-table").tBodies[0].rows) row.hidden = !kept.has(row.dataset.run);
+  for (const row of document.querySelectorAll("#scores-table tr[data-run], #asked-table tr[data-run]")) row.hidden = !kept.has(row.dataset.run);
   for (const row of $("seeds-table")?.tBodies[0].rows ?? []) row.hidden = !keptNames.has(row.dataset.name);
   $("filter-count").textContent = wanted.length ? `${shown.length} of ${page.runs.length} runs, here and below` : "";
   redraw();
