@@ -12,7 +12,8 @@ from coner.data import Corpus
 from coner.evaluation.score import score_sentences
 from coner.judging import Tagged
 from coner.parts import Part
-from coner.report.record import Record, make_record
+from coner.report.record import Record
+from coner.report.recording import make_record
 from coner.types import Entity, Sentence, surfaces
 
 GROUPS = {"Artist": "Person", "City": "Place"}

@@ -13,14 +13,15 @@ from typing import Any
 from coner import processes
 from coner.config import CrfExperiment, EncoderExperiment, Experiment, Fitted, VoteExperiment
 from coner.data.taxonomy import Taxonomy
-from coner.errors import ConfigError, MissingExtra
+from coner.errors import MissingExtra
 from coner.files import make_folder, sha256
-from coner.judging import Judge, check_finished, clear, headline
+from coner.judging import Judge, check_finished, clear, headline, refuse_unfinished
 from coner.parts import Part, Shared, describe, seen_in
 from coner.progress import Log
 from coner.report import machine
 from coner.report.plain import plain
-from coner.report.record import RECORD, Record, add_part, make_record, noisy_part, read_record, write_record
+from coner.report.record import RECORD, Record, noisy_part, read_record, write_record
+from coner.report.recording import add_part, make_record
 from coner.taggers import Tagger, load
 from coner.training import CHECKPOINT
 from coner.training.noise import make_noise, noisy_train
@@ -61,8 +62,8 @@ def run(
         if (folder / RECORD).exists():
             _dismiss(settings)
             return finished(settings, folder, fingerprint, parts, taxonomy)
-        if (folder / CHECKPOINT).exists() and isinstance(settings, CrfExperiment):
-            raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
+        if isinstance(settings, CrfExperiment):
+            refuse_unfinished(folder)
     make_folder(folder)
     with Log(folder / LOG, anew=overwrite) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")

@@ -11,18 +11,18 @@ from coner.config import Budget, HybridExperiment, HybridSettings
 from coner.errors import ConfigError
 from coner.experiment import LOG
 from coner.files import make_folder, sha256
-from coner.judging import Judge, check_finished, clear
+from coner.judging import Judge, clear, earlier_record
 from coner.parts import Part, describe, read_named, seen_in
 from coner.progress import Log
 from coner.prompting import score_parts
 from coner.report import machine
-from coner.report.record import RECORD, Record, make_record, read_record, write_record
+from coner.report.record import Record, write_record
+from coner.report.recording import make_record
 from coner.taggers import load
 from coner.taggers.asking import LEDGER
 from coner.taggers.folder import CARD
 from coner.taggers.hybrid import HybridTagger
 from coner.taggers.llm import LlmTagger
-from coner.training import CHECKPOINT
 
 
 def run_hybrid(
@@ -50,12 +50,7 @@ def run_hybrid(
     tagger = _tagger(settings.hybrid, folder)
     parts = read_named(settings.data, tagger.taxonomy)
     fingerprint = _fingerprint(settings.hybrid, parts)
-    record = None
-    if not overwrite and (folder / RECORD).exists():
-        record = read_record(folder)
-        check_finished(record, folder, fingerprint, parts)
-    if not overwrite and (folder / CHECKPOINT).exists():
-        raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
+    record = earlier_record(folder, fingerprint, parts, overwrite=overwrite)
     tagger.allow(budget or Budget(), ledger or folder / LEDGER)
     make_folder(folder)
     with Log(folder / LOG, anew=overwrite) as log:

@@ -13,7 +13,7 @@ from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
 from coner.parts import SCORED, Part
 from coner.progress import bar
-from coner.report.record import RECORD, Record
+from coner.report.record import RECORD, Record, read_record
 from coner.report.tagged import tagged_path, write_tagged
 from coner.taggers import Tagger
 from coner.taggers.asking import Asking, account, answers, check_answered
@@ -93,6 +93,27 @@ def clear(folder: Path) -> None:
     remove_model(folder)
     for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in SCORED)):
         path.unlink(missing_ok=True)
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """``ConfigError`` where an encoder's training was broken off in the folder, which another run would spoil."""
+    if (folder / CHECKPOINT).exists():
+        raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
+
+
+def earlier_record(folder: Path, fingerprint: str, parts: dict[str, Part], *, overwrite: bool) -> Record | None:
+    """What an earlier start of this run recorded in its folder, if there is any, and it is to be kept.
+
+    Raises:
+        ConfigError: the folder belongs to another run, finished or not.
+    """
+    if overwrite:
+        return None
+    record = read_record(folder) if (folder / RECORD).exists() else None
+    if record is not None:
+        check_finished(record, folder, fingerprint, parts)
+    refuse_unfinished(folder)
+    return record
 
 
 def check_finished(record: Record, folder: Path, fingerprint: str, parts: dict[str, Part]) -> dict[str, Part]:

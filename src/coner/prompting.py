@@ -14,15 +14,15 @@ from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.errors import ConfigError, DataError
 from coner.experiment import LOG
 from coner.files import make_folder
-from coner.judging import Judge, check_finished, clear, headline
+from coner.judging import Judge, clear, earlier_record, headline
 from coner.llm.examples import Examples
 from coner.parts import Part, describe, read_named, seen_in, take
 from coner.progress import Log
 from coner.report import machine
-from coner.report.record import RECORD, Record, add_part, make_record, read_record, write_record
+from coner.report.record import Record, write_record
+from coner.report.recording import add_part, make_record
 from coner.taggers.asking import LEDGER
 from coner.taggers.llm import LlmTagger
-from coner.training import CHECKPOINT
 
 PAID = ("calls", "retries", "prompt_tokens", "completion_tokens", "cost", "seconds")
 PLACE = {"base_url", "key_env", "timeout", "concurrency", "requests_per_minute", "tokens_per_minute", "max_retries"}
@@ -55,12 +55,7 @@ def run_llm(
     settings, taxonomy = _with_examples(settings), _taxonomy(settings)
     parts = _parts(settings, taxonomy)
     fingerprint = _fingerprint(settings, parts, taxonomy)
-    record = None
-    if not overwrite and (folder / RECORD).exists():
-        record = read_record(folder)
-        check_finished(record, folder, fingerprint, parts)
-    if not overwrite and (folder / CHECKPOINT).exists():
-        raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
+    record = earlier_record(folder, fingerprint, parts, overwrite=overwrite)
     train = parts["train"].sentences if "train" in parts else ()
     examples = Examples.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)
     tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)

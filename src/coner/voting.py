@@ -18,16 +18,16 @@ from coner.evaluation.score import score_sentences
 from coner.experiment import LOG, finished
 from coner.files import make_folder, sha256
 from coner.hub import model_name
-from coner.judging import Judge, clear, headline
+from coner.judging import Judge, clear, headline, refuse_unfinished
 from coner.parts import Part, describe, read_named, seen_in
 from coner.progress import Log
 from coner.report import machine
-from coner.report.record import RECORD, Record, make_record, write_record
+from coner.report.record import RECORD, Record, write_record
+from coner.report.recording import make_record
 from coner.taggers import load
 from coner.taggers.chain import choose
 from coner.taggers.folder import CARD, read_model
 from coner.taggers.vote import Member, VoteTagger
-from coner.training import CHECKPOINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
     fingerprint = _fingerprint(vote, parts, tagger.taxonomy)
     if not overwrite and (folder / RECORD).exists():
         return finished(settings, folder, fingerprint, parts, tagger.taxonomy)
-    if not overwrite and (folder / CHECKPOINT).exists():
-        raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
+    if not overwrite:
+        refuse_unfinished(folder)
     make_folder(folder)
     with Log(folder / LOG, anew=overwrite) as log:
         for member in vote.members:

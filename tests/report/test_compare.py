@@ -11,7 +11,8 @@ import pytest
 
 from coner.errors import DataError
 from coner.evaluation.significance import METRICS, difference, holm
-from coner.report.compare import DASH, Row, choose_part, compare_runs, to_markdown, to_tables
+from coner.report.compare import Row, choose_part, compare_runs, to_markdown, to_tables
+from coner.report.grid import DASH
 from coner.report.record import Record
 from coner.types import Entity, Sentence
 from records import NOTHING, PERFECT, POOR, SENTENCES, fake_record

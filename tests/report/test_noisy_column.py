@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coner.report.compare import DASH, compare_runs, to_markdown
+from coner.report.compare import compare_runs, to_markdown
+from coner.report.grid import DASH
 from coner.report.record import Record
 from records import NOTHING, PERFECT, POOR, fake_record
 

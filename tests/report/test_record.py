@@ -18,7 +18,8 @@ from coner.errors import DataError, OutputError
 from coner.evaluation.score import score_sentences
 from coner.evaluation.significance import intervals
 from coner.report import machine
-from coner.report.record import FORMAT, LEVEL, RECORD, RESAMPLES, make_record, read_record, write_record
+from coner.report.record import FORMAT, RECORD, read_record, write_record
+from coner.report.recording import LEVEL, RESAMPLES, make_record
 from coner.taggers.folder import write_model
 from records import GROUPS, PERFECT, POOR, SENTENCES, Part, Tagged, fake_record
 

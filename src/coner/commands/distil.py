@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.options import InputRepair, InputScheme
 from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell
 
 if TYPE_CHECKING:
@@ -33,10 +34,8 @@ def distil(
         Literal["auto", "conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"],
         typer.Option("--from", help="What the input is; auto: by its name, then its content."),
     ] = "auto",
-    scheme: Annotated[
-        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in the input, if it has any.")
-    ] = "iob2",
-    repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
+    scheme: InputScheme = "iob2",
+    repair: InputRepair = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,

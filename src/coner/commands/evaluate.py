@@ -12,6 +12,7 @@ import typer
 
 from coner.commands.model import model as model_folder
 from coner.commands.noise_cost import noise_cost, noisy_copy, show_cost
+from coner.commands.options import Scheme, TrainFile
 from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, check_unused
 from coner.commands.tag_gold import Given, tag_gold
 
@@ -40,12 +41,8 @@ def evaluate(
             metavar="NAME|FILE", help="Coarse groups; auto: a packaged taxonomy that knows every label, else flat."
         ),
     ] = "auto",
-    train: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Training file: recall on mentions that it knows and does not.")
-    ] = None,
-    scheme: Annotated[
-        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in CoNLL.")
-    ] = "iob2",
+    train: TrainFile = None,
+    scheme: Scheme = "iob2",
     repair: Annotated[
         bool, typer.Option(help="Mend what can be mended in the gold file too; in predictions it always is. Counted.")
     ] = False,
@@ -77,7 +74,7 @@ def evaluate(
     from coner.data.taxonomy import AUTO, load_taxonomy
     from coner.evaluation.errors import classify_errors
     from coner.evaluation.score import score_sentences
-    from coner.report.record import scores_with_intervals
+    from coner.report.recording import scores_with_intervals
     from coner.taggers import load
     from coner.taggers.asking import allow
     from coner.types import surfaces

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
 from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell_record
 
 
@@ -27,21 +28,15 @@ def hybrid(
         Literal["group", "all"], typer.Option(help="Labels to choose from: the group of the first one's label, or all.")
     ] = "group",
     dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file, to be scored.")] = None,
-    test: Annotated[Path | None, typer.Option(metavar="FILE", help="Test file, to be scored once.")] = None,
-    train: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Training file: recall on mentions that it knows and does not.")
-    ] = None,
-    scheme: Annotated[
-        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in CoNLL.")
-    ] = "iob2",
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what can be mended in the files, and count it.")
-    ] = False,
+    test: TestFile = None,
+    train: TrainFile = None,
+    scheme: Scheme = "iob2",
+    repair: Repair = False,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
-    overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
+    overwrite: Overwrite = False,
+    as_json: ScoresJson = False,
 ) -> None:
     """Let a trained model find the mentions, and a language model label those that it is not sure of.
 

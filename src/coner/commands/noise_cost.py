@@ -31,7 +31,7 @@ class Cost:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        from coner.report.record import scores_with_intervals
+        from coner.report.recording import scores_with_intervals
 
         sentences, words = self.differing
         noisy = {**scores_with_intervals(self.scores), "noisy_sentences": sentences, "noisy_words": words}
@@ -91,7 +91,7 @@ def noise_cost(
 
 def show_cost(cost: Cost) -> None:
     """For a person."""
-    from coner.report.compare import show_difference
+    from coner.report.columns import show_difference
     from coner.report.grid import Grid
     from coner.report.terminal import print_whole
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TextIO
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.options import InputRepair, InputScheme
 from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell
 
 if TYPE_CHECKING:
@@ -74,13 +75,11 @@ def tag(
         typer.Option("--from", help="What the input is; auto: by its name, then its content."),
     ] = "auto",
     write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="How to write mentions in CoNLL.")] = "iob2",
-    scheme: Annotated[
-        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in the input, if it has any.")
-    ] = "iob2",
+    scheme: InputScheme = "iob2",
     comment: Annotated[
         str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with it are headers too.")
     ] = None,
-    repair: Annotated[bool, typer.Option(help="Mend what can be mended in the input, and count it.")] = False,
+    repair: InputRepair = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Who tags into a folder: this process, or workers of a Ray cluster.")
     ] = "local",

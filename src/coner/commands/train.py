@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.options import Overwrite, ScoresJson
 from coner.commands.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, check_unused, tell_record
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def train(
         Literal["iob2", "iob1", "bioes"] | None, typer.Option(help="Short for --set data.scheme=...")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Short for --set data.repair=true.")] = False,
-    overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")] = False,
+    overwrite: Overwrite = False,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
+    as_json: ScoresJson = False,
 ) -> None:
     """Train a tagger, tag and score data.dev (and data.test), and record it all.
 

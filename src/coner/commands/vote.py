@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
 
 
 def vote(
@@ -20,10 +21,8 @@ def vote(
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
     *,
     dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file: scored, and for auto.")] = None,
-    test: Annotated[Path | None, typer.Option(metavar="FILE", help="Test file: scored once, at the end.")] = None,
-    train: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Training file: recall on mentions that it knows and does not.")
-    ] = None,
+    test: TestFile = None,
+    train: TrainFile = None,
     weights: Annotated[
         str | None, typer.Option(metavar="1,1,2", help="What each counts, in the order of the models; else all alike.")
     ] = None,
@@ -31,14 +30,10 @@ def vote(
         str | None,
         typer.Option(metavar="auto|X", help="What a mention's score must exceed; with --dev auto, else 0.5."),
     ] = None,
-    scheme: Annotated[
-        Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in CoNLL.")
-    ] = "iob2",
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what can be mended in the files, and count it.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")] = False,
+    scheme: Scheme = "iob2",
+    repair: Repair = False,
+    overwrite: Overwrite = False,
+    as_json: ScoresJson = False,
 ) -> None:
     """Let trained models vote: seeds of one model, or unlike ones, such as a CRF and an encoder.
 

@@ -12,7 +12,8 @@ from typing import Any
 from coner.errors import DataError
 from coner.evaluation.significance import METRICS, Difference, difference, same_gold
 from coner.files import atomic_write
-from coner.report.compare import Differences, choose_part, corrected, duration, show_difference, words
+from coner.report.columns import duration, show_difference, words
+from coner.report.compare import Differences, choose_part, corrected
 from coner.report.grid import DASH, Grid
 from coner.report.record import RECORD, Record, read_record
 
