@@ -19,7 +19,7 @@ from coner.report import machine
 from coner.report.record import Record, write_record
 from coner.report.recording import make_record
 from coner.taggers import load
-from coner.taggers.asking import LEDGER
+from coner.taggers.asking import KINDS, LEDGER
 from coner.taggers.folder import CARD
 from coner.taggers.hybrid import HybridTagger
 from coner.taggers.llm import LlmTagger
@@ -79,7 +79,7 @@ def _tagger(settings: HybridSettings, folder: Path) -> HybridTagger:
         raise ConfigError(
             f"{settings.llm}: is of kind {llm.kind}; expected a prompted language model (llm) as the second model"
         )
-    if first.kind in ("llm", "hybrid"):
+    if first.kind in KINDS:
         raise ConfigError(f"{settings.first}: is of kind {first.kind}, whose mentions have no confidence of their own")
     folders = (settings.first, settings.llm)
     return HybridTagger(first, llm, folders=folders, below=settings.below, candidates=settings.candidates)

@@ -15,6 +15,7 @@ from coner.hub.files import CARD, README, RECORD, check_names
 from coner.report.card import Told, model_card
 from coner.report.plain import plain
 from coner.report.record import Record, read_record, record_path
+from coner.taggers.asking import KINDS
 from coner.taggers.folder import read_model
 
 Content = Path | bytes
@@ -37,7 +38,8 @@ def gather(folder: Path, told: Told) -> dict[str, Content]:
     ``model.json`` goes without places on this machine: of a path in its settings only the last part.
 
     Raises:
-        ModelError: the folder holds no model, a damaged one, or a file of a kind that is not for others.
+        ModelError: the folder holds no model, a damaged one, one that asks an endpoint, or a file of a kind that is
+            not for others.
         DataError: there is no record.
     """
     card, files = _model(folder)
@@ -55,6 +57,8 @@ def size(content: Content) -> int:
 def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
     """A ``model.json`` for others, and the files that it names; models within it likewise."""
     card = read_model(folder)
+    if card["kind"] in KINDS:
+        raise ModelError(f"{folder}: is of kind {card['kind']}: its endpoint and its examples are not for others")
     files: dict[str, Content] = {name: folder / name for name in check_names(card["files"], str(folder))}
     for name in [name for name in files if name.endswith(f"/{CARD}")]:  # a member of a vote
         inside = name.removesuffix(f"/{CARD}")

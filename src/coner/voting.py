@@ -79,7 +79,8 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
         overwrite: throw away what an earlier run wrote into the folder.
 
     Raises:
-        ConfigError: taxonomies differ, a validation file is wanted and not named, or the folder belongs to another run.
+        ConfigError: taxonomies differ, a member asks an endpoint, a validation file is wanted and not named, or the
+            folder belongs to another run.
         DataError: a file is faulty.
         ModelError: a member is missing or damaged.
     """

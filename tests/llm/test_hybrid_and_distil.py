@@ -151,3 +151,19 @@ def test_a_teacher_labels_text_that_another_model_is_trained_on(
     assert read_record(tmp_path / "student").data["train"]["extra"][0]["sentences"] == 11
     other = coner("distil", tmp_path / "student", text, "-o", tmp_path / "crf.conll")
     assert other.code == 0 and len(read(tmp_path / "crf.conll")) == 12
+
+
+def test_what_may_owe_an_answer_does_not_tag_into_a_folder_nor_vote_nor_leave_the_machine(
+    coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
+) -> None:
+    second = llm(coner, train, "http://127.0.0.1:9/v1", tmp_path / "llm")
+    assert coner("hybrid", crf, second, "--out", tmp_path / "hybrid").code == 0
+    for kind in ("llm", "hybrid"):
+        tagged = coner("tag", tmp_path / kind, gold, "-o", f"{tmp_path}/out/")
+        assert tagged.code == 2
+        assert f"is of kind {kind}, which may owe an answer; tag one file at a time" in tagged.line
+        voted = coner("vote", crf, tmp_path / kind, "--out", tmp_path / "vote")
+        assert voted.code == 2 and f"is of kind {kind}, which asks an endpoint" in voted.line
+        pushed = coner("push", tmp_path / kind, "me/model", "--dry-run")
+        assert pushed.code == 2 and f"is of kind {kind}: its endpoint" in pushed.line
+    assert not (tmp_path / "out").exists() and not (tmp_path / "vote").exists()

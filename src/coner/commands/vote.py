@@ -15,7 +15,9 @@ def vote(
     models: Annotated[
         list[Path],
         typer.Argument(
-            parser=model_folder, metavar="RUN", help="Folders of trained models of any kinds, or hf://user/name."
+            parser=model_folder,
+            metavar="RUN",
+            help="Folders of trained models, also of several kinds, or hf://user/name.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from coner.errors import DataError, OutputError, Unfinished
+from coner.errors import ConfigError, DataError, OutputError, Unfinished
 from coner.files import sha256
 from coner.progress import Share, bar
 from coner.scale.folder import Output, claimed
 from coner.scale.slices import SIZE, Job, Slice, cut
 from coner.scale.tagging import tag_slice
 from coner.taggers import load
+from coner.taggers.asking import KINDS
 from coner.taggers.folder import CARD, read_model
 
 Work = tuple[Slice, str]  # and the part to write
@@ -54,11 +55,13 @@ def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, si
         size: about how many bytes a slice has.
 
     Raises:
+        ConfigError: the model asks an endpoint: what has no answer would go unseen, or cost a whole slice.
         DataError: an input is faulty; with its line.
         OutputError: the folder cannot be written, or an input lies in it.
         Unfinished: it was interrupted.
     """
-    read_model(Path(job.model))
+    if (kind := read_model(Path(job.model))["kind"]) in KINDS:
+        raise ConfigError(f"{job.model}: is of kind {kind}, which may owe an answer; tag one file at a time")
     _keep_apart(sources, out)
     cuts = [cut(source, job, size) for source in sources]
     belongs = [sha256(Path(job.model) / CARD), {**asdict(job), "model": None}]

@@ -17,6 +17,7 @@ from coner.taggers.base import Tagger
 from coner.types import Entity, Sentence
 
 LEDGER = "ledger.sqlite"  # in the model's folder
+KINDS = ("llm", "hybrid")  # of the taggers here, as model.json names them
 
 
 @runtime_checkable

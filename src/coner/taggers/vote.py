@@ -16,6 +16,7 @@ from typing import Any
 
 from coner.errors import ConfigError, ModelError
 from coner.taggers import load as load_tagger
+from coner.taggers.asking import Asking
 from coner.taggers.base import Tagger
 from coner.taggers.chain import choose
 from coner.taggers.folder import CARD
@@ -48,7 +49,7 @@ class VoteTagger(Tagger):
         threshold: what the score of a mention must exceed.
 
     Raises:
-        ConfigError: the members' taxonomies differ.
+        ConfigError: the members' taxonomies differ, or one asks an endpoint, which may owe an answer.
     """
 
     kind = "vote"
@@ -56,6 +57,9 @@ class VoteTagger(Tagger):
     def __init__(self, members: Sequence[Member], *, threshold: float) -> None:
         first = members[0]
         for member in members:
+            if isinstance(member.tagger, Asking):
+                what = f"is of kind {member.tagger.kind}, which asks an endpoint"
+                raise ConfigError(f"{member.folder}: {what}; a vote cannot bound what that costs: leave it out")
             if member.tagger.taxonomy.coarse_by_fine != first.tagger.taxonomy.coarse_by_fine:
                 one, two = (f"{each.folder} ({each.tagger.taxonomy.name})" for each in (first, member))
                 raise ConfigError(f"{one} and {two}: two taxonomies; expected members of one: train with data.taxonomy")
