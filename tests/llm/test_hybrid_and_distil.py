@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_endpoint import Act, Request, fails, says, serving
@@ -13,7 +14,8 @@ from told import CONFIG, SAMPLE, USAGE, Done, head, knows, settings
 from coner.data import read
 from coner.data.taxonomy import load_taxonomy
 from coner.report.record import read_record
-from coner.taggers import load
+from coner.taggers import chunks, load
+from coner.taggers.hybrid import HybridTagger
 
 Coner = Callable[..., Done]
 pytestmark = pytest.mark.usefixtures("quick")
@@ -167,3 +169,31 @@ def test_what_may_owe_an_answer_does_not_tag_into_a_folder_nor_vote_nor_leave_th
         pushed = coner("push", tmp_path / kind, "me/model", "--dry-run")
         assert pushed.code == 2 and f"is of kind {kind}: its endpoint" in pushed.line
     assert not (tmp_path / "out").exists() and not (tmp_path / "vote").exists()
+
+
+def test_a_tagging_that_goes_on_knows_what_had_no_answer_before_it_was_stopped(  # noqa: PLR0917 - by name
+    coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = 0
+    real = HybridTagger.answers
+
+    def stopped(*given: Any) -> Any:
+        nonlocal starts
+        starts += 1
+        if starts == 2:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(chunks, "CALLS", 6)
+    monkeypatch.setattr(HybridTagger, "answers", stopped)
+    with serving(last_of_enum) as end:
+        second = llm(coner, train, end.url, tmp_path / "llm")
+        assert coner("hybrid", crf, second, "--below", "1", "--out", tmp_path / "hybrid").code == 0
+        command = ("tag", tmp_path / "hybrid", gold, "-o", tmp_path / "out.jsonl", "--budget-tokens")
+        assert coner(*command, "1").code == 130 and end.requests == []
+        on = coner(*command, "1000000")
+        asked = len(end.requests)
+        assert on.code == 3 and asked > 0, on.err
+        lacking = sum(map(len, load(crf).tag(read(gold)[:6])))
+        assert "going on after 6 sentences" in on.err and f"{lacking} spans without an answer" in on.err
+        assert coner(*command, "1000000").code == 0 and len(end.requests) > asked

@@ -147,7 +147,7 @@ def _tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, read
     from coner.data import detect, stream
     from coner.progress import stderr
     from coner.taggers import load
-    from coner.taggers.asking import account, allow
+    from coner.taggers.asking import Asking, account, allow
     from coner.taggers.chunks import CHUNK
 
     check_cost(bounds.cost)
@@ -169,11 +169,12 @@ def _tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, read
         _write(form, tagged, work.handle, look=lambda: reader.format, scheme=write, written=before)
     told = [f"{counts['sentences']} sentences", f"{counts['entities']} entities"]
     mended = {"repaired in the input": reader.repaired, "left out": reader.skipped, "tags repaired": counts["repaired"]}
-    mended["without an answer"] = counts["unanswered"]
+    if isinstance(tagger, Asking):
+        mended[f"{tagger.unit}s without an answer"] = counts["lacking"]
     told += [f"{count} {what}" for what, count in mended.items() if count]
     stderr.print(", ".join(told))
-    whole = tell(tagger, account(tagger), counts["sentences"])
-    if counts["unanswered"] or not whole:
+    tell(tagger, account(tagger), counts["sentences"])
+    if counts["lacking"]:  # also before an earlier start was stopped
         raise typer.Exit(INCOMPLETE)
 
 
@@ -219,23 +220,25 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], li
     file = Path(str(reader.path))
     known = reader.path != "-" and file.is_file()
     size = file.stat().st_size if known else None  # progress by bytes: nothing else is known beforehand
-    source, before = islice(reader, limit), counts["sentences"]
-    if before:
-        stderr.print(f"going on after {before:,} sentences")
-        for _ in islice(source, before):
+    source, done = islice(reader, limit), counts["sentences"]
+    if done:
+        stderr.print(f"going on after {done:,} sentences")
+        for _ in islice(source, done):
             pass
     with bar("tagging", size, done=reader.position, amount=Share) as shown:
         for chunk in chunks(tagger, source):
-            read, repaired = reader.position, tagger.repaired
+            read, repaired, before = reader.position, tagger.repaired, account(tagger)
             given = list(answers(tagger, chunk))
             answered = counts["sentences"] - counts["unanswered"] + sum(found is not None for found in given)
-            check_answered(account(tagger), answered)
+            asked = account(tagger)
+            check_answered(asked, answered)
             for sentence, found in zip(chunk, given, strict=True):
                 yield replace(sentence, entities=None if found is None else tuple(found))
                 counts["entities"] += len(found or ())
                 counts["unanswered"] += found is None
             counts["sentences"] += len(chunk)
             counts["repaired"] += tagger.repaired - repaired
+            counts["lacking"] += asked.since(before).failures.total()
             work.keep(counts)  # whoever asks for the next sentence has written this one
             shown.note(f"{counts['sentences']:,} sentences")
             shown.reach(read)
