@@ -92,6 +92,14 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
             [A],
             {"mended": 1, "superseded": 1},
         ),
+        # a note beside the answer
+        (ONE + ' Note: {"confidence": "high"}', [A, B], {"mended": 1, "superseded": 1}),
+        ('{"text": "ada", "label": "OtherPER"} {"confidence": "high"}', [A], {"mended": 1, "superseded": 1}),
+        (
+            '{"text": "ada", "label": "OtherPER"} {"text": "clara", "label": "Singer"}',
+            [A],
+            {"mended": 1, "unknown_label": 1},
+        ),
         # lists of lines
         ("ada: OtherPER\nclara: Artist", [A, B], {"plain": 1}),
         ("Here they are:\n- ada (OtherPER)\n- clara (Artist)", [A, B], {"plain": 1}),

@@ -1,7 +1,8 @@
 """Answers read, whatever form they have: JSON as asked for, JSON between talk or cut off, or a list of lines.
 
 What is read, first to last: valid JSON and nothing else; else, without thinking, echo and made-up sentences, the JSON
-values in the text (the last one that names mentions; objects that are one mention each count together); else the lines.
+values in the text (the last one that names a known label, else mentions; objects that are one mention each count
+together); else the lines.
 Nothing here raises on any text, and each mention that is not kept is counted (``tally``).
 """
 
@@ -81,8 +82,11 @@ class Reader:
         answers = [value for value in values if self._is_answer(value)]
         if not answers:
             return None
-        full = [value for value in answers if self._written([value])] or answers
-        chosen, drafts = (full, []) if all(map(is_mention, full)) else (full[-1:], full[:-1])
+        full = [value for value in answers if self._written([value])]
+        known = [value for value in full if self._names_label(value)]
+        mentions = (some for some in (full, known) if some and all(map(is_mention, some)))
+        chosen = next(mentions, (known or full or answers)[-1:])
+        drafts = [value for value in answers if not any(value is one for one in chosen)]
         self._drop(Rule.SUPERSEDED, len(self._written(drafts)))
         return {0 if numbered is not None and numbered > 1 else 1: self._written(chosen)}
 
@@ -92,6 +96,10 @@ class Reader:
             return not value or any(key for key, _ in value)
         lists = not value or any(isinstance(part, list) for part in value)
         return lists or any(label is not None for _, label in written(value, self._labels))
+
+    def _names_label(self, value: Any) -> bool:
+        """Of a mention; a note beside the answer (``{"confidence": "high"}``) looks like one, but for its label."""
+        return any(self._labels.match(label or "") for _, label in self._written([value]))
 
     def _written(self, values: Iterable[Any]) -> list[Written]:
         return [item for value in values for item in written(value, self._labels)]
