@@ -175,6 +175,8 @@ def test_a_failure_in_the_second_step_fails_the_sentence_and_an_undecided_mentio
         ('{"label": ["Artist", "OtherPER"]}', "Town"),
         ("", "Town"),
         ("Medication/Vaccine", "Town"),
+        ("<think>maybe an Artist</think> I cannot tell.", "Town"),
+        ("<think>maybe an Artist", "Town"),
     ],
 )
 def test_a_label_is_one_of_those_given(answer: str, label: str) -> None:
@@ -182,6 +184,7 @@ def test_a_label_is_one_of_those_given(answer: str, label: str) -> None:
     given = [(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
     assert list(typer(given, model(lambda prompt: answer))) == [label]
     assert typer.counts["undecided"] == (label == "Town")
+    assert typer.counts["thinking"] == ("<think>" in answer)
 
 
 def test_spans_come_in_order_whether_or_not_they_need_a_call() -> None:

@@ -13,27 +13,28 @@ from coner.llm.labels import Labels
 from coner.llm.loose_json import Pairs, find_values, read_exactly
 
 
-def chosen(text: str, labels: Sequence[str]) -> str | None:
+def chosen(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None:
     """The label that an answer names; ``None`` where it names none of them, or several.
 
-    Looked at, until one is found: the strings of its JSON; the text as a whole; its lines; its words.
+    Looked at, until one is found: the strings of its JSON; then, without thinking, the text as a whole; its lines; its
+    words. ``counts`` is told what was cut off.
     """
     known = Labels(labels)
-    for strings in _readings(text):
+    for strings in _readings(text, labels, counts):
         found = {label for label in map(known.match, strings) if label is not None}
         if found:
             return found.pop() if len(found) == 1 else None
-    named = {label for label in labels if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", text, re.IGNORECASE)}
-    return named.pop() if len(named) == 1 else None
+    return None
 
 
-def _readings(text: str) -> Iterator[list[str]]:
+def _readings(text: str, labels: Sequence[str], counts: Counter[str]) -> Iterator[list[str]]:
     with suppress(ValueError):
         yield list(_strings(read_exactly(text)))
-    rest = cleaned(text, "", Counter())
+    rest = cleaned(text, "", counts)
     yield [string for found in find_values(rest) for string in _strings(found.value)]
     yield [rest]
     yield [part for line in rest.splitlines() for part in (line, line.rpartition(":")[2])]
+    yield [label for label in labels if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", rest, re.IGNORECASE)]
 
 
 def _strings(value: Any) -> Iterator[str]:

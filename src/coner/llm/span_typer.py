@@ -110,7 +110,7 @@ class SpanTyper:
             return answer
         add(self.counts, Rule.ANSWERS)
         add(self.counts, Rule.CUT, answer.finish == "length")
-        label = chosen(answer.text, labels)
+        label = chosen(answer.text, labels, self.counts)
         add(self.counts, Rule.UNDECIDED, label is None)
         return label
 
