@@ -105,6 +105,13 @@ def test_prompts_are_those_that_are_sent() -> None:
     assert any("aspirin" in text for text in shown)
 
 
+def test_two_steps_ask_about_the_same_sentences_together_however_many_there_are() -> None:
+    extract, asked = extractor(steps=2, sentences=5), list[Prompt]()
+    many = [sentence(f"nobody {number} came") for number in range(300)]
+    list(extract(many, model(lambda prompt: "", asked)))
+    assert asked == extract.prompts(many)
+
+
 def test_failures_are_those_of_their_sentences() -> None:
     extract = extractor(sentences=2)
     found = list(extract(ALL, model(lambda prompt: GONE if "ada" in question(prompt) else '{"1": []}')))

@@ -15,6 +15,7 @@ from told import CONFIG, USAGE, Done, answer, knows, settings
 
 from coner.data import read
 from coner.report.record import read_record
+from coner.taggers import chunks
 
 Coner = Callable[..., Done]
 pytestmark = pytest.mark.usefixtures("quick")
@@ -257,3 +258,19 @@ def test_several_sentences_a_call_are_cached_across_commands(
         assert coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll").code == 0
     assert len(end.requests) == 3
     assert entities(tmp_path / "out.conll") == entities(gold)
+
+
+def test_the_words_of_a_chunk_part_no_sentences_that_share_a_call(
+    coner: Coner, train: Path, gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 20)  # words
+    with serving(out_of_nothing) as end:
+        make(coner, train, end, tmp_path / "run", data__dev=gold, prompt__sentences=5)
+        assert len(end.requests) == 3
+        assert coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll").code == 0
+        assert coner("distil", tmp_path / "run", gold, "-o", tmp_path / "silver.conll").code == 0
+    assert len(end.requests) == 3
+
+
+def out_of_nothing(request: Request, _turn: int) -> Act:
+    return says(json.dumps({line.partition(":")[0]: [] for line in last(request).splitlines()}))

@@ -19,7 +19,7 @@ from coner.llm.span_typer import Item, SpanTyper
 from coner.llm.tally import Rule, add
 from coner.types import Entity, Sentence
 
-CHUNK = 256  # sentences that go through both of two steps together: a client does one run at a time
+CHUNK = 256  # sentences that go through both of two steps together, about: a client does one run at a time
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Extractor:
         if self._settings.steps == 1:
             yield from self._first(sentences, complete)
             return
-        for chunk in _groups(sentences, CHUNK):
+        calls = -(-CHUNK // self._settings.sentences)  # whole ones, so that the ledger knows the prompts again
+        for chunk in _groups(sentences, calls * self._settings.sentences):
             yield from self._second(chunk, list(self._first(chunk, complete)), complete)
 
     def _first(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extracted]:

@@ -13,14 +13,18 @@ CALLS = 64  # of a language model, for the sentences that are in memory at a tim
 
 
 def chunks(tagger: Tagger, sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    """Sentences to be tagged together; where the borders are depends on nothing but the kind and the sentences."""
-    most = CALLS * tagger.together if isinstance(tagger, Asking) else CHUNK
+    """Sentences to be tagged together; where the borders are depends on nothing but the kind and the sentences.
+
+    Those that share a call are in one chunk.
+    """
+    together = tagger.together if isinstance(tagger, Asking) else 1
+    most = CALLS * together if isinstance(tagger, Asking) else CHUNK
     chunk: list[Sentence] = []
     words = 0
     for sentence in sentences:
         chunk.append(sentence)
         words += len(sentence)
-        if words >= CHUNK or len(chunk) >= most:
+        if (words >= CHUNK or len(chunk) >= most) and len(chunk) % together == 0:
             yield chunk
             chunk, words = [], 0
     if chunk:
