@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from asking import client, kinds, prompt
-from fake_endpoint import Act, Request, fails, last, says, serving
+from fake_endpoint import Act, Request, echo, fails, last, says, serving
 
 from coner.config import Budget
 from coner.errors import ConfigError, DataError
-from coner.llm import Completion, Prompt
+from coner.llm import Completion, Prompt, session
 from coner.llm.client import AHEAD
 from coner.llm.ledger import Ledger, Totals
 
@@ -75,6 +76,32 @@ def test_a_client_serves_again_and_keeps_counting() -> None:
     )
     assert 0 < seconds < 5
     assert ask.totals.as_json()["calls"] == 5
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_an_endpoint_that_was_given_up_is_tried_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, forgets: bool
+) -> None:
+    monkeypatch.setattr(session, "GIVE_UP", 0.1)
+    monkeypatch.setattr(session, "FORGET", 0.0 if forgets else 60.0)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    ask = client(f"http://127.0.0.1:{port}/v1")
+    assert kinds(list(ask([prompt("a")]))) == ["unreachable"]
+    with serving(port=port):
+        assert kinds(list(ask([prompt("a")]))) == (["a"] if forgets else ["unreachable"])
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_only_what_may_pass_is_forgotten(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(session, "FORGET", 0.0)
+    with serving(lambda *_: fails(status)) as end:
+        ask = client(end.url, max_retries=0, concurrency=1)
+        failed = kinds(list(ask(prompt(str(i)) for i in range(12))))
+        end.rule = echo
+        assert kinds(list(ask([prompt("a")]))) == (["refused"] if status == 401 else ["a"])
+    assert failed == ["refused" if status == 401 else "exhausted"] * 12
 
 
 # Each call is counted as 100 + 50 tokens; as an estimate it takes at most 20 + 100.

@@ -19,6 +19,7 @@ from coner.llm.wire import Fault, NoConnection, Passing, Rejected, Wire
 
 GIVE_UP = 10.0  # seconds without a connection, after which nobody is there; one more attempt takes 7 at most
 PATIENCE = 600.0  # seconds; an endpoint that asks to wait longer is not waited for
+FORGET = 60.0  # seconds after which an endpoint that was given up may be there again
 IN_A_ROW = 10  # prompts without an answer after all retries, after which the endpoint is given up
 NOTHING = Usage(0, 0)
 
@@ -58,10 +59,16 @@ class Session:
         self._estimate = Estimate()
         self._backoff = wait_exponential(multiplier=first_wait, max=60) + wait_random(0, first_wait)
         self._gone: Failure | None = None  # what every further prompt would get
+        self._gone_since = 0.0
         self._in_a_row = 0
         self._silent_since: float | None = None
 
     async def __aenter__(self) -> Self:
+        """A run; one of a served model may come hours after the one before."""
+        self._silent_since = None
+        passing = self._gone is not None and self._gone.kind in {"unreachable", "exhausted"}
+        if passing and time.monotonic() - self._gone_since >= FORGET:
+            self._gone = None
         self._wire = Wire(self._endpoint, self._key)
         self._slots = anyio.Semaphore(self._endpoint.concurrency)
         self._asked: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
@@ -191,8 +198,9 @@ class Session:
         )
 
     def _give_up(self, failure: Failure) -> _Over:
-        """No further prompt is tried."""
-        self._gone = self._gone or failure
+        """No further prompt is tried, for a while at least."""
+        if self._gone is None:
+            self._gone, self._gone_since = failure, time.monotonic()
         return _Over(self._gone)
 
     def _book(self, used: Usage, seconds: float) -> None:
