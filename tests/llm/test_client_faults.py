@@ -7,12 +7,14 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from asking import SCHEMA, client, kinds, prompt
 from fake_endpoint import Act, Request, echo, fails, first, last, says, serving
 
 from coner.llm import Completion, Failure
+from coner.llm.ledger import Ledger
 
 
 def only(answers: list[Completion | Failure]) -> Failure:
@@ -199,20 +201,26 @@ def test_answers_pass_as_they_are() -> None:
     assert len(end.requests) == 5
 
 
-def test_odd_but_sound_envelopes() -> None:
+def test_odd_envelopes(tmp_path: Path) -> None:
     acts = [
         says(None, finish="length"),
         says("x", usage=None),
         says("a \ud83d b", usage=("many", -1)),
         Act(body='{"choices": [{"message": {"content": "x"}, "finish_reason": null}], "usage": null}'),
+        says("x", usage=(10**30, 2**53), finish="\ud800"),
+        fails(400, "no \ud800"),
     ]
-    with serving(lambda request, _: acts[int(last(request))]) as end:
-        null, uncounted, half, unfinished = client(end.url)(prompt(str(i)) for i in range(4))
+    with serving(lambda request, _: acts[int(last(request))]) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+        answers = client(end.url, ledger=ledger)(prompt(str(i)) for i in range(6))
+        null, uncounted, half, unfinished, huge, rejected = answers
     assert isinstance(null, Completion) and isinstance(uncounted, Completion)
     assert (null.text, null.finish, null.prompt_tokens, null.completion_tokens) == ("", "length", 7, 3)
     assert uncounted.prompt_tokens > 0 < uncounted.completion_tokens
     assert isinstance(half, Completion) and half.text == "a � b" and half.prompt_tokens > 0
     assert isinstance(unfinished, Completion) and unfinished.finish == "stop"
+    assert isinstance(huge, Completion) and huge.finish == "�"
+    assert 0 < huge.prompt_tokens < 1000 > huge.completion_tokens > 0
+    assert isinstance(rejected, Failure) and "no �" in rejected.reason
 
 
 def test_a_prompt_that_is_no_text_is_refused_alone() -> None:

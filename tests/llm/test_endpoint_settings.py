@@ -135,3 +135,24 @@ def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: P
             assert KEY not in "".join(told.format())
         else:
             pytest.fail("the ledger has no table")
+
+
+@pytest.mark.parametrize("key", ["x", "test", "ollama"])
+def test_a_dummy_key_leaves_answers_as_they_are(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", key)
+    text = "texas has the latest ollama"
+    with serving(lambda request, turn: says(text)) as end:
+        (answer,) = client(end.url, key_env="MINE")([prompt("a")])
+    assert isinstance(answer, Completion) and answer.text == text
+
+
+def test_nothing_else_of_the_environment_goes_to_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
+        monkeypatch.setenv(name, KEY)
+    with serving(lambda request, turn: says("x")) as end:
+        list(client(end.url)([prompt("a")]))
+    assert KEY not in repr(end.headers) and not [name for name in end.headers[0] if name.startswith("openai-")]
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Token: {KEY}")
+    with pytest.raises(ConfigError, match=r"OPENAI_CUSTOM_HEADERS: is set.*; unset it") as caught:
+        client(end.url)
+    assert KEY not in str(caught.value)

@@ -9,14 +9,17 @@ from coner.config import DEFAULT_KEY, Endpoint
 from coner.errors import ConfigError
 
 NO_KEY = "none"  # the protocol wants some key, even where none is looked at
+HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client of the protocol would send them to any endpoint
 
 
 def read_key(endpoint: Endpoint) -> str:
     """The key, from the environment; ``NO_KEY`` where none is needed. The default key is not sent to local endpoints.
 
     Raises:
-        ConfigError: it is needed and not set, or cannot be a key.
+        ConfigError: it is needed and not set, or cannot be a key; or the environment sets further headers.
     """
+    if os.environ.get(HEADERS):
+        raise ConfigError(f"{HEADERS}: is set, and would be sent to {endpoint.base_url} too; unset it for coner")
     if endpoint.local and not endpoint.key_env:
         return NO_KEY
     name = endpoint.key_env or DEFAULT_KEY

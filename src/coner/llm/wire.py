@@ -16,9 +16,10 @@ import openai
 from coner.config import Endpoint
 from coner.llm import Prompt
 from coner.llm.dialect import Dialect
-from coner.llm.key import NO_KEY
 
 CONNECT = 5.0  # seconds
+SECRET = 8  # characters; a shorter key is a dummy, such as "x", and part of many a word
+MOST_TOKENS = 1 << 53  # more is no count, and no number of the ledger
 PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
 # Not about the prompt: the next one would get the same.
 FOR_ALL = frozenset({401, 403, 404})
@@ -105,6 +106,7 @@ class Wire:
             timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECT, endpoint.timeout)),
             http_client=openai.DefaultAsyncHttpxClient(trust_env=not endpoint.on_this_machine),
         )
+        self._client.organization = self._client.project = None  # of the environment, whoever the endpoint is
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -174,7 +176,7 @@ class Wire:
             raise Passing(self._line(f"no answer of the protocol: came {came}"), billed=True) from None
         usage = envelope.get("usage")
         return Reply(
-            self._hide(_whole(content)),
+            self._hide(content),
             self._hide(str(choice.get("finish_reason") or "stop")),
             _count(usage, "prompt_tokens"),
             _count(usage, "completion_tokens"),
@@ -185,8 +187,9 @@ class Wire:
         return self._hide(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {what}")
 
     def _hide(self, text: str) -> str:
-        """Some endpoints repeat the key in what they say."""
-        return text if self._key == NO_KEY else text.replace(self._key, "(key)")
+        """What an endpoint says, as text that can be written; some repeat the key in it."""
+        text = _whole(text)
+        return text if len(self._key) < SECRET else text.replace(self._key, "(key)")
 
 
 def _words(text: str) -> str:
@@ -222,4 +225,4 @@ def _whole(text: str) -> str:
 
 def _count(usage: Any, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and value >= 0 else None
+    return value if isinstance(value, int) and 0 <= value < MOST_TOKENS else None
