@@ -82,6 +82,18 @@ def test_an_address_is_an_address(url: str) -> None:
         endpoint(url)
 
 
+@pytest.mark.parametrize("url", ["http://ü..x.de/v1", "http://a..b/v1", f"http://{'a' * 64}.de/v1"])
+def test_a_name_that_no_machine_can_have_is_no_address(url: str) -> None:
+    with pytest.raises(ValidationError, match="base_url: is no address"):
+        endpoint(url)
+
+
+@pytest.mark.parametrize("url", ["http://bücher.example/v1", "http://x.example/v1\x00"])
+def test_an_address_is_plain_ascii(url: str) -> None:
+    with pytest.raises(ValidationError, match="is not plain ASCII; write a name in other letters as xn--"):
+        endpoint(url)
+
+
 def test_a_slash_at_the_end_means_nothing() -> None:
     assert endpoint("http://x.example/v1/").base_url == "http://x.example/v1"
 

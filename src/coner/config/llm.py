@@ -57,12 +57,15 @@ class Endpoint(Section):
         try:
             parts = urlsplit(value)
             _ = parts.port
+            (parts.hostname or "").encode("idna")  # no empty part, and none too long
         except ValueError:
             raise ValueError("base_url: is no address; expected one such as http://127.0.0.1:8080/v1") from None
         if parts.username or parts.password or parts.query or parts.fragment:  # would stand in every record
             raise ValueError(
                 "base_url: holds a user, a key or a query; put the key into the variable that key_env names"
             )
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError("base_url: is not plain ASCII; write a name in other letters as xn--...")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"base_url: came {value!r}; expected an address such as http://127.0.0.1:8080/v1")
         return value.rstrip("/")
