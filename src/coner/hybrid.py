@@ -14,13 +14,13 @@ from coner.files import make_folder, sha256
 from coner.judging import Judge, clear, earlier_record
 from coner.parts import Part, describe, read_named, seen_in
 from coner.progress import Log
-from coner.prompting import score_parts
+from coner.prompting import score_parts, settings_of_answers
 from coner.report import machine
 from coner.report.record import Record, write_record
 from coner.report.recording import make_record
 from coner.taggers import load
 from coner.taggers.asking import KINDS, LEDGER
-from coner.taggers.folder import CARD
+from coner.taggers.folder import CARD, read_model
 from coner.taggers.hybrid import HybridTagger
 from coner.taggers.llm import LlmTagger
 
@@ -49,7 +49,7 @@ def run_hybrid(
     """
     tagger = _tagger(settings.hybrid, folder)
     parts = read_named(settings.data, tagger.taxonomy)
-    fingerprint = _fingerprint(settings.hybrid, parts)
+    fingerprint = _fingerprint(settings.hybrid, tagger.llm, parts)
     record = earlier_record(folder, fingerprint, parts, overwrite=overwrite)
     tagger.allow(budget or Budget(), ledger or folder / LEDGER)
     make_folder(folder)
@@ -85,10 +85,16 @@ def _tagger(settings: HybridSettings, folder: Path) -> HybridTagger:
     return HybridTagger(first, llm, folders=folders, below=settings.below, candidates=settings.candidates)
 
 
-def _fingerprint(settings: HybridSettings, parts: dict[str, Part]) -> str:
-    """What the tagger is a function of, as one hash; ``model.json`` has the hashes of the weights."""
+def _fingerprint(settings: HybridSettings, llm: LlmTagger, parts: dict[str, Part]) -> str:
+    """What the tagger is a function of, as one hash; ``model.json`` has the hashes of the weights.
+
+    Of the language model's only what its answers hang on, as it may move to another endpoint.
+    """
     values = {
-        "members": [sha256(member / CARD) for member in (settings.first, settings.llm)],
+        "first": sha256(settings.first / CARD),
+        "llm": settings_of_answers(llm.settings),
+        "taxonomy": llm.taxonomy.as_dict(),
+        "files": read_model(settings.llm)["files"],
         "below": settings.below,
         "candidates": settings.candidates,
         "train": parts["train"].sha256 if "train" in parts else None,

@@ -96,6 +96,12 @@ def score_parts(record: Record, parts: dict[str, Part], judge: Judge, log: Log) 
     return record
 
 
+def settings_of_answers(settings: LlmExperiment) -> dict[str, Any]:
+    """What the answers hang on: not where the endpoint is, nor how fast it is asked."""
+    apart: dict[str, Any] = {"name": True, "data": True, "llm": {*PLACE, "prices"}}
+    return settings.model_dump(mode="json", exclude=apart)
+
+
 def _added(told: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
     """What a part took, with what an earlier start spent on it."""
     return {**told, **{name: told[name] + earlier[name] for name in PAID if name in told and name in earlier}}
@@ -131,9 +137,8 @@ def _parts(settings: LlmExperiment, taxonomy: Taxonomy) -> dict[str, Part]:
 
 
 def _fingerprint(settings: LlmExperiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
-    """What the answers are a function of, as one hash: not where the endpoint is, nor how fast it is asked."""
-    apart: dict[str, Any] = {"name": True, "data": True, "llm": {*PLACE, "prices"}}
-    values = settings.model_dump(mode="json", exclude=apart)
+    """What the answers are a function of, as one hash."""
+    values = settings_of_answers(settings)
     values["taxonomy"] = taxonomy.as_dict()
     values["train"] = parts["train"].sha256 if "train" in parts else None
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -197,3 +197,19 @@ def test_a_tagging_that_goes_on_knows_what_had_no_answer_before_it_was_stopped( 
         lacking = sum(map(len, load(crf).tag(read(gold)[:6])))
         assert "going on after 6 sentences" in on.err and f"{lacking} spans without an answer" in on.err
         assert coner(*command, "1000000").code == 0 and len(end.requests) > asked
+
+
+def test_a_hybrid_goes_on_when_its_language_model_has_moved(
+    coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
+) -> None:
+    command = ("hybrid", crf, tmp_path / "llm", "--below", "1", "--dev", gold, "--out", tmp_path / "hybrid")
+    with serving(lambda request, turn: fails(400)) as end:
+        llm(coner, train, end.url, tmp_path / "llm")
+        assert coner(*command).code == 3
+    with serving(last_of_enum) as end:
+        llm(coner, train, end.url, tmp_path / "llm")
+        done = coner(*command)
+        assert done.code == 0 and end.requests, done.err
+    other = ("--set", "prompt.definitions=false", "--overwrite")
+    assert coner("train", CONFIG, *settings(end, data__train=train), *other, "--out", tmp_path / "llm").code == 0
+    assert "other settings" in coner(*command).line
