@@ -274,3 +274,29 @@ def test_the_words_of_a_chunk_part_no_sentences_that_share_a_call(
 
 def out_of_nothing(request: Request, _turn: int) -> Act:
     return says(json.dumps({line.partition(":")[0]: [] for line in last(request).splitlines()}))
+
+
+def test_a_copy_with_typos_does_not_make_a_sentence_dearer(
+    coner: Coner, train: Path, gold: Path, tmp_path: Path
+) -> None:
+    with serving(lambda request, turn: says('{"entities": []}', usage=USAGE)) as end:
+        make(coner, train, end, tmp_path / "run", llm__prices="{prompt = 5, completion = 10}")
+        values = json.loads(coner("evaluate", gold, tmp_path / "run", "--noise", "1", "--json").out)["llm"]
+    assert values["calls"] == len(end.requests) > N
+    assert values["tokens_per_sentence"] == sum(USAGE)
+    assert values["cost_per_sentence"] == pytest.approx((100 * 5 + 10 * 10) / 1e6)
+
+
+def test_an_answer_counts_as_repaired_once_and_only_if_it_could_be_read(
+    coner: Coner, train: Path, gold: Path, tmp_path: Path
+) -> None:
+    odd = {
+        1: out_of('<think>hm</think> {"entities": []}'),
+        2: out_of("I am sorry, I cannot."),
+        3: always(says('{"entities": [', finish="length")),
+    }
+    with serving(knows(gold, odd)) as end:
+        make(coner, train, end, tmp_path / "run", data__dev=gold)
+    values = (read_record(tmp_path / "run").llm or {})["dev"]
+    assert {"thinking": 1, "unparsable": 1, "cut": 1, "mended": 2}.items() <= values["counts"].items()
+    assert values["repaired"] == 2

@@ -25,7 +25,7 @@ class Given:
         corpus, found: gold, and what was found in it.
         copy, again: the same of the copy with typos; empty where there is none.
         repaired, repaired_again: tags that had to be mended.
-        asked: what a language model was asked; empty where none was.
+        asked: what a language model was asked, and what a sentence of gold took; empty where none was.
         whole: every sentence has an answer.
     """
 
@@ -48,12 +48,16 @@ def tag_gold(tagger: Tagger, corpus: Corpus, copy: Sequence[Sentence]) -> Given:
     from coner.taggers.asking import Asking, account, check_answered
 
     given, repaired = _tagged(tagger, corpus)
+    gold = account(tagger)
     again, repaired_again = _tagged(tagger, copy)
     kept = [i for i, found in enumerate(given) if found is not None and (not copy or again[i] is not None)]
     asked = account(tagger)
     check_answered(asked, len(kept))
     whole = tell(tagger, asked, len(corpus) + len(copy))
-    values = asked.as_record(answered=len(kept), sentences=len(corpus)) if isinstance(tagger, Asking) else {}
+    values: dict[str, Any] = {}
+    if isinstance(tagger, Asking):
+        shares = gold.shares(len(given) - given.count(None))
+        values = {**asked.as_record(answered=len(kept), sentences=len(corpus)), **shares}
     return Given(
         replace(corpus, sentences=tuple(corpus[i] for i in kept)),
         [given[i] or () for i in kept],

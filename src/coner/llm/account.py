@@ -49,8 +49,11 @@ class Account:
     @property
     def repaired(self) -> int:
         """Answers and mentions that could be read only after something was mended."""
-        kept = {Rule.FAILED, Rule.UNANSWERED}  # which are told apart, and by their sentences
-        return sum(self.counts[rule] for rule in Rule if rule.fate in ("answer", "repaired") and rule not in kept)
+        return sum(self.counts[rule] for rule in Rule if rule.fate == "repaired")
+
+    def shares(self, answered: int) -> dict[str, float]:
+        """Tokens, cost and seconds of one of so many sentences with an answer."""
+        return {f"{name}_per_sentence": self.taken.get(name, 0) / answered for name in ("tokens", "cost", "seconds")}
 
     def as_record(self, *, answered: int, sentences: int) -> dict[str, Any]:
         """For the record of a part.
@@ -59,11 +62,10 @@ class Account:
             answered: sentences with an answer; tokens, cost and seconds are told by one of them.
             sentences: of the part.
         """
-        shares = {f"{name}_per_sentence": self.taken.get(name, 0) / answered for name in ("tokens", "cost", "seconds")}
         partial = {"partial": {"answered": answered, "sentences": sentences}} if answered < sentences else {}
         return {
             **self.spent,
-            **shares,
+            **self.shares(answered),
             "repaired": self.repaired,
             "dropped": dropped(self.counts),
             "counts": dict(sorted(self.counts.items())),

@@ -2,7 +2,8 @@
 
 Every mention that an answer names is counted once under ``mentions``, and is either kept or counted once under a rule
 whose fate is ``dropped``: kept = ``mentions`` - everything dropped. Repairs are kept; each counts once, under the
-strongest rule that its words needed, and a mended label beside that, whether or not its words are found.
+strongest rule that its words needed, and a mended label beside that, whether or not its words are found. An answer
+that was mended as a whole counts once too.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class Rule(StrEnum):
     THINKING = "thinking", "answer", "answers with a thinking block, which is not read"
     ECHO = "echo", "answer", "answers that repeat the prompt first; only what follows is read"
     RUN_ON = "run_on", "answer", "answers that go on with sentences of their own, which are not read"
-    MENDED = "mended", "answer", "answers whose JSON was wrapped in other text or not valid, and could be read"
-    PLAIN = "plain", "answer", "answers without JSON, read as a list of lines"
+    MENDED = "mended", "repaired", "answers whose JSON was wrapped in other text or not valid, and could be read"
+    PLAIN = "plain", "repaired", "answers without JSON, read as a list of lines"
     UNPARSABLE = "unparsable", "answer", "answers in which nothing can be read"
     UNANSWERED = "unanswered", "answer", "sentences without a usable answer; they get no entity"
 
