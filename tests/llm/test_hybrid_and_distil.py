@@ -138,7 +138,7 @@ def test_a_teacher_labels_text_that_another_model_is_trained_on(
         assert first.code == 3 and "10 of 12 sentences" in first.err and "1 of 12 sentences have no" in first.err
         done = coner("distil", teacher, gold, "-o", silver)
         assert done.code == 0 and "11 of 12 sentences" in done.err, done.err
-        assert "1 left out, as the answer cannot be read" in done.err
+        assert "1 left out, as the answer cannot be read, or was cut" in done.err
         assert len(end.requests) == 13
         assert coner("distil", teacher, text, "-o", tmp_path / "of_text.conll", "--limit", "2").code == 0
     kept = [sentence for number, sentence in enumerate(corpus) if number != 4]
@@ -213,3 +213,18 @@ def test_a_hybrid_goes_on_when_its_language_model_has_moved(
     other = ("--set", "prompt.definitions=false", "--overwrite")
     assert coner("train", CONFIG, *settings(end, data__train=train), *other, "--out", tmp_path / "llm").code == 0
     assert "other settings" in coner(*command).line
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_an_answer_that_was_cut_teaches_nothing(
+    coner: Coner, train: Path, gold: Path, tmp_path: Path, steps: int
+) -> None:
+    one = says('{"entities": []}', finish="length")
+    with serving(lambda request, turn: one if turn == 0 and len(end.requests) == 1 else says("[]")) as end:
+        teacher = tmp_path / "llm"
+        values = settings(end, data__train=train, prompt__steps=steps, llm__concurrency=1)
+        assert coner("train", CONFIG, *values, "--out", teacher).code == 0
+        done = coner("distil", teacher, gold, "-o", tmp_path / "silver.conll")
+    assert done.code == 0, done.err
+    assert "11 of 12 sentences" in done.err and "1 left out, as the answer cannot be read, or was cut" in done.err
+    assert len(read(tmp_path / "silver.conll")) == 11

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from coner.taggers import Tagger
     from coner.types import Entity, Sentence
 
-UNREADABLE = "left out, as the answer cannot be read"
+UNREADABLE = "left out, as the answer cannot be read, or was cut"
 
 
 def distil(
@@ -43,8 +43,8 @@ def distil(
 ) -> None:
     """Label sentences with a model, and mark each as its work, to train a smaller one on them with data.extra.
 
-    Labels of the input are not looked at. Sentences without an answer, or with one that cannot be read, are left out
-    and counted; with the first of these the exit code is 3, and the same command goes on.
+    Labels of the input are not looked at. Sentences without an answer, or with one that cannot be read or was cut, are
+    left out and counted; with the first of these the exit code is 3, and the same command goes on.
 
     Examples:
 
@@ -115,9 +115,9 @@ class _Teaching:
             yield from answers(self._tagger, chunk)
             return
         for extracted in self._tagger.extracted(chunk):
-            self.counts[UNREADABLE] += not extracted.readable
-            usable = extracted.readable and extracted.entities is not None
-            yield list(extracted.entities or ()) if usable else None
+            unusable = not extracted.readable or extracted.cut
+            self.counts[UNREADABLE] += unusable and extracted.failure is None
+            yield None if unusable or extracted.entities is None else list(extracted.entities)
 
     def _marked(self, sentence: Sentence, entities: Sequence[Entity]) -> Sentence:
         """The mark stands behind the sentence's id, where every reader takes it as a header."""

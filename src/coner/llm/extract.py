@@ -30,11 +30,13 @@ class Extracted:
         entities: sorted, not overlapping; ``None``: there is no answer, and ``failure`` says why.
         failure: of the call.
         readable: whether the answer says anything of the sentence; where it does not, there are no entities.
+        cut: the answer was cut off at the limit, so that mentions may be missing.
     """
 
     entities: tuple[Entity, ...] | None
     failure: Failure | None = None
     readable: bool = True
+    cut: bool = False
 
 
 class Extractor:
@@ -104,11 +106,13 @@ class Extractor:
             yield from [Extracted(None, answer)] * len(group)
             return
         add(self.counts, Rule.ANSWERS)
-        add(self.counts, Rule.CUT, answer.finish == "length")
+        cut = answer.finish == "length"
+        add(self.counts, Rule.CUT, cut)
         numbered = len(group) if self._asking.several else None
         read = self._reader.read(answer.text, asked=self._asking.question(group), numbered=numbered)
         for sentence, mentions in zip(group, read, strict=True):
-            yield Extracted(align(sentence, mentions or (), self.counts), readable=mentions is not None)
+            entities = align(sentence, mentions or (), self.counts)
+            yield Extracted(entities, readable=mentions is not None, cut=cut)
 
     def _second(
         self, sentences: Sequence[Sentence], found: Sequence[Extracted], complete: Complete
@@ -128,7 +132,7 @@ class Extractor:
                 continue
             kept = [replace(entity, label=label) for entity, label in own if isinstance(label, str)]
             add(self.counts, Rule.UNTYPED, len(own) - len(kept))
-            yield Extracted(tuple(kept), readable=one.readable)
+            yield replace(one, entities=tuple(kept))
 
 
 def _groups(sentences: Iterable[Sentence], size: int) -> Iterator[tuple[Sentence, ...]]:
