@@ -75,6 +75,9 @@ def run(
             clear(folder)
         tagger, facts = train()
         facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
+        if shared.runs:
+            facts["peak_rss_bytes"] = None  # the system knows only that of the whole process
+        shared.runs += 1
         judge = Judge(tagger, taxonomy, seen=seen_in(parts), folder=folder)
         tagged = {name: judge(name, part) for name, part in parts.items() if name != "train"}
         record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)

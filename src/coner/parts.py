@@ -46,10 +46,12 @@ class Shared:
     Attributes:
         parts: files and taxonomy, by the settings that they were read by.
         pieces: of words, by the tokenizer's name and whether it lower-cases (see ``PieceMaker``).
+        runs: how many have trained so far.
     """
 
     parts: dict[str, tuple[dict[str, Part], Taxonomy]] = field(default_factory=dict)
     pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
+    runs: int = 0
 
     def read(self, settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
         """``read_parts``, once for equal settings."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.shell import SAMPLE, command, head, process
+from commands.shell import SAMPLE, command, head, process, refusal
 from coner.ablation.plan import check_settings, load_plan, parse_plan
 from coner.ablation.run import run_all, runs_of
 from coner.errors import ConfigError
@@ -76,10 +76,10 @@ def test_a_failed_run_is_told_and_the_others_go_on_and_nothing_is_done_twice(con
 
 def test_runs_of_other_settings_in_the_folder_are_not_taken_for_these(config: list[str], tmp_path: Path) -> None:
     assert process("ablate", *config, "--seeds", "1", "--rows", "crf").code == 0
-    other = process("ablate", *config, "--seeds", "1", "--rows", "crf", "--set", "head.dropout=0.5")
-    assert other.code == 3
-    assert "crf.5: failed: " in other.err
-    assert "holds a finished run of other settings or data" in other.err
+    other = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", "head.dropout=0.5")
+    assert "holds a finished run of other settings or data" in refusal(other)
+    assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/log.txt")) == ["crf.5", "full.5"]
+    assert not list((tmp_path / "out").glob(f"*/{FAILED}"))
 
 
 def test_two_processes_share_the_list_and_one_that_is_killed_loses_only_its_run(
@@ -124,6 +124,9 @@ def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatc
     assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]
     assert len(run_all(runs, tmp_path / "out").finished) == 4
     assert len(calls) == 1
+    # The system knows the peak of a whole process, so that of its first run alone.
+    peaks = [read_record(tmp_path / "out" / run.folder).memory["peak_rss_bytes"] for run in runs]
+    assert peaks[0] and peaks[1:] == [None] * 3
     kept = json.loads((tmp_path / "out" / ".plan.json").read_text())
     assert kept["rows"]["crf"] == {"about": "", "against": "full"}
 

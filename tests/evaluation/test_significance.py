@@ -13,7 +13,16 @@ from judged import Corpus
 
 from coner.evaluation.counts import Counts
 from coner.evaluation.score import Level, score_tags
-from coner.evaluation.significance import difference, holm, intervals, macro_f1, micro_f1, same_gold
+from coner.evaluation.significance import (
+    SIGNIFICANT,
+    difference,
+    holm,
+    intervals,
+    macro_f1,
+    micro_f1,
+    same_gold,
+    swaps_for,
+)
 
 approx = pytest.approx
 LABELS = ("A", "B", "C")
@@ -229,3 +238,13 @@ class TestCounts:
         Counts.from_dict(sound)
         with pytest.raises((ValueError, TypeError)):
             Counts.from_dict({**sound, **change})
+
+
+@pytest.mark.parametrize("comparisons", [1, 25, 60, 200])
+def test_the_clearest_difference_passes_the_correction_for_any_number_of_comparisons(comparisons: int) -> None:
+    sentences, none = np.arange(40), np.zeros(40, np.int64)
+    right, wrong = (
+        Counts(("X",), 40, sentence=sentences, label=none, tp=tp, fp=none, fn=1 - tp) for tp in (none + 1, none)
+    )
+    found = difference([wrong], [right], resamples=10, swaps=swaps_for(comparisons))
+    assert holm([found.p] * comparisons)[0] <= SIGNIFICANT

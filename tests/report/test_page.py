@@ -149,6 +149,17 @@ def test_what_a_language_model_took_stands_below_the_scores(world: dict[str, Any
     assert "two" not in table
 
 
+def test_a_record_that_tells_less_still_makes_a_page(world: dict[str, Any]) -> None:
+    record = world["records"]["<b>one"]
+    bare = {**record.scores["dev"], "fine": dict(record.scores["dev"]["fine"])}
+    del bare["scorer"], bare["sentences"], bare["fine"]["macro_classes"]
+    less = record.model_copy(update={"data": {}, "scores": {"dev": bare}})
+    records = {**world["records"], "<b>one": less}
+    page = render(**{**world, "records": records, "comparison": compare_runs(records)})
+    assert "a file unnamed" in page
+    assert "an unnamed scorer" in page
+
+
 def test_warnings_stand_at_the_top(world: dict[str, Any]) -> None:
     record = world["records"]["two"]
     data = {"dev": {**record.data["dev"], "sha256": "e" * 64}}

@@ -133,6 +133,10 @@ DAMAGES: dict[str, tuple[Any, str]] = {
         lambda values: damage(values, sentences={"dev": {**values["sentences"]["dev"], "tp": [-1] * 8}}),
         "negative sentence counts",
     ),
+    "counts beyond any machine": (
+        lambda values: damage(values, sentences={"dev": {**values["sentences"]["dev"], "tp": [2**70] * 8}}),
+        "damaged: sentences: ",
+    ),
     "counts lack a column": (lambda values: damage(values, sentences={"dev": {}}), "damaged: sentences: "),
 }
 

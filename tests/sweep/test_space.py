@@ -106,3 +106,15 @@ def test_the_space_of_the_configs_fits_the_papers_config_at_both_ends() -> None:
 def test_a_faulty_space_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         space_of(tmp_path, text)
+
+
+def test_whole_ends_with_a_step_that_is_not_are_no_whole_numbers(tmp_path: Path) -> None:
+    space = space_of(tmp_path, "a = { low = 0, high = 1, step = 0.25 }")
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert {space.suggest(study.ask())["a"] for _ in range(50)} == {0.0, 0.25, 0.5, 0.75, 1.0}
+
+
+@pytest.mark.parametrize("bounds", ["low = 0, high = inf", "low = -inf, high = 1.0", "low = nan, high = 1.0"])
+def test_a_range_without_an_end_is_refused(tmp_path: Path, bounds: str) -> None:
+    with pytest.raises(ConfigError, match="expected low below high"):
+        space_of(tmp_path, f"a = {{ {bounds} }}")

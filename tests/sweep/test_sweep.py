@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from commands.shell import SAMPLE, command, head, process, refusal
+from coner.errors import ConfigError
 from coner.sweep import study as studies
 from coner.sweep.space import load_space
 from coner.sweep.study import Search
@@ -150,3 +153,49 @@ def test_a_storage_that_cannot_be_used_is_one_line(world: list[str], tmp_path: P
     for url in ("nothing://", f"sqlite:///{tmp_path}/missing/study.db"):
         done = process("sweep", *world, "--out", tmp_path / "out", "--storage", url)
         assert "--storage: the study cannot be opened" in refusal(done)
+
+
+def test_two_machines_that_ask_at_once_draw_two_trials(
+    curves: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    one, two = (Search(curves.base, curves.space, tmp_path / machine / "search", storage=storage) for machine in "ab")
+    asking = one.study.ask
+
+    def ask_after_the_other() -> Any:
+        monkeypatch.undo()
+        assert two._next(9) is not None
+        return asking()
+
+    monkeypatch.setattr(one.study, "ask", ask_after_the_other)
+    assert one._next(9) is not None
+    first, second = one.study.get_trials()
+    assert first.params != second.params
+
+
+def test_the_same_data_in_another_place_are_the_same_search_and_other_data_are_not(
+    curves: Search, tmp_path: Path
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    base = json.loads(json.dumps(curves.base))
+    Search(base, curves.space, tmp_path / "a" / "search", storage=storage)
+    moved = tmp_path / "moved.conll"
+    moved.write_text((tmp_path / "dev.conll").read_text(encoding="utf-8"), encoding="utf-8")
+    base["data"]["dev"] = str(moved)
+    Search(base, curves.space, tmp_path / "b" / "search", storage=storage)
+    moved.write_text(head(SAMPLE / "train.conll", 10), encoding="utf-8")
+    with pytest.raises(ConfigError, match="holds a search of other settings"):
+        Search(base, curves.space, tmp_path / "c" / "search", storage=storage)
+
+
+def test_the_best_is_kept_while_no_other_process_changes_what_is_best(curves: Search) -> None:
+    curves.run(2)
+    best = curves.folder / studies.BEST
+    best.unlink()
+    with FileLock(curves.folder / ".locks" / "study.lock"):
+        tidying = threading.Thread(target=curves._tidy)
+        tidying.start()
+        tidying.join(0.3)
+        assert not best.exists()
+    tidying.join(30)
+    assert best.exists()

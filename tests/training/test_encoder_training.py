@@ -204,6 +204,28 @@ def test_a_sentence_longer_than_the_encoder_is_trained_and_tagged_whole(
     assert tagger.tag([long]) == [[Entity(300, 302, "City")]]
 
 
+def test_ctrl_c_during_validation_loses_nothing(
+    trainer_for: Callable[..., EncoderTrainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer_for("whole").run()
+    trainer = trainer_for("cut")
+    tag = trainer.tagger.tag
+
+    def interrupted(sentences: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return tag(sentences)
+
+    monkeypatch.setattr(trainer.tagger, "tag", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    again = trainer_for("cut")
+    again.run()
+    assert trainer.progress.epoch == 1  # its end was reached, and is in the checkpoint
+    assert [entry["epoch"] for entry in again.progress.history] == [1, 2, 3]
+    whole, cut = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(value, cut[name]) for name, value in whole.items())
+
+
 SCRIPT = "import sys; from coner.cli import run; sys.exit(run(['train', sys.argv[1], '--out', sys.argv[2]]))"
 
 

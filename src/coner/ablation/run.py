@@ -18,13 +18,14 @@ from filelock import FileLock, Timeout
 from coner.ablation.plan import FULL, Plan
 from coner.config import EncoderExperiment, Fitted
 from coner.errors import ConerError, ConfigError
-from coner.experiment import LOG
+from coner.experiment import LOG, fingerprint_of
 from coner.experiment import run as run_one
 from coner.files import atomic_write, make_folder
+from coner.judging import check_finished
 from coner.parts import Shared
 from coner.progress import Log
 from coner.report.ablation import FAILED, write_plan
-from coner.report.record import RECORD
+from coner.report.record import RECORD, read_record
 
 LOCKS = ".locks"
 
@@ -97,9 +98,9 @@ def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
     """
     shared, finished, failed, elsewhere = Shared(), list[str](), dict[str, str](), list[str]()
     for run in runs:
-        shared.read(run.settings.data)
-    make_folder(folder)
-    write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
+        _check(run, folder / run.folder, shared)
+    with FileLock(make_folder(folder / LOCKS) / "plan.lock"):
+        write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
     began, trained = time.monotonic(), 0
     with Log() as log:
         log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
@@ -118,6 +119,13 @@ def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
                     finished.append(run.folder)
                 trained += new
     return Outcome(tuple(finished), failed, tuple(elsewhere))
+
+
+def _check(run: Run, folder: Path, shared: Shared) -> None:
+    """``ConfigError`` where the folder holds another run than this: one table must not show two kinds."""
+    parts, taxonomy = shared.read(run.settings.data)
+    if (folder / RECORD).exists():
+        check_finished(read_record(folder), folder, fingerprint_of(run.settings, parts, taxonomy), parts)
 
 
 def _with_encoders(row: str, experiment: Fitted, encoders: Sequence[str]) -> Iterator[tuple[str, Fitted]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ def ablate(
         list[str] | None,
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting of all rows; may be given again."),
     ] = None,
+    part: Annotated[
+        Literal["auto", "dev", "test"],
+        typer.Option(help="Whose scores to show; auto: test where every run was scored on it, else dev."),
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The table as one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table for GitHub.")] = False,
 ) -> None:
@@ -51,7 +55,7 @@ def ablate(
     chosen = load_plan(plan).choose(_names(rows))
     settings = check_settings(chosen, load_values(config, overrides or ()), str(config))
     outcome = run_all(runs_of(chosen, settings, seeds=seeds, encoders=_names(encoders)), out)
-    show_ablation(out, as_json=as_json, markdown=markdown)
+    show_ablation(out, part=None if part == "auto" else part, as_json=as_json, markdown=markdown)
     if outcome.failed or outcome.elsewhere:
         raise typer.Exit(3)
 

@@ -55,6 +55,8 @@ def compare(
     if as_json and markdown:
         raise ConerError("--json and --markdown are two forms of the same table; choose one")
     if len(runs) == 1 and is_ablation(runs[0]):
+        if baseline is not None and not (html or pictures):
+            raise ConerError("--baseline: rows of an ablation stand against those that its list names; leave it out")
         table = show_ablation(runs[0], part=None if part == "auto" else part, as_json=as_json, markdown=markdown)
         if html or pictures:
             places = {name: runs[0] / name for row in table.rows for name in row.runs}

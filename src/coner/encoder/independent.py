@@ -37,5 +37,7 @@ def span_probability(rows: NDArray[np.float64], entity: Entity, tags: TagSet) ->
     stops = 1 - inside[entity.end] - end[entity.end] if entity.end < len(rows) else 1.0
     opens = begin[first] + inside[first] * fresh
     if first == last:
-        return float(opens * stops + single[first] + end[first] * fresh)
-    return float(opens * inside[first + 1 : last].prod() * (inside[last] * stops + end[last]))
+        found = opens * stops + single[first] + end[first] * fresh
+    else:
+        found = opens * inside[first + 1 : last].prod() * (inside[last] * stops + end[last])
+    return min(1.0, max(0.0, float(found)))  # rounding may lead out of the probabilities

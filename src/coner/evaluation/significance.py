@@ -104,6 +104,7 @@ def difference(
     metric: Metric = macro_f1,
     *,
     resamples: int = 1000,
+    swaps: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Difference:
@@ -117,6 +118,10 @@ def difference(
 
     Args:
         first, second: one or more runs a side, as many on each; those of the same place belong together.
+        metric: of the counts.
+        resamples: draws of the bootstrap.
+        swaps: draws of the randomisation; see ``swaps_for`` where many differences are told.
+        level, seed: of the interval, and of all draws.
 
     Raises:
         ValueError: the runs were not scored against the same gold, or the sides differ in number.
@@ -134,9 +139,14 @@ def difference(
     chosen = [chance.integers(len(first), size=(len(first), resamples)) for _ in range(2)]
     spread = [np.take_along_axis(side, at, axis=0).mean(axis=0) for side, at in zip((left, right), chosen, strict=True)]
     low, high = _percentiles(spread[1] - spread[0], level)
-    apart = np.abs(np.mean([_swapped(*pair, metric, resamples, seed) for pair in zip(one, two, strict=True)], axis=0))
-    p = (1 + int((apart >= abs(observed) - 1e-12).sum())) / (1 + resamples)
+    apart = np.abs(np.mean([_swapped(*pair, metric, swaps, seed) for pair in zip(one, two, strict=True)], axis=0))
+    p = (1 + int((apart >= abs(observed) - 1e-12).sum())) / (1 + swaps)
     return Difference(observed, low, high, p)
+
+
+def swaps_for(comparisons: int) -> int:
+    """How many draws of the randomisation: so many that the least p, 1 / (1 + draws), passes the correction by Holm."""
+    return max(1000, round(2 * comparisons / SIGNIFICANT))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -165,11 +175,11 @@ def _resampled(grids: Floats, metric: Metric, resamples: int, seed: int) -> Floa
     return metric(np.concatenate(draws, axis=1).reshape(runs, resamples, *shape))
 
 
-def _swapped(one: Floats, two: Floats, metric: Metric, resamples: int, seed: int) -> Floats:
+def _swapped(one: Floats, two: Floats, metric: Metric, draws: int, seed: int) -> Floats:
     """Second less first, N x L x 3 each, when sentences change sides: one value a draw, the same draws for a seed."""
     change = _flat(two - one)
-    moved = np.concatenate([draw @ change for draw in _swaps(len(one), resamples, seed)])
-    moved = moved.reshape(resamples, *one.shape[1:])
+    moved = np.concatenate([draw @ change for draw in _swaps(len(one), draws, seed)])
+    moved = moved.reshape(draws, *one.shape[1:])
     return metric(two.sum(axis=0) - moved) - metric(one.sum(axis=0) + moved)
 
 

@@ -89,7 +89,7 @@ def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: 
     source = data.dev or data.train
     if known is None or source is None:
         raise ConfigError(f"{run / RECORD}: names no validation file; {advice}")
-    if not source.is_file():
+    if not source.exists():
         raise ConfigError(f"{run}: was validated on {source}, which is not there; {advice}")
     if data.dev is None:  # cut from the training file, always the same
         part = read_parts(data.model_copy(update={"test": None, "extra": ()}))[0]["dev"]

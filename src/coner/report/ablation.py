@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from coner.errors import DataError
-from coner.evaluation.significance import METRICS, Difference, difference, same_gold
+from coner.evaluation.significance import METRICS, Difference, difference, same_gold, swaps_for
 from coner.files import atomic_write
 from coner.report.columns import duration, show_difference, words
 from coner.report.compare import Differences, choose_part, corrected
@@ -117,7 +117,9 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
     part = part or choose_part(runs)
     _check(runs, part, folder)
     by_row = {row: {r.seed: r for r in runs.values() if r.name == row} for row in plan}
-    found = corrected({row: _paired(by_row.get(plan[row]["against"] or "", {}), by_row[row], part) for row in plan})
+    pairs = {row: (by_row.get(plan[row]["against"] or "", {}), by_row[row]) for row in plan}
+    swaps = swaps_for(sum(not one.keys().isdisjoint(two) for one, two in pairs.values()))
+    found = corrected({row: _paired(one, two, part, swaps) for row, (one, two) in pairs.items()})
     failed = {path.parent.name: path.read_text(encoding="utf-8").strip() for path in folder.glob(f"*/{FAILED}")}
     rows = [
         _row(row, plan[row], by_row[row], part=part, differences=found[row], failed=_of_row(failed, row))
@@ -152,12 +154,14 @@ def _check(runs: Mapping[str, Record], part: str, folder: Path) -> None:
             raise DataError(f"run {name!r} was scored on another {part} file than the others", folder)
 
 
-def _paired(first: Mapping[int, Record], second: Mapping[int, Record], part: str) -> dict[str, Difference] | None:
+def _paired(
+    first: Mapping[int, Record], second: Mapping[int, Record], part: str, swaps: int
+) -> dict[str, Difference] | None:
     seeds = sorted(first.keys() & second.keys())
     if not seeds:
         return None
     one, two = ([runs[seed].sentence_counts(part) for seed in seeds] for runs in (first, second))
-    return {name: difference(one, two, metric) for name, metric in METRICS.items()}
+    return {name: difference(one, two, metric, swaps=swaps) for name, metric in METRICS.items()}
 
 
 def _of_row(failed: Mapping[str, str], row: str) -> dict[str, str]:

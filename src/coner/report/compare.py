@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from coner.errors import DataError
-from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold
+from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold, swaps_for
 from coner.report.asked import Asked, asked_grid, asked_of
 from coner.report.columns import COLUMNS, Column, show_difference, words
 from coner.report.grid import Grid
@@ -93,7 +93,8 @@ def compare_runs(records: Mapping[str, Record], *, part: str | None = None, base
     baseline = baseline or next(iter(records))
     if baseline not in records:
         raise DataError(f"--baseline {baseline!r} is not among the runs; expected one of: {', '.join(records)}")
-    found = corrected({run: _paired(records[baseline], record, part) for run, record in records.items()})
+    swaps = swaps_for(len(records) - 1)
+    found = corrected({run: _paired(records[baseline], record, part, swaps) for run, record in records.items()})
     rows = tuple(_row(run, record, part, found[run]) for run, record in records.items())
     warnings = tuple(_warnings(records, part, baseline))
     best = {} if warnings or len(rows) == 1 else {column.field: _best(rows, column) for column in COLUMNS}
@@ -172,13 +173,13 @@ def _row(run: str, record: Record, part: str, differences: Mapping[str, Differen
     )
 
 
-def _paired(first: Record, second: Record, part: str) -> dict[str, Difference] | None:
+def _paired(first: Record, second: Record, part: str, swaps: int) -> dict[str, Difference] | None:
     if first is second or _scored(first, part) != _scored(second, part):
         return None
     one, two = (record.sentences.get(part) and record.sentence_counts(part) for record in (first, second))
     if not one or not two or not same_gold(one, two):
         return None
-    return {name: difference([one], [two], metric) for name, metric in METRICS.items()}
+    return {name: difference([one], [two], metric, swaps=swaps) for name, metric in METRICS.items()}
 
 
 def _scored(record: Record, part: str) -> tuple[object, object]:

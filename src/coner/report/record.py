@@ -39,7 +39,7 @@ class Record(BaseModel):
         confusion: for each such part: gold label to predicted label to spans.
         sentences: for each such part: ``Counts.as_dict()`` of the fine labels.
         time: ``train_seconds``, and for each part seconds, sentences and words a second.
-        memory: ``peak_rss_bytes``.
+        memory: ``peak_rss_bytes``; ``None`` where other runs were trained in the same process before.
         size: ``parameters``, and ``bytes`` of the model's files.
         versions, commit, machine: what it was done with.
         counts: what was skipped or repaired in the files, altogether; ``scores`` tell it of the predictions too.
@@ -88,7 +88,7 @@ class Record(BaseModel):
         for part, values in sentences.items():
             try:
                 Counts.from_dict(values)
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, OverflowError) as error:
                 raise ValueError(f"{part}: {error}") from None
         return sentences
 

@@ -85,8 +85,9 @@ def make_record(
         tagged: those that were tagged.
         folder: of the saved model, for its size.
         facts: what training told: ``train_seconds``, ``history``, ``parameters``, ``counts`` (of what was skipped or
-            repaired), ``fingerprint`` and ``commit`` (of the code that trained; by default that of now), each where
-            there is one; others are kept as they are, in ``training``.
+            repaired), ``fingerprint``, ``commit`` (of the code that trained; by default that of now) and
+            ``peak_rss_bytes`` (by default that of the process), each where there is one; others are kept as they are,
+            in ``training``.
     """
     told = plain(dict(facts))
     data = {name: _describe(part) for name, part in parts.items()}
@@ -105,7 +106,7 @@ def make_record(
         confusion={name: {k: dict(v) for k, v in part.scores.fine.confusion.items()} for name, part in tagged.items()},
         sentences={name: part.scores.fine.counts.as_dict() for name, part in tagged.items()},
         time={**time, **{name: _speed(data[name], part.seconds) for name, part in tagged.items()}},
-        memory={"peak_rss_bytes": machine.peak_memory()},
+        memory={"peak_rss_bytes": told.pop("peak_rss_bytes", machine.peak_memory())},
         size={"parameters": told.pop("parameters", None), "bytes": _bytes(folder)},
         versions=machine.versions(),
         commit=told.pop("commit", None) or machine.commit(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ KEYS = {"low", "high", "step", "log", "choices"}
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; whole ones where both ends are.
+    """Numbers from ``low`` to ``high``, both included; whole ones where both ends are, and the step.
 
     Attributes:
         step: of the grid; ``None``: any number.
@@ -34,9 +35,10 @@ class Range:
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
         """What the search tries next."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
-        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+        low, high, step = self.low, self.high, self.step or 1
+        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
+            return trial.suggest_int(name, low, high, step=step, log=self.log)
+        return trial.suggest_float(name, low, high, step=self.step, log=self.log)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def _values(given: Mapping[str, Any], place: str) -> Range | Choices:
             raise ConfigError(f"{place}.{name}: came {value!r}; expected a number")
     if not isinstance(log, bool | None):
         raise ConfigError(f"{place}.log: came {log!r}; expected true or false")
-    if not low < high or (step is not None and step <= 0) or (log and (low <= 0 or step is not None)):  # type: ignore[operator]
+    bounded = -math.inf < low < high < math.inf  # type: ignore[operator]
+    if not bounded or (step is not None and step <= 0) or (log and (low <= 0 or step is not None)):  # type: ignore[operator]
         raise ConfigError(f"{place}: expected low below high, a step above 0, and with log a low above 0 and no step")
     return Range(low, high, step, bool(log))  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import socket
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,12 @@ class Search:
             raise ConfigError(
                 f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
             )
-        self.shared.read(self.settings.data)
+        parts, _ = self.shared.read(self.settings.data)
+        self.files = {name: part.sha256 for name, part in parts.items()}
         make_folder(folder / ".locks")
         self.lock = FileLock(folder / ".locks" / "study.lock")
         with self.lock:
+            self.here = _name_of(folder / ".locks" / "name")
             self.study = self._open(storage or f"sqlite:///{(folder / 'study.db').resolve()}")
 
     def run(self, trials: int) -> Study:
@@ -74,6 +76,7 @@ class Search:
                     log(f"trial {trial.number}: {json.dumps(self.space.suggest(trial))}")
                     log(f"trial {trial.number}: {self._try(trial)}")
                     self._tidy()
+        self._tidy()  # other machines may have found better
         return self.study
 
     def place(self, number: int) -> Path:
@@ -86,8 +89,11 @@ class Search:
         # What learns slowly may be best in the end: nothing is pruned before a third of the epochs.
         warmup = 0 if isinstance(self.settings, CrfExperiment) else self.settings.train.epochs // 3
         pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=warmup)
-        values = {key: value for key, value in self.base.items() if key != "name"}
-        identity = hashlib.sha256(json.dumps([values, repr(self.space)], sort_keys=True).encode()).hexdigest()
+        # Of the files what is in them, not where they lie: another machine may have them elsewhere.
+        data = {key: value for key, value in self.base.get("data", {}).items() if key not in ("train", "dev")}
+        values = {**{key: value for key, value in self.base.items() if key != "name"}, "data": data}
+        known_by = json.dumps([values, self.files, repr(self.space)], sort_keys=True)
+        identity = hashlib.sha256(known_by.encode()).hexdigest()
         try:
             study = optuna.create_study(
                 storage=url, study_name=self.folder.name, direction="maximize", pruner=pruner, load_if_exists=True
@@ -103,22 +109,24 @@ class Search:
 
     def _next(self, trials: int) -> tuple[Trial, FileLock] | None:
         """A trial that died in this folder, else a new one, with its lock; ``None`` where there are enough."""
-        here = f"{socket.gethostname()}:{self.folder.resolve()}"
         with self.lock:
             for died in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                if died.user_attrs.get("place") == here and (lock := self._claim(died.number)):
-                    return Trial(self.study, died._trial_id), lock
-            number = len(self.study.get_trials(deepcopy=False))
-            if number >= trials:
+                if died.user_attrs.get("place") == self.here and (lock := self._claim(died.number)):
+                    return self._drawn(Trial(self.study, died._trial_id)), lock
+            if len(self.study.get_trials(deepcopy=False)) >= trials:
                 return None
-            seed = self.settings.seed + number
-            self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
             trial = self.study.ask()
-            trial.set_user_attr("place", here)
-            self.space.suggest(trial)
+            trial.set_user_attr("place", self.here)
             lock = self._claim(trial.number)
             assert lock is not None, "a trial that nobody knows of yet"
-            return trial, lock
+            return self._drawn(trial), lock
+
+    def _drawn(self, trial: Trial) -> Trial:
+        """The trial with its values; one that has some keeps them."""
+        seed = self.settings.seed + trial.number  # its own number: two machines that ask at once draw two things
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+        self.space.suggest(trial)
+        return trial
 
     def _claim(self, number: int) -> FileLock | None:
         lock = FileLock(self.folder / ".locks" / f"{number}.lock")
@@ -153,16 +161,25 @@ class Search:
 
     def _tidy(self) -> None:
         """Keep the model of the best trial alone, and write its settings out."""
-        best = best_trial(self.study)
-        if best is not None:
-            values = applied(self.base, {**self.space.suggest(optuna.trial.FixedTrial(best.params)), "name": "best"})
-            with atomic_write(self.folder / BEST, "wb") as handle:
-                tomli_w.dump(values, handle)
-        for trial in self.study.get_trials(deepcopy=False):
-            place = self.place(trial.number)
-            if trial.state.is_finished() and place.exists() and (best is None or trial.number != best.number):
-                remove_model(place)
-                (place / CHECKPOINT).unlink(missing_ok=True)
+        with self.lock:  # else what is best might change between the two
+            best = best_trial(self.study)
+            if best is not None:
+                chosen = self.space.suggest(optuna.trial.FixedTrial(best.params))
+                with atomic_write(self.folder / BEST, "wb") as handle:
+                    tomli_w.dump(applied(self.base, {**chosen, "name": "best"}), handle)
+            for trial in self.study.get_trials(deepcopy=False):
+                place = self.place(trial.number)
+                if trial.state.is_finished() and place.exists() and (best is None or trial.number != best.number):
+                    remove_model(place)
+                    (place / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _name_of(path: Path) -> str:
+    """What a folder is called in its study; by chance, as hosts and paths change."""
+    if not path.exists():
+        with atomic_write(path) as handle:
+            handle.write(uuid.uuid4().hex)
+    return path.read_text(encoding="utf-8")
 
 
 def best_trial(study: Study) -> FrozenTrial | None:

@@ -173,7 +173,9 @@ class EncoderTrainer:
                     last_saved = time.monotonic()
                     if stop:
                         raise KeyboardInterrupt
-        self._end_epoch()
+            self._end_epoch()  # with a checkpoint at its end
+            if self.team.any(asked_to_stop()):
+                raise KeyboardInterrupt
 
     def _step(self, chosen: Sequence[int]) -> None:
         settings, progress = self.settings, self.progress
