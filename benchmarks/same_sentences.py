@@ -10,6 +10,7 @@ about. The whole file has to be the one that the records name, by its sha256.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from rich import print as show
 
 import coner
 from coner.evaluation.counts import Counts
+from coner.evaluation.significance import intervals
 from coner.files import sha256
 from coner.report.record import read_record
 from coner.types import Sentence
@@ -30,12 +32,16 @@ def rows_of(whole: list[Sentence], part: list[Sentence]) -> list[int]:
     return [places[sentence.id, sentence.words].pop(0) for sentence in part]
 
 
-def f1(counts: Counts, rows: list[int], gold: list[str]) -> tuple[float, float]:
-    """Micro F1, and macro F1 over the classes of the gold."""
-    tp, fp, fn = counts.dense()[rows].sum(axis=0).T
-    by_class = dict(zip(counts.labels, 2 * tp / np.maximum(1, 2 * tp + fp + fn), strict=True))
-    micro = 2 * tp.sum() / max(1, 2 * tp.sum() + fp.sum() + fn.sum())
-    return float(micro), float(np.mean([by_class.get(label, 0.0) for label in gold]))
+def part_of(counts: Counts, rows: list[int]) -> Counts:
+    """The counts of some sentences, which are counted anew from 0 in the order of ``rows``."""
+    place = {row: number for number, row in enumerate(rows)}
+    kept = np.isin(counts.sentence, rows)
+    return replace(
+        counts,
+        sentences=len(rows),
+        sentence=np.array([place[row] for row in counts.sentence[kept].tolist()], dtype=np.int64),
+        **{name: getattr(counts, name)[kept] for name in ("label", "tp", "fp", "fn")},
+    )
 
 
 def main() -> None:
@@ -49,14 +55,14 @@ def main() -> None:
         rows = rows_of(whole, part)
     except (KeyError, IndexError):
         parser.error(f"{given.part}: holds a sentence that {given.whole} does not have")
-    gold = sorted({entity.label for sentence in part for entity in sentence.entities or ()})
-    show(f"{len(part)} of {len(whole)} sentences, {len(gold)} classes in gold")
+    show(f"{len(part)} of {len(whole)} sentences; F1 with 95 % bootstrap intervals")
     for file in given.records:
         record = read_record(file)
         if record.data["test"]["sha256"] != sha256(given.whole):
             parser.error(f"{file}: was scored on another test file than {given.whole}")
-        micro, macro = f1(record.sentence_counts("test"), rows, gold)
-        show(f"{record.name:24} micro {micro:.3f}  macro {macro:.3f}")
+        found = intervals(part_of(record.sentence_counts("test"), rows))
+        told = (f"{name[:5]} {one.value:.3f} \\[{one.low:.3f}, {one.high:.3f}]" for name, one in found.items())
+        show(f"{record.name:24} {'  '.join(told)}")
 
 
 if __name__ == "__main__":
