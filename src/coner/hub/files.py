@@ -10,6 +10,8 @@ from typing import Any
 from coner.errors import ModelError
 
 CARD, RECORD, README = "model.json", "record.json", "README.md"
+# Taggers that ask an endpoint: their settings name its address, and the environment's variable that is sent there.
+ASKING = ("llm", "hybrid")
 # Nothing of these is run when it is read. ``.model`` is a SentencePiece vocabulary.
 KINDS = (".json", ".safetensors", ".npz", ".onnx", ".model", ".txt")
 
@@ -37,7 +39,11 @@ def check_names(names: Iterable[str], place: str) -> list[str]:
 
 
 def names_in(text: bytes, place: str) -> list[str]:
-    """The files that this ``model.json`` names, checked; ``ModelError`` where it is none of coner's."""
+    """The files that this ``model.json`` names, checked.
+
+    Raises:
+        ModelError: it is none of coner's, its tagger asks an endpoint, or a file is not to be taken.
+    """
     try:
         card: dict[str, Any] = json.loads(text)
         if not isinstance(card["kind"], str) or not isinstance(card["format"], int):
@@ -47,4 +53,9 @@ def names_in(text: bytes, place: str) -> list[str]:
         raise ModelError(
             f"{place}: its {CARD} is not that of a model of coner: expected kind, format and files; check the name"
         ) from None
+    if card["kind"] in ASKING:
+        raise ModelError(
+            f"{place}: is of kind {card['kind']}: it would send texts, and a key of this machine, to an address that "
+            "its maker chose; not taken"
+        )
     return check_names(names, place)

@@ -11,13 +11,14 @@ from typing import Protocol, runtime_checkable
 
 from coner.config import Budget
 from coner.errors import ConfigError, Unanswered
+from coner.hub.files import ASKING
 from coner.llm.account import Account
 from coner.llm.tally import Rule
 from coner.taggers.base import Tagger
 from coner.types import Entity, Sentence
 
 LEDGER = "ledger.sqlite"  # in the model's folder
-KINDS = ("llm", "hybrid")  # of the taggers here, as model.json names them
+KINDS = ASKING  # of the taggers here, as model.json names them
 
 
 @runtime_checkable
