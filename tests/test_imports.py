@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "prompting": BASE | {"config", "data", "llm", "taggers", "training", "report", "parts", "judging", "experiment"},
     "hybrid": BASE | {"config", "taggers", "training", "report", "parts", "judging", "experiment", "prompting"},
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "parts", "experiment"},
-    "publish": BASE | {"data", "hub", "report", "taggers"},
+    "publish": BASE | {"config", "data", "hub", "report", "taggers"},
     "ablation": BASE | {"config", "report", "parts", "experiment"},
     "sweep": BASE | {"config", "taggers", "training", "parts", "experiment"},
     "serving": BASE | {"data", "taggers", "hub"},

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from coner.config import parse_experiment
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.errors import ModelError
 from coner.files import sha256
@@ -40,6 +41,7 @@ def gather(folder: Path, told: Told) -> dict[str, Content]:
     Raises:
         ModelError: the folder holds no model, a damaged one, one that asks an endpoint, or a file of a kind that is
             not for others.
+        ConfigError: the settings in ``model.json`` are not such as this version knows.
         DataError: there is no record.
     """
     card, files = _model(folder)
@@ -65,18 +67,19 @@ def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
         own, others = _model(folder / inside)
         files |= {name: own, **{f"{inside}/{other}": content for other, content in others.items()}}
     if isinstance(card.get("settings"), Mapping):
-        card["settings"] = _without_places(card["settings"])
+        card["settings"] = _without_places(card["settings"], source=f"{folder / CARD}")
     card["files"] = {name: {"bytes": size(content), "sha256": _digest(content)} for name, content in files.items()}
     return (json.dumps(card, ensure_ascii=False, indent=2) + "\n").encode(), files
 
 
-def _without_places(settings: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = plain(settings)
-    return {**values, "data": _base_names(values["data"])} if "data" in values else values
+def _without_places(settings: Mapping[str, Any], *, source: str) -> dict[str, Any]:
+    """Only as settings do they tell what is a path: a relative one looks like the hub's name of an encoder."""
+    values: dict[str, Any] = plain(parse_experiment(dict(settings), source).model_dump())
+    return {**values, "data": _base_names(values["data"])}
 
 
 def _base_names(value: Any) -> Any:
-    """Files of data by their base names, whether they are there or not: nothing else in this section has a slash."""
+    """A taxonomy's file by its base name too, which is text: nothing else in this section has a slash."""
     if isinstance(value, Mapping):
         return {key: _base_names(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -18,6 +18,8 @@ import coner as package
 from coner.errors import ModelError
 from coner.hub import Place, model_folder, model_name
 from coner.hub.files import names_in
+from coner.publish import gather
+from coner.report.card import Told
 
 pytest.importorskip("huggingface_hub")
 SENT = {"README.md", "model.json", "record.json", "weights.npz", "features.json", "lexicon.json"}
@@ -78,6 +80,25 @@ def test_nothing_on_the_hub_tells_of_this_machine(hub: Repos, world: World, cone
     for name, content in at(hub).items():
         assert not [place for place in places if place.encode() in content and len(place) > 1], name
     assert json.loads(at(hub)["model.json"])["settings"]["data"]["train"] == world.train.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "section", "name"),
+    [("encoder", "train", "init"), ("encoder", "train", "tensorboard"), ("crf", "crf", "cluster_file")],
+)
+def test_of_a_relative_place_that_is_not_here_only_the_last_part_goes(
+    world: World, out: Path, kind: str, section: str, name: str
+) -> None:
+    shutil.copytree(world.model, out / "run")
+    card = json.loads((out / "run/model.json").read_text())
+    encoder = {"encoder": {"name": "owner/name"}} if kind == "encoder" else {}
+    card["settings"] = {"kind": kind, **encoder, section: {name: "clients/acme/x"}}
+    (out / "run/model.json").write_text(json.dumps(card))
+    sent = gather(out / "run", Told("me/crf"))["model.json"]
+    assert isinstance(sent, bytes)
+    settings = json.loads(sent)["settings"]
+    assert settings[section][name] == "x"
+    assert settings.get("encoder", {}).get("name", "owner/name") == "owner/name"
 
 
 def test_the_card_that_is_pushed_is_the_one_that_is_printed(hub: Repos, world: World, coner: Coner, out: Path) -> None:
@@ -145,6 +166,32 @@ def test_only_what_model_json_names_is_got_and_then_no_network_is_needed(
     assert model_folder("hf://me/crf") == folder
     assert "cannot be reached" in refusal(coner("tag", "hf://me/other", world.dev))
     assert "cannot be reached" in fault(coner("push", world.model, "me/other"))
+
+
+@pytest.mark.parametrize("revision", ["", "commit"])
+def test_a_download_that_was_broken_off_is_mended(
+    hub: Repos, world: World, coner: Coner, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    assert coner("push", world.model, "me/crf").code == 0
+    name = "hf://me/crf" + (f"@{hub.repos['me/crf'].branches['main']}" if revision else "")
+    folder = model_folder(name)
+    (folder / "weights.npz").unlink()
+    from huggingface_hub import constants
+
+    with monkeypatch.context() as offline:
+        offline.setattr(constants, "HF_HUB_OFFLINE", True)
+        assert "connect once, to get it" in refusal(coner("tag", name, world.dev))
+    assert model_folder(name) == folder
+    assert coner("tag", name, world.dev).code == 0
+
+
+@pytest.mark.parametrize("kind", ["llm", "hybrid"])
+def test_a_model_of_the_hub_that_asks_an_endpoint_is_refused(hub: Repos, world: World, coner: Coner, kind: str) -> None:
+    card = {"kind": kind, "format": 1, "labels": ["A"], "files": {}, "settings": {"llm": {"key_env": "MY_SECRET"}}}
+    hub.repos["me/asks"] = Repo()
+    hub.repos["me/asks"].commit("main", {"model.json": json.dumps(card).encode()})
+    for line in (("tag", "hf://me/asks", world.dev), ("serve", "hf://me/asks"), ("vote", "hf://me/asks")):
+        assert f"is of kind {kind}: it would send texts, and a key" in refusal(coner(*line))
 
 
 def test_what_may_not_be_had_is_one_line(

@@ -28,8 +28,8 @@ def model_folder(place: str | Path) -> Path:
         place: a folder, which is given back as it is, or ``hf://user/name`` with an optional ``@revision``.
 
     Raises:
-        ModelError: there is no such repository or revision, it is not to be seen, it is no model of coner, or the hub
-            cannot be reached and the model is not in the cache.
+        ModelError: there is no such repository or revision, it is not to be seen, it is no model of coner, its tagger
+            asks an endpoint, or the hub cannot be reached and the model is not, or not whole, in the cache.
         MissingExtra: huggingface_hub is not installed.
     """
     if not is_place(place):
@@ -65,7 +65,12 @@ def _snapshot(api: HfApi, where: Place, *, cached: bool) -> Path:
     """The model in the cache, got where it is not there; ``cached``: from there alone."""
     # First what tells that it is a model, and its commit: whatever else is in the repository is left there.
     card = Path(api.hf_hub_download(where.repo, CARD, revision=where.revision, local_files_only=cached))
-    wanted = [_literally(name) for name in [CARD, *names_in(card.read_bytes(), str(where)), README, RECORD]]
+    names = names_in(card.read_bytes(), str(where))
+    if cached and not all((card.parent / name).is_file() for name in names):  # a download that was broken off
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        raise LocalEntryNotFoundError("only a part of it is in the cache")
+    wanted = [_literally(name) for name in [CARD, *names, README, RECORD]]
     return Path(
         api.snapshot_download(where.repo, revision=card.parent.name, allow_patterns=wanted, local_files_only=cached)
     )
