@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from server import SLOW, Reply, Server, served, told
+
+from coner.serving.schemas import Asked
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,7 @@ def test_too_large_a_body(small: Server) -> None:
         ({"text": 7}, "text: input should be a valid string"),
         ({"text": "a", "more": 1}, "more: extra inputs are not permitted"),
         ({"text": "a", "model": 1}, "model: input should be a valid string"),
+        ({"text": "a", **{f"more{i}": 1 for i in range(20)}}, "exactly one of: text, texts, words, sentences; and, if"),
         (b'{"text": "a"', "not JSON: expecting ',' delimiter at character 12"),
         (b'{"text": "\\ud800"}', "surrogate"),
         (b'{"\\ud800": 1, "text": "a"}', "unicode"),
@@ -59,6 +63,21 @@ def test_what_cannot_be_done_is_told(small: Server, body: Any, message: str) -> 
     reply = small.tag(body)
     assert (reply.status, reply.code) == (422, "invalid_request")
     assert message in reply.message
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"texts": [0] * 200}, "texts.0"),
+        ({"words": [""] * 150}, "words.0"),
+        ({"sentences": [[0] * 50] * 3}, "sentences.0.0"),
+    ],
+)
+def test_of_a_list_of_faults_only_the_first_is_looked_for(body: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Asked).validate_python(body)
+    (fault,) = caught.value.errors()
+    assert ".".join(map(str, fault["loc"][1:])) == place
 
 
 def test_a_body_that_does_not_say_that_it_is_json(small: Server) -> None:
@@ -76,6 +95,13 @@ def test_hostile_json_gets_an_answer(small: Server, body: bytes) -> None:
     reply = small.tag(body)
     assert reply.status in (400, 422)
     assert reply.code == "invalid_request"
+
+
+def test_the_files_of_the_page_take_nothing_from_the_address(small: Server) -> None:
+    for path in ("/", "/page.js"):
+        plain, asked = small.ask("GET", path), small.ask("GET", f"{path}?page=<script>alert(1)</script>")
+        assert asked.text == plain.text
+        assert asked.headers["content-security-policy"] == plain.headers["content-security-policy"]
 
 
 def test_other_paths_and_methods(small: Server) -> None:
@@ -226,6 +252,16 @@ def test_a_signal_loses_no_request(workers: int, number: int) -> None:
         with pytest.raises(ConnectionRefusedError):
             server.tag({"text": "a"})
         assert "Traceback" not in "".join(server.said)
+
+
+def test_several_models_stop_in_the_time_of_one() -> None:
+    names = ["one", "two", "three"]
+    with told(models=names, limits={"seconds": 1.0}) as server, ThreadPoolExecutor(3) as clients:
+        replies = [clients.submit(server.tag, {"text": "sleep 30", "model": name}) for name in names]
+        assert [reply.result().status for reply in replies] == [504] * 3
+        start = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - start < 2.5  # of them 0.2 for those who are about to ask
 
 
 def test_under_load_a_signal_answers_whatever_was_taken() -> None:

@@ -150,7 +150,11 @@ def _add_page(app: FastAPI) -> None:
     for path, (name, kind) in PAGE.items():
         content = folder.joinpath(name).read_bytes()
         page = Response(content, media_type=kind, headers=PAGE_HEADERS)
-        app.add_api_route(path, lambda page=page: page, include_in_schema=False, response_class=Response)
+        app.add_api_route(path, _always(page), include_in_schema=False, response_class=Response)
+
+
+def _always(page: Response) -> Callable[[], Response]:
+    return lambda: page  # a default argument would be read from the query
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -10,7 +10,9 @@ from coner.data.taxonomy import Taxonomy
 from coner.data.text import character_span, raw_text
 from coner.types import Entity, Sentence
 
+# The first fault of a list is told, and none is looked for behind it: a million would fill the memory.
 Word = Annotated[str, Field(min_length=1)]
+Words = Annotated[list[Word], Field(fail_fast=True)]
 Name = Annotated[str, Field(description="Of a model, as in /models; none: the first.")]
 
 
@@ -33,7 +35,7 @@ class OneText(_Asked):
 class Texts(_Asked):
     """Several texts. One that has no word has no entity."""
 
-    texts: list[str]
+    texts: Annotated[list[str], Field(fail_fast=True)]
 
     def inputs(self) -> list[str] | list[list[str]]:
         """Texts, or lists of words."""
@@ -43,7 +45,7 @@ class Texts(_Asked):
 class OneSentence(_Asked):
     """One text that is cut into words already. Characters are counted in the words joined by single spaces."""
 
-    words: list[Word]
+    words: Words
 
     def inputs(self) -> list[str] | list[list[str]]:
         """Texts, or lists of words."""
@@ -53,19 +55,20 @@ class OneSentence(_Asked):
 class Sentences(_Asked):
     """Several texts that are cut into words already."""
 
-    sentences: list[list[Word]]
+    sentences: Annotated[list[Words], Field(fail_fast=True)]
 
     def inputs(self) -> list[str] | list[list[str]]:
         """Texts, or lists of words."""
         return self.sentences
 
 
+MOST_KEYS = 10  # of an object that is looked at: each that is not known is a fault of its own
 FORMS = {"text": OneText, "texts": Texts, "words": OneSentence, "sentences": Sentences}
 
 
 def _form(given: Any) -> str | None:
-    """Which of the four it is; ``None`` where it is none, or two at once."""
-    named = [key for key in FORMS if key in given] if isinstance(given, dict) else []
+    """Which of the four it is; ``None`` where it is none, two at once, or full of other keys."""
+    named = [key for key in FORMS if key in given] if isinstance(given, dict) and len(given) <= MOST_KEYS else []
     return named[0] if len(named) == 1 else None
 
 
@@ -77,7 +80,7 @@ Asked = Annotated[
     Discriminator(
         _form,
         custom_error_type="form",
-        custom_error_message=f"expected an object with exactly one of: {', '.join(FORMS)}",
+        custom_error_message=f"expected an object with exactly one of: {', '.join(FORMS)}; and, if you like, model",
     ),
 ]
 
