@@ -50,9 +50,10 @@ class Service:
             batcher.start()
 
     def close(self) -> None:
-        """Finish what waits, and end."""
+        """Finish what waits, and end; all models have the time of one request for that."""
+        end = time.monotonic() + self._seconds
         for batcher in self.batchers.values():
-            batcher.close(self._seconds)
+            batcher.close(max(0.0, end - time.monotonic()))
 
     def name(self, given: str | None) -> str:
         """The model that is meant; ``Problem`` 404 where there is none of that name."""
