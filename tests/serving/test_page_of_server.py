@@ -168,6 +168,8 @@ def test_the_slider_asks_nobody(page: Any, server: Server) -> None:
     assert marks(page) == as_marks(kept)
     assert texts(page, "#least-shown") == [f"{least} %"]
     assert texts(page, "#status") == [f"good: {len(kept)} of {len(entities)} entities."]
+    slide(page, 29)  # 100 * (29 / 100) is less than 29
+    assert texts(page, "#least-shown") == ["29 %"]
     slide(page, 0)
     assert marks(page) == as_marks(entities)
     assert asked(page) == []

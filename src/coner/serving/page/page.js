@@ -1,5 +1,5 @@
 // The page: asks the service, keeps its answers, and shows them anew whenever the slider moves.
-import { COLOURS, details, legend, make, marked, percent, place } from "./view.js";
+import { COLOURS, details, legend, make, marked, place } from "./view.js";
 import { asConll, asJson } from "./write.js";
 
 const EXAMPLE = [
@@ -173,7 +173,7 @@ function listen() {
   });
   find("token").addEventListener("change", () => showErrors(listModels));
   find("least").addEventListener("input", () => {
-    find("least-shown").textContent = percent(find("least").value / 100);
+    find("least-shown").textContent = `${find("least").value} %`; // 100 * (29 / 100) is less than 29
     show();
   });
   const onMark = (act) => (event) => {

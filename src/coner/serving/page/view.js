@@ -10,7 +10,7 @@ export function make(tag, options = {}, ...children) {
   return element;
 }
 
-export function percent(share) {
+function percent(share) {
   return `${Math.floor(100 * share)} %`; // as the slider counts: what shows 50 % stays at 50 %
 }
 
