@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import TextIO
 
 import typer
 
@@ -109,7 +110,7 @@ def run(arguments: list[str]) -> int:
     except (BrokenPipeError, SystemExit) as stop:  # the reader of our output has gone, as head does
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):  # rich exits then
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
         return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
@@ -125,5 +126,13 @@ def run(arguments: list[str]) -> int:
 
 def _fail(message: str, code: int) -> int:
     if processes.first_to_tell():
-        print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
+        try:
+            print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
+        except BrokenPipeError:  # the exit code tells it alone
+            _silence(sys.stderr)
     return code
+
+
+def _silence(stream: TextIO) -> None:
+    """Its reader has gone: what is left to say must not fail while the interpreter goes down."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

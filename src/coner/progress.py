@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,20 @@ __all__ = ["Bar", "Log", "Quiet", "Share", "bar", "stderr"]
 
 WINDOW = 300  # seconds over which the speed is taken: steps may be half a minute apart
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Messages(Console):
+    """For text as it is: no brackets are taken for markup."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Nobody reads the messages any more: the work goes on without. Rich itself would end the process."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+stderr = _Messages()
 
 
 class Bar:
@@ -75,7 +89,7 @@ class Log:
 
     def __call__(self, line: str) -> None:
         """One line."""
-        stderr.print(line, markup=False)
+        stderr.print(line)
         if self._file is not None:
             self._file.write(line + "\n")
             self._file.flush()

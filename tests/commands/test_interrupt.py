@@ -1,4 +1,4 @@
-"""Ctrl-C: one line, exit code 130, and nothing half-written."""
+"""Ctrl-C: one line, exit code 130, and nothing half-written; and a reader of the messages who goes."""
 
 from __future__ import annotations
 
@@ -53,6 +53,21 @@ def test_interrupted_training_leaves_a_log_and_can_go_on(
     assert [path.name for path in run.iterdir()] == ["log.txt"]
     assert coner("train", *world.settings, "--out", run).code == 0
     assert (run / "record.json").exists()
+
+
+@POSIX
+def test_when_nobody_reads_the_messages_the_work_goes_on(coner: Coner, world: World, out: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        for arguments, code in ((["train", *world.settings, "--out", out / "run"], 0), (["tag", out / "none", "-"], 2)):
+            assert (
+                subprocess.run(command(*arguments), stderr=write, stdin=subprocess.DEVNULL, check=False).returncode
+                == code
+            )
+    finally:
+        os.close(write)
+    assert (out / "run/record.json").exists()
 
 
 @POSIX

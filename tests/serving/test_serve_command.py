@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -136,3 +137,10 @@ def test_it_does_not_start_with_what_is_wrong(models: list[Path], tmp_path: Path
         port = taken.getsockname()[1]
         assert f"--port {port}: address already in use" in refused(models[0], "--port", port)
     assert "--host no.such.host.invalid" in refused(models[0], "--host", "no.such.host.invalid")
+    assert "--host a..b --port 8000: no name of a host" in refused(models[0], "--host", "a..b")
+
+
+def test_the_first_line_has_names_with_brackets(models: list[Path], tmp_path: Path) -> None:
+    shutil.copytree(models[0], tmp_path / "[old]crf")
+    with served("-c", COMMAND, "serve", str(tmp_path / "[old]crf"), "--port", "0") as running:
+        running.wait_for(r"^serving \[old\]crf on http://127")

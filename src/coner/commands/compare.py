@@ -69,15 +69,15 @@ def compare(
     chosen = choose_part(records) if part == "auto" else part
     lacking = [run for run, record in records.items() if chosen not in record.scores]
     for run in lacking:
-        stderr.print(f"{run}: left out, it has no scores on {chosen}", markup=False)
+        stderr.print(f"{run}: left out, it has no scores on {chosen}")
         del records[run]
     if not records:
         raise DataError(f"none of the {len(runs)} places has a record with scores on {chosen}; train first")
     if left_out or lacking:
-        stderr.print(f"{len(left_out) + len(lacking)} of {len(runs)} left out", markup=False)
+        stderr.print(f"{len(left_out) + len(lacking)} of {len(runs)} left out")
     comparison = compare_runs(records, part=chosen, baseline=baseline)
     for warning in comparison.warnings:
-        stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold", markup=False)
+        stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold")
     if html or pictures:
         _write(comparison, records, places, html=html, pictures=pictures)
     if as_json:
@@ -98,7 +98,7 @@ def show_ablation(folder: Path, *, part: str | None = None, as_json: bool, markd
     table = read_ablation(folder, part=part)
     for row in table.rows:
         for seed, why in row.failed.items():
-            stderr.print(f"{row.name}, seed {seed}: failed: {why}", markup=False)
+            stderr.print(f"{row.name}, seed {seed}: failed: {why}")
     if as_json:
         typer.echo(json.dumps(table.as_dict(), ensure_ascii=False, indent=2))
     elif markdown:
@@ -124,7 +124,7 @@ def run_places(places: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
     found, left_out = list[Path](), list[str]()
     for place in places:
         if place.is_dir() and not (place / RECORD).exists():
-            stderr.print(f"{place}: left out, no {RECORD} in it", markup=False)
+            stderr.print(f"{place}: left out, no {RECORD} in it")
             left_out.append(str(place))
         else:
             found.append(place)
@@ -154,12 +154,12 @@ def _write(
         from coner.report.html import write_page
 
         write_page(comparison, records, html, groups=groups, found=found, ablation=ablation)
-        stderr.print(f"{html}: {len(records)} runs, {len(found.predicted)} of them with sentences", markup=False)
+        stderr.print(f"{html}: {len(records)} runs, {len(found.predicted)} of them with sentences")
     if pictures:
         from coner.report.pictures import write_pictures
 
         written = write_pictures(comparison, records, pictures, groups=groups, found=found)
-        stderr.print(f"{pictures}: {', '.join(path.name for path in written)}", markup=False)
+        stderr.print(f"{pictures}: {', '.join(path.name for path in written)}")
 
 
 def _name(place: Path) -> str:

@@ -160,14 +160,12 @@ def _show(report: dict[str, Any], faults: list[tuple[int, str]], unit: str) -> N
     for name, count in _rows(report, entities):
         table.add_row(name, f"{count:,}")
     counts = f"{target['sentences']:,} sentences, {target['entities']:,} entities"
-    stderr.print(
-        f"{source['file']} ({source['format']}) to {target['file']} ({target['format']}): {counts}", markup=False
-    )
+    stderr.print(f"{source['file']} ({source['format']}) to {target['file']} ({target['format']}): {counts}")
     stderr.print(table)
     for number, message in faults[:SHOWN]:
-        stderr.print(f"  {unit} {number}: {message}", markup=False)
+        stderr.print(f"  {unit} {number}: {message}")
     if len(faults) > SHOWN:
-        stderr.print(f"  ... and {len(faults) - SHOWN:,} more: --json has them all", markup=False)
+        stderr.print(f"  ... and {len(faults) - SHOWN:,} more: --json has them all")
 
 
 def _rows(report: dict[str, Any], entities: dict[str, Any]) -> list[tuple[str, int]]:

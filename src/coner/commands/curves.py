@@ -26,12 +26,12 @@ def curves(
     records, left_out = read_runs(runs)
     histories = {run: record.history for run, record in records.items() if record.history}
     for run in records.keys() - histories.keys():
-        stderr.print(f"{run}: left out, it has no epochs (kind {records[run].kind})", markup=False)
+        stderr.print(f"{run}: left out, it has no epochs (kind {records[run].kind})")
     if not histories:
         raise DataError(
             f"none of the {len(runs)} places has a record with epochs; name the folder of a trained encoder"
         )
     if missing := len(records) - len(histories) + len(left_out):
-        stderr.print(f"{missing} of {len(runs)} left out", markup=False)
+        stderr.print(f"{missing} of {len(runs)} left out")
     write_curves(histories, out)
-    stderr.print(f"{out}: {len(histories)} runs", markup=False)
+    stderr.print(f"{out}: {len(histories)} runs")

@@ -68,7 +68,7 @@ def stats(
     if against is not None:
         seen = surfaces(stream(against, scheme=scheme, comment=comment, gold=True, repair=True, on_fault=note))
         if faults:
-            stderr.print(f"{against}: {len(faults)} faults mended; coner data stats {against} lists them", markup=False)
+            stderr.print(f"{against}: {len(faults)} faults mended; coner data stats {against} lists them")
             faults.clear()
     reader = stream(file, scheme=scheme, format=kind, comment=comment, repair=True, on_fault=note)
     found = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
@@ -171,7 +171,7 @@ def split(
         for part, path in written.items()
     }
     if corpus.repaired or corpus.skipped:
-        stderr.print(f"{corpus.repaired} mended, {corpus.skipped} left out", markup=False)
+        stderr.print(f"{corpus.repaired} mended, {corpus.skipped} left out")
     if as_json:
         values = {"source": file, "seed": seed, "repaired": corpus.repaired, "skipped": corpus.skipped, "parts": values}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
@@ -212,4 +212,4 @@ def fetch(
             by = "a manifest of 2023" if item.checked == "manifest" else "the hub's listing"
             typer.echo(f"{item.path}  {item.size:,} bytes  sha256 {item.sha256}  checked against {by}")
     source = fetching.SOURCES[name]
-    stderr.print(f"{source.repo}: licence {source.licence}; cite {source.cite}", markup=False)
+    stderr.print(f"{source.repo}: licence {source.licence}; cite {source.cite}")

@@ -71,7 +71,7 @@ def distil(
             raise DataError("no sentence could be labelled; nothing is written", source)
     told = f"{work.counts['written']} of {work.counts['read']} sentences, {work.counts['entities']} entities"
     unreadable = f", {work.counts[UNREADABLE]} {UNREADABLE}" if work.counts[UNREADABLE] else ""
-    stderr.print(f"{out}: {told}{unreadable}", markup=False)
+    stderr.print(f"{out}: {told}{unreadable}")
     if not tell(tagger, account(tagger), work.counts["read"]):
         raise typer.Exit(INCOMPLETE)
 

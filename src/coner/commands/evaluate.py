@@ -184,14 +184,13 @@ def _warn(scores: Scores, corpus: Corpus, counts: dict[str, int]) -> None:
         ("items of the predictions left out", counts["skipped"]),
     ):
         if count:
-            stderr.print(f"Warning: {count} {what}", markup=False)
+            stderr.print(f"Warning: {count} {what}")
     absent = {label: result.predicted for label, result in scores.fine.classes.items() if not result.support}
     if absent:
         labels = ", ".join(absent)
         stderr.print(
             f"Warning: {sum(absent.values())} predictions of classes that do not occur in gold ({labels}): they count "
-            "against micro F1, and are no part of macro F1",
-            markup=False,
+            "against micro F1, and are no part of macro F1"
         )
 
 

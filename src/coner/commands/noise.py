@@ -59,7 +59,7 @@ def noise(
     tally = write_noisy(file, out, made, scheme=scheme, format=format, comment=comment, repair=repair)
     if tally.repaired or tally.skipped:
         message = f"{tally.repaired} faults that could be mended, {tally.skipped} left out: the copy keeps them"
-        stderr.print(message, markup=False)
+        stderr.print(message)
     if as_json:
         asked = {"rate": rate, "where": where, "words_a_sentence": words, "layout": layout, "seed": seed}
         values = {"source": str(file), "file": str(out), "sha256": sha256(out), **asked, **tally.as_dict()}

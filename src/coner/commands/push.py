@@ -53,5 +53,5 @@ def push(
         typer.echo("\n".join([*lines, total]))
         return
     for line in [*lines, total]:
-        stderr.print(line, markup=False)
+        stderr.print(line)
     typer.echo(send(place, files, message=f"{run.resolve().name}, by coner push", private=private or None))

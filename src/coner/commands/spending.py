@@ -62,9 +62,9 @@ def tell(tagger: Tagger, asked: Account, sentences: int) -> bool:
     line = ", ".join(f"{value:,} {names.get(name, name)}" for name, value in told.items())
     mended = {"repairs of answers": asked.repaired, "mentions dropped": dropped(asked.counts)}
     more = "".join(f", {count:,} {what}" for what, count in mended.items() if count)
-    stderr.print(f"{tagger.model}: {line}{more}", markup=False)
+    stderr.print(f"{tagger.model}: {line}{more}")
     if message := lacking(asked, sentences=sentences, unit=tagger.unit):
-        stderr.print(message, markup=False)
+        stderr.print(message)
     return not asked.failures
 
 
@@ -73,7 +73,7 @@ def tell_record(record: Record, out: Path) -> bool:
     from coner.progress import stderr
 
     if record.kind in ("llm", "hybrid") and not record.scores:
-        stderr.print(f"{out}: stored; no call was made, as no file to score it on is named", markup=False)
+        stderr.print(f"{out}: stored; no call was made, as no file to score it on is named")
     whole = True
     for name, values in (record.llm or {}).items():
         if not (reasons := values["unanswered"]):
@@ -82,5 +82,5 @@ def tell_record(record: Record, out: Path) -> bool:
         kinds = ", ".join(f"{count} {kind}" for kind, count in reasons.items())
         partial = values.get("partial")
         scored = f"scored on {partial['answered']} of {partial['sentences']} sentences; " if partial else ""
-        stderr.print(f"{name}: {scored}without an answer: {kinds}; the same command asks for the rest", markup=False)
+        stderr.print(f"{name}: {scored}without an answer: {kinds}; the same command asks for the rest")
     return whole

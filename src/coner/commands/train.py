@@ -92,7 +92,7 @@ def train(
         check_unused(f"{config} is of kind {settings.kind}", budget_tokens, budget_cost, ledger)
         record = run(settings, out, overwrite=overwrite)
         if finished:
-            stderr.print(f"{out}: this run is finished already; --overwrite does it again", markup=False)
+            stderr.print(f"{out}: this run is finished already; --overwrite does it again")
     whole = tell_record(record, out)
     if as_json:
         typer.echo(json.dumps(record.scores, ensure_ascii=False))

@@ -65,7 +65,7 @@ def vote(
     finished = (out / RECORD).exists() and not overwrite
     record = run_vote(settings, out, overwrite=overwrite)
     if finished:
-        stderr.print(f"{out}: this run is finished already; --overwrite does it again", markup=False)
+        stderr.print(f"{out}: this run is finished already; --overwrite does it again")
     if as_json:
         typer.echo(json.dumps(record.scores, ensure_ascii=False))
 

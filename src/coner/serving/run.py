@@ -142,8 +142,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
+    except (OSError, UnicodeError) as error:
+        why = "no name of a host" if isinstance(error, UnicodeError) else (error.strerror or str(error)).lower()
         raise ConfigError(f"--host {host} --port {port}: {why}; choose another") from None
     listener.set_inheritable(True)
     return listener
