@@ -8,7 +8,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -149,7 +152,7 @@ def test_a_full_disk_keeps_what_there_is_to_keep(
 
     with pytest.raises(OutputError if at == 0 else Unfinished, match="out: cannot be written: no space") as caught:
         write_all()
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == (3 if at else 2)
     monkeypatch.undo()
     assert bool(list(tmp_path.iterdir())) == bool(at)
     with resumable(path, BELONGS) as work:
@@ -181,6 +184,36 @@ def test_two_at_once_do_not_spoil_each_other(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "out.part.json").read_text())["counts"] == {"pieces": 1}
         work.handle.write("b")
     assert path.read_text() == "ab"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks there")
+@pytest.mark.parametrize("fault", [None, DataError("broken", "in", 7)])
+def test_who_comes_while_it_ends_is_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: DataError | None
+) -> None:
+    path, turned_away = tmp_path / "out", []
+
+    def just_before(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(file: Path, *arguments: Any, **options: Any) -> Any:
+            if file.name == "out.part" and not turned_away:
+                with pytest.raises(OutputError, match="another process is writing it"), resumable(path, BELONGS):
+                    pass
+                turned_away.append(file)
+            return change(file, *arguments, **options)
+
+        return changed
+
+    monkeypatch.setattr(Path, "replace", just_before(Path.replace))
+    monkeypatch.setattr(Path, "unlink", just_before(Path.unlink))
+    with nullcontext() if fault is None else pytest.raises(DataError), resumable(path, BELONGS) as work:
+        write(work, PIECES[:2])
+        work.handle.write("not in the journal")
+        if fault is not None:
+            raise fault
+    assert len(turned_away) == 1
+    if fault is None:
+        assert path.read_bytes() == "".join([*PIECES[:2], "not in the journal"]).encode()
+    assert list(tmp_path.iterdir()) == ([path] if fault is None else [])
 
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")

@@ -22,6 +22,7 @@ from coner.errors import ConerError, DataError, OutputError, Unfinished
 from coner.files import atomic_write, cannot_write, destination
 
 HEAD = 1 << 20
+WINDOWS = os.name == "nt"  # which renames and deletes nothing that is open
 
 
 class Work:
@@ -185,18 +186,24 @@ class _Resumable(Work):
         """Make it the output."""
         try:
             self._flush()
-            self._raw.close()
-            self._part.replace(self._path)
+            if WINDOWS:
+                self._raw.close()
+            self._part.replace(self._path)  # under the lock: whoever gets it next finds that the part is gone
         except OSError as error:
             raise self._fault(error) from None
+        self._raw.close()
         self._journal.unlink(missing_ok=True)
 
     def stop(self, *, keep: bool) -> None:
         """Let go of the files; delete them, unless they are to be kept."""
-        self._raw.close()
-        if not keep:
-            for path in (self._part, self._journal, self._journal.with_name(f"{self._journal.name}.new")):
-                path.unlink(missing_ok=True)
+        if keep or WINDOWS:
+            self._raw.close()
+        try:
+            if not keep:  # under the lock, as in ``finish``
+                for path in (self._part, self._journal, self._journal.with_name(f"{self._journal.name}.new")):
+                    path.unlink(missing_ok=True)
+        finally:
+            self._raw.close()
 
     def _flush(self) -> None:
         data = self._buffer.getvalue().encode()
@@ -212,7 +219,7 @@ class _Resumable(Work):
 
     def _fault(self, error: OSError) -> ConerError:
         told = cannot_write(self._path, error)
-        return Unfinished(str(told), told.exit_code) if self.counts else told
+        return Unfinished(str(told), 3) if self.counts else told
 
 
 def _in_the_way(path: Path) -> OutputError:

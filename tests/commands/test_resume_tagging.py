@@ -271,7 +271,7 @@ def test_a_limit_on_the_size_of_files_keeps_the_work(
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     stopped = subprocess.run(command(*arguments), capture_output=True, text=True, preexec_fn=low, check=False)
-    assert stopped.returncode == 2
+    assert stopped.returncode == 3
     expected = f"coner: {path}: cannot be written: file too large; what is done is kept, the same command goes on\n"
     assert stopped.stderr == expected
     kept = done(path)
