@@ -10,6 +10,7 @@ import torch
 from coner.errors import ModelError
 from coner.training.checkpoint import (
     Checkpoint,
+    Trained,
     optimizer_tensors,
     read_checkpoint,
     restore_optimizer,
@@ -60,3 +61,17 @@ def test_an_optimizer_goes_on_as_if_nothing_had_happened() -> None:
     restore_optimizer(again, names, kept)
     steps(second, again, 2)
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), second.parameters(), strict=True))
+
+
+def test_what_a_processor_began_goes_on_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = torch.nn.Linear(3, 3)
+    names = {p: n for n, p in module.named_parameters()}
+    optimizer = torch.optim.AdamW(module.parameters())
+    given: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.cuda, "set_rng_state", given.append)
+    kept = Trained(module, optimizer, names, torch.device("cpu")).tensors()
+    device = Trained(module, optimizer, names, torch.device("cuda"))
+    device.restore(kept)
+    assert given == []
+    device.restore({**kept, "random.cuda": kept["random.cpu"]})
+    assert len(given) == 1

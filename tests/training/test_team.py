@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -285,6 +286,29 @@ def test_processes_without_a_place_to_meet_or_a_device_each_are_refused(
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
     with pytest.raises(ConfigError, match="2 processes were started on a machine of 1 accelerators"):
         Team("auto")
+
+
+MEET = (
+    "from datetime import timedelta\nfrom coner.errors import ConerError\nfrom coner.training import team\n"
+    "team.SILENCE = timedelta(seconds=1)\n"
+    "try: team.Team('cpu')\nexcept ConerError as error: print(error.exit_code, error)"
+)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_keeps_the_processes_from_meeting_is_named(
+    two: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    two("0")
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1] if taken else free_port()
+        for name, value in {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": "0"}.items():
+            monkeypatch.setenv(name, value)
+        done = subprocess.run([sys.executable, "-c", MEET], capture_output=True, text=True, timeout=100, check=True)
+    if taken:
+        assert re.match("2 process 0 of 2 cannot start: .*address already in use", done.stdout)
+    else:
+        assert re.match(r"3 the 2 processes of this training do not meet \(.*1/2 clients joined", done.stdout)
 
 
 def test_a_process_of_other_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,8 +111,9 @@ class Trained:
         self.network.load_state_dict(weights)
         restore_optimizer(self.optimizer, self.names, tensors)
         torch.set_rng_state(tensors["random.cpu"])
-        if self.device.type != "cpu":
-            getattr(torch, self.device.type).set_rng_state(tensors[f"random.{self.device.type}"])
+        state = None if self.device.type == "cpu" else tensors.get(f"random.{self.device.type}")
+        if state is not None:  # it was begun on a device of this kind
+            getattr(torch, self.device.type).set_rng_state(state)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

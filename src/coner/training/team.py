@@ -41,7 +41,8 @@ class Team:
         device: where this one computes.
 
     Raises (also of the methods):
-        ConfigError: the device is not there, or not as often as there are processes on this machine.
+        ConfigError: the device is not there, or not as often as there are processes on this machine; or the place where
+            they meet is taken or unknown.
         Unfinished: another process has ended, or is silent for ten minutes.
     """
 
@@ -164,8 +165,13 @@ def _accelerator(device: str) -> Accelerator:
             f"{here} processes were started on a machine of {torch.accelerator.device_count()} accelerators; "
             "expected one a device at most, or --set train.device=cpu"
         )
-    with _linked():
+    try:
         made = Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=SILENCE)] if count > 1 else [])
+    except RuntimeError as error:
+        why = str(error).partition("\n")[0]
+        if "timed out" in why.lower():  # another one may come the next time
+            raise Unfinished(f"the {count} processes of this training do not meet ({why})", 3) from error
+        raise ConfigError(f"process {processes.rank()} of {count} cannot start: {why}") from error
     if device not in ("auto", made.device.type):
         raise ConfigError(f"train.device: {device!r} is not available here; auto would take {made.device.type!r}")
     if made.num_processes != count:
