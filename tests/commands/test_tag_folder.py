@@ -163,6 +163,7 @@ WRONG: dict[str, tuple[Callable[[Path, Path], list[Any]], str]] = {
     "numbers": (lambda a, f: [a, f / "numbers.parquet", "-o", "OUT"], "column 'text' is of type int64"),
     "empty word": (lambda a, f: [a, f / "word.parquet", "-o", "OUT"], "word.parquet: row 2: tokens has an empty word"),
     "form": (lambda a, _: [a, "-o", "OUT/", "--format", "jsonl"], "--format jsonl: files of a folder keep the form"),
+    "workers of a folder": (lambda a, _: [a, a, "-o", "OUT/", "--workers", 2], "--workers: is of --engine ray"),
     "workers": (lambda a, _: [a, "-o", "OUT/x", "--workers", 2], "--workers: is of --engine ray"),
 }
 

@@ -86,9 +86,9 @@ def tag(
 
     reading = Reading(kind, scheme, comment, repair)
     bounds = Bounds(limit, budget_tokens, budget_cost, ledger)
+    if workers and engine != "ray":
+        raise OutputError("--workers: is of --engine ray; leave it out, or name that engine")
     if not goes_into_folder(sources, out, engine):
-        if workers:
-            raise OutputError("--workers: is of --engine ray; leave it out, or name that engine")
         tag_file(model, sources[0], out, to=to, write=write, reading=reading, bounds=bounds)
         return
     if bounds != Bounds():
