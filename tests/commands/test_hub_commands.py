@@ -17,6 +17,7 @@ from shell import Done, World, command, refusal
 import coner as package
 from coner.errors import ModelError
 from coner.hub import Place, model_folder, model_name
+from coner.hub.client import client
 from coner.hub.files import names_in
 from coner.publish import gather
 from coner.report.card import Told
@@ -174,9 +175,9 @@ def test_a_download_that_was_broken_off_is_mended(
 ) -> None:
     assert coner("push", world.model, "me/crf").code == 0
     name = "hf://me/crf" + (f"@{hub.repos['me/crf'].branches['main']}" if revision else "")
-    folder = model_folder(name)
-    (folder / "weights.npz").unlink()
     from huggingface_hub import constants
+
+    folder = Path(client().hf_hub_download("me/crf", "model.json")).parent  # which comes first
 
     with monkeypatch.context() as offline:
         offline.setattr(constants, "HF_HUB_OFFLINE", True)
