@@ -178,12 +178,13 @@ def test_every_entity_has_one_fate(coner: Coner, tmp_path: Path, spans: list[tup
         (["x.conll", "OUT/x.json"], "x.json: may be Label Studio or JSONL; say --to labelstudio or --to jsonl"),
         (["x.conll", "OUT/x"], "x: the name tells no format; say --to conll, jsonl, text, brat, labelstudio, spacy or"),
         (["x.conll", "-"], "-: expected the name of a file or folder to write, such as /dev/stdout"),
-        (["x.conll", "x.conll"], "x.conll: is the input itself; choose another name"),
+        (["x.conll", "x.conll"], "x.conll: is the input itself; name another output"),
         (["no.conll", "OUT/x.jsonl"], "no.conll: no such file"),
         (["plain", "OUT/x.jsonl"], "plain: is a folder; expected a file, or a folder of brat or of datasets"),
         (["x.conll", "OUT/no/x.spacy"], "the folder 'OUT/no' does not exist; make it first"),
         (["x.conll", "OUT/no/x", "--to", "brat"], "the folder 'OUT/no' does not exist; make it first"),
         (["x.conll", "plain", "--to", "datasets"], "plain: is there already; choose another name, or remove it first"),
+        (["x.conll", "/", "--to", "brat"], "/: cannot be made or replaced; expected the name of a new folder"),
         (["x.conll", "OUT/x.jsonl", "--format", "spacy"], "x.conll: is no DocBin that spaCy"),
         (["x.conll", "OUT/x.jsonl", "--format", "datasets"], "x.conll: cannot be read: ArrowInvalid"),
         (["x.conll", "OUT/x.jsonl", "--format", "brat"], "is no brat document; expected a folder, or a file that ends"),
@@ -203,11 +204,43 @@ def test_bad_use(coner: Coner, tmp_path: Path, out: Path, arguments: list[str], 
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "target"), [("c.txt", "c.ann"), ("d/doc.ann", "d/doc.txt"), ("d", "d/doc.ann"), ("d", "d/doc.txt")]
+)
+def test_neither_file_of_a_pair_is_written_over_where_it_is_read(
+    coner: Coner, tmp_path: Path, source: str, target: str
+) -> None:
+    (tmp_path / "c.txt").write_text("ada B-P\n\nbob O\n")
+    brat(tmp_path / "d", [])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert "is the input itself; name another output" in refusal(
+        coner("convert", tmp_path / source, tmp_path / target, *(["--to", "brat"] if source == "d" else []))
+    )
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_a_folder_of_brat_may_hold_other_files_that_are_written_again(coner: Coner, tmp_path: Path) -> None:
+    folder = brat(tmp_path / "d", [])
+    for _ in range(2):
+        assert coner("convert", folder, folder / "all.jsonl").code == 0
+
+
+def test_the_folder_where_one_stands_is_not_replaced(
+    coner: Coner, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.conll").write_text("a B-P\n")
+    monkeypatch.chdir(out)
+    for kind in ("brat", "datasets"):
+        said = refusal(coner("convert", tmp_path / "x.conll", ".", "--to", kind))
+        assert ".: cannot be made or replaced; expected the name of a new folder" in said
+    assert list(out.iterdir()) == []
+
+
+    gold = json.loads(coner("evaluate", world.dev, world.model, "--json").out)["fine"]
+    assert json.loads(coner("evaluate", out / "gold.parquet", world.model, "--json").out)["fine"] == gold
 def test_every_command_reads_them(coner: Coner, world: World, out: Path) -> None:
     assert coner("convert", world.dev, out / "gold", "--to", "brat").code == 0
     assert coner("convert", world.dev, out / "gold.parquet").code == 0
-    gold = json.loads(coner("evaluate", world.dev, world.model, "--json").out)["fine"]
-    assert json.loads(coner("evaluate", out / "gold.parquet", world.model, "--json").out)["fine"] == gold
     assert json.loads(coner("evaluate", out / "gold", out / "gold", "--json").out)["fine"]["micro_f1"] == 1
     assert coner("tag", world.model, out / "gold.parquet", "-o", out / "x.conll").code == 0
     assert [s.words for s in read(out / "x.conll")] == [s.words for s in read(world.dev)]

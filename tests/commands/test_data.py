@@ -120,7 +120,7 @@ def test_split_writes_three_files_and_says_what_they_hold(tmp_path: Path) -> Non
 def test_split_does_not_write_over_its_source(tmp_path: Path) -> None:
     source = tmp_path / "train.conll"
     source.write_bytes((SAMPLE / "train.conll").read_bytes())
-    assert "is the file to be split; choose another folder" in error("split", source, "--out", tmp_path)
+    assert "is the input itself; name another output" in error("split", source, "--out", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["train.conll"]
     assert source.read_bytes() == (SAMPLE / "train.conll").read_bytes()
 

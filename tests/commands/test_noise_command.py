@@ -166,15 +166,17 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     "layout file": (lambda f: [f / "good.conll", "--layout", f / "good.conll"], "good.conll: not valid TOML"),
     "where": (lambda f: [f / "good.conll", "--where", "all"], "'all' is not one of"),
     "missing": (lambda f: [f / "no.conll"], "no.conll: no such file; check the path"),
-    "folder": (lambda f: [f], "is a folder; expected a file"),
+    "a folder of brat": (lambda f: [f], "is read as brat; expected CoNLL or JSONL"),
     "stdin": (lambda f: ["-"], "cannot be read twice; expected a file"),
-    "text": (lambda f: [f / "plain.txt"], "plain.txt: is plain text"),
+    "text": (lambda f: [f / "plain.txt"], "plain.txt: is read as text; expected CoNLL or JSONL"),
+    "tasks": (lambda f: [f / "tasks.json"], "tasks.json: is read as labelstudio; expected CoNLL or JSONL"),
+    "brat": (lambda f: [f / "doc.ann"], "doc.ann: is read as brat; expected CoNLL or JSONL"),
     "no labels": (
         lambda f: [f / "bare.conll", "--where", "mentions"],
         "bare.conll:1: --where mentions: no labels here; expected gold labels, or --where both",
     ),
     "some labels": (lambda f: [f / "half.jsonl", "--where", "context"], "half.jsonl:2: --where context: no labels"),
-    "itself": (lambda f: [f / "good.conll", "-o", f / "good.conll"], "good.conll: is the file to be copied"),
+    "itself": (lambda f: [f / "good.conll", "-o", f / "good.conll"], "good.conll: is the input itself"),
     "nowhere": (lambda f: [f / "good.conll", "-o", f / "no" / "x"], "does not exist; make it first"),
 }
 
@@ -184,6 +186,9 @@ def test_wrong_use_is_one_line_and_writes_nothing(coner: Coner, tmp_path: Path, 
     (tmp_path / "good.conll").write_text("gas O\n")
     (tmp_path / "bare.conll").write_text("gas\nmap\n")
     (tmp_path / "plain.txt").write_text("gas and map.\n")
+    (tmp_path / "tasks.json").write_text('[\n{"data": {"text": "gas"}}\n]\n')
+    (tmp_path / "doc.txt").write_text("gas\n")
+    (tmp_path / "doc.ann").write_text("T1\tCity 0 3\tgas\n")
     (tmp_path / "half.jsonl").write_text('{"text": "gas", "entities": []}\n{"text": "gas"}\n')
     arguments, told = WRONG[case]
     given = arguments(tmp_path)

@@ -161,12 +161,21 @@ def test_fault_in_the_middle_leaves_the_old_file(coner: Coner, world: World, out
     assert [(path.name, path.read_text()) for path in out.iterdir()] == [("x.conll", "old")]
 
 
-def test_file_may_be_tagged_in_place(coner: Coner, world: World, tmp_path: Path) -> None:
-    path = tmp_path / "in.conll"
-    path.write_bytes(world.dev.read_bytes())
-    expected = written(coner, world.model, world.dev)
-    assert coner("tag", world.model, path, "-o", path).code == 0
-    assert path.read_text(encoding="utf-8") == expected
+@pytest.mark.parametrize(("source", "target"), [("in.conll", "in.conll"), ("x.ann", "x.txt"), (".", "x.ann")])
+def test_no_input_is_replaced_by_what_was_found_in_it(
+    coner: Coner, world: World, tmp_path: Path, source: str, target: str
+) -> None:
+    """Gold labels would be gone, or the text that they count in."""
+    for name, content in {
+        "in.conll": world.dev.read_bytes(),
+        "x.txt": b"ada\n",
+        "x.ann": b"T1\tArtist 0 3\tada\n",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    said = refusal(coner("tag", world.model, tmp_path / source, "-o", tmp_path / target))
+    assert f"{target}: is the input itself; name another output" in said
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_what_was_mended_in_the_input_is_told(coner: Coner, world: World, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.data.corpus import read
+from coner.data.layout import ConllFormat
 from coner.data.split import split, text_key, write_split
 from coner.errors import ConerError, DataError, OutputError
 from coner.files import sha256
@@ -126,6 +127,17 @@ def test_a_source_that_is_not_conll_is_written_as_jsonl(tmp_path: Path) -> None:
     files = write_split(split(corpus(50)), tmp_path, None)
     assert files["train"].name == "train.jsonl"
     assert [s.id for s in read(files["train"])] == [s.id for s in split(corpus(50))["train"]]
+
+
+@pytest.mark.parametrize("old", ["test.conll", "dev.jsonl"])
+def test_no_part_of_another_split_is_left_beside_the_new_ones(tmp_path: Path, old: str) -> None:
+    parts = split(corpus(50), test=0)
+    (tmp_path / old).write_text("old")
+    with pytest.raises(OutputError, match=rf"{old}: would pass for a part of this split; move it, or choose"):
+        write_split(parts, tmp_path, ConllFormat())
+    assert [path.name for path in tmp_path.iterdir()] == [old]
+    (tmp_path / old).unlink()
+    assert write_split(parts, tmp_path, ConllFormat()) == write_split(parts, tmp_path, ConllFormat())
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

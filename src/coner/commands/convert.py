@@ -56,9 +56,11 @@ def convert(
     """
     from coner.data import detect, stream
     from coner.data.convert import write
+    from coner.data.folder import PAIR, keep_apart
 
     target = _target(out, to)
-    _keep_apart(source, out)
+    pair = target == "brat" and out.suffix in PAIR
+    keep_apart(source, *map(out.with_suffix, PAIR) if pair else [out])
     known: Kind = detect(source) if kind == "auto" else kind
     faults: list[tuple[int, str]] = []
 
@@ -102,13 +104,6 @@ def _target(out: Path, to: FormatChoice) -> Kind:
     raise OutputError(
         f"{out}: the name tells no format; say --to conll, jsonl, text, brat, labelstudio, spacy or datasets"
     )
-
-
-def _keep_apart(source: str, out: Path) -> None:
-    from coner.errors import OutputError
-
-    if source != "-" and out.exists() and Path(source).exists() and out.samefile(source):
-        raise OutputError(f"{out}: is the input itself; choose another name")
 
 
 def _fitting(

@@ -59,6 +59,7 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
         ConfigError, DataError, ModelError, OutputError: as ``coner tag`` tells them.
     """
     from coner.data import detect, stream
+    from coner.data.folder import keep_apart
     from coner.progress import stderr
     from coner.taggers import load
     from coner.taggers.asking import Asking, account, allow
@@ -68,6 +69,8 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
     kind, scheme, comment, repair = reading
     if source == "-" and kind == "auto":
         kind = "text"
+    if out != "-":
+        keep_apart(source, Path(out))
     known: Kind = detect(source) if kind == "auto" else kind
     form = _output_form(to, out, known)
     reader = stream(source, scheme=scheme, comment=comment, repair=repair, format=known)

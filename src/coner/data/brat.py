@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from coner.data.folder import atomic_folder
+from coner.data.folder import PAIR, atomic_folder
 from coner.data.spans import BOM, Mark, SpanReader, same_text, whole_text
 from coner.data.text import character_span, raw_text
 from coner.errors import DataError, OutputError
@@ -37,7 +37,6 @@ BESIDE = {
     "#": "notes",
 }
 NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # of a document, in any file system
-PAIR = (".txt", ".ann")
 
 
 class BratReader(SpanReader):

@@ -1,4 +1,4 @@
-"""Folders of data: what is in one, and one written whole or not at all."""
+"""Folders and pairs of data files: what is in one, what may not be written over, and a folder written whole or not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Literal
 from coner.errors import OutputError
 from coner.files import cannot_write, sha256
 
+PAIR = (".txt", ".ann")  # of brat: a text, and beside it its annotations
 DATASET = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
 
 
@@ -37,6 +38,26 @@ def digest(path: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def keep_apart(source: str | Path, *outputs: Path) -> None:
+    """See that no output is what is read: the file, either file of a pair of brat, or one of the folder's.
+
+    Raises:
+        OutputError: with the name of the one that is.
+    """
+    path = Path(source)
+    if str(source) == "-":
+        return
+    read = [path]
+    if path.is_dir():
+        whole = kind_of_folder(path) == "datasets"  # in one of brat other files may lie
+        read = [file for file in path.rglob("*") if whole or file.suffix in PAIR]
+    elif path.suffix in PAIR:
+        read = [path.with_suffix(suffix) for suffix in PAIR]
+    for out in outputs:
+        if out.is_file() and any(file.is_file() and file.samefile(out) for file in read):
+            raise OutputError(f"{out}: is the input itself; name another output")
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which takes its name when the block ends well, and leaves no trace when it does not.
@@ -44,6 +65,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: something of that name is there, the folder around it is not, no permission, no space.
     """
+    if not path.name:  # as that of "." and "/"
+        raise OutputError(f"{path}: cannot be made or replaced; expected the name of a new folder")
     beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
     try:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO
 
 from coner.data.corpus import Kind as FileKind
 from coner.data.corpus import detect, stream
+from coner.data.folder import keep_apart
 from coner.data.noise import KINDS, Noise, Typo, retype
 from coner.data.text import split_words
-from coner.errors import DataError, OutputError
+from coner.errors import DataError
 from coner.files import atomic_write, open_bytes
 from coner.tags import Scheme
 from coner.types import Sentence
@@ -94,10 +95,9 @@ def write_noisy(
     if str(source) == "-" or (source.exists() and not source.is_file() and not source.is_dir()):
         raise DataError("is a pipe or device, which cannot be read twice; expected a file", source)
     kind = format or detect(source)
-    if kind == "text":
-        raise DataError("is plain text, whose words a typo would cut otherwise; expected CoNLL or JSONL", source)
-    if out.exists() and source.exists() and out.samefile(source):
-        raise OutputError(f"{out}: is the file to be copied; choose another name")
+    if kind not in ("conll", "jsonl"):
+        raise DataError(f"is read as {kind}; expected CoNLL or JSONL, which coner convert writes", source)
+    keep_apart(source, out)
     reader = stream(source, scheme=scheme, format=kind, comment=comment, repair=repair)
     tally = Tally()
 

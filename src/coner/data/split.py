@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coner.data.folder import keep_apart
 from coner.data.jsonl import write_jsonl
 from coner.data.layout import ConllFormat, write_conll
 from coner.errors import ConerError, DataError, OutputError
@@ -132,15 +133,21 @@ def write_split(
 
     Returns:
         Part to file.
+
+    Raises:
+        OutputError: a file cannot be written, is the source, or lies there from another split: whoever names the folder
+            would judge on sentences that are trained on now.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
     written = {part: folder / f"{part}.{'conll' if format else 'jsonl'}" for part in parts}
-    for path in written.values():
-        if source is not None and path.exists() and source.exists() and path.samefile(source):
-            raise OutputError(f"{path}: is the file to be split; choose another folder")
+    if source is not None:
+        keep_apart(source, *written.values())
+    for old in (folder / f"{part}.{end}" for part in PARTS for end in ("conll", "jsonl")):
+        if old.exists() and old not in written.values():
+            raise OutputError(f"{old}: would pass for a part of this split; move it, or choose another folder")
     for part, sentences in parts.items():
         path = written[part]
         with atomic_write(path) as handle:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from coner.data.folder import keep_apart
 from coner.errors import ConfigError, DataError, OutputError, Unfinished
 from coner.files import sha256
 from coner.progress import Share, bar
@@ -126,5 +127,4 @@ def _keep_apart(sources: Sequence[str], out: Path) -> None:
         target = out / name
         if target.is_dir():
             raise OutputError(f"{target}: is a folder, where the output of {source} would lie; name another --out")
-        if target.exists() and Path(source).exists() and target.samefile(source):
-            raise OutputError(f"{target}: is the input itself; name another --out")
+        keep_apart(source, target)
