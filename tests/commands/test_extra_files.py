@@ -52,6 +52,19 @@ def test_texts_that_are_judged_on_are_left_out(world: World, silver: Path) -> No
     assert not {text_key(s) for s in tested["train"].extras[0].corpus} & {text_key(s) for s in tested["test"].corpus}
 
 
+def test_a_text_that_is_judged_on_is_left_out_where_it_is_cut_into_other_words(tmp_path: Path) -> None:
+    for name, content in {
+        "train.conll": "grace B-OtherPER\n",
+        "test.conll": "ACME B-ORG\ninc. I-ORG\nΟΔΟΣ O\nmoved O\n",
+        "raw.jsonl": '{"text": "acme  inc. οδος moved", "entities": []}\n{"text": "acme stayed", "entities": []}\n',
+    }.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    files = {name: tmp_path / f"{name}.conll" for name in ("train", "test")}
+    parts, _ = read_parts(DataSettings(**files, dev=files["test"], extra=(ExtraFile(file=tmp_path / "raw.jsonl"),)))
+    [found] = parts["train"].extras
+    assert found.left_out == (0,)
+
+
 def test_a_validation_part_is_cut_from_the_main_file_alone(world: World, silver: Path) -> None:
     alone, _ = read_parts(DataSettings(train=world.train))
     both, _ = read_parts(DataSettings(train=world.train, extra=(ExtraFile(file=world.train), ExtraFile(file=silver))))

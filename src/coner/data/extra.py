@@ -29,13 +29,13 @@ class Extra:
 
 
 def leave_out(extra: Extra, judged: Iterable[Sentence]) -> Extra:
-    """The file without the sentences whose text, case aside, is one of those judged on: no leak.
+    """The file without the sentences whose text, case and white space aside, is one of those judged on: no leak.
 
     Raises:
         DataError: nothing would be left.
     """
-    texts = {text_key(sentence) for sentence in judged}
-    leaks = [text_key(sentence) in texts for sentence in extra.corpus]
+    texts = {_letters(sentence) for sentence in judged}
+    leaks = [_letters(sentence) in texts for sentence in extra.corpus]
     kept = tuple(sentence for sentence, leak in zip(extra.corpus, leaks, strict=True) if not leak)
     if not kept:
         raise DataError(
@@ -44,3 +44,8 @@ def leave_out(extra: Extra, judged: Iterable[Sentence]) -> Extra:
         )
     left_out = tuple(index for index, leak in enumerate(leaks) if leak)
     return replace(extra, corpus=replace(extra.corpus, sentences=kept), left_out=left_out)
+
+
+def _letters(sentence: Sentence) -> str:
+    """Its text without white space: two files may cut the same text into other words."""
+    return "".join(text_key(sentence).split())
