@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.errors import DataError, OutputError
-from coner.files import BLOCK, Lines, atomic_write, open_text, sha256
+from coner.files import BLOCK, Lines, atomic_write, sha256, whole
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])
@@ -24,8 +24,7 @@ def test_text_is_written_as_it_is_and_leaves_nothing_beside_it(tmp_path: Path, n
     for text in ("first", "a\r\nb\x85c\u2028d\n"):
         with atomic_write(path) as handle:
             handle.write(text)
-        with open_text(path) as handle:
-            assert handle.read() == text
+        assert whole(path).decode() == text
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -152,6 +151,13 @@ def test_what_is_no_text_file_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=what) as caught:
             list(Lines(tmp_path / name))
         assert "\n" not in str(caught.value)
+
+
+def test_a_zero_byte_is_an_error_wherever_it_stands(tmp_path: Path) -> None:
+    for last in (b"b\0b\n", b"\0" * 5000, b"x" * 3 * BLOCK + b"\0"):
+        (tmp_path / "x").write_bytes(b"good line\n" * 30_000 + last)
+        with pytest.raises(DataError, match=r"x:30001: holds a zero byte: a damaged file; get it again"):
+            list(Lines(tmp_path / "x", lambda *_: None))
 
 
 def test_gzip_is_known_by_its_bytes_and_a_dash_is_standard_input(

@@ -129,9 +129,18 @@ def open_bytes(path: str | Path) -> BinaryIO:
     return cast(BinaryIO, packed)
 
 
-def open_text(path: str | Path) -> TextIO:
-    """``open_bytes`` as UTF-8 text; lines end in ``\\n`` only, and keep their ends as the file has them."""
-    return io.TextIOWrapper(open_bytes(path), encoding="utf-8", newline="\n")
+def whole(path: str | Path, most: int = -1) -> bytes:
+    """A file's bytes, or so many of them, unpacked; ``DataError`` where it cannot be read."""
+    with open_bytes(path) as handle, _damage_told(path):
+        return handle.read(most)
+
+
+@contextmanager
+def _damage_told(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError, zlib.error) as error:  # gzip: cut short, or damaged
+        raise DataError(f"cannot be read: {str(error).lower()}; get the file again", path) from None
 
 
 class Lines:
@@ -176,6 +185,9 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         count = 0
         for block in self._blocks():
+            if b"\0" in block:  # such as a power cut leaves at the end of a file that was being written
+                line = count + 1 + block.count(b"\n", 0, block.index(b"\0"))
+                raise DataError("holds a zero byte: a damaged file; get it again", self.path, line)
             try:
                 text = block.decode("utf-8")
             except UnicodeDecodeError:
@@ -212,13 +224,11 @@ class Lines:
             yield b"".join(parts)
 
     def _read(self, handle: BinaryIO, size: int) -> bytes:
-        try:
+        with _damage_told(self.path):
             block = handle.read(size)
             raw = getattr(handle, "myfileobj", None) or handle  # below the unpacking
             self.position = raw.tell() if raw.seekable() else 0
             return block
-        except (EOFError, OSError, zlib.error) as error:  # gzip: cut short, or damaged
-            raise DataError(f"cannot be read: {str(error).lower()}; get the file again", self.path) from None
 
     def _begin(self, block: bytes) -> bytes:
         if b"\0" in block:

@@ -24,6 +24,9 @@ TEXT = "ada met bob\nand that was it\n"
         ("a.iob2.gz", TEXT, "conll"),
         ("a.jsonl", TEXT, "jsonl"),
         ("a.JSON.gz", TEXT, "jsonl"),
+        ("a.json", "[]", "labelstudio"),
+        ("a.jsonl", "[]", "jsonl"),
+        ("a.JSONL.gz", "[]", "jsonl"),
         ("a.txt", CONLL, "conll"),
         ("a.txt", "# id 1\n\n" + CONLL, "conll"),
         ("a.txt", "# of its own\n# and another\n# id 1\nok O\n", "conll"),
@@ -41,6 +44,16 @@ def test_the_format_is_told_by_name_then_by_content(tmp_path: Path, name: str, c
     path = tmp_path / name
     path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
     assert detect(path) == kind
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.json.gz", "a.jsonl.gz", "a.conll.gz"])
+def test_a_packed_file_that_is_damaged_is_one_line_whatever_its_name_says(tmp_path: Path, name: str) -> None:
+    packed = gzip.compress(CONLL.encode())
+    for damaged in (packed[:-12], packed[:-8] + bytes(8)):
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(DataError, match=rf"{name}: cannot be read: .*; get the file again") as caught:
+            read(tmp_path / name)
+        assert "\n" not in str(caught.value)
 
 
 def test_every_format_gives_the_same_words(tmp_path: Path) -> None:

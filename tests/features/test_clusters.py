@@ -101,6 +101,15 @@ def test_faulty_user_file_is_one_clear_line(tmp_path: Path, text: str, message: 
     assert "\n" not in str(error.value)
 
 
+def test_user_file_that_is_not_utf8_is_one_clear_line_and_a_byte_order_mark_is_no_letter(tmp_path: Path) -> None:
+    path = tmp_path / "clusters.tsv"
+    path.write_bytes(b"ada\t1\ncaf\xe9\t1\n")
+    with pytest.raises(DataError, match=r"clusters\.tsv:2: byte 4 of the line is 0xe9, which is not UTF-8"):
+        read_clusters(path)
+    path.write_bytes(b"\xef\xbb\xbfada\t1\r\n")
+    assert read_clusters(path) == {"ada": ("1",)}
+
+
 def test_missing_user_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.tsv"):
         read_clusters(tmp_path / "none.tsv")

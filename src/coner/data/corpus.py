@@ -24,7 +24,7 @@ from coner.data.folder import kind_of_folder
 from coner.data.layout import ConllFormat
 from coner.data.reader import Reader
 from coner.errors import DataError
-from coner.files import open_bytes
+from coner.files import whole
 from coner.tags import Scheme
 from coner.types import Sentence
 
@@ -193,7 +193,7 @@ def detect(path: str | Path) -> Kind:
             return found
         raise DataError("is a folder; expected a file, or a folder of brat or of datasets.save_to_disk", path)
     kind = "brat" if file.suffix == ".txt" and file.with_suffix(".ann").is_file() else kind_of_name(path)
-    if kind and not (kind == "jsonl" and ".json" in file.name.lower() and file.is_file()):
+    if kind and not (file.name.lower().removesuffix(".gz").endswith(".json") and file.is_file()):
         return kind
     if str(path) == "-":
         expected = "conll, jsonl, text, labelstudio or spacy"
@@ -201,8 +201,7 @@ def detect(path: str | Path) -> Kind:
     if file.exists() and not file.is_file():
         message = "is a pipe or device: to look at its beginning would lose it; say whether it is conll, jsonl or text"
         raise DataError(message, path)
-    with open_bytes(path) as handle:
-        head = handle.read(HEAD).removeprefix(b"\xef\xbb\xbf")
+    head = whole(path, HEAD).removeprefix(b"\xef\xbb\xbf")
     if kind:
         return "labelstudio" if head.lstrip().startswith(b"[") else kind
     return _kind_of_content(head)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from coner.data.reader import Reader
-from coner.data.spans import shifted, whole
+from coner.data.spans import shifted
 from coner.data.text import raw_text
 from coner.errors import DataError, MissingExtra
-from coner.files import Lines, atomic_write
+from coner.files import Lines, atomic_write, whole
 from coner.types import Entity, Sentence
 
 

@@ -7,7 +7,6 @@ A document's sentences are its lines: ``\\n`` ends one, a line without a word is
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from pathlib import Path
 from coner.data.reader import Reader
 from coner.data.text import SPLITTERS, Span, Splitter, line_spans
 from coner.errors import DataError
-from coner.files import open_bytes
+from coner.files import whole
 from coner.types import Entity, Sentence
 
 BOM = "\ufeff"
@@ -151,15 +150,6 @@ def whole_text(path: str | Path) -> str:
             f"byte 0x{data[error.start]:02x} is not UTF-8; convert the file (iconv -f LATIN1 -t UTF-8, if Latin-1)"
         )
         raise DataError(message, path, data.count(b"\n", 0, error.start) + 1) from None
-
-
-def whole(path: str | Path) -> bytes:
-    """A file's bytes, unpacked; ``DataError`` where it cannot be read."""
-    with open_bytes(path) as handle:
-        try:
-            return handle.read()
-        except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"cannot be read: {str(error).lower()}; get the file again", path) from None
 
 
 def same_text(a: str, b: str) -> bool:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from coner.errors import DataError
 from coner.features.registry import Values, cluster_feature
-from coner.files import open_text
+from coner.files import Lines
 
 Matrix = NDArray[np.float32]
 Clusters = Mapping[str, tuple[str, ...]]
@@ -69,16 +69,15 @@ def read_clusters(path: Path) -> dict[str, tuple[str, ...]]:
         DataError: the file cannot be read, or a line has no cluster or a word that stood above.
     """
     clusters: dict[str, tuple[str, ...]] = {}
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            word, *names = line.rstrip("\r\n").split("\t")
-            if not word and not names:
-                continue
-            if not word or not names or not all(names):
-                raise DataError("expected word<TAB>cluster", path, number)
-            if word in clusters:
-                raise DataError(f"word {word!r} stands twice; keep one line a word", path, number)
-            clusters[word] = tuple(names)
+    for number, line in enumerate(Lines(path), start=1):
+        word, *names = line.split("\t")
+        if not word and not names:
+            continue
+        if not word or not names or not all(names):
+            raise DataError("expected word<TAB>cluster", path, number)
+        if word in clusters:
+            raise DataError(f"word {word!r} stands twice; keep one line a word", path, number)
+        clusters[word] = tuple(names)
     if not clusters:
         raise DataError("no clusters in it; expected word<TAB>cluster lines", path)
     return clusters
