@@ -100,9 +100,12 @@ def _mutual_information(sentences: Sequence[Sequence[str]], vocabulary: list[str
                 if column is not None:
                     counts[row, place * width + column] += 1
     by_context = counts.sum(axis=0) ** 0.75  # smoothed, so that rare contexts do not weigh most (Levy et al. 2015)
-    expected = np.outer(counts.sum(axis=1), by_context / by_context.sum())
-    np.divide(counts, expected, out=counts, where=expected > 0)
-    return np.log(np.maximum(counts, 1))
+    shares = by_context / by_context.sum()
+    for own, total in zip(counts, counts.sum(axis=1), strict=True):  # by row: a second matrix would double the memory
+        expected = total * shares
+        np.divide(own, expected, out=own, where=expected > 0)
+        np.log(np.maximum(own, 1), out=own)
+    return counts
 
 
 def _project(matrix: Matrix, rng: np.random.Generator) -> Matrix:
