@@ -120,9 +120,11 @@ def _parse(text: str, stem: str, path: Path) -> Taxonomy:
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"not valid TOML: {error}", path) from None
     name = values.pop("name", stem)
+    if not isinstance(name, str):
+        raise DataError('name: expected text in quotes; no group can be called "name"', path)
     fines: set[str] = set()
     for coarse, classes in values.items():
-        if not isinstance(classes, dict) or not all(isinstance(text, str) for text in classes.values()):
+        if not isinstance(classes, dict) or not all(fine and isinstance(text, str) for fine, text in classes.items()):
             raise DataError(f'{coarse}: expected a section with lines like Class = "definition"', path)
         if twice := fines & set(classes):
             raise DataError(
@@ -131,4 +133,4 @@ def _parse(text: str, stem: str, path: Path) -> Taxonomy:
         fines |= set(classes)
     if not fines:
         raise DataError('no classes; expected sections, one a group, with lines like Class = "definition"', path)
-    return Taxonomy(str(name), values)
+    return Taxonomy(name, values)
