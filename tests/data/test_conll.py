@@ -163,6 +163,12 @@ def test_without_a_format_the_file_looks_like_the_tasks() -> None:
     assert handle.getvalue() == "\n# id 1\na _ _ B-X\nb _ _ I-X\n\n\nc _ _ O\n\n"
 
 
+@pytest.mark.parametrize("id", ["7\nzzz", "7\r", "a\tb", " a", "a ", "a\0"])
+def test_an_id_that_would_come_back_as_another_is_refused(id: str) -> None:
+    with pytest.raises(OutputError, match="cannot be an id of a CoNLL file; write JSONL"):
+        write_conll([Sentence(("a",), (), id)], io.StringIO())
+
+
 @pytest.mark.parametrize("word", ["", "new york", "a\tb", "a\nb"])
 def test_a_word_that_conll_cannot_hold_is_refused(word: str) -> None:
     with pytest.raises(OutputError, match=r"sentence s1: .* write JSONL"):

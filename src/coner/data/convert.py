@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from coner.data.corpus import Kind
-from coner.data.layout import HEADER, ConllFormat, write_conll
+from coner.data.layout import HEADER, UNFIT_ID, ConllFormat, write_conll
 from coner.data.spans import BOM
 from coner.data.text import raw_text, split_words
 from coner.files import atomic_write
@@ -68,9 +68,9 @@ def write(
     else:
         with atomic_write(path) as handle:
             if kind == "conll":
-                ids = sum(not _one_line(sentence.id) for sentence in sentences)
-                lost += Counter(ids=ids)
-                write_conll(map(_with_plain_id, sentences), handle, look, scheme)
+                plain = list(map(_without_unfit_id, sentences))
+                lost += Counter(ids=sum(a.id != b.id for a, b in zip(sentences, plain, strict=True)))
+                write_conll(plain, handle, look, scheme)
             elif kind == "jsonl":
                 from coner.data.jsonl import write_jsonl
 
@@ -128,13 +128,8 @@ def unfit(sentence: Sentence, kind: Kind, *, labelled: bool) -> str | None:
     return None
 
 
-def _one_line(id: str | None) -> bool:
-    """Whether CoNLL can hold an id: what is read back is cut at tabs and of spaces around."""
-    return id is None or not re.search("[\t\r\n\0]|^ | $", id)
-
-
-def _with_plain_id(sentence: Sentence) -> Sentence:
-    return sentence if _one_line(sentence.id) else replace(sentence, id=None)
+def _without_unfit_id(sentence: Sentence) -> Sentence:
+    return sentence if sentence.id is None or not UNFIT_ID.search(sentence.id) else replace(sentence, id=None)
 
 
 def _lines(sentences: Iterable[Sentence]) -> Iterator[str]:

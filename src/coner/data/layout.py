@@ -15,6 +15,7 @@ from coner.types import Sentence
 HEADER = "# id "
 FILLER = "_"
 SPACES_AND_ENDS = re.compile("[ \t\n]")
+UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # what is read back is cut at tabs and of spaces around
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def write_conll(
         How many sentences were written, those included.
 
     Raises:
-        OutputError: a word is empty or has a space, a tab or a line end in it.
+        OutputError: a word is empty or has a space, a tab or a line end in it; an id would come back as another.
     """
     now = format if callable(format) else lambda: format or ConllFormat()
     count = written
@@ -77,7 +78,9 @@ def write_conll(
 def _lines(sentence: Sentence, look: ConllFormat, scheme: Scheme) -> Iterator[str]:
     if sentence.header:
         yield from sentence.header
-    elif sentence.id is not None:
+    elif sentence.id:  # an empty one is none
+        if UNFIT_ID.search(sentence.id):
+            raise OutputError(f"sentence {sentence.line}: {sentence.id!r} cannot be an id of a CoNLL file; write JSONL")
         yield HEADER + sentence.id
     if not all(sentence.words) or SPACES_AND_ENDS.search("".join(sentence.words)):
         word = next(word for word in sentence.words if not word or SPACES_AND_ENDS.search(word))
