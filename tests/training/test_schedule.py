@@ -85,3 +85,12 @@ def test_overriding_one_rate_keeps_the_other_groups() -> None:
 def test_a_new_group_goes_before_the_default_ones() -> None:
     groups = TrainSettings.model_validate({"groups": {"crf": {"match": ["decoder.*"], "rate": 1e-2}}}).groups
     assert next(iter(groups)) == "crf"
+
+
+def test_times_stand_in_for_the_rate_in_a_new_group_too() -> None:
+    groups = TrainSettings.model_validate({"groups": {"crf": {"match": ["emissions.*"], "times": 10}}}).groups
+    (found, _) = group_parameters(nn.ModuleDict({"emissions": nn.Linear(2, 2)}), groups, layers=0)
+    assert found.rate == pytest.approx(3e-4)
+    for neither in ({}, {"times": 0}):
+        with pytest.raises(ValueError, match=r"groups.crf.rate\n  Field required"):
+            TrainSettings.model_validate({"groups": {"crf": {"match": ["emissions.*"], **neither}}})

@@ -23,6 +23,11 @@ class GroupSettings(Section):
         1.0, description="rate factor per encoder layer, downwards"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _times_stand_in_for_the_rate(cls, values: Any) -> Any:
+        return {"rate": 0.0, **values} if isinstance(values, dict) and values.get("times") else values
+
 
 HEAD_PARAMETERS = ("mix.*", "context.*", "blend.*", "emissions.*", "decoder.*", "auxiliary.*")
 
