@@ -190,12 +190,14 @@ def test_every_entity_has_one_fate(coner: Coner, tmp_path: Path, spans: list[tup
         (["x.conll", "OUT/x.jsonl", "--format", "brat"], "is no brat document; expected a folder, or a file that ends"),
         (["x.conll", "OUT/x.jsonl", "--format", "labelstudio"], "x.conll:1: not JSON"),
         (["-", "OUT/x.jsonl"], "the format of standard input cannot be guessed; say --format"),
+        (["blank.jsonl", "OUT/x.spacy"], "a sentence cannot be written as spacy: ' ' cannot be a word there"),
         (["spaced.jsonl", "OUT/x.conll", "--repair"], "no sentence is left to write as conll"),
     ],
 )
 def test_bad_use(coner: Coner, tmp_path: Path, out: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "x.conll").write_text("a B-P\n")
     (tmp_path / "spaced.jsonl").write_text('{"words": ["a b"]}\n')
+    (tmp_path / "blank.jsonl").write_text('{"words": ["a", " "]}\n')
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "readme").write_text("x")
     first, second, *more = (argument.replace("OUT", str(out)) for argument in arguments)
@@ -236,11 +238,11 @@ def test_the_folder_where_one_stands_is_not_replaced(
     assert list(out.iterdir()) == []
 
 
-    gold = json.loads(coner("evaluate", world.dev, world.model, "--json").out)["fine"]
-    assert json.loads(coner("evaluate", out / "gold.parquet", world.model, "--json").out)["fine"] == gold
 def test_every_command_reads_them(coner: Coner, world: World, out: Path) -> None:
     assert coner("convert", world.dev, out / "gold", "--to", "brat").code == 0
     assert coner("convert", world.dev, out / "gold.parquet").code == 0
+    gold = json.loads(coner("evaluate", world.dev, world.model, "--json").out)["fine"]
+    assert json.loads(coner("evaluate", out / "gold.parquet", world.model, "--json").out)["fine"] == gold
     assert json.loads(coner("evaluate", out / "gold", out / "gold", "--json").out)["fine"]["micro_f1"] == 1
     assert coner("tag", world.model, out / "gold.parquet", "-o", out / "x.conll").code == 0
     assert [s.words for s in read(out / "x.conll")] == [s.words for s in read(world.dev)]

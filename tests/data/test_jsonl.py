@@ -55,6 +55,14 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, given
     assert [to_json(s) for s in came] == [to_json(s) for s in given]
 
 
+@pytest.mark.parametrize("words", [("a", " ", "b"), (" ", " "), ("a", "  ", " \t", "\n", " x")])
+def test_words_of_white_space_keep_their_places(tmp_path: Path, words: tuple[str, ...]) -> None:
+    given = Sentence(words, (Entity(1, 2, "X"),))
+    for values in (to_json(given), {key: value for key, value in to_json(given).items() if key != "text"}):
+        [came] = read(tmp_path, values)
+        assert (came.words, came.entities) == (given.words, given.entities)
+
+
 def test_spans_of_characters_become_spans_of_words(tmp_path: Path) -> None:
     text = "she met  ada lovelace."
     spans = [{"start": 9, "end": 21, "label": "Scientist", "score": 0.5}]

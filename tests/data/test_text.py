@@ -95,6 +95,12 @@ def test_without_a_word_there_is_no_sentence(tmp_path: Path) -> None:
         list(TextReader(tmp_path / "x.txt"))
 
 
+def test_a_no_break_space_is_a_word_where_words_are_what_ascii_space_parts(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("ada\n\u00a0\n \t\nbob\n", encoding="utf-8")
+    assert [s.words for s in TextReader(tmp_path / "x.txt", words="spaces")] == [("ada",), ("\u00a0",), ("bob",)]
+    assert [s.words for s in TextReader(tmp_path / "x.txt")] == [("ada",), ("bob",)]
+
+
 @given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=6))
 def test_words_without_a_text_are_joined_by_spaces(given: list[str]) -> None:
     text, offsets = raw_text(Sentence(tuple(given)))

@@ -29,6 +29,7 @@ HOLDS: dict[Kind, frozenset[str]] = {
 }
 SPACE = re.compile("[ \t\n\0]")  # what CoNLL cannot have in a word
 LINE_END = re.compile("[\n\0]")  # and a format of lines
+BLANK = re.compile(r"\A[ \t\r\n]+\Z")  # what a DocBin cannot have as one
 
 
 def write(
@@ -119,7 +120,7 @@ def unfit(sentence: Sentence, kind: Kind, *, labelled: bool) -> str | None:
     """
     if kind == "conll" and labelled and sentence.entities is None:
         return "it has no labels where others have; a CoNLL file holds all or none"
-    bad = {"conll": SPACE, "text": LINE_END, "brat": LINE_END}.get(kind)
+    bad = {"conll": SPACE, "text": LINE_END, "brat": LINE_END, "spacy": BLANK}.get(kind)
     if bad and (word := next(filter(bad.search, sentence.words), None)):
         return f"{word!r} cannot be a word there"
     labels = (entity.label for entity in sentence.entities or ())

@@ -98,6 +98,8 @@ def words_of(
         if not offsets:
             raise ValueError("text without a word")
         return tuple([text[a:b] for a, b in offsets]), text, offsets
+    if text == " ".join(words):  # then their places are known, also of one that is white space
+        return tuple(words), *raw_text(Sentence(tuple(words)))
     spans, end = [], 0
     for word in words:
         start = text.find(word, end)

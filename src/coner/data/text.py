@@ -137,8 +137,11 @@ class TextReader(Reader):
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         empty = True
         for number, line in enumerate(lines, 1):
-            if line and not line.isspace():
-                empty = False
-                yield sentence_from_text(line, line=number, words=self._words)
+            try:
+                sentence = sentence_from_text(line, line=number, words=self._words)
+            except ValueError:  # no word in it
+                continue
+            empty = False
+            yield sentence
         if empty:
             raise DataError("holds no text; expected a sentence a line", self.path)
