@@ -141,6 +141,7 @@ def test_a_label_outside_the_taxonomy_names_the_file(tmp_path: Path) -> None:
         (lambda d: (d / "doc.ann").write_bytes("T1\tP 0 3".encode("utf-16-le")), r"doc\.ann:1: holds a zero byte"),
         (lambda d: (d / "doc.txt").unlink(), r"d: doc\.ann has no doc\.txt beside it"),
         (lambda d: (d / "doc.txt").write_text(" \n"), r"doc\.ann:1: a document without a word"),
+        (lambda d: (d / "doc.ann").write_text("T1\tP 0 " + "7" * 5000), r"doc\.ann:1: .* is no annotation of brat"),
         (shutil.rmtree, "no such file"),
     ],
 )

@@ -140,6 +140,7 @@ def test_utf_16_spans_are_counted_anew(tmp_path: Path) -> None:
     [
         ("[{", r"export\.json:1: not JSON: .* column 3"),
         ("[" * 100_000, "not JSON"),
+        ("[" + "7" * 5000 + "]", r"export\.json: not JSON of tasks: exceeds the limit"),
         ('{"data": {}}', "a JSON list of tasks was expected"),
         ("[]", "holds no sentence; expected a JSON list of tasks"),
         ("[7]", 'task 1: a task without "data"'),

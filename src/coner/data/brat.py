@@ -26,7 +26,7 @@ from coner.errors import DataError, OutputError
 from coner.files import Lines, atomic_write
 from coner.types import Sentence
 
-SPANS = re.compile(r"(\S+) (-?[0-9]+ -?[0-9]+(?:;-?[0-9]+ -?[0-9]+)*)")
+SPANS = re.compile(r"(\S+) (-?[0-9]{1,18} -?[0-9]{1,18}(?:;-?[0-9]{1,18} -?[0-9]{1,18})*)")
 BESIDE = {
     "R": "relations",
     "*": "relations",

@@ -60,6 +60,8 @@ class LabelStudioReader(SpanReader):
             raise DataError(message, self.path, error.lineno) from None
         except RecursionError:
             raise DataError("not JSON of tasks: nested too deeply", self.path) from None
+        except ValueError as error:  # a number of thousands of digits
+            raise DataError(f"not JSON of tasks: {str(error).lower()}", self.path) from None
         if not isinstance(tasks, list):
             raise DataError("a JSON list of tasks was expected; export as JSON, not as JSON-MIN or CSV", self.path)
         return tasks
