@@ -16,7 +16,7 @@ class CrfSettings(Section):
     """The feature CRF (python-crfsuite)."""
 
     features: tuple[str, ...] = Field((), description="which features, in which order; empty: the default ones")
-    scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that it predicts; bioes is four times slower")
+    scheme: Literal["iob2", "bioes"] = Field("iob2", description="tags that it predicts; bioes is about twice as slow")
     algorithm: Algorithm = Field(
         "sgd", description="stochastic gradient descent, or L-BFGS: several times slower, with L1 sparse"
     )
