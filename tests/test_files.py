@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.errors import DataError, OutputError
-from coner.files import BLOCK, Lines, atomic_write, sha256, whole
+from coner.files import atomic_write, sha256
+from coner.lines import BLOCK, Lines, whole
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])

@@ -12,13 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src/coner"
 
 # Part to the parts that it may import; data flows one way. Errors, types, tags and files are everybody's.
-BASE = {"errors", "types", "tags", "files", "registry", "progress", "interrupt", "cores", "processes"}
+BASE = {"errors", "types", "tags", "files", "lines", "registry", "progress", "interrupt", "cores", "processes"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "tags": {"types"},
     "registry": {"errors"},
     "files": {"errors"},
+    "lines": {"errors"},
     "progress": set(),
     "interrupt": set(),
     "processes": {"errors"},
@@ -44,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "hybrid": BASE | {"config", "taggers", "training", "report", "parts", "judging", "experiment", "prompting"},
     "export": BASE | {"config", "data", "encoder", "taggers", "evaluation", "report", "parts", "experiment"},
     "publish": BASE | {"config", "data", "hub", "report", "taggers"},
-    "ablation": BASE | {"config", "report", "parts", "experiment"},
+    "ablation": BASE | {"config", "report", "parts", "judging", "experiment"},
     "sweep": BASE | {"config", "taggers", "training", "parts", "experiment"},
     "serving": BASE | {"data", "taggers", "hub"},
     "spacy": BASE | {"data", "taggers"},

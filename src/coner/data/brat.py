@@ -23,7 +23,8 @@ from coner.data.folder import PAIR, atomic_folder
 from coner.data.spans import BOM, Mark, SpanReader, same_text, whole_text
 from coner.data.text import character_span, raw_text
 from coner.errors import DataError, OutputError
-from coner.files import Lines, atomic_write
+from coner.files import atomic_write
+from coner.lines import Lines
 from coner.types import Sentence
 
 SPANS = re.compile(r"(\S+) (-?[0-9]{1,18} -?[0-9]{1,18}(?:;-?[0-9]{1,18} -?[0-9]{1,18})*)")

@@ -21,7 +21,7 @@ from pathlib import Path
 from coner.data.layout import FILLER, HEADER, ConllFormat
 from coner.data.reader import Reader
 from coner.errors import DataError
-from coner.files import Lines
+from coner.lines import Lines
 from coner.tags import Scheme, read_tags
 from coner.types import Entity, Sentence
 

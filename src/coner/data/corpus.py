@@ -24,7 +24,7 @@ from coner.data.folder import kind_of_folder
 from coner.data.layout import ConllFormat
 from coner.data.reader import Reader
 from coner.errors import DataError
-from coner.files import whole
+from coner.lines import whole
 from coner.tags import Scheme
 from coner.types import Sentence
 

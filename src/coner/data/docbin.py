@@ -17,7 +17,8 @@ from coner.data.reader import Reader
 from coner.data.spans import shifted
 from coner.data.text import raw_text
 from coner.errors import DataError, MissingExtra
-from coner.files import Lines, atomic_write, whole
+from coner.files import atomic_write
+from coner.lines import Lines, whole
 from coner.types import Entity, Sentence
 
 

@@ -22,7 +22,8 @@ from typing import Any
 from coner.data.folder import atomic_folder
 from coner.data.reader import Reader
 from coner.errors import DataError, MissingExtra
-from coner.files import Lines, atomic_write
+from coner.files import atomic_write
+from coner.lines import Lines
 from coner.tags import OUTSIDE, Scheme, TagSet, read_tags, tags_from_entities
 from coner.types import Entity, Sentence
 

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from coner.data.spans import Mark, SpanReader
 from coner.data.text import Span, character_span, raw_text, split_words
 from coner.errors import DataError
-from coner.files import Lines
+from coner.lines import Lines
 from coner.types import Entity, Sentence
 
 

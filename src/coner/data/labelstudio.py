@@ -24,7 +24,7 @@ from coner.data.jsonl import words_of
 from coner.data.spans import BOM, Mark, SpanReader, same_text, whole_text
 from coner.data.text import character_span, raw_text, split_words
 from coner.errors import DataError
-from coner.files import Lines
+from coner.lines import Lines
 from coner.types import Sentence
 
 

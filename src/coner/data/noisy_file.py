@@ -19,7 +19,8 @@ from coner.data.folder import keep_apart
 from coner.data.noise import KINDS, Noise, Typo, retype
 from coner.data.text import split_words
 from coner.errors import DataError
-from coner.files import atomic_write, open_bytes
+from coner.files import atomic_write
+from coner.lines import open_bytes
 from coner.tags import Scheme
 from coner.types import Sentence
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from coner.data.layout import ConllFormat
 from coner.errors import DataError
-from coner.files import Lines
+from coner.lines import Lines
 from coner.types import Sentence
 
 

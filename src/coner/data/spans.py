@@ -15,7 +15,7 @@ from pathlib import Path
 from coner.data.reader import Reader
 from coner.data.text import SPLITTERS, Span, Splitter, line_spans
 from coner.errors import DataError
-from coner.files import whole
+from coner.lines import whole
 from coner.types import Entity, Sentence
 
 BOM = "\ufeff"

@@ -22,7 +22,7 @@ from typing import Literal
 
 from coner.data.reader import Reader
 from coner.errors import DataError
-from coner.files import Lines
+from coner.lines import Lines
 from coner.types import Entity, Sentence
 
 Span = tuple[int, int]

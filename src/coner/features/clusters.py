@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from coner.errors import DataError
 from coner.features.registry import Values, cluster_feature
-from coner.files import Lines
+from coner.lines import Lines
 
 Matrix = NDArray[np.float32]
 Clusters = Mapping[str, tuple[str, ...]]

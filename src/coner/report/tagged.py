@@ -14,7 +14,8 @@ from pathlib import Path
 from coner.data import stream
 from coner.data.jsonl import to_json
 from coner.errors import DataError
-from coner.files import Lines, atomic_write
+from coner.files import atomic_write
+from coner.lines import Lines
 from coner.types import Entity, Sentence
 
 

@@ -17,7 +17,7 @@ from coner.data import ConllFormat, Kind, detect, stream
 from coner.data.layout import HEADER
 from coner.data.reader import Reader
 from coner.errors import DataError
-from coner.files import GZIP
+from coner.lines import GZIP
 from coner.tags import Scheme
 
 SIZE = 4 << 20  # bytes, of Parquet once it is unpacked: seconds of a CRF's work, a minute or more of an encoder's
