@@ -22,7 +22,7 @@ from shell import Done, World, command, head, process, refusal
 
 import coner.taggers
 from coner.cli import run
-from coner.files import BLOCK
+from coner.lines import BLOCK
 from coner.taggers import chunks as chunks_module
 from coner.types import Entity, Sentence
 
