@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import typer
@@ -87,7 +88,14 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # not where it is closed
             stream.reconfigure(encoding="utf-8", newline="")
     wait_briefly()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if processes.count() > 1:
+        # Threads of the link between them may ask for the interpreter while it goes down: that would abort the process.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, or none
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -229,6 +229,21 @@ def test_under_torchrun_one_run_is_written_and_told_once(tmp_path: Path) -> None
     assert not (tmp_path / "other").exists()
 
 
+def test_one_of_several_processes_ends_at_once_with_all_that_it_said() -> None:
+    """Threads of the link would else ask for an interpreter that goes down, and abort the process."""
+    code = (
+        "import atexit, sys; from coner.cli import main; atexit.register(print, 'wound up'); "
+        "sys.argv = ['coner', '--help']; main()"
+    )
+    said = []
+    for count in ("1", "2"):
+        environment = {**os.environ, "WORLD_SIZE": count, "RANK": "1" if count == "2" else "0"}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        said.append(done.stdout)
+    assert said[0] == said[1] + "wound up\n"
+    assert "vote" in said[1]
+
+
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes this process one of two."""
