@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 
 import tiny
+from coner.cli import run
+from shell import Done
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -18,6 +20,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A busy machine is no fault of the code: the suite has a timeout, examples have no deadline.
 settings.register_profile("coner", deadline=None)
 settings.load_profile("coner")
+
+
+@pytest.fixture
+def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """The command line, in this process."""
+
+    def call(*arguments: object) -> Done:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from commands.shell import SAMPLE, command, head, process, refusal
 from coner.ablation.plan import check_settings, load_plan, parse_plan
 from coner.ablation.run import run_all, runs_of
 from coner.errors import ConfigError
 from coner.report.ablation import FAILED
 from coner.report.record import read_record
+from shell import SAMPLE, command, head, process, refusal
 
 LIST = """
 [[row]]

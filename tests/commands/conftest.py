@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shell import SAMPLE, Done, World, head
 
 from coner.cli import run
+from shell import SAMPLE, World, head
 
 CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 25\nc2 = 0.01\n'
 
@@ -24,16 +23,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made.dev.write_text(text, encoding="utf-8")
     assert run(["train", *made.settings, "--out", str(made.model)]) == 0
     return made
-
-
-@pytest.fixture
-def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    def call(*arguments: object) -> Done:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Done(code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shell import Done, World, command, process, refusal
 
 from coner.taggers.folder import CARD, FORMAT
+from shell import Done, World, command, process, refusal
 
 Coner = Callable[..., Done]
 Arguments = Callable[[World, Path], list[object]]  # from the world and a folder for bad things

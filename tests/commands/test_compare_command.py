@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shell import Done, World, refusal
 
 from coner.report.record import write_record
 from records import PERFECT, POOR, fake_record
+from shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 

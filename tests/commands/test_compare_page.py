@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shell import Done, World, refusal
 
 from coner.report.ablation import write_plan
 from runs_of_many import make_run, sentences
+from shell import Done, World, refusal
 
 pytest.importorskip("jinja2")
 

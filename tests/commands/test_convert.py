@@ -10,9 +10,9 @@ from typing import Any, get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shell import SAMPLE, Done, World, head, refusal
 
 from coner.data import Kind, read
+from shell import SAMPLE, Done, World, head, refusal
 
 pytest.importorskip("spacy")
 pytest.importorskip("datasets")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shell import Done, World, refusal
 
 from coner.report.record import write_record
 from records import PERFECT, fake_record
+from shell import Done, World, refusal
 
 pytest.importorskip("matplotlib")
 

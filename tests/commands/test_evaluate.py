@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import SAMPLE, Done, World, refusal
 
 from coner.data import read
 from coner.evaluation.score import score_sentences
 from coner.taggers import load
+from shell import SAMPLE, Done, World, refusal
 
 Coner = Callable[..., Done]
 

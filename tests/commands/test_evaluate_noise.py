@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import Done, World, refusal
 
 from coner.data import read
 from coner.evaluation.score import score_sentences
 from coner.taggers import load
+from shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from shell import Done, World, command, head, refusal
 
 from coner.cli import run
 from coner.data import ConllFormat, read, write_conll
@@ -23,6 +22,7 @@ from coner.report.record import read_record
 from coner.taggers import load
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
 from coner.types import Entity, Sentence
+from shell import Done, World, command, head, refusal
 
 Coner = Callable[..., Done]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shell import SAMPLE, Done, World, head, refusal
 
 from coner.config import DataSettings, ExtraFile
 from coner.data import read
@@ -16,6 +15,7 @@ from coner.files import sha256
 from coner.parts import read_parts, seen_in
 from coner.report.record import read_record
 from coner.types import surfaces
+from shell import SAMPLE, Done, World, head, refusal
 
 Coner = Callable[..., Done]
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import repos as stand_in
 from repos import TOKEN, Repo, Repos
-from shell import Done, World, command, refusal
 
 import coner as package
 from coner.errors import ModelError
@@ -21,6 +20,7 @@ from coner.hub.client import client
 from coner.hub.files import names_in
 from coner.publish import gather
 from coner.report.card import Told
+from shell import Done, World, command, refusal
 
 pytest.importorskip("huggingface_hub")
 SENT = {"README.md", "model.json", "record.json", "weights.npz", "features.json", "lexicon.json"}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from shell import Done, World, command
 
 Coner = Callable[..., Done]

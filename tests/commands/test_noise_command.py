@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import SAMPLE, Done, process, refusal
 
 from coner.data import read
 from coner.files import sha256
 from coner.tags import Scheme
+from shell import SAMPLE, Done, process, refusal
 
 Coner = Callable[..., Done]
 

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shell import Done, World, command, head, process, refusal
 
 import coner.taggers
 from coner.cli import run
 from coner.lines import BLOCK
 from coner.taggers import chunks as chunks_module
 from coner.types import Entity, Sentence
+from shell import Done, World, command, head, process, refusal
 
 Coner = Callable[..., Done]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="another way of stopping")

@@ -10,12 +10,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
-from shell import Done, World, command, process, refusal
 
 from coner.data import read
 from coner.taggers import load
 from coner.tags import entities_from_tags, tags_from_entities
 from coner.types import Entity
+from shell import Done, World, command, process, refusal
 
 Coner = Callable[..., Done]
 

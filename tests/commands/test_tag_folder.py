@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import Done, World, refusal
 
 import coner as package
 from coner.errors import Unfinished
 from coner.report.machine import versions
 from coner.scale import run as scale_run
 from coner.scale.slices import Job
+from shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 SIZE = 2000  # bytes of a slice: some ten sentences

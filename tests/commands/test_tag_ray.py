@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from shell import Done, World, refusal
 
 import coner as package
 from coner.report.machine import versions
 from coner.scale import run as scale_run
 from coner.scale.run import tag_files
 from coner.scale.slices import Job
+from shell import Done, World, refusal
 
 pytestmark = pytest.mark.slow
 Coner = Callable[..., Done]

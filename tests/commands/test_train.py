@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import SAMPLE, Done, World, refusal
 
 from coner.report.record import read_record
 from coner.taggers import load
 from coner.training import CHECKPOINT
+from shell import SAMPLE, Done, World, refusal
 
 Coner = Callable[..., Done]
 

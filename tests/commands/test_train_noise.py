@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import Done, World, refusal
 
 from coner.config import parse_experiment
 from coner.data import read
@@ -20,6 +19,7 @@ from coner.experiment import fingerprint_of
 from coner.parts import read_parts
 from coner.report.record import read_record
 from coner.taggers import load
+from shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 FEW = ("--set", "crf.max_iterations=3")

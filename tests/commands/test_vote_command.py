@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from shell import Done, World, refusal
 
 from coner.report.record import read_record
 from coner.taggers import load
 from coner.taggers.vote import VoteTagger
+from shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 

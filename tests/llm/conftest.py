@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from local_server import running
-from told import SAMPLE, Done, head
 
-from coner.cli import run
 from coner.llm.client import Client
-
-
-@pytest.fixture
-def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    def call(*arguments: object) -> Done:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Done(code, *capsys.readouterr())
-
-    return call
+from shell import SAMPLE, head
 
 
 @pytest.fixture(scope="module")

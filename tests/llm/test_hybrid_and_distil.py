@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from fake_endpoint import Act, Request, fails, says, serving
-from told import CONFIG, SAMPLE, USAGE, Done, head, knows, settings
+from told import CONFIG, USAGE, knows, settings
 
 from coner.data import read
 from coner.data.taxonomy import load_taxonomy
 from coner.report.record import read_record
 from coner.taggers import chunks, load
 from coner.taggers.hybrid import HybridTagger
+from shell import SAMPLE, Done, head, refusal
 
 Coner = Callable[..., Done]
 pytestmark = pytest.mark.usefixtures("quick")
@@ -122,7 +123,9 @@ def test_spans_without_an_answer_keep_their_label(
     again = read_record(tmp_path / "hybrid").llm
     assert again is not None and again["dev"]["unanswered"] == {}
     assert coner("hybrid", second, crf, "--out", tmp_path / "x").code == 2
-    assert "of kind crf; expected a prompted language model" in coner("hybrid", crf, crf, "--out", tmp_path / "x").line
+    assert "of kind crf; expected a prompted language model" in refusal(
+        coner("hybrid", crf, crf, "--out", tmp_path / "x")
+    )
 
 
 def test_a_teacher_labels_text_that_another_model_is_trained_on(
@@ -163,11 +166,11 @@ def test_what_may_owe_an_answer_does_not_tag_into_a_folder_nor_vote_nor_leave_th
     for kind in ("llm", "hybrid"):
         tagged = coner("tag", tmp_path / kind, gold, "-o", f"{tmp_path}/out/")
         assert tagged.code == 2
-        assert f"is of kind {kind}, which may owe an answer; tag one file at a time" in tagged.line
+        assert f"is of kind {kind}, which may owe an answer; tag one file at a time" in refusal(tagged)
         voted = coner("vote", crf, tmp_path / kind, "--out", tmp_path / "vote")
-        assert voted.code == 2 and f"is of kind {kind}, which asks an endpoint" in voted.line
+        assert f"is of kind {kind}, which asks an endpoint" in refusal(voted)
         pushed = coner("push", tmp_path / kind, "me/model", "--dry-run")
-        assert pushed.code == 2 and f"is of kind {kind}: its endpoint" in pushed.line
+        assert f"is of kind {kind}: its endpoint" in refusal(pushed)
     assert not (tmp_path / "out").exists() and not (tmp_path / "vote").exists()
 
 
@@ -212,7 +215,7 @@ def test_a_hybrid_goes_on_when_its_language_model_has_moved(
         assert done.code == 0 and end.requests, done.err
     other = ("--set", "prompt.definitions=false", "--overwrite")
     assert coner("train", CONFIG, *settings(end, data__train=train), *other, "--out", tmp_path / "llm").code == 0
-    assert "other settings" in coner(*command).line
+    assert "other settings" in refusal(coner(*command))
 
 
 @pytest.mark.parametrize("steps", [1, 2])

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from told import CONFIG, Done, settings
+from told import CONFIG, settings
 
 from coner.data import read
 from coner.report.record import read_record
+from shell import Done
 
 pytestmark = pytest.mark.server
 Coner = Callable[..., Done]

@@ -1,39 +1,18 @@
-"""What a fake endpoint that knows the gold says, and what came of a command."""
+"""What a fake endpoint that knows the gold says."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from fake_endpoint import Act, FakeEndpoint, Request, last, says
 
 from coner.data import read
 from coner.types import Sentence
 
-SAMPLE = Path(__file__).parents[2] / "src/coner/data/sample"
 CONFIG = Path(__file__).parents[2] / "configs/llm.toml"
 USAGE = (100, 10)
-
-
-class Done(NamedTuple):
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def line(self) -> str:
-        """The one line of a refusal."""
-        assert self.err.count("\n") == 1 and "Traceback" not in self.err, self.err
-        return self.err
-
-
-def head(source: Path, sentences: int) -> str:
-    """The first sentences of a file of the shared task, verbatim."""
-    return "# id ".join(source.read_text(encoding="utf-8").split("# id ")[: sentences + 1])
 
 
 def answer(sentence: Sentence) -> str:

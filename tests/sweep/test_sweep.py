@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from commands.shell import SAMPLE, command, head, process, refusal
 from coner.errors import ConfigError
 from coner.sweep import study as studies
 from coner.sweep.space import load_space
 from coner.sweep.study import Search
+from shell import SAMPLE, command, head, process, refusal
 
 SPACE = "crf.c2 = { low = 0.01, high = 10.0, log = true }\ncrf.min_frequency = { choices = [0, 1] }\n"
 

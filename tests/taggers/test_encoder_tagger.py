@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,30 @@ def test_sentences_together_and_alone_get_the_same_entities(tagger_for: Callable
     together = tagger.tag(sentences)
     assert [tagger.tag([sentence])[0] for sentence in sentences] == together
     assert tagger.tag(sentences[::-1]) == together[::-1]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_passes_side_by_side_and_callers_at_once_find_what_one_finds(
+    precision: str, tagger_for: Callable[..., EncoderTagger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = tagger_for(head={"decoder": "softmax"}, train={"precision": precision})
+    sentences = [Sentence(tuple(words * (1 + i % 3))) for i in range(10) for words in AWKWARD[3:]]
+    monkeypatch.setattr("coner.taggers.passes.TAGGING_PIECES", 24)
+    before = torch.get_num_threads()
+    found = {}
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            tagger.repaired = 0
+            found[threads] = tagger.tag(sentences), tagger.repaired
+        with ThreadPoolExecutor(4) as pool:
+            every = list(pool.map(lambda _: tagger.tag(sentences), range(8)))
+    finally:
+        torch.set_num_threads(before)
+    assert found[1] == found[3]
+    assert found[1][1] > 0
+    assert every == [found[1][0]] * 8
+    assert tagger.repaired == 9 * found[1][1]
 
 
 def test_a_sentence_that_fits_one_window_is_not_changed_by_windowing(tagger_for: Callable[..., EncoderTagger]) -> None:

@@ -16,7 +16,7 @@ from coner.encoder.context import contexts
 from coner.encoder.decoder import decoders, weighted_loss
 from coner.encoder.loss import losses
 from coner.encoder.mix import mixes
-from coner.encoder.precision import Weights, run_encoder
+from coner.encoder.precision import run_encoder
 from coner.errors import ConfigError
 from coner.tags import TagSet
 
@@ -63,17 +63,17 @@ class Network(nn.Module):
         if settings.auxiliary.schedule != "none":
             self.auxiliary = Auxiliary(self.blend.size, coarse, settings.auxiliary)
 
-    def words(self, batch: Batch, precision: torch.dtype = torch.float32, weights: Weights | None = None) -> Tensor:
+    def words(self, batch: Batch, precision: torch.dtype = torch.float32) -> Tensor:
         """Blended vectors of the real words, N x H, in float32. The encoder alone runs in ``precision``."""
-        states = run_encoder(self.encoder, batch, precision, weights)
+        states = run_encoder(self.encoder, batch, precision)
         layers = [pool(states.hidden_states[layer], batch.pieces, self.pooling).float() for layer in self.layers]
         around = self.dropout(self.context(self.mix(layers), batch.words))
         blended: Tensor = self.blend(around, around[batch.words.previous], around[batch.words.following])
         return blended
 
-    def emit(self, batch: Batch, precision: torch.dtype = torch.float32, weights: Weights | None = None) -> Tensor:
+    def emit(self, batch: Batch, precision: torch.dtype = torch.float32) -> Tensor:
         """Scores of the fine tags, B x W x C; what stands at padding means nothing."""
-        return batch.words.padded(self.emissions(self.words(batch, precision, weights)))
+        return batch.words.padded(self.emissions(self.words(batch, precision)))
 
     def forward(
         self,

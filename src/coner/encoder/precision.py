@@ -9,48 +9,67 @@ looks up few of their rows. Elsewhere autocast does the work.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
 
 from coner.encoder.batch import Batch
 
 EMBEDDINGS = "embeddings"  # the module that every encoder of transformers begins with
-Weights = Mapping[str, Tensor]
+Done = TypeVar("Done")
 
 
-def run_encoder(encoder: nn.Module, batch: Batch, precision: torch.dtype, weights: Weights | None = None) -> Any:
-    """One pass, with all hidden states.
+def run_encoder(encoder: nn.Module, batch: Batch, precision: torch.dtype) -> Any:
+    """One pass in ``precision``, with all hidden states."""
+    device = batch.ids.device
 
-    Args:
-        encoder: a pretrained model of transformers.
-        batch: its input.
-        precision: to compute in.
-        weights: what ``lowered`` gave, where many passes are made with the same weights.
+    def run() -> Any:
+        with torch.autocast(device.type, precision, enabled=_layers_are_in(encoder) != precision):
+            return encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
+
+    return with_lowered(encoder, precision, device, run)
+
+
+def with_lowered(encoder: nn.Module, precision: torch.dtype, device: torch.device, work: Callable[[], Done]) -> Done:
+    """What ``work`` gives, while the layers have copies of their weights in ``precision`` in place of the weights.
+
+    All passes within share the copies, also those of several threads. Gradients of the copies go to the weights
+    themselves. Where autocast does the work, or the layers are in that precision, nothing is copied.
     """
-    arguments = {"input_ids": batch.ids, "attention_mask": batch.mask, "output_hidden_states": True}
     embeddings = getattr(encoder, EMBEDDINGS, None)
-    if precision == torch.float32 or batch.ids.device.type != "cpu" or not isinstance(embeddings, nn.Module):
-        with in_precision(batch.ids.device, precision):
-            return encoder(**arguments)
+    if device.type != "cpu" or not isinstance(embeddings, nn.Module) or _layers_are_in(encoder) == precision:
+        return work()
+    copies = {
+        f"encoder.{name}": weight.to(precision)
+        for name, weight in encoder.named_parameters()
+        if not name.startswith(f"{EMBEDDINGS}.") and weight.is_floating_point()
+    }
     hook = embeddings.register_forward_hook(lambda _module, _inputs, output: output.to(precision))
     try:
-        return functional_call(encoder, dict(weights or lowered(encoder, precision)), kwargs=arguments)
+        done: Done = functional_call(_Meanwhile(encoder), copies, (work,))
+        return done
     finally:
         hook.remove()
 
 
-def lowered(encoder: nn.Module, precision: torch.dtype) -> dict[str, Tensor]:
-    """Copies of the weights behind the embeddings; gradients of the copies go to the weights themselves."""
-    return {
-        name: weight.to(precision)
-        for name, weight in encoder.named_parameters()
-        if not name.startswith(f"{EMBEDDINGS}.") and weight.is_floating_point()
-    }
+class _Meanwhile(nn.Module):
+    """A module whose call is any work: ``functional_call`` of it exchanges the encoder's weights for so long."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, work: Callable[[], Done]) -> Done:
+        return work()
+
+
+def _layers_are_in(encoder: nn.Module) -> torch.dtype:
+    """The precision of the weights behind the embeddings, as they are now."""
+    behind = (weight for name, weight in encoder.named_parameters() if not name.startswith(f"{EMBEDDINGS}."))
+    return next((weight.dtype for weight in behind if weight.is_floating_point()), torch.float32)
 
 
 def native_precision(asked: str, device: torch.device) -> torch.dtype:
@@ -70,8 +89,3 @@ def _cpu_has_bfloat16() -> bool:
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     available: Callable[[], bool] = torch.backends.mkldnn.is_available
     return available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def in_precision(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
-    """Mixed precision for a block; with float32, none."""
-    return torch.autocast(device.type, precision, enabled=precision != torch.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -18,14 +19,17 @@ from coner.data.taxonomy import Taxonomy
 from coner.encoder.batch import collate
 from coner.encoder.network import Network
 from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
-from coner.encoder.precision import Weights, lowered, native_precision
+from coner.encoder.precision import native_precision, with_lowered
 from coner.encoder.pretrained import build_encoder, load_tokenizer
+from coner.encoder.side_by_side import side_by_side
 from coner.errors import ConfigError, ModelError
 from coner.taggers.base import Tagger
 from coner.taggers.folder import write_model
 from coner.taggers.passes import tag_in_passes
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
+
+TAGGING = Lock()  # a network's mode and weights are exchanged meanwhile; and one call has all cores already
 
 
 class EncoderTagger(Tagger):
@@ -67,28 +71,26 @@ class EncoderTagger(Tagger):
         self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
     ) -> list[list[Entity]]:
         """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
-        training = self.network.training
-        self.network.eval()
-        with torch.inference_mode():
-            weights = None if self.precision == torch.float32 else lowered(self.network.encoder, self.precision)
-            tag = partial(self._tag_batch, weights=weights)
-            found = tag_in_passes(sentences, tag, pieces=self.pieces, advance=advance)
-        self.network.train(training)
+        each = side_by_side if self.device.type == "cpu" else map
+        tag = partial(tag_in_passes, sentences, self._tag_batch, pieces=self.pieces, advance=advance, each=each)
+        with TAGGING, torch.inference_mode():
+            training = self.network.training
+            self.network.eval()
+            found, repaired = with_lowered(self.network.encoder, self.precision, self.device, tag)
+            self.network.train(training)
+            self.repaired += repaired
         return found
 
-    def _tag_batch(self, sentences: Sequence[Pieces], weights: Weights | None) -> list[list[Entity]]:
+    @torch.inference_mode()  # holds for a thread
+    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[tuple[list[Entity], int]]:
         batch = collate(sentences, self.pieces).to(self.device)
-        emissions = self.network.emit(batch, self.precision, weights)
+        emissions = self.network.emit(batch, self.precision)
         decoder, lengths = self.network.decoder, batch.words.lengths
-        spans: list[list[Entity]] = []
-        for ids in decoder.decode(emissions, lengths):
-            entities, repaired = self.tags.decode(ids)
-            self.repaired += repaired
-            spans.append(entities)
-        scores = decoder.confidence(emissions, lengths, spans)
+        read = [self.tags.decode(ids) for ids in decoder.decode(emissions, lengths)]
+        scores = decoder.confidence(emissions, lengths, [entities for entities, _ in read])
         return [
-            [Entity(e.start, e.end, e.label, score) for e, score in zip(entities, values, strict=True)]
-            for entities, values in zip(spans, scores, strict=True)
+            ([Entity(e.start, e.end, e.label, score) for e, score in zip(entities, values, strict=True)], repaired)
+            for (entities, repaired), values in zip(read, scores, strict=True)
         ]
 
     def save(self, folder: Path) -> None:

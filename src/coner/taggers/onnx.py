@@ -24,13 +24,13 @@ from coner.errors import ConfigError, ModelError
 from coner.taggers.base import Tagger
 from coner.taggers.chain import Chain, Scores
 from coner.taggers.folder import write_model
-from coner.taggers.passes import tag_in_passes
+from coner.taggers.passes import Tagged, tag_in_passes
 from coner.taggers.tokenizer import TOKENIZER, FileTokenizer
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
 
 GRAPH, CHAIN = "model.onnx", "chain.npz"
-Read = Callable[[Scores], Iterator[tuple[list[Entity], int]]]  # B x W x C to entities, and how many tags were mended
+Read = Callable[[Scores], Iterator[Tagged]]  # of B x W x C
 
 
 class OnnxTagger(Tagger):
@@ -71,7 +71,9 @@ class OnnxTagger(Tagger):
         self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
     ) -> list[list[Entity]]:
         """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
-        return tag_in_passes(sentences, self._tag_batch, pieces=self.pieces, advance=advance)
+        found, repaired = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces, advance=advance)
+        self.repaired += repaired
+        return found
 
     def emissions(self, sentences: Sequence[Pieces]) -> list[Scores]:
         """Scores of the tags at each word of each sentence, W x C."""
@@ -79,16 +81,15 @@ class OnnxTagger(Tagger):
         (rows,) = self._session.run(None, {name: arrays[name] for name in self._inputs})
         return np.split(rows.astype(np.float64), arrays["lengths"].cumsum()[:-1])
 
-    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[list[Entity]]:
+    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:
         emissions = self.emissions(sentences)
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i, rows in enumerate(emissions):
             by_length[len(rows)].append(i)
-        found: list[list[Entity]] = [[] for _ in sentences]
+        found: list[Tagged] = [([], 0) for _ in sentences]
         for same in by_length.values():  # no padding, no masks
-            for i, (entities, repaired) in zip(same, self._read(np.stack([emissions[i] for i in same])), strict=True):
-                found[i] = entities
-                self.repaired += repaired
+            for i, read in zip(same, self._read(np.stack([emissions[i] for i in same])), strict=True):
+                found[i] = read
         return found
 
     def save(self, folder: Path) -> None:
@@ -148,7 +149,7 @@ def reader(decoder: str, tags: TagSet, folder: Path) -> Read:
     return lambda emissions: ((entities, 0) for entities in chain.entities(emissions))
 
 
-def _read_independent(emissions: Scores, tags: TagSet) -> Iterator[tuple[list[Entity], int]]:
+def _read_independent(emissions: Scores, tags: TagSet) -> Iterator[Tagged]:
     odds = np.exp(emissions - emissions.max(axis=2, keepdims=True))
     probabilities = odds / odds.sum(axis=2, keepdims=True)
     for path, rows in zip(emissions.argmax(axis=2).tolist(), probabilities, strict=True):

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from coner.encoder.layout import split_by_budget
 from coner.encoder.pieces import PieceMaker, Pieces
 from coner.types import Entity, Sentence
 
-TAGGING_PIECES = 4096  # pieces a pass: more does not go faster on two cores, and costs memory
+TAGGING_PIECES = 2048  # pieces a pass: more does not go faster, and costs memory
 CHUNK = 2048  # sentences that are sorted by length together
+Tagged = tuple[list[Entity], int]  # the entities of a sentence, and how many of its tags had to be mended
+
+
+class Each(Protocol):
+    """``map``, or what does the same."""
+
+    def __call__(
+        self, function: Callable[[list[Pieces]], list[Tagged]], items: Sequence[list[Pieces]], /
+    ) -> Iterable[list[Tagged]]: ...
 
 
 def tag_in_passes(
     sentences: Sequence[Sentence],
-    tag: Callable[[list[Pieces]], list[list[Entity]]],
+    tag: Callable[[list[Pieces]], list[Tagged]],
     *,
     pieces: PieceMaker,
     advance: Callable[[int], object] | None,
-) -> list[list[Entity]]:
-    """Entities of each sentence, in order.
+    each: Each = map,
+) -> tuple[list[list[Entity]], int]:
+    """Entities of each sentence, in order, and how many tags had to be mended.
 
     Args:
         sentences: of any length; those without a word have no entity.
-        tag: entities of each of the sentences of one pass.
+        tag: what is found in each of the sentences of one pass.
         pieces: cuts the words.
         advance: is told how many sentences are done, as they are done.
+        each: calls ``tag`` for the passes.
     """
     found: list[list[Entity]] = [[] for _ in sentences]
+    mended = 0
     for start in range(0, len(sentences), CHUNK):
         made = pieces([sentence.words for sentence in sentences[start : start + CHUNK]])
         lengths = [len(sentence.ids) for sentence in made]
         order = sorted((i for i, sentence in enumerate(made) if sentence.counts), key=lengths.__getitem__)
-        for some in split_by_budget(order, lengths, TAGGING_PIECES):
-            for i, entities in zip(some, tag([made[i] for i in some]), strict=True):
+        passes = list(split_by_budget(order, lengths, TAGGING_PIECES))
+        results = each(tag, [[made[i] for i in some] for some in passes])
+        for some, tagged in zip(passes, results, strict=True):
+            for i, (entities, repaired) in zip(some, tagged, strict=True):
                 found[start + i] = entities
+                mended += repaired
             if advance is not None:
                 advance(len(some))
-    return found
+    return found, mended

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-SAMPLE = Path(__file__).parents[2] / "src/coner/data/sample"
+SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
 # A process in the background of a shell inherits a deaf ear for Ctrl-C; ours has to hear it.
 CODE = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
