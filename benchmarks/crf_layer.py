@@ -74,7 +74,7 @@ def main() -> None:
         "words": options.words,
         "sentences in a batch": options.batch,
     }
-    report("crf_layer", "CRF layer", rows, packages=["coner", "torch", "pytorch-crf"], facts=facts)
+    report(options.out / "crf_layer.json", "CRF layer", rows, packages=["coner", "torch", "pytorch-crf"], facts=facts)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def main() -> None:
     text = list(read(options.text)) if options.text else task.dev
     rows, facts = measure(task, text, tagger, fit_peer(task, tagger), options.rounds)
     packages = ["coner", "numpy", "python-crfsuite", "sklearn-crfsuite"]
-    report("crf_tagging", "Tagging with the feature CRF", rows, packages=packages, facts=facts)
+    report(options.out / "crf_tagging.json", "Tagging with the feature CRF", rows, packages=packages, facts=facts)
 
 
 if __name__ == "__main__":

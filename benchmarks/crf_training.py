@@ -91,7 +91,7 @@ def main() -> None:
         row("fitting", "sklearn-crfsuite", ours.fitting, theirs.fitting),
     ]
     packages = ["coner", "numpy", "python-crfsuite", "sklearn-crfsuite"]
-    report("crf_training", "Training the feature CRF", rows, packages=packages, facts=facts)
+    report(options.out / "crf_training.json", "Training the feature CRF", rows, packages=packages, facts=facts)
 
 
 if __name__ == "__main__":

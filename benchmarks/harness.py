@@ -97,11 +97,11 @@ def row(work: str, peer: str, ours: Sequence[float], theirs: Sequence[float], *,
     return Row(work, peer, *medians, middle, low, high, len(ratios), goal)
 
 
-def report(name: str, title: str, rows: Sequence[Row], *, packages: Sequence[str], facts: dict[str, object]) -> None:
-    """Print a table, and write ``results/NAME.json``.
+def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[str], facts: dict[str, object]) -> None:
+    """Print a table, and write it as JSON.
 
     Args:
-        name: of the file.
+        path: of the JSON.
         title: of the table.
         rows: in order.
         packages: whose versions are told.
@@ -119,10 +119,10 @@ def report(name: str, title: str, rows: Sequence[Row], *, packages: Sequence[str
     for what, value in facts.items():
         console.print(f"{what}: {value}", markup=False)
     console.print(", ".join(f"{package} {number}" for package, number in versions.items()), markup=False)
-    RESULTS.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figures = {"versions": versions, "facts": facts, "rows": [_rounded(r) for r in rows]}
     text = json.dumps(figures, indent=2, ensure_ascii=False)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def spell(time: float) -> str:
@@ -135,9 +135,10 @@ def _rounded(r: Row) -> dict[str, object]:
 
 
 def arguments(doc: str | None, *, rounds: int = 5) -> argparse.ArgumentParser:
-    """A parser whose help is the module's docstring, with ``--rounds``."""
+    """A parser whose help is the module's docstring, with ``--rounds`` and ``--out``."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=positive, default=rounds, help=f"how often each is run; default {rounds}")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON; default benchmarks/results")
     return parser
 
 

@@ -85,7 +85,7 @@ def main() -> None:
             warm=0,
             goal=1,
         )
-    report("reading", "Reading CoNLL", [row], packages=["coner", "nltk"], facts={**memory})
+    report(options.out / "reading.json", "Reading CoNLL", [row], packages=["coner", "nltk"], facts={**memory})
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
         "batch": tagger.settings.train.batch,
     }
-    report("roof", "The roof", [], packages=["torch", "transformers"], facts=facts)
+    report(options.out / "roof.json", "The roof", [], packages=["torch", "transformers"], facts=facts)
 
 
 if __name__ == "__main__":

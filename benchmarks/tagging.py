@@ -103,7 +103,9 @@ def main() -> None:
         "precision, ours": str(tagger.precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }
-    report("tagging", "Tagging with an encoder", rows, packages=["torch", "transformers"], facts=facts)
+    report(
+        options.out / "tagging.json", "Tagging with an encoder", rows, packages=["torch", "transformers"], facts=facts
+    )
 
 
 if __name__ == "__main__":

@@ -336,7 +336,7 @@ def main() -> None:
         more, found = measure_quality(replace(task, train=train[: options.sentences], epochs=options.epochs))
         rows, facts = rows + more, {**facts, **found}
     packages = ["torch", "transformers", "accelerate"]
-    report(f"training-{options.batch}", "Training an encoder", rows, packages=packages, facts=facts)
+    report(options.out / f"training-{options.batch}.json", "Training an encoder", rows, packages=packages, facts=facts)
 
 
 if __name__ == "__main__":

@@ -50,9 +50,9 @@ def process(*arguments: object, given: bytes = b"") -> Done:
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def refusal(done: Done) -> str:
+def refusal(done: Done, code: int = 2) -> str:
     """The message of a command that refused, after checking that it is one line, for a person."""
-    assert done.code == 2, done
+    assert done.code == code, done
     assert done.out == ""
     assert done.err.startswith("coner: ")
     assert done.err.count("\n") == 1

@@ -18,7 +18,7 @@ def prompt(text: str, *, schema: Any = None, max_tokens: int = 10) -> Prompt:
 
 def client(url: str, *, ledger: Ledger | None = None, budget: Budget | None = None, **settings: Any) -> Client:
     """One that waits little between retries."""
-    values = {"model": "tiny", "timeout": 5.0, "max_retries": 3, **settings}
+    values = {"model": "tiny", "timeout": 30.0, "max_retries": 3, **settings}
     return Client(Endpoint(base_url=url, **values), ledger=ledger, budget=budget, first_wait=0.01)
 
 

@@ -45,5 +45,5 @@ def knows(
 def settings(end: FakeEndpoint | str, **values: object) -> list[str]:
     """``--set`` for an endpoint."""
     url = end if isinstance(end, str) else end.url
-    given = {"llm.base_url": url, "llm.model": "tiny", "llm.max_retries": 2, "llm.timeout": 5, **values}
+    given = {"llm.base_url": url, "llm.model": "tiny", "llm.max_retries": 2, "llm.timeout": 30, **values}
     return [part for key, value in given.items() for part in ("--set", f"{key.replace('__', '.')}={value}")]

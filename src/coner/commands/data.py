@@ -151,7 +151,7 @@ def split(
 
     Examples:
 
-      coner data split en-train.conll --dev 0.1 --test 0.1 --seed 1 --out data/
+      coner data split data/en_train.conll --dev 0.1 --test 0.1 --seed 1 --out data/
     """
     from coner.data import read
     from coner.data import split as splitting

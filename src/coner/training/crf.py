@@ -3,7 +3,7 @@
 crfsuite sees numbers in place of features and tags: no word can upset it, whatever letters it is made of. It knows no
 forbidden transitions, so it is trained without them; the tagger shuts them when it decodes. Of its algorithms those are
 used that maximise likelihood: the perceptrons' weights are no logarithms of odds, so that no probability could be read
-from them. Stochastic gradient descent comes to the same scores as L-BFGS in a fraction of the time (docs/crf.md).
+from them. Stochastic gradient descent takes a fraction of the time of L-BFGS (docs/speed.md).
 """
 
 from __future__ import annotations
