@@ -19,7 +19,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from coner.data import read
-from coner.encoder.batch import collate, split_by_budget
+from coner.encoder.batch import collate
+from coner.encoder.layout import split_by_budget
 from coner.encoder.network import pool
 from coner.encoder.pieces import PieceMaker, piece_limit
 from coner.encoder.precision import native_precision, run_encoder

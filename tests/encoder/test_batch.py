@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.encoder.batch import collate, split_by_budget, word_layout
+from coner.encoder.batch import collate, word_layout
+from coner.encoder.layout import split_by_budget
 from coner.encoder.pieces import PieceMaker, piece_limit
 from coner.encoder.pretrained import load_encoder
 

@@ -105,12 +105,6 @@ def test_together_equals_one_by_one_and_gold_is_not_looked_at() -> None:
         assert [e.score for s in found for e in s] == pytest.approx([e.score for s in alone for e in s])
 
 
-def test_progress_counts_every_sentence() -> None:
-    done: list[int] = []
-    make().tag(SENTENCES * 3, advance=done.append)
-    assert sum(done) == 15
-
-
 def test_no_sentences_and_sentences_without_words() -> None:
     assert make().tag([]) == []
     assert make().tag([Sentence(()), SENTENCES[0], Sentence(())])[::2] == [[], []]

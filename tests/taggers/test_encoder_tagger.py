@@ -92,7 +92,8 @@ def test_passes_side_by_side_and_callers_at_once_find_what_one_finds(
 ) -> None:
     tagger = tagger_for(head={"decoder": "softmax"}, train={"precision": precision})
     sentences = [Sentence(tuple(words * (1 + i % 3))) for i in range(10) for words in AWKWARD[3:]]
-    monkeypatch.setattr("coner.taggers.passes.TAGGING_PIECES", 24)
+    monkeypatch.setattr("coner.taggers.passes.LEAST", 8)
+    monkeypatch.setattr("coner.taggers.passes.MOST", 24)
     before = torch.get_num_threads()
     found = {}
     try:
@@ -108,6 +109,59 @@ def test_passes_side_by_side_and_callers_at_once_find_what_one_finds(
     assert found[1][1] > 0
     assert every == [found[1][0]] * 8
     assert tagger.repaired == 9 * found[1][1]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_in_a_pass_leaves_weights_and_mode_as_they_were(
+    threads: int, tagger_for: Callable[..., EncoderTagger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = tagger_for(train={"precision": "bfloat16"})
+    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:] * 10]
+    monkeypatch.setattr("coner.taggers.passes.LEAST", 8)
+    monkeypatch.setattr("coner.taggers.passes.MOST", 24)
+    monkeypatch.setattr("coner.taggers.passes.ALONE", 24)
+    before, expected = torch.get_num_threads(), tagger.tag(sentences)
+    weights = {name: value.clone() for name, value in tagger.network.state_dict().items()}
+    tagger.network.train()
+    decode, turns = tagger.network.decoder.decode, iter(range(1000))
+
+    def fail(*given: Any) -> Any:
+        if next(turns) == 4:
+            raise ZeroDivisionError
+        return decode(*given)
+
+    monkeypatch.setattr(tagger.network.decoder, "decode", fail)
+    try:
+        torch.set_num_threads(threads)
+        with pytest.raises(ZeroDivisionError):
+            tagger.tag(sentences)
+    finally:
+        torch.set_num_threads(before)
+    assert tagger.network.training
+    after = tagger.network.state_dict()
+    assert all(
+        torch.equal(after[name], value) and after[name].dtype == torch.float32 for name, value in weights.items()
+    )
+    assert tagger.tag(sentences) == expected
+
+
+def test_weights_that_change_are_lowered_anew(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger, other = (tagger_for(train={"precision": "bfloat16"}) for _ in range(2))
+    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
+    before = tagger.tag(sentences)
+    with torch.no_grad():
+        for network in (tagger.network, other.network):
+            for weight in network.encoder.parameters():
+                weight.mul_(1.5)
+    assert tagger.tag(sentences) == other.tag(sentences) != before
+
+
+def test_scores_that_are_no_numbers_are_an_error(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger = tagger_for()
+    with torch.no_grad():
+        tagger.network.emissions.bias[0] = torch.nan
+    with pytest.raises(ModelError, match="scores that are no numbers; train it again"):
+        tagger.tag([Sentence(("the",))])
 
 
 def test_a_sentence_that_fits_one_window_is_not_changed_by_windowing(tagger_for: Callable[..., EncoderTagger]) -> None:

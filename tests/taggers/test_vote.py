@@ -221,7 +221,7 @@ def test_a_vote_may_be_a_member(trained: list[Path], sentences: Sequence[Sentenc
     assert pairs(taggers.load(tmp_path / "outer").tag(sentences)) == pairs(inner.tag(sentences))
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut", "weight", "threshold", "members", "crf"])
+@pytest.mark.parametrize("damage", ["gone", "cut", "weight", "nan", "threshold", "members", "more"])
 def test_a_damaged_vote_is_one_clear_line(trained: list[Path], tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "vote"
     of(trained).save(folder)
@@ -233,12 +233,10 @@ def test_a_damaged_vote_is_one_clear_line(trained: list[Path], tmp_path: Path, d
         path.write_bytes(content[:-9])
     elif damage != "gone":
         path.write_bytes(content)
-        card["members"][0]["weight"] = 0 if damage == "weight" else 1
+        card["members"][0]["weight"] = {"weight": 0, "nan": float("nan")}.get(damage, 1)
         card["threshold"] = None if damage == "threshold" else 0.5
         card["members"] = [] if damage == "members" else card["members"]
-        card["members"][:1] = (
-            [{"name": "x", "folder": "nowhere", "weight": 1}] if damage == "crf" else card["members"][:1]
-        )
+        card["members"] += [{"name": "x", "weight": 1}] if damage == "more" else []
         (folder / CARD).write_text(json.dumps(card))
     with pytest.raises(ModelError) as error:
         taggers.load(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -184,6 +185,16 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(trainer_for: Callable
     trainer = trainer_for(train={"groups": {"encoder": {"rate": 1e30}, "head": {"rate": 1e30}}, "clip": 0})
     with pytest.raises(ConerError, match=r"no longer a number at step \d+ of 9; lower the learning rates"):
         trainer.run()
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight(trainer_for: Callable[..., EncoderTrainer]) -> None:
+    trainer = trainer_for()
+    weight = trainer.tagger.network.emissions.weight
+    before = weight.detach().clone()
+    weight.register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(ConerError, match=r"gradient is no longer a number at step 1 of \d+; lower the learning rates"):
+        trainer.run()
+    assert torch.equal(weight, before)
 
 
 def test_a_sentence_longer_than_the_encoder_is_trained_and_tagged_whole(

@@ -66,8 +66,8 @@ def test_clipping_is_pytorchs_own() -> None:
     for table in (by_row, dense):
         loss(table, [1, 1, 7], 5.0).backward()  # type: ignore[no-untyped-call]
         loss(table, [7, 2], 5.0).backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(dense.parameters(), 0.5)
-    clip_gradients(by_row.parameters(), 0.5)
+    norm = torch.nn.utils.clip_grad_norm_(dense.parameters(), 0.5)
+    assert torch.allclose(clip_gradients(by_row.parameters(), 0.5), norm)
     assert by_row.weight.grad is not None
     assert dense.weight.grad is not None
     torch.testing.assert_close(by_row.weight.grad.to_dense(), dense.weight.grad)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from coner.data.taxonomy import Taxonomy
@@ -144,3 +145,16 @@ def test_sentences_of_one_weight_are_judged_in_one_call(name: str, monkeypatch: 
     expected = sum(w * float(one.detach()) for w, one in zip(weights, each, strict=True))
     assert float(found.detach()) == pytest.approx(expected, rel=1e-9)
     assert sorted(calls) == [1, 1, 2]
+
+
+def test_a_launchers_settings_change_no_gradient(
+    trainer_for: Callable[..., EncoderTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = gradients_of(trainer_for(SENTENCES))
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        assert_close(gradients_of(trainer_for(SENTENCES)), alone)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)

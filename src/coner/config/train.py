@@ -49,7 +49,7 @@ class TrainSettings(Section):
     batch: Count = Field(32, description="sentences a step")
     batch_pieces: Count = Field(
         4096,
-        description="most word pieces, padding included, in one pass of the encoder; "
+        description="most word pieces in one pass of the encoder, padding between sentences included; "
         "a step that needs more takes several, with the same gradient",
     )
     groups: dict[str, GroupSettings] = Field(default_factory=_default_groups)

@@ -8,12 +8,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from coner.encoder.layout import lay_out, split_by_budget, word_arrays
+from coner.encoder.layout import lay_out, word_arrays
 from coner.encoder.pieces import PieceMaker, Pieces
-
-__all__ = [
-    "Batch", "PieceLayout", "WordLayout", "as_batch", "collate", "gold_grid", "split_by_budget", "word_layout",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,9 @@ def pool(states: Tensor, pieces: PieceLayout, how: str) -> Tensor:
         return torch.cat([flat[pieces.first], flat[pieces.last]], dim=-1)
     # Not index_add, bincount or len(): a graph in ONNX has no place for the first two, and would keep the number.
     of_word = pieces.word[:, None]
-    sums = flat.new_zeros(pieces.first.shape[0], flat.shape[1])
-    sums = sums.scatter_add(0, of_word.expand(-1, flat.shape[1]), flat[pieces.every])
+    every = flat[pieces.every].float()
+    sums = every.new_zeros(pieces.first.shape[0], every.shape[1])
+    sums = sums.scatter_add(0, of_word.expand(-1, every.shape[1]), every)
     counts = torch.zeros_like(pieces.first)[:, None].scatter_add(0, of_word, torch.ones_like(of_word))
     return sums / counts
 

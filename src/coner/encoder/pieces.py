@@ -89,18 +89,22 @@ class PieceMaker:
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[Pieces]:
         """The pieces of each sentence."""
-        new = dict.fromkeys(word for words in sentences for word in words if word not in self._cache)
+        # Looked up once: other threads may use the cache, and clear it.
+        every = dict.fromkeys(word for words in sentences for word in words)
+        known = {word: ids for word in every if (ids := self._cache.get(word)) is not None}
+        new = [word for word in every if word not in known]
         if len(self._cache) + len(new) > CACHE_WORDS:
             self._cache.clear()
-            new = dict.fromkeys(word for words in sentences for word in words)
         if new:
             # The space before it tells byte-level vocabularies that a word begins here; the others ignore it.
             texts = [" " + (word.lower() if self.lowercase else word) for word in new]
             cut = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-            self._cache.update((word, ids or [self.unknown]) for word, ids in zip(new, cut, strict=True))
+            found = {word: ids or [self.unknown] for word, ids in zip(new, cut, strict=True)}
+            known.update(found)
+            self._cache.update(found)
         made = []
         for words in sentences:
-            parts = [self._cache[word] for word in words]
+            parts = [known[word] for word in words]
             made.append(Pieces([i for part in parts for i in part], [len(part) for part in parts]))
         return made
 
@@ -120,6 +124,8 @@ def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """What the tokenizer puts before and after a sentence, read off an example."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]
+    if not bare:
+        raise ConfigError("the tokenizer makes nothing of a letter; expected one of the encoder's own")
     for at in range(len(whole) - len(bare) + 1):
         if whole[at : at + len(bare)] == bare:
             return whole[:at], whole[at + len(bare) :]

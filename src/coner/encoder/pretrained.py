@@ -103,7 +103,7 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
         model, told = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
         if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
             raise ModelError(f"encoder {name!r}: {len(missing)} of its weights are not in the file, {missing[0]} first")
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:  # RuntimeError: shapes do not fit
         raise _unreadable(name, error) from None
     return prepare(model), load_tokenizer(name, source)
 

@@ -65,36 +65,29 @@ class CrfTagger(Tagger):
         self._chain = Chain(self.tags, weights.transitions)
         self._emitter = Emitter(weights, self.extractor, len(self.tags))
 
-    def tag(
-        self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
-    ) -> list[list[Entity]]:
-        """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """Entities of each sentence, in order."""
         if self.threshold is None:
-            return self._each(sentences, self._chain.entities, advance)
+            return self._each(sentences, self._chain.entities)
         threshold = self.threshold
 
         def chosen(emissions: Scores) -> Iterator[list[Entity]]:
             return (choose(spans, threshold) for spans in self._chain.spans(emissions, threshold))
 
-        return self._each(sentences, chosen, advance)
+        return self._each(sentences, chosen)
 
     def spans(self, sentences: Sequence[Sentence], least: float) -> list[list[Entity]]:
         """Of each sentence all mentions that are at least so likely; they may overlap."""
-        return self._each(sentences, lambda emissions: iter(self._chain.spans(emissions, least)), None)
+        return self._each(sentences, lambda emissions: iter(self._chain.spans(emissions, least)))
 
     def _each(
-        self,
-        sentences: Sequence[Sentence],
-        read: Callable[[Scores], Iterator[list[Entity]]],
-        advance: Callable[[int], object] | None,
+        self, sentences: Sequence[Sentence], read: Callable[[Scores], Iterator[list[Entity]]]
     ) -> list[list[Entity]]:
         found: list[list[Entity]] = [[] for _ in sentences]
         for group in _same_length(sentences):
             emissions = self.emissions([sentences[index] for index in group])
             for index, entities in zip(group, read(emissions), strict=True):
                 found[index] = entities
-            if advance is not None:
-                advance(len(group))
         return found
 
     def emissions(self, sentences: Sequence[Sentence]) -> Scores:

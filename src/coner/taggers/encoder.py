@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -19,17 +19,17 @@ from coner.data.taxonomy import Taxonomy
 from coner.encoder.batch import collate
 from coner.encoder.network import Network
 from coner.encoder.pieces import PieceMaker, Pieces, piece_limit
-from coner.encoder.precision import native_precision, with_lowered
+from coner.encoder.precision import Lowered, native_precision, with_lowered
 from coner.encoder.pretrained import build_encoder, load_tokenizer
 from coner.encoder.side_by_side import side_by_side
 from coner.errors import ConfigError, ModelError
 from coner.taggers.base import Tagger
-from coner.taggers.folder import write_model
+from coner.taggers.folder import CARD, WEIGHTS, write_model
 from coner.taggers.passes import tag_in_passes
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
 
-TAGGING = Lock()  # a network's mode and weights are exchanged meanwhile; and one call has all cores already
+TAGGING = Lock()  # meanwhile a network's weights, and the number of threads, are not what they are otherwise
 
 
 class EncoderTagger(Tagger):
@@ -64,27 +64,34 @@ class EncoderTagger(Tagger):
         self.labels = taxonomy.labels
         self.tags = fine_tags(taxonomy, settings)
         self.repaired = 0
+        self._lowered = Lowered(network.encoder, self.precision)
         self.tokenizer = tokenizer
         self.pieces = piece_maker(tokenizer, network, settings, cache)
 
-    def tag(
-        self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
-    ) -> list[list[Entity]]:
-        """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
-        each = side_by_side if self.device.type == "cpu" else map
-        tag = partial(tag_in_passes, sentences, self._tag_batch, pieces=self.pieces, advance=advance, each=each)
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """Entities of each sentence, in order."""
         with TAGGING, torch.inference_mode():
+            at_once = torch.get_num_threads() if self.device.type == "cpu" else 1
+            passes = partial(
+                tag_in_passes, sentences, self._tag_batch, pieces=self.pieces, each=side_by_side, at_once=at_once
+            )
             training = self.network.training
             self.network.eval()
-            found, repaired = with_lowered(self.network.encoder, self.precision, self.device, tag)
-            self.network.train(training)
+            try:
+                found, repaired = with_lowered(
+                    self.network.encoder, self.precision, self.device, passes, copies=self._lowered
+                )
+            finally:
+                self.network.train(training)
             self.repaired += repaired
         return found
 
-    @torch.inference_mode()  # holds for a thread
+    @torch.inference_mode()  # it holds for one thread
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[tuple[list[Entity], int]]:
         batch = collate(sentences, self.pieces).to(self.device)
         emissions = self.network.emit(batch, self.precision)
+        if not emissions.isfinite().all():
+            raise ModelError("the network gives scores that are no numbers; train it again, with lower rates")
         decoder, lengths = self.network.decoder, batch.words.lengths
         read = [self.tags.decode(ids) for ids in decoder.decode(emissions, lengths)]
         scores = decoder.confidence(emissions, lengths, [entities for entities, _ in read])
@@ -107,11 +114,12 @@ class EncoderTagger(Tagger):
         }
 
     def _write_files(self, folder: Path) -> None:
-        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        with TAGGING:
+            weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
         try:
             self.tokenizer.save_pretrained(str(folder / "encoder"))
             self.network.encoder.config.save_pretrained(str(folder / "encoder"))
-            save_file(weights, folder / "weights.safetensors")
+            save_file(weights, folder / WEIGHTS)
         except OSError:
             raise
         except Exception as error:  # safetensors and tokenizers tell of a full disk in errors of their own
@@ -147,20 +155,33 @@ def piece_maker(
 def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
     """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its weights do not fit."""
     device = torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
-    torch.set_num_threads(min(torch.get_num_threads(), threads()))  # torch does not see a container's share
+    with TAGGING:
+        torch.set_num_threads(min(torch.get_num_threads(), threads()))  # torch does not see a container's share
+    settings, taxonomy = read_settings(folder, card)
+    fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
     try:
-        settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
-        if not isinstance(settings, EncoderExperiment):
-            raise ValueError("its settings are not those of an encoder")
-        taxonomy = Taxonomy.from_dict(card["taxonomy"])
-        fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
         network = Network(build_encoder(folder / "encoder"), settings, fine=fine, coarse=coarse)
     except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise ModelError(f"{folder}/model.json: damaged ({error}); train again or copy the folder again") from None
+        raise _damaged(folder, error) from None
     try:
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
+        network.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{folder}/weights.safetensors: does not fit model.json ({reason}); train again") from None
+        raise ModelError(f"{folder / WEIGHTS}: does not fit model.json ({reason}); train again") from None
     tokenizer = load_tokenizer(str(folder), str(folder / "encoder"))
     return EncoderTagger(network.to(device), tokenizer, taxonomy=taxonomy, settings=settings, device=device)
+
+
+def read_settings(folder: Path, card: dict[str, Any]) -> tuple[EncoderExperiment, Taxonomy]:
+    """What ``model.json`` says of an encoder; ``ModelError`` where it is damaged."""
+    try:
+        settings = parse_experiment(card["settings"], source=f"{folder / CARD}")
+        if not isinstance(settings, EncoderExperiment):
+            raise ValueError("its settings are not those of an encoder")
+        return settings, Taxonomy.from_dict(card["taxonomy"])
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise _damaged(folder, error) from None
+
+
+def _damaged(folder: Path, error: Exception) -> ModelError:
+    return ModelError(f"{folder / CARD}: damaged ({error}); train again or copy the folder again")

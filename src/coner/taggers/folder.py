@@ -1,7 +1,8 @@
 """A model is a folder: ``model.json``, and the files that it names with their sizes and hashes.
 
-Files are written aside and moved in together, ``model.json`` last, so that a full disk or an interruption leaves the
-model that was there. They are read only after each has been checked: no damaged weights reach the code that uses them.
+Files are written aside and moved in when all are there, ``model.json`` last, so that a full disk or an interruption
+leaves the model that was there (a kill between two moves, a folder that is refused). They are read only after each has
+been checked: no damaged weights reach the code that uses them.
 A run's folder may hold other files too; they are left alone.
 """
 
@@ -20,6 +21,7 @@ from coner.files import sha256
 
 FORMAT = 1
 CARD = "model.json"
+WEIGHTS = "weights.safetensors"  # of an encoder
 
 
 def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], None]) -> None:
@@ -35,11 +37,12 @@ def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], N
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".model-*"):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        for dead in folder.glob(".model-*"):  # left by a process that was killed
+            shutil.rmtree(dead, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".model-", dir=folder))
     except OSError as error:
         raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; choose another folder") from None
+    left = "nothing was changed"
     try:
         write(aside)
         files = sorted(path for path in aside.rglob("*") if path.is_file())
@@ -50,10 +53,11 @@ def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], N
         for name in [*names, CARD]:
             _flush(aside / name)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        left = "some of its files are the old ones: write it again"
         for name in [*names, CARD]:
             (aside / name).replace(folder / name)
     except OSError as error:
-        raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; nothing was changed") from None
+        raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; {left}") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -67,11 +67,9 @@ class OnnxTagger(Tagger):
         self._card = card
         self._folder = folder
 
-    def tag(
-        self, sentences: Sequence[Sentence], *, advance: Callable[[int], object] | None = None
-    ) -> list[list[Entity]]:
-        """Entities of each sentence, in order; ``advance`` is told how many sentences are done, as they are done."""
-        found, repaired = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces, advance=advance)
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """Entities of each sentence, in order."""
+        found, repaired = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
         self.repaired += repaired
         return found
 
@@ -79,6 +77,8 @@ class OnnxTagger(Tagger):
         """Scores of the tags at each word of each sentence, W x C."""
         arrays = lay_out(sentences, self.pieces)
         (rows,) = self._session.run(None, {name: arrays[name] for name in self._inputs})
+        if not np.isfinite(rows).all():
+            raise ModelError("the network gives scores that are no numbers; export it again, from a sound model")
         return np.split(rows.astype(np.float64), arrays["lengths"].cumsum()[:-1])
 
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:

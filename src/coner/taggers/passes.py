@@ -9,8 +9,9 @@ from coner.encoder.layout import split_by_budget
 from coner.encoder.pieces import PieceMaker, Pieces
 from coner.types import Entity, Sentence
 
-TAGGING_PIECES = 2048  # pieces a pass: more does not go faster, and costs memory
 CHUNK = 2048  # sentences that are sorted by length together
+ALONE = 4096  # pieces a pass by all threads; more does not go faster on two cores, and costs memory
+LEAST, MOST = 512, 2048  # of several passes at once: a thread is as quick with few
 Tagged = tuple[list[Entity], int]  # the entities of a sentence, and how many of its tags had to be mended
 
 
@@ -27,8 +28,8 @@ def tag_in_passes(
     tag: Callable[[list[Pieces]], list[Tagged]],
     *,
     pieces: PieceMaker,
-    advance: Callable[[int], object] | None,
     each: Each = map,
+    at_once: int = 1,
 ) -> tuple[list[list[Entity]], int]:
     """Entities of each sentence, in order, and how many tags had to be mended.
 
@@ -36,8 +37,8 @@ def tag_in_passes(
         sentences: of any length; those without a word have no entity.
         tag: what is found in each of the sentences of one pass.
         pieces: cuts the words.
-        advance: is told how many sentences are done, as they are done.
-        each: calls ``tag`` for the passes.
+        each: calls ``tag`` for the passes, where there are enough for so many ``at_once``.
+        at_once: passes.
     """
     found: list[list[Entity]] = [[] for _ in sentences]
     mended = 0
@@ -45,12 +46,12 @@ def tag_in_passes(
         made = pieces([sentence.words for sentence in sentences[start : start + CHUNK]])
         lengths = [len(sentence.ids) for sentence in made]
         order = sorted((i for i, sentence in enumerate(made) if sentence.counts), key=lengths.__getitem__)
-        passes = list(split_by_budget(order, lengths, TAGGING_PIECES))
-        results = each(tag, [[made[i] for i in some] for some in passes])
+        share = sum(lengths) // (2 * at_once)  # two passes for each: where one is late, the others go on
+        together = at_once > 1 and share >= LEAST
+        passes = split_by_budget(order, lengths, min(share, MOST) if together else ALONE)
+        results = (each if together else map)(tag, [[made[i] for i in some] for some in passes])
         for some, tagged in zip(passes, results, strict=True):
             for i, (entities, repaired) in zip(some, tagged, strict=True):
                 found[start + i] = entities
                 mended += repaired
-            if advance is not None:
-                advance(len(some))
     return found, mended

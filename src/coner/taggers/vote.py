@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, inf
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +107,7 @@ class VoteTagger(Tagger):
             "labels": list(self.labels),
             "taxonomy": self.taxonomy.as_dict(),
             "threshold": self.threshold,
-            "members": [
-                {"name": member.name, "folder": place(number), "weight": member.weight}
-                for number, member in enumerate(self.members, 1)
-            ],
+            "members": [{"name": member.name, "weight": member.weight} for member in self.members],
         }
         write_with_members(folder, card, [member.folder for member in self.members])
 
@@ -123,11 +120,14 @@ def load(folder: Path, card: dict[str, Any]) -> VoteTagger:
         MissingExtra: a member's kind needs packages that are not installed.
     """
     try:
-        places = [(str(m["name"]), folder / str(m["folder"]), float(m["weight"])) for m in card["members"]]
+        told = [(str(m["name"]), float(m["weight"])) for m in card["members"]]
         threshold = float(card["threshold"])
-        if not places or min(weight for *_, weight in places) <= 0:
-            raise ValueError("expected members with weights above 0")
-        members = [Member(name, place, load_tagger(place), weight) for name, place, weight in places]
+        if not told or not all(0 < weight < inf for _, weight in told) or not 0 <= threshold <= 1:
+            raise ValueError("expected members with weights above 0, and a threshold from 0 to 1")
+        places = [folder / place(number) for number in range(1, len(told) + 1)]
+        members = [
+            Member(name, where, load_tagger(where), weight) for where, (name, weight) in zip(places, told, strict=True)
+        ]
         return VoteTagger(members, threshold=threshold)
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise ModelError(f"{folder}/{CARD}: damaged ({error}); vote again or copy the folder again") from None

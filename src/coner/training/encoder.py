@@ -25,7 +25,8 @@ from coner.config import EncoderExperiment
 from coner.cores import threads
 from coner.data.taxonomy import Taxonomy
 from coner.encoder.auxiliary import coarse_weight
-from coner.encoder.batch import collate, gold_grid, split_by_budget
+from coner.encoder.batch import collate, gold_grid
+from coner.encoder.layout import split_by_budget
 from coner.encoder.network import Network
 from coner.encoder.pretrained import load_encoder
 from coner.errors import ConerError, ConfigError
@@ -33,6 +34,7 @@ from coner.evaluation.score import score_sentences
 from coner.interrupt import finish_first
 from coner.progress import Bar, Log, bar
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
+from coner.taggers.folder import WEIGHTS
 from coner.training import CHECKPOINT
 from coner.training.checkpoint import Checkpoint, Progress, Trained, read_checkpoint, write_checkpoint
 from coner.training.curves import Curves, open_curves
@@ -139,7 +141,7 @@ class EncoderTrainer:
             while self.progress.epoch < train.epochs and not self._patience_is_over():
                 self._epoch(shown)
         if self.team.first:
-            self.tagger.network.load_state_dict(load_file(self.folder / "weights.safetensors"))
+            self.tagger.network.load_state_dict(load_file(self.folder / WEIGHTS))
         return self.tagger
 
     def facts(self) -> dict[str, Any]:
@@ -196,15 +198,15 @@ class EncoderTrainer:
                 if weight == 0 or coarse is None
                 else (1 - weight) * fine + weight * settings.auxiliary.scale * coarse
             )
-            self.team.accelerator.backward(loss / words)
+            torch.autograd.backward(loss / words)  # accelerate's own would divide it by a setting of the launcher
             sums[0] += float(fine.detach()) / words
             sums[1] += float(coarse.detach()) / words if coarse is not None else 0.0
         progress.sums = [a + b for a, b in zip(progress.sums, [*self.team.sum(sums), 1], strict=True)]
-        if not math.isfinite(progress.sums[0] + progress.sums[1]):
-            raise ConerError(f"the loss is no longer a number at step {done + 1} of {total}; lower the learning rates")
+        self._check(progress.sums[0] + progress.sums[1], "loss", done)
         self.team.sum_gradients(self.names)
         if settings.train.clip:
-            clip_gradients(self.network.parameters(), settings.train.clip)
+            norm = clip_gradients(self.network.parameters(), settings.train.clip)
+            self._check(float(norm), "gradient", done)
         self.optimizer.step()
         self.optimizer.zero_grad()
         rates = {f"rate/{group.name}": group.rate * factor for group in self.groups}
@@ -213,6 +215,11 @@ class EncoderTrainer:
         if self.tagger.network.auxiliary is not None:
             values |= {"loss/coarse": coarse_loss, "coarse_weight": weight}
         self.curves.add(done + 1, values)
+
+    def _check(self, value: float, what: str, done: int) -> None:
+        if not math.isfinite(value):
+            step = f"{done + 1} of {self.settings.train.epochs * self.steps}"
+            raise ConerError(f"the {what} is no longer a number at step {step}; lower the learning rates")
 
     def _losses(self, some: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         batch = collate([self.pieces[i] for i in some], self.tagger.pieces).to(self.team.device)
@@ -266,7 +273,7 @@ class EncoderTrainer:
 
     def _patience_is_over(self) -> bool:
         patience, progress = self.settings.train.patience, self.progress
-        return bool(patience) and progress.epoch - progress.best_epoch >= patience and progress.epoch > 0
+        return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
     def _checkpoint(self) -> None:
         if not self.team.first:

@@ -46,7 +46,7 @@ def _fine_tuned(
         from coner.training.encoder import EncoderTrainer
     except ModuleNotFoundError:
         raise MissingExtra("training an encoder", "encoder") from None
-    with tempfile.TemporaryDirectory(prefix="coner-") as folder, _chance_restored():
+    with tempfile.TemporaryDirectory(prefix="coner-") as folder, _process_restored():
         trainer = EncoderTrainer(
             settings,
             train=train,
@@ -60,14 +60,19 @@ def _fine_tuned(
 
 
 @contextmanager
-def _chance_restored() -> Iterator[None]:
-    """The loop seeds the generators of the whole process; a search that draws from them must not draw alike twice."""
+def _process_restored() -> Iterator[None]:
+    """The loop seeds the generators of the whole process, and sets its threads, which are the caller's.
+
+    A search that draws from the generators must not draw alike twice.
+    """
     import torch
 
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    threads = torch.get_num_threads()
     try:
         yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+        torch.set_num_threads(threads)

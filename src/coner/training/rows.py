@@ -22,8 +22,8 @@ def use_row_gradients(embeddings: nn.Module) -> bool:
     return embeddings.sparse
 
 
-def clip_gradients(parameters: Iterable[Tensor], most: float) -> None:
-    """Scale all gradients down together, so that their common Euclidean norm is at most ``most``."""
+def clip_gradients(parameters: Iterable[Tensor], most: float) -> Tensor:
+    """Scale all gradients down together, so that their common Euclidean norm is at most ``most``; what it was."""
     gradients = []
     for parameter in parameters:
         if parameter.grad is not None and parameter.grad.is_sparse:
@@ -33,6 +33,7 @@ def clip_gradients(parameters: Iterable[Tensor], most: float) -> None:
             gradients.append(parameter.grad)
     norm = torch.nn.utils.get_total_norm(gradients)
     torch._foreach_mul_(gradients, torch.clamp(most / (norm + 1e-6), max=1.0))
+    return norm
 
 
 class RowAdamW(torch.optim.AdamW):

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coner.config import EncoderExperiment, parse_experiment
-from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, ModelError
 from coner.hub import model_folder, model_name
-from coner.taggers.folder import CARD, read_model
+from coner.taggers.folder import WEIGHTS, read_model
 from coner.tags import TagSet
 
 if TYPE_CHECKING:
     from coner.encoder.network import Network
-
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,10 @@ def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -
     """
     from safetensors.torch import load_file
 
-    from coner.taggers.encoder import coarse_tags, fine_tags
+    from coner.taggers.encoder import coarse_tags, fine_tags, read_settings
 
     folder = model_folder(folder)
-    settings, taxonomy = _settings_of(folder)
+    settings, taxonomy = read_settings(folder, _card(folder))
     shut: tuple[str, ...] = ()
     if fine_tags(taxonomy, settings).tags != fine.tags:
         shut += ("emissions.", "decoder.")
@@ -96,17 +92,6 @@ def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -
     network.load_state_dict(taken, strict=False)
     anew = [name for name in own if name not in taken]
     return Start(model_name(folder), list(taken), anew, [name for name in weights if name not in own])
-
-
-def _settings_of(folder: Path) -> tuple[EncoderExperiment, Taxonomy]:
-    card = _card(folder)
-    try:
-        settings = parse_experiment(card["settings"], source=f"{folder / CARD}")
-        if not isinstance(settings, EncoderExperiment):
-            raise ValueError("its settings are not those of an encoder")
-        return settings, Taxonomy.from_dict(card["taxonomy"])
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise ModelError(f"{folder / CARD}: damaged ({error}); train again or copy the folder again") from None
 
 
 def _card(folder: Path) -> dict[str, Any]:

@@ -166,7 +166,9 @@ def _accelerator(device: str) -> Accelerator:
             "expected one a device at most, or --set train.device=cpu"
         )
     try:
-        made = Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=SILENCE)] if count > 1 else [])
+        several = [InitProcessGroupKwargs(timeout=SILENCE)] if count > 1 else []
+        # "no": else a setting of the launcher would make it another training.
+        made = Accelerator(cpu=cpu, mixed_precision="no", kwargs_handlers=several)
     except RuntimeError as error:
         why = str(error).partition("\n")[0]
         if "timed out" in why.lower():  # another one may come the next time
