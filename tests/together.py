@@ -14,20 +14,13 @@ import torch
 from torch import Tensor
 
 from coner.config import parse_experiment
-from coner.data.taxonomy import Taxonomy
 from coner.errors import ConerError
 from coner.progress import Log
 from coner.training.encoder import CHECKPOINT, EncoderTrainer
-from coner.types import Entity, Sentence
+from rivers import SENTENCES as FOUR
+from rivers import TAXONOMY
 
-TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
-TEXTS = [
-    ("the rhine flows through basel", [Entity(1, 2, "River"), Entity(4, 5, "City")]),
-    ("dvořák composed in são paulo", [Entity(0, 1, "Artist"), Entity(3, 5, "City")]),
-    ("rotterdam", [Entity(0, 1, "City")]),
-    ("the symphony in the city", []),
-]
-SENTENCES = [Sentence(tuple(text.split()), tuple(entities)) for text, entities in TEXTS * 3]
+SENTENCES = FOUR * 3
 DEV = SENTENCES[:3]  # an odd number: shares of two and one
 RATES = {"encoder": {"rate": 3e-3}, "head": {"rate": 1e-2}}
 STEADY = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}

@@ -18,20 +18,15 @@ import torch
 from safetensors.torch import load_file
 
 from coner.data import read
-from coner.data.taxonomy import Taxonomy, load_taxonomy
+from coner.data.taxonomy import load_taxonomy
 from coner.errors import ConerError, ConfigError
 from coner.progress import Log
 from coner.training.encoder import CHECKPOINT, EncoderTrainer
 from coner.types import Entity, Sentence
+from rivers import SENTENCES as FOUR
+from rivers import TAXONOMY
 
-TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
-TEXTS = [
-    ("the rhine flows through basel", [Entity(1, 2, "River"), Entity(4, 5, "City")]),
-    ("dvořák composed in são paulo", [Entity(0, 1, "Artist"), Entity(3, 5, "City")]),
-    ("rotterdam", [Entity(0, 1, "City")]),
-    ("the symphony in the city", []),
-] * 3
-SENTENCES = [Sentence(tuple(text.split()), tuple(entities)) for text, entities in TEXTS]
+SENTENCES = FOUR * 3
 FULL_HEAD = {
     "layers": (-1, -2, -3),
     "mix": "concat",

@@ -11,22 +11,14 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from coner.data.taxonomy import Taxonomy
 from coner.encoder.batch import collate, gold_grid
 from coner.encoder.decoder import decoders, weighted_loss
 from coner.progress import Log
 from coner.tags import TagSet
 from coner.training.encoder import EncoderTrainer
 from coner.types import Entity, Sentence
+from rivers import SENTENCES, TAXONOMY
 
-TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
-TEXTS = [
-    ("the rhine flows through basel", [Entity(1, 2, "River"), Entity(4, 5, "City")]),
-    ("dvořák composed in são paulo", [Entity(0, 1, "Artist"), Entity(3, 5, "City")]),
-    ("rotterdam", [Entity(0, 1, "City")]),
-    ("the symphony in the city", []),
-]
-SENTENCES = [Sentence(tuple(text.split()), tuple(entities)) for text, entities in TEXTS]
 TAGS = TagSet(TAXONOMY.labels)
 HEADS = [
     {"decoder": "crf"},
