@@ -131,6 +131,12 @@ def test_faults_name_their_words() -> None:
     assert [index for index, _ in faults] == [1, 3]
 
 
+@pytest.mark.parametrize("tags", [["O", "I-X"], ["B-X"], ["B-X", "I-Y"]])
+def test_a_word_has_one_fault(tags: list[str]) -> None:
+    faults = read_tags(tags, "bioes")[1]
+    assert len({index for index, _ in faults}) == len(faults) == repair_tags(tags, "bioes")[1]
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(data=st.data())
 def test_may_follow_agrees_with_the_strict_reader(scheme: Scheme, data: st.DataObject) -> None:

@@ -86,7 +86,7 @@ def main() -> None:
     """Run the command line; the process ends with the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not where it is closed
-            stream.reconfigure(encoding="utf-8", newline="")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # names of files may be no text
     wait_briefly()
     code = run(sys.argv[1:])
     if processes.count() > 1:

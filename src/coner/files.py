@@ -45,6 +45,8 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
         raise cannot_write(path, error) from None
     try:
         with raw:
+            if not special and path.exists():  # what only its owner may read stays so
+                beside.chmod(path.stat().st_mode & 0o777)
             yield from _filled(raw, path, mode)
             if not special:
                 os.fsync(raw.fileno())

@@ -25,6 +25,8 @@ def open_bytes(path: str | Path) -> BinaryIO:
         DataError: it is missing, a folder, or may not be read.
     """
     if str(path) == "-":
+        if sys.stdin is None:
+            raise DataError("standard input is closed; name a file")
         raw: io.BufferedReader = io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
     else:
         if Path(path).is_dir():

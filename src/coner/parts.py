@@ -55,6 +55,9 @@ class Shared:
 
     def read(self, settings: DataSettings) -> tuple[dict[str, Part], Taxonomy]:
         """``read_parts``, once for equal settings."""
+        for path in (settings.train, settings.dev, settings.test):
+            if path is not None and str(path) != str(path).encode("utf-8", "replace").decode():
+                raise DataError("its name is not UTF-8, and cannot stand in a record; rename the file", path)
         key = settings.model_dump_json()
         if key not in self.parts:
             self.parts[key] = read_parts(settings)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from coner.errors import ConerError, DataError, OutputError, Unfinished
+from coner.errors import ConerError, ConfigError, DataError, OutputError, Unfinished
 from coner.files import atomic_write, cannot_write, destination
 
 HEAD = 1 << 20
@@ -79,7 +79,7 @@ def resumable(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[Work]:
         yield work
         work.finish()
     except BaseException as error:
-        at_fault = isinstance(error, ConerError) and not isinstance(error, Unfinished)
+        at_fault = isinstance(error, ConfigError) or (isinstance(error, DataError) and error.line is not None)
         work.stop(keep=bool(work.counts) and not at_fault)
         if work.counts and isinstance(error, KeyboardInterrupt):
             raise Unfinished("interrupted", 130) from None

@@ -120,7 +120,8 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity
         before = tag
     if label:
         entities.append(Entity(start, len(tags), label))
-    if tags and not may_follow(before, None, scheme):
+    told = bool(faults) and faults[-1][0] == len(tags) - 1
+    if tags and not told and not may_follow(before, None, scheme):
         faults.append((len(tags) - 1, f"tag {before!r} at the end of the sentence is not valid {scheme}"))
     return entities, faults
 

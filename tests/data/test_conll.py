@@ -175,6 +175,12 @@ def test_a_word_that_conll_cannot_hold_is_refused(word: str) -> None:
         write_conll([Sentence(("x", word), (), id="s1")], io.StringIO())
 
 
+@pytest.mark.parametrize("label", ["Human Settlement", "a\tb", "a\nb"])
+def test_a_label_that_would_not_come_back_is_refused(label: str) -> None:
+    with pytest.raises(OutputError, match=r"sentence s1: label .* cannot be part of a tag; write JSONL"):
+        write_conll([Sentence(("basel",), (Entity(0, 1, label),), id="s1")], io.StringIO())
+
+
 FAULTS = {
     "stray": ("a O\n\nb O\nc I-Artist\n", {}, r":4: tag 'I-Artist' after O is not valid iob2.*--scheme iob1.*--repair"),
     "at start": ("I-X\n".replace("I", "a I"), {}, ":1: tag 'I-X' after the start"),

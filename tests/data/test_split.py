@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.data import split as splitting
 from coner.data.corpus import read
 from coner.data.layout import ConllFormat
 from coner.data.split import split, text_key, write_split
@@ -138,6 +140,25 @@ def test_no_part_of_another_split_is_left_beside_the_new_ones(tmp_path: Path, ol
     assert [path.name for path in tmp_path.iterdir()] == [old]
     (tmp_path / old).unlink()
     assert write_split(parts, tmp_path, ConllFormat()) == write_split(parts, tmp_path, ConllFormat())
+
+
+def test_a_split_that_is_broken_off_leaves_the_one_before_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_split(split(corpus(50)), tmp_path, ConllFormat())
+    before = {path: sha256(path) for path in files.values()}
+    write, calls = splitting.write_conll, iter(range(9))
+
+    def stopped(*given: Any) -> Any:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return write(*given)
+
+    monkeypatch.setattr(splitting, "write_conll", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_split(split(corpus(50), seed=2), tmp_path, ConllFormat())
+    assert {path: sha256(path) for path in files.values()} == before
+    assert sorted(tmp_path.iterdir()) == sorted(before)
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -215,3 +215,11 @@ def test_any_text_is_read_without_a_fault_and_each_mention_is_kept_or_counted(te
 def test_a_model_that_says_the_same_for_ever_is_no_burden(piece: str) -> None:
     read(piece * 20_000)
     read(piece * 20_000, numbered=2)
+
+
+@pytest.mark.parametrize("numbered", [None, 2])
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}"), ('{"entities":[', "]}")])
+@pytest.mark.parametrize("depth", [30, 330, 900])
+def test_valid_json_of_any_depth_is_no_burden(before: str, after: str, depth: int, numbered: int | None) -> None:
+    text = before * depth + '{"text": "basel", "label": "City"}' + after * depth
+    assert len(read(text, numbered=numbered)[0]) == (numbered or 1)

@@ -13,6 +13,7 @@ import pytest
 from asking import SCHEMA, client, kinds, prompt
 from fake_endpoint import Act, Request, echo, fails, first, last, says, serving
 
+from coner.config import Budget
 from coner.llm import Completion, Failure
 from coner.llm.ledger import Ledger
 
@@ -30,6 +31,7 @@ PASSING = {
     "502, in HTML": Act(status=502, body="<html>bad gateway</html>"),
     "503": fails(503, "Loading model"),
     "504": fails(504),
+    "529, of one that is overloaded": fails(529, "overloaded"),
     "cut connection": Act(cut=-1),
     "cut body": says("a long enough answer", cut=20),
     "cut JSON": Act(body='{"choices": [{"message": {"content": "half'),
@@ -61,7 +63,22 @@ def test_what_does_not_pass_is_given_up_after_all_retries(act: Act) -> None:
     assert end.turns == {"a": 3}
 
 
-FINAL = {400: "larger context", 401: "key_env", 403: "key may not", 404: "it lists: small, tiny", 422: "status 422: no"}
+def test_an_answer_that_a_gateway_lost_counts_as_what_it_may_have_cost() -> None:
+    for status, calls in ((504, 2), (503, 10)):
+        with serving(lambda *_, status=status: fails(status)) as end:  # type: ignore[misc]
+            ask = client(end.url, budget=Budget(tokens=250), max_retries=9)
+            (failure,) = ask([prompt("a", max_tokens=100)])
+        assert (len(end.requests), kinds([failure])) == (calls, ["budget" if status == 504 else "exhausted"])
+
+
+FINAL = {
+    400: "larger context",
+    401: "key_env",
+    403: "key may not",
+    404: "it lists: small, tiny",
+    422: "status 422: no",
+    501: "status 501: no",
+}
 
 
 @pytest.mark.parametrize(("status", "advice"), FINAL.items())

@@ -152,6 +152,7 @@ def _try(run: Run, folder: Path, shared: Shared, log: Log) -> str | None:
         why = str(error)
     except Exception as error:  # of any library: one row of the table, not the end of all of them
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        make_folder(folder)
         with (folder / LOG).open("a", encoding="utf-8") as handle:
             handle.write(traceback.format_exc())
     else:

@@ -121,9 +121,10 @@ class _Teaching:
 
     def _marked(self, sentence: Sentence, entities: Sequence[Entity]) -> Sentence:
         """The mark stands behind the sentence's id, where every reader takes it as a header."""
-        from coner.data.layout import HEADER
+        from coner.data.layout import HEADER, UNFIT_ID
         from coner.types import Sentence
 
         own = next((line for line in sentence.header if line.startswith(HEADER)), None)
-        head = own or HEADER + (sentence.id or str(self.counts["read"]))
+        known = sentence.id if sentence.id and not UNFIT_ID.search(sentence.id) else str(self.counts["read"])
+        head = own or HEADER + known
         return Sentence(sentence.words, tuple(entities), header=(f"{head}\t{self._mark}",))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coner.commands.model import model as model_folder
+from coner.commands.spending import Cost, Tokens, check_cost
 
 
 def serve(
@@ -28,11 +30,13 @@ def serve(
     batch_words: Annotated[int, typer.Option(min=1, help="Words that are tagged together; 1: no batches.")] = 2048,
     wait_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that a request waits for company.")] = 2,
     queue_words: Annotated[int, typer.Option(min=1, help="Words that may wait; more is turned away (429).")] = 32768,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds until an answer (504).")] = 30,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for a body, and for its answer (504).")] = 30,
     max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request (413).")] = 1 << 20,
     max_texts: Annotated[int, typer.Option(min=1, help="Texts of a request (422).")] = 256,
     max_text_words: Annotated[int, typer.Option(min=1, help="Words of a text (422).")] = 4096,
     max_words: Annotated[int, typer.Option(min=1, help="Words of a request (422).")] = 16384,
+    budget_tokens: Tokens = None,
+    budget_cost: Cost = None,
 ) -> None:
     """Serve models over HTTP: POST /tag, a page to try them at /, and /openapi.json for the rest.
 
@@ -44,9 +48,13 @@ def serve(
 
       curl -s localhost:8000/tag -H 'Content-Type: application/json' -d '{"text": "she moved to basel"}'
     """
-    from coner.errors import MissingExtra
+    from coner.config import Budget
+    from coner.errors import ConfigError, MissingExtra
     from coner.serving.settings import Batching, Limits, Settings, name_models
 
+    if not (math.isfinite(timeout) and math.isfinite(wait_ms)):
+        raise ConfigError(f"--timeout {timeout:g}, --wait-ms {wait_ms:g}: expected numbers with an end")
+    check_cost(budget_cost)
     settings = Settings(
         name_models(models),
         host=host,
@@ -56,6 +64,7 @@ def serve(
         batching=Batching(batch_words, wait_ms / 1000, queue_words),
         token=token_env,
         access_log=access_log,
+        budget=Budget(tokens=budget_tokens, cost=budget_cost),
     )
     try:
         from coner.serving.run import run

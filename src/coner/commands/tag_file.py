@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 import typer
 
 from coner.commands.spending import INCOMPLETE, check_cost, tell
+from coner.errors import OutputError
 
 if TYPE_CHECKING:
     from coner.data import ConllFormat, Kind, Reader
@@ -111,6 +112,8 @@ def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractCon
     from coner.taggers.folder import CARD
 
     if out == "-":
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; name a file with -o")
         return nullcontext(Work(sys.stdout))
     if source == "-" or not Path(source).is_file() or options[1] == "brat":  # which is more than one file
         return fleeting(out)
@@ -172,7 +175,7 @@ def _write(
 ) -> None:
     from coner.data import ConllFormat, write_conll
     from coner.data.jsonl import write_jsonl
-    from coner.data.layout import FILLER
+    from coner.data.layout import FILLER, check_labels
     from coner.tags import tags_from_entities
 
     if form == "conll":
@@ -181,6 +184,7 @@ def _write(
         write_jsonl(sentences, handle)
     else:  # the shared task's submission: only the tags, an empty line between sentences
         for sentence in sentences:
+            check_labels(sentence)
             found = sentence.entities
             tags = [FILLER] * len(sentence) if found is None else tags_from_entities(found, len(sentence), scheme)
             handle.write("\n".join(tags) + "\n\n")

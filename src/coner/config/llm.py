@@ -25,7 +25,7 @@ class Budget(Section):
     """What a run may spend at the endpoint; answers from the ledger cost nothing."""
 
     tokens: Count | None = Field(None, description="of prompts and answers together; none: no limit")
-    cost: Annotated[float, Field(gt=0)] | None = Field(
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="in the currency of the prices; none: no limit"
     )
 
@@ -44,7 +44,7 @@ class Endpoint(Section):
     )
     temperature: Rate = Field(0.0, description="0: the likeliest answer")
     seed: Seed | None = Field(0, description="of the sampling, where the endpoint knows one; none: not sent")
-    timeout: Annotated[float, Field(gt=0)] = Field(120.0, description="seconds for one call")
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(120.0, description="seconds for one call")
     concurrency: Count = Field(4, description="calls at once")
     requests_per_minute: Annotated[int, Field(ge=0)] = Field(0, description="at most; 0: no limit")
     tokens_per_minute: Annotated[int, Field(ge=0)] = Field(0, description="at most, estimated ahead; 0: no limit")

@@ -33,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain values; ``ConfigError`` where it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason} at byte {error.start}") from None
@@ -57,7 +57,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override!r}: expected key.path=value, such as train.epochs=4")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
     target = values
     for key in keys[:-1]:

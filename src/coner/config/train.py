@@ -15,7 +15,7 @@ class GroupSettings(Section):
 
     match: tuple[str, ...] = Field(description="shell patterns on parameter names, such as encoder.*")
     rate: Rate = Field(description="peak learning rate")
-    times: Annotated[float, Field(ge=0)] = Field(
+    times: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0, description="peak learning rate as a multiple of the encoder group's, in place of rate; 0: rate counts"
     )
     weight_decay: Rate = Field(0.01, description="AdamW's, on matrices; biases and norms are not decayed")
@@ -60,7 +60,7 @@ class TrainSettings(Section):
     patience: Annotated[int, Field(ge=0)] = Field(
         0, description="stop after so many epochs without a better one; 0: never"
     )
-    checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+    checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
     tensorboard: Path | None = Field(
         None, description="folder for TensorBoard: curves as training goes, each run in a folder of its own name"
     )

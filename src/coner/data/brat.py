@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -143,8 +144,9 @@ def write_brat(sentences: Sequence[Sentence], path: Path) -> Counter[str]:
         if path.with_suffix(".txt").is_dir() or path.with_suffix(".ann").is_dir():
             raise OutputError(f"{path}: is a folder; expected the name of a file to write")
         text, annotations = standoff(sentences)
-        for suffix, content in zip(PAIR, (text, annotations), strict=True):
-            with atomic_write(path.with_suffix(suffix)) as handle:
+        with ExitStack() as stack:  # neither is there before both are written
+            handles = [stack.enter_context(atomic_write(path.with_suffix(suffix))) for suffix in PAIR]
+            for handle, content in zip(handles, (text, annotations), strict=True):
                 handle.write(content)
         return +Counter(ids=sum(sentence.id is not None for sentence in sentences))
     names = document_names(sentences)

@@ -62,13 +62,12 @@ class DatasetsReader(Reader):
         for column in features.keys() - {TOKENS, TAGS, ID}:
             self.unread[f"column {column}"] += 1
         wanted = [column for column in (TOKENS, TAGS, ID) if column in features]
-        number = kept = 0
-        for batch in self._guarded(batches):
-            for row in batch.select(wanted).to_pylist():
-                number += 1
-                if (sentence := self._sentence(row, number, names)) is not None:
-                    kept += 1
-                    yield sentence
+        kept = 0
+        rows = self._guarded(row for batch in batches for row in batch.select(wanted).to_pylist())
+        for number, row in enumerate(rows, 1):
+            if (sentence := self._sentence(row, number, names)) is not None:
+                kept += 1
+                yield sentence
         if not kept:
             raise DataError("holds no sentence; expected a row a sentence", self.path)
 
@@ -92,9 +91,9 @@ class DatasetsReader(Reader):
         except Exception as error:  # whatever the libraries meet in files that are none of theirs
             raise self._unreadable(error) from None
 
-    def _guarded(self, batches: Iterator[Any]) -> Iterator[Any]:
+    def _guarded(self, rows: Iterator[Any]) -> Iterator[Any]:
         try:
-            yield from batches
+            yield from rows
         except Exception as error:  # damaged in the middle
             raise self._unreadable(error) from None
 

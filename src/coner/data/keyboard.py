@@ -77,7 +77,7 @@ def load_keyboard(name: str) -> Keyboard:
 def _parse(text: str, path: Path) -> Keyboard:
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"not valid TOML: {error}", path) from None
     rows = values.get("row")
     if set(values) != {"row"} or not isinstance(rows, list) or not rows:

@@ -75,6 +75,14 @@ def write_conll(
     return count
 
 
+def check_labels(sentence: Sentence) -> None:
+    """Raise ``OutputError`` where a label would not come back from a column of tags."""
+    for entity in sentence.entities or ():
+        if SPACES_AND_ENDS.search(entity.label):
+            where = f"sentence {sentence.id or sentence.line}"
+            raise OutputError(f"{where}: label {entity.label!r} cannot be part of a tag; write JSONL")
+
+
 def _lines(sentence: Sentence, look: ConllFormat, scheme: Scheme) -> Iterator[str]:
     if sentence.header:
         yield from sentence.header
@@ -87,6 +95,7 @@ def _lines(sentence: Sentence, look: ConllFormat, scheme: Scheme) -> Iterator[st
         raise OutputError(
             f"sentence {sentence.id or sentence.line}: {word!r} cannot be a word of a CoNLL file; write JSONL"
         )
+    check_labels(sentence)
     tags: Sequence[str] | None = None
     if sentence.entities is not None:
         tags = tags_from_entities(sentence.entities, len(sentence), scheme)

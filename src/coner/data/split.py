@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -148,11 +149,11 @@ def write_split(
     for old in (folder / f"{part}.{end}" for part in PARTS for end in ("conll", "jsonl")):
         if old.exists() and old not in written.values():
             raise OutputError(f"{old}: would pass for a part of this split; move it, or choose another folder")
-    for part, sentences in parts.items():
-        path = written[part]
-        with atomic_write(path) as handle:
+    with ExitStack() as stack:  # no part is there before all are written: parts of two splits would share sentences
+        handles = {part: stack.enter_context(atomic_write(path)) for part, path in written.items()}
+        for part, sentences in parts.items():
             if format:
-                write_conll(sentences, handle, format, "iob2" if scheme == "iob1" else scheme)
+                write_conll(sentences, handles[part], format, "iob2" if scheme == "iob1" else scheme)
             else:
-                write_jsonl(sentences, handle)
+                write_jsonl(sentences, handles[part])
     return written

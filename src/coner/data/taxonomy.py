@@ -117,7 +117,7 @@ def choose_taxonomy(name: str, labels: Iterable[str]) -> Taxonomy:
 def _parse(text: str, stem: str, path: Path) -> Taxonomy:
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"not valid TOML: {error}", path) from None
     name = values.pop("name", stem)
     if not isinstance(name, str):

@@ -29,7 +29,7 @@ def check_names(names: Iterable[str], place: str) -> list[str]:
     names = sorted(names)
     for name in names:
         kinds = (PurePosixPath(name), PureWindowsPath(name))
-        if any(path.anchor or ".." in path.parts for path in kinds) or "\\" in name:
+        if any(path.anchor or ".." in path.parts for path in kinds) or "\\" in name or kinds[0].as_posix() != name:
             raise ModelError(f"{place}: {CARD} names {name!r}, which lies outside the model's folder; not taken")
         if PurePosixPath(name).suffix not in KINDS:
             raise ModelError(

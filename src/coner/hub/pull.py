@@ -55,7 +55,7 @@ def _why_away(api: HfApi, where: Place) -> Exception | None:
         api.model_info(where.repo, revision=where.revision, timeout=PATIENCE)
     except Exception as error:
         status = status_of(error)
-        if status is not None and status < 500:
+        if status is not None and status < 500 and status not in (408, 429):  # busy is away, too
             raise
         return error
     return None

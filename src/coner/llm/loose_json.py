@@ -49,12 +49,23 @@ def read_exactly(text: str) -> Any:
     """The value of a text that is valid JSON and nothing else.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not, or is nested too deeply.
     """
     try:
-        return json.loads(text, object_pairs_hook=Pairs, parse_int=str, parse_float=str, parse_constant=str)
+        value = json.loads(text, object_pairs_hook=Pairs, parse_int=str, parse_float=str, parse_constant=str)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if _deeper(value, DEPTH):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        inside = (item for item in level if isinstance(item, list))
+        level = [inner for item in inside for inner in ([v for _, v in item] if isinstance(item, Pairs) else item)]
+    return bool(level)
 
 
 def find_values(text: str) -> list[Found]:

@@ -66,9 +66,8 @@ class Session:
     async def __aenter__(self) -> Self:
         """A run; one of a served model may come hours after the one before."""
         self._silent_since = None
-        passing = self._gone is not None and self._gone.kind in {"unreachable", "exhausted"}
-        if passing and time.monotonic() - self._gone_since >= FORGET:
-            self._gone = None
+        if self._gone is not None and time.monotonic() - self._gone_since >= FORGET:
+            self._gone, self._in_a_row = None, 0
         self._wire = Wire(self._endpoint, self._key)
         self._slots = anyio.Semaphore(self._endpoint.concurrency)
         self._asked: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()

@@ -20,7 +20,9 @@ from coner.llm.dialect import Dialect
 CONNECT = 5.0  # seconds
 SECRET = 8  # characters; a shorter key is a dummy, such as "x", and part of many a word
 MOST_TOKENS = 1 << 53  # more is no count, and no number of the ledger
-PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
+PASSING = frozenset({408, 409, 429})
+NOT_MADE = frozenset({501, 505})  # of a server that will never do it; every other 5xx may pass
+LOST = frozenset({502, 504, 522, 524})  # of what stands before the endpoint: an answer may have been made
 # Not about the prompt: the next one would get the same.
 FOR_ALL = frozenset({401, 403, 404})
 ADVICE = {
@@ -145,8 +147,9 @@ class Wire:
     async def _status(self, error: openai.APIStatusError) -> Fault:
         status, words = error.status_code, _words(self._hide(error.response.text))
         line = self._line(f"status {status}: {words}")
-        if status in PASSING and error.code != "insufficient_quota":  # that one needs a person
-            return Passing(line, wait=_wait(error.response.headers))
+        passes = status in PASSING or (status >= 500 and status not in NOT_MADE)
+        if passes and error.code != "insufficient_quota":  # that one needs a person
+            return Passing(line, wait=_wait(error.response.headers), billed=status in LOST)
         if advice := ADVICE.get(status):
             line = f"{line}; {advice}"
         if status == 404:

@@ -150,6 +150,8 @@ def _check(runs: Mapping[str, Record], part: str, folder: Path) -> None:
     for name, record in runs.items():
         if part not in record.scores:
             raise DataError(f"run {name!r} has no scores on {part}; compare on another --part", folder)
+        if part not in record.sentences or record.scores[part].get("scorer") != first.scores[part].get("scorer"):
+            raise DataError(f"run {name!r} cannot be compared: its record is of another version of coner", folder)
         if not same_gold(first.sentence_counts(part), record.sentence_counts(part)):
             raise DataError(f"run {name!r} was scored on another {part} file than the others", folder)
 

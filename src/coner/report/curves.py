@@ -59,7 +59,8 @@ def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
     except ImportError:
         raise MissingExtra(what, "plots") from None
     # Neither the date nor random ids go into the file, so that equal runs give equal bytes.
-    with mpl.rc_context({"svg.hashsalt": "coner"}), atomic_write(path, "wb") as handle:
+    # A label with dollar signs is no formula.
+    with mpl.rc_context({"svg.hashsalt": "coner", "text.parse_math": False}), atomic_write(path, "wb") as handle:
         metadata = {"CreationDate" if kind == "pdf" else "Date": None} if kind != "png" else None
         make().savefig(handle, format=kind, dpi=150, metadata=metadata)
 

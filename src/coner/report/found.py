@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coner.errors import DataError
+from coner.evaluation.counts import Counts
 from coner.evaluation.score import score
 from coner.report.record import RECORD, Record
 from coner.report.tagged import TaggedSentence, read_tagged, tagged_path
@@ -76,4 +77,12 @@ def _belongs(tagged: Sequence[TaggedSentence], record: Record, part: str) -> boo
     except DataError:  # no set of entities that a run could have been judged by
         return False
     same = {gold: dict(row) for gold, row in scores.fine.confusion.items()} == record.confusion.get(part)
+    if part in record.sentences:  # which tell what was missed or made up, too
+        same = same and _cells(scores.fine.counts) == _cells(record.sentence_counts(part))
     return same and scores.sentences == record.scores[part].get("sentences")
+
+
+def _cells(counts: Counts) -> set[tuple[int, str, int, int, int]]:
+    labels = [counts.labels[label] for label in counts.label.tolist()]
+    columns = (counts.sentence.tolist(), labels, counts.tp.tolist(), counts.fp.tolist(), counts.fn.tolist())
+    return set(zip(*columns, strict=True))

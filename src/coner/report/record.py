@@ -80,6 +80,8 @@ class Record(BaseModel):
             for section, name in NUMBERS:
                 if not isinstance(values.get(section), dict) or not isinstance(values[section].get(name), int | float):
                     raise ValueError(f"{part}.{section}.{name}: expected a number")
+            if not isinstance(values["fine"].get("classes"), dict):
+                raise ValueError(f"{part}.fine.classes: expected an object")
         return scores
 
     @field_validator("sentences")
@@ -119,7 +121,7 @@ def read_record(place: str | Path) -> Record:
     """
     path = record_path(place)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError:
         raise DataError("no record; expected a run folder with a finished run, or a record file", path) from None
     except OSError as error:
@@ -136,6 +138,10 @@ def read_record(place: str | Path) -> Record:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
         raise DataError(f"damaged: {where}: {fault['msg']}; get the file again, or run again", path) from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)  # NaN and the like: Python reads them, JSON has no such thing
 
 
 def _text(value: Any, *, compact: bool) -> str:

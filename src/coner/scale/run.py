@@ -104,6 +104,8 @@ def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:
                 _join(output, counts[output])
             shown.advance(work[index][0].weight)
             shown.note(f"{sum(each['sentences'] for each in counts.values()):,} sentences")
+    if missing := left.total():
+        raise Unfinished(f"{missing} slices came back without an answer; the same command goes on with them", 3)
     return sum(counts.values(), Counter())
 
 

@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 from coner.errors import Unanswered
 from coner.serving.settings import Batching
 from coner.taggers import Tagger
+from coner.taggers.asking import Asking
 from coner.types import Entity, Sentence
 
 LOG = logging.getLogger("coner.serving")
@@ -169,7 +171,13 @@ class Batcher:
             self._failed(error)
             return
         while batch := self._next():
-            self._tag(tagger, batch)
+            try:
+                self._tag(tagger, batch)
+            except Exception as error:  # a fault of ours costs these requests, not all that come after
+                LOG.exception("a batch of %d sentences failed", len(batch))
+                for job, _ in batch:
+                    if not job.future.done():
+                        job.future.set_exception(error)
 
     def _next(self) -> list[tuple[_Job, int]]:
         """The next batch, each sentence by its job and its place there; empty when closing and all is done."""
@@ -200,21 +208,46 @@ class Batcher:
     def _tag(self, tagger: Tagger, batch: list[tuple[_Job, int]]) -> None:
         sentences = [job.sentences[at] for job, at in batch]
         start = time.monotonic()
-        found = tag_apart(tagger, sentences)
+        found = _asked(tagger, batch) if isinstance(tagger, Asking) else tag_apart(tagger, sentences)
         seconds = max(time.monotonic() - start, 1e-6)
         self._speed += 0.2 * (sum(map(weight, sentences)) / seconds - self._speed)
         self._watch.batch(sentences, seconds)
         for (job, at), entities in zip(batch, found, strict=True):
+            if job.future.done():
+                continue
             job.found[at] = entities
             job.done += 1
             if job.done == len(job.sentences):
                 _answer(job)
 
 
+def _asked(tagger: Asking, batch: Sequence[tuple[_Job, int]]) -> list[list[Entity] | Exception]:
+    """Of a model behind an endpoint: nothing is paid for twice, and no prompt holds texts of two clients."""
+    found: list[list[Entity] | Exception] = []
+    for _, group in groupby(batch, key=lambda item: id(item[0]) if tagger.together > 1 else 0):
+        sentences = [job.sentences[at] for job, at in group]
+        before = tagger.account()
+        try:
+            answers = list(tagger.answers(sentences))
+        except Exception as error:
+            LOG.exception("the model failed on %d texts", len(sentences))
+            found += [error] * len(sentences)
+            continue
+        lost = None
+        if None in answers:
+            lost = Unanswered("a text has no answer", tagger.account().since(before).failures)
+            LOG.warning("%s", lost)
+        found += [lost if lost is not None and answer is None else answer or [] for answer in answers]
+    return found
+
+
 def tag_apart(tagger: Tagger, sentences: Sequence[Sentence]) -> list[list[Entity] | Exception]:
     """Entities of each; where the tagger fails, each sentence by itself, so that one does not spoil its neighbours."""
     try:
-        return list(tagger.tag(sentences))
+        found = tagger.tag(sentences)
+        if len(found) != len(sentences):
+            raise RuntimeError(f"{len(found)} answers to {len(sentences)} sentences")
+        return list(found)
     except Exception as error:
         if len(sentences) == 1 and isinstance(error, Unanswered):
             LOG.warning("%s", error)

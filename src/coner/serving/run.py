@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
+from coner.config import Budget
 from coner.cores import cores
 from coner.errors import ConerError, ConfigError
 from coner.progress import stderr
@@ -26,7 +28,9 @@ from coner.serving.app import make_app
 from coner.serving.gate import Gate
 from coner.serving.service import Load
 from coner.serving.settings import Settings
+from coner.taggers import Tagger
 from coner.taggers import load as load_tagger
+from coner.taggers.asking import KINDS, Asking
 from coner.taggers.folder import read_model
 
 LOG = logging.getLogger("coner.serving")
@@ -71,9 +75,9 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
         ConerError: a model cannot be opened, the address is taken, or the token is missing.
     """
     if load is None:
-        for folder in settings.models.values():
-            read_model(folder)
-        load = load_tagger
+        kinds = {read_model(folder)["kind"] for folder in settings.models.values()}
+        _check_budget(settings, asks=not kinds.isdisjoint(KINDS))
+        load = partial(_load, settings.budget)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -82,6 +86,23 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     if token is None and not ipaddress.ip_address(host).is_loopback:
         stderr.print(f"warning: whoever reaches {host} may ask, for there is no token (see --token-env)")
     (_run_one if settings.workers == 1 else _run_several)(settings, load, listener)
+
+
+def _load(budget: Budget, folder: Path) -> Tagger:
+    tagger = load_tagger(folder)
+    if isinstance(tagger, Asking):
+        tagger.allow(budget, None)
+    return tagger
+
+
+def _check_budget(settings: Settings, *, asks: bool) -> None:
+    bounded = settings.budget != Budget()
+    if bounded and not asks:
+        raise ConfigError("--budget-tokens, --budget-cost: no model here asks an endpoint; leave them out")
+    if bounded and settings.workers > 1:
+        raise ConfigError("--budget-tokens, --budget-cost: several workers do not share a budget; expected --workers 1")
+    if asks and not bounded:
+        stderr.print("warning: requests cost calls of a language model, and nothing bounds them (see --budget-tokens)")
 
 
 def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coner.config import Budget
 from coner.errors import ConfigError
 from coner.hub import model_name
 
@@ -19,7 +20,7 @@ class Limits:
         texts: of a request.
         text_words: words of one text.
         words: of all texts of a request.
-        seconds: from the end of a request's headers to its answer.
+        seconds: for a request's body, and as many for its answer.
     """
 
     body: int = 1 << 20
@@ -54,6 +55,7 @@ class Settings:
         workers: processes, each with models of its own.
         token: name of the environment variable that holds the token; ``None``: everybody may ask.
         access_log: a line a request on stderr.
+        budget: for all calls of a language model, since the start of the service.
     """
 
     models: dict[str, Path]
@@ -64,6 +66,7 @@ class Settings:
     batching: Batching = field(default_factory=Batching)
     token: str | None = None
     access_log: bool = False
+    budget: Budget = field(default_factory=Budget)
 
     def read_token(self) -> str | None:
         """The token itself, which is kept in no setting; ``ConfigError`` where the variable is not set, or empty."""

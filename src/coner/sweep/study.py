@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from coner.config import CrfExperiment, parse_fitted
 from coner.errors import ConerError, ConfigError
+from coner.experiment import fingerprint_of
 from coner.experiment import run as run_one
 from coner.files import atomic_write, make_folder
 from coner.parts import Shared
@@ -59,8 +60,9 @@ class Search:
             raise ConfigError(
                 f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
             )
-        parts, _ = self.shared.read(self.settings.data)
-        self.files = {name: part.sha256 for name, part in parts.items()}
+        # Of all files what is in them, not where they lie: another machine may have them elsewhere.
+        known_by = [fingerprint_of(self.settings, *self.shared.read(self.settings.data)), repr(space)]
+        self.identity = hashlib.sha256(json.dumps(known_by).encode()).hexdigest()
         make_folder(folder / ".locks")
         self.lock = FileLock(folder / ".locks" / "study.lock")
         with self.lock:
@@ -89,21 +91,16 @@ class Search:
         # What learns slowly may be best in the end: nothing is pruned before a third of the epochs.
         warmup = 0 if isinstance(self.settings, CrfExperiment) else self.settings.train.epochs // 3
         pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=warmup)
-        # Of the files what is in them, not where they lie: another machine may have them elsewhere.
-        data = {key: value for key, value in self.base.get("data", {}).items() if key not in ("train", "dev")}
-        values = {**{key: value for key, value in self.base.items() if key != "name"}, "data": data}
-        known_by = json.dumps([values, self.files, repr(self.space)], sort_keys=True)
-        identity = hashlib.sha256(known_by.encode()).hexdigest()
         try:
             study = optuna.create_study(
                 storage=url, study_name=self.folder.name, direction="maximize", pruner=pruner, load_if_exists=True
             )
             known = study.user_attrs.get("identity")
-            study.set_user_attr("identity", known or identity)
+            study.set_user_attr("identity", known or self.identity)
         except Exception as error:  # of whichever database
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise ConfigError(f"--storage: the study cannot be opened: {why}") from None
-        if known not in (None, identity):
+        if known not in (None, self.identity):
             raise ConfigError(f"{self.folder}: holds a search of other settings or another space; give another --out")
         return study
 

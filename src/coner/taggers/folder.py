@@ -70,8 +70,8 @@ def remove_model(folder: Path) -> None:
         names = []
     inside = folder.resolve()
     for path in [folder / str(name) for name in [CARD, *names]]:
-        if path.resolve().is_relative_to(inside):
-            path.unlink(missing_ok=True)
+        if path.resolve().is_relative_to(inside) and (path.is_file() or path.is_symlink()):
+            path.unlink()
 
 
 def read_model(folder: Path) -> dict[str, Any]:

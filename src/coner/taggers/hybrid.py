@@ -134,8 +134,8 @@ def load(folder: Path, card: dict[str, Any]) -> HybridTagger:
     try:
         below, candidates = float(card["below"]), card["candidates"]
         first, llm = (load_tagger(each) for each in folders)
-        if not isinstance(llm, LlmTagger) or candidates not in ("all", "group"):
-            raise ValueError("expected a language model, and all or group as its candidates")
+        if not isinstance(llm, LlmTagger) or candidates not in ("all", "group") or not 0 <= below <= 1:
+            raise ValueError("expected a language model, all or group as its candidates, and below from 0 to 1")
         llm.allow(Budget(), folder / LEDGER)
         return HybridTagger(first, llm, folders=folders, below=below, candidates=candidates)
     except (KeyError, TypeError, ValueError, ConfigError) as error:
