@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "publish": BASE | {"config", "data", "hub", "report", "taggers"},
     "ablation": BASE | {"config", "report", "parts", "judging", "experiment"},
     "sweep": BASE | {"config", "taggers", "training", "parts", "experiment"},
-    "serving": BASE | {"data", "taggers", "hub"},
+    "serving": BASE | {"config", "data", "taggers", "hub"},
     "spacy": BASE | {"data", "taggers"},
     "estimators": BASE | {"config", "data", "taggers", "training", "evaluation", "parts"},
     "scale": BASE | {"resume", "data", "taggers"},
