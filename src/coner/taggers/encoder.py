@@ -25,7 +25,7 @@ from coner.encoder.side_by_side import side_by_side
 from coner.errors import ConfigError, ModelError
 from coner.taggers.base import Tagger
 from coner.taggers.folder import CARD, WEIGHTS, write_model
-from coner.taggers.passes import tag_in_passes
+from coner.taggers.passes import Tagged, tag_in_passes
 from coner.tags import TagSet
 from coner.types import Entity, Sentence
 
@@ -87,7 +87,7 @@ class EncoderTagger(Tagger):
         return found
 
     @torch.inference_mode()  # it holds for one thread
-    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[tuple[list[Entity], int]]:
+    def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:
         batch = collate(sentences, self.pieces).to(self.device)
         emissions = self.network.emit(batch, self.precision)
         if not emissions.isfinite().all():
