@@ -133,6 +133,8 @@ def test_it_does_not_start_with_what_is_wrong(models: list[Path], tmp_path: Path
     twin.symlink_to(models[0])
     assert "two models named 'good'" in refused(models[0], twin)
     assert "--token-env NO_SUCH" in refused(models[0], "--token-env", "NO_SUCH")
+    assert "no model here asks an endpoint" in refused(models[0], "--budget-tokens", "5")
+    assert "expected numbers with an end" in refused(models[0], "--wait-ms", "inf")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"--port {port}: address already in use" in refused(models[0], "--port", port)
