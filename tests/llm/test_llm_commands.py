@@ -160,6 +160,27 @@ def test_an_endpoint_that_is_not_there_is_given_up(coner: Coner, train: Path, go
     assert not (tmp_path / "out.conll").exists()
 
 
+def test_what_an_endpoint_declines_is_told(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+    answered = knows(gold)
+
+    def rule(request: Request, turn: int) -> Act:
+        if "response_format" in request:
+            return fails(400, "response_format is not supported")
+        return fails(400, "temperature is fixed") if "temperature" in request else answered(request, turn)
+
+    said = "the endpoint does not take a schema for answers nor temperature and seed; it was asked without"
+    with serving(rule) as end:
+        assert make(coner, train, end, tmp_path / "run").code == 0
+        tagged = coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll", "--limit", "3")
+        scored = coner("evaluate", gold, tmp_path / "run", "--json")
+        assert tagged.code == 0 and said in tagged.err, tagged.err
+        assert json.loads(scored.out)["llm"]["declined"] == ["a schema for answers", "temperature and seed"]
+        assert coner("evaluate", gold, tmp_path / "run").err.count("does not take") == 0  # the ledger had it all
+        trained = make(coner, train, end, tmp_path / "other", data__test=gold)
+    assert trained.code == 0 and f"test: {said}" in trained.err, trained.err
+    assert read_record(tmp_path / "other").llm["test"]["declined"]
+
+
 def test_a_refusal_of_all_is_wrong_use(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
     with serving(always(fails(401, "wrong key"))) as end:
         done = make(coner, train, end, tmp_path / "run", data__dev=gold)

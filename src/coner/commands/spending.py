@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,8 @@ def tell(tagger: Tagger, asked: Account, sentences: int) -> bool:
     mended = {"repairs of answers": asked.repaired, "mentions dropped": dropped(asked.counts)}
     more = "".join(f", {count:,} {what}" for what, count in mended.items() if count)
     stderr.print(f"{tagger.model}: {line}{more}")
+    if asked.declined:
+        stderr.print(_declined(asked.declined))
     if message := lacking(asked, sentences=sentences, unit=tagger.unit):
         stderr.print(message)
     return not asked.failures
@@ -76,6 +79,8 @@ def tell_record(record: Record, out: Path) -> bool:
         stderr.print(f"{out}: stored; no call was made, as no file to score it on is named")
     whole = True
     for name, values in (record.llm or {}).items():
+        if declined := values.get("declined"):
+            stderr.print(f"{name}: {_declined(declined)}")
         if not (reasons := values["unanswered"]):
             continue
         whole = False
@@ -84,3 +89,7 @@ def tell_record(record: Record, out: Path) -> bool:
         scored = f"scored on {partial['answered']} of {partial['sentences']} sentences; " if partial else ""
         stderr.print(f"{name}: {scored}without an answer: {kinds}; the same command asks for the rest")
     return whole
+
+
+def _declined(what: Sequence[str]) -> str:
+    return f"the endpoint does not take {' nor '.join(what)}; it was asked without"

@@ -22,12 +22,14 @@ class Account:
         taken: answers, tokens, cost and seconds of all answers, those of the ledger at what they once took.
         counts: what was read, mended and dropped in answers, by rule (see ``tally``).
         failures: why what was asked has no answer, by how many of the things that were asked (sentences, or spans).
+        declined: what the endpoint would not take, and was asked without, as far as it has told.
     """
 
     spent: Mapping[str, float] = field(default_factory=dict)
     taken: Mapping[str, float] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     failures: Counter[Failure] = field(default_factory=Counter)
+    declined: tuple[str, ...] = ()
 
     def since(self, earlier: Account) -> Account:
         """What came after ``earlier``."""
@@ -36,6 +38,7 @@ class Account:
             _less(self.taken, earlier.taken),
             self.counts - earlier.counts,
             self.failures - earlier.failures,
+            self.declined,
         )
 
     @property
@@ -63,6 +66,7 @@ class Account:
             sentences: of the part.
         """
         partial = {"partial": {"answered": answered, "sentences": sentences}} if answered < sentences else {}
+        declined = {"declined": list(self.declined)} if self.declined else {}
         return {
             **self.spent,
             **self.shares(answered),
@@ -70,6 +74,7 @@ class Account:
             "dropped": dropped(self.counts),
             "counts": dict(sorted(self.counts.items())),
             "unanswered": self.reasons,
+            **declined,
             **partial,
         }
 

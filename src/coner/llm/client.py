@@ -66,6 +66,11 @@ class Client:
         """How answers are held to a schema, as far as the endpoint has told; ``plain``: they are not."""
         return self._session.dialect.structured
 
+    @property
+    def declined(self) -> tuple[str, ...]:
+        """What the endpoint would not take, and was asked without, as far as it has told."""
+        return self._session.dialect.declined
+
     def __call__(self, prompts: Iterable[Prompt]) -> Iterator[Completion | Failure]:
         """The answers, in order.
 

@@ -31,6 +31,12 @@ class Dialect:
     length: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     sampling: bool = True
 
+    @property
+    def declined(self) -> tuple[str, ...]:
+        """What the endpoint would not take, and was asked without."""
+        unheld = ("a schema for answers",) if self.structured == "plain" else ()
+        return unheld if self.sampling else (*unheld, "temperature and seed")
+
     def body(self, prompt: Prompt, endpoint: Endpoint) -> dict[str, Any]:
         """The request, as the protocol has it."""
         body: dict[str, Any] = {

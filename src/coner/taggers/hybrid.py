@@ -92,7 +92,7 @@ class HybridTagger(Asking):
     def account(self) -> Account:
         """What was asked so far."""
         asked = self.llm.account()
-        return Account(asked.spent, asked.taken, Counter(self._typer.counts), Counter(self._failures))
+        return replace(asked, counts=Counter(self._typer.counts), failures=Counter(self._failures))
 
     def save(self, folder: Path) -> None:
         """Write the model folder with those of both in it, whole or not at all.

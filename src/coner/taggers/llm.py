@@ -117,7 +117,8 @@ class LlmTagger(Asking):
         counts, failures = Counter(self.extractor.counts), Counter(self._failures)
         if self._client is None or self._meter is None:
             return Account(counts=counts, failures=failures)
-        return Account(self._client.totals.as_json(), dict(self._meter.taken), counts, failures)
+        spent, taken = self._client.totals.as_json(), dict(self._meter.taken)
+        return Account(spent, taken, counts, failures, self._client.declined)
 
     def save(self, folder: Path) -> None:
         """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
