@@ -112,19 +112,22 @@ class Chain:
         )
 
     def best(self, emissions: Scores) -> Ids:
-        """The best valid tags. B x W x C to B x W."""
-        batch, length, _ = emissions.shape
-        score = self.first + emissions[:, 0]
-        back = np.zeros((batch, length, len(self.tags)), dtype=np.intp)
+        """The best valid tags. B x W x C to B x W.
+
+        Where the best score of a tag came from is not kept, but found again on the way back, for the tags of the path.
+        """
+        batch, length, tags = emissions.shape
+        best = np.empty_like(emissions)
+        best[:, 0] = self.first + emissions[:, 0]
+        moves = np.empty((tags, batch, tags))  # from outermost: a maximum over it compares whole rows of memory
         for t in range(1, length):
-            moves = score[:, :, None] + self.transitions
-            back[:, t] = moves.argmax(axis=1)
-            score = np.take_along_axis(moves, back[:, t, None], axis=1)[:, 0] + emissions[:, t]
-        path = np.zeros((batch, length), dtype=np.intp)
-        path[:, -1] = (score + self.last).argmax(axis=1)
-        rows = np.arange(batch)
-        for t in range(length - 1, 0, -1):
-            path[:, t - 1] = back[rows, t, path[:, t]]
+            np.add(best[:, t - 1].T[:, :, None], self.transitions[:, None], out=moves)
+            np.add(moves.max(axis=0), emissions[:, t], out=best[:, t])
+        path = np.empty((batch, length), dtype=np.intp)
+        path[:, -1] = (best[:, -1] + self.last).argmax(axis=1)
+        into = np.ascontiguousarray(self.transitions.T)
+        for t in range(length - 2, -1, -1):
+            path[:, t] = (best[:, t] + into[path[:, t + 1]]).argmax(axis=1)
         return path
 
     def entities(self, emissions: Scores) -> Iterator[list[Entity]]:
