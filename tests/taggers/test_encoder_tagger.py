@@ -20,6 +20,7 @@ from coner.errors import ModelError, OutputError
 from coner.taggers import load
 from coner.taggers.base import Tagger
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
+from coner.training.rows import RowAdamW
 from coner.types import Entity, Sentence, non_overlapping
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
@@ -154,6 +155,32 @@ def test_weights_that_change_are_lowered_anew(tagger_for: Callable[..., EncoderT
             for weight in network.encoder.parameters():
                 weight.mul_(1.5)
     assert tagger.tag(sentences) == other.tag(sentences) != before
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_weights_that_an_optimizer_changes_are_lowered_anew(
+    tagger_for: Callable[..., EncoderTagger], training: bool
+) -> None:
+    tagger, other = (tagger_for(train={"precision": "bfloat16"}) for _ in range(2))
+    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
+    before = tagger.tag(sentences)
+    for network in (tagger.network, other.network):
+        network.train(training)
+        weights = list(network.encoder.parameters())
+        for weight in weights:
+            weight.grad = torch.ones_like(weight)
+        groups = [{"params": weights, "lr": 0.3}]
+        (torch.optim.AdamW(groups, fused=True) if training else RowAdamW(groups)).step()
+    assert tagger.tag(sentences) == other.tag(sentences) != before
+
+
+def test_a_tagger_loaded_in_inference_mode_tags(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+    tagger = tagger_for(train={"precision": "bfloat16"})
+    tagger.save(tmp_path / "model")
+    with torch.inference_mode():
+        loaded = load(tmp_path / "model")
+    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
+    assert loaded.tag(sentences) == tagger.tag(sentences)
 
 
 def test_scores_that_are_no_numbers_are_an_error(tagger_for: Callable[..., EncoderTagger]) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from coner.data import read
 from coner.data.taxonomy import load_taxonomy
 from coner.errors import ConerError, ConfigError
 from coner.progress import Log
+from coner.taggers.encoder import EncoderTagger
 from coner.training.encoder import CHECKPOINT, EncoderTrainer
 from coner.types import Entity, Sentence
 from rivers import SENTENCES as FOUR
@@ -168,6 +169,29 @@ def test_the_best_epoch_is_kept_not_the_last(trainer_for: Callable[..., EncoderT
     assert trainer.progress.best_epoch == 2
     assert torch.equal(tagger.network.emissions.weight, kept[2])
     assert not torch.equal(kept[2], kept[4])
+
+
+def test_each_epoch_is_judged_by_its_own_weights(
+    trainer_for: Callable[..., EncoderTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of the weights in bfloat16 are kept from call to call; fused AdamW does not tell that they are others."""
+    tag, told = EncoderTagger.tag, []
+
+    def judged(tagger: EncoderTagger, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        fresh = EncoderTagger(
+            tagger.network,
+            tagger.tokenizer,
+            taxonomy=tagger.taxonomy,
+            settings=tagger.settings,
+            device=tagger.device,
+        )
+        told.append(tag(tagger, sentences))
+        assert told[-1] == tag(fresh, sentences)
+        return told[-1]
+
+    monkeypatch.setattr(EncoderTagger, "tag", judged)
+    trainer_for(train={"epochs": 16, "groups": RATES, "precision": "bfloat16"}).run()
+    assert len(told) >= 16 and any(told[15])
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(trainer_for: Callable[..., EncoderTrainer]) -> None:

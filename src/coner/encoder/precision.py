@@ -44,6 +44,8 @@ class Lowered:
     def __call__(self) -> dict[str, Tensor]:
         """The copies by the names of the weights; gradients of the copies go to the weights themselves."""
         behind = dict(_behind_embeddings(self._encoder))
+        if any(weight.is_inference() for weight in behind.values()):  # made in inference mode: it counts no changes
+            return {name: weight.to(self._precision) for name, weight in behind.items()}
         state = [(weight.data_ptr(), weight._version) for weight in behind.values()]
         if state != self._made_of:
             self._copies = {name: weight.to(self._precision) for name, weight in behind.items()}

@@ -78,9 +78,9 @@ class EncoderTagger(Tagger):
             training = self.network.training
             self.network.eval()
             try:
-                found, repaired = with_lowered(
-                    self.network.encoder, self.precision, self.device, passes, copies=self._lowered
-                )
+                # While it is trained, nothing is kept: not every optimiser tells that it has changed the weights.
+                copies = None if training else self._lowered
+                found, repaired = with_lowered(self.network.encoder, self.precision, self.device, passes, copies=copies)
             finally:
                 self.network.train(training)
             self.repaired += repaired

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 
 def use_row_gradients(embeddings: nn.Module) -> bool:
@@ -52,6 +53,8 @@ class RowAdamW(torch.optim.AdamW):
                     by_row.append((group, parameter, parameter.grad))
                     parameter.grad = None  # AdamW passes over it
         loss = super().step(closure)
+        # The fused update alone tells nobody that weights are others now; copies of them are made anew by this number.
+        increment_version([p for group in self.param_groups for p in group["params"] if p.grad is not None])
         for group, parameter, gradient in by_row:
             self._update_rows(group, parameter, gradient.coalesce())
             parameter.grad = gradient
