@@ -116,16 +116,16 @@ def earlier_record(folder: Path, fingerprint: str, parts: dict[str, Part], *, ov
     return record
 
 
-def check_finished(record: Record, folder: Path, fingerprint: str, parts: dict[str, Part]) -> dict[str, Part]:
-    """The parts that a record does not tell of yet.
+def check_finished(
+    record: Record, folder: Path, fingerprint: str, parts: dict[str, Part], *, instead: str = "--overwrite"
+) -> dict[str, Part]:
+    """The parts that a record does not tell of yet; ``instead`` of another folder, this could be done.
 
     Raises:
         ConfigError: it is a run of other settings or data, or was scored on another file of a part.
     """
     if record.fingerprint != fingerprint:
-        raise ConfigError(
-            f"{folder}: holds a finished run of other settings or data; give another --out, or --overwrite"
-        )
+        raise ConfigError(f"{folder}: holds a finished run of other settings or data; give another --out, or {instead}")
     told = {name: part for name, part in parts.items() if name != "train"}
     new = {name: part for name, part in told.items() if record.data.get(name, {}).get("sha256") != part.sha256}
     for name, part in new.items():

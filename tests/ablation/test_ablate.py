@@ -77,9 +77,31 @@ def test_a_failed_run_is_told_and_the_others_go_on_and_nothing_is_done_twice(con
 def test_runs_of_other_settings_in_the_folder_are_not_taken_for_these(config: list[str], tmp_path: Path) -> None:
     assert process("ablate", *config, "--seeds", "1", "--rows", "crf").code == 0
     other = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", "head.dropout=0.5")
-    assert "holds a finished run of other settings or data" in refusal(other)
+    assert "holds a finished run of other settings or data; give another --out, or delete" in refusal(other)
     assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/log.txt")) == ["crf.5", "full.5"]
     assert not list((tmp_path / "out").glob(f"*/{FAILED}"))
+
+
+def test_a_list_of_which_every_run_fails_is_a_table_of_reasons(config: list[str], tmp_path: Path) -> None:
+    broken = ["--rows", "full", "--seeds", "1", "--set", "head.layers=[7]"]
+    done = process("ablate", *config, *broken, "--markdown")
+    assert done.code == 3, done
+    assert "| full | 0 (1 failed) |" in done.out and "- full, seed 5: failed: head.layers: 7" in done.out
+    assert process("compare", tmp_path / "out").code == 0
+    page = process("compare", tmp_path / "out", "--html", tmp_path / "page.html")
+    assert page.code == 2 and "no finished run in it" in page.err and not (tmp_path / "page.html").exists()
+    mended = process("ablate", *config, "--rows", "crf", "--seeds", "1", "--set", "head.layers=[1]")
+    assert mended.code == 0, mended
+    (tmp_path / "out" / "crf.5" / FAILED).write_text("out of <memory>\n")
+    assert process("compare", tmp_path / "out", "--html", tmp_path / "page.html").code == 0
+    assert "crf, seed 5: failed: out of &lt;memory&gt;" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", [["a", "b"], ["a,b"], ["a b"]])
+def test_encoders_are_named_one_after_another(config: list[str], form: list[str]) -> None:
+    done = process("ablate", config[0], "--encoders", *form, *config[1:], "--set", "data.train=nowhere.conll")
+    assert "nowhere.conll" in refusal(done)
+    assert "unexpected: b" in refusal(process("ablate", config[0], "b", *config[1:]))
 
 
 def test_two_processes_share_the_list_and_one_that_is_killed_loses_only_its_run(
@@ -143,6 +165,6 @@ def test_each_row_by_each_encoder(config: list[str]) -> None:
         ("a.minilm.5", "minilm"),
         ("a.other.5", "org/other"),
     ]
-    assert [run.against for run in runs] == [None, None, "full.minilm", "full.other"]
+    assert [run.against for run in runs] == [None, "full.minilm", "full.minilm", "full.other"]
     with pytest.raises(ConfigError, match="two of one name"):
         runs_of(plan, settings, seeds=1, encoders=["a/x", "b/x"])

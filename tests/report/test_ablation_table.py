@@ -83,6 +83,26 @@ def test_the_grid_is_bold_where_a_difference_is_real(ablation: Path) -> None:
     assert "| least | 1 (1 failed) |" in table.grid().markdown()
 
 
+def test_a_folder_whose_run_is_another_is_left_out_and_told(ablation: Path) -> None:
+    """It would take the place of the row's own run by that seed."""
+    table = read_ablation(ablation)
+    (ablation / "full.1").rename(ablation / "full.1.old")
+    put(ablation, "full", 1, PERFECT)
+    other = read_ablation(ablation)
+    assert other.left_out == ("full.1.old",) and other.rows == table.rows and not table.left_out
+
+
+def test_rows_whose_runs_all_failed_are_rows_with_a_reason(tmp_path: Path) -> None:
+    write_plan(PLAN, tmp_path)
+    for row in ("full", "less"):
+        (tmp_path / f"{row}.1").mkdir()
+        (tmp_path / f"{row}.1" / FAILED).write_text("out of memory\n")
+    table = read_ablation(tmp_path)
+    assert [row.name for row in table.rows] == ["full", "less"]
+    assert table.failures() == ["full, seed 1: failed: out of memory", "less, seed 1: failed: out of memory"]
+    assert "| full | 0 (1 failed) | – |" in table.grid().markdown()
+
+
 def test_a_second_list_adds_to_the_first(ablation: Path) -> None:
     write_plan({"more": {"about": "", "against": "full"}}, ablation)
     put(ablation, "more", 1, POOR)
@@ -96,14 +116,15 @@ def test_runs_that_cannot_be_compared_are_refused(ablation: Path, tmp_path: Path
         read_ablation(ablation, part="test")
     run = ablation / "full.9"
     run.mkdir()
-    write_record(fake_record(PERFECT[:6], folder=run, name="full", sentences=SENTENCES[:6]), run)
+    record = fake_record(PERFECT[:6], folder=run, name="full", sentences=SENTENCES[:6])
+    write_record(record.model_copy(update={"seed": 9}), run)
     with pytest.raises(DataError, match="scored on another dev file"):
         read_ablation(ablation)
 
 
 def test_a_folder_without_a_finished_run_and_a_damaged_list_are_told(tmp_path: Path) -> None:
     write_plan(PLAN, tmp_path)
-    with pytest.raises(DataError, match="no finished run of the list"):
+    with pytest.raises(DataError, match="no run of the list"):
         read_ablation(tmp_path)
     (tmp_path / ".plan.json").write_text('{"rows": 3}')
     with pytest.raises(DataError, match=r"\.plan\.json: damaged; delete it"):

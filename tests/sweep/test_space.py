@@ -100,6 +100,10 @@ def test_the_space_of_the_configs_fits_the_papers_config_at_both_ends() -> None:
         ),
         ("a = { choices = [] }", "expected choices alone"),
         ("a = { choices = [1], low = 1 }", "expected choices alone"),
+        ("a = { choices = [1979-05-27] }", r"came datetime\.date.*; expected text, numbers"),
+        ("a = { choices = [nan] }", "came nan; expected text, numbers"),
+        ("a = { low = 0, high = 1, step = nan }", "a step above 0"),
+        ("a = { low = 0, high = 1, step = inf }", "a step above 0"),
         ("a = [", "not valid TOML"),
     ],
 )

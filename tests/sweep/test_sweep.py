@@ -178,14 +178,40 @@ def test_the_same_data_in_another_place_are_the_same_search_and_other_data_are_n
 ) -> None:
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     base = json.loads(json.dumps(curves.base))
-    Search(base, curves.space, tmp_path / "a" / "search", storage=storage)
+    first = Search(base, curves.space, tmp_path / "a", storage=storage).study
     moved = tmp_path / "moved.conll"
     moved.write_text((tmp_path / "dev.conll").read_text(encoding="utf-8"), encoding="utf-8")
     base["data"]["dev"] = str(moved)
-    Search(base, curves.space, tmp_path / "b" / "search", storage=storage)
+    assert Search(base, curves.space, tmp_path / "b", storage=storage).study.study_name == first.study_name
     moved.write_text(head(SAMPLE / "train.conll", 10), encoding="utf-8")
+    assert Search(base, curves.space, tmp_path / "c", storage=storage).study.study_name != first.study_name
     with pytest.raises(ConfigError, match="holds a search of other settings"):
-        Search(base, curves.space, tmp_path / "c" / "search", storage=storage)
+        Search(base, curves.space, tmp_path / "a", storage=storage)
+
+
+def test_a_folder_may_be_moved(world: list[str], tmp_path: Path) -> None:
+    search(world, tmp_path / "out", 2)
+    (tmp_path / "out").rename(tmp_path / "moved")
+    assert len(search(world, tmp_path / "moved", 2)["trials"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("crf.c3 = { low = 0.1, high = 0.2 }", "space: crf.c3 = 0.1: settings: crf.c3: no such setting"),
+        ('crf.algorithm = { choices = ["sgd", "newton"] }', "space: crf.algorithm = 'newton': "),
+        ("crf.c2 = { low = -1.0, high = 0.5 }", "space: crf.c2 = -1.0: "),
+        ('data.dev = { choices = ["a", "b"] }', "space: data.dev: is the same for all trials"),
+        ('data.test = { choices = ["a"] }', "space: data.test: is the same for all trials"),
+        ('name = { choices = ["a"] }', "space: name: is the same for all trials"),
+    ],
+)
+def test_a_space_that_fits_no_trial_is_refused_before_the_first(
+    world: list[str], tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "space.toml").write_text(text)
+    assert message in refusal(process("sweep", *world, "--out", tmp_path / "out", "--trials", 2))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_best_is_kept_while_no_other_process_changes_what_is_best(curves: Search) -> None:

@@ -24,7 +24,7 @@ from coner.files import atomic_write, make_folder
 from coner.judging import check_finished
 from coner.parts import Shared
 from coner.progress import Log
-from coner.report.ablation import FAILED, write_plan
+from coner.report.ablation import FAILED, run_folder, write_plan
 from coner.report.record import RECORD, read_record
 
 LOCKS = ".locks"
@@ -48,7 +48,7 @@ class Run:
     @property
     def folder(self) -> str:
         """The name of its folder."""
-        return f"{self.row}.{self.seed}"
+        return run_folder(self.row, self.seed)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def runs_of(plan: Plan, settings: Mapping[str, Fitted], *, seeds: int, encoders:
         plan: the rows.
         settings: of each row.
         seeds: how many, counted up from each config's own.
-        encoders: each row with each of these in place of its own; the rows' names tell them apart.
+        encoders: each row with each of these in place of its own; the rows' names tell them apart, and the whole model
+            with each stands against that with the first.
 
     Raises:
         ConfigError: encoders for a config that has none, or two of one name.
@@ -81,9 +82,11 @@ def runs_of(plan: Plan, settings: Mapping[str, Fitted], *, seeds: int, encoders:
     found = []
     for seed in range(seeds):
         for name, row in plan.rows.items():
+            first = None
             for end, chosen in _with_encoders(name, settings[name], encoders):
                 own = chosen.seed + seed
-                against = None if name == FULL else row.against + end
+                against = first if name == FULL else row.against + end
+                first = first or name + end
                 changed = chosen.model_copy(update={"seed": own, "name": name + end})
                 found.append(Run(name + end, row.about, against, own, changed))
     return found
@@ -125,7 +128,8 @@ def _check(run: Run, folder: Path, shared: Shared) -> None:
     """``ConfigError`` where the folder holds another run than this: one table must not show two kinds."""
     parts, taxonomy = shared.read(run.settings.data)
     if (folder / RECORD).exists():
-        check_finished(read_record(folder), folder, fingerprint_of(run.settings, parts, taxonomy), parts)
+        fingerprint = fingerprint_of(run.settings, parts, taxonomy)
+        check_finished(read_record(folder), folder, fingerprint, parts, instead="delete that folder")
 
 
 def _with_encoders(row: str, experiment: Fitted, encoders: Sequence[str]) -> Iterator[tuple[str, Fitted]]:

@@ -10,12 +10,13 @@ import typer
 
 def ablate(
     config: Annotated[Path, typer.Argument(help="A TOML file: the whole model, with every idea in it.")],
-    out: Annotated[Path, typer.Option(help="Folder; each run is a folder in it.")],
+    more: Annotated[list[str] | None, typer.Argument(hidden=True, help="Further names of --encoders.")] = None,
     *,
+    out: Annotated[Path, typer.Option(help="Folder; each run is a folder in it.")],
     plan: Annotated[str, typer.Option(metavar="NAME|FILE", help="The list of rows.")] = "paper",
     rows: Annotated[str, typer.Option(metavar="NAMES", help="Only these, and what they are compared with.")] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each row, by seeds counted up from the config's.")] = 3,
-    encoders: Annotated[str, typer.Option(metavar="NAMES", help="Each row with each of these encoders: a,b,c.")] = "",
+    encoders: Annotated[str, typer.Option(metavar="NAMES", help="Each row with each of these encoders: a b c.")] = "",
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting of all rows; may be given again."),
@@ -46,15 +47,20 @@ def ablate(
       coner ablate configs/paper-minilm.toml --set data.train=train.conll --set data.dev=dev.conll --out runs/ablation
 
       coner ablate configs/paper-minilm.toml --rows plain,plain+crf --seeds 1 --out runs/ablation
+
+      coner ablate configs/paper.toml --encoders minilm mpnet --seeds 2 --out runs/encoders
     """
     from coner.ablation.plan import check_settings, load_plan
     from coner.ablation.run import run_all, runs_of
     from coner.commands.compare import show_ablation
     from coner.config import load_values
+    from coner.errors import ConfigError
 
+    if more and not encoders:
+        raise ConfigError(f"unexpected: {' '.join(more)}; expected one config, and options")
     chosen = load_plan(plan).choose(_names(rows))
     settings = check_settings(chosen, load_values(config, overrides or ()), str(config))
-    outcome = run_all(runs_of(chosen, settings, seeds=seeds, encoders=_names(encoders)), out)
+    outcome = run_all(runs_of(chosen, settings, seeds=seeds, encoders=_names(" ".join([encoders, *(more or ())]))), out)
     show_ablation(out, part=None if part == "auto" else part, as_json=as_json, markdown=markdown)
     if outcome.failed or outcome.elsewhere:
         raise typer.Exit(3)

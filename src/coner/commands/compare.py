@@ -59,10 +59,7 @@ def compare(
             raise ConerError("--baseline: rows of an ablation stand against those that its list names; leave it out")
         table = show_ablation(runs[0], part=None if part == "auto" else part, as_json=as_json, markdown=markdown)
         if html or pictures:
-            places = {name: runs[0] / name for row in table.rows for name in row.runs}
-            records = {run: read_record(place) for run, place in places.items()}
-            compared = compare_runs(records, part=table.part, baseline=baseline)
-            _write(compared, records, places, html=html, pictures=pictures, ablation=table)
+            _write_ablation(table, runs[0], baseline, html=html, pictures=pictures)
         return
     places, left_out = run_places(runs)
     records = {run: read_record(place) for run, place in places.items()}
@@ -90,21 +87,23 @@ def compare(
 
 
 def show_ablation(folder: Path, *, part: str | None = None, as_json: bool, markdown: bool) -> AblationTable:
-    """Print the table of an ablation's folder, and return it; failed runs on stderr."""
+    """Print the table of an ablation's folder, and return it; what is left out, and failures, are told."""
     from coner.progress import stderr
     from coner.report.ablation import read_ablation
     from coner.report.terminal import print_whole
 
     table = read_ablation(folder, part=part)
-    for row in table.rows:
-        for seed, why in row.failed.items():
-            stderr.print(f"{row.name}, seed {seed}: failed: {why}")
+    failures = table.failures()
+    for name in table.left_out:
+        stderr.print(f"{folder / name}: left out, its run is of another name or seed")
     if as_json:
         typer.echo(json.dumps(table.as_dict(), ensure_ascii=False, indent=2))
     elif markdown:
-        typer.echo(f"Scores on {table.part}.\n\n{table.grid().markdown()}")
+        typer.echo("\n".join([f"Scores on {table.part}.\n\n{table.grid().markdown()}", *(f"- {f}" for f in failures)]))
     else:
         print_whole(f"Scores on {table.part}", table.grid().table())
+    for failure in () if markdown else failures:
+        stderr.print(failure)
     return table
 
 
@@ -131,6 +130,22 @@ def run_places(places: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
     names = [_name(place) for place in found]
     unique = [name if names.count(name) == 1 else str(place) for name, place in zip(names, found, strict=True)]
     return dict(zip(unique, found, strict=True)), left_out
+
+
+def _write_ablation(
+    table: AblationTable, folder: Path, baseline: str | None, *, html: Path | None, pictures: Path | None
+) -> None:
+    """The page of an ablation, the pictures, or both."""
+    from coner.errors import DataError
+    from coner.report.compare import compare_runs
+    from coner.report.record import read_record
+
+    places = {name: folder / name for row in table.rows for name in row.runs}
+    if not places:
+        raise DataError("no finished run in it, and so no page and no picture", folder)
+    records = {run: read_record(place) for run, place in places.items()}
+    compared = compare_runs(records, part=table.part, baseline=baseline)
+    _write(compared, records, places, html=html, pictures=pictures, ablation=table)
 
 
 def _write(

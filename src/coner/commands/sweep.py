@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from optuna import Study
 
 SHOWN = 10  # trials in the table; all are in --json
 
@@ -64,7 +61,7 @@ def sweep(
         best = best_trial(study)
         typer.echo(json.dumps({"best": best and best.number, "trials": values}, ensure_ascii=False, indent=2))
     else:
-        _show(values, study)
+        _show(values, out)
     if best_trial(study) is None:
         raise typer.Exit(3)
 
@@ -86,7 +83,7 @@ def _trial(trial: Any) -> dict[str, Any]:
     }
 
 
-def _show(trials: list[dict[str, Any]], study: Study) -> None:
+def _show(trials: list[dict[str, Any]], folder: Path) -> None:
     from coner.report.grid import DASH, Grid
     from coner.report.terminal import print_whole
 
@@ -102,9 +99,7 @@ def _show(trials: list[dict[str, Any]], study: Study) -> None:
     ]
     counts = {state: sum(t["state"] == state for t in trials) for state in ("complete", "pruned", "fail", "running")}
     told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    print_whole(
-        f"{study.study_name}: {len(trials)} trials: {told}", Grid(["trial", "dev macro F1", *names], rows).table()
-    )
+    print_whole(f"{folder}: {len(trials)} trials: {told}", Grid(["trial", "dev macro F1", *names], rows).table())
 
 
 def _value(value: Any) -> str:

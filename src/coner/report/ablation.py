@@ -60,15 +60,20 @@ class AblationRow:
     @property
     def runs(self) -> tuple[str, ...]:
         """The folders of the finished runs."""
-        return tuple(f"{self.name}.{seed}" for seed in self.seeds)
+        return tuple(run_folder(self.name, seed) for seed in self.seeds)
 
 
 @dataclass(frozen=True)
 class AblationTable:
-    """All rows, by their scores on one part of the data."""
+    """All rows, by their scores on one part of the data.
+
+    Attributes:
+        left_out: folders with a run that is none of the list's: another name, or another seed, than the folder has.
+    """
 
     part: str
     rows: tuple[AblationRow, ...]
+    left_out: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``real`` tells of each difference whether it is more than chance."""
@@ -92,6 +97,10 @@ class AblationTable:
         ]
         return Grid(heading, [_cells(row) for row in self.rows])
 
+    def failures(self) -> list[str]:
+        """A line for each run that failed: which, and why."""
+        return [f"{row.name}, seed {seed}: failed: {why}" for row in self.rows for seed, why in row.failed.items()]
+
 
 def write_plan(rows: Mapping[str, Mapping[str, str | None]], folder: Path) -> None:
     """Note in an ablation's folder what each row is about, and against which it stands; other rows there stay."""
@@ -107,25 +116,31 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
         part: which part's scores; test where every run has it, else dev, if it is ``None``.
 
     Raises:
-        DataError: no run is finished, runs were not scored on the same data, or a file is damaged.
+        DataError: no run was finished or failed, runs were not scored on the same data, or a file is damaged.
     """
     plan = _read_plan(folder)
-    runs = {path.parent.name: read_record(path) for path in sorted(folder.glob(f"*/{RECORD}"))}
-    runs = {name: record for name, record in runs.items() if record.name in plan}
-    if not runs:
-        raise DataError("no finished run of the list in it; start it with coner ablate", folder)
-    part = part or choose_part(runs)
+    found = {path.parent.name: read_record(path) for path in sorted(folder.glob(f"*/{RECORD}"))}
+    runs = {name: r for name, r in found.items() if r.name in plan and name == run_folder(r.name, r.seed)}
+    failed = {path.parent.name: path.read_text(encoding="utf-8").strip() for path in folder.glob(f"*/{FAILED}")}
+    if not runs and not failed:
+        raise DataError("no run of the list in it; start it with coner ablate", folder)
+    part = part or (choose_part(runs) if runs else "dev")
     _check(runs, part, folder)
     by_row = {row: {r.seed: r for r in runs.values() if r.name == row} for row in plan}
     pairs = {row: (by_row.get(plan[row]["against"] or "", {}), by_row[row]) for row in plan}
     swaps = swaps_for(sum(not one.keys().isdisjoint(two) for one, two in pairs.values()))
-    found = corrected({row: _paired(one, two, part, swaps) for row, (one, two) in pairs.items()})
-    failed = {path.parent.name: path.read_text(encoding="utf-8").strip() for path in folder.glob(f"*/{FAILED}")}
+    judged = corrected({row: _paired(one, two, part, swaps) for row, (one, two) in pairs.items()})
     rows = [
-        _row(row, plan[row], by_row[row], part=part, differences=found[row], failed=_of_row(failed, row))
+        _row(row, plan[row], by_row[row], part=part, differences=judged[row], failed=_of_row(failed, row))
         for row in plan
     ]
-    return AblationTable(part, tuple(row for row in rows if row.seeds or row.failed))
+    shown = tuple(row for row in rows if row.seeds or row.failed)
+    return AblationTable(part, shown, tuple(name for name in found if name not in runs))
+
+
+def run_folder(row: str, seed: int) -> str:
+    """The name of the folder of a row's run."""
+    return f"{row}.{seed}"
 
 
 def is_ablation(folder: Path) -> bool:
@@ -146,8 +161,9 @@ def _read_plan(folder: Path) -> dict[str, dict[str, str | None]]:
 
 def _check(runs: Mapping[str, Record], part: str, folder: Path) -> None:
     """Raise unless all runs have scores on the part, by the same gold."""
-    first = next(iter(runs.values()))
+    first = next(iter(runs.values()), None)
     for name, record in runs.items():
+        assert first is not None, "there is one"
         if part not in record.scores:
             raise DataError(f"run {name!r} has no scores on {part}; compare on another --part", folder)
         if part not in record.sentences or record.scores[part].get("scorer") != first.scores[part].get("scorer"):

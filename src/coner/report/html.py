@@ -95,6 +95,7 @@ def render(
         rows=comparison.rows,
         asked=asked_grid({row.run: row.asked for row in comparison.rows if row.asked is not None}),
         seeds=by_row(ablation) if ablation else by_name(comparison),
+        failures=ablation.failures() if ablation else [],
         data=records[comparison.baseline].data.get(comparison.part, {}),
         scores=records[comparison.baseline].scores[comparison.part],
         content=content,

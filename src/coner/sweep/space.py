@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 Scalar = bool | int | float | str
 KEYS = {"low", "high", "step", "log", "choices"}
+VARIED_DATA = ("data.take", "data.extra", "data.noise")  # else trials would be judged on different things
+DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Range:
     step: float | None = None
     log: bool = False
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The values at its borders."""
+        return self.low, self.high
+
     def suggest(self, trial: BaseTrial, name: str) -> Any:
         """What the search tries next."""
         low, high, step = self.low, self.high, self.step or 1
@@ -46,6 +54,11 @@ class Choices:
     """One of some values, of whatever kind."""
 
     values: tuple[Any, ...]
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """All of them."""
+        return self.values
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
         """What the search tries next."""
@@ -62,6 +75,37 @@ class Space:
     def suggest(self, trial: BaseTrial) -> dict[str, Any]:
         """The next values, by key path."""
         return {path: values.suggest(trial, path) for path, values in self.settings.items()}
+
+    def check(self, fits: Callable[[dict[str, Any]], object]) -> None:
+        """Raise where a value fits nothing: neither the base settings, nor some of the others of this space.
+
+        A trial may still fail, as settings may fit each other or not.
+
+        Args:
+            fits: takes values by key path; ``ConfigError`` where they make no settings.
+
+        Raises:
+            ConfigError: a value is none of its setting, or the setting is not to vary.
+        """
+        for path in self.settings:
+            section, _, rest = path.partition(".")
+            if section in {"name", "kind"} or (section == "data" and f"data.{rest.split('.')[0]}" not in VARIED_DATA):
+                may = ", ".join(VARIED_DATA)
+                raise ConfigError(f"space: {path}: is the same for all trials; of data may vary: {may}")
+        draw = random.Random(0)
+        for path, values in self.settings.items():
+            for value in values.ends:
+                others = [{p: draw.choice(v.ends) for p, v in self.settings.items()} for _ in range(DRAWS)]
+                faults = []
+                for other in ({}, *others):
+                    try:
+                        fits({**other, path: value})
+                    except ConfigError as error:
+                        faults.append(error)
+                    else:
+                        break
+                else:
+                    raise ConfigError(f"space: {path} = {value!r}: {faults[0]}")
 
 
 def load_space(path: Path) -> Space:
@@ -106,6 +150,11 @@ def _values(given: Mapping[str, Any], place: str) -> Range | Choices:
         choices = given["choices"]
         if len(given) > 1 or not isinstance(choices, list) or not choices:
             raise ConfigError(f"{place}: expected choices alone, a list of values")
+        for choice in choices:
+            try:
+                json.dumps(choice, allow_nan=False)
+            except (TypeError, ValueError):
+                raise ConfigError(f"{place}: came {choice!r}; expected text, numbers, true, false, or lists") from None
         return Choices(tuple(choices))
     low, high, step, log = (given.get(key) for key in ("low", "high", "step", "log"))
     for name, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
@@ -114,6 +163,6 @@ def _values(given: Mapping[str, Any], place: str) -> Range | Choices:
     if not isinstance(log, bool | None):
         raise ConfigError(f"{place}.log: came {log!r}; expected true or false")
     bounded = -math.inf < low < high < math.inf  # type: ignore[operator]
-    if not bounded or (step is not None and step <= 0) or (log and (low <= 0 or step is not None)):  # type: ignore[operator]
+    if not bounded or (step is not None and not 0 < step < math.inf) or (log and (low <= 0 or step is not None)):  # type: ignore[operator]
         raise ConfigError(f"{place}: expected low below high, a step above 0, and with log a low above 0 and no step")
     return Range(low, high, step, bool(log))  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ from coner.taggers.folder import remove_model
 from coner.training import CHECKPOINT
 
 BEST = "best.toml"
+STUDY = "study.db"
 STARTUP = 8  # trials by chance, before the sampler has a model and the pruner a median
 
 
@@ -60,6 +61,7 @@ class Search:
             raise ConfigError(
                 f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
             )
+        space.check(lambda values: parse_fitted(applied(base, values)))
         # Of all files what is in them, not where they lie: another machine may have them elsewhere.
         known_by = [fingerprint_of(self.settings, *self.shared.read(self.settings.data)), repr(space)]
         self.identity = hashlib.sha256(json.dumps(known_by).encode()).hexdigest()
@@ -67,7 +69,8 @@ class Search:
         self.lock = FileLock(folder / ".locks" / "study.lock")
         with self.lock:
             self.here = _name_of(folder / ".locks" / "name")
-            self.study = self._open(storage or f"sqlite:///{(folder / 'study.db').resolve()}")
+            self._check_folder()
+            self.study = self._open(storage or f"sqlite:///{(folder / STUDY).resolve()}")
 
     def run(self, trials: int) -> Study:
         """Go on until the study has so many trials; what other processes have in hand is left to them."""
@@ -85,6 +88,18 @@ class Search:
         """The folder of a trial."""
         return self.folder / f"trial-{number:04}"
 
+    def _check_folder(self) -> None:
+        """Note whose folder it is; ``ConfigError`` where it is another search's."""
+        path = self.folder / ".locks" / "search"
+        if path.exists() or (self.folder / STUDY).exists():
+            if not path.exists() or path.read_text(encoding="utf-8") != self.identity:
+                raise ConfigError(
+                    f"{self.folder}: holds a search of other settings or another space; give another --out"
+                )
+        else:
+            with atomic_write(path) as handle:
+                handle.write(self.identity)
+
     def _open(self, url: str) -> Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
@@ -92,17 +107,13 @@ class Search:
         warmup = 0 if isinstance(self.settings, CrfExperiment) else self.settings.train.epochs // 3
         pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=warmup)
         try:
-            study = optuna.create_study(
-                storage=url, study_name=self.folder.name, direction="maximize", pruner=pruner, load_if_exists=True
+            # By what is searched: machines that share a storage share the study, whatever their folders are called.
+            return optuna.create_study(
+                storage=url, study_name=self.identity, direction="maximize", pruner=pruner, load_if_exists=True
             )
-            known = study.user_attrs.get("identity")
-            study.set_user_attr("identity", known or self.identity)
         except Exception as error:  # of whichever database
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise ConfigError(f"--storage: the study cannot be opened: {why}") from None
-        if known not in (None, self.identity):
-            raise ConfigError(f"{self.folder}: holds a search of other settings or another space; give another --out")
-        return study
 
     def _next(self, trials: int) -> tuple[Trial, FileLock] | None:
         """A trial that died in this folder, else a new one, with its lock; ``None`` where there are enough."""
