@@ -31,7 +31,7 @@ def test_table_has_a_row_a_run_and_a_row_a_difference(coner: Coner, runs: Path) 
     rows = [line.split() for line in done.out.splitlines()]
     assert rows[0] == ["Scores", "on", "dev"]
     assert [row[0] for row in rows if row and row[0] in ("poor", "perfect")] == ["poor", "perfect", "perfect"]
-    assert next(row for row in rows if row and row[0] == "perfect")[1:3] == ["1.000", "1.000"]
+    assert next(row for row in rows if row and row[0] == "perfect")[1:3] == ["1.000", "[1.000,"]
 
 
 def test_table_is_never_cut(coner: Coner, runs: Path) -> None:
@@ -53,7 +53,7 @@ def test_json_is_one_object(coner: Coner, runs: Path) -> None:
 def test_markdown_is_marked(coner: Coner, runs: Path) -> None:
     done = coner("compare", runs / "poor", runs / "perfect", "--markdown")
     assert done.out.startswith("Scores on dev.\n\n| run |")
-    assert "| perfect | **1.000** | **1.000 [1.000, 1.000]** |" in done.out
+    assert "| perfect | **1.000 [1.000, 1.000]** | **1.000 [1.000, 1.000]** |" in done.out
 
 
 def test_run_without_the_part_is_left_out_by_name(coner: Coner, runs: Path) -> None:

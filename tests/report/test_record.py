@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import platform
 import shutil
@@ -115,6 +116,17 @@ def damage(values: dict[str, Any], **changes: Any) -> bytes:
     return json.dumps({**values, **changes}).encode()
 
 
+def changed(values: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    """The scores with another value there."""
+    scores = copy.deepcopy(values["scores"])
+    *way, last = place.split(".")
+    inner = scores["dev"]
+    for key in way:
+        inner = inner.setdefault(key, {})
+    inner[last] = value
+    return scores
+
+
 DAMAGES: dict[str, tuple[Any, str]] = {
     "nothing": (lambda _: b"", "damaged: not valid JSON"),
     "cut short": (lambda values: damage(values)[:-9], "damaged: not valid JSON"),
@@ -127,7 +139,36 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     "key unknown": (lambda values: damage(values, nmae="x"), "damaged: nmae: "),
     "score is text": (
         lambda values: damage(values, scores={"dev": {**values["scores"]["dev"], "span": {"f1": "high"}}}),
-        "dev.span.f1: expected a number",
+        "dev.span.f1: Input should be a valid number",
+    ),
+    "class without numbers": (
+        lambda values: damage(values, scores=changed(values, "fine.classes.Artist", {})),
+        "Artist",
+    ),
+    "class is null": (lambda values: damage(values, scores=changed(values, "coarse.classes", None)), "coarse.classes"),
+    "interval of text": (
+        lambda values: damage(values, scores=changed(values, "intervals.macro_f1", ["a", "b"])),
+        "dev.intervals.macro_f1.0: ",
+    ),
+    "short interval": (
+        lambda values: damage(values, scores=changed(values, "intervals.macro_f1", [0.1])),
+        "macro_f1.1",
+    ),
+    "unseen is a list": (lambda values: damage(values, scores=changed(values, "unseen", [])), "dev.unseen: "),
+    "time is text": (lambda values: damage(values, time={"train_seconds": "long"}), "damaged: time: train_seconds"),
+    "speed is a list": (lambda values: damage(values, time={"dev": []}), "damaged: time: dev"),
+    "loss is text": (lambda values: damage(values, history=[{"epoch": 1, "loss": "low"}]), "history: 0.loss: "),
+    "answers of text": (
+        lambda values: damage(values, llm={"dev": {"unanswered": {"budget": "x"}}}),
+        "unanswered.budget",
+    ),
+    "class unknown": (
+        lambda values: damage(values, confusion={"dev": {"Artist": {"Nope": 1}}}),
+        "confusion.dev: 'Nope' is no class of its scores",
+    ),
+    "more sentences than any machine holds": (
+        lambda values: damage(values, sentences={"dev": {**values["sentences"]["dev"], "sentences": 10**9}}),
+        f"sentences.dev: counts of {10**9} sentences, scores of 12",
     ),
     "counts below zero": (
         lambda values: damage(values, sentences={"dev": {**values["sentences"]["dev"], "tp": [-1] * 8}}),

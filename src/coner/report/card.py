@@ -13,7 +13,7 @@ from typing import Any
 from coner.data.taxonomy import Taxonomy
 from coner.report.card_faults import faults
 from coner.report.card_tables import class_table, data_table, first_part, plain_text, score_table, settings_table
-from coner.report.record import NUMBERS, Record
+from coner.report.record import Record
 
 TASK = "token-classification"
 EXTRAS = {"encoder": "encoder,hub", "onnx": "onnx,hub", "vote": "encoder,hub"}
@@ -91,7 +91,10 @@ def _result(record: Record, part: str, told: Told) -> dict[str, Any]:
         ("coarse", "macro_f1"): "Macro F1, coarse groups",
         ("span", "f1"): "Span F1, labels aside",
     }
-    metrics = [{"type": "f1", "name": titles[key], "value": round(scores[key[0]][key[1]], 4)} for key in NUMBERS]
+    metrics = [
+        {"type": "f1", "name": title, "value": round(scores[level][score], 4)}
+        for (level, score), title in titles.items()
+    ]
     metrics += [
         {"type": kind, "name": f"Micro {kind}", "value": round(scores["fine"][kind], 4)}
         for kind in ("precision", "recall")

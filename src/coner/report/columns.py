@@ -27,9 +27,8 @@ def _score(value: float | None) -> str:
     return DASH if value is None else f"{value:.3f}"
 
 
-def _macro(row: Row) -> str:
-    bounds = row.macro_interval
-    return _score(row.macro_f1) + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
+def _with_interval(score: float, bounds: tuple[float, float] | None) -> str:
+    return _score(score) + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
 
 
 def show_difference(found: Difference) -> tuple[str, str]:
@@ -65,8 +64,8 @@ def _size(count: int | None) -> str:
 
 
 COLUMNS = (
-    Column("micro F1", "micro_f1", lambda row: _score(row.micro_f1), max),
-    Column("macro F1 (95 %)", "macro_f1", _macro, max),
+    Column("micro F1 (95 %)", "micro_f1", lambda row: _with_interval(row.micro_f1, row.micro_interval), max),
+    Column("macro F1 (95 %)", "macro_f1", lambda row: _with_interval(row.macro_f1, row.macro_interval), max),
     Column("noisy macro", "noisy_macro_f1", lambda row: _score(row.noisy_macro_f1), max),
     Column("coarse macro", "coarse_macro_f1", lambda row: _score(row.coarse_macro_f1), max),
     Column("span F1", "span_f1", lambda row: _score(row.span_f1), max),

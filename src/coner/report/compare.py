@@ -25,7 +25,7 @@ class Row:
 
     Attributes:
         run: the name of its folder or file; ``name`` and ``kind`` are the record's.
-        macro_interval: bootstrap percentile interval of macro F1.
+        micro_interval, macro_interval: bootstrap percentile intervals.
         noisy_macro_f1: on the part with typos; ``None`` where it was not scored so.
         unseen_recall: on the mentions that training does not know.
         differences: this run less the baseline, by metric; ``None`` for the baseline, and where nothing can be paired.
@@ -37,6 +37,7 @@ class Row:
     name: str
     kind: str
     micro_f1: float
+    micro_interval: tuple[float, float] | None
     macro_f1: float
     macro_classes: int | None
     macro_interval: tuple[float, float] | None
@@ -72,8 +73,12 @@ class Comparison:
     best: Mapping[str, tuple[str, ...]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON; ``real`` tells of each difference whether it is more than chance."""
+        values = asdict(self)
+        for row, made in zip(self.rows, values["rows"], strict=True):
+            for metric, found in (row.differences or {}).items():
+                made["differences"][metric]["real"] = found.real
+        return values
 
 
 def compare_runs(records: Mapping[str, Record], *, part: str | None = None, baseline: str | None = None) -> Comparison:
@@ -141,8 +146,11 @@ def _grids(comparison: Comparison) -> list[Grid]:
             f"less {comparison.baseline}",
             *(f"{words(m)}{end}" for m in METRICS for end in (" (95 %)", f", {p}")),
         ]
-        cells = [[run, *(text for m in METRICS for text in show_difference(found[m]))] for run, found in paired]
-        grids.append(Grid(heading, [[(cell, False) for cell in row] for row in cells]))
+        cells = [
+            [(run, False), *((text, found[m].real) for m in METRICS for text in show_difference(found[m]))]
+            for run, found in paired
+        ]
+        grids.append(Grid(heading, cells))
     if asked := {row.run: row.asked for row in comparison.rows if row.asked is not None}:
         grids.append(asked_grid(asked))
     return grids
@@ -150,15 +158,16 @@ def _grids(comparison: Comparison) -> list[Grid]:
 
 def _row(run: str, record: Record, part: str, differences: Mapping[str, Difference] | None) -> Row:
     scores, speed = record.scores[part], record.time.get(part) or {}
-    bounds = scores.get("intervals", {}).get("macro_f1")
+    bounds = scores.get("intervals", {})
     return Row(
         run=run,
         name=record.name,
         kind=record.kind,
         micro_f1=scores["fine"]["micro_f1"],
+        micro_interval=_interval(bounds.get("micro_f1")),
         macro_f1=scores["fine"]["macro_f1"],
         macro_classes=scores["fine"].get("macro_classes"),
-        macro_interval=(bounds[0], bounds[1]) if bounds else None,
+        macro_interval=_interval(bounds.get("macro_f1")),
         noisy_macro_f1=record.scores.get(noisy_part(part), {}).get("fine", {}).get("macro_f1"),
         coarse_macro_f1=scores["coarse"]["macro_f1"],
         span_f1=scores["span"]["f1"],
@@ -171,6 +180,10 @@ def _row(run: str, record: Record, part: str, differences: Mapping[str, Differen
         differences=differences,
         asked=asked_of(record, part),
     )
+
+
+def _interval(bounds: Sequence[float] | None) -> tuple[float, float] | None:
+    return (bounds[0], bounds[1]) if bounds else None
 
 
 def _paired(first: Record, second: Record, part: str, swaps: int) -> dict[str, Difference] | None:

@@ -9,16 +9,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from coner.errors import DataError
 from coner.evaluation.counts import Counts
 from coner.files import atomic_write
+from coner.report.shape import FORMS, check_form
 
 RECORD = "record.json"
 FORMAT = 1
 COMPACT = ("history", "confusion", "sentences")  # a line each entry; the rest is indented
-NUMBERS = (("fine", "micro_f1"), ("fine", "macro_f1"), ("coarse", "macro_f1"), ("span", "f1"))
 
 
 def noisy_part(part: str) -> str:
@@ -73,16 +73,11 @@ class Record(BaseModel):
     training: dict[str, Any]
     llm: dict[str, dict[str, Any]] | None = None
 
-    @field_validator("scores")
+    @field_validator(*FORMS)
     @classmethod
-    def _scores_are_whole(cls, scores: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for part, values in scores.items():
-            for section, name in NUMBERS:
-                if not isinstance(values.get(section), dict) or not isinstance(values[section].get(name), int | float):
-                    raise ValueError(f"{part}.{section}.{name}: expected a number")
-            if not isinstance(values["fine"].get("classes"), dict):
-                raise ValueError(f"{part}.fine.classes: expected an object")
-        return scores
+    def _numbers_have_their_form(cls, values: Any, info: ValidationInfo) -> Any:
+        check_form(str(info.field_name), values)
+        return values
 
     @field_validator("sentences")
     @classmethod
@@ -93,6 +88,19 @@ class Record(BaseModel):
             except (KeyError, TypeError, OverflowError) as error:
                 raise ValueError(f"{part}: {error}") from None
         return sentences
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Record:
+        for part, scores in self.scores.items():
+            classes = scores["fine"]["classes"].keys()
+            confused = self.confusion.get(part, {})
+            named = {*confused, *(label for others in confused.values() for label in others)}
+            if unknown := sorted(named - classes):
+                raise ValueError(f"confusion.{part}: {unknown[0]!r} is no class of its scores")
+            counted, scored = self.sentences.get(part, {}).get("sentences"), scores.get("sentences")
+            if None not in (counted, scored) and counted != scored:
+                raise ValueError(f"sentences.{part}: counts of {counted} sentences, scores of {scored}")
+        return self
 
     def sentence_counts(self, part: str) -> Counts:
         """Hits and misses by sentence and class of a part that was tagged."""
@@ -136,8 +144,8 @@ def read_record(place: str | Path) -> Record:
         return Record.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise DataError(f"damaged: {where}: {fault['msg']}; get the file again, or run again", path) from None
+        what = ": ".join([*(str(part) for part in fault["loc"]), fault["msg"].removeprefix("Value error, ")])
+        raise DataError(f"damaged: {what}; get the file again, or run again", path) from None
 
 
 def _no_number(name: str) -> None:
