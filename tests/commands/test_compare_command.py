@@ -50,6 +50,11 @@ def test_json_is_one_object(coner: Coner, runs: Path) -> None:
     assert done.err == f"{runs / 'empty'}: left out, no record.json in it\n1 of 3 left out\n"
 
 
+def test_a_run_named_twice_is_refused(coner: Coner, runs: Path) -> None:
+    done = coner("compare", runs / "poor", runs / "perfect", runs / "poor" / "record.json")
+    assert "one run, named twice; leave one out" in refusal(done)
+
+
 def test_markdown_is_marked(coner: Coner, runs: Path) -> None:
     done = coner("compare", runs / "poor", runs / "perfect", "--markdown")
     assert done.out.startswith("Scores on dev.\n\n| run |")

@@ -160,6 +160,7 @@ def test_the_filter_leaves_fitting_runs_everywhere(page: Any) -> None:
     assert texts(page, "#cost .legend button") == ["row3"]
     one(page, "#filter").send_keys(" nothing")
     assert not [row for row in every(page, "#scores-table tbody tr") if row.is_displayed()]
+    choose(page, "#class-order", "name")  # nothing is there to be ordered
 
 
 def test_classes_of_any_two_runs_with_paired_intervals(page: Any, records: dict[str, Record]) -> None:
@@ -342,4 +343,18 @@ def test_records_alone_say_what_is_missing(browser: Any, folders: list[Path], tm
     assert "No run has sentences to read" in one(browser, "#errors").text
     one(browser, "#matrix-body button").click()
     assert "No sentences of " in one(browser, "#matrix-none").text
+    assert browser.get_log("browser") == []
+
+
+def test_a_run_that_found_nothing_has_its_missed_mentions_to_read(browser: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "constructor", GOLD[:40], quality=-1)  # a name that every JavaScript object knows
+    assert not read_record(run).confusion["dev"]
+    arguments = ["--html", str(tmp_path / "page.html"), "--pictures", str(tmp_path / "pictures")]
+    assert coner(["compare", str(run), *arguments]) == 0
+    assert (tmp_path / "pictures" / "confusion.svg").exists()
+    browser.get((tmp_path / "page.html").as_uri())
+    draw_all(browser)
+    assert texts(browser, "#read-run option") == ["constructor"]
+    one(browser, "#matrix-body ol.most button").click()
+    assert every(browser, "#read-list > *")
     assert browser.get_log("browser") == []

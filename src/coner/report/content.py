@@ -76,7 +76,7 @@ def in_order(records: Mapping[str, Record], part: str, groups: Mapping[str, str]
 def _run(row: Row, record: Record, comparison: Comparison, labels: Sequence[str], found: Found) -> dict[str, Any]:
     part = comparison.part
     scores, place = record.scores[part], {label: index for index, label in enumerate(labels)}
-    confusion = record.confusion.get(part, {})
+    confusion = record.confusion.get(part)
     values = {
         "run": row.run,
         "name": row.name,
@@ -93,7 +93,9 @@ def _run(row: Row, record: Record, comparison: Comparison, labels: Sequence[str]
             for label, result in scores["fine"].get("classes", {}).items()
         },
         "draws": _draws(record, part, labels),
-        "confusion": [
+        "confusion": None
+        if confusion is None
+        else [
             [place[gold], place[predicted], count]
             for gold, others in confusion.items()
             for predicted, count in others.items()

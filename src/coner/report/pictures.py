@@ -52,7 +52,7 @@ def write_pictures(
     made: dict[str, Callable[[], Any]] = {"headline": lambda: headline(comparison)}
     if all(part in record.sentences for record in pair.values()):
         made["classes"] = lambda: classes(pair, part, labels)
-    if records[best].confusion.get(part):
+    if part in records[best].confusion:
         made["confusion"] = lambda: confusion(records[best], part, labels, best)
     if found.predicted:
         shown = [

@@ -6,7 +6,7 @@ let hits = [];
 let cameFrom = null;
 
 const texts = () => (text ??= JSON.parse($("sentences").textContent));
-const readable = () => shown.filter((run) => !(run.run in page.absent));
+const readable = () => shown.filter((run) => !Object.hasOwn(page.absent, run.run));
 
 // A choice is "any", "none", a class as "fine NAME", or a group as "coarse NAME".
 function fits(choice, entity) {
@@ -65,8 +65,8 @@ function turn(step) {
 // Opened from a cell of the matrix, or a line of the most frequent errors.
 function readCell(button, gold, predicted) {
   const run = $("matrix-run").value;
-  if (!$("read-list") || run in page.absent) {
-    const why = page.absent[run] || "none of the runs has any";
+  if (!$("read-list") || Object.hasOwn(page.absent, run)) {
+    const why = Object.hasOwn(page.absent, run) ? page.absent[run] : "none of the runs has any";
     const note = $("matrix-none") || el("p", { id: "matrix-none", role: "status", class: "warning" });
     note.textContent = `No sentences of ${run} to read: ${why}.`;
     $("matrix-body").prepend(note);

@@ -87,6 +87,7 @@ function classTable() {
 }
 
 function orderClasses(table = $("class-body").querySelector("table")) {
+  if (!table) return; // no run is shown
   const [column, turn] = { support: [1, 1], difference: [4, 1], name: [0, 1] }[$("class-order").value];
   sort(table, column, turn);
 }

@@ -98,6 +98,6 @@ function matrixSection() {
   const chosen = shown.find((run) => run.run === select.value) || [...shown].sort((a, b) => b.macro - a.macro)[0];
   options(select, shown.map((run) => [run.run, run.run]), chosen?.run);
   if (!chosen) return $("matrix-body").replaceChildren();
-  if (!chosen.confusion.length) return $("matrix-body").replaceChildren(el("p", {}, `The record of ${chosen.run} holds no confusion counts.`));
+  if (!chosen.confusion) return $("matrix-body").replaceChildren(el("p", {}, `The record of ${chosen.run} holds no confusion counts.`));
   $("matrix-body").replaceChildren(matrixTable(chosen), largest(chosen));
 }
