@@ -45,8 +45,8 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
         raise cannot_write(path, error) from None
     try:
         with raw:
-            if not special and path.exists():  # what only its owner may read stays so
-                beside.chmod(path.stat().st_mode & 0o777)
+            if not special:
+                keep_permissions(path, beside)
             yield from _filled(raw, path, mode)
             if not special:
                 os.fsync(raw.fileno())
@@ -97,6 +97,12 @@ def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
         handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open to be synced
 
 
+def keep_permissions(path: Path, new: Path) -> None:
+    """Give what is to take the place of a file its permissions: what only its owner may read stays so."""
+    if path.exists():
+        new.chmod(path.stat().st_mode & 0o777)
+
+
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """What the system says of a write, as one line."""
     return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
@@ -118,3 +124,12 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise cannot_write(path, error) from None
     return path
+
+
+def check_folder(path: Path) -> None:
+    """``OutputError`` where a folder is not there and cannot be made; nothing is made yet."""
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise OutputError(f"{there}: is a file; expected a folder, or a name that is free")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: cannot be written: permission denied")

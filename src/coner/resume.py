@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from coner.errors import ConerError, ConfigError, DataError, OutputError, Unfinished
-from coner.files import atomic_write, cannot_write, destination
+from coner.files import atomic_write, cannot_write, destination, keep_permissions
 
 HEAD = 1 << 20
 WINDOWS = os.name == "nt"  # which renames and deletes nothing that is open
@@ -122,6 +122,7 @@ class _Resumable(Work):
         self._raw = self._part.open("ab", buffering=0)
         try:
             self._lock()
+            keep_permissions(path, self._part)
             self._take_up(self._read())
         except BaseException:
             self._raw.close()

@@ -173,7 +173,9 @@ def test_what_cannot_be_exported_is_one_line(coner: Coner, world: World, made: M
     message = refusal(coner("export", made.folder, "-o", out, "--dev", made.dev))
     assert "expected --onnx" in message
     message = refusal(coner("export", made.folder, "--onnx", "-o", made.folder, "--dev", made.dev))
-    assert "holds a model or is a file" in message
+    assert "holds a model" in message
+    message = refusal(coner("export", made.folder, "--onnx", "-o", made.dev / "out", "--dev", made.dev))
+    assert f"{made.dev}: is a file; expected a folder" in message
     message = refusal(coner("export", made.folder, "--onnx", "-o", out))
     assert "no record.json in it that says what it was validated on; name a validation file: --dev FILE" in message
     assert not out.exists()

@@ -299,3 +299,11 @@ def test_memory_does_not_grow_with_the_file(world: World, tmp_path: Path) -> Non
         assert told.stderr.startswith(f"{sentences} sentences")
         peaks.append(int(told.stdout) // 1024)
     assert peaks[1] - peaks[0] < 8, f"{peaks} MiB"
+
+
+@POSIX
+def test_an_output_that_only_its_owner_may_read_stays_so(coner: Coner, world: World, tmp_path: Path) -> None:
+    out = tmp_path / "out.conll"
+    out.touch(mode=0o600)
+    assert coner("tag", world.model, world.dev, "-o", out).code == 0
+    assert out.stat().st_size and out.stat().st_mode & 0o777 == 0o600

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from coner.export.model import write_onnx
 from coner.taggers import load
 from coner.taggers.base import Tagger
 from coner.taggers.encoder import EncoderTagger, coarse_tags, fine_tags
+from coner.taggers.onnx import OnnxTagger
 from coner.types import Sentence
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
@@ -140,6 +142,23 @@ def test_integers_stay_near_the_floats_and_are_smaller(
         assert (one != other).any()
     sizes = [(tmp_path / str(int8) / "model.onnx.data").stat().st_size for int8 in (False, True)]
     assert sizes[1] < sizes[0]
+
+
+def test_a_pass_that_the_runtime_gives_up_is_one_line(
+    tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_onnx(tagger_for(), tmp_path / "model")
+    exported = load(tmp_path / "model")
+    assert isinstance(exported, OnnxTagger)
+    long = Sentence(("the", "rhine") * 40)
+    assert exported.tag([long])
+
+    def give_up(*_: object) -> None:
+        raise MemoryError("bad\nallocation")
+
+    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=give_up))
+    with pytest.raises(ModelError, match=r"model: a pass over 1 sentences, the longest of 80 words, failed: bad alloc"):
+        exported.tag([long])
 
 
 def test_what_is_exported_twice_has_the_same_bytes(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:

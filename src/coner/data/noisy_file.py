@@ -37,8 +37,8 @@ class Tally:
         spared: sentences that were chosen, but have no word that qualifies.
         kinds: words with a typo, by kind.
         in_mentions: how many of them are words of mentions; ``None`` where a sentence has no labels.
-        repaired, skipped: faults of the file that the reader mended or left out; the copy keeps them, but for bytes that
-            are not UTF-8 in a line with a typo: they become U+FFFD.
+        repaired, skipped: faults of the file that the reader mended or left out; the copy keeps them. In a line with a
+            typo, bytes that are not UTF-8 become U+FFFD.
     """
 
     sentences: int = 0

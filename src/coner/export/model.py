@@ -83,4 +83,7 @@ def _write_tokenizer(tagger: EncoderTagger, path: Path) -> None:
     backend = Backend.from_str(tagger.tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()  # as transformers calls it; the file may say otherwise
     backend.no_padding()
-    backend.save(str(path))
+    try:
+        backend.save(str(path))
+    except Exception as error:  # tokenizers tells of a full disk by a bare one
+        raise OSError(None, str(error)) from error

@@ -15,6 +15,7 @@ from coner.data.taxonomy import Taxonomy
 from coner.errors import ConerError, ConfigError, DataError, OutputError
 from coner.export.judge import Candidate, Judgement, judge, size, work
 from coner.export.model import write_onnx
+from coner.files import check_folder
 from coner.parts import Part, read_parts
 from coner.progress import bar
 from coner.report.record import RECORD, read_record
@@ -39,8 +40,9 @@ def export(
         ConfigError: it is not known what to validate on, or the model cannot be exported.
         OutputError: ``out`` holds a model, or cannot be written.
     """
-    if (out / CARD).exists() or (out.exists() and not out.is_dir()):
-        raise OutputError(f"{out}: holds a model or is a file; choose another folder")
+    if (out / CARD).exists():
+        raise OutputError(f"{out}: holds a model; choose another folder")
+    check_folder(out)
     trained = encoder.load(run, card)
     part = validation(run, trained.settings, trained.taxonomy, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there

@@ -76,7 +76,13 @@ class OnnxTagger(Tagger):
     def emissions(self, sentences: Sequence[Pieces]) -> list[Scores]:
         """Scores of the tags at each word of each sentence, W x C."""
         arrays = lay_out(sentences, self.pieces)
-        (rows,) = self._session.run(None, {name: arrays[name] for name in self._inputs})
+        try:
+            (rows,) = self._session.run(None, {name: arrays[name] for name in self._inputs})
+        except Exception as error:  # onnxruntime's own have no common class: no memory, or a graph that is another's
+            reason = " ".join(str(error).split())[:300]
+            words = max(len(sentence.counts) for sentence in sentences)
+            size = f"{len(sentences)} sentences, the longest of {words} words"
+            raise ModelError(f"{self._folder}: a pass over {size}, failed: {reason}") from None
         if not np.isfinite(rows).all():
             raise ModelError("the network gives scores that are no numbers; export it again, from a sound model")
         return np.split(rows.astype(np.float64), arrays["lengths"].cumsum()[:-1])
