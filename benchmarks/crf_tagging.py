@@ -58,9 +58,7 @@ class Ours:
 
 def fit_peer(task: Task, tagger: CrfTagger) -> CRF:
     """The peer's model by our settings, with our lexicon."""
-    crf = task.settings.crf
-    model = CRF(algorithm="l2sgd", c2=crf.c2, max_iterations=crf.max_iterations, min_freq=crf.min_frequency)
-    return model.fit(*peer_crf.training_data(task, tagger.extractor.lexicon))
+    return CRF(**peer_crf.settings_of_ours(task)).fit(*peer_crf.training_data(task, tagger.extractor.lexicon))
 
 
 def measure(

@@ -71,6 +71,17 @@ def train_ours(task: Task) -> Trained:
     return train(task.settings, train=task.train, dev=task.dev, taxonomy=task.taxonomy, log=lambda _: None)
 
 
+def settings_of_ours(task: Task) -> dict[str, object]:
+    """Algorithm and settings of ours, in the peer's words."""
+    crf = task.settings.crf
+    return {
+        "algorithm": "l2sgd",
+        "c2": crf.c2,
+        "max_iterations": crf.max_iterations,
+        "min_freq": crf.min_frequency,
+    }
+
+
 def sentence_features(words: Sequence[str], lexicon: Lexicon, own: Sequence[Entity] | None = None) -> Rows:
     """Features of each word; ``own``: in training, the sentence's own mentions, which the gazetteer leaves out."""
     known = lexicon.gazetteer.look_up(words, own)

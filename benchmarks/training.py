@@ -7,7 +7,9 @@ rate, linear warm-up and decay, the same number of sentences a step and of steps
 defaults (float32, random order, padding to the longest of the batch), and with its best settings for this machine
 (bfloat16, batches grouped by length).
 
-First real words per second, over rounds of steps in turn (--rounds of --steps). Then, with --epochs, one whole training
+First real words per second, over rounds of steps in turn (--rounds of --steps): the words of the very batches that were
+trained on. Where it groups by length, the Trainer sorts 50 batches at a time, the longest first, and each round begins
+with them: 50 steps are all lengths. Then, with --epochs, one whole training
 each, on the first --sentences, an epoch in turn: F1 on the validation file after each epoch, with the seconds of
 training that it took.
 The peer's answers are read as ours are: the best tag of each word's first piece, mended where it breaks the scheme.
@@ -18,7 +20,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -138,6 +139,7 @@ class Peer:
             encoder.save_pretrained(saved)
             self.model = AutoModelForTokenClassification.from_pretrained(saved, num_labels=len(self.tags))
         self.encoded = [self._encode(sentence) for sentence in task.train]
+        self.collate = CountWords(self.tokenizer)
         self.arguments = TrainingArguments(
             output_dir=str(folder),
             per_device_train_batch_size=task.batch,
@@ -170,7 +172,7 @@ class Peer:
             model=self.model,
             args=self.arguments,
             train_dataset=data,  # type: ignore[arg-type]
-            data_collator=DataCollatorForTokenClassification(self.tokenizer),
+            data_collator=self.collate,
             processing_class=self.tokenizer,
             callbacks=[callback] if callback else [],
         )
@@ -179,9 +181,9 @@ class Peer:
         """Real words per second over so many steps, again and again; starting up is not counted."""
         while True:
             clock = StepClock()
+            self.collate.words.clear()
             self.trainer(self.encoded, clock, max_steps=steps + 1).train()
-            words = statistics.mean(map(len, self.task.train)) * self.task.batch * steps
-            yield words / (clock.times[-1] - clock.times[0])
+            yield sum(self.collate.words[1 : steps + 1]) / (clock.times[-1] - clock.times[0])
 
     def train(self, tell: Tell) -> None:
         """A whole training."""
@@ -202,6 +204,19 @@ class Peer:
             found.append(self.tags.decode([first.get(word, 0) for word in range(len(sentence))])[0])
         self.model.train()
         return found
+
+
+class CountWords(DataCollatorForTokenClassification):  # type: ignore[misc]
+    """Makes batches, and notes how many words each has: the pieces with a label."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        super().__init__(tokenizer)
+        self.words: list[int] = []
+
+    def __call__(self, features: Any, return_tensors: Any = None) -> Any:
+        batch = super().__call__(features, return_tensors)
+        self.words.append(int((batch["labels"] != self.label_pad_token_id).sum()))
+        return batch
 
 
 class StepClock(TrainerCallback):  # type: ignore[misc]
@@ -319,7 +334,7 @@ def main() -> None:
     parser.add_argument("--dev", type=existing, default=SAMPLE / "dev.conll")
     parser.add_argument("--model", default="minilm", help="as encoder.name in a config; default minilm")
     parser.add_argument("--batch", type=positive, default=32, help="sentences a step; default 32")
-    parser.add_argument("--steps", type=positive, default=20, help="steps a round; default 20")
+    parser.add_argument("--steps", type=positive, default=50, help="steps a round; default 50")
     parser.add_argument("--rate", type=float, default=1.5e-4, help="learning rate of all parameters; default 1.5e-4")
     parser.add_argument("--embeddings", default="rows", help="as encoder.embeddings in a config; default rows")
     parser.add_argument("--epochs", type=int, default=0, help="of the whole trainings; default 0: none")
