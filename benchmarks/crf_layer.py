@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 import torchcrf  # type: ignore[import-untyped]
-from harness import Work, arguments, compare, positive, report
+from harness import Work, arguments, command, compare, positive, report
 
 from coner.encoder.decoder import decoders
 from coner.tags import TagSet
@@ -78,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

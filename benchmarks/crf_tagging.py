@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import peer_crf
-from harness import Row, arguments, compare, existing, report
+from harness import Row, arguments, command, compare, existing, report
 from peer_crf import Task
 from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
@@ -103,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import peer_crf
 import pycrfsuite
-from harness import arguments, report, row
+from harness import arguments, command, report, row
 from peer_crf import Task
 from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
@@ -104,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -10,6 +10,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from coner.cores import wait_briefly
+from coner.errors import ConerError
 
 RESULTS = Path(__file__).parent / "results"
 SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
@@ -140,6 +142,15 @@ def arguments(doc: str | None, *, rounds: int = 5) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=positive, default=rounds, help=f"how often each is run; default {rounds}")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON; default benchmarks/results")
     return parser
+
+
+def command(main: Callable[[], None]) -> None:
+    """A benchmark as a command: a fault of what it was given is one line, and exit code 2."""
+    try:
+        main()
+    except ConerError as error:
+        sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
+        raise SystemExit(2) from None
 
 
 def positive(text: str) -> int:

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import nltk  # type: ignore[import-untyped]
-from harness import SAMPLE, arguments, compare, positive, report
+from harness import SAMPLE, arguments, command, compare, positive, report
 from nltk.corpus.reader import ConllCorpusReader  # type: ignore[import-untyped]
 
 from coner.data import read, stream
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from harness import SAMPLE, arguments, existing, positive, report
+from harness import SAMPLE, arguments, command, existing, positive, report
 
 import coner
 from coner.data import read
@@ -108,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -35,7 +35,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from harness import RESULTS, SAMPLE, existing, positive, spell
+from harness import RESULTS, SAMPLE, command, existing, positive, spell
 from rich.console import Console
 from rich.table import Table
 
@@ -279,4 +279,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 
-from harness import SAMPLE, arguments, compare, positive, report
+from harness import SAMPLE, arguments, command, compare, positive, report
 from nervaluate.evaluator import Evaluator  # type: ignore[import-untyped]
 from seqeval.metrics import classification_report  # type: ignore[import-untyped]
 from seqeval.scheme import IOB2  # type: ignore[import-untyped]
@@ -100,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

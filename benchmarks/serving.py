@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from harness import SAMPLE, arguments, existing, positive, report, row, spell
+from harness import SAMPLE, arguments, command, existing, positive, report, row, spell
 
 import coner
 from coner.types import Entity, Sentence
@@ -191,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import Row, Work, arguments, compare, existing, report
+from harness import Row, Work, arguments, command, compare, existing, report
 from peer_crf import Task, train_ours
 
 COMMAND = shutil.which("coner", path=str(Path(sys.executable).parent))
@@ -65,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

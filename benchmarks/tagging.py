@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from harness import SAMPLE, arguments, compare, existing, positive, report, seconds
+from harness import SAMPLE, arguments, command, compare, existing, positive, report, seconds
 from transformers import AutoConfig, AutoModelForTokenClassification
 
 import coner
@@ -124,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

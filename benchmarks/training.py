@@ -30,7 +30,7 @@ from typing import Any
 
 import torch
 import transformers
-from harness import SAMPLE, Row, arguments, existing, positive, report, row
+from harness import SAMPLE, Row, arguments, command, existing, positive, report, row
 from transformers import (
     AutoModelForTokenClassification,
     DataCollatorForTokenClassification,
@@ -355,4 +355,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)
