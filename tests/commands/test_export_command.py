@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,6 +165,15 @@ def test_a_model_that_does_worse_is_refused(
     assert sorted(tmp_path.rglob("*")) == before
     asked = ("--max-drop", 100)
     assert coner("export", made.folder, "--onnx", "--int8", "-o", tmp_path / "out", "--dev", made.dev, *asked).code == 0
+
+
+def test_tagging_says_what_it_computes_on(coner: Coner, made: Made, tmp_path: Path) -> None:
+    assert coner("export", made.folder, "--onnx", "-o", tmp_path / "out", "--dev", made.dev).code == 0
+    threads = torch.get_num_threads()
+    told = coner("tag", made.folder, made.dev, "-o", tmp_path / "a.conll").err
+    assert re.search(rf"\d+ sentences, \d+ entities.* \(cpu, {threads} threads, encoder in b?float(16|32)\)", told)
+    told = coner("tag", tmp_path / "out", made.dev, "-o", tmp_path / "b.conll").err
+    assert re.search(r"\d+ sentences, \d+ entities.* \(cpu, \d+ threads, weights in float32\)", told)
 
 
 def test_what_cannot_be_exported_is_one_line(coner: Coner, world: World, made: Made, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
     if isinstance(tagger, Asking):
         mended[f"{tagger.unit}s without an answer"] = counts["lacking"]
     told += [f"{count} {what}" for what, count in mended.items() if count]
-    stderr.print(", ".join(told))
+    stderr.print(", ".join(told) + (f" ({tagger.computes})" if tagger.computes else ""))
     tell(tagger, account(tagger), counts["sentences"])
     if counts["lacking"]:  # also before an earlier start was stopped
         raise typer.Exit(INCOMPLETE)

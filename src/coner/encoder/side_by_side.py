@@ -16,7 +16,9 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> l
     """The results in order, worked out by as many threads as PyTorch would put to one pass.
 
     The threads of one pass wait for each other after every loop, and while Python goes from one to the next. Threads
-    with a pass each do not. After an error or Ctrl-C what is under way is waited for, and the rest is not begun.
+    with a pass each do not. Another thread of the caller's that uses torch for the first time meanwhile takes over the
+    number of threads as it is then: one. After an error or Ctrl-C what is under way is waited for, and the rest is not
+    begun.
     """
     threads = torch.get_num_threads()
     if min(threads, len(items)) < 2:

@@ -31,6 +31,11 @@ class Tagger(Protocol):
     taxonomy: Taxonomy
     repaired: int
 
+    @property
+    def computes(self) -> str:
+        """On what, for people; empty where there is nothing to choose."""
+        return ""
+
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """Entities of each sentence: sorted, not overlapping, each with its probability; gold is not looked at."""
         ...

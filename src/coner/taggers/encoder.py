@@ -68,6 +68,12 @@ class EncoderTagger(Tagger):
         self.tokenizer = tokenizer
         self.pieces = piece_maker(tokenizer, network, settings, cache)
 
+    @property
+    def computes(self) -> str:
+        """Device, threads, and the encoder's precision."""
+        precision = str(self.precision).removeprefix("torch.")
+        return f"{self.device.type}, {torch.get_num_threads()} threads, encoder in {precision}"
+
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """Entities of each sentence, in order."""
         with TAGGING, torch.inference_mode():

@@ -67,6 +67,12 @@ class OnnxTagger(Tagger):
         self._card = card
         self._folder = folder
 
+    @property
+    def computes(self) -> str:
+        """Device, threads, and the weights' precision."""
+        threads = self._session.get_session_options().intra_op_num_threads
+        return f"cpu, {threads} threads, weights in {self._card['weights']}"
+
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """Entities of each sentence, in order."""
         found, repaired = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)

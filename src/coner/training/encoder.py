@@ -131,9 +131,8 @@ class EncoderTrainer:
             self.log(str(self.start))
         for line in group_table(self.groups):
             self.log(line)
-        precision = str(self.tagger.precision).removeprefix("torch.")
         several = f"{self.team.count} processes, each on " if self.team.count > 1 else ""
-        self.log(f"{several}{self.team.device.type}, {torch.get_num_threads()} threads, encoder in {precision}")
+        self.log(f"{several}{self.tagger.computes}")
         train = self.settings.train
         done = self.progress.epoch * self.steps + self.progress.step
         self.curves = open_curves(train.tensorboard if self.team.first else None, self.folder, done=done)
