@@ -235,3 +235,16 @@ def test_fingerprints_tell_files_apart(tmp_path: Path) -> None:
     assert fingerprint(path) != first
     with pytest.raises(DataError, match="no such file"):
         fingerprint(tmp_path / "missing")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other permissions")
+def test_what_takes_the_place_of_a_file_that_may_only_be_read_can_be_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+    path.chmod(0o444)
+    with pytest.raises(MemoryError), resumable(path, BELONGS) as work:
+        write(work, PIECES, stop=2)
+    assert (tmp_path / "out.part").stat().st_mode & 0o777 == 0o644  # to be opened again
+    with resumable(path, BELONGS) as work:
+        assert write(work, PIECES) == 2
+    assert path.read_bytes() == "".join(PIECES).encode() and path.stat().st_mode & 0o777 == 0o444

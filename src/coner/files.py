@@ -97,10 +97,10 @@ def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
         handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open to be synced
 
 
-def keep_permissions(path: Path, new: Path) -> None:
-    """Give what is to take the place of a file its permissions: what only its owner may read stays so."""
+def keep_permissions(path: Path, new: Path, *, also: int = 0) -> None:
+    """Give what is to take the place of a file its permissions, and some also: what only its owner reads stays so."""
     if path.exists():
-        new.chmod(path.stat().st_mode & 0o777)
+        new.chmod((path.stat().st_mode & 0o777) | also)
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -128,7 +128,7 @@ def make_folder(path: Path) -> Path:
 
 def check_folder(path: Path) -> None:
     """``OutputError`` where a folder is not there and cannot be made; nothing is made yet."""
-    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists() or place.is_symlink())
     if not there.is_dir():
         raise OutputError(f"{there}: is a file; expected a folder, or a name that is free")
     if not os.access(there, os.W_OK | os.X_OK):

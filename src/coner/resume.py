@@ -122,7 +122,7 @@ class _Resumable(Work):
         self._raw = self._part.open("ab", buffering=0)
         try:
             self._lock()
-            keep_permissions(path, self._part)
+            keep_permissions(path, self._part, also=0o600)  # it is opened again after a stop
             self._take_up(self._read())
         except BaseException:
             self._raw.close()
@@ -189,6 +189,7 @@ class _Resumable(Work):
             self._flush()
             if WINDOWS:
                 self._raw.close()
+            keep_permissions(self._path, self._part)
             self._part.replace(self._path)  # under the lock: whoever gets it next finds that the part is gone
         except OSError as error:
             raise self._fault(error) from None

@@ -50,9 +50,12 @@ def test_json_is_one_object(coner: Coner, runs: Path) -> None:
     assert done.err == f"{runs / 'empty'}: left out, no record.json in it\n1 of 3 left out\n"
 
 
-def test_a_run_named_twice_is_refused(coner: Coner, runs: Path) -> None:
-    done = coner("compare", runs / "poor", runs / "perfect", runs / "poor" / "record.json")
-    assert "one run, named twice; leave one out" in refusal(done)
+def test_a_run_named_twice_is_shown_once_and_told(coner: Coner, runs: Path) -> None:
+    (runs / "latest").symlink_to(runs / "poor")
+    for other in (runs / "poor" / "record.json", runs / "latest"):
+        done = coner("compare", runs / "poor", runs / "perfect", other, "--json")
+        assert [row["run"] for row in json.loads(done.out)["rows"]] == ["poor", "perfect"]
+        assert f"{other}: left out, it is {runs / 'poor'}" in done.err and "1 of 3 left out" in done.err
 
 
 def test_markdown_is_marked(coner: Coner, runs: Path) -> None:

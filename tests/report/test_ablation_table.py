@@ -90,6 +90,10 @@ def test_a_folder_whose_run_is_another_is_left_out_and_told(ablation: Path) -> N
     put(ablation, "full", 1, PERFECT)
     other = read_ablation(ablation)
     assert other.left_out == ("full.1.old",) and other.rows == table.rows and not table.left_out
+    (ablation / "full.old").mkdir()
+    (ablation / "full.old" / FAILED).write_text("out of memory\n")
+    assert read_ablation(ablation).left_out == ("full.1.old", "full.old")
+    assert read_ablation(ablation).rows == table.rows
 
 
 def test_rows_whose_runs_all_failed_are_rows_with_a_reason(tmp_path: Path) -> None:
@@ -109,6 +113,17 @@ def test_a_second_list_adds_to_the_first(ablation: Path) -> None:
     assert [row.name for row in read_ablation(ablation).rows] == ["full", "less", "least", "more"]
     assert is_ablation(ablation)
     assert not is_ablation(ablation / "full.1")
+
+
+def test_an_encoder_begun_again_alone_still_stands_against_the_first(tmp_path: Path) -> None:
+    write_plan({"full.a": {"about": "", "against": None}, "full.b": {"about": "", "against": "full.a"}}, tmp_path)
+    write_plan({"full.b": {"about": "new", "against": None}}, tmp_path)
+    put(tmp_path, "full.a", 1, PERFECT)
+    put(tmp_path, "full.b", 1, HALF)
+    assert [(row.name, row.against, row.about) for row in read_ablation(tmp_path).rows] == [
+        ("full.a", None, ""),
+        ("full.b", "full.a", "new"),
+    ]
 
 
 def test_runs_that_cannot_be_compared_are_refused(ablation: Path, tmp_path: Path) -> None:

@@ -157,6 +157,11 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     "unseen is a list": (lambda values: damage(values, scores=changed(values, "unseen", [])), "dev.unseen: "),
     "time is text": (lambda values: damage(values, time={"train_seconds": "long"}), "damaged: time: train_seconds"),
     "speed is a list": (lambda values: damage(values, time={"dev": []}), "damaged: time: dev"),
+    "epoch without a number": (lambda values: damage(values, history=[{"loss": 1.0}]), "history: 0.epoch: "),
+    "sentences of a file are text": (
+        lambda values: damage(values, data={"dev": {"sentences": "x"}}),
+        "data: dev.sentences: ",
+    ),
     "loss is text": (lambda values: damage(values, history=[{"epoch": 1, "loss": "low"}]), "history: 0.loss: "),
     "answers of text": (
         lambda values: damage(values, llm={"dev": {"unanswered": {"budget": "x"}}}),

@@ -63,6 +63,20 @@ def test_what_is_suggested_lies_in_the_space_and_keeps_its_type(tmp_path: Path) 
     assert {values["d"] for values in drawn} == {0.0, 0.25, 0.5, 0.75, 1.0}
 
 
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        (Range(1, 9), (1, 9)),
+        (Range(0.0, 1.0, 0.3), (0.0, pytest.approx(0.9))),
+        (Range(0.0, 0.5, 0.1), (0.0, pytest.approx(0.5))),
+        (Range(1.0, 2.0), (1.0, 2.0, pytest.approx(1.618))),
+        (Choices(("a", "b")), ("a", "b")),
+    ],
+)
+def test_ends_are_values_that_are_drawn(values: Range | Choices, ends: tuple[object, ...]) -> None:
+    assert values.ends == ends
+
+
 def test_values_go_to_their_place_and_leave_the_rest() -> None:
     base = {"head": {"dropout": 0.1, "blend": "gate"}, "seed": 1}
     made = applied(base, {"head.dropout": 0.3, "train.groups.head.times": 5, "name": "x"})

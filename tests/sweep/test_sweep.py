@@ -153,6 +153,14 @@ def test_a_storage_that_cannot_be_used_is_one_line(world: list[str], tmp_path: P
     for url in ("nothing://", f"sqlite:///{tmp_path}/missing/study.db"):
         done = process("sweep", *world, "--out", tmp_path / "out", "--storage", url)
         assert "--storage: the study cannot be opened" in refusal(done)
+    search(world, tmp_path / "out", 1, "--set", "seed=9")  # the folder is nobody's yet
+
+
+def test_a_folder_of_an_earlier_version_is_named_so(world: list[str], tmp_path: Path) -> None:
+    search(world, tmp_path / "out", 1)
+    (tmp_path / "out" / ".locks" / "search").unlink()
+    done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2)
+    assert "holds a search of an earlier version of coner; give another --out" in refusal(done)
 
 
 def test_two_machines_that_ask_at_once_draw_two_trials(
@@ -201,6 +209,7 @@ def test_a_folder_may_be_moved(world: list[str], tmp_path: Path) -> None:
         ("crf.c3 = { low = 0.1, high = 0.2 }", "space: crf.c3 = 0.1: settings: crf.c3: no such setting"),
         ('crf.algorithm = { choices = ["sgd", "newton"] }', "space: crf.algorithm = 'newton': "),
         ("crf.c2 = { low = -1.0, high = 0.5 }", "space: crf.c2 = -1.0: "),
+        ("crf.max_iterations = { low = 10.0, high = 20.0 }", "space: crf.max_iterations = 16.18: "),
         ('data.dev = { choices = ["a", "b"] }', "space: data.dev: is the same for all trials"),
         ('data.test = { choices = ["a"] }', "space: data.test: is the same for all trials"),
         ('name = { choices = ["a"] }', "space: name: is the same for all trials"),

@@ -174,6 +174,17 @@ def test_weights_that_an_optimizer_changes_are_lowered_anew(
     assert tagger.tag(sentences) == other.tag(sentences) != before
 
 
+def test_a_loaded_tagger_lowers_its_weights_once(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+    tagger_for(train={"precision": "bfloat16"}).save(tmp_path / "model")
+    tagger = load(tmp_path / "model")
+    assert isinstance(tagger, EncoderTagger)
+    kept = []
+    for _ in range(3):
+        tagger.tag([Sentence(("the", "rhine"))])
+        kept.append(next(iter(tagger._lowered().values())))
+    assert kept[0] is kept[1] is kept[2]
+
+
 def test_a_tagger_loaded_in_inference_mode_tags(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     tagger = tagger_for(train={"precision": "bfloat16"})
     tagger.save(tmp_path / "model")

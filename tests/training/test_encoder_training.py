@@ -190,8 +190,9 @@ def test_each_epoch_is_judged_by_its_own_weights(
         return told[-1]
 
     monkeypatch.setattr(EncoderTagger, "tag", judged)
-    trainer_for(train={"epochs": 16, "groups": RATES, "precision": "bfloat16"}).run()
+    taught = trainer_for(train={"epochs": 16, "groups": RATES, "precision": "bfloat16"}).run()
     assert len(told) >= 16 and any(told[15])
+    assert not taught.network.training  # or its weights would be lowered at every call
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(trainer_for: Callable[..., EncoderTrainer]) -> None:

@@ -117,7 +117,6 @@ def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], list[str]]:
 
 def run_places(places: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
     """Folders and record files by the name of the run, and the folders without a record (each told on stderr)."""
-    from coner.errors import ConerError
     from coner.progress import stderr
     from coner.report.record import RECORD, record_path
 
@@ -128,9 +127,12 @@ def run_places(places: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
             left_out.append(str(place))
         else:
             found.append(place)
-    paths = [record_path(place).resolve() for place in found]
-    if twice := [place for place, path in zip(found, paths, strict=True) if paths.count(path) > 1]:
-        raise ConerError(f"{twice[0]}: one run, named twice; leave one out")
+    once: dict[Path, Path] = {}
+    for place in found:
+        if (first := once.setdefault(record_path(place).resolve(), place)) is not place:
+            stderr.print(f"{place}: left out, it is {first}")
+            left_out.append(str(place))
+    found = list(once.values())
     names = [_name(place) for place in found]
     unique = [name if names.count(name) == 1 else str(place) for name, place in zip(names, found, strict=True)]
     return dict(zip(unique, found, strict=True)), left_out

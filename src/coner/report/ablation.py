@@ -103,9 +103,15 @@ class AblationTable:
 
 
 def write_plan(rows: Mapping[str, Mapping[str, str | None]], folder: Path) -> None:
-    """Note in an ablation's folder what each row is about, and against which it stands; other rows there stay."""
+    """Note in an ablation's folder what each row is about, and against which it stands; other rows there stay.
+
+    A row that stood against another, as one encoder against the first, still does when it is begun alone.
+    """
+    known = _read_plan(folder)
+    kept = {name: known.get(name, row)["against"] for name, row in rows.items() if row["against"] is None}
+    new = {name: {**row, "against": kept.get(name, row["against"])} for name, row in rows.items()}
     with atomic_write(folder / PLAN) as handle:
-        json.dump({"rows": {**_read_plan(folder), **rows}}, handle, ensure_ascii=False, indent=2)
+        json.dump({"rows": {**known, **new}}, handle, ensure_ascii=False, indent=2)
 
 
 def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
@@ -121,7 +127,8 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
     plan = _read_plan(folder)
     found = {path.parent.name: read_record(path) for path in sorted(folder.glob(f"*/{RECORD}"))}
     runs = {name: r for name, r in found.items() if r.name in plan and name == run_folder(r.name, r.seed)}
-    failed = {path.parent.name: path.read_text(encoding="utf-8").strip() for path in folder.glob(f"*/{FAILED}")}
+    told = {path.parent.name: path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob(f"*/{FAILED}"))}
+    failed = {name: why for name, why in told.items() if _is_run(name, plan)}
     if not runs and not failed:
         raise DataError("no run of the list in it; start it with coner ablate", folder)
     part = part or (choose_part(runs) if runs else "dev")
@@ -135,7 +142,12 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
         for row in plan
     ]
     shown = tuple(row for row in rows if row.seeds or row.failed)
-    return AblationTable(part, shown, tuple(name for name in found if name not in runs))
+    return AblationTable(part, shown, tuple(n for n in {**found, **told} if n not in runs and n not in failed))
+
+
+def _is_run(name: str, plan: Mapping[str, object]) -> bool:
+    row, _, seed = name.rpartition(".")
+    return row in plan and seed.isdecimal() and name == run_folder(row, int(seed))
 
 
 def run_folder(row: str, seed: int) -> str:

@@ -23,6 +23,8 @@ class _Result(_Form):
 
 
 class _Level(_Form):
+    precision: float
+    recall: float
     micro_f1: float
     macro_f1: float
     macro_classes: Count | None = None
@@ -53,6 +55,14 @@ class _Scores(_Form):
     intervals: _Intervals = _Intervals()
 
 
+class _File(_Form):
+    file: str | None = None
+    sha256: str | None = None
+    sentences: Count | None = None
+    words: Count | None = None
+    mentions: Count | None = None
+
+
 class _Speed(_Form):
     seconds: float | None = None
     sentences_per_second: float | None = None
@@ -60,7 +70,7 @@ class _Speed(_Form):
 
 
 class _Epoch(_Form):
-    epoch: int | None = None
+    epoch: int
     loss: float | None = None
     coarse_loss: float | None = None
     dev_macro_f1: float | None = None
@@ -79,10 +89,11 @@ class _Asked(_Form):
     seconds_per_sentence: float = 0.0
     repaired: Count = 0
     dropped: Count = 0
-    unanswered: dict[str, Count] = {}
+    unanswered: dict[str, Count]
 
 
 FORMS: dict[str, TypeAdapter[Any]] = {
+    "data": TypeAdapter(dict[str, _File]),
     "scores": TypeAdapter(dict[str, _Scores]),
     "time": TypeAdapter(dict[str, float | _Speed | None]),
     "history": TypeAdapter(list[_Epoch]),

@@ -37,9 +37,12 @@ class Range:
     log: bool = False
 
     @property
-    def ends(self) -> tuple[float, float]:
-        """The values at its borders."""
-        return self.low, self.high
+    def ends(self) -> tuple[float, ...]:
+        """The lowest and the highest value that is ever drawn, and one between them where any number may be."""
+        if self.step is not None:
+            return self.low, self.low + self.step * math.floor((self.high - self.low) / self.step + 1e-9)
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        return (self.low, self.high) if whole else (self.low, self.high, self.low + 0.618 * (self.high - self.low))
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
         """What the search tries next."""

@@ -34,6 +34,7 @@ from coner.training import CHECKPOINT
 
 BEST = "best.toml"
 STUDY = "study.db"
+OTHER = "give another --out"
 STARTUP = 8  # trials by chance, before the sampler has a model and the pruner a median
 
 
@@ -69,8 +70,11 @@ class Search:
         self.lock = FileLock(folder / ".locks" / "study.lock")
         with self.lock:
             self.here = _name_of(folder / ".locks" / "name")
+            self.note = folder / ".locks" / "search"  # whose folder it is
             self._check_folder()
             self.study = self._open(storage or f"sqlite:///{(folder / STUDY).resolve()}")
+            with atomic_write(self.note) as handle:
+                handle.write(self.identity)
 
     def run(self, trials: int) -> Study:
         """Go on until the study has so many trials; what other processes have in hand is left to them."""
@@ -89,16 +93,12 @@ class Search:
         return self.folder / f"trial-{number:04}"
 
     def _check_folder(self) -> None:
-        """Note whose folder it is; ``ConfigError`` where it is another search's."""
-        path = self.folder / ".locks" / "search"
-        if path.exists() or (self.folder / STUDY).exists():
-            if not path.exists() or path.read_text(encoding="utf-8") != self.identity:
-                raise ConfigError(
-                    f"{self.folder}: holds a search of other settings or another space; give another --out"
-                )
-        else:
-            with atomic_write(path) as handle:
-                handle.write(self.identity)
+        """``ConfigError`` where it is another search's."""
+        if self.note.exists():
+            if self.note.read_text(encoding="utf-8") != self.identity:
+                raise ConfigError(f"{self.folder}: holds a search of other settings or another space; {OTHER}")
+        elif (self.folder / STUDY).exists():
+            raise ConfigError(f"{self.folder}: holds a search of an earlier version of coner; {OTHER}")
 
     def _open(self, url: str) -> Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -175,7 +175,7 @@ def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{folder / WEIGHTS}: does not fit model.json ({reason}); train again") from None
     tokenizer = load_tokenizer(str(folder), str(folder / "encoder"))
-    return EncoderTagger(network.to(device), tokenizer, taxonomy=taxonomy, settings=settings, device=device)
+    return EncoderTagger(network.to(device).eval(), tokenizer, taxonomy=taxonomy, settings=settings, device=device)
 
 
 def read_settings(folder: Path, card: dict[str, Any]) -> tuple[EncoderExperiment, Taxonomy]:

@@ -65,6 +65,11 @@ class HybridTagger(Asking):
         self._typer = SpanTyper(llm.taxonomy, llm.settings.prompt, llm.examples)
         self._failures: Counter[Failure] = Counter()
 
+    @property
+    def computes(self) -> str:
+        """As its first tagger does."""
+        return self.first.computes
+
     def allow(self, budget: Budget, ledger: Path | None = None) -> None:
         """Bound all calls, and keep answers in this ledger."""
         self.llm.allow(budget, ledger)

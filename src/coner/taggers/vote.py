@@ -70,6 +70,11 @@ class VoteTagger(Tagger):
         self.labels = tuple(label for label in self.taxonomy.labels if label in known)
         self.repaired = 0
 
+    @property
+    def computes(self) -> str:
+        """As its members do."""
+        return "; ".join(dict.fromkeys(m.tagger.computes for m in self.members if m.tagger.computes))
+
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """Entities of each sentence, in order, each with its score."""
         return [choose(spans, self.threshold) for spans in self.votes(sentences)]

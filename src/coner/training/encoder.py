@@ -141,6 +141,7 @@ class EncoderTrainer:
                 self._epoch(shown)
         if self.team.first:
             self.tagger.network.load_state_dict(load_file(self.folder / WEIGHTS))
+        self.tagger.network.eval()
         return self.tagger
 
     def facts(self) -> dict[str, Any]:
