@@ -112,6 +112,8 @@ class Fake(Exception):
 class FakeTagger:
     """Finds a mention in every sentence, mends a tag in every third, and breaks off when it is told to."""
 
+    computes = ""
+
     def __init__(self, stop: int | None = None) -> None:
         self.repaired = 0
         self.seen: list[Sentence] = []
