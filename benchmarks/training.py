@@ -34,6 +34,7 @@ from harness import SAMPLE, Row, arguments, command, existing, positive, report,
 from transformers import (
     AutoModelForTokenClassification,
     DataCollatorForTokenClassification,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -168,7 +169,7 @@ class Peer:
     def trainer(self, data: list[dict[str, Any]], callback: TrainerCallback | None, **changes: Any) -> Trainer:
         for name, value in changes.items():
             setattr(self.arguments, name, value)
-        return Trainer(
+        made = Trainer(
             model=self.model,
             args=self.arguments,
             train_dataset=data,  # type: ignore[arg-type]
@@ -176,6 +177,8 @@ class Peer:
             processing_class=self.tokenizer,
             callbacks=[callback] if callback else [],
         )
+        made.remove_callback(PrinterCallback)
+        return made
 
     def speeds(self, steps: int) -> Iterator[float]:
         """Real words per second over so many steps, again and again; starting up is not counted."""

@@ -62,13 +62,11 @@ def viterbi(unary: Tensor, step: Tensor, packing: Packing) -> Tensor:
     """
     best = unary.clone()
     rows = packing.steps(best)
-    # From tag x sentence x to tag: a maximum over the outermost dimension compares whole rows of memory at once.
-    moves = best.new_empty(len(step), len(packing), len(step))
+    into = step.T.contiguous()
+    moves = best.new_empty(len(packing), *into.shape)
     for before, now in pairwise(rows):
         before.sub_(before.amax(1, keepdim=True))  # in long sums, what tells two paths apart would be rounded away
-        there = before[: len(now)].T[:, :, None]
-        now.add_(torch.add(there, step[:, None], out=moves[:, : len(now)]).amax(0))
-    into = step.T.contiguous()
+        now.add_(torch.add(before[: len(now), None, :], into, out=moves[: len(now)]).amax(2))
     path = torch.empty(len(best), dtype=torch.int64, device=best.device)
     after = path[:0]
     for scores, now in zip(reversed(rows), reversed(packing.steps(path)), strict=True):
