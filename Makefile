@@ -33,8 +33,8 @@ check: $(VENV)/.dev
 # to $(BENCH)/results, beside the committed ones of benchmarks/results.
 bench: $(BENCH)/.peers $(BENCH)/plain/record.json
 	$(BIN)/python benchmarks/crf_layer.py --out $(BENCH)/results
-	$(BIN)/python benchmarks/training.py --out $(BENCH)/results
-	$(BIN)/python benchmarks/tagging.py $(BENCH)/plain --sentences 1000 --out $(BENCH)/results
+	$(BIN)/python benchmarks/training.py --steps 20 --rounds 3 --out $(BENCH)/results
+	$(BIN)/python benchmarks/tagging.py $(BENCH)/plain --out $(BENCH)/results
 	$(BIN)/python benchmarks/roof.py $(BENCH)/plain --out $(BENCH)/results
 	for name in scoring reading startup crf_tagging crf_training; do \
 		$(BENCH)/bin/python benchmarks/$$name.py --out $(BENCH)/results || exit; done
