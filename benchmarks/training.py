@@ -7,11 +7,10 @@ rate, linear warm-up and decay, the same number of sentences a step and of steps
 defaults (float32, random order, padding to the longest of the batch), and with its best settings for this machine
 (bfloat16, batches grouped by length).
 
-First real words per second, over rounds of steps in turn (--rounds of --steps): the words of the very batches that were
-trained on. Where it groups by length, the Trainer sorts 50 batches at a time, the longest first, and each round begins
-with them: 50 steps are all lengths. Then, with --epochs, one whole training
-each, on the first --sentences, an epoch in turn: F1 on the validation file after each epoch, with the seconds of
-training that it took.
+Measured are real words per second, over rounds of steps in turn (--rounds of --steps): the words of the very batches
+that were trained on. Where it groups by length, the Trainer sorts 50 batches at a time, the longest first, and each
+round begins with them: 50 steps are all lengths. Or, with --epochs, one whole training each, on the first --sentences,
+an epoch in turn: F1 on the validation file after each epoch, with the seconds of training that it took.
 The peer's answers are read as ours are: the best tag of each word's first piece, mended where it breaks the scheme.
 """
 
@@ -340,7 +339,7 @@ def main() -> None:
     parser.add_argument("--steps", type=positive, default=50, help="steps a round; default 50")
     parser.add_argument("--rate", type=float, default=1.5e-4, help="learning rate of all parameters; default 1.5e-4")
     parser.add_argument("--embeddings", default="rows", help="as encoder.embeddings in a config; default rows")
-    parser.add_argument("--epochs", type=int, default=0, help="of the whole trainings; default 0: none")
+    parser.add_argument("--epochs", type=int, default=0, help="of whole trainings, in place of rounds; default 0: none")
     parser.add_argument("--sentences", type=positive, default=3000, help="of the whole trainings; default 3000")
     options = parser.parse_args()
     quiet()
@@ -349,12 +348,14 @@ def main() -> None:
     facts: dict[str, object] = {"batch": options.batch, "threads": torch.get_num_threads(), "model": options.model}
     facts["embeddings"] = options.embeddings
     task = Task(train, dev, taxonomy, options.model, options.batch, options.rate, 1, options.embeddings)
-    rows = measure_speed(task, options.rounds, options.steps)
     if options.epochs:
-        more, found = measure_quality(replace(task, train=train[: options.sentences], epochs=options.epochs))
-        rows, facts = rows + more, {**facts, **found}
+        rows, found = measure_quality(replace(task, train=train[: options.sentences], epochs=options.epochs))
+        facts |= found
+    else:
+        rows = measure_speed(task, options.rounds, options.steps)
+    name = f"training-{options.batch}{'-whole' if options.epochs else ''}.json"
     packages = ["torch", "transformers", "accelerate"]
-    report(options.out / f"training-{options.batch}.json", "Training an encoder", rows, packages=packages, facts=facts)
+    report(options.out / name, "Training an encoder", rows, packages=packages, facts=facts)
 
 
 if __name__ == "__main__":
