@@ -113,7 +113,13 @@ def test_a_finished_run_is_scored_on_a_test_file_that_is_named_later_but_on_one_
     assert coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", whole).code == 0
     for section in ("data", "scores", "confusion", "sentences", "counts"):
         assert getattr(record, section) == getattr(read_record(whole), section)
-    assert (finished / "tagged.test.jsonl").read_bytes() == (whole / "tagged.test.jsonl").read_bytes()
+    later, at_once = (
+        [json.loads(line) for line in (run / "tagged.test.jsonl").read_text(encoding="utf-8").splitlines()]
+        for run in (finished, whole)
+    )
+    # Busy threads of the matrix library round the last digit of a probability in one way or the other.
+    scores = [[entity.pop("score") for line in lines for entity in line["entities"]] for lines in (later, at_once)]
+    assert later == at_once and scores[0] == pytest.approx(scores[1], rel=1e-12)
 
     message = refusal(coner("train", *world.settings, "--set", f"data.test={world.dev}", "--out", finished))
     assert f"was scored on another file than {world.dev}; score it on this one with: coner evaluate" in message
