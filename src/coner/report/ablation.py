@@ -13,7 +13,7 @@ from coner.errors import DataError
 from coner.evaluation.significance import METRICS, Difference, difference, same_gold, swaps_for
 from coner.files import atomic_write
 from coner.report.columns import duration, show_difference, words
-from coner.report.compare import Differences, choose_part, corrected
+from coner.report.compare import Differences, choose_part, corrected, with_real
 from coner.report.grid import DASH, Grid
 from coner.report.record import RECORD, Record, read_record
 
@@ -77,11 +77,7 @@ class AblationTable:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``real`` tells of each difference whether it is more than chance."""
-        values = asdict(self)
-        for row, made in zip(self.rows, values["rows"], strict=True):
-            for metric, found in (row.differences or {}).items():
-                made["differences"][metric]["real"] = found.real
-        return values
+        return with_real(asdict(self), [row.differences for row in self.rows])
 
     def grid(self) -> Grid:
         """The table: means with deviations, and the difference in macro F1, bold where it is more than chance."""
@@ -132,7 +128,8 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
     if not runs and not failed:
         raise DataError("no run of the list in it; start it with coner ablate", folder)
     part = part or (choose_part(runs) if runs else "dev")
-    _check(runs, part, folder)
+    if runs:
+        _check(runs, part, folder)
     by_row = {row: {r.seed: r for r in runs.values() if r.name == row} for row in plan}
     pairs = {row: (by_row.get(plan[row]["against"] or "", {}), by_row[row]) for row in plan}
     swaps = swaps_for(sum(not one.keys().isdisjoint(two) for one, two in pairs.values()))
@@ -173,9 +170,8 @@ def _read_plan(folder: Path) -> dict[str, dict[str, str | None]]:
 
 def _check(runs: Mapping[str, Record], part: str, folder: Path) -> None:
     """Raise unless all runs have scores on the part, by the same gold."""
-    first = next(iter(runs.values()), None)
+    first = next(iter(runs.values()))
     for name, record in runs.items():
-        assert first is not None, "there is one"
         if part not in record.scores:
             raise DataError(f"run {name!r} has no scores on {part}; compare on another --part", folder)
         if part not in record.sentences or record.scores[part].get("scorer") != first.scores[part].get("scorer"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +74,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``real`` tells of each difference whether it is more than chance."""
-        values = asdict(self)
-        for row, made in zip(self.rows, values["rows"], strict=True):
-            for metric, found in (row.differences or {}).items():
-                made["differences"][metric]["real"] = found.real
-        return values
+        return with_real(asdict(self), [row.differences for row in self.rows])
 
 
 def compare_runs(records: Mapping[str, Record], *, part: str | None = None, baseline: str | None = None) -> Comparison:
@@ -104,6 +100,14 @@ def compare_runs(records: Mapping[str, Record], *, part: str | None = None, base
     warnings = tuple(_warnings(records, part, baseline))
     best = {} if warnings or len(rows) == 1 else {column.field: _best(rows, column) for column in COLUMNS}
     return Comparison(part, baseline, rows, warnings, best)
+
+
+def with_real(values: dict[str, Any], differences: Iterable[Differences | None]) -> dict[str, Any]:
+    """A table as plain values, each difference of its rows told whether it is more than chance."""
+    for made, by_metric in zip(values["rows"], differences, strict=True):
+        for metric, found in (by_metric or {}).items():
+            made["differences"][metric]["real"] = found.real
+    return values
 
 
 def corrected(found: Mapping[str, Differences | None]) -> dict[str, Differences | None]:
