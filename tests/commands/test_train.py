@@ -117,7 +117,7 @@ def test_a_finished_run_is_scored_on_a_test_file_that_is_named_later_but_on_one_
         [json.loads(line) for line in (run / "tagged.test.jsonl").read_text(encoding="utf-8").splitlines()]
         for run in (finished, whole)
     )
-    # Busy threads of the matrix library round the last digit of a probability in one way or the other.
+    # On a busy machine the last digit of a probability was seen to differ.
     scores = [[entity.pop("score") for line in lines for entity in line["entities"]] for lines in (later, at_once)]
     assert later == at_once and scores[0] == pytest.approx(scores[1], rel=1e-12)
 

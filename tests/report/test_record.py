@@ -143,7 +143,7 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     ),
     "class without numbers": (
         lambda values: damage(values, scores=changed(values, "fine.classes.Artist", {})),
-        "Artist",
+        "scores: dev.fine.classes.Artist.precision: ",
     ),
     "class is null": (lambda values: damage(values, scores=changed(values, "coarse.classes", None)), "coarse.classes"),
     "interval of text": (
@@ -152,7 +152,7 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     ),
     "short interval": (
         lambda values: damage(values, scores=changed(values, "intervals.macro_f1", [0.1])),
-        "macro_f1.1",
+        "dev.intervals.macro_f1.1: ",
     ),
     "unseen is a list": (lambda values: damage(values, scores=changed(values, "unseen", [])), "dev.unseen: "),
     "time is text": (lambda values: damage(values, time={"train_seconds": "long"}), "damaged: time: train_seconds"),

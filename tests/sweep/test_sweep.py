@@ -200,7 +200,8 @@ def test_the_same_data_in_another_place_are_the_same_search_and_other_data_are_n
 def test_a_folder_may_be_moved(world: list[str], tmp_path: Path) -> None:
     search(world, tmp_path / "out", 2)
     (tmp_path / "out").rename(tmp_path / "moved")
-    assert len(search(world, tmp_path / "moved", 2)["trials"]) == 2
+    again = process("sweep", *world, "--out", tmp_path / "moved", "--trials", 2)
+    assert again.code == 0 and "2 trials: 2 complete" in again.out and "trial 0" not in again.err
 
 
 @pytest.mark.parametrize(

@@ -99,16 +99,18 @@ class Space:
         for path, values in self.settings.items():
             for value in values.ends:
                 others = [{p: draw.choice(v.ends) for p, v in self.settings.items()} for _ in range(DRAWS)]
-                faults = []
-                for other in ({}, *others):
-                    try:
-                        fits({**other, path: value})
-                    except ConfigError as error:
-                        faults.append(error)
-                    else:
-                        break
-                else:
-                    raise ConfigError(f"space: {path} = {value!r}: {faults[0]}")
+                alone = _fault(fits, {path: value})
+                if alone and all(_fault(fits, {**other, path: value}) for other in others):
+                    raise ConfigError(f"space: {path} = {value!r}: {alone}")
+
+
+def _fault(fits: Callable[[dict[str, Any]], object], values: dict[str, Any]) -> ConfigError | None:
+    """Why values by key path make no settings."""
+    try:
+        fits(values)
+    except ConfigError as error:
+        return error
+    return None
 
 
 def load_space(path: Path) -> Space:
