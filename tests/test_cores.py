@@ -35,7 +35,7 @@ def test_number_of_the_user_comes_first(monkeypatch: pytest.MonkeyPatch, given: 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [({}, "5000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+    [({}, "20000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
     ids=["nothing", "count", "policy"],
 )
 def test_command_line_has_threads_wait_briefly_unless_told_otherwise(given: dict[str, str], expected: str) -> None:

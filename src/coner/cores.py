@@ -33,7 +33,7 @@ def wait_briefly() -> None:
     are little quicker than this, and keep any other process from its core.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 
 def threads() -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
-from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
+from coner.training.rows import RowAdamW, use_row_gradients
 
 
 def embedding() -> nn.Embedding:
@@ -23,7 +25,10 @@ def trained(table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list
     for step, passes in enumerate(batches):
         for ids in passes:
             loss(table, ids, step / 3).backward()  # type: ignore[no-untyped-call]
-        clip_gradients(table.parameters(), 1.0)
+        if isinstance(optimizer, RowAdamW):
+            optimizer.clip(1.0)
+        else:
+            torch.nn.utils.clip_grad_norm_(table.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
     return table.weight.detach()
@@ -48,7 +53,7 @@ def test_dense_gradients_get_plain_adamw() -> None:
     plain, same = embedding(), embedding()
     batches = [[[1, 2]], [[3]]]
     expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches)
-    assert torch.equal(trained(same, RowAdamW(options(same, 0.1)), batches), expected)
+    torch.testing.assert_close(trained(same, RowAdamW(options(same, 0.1)), batches), expected)
 
 
 def test_rows_that_are_not_used_stand_still() -> None:
@@ -60,26 +65,48 @@ def test_rows_that_are_not_used_stand_still() -> None:
     assert changed == [1, 2, 4]
 
 
-def test_clipping_is_pytorchs_own() -> None:
-    by_row, dense = embedding(), embedding()
-    assert use_row_gradients(by_row)
-    for table in (by_row, dense):
-        loss(table, [1, 1, 7], 5.0).backward()  # type: ignore[no-untyped-call]
-        loss(table, [7, 2], 5.0).backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(dense.parameters(), 0.5)
-    assert torch.allclose(clip_gradients(by_row.parameters(), 0.5), norm)
-    assert by_row.weight.grad is not None
-    assert dense.weight.grad is not None
-    torch.testing.assert_close(by_row.weight.grad.to_dense(), dense.weight.grad)
+def moved(table: nn.Embedding, optimizer: torch.optim.Optimizer, clip: Callable[[], object]) -> torch.Tensor:
+    """How far each weight moved in one step after several passes."""
+    before = table.weight.detach().clone()
+    loss(table, [1, 1, 7], 5.0).backward()  # type: ignore[no-untyped-call]
+    loss(table, [7, 2], 5.0).backward()  # type: ignore[no-untyped-call]
+    clip()
+    optimizer.step()
+    return table.weight.detach() - before
+
+
+def slow(table: nn.Embedding) -> list[dict[str, object]]:
+    """Options with a large epsilon: else an update hardly shows by what the gradients were scaled."""
+    return [{**options(table, 0.0)[0], "eps": 0.1}]
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_clipping_is_pytorchs_own(*, by_row: bool) -> None:
+    plain, table, free = embedding(), embedding(), embedding()
+    table.sparse = by_row
+    norms = []
+    adam, ours, unclipped = torch.optim.AdamW(slow(plain)), RowAdamW(slow(table)), RowAdamW(slow(free))
+    expected = moved(plain, adam, lambda: norms.append(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05)))
+    found = moved(table, ours, lambda: norms.append(ours.clip(0.05)))
+    torch.testing.assert_close(found, expected)
+    assert float(norms[1]) == pytest.approx(float(norms[0]))
+    assert not torch.allclose(found, moved(free, unclipped, lambda: None))
 
 
 def test_small_gradients_are_not_scaled() -> None:
+    table, free = embedding(), embedding()
+    ours, unclipped = RowAdamW(slow(table)), RowAdamW(slow(free))
+    assert torch.equal(moved(table, ours, lambda: ours.clip(1e6)), moved(free, unclipped, lambda: None))
+
+
+def test_a_scale_holds_for_one_update() -> None:
     table = embedding()
-    loss(table, [1], 0.0).backward()  # type: ignore[no-untyped-call]
-    assert table.weight.grad is not None
-    before = table.weight.grad.clone()
-    clip_gradients(table.parameters(), 1e6)
-    assert torch.equal(table.weight.grad, before)
+    optimizer = RowAdamW(options(table, 0.0))
+    loss(table, [1], 5.0).backward()  # type: ignore[no-untyped-call]
+    optimizer.clip(0.01)
+    assert optimizer.grad_scale is not None
+    optimizer.step()
+    assert optimizer.grad_scale is None
 
 
 def test_what_has_no_plain_rows_is_refused() -> None:

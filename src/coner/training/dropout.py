@@ -1,9 +1,9 @@
 """Dropout that takes its random bits sixteen at a time.
 
 On a processor PyTorch draws one random number an element, at several times the cost of the multiplication that it is
-for. Here a 64-bit number decides for four elements, so that a probability is rounded to a multiple of 1/32768, and what
-is dropped is masked out bit by bit. The bits come from PyTorch's own generator: a seed, or a checkpoint of its state,
-fixes them.
+for. Here a 64-bit number decides for four elements, so that a probability is rounded to a multiple of 1/65536, and what
+is dropped is masked out bit by bit. The numbers are those of NumPy's quickest generator, whose seeds come from
+PyTorch's own: a seed, or a checkpoint of its state, fixes them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-STEPS = 1 << 15  # values of fifteen bits; the sixteenth is needed for a sign
+STEPS = 1 << 16  # values of sixteen bits
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as an element
 
 
 def dropout(values: Tensor, p: float) -> Tensor:
-    """Zero each element with probability ``p`` and scale up the others; ``p`` to the nearest 1/32768."""
+    """Zero each element with probability ``p`` and scale up the others; ``p`` to the nearest 1/65536."""
     dropped = round(p * STEPS)
     if dropped in (0, STEPS):
         return values if dropped == 0 else values * 0
@@ -34,10 +35,8 @@ def dropout(values: Tensor, p: float) -> Tensor:
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, dropped: int) -> Tensor:
-        count = values.numel()
-        random = torch.empty(-(-count // 4), dtype=torch.int64, device=values.device).random_(-(2**63), None)
-        bits = random.view(torch.int16)[:count].bitwise_and_(STEPS - 1)
-        kept = bits.sub_(dropped).bitwise_right_shift_(15).bitwise_not_().view(values.shape)  # all bits, or none
+        # As integers with a sign the bits begin at -STEPS / 2. In place: 1 where kept, else 0; then all bits, or none.
+        kept = random_bits(values.numel()).ge_(dropped - STEPS // 2).neg_().view(values.shape)
         ctx.save_for_backward(kept)
         ctx.scale = STEPS / (STEPS - dropped)
         return _mask(values, kept, ctx.scale)
@@ -47,6 +46,13 @@ class _Dropout(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
         (kept,) = ctx.saved_tensors
         return _mask(upstream, kept, ctx.scale), None
+
+
+def random_bits(count: int) -> Tensor:
+    """So many integers of sixteen random bits, int16."""
+    seed = int(torch.randint(2**63 - 1, ()))
+    numbers = np.random.Generator(np.random.SFC64(seed)).integers(2**64, size=-(-count // 4), dtype=np.uint64)
+    return torch.from_numpy(numbers.view(np.int16))[:count]
 
 
 def _mask(values: Tensor, kept: Tensor, scale: float) -> Tensor:
@@ -72,15 +78,16 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
     kind = query.device.type
     if torch.is_autocast_enabled(kind):
         query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
+    # Scores as float32: of bfloat16, the softmax of a short row takes several times as long.
+    exact = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(kind, enabled=False):
-        scores = (query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)) @ key.transpose(-2, -1)
+        scaled = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+        scores = scaled @ key.contiguous().transpose(-2, -1)  # the product would copy it, and that transposed
         if attn_mask is not None:
-            scores = (
-                scores.masked_fill(~attn_mask, -torch.inf)
-                if attn_mask.dtype == torch.bool
-                else scores + attn_mask.to(scores)
-            )
-        return dropout(scores.softmax(-1), dropout_p) @ value
+            mask = torch.where(attn_mask, 0.0, -torch.inf) if attn_mask.dtype == torch.bool else attn_mask
+            scores = scores + mask.to(exact)
+        weights = scores.softmax(-1, dtype=exact).to(value.dtype)
+        return dropout(weights, dropout_p) @ value
 
 
 class QuickDropout(TorchFunctionMode):

@@ -42,7 +42,7 @@ from coner.training.dropout import QuickDropout
 from coner.training.examples import make_examples, tag_counts
 from coner.training.memory import keep_freed_memory
 from coner.training.plan import plan_epoch
-from coner.training.rows import RowAdamW, clip_gradients, use_row_gradients
+from coner.training.rows import RowAdamW, use_row_gradients
 from coner.training.schedule import group_parameters, group_table, rate_factor
 from coner.training.start import take_over
 from coner.training.team import Team
@@ -108,10 +108,9 @@ class EncoderTrainer:
         }
         if settings.encoder.embeddings == "rows" and not use_row_gradients(encoder.get_input_embeddings()):
             raise ConfigError('encoder.embeddings = "rows": this encoder has no plain matrix of them; expected "all"')
-        optimizer = RowAdamW([group.options() for group in self.groups])
+        self.optimizer = RowAdamW([group.options() for group in self.groups])
         # "Evaluation" leaves the network without DistributedDataParallel, and is no more than that.
         self.network = self.team.accelerator.prepare_model(network, evaluation_mode=True)
-        self.optimizer = self.team.accelerator.prepare_optimizer(optimizer)
         self.progress = Progress()
         self.curves = Curves()
         self.steps = len(self._plan(0))
@@ -205,8 +204,7 @@ class EncoderTrainer:
         self._check(progress.sums[0] + progress.sums[1], "loss", done)
         self.team.sum_gradients(self.names)
         if settings.train.clip:
-            norm = clip_gradients(self.network.parameters(), settings.train.clip)
-            self._check(float(norm), "gradient", done)
+            self._check(float(self.optimizer.clip(settings.train.clip)), "gradient", done)
         self.optimizer.step()
         self.optimizer.zero_grad()
         rates = {f"rate/{group.name}": group.rate * factor for group in self.groups}

@@ -7,7 +7,6 @@ moments too, until a batch uses it again, as in PyTorch's ``SparseAdam``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,25 +22,28 @@ def use_row_gradients(embeddings: nn.Module) -> bool:
     return embeddings.sparse
 
 
-def clip_gradients(parameters: Iterable[Tensor], most: float) -> Tensor:
-    """Scale all gradients down together, so that their common Euclidean norm is at most ``most``; what it was."""
-    gradients = []
-    for parameter in parameters:
-        if parameter.grad is not None and parameter.grad.is_sparse:
-            parameter.grad = parameter.grad.coalesce()  # rows that several passes used are summed
-            gradients.append(parameter.grad.values())
-        elif parameter.grad is not None:
-            gradients.append(parameter.grad)
-    norm = torch.nn.utils.get_total_norm(gradients)
-    torch._foreach_mul_(gradients, torch.clamp(most / (norm + 1e-6), max=1.0))
-    return norm
-
-
 class RowAdamW(torch.optim.AdamW):
     """AdamW (Loshchilov and Hutter 2019), fused, and by row where a gradient comes by row."""
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
         super().__init__(groups, fused=True)
+        self.grad_scale: Tensor | None = None  # what PyTorch's fused update divides gradients by
+
+    @torch.no_grad()
+    def clip(self, most: float) -> Tensor:
+        """Have the next update scale all gradients down together to a common Euclidean norm of ``most``; what it is.
+
+        The update divides them as it reads them: a pass over all gradients less. Smaller ones stay as they are.
+        """
+        squares = []
+        for parameter in (p for group in self.param_groups for p in group["params"] if p.grad is not None):
+            if parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()  # rows that several passes used are summed
+            flat = (parameter.grad.values() if parameter.grad.is_sparse else parameter.grad).flatten()
+            squares.append(torch.dot(flat, flat))  # takes half the time of PyTorch's norm
+        norm = torch.stack(squares).sum().sqrt()
+        self.grad_scale = (norm / most).clamp(min=1.0)
+        return norm
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -58,6 +60,7 @@ class RowAdamW(torch.optim.AdamW):
         for group, parameter, gradient in by_row:
             self._update_rows(group, parameter, gradient.coalesce())
             parameter.grad = gradient
+        self.grad_scale = None
         return loss
 
     def _update_rows(self, group: dict[str, Any], parameter: Tensor, gradient: Tensor) -> None:
@@ -68,6 +71,7 @@ class RowAdamW(torch.optim.AdamW):
         state["step"] += 1
         step, (beta1, beta2), rate = float(state["step"]), group["betas"], float(group["lr"])
         [rows], values = gradient.indices(), gradient.values()
+        values = values if self.grad_scale is None else values / self.grad_scale
         first = state["exp_avg"][rows].lerp_(values, 1 - beta1)
         second = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
         state["exp_avg"][rows], state["exp_avg_sq"][rows] = first, second
