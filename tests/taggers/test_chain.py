@@ -80,7 +80,7 @@ def test_probability_of_a_span_is_the_share_of_the_paths_that_hold_it(
         total += weight
         for entity in entities_from_tags([tags.tags[i] for i in path], scheme):
             share[entity] += weight
-    found = model.probabilities(emissions, list(share))
+    found = model.probabilities(emissions[None], [list(share)])
     assert found == pytest.approx([value / total for value in share.values()], abs=1e-9)
 
 
@@ -91,7 +91,7 @@ def test_spans_are_all_that_are_likely_enough(seed: int, length: int, scheme: Sc
     emissions = np.random.default_rng(seed + 1).normal(size=(3, length, len(tags))) * 2
     every = [Entity(a, b, label) for a in range(length) for b in range(a + 1, length + 1) for label in labels]
     for row, spans in enumerate(model.spans(emissions, 0.02)):
-        likely = {e: p for e, p in zip(every, model.probabilities(emissions[row], every), strict=True) if p >= 0.02}
+        likely = {e: p for e, p in zip(every, model.probabilities(emissions[[row]], [every]), strict=True) if p >= 0.02}
         assert {span: span.score for span in spans} == pytest.approx(likely, abs=1e-9)
         assert [span.end for span in spans] == sorted(span.end for span in spans)
 
@@ -135,7 +135,7 @@ def test_many_words_neither_overflow_nor_vanish() -> None:
     best = model.best(emissions)[0].tolist()
     entities, repaired = tags.decode(best)
     assert repaired == 0
-    probabilities = model.probabilities(emissions[0], entities)
+    probabilities = model.probabilities(emissions[:1], [entities])
     assert all(0 < probability <= 1 for probability in probabilities)
     assert max(probabilities) > 0.9
     assert np.isfinite(model.forward(emissions)[:, :, 0]).all()

@@ -85,6 +85,14 @@ def test_entities_and_confidences_are_those_of_all_valid_sequences(sentence: Sen
     assert tagger.repaired == 0
 
 
+@pytest.mark.parametrize("dense", [1, 2, 6])  # no feature has its weights as a row; those with three; all of them
+def test_weights_are_summed_by_entry_and_by_row(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
+    monkeypatch.setattr("coner.taggers.emissions.DENSE", dense)
+    tagger = make(seed=3)
+    for sentence in SENTENCES:
+        np.testing.assert_allclose(tagger.emissions([sentence])[0], slow_emissions(tagger, sentence), atol=1e-5)
+
+
 def test_random_weights_find_something() -> None:
     """Else the test above would compare nothing with nothing."""
     assert sum(len(found) for seed in range(4) for found in make(seed=seed).tag(SENTENCES)) > 4

@@ -112,13 +112,14 @@ class Gazetteer:
             own_phrases, own_words = _count(words, own)
             own_totals = Counter(words)
             known = [self._without_own(word, own_totals[word], own_words) for word in words]
-        start = 0
-        while start < len(words):
-            end, labels = self._longest(words, start, own_phrases, known)
-            for i in range(start, end):
+        after = 0
+        for start, word in enumerate(words):
+            if start < after or word not in self._longest_from:  # few words begin a mention
+                continue
+            after, labels = self._longest(words, start, own_phrases, known)
+            for i in range(start, after):
                 k = known[i]
-                known[i] = Known(k.seen, k.labels, labels, i == start, end - start)
-            start = max(end, start + 1)
+                known[i] = Known(k.seen, k.labels, labels, i == start, after - start)
         return known
 
     def _of_word(self, word: str) -> Known:
@@ -140,7 +141,7 @@ class Gazetteer:
         self, words: Sequence[str], start: int, own: Mapping[tuple[str, str], int], known: Sequence[Known]
     ) -> tuple[int, tuple[str, ...]]:
         """End and labels of the longest known phrase from ``start``; ``start`` itself where there is none."""
-        longest = min(len(words) - start, self._longest_from.get(words[start], 0))
+        longest = min(len(words) - start, self._longest_from[words[start]])
         for end in range(start + longest, start, -1):
             text = " ".join(words[start:end])
             if text not in self.phrases:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -61,6 +60,11 @@ class _Lattice:
     emissions: Scores
     after: Scores
 
+    @property
+    def length(self) -> int:
+        """Words of each sentence: W."""
+        return int(self.emissions.shape[1])
+
     def begin(self, before: Scores, tags: Ids, least: float) -> _Mentions:
         """Mentions that begin with these tags (one a label) and at least so likely."""
         begun = before[:, :, tags]
@@ -79,11 +83,14 @@ class _Lattice:
         return sums
 
     def probability_of_end(self, mentions: _Mentions, inner: Ids) -> Scores:
-        """That the mentions get to their word, less that they go on to the next."""
-        probability = np.exp(self.log_probability(mentions))
-        on = mentions.words + 1 < self.emissions.shape[1]
-        probability[on] -= np.exp(self.log_probability(self.move(mentions[on], inner)))
-        return probability
+        """That the mentions end with their word: whatever comes next, they do not go on with an ``inner`` tag."""
+        m, log = mentions, self.log_probability(mentions)
+        on = m.words + 1 < self.length
+        rows, words, tags = m.rows[on], m.words[on] + 1, m.tags[on]
+        onward = self.transitions[tags] + (self.emissions[rows, words] + self.after[rows, words])
+        onward[np.arange(len(tags)), inner[m.labels[on]]] = -np.inf
+        log[on] = m.score[on] + _log_sum(onward)
+        return np.exp(log)
 
 
 class Chain:
@@ -103,6 +110,11 @@ class Chain:
         self.transitions = np.where(tags.allowed(), transitions, -np.inf)
         self.first = np.where(tags.allowed_first(), first, -np.inf)
         self.last = np.where(tags.allowed_last(), last, -np.inf)
+        # Into most tags moves lead from many others; into an inner one, from two.
+        allowed = np.array(tags.allowed())
+        few = allowed.sum(axis=0) <= 2
+        self._wide, self._narrow = np.flatnonzero(~few), np.flatnonzero(few)
+        self._sources = (~allowed[:, few]).argsort(axis=0, kind="stable")[:2]
         self._shift = float(transitions.max())
         self._exp = np.exp(self.transitions - self._shift)
         single, start, inner, final = "BBII" if tags.scheme == "iob2" else "SBIE"
@@ -119,10 +131,13 @@ class Chain:
         batch, length, tags = emissions.shape
         best = np.empty_like(emissions)
         best[:, 0] = self.first + emissions[:, 0]
-        moves = np.empty((tags, batch, tags))  # from outermost: a maximum over it compares whole rows of memory
+        wide, narrow = self.transitions[:, None, self._wide], self.transitions[self._sources, self._narrow]
+        moves = np.empty((tags, batch, len(self._wide)))  # from outermost: a maximum over it compares rows of memory
         for t in range(1, length):
-            np.add(best[:, t - 1].T[:, :, None], self.transitions[:, None], out=moves)
-            np.add(moves.max(axis=0), emissions[:, t], out=best[:, t])
+            before, now = best[:, t - 1], best[:, t]
+            now[:, self._wide] = np.add(before.T[:, :, None], wide, out=moves).max(axis=0)
+            now[:, self._narrow] = (before[:, self._sources] + narrow).max(axis=1)
+            now += emissions[:, t]
         path = np.empty((batch, length), dtype=np.intp)
         path[:, -1] = (best[:, -1] + self.last).argmax(axis=1)
         into = np.ascontiguousarray(self.transitions.T)
@@ -132,11 +147,42 @@ class Chain:
 
     def entities(self, emissions: Scores) -> Iterator[list[Entity]]:
         """Of each sentence the entities of its best valid tags, each with its probability. B x W x C."""
-        alpha, beta = self.forward(emissions), self.backward(emissions)
-        for row, path in enumerate(self.best(emissions).tolist()):
-            sums = (emissions[row], alpha[row], beta[row])
-            found, _ = self.tags.decode(path)
-            yield [Entity(e.start, e.end, e.label, self.probability(*sums, e)) for e in found]
+        found = [self.tags.decode(path)[0] for path in self.best(emissions).tolist()]
+        some = [row for row, entities in enumerate(found) if entities]
+        scores = iter(self.probabilities(emissions[some], [found[row] for row in some]))
+        for entities in found:
+            yield [Entity(e.start, e.end, e.label, next(scores)) for e in entities]
+
+    def probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[float]:
+        """Probability, over all valid tags, of exactly that span with that label, for entities of each sentence.
+
+        Args:
+            emissions: B x W x C.
+            entities: B.
+
+        Returns:
+            One for each entity, those of the first sentence first.
+        """
+        if not len(emissions):
+            return []
+        before, lattice = self._lattice(emissions)
+        spans = [
+            (row, e.start, e.end - e.start, self.tags.labels.index(e.label))
+            for row, some in enumerate(entities)
+            for e in some
+        ]
+        rows, starts, lengths, labels = np.array(spans, dtype=np.intp).reshape(-1, 4).T
+        scores = np.empty(len(spans))
+        for length in np.unique(lengths):
+            alike = lengths == length
+            m, w, of = rows[alike], starts[alike], labels[alike]
+            tags = (self._single if length == 1 else self._start)[of]
+            mentions = _Mentions(m, w, w, of, tags, before[m, w, tags])
+            for left in range(length - 1, 0, -1):
+                mentions = lattice.move(mentions, self._final if left == 1 else self._inner)
+            scores[alike] = lattice.probability_of_end(mentions, self._inner)
+        found: list[float] = np.clip(scores, 0.0, 1.0).tolist()
+        return found
 
     def spans(self, emissions: Scores, least: float) -> list[list[Entity]]:
         """Every span with a label whose probability is at least ``least``: exact, and no longer than the words allow.
@@ -152,13 +198,11 @@ class Chain:
             For each sentence its spans, by last word; they may overlap. The score of each is its probability, of
             exactly that span with that label over all valid tags.
         """
-        before, after = self.forward(emissions), self.backward(emissions)
-        after -= _log_sum(before[:, -1] + self.last)[:, None, None]  # from here on sums are logarithms of probabilities
-        lattice = _Lattice(self.transitions, emissions, after)
+        before, lattice = self._lattice(emissions)
         ended = [lattice.begin(before, self._single, least)]
         going = lattice.begin(before, self._start, least)
         while len(going.rows):
-            going = going[going.words + 1 < emissions.shape[1]]
+            going = going[going.words + 1 < lattice.length]
             ended.append(lattice.move(going, self._final))
             going = lattice.move(going, self._inner)
             going = going[lattice.log_probability(going) >= np.log(least)]
@@ -171,6 +215,12 @@ class Chain:
             for row, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
                 spans[row].append(Entity(start, end, self.tags.labels[label], min(score, 1.0)))
         return [sorted(entities, key=attrgetter("end")) for entities in spans]
+
+    def _lattice(self, emissions: Scores) -> tuple[Scores, _Lattice]:
+        """Log sums before each word, its own tag given, and the lattice of those after it."""
+        before, after = self.forward(emissions), self.backward(emissions)
+        after -= _log_sum(before[:, -1] + self.last)[:, None, None]  # so that sums are logarithms of probabilities
+        return before, _Lattice(self.transitions, emissions, after)
 
     def forward(self, emissions: Scores) -> Scores:
         """Log sums over all valid tags up to each word, its own tag given. B x W x C to the same."""
@@ -193,31 +243,6 @@ class Chain:
         with np.errstate(divide="ignore"):  # no move leads there: the logarithm of zero is meant
             sums: Scores = np.log(np.exp(scores - highest) @ moves) + highest + self._shift
         return sums
-
-    def probabilities(self, emissions: Scores, entities: Sequence[Entity]) -> list[float]:
-        """Probability, over all valid tags, of exactly that span with that label, for entities of one sentence.
-
-        Args:
-            emissions: W x C.
-        """
-        alpha, beta = self.forward(emissions[None])[0], self.backward(emissions[None])[0]
-        return [self.probability(emissions, alpha, beta, entity) for entity in entities]
-
-    def probability(self, emissions: Scores, alpha: Scores, beta: Scores, entity: Entity) -> float:
-        """The same for one entity, from the sentence's forward and backward sums (each W x C)."""
-        span = Entity(0, entity.end - entity.start, entity.label)
-        path = self.tags.encode([span], span.end)
-        score = alpha[entity.start, path[0]]
-        for t, (before, tag) in enumerate(pairwise(path), start=entity.start + 1):
-            score += self.transitions[before, tag] + emissions[t, tag]
-        if entity.end < len(emissions):
-            after = self.transitions[path[-1]] + emissions[entity.end] + beta[entity.end]
-            after[self.tags.ids[f"I-{entity.label}"]] = -np.inf  # there the mention would go on
-            score += np.logaddexp.reduce(after)
-        else:
-            score += self.last[path[-1]]
-        total = np.logaddexp.reduce(alpha[-1] + self.last)
-        return float(min(1.0, np.exp(score - total)))
 
 
 def choose(spans: Sequence[Entity], threshold: float) -> list[Entity]:

@@ -20,7 +20,9 @@ from coner.features import Extractor
 from coner.features.gazetteer import Known
 from coner.features.registry import Scope
 
+DENSE = 6  # from a weight for every sixth tag on, a feature's weights are held as a row of all tags
 MOST_ROWS = 1 << 14  # of the table; its memory is this, times its columns (9), times the tags (67), times four bytes
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Weights:
     """
 
     features: tuple[str, ...]
-    starts: NDArray[np.int64]
+    starts: Ints
     tags: NDArray[np.int16]
     values: NDArray[np.float32]
     transitions: NDArray[np.float64]
@@ -47,7 +49,7 @@ class _Found(NamedTuple):
 
     prefix: str
     rows: NDArray[np.intp]
-    ids: NDArray[np.int64]
+    ids: Ints
 
 
 class Emitter:
@@ -68,6 +70,12 @@ class Emitter:
         for number, feature in enumerate(weights.features):
             name, equals, value = feature.partition("=")
             self._ids[name + equals][value] = number
+        sizes = np.diff(weights.starts)
+        dense = sizes * DENSE >= tags
+        self._row = np.where(dense, dense.cumsum() - 1, -1)  # of each feature; -1: it has too few weights for one
+        self._rows_of_weights = np.zeros((dense.sum(), tags), dtype=np.float32)
+        entries = np.repeat(dense, sizes)
+        self._rows_of_weights[np.repeat(self._row, sizes)[entries], weights.tags[entries]] = weights.values[entries]
         self._offsets, self._columns = _columns(extractor)
         self._rows: dict[tuple[str, Known], int] = {}
         self._table = np.empty((0, len(self._offsets), tags), dtype=np.float32)
@@ -79,14 +87,14 @@ class Emitter:
         places = [(words, i) for words in texts for i in range(length)]
         of_places = self._sums(self._find("place", places), len(places))
         of_sentences = self._sums(self._find("sentence", [(words,) for words in texts]), len(texts))
-        emissions = of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]
+        emissions = (of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]).astype(np.float32)
         for column, offsets in enumerate(self._offsets):
             for offset in offsets:
                 if abs(offset) < length:
                     here = slice(max(0, -offset), length - max(0, offset))
                     there = slice(max(0, offset), length - max(0, -offset))
                     emissions[:, here] += self._table[rows[:, there], column]
-        return emissions
+        return emissions.astype(np.float64)
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
         """Which row of the table each word has; rows that are missing are made. B x W."""
@@ -132,16 +140,38 @@ class Emitter:
 
     def _sums(self, found: Iterable[_Found], count: int) -> NDArray[np.float64]:
         """The weights of features, summed into so many rows. N x C."""
-        w, nothing = self._weights, np.empty(0, dtype=np.int64)
+        nothing = np.empty(0, dtype=np.int64)
         parts = list(found)
         features = np.concatenate([nothing, *(part.ids for part in parts)])
-        cells = np.concatenate([nothing, *(part.rows for part in parts)]) * self._tags
+        cells = np.concatenate([nothing, *(part.rows for part in parts)])
+        rows = self._row[features]
+        sums = self._sums_of_entries(features[rows < 0], cells[rows < 0], count)
+        _add_rows(sums, cells[rows >= 0], self._rows_of_weights, rows[rows >= 0])
+        return sums
+
+    def _sums_of_entries(self, features: Ints, cells: Ints, count: int) -> NDArray[np.float64]:
+        """The weights of features, one by one, summed into so many rows; ``cells``: which one each goes to. N x C."""
+        w = self._weights
         sizes = w.starts[features + 1] - w.starts[features]
         # All entries of all features on one line: where each feature's begin, and the count from there.
         entries = np.repeat(w.starts[features] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-        cells = np.repeat(cells, sizes) + w.tags[entries]
-        sums = np.bincount(cells, weights=w.values[entries], minlength=count * self._tags)
+        places = np.repeat(cells * self._tags, sizes) + w.tags[entries]
+        sums = np.bincount(places, weights=w.values[entries], minlength=count * self._tags)
         return sums.astype(np.float64).reshape(count, self._tags)
+
+
+def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float32], rows: Ints) -> None:
+    """Add ``weights[row]`` to ``sums[cell]`` for each pair: the first of every cell at once, then the second..."""
+    order = cells.argsort(kind="stable")
+    rows = rows[order]
+    cells, starts, counts = np.unique(cells[order], return_index=True, return_counts=True)
+    fullest = (-counts).argsort(kind="stable")
+    cells, starts, counts = cells[fullest], starts[fullest], counts[fullest]
+    total = np.zeros((len(cells), weights.shape[1]))
+    for at in range(counts.max(initial=0)):
+        going = np.searchsorted(-counts, -at)  # how many cells have more than so many
+        total[:going] += weights[rows[starts[:going] + at]]
+    sums[cells] += total
 
 
 def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]]]:
