@@ -22,6 +22,7 @@ from rich.table import Table
 
 from coner.cores import wait_briefly
 from coner.errors import ConerError
+from coner.report.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
@@ -100,7 +101,7 @@ def row(work: str, peer: str, ours: Sequence[float], theirs: Sequence[float], *,
 
 
 def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[str], facts: dict[str, object]) -> None:
-    """Print a table, and write it as JSON.
+    """Print a table, and write it as JSON, with what it was measured on.
 
     Args:
         path: of the JSON.
@@ -121,8 +122,9 @@ def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[st
     for what, value in facts.items():
         console.print(f"{what}: {value}", markup=False)
     console.print(", ".join(f"{package} {number}" for package, number in versions.items()), markup=False)
+    console.print(f"{machine()['processor']}, cores: {machine()['cores']}", markup=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"versions": versions, "facts": facts, "rows": [_rounded(r) for r in rows]}
+    figures = {"versions": versions, "machine": machine(), "facts": facts, "rows": [_rounded(r) for r in rows]}
     text = json.dumps(figures, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 

@@ -80,8 +80,25 @@ def test_probability_of_a_span_is_the_share_of_the_paths_that_hold_it(
         total += weight
         for entity in entities_from_tags([tags.tags[i] for i in path], scheme):
             share[entity] += weight
-    found = model.probabilities(emissions[None], [list(share)])
-    assert found == pytest.approx([value / total for value in share.values()], abs=1e-9)
+    [found] = model.probabilities(emissions[None], [list(share)])
+    assert found == pytest.approx([value / total for value in share.values()], rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", ["iob2", "bioes"])
+def test_the_smallest_probabilities_are_as_exact_as_the_others(scheme: Scheme) -> None:
+    """As what is left of one that goes on they would be lost in rounding."""
+    tags = TagSet(("X", "Y"), scheme)
+    emissions = np.zeros((2, len(tags)))
+    emissions[0, tags.ids["B-X"]] = 50  # a mention begins, and goes on all but surely
+    emissions[1, [tags.ids["I-X"], tags.ids["E-X" if scheme == "bioes" else "I-X"]]] = 50
+    model = Chain(tags, np.zeros((len(tags), len(tags))))
+    paths = {path: path_score(model, emissions, path) for path in valid_paths(tags, 2)}
+    alone = [
+        s for path, s in paths.items() if Entity(0, 1, "X") in entities_from_tags([tags.tags[i] for i in path], scheme)
+    ]
+    expected = np.exp(np.logaddexp.reduce(alone) - np.logaddexp.reduce(list(paths.values())))
+    assert 0 < expected < 1e-20
+    assert model.probabilities(emissions[None], [[Entity(0, 1, "X")]]) == [[pytest.approx(expected, rel=1e-9)]]
 
 
 @cases
@@ -91,7 +108,9 @@ def test_spans_are_all_that_are_likely_enough(seed: int, length: int, scheme: Sc
     emissions = np.random.default_rng(seed + 1).normal(size=(3, length, len(tags))) * 2
     every = [Entity(a, b, label) for a in range(length) for b in range(a + 1, length + 1) for label in labels]
     for row, spans in enumerate(model.spans(emissions, 0.02)):
-        likely = {e: p for e, p in zip(every, model.probabilities(emissions[[row]], [every]), strict=True) if p >= 0.02}
+        likely = {
+            e: p for e, p in zip(every, model.probabilities(emissions[[row]], [every])[0], strict=True) if p >= 0.02
+        }
         assert {span: span.score for span in spans} == pytest.approx(likely, abs=1e-9)
         assert [span.end for span in spans] == sorted(span.end for span in spans)
 
@@ -128,6 +147,21 @@ def test_a_mention_whose_label_is_unsure_is_found_though_no_path_is() -> None:
     assert (found, found.score) == (Entity(0, 1, "X"), pytest.approx(0.32))
 
 
+def span_probability(model: Chain, emissions: np.ndarray, entity: Entity) -> float:
+    """From forward and backward sums alone: along the span's tags, and on to whatever does not go on with it."""
+    alpha, beta = model.forward(emissions[None])[0], model.backward(emissions[None])[0]
+    tags = model.tags.encode([Entity(0, entity.end - entity.start, entity.label)], entity.end - entity.start)
+    score = alpha[entity.start, tags[0]]
+    for t, (a, b) in enumerate(pairwise(tags), start=entity.start + 1):
+        score += model.transitions[a, b] + emissions[t, b]
+    if entity.end < len(emissions):
+        onward = model.transitions[tags[-1]] + emissions[entity.end] + beta[entity.end]
+        score += np.logaddexp.reduce(np.delete(onward, model.tags.ids[f"I-{entity.label}"]))
+    else:
+        score += model.last[tags[-1]]
+    return float(np.exp(score - np.logaddexp.reduce(alpha[-1] + model.last)))
+
+
 def test_many_words_neither_overflow_nor_vanish() -> None:
     tags = TagSet(("X", "Y"))
     model = chain(tags, 1, spread=5)
@@ -135,8 +169,10 @@ def test_many_words_neither_overflow_nor_vanish() -> None:
     best = model.best(emissions)[0].tolist()
     entities, repaired = tags.decode(best)
     assert repaired == 0
-    probabilities = model.probabilities(emissions[:1], [entities])
+    [probabilities] = model.probabilities(emissions[:1], [entities])
     assert all(0 < probability <= 1 for probability in probabilities)
+    for at in range(0, len(entities), 97):
+        assert probabilities[at] == pytest.approx(span_probability(model, emissions[0], entities[at]), rel=1e-6)
     assert max(probabilities) > 0.9
     assert np.isfinite(model.forward(emissions)[:, :, 0]).all()
     spans = {span: span.score for span in model.spans(emissions, 0.2)[0]}
@@ -149,8 +185,12 @@ def test_sentences_together_equal_sentences_alone() -> None:
     tags = TagSet(("X", "Y"), "bioes")
     model = chain(tags, 3)
     emissions = np.random.default_rng(4).normal(size=(5, 6, len(tags)))
+    mentions = [[Entity(0, 1, "X"), Entity(2, 5, "Y")], [], [Entity(5, 6, "Y")], [], [Entity(0, 6, "X")]]
+    scores = model.probabilities(emissions, mentions)
+    assert list(map(len, scores)) == [2, 0, 1, 0, 1]
     for row in range(5):
         alone = emissions[row : row + 1]
+        assert model.probabilities(alone, [mentions[row]])[0] == pytest.approx(scores[row], rel=1e-12)
         assert (model.best(emissions)[row] == model.best(alone)[0]).all()
         np.testing.assert_allclose(model.forward(emissions)[row], model.forward(alone)[0], rtol=1e-12)
         assert model.spans(emissions, 0.1)[row] == model.spans(alone, 0.1)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise, product
 from pathlib import Path
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 from coner import taggers
 from coner.config import CrfExperiment, CrfSettings
 from coner.data.taxonomy import Taxonomy
-from coner.errors import ConfigError
+from coner.errors import ConfigError, ModelError
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
-from coner.taggers import Tagger
+from coner.taggers import Tagger, crf
 from coner.taggers.crf import CrfTagger
 from coner.taggers.emissions import Weights
 from coner.taggers.explain import explain
@@ -90,7 +91,7 @@ def test_weights_are_summed_by_entry_and_by_row(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("coner.taggers.emissions.DENSE", dense)
     tagger = make(seed=3)
     for sentence in SENTENCES:
-        np.testing.assert_allclose(tagger.emissions([sentence])[0], slow_emissions(tagger, sentence), atol=1e-5)
+        np.testing.assert_allclose(tagger.emissions([sentence])[0], slow_emissions(tagger, sentence), atol=1e-6)
 
 
 def test_random_weights_find_something() -> None:
@@ -174,6 +175,22 @@ def test_features_with_any_characters_survive_the_folder(tmp_path: Path) -> None
     again = taggers.load(tmp_path)
     assert isinstance(again, CrfTagger)
     assert again.weights.features == strange
+
+
+@pytest.mark.parametrize("fault", ["a tag too high", "a tag below 0", "a weight too few", "a feature too few"])
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, fault: str) -> None:
+    tagger = make()
+    tagger.save(tmp_path / "model")
+    w = tagger.weights
+    arrays = {"starts": w.starts, "tags": w.tags.copy(), "values": w.values, "transitions": w.transitions}
+    if "tag " in fault:
+        arrays["tags"][0] = 99 if "high" in fault else -1
+    name = "values" if "weight" in fault else "starts"
+    arrays[name] = arrays[name][: None if "tag " in fault else -1]
+    np.savez(tmp_path / "model" / "weights.npz", **arrays)
+    card = json.loads((tmp_path / "model" / "model.json").read_text())
+    with pytest.raises(ModelError, match=r"do not fit model\.json"):
+        crf.load(tmp_path / "model", card)
 
 
 def test_folder_holds_no_pickle(tmp_path: Path) -> None:

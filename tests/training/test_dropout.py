@@ -22,6 +22,13 @@ def test_share_and_mean_are_those_asked_for(p: float) -> None:
     assert kept.unique().tolist() == pytest.approx([1 / (1 - p)], rel=1e-4)
 
 
+@pytest.mark.parametrize("dropped", [1, 6554, 32768, 65535])
+def test_of_all_sixteen_bits_as_many_drop_as_asked_for(monkeypatch: pytest.MonkeyPatch, dropped: int) -> None:
+    every = torch.arange(-(1 << 15), 1 << 15, dtype=torch.int16)
+    monkeypatch.setattr("coner.training.dropout._random_bits", lambda count: every[:count].clone())
+    assert int((dropout(torch.ones(1 << 16), dropped / (1 << 16)) == 0).sum()) == dropped
+
+
 def test_neighbours_are_dropped_independently() -> None:
     """Four elements share one random number."""
     torch.manual_seed(2)
@@ -91,6 +98,17 @@ def test_in_bfloat16_under_autocast() -> None:
         found = F.scaled_dot_product_attention(query, key, value, dropout_p=1e-9)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), F.scaled_dot_product_attention(query, key, value), atol=0.05, rtol=0.05)
+
+
+def test_weights_of_attention_are_worked_out_in_float32() -> None:
+    torch.manual_seed(5)
+    query, key = (8 * torch.randn(2, 1, 40, 16)).bfloat16()
+    value = torch.eye(40, dtype=torch.bfloat16)[None]
+    scores = (query * 0.25) @ key.transpose(-2, -1)
+    mask = torch.randn(1, 40, 40) / 100  # lost where it is added to scores of bfloat16
+    found = attention(query, key, value, mask, dropout_p=1e-9)
+    expected = (scores.float() + mask).softmax(-1).bfloat16()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-30)  # the product makes 0 of the very smallest
 
 
 def test_every_module_within_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,15 +20,17 @@ def loss(table: nn.Embedding, ids: list[int], target: float) -> torch.Tensor:
     return ((table(torch.tensor(ids)) - target) ** 2).sum()
 
 
-def trained(table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list[list[list[int]]]) -> torch.Tensor:
-    """The weights after one step a batch, each of several passes."""
+def trained(
+    table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list[list[list[int]]], most: float = 1.0
+) -> torch.Tensor:
+    """The weights after one step a batch, each of several passes, clipped to a norm; 0: not."""
     for step, passes in enumerate(batches):
         for ids in passes:
             loss(table, ids, step / 3).backward()  # type: ignore[no-untyped-call]
-        if isinstance(optimizer, RowAdamW):
-            optimizer.clip(1.0)
-        else:
-            torch.nn.utils.clip_grad_norm_(table.parameters(), 1.0)
+        if most and isinstance(optimizer, RowAdamW):
+            optimizer.clip(most)
+        elif most:
+            torch.nn.utils.clip_grad_norm_(table.parameters(), most)
         optimizer.step()
         optimizer.zero_grad()
     return table.weight.detach()
@@ -52,8 +54,8 @@ def test_where_every_batch_uses_every_row_it_is_adamw(decay: float) -> None:
 def test_dense_gradients_get_plain_adamw() -> None:
     plain, same = embedding(), embedding()
     batches = [[[1, 2]], [[3]]]
-    expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches)
-    torch.testing.assert_close(trained(same, RowAdamW(options(same, 0.1)), batches), expected)
+    expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches, most=0)
+    assert torch.equal(trained(same, RowAdamW(options(same, 0.1)), batches, most=0), expected)
 
 
 def test_rows_that_are_not_used_stand_still() -> None:
@@ -91,6 +93,31 @@ def test_clipping_is_pytorchs_own(*, by_row: bool) -> None:
     torch.testing.assert_close(found, expected)
     assert float(norms[1]) == pytest.approx(float(norms[0]))
     assert not torch.allclose(found, moved(free, unclipped, lambda: None))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])  # scaled by the update, and before it
+def test_the_norm_is_that_of_all_parameters_of_all_groups(precision: torch.dtype) -> None:
+    def step(*, ours: bool) -> tuple[float, list[torch.Tensor]]:
+        torch.manual_seed(1)
+        table, layer = nn.Embedding(10, 4).to(precision), nn.Linear(4, 2).to(precision)
+        table.sparse = ours
+        groups = [{**slow(table)[0]}, {"params": list(layer.parameters()), "lr": 0.01, "eps": 0.1}]
+        optimizer = RowAdamW(groups) if ours else torch.optim.AdamW(groups)
+        (layer(table(torch.tensor([1, 1, 7]))) ** 2).sum().backward()
+        every = [*table.parameters(), *layer.parameters()]
+        norm = optimizer.clip(0.05) if isinstance(optimizer, RowAdamW) else nn.utils.clip_grad_norm_(every, 0.05)
+        optimizer.step()
+        return float(norm), [parameter.detach()[1:2] for parameter in every]
+
+    (norm, found), (expected_norm, expected) = step(ours=True), step(ours=False)
+    assert norm == pytest.approx(expected_norm)
+    assert norm > 0.1
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_without_gradients_there_is_nothing_to_clip() -> None:
+    table = embedding()
+    assert float(RowAdamW(options(table, 0.0)).clip(1.0)) == 0
 
 
 def test_small_gradients_are_not_scaled() -> None:

@@ -114,7 +114,7 @@ class Gazetteer:
             known = [self._without_own(word, own_totals[word], own_words) for word in words]
         after = 0
         for start, word in enumerate(words):
-            if start < after or word not in self._longest_from:  # few words begin a mention
+            if start < after or word not in self._longest_from:  # the latter holds for most words
                 continue
             after, labels = self._longest(words, start, own_phrases, known)
             for i in range(start, after):
@@ -140,7 +140,7 @@ class Gazetteer:
     def _longest(
         self, words: Sequence[str], start: int, own: Mapping[tuple[str, str], int], known: Sequence[Known]
     ) -> tuple[int, tuple[str, ...]]:
-        """End and labels of the longest known phrase from ``start``; ``start`` itself where there is none."""
+        """End and labels of the longest known phrase from ``start``, a word that some begin with; else ``start``."""
         longest = min(len(words) - start, self._longest_from[words[start]])
         for end in range(start + longest, start, -1):
             text = " ".join(words[start:end])

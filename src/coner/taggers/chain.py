@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 
 import numpy as np
@@ -110,11 +111,11 @@ class Chain:
         self.transitions = np.where(tags.allowed(), transitions, -np.inf)
         self.first = np.where(tags.allowed_first(), first, -np.inf)
         self.last = np.where(tags.allowed_last(), last, -np.inf)
-        # Into most tags moves lead from many others; into an inner one, from two.
+        # An inner tag may come after two others only; half of all tags, or three quarters in bioes, are such.
         allowed = np.array(tags.allowed())
-        few = allowed.sum(axis=0) <= 2
-        self._wide, self._narrow = np.flatnonzero(~few), np.flatnonzero(few)
-        self._sources = (~allowed[:, few]).argsort(axis=0, kind="stable")[:2]
+        inner = allowed.sum(axis=0) <= 2
+        self._open, self._closed = np.flatnonzero(~inner), np.flatnonzero(inner)
+        self._sources = (~allowed[:, inner]).argsort(axis=0, kind="stable")[:2]  # those two, of each
         self._shift = float(transitions.max())
         self._exp = np.exp(self.transitions - self._shift)
         single, start, inner, final = "BBII" if tags.scheme == "iob2" else "SBIE"
@@ -131,12 +132,12 @@ class Chain:
         batch, length, tags = emissions.shape
         best = np.empty_like(emissions)
         best[:, 0] = self.first + emissions[:, 0]
-        wide, narrow = self.transitions[:, None, self._wide], self.transitions[self._sources, self._narrow]
-        moves = np.empty((tags, batch, len(self._wide)))  # from outermost: a maximum over it compares rows of memory
+        from_all, from_two = self.transitions[:, None, self._open], self.transitions[self._sources, self._closed]
+        moves = np.empty((tags, batch, len(self._open)))  # from outermost: a maximum over it compares rows of memory
         for t in range(1, length):
             before, now = best[:, t - 1], best[:, t]
-            now[:, self._wide] = np.add(before.T[:, :, None], wide, out=moves).max(axis=0)
-            now[:, self._narrow] = (before[:, self._sources] + narrow).max(axis=1)
+            now[:, self._open] = np.add(before.T[:, :, None], from_all, out=moves).max(axis=0)
+            now[:, self._closed] = (before[:, self._sources] + from_two).max(axis=1)
             now += emissions[:, t]
         path = np.empty((batch, length), dtype=np.intp)
         path[:, -1] = (best[:, -1] + self.last).argmax(axis=1)
@@ -149,40 +150,35 @@ class Chain:
         """Of each sentence the entities of its best valid tags, each with its probability. B x W x C."""
         found = [self.tags.decode(path)[0] for path in self.best(emissions).tolist()]
         some = [row for row, entities in enumerate(found) if entities]
-        scores = iter(self.probabilities(emissions[some], [found[row] for row in some]))
-        for entities in found:
-            yield [Entity(e.start, e.end, e.label, next(scores)) for e in entities]
+        scores = dict(zip(some, self.probabilities(emissions[some], [found[row] for row in some]), strict=True))
+        for row, entities in enumerate(found):
+            pairs = zip(entities, scores.get(row, ()), strict=True)
+            yield [Entity(e.start, e.end, e.label, score) for e, score in pairs]
 
-    def probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[float]:
-        """Probability, over all valid tags, of exactly that span with that label, for entities of each sentence.
+    def probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[list[float]]:
+        """Probability, over all valid tags, of exactly that span with that label, for the entities of each sentence.
 
         Args:
             emissions: B x W x C.
             entities: B.
-
-        Returns:
-            One for each entity, those of the first sentence first.
         """
-        if not len(emissions):
-            return []
+        ids = {label: number for number, label in enumerate(self.tags.labels)}
+        spans = [(row, e.start, e.end - e.start, ids[e.label]) for row, some in enumerate(entities) for e in some]
+        if not spans:
+            return [[] for _ in entities]
         before, lattice = self._lattice(emissions)
-        spans = [
-            (row, e.start, e.end - e.start, self.tags.labels.index(e.label))
-            for row, some in enumerate(entities)
-            for e in some
-        ]
-        rows, starts, lengths, labels = np.array(spans, dtype=np.intp).reshape(-1, 4).T
+        rows, starts, sizes, labels = np.array(spans, dtype=np.intp).T
         scores = np.empty(len(spans))
-        for length in np.unique(lengths):
-            alike = lengths == length
-            m, w, of = rows[alike], starts[alike], labels[alike]
-            tags = (self._single if length == 1 else self._start)[of]
-            mentions = _Mentions(m, w, w, of, tags, before[m, w, tags])
-            for left in range(length - 1, 0, -1):
+        for size in np.unique(sizes):
+            alike = sizes == size
+            at, word, label = rows[alike], starts[alike], labels[alike]
+            tag = (self._single if size == 1 else self._start)[label]
+            mentions = _Mentions(at, word, word, label, tag, before[at, word, tag])
+            for left in range(size - 1, 0, -1):
                 mentions = lattice.move(mentions, self._final if left == 1 else self._inner)
             scores[alike] = lattice.probability_of_end(mentions, self._inner)
-        found: list[float] = np.clip(scores, 0.0, 1.0).tolist()
-        return found
+        values = iter(np.minimum(scores, 1.0).tolist())
+        return [list(islice(values, len(some))) for some in entities]
 
     def spans(self, emissions: Scores, least: float) -> list[list[Entity]]:
         """Every span with a label whose probability is at least ``least``: exact, and no longer than the words allow.
@@ -207,7 +203,8 @@ class Chain:
             going = lattice.move(going, self._inner)
             going = going[lattice.log_probability(going) >= np.log(least)]
         spans: list[list[Entity]] = [[] for _ in emissions]
-        for mentions in ended:
+        for came in ended:
+            mentions = came[lattice.log_probability(came) >= np.log(least)]  # however they end: few are left
             probability = lattice.probability_of_end(mentions, self._inner)
             likely = probability >= least
             kept = mentions[likely]

@@ -35,6 +35,9 @@ class Weights:
         tags: for each entry a tag id.
         values: for each entry a weight.
         transitions: C x C, from tag to tag.
+
+    Raises:
+        ValueError: these do not fit each other.
     """
 
     features: tuple[str, ...]
@@ -42,6 +45,13 @@ class Weights:
     tags: NDArray[np.int16]
     values: NDArray[np.float32]
     transitions: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        counts = len(self.features) + 1, len(self.tags), int(self.starts[-1]) if len(self.starts) else 0
+        if counts != (len(self.starts), len(self.values), len(self.values)) or (np.diff(self.starts) < 0).any():
+            raise ValueError("as many weights as its features have were not found")
+        if len(self.tags) and not 0 <= self.tags.min() <= self.tags.max() < len(self.transitions):
+            raise ValueError("it has weights of tags that are not there")
 
 
 class _Found(NamedTuple):
@@ -72,10 +82,11 @@ class Emitter:
             self._ids[name + equals][value] = number
         sizes = np.diff(weights.starts)
         dense = sizes * DENSE >= tags
-        self._row = np.where(dense, dense.cumsum() - 1, -1)  # of each feature; -1: it has too few weights for one
-        self._rows_of_weights = np.zeros((dense.sum(), tags), dtype=np.float32)
-        entries = np.repeat(dense, sizes)
-        self._rows_of_weights[np.repeat(self._row, sizes)[entries], weights.tags[entries]] = weights.values[entries]
+        self._dense = np.where(dense, dense.cumsum() - 1, -1)  # of each feature the row in the next; -1: none
+        cells = np.repeat(self._dense, sizes) * tags + weights.tags
+        kept = np.repeat(dense, sizes)
+        sums = np.bincount(cells[kept], weights=weights.values[kept], minlength=dense.sum() * tags)
+        self._dense_weights = sums.astype(np.float32).reshape(-1, tags)
         self._offsets, self._columns = _columns(extractor)
         self._rows: dict[tuple[str, Known], int] = {}
         self._table = np.empty((0, len(self._offsets), tags), dtype=np.float32)
@@ -87,14 +98,14 @@ class Emitter:
         places = [(words, i) for words in texts for i in range(length)]
         of_places = self._sums(self._find("place", places), len(places))
         of_sentences = self._sums(self._find("sentence", [(words,) for words in texts]), len(texts))
-        emissions = (of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]).astype(np.float32)
+        emissions = of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]
         for column, offsets in enumerate(self._offsets):
             for offset in offsets:
                 if abs(offset) < length:
                     here = slice(max(0, -offset), length - max(0, offset))
                     there = slice(max(0, offset), length - max(0, -offset))
                     emissions[:, here] += self._table[rows[:, there], column]
-        return emissions.astype(np.float64)
+        return emissions
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
         """Which row of the table each word has; rows that are missing are made. B x W."""
@@ -144,9 +155,9 @@ class Emitter:
         parts = list(found)
         features = np.concatenate([nothing, *(part.ids for part in parts)])
         cells = np.concatenate([nothing, *(part.rows for part in parts)])
-        rows = self._row[features]
+        rows = self._dense[features]
         sums = self._sums_of_entries(features[rows < 0], cells[rows < 0], count)
-        _add_rows(sums, cells[rows >= 0], self._rows_of_weights, rows[rows >= 0])
+        _add_rows(sums, cells[rows >= 0], self._dense_weights, rows[rows >= 0])
         return sums
 
     def _sums_of_entries(self, features: Ints, cells: Ints, count: int) -> NDArray[np.float64]:
@@ -168,8 +179,9 @@ def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float3
     fullest = (-counts).argsort(kind="stable")
     cells, starts, counts = cells[fullest], starts[fullest], counts[fullest]
     total = np.zeros((len(cells), weights.shape[1]))
-    for at in range(counts.max(initial=0)):
-        going = np.searchsorted(-counts, -at)  # how many cells have more than so many
+    for at, going in enumerate(
+        np.searchsorted(-counts, -np.arange(counts.max(initial=0)))
+    ):  # cells with more than so many
         total[:going] += weights[rows[starts[:going] + at]]
     sums[cells] += total
 

@@ -24,7 +24,7 @@ INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as an ele
 
 
 def dropout(values: Tensor, p: float) -> Tensor:
-    """Zero each element with probability ``p`` and scale up the others; ``p`` to the nearest 1/65536."""
+    """Zero each element with probability ``p`` (to the nearest 1/65536) and scale up the others; on a processor."""
     dropped = round(p * STEPS)
     if dropped in (0, STEPS):
         return values if dropped == 0 else values * 0
@@ -36,7 +36,7 @@ class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, dropped: int) -> Tensor:
         # As integers with a sign the bits begin at -STEPS / 2. In place: 1 where kept, else 0; then all bits, or none.
-        kept = random_bits(values.numel()).ge_(dropped - STEPS // 2).neg_().view(values.shape)
+        kept = _random_bits(values.numel()).ge_(dropped - STEPS // 2).neg_().view(values.shape)
         ctx.save_for_backward(kept)
         ctx.scale = STEPS / (STEPS - dropped)
         return _mask(values, kept, ctx.scale)
@@ -48,10 +48,10 @@ class _Dropout(torch.autograd.Function):
         return _mask(upstream, kept, ctx.scale), None
 
 
-def random_bits(count: int) -> Tensor:
+def _random_bits(count: int) -> Tensor:
     """So many integers of sixteen random bits, int16."""
     seed = int(torch.randint(2**63 - 1, ()))
-    numbers = np.random.Generator(np.random.SFC64(seed)).integers(2**64, size=-(-count // 4), dtype=np.uint64)
+    numbers = np.random.SFC64(seed).random_raw(-(-count // 4))
     return torch.from_numpy(numbers.view(np.int16))[:count]
 
 
@@ -78,7 +78,7 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
     kind = query.device.type
     if torch.is_autocast_enabled(kind):
         query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
-    # Scores as float32: of bfloat16, the softmax of a short row takes several times as long.
+    # From the mask to the weights in float32: the softmax of short rows takes several times as long in bfloat16.
     exact = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(kind, enabled=False):
         scaled = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)

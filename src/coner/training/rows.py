@@ -27,22 +27,28 @@ class RowAdamW(torch.optim.AdamW):
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
         super().__init__(groups, fused=True)
-        self.grad_scale: Tensor | None = None  # what PyTorch's fused update divides gradients by
+        self.grad_scale: Tensor | None = None  # by what PyTorch's fused update divides the gradients
 
     @torch.no_grad()
     def clip(self, most: float) -> Tensor:
-        """Have the next update scale all gradients down together to a common Euclidean norm of ``most``; what it is.
+        """Scale all gradients down together, so that their common Euclidean norm is at most ``most``; what it was.
 
-        The update divides them as it reads them: a pass over all gradients less. Smaller ones stay as they are.
+        On a processor the next update does it, as it reads them: a pass over all gradients less.
         """
-        squares = []
+        gradients = []
         for parameter in (p for group in self.param_groups for p in group["params"] if p.grad is not None):
             if parameter.grad.is_sparse:
                 parameter.grad = parameter.grad.coalesce()  # rows that several passes used are summed
-            flat = (parameter.grad.values() if parameter.grad.is_sparse else parameter.grad).flatten()
-            squares.append(torch.dot(flat, flat))  # takes half the time of PyTorch's norm
-        norm = torch.stack(squares).sum().sqrt()
-        self.grad_scale = (norm / most).clamp(min=1.0)
+            gradients.append(parameter.grad.values() if parameter.grad.is_sparse else parameter.grad)
+        if not gradients:
+            return torch.zeros(())
+        if all(g.device.type == "cpu" and g.dtype == torch.float32 for g in gradients):
+            flat = [gradient.flatten() for gradient in gradients]
+            norm = torch.stack([g.dot(g) for g in flat]).sum().sqrt()  # takes half the time of PyTorch's norm
+            self.grad_scale = (norm / most).clamp(min=1.0)
+        else:  # not every fused update heeds a scale, and none of them in other precisions
+            norm = torch.nn.utils.get_total_norm(gradients)
+            torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
         return norm
 
     @torch.no_grad()
@@ -54,13 +60,15 @@ class RowAdamW(torch.optim.AdamW):
                 if parameter.grad is not None and parameter.grad.is_sparse:
                     by_row.append((group, parameter, parameter.grad))
                     parameter.grad = None  # AdamW passes over it
-        loss = super().step(closure)
-        # The fused update alone tells nobody that weights are others now; copies of them are made anew by this number.
-        increment_version([p for group in self.param_groups for p in group["params"] if p.grad is not None])
-        for group, parameter, gradient in by_row:
-            self._update_rows(group, parameter, gradient.coalesce())
-            parameter.grad = gradient
-        self.grad_scale = None
+        try:
+            loss = super().step(closure)
+            # The fused update alone tells nobody that weights are others now; copies are made anew by this number.
+            increment_version([p for group in self.param_groups for p in group["params"] if p.grad is not None])
+            for group, parameter, gradient in by_row:
+                self._update_rows(group, parameter, gradient.coalesce())
+                parameter.grad = gradient
+        finally:
+            self.grad_scale = None
         return loss
 
     def _update_rows(self, group: dict[str, Any], parameter: Tensor, gradient: Tensor) -> None:
