@@ -179,10 +179,9 @@ def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float3
     fullest = (-counts).argsort(kind="stable")
     cells, starts, counts = cells[fullest], starts[fullest], counts[fullest]
     total = np.zeros((len(cells), weights.shape[1]))
-    for at, going in enumerate(
-        np.searchsorted(-counts, -np.arange(counts.max(initial=0)))
-    ):  # cells with more than so many
-        total[:going] += weights[rows[starts[:going] + at]]
+    having_more = np.searchsorted(-counts, -np.arange(counts.max(initial=0)))  # how many cells have over 0, 1, ... rows
+    for turn, going in enumerate(having_more):
+        total[:going] += weights[rows[starts[:going] + turn]]
     sums[cells] += total
 
 
