@@ -1,14 +1,12 @@
 """What the benchmarks share: rounds in turn, medians of ratios, a table, a JSON file.
 
 Machines are noisy, and the noise comes and goes over seconds. So a round runs ours and the peer's one after the other,
-in an order that alternates, and what counts is the median over the rounds of the ratio of their times. What one left
-behind is cleared before the other's clock begins.
+in an order that alternates, and what counts is the median over the rounds of the ratio of their times.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import platform
 import statistics
@@ -57,7 +55,6 @@ class Row:
 
 def seconds(work: Work) -> float:
     """Wall-clock time of one run."""
-    gc.collect()
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
