@@ -122,9 +122,10 @@ def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[st
     for what, value in facts.items():
         console.print(f"{what}: {value}", markup=False)
     console.print(", ".join(f"{package} {number}" for package, number in versions.items()), markup=False)
-    console.print(f"{machine()['processor']}, cores: {machine()['cores']}", markup=False)
+    where = machine()
+    console.print(f"{where['processor']}, cores: {where['cores']}", markup=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"versions": versions, "machine": machine(), "facts": facts, "rows": [_rounded(r) for r in rows]}
+    figures = {"versions": versions, "machine": where, "facts": facts, "rows": [_rounded(r) for r in rows]}
     text = json.dumps(figures, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 

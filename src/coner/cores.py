@@ -29,7 +29,7 @@ def wait_briefly() -> None:
     """Have OpenMP's threads spin for a millisecond at most, then sleep, unless the user says how they are to wait.
 
     To be called before torch is loaded. A training step has thousands of short parallel loops, and threads that sleep
-    must be woken for each: asleep at once, a step takes a third longer or more, after a quarter of this still 5 %.
+    must be woken for each: asleep at once, a step takes a third longer or more; after a quarter of this time, 5 %.
     Threads that spin for long, as GNU's do by default (15 times this), keep any other process from their core as long.
     """
     if "OMP_WAIT_POLICY" not in os.environ:

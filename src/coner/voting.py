@@ -25,7 +25,7 @@ from coner.report import machine
 from coner.report.record import RECORD, Record, write_record
 from coner.report.recording import make_record
 from coner.taggers import load
-from coner.taggers.chain import choose
+from coner.taggers.choice import choose
 from coner.taggers.folder import CARD, read_model
 from coner.taggers.vote import Member, VoteTagger
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.taggers.chain import Chain, choose
+from coner.taggers.chain import Chain
+from coner.taggers.choice import choose
 from coner.tags import TagSet, entities_from_tags, may_follow
 from coner.types import Entity
 

@@ -2,7 +2,7 @@
 
 Two ways to read a chain. The best path (Viterbi) is the likeliest whole answer; where five classes share the
 probability of a mention it says that there is none. Spans are judged one by one: each has the probability of all the
-paths that hold it, and those that pay are kept.
+paths that hold it; which ones pay is for ``choice``.
 
 Shapes: B sentences of one length, W words, C tags, L labels. Scores are natural logarithms; a forbidden move is minus
 infinity, so that it has no part in any sum.
@@ -78,6 +78,10 @@ class _Lattice:
         score = m.score + self.transitions[m.tags, to] + self.emissions[m.rows, words, to]
         return _Mentions(m.rows, m.starts, words, m.labels, to, score)
 
+    def likely(self, mentions: _Mentions, least: float) -> _Mentions:
+        """Those of the mentions that are at least so likely, wherever they end."""
+        return mentions[self.log_probability(mentions) >= np.log(least)]
+
     def log_probability(self, mentions: _Mentions) -> Scores:
         """Of all that the mentions hold so far, wherever they end."""
         sums: Scores = mentions.score + self.after[mentions.rows, mentions.words, mentions.tags]
@@ -111,7 +115,7 @@ class Chain:
         self.transitions = np.where(tags.allowed(), transitions, -np.inf)
         self.first = np.where(tags.allowed_first(), first, -np.inf)
         self.last = np.where(tags.allowed_last(), last, -np.inf)
-        # An inner tag may come after two others only; half of all tags, or three quarters in bioes, are such.
+        # A tag within a mention may come after two others only; half of all tags are such.
         allowed = np.array(tags.allowed())
         inner = allowed.sum(axis=0) <= 2
         self._open, self._closed = np.flatnonzero(~inner), np.flatnonzero(inner)
@@ -199,12 +203,10 @@ class Chain:
         going = lattice.begin(before, self._start, least)
         while len(going.rows):
             going = going[going.words + 1 < lattice.length]
-            ended.append(lattice.move(going, self._final))
-            going = lattice.move(going, self._inner)
-            going = going[lattice.log_probability(going) >= np.log(least)]
+            ended.append(lattice.likely(lattice.move(going, self._final), least))
+            going = lattice.likely(lattice.move(going, self._inner), least)
         spans: list[list[Entity]] = [[] for _ in emissions]
-        for came in ended:
-            mentions = came[lattice.log_probability(came) >= np.log(least)]  # however they end: few are left
+        for mentions in ended:
             probability = lattice.probability_of_end(mentions, self._inner)
             likely = probability >= least
             kept = mentions[likely]
@@ -240,39 +242,6 @@ class Chain:
         with np.errstate(divide="ignore"):  # no move leads there: the logarithm of zero is meant
             sums: Scores = np.log(np.exp(scores - highest) @ moves) + highest + self._shift
         return sums
-
-
-def choose(spans: Sequence[Entity], threshold: float) -> list[Entity]:
-    """Of likely spans, those that make the most of the sum of (probability - threshold), none over another.
-
-    A mention is worth its probability of being right; its price is the threshold. F1 is highest where the price is
-    half of the F1 that is reached (Lipton, Elkan and Naryanaswamy 2014), so it lies far below one half, and must be
-    tried out: it depends on how well the model does.
-
-    Args:
-        spans: of one sentence, by last word, each with its probability as score.
-        threshold: what a mention must be worth.
-
-    Returns:
-        The spans chosen, in the order of the text.
-    """
-    worth = [0.0]  # worth[w]: the most that the first w words are worth
-    last: list[Entity | None] = [None]  # the span that ends there, in the choice that is worth so much
-    for span in spans:
-        while len(worth) <= span.end:
-            worth.append(worth[-1])
-            last.append(None)
-        with_it = worth[span.start] + span.score - threshold
-        if with_it > worth[span.end]:
-            worth[span.end], last[span.end] = with_it, span
-    chosen: list[Entity] = []
-    word = len(worth) - 1
-    while word:
-        ends_here = last[word]
-        if ends_here:
-            chosen.append(ends_here)
-        word = ends_here.start if ends_here else word - 1
-    return chosen[::-1]
 
 
 def _log_sum(scores: Scores) -> Scores:

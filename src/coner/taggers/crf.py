@@ -20,7 +20,8 @@ from coner.data.taxonomy import Taxonomy
 from coner.errors import ConfigError, ModelError
 from coner.features import Extractor, Lexicon
 from coner.taggers.base import Tagger
-from coner.taggers.chain import Chain, Scores, choose
+from coner.taggers.chain import Chain, Scores
+from coner.taggers.choice import choose
 from coner.taggers.emissions import Emitter, Weights
 from coner.taggers.folder import write_model
 from coner.tags import TagSet
@@ -39,7 +40,7 @@ class CrfTagger(Tagger):
         labels: those that it was trained on; with the settings' scheme they fix the tag ids.
         taxonomy: of the labels.
         settings: of the experiment; ``crf.features`` names every feature.
-        threshold: what the probability of a mention must exceed, see ``chain.choose``; none: the best path of tags.
+        threshold: what the probability of a mention must exceed, see ``choice.choose``; none: the best path of tags.
     """
 
     kind = "crf"

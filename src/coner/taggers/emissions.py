@@ -49,9 +49,9 @@ class Weights:
     def __post_init__(self) -> None:
         counts = len(self.features) + 1, len(self.tags), int(self.starts[-1]) if len(self.starts) else 0
         if counts != (len(self.starts), len(self.values), len(self.values)) or (np.diff(self.starts) < 0).any():
-            raise ValueError("as many weights as its features have were not found")
+            raise ValueError("its features, tags and weights do not belong together")
         if len(self.tags) and not 0 <= self.tags.min() <= self.tags.max() < len(self.transitions):
-            raise ValueError("it has weights of tags that are not there")
+            raise ValueError("it has weights for tags that are not there")
 
 
 class _Found(NamedTuple):

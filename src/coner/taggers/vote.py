@@ -1,7 +1,7 @@
 """A tagger over taggers: each gives its entities with their probabilities, and together they choose.
 
 A span with a label scores the weighted mean of the probabilities that the members give it, 0 where one does not. Those
-are chosen that make the most of the sum of (score - threshold), none over another (``chain.choose``): exact, so that
+are chosen that make the most of the sum of (score - threshold), none over another (``choice.choose``): exact, so that
 two members with halves of a mention can outvote a third with the whole.
 """
 
@@ -18,7 +18,7 @@ from coner.errors import ConfigError, ModelError
 from coner.taggers import load as load_tagger
 from coner.taggers.asking import Asking
 from coner.taggers.base import Tagger
-from coner.taggers.chain import choose
+from coner.taggers.choice import choose
 from coner.taggers.folder import CARD
 from coner.taggers.members import place, write_with_members
 from coner.types import Entity, Sentence

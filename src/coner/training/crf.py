@@ -27,7 +27,7 @@ from coner.errors import DataError, OutputError
 from coner.evaluation.score import score
 from coner.features import Extractor, Lexicon
 from coner.progress import Bar, Log, bar
-from coner.taggers.chain import choose
+from coner.taggers.choice import choose
 from coner.taggers.crf import CrfTagger
 from coner.taggers.emissions import Weights
 from coner.tags import TagSet
