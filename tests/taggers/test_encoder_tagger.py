@@ -146,15 +146,27 @@ def test_an_error_in_a_pass_leaves_weights_and_mode_as_they_were(
     assert tagger.tag(sentences) == expected
 
 
+def assert_changed(tagger: EncoderTagger, other: EncoderTagger, before: list[list[Entity]]) -> None:
+    """Both find the same, but for ties that the last digit decides, and not what was found before."""
+
+    def differences(one: list[list[Entity]], two: list[list[Entity]]) -> int:
+        return sum(len(set(a) ^ set(b)) for a, b in zip(one, two, strict=True))
+
+    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
+    found = tagger.tag(sentences)
+    assert differences(found, other.tag(sentences)) <= 2
+    assert differences(found, before) > 20
+
+
 def test_weights_that_change_are_lowered_anew(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger, other = (tagger_for(train={"precision": "bfloat16"}) for _ in range(2))
-    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
-    before = tagger.tag(sentences)
+    tagger.network.eval()  # in training nothing is kept
+    before = tagger.tag([Sentence(tuple(words)) for words in AWKWARD[3:]])
     with torch.no_grad():
         for network in (tagger.network, other.network):
             for weight in network.encoder.parameters():
-                weight.mul_(1.5)
-    assert tagger.tag(sentences) == other.tag(sentences) != before
+                weight.sub_(0.3)
+    assert_changed(tagger, other, before)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -162,16 +174,15 @@ def test_weights_that_an_optimizer_changes_are_lowered_anew(
     tagger_for: Callable[..., EncoderTagger], training: bool
 ) -> None:
     tagger, other = (tagger_for(train={"precision": "bfloat16"}) for _ in range(2))
-    sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
-    before = tagger.tag(sentences)
+    tagger.network.train(training)
+    before = tagger.tag([Sentence(tuple(words)) for words in AWKWARD[3:]])
     for network in (tagger.network, other.network):
-        network.train(training)
         weights = list(network.encoder.parameters())
         for weight in weights:
             weight.grad = torch.ones_like(weight)
         groups = [{"params": weights, "lr": 0.3}]
         (torch.optim.AdamW(groups, fused=True) if training else RowAdamW(groups)).step()
-    assert tagger.tag(sentences) == other.tag(sentences) != before
+    assert_changed(tagger, other, before)
 
 
 def test_a_loaded_tagger_lowers_its_weights_once(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
