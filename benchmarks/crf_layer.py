@@ -14,9 +14,9 @@ import torch
 import torchcrf  # type: ignore[import-untyped]
 from harness import Work, arguments, command, compare, positive, report
 
-from coner.encoder.decoder import decoders
-from coner.tags import TagSet
-from coner.types import Entity
+from coner.core.tags import TagSet
+from coner.core.types import Entity
+from coner.families.encoder.decoder import decoders
 
 
 def jobs(labels: int, words: int, batch: int, mixed: bool) -> dict[str, tuple[Work, Work]]:

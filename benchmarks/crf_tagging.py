@@ -19,9 +19,9 @@ from harness import Row, arguments, command, compare, existing, report
 from peer_crf import Task
 from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
+from coner.core.types import Entity, Sentence
 from coner.data import read
-from coner.taggers.crf import CrfTagger
-from coner.types import Entity, Sentence
+from coner.families.crf.tagger import CrfTagger
 
 PEER = "sklearn-crfsuite"
 

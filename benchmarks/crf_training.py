@@ -19,7 +19,7 @@ from harness import arguments, command, report, row
 from peer_crf import Task
 from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
-from coner.taggers.crf import CrfTagger
+from coner.families.crf.tagger import CrfTagger
 
 LBFGS: dict[str, object] = {"algorithm": "lbfgs", "c1": 0.05, "c2": 0.05, "max_iterations": 100}
 

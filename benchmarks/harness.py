@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from coner.cores import wait_briefly
-from coner.errors import ConerError
-from coner.report.machine import machine
+from coner.core.cores import wait_briefly
+from coner.core.errors import ConerError
+from coner.records.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"

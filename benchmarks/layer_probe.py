@@ -18,17 +18,17 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from coner.core.progress import bar
+from coner.core.tags import TagSet
+from coner.core.types import Sentence
 from coner.data import read
-from coner.encoder.batch import collate
-from coner.encoder.layout import split_by_budget
-from coner.encoder.network import pool
-from coner.encoder.pieces import PieceMaker, piece_limit
-from coner.encoder.precision import native_precision, run_encoder
-from coner.encoder.pretrained import load_encoder
 from coner.evaluation.score import score_sentences
-from coner.progress import bar
-from coner.tags import TagSet
-from coner.types import Sentence
+from coner.families.encoder.backbone.batch import collate
+from coner.families.encoder.backbone.layout import split_by_budget
+from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
+from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.cpu.precision import native_precision, run_encoder
+from coner.families.encoder.network import pool
 
 CPU = torch.device("cpu")
 EPOCHS, BATCH, RATE = 30, 512, 2e-3

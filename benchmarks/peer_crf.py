@@ -14,16 +14,16 @@ from pathlib import Path
 from harness import SAMPLE, existing
 from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
-from coner.config import CrfExperiment, CrfSettings
+from coner.core.tags import repair_tags, tags_from_entities
+from coner.core.types import Entity, Sentence
 from coner.data import read
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.evaluation.score import score_sentences
+from coner.families.crf.fit import Trained, train
+from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.features import DEFAULT, FEATURES, Extractor, Lexicon
 from coner.features.gazetteer import Known
 from coner.features.registry import Feature
-from coner.tags import repair_tags, tags_from_entities
-from coner.training.crf import Trained, train
-from coner.types import Entity, Sentence
 
 NAMES = tuple(DEFAULT)
 BY_SCOPE = {

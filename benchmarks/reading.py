@@ -18,8 +18,8 @@ import nltk  # type: ignore[import-untyped]
 from harness import SAMPLE, arguments, command, compare, positive, report
 from nltk.corpus.reader import ConllCorpusReader  # type: ignore[import-untyped]
 
+from coner.core.tags import tags_from_entities
 from coner.data import read, stream
-from coner.tags import tags_from_entities
 
 PEAK = """
 import re, resource, sys

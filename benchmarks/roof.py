@@ -20,11 +20,11 @@ import torch
 from harness import SAMPLE, arguments, command, existing, positive, report
 
 import coner
+from coner.core.errors import ConerError
+from coner.core.progress import Log
 from coner.data import read
-from coner.errors import ConerError
-from coner.progress import Log
-from coner.taggers.encoder import EncoderTagger
-from coner.training.encoder import EncoderTrainer
+from coner.families.encoder.tagger import EncoderTagger
+from coner.families.encoder.training.trainer import EncoderTrainer
 
 
 def operations(tagger: EncoderTagger, lengths: Sequence[int]) -> float:

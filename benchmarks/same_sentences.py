@@ -17,11 +17,11 @@ import numpy as np
 from rich import print as show
 
 import coner
+from coner.core.files import sha256
+from coner.core.types import Sentence
 from coner.evaluation.counts import Counts
 from coner.evaluation.significance import intervals
-from coner.files import sha256
-from coner.report.record import read_record
-from coner.types import Sentence
+from coner.records.record import read_record
 
 
 def rows_of(whole: list[Sentence], part: list[Sentence]) -> list[int]:

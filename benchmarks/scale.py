@@ -40,13 +40,14 @@ from rich.console import Console
 from rich.table import Table
 
 import coner
-from coner.config import CrfExperiment, Experiment
+from coner.core.types import Entity, Sentence
 from coner.data import write_conll
-from coner.experiment import run
+from coner.families.crf.settings import CrfExperiment
+from coner.families.settings import Experiment
+from coner.families.tagger import Tagger
+from coner.records.machine import machine, versions
 from coner.report.curves import COLOURS, MARKERS
-from coner.report.machine import machine, versions
-from coner.taggers import Tagger
-from coner.types import Entity, Sentence
+from coner.runs.train import run
 
 PICTURE = Path(__file__).parents[1] / "docs/scale.svg"
 SENTENCES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)

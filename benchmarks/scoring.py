@@ -16,10 +16,10 @@ from nervaluate.evaluator import Evaluator  # type: ignore[import-untyped]
 from seqeval.metrics import classification_report  # type: ignore[import-untyped]
 from seqeval.scheme import IOB2  # type: ignore[import-untyped]
 
+from coner.core.tags import tags_from_entities
+from coner.core.types import Entity
 from coner.data import read
 from coner.evaluation.score import score_tags
-from coner.tags import tags_from_entities
-from coner.types import Entity
 
 Tags = list[list[str]]
 

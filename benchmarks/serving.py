@@ -31,7 +31,7 @@ from urllib.request import urlopen
 from harness import SAMPLE, arguments, command, existing, positive, report, row, spell
 
 import coner
-from coner.types import Entity, Sentence
+from coner.core.types import Entity, Sentence
 
 SERVE = "import sys; sys.argv[0] = 'coner'; from coner.cli import main; main()"
 HEAD = "POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"

@@ -22,11 +22,11 @@ from harness import SAMPLE, arguments, command, compare, existing, positive, rep
 from transformers import AutoConfig, AutoModelForTokenClassification
 
 import coner
+from coner.core.errors import ConerError
+from coner.core.types import Entity, Sentence
 from coner.data import read
-from coner.errors import ConerError
 from coner.evaluation.score import score
-from coner.taggers.encoder import EncoderTagger
-from coner.types import Entity, Sentence
+from coner.families.encoder.tagger import EncoderTagger
 
 SIZES = (8, 16, 32, 64, 128)
 

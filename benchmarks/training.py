@@ -39,16 +39,16 @@ from transformers import (
     TrainingArguments,
 )
 
-from coner.config import EncoderExperiment
+from coner.core.progress import Log
+from coner.core.tags import TagSet
+from coner.core.types import Entity, Sentence
 from coner.data import read
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.encoder.pretrained import load_encoder
 from coner.evaluation.score import score
 from coner.evaluation.significance import intervals
-from coner.progress import Log
-from coner.tags import TagSet
-from coner.training.encoder import EncoderTrainer
-from coner.types import Entity, Sentence
+from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.settings import EncoderExperiment
+from coner.families.encoder.training.trainer import EncoderTrainer
 
 PEERS: dict[str, dict[str, Any]] = {
     "Trainer, defaults": {},

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-import tiny
-from coner.cli import run
-from shell import Done
+from coner.cli.app import run
+from helpers import tiny
+from helpers.shell import Done
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -52,7 +52,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 @pytest.fixture
 def settings_for(tiny_encoder: Callable[[str], Path]) -> Callable[..., Any]:
     """An encoder experiment on a tiny mBERT, in float32 without dropout, changed by sections."""
-    from coner.config import parse_experiment
+    from coner.families.settings import parse_experiment
 
     def make(architecture: str = "mbert", **sections: Any) -> Any:
         values: dict[str, Any] = {

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import coner.spacy  # for an installation that is older than its entry point
-from guide import Session
+import coner.integrations.spacy  # for an installation that is older than its entry point
+from helpers import ROOT
+from helpers.guide import Session
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 @pytest.mark.filterwarnings("error::sklearn.exceptions.FitFailedWarning")
 def test_the_guides_do_as_they_say(reader: Session) -> None:
     """The second goes on from what the first has made."""
-    assert coner.spacy.make
+    assert coner.integrations.spacy.make
     assert reader.play(DOCS / "tutorial.md") > 30
     assert not reader.jobs
     assert reader.play(DOCS / "python.md") > 20

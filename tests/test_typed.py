@@ -7,9 +7,9 @@ import tomllib
 from pathlib import Path
 
 import coner
+from helpers import ROOT
 
 PACKAGE = Path(coner.__file__).parent
-ROOT = Path(__file__).parents[1]
 
 
 def test_the_package_says_that_it_is_typed() -> None:

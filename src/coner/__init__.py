@@ -17,12 +17,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coner.core.errors import ConerError
+    from coner.core.types import Entity, Mention, Sentence
     from coner.data import read, stream
-    from coner.data.text import sentence_from_text
-    from coner.errors import ConerError
+    from coner.data.formats.text import sentence_from_text
     from coner.evaluation.score import score, score_sentences
-    from coner.taggers import load
-    from coner.types import Entity, Mention, Sentence
+    from coner.families import load
 
 __all__ = [
     "ConerError",
@@ -38,15 +38,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ConerError": "coner.errors",
-    "Entity": "coner.types",
-    "Mention": "coner.types",
-    "Sentence": "coner.types",
-    "load": "coner.taggers",
+    "ConerError": "coner.core.errors",
+    "Entity": "coner.core.types",
+    "Mention": "coner.core.types",
+    "Sentence": "coner.core.types",
+    "load": "coner.families",
     "read": "coner.data",
     "score": "coner.evaluation.score",
     "score_sentences": "coner.evaluation.score",
-    "sentence_from_text": "coner.data.text",
+    "sentence_from_text": "coner.data.formats.text",
     "stream": "coner.data",
 }
 

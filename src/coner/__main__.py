@@ -1,6 +1,6 @@
 """``python -m coner``: what launchers of several processes start."""
 
-from coner.cli import main
+from coner.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from coner.core.errors import DataError
+from coner.core.types import Entity
 from coner.data import detect, read, stream
-from coner.errors import DataError
-from coner.types import Entity
 
 CONLL = "ada _ _ B-Scientist\nmet _ _ O\nbob _ _ B-OtherPER\n\nok _ _ O\n"
 JSONL = '{"text": "ada met bob", "entities": [{"start": 0, "end": 3, "label": "Scientist"}]}\n'

@@ -7,13 +7,13 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import hub as stand_in
 import pytest
-from hub import Hub, blob_name
 
+from coner.core.errors import DataError, OutputError
 from coner.data import fetch as module
 from coner.data.fetch import SOURCES, Known, Source, fetch, git_blob
-from coner.errors import DataError, OutputError
+from helpers import data_hub as stand_in
+from helpers.data_hub import Hub, blob_name
 
 pytest.importorskip("huggingface_hub")
 

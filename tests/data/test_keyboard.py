@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coner.core.errors import DataError
 from coner.data.keyboard import load_keyboard, packaged_layouts
-from coner.errors import DataError
 
 # Looked up by eye on pictures of the three keyboards.
 SEEN = {

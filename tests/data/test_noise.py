@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.errors import ConerError
+from coner.core.types import Entity, Sentence
+from coner.data.formats.text import sentence_from_text
 from coner.data.keyboard import Keyboard, load_keyboard
 from coner.data.noise import KINDS, VERSION, Noise, Typo, mistype, retype
-from coner.data.text import sentence_from_text
-from coner.errors import ConerError
-from coner.types import Entity, Sentence
 
 QWERTY = load_keyboard("qwerty")
 # Some keys with their neighbours, by hand; the alphabet of the words below.

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.errors import DataError
+from coner.core.files import atomic_write
+from coner.core.types import Entity, Sentence
 from coner.data import ConllFormat, read, write_conll
-from coner.data.jsonl import write_jsonl
+from coner.data.formats.jsonl import write_jsonl
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
 from coner.data.noisy_file import write_noisy
-from coner.errors import DataError
-from coner.files import atomic_write
-from coner.types import Entity, Sentence
 
 QWERTY = load_keyboard("qwerty")
 LOOKS = (

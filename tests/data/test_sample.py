@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from coner.core.types import Sentence, surfaces
 from coner.data import Corpus, read
 from coner.data.stats import describe
 from coner.data.taxonomy import load_taxonomy
-from coner.types import Sentence, surfaces
 
 SAMPLE = Path(str(resources.files("coner.data"))) / "sample"
 PARTS = ("train", "dev", "test")

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.errors import ConerError, DataError, OutputError
+from coner.core.files import sha256
+from coner.core.types import Entity, Sentence
 from coner.data import split as splitting
 from coner.data.corpus import read
-from coner.data.layout import ConllFormat
+from coner.data.formats.layout import ConllFormat
 from coner.data.split import split, text_key, write_split
-from coner.errors import ConerError, DataError, OutputError
-from coner.files import sha256
-from coner.types import Entity, Sentence
 
 
 def corpus(size: int, seed: int = 0) -> list[Sentence]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.types import Entity, Sentence, surfaces
 from coner.data import stream
 from coner.data.stats import describe, group_faults, watch_labels
-from coner.types import Entity, Sentence, surfaces
 
 BY_HAND = [
     Sentence(("Paris", "is", "Paris"), (Entity(0, 1, "City"), Entity(2, 3, "Person")), id="1"),

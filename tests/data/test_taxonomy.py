@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coner.core.errors import DataError
 from coner.data.taxonomy import Taxonomy, choose_taxonomy, load_taxonomy, packaged_names
-from coner.errors import DataError
 
 # Coarse to fine, as the task's paper has them.
 MULTICONER2 = {

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.types import Entity
 from coner.evaluation.calibration import Bin, calibrate, reliability
-from coner.types import Entity
 
 GRID = st.sampled_from([i / 20 for i in range(21)])  # borders of bins included
 JUDGED = st.lists(st.tuples(GRID | st.floats(0, 1), st.booleans()), min_size=1, max_size=40)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from coner.core.types import Entity
 from coner.evaluation.score import score
 from coner.evaluation.significance import Floats, class_f1_draws, difference, intervals, micro_f1
-from coner.types import Entity
 
 GOLD = [(Entity(0, 1, "A"), Entity(2, 3, "B")), (Entity(0, 1, "A"),), (Entity(1, 2, "B"),), ()] * 5
 ONE = [(Entity(0, 1, "A"),), (Entity(0, 1, "B"),), (Entity(1, 2, "B"),), (Entity(0, 1, "A"),)] * 5

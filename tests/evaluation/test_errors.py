@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.types import Entity
 from coner.evaluation.errors import Errors, classify_errors
 from coner.evaluation.score import score
-from coner.types import Entity
 
 NONE = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"), 0)
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.types import Entity
 from coner.evaluation.lengths import score_lengths
 from coner.evaluation.score import score
-from coner.types import Entity
 
 
 @st.composite

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import GROUPS, tag_pairs, valid_tags
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.tags import entities_from_tags
+from coner.core.types import Entity, Sentence
 from coner.evaluation.robustness import changes, check_copy
 from coner.evaluation.score import score
-from coner.tags import entities_from_tags
-from coner.types import Entity, Sentence
+from helpers.judged import GROUPS, tag_pairs, valid_tags
 
 
 @given(pair=tag_pairs(), data=st.data())

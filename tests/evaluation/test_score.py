@@ -10,20 +10,20 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from judged import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.tags import entities_from_tags, repair_tags
+from coner.core.types import Entity, Sentence, surfaces
 from coner.evaluation.score import Scores, score, score_sentences, score_tags
-from coner.tags import entities_from_tags, repair_tags
-from coner.types import Entity, Sentence, surfaces
+from helpers.judged import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
 
 approx = pytest.approx
 
 
 def plain(gold: Corpus, predicted: Corpus, **options: object) -> Scores:
-    """What ``score_tags`` must give, sentence by sentence through the readers of ``coner.tags``."""
+    """What ``score_tags`` must give, sentence by sentence through the readers of ``coner.core.tags``."""
     found = [repair_tags(tags) for tags in predicted]
     scores = score([entities_from_tags(tags) for tags in gold], [entities for entities, _ in found], **options)
     return replace(scores, words=sum(map(len, gold)), repaired=sum(mended for _, mended in found))

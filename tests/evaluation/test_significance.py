@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import Corpus
 
 from coner.evaluation.counts import Counts
 from coner.evaluation.score import Level, score_tags
@@ -23,6 +22,7 @@ from coner.evaluation.significance import (
     same_gold,
     swaps_for,
 )
+from helpers.judged import Corpus
 
 approx = pytest.approx
 LABELS = ("A", "B", "C")

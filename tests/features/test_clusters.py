@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from coner.errors import DataError
+from coner.core.errors import DataError
 from coner.features import Lexicon, clusters
 from coner.features.clusters import learn_clusters, read_clusters
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.core.types import Entity, Sentence
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer, Known
-from coner.types import Entity, Sentence
 
 words = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.errors import ConfigError
+from coner.core.errors import ConfigError
+from coner.core.types import Entity, Sentence
 from coner.features import DEFAULT, FEATURES, Extractor, Feature, Lexicon
 from coner.features.gazetteer import Gazetteer, Known
 from coner.features.registry import select, word_feature
-from coner.types import Entity, Sentence
 
 STRANGE = [
     "a:b",

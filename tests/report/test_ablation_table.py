@@ -8,11 +8,11 @@ from statistics import mean, stdev
 
 import pytest
 
-from coner.errors import DataError
+from coner.core.errors import DataError
 from coner.evaluation.significance import METRICS, difference, holm
+from coner.records.record import write_record
 from coner.report.ablation import FAILED, is_ablation, read_ablation, write_plan
-from coner.report.record import write_record
-from records import NOTHING, PERFECT, POOR, SENTENCES, Found, fake_record
+from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, Found, fake_record
 
 HALF: Found = [entities if i % 3 else () for i, entities in enumerate(PERFECT)]
 PLAN: dict[str, dict[str, str | None]] = {

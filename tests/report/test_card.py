@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from coner.data.taxonomy import Taxonomy
+from coner.records.record import Record
 from coner.report.card import Told, model_card
 from coner.report.card_tables import changed
-from coner.report.record import Record
-from records import NOTHING, PERFECT, POOR, fake_record
+from helpers import ROOT
+from helpers.records import NOTHING, PERFECT, POOR, fake_record
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"City": "", "River": ""}})
 TOLD = Told("me/tagger", "apache-2.0", ("en", "de"), ("me/data",))
@@ -108,9 +109,9 @@ def test_names_of_any_kind_break_nothing(tmp_path: Path, name: str) -> None:
 
 
 def test_a_record_of_every_reported_run_has_its_card() -> None:
-    from coner.publish import card_of
+    from coner.report.publish import card_of
 
-    paths = sorted((Path(__file__).parents[2] / "results").glob("*.json"))
+    paths = sorted((ROOT / "results").glob("*.json"))
     assert paths
     for path in paths:
         text = card_of(path, Told())

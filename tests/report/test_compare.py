@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.types import Entity, Sentence
 from coner.evaluation.significance import METRICS, difference, holm
+from coner.records.record import Record
 from coner.report.compare import Row, choose_part, compare_runs, to_markdown, to_tables
 from coner.report.grid import DASH
-from coner.report.record import Record
-from coner.types import Entity, Sentence
-from records import NOTHING, PERFECT, POOR, SENTENCES, fake_record
+from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, fake_record
 
 
 @pytest.fixture

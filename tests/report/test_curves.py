@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coner.errors import MissingExtra, OutputError
+from coner.core.errors import MissingExtra, OutputError
 from coner.report.curves import COLOURS, draw, write_curves
 
 pytest.importorskip("matplotlib")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.records.record import read_record
+from coner.records.tagged import tagged_path, write_tagged
 from coner.report.found import Found, read_found, run_folder
 from coner.report.groups import find_groups
-from coner.report.record import read_record
-from coner.report.tagged import tagged_path, write_tagged
-from runs_of_many import GROUPS, guesses, make_run, sentences
+from helpers.runs_of_many import GROUPS, guesses, make_run, sentences
 
 GOLD = sentences(30)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from coner.records.record import Record
 from coner.report.compare import compare_runs, to_markdown
 from coner.report.grid import DASH
-from coner.report.record import Record
-from records import NOTHING, PERFECT, POOR, fake_record
+from helpers.records import NOTHING, PERFECT, POOR, fake_record
 
 
 def noisy(record: Record, copy: Record, *, part: str = "dev", sha256: str = "n" * 64) -> Record:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coner.errors import MissingExtra
+from coner.core.errors import MissingExtra
 from coner.evaluation.score import score
 from coner.evaluation.significance import class_f1_draws
+from coner.records.record import read_record
 from coner.report.compare import compare_runs
 from coner.report.found import read_found
 from coner.report.html import render, write_page
-from coner.report.record import read_record
-from runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
+from helpers.runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
 
 pytest.importorskip("jinja2")
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chromium import chromium, prefer, resize
-from coner.cli import run as coner
+from coner.cli.app import run as coner
 from coner.evaluation.significance import class_f1_draws
-from coner.report.record import Record, read_record
-from runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
+from coner.records.record import Record, read_record
+from helpers.chromium import chromium, prefer, resize
+from helpers.runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest.importorskip("jinja2")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from coner.records.record import Record, read_record
 from coner.report.compare import compare_runs
 from coner.report.content import in_order
 from coner.report.found import read_found
 from coner.report.pictures import confusion_grid, headline, time, write_pictures
-from coner.report.record import Record, read_record
-from runs_of_many import GROUPS, make_run, sentences
+from helpers.runs_of_many import GROUPS, make_run, sentences
 
 pytest.importorskip("matplotlib")
 

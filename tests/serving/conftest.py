@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers import SAMPLE
+
 pytest.importorskip("fastapi")
 
-from coner.cli import run
+from coner.cli.app import run
 
-SAMPLE = Path(__file__).parents[2] / "src/coner/data/sample"
 CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = {}\nc2 = 0.01\n'
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from coner.config import Budget
+from coner.core.errors import Unanswered
+from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.errors import Unanswered
-from coner.llm import Failure
-from coner.llm.account import Account
+from coner.families.asking import Asking
+from coner.families.llm.account import Account
+from coner.families.llm.messages import Failure
+from coner.families.llm.settings import Budget
 from coner.serving.batcher import _asked, _Job
-from coner.taggers.asking import Asking
-from coner.types import Entity, Sentence
 
 
 class Told(Asking):

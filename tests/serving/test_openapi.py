@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from server import Server, told
+
+from helpers.server import Server, told
 
 schemathesis = pytest.importorskip("schemathesis")
 OPERATIONS = ["POST /tag", "GET /labels", "GET /models", "GET /health", "GET /ready", "GET /metrics"]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import COMMAND, Server, served, told
 
 import coner
-from chromium import chromium, prefer, resize
+from helpers.chromium import chromium, prefer, resize
+from helpers.server import COMMAND, Server, served, told
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import COMMAND, Server, served
 
 import coner
-from coner.data.text import character_span, raw_text
-from coner.types import Sentence
-
-SAMPLE = Path(__file__).parents[2] / "src/coner/data/sample"
+from coner.core.types import Sentence
+from coner.data.formats.text import character_span, raw_text
+from helpers import SAMPLE
+from helpers.server import COMMAND, Server, served
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from server import SLOW, Reply, Server, served, told
 
 from coner.serving.schemas import Asked
+from helpers.server import SLOW, Reply, Server, served, told
 
 
 @pytest.fixture(scope="module")

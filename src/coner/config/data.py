@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from coner.config.section import Fraction, Section, Seed
-from coner.tags import Scheme
+from coner.core.tags import Scheme
 
 
 class NoiseSettings(Section):

@@ -7,17 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coner.config.experiment import Experiment, parse_experiment
-from coner.errors import ConfigError
-
-
-def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read a config file and apply ``key.path=value`` overrides (values in TOML's syntax, or plain strings).
-
-    Raises:
-        ConfigError: the file or an override cannot be read, or a setting is unknown or out of range.
-    """
-    return parse_experiment(load_values(path, overrides), source=str(path))
+from coner.core.errors import ConfigError
 
 
 def load_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from coner.core.files import atomic_write
+from coner.core.tags import Scheme
+from coner.core.types import Sentence
 from coner.data.corpus import Kind
-from coner.data.layout import HEADER, UNFIT_ID, ConllFormat, write_conll
-from coner.data.spans import BOM
-from coner.data.text import raw_text, split_words
-from coner.files import atomic_write
-from coner.tags import Scheme
-from coner.types import Sentence
+from coner.data.formats.layout import HEADER, UNFIT_ID, ConllFormat, write_conll
+from coner.data.formats.spans import BOM
+from coner.data.formats.text import raw_text, split_words
 
 # What of a sentence a format keeps; white space is told by _held_text, ids and order of brat by its writer.
 HOLDS: dict[Kind, frozenset[str]] = {
@@ -55,15 +55,15 @@ def write(
     for sentence in sentences:
         lost.update({what: count for what, count in _carried(sentence, kind) if count and what not in HOLDS[kind]})
     if kind == "brat":
-        from coner.data.brat import write_brat
+        from coner.data.formats.brat import write_brat
 
         return lost + write_brat(sentences, path)
     if kind == "spacy":
-        from coner.data.docbin import write_docbin
+        from coner.data.formats.docbin import write_docbin
 
         write_docbin(sentences, path)
     elif kind == "datasets":
-        from coner.data.hfdatasets import write_datasets
+        from coner.data.formats.hfdatasets import write_datasets
 
         write_datasets(sentences, path, scheme)
     else:
@@ -73,11 +73,11 @@ def write(
                 lost += Counter(ids=sum(a.id != b.id for a, b in zip(sentences, plain, strict=True)))
                 write_conll(plain, handle, look, scheme)
             elif kind == "jsonl":
-                from coner.data.jsonl import write_jsonl
+                from coner.data.formats.jsonl import write_jsonl
 
                 write_jsonl(sentences, handle)
             elif kind == "labelstudio":
-                from coner.data.labelstudio import write_labelstudio
+                from coner.data.formats.labelstudio import write_labelstudio
 
                 write_labelstudio(sentences, handle)
             else:

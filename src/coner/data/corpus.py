@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from coner.data.conll import ConllReader
+from coner.core.errors import DataError
+from coner.core.lines import whole
+from coner.core.tags import Scheme
+from coner.core.types import Sentence
 from coner.data.folder import kind_of_folder
-from coner.data.layout import ConllFormat
-from coner.data.reader import Reader
-from coner.errors import DataError
-from coner.lines import whole
-from coner.tags import Scheme
-from coner.types import Sentence
+from coner.data.formats.conll import ConllReader
+from coner.data.formats.layout import ConllFormat
+from coner.data.formats.reader import Reader
 
 if TYPE_CHECKING:
-    from coner.data.spans import SpanReader
-    from coner.data.text import Splitter
+    from coner.data.formats.spans import SpanReader
+    from coner.data.formats.text import Splitter
 
 Kind = Literal["conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"]
 NAMES: dict[str, Kind] = {
@@ -121,15 +121,15 @@ def stream(
     if kind == "conll":
         return ConllReader(path, scheme=scheme, comment=comment, **common)
     if kind == "datasets":
-        from coner.data.hfdatasets import DatasetsReader
+        from coner.data.formats.hfdatasets import DatasetsReader
 
         return DatasetsReader(path, scheme=scheme, **common)
     if kind == "spacy":
-        from coner.data.docbin import DocBinReader
+        from coner.data.formats.docbin import DocBinReader
 
         return DocBinReader(path, **common)
     if kind == "text":
-        from coner.data.text import TextReader
+        from coner.data.formats.text import TextReader
 
         if gold:
             message = "is read as plain text, which has no labels; if it is CoNLL, give it a name that ends in .conll"
@@ -140,14 +140,14 @@ def stream(
 
 def _span_reader(kind: Literal["jsonl", "brat", "labelstudio"]) -> type[SpanReader]:
     if kind == "brat":
-        from coner.data.brat import BratReader
+        from coner.data.formats.brat import BratReader
 
         return BratReader
     if kind == "labelstudio":
-        from coner.data.labelstudio import LabelStudioReader
+        from coner.data.formats.labelstudio import LabelStudioReader
 
         return LabelStudioReader
-    from coner.data.jsonl import JsonlReader
+    from coner.data.formats.jsonl import JsonlReader
 
     return JsonlReader
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from coner.core.errors import DataError
+from coner.core.types import Sentence
 from coner.data.corpus import Corpus
 from coner.data.split import text_key
-from coner.errors import DataError
-from coner.types import Sentence
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from coner.errors import DataError, MissingExtra, OutputError
-from coner.files import WRITE_FAULTS, atomic_write, make_folder, sha256
+from coner.core.errors import DataError, MissingExtra, OutputError
+from coner.core.files import WRITE_FAULTS, atomic_write, make_folder, sha256
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

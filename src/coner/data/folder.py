@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from coner.errors import OutputError
-from coner.files import cannot_write, sha256
+from coner.core.errors import OutputError
+from coner.core.files import cannot_write, sha256
 
 PAIR = (".txt", ".ann")  # of brat: a text, and beside it its annotations
 DATASET = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk

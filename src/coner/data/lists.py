@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from coner.errors import DataError
-from coner.tags import InvalidTags, Scheme, entities_from_tags
-from coner.types import Sentence
+from coner.core.errors import DataError
+from coner.core.tags import InvalidTags, Scheme, entities_from_tags
+from coner.core.types import Sentence
 
 Words = Sequence[str]
 

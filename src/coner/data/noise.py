@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from coner.core.errors import ConerError
+from coner.core.types import Entity, Sentence
+from coner.data.formats.text import Span
 from coner.data.keyboard import Keyboard
-from coner.data.text import Span
-from coner.errors import ConerError
-from coner.types import Entity, Sentence
 
 Where = Literal["context", "mentions", "both"]
 Kind = Literal["replace", "insert", "drop", "swap"]

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from coner.core.errors import DataError
+from coner.core.files import atomic_write
+from coner.core.lines import open_bytes
+from coner.core.tags import Scheme
+from coner.core.types import Sentence
 from coner.data.corpus import Kind as FileKind
 from coner.data.corpus import detect, stream
 from coner.data.folder import keep_apart
+from coner.data.formats.text import split_words
 from coner.data.noise import KINDS, Noise, Typo, retype
-from coner.data.text import split_words
-from coner.errors import DataError
-from coner.files import atomic_write
-from coner.lines import open_bytes
-from coner.tags import Scheme
-from coner.types import Sentence
 
 Edit = tuple[int, Callable[[str], str]]  # a line of the file, from 1, and what becomes of it without its end
 

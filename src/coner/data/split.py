@@ -15,13 +15,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coner.core.errors import ConerError, DataError, OutputError
+from coner.core.files import atomic_write
+from coner.core.tags import Scheme
+from coner.core.types import Sentence
 from coner.data.folder import keep_apart
-from coner.data.jsonl import write_jsonl
-from coner.data.layout import ConllFormat, write_conll
-from coner.errors import ConerError, DataError, OutputError
-from coner.files import atomic_write
-from coner.tags import Scheme
-from coner.types import Sentence
+from coner.data.formats.jsonl import write_jsonl
+from coner.data.formats.layout import ConllFormat, write_conll
 
 PARTS = ("train", "dev", "test")
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from coner.data.reader import Reader
+from coner.core.types import Sentence
+from coner.data.formats.reader import Reader
 from coner.data.split import text_key
-from coner.types import Sentence
 
 
 @dataclass(frozen=True)

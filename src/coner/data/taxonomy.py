@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from coner.errors import DataError
+from coner.core.errors import DataError
 
 AUTO = "auto"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coner.types import Entity
+from coner.core.types import Entity
 
 BINS = 10
 

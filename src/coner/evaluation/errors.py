@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from coner.types import Entity
+from coner.core.types import Entity
 
 
 @dataclass(frozen=True)

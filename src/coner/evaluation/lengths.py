@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from coner.core.types import Entity
 from coner.evaluation.results import Result
-from coner.types import Entity
 
 LONGEST = 5  # words; the last line holds all from there on
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.types import Entity, Sentence
 from coner.evaluation.score import score
 from coner.evaluation.significance import Difference, difference, macro_f1, micro_f1
-from coner.types import Entity, Sentence
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.tags import OUTSIDE, InvalidTags, entities_from_tags, split_tag
+from coner.core.types import Entity
 from coner.evaluation.counts import Ints
-from coner.tags import OUTSIDE, InvalidTags, entities_from_tags, split_tag
-from coner.types import Entity
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.lines import Lines
 from coner.features.registry import Values, cluster_feature
-from coner.lines import Lines
 
 Matrix = NDArray[np.float32]
 Clusters = Mapping[str, tuple[str, ...]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from coner.core.types import Entity
 from coner.features.gazetteer import UNKNOWN, Known
 from coner.features.lexicon import Lexicon
 from coner.features.registry import SCOPES, Feature, Scope, Values, select
-from coner.types import Entity
 
 DEFAULT = (
     "word",

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from math import log2
 from typing import Any, NamedTuple
 
+from coner.core.types import Entity, Sentence
 from coner.features.registry import Values, gazetteer_feature
-from coner.types import Entity, Sentence
 
 LONGEST = 8  # words of a phrase that is looked up
 MENTIONED = 0.05  # a single word counts as a phrase where at least this part of its occurrences is in mentions

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coner.core.types import Sentence
 from coner.features.clusters import Clusters, learn_clusters, read_clusters
 from coner.features.gazetteer import Gazetteer
-from coner.types import Sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from coner.errors import ConfigError
+from coner.core.errors import ConfigError
 
 Scope = Literal["word", "cluster", "gazetteer", "place", "sentence"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from logging import ERROR
 from typing import TYPE_CHECKING
 
-from coner.errors import MissingExtra, ModelError, OutputError
-from coner.files import WRITE_FAULTS
+from coner.core.errors import MissingExtra, ModelError, OutputError
+from coner.core.files import WRITE_FAULTS
 from coner.hub.place import Place
 
 if TYPE_CHECKING:

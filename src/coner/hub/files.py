@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from coner.errors import ModelError
+from coner.core.errors import ModelError
 
 CARD, RECORD, README = "model.json", "record.json", "README.md"
 # Taggers that ask an endpoint: their settings name its address, and the environment's variable that is sent there.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from coner.errors import ModelError
+from coner.core.errors import ModelError
 
 # A path turns two slashes into one, and on Windows turns them round.
 _SCHEME = re.compile(r"hf:[/\\]{1,2}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from coner.errors import ConfigError
+from coner.core.errors import ConfigError
 from coner.hub.client import client, talking
 from coner.hub.place import Place
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.files import atomic_write
 from coner.evaluation.significance import METRICS, Difference, difference, same_gold, swaps_for
-from coner.files import atomic_write
+from coner.records.record import RECORD, Record, read_record
 from coner.report.columns import duration, show_difference, words
 from coner.report.compare import Differences, choose_part, corrected, with_real
 from coner.report.grid import DASH, Grid
-from coner.report.record import RECORD, Record, read_record
 
 PLAN = ".plan.json"  # hidden, so that `coner compare FOLDER/*` sees runs only
 FAILED = "failed.txt"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coner.records.record import Record
 from coner.report.grid import DASH, Grid
-from coner.report.record import Record
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from coner.data.taxonomy import Taxonomy
+from coner.records.record import Record
 from coner.report.card_faults import faults
 from coner.report.card_tables import class_table, data_table, first_part, plain_text, score_table, settings_table
-from coner.report.record import Record
 
 TASK = "token-classification"
 EXTRAS = {"encoder": "encoder,hub", "onnx": "onnx,hub", "vote": "encoder,hub"}

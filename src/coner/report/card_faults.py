@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from coner.data.taxonomy import Taxonomy
+from coner.records.record import Record, noisy_part
 from coner.report.card_tables import first_part, plain_text
-from coner.report.record import Record, noisy_part
 
 WEAK = 0.5  # F1 below it
 FEW = 30  # mentions: what is measured on fewer says little

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coner.config import VoteSettings, parse_experiment
 from coner.data.taxonomy import Taxonomy
+from coner.families.settings import parse_experiment
+from coner.families.vote.settings import VoteSettings
+from coner.records.plain import plain
+from coner.records.record import Record
 from coner.report.grid import DASH, Grid
-from coner.report.plain import plain
-from coner.report.record import Record
 
 # Told elsewhere on the card, or no matter of the model.
 APART = (

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from coner.errors import DataError
+from coner.core.errors import DataError
 from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold, swaps_for
+from coner.records.record import Record, noisy_part
 from coner.report.asked import Asked, asked_grid, asked_of
 from coner.report.columns import COLUMNS, Column, show_difference, words
 from coner.report.grid import Grid
-from coner.report.record import Record, noisy_part
 
 if TYPE_CHECKING:
     from rich.table import Table

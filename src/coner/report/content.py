@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from coner.core.types import Entity
 from coner.evaluation.calibration import calibrate
 from coner.evaluation.lengths import score_lengths
 from coner.evaluation.significance import class_f1_draws
+from coner.records.record import Record
 from coner.report.compare import Comparison, Row
 from coner.report.found import Found
-from coner.report.record import Record
-from coner.types import Entity
 
 DRAWS = 500  # of the bootstrap by class: as many numbers a class travel with each run
 STEPS = 65535  # of a number that travels as two bytes

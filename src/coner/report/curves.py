@@ -7,8 +7,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from coner.errors import MissingExtra, OutputError
-from coner.files import atomic_write
+from coner.core.errors import MissingExtra, OutputError
+from coner.core.files import atomic_write
 
 FORMATS = ("svg", "png", "pdf")
 # Okabe and Ito's colours, told apart with every kind of colour vision; markers differ too, for print without colour.

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coner.errors import DataError
+from coner.core.errors import DataError
+from coner.core.types import Entity
 from coner.evaluation.counts import Counts
 from coner.evaluation.score import score
-from coner.report.record import RECORD, Record
-from coner.report.tagged import TaggedSentence, read_tagged, tagged_path
-from coner.types import Entity
+from coner.records.record import RECORD, Record
+from coner.records.tagged import TaggedSentence, read_tagged, tagged_path
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from coner.data.taxonomy import Taxonomy, load_taxonomy, packaged_names
-from coner.report.record import Record
+from coner.records.record import Record
 
 
 def find_groups(records: Mapping[str, Record], folders: Mapping[str, Path | None], part: str) -> dict[str, str]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from coner.errors import MissingExtra
-from coner.files import atomic_write
+from coner.core.errors import MissingExtra
+from coner.core.files import atomic_write
+from coner.records.record import Record
 from coner.report.ablation import AblationTable
 from coner.report.asked import asked_grid
 from coner.report.columns import COLUMNS, show_difference
@@ -17,7 +18,6 @@ from coner.report.compare import Comparison
 from coner.report.content import page_content, sentence_content
 from coner.report.found import Found
 from coner.report.grid import DASH
-from coner.report.record import Record
 from coner.report.seeds import by_name, by_row
 
 SCRIPTS = (

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from coner.core.files import make_folder
 from coner.evaluation.calibration import calibrate
 from coner.evaluation.counts import Ints
 from coner.evaluation.significance import class_f1_draws
-from coner.files import make_folder
+from coner.records.record import Record
 from coner.report.compare import Comparison
 from coner.report.content import in_order
 from coner.report.curves import COLOURS, MARKERS, write_figure
 from coner.report.found import Found
-from coner.report.record import Record
 
 ENDINGS = ("svg", "png")
 GREY = "#777777"

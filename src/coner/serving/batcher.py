@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
-from coner.errors import Unanswered
+from coner.core.errors import Unanswered
+from coner.core.types import Entity, Sentence
+from coner.families.asking import Asking
+from coner.families.tagger import Tagger
 from coner.serving.settings import Batching
-from coner.taggers import Tagger
-from coner.taggers.asking import Asking
-from coner.types import Entity, Sentence
 
 LOG = logging.getLogger("coner.serving")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from coner.data.text import find_words, lone_surrogate
+from coner.core.types import Sentence
+from coner.data.formats.text import find_words, lone_surrogate
 from coner.serving.problem import Problem
 from coner.serving.settings import Limits
-from coner.types import Sentence
 
 
 def cut(inputs: Sequence[str] | Sequence[Sequence[str]], limits: Limits) -> list[Sentence]:

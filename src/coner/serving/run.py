@@ -20,18 +20,18 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
-from coner.config import Budget
-from coner.cores import cores
-from coner.errors import ConerError, ConfigError
-from coner.progress import stderr
+from coner.core.cores import cores
+from coner.core.errors import ConerError, ConfigError
+from coner.core.progress import stderr
+from coner.families import load as load_tagger
+from coner.families.asking import KINDS, Asking
+from coner.families.llm.settings import Budget
+from coner.families.manifest import read_model
+from coner.families.tagger import Tagger
 from coner.serving.app import make_app
 from coner.serving.gate import Gate
 from coner.serving.service import Load
 from coner.serving.settings import Settings
-from coner.taggers import Tagger
-from coner.taggers import load as load_tagger
-from coner.taggers.asking import KINDS, Asking
-from coner.taggers.folder import read_model
 
 LOG = logging.getLogger("coner.serving")
 LOGGING: dict[str, Any] = {

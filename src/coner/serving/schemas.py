@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from coner.core.types import Entity, Sentence
+from coner.data.formats.text import character_span, raw_text
 from coner.data.taxonomy import Taxonomy
-from coner.data.text import character_span, raw_text
-from coner.types import Entity, Sentence
 
 # The first fault of a list is told, and none is looked for behind it: a million would fill the memory.
 Word = Annotated[str, Field(min_length=1)]

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from coner.errors import Unanswered
+from coner.core.errors import Unanswered
+from coner.core.types import Entity, Sentence
+from coner.families.tagger import Tagger
 from coner.serving.batcher import Batcher, Full, NotReady
 from coner.serving.metrics import Metrics
 from coner.serving.problem import Problem
 from coner.serving.settings import Settings
-from coner.taggers import Tagger
-from coner.types import Entity, Sentence
 
 LOG = logging.getLogger("coner.serving")
 Load = Callable[[Path], Tagger]

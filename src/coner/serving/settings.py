@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coner.config import Budget
-from coner.errors import ConfigError
+from coner.core.errors import ConfigError
+from coner.families.llm.settings import Budget
 from coner.hub import model_name
 
 

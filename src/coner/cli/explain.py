@@ -1,0 +1,46 @@
+"""``coner explain``: what a feature CRF has learned."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coner.cli.model import model as model_folder
+
+
+def explain(
+    model: Annotated[
+        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained CRF, or hf://user/name.")
+    ],
+    label: Annotated[list[str] | None, typer.Option(help="Only this label; may be given again.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many features for, against, and transitions.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a label, in a list.")] = False,
+) -> None:
+    """Show the features and transitions with the strongest weights of each label of a CRF."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from coner.core.errors import ModelError
+    from coner.families import load
+    from coner.families.crf.explain import explain as explain_tagger
+    from coner.families.crf.tagger import CrfTagger
+
+    tagger = load(model)
+    if not isinstance(tagger, CrfTagger):
+        raise ModelError(f"{model}: a model of kind {tagger.kind}; only a feature CRF (kind crf) can be read like this")
+    explanations = explain_tagger(tagger, labels=label or (), top=top)
+    if as_json:
+        typer.echo(json.dumps([asdict(explanation) for explanation in explanations], ensure_ascii=False, indent=2))
+        return
+    console = Console(markup=False, highlight=False)
+    for explanation in explanations:
+        table = Table("weight", "tag", "feature", title=explanation.label, title_justify="left", box=None)
+        for row in (*explanation.supports, *reversed(explanation.opposes)):
+            table.add_row(f"{row.weight:+.2f}", row.tag, row.feature)
+        for move in explanation.transitions:
+            table.add_row(f"{move.weight:+.2f}", move.before, f"then {move.after}")
+        console.print(table, end="\n\n")

@@ -1,0 +1,57 @@
+"""``coner push``: a trained model to the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coner.cli.card import Datasets, Languages, License
+
+
+def push(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="Repository; made where it does not exist.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="A new repository is private; one that is public is refused.")
+    ] = False,
+    revision: Annotated[
+        str | None, typer.Option(metavar="BRANCH", help="Branch; made where it does not exist. None: main.")
+    ] = None,
+    license: License = None,
+    language: Languages = None,
+    dataset: Datasets = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be sent, and stop.")] = False,
+) -> None:
+    """Put a model on the hub with its record and a card: the files that model.json names, and no others.
+
+    Checkpoints, logs, tagged sentences and ledgers stay. The address of the commit goes to stdout. The token is that
+    of the hub's own client: hf auth login, or HF_TOKEN.
+
+    Examples:
+
+      coner push runs/paper user/name --license apache-2.0 --language en --dry-run
+
+      coner push runs/paper user/name --private --revision v1
+    """
+    from coner.core.errors import ConfigError
+    from coner.core.progress import stderr
+    from coner.hub import Place
+    from coner.hub import push as send
+    from coner.report.card import Told
+    from coner.report.publish import gather, size
+
+    place = Place.parse(repo)
+    if place.revision and revision:
+        raise ConfigError(f"--revision {revision}: {repo} names {place.revision} already; name one of them")
+    place = Place.parse(f"{place.repo}@{revision}") if revision else place
+    files = gather(run, Told(place.repo, license, tuple(language or ()), tuple(dataset or ())))
+    lines = [f"{size(content):>13,}  {name}" for name, content in files.items()]
+    total = f"{sum(map(size, files.values())):>13,}  {len(files)} files for {place}{', private' if private else ''}"
+    if dry_run:
+        typer.echo("\n".join([*lines, total]))
+        return
+    for line in [*lines, total]:
+        stderr.print(line)
+    typer.echo(send(place, files, message=f"{run.resolve().name}, by coner push", private=private or None))

@@ -1,0 +1,107 @@
+"""``coner sweep``: a search for good settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+SHOWN = 10  # trials in the table; all are in --json
+
+
+def sweep(
+    config: Annotated[Path, typer.Argument(help="A TOML file; what the space does not name stays as it is.")],
+    out: Annotated[Path, typer.Option(help="Folder; each trial is a run in it.")],
+    space: Annotated[
+        Path, typer.Option(help="A TOML file: a table for each setting that varies, with low and high, or choices.")
+    ],
+    *,
+    trials: Annotated[int, typer.Option(min=1, help="How many in all, earlier ones included.")] = 30,
+    storage: Annotated[
+        str, typer.Option(metavar="URL", help="Database of the study, for several machines; else a file in --out.")
+    ] = "",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be given again."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All trials as one JSON object.")] = False,
+) -> None:
+    """Search for the settings with the best macro F1 on data.dev, by optuna; the test part is never looked at.
+
+    A trial that is worse than the median at the same epoch is pruned. The best settings are written to best.toml, which
+    coner train takes. Only the best trial keeps its model.
+
+    The same command goes on where it stopped. Start it again in another terminal, or on another machine with the same
+    --storage, and they share the study. Trials that fail are told, and give exit code 3 where none is finished.
+
+    Examples:
+
+      coner sweep configs/paper-minilm.toml --space configs/space.toml --trials 30 --set data.train=train.conll
+      --set data.dev=dev.conll --out runs/sweep
+
+      coner train runs/sweep/best.toml --set data.test=test.conll --out runs/best
+    """
+    from coner.config.load import load_values
+    from coner.core.errors import MissingExtra
+    from coner.families.settings import parse_fitted
+    from coner.runs.sweep.space import load_space
+
+    base = load_values(config, overrides or ())
+    parse_fitted(base, source=str(config))
+    chosen = load_space(space)
+    try:
+        from coner.runs.sweep.study import Search, best_trial
+    except ModuleNotFoundError:
+        raise MissingExtra("a search for settings", "sweep") from None
+
+    study = Search(base, chosen, out, storage=storage).run(trials)
+    values = [_trial(trial) for trial in study.get_trials(deepcopy=False)]
+    if as_json:
+        best = best_trial(study)
+        typer.echo(json.dumps({"best": best and best.number, "trials": values}, ensure_ascii=False, indent=2))
+    else:
+        _show(values, out)
+    if best_trial(study) is None:
+        raise typer.Exit(3)
+
+
+def _trial(trial: Any) -> dict[str, Any]:
+    from optuna.distributions import CategoricalDistribution
+
+    settings = {
+        name: json.loads(value) if isinstance(trial.distributions[name], CategoricalDistribution) else value
+        for name, value in trial.params.items()
+    }
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "dev_macro_f1": trial.value if trial.state.name == "COMPLETE" else None,
+        "settings": settings,
+        "by_epoch": {str(epoch): value for epoch, value in sorted(trial.intermediate_values.items())},
+        "failed": trial.user_attrs.get("failed"),
+    }
+
+
+def _show(trials: list[dict[str, Any]], folder: Path) -> None:
+    from coner.report.grid import DASH, Grid
+    from coner.report.terminal import print_whole
+
+    finished = sorted((t for t in trials if t["dev_macro_f1"] is not None), key=lambda t: -t["dev_macro_f1"])
+    names = list(dict.fromkeys(name for trial in trials for name in trial["settings"]))
+    rows = [
+        [
+            (str(trial["number"]), index == 0),
+            (f"{trial['dev_macro_f1']:.4f}", index == 0),
+            *((_value(trial["settings"][name]) if name in trial["settings"] else DASH, False) for name in names),
+        ]
+        for index, trial in enumerate(finished[:SHOWN])
+    ]
+    counts = {state: sum(t["state"] == state for t in trials) for state in ("complete", "pruned", "fail", "running")}
+    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    print_whole(f"{folder}: {len(trials)} trials: {told}", Grid(["trial", "dev macro F1", *names], rows).table())
+
+
+def _value(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,94 @@
+"""``coner vote``: several trained models as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from coner.cli.model import model as model_folder
+from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
+
+
+def vote(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=model_folder,
+            metavar="RUN",
+            help="Folders of trained models, also of several kinds, or hf://user/name.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
+    *,
+    dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file: scored, and for auto.")] = None,
+    test: TestFile = None,
+    train: TrainFile = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="1,1,2", help="What each counts, in the order of the models; else all alike.")
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(metavar="auto|X", help="What a mention's score must exceed; with --dev auto, else 0.5."),
+    ] = None,
+    scheme: Scheme = "iob2",
+    repair: Repair = False,
+    overwrite: Overwrite = False,
+    as_json: ScoresJson = False,
+) -> None:
+    """Let trained models vote: seeds of one model, or unlike ones, such as a CRF and an encoder.
+
+    A span with a label scores the weighted mean of the probabilities that the models give it. Of spans that overlap
+    those are taken that make the most of the sum of (score - threshold).
+
+    The folder is a model as any other, with the voters in it, for coner tag, coner evaluate and coner.load.
+
+    Examples:
+
+      coner vote runs/seed42 runs/seed43 runs/seed44 --out runs/three
+
+      coner vote runs/crf runs/paper --weights 1,2 --dev dev.conll --train train.conll --out runs/both
+    """
+    import json
+
+    from coner.config.data import DataSettings
+    from coner.core.progress import stderr
+    from coner.families.vote.run import members_of, run_vote
+    from coner.families.vote.settings import VoteExperiment, VoteSettings
+    from coner.records.record import RECORD
+
+    settings = VoteExperiment(
+        name=out.resolve().name,
+        data=DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair),
+        vote=VoteSettings(members=members_of(models, _weights(weights)), threshold=_threshold(threshold, dev)),
+    )
+    finished = (out / RECORD).exists() and not overwrite
+    record = run_vote(settings, out, overwrite=overwrite)
+    if finished:
+        stderr.print(f"{out}: this run is finished already; --overwrite does it again")
+    if as_json:
+        typer.echo(json.dumps(record.scores, ensure_ascii=False))
+
+
+def _weights(text: str | None) -> tuple[float, ...]:
+    from coner.core.errors import ConfigError
+
+    try:
+        return tuple(float(number) for number in text.split(",")) if text is not None else ()
+    except ValueError:
+        raise ConfigError(f"--weights {text!r}: expected a number for each model, such as 1,1,2") from None
+
+
+def _threshold(text: str | None, dev: Path | None) -> float | Literal["auto"]:
+    from coner.core.errors import ConfigError
+
+    if text == "auto" or (text is None and dev is not None):
+        return "auto"
+    try:
+        threshold = 0.5 if text is None else float(text)
+    except ValueError:
+        threshold = -1.0
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"--threshold {text!r}: expected auto, or a number from 0 to 1")
+    return threshold

@@ -1,0 +1,170 @@
+"""Files to read: bytes and lines of whatever they hold, also packed, with one clear line where they are damaged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from coner.core.errors import DataError
+
+GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
+BLOCK = 1 << 17
+
+
+def open_bytes(path: str | Path) -> BinaryIO:
+    """A file to read, unpacked where it is gzip (by its first bytes, whatever its name); ``-`` is standard input.
+
+    Raises:
+        DataError: it is missing, a folder, or may not be read.
+    """
+    if str(path) == "-":
+        if sys.stdin is None:
+            raise DataError("standard input is closed; name a file")
+        raw: io.BufferedReader = io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
+    else:
+        if Path(path).is_dir():
+            raise DataError("is a folder; expected a file", path)
+        try:
+            raw = Path(path).open("rb")  # noqa: SIM115  # the caller closes it
+        except FileNotFoundError:
+            raise DataError("no such file; check the path", path) from None
+        except OSError as error:
+            raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
+    if raw.peek(2)[:2] != GZIP:
+        return raw
+    packed = gzip.GzipFile(fileobj=raw, mode="rb")
+    packed.myfileobj = raw  # type: ignore[assignment]  # closed with it; the stubs know files on disk only
+    return cast(BinaryIO, packed)
+
+
+def whole(path: str | Path, most: int = -1) -> bytes:
+    """A file's bytes, or so many of them, unpacked; ``DataError`` where it cannot be read."""
+    with open_bytes(path) as handle, _damage_told(path):
+        return handle.read(most)
+
+
+@contextmanager
+def _damage_told(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError, zlib.error) as error:  # gzip: cut short, or damaged
+        raise DataError(f"cannot be read: {str(error).lower()}; get the file again", path) from None
+
+
+class Lines:
+    """The lines of a UTF-8 file without their ends, in constant memory. Only ``\\n`` and ``\\r\\n`` end a line.
+
+    A byte order mark at the start is no part of the first line.
+
+    Args:
+        path: a file, also gzip; ``-`` is standard input.
+        on_fault: told the line and what is wrong with its bytes, which become U+FFFD; without it they are an error.
+
+    Attributes:
+        bom: the file begins with a byte order mark (known once iteration begins).
+        newline: the end of the first line, ``\\n`` where there is none.
+        final_newline: the last line has an end (known once all is read).
+        position: how many bytes of the file, as it lies on disk, are read; 0 throughout for a pipe.
+
+    Raises (while iterating):
+        DataError: missing, a folder, damaged, binary, or not UTF-8: with the line and the byte.
+    """
+
+    def __init__(self, path: str | Path, on_fault: Callable[[int, str], None] | None = None) -> None:
+        self.path = path
+        self.bom = False
+        self.newline = "\n"
+        self.final_newline = True
+        self.position = 0
+        self._on_fault = on_fault
+        self._span: tuple[int, int] | None = None
+
+    def narrow(self, start: int, stop: int, newline: str = "\n") -> None:
+        """Read only these bytes, which begin and end where a line does; before iteration, and of no packed file.
+
+        Args:
+            start: of the first byte.
+            stop: after the last one.
+            newline: of the file, which only its first line tells.
+        """
+        self._span = (start, stop)
+        self.newline = newline
+
+    def __iter__(self) -> Iterator[str]:
+        count = 0
+        for block in self._blocks():
+            if b"\0" in block:  # such as a power cut leaves at the end of a file that was being written
+                line = count + 1 + block.count(b"\n", 0, block.index(b"\0"))
+                raise DataError("holds a zero byte: a damaged file; get it again", self.path, line)
+            try:
+                text = block.decode("utf-8")
+            except UnicodeDecodeError:
+                text = "\n".join(self._decode(line, count + i) for i, line in enumerate(block.split(b"\n"), 1))
+            lines = text.split("\n")
+            if lines[-1]:
+                self.final_newline = False
+            else:
+                lines.pop()
+            if "\r" in text:
+                lines = [line.removesuffix("\r") for line in lines]
+            count += len(lines)
+            yield from lines
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Whole lines in pieces of about a block."""
+        start, stop = self._span or (0, None)
+        first, parts = start == 0, list[bytes]()  # parts: of a line that is longer than a block
+        with open_bytes(self.path) as handle:
+            if start:
+                handle.seek(start)
+            self.position = start
+            while block := self._read(handle, BLOCK if stop is None else min(BLOCK, stop - self.position)):
+                if first:
+                    block, first = self._begin(block), False
+                cut = block.rfind(b"\n") + 1
+                if not cut:
+                    parts.append(block)
+                    continue
+                parts.append(block[:cut])
+                yield b"".join(parts)
+                parts = [block[cut:]] if cut < len(block) else []
+        if parts:
+            yield b"".join(parts)
+
+    def _read(self, handle: BinaryIO, size: int) -> bytes:
+        with _damage_told(self.path):
+            block = handle.read(size)
+            raw = getattr(handle, "myfileobj", None) or handle  # below the unpacking
+            self.position = raw.tell() if raw.seekable() else 0
+            return block
+
+    def _begin(self, block: bytes) -> bytes:
+        if b"\0" in block:
+            line = block[: block.index(b"\0")].count(b"\n") + 1
+            message = "holds a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
+            raise DataError(message, self.path, line)
+        if block.startswith(BOM):
+            self.bom, block = True, block[len(BOM) :]
+        if b"\r\n" in block and block.index(b"\n") == block.index(b"\r\n") + 1:
+            self.newline = "\r\n"
+        return block
+
+    def _decode(self, line: bytes, number: int) -> str:
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start + 1} of the line is 0x{line[error.start]:02x}, which is not UTF-8"
+            if self._on_fault is None:
+                advice = (
+                    "; convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), or put U+FFFD there with --repair"
+                )
+                raise DataError(message + advice, self.path, number) from None
+            self._on_fault(number, message)
+            return line.decode("utf-8", "replace")

@@ -1,0 +1,177 @@
+"""Tag schemes: entities to tags and back, and which tag may follow which.
+
+A *tag* is what a file has on a line (``B-Artist``); a *label* is what an entity has (``Artist``).
+
+========  ==============================================================================================
+scheme    meaning
+========  ==============================================================================================
+iob2      every mention begins with ``B-``, goes on with ``I-``
+iob1      ``I-`` throughout; ``B-`` only where a mention touches one before it of the same label (read only)
+bioes     ``B- I- E-`` for mentions of several words, ``S-`` for those of one
+========  ==============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from coner.core.types import Entity
+
+Scheme = Literal["iob2", "iob1", "bioes"]
+OUTSIDE = "O"
+PREFIXES: dict[Scheme, str] = {"iob2": "BI", "iob1": "BI", "bioes": "BIES"}
+
+
+class InvalidTags(ValueError):
+    """A tag that may not stand where it stands.
+
+    Attributes:
+        index: which word, counted from 0.
+    """
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """``"B-Artist"`` to ``("B", "Artist")``; ``"O"`` to ``("O", "")``; anything else without a dash likewise whole."""
+    prefix, _, label = tag.partition("-")
+    return prefix, label
+
+
+@lru_cache(maxsize=65536)  # called for every word that is read, over few distinct pairs
+def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
+    """Whether ``tag`` may stand right after ``before``; ``None`` is the sentence's edge."""
+    last, last_label = split_tag(before or OUTSIDE)
+    first, label = split_tag(tag or OUTSIDE)
+    inside = last in ("B", "I") and last_label == label
+    if scheme == "iob1":
+        return first != "B" or inside
+    if scheme == "iob2":
+        return first != "I" or inside
+    return (first in ("I", "E") and inside) if last in ("B", "I") else first not in ("I", "E")
+
+
+def tags_from_entities(entities: Sequence[Entity], length: int, scheme: Scheme = "iob2") -> list[str]:
+    """Write entities as tags of a sentence of ``length`` words. ``iob1`` is a form to read, not to write."""
+    if scheme == "iob1":
+        raise ValueError("iob1 is read only; write iob2 or bioes")
+    tags = [OUTSIDE] * length
+    for entity in entities:
+        inner = "I-" + entity.label
+        tags[entity.start : entity.end] = [inner] * (entity.end - entity.start)
+        tags[entity.start] = "B-" + entity.label
+        if scheme == "bioes":
+            tags[entity.end - 1] = ("E-" if entity.end - entity.start > 1 else "S-") + entity.label
+    return tags
+
+
+def entities_from_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> list[Entity]:
+    """Read the tags of one sentence, strictly.
+
+    Raises:
+        InvalidTags: at the first tag that is malformed or may not stand where it stands.
+    """
+    entities, faults = read_tags(tags, scheme)
+    if faults:
+        index, problem = faults[0]
+        raise InvalidTags(problem, index)
+    return entities
+
+
+def repair_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity], int]:
+    """Read the tags of one sentence, mending as conlleval does: a stray inner tag opens a mention.
+
+    In ``bioes`` a mention whose end is missing ends where it breaks off. Malformed tags count as outside.
+
+    Returns:
+        The entities, and how many tags had to be mended.
+    """
+    entities, faults = read_tags(tags, scheme)
+    return entities, len({index for index, _ in faults})
+
+
+def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity], list[tuple[int, str]]]:
+    """Read the tags of one sentence as ``repair_tags`` does; with each fault the word (from 0) and what is wrong."""
+    entities: list[Entity] = []
+    faults: list[tuple[int, str]] = []
+    start, label = 0, ""  # the open mention; label "" means that none is open
+    before: str | None = None
+    for index, came in enumerate(tags):
+        if came == OUTSIDE == before:  # most words of most files
+            continue
+        tag, (prefix, name) = came, _parts(came, scheme)
+        if not prefix:
+            known = ", ".join([OUTSIDE, *(p + "-<label>" for p in PREFIXES[scheme])])
+            faults.append((index, f"tag {came!r} is not one of {scheme}'s: {known}"))
+            tag = prefix = OUTSIDE
+        elif not may_follow(before, tag, scheme):
+            faults.append((index, f"tag {tag!r} after {before or 'the start'} is not valid {scheme}"))
+        if not (label and name == label and prefix in "IE"):
+            if label:
+                entities.append(Entity(start, index, label))
+            start, label = index, name
+        if prefix in "ES":
+            entities.append(Entity(start, index + 1, label))
+            label = ""
+        before = tag
+    if label:
+        entities.append(Entity(start, len(tags), label))
+    told = bool(faults) and faults[-1][0] == len(tags) - 1
+    if tags and not told and not may_follow(before, None, scheme):
+        faults.append((len(tags) - 1, f"tag {before!r} at the end of the sentence is not valid {scheme}"))
+    return entities, faults
+
+
+@lru_cache(maxsize=65536)
+def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
+    """Prefix and label; both empty where the scheme has no such tag."""
+    if tag == OUTSIDE:
+        return OUTSIDE, ""
+    prefix, label = split_tag(tag)
+    return (prefix, label) if label and len(prefix) == 1 and prefix in PREFIXES[scheme] else ("", "")
+
+
+class TagSet:
+    """The tags of a set of labels in a fixed order: ``O`` first, then each label's tags in turn.
+
+    Args:
+        labels: at least one, each once; their order fixes the tag ids.
+        scheme: ``iob2`` (2 tags a label) or ``bioes`` (4).
+    """
+
+    def __init__(self, labels: Sequence[str], scheme: Scheme = "iob2") -> None:
+        if scheme == "iob1":
+            raise ValueError("a tagger predicts iob2 or bioes; iob1 is a form to read")
+        if len(set(labels)) != len(labels) or not labels:
+            raise ValueError("a tag set needs at least one label, each once")
+        self.labels = tuple(labels)
+        self.scheme: Scheme = scheme
+        self.tags = (OUTSIDE, *(f"{p}-{label}" for label in labels for p in PREFIXES[scheme]))
+        self.ids = {tag: index for index, tag in enumerate(self.tags)}
+
+    def __len__(self) -> int:
+        return len(self.tags)
+
+    def encode(self, entities: Sequence[Entity], length: int) -> list[int]:
+        """Gold entities of one sentence as tag ids; ``KeyError`` for a label outside the set."""
+        return [self.ids[tag] for tag in tags_from_entities(entities, length, self.scheme)]
+
+    def decode(self, ids: Sequence[int]) -> tuple[list[Entity], int]:
+        """Predicted tag ids of one sentence as entities, with the number of tags mended (see ``repair_tags``)."""
+        return repair_tags([self.tags[i] for i in ids], self.scheme)
+
+    def allowed(self) -> list[list[bool]]:
+        """``allowed[i][j]``: tag j may follow tag i. C x C."""
+        return [[may_follow(a, b, self.scheme) for b in self.tags] for a in self.tags]
+
+    def allowed_first(self) -> list[bool]:
+        """Which tags may begin a sentence. C."""
+        return [may_follow(None, tag, self.scheme) for tag in self.tags]
+
+    def allowed_last(self) -> list[bool]:
+        """Which tags may end a sentence. C."""
+        return [may_follow(tag, None, self.scheme) for tag in self.tags]

@@ -1,0 +1,153 @@
+"""spaCy's DocBin (``.spacy``): documents of tokens with entities, through the spacy library.
+
+A document is cut into sentences where it has their borders, else at its line ends. Tokens of white space are left out.
+A document whose tokens all lack an entity annotation has no labels. The id is ``doc.user_data["id"]``, which DocBin
+keeps if it was made with ``store_user_data=True``, as here. A DocBin is zlib, msgpack and plain arrays: reading it runs
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from coner.core.errors import DataError, MissingExtra
+from coner.core.files import atomic_write
+from coner.core.lines import Lines, whole
+from coner.core.types import Entity, Sentence
+from coner.data.formats.reader import Reader
+from coner.data.formats.spans import shifted
+from coner.data.formats.text import raw_text
+
+
+class DocBinReader(Reader):
+    """Reads a DocBin, whole.
+
+    With ``repair`` an entity of white space or across sentences, and a document without a word, is left out
+    (``skipped``).
+    """
+
+    unit = "document"
+
+    def _read(self, lines: Lines) -> Iterator[Sentence]:
+        empty = True
+        for number, doc in enumerate(self._docs(), 1):
+            for sentence in self._document(doc, number):
+                empty = False
+                yield sentence
+        if empty:
+            raise DataError("holds no sentence; expected a DocBin of spaCy", self.path)
+
+    def _docs(self) -> Iterator[Any]:
+        spacy = _spacy()
+        data = whole(self.path)
+        try:
+            yield from spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.vocab.Vocab())
+        except Exception as error:  # whatever spaCy meets in bytes that are no DocBin
+            message = f"is no DocBin that spaCy {spacy.about.__version__} reads: {type(error).__name__}: {error}"
+            raise DataError(f"{message}; expected what DocBin.to_disk writes", self.path) from None
+
+    def _document(self, doc: Any, number: int) -> Iterator[Sentence]:
+        words = [not is_space(token) for token in doc]
+        before = [0]  # how many words stand before each token
+        for word in words:
+            before.append(before[-1] + word)
+        borders = _borders(doc)
+        labelled = any(token.ent_iob for token in doc)
+        if self._gold and not labelled:
+            raise self.error(number, "no entity annotation on any token; expected gold labels")
+        if labelled:
+            self.unread["words without annotation"] += sum(w and not t.ent_iob for w, t in zip(words, doc, strict=True))
+        self.unread["spans in span groups"] += sum(map(len, doc.spans.values()))
+        entities = self._entities(doc, before, borders, number)
+        if not before[-1]:
+            self._skip(number, "without a word")
+        ranges = [(a, b) for a, b in pairwise(borders) if before[a] < before[b]]
+        id = doc.user_data.get("id")
+        name = str(id) if isinstance(id, str | int) and str(id) else None
+        for count, (start, end) in enumerate(ranges, 1):
+            tokens = [token for token in doc[start:end] if not is_space(token)]
+            own = [entity for entity in entities if before[start] <= entity.start < before[end]]
+            first = tokens[0].idx
+            yield Sentence(
+                words=tuple([token.text for token in tokens]),
+                entities=shifted(own, -before[start]) if labelled else None,
+                id=name if name is None or len(ranges) == 1 else f"{name}-{count}",
+                text=doc.text[first : tokens[-1].idx + len(tokens[-1].text)],
+                offsets=tuple([(t.idx - first, t.idx - first + len(t.text)) for t in tokens]),
+                line=number,
+            )
+
+    def _entities(self, doc: Any, before: list[int], borders: list[int], number: int) -> list[Entity]:
+        kept = []
+        for span in doc.ents:
+            place = f"entity {span.start_char}-{span.end_char} {span.label_!r}"
+            self._check_label(span.label_, number)
+            start, end = before[span.start], before[span.end]
+            if start == end:
+                self._skip(number, f"{place} is white space", "outside")
+            elif not span.label_:
+                self._skip(number, f"{place} has no label", "without a label")
+            elif any(span.start < border < span.end for border in borders):
+                self._skip(number, f"{place} crosses the border of a sentence", "across sentences")
+            else:
+                kept.append(Entity(start, end, span.label_))
+        return kept
+
+
+def is_space(token: Any) -> bool:
+    """ASCII white space; spaCy's own ``is_space`` would take no-break spaces, which CoNLL has as words, too."""
+    return not token.text.strip(" \t\r\n")
+
+
+def _borders(doc: Any) -> list[int]:
+    """At which tokens sentences begin, and the end of the last one."""
+    if doc.has_annotation("SENT_START"):
+        inner = [sent.start for sent in doc.sents]
+    else:
+        inner = [token.i + 1 for token in doc if "\n" in token.text and is_space(token)]
+    return sorted({0, *inner, len(doc)})
+
+
+def write_docbin(sentences: Iterable[Sentence], path: Path) -> int:
+    """Write a DocBin, a document a sentence; returns how many.
+
+    Raises:
+        MissingExtra: spacy is not installed.
+        OutputError: it cannot be written.
+    """
+    spacy = _spacy()
+    vocab = spacy.vocab.Vocab()
+    packed = spacy.tokens.DocBin(attrs=("ENT_IOB", "ENT_TYPE", "SENT_START"), store_user_data=True)
+    for sentence in sentences:
+        packed.add(_doc(spacy, vocab, sentence))
+    with atomic_write(path, "wb") as handle:
+        handle.write(packed.to_bytes())
+    return len(packed)
+
+
+def _doc(spacy: Any, vocab: Any, sentence: Sentence) -> Any:
+    _, offsets = raw_text(sentence)
+    doc = spacy.tokens.Doc(
+        vocab,
+        words=list(sentence.words),
+        spaces=[end < start for (_, end), (start, _) in pairwise(offsets)] + [False],
+        sent_starts=[True] + [False] * (len(sentence) - 1),
+    )
+    if sentence.entities is not None:
+        doc.set_ents([spacy.tokens.Span(doc, e.start, e.end, e.label) for e in sentence.entities], default="outside")
+    if sentence.id is not None:
+        doc.user_data["id"] = sentence.id
+    return doc
+
+
+def _spacy() -> Any:
+    try:
+        import spacy.about
+        import spacy.tokens
+        import spacy.vocab
+    except ImportError:
+        raise MissingExtra("a DocBin (.spacy)", "spacy") from None
+    return spacy

@@ -1,0 +1,23 @@
+"""A gate that each word computes for its neighbours."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from coner.families.encoder.blend import Blend, blends
+
+
+@blends.register
+class Gate(Blend):
+    """The word plus what two sigmoid gates, computed from the triplet for every component, let in of its neighbours."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.gates = nn.Linear(3 * size, 2 * size)
+        nn.init.constant_(self.gates.bias, -1.0)  # mostly closed at first: close to no blending
+
+    def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
+        gates = torch.sigmoid(self.gates(torch.cat([word, previous, following], dim=-1)))
+        before, after = gates.chunk(2, dim=-1)
+        return word + before * previous + after * following

@@ -1,0 +1,15 @@
+"""No blending."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from coner.families.encoder.blend import Blend, blends
+
+
+@blends.register
+class Alone(Blend):
+    """The word's own vector."""
+
+    def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
+        return word

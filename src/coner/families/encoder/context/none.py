@@ -1,0 +1,19 @@
+"""No context beyond the encoder's."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from coner.families.encoder.backbone.batch import WordLayout
+from coner.families.encoder.context import Context, contexts
+
+
+@contexts.register
+class Nothing(Context):
+    """Vectors as they come; keeps their width whatever is wanted."""
+
+    def __init__(self, size: int, out: int) -> None:
+        super().__init__(size, size)
+
+    def forward(self, words: Tensor, layout: WordLayout) -> Tensor:
+        return words

@@ -1,0 +1,1 @@
+"""What makes training and tagging fast on a CPU."""

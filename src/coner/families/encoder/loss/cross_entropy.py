@@ -1,0 +1,16 @@
+"""Negative log-likelihood: every word counts the same."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from coner.families.encoder.loss import Loss, losses
+
+
+@losses.register
+class CrossEntropy(Loss):
+    """-log p of the gold tag."""
+
+    def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
+        return F.cross_entropy(scores, gold, reduction="sum")

@@ -1,0 +1,21 @@
+"""Focal loss (Lin et al. 2017): words that are right already count for less."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from coner.families.encoder.loss import Loss, losses
+
+GAMMA = 2.0  # the paper's choice
+
+
+@losses.register
+class Focal(Loss):
+    """-(1 - p)^2 log p of the gold tag."""
+
+    def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
+        log = -F.cross_entropy(scores, gold, reduction="none")
+        # Not 1 - exp(log): where p is near 1 nothing would be left of the difference.
+        return -(torch.pow(-torch.expm1(log), GAMMA) * log).sum()

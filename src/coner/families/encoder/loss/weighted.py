@@ -1,0 +1,29 @@
+"""Class-weighted cross-entropy: a word of a rare tag counts for more."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from coner.families.encoder.loss import Loss, losses
+
+
+@losses.register
+class Weighted(Loss):
+    """-w log p of the gold tag, w falling with the square root of its frequency.
+
+    The mean weight of a training word is 1, so that the loss weighs against other losses as cross-entropy does. With
+    the frequency itself in place of its root, a tag seen ten times would outweigh the common ones a thousandfold.
+    """
+
+    weights: Tensor
+
+    def __init__(self, counts: Tensor) -> None:
+        super().__init__(counts)
+        rarity = counts.clamp(min=1).double().rsqrt()
+        mean = (rarity * counts).sum() / counts.sum().clamp(min=1)
+        self.register_buffer("weights", (rarity / mean).to(torch.float32), persistent=False)
+
+    def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
+        return F.cross_entropy(scores, gold, weight=self.weights.to(scores.dtype), reduction="sum")

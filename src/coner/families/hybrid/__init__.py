@@ -1,0 +1,1 @@
+"""A trained model whose doubtful labels a language model chooses."""

@@ -1,0 +1,1 @@
+"""A prompted language model."""

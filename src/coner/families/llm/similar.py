@@ -1,0 +1,109 @@
+"""Sentences of a pool that are like a sentence: by their words (BM25), or by the vectors of a pretrained encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from coner.core.errors import MissingExtra
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH = 32
+PIECES = 256  # of a sentence; the rest is not looked at
+
+
+class Ranker(Protocol):
+    """Finds what is most like a sentence."""
+
+    def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
+        """Score and place of the best ``count`` of the pool, best first; of equal ones the earlier."""
+        ...
+
+
+class Bm25:
+    """By words, case aside; rare ones count most.
+
+    Args:
+        pool: the words of each sentence; at least one.
+
+    Raises:
+        MissingExtra: bm25s is not installed.
+    """
+
+    def __init__(self, pool: Sequence[Sequence[str]]) -> None:
+        try:
+            import bm25s
+        except ImportError:
+            raise MissingExtra("examples.choice = 'bm25'", "llm") from None
+        self._index: Any = bm25s.BM25()
+        self._index.index([_tokens(words) for words in pool], show_progress=False)
+
+    def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
+        """See ``Ranker``."""
+        return _best(self._index.get_scores(_tokens(words)), count)
+
+
+class Encoded:
+    """By the cosine of mean vectors of an encoder's last layer.
+
+    Args:
+        pool: the words of each sentence; at least one.
+        name: a packaged encoder, or a folder.
+
+    Raises:
+        MissingExtra: torch or transformers are not installed.
+        ModelError: the encoder cannot be loaded.
+    """
+
+    def __init__(self, pool: Sequence[Sequence[str]], name: str) -> None:
+        try:
+            import torch  # noqa: F401
+            import transformers  # noqa: F401
+        except ImportError:
+            raise MissingExtra("examples.choice = 'encoder'", "encoder") from None
+        from coner.families.encoder.backbone.pretrained import load_encoder
+
+        self._model, self._tokenizer = load_encoder(name)
+        self._model.train(mode=False)
+        self._vectors = self._encode(pool)
+
+    def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
+        """See ``Ranker``."""
+        return _best((self._vectors @ self._encode([words])[0]).round(6), count)
+
+    def _encode(self, sentences: Sequence[Sequence[str]]) -> Any:
+        """Vectors of length 1: sentences x H."""
+        import numpy as np
+        import torch
+
+        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))  # little padding
+        vectors: list[Any] = [None] * len(sentences)
+        with torch.inference_mode():
+            for start in range(0, len(order), BATCH):
+                rows = order[start : start + BATCH]
+                for row, vector in zip(rows, self._batch([" ".join(sentences[i]) for i in rows]), strict=True):
+                    vectors[row] = vector
+        return np.stack(vectors)
+
+    def _batch(self, texts: list[str]) -> Any:
+        import torch
+
+        known = getattr(self._model.config, "max_position_embeddings", PIECES)
+        longest = min(PIECES, known - 2)  # RoBERTa's kin count positions from 2
+        pieces = self._tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        hidden = self._model(**pieces).last_hidden_state  # B x P x H
+        means = [row[real].mean(0) for row, real in zip(hidden, pieces["attention_mask"].bool(), strict=True)]
+        return torch.nn.functional.normalize(torch.stack(means), dim=-1).numpy()
+
+
+def _tokens(words: Sequence[str]) -> list[str]:
+    return [word.casefold() for word in words]
+
+
+def _best(scores: np.ndarray, count: int) -> list[tuple[float, int]]:
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")[:count]
+    return [(float(scores[index]), int(index)) for index in order]

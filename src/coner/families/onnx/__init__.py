@@ -1,0 +1,1 @@
+"""An exported encoder, which needs no torch."""

@@ -1,0 +1,81 @@
+"""The network of an encoder tagger as an ONNX graph, from piece ids to emissions."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from coner.families.encoder.backbone.batch import as_batch
+from coner.families.encoder.backbone.layout import lay_out
+from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
+from coner.families.encoder.network import Network
+
+OPSET = 17  # the first with layer normalisation as one step
+OUTPUT = "emissions"
+# Which of its axes have which size; all of them are free in the graph.
+AXES = {
+    "ids": ("R", "P"),
+    "mask": ("R", "P"),
+    "first": ("N",),
+    "last": ("N",),
+    "every": ("M",),
+    "word": ("M",),
+    "lengths": ("B",),
+    "grid": ("B", "W"),
+    "cells": ("N",),
+    "previous": ("N",),
+    "following": ("N",),
+}
+
+
+class Emissions(nn.Module):
+    """Encoder, mix, context, blend and emissions of a network, over plain tensors in the order of ``AXES``."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """The arrays of ``layout.lay_out`` to N x C."""
+        batch = as_batch(dict(zip(AXES, tensors, strict=True)))
+        emissions: Tensor = self.network.emissions(self.network.words(batch))
+        return emissions
+
+
+def write_graph(network: Network, maker: PieceMaker, path: Path) -> None:
+    """Write the network (on the processor) into ``path``, its weights beside it.
+
+    Inputs that the network's pooling and context do not need are none of the graph's.
+    """
+    example = lay_out([Pieces([maker.unknown] * 6, [2, 1, 3]), Pieces([maker.unknown] * 2, [1, 1])], maker)
+    training = network.training
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), torch.no_grad():
+        # The exporter that follows a traced graph is on its way out, but the newer one unrolls an LSTM over the traced
+        # length. What else it warns of (values that become constants) is the encoders' shape checks.
+        warnings.simplefilter("ignore")
+        traced = Path(scratch) / "traced.onnx"
+        torch.onnx.export(
+            Emissions(network).eval(),
+            tuple(torch.from_numpy(example[name]) for name in AXES),
+            str(traced),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(AXES),
+            output_names=[OUTPUT],
+            dynamic_axes={**{name: dict(enumerate(axes)) for name, axes in AXES.items()}, OUTPUT: {0: "N"}},
+        )
+        save_graph(onnx.load(traced), path)
+    network.train(training)
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Write the graph, and all of its weights in one file beside it, whatever their size: a graph ends at 2 GB."""
+    weights = path.with_name(path.name + ".data")
+    weights.unlink(missing_ok=True)  # it would be appended to
+    onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
+    weights.chmod(path.stat().st_mode)  # which is that of any new file; this one is its owner's alone

@@ -1,0 +1,1 @@
+"""Taggers inside other libraries: scikit-learn and spaCy."""

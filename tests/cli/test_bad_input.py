@@ -1,0 +1,241 @@
+"""Bad input and bad use: one line says why not, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coner.families.manifest import CARD, FORMAT
+from helpers.shell import Done, World, command, process, refusal
+
+Coner = Callable[..., Done]
+Arguments = Callable[[World, Path], list[object]]  # from the world and a folder for bad things
+
+ENCODER = 'kind = "encoder"\n[encoder]\nname = "minilm"\n'
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the devices of Linux")
+
+
+def file(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def model(world: World, folder: Path, harm: Callable[[Path], object]) -> Path:
+    shutil.copytree(world.model, folder / "model")
+    harm(folder / "model")
+    return folder / "model"
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def newer(folder: Path) -> None:
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    (folder / CARD).write_text(json.dumps({**card, "format": FORMAT + 1}))
+
+
+def swapped(folder: Path) -> None:
+    path = folder / "weights.npz"
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def tag(source: str | bytes, name: str = "in.conll") -> Arguments:
+    return lambda world, folder: ["tag", world.model, file(folder, name, source), "-o", "OUT/x.conll"]
+
+
+def evaluate(gold: str | bytes, *more: object) -> Arguments:
+    return lambda world, folder: ["evaluate", file(folder, "gold.conll", gold), world.model, *more]
+
+
+def train(*more: object) -> Arguments:
+    return lambda world, folder: ["train", *world.settings, "--out", "OUT/run", *more]
+
+
+def harmed(harm: Callable[[Path], object]) -> Arguments:
+    return lambda world, folder: ["tag", model(world, folder, harm), world.dev, "-o", "OUT/x.conll"]
+
+
+def encoder(*more: object) -> Arguments:
+    return lambda world, folder: [
+        *("train", file(folder, "encoder.toml", ENCODER), "--out", "OUT/run", "--set", f"data.train={world.train}"),
+        *("--set", f"data.dev={world.dev}", *more),
+    ]
+
+
+BAD: dict[str, tuple[Arguments, str]] = {
+    "tag: empty file": (tag(""), "in.conll: holds no sentence"),
+    "tag: empty text": (tag(" \n\n", "in.txt"), "in.txt: holds no"),
+    "tag: empty lines only": (tag("\n\t\n"), "in.conll: holds no sentence"),
+    "tag: folder": (lambda w, f: ["tag", w.model, f, "-o", "OUT/x.conll"], "is a folder; expected a file"),
+    "tag: missing": (lambda w, f: ["tag", w.model, f / "no.conll", "-o", "OUT/x.conll"], "no.conll: no such file"),
+    "tag: binary": (tag(b"\x7fELF\x02\0\0\0"), "in.conll:1: holds a zero byte"),
+    "tag: binary without a name": (tag(bytes(range(256)) * 9, "in"), "holds a zero byte"),
+    "tag: latin-1": (tag("são O\n".encode("latin-1")), "in.conll:1: byte 2 of the line is 0xe3, which is not UTF-8"),
+    "tag: packed file cut short": (tag(b"\x1f\x8b\x08\0\0\0\0\0", "in.conll.gz"), "in.conll.gz: cannot be read"),
+    "tag: not JSON": (tag('{"text": "a"}\n{"text"\n', "in.jsonl"), "in.jsonl:2: not JSON"),
+    "tag: one column too few": (tag("a _ O\nb O\n"), "in.conll:2: 2 columns where the file began with 3"),
+    "tag: output is a folder": (lambda w, f: ["tag", w.model, w.dev, "-o", "OUT"], "is a folder; expected the name"),
+    "tag: unknown form of the input": (
+        lambda w, f: ["tag", w.model, w.dev, "--from", "xml", "-o", "OUT/x"],
+        "'xml' is not one of",
+    ),
+    "evaluate: empty file": (evaluate(""), "gold.conll: holds no sentence"),
+    "evaluate: binary": (evaluate(b"\x89PNG\0"), "gold.conll:1: holds a zero byte"),
+    "evaluate: folder": (lambda w, f: ["evaluate", f, w.model], "is a folder; expected a file"),
+    "evaluate: no tags": (evaluate("a _ _ _\n"), "gold.conll:1: has only '_' in the last column: no tags"),
+    "evaluate: I- after O": (
+        evaluate("a O\nb I-Artist\n"),
+        "gold.conll:2: tag 'I-Artist' after O is not valid iob2; if the file is written so, read it with --scheme iob1",
+    ),
+    "evaluate: unknown tag": (
+        evaluate("a B-Artits\n", "--taxonomy", "multiconer2"),
+        "gold.conll:1: label 'Artits' is not in the taxonomy; did you mean 'Artist'?",
+    ),
+    "evaluate: unknown taxonomy": (evaluate("a O\n", "--taxonomy", "multiconer"), "neither packaged nor a TOML file"),
+    "model: missing": (lambda w, f: ["tag", f / "no", w.dev, "-o", "OUT/x"], "no: does not exist; expected the folder"),
+    "model: a file": (lambda w, f: ["tag", w.dev, w.dev, "-o", "OUT/x"], "dev.conll: is a file; expected the folder"),
+    "model: no model.json": (harmed(lambda f: (f / CARD).unlink()), "no model.json in it"),
+    "model: file missing": (harmed(lambda f: (f / "weights.npz").unlink()), "weights.npz: missing"),
+    "model: file cut short": (harmed(lambda f: cut(f / "weights.npz")), "damaged or cut short"),
+    "model: card cut short": (harmed(lambda f: cut(f / CARD)), "model.json: damaged: not valid JSON"),
+    "model: other content": (harmed(swapped), "weights.npz: its content is not what model.json says"),
+    "model: newer": (harmed(newer), f"model.json: format {FORMAT + 1}, this version of coner reads up to {FORMAT}"),
+    "train: misspelt key": (
+        train("--set", "crf.clsters=[]"),
+        "crf.clsters: no such setting; expected one of: algorithm, c1, c2, cl",
+    ),
+    "train: misspelt section": (train("--set", "cfr.c1=1"), "cfr: no such setting; expected one of: crf, data"),
+    "train: key of no section": (train("--set", "crf.c1.x=1"), "crf.c1"),
+    "train: L1 without its algorithm": (
+        train("--set", "crf.c1=0.1"),
+        'crf.c1 = 0.1 needs crf.algorithm = "lbfgs"; sgd has no L1',
+    ),
+    "train: threshold that keeps everything": (
+        train("--set", "crf.thresholds=[0]"),
+        "crf.thresholds: 0 keeps every span; expected more than 0",
+    ),
+    "train: negative regularisation": (train("--set", "crf.c2=-1"), "crf.c2: input should be greater than or equal"),
+    "train: text for a number": (train("--set", "crf.c2=much"), "crf.c2: input should be a valid number"),
+    "train: negative rate": (
+        encoder("--set", "train.groups.encoder.rate=-0.1"),
+        "train.groups.encoder.rate: input should be greater than or equal to 0, came -0.1",
+    ),
+    "train: misspelt key of a group": (
+        encoder("--set", "train.groups.head.rat=1"),
+        "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate, times, weight_decay",
+    ),
+    "train: only O": (
+        lambda w, f: ["train", w.config, "--set", f"data.train={file(f, 'o.conll', 'a O')}", "--out", "OUT/r"],
+        "o.conll: holds no mention; expected labelled sentences",
+    ),
+    "train: seed": (train("--set", "seed=-1"), "seed: input should be greater than or equal to 0"),
+    "train: no layers": (encoder("--set", "head.layers=[]"), "head.layers: "),
+    "train: --set without a value": (train("--set", "crf.c1"), "--set 'crf.c1': expected key.path=value, such as"),
+    "train: --set without a key": (train("--set", "=1"), "--set '=1': expected key.path=value"),
+    "train: negative trials": (train("--trials", "-1"), "'--trials'"),
+    "train: config is missing": (lambda w, f: ["train", f / "no.toml", "--out", "OUT/run"], "no.toml: cannot be read"),
+    "train: config is a folder": (lambda w, f: ["train", f, "--out", "OUT/run"], "cannot be read: Is a directory"),
+    "train: config is empty": (lambda w, f: ["train", file(f, "c.toml", ""), "--out", "OUT/run"], "kind"),
+    "train: config is no TOML": (lambda w, f: ["train", file(f, "c.toml", "a:"), "--out", "OUT/run"], "not valid TOML"),
+    "train: config is binary": (
+        lambda w, f: ["train", file(f, "c.toml", b"\xff"), "--out", "OUT/run"],
+        "not a text file",
+    ),
+    "train: no data": (lambda w, f: ["train", w.config, "--out", "OUT/run"], "data.train: not set; name a file"),
+    "train: data is a folder": (train("--set", "data.train=/"), "is a folder; expected a file"),
+    "train: unknown tag": (
+        lambda w, f: [*train()(w, f), "--set", f"data.dev={file(f, 'dev.conll', 'a _ _ B-Artits')}"],
+        "dev.conll:1: label 'Artits' is not in the taxonomy; did you mean 'Artist'?",
+    ),
+    "train: I- at the start": (
+        lambda w, f: [*train()(w, f), "--set", f"data.dev={file(f, 'dev.conll', 'a I-Artist')}"],
+        "dev.conll:1: tag 'I-Artist' after the start is not valid iob2",
+    ),
+    "train: output below a file": (lambda w, f: ["train", *w.settings, "--out", w.dev / "x"], "cannot be written"),
+    "tag: output below a file": (lambda w, f: ["tag", w.model, w.dev, "-o", w.dev / "x"], "does not exist"),
+    "unknown command": (lambda w, f: ["tagg"], "No such command 'tagg'"),
+    "unknown option": (lambda w, f: ["tag", w.model, w.dev, "--output", "OUT/x"], "No such option"),
+    "argument missing": (lambda w, f: ["evaluate", w.dev], "Missing argument"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    coner: Coner, world: World, tmp_path: Path, out: Path, what: str
+) -> None:
+    make, message = BAD[what]
+    (tmp_path / "bad").mkdir()
+    arguments = [str(argument).replace("OUT", str(out)) for argument in make(world, tmp_path / "bad")]
+    before = sorted(world.model.parent.rglob("*"))
+    assert message in refusal(coner(*arguments))
+    assert not list(out.iterdir())
+    assert sorted(world.model.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["data"]])
+def test_help_is_shown_where_no_command_is_named(coner: Coner, arguments: list[str]) -> None:
+    done = coner(*arguments)
+    assert (done.code, done.err) == (2, "coner: name a command (see coner --help, or coner COMMAND --help)\n")
+    assert f"Usage: coner {' '.join([*arguments, '[OPTIONS]'])} COMMAND" in done.out
+
+
+def test_fault_that_only_training_can_find_leaves_no_model(coner: Coner, world: World, out: Path) -> None:
+    done = coner("train", *world.settings, "--set", 'crf.features=["sufix"]', "--out", out / "run")
+    assert (done.code, done.out) == (2, "")
+    begun, message = done.err.splitlines()
+    assert begun.startswith("crf: train 60 sentences")
+    assert message.startswith("coner: crf.features: 'sufix'")
+    assert [path.name for path in (out / "run").iterdir()] == ["log.txt"]
+
+
+def test_iob1_is_read_when_it_is_named(coner: Coner, tmp_path: Path) -> None:
+    path = file(tmp_path, "iob1.conll", "a O\nb I-Artist\nc B-Artist\n")
+    done = coner("evaluate", path, path, "--scheme", "iob1", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["fine"]["classes"]["Artist"]["support"] == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_folder_without_permission_is_one_line(coner: Coner, world: World, out: Path) -> None:
+    out.chmod(0o500)
+    assert "permission denied" in refusal(coner("tag", world.model, world.dev, "-o", out / "x.conll"))
+    assert "ermission denied" in refusal(coner("train", *world.settings, "--out", out / "run"))
+
+
+@LINUX
+def test_place_where_nobody_may_write_is_one_line(coner: Coner, world: World) -> None:
+    assert "cannot be written" in refusal(coner("tag", world.model, world.dev, "-o", "/proc/x.conll"))
+    assert "cannot be written" in refusal(coner("train", *world.settings, "--out", "/proc/run"))
+
+
+@LINUX
+@pytest.mark.parametrize("form", ["conll", "jsonl", "task"])
+def test_full_disk_is_one_line(world: World, form: str) -> None:
+    # Its own process: what a handle still holds when it is collected must not speak up either.
+    done = process("tag", world.model, world.dev, "-o", "/dev/full", "--format", form)
+    assert (done.code, done.out) == (2, "")
+    *count, message = done.err.splitlines()  # all may be tagged before the last block meets the full disk
+    assert not count or (len(count) == 1 and count[0].startswith("40 sentences, "))
+    assert message == "coner: /dev/full: cannot be written: no space left on device"
+
+
+@LINUX
+@pytest.mark.parametrize("arguments", [("tag", "MODEL", "DEV"), ("evaluate", "DEV", "MODEL", "--json"), ("--version",)])
+def test_full_disk_behind_standard_output_is_one_line(world: World, arguments: tuple[str, ...]) -> None:
+    places = {"MODEL": str(world.model), "DEV": str(world.dev)}
+    with Path("/dev/full").open("wb") as full:
+        run = command(*(places.get(argument, argument) for argument in arguments))
+        done = subprocess.run(run, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "coner: no space left on device"
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

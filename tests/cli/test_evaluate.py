@@ -1,0 +1,190 @@
+"""``coner evaluate``: the numbers of a small case by hand, for a program and for a person."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coner.data import read
+from coner.evaluation.score import score_sentences
+from coner.families import load
+from helpers.shell import SAMPLE, Done, World, refusal
+
+Coner = Callable[..., Done]
+
+GOLD = "nina B-Artist\nsimone I-Artist\nat O\nlouvre B-Facility\n\nserena B-Athlete\nwon O\n\nit O\nrains O\n"
+# One hit, one miss, one athlete taken for an artist, and a stray I- that opens a mention.
+FOUND = "nina B-Artist\nsimone I-Artist\nat O\nlouvre O\n\nserena B-Artist\nwon O\n\nit O\nrains I-Facility\n"
+LEVEL = {"micro_f1", "macro_f1", "precision", "recall", "classes"}
+CLASS = {"precision", "recall", "f1", "support", "predicted"}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    gold, found = tmp_path / "gold.conll", tmp_path / "found.conll"
+    gold.write_text(GOLD)
+    found.write_text(FOUND)
+    return gold, found
+
+
+def scores(coner: Coner, *arguments: object) -> dict[str, Any]:
+    done = coner("evaluate", *arguments, "--json")
+    assert done.code == 0, done.err
+    values: dict[str, Any] = json.loads(done.out)
+    return values
+
+
+def test_numbers_are_those_by_hand(coner: Coner, files: tuple[Path, Path]) -> None:
+    found = scores(coner, *files)
+    fine, coarse = found["fine"], found["coarse"]
+    third, two_thirds = pytest.approx(1 / 3), pytest.approx(2 / 3)
+    assert [fine[name] for name in ("precision", "recall", "micro_f1")] == [third] * 3
+    assert fine["macro_f1"] == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert [coarse[name] for name in ("precision", "recall", "micro_f1")] == [two_thirds] * 3
+    assert coarse["macro_f1"] == pytest.approx((1 + 0) / 2)
+    assert found["span"]["f1"] == two_thirds
+    artist = fine["classes"]["Artist"]
+    assert [artist[name] for name in ("precision", "recall", "f1")] == [0.5, 1, two_thirds]
+    counts = {label: (result["support"], result["predicted"]) for label, result in fine["classes"].items()}
+    assert counts == {"Artist": (1, 2), "Athlete": (1, 0), "Facility": (1, 1)}
+    assert set(coarse["classes"]) == {"Person", "Location"}
+    assert [found[name] for name in ("sentences", "words", "skipped", "repaired")] == [3, 8, 0, 1]
+
+
+def test_keys_are_those_that_other_programs_rely_on(coner: Coner, files: tuple[Path, Path]) -> None:
+    found = scores(coner, *files, "--train", files[0])
+    promised = {"fine", "coarse", "span", "seen", "unseen", "sentences", "words", "skipped", "repaired"}
+    assert found.keys() >= promised
+    for level in ("fine", "coarse"):
+        assert found[level].keys() >= LEVEL
+        assert all(result.keys() >= CLASS for result in found[level]["classes"].values())
+    assert "f1" in found["span"]
+    assert "recall" in found["seen"].keys() & found["unseen"].keys()
+
+
+def test_seen_and_unseen_come_with_a_training_file(coner: Coner, files: tuple[Path, Path], tmp_path: Path) -> None:
+    assert not {"seen", "unseen"} & set(scores(coner, *files))
+    train = tmp_path / "train.conll"
+    train.write_text(
+        "Nina B-Scientist\nSimone I-Scientist\n"
+    )  # in other letters, with another label: seen all the same
+    found = scores(coner, *files, "--train", train)
+    assert (found["seen"]["recall"], found["seen"]["support"]) == (1, 1)
+    assert (found["unseen"]["recall"], found["unseen"]["support"]) == (0, 2)
+
+
+def test_perfect_prediction_is_one(coner: Coner, files: tuple[Path, Path]) -> None:
+    found = scores(coner, files[0], files[0], "--train", files[0])
+    for level in ("fine", "coarse"):
+        assert {found[level][name] for name in LEVEL - {"classes"}} == {1.0}
+    assert found["span"]["f1"] == found["seen"]["recall"] == 1.0
+
+
+def test_taxonomy_sets_the_groups(coner: Coner, files: tuple[Path, Path], tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[All]\nArtist = ""\nAthlete = ""\nFacility = ""\n')
+    found = scores(coner, *files, "--taxonomy", mine)
+    assert found["coarse"]["classes"].keys() == {"All"}
+    assert found["coarse"]["macro_f1"] == pytest.approx(2 / 3)
+
+
+def test_person_sees_the_same_numbers_and_what_was_mended(coner: Coner, files: tuple[Path, Path]) -> None:
+    done = coner("evaluate", *files)
+    assert done.code == 0
+    assert done.err == "Warning: 1 faults repaired in the predictions\n"
+    lines = done.out.splitlines()
+    assert lines[0] == "gold.conll, 3 sentences, 8 words"
+    assert lines[1].startswith("micro F1   0.3333  [")
+    assert lines[2].startswith("macro F1   0.2222  [")
+    assert lines[2].endswith("over 3 classes that occur in gold")
+    assert ["Artist", "0.5000", "1.0000", "0.6667", "1", "2"] in [line.split() for line in lines]
+    assert ["Person", "1.0000", "1.0000", "1.0000", "2", "2"] in [line.split() for line in lines]
+
+
+def test_classes_that_gold_lacks_are_told(coner: Coner, files: tuple[Path, Path]) -> None:
+    files[1].write_text(FOUND.replace("won O", "won B-Drink"))
+    done = coner("evaluate", *files)
+    assert "1 predictions of classes that do not occur in gold (Drink)" in done.err
+
+
+def test_model_is_scored_like_its_predictions(coner: Coner, world: World, tmp_path: Path) -> None:
+    found = scores(coner, world.dev, world.model, "--train", world.train)
+    corpus = read(world.dev)
+    oracle = score_sentences(corpus, load(world.model).tag(corpus)).as_dict()
+    assert 0 < found["fine"]["micro_f1"] < 1
+    assert found["fine"] == oracle["fine"]
+    for name in ("tagged.conll", "tagged.jsonl", "tagged.conll.gz"):
+        assert coner("tag", world.model, world.dev, "-o", tmp_path / name).code == 0
+        assert scores(coner, world.dev, tmp_path / name, "--train", world.train) == found
+
+
+def test_gold_may_be_jsonl(coner: Coner, world: World, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.jsonl"
+    rows = []
+    for sentence in read(world.dev):
+        starts = [sum(len(word) + 1 for word in sentence.words[:i]) for i in range(len(sentence) + 1)]
+        spans = [
+            {"start": starts[e.start], "end": starts[e.end] - 1, "label": e.label} for e in sentence.entities or ()
+        ]
+        rows.append({"words": sentence.words, "entities": spans})
+    gold.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert scores(coner, gold, world.model) == scores(coner, world.dev, world.model)
+
+
+def test_other_words_are_one_line_with_both_places(coner: Coner, files: tuple[Path, Path]) -> None:
+    gold, found = files
+    found.write_text("# id 1\n" + FOUND.replace("won", "lost"))
+    assert f"{found}:8: 'lost' where {gold}:7 has 'won'; expected the same" in refusal(coner("evaluate", *files))
+    found.write_text(FOUND.replace("\nwon O", ""))
+    assert f"{found}:7: the end of the sentence where {gold}:7 has 'won'" in refusal(coner("evaluate", *files))
+    found.write_text(FOUND[: FOUND.index("it ")])
+    assert f"{found}: 2 sentences where {gold} has 3" in refusal(coner("evaluate", *files))
+
+
+def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
+    tagged, plain = tmp_path / "bioes.conll", tmp_path / "iob2.conll"
+    for path, scheme in ((tagged, "bioes"), (plain, "iob2")):
+        assert coner("tag", world.model, world.dev, "-o", path, "--tags", scheme).code == 0
+    assert scores(coner, tagged, tagged, "--scheme", "bioes") == scores(coner, plain, plain)
+    assert "with --scheme bioes" in refusal(coner("evaluate", tagged, tagged))
+
+
+def test_faulty_gold_is_mended_only_when_asked(coner: Coner, files: tuple[Path, Path]) -> None:
+    gold, found = files
+    gold.write_text(GOLD.replace("B-Facility", "I-Facility"))
+    assert f"{gold}:4: " in refusal(coner("evaluate", gold, found))
+    values = scores(coner, gold, found, "--repair")
+    assert (values["repaired"], values["fine"]["classes"]["Facility"]["support"]) == (2, 1)
+
+
+def test_label_outside_the_taxonomy_is_named_with_its_line(coner: Coner, files: tuple[Path, Path]) -> None:
+    gold, found = files
+    found.write_text(FOUND.replace("rains I-Facility", "rains B-Facilty"))
+    message = refusal(coner("evaluate", gold, found, "--taxonomy", "multiconer2"))
+    assert f"{found}:10: label 'Facilty' is not in the taxonomy; did you mean 'Facility'?" in message
+    message = refusal(coner("evaluate", found, gold, "--taxonomy", "multiconer2"))
+    assert f"{found}:10: label 'Facilty'" in message
+
+
+def test_damaged_model_is_one_line(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.model, tmp_path / "model")
+    (tmp_path / "model" / "lexicon.json").unlink()
+    assert "lexicon.json: missing" in refusal(coner("evaluate", files[0], tmp_path / "model"))
+
+
+def test_model_is_judged_by_the_groups_that_it_was_trained_with(coner: Coner, world: World, out: Path) -> None:
+    own = out / "own.toml"
+    text = (SAMPLE.parent / "taxonomies/multiconer2.toml").read_text(encoding="utf-8")
+    own.write_text(text.replace("[Medical]", "[Health]"), encoding="utf-8")
+    model = out / "model"
+    few = ("--set", "crf.max_iterations=3", "--set", f"data.taxonomy={own}")
+    assert coner("train", *world.settings, *few, "--out", model).code == 0
+    groups = scores(coner, world.dev, model)["coarse"]["classes"]
+    assert "Health" in groups
+    assert "Medical" not in groups
+    assert "Medical" in scores(coner, world.dev, world.model)["coarse"]["classes"]

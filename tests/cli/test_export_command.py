@@ -1,0 +1,223 @@
+"""``coner export``: a model without torch that does as well, or none at all."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from coner.cli.app import run
+from coner.core.types import Entity, Sentence
+from coner.data import ConllFormat, read, write_conll
+from coner.data.taxonomy import Taxonomy
+from coner.families import load
+from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.network import Network
+from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.onnx.export.check import Judgement
+from coner.records.record import read_record
+from helpers.shell import Done, World, command, head, refusal
+
+Coner = Callable[..., Done]
+
+TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
+HEAD = {"decoder": "crf", "context": "bilstm", "blend": "concat", "layers": (-1, -2), "mix": "concat", "dropout": 0.0}
+CONFIG = """kind = "encoder"
+[encoder]
+name = "{encoder}"
+[head]
+decoder = "crf"
+[train]
+epochs = 1
+precision = "float32"
+device = "cpu"
+"""
+BLOCKED = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers", "safetensors", "accelerate"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+def without_torch(*arguments: object) -> Done:
+    """The command in a process in which neither torch nor transformers can be imported."""
+    interpreter, flag, code, *rest = command(*arguments)
+    done = subprocess.run([interpreter, flag, BLOCKED + code, *rest], capture_output=True, check=False)
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Made:
+    """A random tagger in a folder, and a file of its own predictions, on which it is never wrong."""
+
+    def __init__(self, settings: Any, folder: Path, source: Path) -> None:
+        torch.manual_seed(3)
+        encoder, tokenizer = load_encoder(settings.encoder.name)
+        network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+        with torch.no_grad():
+            network.emissions.weight.mul_(8)
+        tagger = EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+        self.folder, self.dev = folder / "model", folder / "dev.conll"
+        tagger.save(self.folder)
+        self.words = [Sentence(sentence.words) for sentence in read(source)]
+        self.found: list[list[Entity]] = tagger.tag(self.words)
+        with self.dev.open("w", encoding="utf-8") as handle:
+            gold = (Sentence(s.words, tuple(e)) for s, e in zip(self.words, self.found, strict=True))
+            write_conll(gold, handle, ConllFormat, "iob2")
+
+
+@pytest.fixture
+def made(settings_for: Callable[..., Any], world: World, tmp_path: Path) -> Made:
+    return Made(settings_for(head=HEAD), tmp_path, world.dev)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_encoder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
+    """A run of ``coner train`` with a tiny encoder."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.toml").write_text(CONFIG.format(encoder=tiny_encoder("mbert").as_posix()))
+    (folder / "dev.conll").write_text(head(world.dev, 20), encoding="utf-8")
+    files = ["--set", f"data.train={world.train}", "--set", f"data.dev={folder / 'dev.conll'}"]
+    assert run(["train", str(folder / "tiny.toml"), *files, "--out", str(folder / "run")]) == 0
+    return folder
+
+
+def test_an_exported_model_works_where_there_is_no_torch(coner: Coner, made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    done = coner("export", made.folder, "--onnx", "-o", out, "--dev", made.dev)
+    assert done.code == 0, done.err
+    rows = [line.split() for line in done.out.splitlines() if line.lstrip().startswith(("before", "after"))]
+    assert [(row[0], row[1], row[-2:]) for row in rows] == [
+        ("before:", "torch,", ["1.0000", "1.0000"]),
+        ("after:", "onnx,", ["1.0000", "1.0000"]),
+    ]
+    assert {path.name for path in out.iterdir()} == {
+        *("model.json", "model.onnx", "model.onnx.data", "tokenizer.json", "chain.npz")
+    }
+
+    tagged = without_torch("tag", out, made.dev, "--format", "jsonl")
+    assert tagged.code == 0, tagged.err
+    lines = [json.loads(line)["entities"] for line in tagged.out.splitlines()]
+    found = [[(e["label"], e["score"]) for e in entities] for entities in lines]
+    expected = [[(e.label, pytest.approx(e.score, abs=1e-4)) for e in row] for row in made.found]
+    assert any(found)
+    assert found == expected
+
+    scored = without_torch("evaluate", made.dev, out, "--json")
+    assert scored.code == 0, scored.err
+    assert json.loads(scored.out)["fine"]["micro_f1"] == 1
+
+
+def test_the_trained_model_itself_does_not(made: Made) -> None:
+    done = without_torch("tag", made.folder, made.dev)
+    assert "a model of kind encoder needs packages that are not installed" in refusal(done)
+    done = without_torch("export", made.folder, "--onnx", "-o", made.folder.parent / "out", "--dev", made.dev)
+    assert refusal(done) == "coner: coner export needs packages that are not installed: pip install 'coner[export]'\n"
+
+
+def test_figures_as_json_and_the_runs_own_validation_file(coner: Coner, trained: Path, tmp_path: Path) -> None:
+    done = coner("export", trained / "run", "--onnx", "--int8", "-o", tmp_path / "out", "--json", "--max-drop", 100)
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told.keys() == {*Judgement.__dataclass_fields__, "drop"}
+    assert (told["file"], told["sentences"], told["timed"]) == ("dev.conll", 20, 20)
+    fine = read_record(trained / "run").scores["dev"]["fine"]
+    assert [told["before"][name] for name in ("micro_f1", "macro_f1")] == [fine["micro_f1"], fine["macro_f1"]]
+    assert told["after"]["what"] == "onnx, int8"
+    for side in ("before", "after"):
+        folder = {"before": trained / "run", "after": tmp_path / "out"}[side]
+        files = [*json.loads((folder / "model.json").read_text())["files"], "model.json"]
+        assert told[side]["bytes"] == sum((folder / name).stat().st_size for name in files)
+        assert told[side]["sentences_per_second"] > 0
+    assert load(tmp_path / "out").kind == "onnx"
+
+
+def test_a_model_that_does_worse_is_refused(
+    coner: Coner, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(path: Path) -> None:
+        import onnx
+        from onnx import numpy_helper
+
+        model = onnx.load(path)
+        (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("emissions.bias"))
+        values = numpy_helper.to_array(bias).copy()
+        values[0] += 1000  # O, everywhere
+        bias.CopyFrom(numpy_helper.from_array(values, bias.name))
+        onnx.save_model(model, path)
+
+    monkeypatch.setattr("coner.families.onnx.export.model.quantise", spoil)
+    before = sorted(tmp_path.rglob("*"))
+    done = coner("export", made.folder, "--onnx", "--int8", "-o", tmp_path / "out", "--dev", made.dev)
+    assert refusal(done) == (
+        "coner: dev.conll: micro F1 falls from 100.00 to 0.00 and macro F1 falls from 100.00 to 0.00; expected to lose "
+        "no more than 0.3 points, so nothing was written: leave out --int8, or allow more with --max-drop\n"
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+    asked = ("--max-drop", 100)
+    assert coner("export", made.folder, "--onnx", "--int8", "-o", tmp_path / "out", "--dev", made.dev, *asked).code == 0
+
+
+def test_tagging_says_what_it_computes_on(coner: Coner, made: Made, tmp_path: Path) -> None:
+    assert coner("export", made.folder, "--onnx", "-o", tmp_path / "out", "--dev", made.dev).code == 0
+    threads = torch.get_num_threads()
+    told = coner("tag", made.folder, made.dev, "-o", tmp_path / "a.conll").err
+    assert re.search(rf"\d+ sentences, \d+ entities.* \(cpu, {threads} threads, encoder in b?float(16|32)\)", told)
+    told = coner("tag", tmp_path / "out", made.dev, "-o", tmp_path / "b.conll").err
+    assert re.search(r"\d+ sentences, \d+ entities.* \(cpu, \d+ threads, weights in float32\)", told)
+
+
+def test_what_cannot_be_exported_is_one_line(coner: Coner, world: World, made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    message = refusal(coner("export", world.model, "--onnx", "-o", out))
+    assert "a model of kind crf needs no torch as it is" in message
+    message = refusal(coner("export", made.folder, "-o", out, "--dev", made.dev))
+    assert "expected --onnx" in message
+    message = refusal(coner("export", made.folder, "--onnx", "-o", made.folder, "--dev", made.dev))
+    assert "holds a model" in message
+    message = refusal(coner("export", made.folder, "--onnx", "-o", made.dev / "out", "--dev", made.dev))
+    assert f"{made.dev}: is a file; expected a folder" in message
+    message = refusal(coner("export", made.folder, "--onnx", "-o", out))
+    assert "no record.json in it that says what it was validated on; name a validation file: --dev FILE" in message
+    assert not out.exists()
+
+
+def test_a_validation_file_that_changed_or_went_is_one_line(coner: Coner, trained: Path, tmp_path: Path) -> None:
+    dev = trained / "dev.conll"
+    text = dev.read_bytes()
+    try:
+        dev.write_bytes(text + text)
+        assert "its sha256 differs" in refusal(coner("export", trained / "run", "--onnx", "-o", tmp_path / "out"))
+        dev.unlink()
+        assert "which is not there" in refusal(coner("export", trained / "run", "--onnx", "-o", tmp_path / "out"))
+    finally:
+        dev.write_bytes(text)
+
+
+def test_where_the_run_cut_its_own_validation_part_it_is_cut_again(
+    coner: Coner, trained: Path, world: World, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert run(["train", str(trained / "tiny.toml"), "--set", f"data.train={world.train}", "--out", str(out)]) == 0
+    done = coner("export", out, "--onnx", "-o", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["sentences"] == read_record(out).data["dev"]["sentences"]
+
+
+def test_missing_packages_are_one_line(made: Made, tmp_path: Path) -> None:
+    assert run(["export", str(made.folder), "--onnx", "-o", str(tmp_path / "out"), "--dev", str(made.dev)]) == 0
+    code = BLOCKED.replace('"torch", ', '"torch", "onnxruntime", ')
+    interpreter, flag, main, *rest = command("tag", tmp_path / "out", made.dev)
+    done = subprocess.run([interpreter, flag, code + main, *rest], capture_output=True, check=False, text=True)
+    expected = "coner: a model of kind onnx needs packages that are not installed: pip install 'coner[onnx]'\n"
+    assert refusal(Done(done.returncode, done.stdout, done.stderr)) == expected
+    assert sys.executable == interpreter

@@ -1,0 +1,176 @@
+"""``coner tag --engine ray`` on a real cluster of this machine, with two workers."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import coner as package
+from coner.records.machine import versions
+from coner.tagging import run as scale_run
+from coner.tagging.run import tag_files
+from coner.tagging.slices import Job
+from helpers.shell import Done, World, refusal
+
+pytestmark = pytest.mark.slow
+Coner = Callable[..., Done]
+SIZE = 8000
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Its address."""
+    ray = pytest.importorskip("ray")
+    import os
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+    try:
+        context = ray.init(address="local", num_cpus=2, object_store_memory=100 << 20, **quiet)
+    except Exception as error:
+        pytest.skip(f"Ray cannot start here: {error}")
+    yield context.address_info["gcs_address"]
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def corpus(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path_factory.mktemp("corpus")
+    text = world.train.read_text(encoding="utf-8")
+    (folder / "a.conll").write_text(text, encoding="utf-8")
+    (folder / "b.conll").write_text(text * 16, encoding="utf-8")
+    texts = [" ".join(sentence.words) for sentence in package.read(world.train)] * 3
+    pq.write_table(pa.table({"key": range(len(texts)), "text": texts}), folder / "c.parquet")
+    with (folder / "d.jsonl").open("w", encoding="utf-8") as handle:
+        from coner.data.formats.jsonl import write_jsonl
+
+        write_jsonl(package.read(world.train), handle)
+    return sorted(folder.iterdir())
+
+
+class Case(NamedTuple):
+    """Files, and what the engine of one process makes of them."""
+
+    corpus: list[Path]
+    local: Path
+
+
+@pytest.fixture(scope="module")
+def case(world: World, corpus: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Case:
+    out = tmp_path_factory.mktemp("local")
+    told = tag_files([str(path) for path in corpus], out, job_of(world), scale_run.here, size=SIZE)
+    assert told.counts["sentences"] == 60 * 21
+    return Case(corpus, out)
+
+
+@pytest.fixture(autouse=True)
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale_run, "tag_files", lambda *given: tag_files(*given, size=SIZE))
+
+
+def job_of(world: World) -> Job:
+    version = versions()["coner"]
+    return Job(str(world.model), "auto", scheme="iob2", write="iob2", comment=None, repair=False, version=version)
+
+
+def check(out: Path, case: Case) -> None:
+    """Byte for byte, or row for row."""
+    from pyarrow import parquet
+
+    for path in case.corpus:
+        if path.suffix == ".parquet":
+            assert parquet.read_table(out / path.name).equals(parquet.read_table(case.local / path.name))
+        else:
+            assert (out / path.name).read_bytes() == (case.local / path.name).read_bytes()
+
+
+def pools() -> set[Any]:
+    """Processes of our own cluster's workers."""
+    import psutil
+
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "MapWorker" in " ".join(process.cmdline()):
+                found.add(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 90
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, tmp_path: Path, coner: Coner) -> None:
+    out, killed = tmp_path / "out", []
+
+    def kill() -> None:
+        until(lambda: list((out / ".coner").glob("*.parts/*/*.json")))  # they are at work
+        worker = until(pools).pop()
+        worker.kill()
+        killed.append(worker)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    done = coner("tag", world.model, *case.corpus, "-o", out, "--engine", "ray", "--workers", 2)
+    killer.join()
+    assert killed
+    assert done.code == 0, done
+    assert done.err.startswith("4 files, 1260 sentences, ")
+    assert done.err.count("\n") == 1
+    check(out, case)
+    assert not list((out / ".coner").glob("*.parts"))
+
+
+def test_a_killed_driver_is_gone_on_with(cluster: str, world: World, case: Case, tmp_path: Path, coner: Coner) -> None:
+    out = tmp_path / "out"
+    code = (
+        "from pathlib import Path; from coner.tagging.cluster import ray_engine; "
+        "from coner.tagging.run import tag_files; "
+        "from coner.tagging.slices import Job; "
+        f"tag_files({[str(path) for path in case.corpus]}, Path({str(out)!r}), {job_of(world)!r}, "
+        f"ray_engine({cluster!r}, 2), size={SIZE})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as running:
+        until(lambda: (out / ".coner/a.conll.json").exists() or running.poll() is not None)
+        running.kill()
+        said = running.communicate()[1]
+    assert said == b""  # Ray itself is quiet
+    assert not (out / "d.jsonl").exists()
+    before = (out / "a.conll").stat().st_ino
+    until(lambda: not pools())  # its workers die with it
+    done = coner("tag", world.model, *case.corpus, "-o", out, "--engine", "ray")
+    assert done.code == 0, done
+    assert "of 4 files were done before" in done.err
+    assert (out / "a.conll").stat().st_ino == before
+    check(out, case)
+
+
+def test_a_fault_is_one_line_of_the_users_own_file(cluster: str, world: World, tmp_path: Path, coner: Coner) -> None:
+    path = tmp_path / "bad.conll"
+    path.write_text("ada _ _ O\n\n" * 900 + "x _ _ I-Artist\n", encoding="utf-8")
+    told = refusal(coner("tag", world.model, path, "-o", tmp_path / "out", "--engine", "ray"))
+    assert f"{path}:1801: tag 'I-Artist' after" in told
+
+
+def test_a_wrong_address_is_one_line(world: World, tmp_path: Path) -> None:
+    from coner.core.errors import OutputError
+    from coner.tagging.cluster import _knock
+
+    for address, expected in (("ray://x:1", "expected HOST:PORT"), ("127.0.0.1:1", "no Ray cluster can be reached")):
+        with pytest.raises(OutputError, match=expected):
+            _knock(address)

@@ -1,0 +1,179 @@
+"""Files are written whole or not at all, and read to the byte."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.core.errors import DataError, OutputError
+from coner.core.files import atomic_write, sha256
+from coner.core.lines import BLOCK, Lines, whole
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
+def test_text_is_written_as_it_is_and_leaves_nothing_beside_it(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for text in ("first", "a\r\nb\x85c\u2028d\n"):
+        with atomic_write(path) as handle:
+            handle.write(text)
+        assert whole(path).decode() == text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_content_packs_to_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a.gz", "b.gz"):
+        with atomic_write(tmp_path / name, "wb") as handle:
+            handle.write(b"x" * 100)
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == b"x" * 100
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
+@pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, name: str, fault: type[BaseException]) -> None:
+    path = tmp_path / name
+    path.write_text("old")
+    with pytest.raises(fault), atomic_write(path) as handle:
+        handle.write("new" * BLOCK)
+        raise fault
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with atomic_write(tmp_path / "link") as handle:
+        handle.write("x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "x"
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_a_pipe_is_written_directly_whatever_its_name() -> None:
+    code = "from coner.core.files import atomic_write\nwith atomic_write('/dev/stdout') as handle: handle.write('é')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == "é".encode()
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    for path, what in ((tmp_path, "is a folder"), (tmp_path / "no" / "file", "does not exist")):
+        with pytest.raises(OutputError, match=what) as caught, atomic_write(path):
+            pass
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("size", [1, 3 * BLOCK])
+def test_a_full_disk_is_one_line(size: int) -> None:
+    with pytest.raises(OutputError, match="no space left"), atomic_write("/dev/full") as handle:
+        handle.write("x" * size)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_no_permission_is_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="permission denied"), atomic_write(tmp_path / "x"):
+        pass
+
+
+def test_a_fault_of_the_caller_is_not_taken_for_one_of_writing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "x"):
+        (tmp_path / "missing").read_text()
+
+
+@given(content=st.binary(max_size=60).filter(lambda b: b"\0" not in b and b[:2] != b"\x1f\x8b"))
+def test_lines_are_those_between_line_feeds(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "lines"
+    path.write_bytes(content)
+    faults: list[tuple[int, str]] = []
+    lines = Lines(path, lambda line, message: faults.append((line, message)))
+    expected = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if not expected[-1]:
+        expected.pop()
+    assert list(lines) == [line.removesuffix(b"\r").decode("utf-8", "replace") for line in expected]
+    assert [line for line, _ in faults] == [i for i, line in enumerate(expected, 1) if not _is_utf8(line)]
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("lengths", [[BLOCK - 1], [BLOCK, BLOCK], [3 * BLOCK, 1], [BLOCK // 2] * 5, [1] * 10])
+@pytest.mark.parametrize("final", [b"", b"\n"])
+def test_lines_longer_than_a_block_come_whole(tmp_path: Path, lengths: list[int], final: bytes) -> None:
+    path = tmp_path / "long"
+    rows = ["é" * (length // 2) + "x" * (length % 2) for length in lengths]
+    path.write_bytes("\r\n".join(rows).encode() + final)
+    lines = Lines(path)
+    assert list(lines) == rows
+    assert lines.final_newline == bool(final)
+
+
+def test_looks_of_a_file_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"\xef\xbb\xbfa\r\nb")
+    lines = Lines(path)
+    assert list(lines) == ["a", "b"]
+    assert (lines.bom, lines.newline, lines.final_newline) == (True, "\r\n", False)
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "latin"
+    path.write_bytes(b"ok\n" * 400_000 + b"caf\xe9\n")
+    with pytest.raises(DataError, match=r"latin:400001: byte 4 of the line is 0xe9, which is not UTF-8.*--repair"):
+        list(Lines(path))
+
+
+def test_what_is_no_text_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"a\nb\0")
+    (tmp_path / "utf16").write_bytes("word O".encode("utf-16"))
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(os.urandom(1000))[:500])
+    (tmp_path / "bent.gz").write_bytes(gzip.compress(b"hello" * 100)[:20] + b"\xff" * 30)
+    for name, what in {
+        "missing": "no such file",
+        ".": "is a folder",
+        "binary": "binary:2: holds a zero byte",
+        "utf16": "UTF-16",
+        "cut.gz": "cannot be read",
+        "bent.gz": "cannot be read",
+    }.items():
+        with pytest.raises(DataError, match=what) as caught:
+            list(Lines(tmp_path / name))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_zero_byte_is_an_error_wherever_it_stands(tmp_path: Path) -> None:
+    for last in (b"b\0b\n", b"\0" * 5000, b"x" * 3 * BLOCK + b"\0"):
+        (tmp_path / "x").write_bytes(b"good line\n" * 30_000 + last)
+        with pytest.raises(DataError, match=r"x:30001: holds a zero byte: a damaged file; get it again"):
+            list(Lines(tmp_path / "x", lambda *_: None))
+
+
+def test_gzip_is_known_by_its_bytes_and_a_dash_is_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = gzip.compress(b"one\ntwo\n")
+    (tmp_path / "plain.txt").write_bytes(packed)
+    assert list(Lines(tmp_path / "plain.txt")) == ["one", "two"]
+    for content in (packed, b"one\ntwo\n"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert list(Lines("-")) == ["one", "two"]
+
+
+def test_the_hash_is_that_of_the_bytes_on_disk(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(b"x"))
+    assert sha256(tmp_path / "x.gz") == hashlib.sha256((tmp_path / "x.gz").read_bytes()).hexdigest()
+    with pytest.raises(DataError):
+        sha256(tmp_path)

@@ -1,0 +1,155 @@
+"""JSONL: character spans to words and back."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.core.errors import DataError
+from coner.core.types import Entity, Sentence
+from coner.data.formats.jsonl import JsonlReader, to_json, write_jsonl
+from coner.data.formats.text import sentence_from_text
+
+
+def read(path: Path, *values: Any, **options: Any) -> list[Sentence]:
+    file = path / "file.jsonl"
+    file.write_text("\n".join(v if isinstance(v, str) else json.dumps(v) for v in values), encoding="utf-8")
+    return list(JsonlReader(file, **options))
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"]), min_size=1, max_size=4)
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> Sentence:
+    words = tuple(draw(st.lists(WORDS, min_size=1, max_size=6)))
+    from_text = draw(st.booleans())
+    cut = sentence_from_text(draw(st.sampled_from(["", " "])).join(words)) if from_text else Sentence(words)
+    entities, at = [], 0
+    while at < len(cut) and draw(st.booleans()):
+        start = draw(st.integers(at, len(cut) - 1))
+        at = draw(st.integers(start + 1, len(cut)))
+        entities.append(Entity(start, at, draw(st.sampled_from("XY")), draw(st.floats(0, 1))))
+    labelled = tuple(entities) if draw(st.booleans()) else None
+    return Sentence(
+        cut.words, labelled, draw(st.none() | st.text("ab\n\u2028", min_size=1)), text=cut.text, offsets=cut.offsets
+    )
+
+
+@given(given=st.lists(sentences(), min_size=1, max_size=4))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, given: list[Sentence]) -> None:
+    path = tmp_path_factory.getbasetemp() / "x.jsonl"
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        assert write_jsonl(given, handle) == len(given)
+    came = list(JsonlReader(path))
+    assert [(s.words, s.entities, s.id) for s in came] == [(s.words, s.entities, s.id) for s in given]
+    assert [s.text for s in came] == [" ".join(s.words) if s.text is None else s.text for s in given]
+    scores = [[e.score for e in s.entities or ()] for s in given]
+    assert [[e.score for e in s.entities or ()] for s in came] == scores
+    assert [to_json(s) for s in came] == [to_json(s) for s in given]
+
+
+@pytest.mark.parametrize("words", [("a", " ", "b"), (" ", " "), ("a", "  ", " \t", "\n", " x")])
+def test_words_of_white_space_keep_their_places(tmp_path: Path, words: tuple[str, ...]) -> None:
+    given = Sentence(words, (Entity(1, 2, "X"),))
+    for values in (to_json(given), {key: value for key, value in to_json(given).items() if key != "text"}):
+        [came] = read(tmp_path, values)
+        assert (came.words, came.entities) == (given.words, given.entities)
+
+
+def test_spans_of_characters_become_spans_of_words(tmp_path: Path) -> None:
+    text = "she met  ada lovelace."
+    spans = [{"start": 9, "end": 21, "label": "Scientist", "score": 0.5}]
+    (sentence,) = read(tmp_path, {"id": 7, "text": text, "entities": spans})
+    assert sentence.words == ("she", "met", "ada", "lovelace", ".")
+    assert sentence.entities == (Entity(2, 4, "Scientist"),)
+    assert (sentence.entities[0].score, sentence.id, sentence.line) == (0.5, "7", 1)
+    assert to_json(sentence) == {"id": "7", "text": text, "entities": spans}
+
+
+def test_without_entities_there_are_no_labels_and_an_empty_list_is_none_found(tmp_path: Path) -> None:
+    unlabelled, none_found = read(tmp_path, {"text": "a"}, "", {"text": "b", "entities": []})
+    assert (unlabelled.entities, none_found.entities, none_found.line) == (None, (), 3)
+
+
+def test_words_may_be_given_with_and_without_their_text(tmp_path: Path) -> None:
+    entity = {"start": 0, "end": 8, "label": "X"}
+    for text in ("new york!", None):
+        values = {"words": ["new york", "!"], "text": text, "entities": [entity]}
+        (sentence,) = read(tmp_path, values)
+        assert (sentence.words, sentence.entities) == (("new york", "!"), (Entity(0, 1, "X"),))
+
+
+def span(start: Any, end: Any, label: Any = "X", **more: Any) -> dict[str, Any]:
+    return {"text": "ada met bob", "entities": [{"start": start, "end": end, "label": label, **more}]}
+
+
+FAULTS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
+    "not JSON": ([{"text": "a"}, '{"text": '], {}, ":2: not JSON: expecting value at column 10"),
+    "deep": (["[" * 100_000], {}, ":1: not JSON"),
+    "no object": (["[1]"], {}, ":1: a JSON list where an object was expected"),
+    "no text": ([{"id": "x"}], {}, ":1: text is None; expected an object with a string"),
+    "no word": ([{"text": " "}], {}, ":1: text without a word"),
+    "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: character 1 of the text is half"),
+    "half a pair in a label": ([span(0, 3, "\ud800")], {}, ":1: .*half of a surrogate pair stands in its label"),
+    "half a pair in an id": (['{"id": "\\ud800", "text": "a"}'], {}, ":1: id is .*expected a string"),
+    "words": ([{"words": ["a", ""]}], {}, ":1: words is no list of strings"),
+    "words apart from text": ([{"words": ["a", "c"], "text": "a b c"}], {}, ":1: word 'c' does not follow"),
+    "text goes on": ([{"words": ["a"], "text": "a b"}], {}, ":1: the text goes on after the last word"),
+    "inside a word": ([span(0, 2)], {}, r":1: entity 0-2 'X' does not fall on the borders of words; expected 0-3"),
+    "with a space": ([span(0, 4)], {}, ":1: entity 0-4 'X' does not fall on the borders"),
+    "empty": ([span(3, 3)], {}, ":1: entity 3-3 'X' holds no word"),
+    "a space only": ([span(3, 4)], {}, ":1: entity 3-4 'X' holds no word"),
+    "outside": ([span(8, 12)], {}, ":1: entity 8-12 'X' holds no word of the text of 11 characters"),
+    "negative": ([span(-3, 3)], {}, ":1: entity -3-3 'X' holds no word"),
+    "no number": ([span("0", 3)], {}, ":1: .*start is no whole number"),
+    "a truth": ([span(0, True)], {}, ":1: .*end is no whole number"),
+    "no label": ([span(0, 3, "")], {}, ":1: .*has no label"),
+    "score": ([span(0, 3, score=2)], {}, ":1: .*score is no number from 0 to 1"),
+    "entities": ([{"text": "a", "entities": "X"}], {}, ":1: entities is no list"),
+    "overlap": (
+        [{"text": "a b c", "entities": [{"start": 2, "end": 5, "label": "X"}, {"start": 0, "end": 3, "label": "Y"}]}],
+        {},
+        ":1: entity 2-5 'X' overlaps",
+    ),
+    "unknown label": ([span(0, 3, "Persn")], {"labels": ["Person"]}, ":1: label 'Persn'.*did you mean 'Person'"),
+    "no gold": ([{"text": "a"}], {"gold": True}, ":1: no .entities.; expected gold"),
+    "nothing but faults": (["{", "[]"], {"repair": True}, ": holds no sentence beside 2 faults that were left out"),
+    "nothing": ([""], {}, ": holds no sentence"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_one_line_with_its_place(tmp_path: Path, name: str) -> None:
+    values, options, message = FAULTS[name]
+    with pytest.raises(DataError, match=r"file\.jsonl" + message) as caught:
+        read(tmp_path, *values, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_repair_widens_to_whole_words_and_leaves_out_what_cannot_be(tmp_path: Path) -> None:
+    lines = [span(1, 5), span(3, 4), "{", {"text": "ok", "entities": []}]
+    told: list[int] = []
+    path = tmp_path / "file.jsonl"
+    path.write_text("\n".join(v if isinstance(v, str) else json.dumps(v) for v in lines))
+    reader = JsonlReader(path, repair=True, on_fault=lambda line, _: told.append(line))
+    assert [s.entities for s in reader] == [(Entity(0, 2, "X"),), (), ()]
+    assert (reader.repaired, reader.skipped, told) == (1, 2, [1, 2, 3])
+
+
+def test_of_two_entities_that_overlap_repair_keeps_the_first(tmp_path: Path) -> None:
+    entities = [{"start": 0, "end": 3, "label": "Y"}, {"start": 2, "end": 5, "label": "X"}]
+    (sentence,) = read(tmp_path, {"text": "a b c", "entities": entities}, repair=True)
+    assert sentence.entities == (Entity(0, 2, "Y"),)
+
+
+def test_separators_of_unicode_do_not_end_a_line() -> None:
+    handle = io.StringIO()
+    write_jsonl([Sentence(("a\u2028b", "c\x85d"), ())], handle)
+    assert handle.getvalue().count("\n") == 1

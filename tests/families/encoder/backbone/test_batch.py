@@ -1,0 +1,73 @@
+"""The layout of words and pieces in a batch, against plain loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.families.encoder.backbone.batch import collate, word_layout
+from coner.families.encoder.backbone.layout import split_by_budget
+from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
+from coner.families.encoder.backbone.pretrained import load_encoder
+
+LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
+
+
+@given(LENGTHS)
+def test_neighbours_stay_in_their_sentence_and_stand_in_at_its_edges(lengths: list[int]) -> None:
+    layout = word_layout(lengths)
+    previous, following, word = [], [], 0
+    for length in lengths:
+        for i in range(length):
+            previous.append(word - (i > 0))
+            following.append(word + (i < length - 1))
+            word += 1
+    assert layout.previous.tolist() == previous
+    assert layout.following.tolist() == following
+
+
+@given(LENGTHS)
+def test_padding_and_flattening_are_inverse_and_keep_the_order(lengths: list[int]) -> None:
+    layout = word_layout(lengths)
+    words = torch.arange(sum(lengths), dtype=torch.float32)[:, None]
+    padded = layout.padded(words)
+    assert padded.shape == (len(lengths), max(lengths), 1)
+    assert torch.equal(layout.flat(padded), words)
+    start = 0
+    for row, length in zip(padded, lengths, strict=True):
+        assert row[:length, 0].tolist() == list(range(start, start + length))
+        start += length
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 60))
+def test_runs_within_a_budget_hold_every_sentence_once(lengths: list[int], budget: int) -> None:
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    runs = split_by_budget(order, lengths, budget)
+    assert [i for run in runs for i in run] == order
+    for run in runs:
+        assert len(run) == 1 or max(lengths[i] for i in run) * len(run) <= budget
+
+
+def test_rows_hold_the_pieces_that_the_words_point_at(tiny_encoder: Callable[[str], Path]) -> None:
+    encoder, tokenizer = load_encoder(str(tiny_encoder("mbert")))
+    maker = PieceMaker(tokenizer, limit=piece_limit(encoder.config), overlap=0.5)
+    sentences = [["the", "rhine", "flows"], ["dvořák"] * 60, ["a"], ["rotterdam"]]
+    made = maker(sentences)
+    batch = collate(made, maker)
+    flat = batch.ids.flatten()
+    assert flat[batch.pieces.every].tolist() == [i for pieces in made for i in pieces.ids]
+    start, word = 0, 0
+    for pieces in made:
+        for count in pieces.counts:
+            assert flat[batch.pieces.first[word]] == flat[batch.pieces.every[start]]
+            assert flat[batch.pieces.last[word]] == flat[batch.pieces.every[start + count - 1]]
+            assert batch.pieces.word[start : start + count].tolist() == [word] * count
+            start, word = start + count, word + 1
+    real = batch.ids[batch.mask.bool()]
+    assert real.tolist().count(maker.prefix[0]) == len(batch.ids)  # each row begins with the tokenizer's own token
+    assert batch.ids.shape[0] > len(sentences)  # the long one took several rows
+    assert batch.ids.shape[1] <= piece_limit(encoder.config)

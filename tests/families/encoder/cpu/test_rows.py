@@ -1,0 +1,143 @@
+"""AdamW by row: equal to AdamW where every row is used, and rows that are not used stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from coner.families.encoder.cpu.rows import RowAdamW, use_row_gradients
+
+
+def embedding() -> nn.Embedding:
+    torch.manual_seed(1)
+    return nn.Embedding(10, 4)
+
+
+def loss(table: nn.Embedding, ids: list[int], target: float) -> torch.Tensor:
+    return ((table(torch.tensor(ids)) - target) ** 2).sum()
+
+
+def trained(
+    table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list[list[list[int]]], most: float = 1.0
+) -> torch.Tensor:
+    """The weights after one step a batch, each of several passes, clipped to a norm; 0: not."""
+    for step, passes in enumerate(batches):
+        for ids in passes:
+            loss(table, ids, step / 3).backward()  # type: ignore[no-untyped-call]
+        if most and isinstance(optimizer, RowAdamW):
+            optimizer.clip(most)
+        elif most:
+            torch.nn.utils.clip_grad_norm_(table.parameters(), most)
+        optimizer.step()
+        optimizer.zero_grad()
+    return table.weight.detach()
+
+
+def options(table: nn.Embedding, decay: float) -> list[dict[str, object]]:
+    return [{"params": list(table.parameters()), "lr": 0.05, "weight_decay": decay}]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_where_every_batch_uses_every_row_it_is_adamw(decay: float) -> None:
+    every = list(range(10))
+    batches = [[[*every, 3, 3], [5]], [every], [every[::-1], every]]
+    plain, rows = embedding(), embedding()
+    assert use_row_gradients(rows)
+    expected = trained(plain, torch.optim.AdamW(options(plain, decay)), batches)
+    found = trained(rows, RowAdamW(options(rows, decay)), batches)
+    torch.testing.assert_close(found, expected)
+
+
+def test_dense_gradients_get_plain_adamw() -> None:
+    plain, same = embedding(), embedding()
+    batches = [[[1, 2]], [[3]]]
+    expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches, most=0)
+    assert torch.equal(trained(same, RowAdamW(options(same, 0.1)), batches, most=0), expected)
+
+
+def test_rows_that_are_not_used_stand_still() -> None:
+    table = embedding()
+    before = table.weight.detach().clone()
+    assert use_row_gradients(table)
+    after = trained(table, RowAdamW(options(table, 0.5)), [[[1, 2]], [[2, 4]], [[2]]])
+    changed = (before != after).any(1).nonzero().flatten().tolist()
+    assert changed == [1, 2, 4]
+
+
+def moved(table: nn.Embedding, optimizer: torch.optim.Optimizer, clip: Callable[[], object]) -> torch.Tensor:
+    """How far each weight moved in one step after several passes."""
+    before = table.weight.detach().clone()
+    loss(table, [1, 1, 7], 5.0).backward()  # type: ignore[no-untyped-call]
+    loss(table, [7, 2], 5.0).backward()  # type: ignore[no-untyped-call]
+    clip()
+    optimizer.step()
+    return table.weight.detach() - before
+
+
+def slow(table: nn.Embedding) -> list[dict[str, object]]:
+    """Options with a large epsilon: else an update hardly shows by what the gradients were scaled."""
+    return [{**options(table, 0.0)[0], "eps": 0.1}]
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_clipping_is_pytorchs_own(*, by_row: bool) -> None:
+    plain, table, free = embedding(), embedding(), embedding()
+    table.sparse = by_row
+    norms = []
+    adam, ours, unclipped = torch.optim.AdamW(slow(plain)), RowAdamW(slow(table)), RowAdamW(slow(free))
+    expected = moved(plain, adam, lambda: norms.append(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05)))
+    found = moved(table, ours, lambda: norms.append(ours.clip(0.05)))
+    torch.testing.assert_close(found, expected)
+    assert float(norms[1]) == pytest.approx(float(norms[0]))
+    assert not torch.allclose(found, moved(free, unclipped, lambda: None))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])  # scaled by the update, and before it
+def test_the_norm_is_that_of_all_parameters_of_all_groups(precision: torch.dtype) -> None:
+    def step(*, ours: bool) -> tuple[float, list[torch.Tensor]]:
+        torch.manual_seed(1)
+        table, layer = nn.Embedding(10, 4).to(precision), nn.Linear(4, 2).to(precision)
+        table.sparse = ours
+        groups = [{**slow(table)[0]}, {"params": list(layer.parameters()), "lr": 0.01, "eps": 0.1}]
+        optimizer = RowAdamW(groups) if ours else torch.optim.AdamW(groups)
+        (layer(table(torch.tensor([1, 1, 7]))) ** 2).sum().backward()
+        every = [*table.parameters(), *layer.parameters()]
+        norm = optimizer.clip(0.05) if isinstance(optimizer, RowAdamW) else nn.utils.clip_grad_norm_(every, 0.05)
+        optimizer.step()
+        return float(norm), [parameter.detach()[1:2] for parameter in every]
+
+    (norm, found), (expected_norm, expected) = step(ours=True), step(ours=False)
+    assert norm == pytest.approx(expected_norm)
+    assert norm > 0.1
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_without_gradients_there_is_nothing_to_clip() -> None:
+    table = embedding()
+    assert float(RowAdamW(options(table, 0.0)).clip(1.0)) == 0
+
+
+def test_small_gradients_are_not_scaled() -> None:
+    table, free = embedding(), embedding()
+    ours, unclipped = RowAdamW(slow(table)), RowAdamW(slow(free))
+    assert torch.equal(moved(table, ours, lambda: ours.clip(1e6)), moved(free, unclipped, lambda: None))
+
+
+def test_a_scale_holds_for_one_update() -> None:
+    table = embedding()
+    optimizer = RowAdamW(options(table, 0.0))
+    loss(table, [1], 5.0).backward()  # type: ignore[no-untyped-call]
+    optimizer.clip(0.01)
+    assert optimizer.grad_scale is not None
+    optimizer.step()
+    assert optimizer.grad_scale is None
+
+
+def test_what_has_no_plain_rows_is_refused() -> None:
+    frozen = embedding().requires_grad_(requires_grad=False)
+    assert not use_row_gradients(frozen)
+    assert not use_row_gradients(nn.Linear(3, 3))
+    assert not use_row_gradients(nn.Embedding(3, 3, max_norm=1.0))

@@ -1,0 +1,131 @@
+"""Surface forms found again in the sentence: each rule, and what holds for any answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.core.types import Entity, Sentence, non_overlapping
+from coner.families.llm.align import Mention, align
+from coner.families.llm.tally import Rule, dropped
+from helpers.answering import sentence
+
+
+def aligned(text: str, *surfaces: str) -> tuple[list[tuple[int, int]], dict[str, int]]:
+    """Spans of the surfaces (labels are left aside) and the counts."""
+    counts: Counter[str] = Counter()
+    found = align(sentence(text), [Mention(surface, "X") for surface in surfaces], counts)
+    return [(entity.start, entity.end) for entity in found], dict(counts)
+
+
+@pytest.mark.parametrize(
+    ("text", "surfaces", "spans", "counts"),
+    [
+        ("she met ada lovelace", ["ada lovelace"], [(2, 4)], {}),
+        # n-th mention to n-th occurrence, in order
+        ("rome or rome or rome", ["rome", "rome"], [(0, 1), (2, 3)], {}),
+        ("york is not new york but york", ["new york", "york"], [(3, 5), (6, 7)], {}),
+        ("paris hilton in paris", ["paris hilton", "paris"], [(0, 2), (3, 4)], {}),
+        # out of order: the first free one
+        ("a then b", ["b", "a"], [(0, 1), (2, 3)], {}),
+        ("rome", ["rome", "rome"], [(0, 1)], {"repeated": 1}),
+        # case; the exact form is preferred wherever it is
+        ("she met ada", ["ADA"], [(2, 3)], {"case": 1}),
+        ("ada or Ada", ["Ada"], [(2, 3)], {}),
+        ("STRASSE 7", ["straße 7"], [(0, 2)], {"case": 1}),
+        ("jean - luc spoke", ["jean-luc"], [(0, 3)], {"spacing": 1}),
+        ("jean-luc spoke", ["jean - luc"], [(0, 1)], {"spacing": 1}),
+        ("new york", ["New  York"], [(0, 2)], {"spacing": 1}),
+        ("são paulo", ["Sao Paulo"], [(0, 2)], {"unicode": 1}),
+        ("antoni\u0301n dvorak", ["antonín dvořák"], [(0, 2)], {"unicode": 1}),
+        ("o’brien – smith", ["o'brien - smith"], [(0, 3)], {"unicode": 1}),
+        ("क्‍ष है", ["क्ष"], [(0, 1)], {"unicode": 1}),
+        ("№ 5", ["No 5"], [(0, 2)], {"unicode": 1}),
+        ("in basel , she", ['"basel".'], [(1, 2)], {"punctuation": 1}),
+        ("the band ! ! ! played", ["! ! !"], [(2, 5)], {}),
+        # part of a word: up to a mark it grows, letters are refused
+        ("microsoft's plan", ["Microsoft"], [(0, 1)], {"part_of_word": 1}),
+        ("the anti-nato vote", ["NATO"], [(1, 2)], {"part_of_word": 1}),
+        ("a party", ["art"], [], {"inside_word": 1}),
+        ("北京市 人", ["北京"], [], {"inside_word": 1}),
+        ("北 京 市", ["北京"], [(0, 2)], {"spacing": 1}),
+        ("new york", ["ew yor"], [], {"inside_word": 1}),
+        ("new york", ["london", "", "  ", "...", "new york city"], [], {"hallucinated": 5}),
+        # overlap: the longer, else the first
+        ("the new york times said", ["new york", "new york times"], [(1, 4)], {"overlap": 1}),
+        ("the new york times said", ["new york times", "new york"], [(1, 4)], {"overlap": 1}),
+        ("a b c", ["a b", "b c"], [(0, 2)], {"overlap": 1}),
+        ("a b c d", ["a b", "c d", "b c"], [(0, 2), (2, 4)], {"overlap": 1}),
+        ("a b c d", ["a", "b c", "a b c d"], [(0, 4)], {"overlap": 2}),
+        # what gives way goes elsewhere
+        ("new york is not york", ["york", "new york"], [(0, 2), (4, 5)], {}),
+    ],
+)
+def test_each_rule(text: str, surfaces: list[str], spans: list[tuple[int, int]], counts: dict[str, int]) -> None:
+    assert aligned(text, *surfaces) == (spans, counts)
+
+
+def test_the_same_words_keep_the_first_label() -> None:
+    counts: Counter[str] = Counter()
+    found = align(sentence("rome"), [Mention("rome", "Town"), Mention("Rome", "Artist")], counts)
+    assert found == (Entity(0, 1, "Town"),)
+    assert counts == {"repeated": 1}
+
+
+WORDS = st.lists(
+    st.sampled_from(["a", "B", "ab", "á", "b-a", "'s", "北", "京", "!", "\u200d", "ﬁ", "İ", "ß", "क्ष", "a\u0301b"]),
+    min_size=1,
+    max_size=9,
+).map(tuple)
+
+
+@st.composite
+def labelled(draw: st.DrawFn) -> Sentence:
+    """A sentence with any entities that do not overlap."""
+    words = draw(WORDS)
+    borders = sorted(draw(st.sets(st.integers(0, len(words)), max_size=8)))
+    spans = [span for span in pairwise(borders) if draw(st.booleans())]
+    return Sentence(words, tuple(Entity(*span, draw(st.sampled_from("XY"))) for span in spans))
+
+
+def is_plain(one: Sentence) -> bool:
+    """Each mention is the first with its words behind the one before: what surface forms in order can say at all."""
+    reached = 0
+    for entity in one.entities or ():
+        size = entity.end - entity.start
+        first = next(
+            (i for i in range(reached, len(one)) if one.words[i : i + size] == one.words[entity.start : entity.end]),
+            None,
+        )
+        if first != entity.start:
+            return False
+        reached = entity.end
+    return True
+
+
+@given(labelled())
+def test_gold_is_read_back(one: Sentence) -> None:
+    counts: Counter[str] = Counter()
+    found = align(one, [Mention(one.surface(entity), entity.label) for entity in one.entities or ()], counts)
+    if is_plain(one):
+        assert found == one.entities
+        assert not counts
+    said = Counter((one.surface(entity), entity.label) for entity in one.entities or ())
+    read = Counter((one.surface(entity), entity.label) for entity in found)
+    assert dropped(counts) == said.total() - read.total()
+
+
+@given(WORDS, st.lists(st.one_of(st.text(max_size=6), WORDS.map(" ".join), WORDS.map("".join)), max_size=8))
+def test_any_surfaces_give_entities_of_the_sentence_and_each_is_kept_or_counted(
+    words: tuple[str, ...], surfaces: list[str]
+) -> None:
+    counts: Counter[str] = Counter()
+    found = align(Sentence(words), [Mention(surface, "X") for surface in surfaces], counts)
+    assert non_overlapping(found) == found  # raises where they overlap
+    assert all(0 <= entity.start < entity.end <= len(words) for entity in found)
+    assert len(found) + dropped(counts) == len(surfaces)
+    assert sum(counts[rule] for rule in Rule if rule.fate == "repaired") <= len(found)

@@ -1,0 +1,311 @@
+"""A misbehaving endpoint: what is tried again, what is not, and what the user reads."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from coner.families.llm.ledger import Ledger
+from coner.families.llm.messages import Completion, Failure
+from coner.families.llm.settings import Budget
+from helpers.asking import SCHEMA, client, kinds, prompt
+from helpers.fake_endpoint import Act, Request, echo, fails, first, last, says, serving
+
+
+def only(answers: list[Completion | Failure]) -> Failure:
+    (failure,) = answers
+    assert isinstance(failure, Failure)
+    assert "\n" not in failure.reason
+    return failure
+
+
+PASSING = {
+    "429": fails(429),
+    "500": fails(500),
+    "502, in HTML": Act(status=502, body="<html>bad gateway</html>"),
+    "503": fails(503, "Loading model"),
+    "504": fails(504),
+    "529, of one that is overloaded": fails(529, "overloaded"),
+    "cut connection": Act(cut=-1),
+    "cut body": says("a long enough answer", cut=20),
+    "cut JSON": Act(body='{"choices": [{"message": {"content": "half'),
+    "empty body": Act(),
+    "no JSON": Act(body="<html>hello</html>"),
+    "JSON of another kind": Act(body=[1, 2]),
+    "no choices": Act(body={"choices": []}),
+    "an error as a success": Act(body={"error": {"message": "upstream failed"}}),
+    "content of another kind": Act(body={"choices": [{"message": {"content": 5}}]}),
+    "too deep": Act(body="[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("act", PASSING.values(), ids=PASSING)
+def test_what_may_pass_is_tried_again(act: Act) -> None:
+    with serving(first(act, act)) as end:
+        ask = client(end.url)
+        assert kinds(list(ask([prompt("a"), prompt("b")]))) == ["a", "b"]
+    assert end.turns == {"a": 3, "b": 3}
+    assert (ask.totals.calls, ask.totals.retries, ask.totals.failed) == (6, 4, 0)
+
+
+@pytest.mark.parametrize("act", PASSING.values(), ids=PASSING)
+def test_what_does_not_pass_is_given_up_after_all_retries(act: Act) -> None:
+    with serving(lambda *_: act) as end:
+        failure = only(list(client(end.url, max_retries=2)([prompt("a")])))
+    assert failure.kind == "exhausted"
+    assert "tried 3 times" in failure.reason
+    assert end.turns == {"a": 3}
+
+
+def test_an_answer_that_a_gateway_lost_counts_as_what_it_may_have_cost() -> None:
+    for status, calls in ((504, 2), (503, 10)):
+        with serving(lambda *_, status=status: fails(status)) as end:  # type: ignore[misc]
+            ask = client(end.url, budget=Budget(tokens=250), max_retries=9)
+            (failure,) = ask([prompt("a", max_tokens=100)])
+        assert (len(end.requests), kinds([failure])) == (calls, ["budget" if status == 504 else "exhausted"])
+
+
+FINAL = {
+    400: "larger context",
+    401: "key_env",
+    403: "key may not",
+    404: "it lists: small, tiny",
+    422: "status 422: no",
+    501: "status 501: no",
+}
+
+
+@pytest.mark.parametrize(("status", "advice"), FINAL.items())
+def test_what_cannot_pass_is_one_clear_line_after_one_call(status: int, advice: str) -> None:
+    with serving(lambda *_: fails(status), models=("small", "tiny")) as end:
+        failure = only(list(client(end.url)([prompt("a")])))
+    assert failure.kind == "refused"
+    assert failure.reason.startswith(f"{end.url}, model 'tiny': status {status}: no")
+    assert advice in failure.reason
+    assert end.turns == {"a": 1}
+
+
+def test_an_unknown_model_where_the_endpoint_lists_none() -> None:
+    with serving(lambda *_: fails(404), models=None) as end:
+        assert only(list(client(end.url)([prompt("a")]))).reason.endswith("(mostly /v1)")
+    with serving(lambda *_: fails(404), models=()) as end:
+        assert only(list(client(end.url)([prompt("a")]))).reason.endswith("it lists no model")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_every_prompt_would_get_is_asked_once(status: int) -> None:
+    with serving(lambda *_: fails(status)) as end:
+        answers = list(client(end.url, concurrency=1)(prompt(str(i)) for i in range(50)))
+    assert kinds(answers) == ["refused"] * 50
+    assert len(end.requests) == 1
+
+
+def test_a_rejected_prompt_leaves_the_others_alone() -> None:
+    def rule(request: Request, turn: int) -> Act:
+        return fails(400, "too long") if last(request) == "1" else echo(request, turn)
+
+    with serving(rule) as end:
+        assert kinds(list(client(end.url)(prompt(str(i)) for i in range(4)))) == ["0", "refused", "2", "3"]
+    assert len(end.requests) == 4
+
+
+def test_a_quota_that_is_used_up_is_not_asked_for_again() -> None:
+    body = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    with serving(lambda *_: Act(status=429, body=body)) as end:
+        answers = list(client(end.url, concurrency=1)(prompt(str(i)) for i in range(5)))
+    assert kinds(answers) == ["refused"] * 5
+    assert len(end.requests) == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured(form: str) -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    with serving(first(fails(429, headers={"Retry-After": "1" if form == "seconds" else soon}))) as end:
+        began = time.monotonic()
+        assert kinds(list(client(end.url)([prompt("a")]))) == ["a"]
+        assert 0.9 <= time.monotonic() - began < 10
+    assert end.turns == {"a": 2}
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "nan"])
+def test_a_retry_after_that_says_nothing_is_passed_over(value: str) -> None:
+    with serving(first(fails(429, headers={"Retry-After": value}))) as end:
+        assert kinds(list(client(end.url)([prompt("a")]))) == ["a"]
+
+
+@pytest.mark.parametrize("value", ["86400", "inf"])
+def test_nobody_waits_for_a_day(value: str) -> None:
+    with serving(lambda *_: fails(429, headers={"Retry-After": value})) as end:
+        answers = list(client(end.url, concurrency=1)([prompt("a"), prompt("b")]))
+    assert kinds(answers) == ["exhausted"] * 2
+    assert "it asks to wait" in only(answers[:1]).reason
+    assert len(end.requests) == 1
+
+
+@pytest.mark.parametrize("act", [says("late", after=30.0), says("drop by drop", drip=0.2)], ids=["slow", "dripping"])
+def test_a_slow_call_is_ended_and_tried_again(act: Act) -> None:
+    with serving(first(act)) as end:
+        began = time.monotonic()
+        assert kinds(list(client(end.url, timeout=0.5)([prompt("a")]))) == ["a"]
+        assert time.monotonic() - began < 8
+    assert end.turns == {"a": 2}
+
+
+def test_a_time_out_names_itself() -> None:
+    with serving(lambda *_: says("late", after=1.0)) as end:
+        failure = only(list(client(end.url, timeout=0.2, max_retries=0)([prompt("a")])))
+    assert "no answer within 0.2 s" in failure.reason
+
+
+def test_an_endpoint_that_only_fails_is_given_up() -> None:
+    with serving(lambda *_: fails(500)) as end:
+        answers = list(client(end.url, max_retries=0, concurrency=2)(prompt(str(i)) for i in range(60)))
+    assert kinds(answers) == ["exhausted"] * 60
+    assert 10 <= len(end.requests) <= 12
+    assert "10 prompts in a row" in only(answers[-1:]).reason
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_nobody_runs_is_given_up_within_20_seconds() -> None:
+    with socket.socket() as held:  # bound and not listening: refused
+        held.bind(("127.0.0.1", 0))
+        ask = client(f"http://127.0.0.1:{held.getsockname()[1]}/v1", max_retries=1)
+        began = time.monotonic()
+        answers = list(ask(prompt(str(i)) for i in range(500)))
+        assert time.monotonic() - began < 20
+    assert kinds(answers) == ["unreachable"] * 500
+    assert "start the endpoint, or mend base_url" in only(answers[:1]).reason
+    assert ask.totals.calls < 100
+
+
+def test_an_endpoint_that_comes_late_is_waited_for() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    ask = client(f"http://127.0.0.1:{port}/v1", max_retries=0)
+    answers = ask([prompt("a")])
+
+    def open_late() -> None:
+        time.sleep(1.0)
+        with serving(port=port):
+            done.wait(15)
+
+    done = threading.Event()
+    thread = threading.Thread(target=open_late)
+    thread.start()
+    try:
+        assert kinds(list(answers)) == ["a"]
+        assert ask.totals.retries > 0
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_answers_pass_as_they_are() -> None:
+    texts = ["", "wie bitte? 你好 \U0001f600", "Say it again.\nx", '{"entities": ["half', " \n"]
+
+    def rule(request: Request, _: int) -> Act:
+        return says(texts[int(last(request))])
+
+    with serving(rule) as end:
+        assert kinds(list(client(end.url)(prompt(str(i)) for i in range(5)))) == texts
+    assert len(end.requests) == 5
+
+
+def test_odd_envelopes(tmp_path: Path) -> None:
+    acts = [
+        says(None, finish="length"),
+        says("x", usage=None),
+        says("a \ud83d b", usage=("many", -1)),
+        Act(body='{"choices": [{"message": {"content": "x"}, "finish_reason": null}], "usage": null}'),
+        says("x", usage=(10**30, 2**53), finish="\ud800"),
+        fails(400, "no \ud800"),
+    ]
+    with serving(lambda request, _: acts[int(last(request))]) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+        answers = client(end.url, ledger=ledger)(prompt(str(i)) for i in range(6))
+        null, uncounted, half, unfinished, huge, rejected = answers
+    assert isinstance(null, Completion) and isinstance(uncounted, Completion)
+    assert (null.text, null.finish, null.prompt_tokens, null.completion_tokens) == ("", "length", 7, 3)
+    assert uncounted.prompt_tokens > 0 < uncounted.completion_tokens
+    assert isinstance(half, Completion) and half.text == "a � b" and half.prompt_tokens > 0
+    assert isinstance(unfinished, Completion) and unfinished.finish == "stop"
+    assert isinstance(huge, Completion) and huge.finish == "�"
+    assert 0 < huge.prompt_tokens < 1000 > huge.completion_tokens > 0
+    assert isinstance(rejected, Failure) and "no �" in rejected.reason
+
+
+def test_a_prompt_that_is_no_text_is_refused_alone() -> None:
+    with serving() as end:
+        assert kinds(list(client(end.url)([prompt("\ud83d"), prompt("b")]))) == ["refused", "b"]
+
+
+# How endpoints reject what they do not know: llama.cpp, FastAPI around llama-cpp-python, vLLM, OpenAI.
+OBJECT_ONLY = Act(status=422, body={"detail": [{"loc": ["body", "response_format", "type"], "msg": "Input should be"}]})
+NO_FORMAT = fails(400, "response_format is not supported by this model")
+
+
+def test_structured_output_falls_back_and_is_remembered() -> None:
+    def rule(request: Request, _: int) -> Act:
+        kind = request.get("response_format", {}).get("type")
+        return {"json_schema": OBJECT_ONLY, "json_object": NO_FORMAT}.get(kind) or says("fine")
+
+    with serving(rule) as end:
+        ask = client(end.url, concurrency=1)
+        assert ask.structured == "json_schema"
+        assert kinds(list(ask(prompt(str(i), schema=SCHEMA) for i in range(5)))) == ["fine"] * 5
+    assert ask.structured == "plain"
+    assert end.turns == {"0": 3, "1": 1, "2": 1, "3": 1, "4": 1}
+    assert [request.get("response_format") for request in end.requests[:4]] == [
+        {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}},
+        {"type": "json_object", "schema": SCHEMA},
+        None,
+        None,
+    ]
+
+
+def test_structured_output_stops_falling_where_it_is_taken() -> None:
+    def rule(request: Request, _: int) -> Act:
+        return OBJECT_ONLY if request["response_format"]["type"] == "json_schema" else says("{}")
+
+    with serving(rule) as end:
+        ask = client(end.url)
+        list(ask(prompt(str(i), schema=SCHEMA) for i in range(20)))
+        assert ask.structured == "json_object"
+        assert len(end.requests) <= 20 + 4  # those that were in flight when the first was rejected
+
+
+def test_a_rejection_that_no_fallback_mends_costs_the_others_nothing() -> None:
+    def rule(request: Request, _: int) -> Act:
+        return fails(400, "bad grammar in this prompt") if last(request) == "0" else says("{}")
+
+    with serving(rule) as end:
+        ask = client(end.url, concurrency=1)
+        assert kinds(list(ask(prompt(str(i), schema=SCHEMA) for i in range(3)))) == ["refused", "{}", "{}"]
+    assert ask.structured == "json_schema"
+    assert end.turns == {"0": 3, "1": 1, "2": 1}
+
+
+def test_without_a_schema_no_format_is_asked_for() -> None:
+    with serving() as end:
+        list(client(end.url)([prompt("a")]))
+    assert "response_format" not in end.requests[0]
+
+
+def test_models_that_think_want_other_names() -> None:
+    def rule(request: Request, _: int) -> Act:
+        if "max_tokens" in request:
+            return fails(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+        if "temperature" in request:
+            return fails(400, "Unsupported value: 'temperature' does not support 0 with this model.")
+        return says("thought")
+
+    with serving(rule) as end:
+        assert kinds(list(client(end.url, concurrency=1)(prompt(str(i)) for i in range(3)))) == ["thought"] * 3
+    assert end.turns == {"0": 3, "1": 1, "2": 1}
+    assert end.requests[-1]["max_completion_tokens"] == 10

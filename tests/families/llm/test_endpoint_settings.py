@@ -1,0 +1,170 @@
+"""Settings of an endpoint, and its key, which no file, log or message may hold."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from coner.core.errors import ConfigError
+from coner.families.llm.key import NO_KEY, read_key
+from coner.families.llm.ledger import Ledger
+from coner.families.llm.messages import Completion, Failure
+from coner.families.llm.settings import Endpoint
+from helpers.asking import client, prompt
+from helpers.fake_endpoint import Act, Request, fails, says, serving
+
+KEY = "sk-proj-0123456789abcdefSECRET"
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+HOSTED = "https://api.example.com/v1"
+LOCAL = [
+    "http://localhost:1/v1",
+    "http://127.0.0.1/v1",
+    "http://[::1]:80/v1",
+    "http://10.0.0.7/v1",
+    "http://vllm:8000/v1",
+]
+
+
+def endpoint(url: str, **values: Any) -> Endpoint:
+    return Endpoint(base_url=url, model="tiny", **values)
+
+
+@pytest.mark.parametrize("url", LOCAL)
+def test_local_endpoints_need_no_key_and_do_not_get_the_default_one(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_key(endpoint(url)) == NO_KEY
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert read_key(endpoint(url)) == NO_KEY
+    monkeypatch.setenv("MINE", "own")
+    assert read_key(endpoint(url, key_env="MINE")) == "own"
+
+
+def test_hosted_endpoints_need_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=rf"OPENAI_API_KEY is not set, and {HOSTED} needs a key"):
+        read_key(endpoint(HOSTED))
+    with pytest.raises(ConfigError, match="MINE is not set"):
+        client(HOSTED, key_env="MINE")
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
+    assert read_key(endpoint(HOSTED)) == KEY
+
+
+@pytest.mark.parametrize("value", ["sk-ü", "a b", "a\nb"])
+def test_what_cannot_be_a_key_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", value)
+    with pytest.raises(ConfigError, match="what MINE holds is no key") as caught:
+        read_key(endpoint(HOSTED, key_env="MINE"))
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", [f"https://me:{KEY}@x.example/v1", f"https://x.example/v1?key={KEY}", "http://x:port/v1"]
+)
+def test_an_address_holds_no_key(url: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        endpoint(url)
+    assert KEY not in caught.value.errors()[0]["ctx"]["error"].args[0]
+
+
+@pytest.mark.parametrize("url", ["localhost:8080/v1", "ftp://x/v1", "", "http://"])
+def test_an_address_is_an_address(url: str) -> None:
+    with pytest.raises(ValidationError, match="base_url: came"):
+        endpoint(url)
+
+
+@pytest.mark.parametrize("url", ["http://ü..x.de/v1", "http://a..b/v1", f"http://{'a' * 64}.de/v1"])
+def test_a_name_that_no_machine_can_have_is_no_address(url: str) -> None:
+    with pytest.raises(ValidationError, match="base_url: is no address"):
+        endpoint(url)
+
+
+@pytest.mark.parametrize("url", ["http://bücher.example/v1", "http://x.example/v1\x00"])
+def test_an_address_is_plain_ascii(url: str) -> None:
+    with pytest.raises(ValidationError, match="is not plain ASCII; write a name in other letters as xn--"):
+        endpoint(url)
+
+
+def test_a_slash_at_the_end_means_nothing() -> None:
+    assert endpoint("http://x.example/v1/").base_url == "http://x.example/v1"
+
+
+def rude(request: Request, turn: int) -> Act:
+    """Repeats the key, whole and where the line is cut, in every place that a client may show."""
+    long = "x" * 285 + KEY
+    return {
+        "text": says(f"the key is {KEY}", finish=KEY),
+        "401": fails(401, f"wrong key {KEY}"),
+        "404": fails(404, f"no such model for {KEY}"),
+        "400": Act(status=400, body=json.dumps({"detail": long})),
+        "500": Act(status=500, body=long),
+        "odd": Act(body={"echo": {"Authorization": f"Bearer {KEY}"}}),
+    }[str(request["messages"][-1]["content"])]
+
+
+@pytest.mark.parametrize("what", ["text", "401", "404", "400", "500", "odd"])
+def test_the_key_never_leaves_the_client(
+    what: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in [*logging.root.manager.loggerDict]:
+        caplog.set_level(logging.DEBUG, logger=name)
+    monkeypatch.setenv("MINE", KEY)
+    with serving(rude, models=("tiny", KEY)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+        ask = client(end.url, key_env="MINE", ledger=ledger, max_retries=1)
+        (answer,) = ask([prompt(what)])
+        assert end.headers[0]["authorization"] == f"Bearer {KEY}"
+        files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert isinstance(answer, Completion if what == "text" else Failure)
+    shown = [repr(answer), repr(ask), str(ask), repr(ask.endpoint), ask.endpoint.model_dump_json(), repr(ask.totals)]
+    shown += [caplog.text, *capfd.readouterr(), files.decode("latin-1")]
+    assert "(key)" in repr(answer) or what in {"400", "500"}
+    for text in shown:
+        assert KEY[:12] not in text
+
+
+def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MINE", KEY)
+    with serving(rude) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger._base.execute("DROP TABLE answers")
+        try:
+            list(client(end.url, key_env="MINE", ledger=ledger)([prompt("text")]))
+        except Exception as error:
+            told = traceback.TracebackException.from_exception(error, capture_locals=False)
+            assert KEY not in "".join(told.format())
+        else:
+            pytest.fail("the ledger has no table")
+
+
+@pytest.mark.parametrize("key", ["x", "test", "ollama"])
+def test_a_dummy_key_leaves_answers_as_they_are(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", key)
+    text = "texas has the latest ollama"
+    with serving(lambda request, turn: says(text)) as end:
+        (answer,) = client(end.url, key_env="MINE")([prompt("a")])
+    assert isinstance(answer, Completion) and answer.text == text
+
+
+def test_nothing_else_of_the_environment_goes_to_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
+        monkeypatch.setenv(name, KEY)
+    with serving(lambda request, turn: says("x")) as end:
+        list(client(end.url)([prompt("a")]))
+    assert KEY not in repr(end.headers) and not [name for name in end.headers[0] if name.startswith("openai-")]
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Token: {KEY}")
+    with pytest.raises(ConfigError, match=r"OPENAI_CUSTOM_HEADERS: is set.*; unset it") as caught:
+        client(end.url)
+    assert KEY not in str(caught.value)

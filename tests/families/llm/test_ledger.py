@@ -1,0 +1,214 @@
+"""The ledger: what is one answer's place, crashes, several processes, damage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coner.core.errors import ConerError, DataError, OutputError
+from coner.families.llm.ledger import Ledger, prompt_hash
+from coner.families.llm.messages import Completion, Message, Prompt
+from coner.families.llm.settings import Endpoint
+from helpers.asking import SCHEMA, client, kinds, prompt
+from helpers.fake_endpoint import fails, last, says, serving
+
+ANSWER = Completion("[] \U0001f600\n", "stop", 5, 2, cached=False, seconds=0.5)
+
+
+def test_what_is_kept_is_found_by_the_next(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.find("k") is None
+        ledger.keep("k", "tiny", ANSWER)
+        ledger.keep("k", "tiny", replace(ANSWER, text="later"))
+    with Ledger(tmp_path / "l.sqlite") as again:
+        assert again.find("k") == replace(ANSWER, cached=True)
+        assert again.count() == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"l.sqlite"}  # nothing is left beside it
+
+
+ENDPOINT = Endpoint(model="tiny")
+PROMPT = prompt("a", schema=SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("other", "endpoint"),
+    [
+        (PROMPT, ENDPOINT.model_copy(update={"model": "large"})),
+        (PROMPT, ENDPOINT.model_copy(update={"temperature": 0.5})),
+        (PROMPT, ENDPOINT.model_copy(update={"seed": None})),
+        (replace(PROMPT, max_tokens=11), ENDPOINT),
+        (replace(PROMPT, schema=None), ENDPOINT),
+        (replace(PROMPT, schema={**SCHEMA, "title": "x"}), ENDPOINT),
+        (replace(PROMPT, messages=PROMPT.messages[1:]), ENDPOINT),
+        (replace(PROMPT, messages=PROMPT.messages[::-1]), ENDPOINT),
+        (replace(PROMPT, messages=(Message("user", "Say it again."), PROMPT.messages[1])), ENDPOINT),
+        (prompt("a ", schema=SCHEMA), ENDPOINT),
+    ],
+)
+def test_all_that_the_model_sees_tells_prompts_apart(other: Prompt, endpoint: Endpoint) -> None:
+    assert prompt_hash(other, endpoint) != prompt_hash(PROMPT, ENDPOINT)
+
+
+def test_where_and_how_fast_does_not() -> None:
+    elsewhere = Endpoint(
+        base_url="https://x.example/v1", model="tiny", concurrency=9, timeout=1, key_env="K", prices={"prompt": 3}
+    )
+    turned = dict(reversed(SCHEMA.items()))
+    assert prompt_hash(replace(PROMPT, schema=turned), elsewhere) == prompt_hash(PROMPT, ENDPOINT)
+
+
+def test_a_second_run_costs_nothing(tmp_path: Path) -> None:
+    prompts = [prompt(str(i)) for i in range(8)]
+    with serving(lambda request, _: says(f"{last(request)}!")) as end:
+        for turn in range(2):
+            with Ledger(tmp_path / "l.sqlite") as ledger:
+                ask = client(end.url, ledger=ledger)
+                answers = list(ask(prompts))
+            assert kinds(answers) == [f"{i}!" for i in range(8)]
+            assert [answer.cached for answer in answers if isinstance(answer, Completion)] == [turn == 1] * 8
+    assert len(end.requests) == 8
+    assert (ask.totals.calls, ask.totals.cached, ask.totals.prompt_tokens, ask.totals.seconds) == (0, 8, 0, 0)
+
+
+def test_failures_are_not_kept(tmp_path: Path) -> None:
+    with serving(lambda *_: fails(400)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+        list(client(end.url, ledger=ledger)([prompt("a")]))
+        assert ledger.count() == 0
+
+
+RUN = """
+import sys
+from asking import client, prompt
+from coner.llm.ledger import Ledger
+url, path, first, last = sys.argv[1:]
+with Ledger(path) as ledger:
+    ask = client(url, ledger=ledger, concurrency=2)
+    for answer in ask(prompt(str(i)) for i in range(int(first), int(last))):
+        print(answer.text, flush=True)
+"""
+
+
+@pytest.fixture
+def run_beside(tmp_path: Path) -> Callable[..., Any]:
+    """A process that asks the prompts from one number to another."""
+    paths = os.pathsep.join(sys.path)
+
+    def start(url: str, first: int, last: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", RUN, url, str(tmp_path / "l.sqlite"), str(first), str(last)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths})
+
+    return start
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_after_a_kill_only_what_is_missing_is_sent(tmp_path: Path, run_beside: Callable[..., Any]) -> None:
+    with serving(lambda request, _: says(last(request), after=0.05)) as end:
+        killed = run_beside(end.url, 0, 60)
+        seen = [killed.stdout.readline().strip() for _ in range(12)]
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        time.sleep(0.3)  # what the dead process asked for is still answered, to nobody
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            kept = ledger.count()
+        sent = len(end.requests)
+        # All that was seen is kept; of what was sent, at most the two calls in flight are lost.
+        assert seen == [str(i) for i in range(12)]
+        assert len(seen) <= kept < 60
+        assert sent - kept <= 2
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            assert kinds(list(client(end.url, ledger=ledger)(prompt(str(i)) for i in range(60)))) == [
+                str(i) for i in range(60)
+            ]
+        assert len(end.requests) == sent + 60 - kept
+
+
+def test_two_processes_share_a_ledger(tmp_path: Path, run_beside: Callable[..., Any]) -> None:
+    with serving() as end:
+        both = [run_beside(end.url, 0, 60), run_beside(end.url, 40, 100)]
+        said = [process.communicate()[0].split() for process in both]
+    assert said == [[str(i) for i in range(60)], [str(i) for i in range(40, 100)]]
+    assert 100 <= len(end.requests) <= 120
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.count() == 100
+
+
+def test_many_may_open_a_new_ledger_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from coner.families.llm.ledger import Ledger\n"
+        "for i in range(20): Ledger(f'{sys.argv[1]}/{i}').__exit__()"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) for _ in range(4)]
+    assert [process.communicate()[1] for process in racers] == [""] * 4
+
+
+def full(path: Path) -> bytes:
+    with Ledger(path) as ledger:
+        rows = [(f"{i:064}", "x" * 50) for i in range(2000)]
+        ledger._base.execute("BEGIN")
+        ledger._base.executemany("INSERT INTO answers VALUES (?, 'm', ?, 'stop', 1, 1, 1.0, '')", rows)
+        ledger._base.execute("COMMIT")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("how", ["text", "head", "middle", "cut", "foreign", "newer", "folder"])
+def test_a_damaged_file_is_one_clear_line(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "l.sqlite"
+    if how == "folder":
+        path.mkdir()
+    elif how == "foreign":
+        base = sqlite3.connect(path)
+        base.execute("CREATE TABLE mine (x)")
+        base.close()
+    else:
+        data = full(path)
+        if how == "newer":
+            base = sqlite3.connect(path)
+            base.execute("PRAGMA user_version = 2")
+            base.close()
+        else:
+            half = len(data) // 2
+            path.write_bytes(
+                {
+                    "text": b"sentence\tanswer\n" * 99,
+                    "head": b"\0" * 100 + data[100:],
+                    "middle": data[: half - 5000] + os.urandom(10_000) + data[half + 5000 :],
+                    "cut": data[:half],
+                }[how]
+            )
+    before = None if how == "folder" else path.read_bytes()
+    with pytest.raises(ConerError, match=r"l\.sqlite: ") as caught:
+        Ledger(path)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, OutputError if how == "folder" else DataError)
+    assert how == "folder" or path.read_bytes() == before
+
+
+def test_damage_that_comes_later_is_told_by_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with serving() as end, Ledger(path) as ledger:
+        ledger._base.execute("DROP TABLE answers")
+        with pytest.raises(OutputError, match=r"l\.sqlite: the ledger cannot be used: no such table"):
+            list(client(end.url, ledger=ledger)([prompt("a")]))
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"'.*nowhere' does not exist; make it first"):
+        Ledger(tmp_path / "nowhere" / "l.sqlite")
+
+
+def test_an_empty_file_is_a_new_ledger(tmp_path: Path) -> None:
+    (tmp_path / "l.sqlite").touch()
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.count() == 0

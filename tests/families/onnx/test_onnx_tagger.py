@@ -1,0 +1,200 @@
+"""The exported tagger against the one that it was made of, whatever its parts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from coner.core.errors import ConfigError, ModelError
+from coner.core.types import Sentence
+from coner.data.taxonomy import Taxonomy
+from coner.families import load
+from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.network import Network
+from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.onnx.export.model import write_onnx
+from coner.families.onnx.tagger import OnnxTagger
+from coner.families.tagger import Tagger
+from helpers import tiny
+
+TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
+WORDS = [
+    ["rhine"],
+    ["\u200b"],
+    ["\ufe0f", "x"],
+    ["a" * 3000, "the", "b" * 3],
+    ["#hashtag", "[SEP]", "</s>", "<unk>", "İ", "e\u0301"],
+    ["the", "rhine"] * 60,
+    ["she", "wrote", "'the", "left", "hand", "of", "darkness'", "(", "1969", ")"],
+    ["são", "paulo", "–", "दिल्ली", "北京"],
+    ["dvořák"] * 7,
+    [],
+    ["dvořák", "RHINE"],
+]
+SENTENCES = [Sentence(tuple(words)) for words in WORDS]
+
+
+@pytest.fixture
+def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]:
+    def make(architecture: str = "mbert", **sections: Any) -> EncoderTagger:
+        settings = settings_for(architecture, **sections)
+        torch.manual_seed(3)
+        encoder, tokenizer = load_encoder(settings.encoder.name)
+        network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+        with torch.no_grad():
+            network.emissions.weight.mul_(8)  # so that a random network finds entities
+            network.emissions.bias.zero_()
+            if settings.head.decoder == "crf":
+                for scores in (network.decoder.start, network.decoder.transitions, network.decoder.end):
+                    scores.mul_(10)
+        return EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+
+    return make
+
+
+def assert_equal(exported: Tagger, tagger: EncoderTagger) -> None:
+    """The same pieces, entities and repairs; confidences but for rounding."""
+    words = [sentence.words for sentence in SENTENCES]
+    assert exported.pieces(words) == tagger.pieces(words)  # type: ignore[attr-defined]
+    found, expected = exported.tag(SENTENCES), tagger.tag(SENTENCES)
+    assert any(expected)
+    assert found == expected
+    assert exported.repaired == tagger.repaired
+    scores = [[entity.score for entities in run for entity in entities] for run in (found, expected)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "softmax, bioes, mlp, mean": {
+        "head": {"scheme": "bioes", "context": "mlp", "blend": "convolution"},
+        "encoder": {"pooling": "mean"},
+    },
+    "crf, none, first and last": {
+        "head": {"decoder": "crf", "blend": "learned"},
+        "encoder": {"pooling": "first_last"},
+    },
+    "the paper's": {
+        "head": {"decoder": "crf", "layers": (-1, -2, -3), "mix": "concat", "context": "bilstm", "blend": "concat"},
+        "auxiliary": {"schedule": "residual"},
+    },
+    "crf, bioes, bilstm, narrow windows": {
+        "head": {"decoder": "crf", "scheme": "bioes", "context": "bilstm", "blend": "gate"},
+        "encoder": {"window": 9, "overlap": 0.3, "lowercase": True, "pooling": "mean"},
+    },
+    "softmax, weighted, bilstm": {
+        "head": {"layers": (0, 2, -1), "mix": "weighted", "context": "bilstm", "blend": "average"},
+    },
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_part_gives_what_it_gave(case: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+    tagger = tagger_for(**CASES[case])
+    write_onnx(tagger, tmp_path / "model")
+    exported = load(tmp_path / "model")
+    assert isinstance(exported, Tagger)
+    assert (exported.kind, exported.labels, exported.taxonomy) == ("onnx", tagger.labels, TAXONOMY)
+    assert_equal(exported, tagger)
+
+
+@pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
+def test_every_architecture_and_tokenizer(
+    architecture: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path
+) -> None:
+    tagger = tagger_for(architecture, head={"decoder": "crf"})
+    write_onnx(tagger, tmp_path / "model")
+    assert_equal(load(tmp_path / "model"), tagger)
+
+
+def test_sentences_together_and_alone_get_the_same_entities_in_integers_too(
+    tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coner.families.onnx.export.quantise.LEAST", 100)
+    tagger = tagger_for(**CASES["the paper's"])
+    for int8 in (False, True):
+        folder = tmp_path / f"int8={int8}"
+        write_onnx(tagger, folder, int8=int8)
+        exported = load(folder)
+        together = exported.tag(SENTENCES)
+        assert any(together)
+        assert [exported.tag([sentence])[0] for sentence in SENTENCES] == together
+        assert exported.tag(SENTENCES[::-1]) == together[::-1]
+
+
+def test_integers_stay_near_the_floats_and_are_smaller(
+    tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coner.families.onnx.export.quantise.LEAST", 100)
+    tagger = tagger_for(**CASES["the paper's"])
+    for int8 in (False, True):
+        write_onnx(tagger, tmp_path / str(int8), int8=int8)
+    exact, small = (load(tmp_path / str(int8)) for int8 in (False, True))
+    made = exact.pieces([sentence.words for sentence in SENTENCES if sentence.words])  # type: ignore[attr-defined]
+    for one, other in zip(exact.emissions(made), small.emissions(made), strict=True):  # type: ignore[attr-defined]
+        assert abs(one - other).max() < 0.05 * abs(one).max()
+        assert (one != other).any()
+    sizes = [(tmp_path / str(int8) / "model.onnx.data").stat().st_size for int8 in (False, True)]
+    assert sizes[1] < sizes[0]
+
+
+def test_a_pass_that_the_runtime_gives_up_is_one_line(
+    tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_onnx(tagger_for(), tmp_path / "model")
+    exported = load(tmp_path / "model")
+    assert isinstance(exported, OnnxTagger)
+    long = Sentence(("the", "rhine") * 40)
+    assert exported.tag([long])
+
+    def give_up(*_: object) -> None:
+        raise MemoryError("bad\nallocation")
+
+    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=give_up))
+    with pytest.raises(ModelError, match=r"model: a pass over 1 sentences, the longest of 80 words, failed: bad alloc"):
+        exported.tag([long])
+
+
+def test_what_is_exported_twice_has_the_same_bytes(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+    tagger = tagger_for(**CASES["the paper's"])
+    for name in ("a", "b"):
+        write_onnx(tagger, tmp_path / name)
+    load(tmp_path / "b").save(tmp_path / "c")
+    a, b, c = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "abc")
+    assert a == b == c
+    assert not [name for name, held in a.items() if str(tmp_path).encode() in held]  # no place of this machine
+
+
+def test_a_tokenizer_in_python_alone_is_refused_in_one_line(
+    tagger_for: Callable[..., EncoderTagger], tmp_path: Path
+) -> None:
+    class Slow:
+        is_fast = False
+
+    tagger = tagger_for()
+    tagger.tokenizer = Slow()  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"tokenizer Slow exists in Python alone; .*tokenizer\.json") as caught:
+        write_onnx(tagger, tmp_path / "model")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "chain.npz"])
+def test_files_of_another_make_are_refused_in_one_line(
+    name: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path
+) -> None:
+    write_onnx(tagger_for(head={"decoder": "crf"}), tmp_path / "model")
+    from coner.families.manifest import read_model
+    from coner.families.onnx.tagger import load as load_onnx
+
+    card = read_model(tmp_path / "model")
+    shutil.copyfile(tmp_path / "model/model.json", tmp_path / "model" / name)
+    with pytest.raises(ModelError, match="export it again") as caught:
+        load_onnx(tmp_path / "model", card)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,68 @@
+"""A vote of unlike kinds: a CRF, an encoder, and the same encoder in ONNX."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from coner.core.progress import Log
+from coner.core.types import Entity, Sentence
+from coner.data.taxonomy import Taxonomy
+from coner.families import load
+from coner.families.crf.fit import train
+from coner.families.crf.settings import CrfExperiment
+from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.network import Network
+from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.onnx.export.model import write_onnx
+from coner.families.vote.tagger import Member, VoteTagger
+
+TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
+SENTENCES = [
+    Sentence(("the", "rhine", "flows", "through", "basel"), (Entity(1, 2, "River"), Entity(4, 5, "City"))),
+    Sentence(("dvořák", "composed", "in", "são", "paulo"), (Entity(0, 1, "Artist"), Entity(3, 5, "City"))),
+    Sentence(()),
+]
+
+
+@pytest.fixture
+def folders(settings_for: Callable[..., Any], tmp_path: Path) -> dict[str, Path]:
+    """A folder of each kind."""
+    settings = settings_for()
+    torch.manual_seed(3)
+    encoder, tokenizer = load_encoder(settings.encoder.name)
+    network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+    with torch.no_grad():
+        network.emissions.weight.mul_(8)  # so that a random network finds entities
+        network.emissions.bias.zero_()
+    tagger = EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+    made = {kind: tmp_path / "made" / kind for kind in ("crf", "encoder", "onnx")}
+    tagger.save(made["encoder"])
+    write_onnx(tagger, made["onnx"])
+    crf = CrfExperiment.model_validate({"kind": "crf", "crf": {"clusters": (), "thresholds": ()}})
+    some = SENTENCES[:2] * 5
+    train(crf, train=some, dev=some, taxonomy=TAXONOMY, log=Log()).tagger.save(made["crf"])
+    return made
+
+
+def test_unlike_kinds_vote_from_one_folder(folders: dict[str, Path], tmp_path: Path) -> None:
+    members = {kind: load(folder) for kind, folder in folders.items()}
+    VoteTagger([Member(k, f, members[k]) for k, f in folders.items()], threshold=0.0).save(tmp_path / "vote")
+    shutil.rmtree(tmp_path / "made" / "onnx")
+    vote = load(tmp_path / "vote")
+    assert isinstance(vote, VoteTagger)
+    assert [member.tagger.kind for member in vote.members] == ["crf", "encoder", "onnx"]
+    votes = vote.votes(SENTENCES)
+    assert votes[2] == []
+    for index, sentence in enumerate(SENTENCES):
+        shares: dict[Entity, float] = {}
+        for kind in ("crf", "encoder", "encoder"):  # the exported one answers as the encoder does
+            for entity in members[kind].tag([sentence])[0]:
+                shares[entity] = shares.get(entity, 0.0) + entity.score / 3
+        assert {entity: entity.score for entity in votes[index]} == pytest.approx(shares, abs=1e-4)
+    assert any(len({entity.score for entity in entities}) > 1 for entities in votes)

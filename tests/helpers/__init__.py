@@ -1,0 +1,6 @@
+"""What several test modules share, imported by package: ``from helpers.shell import Done``."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]  # of the checkout
+SAMPLE = ROOT / "src/coner/data/sample"

@@ -1,0 +1,27 @@
+"""Prompts and clients for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coner.families.llm.client import Client
+from coner.families.llm.ledger import Ledger
+from coner.families.llm.messages import Completion, Failure, Message, Prompt
+from coner.families.llm.settings import Budget, Endpoint
+
+SCHEMA = {"type": "object", "properties": {"entities": {"type": "array", "items": {"type": "string"}}}}
+
+
+def prompt(text: str, *, schema: Any = None, max_tokens: int = 10) -> Prompt:
+    return Prompt((Message("system", "Say it again."), Message("user", text)), schema, max_tokens)
+
+
+def client(url: str, *, ledger: Ledger | None = None, budget: Budget | None = None, **settings: Any) -> Client:
+    """One that waits little between retries."""
+    values = {"model": "tiny", "timeout": 30.0, "max_retries": 3, **settings}
+    return Client(Endpoint(base_url=url, **values), ledger=ledger, budget=budget, first_wait=0.01)
+
+
+def kinds(answers: list[Completion | Failure]) -> list[str]:
+    """Texts of answers, kinds of failures."""
+    return [answer.text if isinstance(answer, Completion) else answer.kind for answer in answers]

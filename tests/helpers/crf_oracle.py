@@ -1,0 +1,110 @@
+"""What the tests of the CRF decoder judge it by: every valid path there is, and autograd through log space."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import torch
+from torch import Tensor
+
+from coner.core.tags import InvalidTags, Scheme, TagSet, entities_from_tags
+from coner.core.types import Entity
+from coner.families.encoder.decoder import decoders
+
+SCHEMES: list[Scheme] = ["iob2", "bioes"]
+
+
+def make(tags: TagSet, *, seed: int = 0, spread: float = 1.0, dtype: torch.dtype = torch.float64):
+    """A decoder whose every parameter, those of forbidden moves included, is random."""
+    decoder = decoders["crf"](tags).to(dtype)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * spread)
+    return decoder
+
+
+def random_gold(tags: TagSet, length: int, generator: torch.Generator) -> list[int]:
+    allowed, last = torch.tensor(tags.allowed()), torch.tensor(tags.allowed_last())
+    choices = torch.tensor(tags.allowed_first())
+    path: list[int] = []
+    for position in range(length):
+        if position == length - 1:
+            choices = choices & last
+        elif tags.scheme == "bioes":  # O, B, I, E, S can always go on to an end
+            choices = choices & allowed.any(1)
+        path.append(int(torch.multinomial(choices.double(), 1, generator=generator)))
+        choices = allowed[path[-1]]
+    return path
+
+
+def random_batch(tags: TagSet, lengths: list[int], *, seed: int = 0, spread: float = 2.0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    width = max(lengths)
+    emissions = (torch.randn(len(lengths), width, len(tags), generator=generator, dtype=torch.float64) * spread).to(
+        dtype
+    )
+    gold = torch.zeros(len(lengths), width, dtype=torch.int64)
+    for row, length in zip(gold, lengths, strict=True):
+        row[:length] = torch.tensor(random_gold(tags, length, generator), dtype=torch.int64)
+    return emissions, torch.tensor(lengths), gold
+
+
+def valid_paths(tags: TagSet, length: int) -> list[tuple[tuple[int, ...], list[Entity]]]:
+    """Every valid tag sequence, as the strict reader of tags sees it, with its entities."""
+    paths = []
+    for path in product(range(len(tags)), repeat=length):
+        try:
+            paths.append((path, entities_from_tags([tags.tags[i] for i in path], tags.scheme)))
+        except InvalidTags:
+            continue
+    return paths
+
+
+def path_score(decoder, emissions: Tensor, path) -> Tensor:
+    score = decoder.start[path[0]] + decoder.end[path[-1]]
+    score = score + sum(emissions[i, tag] for i, tag in enumerate(path))
+    return score + sum(decoder.transitions[a, b] for a, b in pairwise(path))
+
+
+def forbid(scores: Tensor, allowed: list) -> Tensor:
+    return scores.masked_fill(~torch.tensor(allowed), -torch.inf)
+
+
+def oracle_loss(decoder, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
+    """The plain forward algorithm in log space, sentence by sentence, differentiated by autograd; float64."""
+    tags = decoder.tags
+    total = emissions.new_zeros(())
+    step = forbid(decoder.transitions, tags.allowed())
+    for rows, length, path in zip(emissions, lengths.tolist(), gold, strict=True):
+        alpha = forbid(decoder.start, tags.allowed_first()) + rows[0]
+        for row in rows[1:length]:
+            # -inf would give NaN gradients where a whole column is forbidden: finite stand-ins far below any score
+            alpha = ((alpha[:, None] + step).clamp(min=-1e9)).logsumexp(0) + row
+        log_z = (alpha + forbid(decoder.end, tags.allowed_last())).logsumexp(0)
+        total = total + log_z - path_score(decoder, rows, path[:length].tolist())
+    return total
+
+
+def gradients(decoder, loss: Tensor, emissions: Tensor) -> list[Tensor]:
+    inputs = [emissions, decoder.start, decoder.transitions, decoder.end]
+    return list(torch.autograd.grad(loss, inputs, materialize_grads=True))
+
+
+def wider(decoder):
+    """The same decoder in float64."""
+    twin = decoders["crf"](decoder.tags).double()
+    twin.load_state_dict(decoder.state_dict())
+    return twin
+
+
+def assert_like_oracle(decoder, emissions: Tensor, lengths: Tensor, gold: Tensor, rtol: float) -> None:
+    """Loss and all gradients of float32 against the float64 oracle."""
+    emissions = emissions.float().requires_grad_()
+    exact, twin = emissions.detach().double().requires_grad_(), wider(decoder)
+    loss, expected = decoder.loss(emissions, lengths, gold), oracle_loss(twin, exact, lengths, gold)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss.double(), expected, rtol=rtol, atol=rtol)
+    for ours, theirs in zip(gradients(decoder, loss, emissions), gradients(twin, expected, exact), strict=True):
+        assert torch.isfinite(ours).all()
+        torch.testing.assert_close(ours.double(), theirs, rtol=rtol, atol=rtol)

@@ -1,0 +1,241 @@
+"""Estimators: scikit-learn's own machinery over them, and ``coner train`` as the oracle of what they learn."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, cross_val_score
+
+from coner.cli.app import run
+from coner.core.errors import ConfigError, DataError
+from coner.core.files import atomic_write
+from coner.core.tags import tags_from_entities
+from coner.core.types import Sentence
+from coner.data import read, write_conll
+from coner.families import load
+from coner.integrations.sklearn import CrfEstimator, EncoderEstimator
+from helpers.small import CORPUS, SETTINGS
+
+X = [list(sentence.words) for sentence in CORPUS]
+Y = [tags_from_entities(sentence.entities or (), len(sentence)) for sentence in CORPUS]
+FAST = {**SETTINGS, "thresholds": ()}
+ENCODER: dict[str, Any] = {
+    "head": {"dropout": 0.0},
+    "train": {"epochs": 2, "batch": 4, "precision": "float32", "device": "cpu"},
+}
+
+
+def crf(**changes: Any) -> CrfEstimator:
+    return CrfEstimator(**{"crf": FAST, "dev_share": 0.2, **changes})
+
+
+def trained_by_command(folder: Path, config: str, share: float) -> list[list[str]]:
+    """What a model says of the corpus that ``coner train`` made of it, from a file and a config."""
+    with atomic_write(folder / "train.conll") as handle:
+        write_conll(CORPUS, handle)
+    (folder / "a.toml").write_text(config)
+    changes = [f"data.train={folder / 'train.conll'}", f"data.dev_share={share}"]
+    options = [option for change in changes for option in ("--set", change)]
+    assert run(["train", str(folder / "a.toml"), *options, "--out", str(folder / "run")]) == 0
+    found = load(folder / "run").tag(read(folder / "train.conll"))
+    return [tags_from_entities(entities, len(words)) for entities, words in zip(found, X, strict=True)]
+
+
+def test_a_crf_is_that_of_coner_train(tmp_path: Path) -> None:
+    config = 'kind = "crf"\nseed = 3\n[crf]\nc2 = 0.5\nmax_iterations = 3\nclusters = [4]\n'
+    expected = trained_by_command(tmp_path, config, 0.3)
+    settings = {"c2": 0.5, "max_iterations": 3, "clusters": [4]}
+    estimator = CrfEstimator(crf=settings, seed=3, dev_share=0.3).fit(X, Y)
+    assert estimator.predict(X) == expected
+    assert any("B-" in tag for tags in expected for tag in tags)
+    assert estimator.tagger_.tag(CORPUS) == load(tmp_path / "run").tag(CORPUS)
+    assert estimator.tagger_.threshold == load(tmp_path / "run").threshold
+    assert estimator.labels_ == ("Artist", "City")
+
+
+def test_an_encoder_is_that_of_coner_train(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> None:
+    encoder = tiny_encoder("mbert")
+    config = (
+        f'kind = "encoder"\nseed = 5\n[encoder]\nname = "{encoder}"\n[head]\ndropout = 0.0\ndecoder = "crf"\n'
+        '[train]\nepochs = 6\nbatch = 4\nprecision = "float32"\ndevice = "cpu"\n'
+        "groups.encoder.rate = 3e-3\ngroups.head.rate = 1e-2\n"
+    )
+    expected = trained_by_command(tmp_path, config, 0.3)
+    assert any("B-" in tag for tags in expected for tag in tags)
+    estimator = EncoderEstimator(**ENCODER, encoder={"name": str(encoder)}, dev_share=0.3, seed=5)
+    estimator.set_params(head__decoder="crf", train__epochs=6, train__groups__head__rate=1e-2)
+    estimator.set_params(train__groups__encoder={"rate": 3e-3})
+    random.seed(1)
+    np.random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    assert estimator.fit(X, Y).predict(X) == expected
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # the search's chance is its own
+    scores = [[entity.score for entity in found] for found in estimator.tagger_.tag(CORPUS)]
+    assert scores == [[entity.score for entity in found] for found in load(tmp_path / "run").tag(CORPUS)]
+
+
+def test_equal_seeds_equal_taggers() -> None:
+    one, two = (crf(crf={**FAST, "max_iterations": 3}).fit(X, Y).tagger_ for _ in range(2))
+    assert one.weights.values.tobytes() == two.weights.values.tobytes()
+
+
+def test_sentences_are_as_good_as_lists() -> None:
+    assert crf().fit(CORPUS).predict(X) == crf().fit(X, Y).predict(CORPUS)
+    assert crf().fit(CORPUS).score(CORPUS) == crf().fit(X, Y).score(X, Y) > 0.5
+
+
+def test_a_validation_part_of_ones_own() -> None:
+    estimator = crf().fit(X[:8], Y[:8], dev=(X, Y))
+    again = crf(dev_share=0.9).fit(CORPUS[:8], dev=(CORPUS, None))
+    assert estimator.predict(X) == again.predict(X)
+
+
+@pytest.mark.parametrize("scheme", ["iob2", "bioes"])
+def test_tags_in_either_scheme(scheme: Any) -> None:
+    tags = [tags_from_entities(sentence.entities or (), len(sentence), scheme) for sentence in CORPUS]
+    predicted = crf(scheme=scheme).fit(X, tags, dev=(X, tags)).predict(X)
+    assert predicted == tags  # known by heart
+
+
+def test_score_is_that_of_seqeval_where_every_class_is_in_gold() -> None:
+    from seqeval.metrics import f1_score
+    from seqeval.scheme import IOB2
+
+    weak = {"crf": {**FAST, "max_iterations": 1, "features": ["suffix"]}}
+    for average in ("macro", "micro"):
+        estimator = crf(**weak, average=average).fit(X[::2], Y[::2])
+        expected = f1_score(Y, estimator.predict(X), average=average, mode="strict", scheme=IOB2)
+        assert estimator.score(X, Y) == pytest.approx(expected)
+        assert 0 < expected < 1
+
+
+@pytest.mark.parametrize("tags", [Y, None])
+def test_cross_validation(tags: Any) -> None:
+    """Against folds that are cut, trained and scored by hand."""
+    given: Any = X if tags else CORPUS
+    folds = KFold(3, shuffle=True, random_state=0)
+    scores = cross_val_score(crf(), given, tags, cv=folds)
+    by_hand = []
+    for train, test in folds.split(CORPUS):
+        model = crf().fit([CORPUS[i] for i in train])
+        by_hand.append(model.score([CORPUS[i] for i in test]))
+    assert scores.tolist() == by_hand
+    assert 0 < scores.mean() <= 1
+
+
+def test_searches() -> None:
+    """Against each candidate by itself."""
+    folds = KFold(3, shuffle=True, random_state=0)
+    grid = {"crf__max_iterations": [1, 30], "crf__features": [["position"], ["word", "neighbour"]]}
+    search = GridSearchCV(crf(), grid, cv=folds).fit(X, Y)
+    alone = {
+        (rounds, features): cross_val_score(
+            crf(crf={**FAST, "max_iterations": rounds, "features": features.split()}), X, Y, cv=folds
+        ).mean()
+        for rounds in (1, 30)
+        for features in ("position", "word neighbour")
+    }
+    chosen = search.best_params_["crf__max_iterations"], search.best_params_["crf__features"]
+    assert search.best_score_ == max(alone.values()) == alone[chosen[0], " ".join(chosen[1])] > min(alone.values())
+    fitted = search.best_estimator_.tagger_.settings.crf
+    assert (fitted.max_iterations, list(fitted.features)) == chosen
+    drawn = RandomizedSearchCV(
+        crf(), {"crf__max_iterations": np.arange(2, 5), "crf__c2": np.geomspace(0.1, 1, 3)}, n_iter=1, cv=2
+    )
+    assert drawn.fit(CORPUS).best_params_["crf__max_iterations"] in (2, 3, 4)  # numpy's numbers
+
+
+def test_parameters_and_clones() -> None:
+    given = {"c2": 0.5}
+    estimator = CrfEstimator(crf=given, average="micro")
+    assert estimator.get_params(deep=False)["crf"] is given
+    assert estimator.get_params()["crf__c2"] == 0.5
+    copied = clone(estimator)
+    assert copied.get_params() == estimator.get_params()
+    copied.set_params(crf__c2=2.0, crf__clusters=[], seed=7)
+    assert (copied.crf, copied.seed) == ({"c2": 2.0, "clusters": []}, 7)
+    assert given == {"c2": 0.5}  # theirs is not ours to change
+    copied.set_params(crf=None, crf__c1=0.0)
+    assert copied.crf == {"c1": 0.0}
+    assert repr(estimator) == "CrfEstimator(average='micro', crf={'c2': 0.5})"
+    assert not hasattr(clone(crf().fit(X, Y)), "tagger_")
+    with pytest.raises(ValueError, match="Invalid parameter 'nope'"):
+        estimator.set_params(nope=1)
+
+
+def test_before_a_fit() -> None:
+    for use in (lambda: crf().predict(X), lambda: crf().score(X, Y)):
+        with pytest.raises(NotFittedError):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("words", "tags", "message"),
+    [
+        (["miles davis sang"], [["O"]], r"X\[0\]: came a text; expected a list of words"),
+        ([["a", ""]], [["O", "O"]], r"X\[0\]: '' among the words"),
+        ([["a", 3]], [["O", "O"]], r"X\[0\]: 3 among the words"),
+        ([["a"]], [["O"], ["O"]], "X has 1 sentences, y 2; expected as many"),
+        ([["a"], ["b", "c"]], [["O"], ["O"]], r"X\[1\] has 2 words, y\[1\] 1 tags; expected as many"),
+        ([["a", "b"]], [["O", "I-City"]], r"y\[0\]\[1\]: tag 'I-City' after O is not valid iob2"),
+        ([["a"]], [["S-City"]], r"y\[0\]\[0\]: tag 'S-City' is not one of iob2's"),
+        ([["a"]], None, r"X\[0\]: carries no labels; expected tags as y, or Sentences with entities"),
+        ([["a"], ["b"]], [["O"], ["O"]], "the sentences hold no mention"),
+        ([], [], "the sentences hold no mention"),
+        (
+            [["a"]],
+            [["B-City"]],
+            r"among 1 sentences are too few different ones to keep dev_share=0.2 .*; give more, or",
+        ),
+    ],
+)
+def test_wrong_data_is_told(words: Any, tags: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        crf().fit(words, tags)
+
+
+def test_labels_outside_the_taxonomy_are_told() -> None:
+    with pytest.raises(DataError, match="label 'City' is not in taxonomy wnut17; expected one of"):
+        crf(taxonomy="wnut17").fit([["a"], ["b"]], [["B-City"], ["O"]])
+    with pytest.raises(DataError, match=r"dev: expected a pair \(X, y\)"):
+        crf().fit(X, Y, dev=CORPUS)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="label 'Zoo' is not in taxonomy flat"):
+        crf().fit(X, Y, dev=([["a"]], [["B-Zoo"]]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crf": {"c3": 1}}, "CrfEstimator: crf.c3: no such setting; expected one of: .*c2"),
+        ({"crf": {"c2": -1}}, "CrfEstimator: crf.c2: input should be greater than or equal to 0, came -1"),
+        ({"crf": {"features": ["sufix"]}}, "'sufix' is not known"),
+        ({"average": "weighted"}, "average: 'weighted'; expected macro or micro"),
+        ({"scheme": "iob1"}, "scheme: 'iob1'; expected iob2 or bioes"),
+        ({"dev_share": 1.5}, "data.dev_share: input should be less than 1"),
+    ],
+)
+def test_wrong_settings_are_told(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        crf(**changes).fit(X, Y)
+
+
+def test_lines_of_the_training_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    crf().fit(X, Y)
+    assert capsys.readouterr() == ("", "")
+    crf(verbose=1).fit(X, Y)
+    assert "features, 2 labels" in capsys.readouterr().err
+
+
+def test_a_fitted_tagger_is_one_as_any_other(tmp_path: Path) -> None:
+    estimator = crf().fit(X, Y, dev=(X, Y))
+    estimator.tagger_.save(tmp_path / "model")
+    assert [m.text for m in load(tmp_path / "model")("prince sang")] == ["prince"]
+    assert estimator.predict([Sentence(("prince", "sang"))]) == [["B-Artist", "O"]]
+    assert estimator.predict([[], ["prince"]])[0] == []

@@ -1,0 +1,250 @@
+"""The component in real spaCy pipelines: what it sets, in batches, on disk, in bytes."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+
+import coner.integrations.spacy
+from coner.core.errors import ConerError, ModelError
+from coner.core.types import Sentence
+from coner.data import read
+from coner.families import load
+from coner.families.vote.tagger import Member, VoteTagger
+from helpers import ROOT
+from helpers.small import CORPUS, small_crf
+
+TEXT = "Hello!  an album by nina simone was released\n\nnew york has a harbour"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("spacy") / "model"
+    small_crf().save(folder)
+    return folder
+
+
+def pipeline(model: object, *before: str, name: str = "coner") -> Language:
+    nlp = spacy.blank("en")
+    for component in before:
+        nlp.add_pipe(component)
+    nlp.add_pipe("coner", name=name, config={"model": str(model)})
+    return nlp
+
+
+def told(doc: Doc) -> list[tuple[str, str]]:
+    return [(ent.text, ent.label_) for ent in doc.ents]
+
+
+def test_entities_stand_where_the_characters_are(model: Path) -> None:
+    doc = pipeline(model)(TEXT)
+    assert told(doc) == [("nina simone", "Artist"), ("new york", "City")]
+    for ent in doc.ents:
+        assert TEXT[ent.start_char : ent.end_char] == ent.text
+        assert doc.char_span(ent.start_char, ent.end_char) is not None
+    assert all(token.ent_iob_ == "O" for token in doc if token.is_space)  # told, not missing
+
+
+def test_scores_are_those_of_the_tagger(model: Path) -> None:
+    doc = pipeline(model, name="finder")("they moved to rio de janeiro in spring")
+    (expected,) = load(model).tag([Sentence(tuple(token.text for token in doc))])
+    group = doc.spans["finder"]
+    assert [(span.start, span.end, span.label_) for span in group] == [(e.start, e.end, e.label) for e in expected]
+    assert group.attrs["scores"] == [entity.score for entity in expected]
+    assert 0 < group.attrs["scores"][0] <= 1
+    packed = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    (again,) = DocBin().from_bytes(packed).get_docs(spacy.blank("en").vocab)
+    assert again.spans["finder"].attrs["scores"] == group.attrs["scores"]
+
+
+def recorded(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The words of every sentence that reaches the tagger from now on."""
+    seen: list[list[str]] = []
+    tagger = nlp.get_pipe("coner").tagger
+    tag = tagger.tag
+
+    def spy(sentences: Any) -> Any:
+        seen.extend([list(sentence.words) for sentence in sentences])
+        return tag(sentences)
+
+    monkeypatch.setattr(tagger, "tag", spy)
+    return seen
+
+
+def test_sentences_are_those_of_the_document(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "prince sang . \n oslo has a harbour"
+    for before, expected in (
+        ((), [text.split()]),
+        (("sentencizer",), [text.split()[:3], text.split()[3:]]),
+    ):
+        nlp = pipeline(model, *before)
+        seen = recorded(nlp, monkeypatch)
+        assert told(nlp(text)) == [("prince", "Artist"), ("oslo", "City")]
+        assert seen == expected
+
+
+def test_one_pass_a_batch_and_the_same_as_one_by_one(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [" ".join(sentence.words) for sentence in CORPUS] + ["", " \n", TEXT]
+    nlp = pipeline(model)
+    alone = [told(nlp(text)) for text in texts]
+    calls: list[int] = []
+    tagger = nlp.get_pipe("coner").tagger
+    tag = tagger.tag
+    monkeypatch.setattr(tagger, "tag", lambda sentences: calls.append(len(sentences)) or tag(sentences))
+    docs = list(nlp.pipe(((text, number) for number, text in enumerate(texts)), as_tuples=True, batch_size=5))
+    assert [told(doc) for doc, _ in docs] == alone
+    assert [number for _, number in docs] == list(range(len(texts)))
+    assert calls == [5, 5, 3]  # 15 documents, of which two have no word
+    assert alone[: len(CORPUS)] == [[(s.surface(e), e.label) for e in s.entities or ()] for s in CORPUS]
+
+
+def test_earlier_entities_give_way(model: Path) -> None:
+    nlp = pipeline(model)
+    doc = nlp.make_doc("prince sang in may")
+    doc.set_ents([Span(doc, 0, 4, label="X")])
+    assert told(nlp(doc)) == [("prince", "Artist")]
+
+
+@cache
+def known() -> Language:
+    """A pipeline that is made once, for many examples."""
+    nlp = spacy.blank("en")
+    component = nlp.add_pipe("coner", config={"model": "to come"})
+    component._tagger = small_crf()  # type: ignore[attr-defined]
+    return nlp
+
+
+@given(words=st.lists(st.sampled_from(["prince", "oslo", "new", "york", " ", "\n", "\u00a0", "a", "."]), max_size=12))
+def test_whatever_the_tokens_every_entity_is_whole(words: list[str]) -> None:
+    nlp = known()
+    doc = Doc(nlp.vocab, words=words, spaces=[False] * len(words))
+    component: Any = nlp.get_pipe("coner")
+    component(doc)
+    real = [word for word in words if word.strip(" \n")]
+    (expected,) = component.tagger.tag([Sentence(tuple(real))]) if real else [[]]
+    found = [([t.text for t in ent if t.text.strip(" \n")], ent.label_) for ent in doc.ents]
+    assert found == [(real[e.start : e.end], e.label) for e in expected]
+    assert all(ent[0].text.strip(" \n") and ent[-1].text.strip(" \n") for ent in doc.ents)
+
+
+@pytest.mark.parametrize("way", ["disk", "bytes"])
+def test_a_pipeline_takes_its_model_along(model: Path, tmp_path: Path, way: str) -> None:
+    gone = tmp_path / "gone"
+    shutil.copytree(model, gone)
+    nlp = pipeline(gone)
+    nlp.to_disk(tmp_path / "pipeline")
+    packed = nlp.to_bytes()
+    shutil.rmtree(gone)
+    if way == "disk":
+        again = spacy.load(tmp_path / "pipeline")
+    else:
+        again = pipeline(gone)
+        assert again.pipe_labels == {"coner": []}
+        again.from_bytes(packed)
+    assert again.pipe_labels == {"coner": ["Artist", "City"]}
+    first, second = nlp(TEXT), again(TEXT)
+    assert told(second) == told(first) != []
+    assert second.spans["coner"].attrs == first.spans["coner"].attrs
+    again.to_disk(tmp_path / "twice")
+    assert told(spacy.load(tmp_path / "twice")(TEXT)) == told(first)
+
+
+def test_a_vote_too_whose_members_are_files(model: Path, tmp_path: Path) -> None:
+    vote = tmp_path / "vote"
+    VoteTagger([Member("one", model, load(model), 1.0)], threshold=0.3).save(vote)
+    packed = pipeline(vote).to_bytes()
+    again = pipeline(tmp_path / "nowhere").from_bytes(packed)
+    shutil.rmtree(vote)
+    again.to_disk(tmp_path / "pipeline")
+    assert told(spacy.load(tmp_path / "pipeline")(TEXT)) == [("nina simone", "Artist"), ("new york", "City")]
+
+
+def test_no_pickle_is_written(model: Path, tmp_path: Path) -> None:
+    nlp = pipeline(model)
+    nlp.to_disk(tmp_path)
+    names = {path.relative_to(tmp_path / "coner").as_posix() for path in (tmp_path / "coner").rglob("*.*")}
+    assert names == {path.name for path in model.iterdir()}
+    packed = srsly.msgpack_loads(nlp.get_pipe("coner").to_bytes())
+    assert packed == {path.name: path.read_bytes() for path in model.iterdir()}
+
+
+def test_spacy_scores_it(model: Path) -> None:
+    nlp = pipeline(model)
+    examples = []
+    for sentence in CORPUS[:4]:
+        gold = Doc(nlp.vocab, words=list(sentence.words))
+        gold.set_ents([Span(gold, e.start, e.end, label=e.label) for e in sentence.entities or ()])
+        examples.append(Example(nlp.make_doc(gold.text), gold))
+    assert nlp.evaluate(examples)["ents_f"] == 1.0
+
+
+def test_the_wrong_model_is_told(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model.json in it; expected the folder of a trained model"):
+        pipeline(tmp_path)
+    nlp = pipeline(tmp_path / "misspelt")
+    for use in (lambda: nlp("text"), lambda: list(nlp.pipe(["text"])), lambda: nlp.to_disk(tmp_path / "out")):
+        with pytest.raises(ModelError, match="misspelt: does not exist; expected the folder of a trained model"):
+            use()
+    damaged = tmp_path / "damaged"
+    shutil.copytree(model, damaged)
+    (damaged / "weights.npz").write_bytes(b"no")
+    with pytest.raises(ModelError, match=r"weights.npz: 2 bytes, expected \d+"):
+        pipeline(damaged)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        (["x"], "expected what to_bytes of the component gave"),
+        ({"../evil": b"x"}, "lies outside its folder"),
+        ({"/evil": b"x"}, "lies outside its folder"),
+        ({"model.json": b"{"}, "damaged: not valid JSON"),
+    ],
+)
+def test_the_wrong_bytes_are_told(packed: object, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        coner.integrations.spacy.ConerPipe("to come").from_bytes(srsly.msgpack_dumps(packed))
+
+
+def test_an_error_handler_of_spacy_is_asked(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = pipeline(model)
+    tagger = nlp.get_pipe("coner").tagger
+    tag = tagger.tag
+
+    def fails(sentences: Any) -> Any:
+        if any("oslo" in sentence.words for sentence in sentences):
+            raise ConerError("no")
+        return tag(sentences)
+
+    monkeypatch.setattr(tagger, "tag", fails)
+    lost: list[str] = []
+    nlp.set_error_handler(lambda name, proc, docs, error: lost.extend(doc.text for doc in docs))
+    assert [doc.text for doc in nlp.pipe(["prince sang", "oslo sang", "a"], batch_size=1)] == ["prince sang", "a"]
+    assert lost == ["oslo sang"]
+
+
+def test_what_it_says_is_what_coner_tag_says(model: Path, tmp_path: Path) -> None:
+    """Through a DocBin: spaCy's tokens to a file, read and tagged by the rest of coner."""
+    nlp = pipeline(model)
+    docs = [nlp(TEXT.replace("\n", " "))]
+    DocBin(docs=docs).to_disk(tmp_path / "docs.spacy")
+    (sentence,) = read(tmp_path / "docs.spacy")
+    assert list(sentence.entities or ()) == load(model).tag([sentence])[0]
+
+
+def test_spacy_finds_it_by_entry_point() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    module, _, function = project["project"]["entry-points"]["spacy_factories"]["coner"].partition(":")
+    assert getattr(__import__(module, fromlist=[function]), function) is coner.integrations.spacy.make

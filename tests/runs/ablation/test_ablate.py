@@ -1,0 +1,170 @@
+"""Many runs in one folder: done once, shared by processes, and none lost to the failure of another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coner.core.errors import ConfigError
+from coner.records.record import read_record
+from coner.report.ablation import FAILED
+from coner.runs.ablation.plan import check_settings, load_plan, parse_plan
+from coner.runs.ablation.run import run_all, runs_of
+from helpers.shell import SAMPLE, command, head, process, refusal
+
+LIST = """
+[[row]]
+name = "crf"
+set.head.decoder = "crf"
+
+[[row]]
+name = "deep"
+set.head.layers = [7]
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> list[str]:
+    """What every command of these tests names: a config for a tiny encoder, a list, a folder."""
+    (tmp_path / "train.conll").write_text(head(SAMPLE / "train.conll", 40), encoding="utf-8")
+    (tmp_path / "dev.conll").write_text(head(SAMPLE / "dev.conll", 10), encoding="utf-8")
+    (tmp_path / "test.conll").write_text(head(SAMPLE / "test.conll", 10), encoding="utf-8")
+    (tmp_path / "list.toml").write_text(LIST)
+    (tmp_path / "tiny.toml").write_text(
+        f"""
+        kind = "encoder"
+        seed = 5
+        encoder.name = "{tiny_encoder("mbert")}"
+        train = {{ epochs = 1, precision = "float32" }}
+        data = {{ train = "{tmp_path}/train.conll", dev = "{tmp_path}/dev.conll" }}
+        """
+    )
+    return [str(tmp_path / "tiny.toml"), "--plan", str(tmp_path / "list.toml"), "--out", str(tmp_path / "out")]
+
+
+def test_a_failed_run_is_told_and_the_others_go_on_and_nothing_is_done_twice(config: list[str], tmp_path: Path) -> None:
+    done = process("ablate", *config, "--seeds", "2")
+    assert done.code == 3, done
+    out = tmp_path / "out"
+    finished = sorted(path.parent.name for path in out.glob("*/record.json"))
+    assert finished == ["crf.5", "crf.6", "full.5", "full.6"]
+    assert "head.layers: 7: the encoder has layers" in (out / "deep.5" / FAILED).read_text()
+    assert "deep.6: failed: head.layers: 7" in done.err
+    assert "Traceback" not in done.err
+    assert [read_record(out / "crf.6").seed, read_record(out / "crf.6").name] == [6, "crf"]
+
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*/record.json")}
+    again = process("ablate", *config, "--seeds", "2", "--rows", "crf")
+    assert again.code == 0, again
+    assert {path: path.stat().st_mtime_ns for path in out.glob("*/record.json")} == before
+
+    scored = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", f"data.test={tmp_path}/test.conll")
+    assert scored.code == 0, scored
+    for path in before:
+        record = read_record(path)
+        assert {"dev", "test"} == record.scores.keys()
+        assert record.time["test"]["sentences_per_second"] > 0
+    assert process("compare", *out.glob("crf.*"), "--json").code == 0
+
+
+def test_runs_of_other_settings_in_the_folder_are_not_taken_for_these(config: list[str], tmp_path: Path) -> None:
+    assert process("ablate", *config, "--seeds", "1", "--rows", "crf").code == 0
+    other = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", "head.dropout=0.5")
+    assert "holds a finished run of other settings or data; give another --out, or delete" in refusal(other)
+    assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/log.txt")) == ["crf.5", "full.5"]
+    assert not list((tmp_path / "out").glob(f"*/{FAILED}"))
+
+
+def test_a_list_of_which_every_run_fails_is_a_table_of_reasons(config: list[str], tmp_path: Path) -> None:
+    broken = ["--rows", "full", "--seeds", "1", "--set", "head.layers=[7]"]
+    done = process("ablate", *config, *broken, "--markdown")
+    assert done.code == 3, done
+    assert "| full | 0 (1 failed) |" in done.out and "- full, seed 5: failed: head.layers: 7" in done.out
+    assert process("compare", tmp_path / "out").code == 0
+    page = process("compare", tmp_path / "out", "--html", tmp_path / "page.html")
+    assert page.code == 2 and "no finished run in it" in page.err and not (tmp_path / "page.html").exists()
+    mended = process("ablate", *config, "--rows", "crf", "--seeds", "1", "--set", "head.layers=[1]")
+    assert mended.code == 0, mended
+    (tmp_path / "out" / "crf.5" / FAILED).write_text("out of <memory>\n")
+    assert process("compare", tmp_path / "out", "--html", tmp_path / "page.html").code == 0
+    assert "crf, seed 5: failed: out of &lt;memory&gt;" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", [["a", "b"], ["a,b"], ["a b"]])
+def test_encoders_are_named_one_after_another(config: list[str], form: list[str]) -> None:
+    done = process("ablate", config[0], "--encoders", *form, *config[1:], "--set", "data.train=nowhere.conll")
+    assert "nowhere.conll" in refusal(done)
+    assert "unexpected: b" in refusal(process("ablate", config[0], "b", *config[1:]))
+
+
+def test_two_processes_share_the_list_and_one_that_is_killed_loses_only_its_run(
+    config: list[str], tmp_path: Path
+) -> None:
+    arguments = ["ablate", *config, "--seeds", "4", "--rows", "crf", "--set", "train.epochs=3"]
+    killed = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE)
+    out = tmp_path / "out"
+    deadline = time.monotonic() + 60
+    while not list(out.glob("*/record.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    other = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert b"Traceback" not in other.communicate()[1]
+    assert other.returncode in (0, 3)  # 3: the killed one was still at a run when the other came to it
+    assert process(*arguments).code == 0
+    assert len(list(out.glob("*/record.json"))) == 8
+
+
+def test_ctrl_c_stops_the_whole_list(config: list[str], tmp_path: Path) -> None:
+    arguments = ["ablate", *config, "--seeds", "9", "--rows", "crf", "--set", "train.epochs=50"]
+    running = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob("*/model.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    error = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, error
+    assert len(list((tmp_path / "out").glob("*/record.json"))) <= 1
+
+
+def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from coner.config.load import load_values
+    from coner.data import splits as parts
+
+    calls: list[object] = []
+    reading = parts.read_parts
+    monkeypatch.setattr(parts, "read_parts", lambda settings: calls.append(settings) or reading(settings))
+    plan = load_plan(config[2]).choose(["crf"])
+    runs = runs_of(plan, check_settings(plan, load_values(Path(config[0])), "config"), seeds=2)
+    assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]
+    assert len(run_all(runs, tmp_path / "out").finished) == 4
+    assert len(calls) == 1
+    # The system knows the peak of a whole process, so that of its first run alone.
+    peaks = [read_record(tmp_path / "out" / run.folder).memory["peak_rss_bytes"] for run in runs]
+    assert peaks[0] and peaks[1:] == [None] * 3
+    kept = json.loads((tmp_path / "out" / ".plan.json").read_text())
+    assert kept["rows"]["crf"] == {"about": "", "against": "full"}
+
+
+def test_each_row_by_each_encoder(config: list[str]) -> None:
+    from coner.config.load import load_values
+
+    plan = parse_plan({"row": [{"name": "a", "set": {"head": {"blend": "gate"}}}]}, "list")
+    settings = check_settings(plan, load_values(Path(config[0])), "config")
+    runs = runs_of(plan, settings, seeds=1, encoders=["minilm", "org/other"])
+    assert [(run.folder, run.settings.encoder.name) for run in runs] == [
+        ("full.minilm.5", "minilm"),
+        ("full.other.5", "org/other"),
+        ("a.minilm.5", "minilm"),
+        ("a.other.5", "org/other"),
+    ]
+    assert [run.against for run in runs] == [None, "full.minilm", "full.minilm", "full.other"]
+    with pytest.raises(ConfigError, match="two of one name"):
+        runs_of(plan, settings, seeds=1, encoders=["a/x", "b/x"])

@@ -1,0 +1,167 @@
+"""Files cut into slices: their outputs, one behind the other, are what the whole file gives."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from coner.core.errors import DataError
+from coner.core.types import Entity, Sentence
+from coner.data import detect, read, stream, write_conll
+from coner.data.formats.jsonl import write_jsonl
+from coner.tagging.cluster import share
+from coner.tagging.slices import Job, cut
+from coner.tagging.tagging import tag_slice
+
+FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+JOB = Job(model="", kind="auto", scheme="iob2", write="iob2", comment="%", repair=True, version="")
+
+
+class FakeTagger:
+    """Finds the first word of every sentence, and has mended something in one that begins with an x."""
+
+    kind, labels, taxonomy, repaired = "fake", ("Artist",), None, 0
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        self.repaired += sum(sentence.words[0].startswith("x") for sentence in sentences)
+        return [[Entity(0, 1, "Artist", 0.5)] for _ in sentences]
+
+    def save(self, folder: Path) -> None:
+        raise NotImplementedError
+
+
+def sliced(path: Path, size: int, job: Job = JOB) -> tuple[bytes, dict[str, int]]:
+    """Tagged slice by slice: the output, and the counts."""
+    made, total, tagger = b"", dict[str, int](), FakeTagger()
+    for index, piece in enumerate(cut(str(path), job, size)):
+        part = path.parent / f"part{index}"
+        for what, count in tag_slice(tagger, job, piece, str(part)).items():
+            total[what] = total.get(what, 0) + count
+        made += part.read_bytes()
+    return made, total
+
+
+def at_once(path: Path) -> tuple[bytes, dict[str, int]]:
+    """The same by reader and writer alone."""
+    reader = stream(path, repair=True, comment="%", format=(kind := detect(path)))
+    tagged = [replace(sentence, entities=(Entity(0, 1, "Artist", 0.5),)) for sentence in reader]
+    text = io.StringIO(newline="")
+    write_conll(tagged, text, reader.format) if kind == "conll" else write_jsonl(tagged, text)
+    counts = {"sentences": len(tagged), "repaired": reader.repaired, "skipped": reader.skipped}
+    return text.getvalue().encode(), counts
+
+
+def same(path: Path, size: int) -> None:
+    """Slices give what the whole file gives: bytes and counts, or the fault."""
+    try:
+        expected, counts = at_once(path)
+    except DataError as error:
+        if "holds no sentence" not in str(error):  # a file of slices is asked only when all are done
+            with pytest.raises(DataError) as caught:
+                sliced(path, size)
+            assert str(caught.value) == str(error)
+        return
+    made, found = sliced(path, size)
+    assert made == expected
+    assert {what: found.get(what, 0) for what in counts} == counts
+
+
+LINES = [
+    "",
+    "",
+    "  ",
+    "\t",
+    "# id 7\tx",
+    "% remark",
+    "ada _ _ B-Artist",
+    "x _ _ O",
+    "\ufeffy _ _ I-Artist",
+    "z _",
+    "é\u2028 _ _ O",
+]
+
+
+@FIXTURES
+@given(
+    lines=st.lists(st.sampled_from(LINES), max_size=25),
+    end=st.sampled_from(["\n", "\r\n"]),
+    last=st.sampled_from(["", "END"]),
+    size=st.integers(1, 120),
+)
+def test_conll_is_the_same_bytes(tmp_path: Path, lines: list[str], end: str, last: str, size: int) -> None:
+    path = tmp_path / "a.conll"
+    path.write_bytes((end.join(lines) + last.replace("END", end)).encode())
+    same(path, size)
+
+
+@FIXTURES
+@given(
+    lines=st.lists(
+        st.sampled_from(['{"text": "ada x."}', "", " ", "{", '{"text": "é ü", "id": 3}', "\ufeff{}"]), max_size=15
+    ),
+    last=st.sampled_from(["", "\n"]),
+    size=st.integers(1, 60),
+)
+def test_jsonl_is_the_same_bytes(tmp_path: Path, lines: list[str], last: str, size: int) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(lines) + last, encoding="utf-8")
+    same(path, size)
+
+
+def test_a_large_file_is_cut_and_a_packed_one_is_not(tmp_path: Path) -> None:
+    import gzip
+
+    text = "".join(f"\n# id {number}\nada _ _ O\nx _ _ O\n" for number in range(100)).encode()
+    for name, data in (("a.conll", text), ("b.conll.gz", gzip.compress(text))):
+        (tmp_path / name).write_bytes(data)
+    pieces = cut(str(tmp_path / "a.conll"), JOB, 300)
+    assert abs(len(pieces) - len(text) / 300) < 2
+    assert [piece.start for piece in pieces[1:]] == [piece.stop for piece in pieces[:-1]]
+    assert len(cut(str(tmp_path / "b.conll.gz"), JOB, 10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "number"),
+    [
+        ("a.conll", ["ada _ _ O", ""] * 40 + ["ada _ _ I-Artist"], 81),
+        ("a.jsonl", ['{"text": "ada"}'] * 40 + ["{"], 41),
+        ("b.jsonl", ['{"text": "ada"}'] * 40 + ['{"text": 1}'], 41),
+    ],
+)
+def test_a_fault_is_told_with_the_line_of_the_file(tmp_path: Path, name: str, lines: list[str], number: int) -> None:
+    path = tmp_path / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=rf"^{path}:{number}: ") as caught:
+        sliced(path, 50, replace(JOB, repair=False))
+    with pytest.raises(DataError) as whole:
+        read(path)
+    assert str(caught.value) == str(whole.value)
+
+
+def test_workers_and_threads_never_exceed_the_cores() -> None:
+    for nodes in ([1], [2], [3, 8], [4, 4, 1], [64], [0, 6]):
+        for usual in (1, 2, 4):
+            for workers in (None, 1, 2, 3, 7, 100):
+                number, threads = share(nodes, usual=usual, workers=workers)
+                room = sum(node // threads for node in nodes)
+                assert 1 <= number <= room
+                assert threads <= usual
+                assert number == room if workers is None else number <= workers
+                if workers and workers <= sum(nodes):
+                    assert number == workers, "one thread each would have done"
+
+
+def test_counts_lie_beside_the_part(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("x _ _ O\n\ny _ _ O\n")
+    [piece] = cut(str(path), JOB, 100)
+    counts = tag_slice(FakeTagger(), JOB, piece, str(tmp_path / "part"))
+    assert counts == {"sentences": 2, "entities": 2, "repaired": 0, "skipped": 0, "tags": 1}
+    assert json.loads((tmp_path / "part.json").read_bytes()) == counts
