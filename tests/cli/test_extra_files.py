@@ -13,7 +13,7 @@ from coner.core.files import sha256
 from coner.core.types import surfaces
 from coner.data import read
 from coner.data.split import text_key
-from coner.data.splits import read_parts, seen_in
+from coner.data.splits import read_splits, seen_in
 from coner.records.record import read_record
 from helpers.shell import SAMPLE, Done, World, head, refusal
 
@@ -35,7 +35,7 @@ def silver(world: World, tmp_path: Path) -> Path:
 
 def test_texts_that_are_judged_on_are_left_out(world: World, silver: Path) -> None:
     extra = ExtraFile(file=silver, weight=0.3)
-    parts, _ = read_parts(DataSettings(train=world.train, dev=world.dev, extra=(extra,), take=30))
+    parts, _ = read_splits(DataSettings(train=world.train, dev=world.dev, extra=(extra,), take=30))
     main, [found] = parts["train"], parts["train"].extras
     whole = read(silver)
     assert len(whole) == 30
@@ -46,7 +46,7 @@ def test_texts_that_are_judged_on_are_left_out(world: World, silver: Path) -> No
     assert main.sentences == (*main.corpus, *whole[10:])
     assert main.weights == [1.0] * len(main.corpus) + [0.3] * 20
     assert seen_in(parts) == surfaces(main.corpus) | surfaces(whole[10:])
-    tested, _ = read_parts(DataSettings(train=world.train, dev=world.dev, test=SAMPLE / "test.conll", extra=(
+    tested, _ = read_splits(DataSettings(train=world.train, dev=world.dev, test=SAMPLE / "test.conll", extra=(
         ExtraFile(file=SAMPLE / "train.conll"),
     )))  # fmt: skip
     assert not {text_key(s) for s in tested["train"].extras[0].corpus} & {text_key(s) for s in tested["test"].corpus}
@@ -60,14 +60,14 @@ def test_a_text_that_is_judged_on_is_left_out_where_it_is_cut_into_other_words(t
     }.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
     files = {name: tmp_path / f"{name}.conll" for name in ("train", "test")}
-    parts, _ = read_parts(DataSettings(**files, dev=files["test"], extra=(ExtraFile(file=tmp_path / "raw.jsonl"),)))
+    parts, _ = read_splits(DataSettings(**files, dev=files["test"], extra=(ExtraFile(file=tmp_path / "raw.jsonl"),)))
     [found] = parts["train"].extras
     assert found.left_out == (0,)
 
 
 def test_a_validation_part_is_cut_from_the_main_file_alone(world: World, silver: Path) -> None:
-    alone, _ = read_parts(DataSettings(train=world.train))
-    both, _ = read_parts(DataSettings(train=world.train, extra=(ExtraFile(file=world.train), ExtraFile(file=silver))))
+    alone, _ = read_splits(DataSettings(train=world.train))
+    both, _ = read_splits(DataSettings(train=world.train, extra=(ExtraFile(file=world.train), ExtraFile(file=silver))))
     assert [both[name].corpus for name in both] == [alone[name].corpus for name in alone]
     same, other = both["train"].extras
     assert len(same.corpus) == len(alone["train"].corpus)  # the validation part is left out of it

@@ -13,7 +13,7 @@ from coner.core.errors import ConfigError
 from coner.data import read
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
-from coner.data.splits import read_parts
+from coner.data.splits import read_splits
 from coner.evaluation.score import score_sentences
 from coner.families import load
 from coner.families.settings import parse_experiment
@@ -101,7 +101,7 @@ def test_noise_in_training_is_part_of_the_fingerprint(world: World, tmp_path: Pa
     def fingerprint(**noise: Any) -> str:
         data = {"train": str(world.train), "dev": str(world.dev), "noise": noise}
         settings = parse_experiment({"kind": "crf", "data": data})
-        return fingerprint_of(settings, *read_parts(settings.data))
+        return fingerprint_of(settings, *read_splits(settings.data))
 
     assert fingerprint() == fingerprint(score=True) == fingerprint(where="context", seed=3)
     assert fingerprint(rate=1, words=2) == fingerprint(rate=1.0) != fingerprint()

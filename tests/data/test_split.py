@@ -17,7 +17,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import split as splitting
 from coner.data.corpus import read
 from coner.data.formats.layout import ConllFormat
-from coner.data.split import split, text_key, write_split
+from coner.data.split import split_corpus, text_key, write_split
 
 
 def corpus(size: int, seed: int = 0) -> list[Sentence]:
@@ -43,70 +43,70 @@ def test_each_sentence_is_in_one_part_in_order_and_no_text_in_two(
 ) -> None:
     sentences = [Sentence((f"{'w' if i % 2 else 'W'}{text}",), (), id=str(i)) for i, text in enumerate(texts)]
     try:
-        parts = split(sentences, dev=dev, test=test, seed=seed)
+        splits = split_corpus(sentences, dev=dev, test=test, seed=seed)
     except DataError:
         return
-    assert sorted((s for part in parts.values() for s in part), key=lambda s: int(s.id or 0)) == sentences
-    keys = [{text_key(s) for s in part} for part in parts.values()]
+    assert sorted((s for part in splits.values() for s in part), key=lambda s: int(s.id or 0)) == sentences
+    keys = [{text_key(s) for s in part} for part in splits.values()]
     assert sum(map(len, keys)) == len(set().union(*keys))
-    for part in parts.values():
+    for part in splits.values():
         ids = [int(s.id or 0) for s in part]
         assert ids == sorted(ids)
 
 
 def test_every_class_keeps_its_share() -> None:
     sentences = corpus(3000)
-    parts = split(sentences, dev=0.1, test=0.2)
+    splits = split_corpus(sentences, dev=0.1, test=0.2)
     whole = Counter(e.label for s in sentences for e in s.entities or ())
     for part, share in {"train": 0.7, "dev": 0.1, "test": 0.2}.items():
-        counts = Counter(e.label for s in parts[part] for e in s.entities or ())
+        counts = Counter(e.label for s in splits[part] for e in s.entities or ())
         for label, count in whole.items():
             assert counts[label] / count == pytest.approx(share, abs=0.02)
-        assert len(parts[part]) / len(sentences) == pytest.approx(share, abs=0.02)
+        assert len(splits[part]) / len(sentences) == pytest.approx(share, abs=0.02)
 
 
 def test_a_class_of_ten_is_dealt_out_exactly() -> None:
     rare = [Sentence((f"rare{i}",), (Entity(0, 1, "Rare"),)) for i in range(10)]
     often = [Sentence((f"often{i}",), (Entity(0, 1, "Often"),)) for i in range(990)]
     for seed in range(5):
-        parts = split(often + rare, dev=0.1, test=0.1, seed=seed)
-        counts = {part: sum(s.words[0].startswith("rare") for s in found) for part, found in parts.items()}
+        splits = split_corpus(often + rare, dev=0.1, test=0.1, seed=seed)
+        counts = {part: sum(s.words[0].startswith("rare") for s in found) for part, found in splits.items()}
         assert counts == {"train": 8, "dev": 1, "test": 1}
 
 
 def test_a_seed_fixes_the_split_whatever_the_order_and_another_changes_it() -> None:
     sentences = corpus(400)
     shuffled = random.Random(1).sample(sentences, len(sentences))
-    one, same, other = split(sentences), split(shuffled), split(sentences, seed=2)
+    one, same, other = split_corpus(sentences), split_corpus(shuffled), split_corpus(sentences, seed=2)
     assert {s.id for s in one["dev"]} == {s.id for s in same["dev"]}
     assert {s.id for s in one["dev"]} != {s.id for s in other["dev"]}
 
 
 def test_the_split_is_the_same_on_any_machine() -> None:
-    parts = split([Sentence((f"w{i}",), ()) for i in range(20)], dev=0.1, test=0.1, seed=1)
-    assert [s.words[0] for s in parts["dev"] + parts["test"]] == ["w16", "w18", "w0", "w3"]
+    splits = split_corpus([Sentence((f"w{i}",), ()) for i in range(20)], dev=0.1, test=0.1, seed=1)
+    assert [s.words[0] for s in splits["dev"] + splits["test"]] == ["w16", "w18", "w0", "w3"]
 
 
 def test_repeated_texts_count_as_often_as_they_occur() -> None:
     sentences = [Sentence((f"w{text}",), ()) for text in range(50) for _ in range(9 if text % 2 else 1)]
     for seed in range(5):
-        assert len(split(sentences, dev=0.2, test=0, seed=seed)["dev"]) == pytest.approx(50, abs=9)
+        assert len(split_corpus(sentences, dev=0.2, test=0, seed=seed)["dev"]) == pytest.approx(50, abs=9)
 
 
 def test_a_part_without_a_share_is_left_out() -> None:
-    assert split(corpus(50), test=0).keys() == {"train", "dev"}
-    assert split(corpus(50), dev=0, test=0) == {"train": corpus(50)}
+    assert split_corpus(corpus(50), test=0).keys() == {"train", "dev"}
+    assert split_corpus(corpus(50), dev=0, test=0) == {"train": corpus(50)}
 
 
 @pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.5), (0.1, 2), (float("nan"), 0.1)])
 def test_shares_that_leave_no_training_are_refused(dev: float, test: float) -> None:
     with pytest.raises(ConerError, match="sum to less than 1"):
-        split(corpus(50), dev=dev, test=test)
+        split_corpus(corpus(50), dev=dev, test=test)
 
 
 def test_too_few_sentences_are_refused() -> None:
     with pytest.raises(DataError, match=r"2 different sentences are too few: \w+ would be empty"):
-        split([Sentence(("a",), ()), Sentence(("A",), ()), Sentence(("b",), ())])
+        split_corpus([Sentence(("a",), ()), Sentence(("A",), ()), Sentence(("b",), ())])
 
 
 def test_parts_are_written_with_the_looks_of_their_source(tmp_path: Path) -> None:
@@ -114,38 +114,38 @@ def test_parts_are_written_with_the_looks_of_their_source(tmp_path: Path) -> Non
     source = tmp_path / "all.conll"
     source.write_text("\n" + "".join(blocks)[:-1])
     whole = read(source)
-    parts = split(whole)
-    files = write_split(parts, tmp_path / "new" / "folder", whole.format)
+    splits = split_corpus(whole)
+    files = write_split(splits, tmp_path / "new" / "folder", whole.format)
     assert files.keys() == {"train", "dev", "test"}
     for part, path in files.items():
-        kept = "".join(blocks[int(s.id or 0)] for s in parts[part])
+        kept = "".join(blocks[int(s.id or 0)] for s in splits[part])
         assert path.read_text() == "\n" + kept[:-1]
     before = sha256(files["dev"])
-    write_split(split(read(source)), tmp_path / "new" / "folder", whole.format)
+    write_split(split_corpus(read(source)), tmp_path / "new" / "folder", whole.format)
     assert sha256(files["dev"]) == before
 
 
 def test_a_source_that_is_not_conll_is_written_as_jsonl(tmp_path: Path) -> None:
-    files = write_split(split(corpus(50)), tmp_path, None)
+    files = write_split(split_corpus(corpus(50)), tmp_path, None)
     assert files["train"].name == "train.jsonl"
-    assert [s.id for s in read(files["train"])] == [s.id for s in split(corpus(50))["train"]]
+    assert [s.id for s in read(files["train"])] == [s.id for s in split_corpus(corpus(50))["train"]]
 
 
 @pytest.mark.parametrize("old", ["test.conll", "dev.jsonl"])
 def test_no_part_of_another_split_is_left_beside_the_new_ones(tmp_path: Path, old: str) -> None:
-    parts = split(corpus(50), test=0)
+    splits = split_corpus(corpus(50), test=0)
     (tmp_path / old).write_text("old")
     with pytest.raises(OutputError, match=rf"{old}: would pass for a part of this split; move it, or choose"):
-        write_split(parts, tmp_path, ConllFormat())
+        write_split(splits, tmp_path, ConllFormat())
     assert [path.name for path in tmp_path.iterdir()] == [old]
     (tmp_path / old).unlink()
-    assert write_split(parts, tmp_path, ConllFormat()) == write_split(parts, tmp_path, ConllFormat())
+    assert write_split(splits, tmp_path, ConllFormat()) == write_split(splits, tmp_path, ConllFormat())
 
 
 def test_a_split_that_is_broken_off_leaves_the_one_before_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = write_split(split(corpus(50)), tmp_path, ConllFormat())
+    files = write_split(split_corpus(corpus(50)), tmp_path, ConllFormat())
     before = {path: sha256(path) for path in files.values()}
     write, calls = splitting.write_conll, iter(range(9))
 
@@ -156,7 +156,7 @@ def test_a_split_that_is_broken_off_leaves_the_one_before_whole(
 
     monkeypatch.setattr(splitting, "write_conll", stopped)
     with pytest.raises(KeyboardInterrupt):
-        write_split(split(corpus(50), seed=2), tmp_path, ConllFormat())
+        write_split(split_corpus(corpus(50), seed=2), tmp_path, ConllFormat())
     assert {path: sha256(path) for path in files.values()} == before
     assert sorted(tmp_path.iterdir()) == sorted(before)
 

@@ -10,7 +10,7 @@ from typing import Any
 from coner.config.data import DataSettings
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus
-from coner.data.splits import Part
+from coner.data.splits import Split
 from coner.evaluation.score import score_sentences
 from coner.families.crf.settings import CrfExperiment
 from coner.records.record import Record
@@ -51,7 +51,7 @@ def fake_record(
     scores = score_sentences(sentences, found, groups=groups, seen=known)
     return make_record(
         CrfExperiment(kind="crf", name=name, seed=seed, data=DataSettings(**files)),
-        parts={part: Part(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()},
+        parts={part: Split(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()},
         tagged={part: Tagged(scores, 2.0) for part in parts},
         folder=folder,
         facts={"train_seconds": 60.0} if facts is None else facts,

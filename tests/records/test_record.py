@@ -23,7 +23,7 @@ from coner.families.manifest import write_model
 from coner.records import machine
 from coner.records.record import FORMAT, RECORD, read_record, write_record
 from coner.records.recording import LEVEL, RESAMPLES, make_record
-from helpers.records import GROUPS, PERFECT, POOR, SENTENCES, Part, Tagged, fake_record
+from helpers.records import GROUPS, PERFECT, POOR, SENTENCES, Split, Tagged, fake_record
 
 
 @pytest.mark.parametrize("parts", [("dev",), ("dev", "test")])
@@ -46,7 +46,7 @@ def test_holds_no_word_and_no_place(tmp_path: Path) -> None:
         ),
         crf=CrfSettings(cluster_file=clusters),
     )
-    part = Part(Corpus(SENTENCES, tmp_path / "deep" / "dev.conll"), "0" * 64)
+    part = Split(Corpus(SENTENCES, tmp_path / "deep" / "dev.conll"), "0" * 64)
     facts = {"encoder": "owner/model", "cache": clusters, "tried": [str(clusters), r"C:\Users\ada\x.bin"]}
     tagged = {"dev": Tagged(score_sentences(SENTENCES, POOR, groups=GROUPS), 1.0)}
     record = make_record(settings, parts={"dev": part}, tagged=tagged, folder=tmp_path, facts=facts)

@@ -159,7 +159,7 @@ def split(
     from coner.data import split as splitting
 
     corpus = read(file, scheme=scheme, format=kind, comment=comment, repair=repair)
-    parts = splitting.split(corpus, dev=dev, test=test, seed=seed)
+    parts = splitting.split_corpus(corpus, dev=dev, test=test, seed=seed)
     written = splitting.write_split(parts, out, corpus.format, scheme, corpus.path)
     values: dict[str, Any] = {
         part: {

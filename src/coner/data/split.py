@@ -23,7 +23,7 @@ from coner.data.folder import keep_apart
 from coner.data.formats.jsonl import write_jsonl
 from coner.data.formats.layout import ConllFormat, write_conll
 
-PARTS = ("train", "dev", "test")
+SPLITS = ("train", "dev", "test")
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Group:
     classes: Counter[str] = field(default_factory=Counter)  # of all their mentions
 
 
-def split(
+def split_corpus(
     sentences: Sequence[Sentence], *, dev: float = 0.1, test: float = 0.1, seed: int = 1
 ) -> dict[str, list[Sentence]]:
     """Train, dev and test, each in the order of the corpus.
@@ -55,12 +55,12 @@ def split(
     """
     if min(dev, test) < 0 or not dev + test < 1:
         raise ConerError(f"shares dev={dev:g} and test={test:g}; expected numbers from 0 that sum to less than 1")
-    shares = dict(zip(PARTS, (1 - dev - test, dev, test), strict=True))
+    shares = dict(zip(SPLITS, (1 - dev - test, dev, test), strict=True))
     shares = {part: share for part, share in shares.items() if share > 0}
     groups = _group(sentences, seed)
     chosen = _stratify(groups, shares, len(sentences))
     if missing := shares.keys() - chosen.values():
-        part = min(missing, key=PARTS.index)
+        part = min(missing, key=SPLITS.index)
         raise DataError(f"{len(groups)} different sentences are too few: {part} would be empty; set its share to 0")
     part_of = {member: part for i, part in chosen.items() for member in groups[i].members}
     return {part: [s for i, s in enumerate(sentences) if part_of[i] == part] for part in shares}
@@ -146,7 +146,7 @@ def write_split(
     written = {part: folder / f"{part}.{'conll' if format else 'jsonl'}" for part in parts}
     if source is not None:
         keep_apart(source, *written.values())
-    for old in (folder / f"{part}.{end}" for part in PARTS for end in ("conll", "jsonl")):
+    for old in (folder / f"{part}.{end}" for part in SPLITS for end in ("conll", "jsonl")):
         if old.exists() and old not in written.values():
             raise OutputError(f"{old}: would pass for a part of this split; move it, or choose another folder")
     with ExitStack() as stack:  # no part is there before all are written: parts of two splits would share sentences

@@ -22,12 +22,12 @@ import numpy as np
 
 from coner.config.load import override
 from coner.core.errors import ConfigError, DataError, MissingExtra
-from coner.core.progress import Log, Quiet
+from coner.core.progress import Log, SilentLog
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
 from coner.data import Corpus
 from coner.data.lists import Words, as_sentences, labelled
-from coner.data.splits import Part, cut_dev
+from coner.data.splits import Split, cut_dev
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.evaluation.score import score_sentences
 from coner.families.settings import Fitted, parse_fitted
@@ -81,7 +81,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         _check_labels(train, judged or (), taxonomy)
         if judged is None:
             train, judged = _cut(train, self.dev_share)
-        log = Log() if self.verbose else Quiet()
+        log = Log() if self.verbose else SilentLog()
         self.tagger_ = train_tagger(settings, train=train, dev=judged, taxonomy=taxonomy, log=log)
         self.labels_ = self.tagger_.labels
         return self
@@ -207,7 +207,7 @@ def _check_labels(train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: 
 def _cut(sentences: Sequence[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
     """As an experiment without a validation file cuts its training file."""
     try:
-        parts = cut_dev(Part(Corpus(tuple(sentences), Path("X")), sha256=""), share)
+        parts = cut_dev(Split(Corpus(tuple(sentences), Path("X")), sha256=""), share)
     except DataError:
         few = f"among {len(sentences)} sentences are too few different ones to keep dev_share={share:g} to choose on"
         raise DataError(f"{few}; give more, or a part to choose on: fit(X, y, dev=(X_dev, y_dev))") from None

@@ -21,11 +21,6 @@ FORMAT = 1
 COMPACT = ("history", "confusion", "sentences")  # a line each entry; the rest is indented
 
 
-def noisy_part(part: str) -> str:
-    """The name of a part's copy with typos (``data.noise.score``)."""
-    return f"{part}_noisy"
-
-
 class Record(BaseModel):
     """One run.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from coner.data.splits import noisy_split
 from coner.data.taxonomy import Taxonomy
-from coner.records.record import Record, noisy_part
+from coner.records.record import Record
 from coner.report.card_tables import first_part, plain_text
 
 WEAK = 0.5  # F1 below it
@@ -48,7 +49,7 @@ def _unseen(scores: dict[str, Any], part: str) -> Iterator[str]:
 
 
 def _noise(record: Record, part: str) -> Iterator[str]:
-    noisy = record.scores.get(noisy_part(part))
+    noisy = record.scores.get(noisy_split(part))
     if noisy is None:
         yield "Text with typos: not measured."
         return

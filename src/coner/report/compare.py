@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from coner.core.errors import DataError
+from coner.data.splits import noisy_split
 from coner.evaluation.significance import METRICS, Difference, difference, holm, same_gold, swaps_for
-from coner.records.record import Record, noisy_part
+from coner.records.record import Record
 from coner.report.asked import Asked, asked_grid, asked_of
 from coner.report.columns import COLUMNS, Column, show_difference, words
 from coner.report.grid import Grid
@@ -172,7 +173,7 @@ def _row(run: str, record: Record, part: str, differences: Mapping[str, Differen
         macro_f1=scores["fine"]["macro_f1"],
         macro_classes=scores["fine"].get("macro_classes"),
         macro_interval=_interval(bounds.get("macro_f1")),
-        noisy_macro_f1=record.scores.get(noisy_part(part), {}).get("fine", {}).get("macro_f1"),
+        noisy_macro_f1=record.scores.get(noisy_split(part), {}).get("fine", {}).get("macro_f1"),
         coarse_macro_f1=scores["coarse"]["macro_f1"],
         span_f1=scores["span"]["f1"],
         unseen_recall=scores.get("unseen", {}).get("recall"),
@@ -215,7 +216,7 @@ def _warnings(records: Mapping[str, Record], part: str, baseline: str) -> list[s
             found.append(f"{run} was scored on other gold mentions than {baseline}, though from the same {part} file")
         if scorer != other_scorer:
             found.append(f"{run} was scored by {other_scorer}, {baseline} by {scorer}")
-    noises = {run: data["sha256"] for run, record in records.items() if (data := record.data.get(noisy_part(part)))}
+    noises = {run: data["sha256"] for run, record in records.items() if (data := record.data.get(noisy_split(part)))}
     first_noisy = next(iter(noises), "")
     other = [run for run, sha256 in noises.items() if sha256 != noises[first_noisy]]
     return found + [f"{run} was scored with other noise than {first_noisy}" for run in other]

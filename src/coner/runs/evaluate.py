@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import ConfigError
-from coner.core.progress import bar
+from coner.core.progress import progress_bar
 from coner.core.types import Entity
-from coner.data.splits import SCORED, Part
+from coner.data.splits import ALL_SPLITS, Split
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
@@ -52,7 +52,7 @@ class Judge:
     seen: set[str] | None
     folder: Path
 
-    def __call__(self, name: str, part: Part) -> Tagged:
+    def __call__(self, name: str, part: Split) -> Tagged:
         """Tag and score one part; what has no answer is left out.
 
         Raises:
@@ -73,9 +73,9 @@ class Judge:
         told = asked.as_record(answered=len(pairs), sentences=len(part.corpus))
         return Tagged(scores, None if asked.spent.get("cached") else seconds, told)
 
-    def _answers(self, name: str, part: Part) -> list[list[Entity] | None]:
+    def _answers(self, name: str, part: Split) -> list[list[Entity] | None]:
         given = []
-        with bar(f"tagging {name}", len(part.corpus)) as shown:
+        with progress_bar(f"tagging {name}", len(part.corpus)) as shown:
             for entities in answers(self.tagger, part.corpus):
                 given.append(entities)
                 shown.advance()
@@ -91,7 +91,7 @@ def headline(record: Record, part: str) -> str:
 def clear(folder: Path) -> None:
     """Delete what a run wrote into its folder, but for the log and the answers of a language model."""
     remove_model(folder)
-    for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in SCORED)):
+    for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, part) for part in ALL_SPLITS)):
         path.unlink(missing_ok=True)
 
 
@@ -101,7 +101,7 @@ def refuse_unfinished(folder: Path) -> None:
         raise ConfigError(f"{folder}: holds an unfinished run of an encoder; give another --out, or --overwrite")
 
 
-def earlier_record(folder: Path, fingerprint: str, parts: dict[str, Part], *, overwrite: bool) -> Record | None:
+def earlier_record(folder: Path, fingerprint: str, parts: dict[str, Split], *, overwrite: bool) -> Record | None:
     """What an earlier start of this run recorded in its folder, if there is any, and it is to be kept.
 
     Raises:
@@ -117,8 +117,8 @@ def earlier_record(folder: Path, fingerprint: str, parts: dict[str, Part], *, ov
 
 
 def check_finished(
-    record: Record, folder: Path, fingerprint: str, parts: dict[str, Part], *, instead: str = "--overwrite"
-) -> dict[str, Part]:
+    record: Record, folder: Path, fingerprint: str, parts: dict[str, Split], *, instead: str = "--overwrite"
+) -> dict[str, Split]:
     """The parts that a record does not tell of yet; ``instead`` of another folder, this could be done.
 
     Raises:
@@ -134,7 +134,7 @@ def check_finished(
     return new
 
 
-def _scored_otherwise(folder: Path, name: str, part: Part) -> ConfigError:
+def _scored_otherwise(folder: Path, name: str, part: Split) -> ConfigError:
     file = part.corpus.path
     if name in ("dev", "test"):
         return ConfigError(

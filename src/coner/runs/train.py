@@ -15,7 +15,7 @@ from coner.core.errors import MissingExtra
 from coner.core.files import make_folder, sha256
 from coner.core.progress import Log
 from coner.data.noisy_sentences import make_noise, noisy_train
-from coner.data.splits import Part, Shared, describe, seen_in
+from coner.data.splits import Split, SplitCache, describe, noisy_split, seen_in
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.crf.settings import CrfExperiment
@@ -27,7 +27,7 @@ from coner.families.tagger import Tagger
 from coner.families.vote.settings import VoteExperiment
 from coner.records import machine
 from coner.records.plain import plain
-from coner.records.record import RECORD, Record, noisy_part, read_record, write_record
+from coner.records.record import RECORD, Record, read_record, write_record
 from coner.records.recording import add_part, make_record
 from coner.runs.evaluate import Judge, check_finished, clear, headline, refuse_unfinished
 
@@ -40,7 +40,7 @@ def run(
     folder: Path,
     *,
     overwrite: bool = False,
-    shared: Shared | None = None,
+    shared: SplitCache | None = None,
     watch: Watch | None = None,
 ) -> Record:
     """Train what the settings describe, in ``folder``, and record what came of it.
@@ -59,7 +59,7 @@ def run(
         ConfigError: a needed file is not named, or the folder belongs to another run.
         DataError: a file is faulty.
     """
-    shared = shared or Shared()
+    shared = shared or SplitCache()
     parts, taxonomy = shared.read(settings.data)
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     if not overwrite:
@@ -69,7 +69,7 @@ def run(
         if isinstance(settings, CrfExperiment):
             refuse_unfinished(folder)
     make_folder(folder)
-    with Log(folder / LOG, anew=overwrite) as log:
+    with Log(folder / LOG, overwrite=overwrite) as log:
         log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
         began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
         train = _trainer(
@@ -99,7 +99,7 @@ def assist(settings: EncoderExperiment, folder: Path) -> None:
         ConfigError: the first process has other settings, data or encoder files.
         Unfinished: another process has ended.
     """
-    shared = Shared()
+    shared = SplitCache()
     parts, taxonomy = shared.read(settings.data)
     fingerprint = fingerprint_of(settings, parts, taxonomy)
     with Log() as log:
@@ -117,7 +117,7 @@ def _dismiss(settings: Fitted) -> None:
         Team(settings.train.device).agree("")
 
 
-def fingerprint_of(settings: Fitted, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
+def fingerprint_of(settings: Fitted, parts: dict[str, Split], taxonomy: Taxonomy) -> str:
     """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
     apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}}
     used, noise = [], {}
@@ -141,13 +141,13 @@ def fingerprint_of(settings: Fitted, parts: dict[str, Part], taxonomy: Taxonomy)
 
 def _trainer(
     settings: Fitted,
-    parts: dict[str, Part],
+    parts: dict[str, Split],
     taxonomy: Taxonomy,
     *,
     folder: Path,
     fingerprint: str,
     log: Log,
-    shared: Shared,
+    shared: SplitCache,
     watch: Watch | None,
 ) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
     """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
@@ -182,7 +182,7 @@ def _trainer(
 
 
 def finished(
-    settings: Experiment | VoteExperiment, folder: Path, fingerprint: str, parts: dict[str, Part], taxonomy: Taxonomy
+    settings: Experiment | VoteExperiment, folder: Path, fingerprint: str, parts: dict[str, Split], taxonomy: Taxonomy
 ) -> Record:
     """The record of a run that is done; what it has not been scored on yet, it is scored on now.
 
@@ -194,7 +194,7 @@ def finished(
     new = check_finished(record, folder, fingerprint, told)
     if not new:
         return record
-    if noisy_part("dev") in new:  # the noise that the record is to tell of
+    if noisy_split("dev") in new:  # the noise that the record is to tell of
         data = {**record.settings["data"], "noise": plain(settings.data.noise.model_dump())}
         record = record.model_copy(update={"settings": {**record.settings, "data": data}})
     judge = Judge(load(folder), taxonomy, seen=seen_in(parts), folder=folder)

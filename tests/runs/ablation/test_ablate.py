@@ -136,11 +136,11 @@ def test_ctrl_c_stops_the_whole_list(config: list[str], tmp_path: Path) -> None:
 
 def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from coner.config.load import load_values
-    from coner.data import splits as parts
+    from coner.data import splits
 
     calls: list[object] = []
-    reading = parts.read_parts
-    monkeypatch.setattr(parts, "read_parts", lambda settings: calls.append(settings) or reading(settings))
+    reading = splits.read_splits
+    monkeypatch.setattr(splits, "read_splits", lambda settings: calls.append(settings) or reading(settings))
     plan = load_plan(config[2]).choose(["crf"])
     runs = runs_of(plan, check_settings(plan, load_values(Path(config[0])), "config"), seeds=2)
     assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]

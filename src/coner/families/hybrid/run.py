@@ -10,7 +10,7 @@ from typing import Any
 from coner.core.errors import ConfigError
 from coner.core.files import make_folder, sha256
 from coner.core.progress import Log
-from coner.data.splits import Part, describe, read_named, seen_in
+from coner.data.splits import Split, describe, read_named_splits, seen_in
 from coner.families import load
 from coner.families.asking import KINDS, LEDGER
 from coner.families.hybrid.settings import HybridExperiment, HybridSettings
@@ -49,12 +49,12 @@ def run_hybrid(
         ModelError: a model is missing or damaged.
     """
     tagger = _tagger(settings.hybrid, folder)
-    parts = read_named(settings.data, tagger.taxonomy)
+    parts = read_named_splits(settings.data, tagger.taxonomy)
     fingerprint = _fingerprint(settings.hybrid, tagger.llm, parts)
     record = earlier_record(folder, fingerprint, parts, overwrite=overwrite)
     tagger.allow(budget or Budget(), ledger or folder / LEDGER)
     make_folder(folder)
-    with Log(folder / LOG, anew=overwrite) as log:
+    with Log(folder / LOG, overwrite=overwrite) as log:
         one, two = settings.hybrid.first.name, settings.hybrid.llm.name
         log(f"{one}, and {two} for the labels of what is below {settings.hybrid.below:g}: {describe(parts)}")
         if overwrite:
@@ -86,7 +86,7 @@ def _tagger(settings: HybridSettings, folder: Path) -> HybridTagger:
     return HybridTagger(first, llm, folders=folders, below=settings.below, candidates=settings.candidates)
 
 
-def _fingerprint(settings: HybridSettings, llm: LlmTagger, parts: dict[str, Part]) -> str:
+def _fingerprint(settings: HybridSettings, llm: LlmTagger, parts: dict[str, Split]) -> str:
     """What the tagger is a function of, as one hash; ``model.json`` has the hashes of the weights.
 
     Of the language model's only what its answers hang on, as it may move to another endpoint.

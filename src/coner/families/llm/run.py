@@ -12,7 +12,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.files import make_folder
 from coner.core.progress import Log
 from coner.data import read
-from coner.data.splits import Part, describe, read_named, seen_in, take
+from coner.data.splits import Split, describe, read_named_splits, seen_in, take
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.families.asking import LEDGER
 from coner.families.llm.examples import Examples
@@ -61,7 +61,7 @@ def run_llm(
     tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)
     tagger.allow(budget or Budget(), ledger)
     make_folder(folder)
-    with Log(folder / LOG, anew=overwrite) as log:
+    with Log(folder / LOG, overwrite=overwrite) as log:
         what = describe(parts) or "no files"
         log(f"{settings.name}: {what}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
         if overwrite:
@@ -79,7 +79,7 @@ def run_llm(
     return record
 
 
-def score_parts(record: Record, parts: dict[str, Part], judge: Judge, log: Log) -> Record:
+def score_parts(record: Record, parts: dict[str, Split], judge: Judge, log: Log) -> Record:
     """The record with the parts that it does not tell of yet, or not wholly; written after each.
 
     Raises:
@@ -129,14 +129,14 @@ def _taxonomy(settings: LlmExperiment) -> Taxonomy:
     return load_taxonomy(data.taxonomy)
 
 
-def _parts(settings: LlmExperiment, taxonomy: Taxonomy) -> dict[str, Part]:
-    parts = read_named(settings.data, taxonomy)
+def _parts(settings: LlmExperiment, taxonomy: Taxonomy) -> dict[str, Split]:
+    parts = read_named_splits(settings.data, taxonomy)
     if "train" in parts and 0 < settings.data.take < len(parts["train"].corpus):
         parts["train"] = take(parts["train"], settings.data.take)
     return parts
 
 
-def _fingerprint(settings: LlmExperiment, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
+def _fingerprint(settings: LlmExperiment, parts: dict[str, Split], taxonomy: Taxonomy) -> str:
     """What the answers are a function of, as one hash."""
     values = settings_of_answers(settings)
     values["taxonomy"] = taxonomy.as_dict()

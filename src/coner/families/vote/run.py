@@ -14,9 +14,9 @@ from coner.core.errors import ConfigError
 from coner.core.files import make_folder, sha256
 from coner.core.progress import Log
 from coner.data import Corpus
-from coner.data.splits import Part, describe, read_named, seen_in
+from coner.data.splits import Split, describe, read_named_splits, seen_in
 from coner.data.taxonomy import Taxonomy
-from coner.decoding.choice import choose
+from coner.decoding.select import select_spans
 from coner.evaluation.score import score_sentences
 from coner.families import load
 from coner.families.manifest import CARD, read_model
@@ -92,14 +92,14 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
             raise ConfigError(f"{member.folder}: lies in {folder}, which is to be written; give another --out")
     members = [Member(model_name(m.folder), m.folder, load(m.folder), m.weight) for m in vote.members]
     tagger = VoteTagger(members, threshold=0.5 if vote.threshold == "auto" else vote.threshold)
-    parts = read_named(settings.data, tagger.taxonomy)
+    parts = read_named_splits(settings.data, tagger.taxonomy)
     fingerprint = _fingerprint(vote, parts, tagger.taxonomy)
     if not overwrite and (folder / RECORD).exists():
         return finished(settings, folder, fingerprint, parts, tagger.taxonomy)
     if not overwrite:
         refuse_unfinished(folder)
     make_folder(folder)
-    with Log(folder / LOG, anew=overwrite) as log:
+    with Log(folder / LOG, overwrite=overwrite) as log:
         for member in vote.members:
             log(f"{model_name(member.folder)}: {member.kind}, seed {member.seed}, weight {member.weight:g}")
         if parts:
@@ -126,7 +126,7 @@ def run_vote(settings: VoteExperiment, folder: Path, *, overwrite: bool = False)
     return record
 
 
-def _fingerprint(vote: VoteSettings, parts: dict[str, Part], taxonomy: Taxonomy) -> str:
+def _fingerprint(vote: VoteSettings, parts: dict[str, Split], taxonomy: Taxonomy) -> str:
     """What the tagger and its scores are a function of, as one hash; ``model.json`` has the hashes of the weights."""
     values = {
         "members": sorted((sha256(member.folder / CARD), member.weight) for member in vote.members),
@@ -143,7 +143,7 @@ def _choose_threshold(tagger: VoteTagger, dev: Corpus, vote: VoteSettings) -> li
     votes = tagger.votes(dev)
     trials = []
     for threshold in vote.thresholds:
-        scores = score_sentences(dev, [choose(spans, threshold) for spans in votes]).fine
+        scores = score_sentences(dev, [select_spans(spans, threshold) for spans in votes]).fine
         trials.append(Trial(threshold, scores.macro_f1, scores.micro_f1))
     tagger.threshold = max(trials, key=lambda trial: trial.macro_f1).threshold
     return trials

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder
 from coner.core.progress import Log
-from coner.data.splits import Shared
+from coner.data.splits import SplitCache
 from coner.families.encoder.settings import EncoderExperiment
 from coner.families.settings import Fitted
 from coner.records.record import RECORD, read_record
@@ -100,7 +100,7 @@ def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
         ConfigError, DataError: the data cannot be read, or the folder holds finished runs of other settings or data;
             told before anything is trained.
     """
-    shared, finished, failed, elsewhere = Shared(), list[str](), dict[str, str](), list[str]()
+    shared, finished, failed, elsewhere = SplitCache(), list[str](), dict[str, str](), list[str]()
     for run in runs:
         _check(run, folder / run.folder, shared)
     with FileLock(make_folder(folder / LOCKS) / "plan.lock"):
@@ -125,7 +125,7 @@ def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
     return Outcome(tuple(finished), failed, tuple(elsewhere))
 
 
-def _check(run: Run, folder: Path, shared: Shared) -> None:
+def _check(run: Run, folder: Path, shared: SplitCache) -> None:
     """``ConfigError`` where the folder holds another run than this: one table must not show two kinds."""
     parts, taxonomy = shared.read(run.settings.data)
     if (folder / RECORD).exists():
@@ -148,7 +148,7 @@ def _with_encoders(row: str, experiment: Fitted, encoders: Sequence[str]) -> Ite
         yield f".{name}", experiment.model_copy(update={"encoder": changed})
 
 
-def _try(run: Run, folder: Path, shared: Shared, log: Log) -> str | None:
+def _try(run: Run, folder: Path, shared: SplitCache, log: Log) -> str | None:
     """Do one run; why it failed, if it did."""
     reason = folder / FAILED
     try:

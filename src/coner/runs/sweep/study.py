@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder
 from coner.core.progress import Log
-from coner.data.splits import Shared
+from coner.data.splits import SplitCache
 from coner.families.crf.settings import CrfExperiment
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.manifest import remove_model
@@ -57,7 +57,7 @@ class Search:
     """
 
     def __init__(self, base: Mapping[str, Any], space: Space, folder: Path, *, storage: str = "") -> None:
-        self.base, self.space, self.folder, self.shared = base, space, folder, Shared()
+        self.base, self.space, self.folder, self.shared = base, space, folder, SplitCache()
         self.settings = parse_fitted(dict(base))
         if self.settings.data.test is not None:
             raise ConfigError(

@@ -11,7 +11,7 @@ import pytest
 
 from coner.cli.app import run
 from coner.core.errors import MissingExtra, OutputError
-from coner.data.splits import read_parts
+from coner.data.splits import read_splits
 from coner.families.encoder.training.curves import Curves, EventFile, open_curves
 from coner.families.settings import parse_experiment
 from coner.runs.train import fingerprint_of
@@ -113,7 +113,7 @@ def test_a_run_that_was_cut_has_the_curve_of_one_that_was_not(
 def test_where_curves_go_is_no_part_of_what_a_run_is(tmp_path: Path) -> None:
     values = {"kind": "encoder", "data": {"train": str(SAMPLE), "take": 40}}
     settings = [parse_experiment({**values, "train": train}) for train in ({}, {"tensorboard": "x"}, {"epochs": 3})]
-    parts, taxonomy = read_parts(settings[0].data)
+    parts, taxonomy = read_splits(settings[0].data)
     plain, plotted, other = (fingerprint_of(each, parts, taxonomy) for each in settings)
     assert plain == plotted != other
 

@@ -10,10 +10,10 @@ import torch
 
 from coner.core.errors import ConerError, ConfigError, DataError, OutputError
 from coner.core.files import check_folder
-from coner.core.progress import bar
+from coner.core.progress import progress_bar
 from coner.data import read
 from coner.data.folder import digest
-from coner.data.splits import Part, read_parts
+from coner.data.splits import Split, read_splits
 from coner.data.taxonomy import Taxonomy
 from coner.families.encoder import tagger as encoder
 from coner.families.encoder.settings import EncoderExperiment
@@ -59,7 +59,7 @@ def export(
         write_onnx(tagger, aside, int8=int8)
         made = read_model(aside)
         exported = onnx.load(aside, made, threads=threads)
-        with bar("measuring", work(len(part.corpus))) as shown:
+        with progress_bar("measuring", work(len(part.corpus))) as shown:
             judgement = judge(
                 Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", size(run, card)),
                 Candidate(exported, f"onnx, {made['weights']}", size(aside, made)),
@@ -74,7 +74,7 @@ def export(
     return judgement
 
 
-def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: Path | None) -> Part:
+def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: Path | None) -> Split:
     """The file that is named, else the one (or the cut of the training file) on which the run was validated.
 
     Raises:
@@ -84,7 +84,7 @@ def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: 
     data = settings.data
     if dev is not None:
         corpus = read(dev, scheme=data.scheme, repair=data.repair, labels=taxonomy.labels, gold=True)
-        return Part(corpus, digest(corpus.path))
+        return Split(corpus, digest(corpus.path))
     advice = "name a validation file: --dev FILE"
     if not (run / RECORD).exists():
         raise ConfigError(f"{run}: no {RECORD} in it that says what it was validated on; {advice}")
@@ -95,7 +95,7 @@ def validation(run: Path, settings: EncoderExperiment, taxonomy: Taxonomy, dev: 
     if not source.exists():
         raise ConfigError(f"{run}: was validated on {source}, which is not there; {advice}")
     if data.dev is None:  # cut from the training file, always the same
-        part = read_parts(data.model_copy(update={"test": None, "extra": ()}))[0]["dev"]
+        part = read_splits(data.model_copy(update={"test": None, "extra": ()}))[0]["dev"]
     else:
         part = validation(run, settings, taxonomy, source)
     if part.sha256 != known["sha256"]:
