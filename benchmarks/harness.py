@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from coner.core.cores import wait_briefly
+from coner.core.cores import limit_thread_spin
 from coner.core.errors import ConerError
 from coner.records.machine import machine
 
@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parent / "results"
 SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
 Work = Callable[[], object]
 
-wait_briefly()  # as the command line does, before torch is loaded
+limit_thread_spin()  # as the command line does, before torch is loaded
 
 
 @dataclass(frozen=True)

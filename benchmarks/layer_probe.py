@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from coner.core.progress import bar
+from coner.core.progress import progress_bar
 from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data import read
@@ -41,7 +41,7 @@ def word_vectors(name: str, sentences: Sequence[Sentence]) -> list[Tensor]:
     maker = PieceMaker(tokenizer, limit=piece_limit(encoder.config))
     pieces = maker([sentence.words for sentence in sentences])
     parts: list[list[Tensor]] = [[] for _ in range(encoder.config.num_hidden_layers + 1)]
-    with torch.inference_mode(), bar("encoding", len(sentences)) as shown:
+    with torch.inference_mode(), progress_bar("encoding", len(sentences)) as shown:
         for some in split_by_budget(range(len(pieces)), [len(p.ids) for p in pieces], 2048):
             batch = collate([pieces[i] for i in some], maker)
             states = run_encoder(encoder, batch, native_precision("auto", CPU))

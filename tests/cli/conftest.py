@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from coner.cli.app import run
-from helpers.shell import SAMPLE, World, head
+from helpers import SAMPLE
+from helpers.shell import World, head
 
 CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 25\nc2 = 0.01\n'
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coner.data import Kind, read
-from helpers.shell import SAMPLE, Done, World, head, refusal
+from helpers import SAMPLE
+from helpers.shell import Done, World, head, refusal
 
 pytest.importorskip("spacy")
 pytest.importorskip("datasets")

@@ -13,7 +13,8 @@ import pytest
 from coner.data import read
 from coner.evaluation.score import score_sentences
 from coner.families import load
-from helpers.shell import SAMPLE, Done, World, refusal
+from helpers import SAMPLE
+from helpers.shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 

@@ -15,7 +15,8 @@ from coner.data import read
 from coner.data.split import text_key
 from coner.data.splits import read_splits, seen_in
 from coner.records.record import read_record
-from helpers.shell import SAMPLE, Done, World, head, refusal
+from helpers import SAMPLE
+from helpers.shell import Done, World, head, refusal
 
 Coner = Callable[..., Done]
 

@@ -14,7 +14,8 @@ import pytest
 from coner.core.files import sha256
 from coner.core.tags import Scheme
 from coner.data import read
-from helpers.shell import SAMPLE, Done, process, refusal
+from helpers import SAMPLE
+from helpers.shell import Done, process, refusal
 
 Coner = Callable[..., Done]
 

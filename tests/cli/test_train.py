@@ -12,7 +12,8 @@ import pytest
 from coner.families import load
 from coner.families.encoder.training import CHECKPOINT
 from coner.records.record import read_record
-from helpers.shell import SAMPLE, Done, World, refusal
+from helpers import SAMPLE
+from helpers.shell import Done, World, refusal
 
 Coner = Callable[..., Done]
 

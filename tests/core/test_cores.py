@@ -20,17 +20,17 @@ ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.c
 )
 def test_share_of_a_container_bounds_the_cores(tmp_path: Path, text: str, expected: int) -> None:
     (tmp_path / "cpu.max").write_text(text + "\n")
-    assert cores.cores(tmp_path / "cpu.max") == expected
+    assert cores.available_cores(tmp_path / "cpu.max") == expected
 
 
 def test_without_such_a_file_all_cores_count(tmp_path: Path) -> None:
-    assert cores.cores(tmp_path / "missing") == ALL
+    assert cores.available_cores(tmp_path / "missing") == ALL
 
 
 @pytest.mark.parametrize(("given", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
 def test_number_of_the_user_comes_first(monkeypatch: pytest.MonkeyPatch, given: str, expected: int | None) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", given)
-    assert cores.threads() == (expected or cores.cores())
+    assert cores.thread_count() == (expected or cores.available_cores())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_command_line_has_threads_wait_briefly_unless_told_otherwise(given: dict
 
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(cores, "cores", lambda: 5)
+    monkeypatch.setattr(cores, "available_cores", lambda: 5)
     for here, expected in (("2", 2), ("9", 1)):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", here)
-        assert cores.threads() == expected
+        assert cores.thread_count() == expected

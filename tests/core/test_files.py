@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from coner.core.errors import DataError, OutputError
 from coner.core.files import atomic_write, sha256
-from coner.core.lines import BLOCK, Lines, whole
+from coner.core.lines import BLOCK, Lines, read_bytes
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])
@@ -25,7 +25,7 @@ def test_text_is_written_as_it_is_and_leaves_nothing_beside_it(tmp_path: Path, n
     for text in ("first", "a\r\nb\x85c\u2028d\n"):
         with atomic_write(path) as handle:
             handle.write(text)
-        assert whole(path).decode() == text
+        assert read_bytes(path).decode() == text
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coner.core.tags import TagSet, entities_from_tags, may_follow
 from coner.core.types import Entity
 from coner.decoding.chain import Chain
-from coner.decoding.choice import choose
+from coner.decoding.select import select_spans
 
 Scheme = Literal["iob2", "bioes"]
 
@@ -131,7 +131,7 @@ def test_choice_is_worth_the_most_of_all_that_do_not_overlap(data: st.DataObject
         return all(a.end <= b.start or b.end <= a.start for a, b in combinations(chosen, 2))
 
     subsets = (subset for size in range(len(spans) + 1) for subset in combinations(spans, size) if fits(subset))
-    chosen = choose(spans, threshold)
+    chosen = select_spans(spans, threshold)
     assert fits(tuple(chosen))
     assert chosen == sorted(chosen)
     assert worth(chosen) == pytest.approx(max(map(worth, subsets)))
@@ -144,7 +144,7 @@ def test_a_mention_whose_label_is_unsure_is_found_though_no_path_is() -> None:
     emissions[0, 0, [tags.ids["O"], tags.ids["B-X"], tags.ids["B-Y"]]] = np.log([0.4, 0.32, 0.28])
     model = Chain(tags, np.zeros((len(tags), len(tags))))
     assert model.best(emissions).tolist() == [[0]]
-    [found] = choose(model.spans(emissions, 0.25)[0], 0.25)
+    [found] = select_spans(model.spans(emissions, 0.25)[0], 0.25)
     assert (found, found.score) == (Entity(0, 1, "X"), pytest.approx(0.32))
 
 

@@ -32,7 +32,7 @@ from coner.cli import (
     vote,
 )
 from coner.core import processes
-from coner.core.cores import wait_briefly
+from coner.core.cores import limit_thread_spin
 
 app = typer.Typer(
     name="coner",
@@ -79,7 +79,7 @@ def _options(
         typer.echo(f"coner {installed('coner')}")
         raise typer.Exit
     if context.invoked_subcommand != "train":
-        processes.refuse_several(f"coner {context.invoked_subcommand}")
+        processes.require_single_process(f"coner {context.invoked_subcommand}")
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not where it is closed
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # names of files may be no text
-    wait_briefly()
+    limit_thread_spin()
     code = run(sys.argv[1:])
     if processes.count() > 1:
         # Threads of the link between them may ask for the interpreter while it goes down: that would abort the process.
@@ -133,7 +133,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    if processes.first_to_tell():
+    if processes.claim_report():
         try:
             print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
         except BrokenPipeError:  # the exit code tells it alone

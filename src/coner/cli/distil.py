@@ -55,7 +55,7 @@ def distil(
     """
     from coner.core.errors import DataError
     from coner.core.files import atomic_write
-    from coner.core.progress import bar, stderr
+    from coner.core.progress import progress_bar, stderr
     from coner.data import detect, stream, write_conll
     from coner.families import load
     from coner.families.asking import Asking, account, allow
@@ -65,7 +65,7 @@ def distil(
     tagger = load(teacher)
     allow(tagger, tokens=budget_tokens, cost=budget_cost, ledger=ledger)
     work = _Teaching(tagger, tagger.model if isinstance(tagger, Asking) else teacher.resolve().name)
-    with atomic_write(out) as handle, bar("labelling", limit) as shown:
+    with atomic_write(out) as handle, progress_bar("labelling", limit) as shown:
         write_conll(work(islice(reader, limit), shown.advance), handle)
         if not work.counts["written"]:
             raise DataError("no sentence could be labelled; nothing is written", source)

@@ -72,13 +72,13 @@ def tag_gold(tagger: Tagger, corpus: Corpus, copy: Sequence[Sentence]) -> Given:
 
 def _tagged(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[list[list[Entity] | None], int]:
     """Entities of each sentence, and how many tags were mended."""
-    from coner.core.progress import bar
+    from coner.core.progress import progress_bar
     from coner.families.asking import Asking, answers
 
     found: list[list[Entity] | None] = []
     size = CALLS * tagger.together if isinstance(tagger, Asking) else CHUNK
     before = tagger.repaired
-    with bar("tagging", len(sentences)) as shown:
+    with progress_bar("tagging", len(sentences)) as shown:
         for start in range(0, len(sentences), size):
             chunk = sentences[start : start + size]
             found.extend(answers(tagger, chunk))

@@ -79,7 +79,9 @@ def train(
     settings = _with_options(settings, config, trials=trials, init=init, tensorboard=tensorboard)
     check_cost(budget_cost)
     if not isinstance(settings, EncoderExperiment):
-        processes.refuse_several("the training of a CRF" if settings.kind == "crf" else "a prompted language model")
+        processes.require_single_process(
+            "the training of a CRF" if settings.kind == "crf" else "a prompted language model"
+        )
     elif processes.rank():
         stderr.quiet = True  # what is to be said, the first process says
         assist(settings, out)

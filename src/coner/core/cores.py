@@ -6,12 +6,12 @@ import math
 import os
 from pathlib import Path
 
-from coner.core.processes import count_here
+from coner.core.processes import local_count
 
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # of a container: "<microseconds> <of how many>", or "max"
 
 
-def cores(quota: Path = CGROUP) -> int:
+def available_cores(quota: Path = CGROUP) -> int:
     """Cores that this process may use: those that it may run on, and no more than a container's share pays for.
 
     PyTorch looks at the first alone; in a container with two cores' time on a machine of 64 it would start 64 threads.
@@ -25,7 +25,7 @@ def cores(quota: Path = CGROUP) -> int:
     return allowed
 
 
-def wait_briefly() -> None:
+def limit_thread_spin() -> None:
     """Have OpenMP's threads spin for a millisecond at most, then sleep, unless the user says how they are to wait.
 
     To be called before torch is loaded. A training step has thousands of short parallel loops, and threads that sleep
@@ -36,7 +36,7 @@ def wait_briefly() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 
-def threads() -> int:
+def thread_count() -> int:
     """Threads to compute with: ``OMP_NUM_THREADS`` where it is set, else one a core that this process has to itself."""
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) else max(1, cores() // count_here())
+    return int(given) if given.isdecimal() and int(given) else max(1, available_cores() // local_count())

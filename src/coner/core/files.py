@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
 from coner.core.errors import DataError, OutputError
 
 # What a write meets, as opposed to a read that happens to fail while a file is being written.
-WRITE_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 @overload
@@ -42,11 +42,11 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
     try:
         raw = beside.open("wb" if special else "xb")
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise write_error(path, error) from None
     try:
         with raw:
             if not special:
-                keep_permissions(path, beside)
+                copy_permissions(path, beside)
             yield from _filled(raw, path, mode)
             if not special:
                 os.fsync(raw.fileno())
@@ -55,8 +55,8 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
     except BaseException as error:
         if not special:
             beside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in WRITE_FAULTS:
-            raise cannot_write(path, error) from None
+        if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
+            raise write_error(path, error) from None
         raise
 
 
@@ -74,7 +74,7 @@ def destination(path: Path) -> tuple[Path, bool]:
         if not path.parent.is_dir():
             raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise write_error(path, error) from None
     return path, special
 
 
@@ -97,13 +97,13 @@ def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
         handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open to be synced
 
 
-def keep_permissions(path: Path, new: Path, *, also: int = 0) -> None:
+def copy_permissions(path: Path, new: Path, *, also: int = 0) -> None:
     """Give what is to take the place of a file its permissions, and some also: what only its owner reads stays so."""
     if path.exists():
         new.chmod((path.stat().st_mode & 0o777) | also)
 
 
-def cannot_write(path: Path, error: OSError) -> OutputError:
+def write_error(path: Path, error: OSError) -> OutputError:
     """What the system says of a write, as one line."""
     return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
 
@@ -122,7 +122,7 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise write_error(path, error) from None
     return path
 
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def finish_first() -> Iterator[Callable[[], bool]]:
+def defer_interrupt() -> Iterator[Callable[[], bool]]:
     """Within the block a first Ctrl-C only raises a flag, which the yielded function reads; a second stops at once."""
     asked = False
 

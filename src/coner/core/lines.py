@@ -44,7 +44,7 @@ def open_bytes(path: str | Path) -> BinaryIO:
     return cast(BinaryIO, packed)
 
 
-def whole(path: str | Path, most: int = -1) -> bytes:
+def read_bytes(path: str | Path, most: int = -1) -> bytes:
     """A file's bytes, or so many of them, unpacked; ``DataError`` where it cannot be read."""
     with open_bytes(path) as handle, _damage_told(path):
         return handle.read(most)
@@ -86,7 +86,7 @@ class Lines:
         self._on_fault = on_fault
         self._span: tuple[int, int] | None = None
 
-    def narrow(self, start: int, stop: int, newline: str = "\n") -> None:
+    def restrict(self, start: int, stop: int, newline: str = "\n") -> None:
         """Read only these bytes, which begin and end where a line does; before iteration, and of no packed file.
 
         Args:

@@ -26,12 +26,12 @@ def rank() -> int:
     return _number(RANK, 0)
 
 
-def count_here() -> int:
+def local_count() -> int:
     """How many of them this machine carries."""
     return max(1, _number(COUNT_HERE, 1))
 
 
-def refuse_several(what: str) -> None:
+def require_single_process(what: str) -> None:
     """``ConfigError`` where there are several: each would do, and write, the same."""
     if count() > 1:
         raise ConfigError(
@@ -40,7 +40,7 @@ def refuse_several(what: str) -> None:
         )
 
 
-def first_to_tell() -> bool:
+def claim_report() -> bool:
     """Whether no other process has asked this before: what ends all of them is told once.
 
     The launcher keeps the count, as torchrun and accelerate do. Where none answers, each process tells for itself.

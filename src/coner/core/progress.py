@@ -1,51 +1,55 @@
-"""What a person sees while a command works: bars with time left, and lines that stay. All of it on stderr."""
+"""Progress bars with the time left, and log lines; all on stderr."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TaskProgressColumn as Share
-from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-__all__ = ["Bar", "Log", "Quiet", "Share", "bar", "stderr"]
-
-WINDOW = 300  # seconds over which the speed is taken: steps may be half a minute apart
+WINDOW = 300  # seconds over which the speed is averaged: steps may be half a minute apart
 
 
-class _Messages(Console):
-    """For text as it is: no brackets are taken for markup."""
+class _StderrConsole(Console):
+    """Prints text verbatim: brackets are not markup."""
 
     def __init__(self) -> None:
         super().__init__(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
-        """Nobody reads the messages any more: the work goes on without. Rich itself would end the process."""
+        """Keep working without messages where their reader has gone; rich itself would end the process."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
-stderr = _Messages()
+stderr = _StderrConsole()
 
 
 class Bar:
-    """One bar. ``advance`` moves it; ``note`` puts a short text behind it."""
+    """One progress bar."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def advance(self, amount: float = 1) -> None:
-        """Move on by so much."""
+        """Advance by ``amount`` steps."""
         self._progress.advance(self._task, amount)
 
-    def reach(self, done: float) -> None:
-        """Move on to there."""
+    def advance_to(self, done: float) -> None:
+        """Set the number of steps done."""
         self._progress.update(self._task, completed=done)
 
     def note(self, text: str) -> None:
@@ -54,41 +58,37 @@ class Bar:
 
 
 @contextmanager
-def bar(
-    what: str, total: int | None, *, done: int = 0, amount: Callable[[], ProgressColumn] = MofNCompleteColumn
-) -> Iterator[Bar]:
-    """A bar with the time left; it goes away when the block ends, and shows nothing where stderr is no terminal.
+def progress_bar(what: str, total: int | None, *, done: int = 0, percent: bool = False) -> Iterator[Bar]:
+    """Show a bar with the time left until the block ends; nothing where stderr is not a terminal.
 
     Args:
-        what: is being done.
-        total: of the steps; ``None`` where it is not known.
-        done: steps before this start; they do not count for the speed.
-        amount: how the steps are told: ``12/40``, or, where they mean nothing to a person, their ``Share``.
+        what: the activity, such as ``training``.
+        total: number of steps; ``None`` if unknown.
+        done: steps finished by an earlier start; they do not count for the speed.
+        percent: show the steps as a percentage instead of ``12/40``.
     """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        amount(),
+        TaskProgressColumn() if percent else MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeLeft(),
+        TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    shown = Progress(
-        *columns, console=stderr, transient=True, disable=not stderr.is_terminal, speed_estimate_period=WINDOW
-    )
-    with shown as progress:
+    hidden = not stderr.is_terminal
+    with Progress(*columns, console=stderr, transient=True, disable=hidden, speed_estimate_period=WINDOW) as progress:
         yield Bar(progress, progress.add_task(what, total=total, completed=done, note=""))
 
 
 class Log:
-    """Lines for the terminal and, where one is given, for a file too: behind what is in it already, or ``anew``."""
+    """Prints lines to the terminal and, if a path is given, appends them to a file, or overwrites it."""
 
-    def __init__(self, path: Path | None = None, *, anew: bool = False) -> None:
-        self._file = None if path is None else path.open("w" if anew else "a", encoding="utf-8")
+    def __init__(self, path: Path | None = None, *, overwrite: bool = False) -> None:
+        self._file = None if path is None else path.open("w" if overwrite else "a", encoding="utf-8")
 
     def __call__(self, line: str) -> None:
-        """One line."""
+        """Log one line."""
         stderr.print(line)
         if self._file is not None:
             self._file.write(line + "\n")
@@ -97,15 +97,13 @@ class Log:
     def __enter__(self) -> Log:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
 
 
-class Quiet(Log):
-    """Takes lines, and shows none."""
+class SilentLog(Log):
+    """A log that discards its lines."""
 
     def __call__(self, line: str) -> None:
-        """One line, for nobody."""
+        """Discard one line."""

@@ -19,40 +19,40 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from coner.core.errors import ConerError, ConfigError, DataError, OutputError, Unfinished
-from coner.core.files import atomic_write, cannot_write, destination, keep_permissions
+from coner.core.files import atomic_write, copy_permissions, destination, write_error
 
 HEAD = 1 << 20
 WINDOWS = os.name == "nt"  # which renames and deletes nothing that is open
 
 
-class Work:
+class Output:
     """An output in the making; of this one nothing is kept.
 
     Attributes:
         handle: to write to.
         counts: as last kept, by this start or an earlier one; empty where nothing is.
-        differs: in what the work that was found differs, so that it was given up; empty where none was.
+        changed: in what the work that was found differs, so that it was given up; empty where none was.
     """
 
     def __init__(self, handle: TextIO) -> None:
         self.handle = handle
         self.counts: dict[str, int] = {}
-        self.differs: list[str] = []
+        self.changed: list[str] = []
 
-    def keep(self, counts: Mapping[str, int]) -> None:
+    def commit(self, counts: Mapping[str, int]) -> None:
         """A safe point: what is written so far counts as this much."""
 
 
 @contextmanager
-def fleeting(path: str | Path) -> Iterator[Work]:
-    """Work that a later start cannot go on with: a whole file, or nothing (see ``files.atomic_write``)."""
+def plain_output(path: str | Path) -> Iterator[Output]:
+    """Output that a later start cannot go on with: a whole file, or nothing (see ``files.atomic_write``)."""
     with atomic_write(path) as handle:
-        yield Work(handle)
+        yield Output(handle)
 
 
 @contextmanager
-def resumable(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[Work]:
-    """Work that a later start goes on with, if it belongs to the same.
+def resumable_output(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[Output]:
+    """Output that a later start goes on with, if it belongs to the same.
 
     The file is there when the block ends well. What was kept stays when the block ends by Ctrl-C, a full disk or a
     crash, and goes when input or use are at fault, as they would be again. A name that ends in ``.gz`` gets a gzip
@@ -68,13 +68,13 @@ def resumable(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[Work]:
     """
     target, special = destination(Path(path))
     if special:
-        with fleeting(path) as direct:
+        with plain_output(path) as direct:
             yield direct
         return
     try:
-        work = _Resumable(target, belongs)
+        work = _ResumableOutput(target, belongs)
     except OSError as error:
-        raise cannot_write(target, error) from None
+        raise write_error(target, error) from None
     try:
         yield work
         work.finish()
@@ -86,7 +86,7 @@ def resumable(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[Work]:
         raise
 
 
-def fingerprint(path: str | Path) -> dict[str, Any]:
+def file_stamp(path: str | Path) -> dict[str, Any]:
     """What tells a file from another, or from what it was, without reading all of it."""
     try:
         with Path(path).open("rb") as handle:
@@ -102,7 +102,7 @@ class _Journal(NamedTuple):
     counts: dict[str, int]
 
 
-class _Resumable(Work):
+class _ResumableOutput(Output):
     """A part and its journal; to make it is to take up what is there, or to begin."""
 
     def __init__(self, path: Path, belongs: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ class _Resumable(Work):
         self._raw = self._part.open("ab", buffering=0)
         try:
             self._lock()
-            keep_permissions(path, self._part, also=0o600)  # it is opened again after a stop
+            copy_permissions(path, self._part, also=0o600)  # it is opened again after a stop
             self._take_up(self._read())
         except BaseException:
             self._raw.close()
@@ -149,7 +149,7 @@ class _Resumable(Work):
         if found.bytes > os.fstat(self._raw.fileno()).st_size:
             differs.append("length")
         if differs:
-            self.differs = differs if found.counts else []
+            self.changed = differs if found.counts else []
             self._note({})
         else:
             self._bytes, self.counts = found.bytes, found.counts
@@ -172,7 +172,7 @@ class _Resumable(Work):
             os.fsync(handle.fileno())
         new.replace(self._journal)
 
-    def keep(self, counts: Mapping[str, int]) -> None:
+    def commit(self, counts: Mapping[str, int]) -> None:
         """Bring what is written since the last safe point to the disk, then the journal."""
         before = self.counts
         try:
@@ -189,7 +189,7 @@ class _Resumable(Work):
             self._flush()
             if WINDOWS:
                 self._raw.close()
-            keep_permissions(self._path, self._part)
+            copy_permissions(self._path, self._part)
             self._part.replace(self._path)  # under the lock: whoever gets it next finds that the part is gone
         except OSError as error:
             raise self._fault(error) from None
@@ -220,7 +220,7 @@ class _Resumable(Work):
         self._buffer.truncate()
 
     def _fault(self, error: OSError) -> ConerError:
-        told = cannot_write(self._path, error)
+        told = write_error(self._path, error)
         return Unfinished(str(told), 3) if self.counts else told
 
 

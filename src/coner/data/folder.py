@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from coner.core.errors import OutputError
-from coner.core.files import cannot_write, sha256
+from coner.core.files import sha256, write_error
 
 PAIR = (".txt", ".ann")  # of brat: a text, and beside it its annotations
 DATASET = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
@@ -79,6 +79,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             path.rmdir()  # an empty one, which not every system lets itself be replaced
         beside.replace(path)
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise write_error(path, error) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -9,7 +9,7 @@ from logging import ERROR
 from typing import TYPE_CHECKING
 
 from coner.core.errors import MissingExtra, ModelError, OutputError
-from coner.core.files import WRITE_FAULTS
+from coner.core.files import WRITE_ERRORS
 from coner.hub.place import Place
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def talking(place: Place, endpoint: str) -> Iterator[None]:
 
 def _told(place: Place, endpoint: str, error: Exception) -> ModelError | OutputError:
     status = status_of(error)
-    if status is None and isinstance(error, OSError) and error.errno in WRITE_FAULTS:
+    if status is None and isinstance(error, OSError) and error.errno in WRITE_ERRORS:
         return OutputError(f"{place}: cannot be written to the cache: {error.strerror}; make room")
     if status in (401, 403):
         return ModelError(f"{place}: {endpoint} does not allow that ({status}); {LOGIN}, with the right to write there")

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from coner.core.cores import cores
+from coner.core.cores import available_cores
 
 PACKAGES = (
     "coner", "numpy", "python-crfsuite", "torch", "transformers", "tokenizers", "accelerate", "safetensors",
@@ -43,7 +43,12 @@ def commit(package: Path | None = None) -> dict[str, Any] | None:
 
 def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, threads that it computes with, and the accelerator if any."""
-    found: dict[str, Any] = {"system": platform.system(), "processor": _processor(), "cores": cores(), "threads": 1}
+    found: dict[str, Any] = {
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": available_cores(),
+        "threads": 1,
+    }
     if (torch := sys.modules.get("torch")) is not None:  # a run without it does not pay for it
         found["threads"] = torch.get_num_threads()
         if torch.cuda.is_available():

@@ -20,7 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
-from coner.core.cores import cores
+from coner.core.cores import available_cores
 from coner.core.errors import ConerError, ConfigError
 from coner.core.progress import stderr
 from coner.families import load as load_tagger
@@ -121,7 +121,7 @@ def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:
 
 def _run_several(settings: Settings, load: Load, listener: socket.socket) -> None:
     # Each process would take all cores for itself.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // settings.workers)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // settings.workers)))
     config = _config(settings, partial(_worker, settings, load), workers=settings.workers, factory=True)
     supervisor = Multiprocess(config, sockets=[listener])
     supervisor.run()

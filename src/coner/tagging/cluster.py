@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from coner.core.cores import cores
+from coner.core.cores import available_cores
 from coner.core.errors import ConerError, MissingExtra, OutputError, Unfinished
 from coner.families import load
 from coner.families.manifest import read_model
@@ -196,7 +196,9 @@ def _connect(ray: Any, address: str | None) -> None:
     if address:
         ray.init(address=address, **quiet)
     else:
-        ray.init(address="local", num_cpus=cores(), object_store_memory=OBJECTS, include_dashboard=False, **quiet)
+        ray.init(
+            address="local", num_cpus=available_cores(), object_store_memory=OBJECTS, include_dashboard=False, **quiet
+        )
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from coner.core.errors import DataError, OutputError
-from coner.core.files import atomic_write, cannot_write, make_folder
-from coner.core.resume import fingerprint
+from coner.core.files import atomic_write, make_folder, write_error
+from coner.core.resume import file_stamp
 from coner.tagging.slices import Slice
 from coner.tagging.tagging import counts_of
 
@@ -42,7 +42,7 @@ class Output:
         named = Path(slices[0].shown).name
         self.slices = slices
         self.path = folder / named
-        self._digest = _digest([fingerprint(source), len(slices), belongs])
+        self._digest = _digest([file_stamp(source), len(slices), belongs])
         self._mark = folder / INSIDE / f"{named}.json"
         self._parts = folder / INSIDE / f"{named}.parts"
         suffix = self.path.suffix  # by which a part is packed
@@ -52,7 +52,7 @@ class Output:
         """It is there, from the same input, model and options, and nobody has changed it."""
         try:
             mark = json.loads(self._mark.read_bytes())
-            return bool(mark["digest"] == self._digest and mark["output"] == fingerprint(self.path))
+            return bool(mark["digest"] == self._digest and mark["output"] == file_stamp(self.path))
         except (OSError, ValueError, KeyError, TypeError, DataError):
             return False
 
@@ -76,9 +76,9 @@ class Output:
                 self._join(made)
             made.replace(self.path)
             with atomic_write(self._mark) as handle:
-                json.dump({"digest": self._digest, "output": fingerprint(self.path)}, handle)
+                json.dump({"digest": self._digest, "output": file_stamp(self.path)}, handle)
         except OSError as error:
-            raise cannot_write(self.path, error) from None
+            raise write_error(self.path, error) from None
         shutil.rmtree(self._parts, ignore_errors=True)
 
     def _join(self, made: Path) -> None:
@@ -110,7 +110,7 @@ def claimed(folder: Path) -> Iterator[None]:
     except Timeout:
         raise OutputError(f"{folder}: another process is writing into it; wait for it, or name another") from None
     except OSError as error:
-        raise cannot_write(folder, error) from None
+        raise write_error(folder, error) from None
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coner.core.errors import ConfigError, DataError, OutputError, Unfinished
 from coner.core.files import sha256
-from coner.core.progress import Share, bar
+from coner.core.progress import progress_bar
 from coner.data.folder import keep_apart
 from coner.families import load
 from coner.families.asking import KINDS
@@ -95,7 +95,7 @@ def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:
             _join(output, counts[output])
     total = sum(piece.weight for output in todo for piece in output.slices)
     done = total - sum(piece.weight for piece, _ in work)
-    with bar("tagging", total, done=done, amount=Share) as shown:
+    with progress_bar("tagging", total, done=done, percent=True) as shown:
         for index, found in engine(job, work) if work else ():
             output = owners[index]
             counts[output].update(found)

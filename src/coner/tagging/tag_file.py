@@ -17,7 +17,7 @@ from coner.cli.spending import INCOMPLETE, check_cost, tell
 from coner.core.errors import OutputError
 
 if TYPE_CHECKING:
-    from coner.core.resume import Work
+    from coner.core.resume import Output
     from coner.core.tags import Scheme
     from coner.core.types import Sentence
     from coner.data import ConllFormat, Kind, Reader
@@ -79,8 +79,8 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
     allow(tagger, tokens=bounds.tokens, cost=bounds.cost, ledger=bounds.ledger)
     options = [form, known, write, scheme, comment, repair, CHUNK, bounds.limit]
     with _work(model, source, out, options) as work:
-        if work.differs:
-            stderr.print(f"starting anew: what was kept has another {' and another '.join(work.differs)}")
+        if work.changed:
+            stderr.print(f"starting anew: what was kept has another {' and another '.join(work.changed)}")
         counts = Counter(work.counts)
         before = counts["sentences"]
         tagged = _tagged(tagger, reader, work, counts, bounds.limit)
@@ -104,36 +104,38 @@ def _output_form(to: To, out: str, known: Kind) -> Form:
     return "conll" if (kind_of_name(out) or known) == "conll" else "jsonl"
 
 
-def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractContextManager[Work]:
+def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
     """The output. Only from file to file can it be gone on with: a pipe does not come again."""
     from coner.core.files import sha256
-    from coner.core.resume import Work, fingerprint, fleeting, resumable
+    from coner.core.resume import Output, file_stamp, plain_output, resumable_output
     from coner.families.manifest import CARD
     from coner.records.machine import versions
 
     if out == "-":
         if sys.stdout is None:
             raise OutputError("standard output is closed; name a file with -o")
-        return nullcontext(Work(sys.stdout))
+        return nullcontext(Output(sys.stdout))
     if source == "-" or not Path(source).is_file() or options[1] == "brat":  # which is more than one file
-        return fleeting(out)
+        return plain_output(out)
     belongs = {
-        "input": fingerprint(source),
+        "input": file_stamp(source),
         "model": sha256(model / CARD),  # which has the hashes of the weights in it
         "set of options": options,
         "version of coner": versions().get("coner"),
     }
-    return resumable(out, belongs)
+    return resumable_output(out, belongs)
 
 
-def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], limit: int | None) -> Iterator[Sentence]:
+def _tagged(
+    tagger: Tagger, reader: Reader, work: Output, counts: Counter[str], limit: int | None
+) -> Iterator[Sentence]:
     """The reader's sentences with predicted entities, in order and in constant memory, less those done before.
 
     What has no answer has no labels either.
 
     ``counts`` grows with them, and is kept after each chunk.
     """
-    from coner.core.progress import Share, bar, stderr
+    from coner.core.progress import progress_bar, stderr
     from coner.families.asking import account, answers, check_answered
     from coner.families.chunks import chunks
 
@@ -145,7 +147,7 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], li
         stderr.print(f"going on after {done:,} sentences")
         for _ in islice(source, done):
             pass
-    with bar("tagging", size, done=reader.position, amount=Share) as shown:
+    with progress_bar("tagging", size, done=reader.position, percent=True) as shown:
         for chunk in chunks(tagger, source):
             read, repaired, before = reader.position, tagger.repaired, account(tagger)
             given = list(answers(tagger, chunk))
@@ -159,9 +161,9 @@ def _tagged(tagger: Tagger, reader: Reader, work: Work, counts: Counter[str], li
             counts["sentences"] += len(chunk)
             counts["repaired"] += tagger.repaired - repaired
             counts["lacking"] += asked.since(before).failures.total()
-            work.keep(counts)  # whoever asks for the next sentence has written this one
+            work.commit(counts)  # whoever asks for the next sentence has written this one
             shown.note(f"{counts['sentences']:,} sentences")
-            shown.reach(read)
+            shown.advance_to(read)
 
 
 def _write(

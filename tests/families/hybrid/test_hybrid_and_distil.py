@@ -14,9 +14,10 @@ from coner.data.taxonomy import load_taxonomy
 from coner.families import chunks, load
 from coner.families.hybrid.tagger import HybridTagger
 from coner.records.record import read_record
+from helpers import SAMPLE
 from helpers.fake_endpoint import Act, Request, fails, says, serving
 from helpers.llm_config import CONFIG, USAGE, knows, settings
-from helpers.shell import SAMPLE, Done, head, refusal
+from helpers.shell import Done, head, refusal
 
 Coner = Callable[..., Done]
 pytestmark = pytest.mark.usefixtures("quick")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from coner.families.llm.client import Client
+from helpers import SAMPLE
 from helpers.local_server import running
-from helpers.shell import SAMPLE, head
+from helpers.shell import head
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from coner.records.record import read_record
 from coner.report.ablation import FAILED
 from coner.runs.ablation.plan import check_settings, load_plan, parse_plan
 from coner.runs.ablation.run import run_all, runs_of
-from helpers.shell import SAMPLE, command, head, process, refusal
+from helpers import SAMPLE
+from helpers.shell import command, head, process, refusal
 
 LIST = """
 [[row]]

@@ -19,7 +19,8 @@ from coner.core.errors import ConfigError
 from coner.runs.sweep import study as studies
 from coner.runs.sweep.space import load_space
 from coner.runs.sweep.study import Search
-from helpers.shell import SAMPLE, command, head, process, refusal
+from helpers import SAMPLE
+from helpers.shell import command, head, process, refusal
 
 SPACE = "crf.c2 = { low = 0.01, high = 10.0, log = true }\ncrf.min_frequency = { choices = [0, 1] }\n"
 

@@ -285,15 +285,15 @@ def test_what_ends_all_processes_is_told_by_the_first_to_know(
 ) -> None:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    assert processes.first_to_tell()
+    assert processes.claim_report()
     two("1")
-    assert processes.first_to_tell()  # no launcher keeps count
+    assert processes.claim_report()  # no launcher keeps count
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", str(store.port))
-    assert [processes.first_to_tell() for _ in range(3)] == [True, False, False]
+    assert [processes.claim_report() for _ in range(3)] == [True, False, False]
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
-    assert processes.first_to_tell()
+    assert processes.claim_report()
 
 
 def test_processes_without_a_place_to_meet_or_a_device_each_are_refused(

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from coner.core.errors import MissingExtra
-from coner.core.files import cannot_write, make_folder
+from coner.core.files import make_folder, write_error
 
 
 class Curves:
@@ -58,7 +58,7 @@ class EventFile(Curves):
             # Files are read in the order of their names, which begin with the second of their making.
             self._writer: Any = EventsWriter(str(folder / "events"), f".{done:09d}")
         except OSError as error:
-            raise cannot_write(folder, error) from None
+            raise write_error(folder, error) from None
         self._write(step=done + 1, session_log=SessionLog(status=SessionLog.START))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
@@ -71,7 +71,7 @@ class EventFile(Curves):
         try:
             self._writer.flush()
         except OSError as error:
-            raise cannot_write(self.folder, error) from None
+            raise write_error(self.folder, error) from None
 
     def close(self) -> None:
         """No more will come."""
@@ -82,7 +82,7 @@ class EventFile(Curves):
         try:
             self._writer.write_event(self._event(wall_time=time.time(), **values))
         except OSError as error:
-            raise cannot_write(self.folder, error) from None
+            raise write_error(self.folder, error) from None
 
 
 def open_curves(tensorboard: Path | None, run: Path, *, done: int) -> Curves:
