@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from coner.core.errors import DataError
-from coner.core.lines import whole
+from coner.core.lines import read_bytes
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
 from coner.data.folder import kind_of_folder
@@ -201,7 +201,7 @@ def detect(path: str | Path) -> Kind:
     if file.exists() and not file.is_file():
         message = "is a pipe or device: to look at its beginning would lose it; say whether it is conll, jsonl or text"
         raise DataError(message, path)
-    head = whole(path, HEAD).removeprefix(b"\xef\xbb\xbf")
+    head = read_bytes(path, HEAD).removeprefix(b"\xef\xbb\xbf")
     if kind:
         return "labelstudio" if head.lstrip().startswith(b"[") else kind
     return _kind_of_content(head)

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from coner.core.errors import DataError, MissingExtra, OutputError
-from coner.core.files import WRITE_FAULTS, atomic_write, make_folder, sha256
+from coner.core.files import WRITE_ERRORS, atomic_write, make_folder, sha256
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -192,7 +192,7 @@ def _hub(api: HfApi, source: Source, file: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in WRITE_FAULTS:
+        if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
             raise OutputError(f"{file}: cannot be written: {error.strerror}") from None
         if status := _status(error):
             raise DataError(

@@ -15,7 +15,7 @@ from typing import Any
 
 from coner.core.errors import DataError, MissingExtra
 from coner.core.files import atomic_write
-from coner.core.lines import Lines, whole
+from coner.core.lines import Lines, read_bytes
 from coner.core.types import Entity, Sentence
 from coner.data.formats.reader import Reader
 from coner.data.formats.spans import shifted
@@ -42,7 +42,7 @@ class DocBinReader(Reader):
 
     def _docs(self) -> Iterator[Any]:
         spacy = _spacy()
-        data = whole(self.path)
+        data = read_bytes(self.path)
         try:
             yield from spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.vocab.Vocab())
         except Exception as error:  # whatever spaCy meets in bytes that are no DocBin

@@ -77,7 +77,7 @@ class Reader(ABC):
             stop: after the last one.
             look: of the file, if it is CoNLL: only its beginning tells it.
         """
-        self._lines.narrow(start, stop, look.newline if look else "\n")
+        self._lines.restrict(start, stop, look.newline if look else "\n")
         self._narrowed = True
         if start:
             self._begun = look

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coner.core.errors import DataError
-from coner.core.lines import whole
+from coner.core.lines import read_bytes
 from coner.core.types import Entity, Sentence
 from coner.data.formats.reader import Reader
 from coner.data.formats.text import SPLITTERS, Span, Splitter, line_spans
@@ -139,7 +139,7 @@ def whole_text(path: str | Path) -> str:
     Raises:
         DataError: missing, binary, or not UTF-8: a mended byte would move every span behind it.
     """
-    data = whole(path)
+    data = read_bytes(path)
     if b"\0" in data:
         message = "holds a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
         raise DataError(message, path, data.count(b"\n", 0, data.index(b"\0")) + 1)

@@ -22,11 +22,11 @@ import numpy as np
 import pycrfsuite
 
 from coner.core.errors import DataError, OutputError
-from coner.core.progress import Bar, Log, bar
+from coner.core.progress import Bar, Log, progress_bar
 from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.decoding.choice import choose
+from coner.decoding.select import select_spans
 from coner.evaluation.score import score
 from coner.families.crf.emissions import Weights
 from coner.families.crf.settings import Algorithm, CrfExperiment, CrfSettings
@@ -124,7 +124,7 @@ class _Fitter:
         self.features: dict[str, int] = {}
         self._bar: Bar | None = None
         self._trainer = _Trainer(algorithm, self._iteration)
-        with bar("features", len(sentences)) as shown:
+        with progress_bar("features", len(sentences)) as shown:
             for sentence in sentences:
                 entities = sentence.entities or ()
                 rows = extractor(sentence.words, own=entities)
@@ -144,7 +144,7 @@ class _Fitter:
         )
         _seed_shuffles(self._seed)
         try:
-            with tempfile.TemporaryDirectory() as folder, bar(what, settings.max_iterations) as self._bar:
+            with tempfile.TemporaryDirectory() as folder, progress_bar(what, settings.max_iterations) as self._bar:
                 self._trainer.train(f"{folder}/model")
                 _dump(Path(folder, "model"), Path(folder, "dump"))
                 return _read_dump(Path(folder, "dump"), list(self.features), len(self.tags))
@@ -241,7 +241,7 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float
     likely = tagger.spans(dev, min(crf.thresholds)) if crf.thresholds else []
     trials = []
     for threshold in crf.thresholds or (None,):
-        found = tagger.tag(dev) if threshold is None else [choose(spans, threshold) for spans in likely]
+        found = tagger.tag(dev) if threshold is None else [select_spans(spans, threshold) for spans in likely]
         scores = score(gold, found).fine
         trials.append(
             Trial(

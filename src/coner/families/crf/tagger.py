@@ -20,7 +20,7 @@ from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.chain import Chain, Scores
-from coner.decoding.choice import choose
+from coner.decoding.select import select_spans
 from coner.families.crf.emissions import Emitter, Weights
 from coner.families.crf.settings import CrfExperiment
 from coner.families.manifest import write_model
@@ -74,7 +74,7 @@ class CrfTagger(Tagger):
         threshold = self.threshold
 
         def chosen(emissions: Scores) -> Iterator[list[Entity]]:
-            return (choose(spans, threshold) for spans in self._chain.spans(emissions, threshold))
+            return (select_spans(spans, threshold) for spans in self._chain.spans(emissions, threshold))
 
         return self._each(sentences, chosen)
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
-from coner.core.cores import threads
+from coner.core.cores import thread_count
 from coner.core.errors import ConfigError, ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
@@ -163,7 +163,7 @@ def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
     """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its weights do not fit."""
     device = torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
     with TAGGING:
-        torch.set_num_threads(min(torch.get_num_threads(), threads()))  # torch does not see a container's share
+        torch.set_num_threads(min(torch.get_num_threads(), thread_count()))  # torch does not see a container's share
     settings, taxonomy = read_settings(folder, card)
     fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
     try:

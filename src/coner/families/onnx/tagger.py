@@ -141,7 +141,7 @@ def load(folder: Path, card: dict[str, Any], *, threads: int | None = None) -> O
     except Exception as error:  # what the tokenizers library raises has no class of its own
         raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}); export it again") from None
     return OnnxTagger(
-        _session(folder / GRAPH, threads or cores.threads()),
+        _session(folder / GRAPH, threads or cores.thread_count()),
         pieces,
         read=read,
         taxonomy=taxonomy,

@@ -16,7 +16,7 @@ from typing import Any
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
-from coner.decoding.choice import choose
+from coner.decoding.select import select_spans
 from coner.families import load as load_tagger
 from coner.families.asking import Asking
 from coner.families.manifest import CARD
@@ -77,7 +77,7 @@ class VoteTagger(Tagger):
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """Entities of each sentence, in order, each with its score."""
-        return [choose(spans, self.threshold) for spans in self.votes(sentences)]
+        return [select_spans(spans, self.threshold) for spans in self.votes(sentences)]
 
     def votes(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """Of each sentence every span that a member gives, with its score, by last word; they may overlap.

@@ -152,7 +152,7 @@ class Team:
 
 def _accelerator(device: str) -> Accelerator:
     """Accelerate's view of the machine, and of the processes."""
-    count, here = processes.count(), processes.count_here()
+    count, here = processes.count(), processes.local_count()
     if count > 1 and "MASTER_ADDR" not in os.environ:
         raise ConfigError(
             f"the environment tells of {count} processes, but not where they meet (MASTER_ADDR); "

@@ -21,10 +21,10 @@ from accelerate.utils import set_seed
 from safetensors.torch import load_file
 from torch import Tensor
 
-from coner.core.cores import threads
+from coner.core.cores import thread_count
 from coner.core.errors import ConerError, ConfigError
-from coner.core.interrupt import finish_first
-from coner.core.progress import Bar, Log, bar
+from coner.core.interrupt import defer_interrupt
+from coner.core.progress import Bar, Log, progress_bar
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.score import score_sentences
@@ -85,7 +85,7 @@ class EncoderTrainer:
         self.settings, self.dev, self.folder, self.belongs_to, self.log = settings, dev, folder, belongs_to, log
         keep_freed_memory()
         self.team = Team(settings.train.device)
-        torch.set_num_threads(threads())  # not before: accelerate sets a number of its own for several processes
+        torch.set_num_threads(thread_count())  # not before: accelerate sets a number of its own for several processes
         device = self.team.device
         set_seed(settings.seed)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
@@ -135,7 +135,7 @@ class EncoderTrainer:
         train = self.settings.train
         done = self.progress.epoch * self.steps + self.progress.step
         self.curves = open_curves(train.tensorboard if self.team.first else None, self.folder, done=done)
-        with self.curves, bar("training", train.epochs * self.steps, done=done) as shown:
+        with self.curves, progress_bar("training", train.epochs * self.steps, done=done) as shown:
             while self.progress.epoch < train.epochs and not self._patience_is_over():
                 self._epoch(shown)
         if self.team.first:
@@ -160,7 +160,7 @@ class EncoderTrainer:
     def _epoch(self, shown: Bar) -> None:
         progress, last_saved = self.progress, time.monotonic()
         plan = self._plan(progress.epoch)
-        with finish_first() as asked_to_stop:
+        with defer_interrupt() as asked_to_stop:
             while progress.step < len(plan):
                 began = time.monotonic()
                 self._step(plan[progress.step])
