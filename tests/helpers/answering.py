@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.messages import Complete, Completion, Failure, Prompt
+from coner.families.llm.prompts.messages import Complete, Completion, Failure, Prompt
 
 TAXONOMY = Taxonomy(
     "small",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from coner.families.llm.client import Client
-from coner.families.llm.ledger import Ledger
-from coner.families.llm.messages import Completion, Failure, Message, Prompt
+from coner.families.llm.endpoint.client import Client
+from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.prompts.messages import Completion, Failure, Message, Prompt
 from coner.families.llm.settings import Budget, Endpoint
 
 SCHEMA = {"type": "object", "properties": {"entities": {"type": "array", "items": {"type": "string"}}}}

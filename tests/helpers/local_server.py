@@ -1,6 +1,6 @@
 """llama.cpp's own server on this machine: for tests as a context, by hand as a command.
 
-    python tests/llm/local_server.py MODEL.gguf --port 8080 --threads 2
+    python tests/helpers/local_server.py MODEL.gguf --port 8080 --threads 2
 
 It needs ``pip install --no-deps xllamacpp``. Where other work keeps the cores busy, one thread is many times faster
 than two, as each token waits for the slower one.

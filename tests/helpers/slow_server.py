@@ -16,7 +16,7 @@ from pathlib import Path
 from coner.core.errors import ModelError, Unanswered
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.messages import Failure
+from coner.families.llm.prompts.messages import Failure
 from coner.serving.settings import Batching, Limits, Settings
 
 

@@ -14,7 +14,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.asking import Asking
 from coner.families.llm.account import Account
-from coner.families.llm.messages import Failure
+from coner.families.llm.prompts.messages import Failure
 from coner.families.llm.settings import Budget
 from coner.serving.batcher import _asked, _Job
 

@@ -12,7 +12,7 @@ import typer
 from coner.cli.model import model as model_folder
 
 if TYPE_CHECKING:
-    from coner.families.llm.messages import Prompt
+    from coner.families.llm.prompts.messages import Prompt
     from coner.families.llm.tagger import LlmTagger
 
 app = typer.Typer(name="llm", no_args_is_help=True, help="Look at a prompted language model; no call is made.")
@@ -59,7 +59,7 @@ def preview(
 
 
 def _values(tagger: LlmTagger, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    from coner.families.llm.limits import Estimate
+    from coner.families.llm.endpoint.limits import Estimate
 
     estimate, prices = Estimate(), tagger.settings.llm.prices
     most = [estimate.most(prompt) for prompt in prompts]

@@ -54,7 +54,7 @@ def tell(tagger: Tagger, asked: Account, sentences: int) -> bool:
     """
     from coner.core.progress import stderr
     from coner.families.asking import Asking, lacking
-    from coner.families.llm.tally import dropped
+    from coner.families.llm.answers.outcomes import dropped
 
     if not isinstance(tagger, Asking):
         return True

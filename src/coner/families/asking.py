@@ -13,7 +13,7 @@ from coner.core.errors import ConfigError, Unanswered
 from coner.core.types import Entity, Sentence
 from coner.families.llm.account import Account
 from coner.families.llm.settings import Budget
-from coner.families.llm.tally import Rule
+from coner.families.llm.answers.outcomes import Rule
 from coner.families.tagger import Tagger
 from coner.hub.files import ASKING
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coner.families.llm.client import Client
+from coner.families.llm.endpoint.client import Client
 from helpers import SAMPLE
 from helpers.local_server import running
 from helpers.shell import head

@@ -18,7 +18,7 @@ from coner.families import load as load_tagger
 from coner.families.asking import LEDGER, Asking
 from coner.families.hybrid.settings import Candidates
 from coner.families.llm.account import Account
-from coner.families.llm.messages import Failure
+from coner.families.llm.prompts.messages import Failure
 from coner.families.llm.settings import Budget
 from coner.families.llm.span_typer import SpanTyper
 from coner.families.llm.tagger import LlmTagger

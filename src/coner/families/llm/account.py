@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from coner.families.llm.messages import Complete, Completion, Failure
+from coner.families.llm.answers.outcomes import Rule, dropped
+from coner.families.llm.prompts.messages import Complete, Completion, Failure
 from coner.families.llm.settings import Prices
-from coner.families.llm.tally import Rule, dropped
 
 
 @dataclass(frozen=True)

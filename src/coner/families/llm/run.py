@@ -15,7 +15,7 @@ from coner.data import read
 from coner.data.splits import Split, describe, read_named_splits, seen_in, take
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.families.asking import LEDGER
-from coner.families.llm.examples import Examples
+from coner.families.llm.prompts.examples import Examples
 from coner.families.llm.settings import Budget, ExampleSettings, LlmExperiment
 from coner.families.llm.tagger import LlmTagger
 from coner.records import machine

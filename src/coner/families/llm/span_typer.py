@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.choice import chosen
-from coner.families.llm.examples import Examples
-from coner.families.llm.messages import Complete, Completion, Failure, Message, Prompt
-from coner.families.llm.prompt import closed, describe, shown
+from coner.families.llm.answers.label_choice import chosen
+from coner.families.llm.answers.outcomes import Rule, add
+from coner.families.llm.prompts.builder import closed, describe, shown
+from coner.families.llm.prompts.examples import Examples
+from coner.families.llm.prompts.messages import Complete, Completion, Failure, Message, Prompt
 from coner.families.llm.settings import PromptSettings
-from coner.families.llm.tally import Rule, add
 
 Item = tuple[Sentence, Entity, Sequence[str]]
 """A sentence, a span of it (its label is not looked at), and the labels to choose from."""

@@ -16,15 +16,15 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.asking import LEDGER, Asking
 from coner.families.llm.account import Account, Meter
-from coner.families.llm.examples import Examples
-from coner.families.llm.extract import Extracted, Extractor
-from coner.families.llm.messages import Complete, Failure, Prompt
+from coner.families.llm.extraction import Extracted, Extractor
+from coner.families.llm.prompts.examples import Examples
+from coner.families.llm.prompts.messages import Complete, Failure, Prompt
 from coner.families.llm.settings import Budget, LlmExperiment
 from coner.families.manifest import write_model
 from coner.families.settings import parse_experiment
 
 if TYPE_CHECKING:
-    from coner.families.llm.client import Client
+    from coner.families.llm.endpoint.client import Client
 
 
 class LlmTagger(Asking):
@@ -102,8 +102,8 @@ class LlmTagger(Asking):
         """
         if self._meter is None:
             try:
-                from coner.families.llm.client import Client
-                from coner.families.llm.ledger import Ledger
+                from coner.families.llm.endpoint.client import Client
+                from coner.families.llm.endpoint.ledger import Ledger
             except ModuleNotFoundError:
                 raise MissingExtra("asking a language model", "llm") from None
             ledger = None if self._ledger is None else Ledger(self._ledger)

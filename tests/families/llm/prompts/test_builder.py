@@ -6,8 +6,8 @@ import json
 
 import jsonschema_rs
 
-from coner.families.llm.messages import Message
-from coner.families.llm.prompt import Mentions
+from coner.families.llm.prompts.builder import Mentions
+from coner.families.llm.prompts.messages import Message
 from coner.families.llm.settings import PromptSettings
 from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
 

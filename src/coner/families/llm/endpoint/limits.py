@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import anyio
 
-from coner.families.llm.messages import Prompt
+from coner.families.llm.prompts.messages import Prompt
 from coner.families.llm.settings import Budget, Prices
 
 

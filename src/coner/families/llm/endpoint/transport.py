@@ -13,8 +13,8 @@ from typing import Any
 import anyio
 import openai
 
-from coner.families.llm.dialect import Dialect
-from coner.families.llm.messages import Prompt
+from coner.families.llm.endpoint.capabilities import Dialect
+from coner.families.llm.prompts.messages import Prompt
 from coner.families.llm.settings import Endpoint
 
 CONNECT = 5.0  # seconds

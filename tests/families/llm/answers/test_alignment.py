@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.core.types import Entity, Sentence, non_overlapping
-from coner.families.llm.align import Mention, align
-from coner.families.llm.tally import Rule, dropped
+from coner.families.llm.answers.alignment import Mention, align
+from coner.families.llm.answers.outcomes import Rule, dropped
 from helpers.answering import sentence
 
 

@@ -12,9 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from coner.core.errors import ConfigError
-from coner.families.llm.key import NO_KEY, read_key
-from coner.families.llm.ledger import Ledger
-from coner.families.llm.messages import Completion, Failure
+from coner.families.llm.endpoint.api_key import NO_KEY, read_key
+from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.prompts.messages import Completion, Failure
 from coner.families.llm.settings import Endpoint
 from helpers.asking import client, prompt
 from helpers.fake_endpoint import Act, Request, fails, says, serving

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from coner.families.llm.ledger import Ledger
-from coner.families.llm.messages import Completion, Failure, Message, Prompt
+from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.prompts.messages import Completion, Failure, Message, Prompt
 from helpers.asking import client
 
 pytestmark = pytest.mark.server

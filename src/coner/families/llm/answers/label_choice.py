@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from coner.families.llm.clean import cleaned
-from coner.families.llm.labels import Labels
-from coner.families.llm.loose_json import Pairs, find_values, read_exactly
+from coner.families.llm.answers.cleaning import cleaned
+from coner.families.llm.answers.labels import Labels
+from coner.families.llm.answers.lenient_json import Pairs, find_values, read_exactly
 
 
 def chosen(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.families.llm.answers import Reader
-from coner.families.llm.labels import Labels
-from coner.families.llm.tally import Rule, dropped
+from coner.families.llm.answers.labels import Labels
+from coner.families.llm.answers.outcomes import Rule, dropped
+from coner.families.llm.answers.reader import Reader
 from helpers.answering import TAXONOMY
 
 FINE = Labels.fine(TAXONOMY)

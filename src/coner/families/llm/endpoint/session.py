@@ -10,12 +10,12 @@ from weakref import WeakValueDictionary
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
-from coner.families.llm.dialect import Dialect
-from coner.families.llm.ledger import Ledger, Totals, prompt_hash
-from coner.families.llm.limits import Estimate, Pace, Purse, Usage
-from coner.families.llm.messages import Completion, Failure, Prompt
+from coner.families.llm.endpoint.capabilities import Dialect
+from coner.families.llm.endpoint.ledger import Ledger, Totals, prompt_hash
+from coner.families.llm.endpoint.limits import Estimate, Pace, Purse, Usage
+from coner.families.llm.endpoint.transport import Fault, NoConnection, Passing, Rejected, Wire
+from coner.families.llm.prompts.messages import Completion, Failure, Prompt
 from coner.families.llm.settings import Budget, Endpoint
-from coner.families.llm.wire import Fault, NoConnection, Passing, Rejected, Wire
 
 GIVE_UP = 10.0  # seconds without a connection, after which nobody is there; one more attempt takes 7 at most
 PATIENCE = 600.0  # seconds; an endpoint that asks to wait longer is not waited for

@@ -9,15 +9,15 @@ from itertools import islice
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.align import align
-from coner.families.llm.answers import Reader
-from coner.families.llm.examples import Examples, word_key
-from coner.families.llm.labels import Labels
-from coner.families.llm.messages import Complete, Completion, Failure, Prompt
-from coner.families.llm.prompt import Mentions
+from coner.families.llm.answers.alignment import align
+from coner.families.llm.answers.labels import Labels
+from coner.families.llm.answers.outcomes import Rule, add
+from coner.families.llm.answers.reader import Reader
+from coner.families.llm.prompts.builder import Mentions
+from coner.families.llm.prompts.examples import Examples, word_key
+from coner.families.llm.prompts.messages import Complete, Completion, Failure, Prompt
 from coner.families.llm.settings import PromptSettings
 from coner.families.llm.span_typer import Item, SpanTyper
-from coner.families.llm.tally import Rule, add
 
 CHUNK = 256  # sentences that go through both of two steps together, about: a client does one run at a time
 

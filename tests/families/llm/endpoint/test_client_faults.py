@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from coner.families.llm.ledger import Ledger
-from coner.families.llm.messages import Completion, Failure
+from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.prompts.messages import Completion, Failure
 from coner.families.llm.settings import Budget
 from helpers.asking import SCHEMA, client, kinds, prompt
 from helpers.fake_endpoint import Act, Request, echo, fails, first, last, says, serving

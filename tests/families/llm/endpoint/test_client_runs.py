@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import ConfigError, DataError
-from coner.families.llm import session
-from coner.families.llm.client import AHEAD
-from coner.families.llm.ledger import Ledger, Totals
-from coner.families.llm.messages import Completion, Prompt
+from coner.families.llm.endpoint import session
+from coner.families.llm.endpoint.client import AHEAD
+from coner.families.llm.endpoint.ledger import Ledger, Totals
+from coner.families.llm.prompts.messages import Completion, Prompt
 from coner.families.llm.settings import Budget
 from helpers.asking import client, kinds, prompt
 from helpers.fake_endpoint import Act, Request, echo, fails, last, says, serving

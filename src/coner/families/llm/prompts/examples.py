@@ -15,8 +15,8 @@ from coner.core.files import atomic_write
 from coner.core.types import Sentence
 from coner.data.formats.jsonl import JsonlReader, write_jsonl
 from coner.data.taxonomy import Taxonomy
+from coner.families.llm.prompts.rankers import Bm25, Encoded, Ranker
 from coner.families.llm.settings import ExampleSettings
-from coner.families.llm.similar import Bm25, Encoded, Ranker
 
 FILE = "examples.jsonl"
 WIDE = 4  # candidates for each example

@@ -13,11 +13,11 @@ from concurrent.futures import Future
 from anyio.from_thread import start_blocking_portal
 
 from coner.core.errors import ConfigError
-from coner.families.llm.dialect import Structured
-from coner.families.llm.key import read_key
-from coner.families.llm.ledger import Ledger, Totals
-from coner.families.llm.messages import Completion, Failure, Prompt
-from coner.families.llm.session import Session
+from coner.families.llm.endpoint.api_key import read_key
+from coner.families.llm.endpoint.capabilities import Structured
+from coner.families.llm.endpoint.ledger import Ledger, Totals
+from coner.families.llm.endpoint.session import Session
+from coner.families.llm.prompts.messages import Completion, Failure, Prompt
 from coner.families.llm.settings import Budget, Endpoint
 
 AHEAD = 4  # prompts taken for each call at once, so that a slow one holds up few

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from coner.families.llm.labels import Labels
+from coner.families.llm.answers.labels import Labels
 
 _BULLET = re.compile(r"^\s*(?:[-*•–+>]\s+|\(?\d{1,3}[.)]\s+)*")
 _HEAD = re.compile(r"^\W*(?:sentence\s*)?(\d{1,3})\W*$", re.IGNORECASE)

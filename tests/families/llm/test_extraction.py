@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import coner
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
-from coner.families.llm.examples import Examples
-from coner.families.llm.extract import Extractor
-from coner.families.llm.messages import Completion, Failure, Prompt
-from coner.families.llm.prompt import Mentions
+from coner.families.llm.extraction import Extractor
+from coner.families.llm.prompts.builder import Mentions
+from coner.families.llm.prompts.examples import Examples
+from coner.families.llm.prompts.messages import Completion, Failure, Prompt
 from coner.families.llm.settings import ExampleSettings, PromptSettings
 from coner.families.llm.span_typer import SpanTyper
 from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence

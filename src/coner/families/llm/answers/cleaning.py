@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from coner.families.llm.tally import Rule, add
+from coner.families.llm.answers.outcomes import Rule, add
 
 _THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _END_OF_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.families.llm.limits import Estimate, Pace, Purse, Usage
+from coner.families.llm.endpoint.limits import Estimate, Pace, Purse, Usage
 from coner.families.llm.settings import Budget, Prices
 from helpers.asking import client, prompt
 from helpers.fake_endpoint import serving

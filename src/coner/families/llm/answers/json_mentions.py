@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from coner.families.llm.labels import Labels, fold_label
-from coner.families.llm.loose_json import Pairs
-from coner.families.llm.plain_list import Written, read_line, says_none
+from coner.families.llm.answers.labels import Labels, fold_label
+from coner.families.llm.answers.lenient_json import Pairs
+from coner.families.llm.answers.line_list import Written, read_line, says_none
 
 _TEXT = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
 _LABEL = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.messages import Message, Prompt
+from coner.families.llm.prompts.messages import Message, Prompt
 from coner.families.llm.settings import PromptSettings
 
 Level = Literal["fine", "coarse"]

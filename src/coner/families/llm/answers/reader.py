@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from coner.families.llm.align import Mention
-from coner.families.llm.clean import cleaned
-from coner.families.llm.labels import Labels
-from coner.families.llm.loose_json import Pairs, find_values, read_exactly
-from coner.families.llm.mentions_of import by_number, is_mention, written
-from coner.families.llm.plain_list import Written, heading, read_line, says_none
-from coner.families.llm.tally import Rule, add
+from coner.families.llm.answers.alignment import Mention
+from coner.families.llm.answers.cleaning import cleaned
+from coner.families.llm.answers.json_mentions import by_number, is_mention, written
+from coner.families.llm.answers.labels import Labels
+from coner.families.llm.answers.lenient_json import Pairs, find_values, read_exactly
+from coner.families.llm.answers.line_list import Written, heading, read_line, says_none
+from coner.families.llm.answers.outcomes import Rule, add
 
 Read = list[tuple[Mention, ...] | None]
 """Of each sentence its mentions in order; ``None``: the answer says nothing of it."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from coner.core.types import Entity, Sentence
-from coner.families.llm.tally import Rule, add
+from coner.families.llm.answers.outcomes import Rule, add
 
 Span = tuple[int, int]
 _ALIKE = str.maketrans("‘’‚‛`´“”„‟«»‐‑‒–—―−", "''''''" + '""""""' + "-------")

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from coner.core.errors import ConerError, DataError, OutputError
-from coner.families.llm.ledger import Ledger, prompt_hash
-from coner.families.llm.messages import Completion, Message, Prompt
+from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
+from coner.families.llm.prompts.messages import Completion, Message, Prompt
 from coner.families.llm.settings import Endpoint
 from helpers.asking import SCHEMA, client, kinds, prompt
 from helpers.fake_endpoint import fails, last, says, serving
@@ -88,8 +88,8 @@ def test_failures_are_not_kept(tmp_path: Path) -> None:
 
 RUN = """
 import sys
-from asking import client, prompt
-from coner.llm.ledger import Ledger
+from helpers.asking import client, prompt
+from coner.families.llm.endpoint.ledger import Ledger
 url, path, first, last = sys.argv[1:]
 with Ledger(path) as ledger:
     ask = client(url, ledger=ledger, concurrency=2)
@@ -144,7 +144,7 @@ def test_two_processes_share_a_ledger(tmp_path: Path, run_beside: Callable[..., 
 
 def test_many_may_open_a_new_ledger_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys; from coner.families.llm.ledger import Ledger\n"
+        "import sys; from coner.families.llm.endpoint.ledger import Ledger\n"
         "for i in range(20): Ledger(f'{sys.argv[1]}/{i}').__exit__()"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

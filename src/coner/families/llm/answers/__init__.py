@@ -1,0 +1,1 @@
+"""Reading a language model's answers: text to entities."""

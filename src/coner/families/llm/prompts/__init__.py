@@ -1,0 +1,1 @@
+"""What a language model is asked: messages, prompts and examples."""
