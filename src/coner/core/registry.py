@@ -1,47 +1,49 @@
-"""Parts that are chosen by name in a config: one file a part, the file's name is the part's name.
+"""Components that a config chooses by name: one module or folder each, whose name is the component's name.
 
-A slot (mix, context, blend, decoder) is a package; each of its modules registers one class with a decorator. Names
-are read from the package's files, so that they can be listed and checked without importing any of them.
+Names are read from the files of a package, so that they can be listed and checked without importing any of them.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from coner.core.errors import ConfigError
 
-Part = TypeVar("Part")
+Component = TypeVar("Component")
 
 
-class Registry(Generic[Part]):
-    """The parts of one slot.
+class Registry(Generic[Component]):
+    """The components of one slot, imported when first asked for.
 
     Args:
-        key: where the slot stands in a config, for error messages (``head.blend``).
-        package: the package that holds its modules.
+        key: the config key of the slot, for error messages (``head.blend``).
+        package: the package that holds the modules; those that start with ``_`` are not components.
+        packages: every component is a package; other modules of the package are not components.
     """
 
-    def __init__(self, key: str, package: str) -> None:
+    def __init__(self, key: str, package: str, *, packages: bool = False) -> None:
         self.key = key
         self.package = package
-        self._parts: dict[str, type[Part]] = {}
+        self._packages = packages
+        self._components: dict[str, Component] = {}
 
-    def register(self, part: type[Part]) -> type[Part]:
-        """Decorator: the class is the part named like its module."""
-        self._parts[part.__module__.rpartition(".")[2]] = part
-        return part
+    def register(self, component: Component, name: str = "") -> Component:
+        """Add a component; as a decorator, a class under the name of its module."""
+        named: Any = component
+        self._components[name or named.__module__.rpartition(".")[2]] = component
+        return component
 
     def names(self) -> list[str]:
-        """All names, from the files."""
-        path = importlib.import_module(self.package).__path__
-        return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
+        """All names, read from the files."""
+        modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
+        return sorted(m.name for m in modules if not m.name.startswith("_") and (m.ispkg or not self._packages))
 
-    def __getitem__(self, name: str) -> type[Part]:
-        """The class of that name; ``ConfigError`` where there is none."""
-        if name not in self._parts:
+    def __getitem__(self, name: str) -> Component:
+        """The component of that name; ``ConfigError`` where there is none."""
+        if name not in self._components:
             if name not in self.names():
-                raise ConfigError(f"{self.key}: {name!r} is not known; expected one of: {', '.join(self.names())}")
+                raise ConfigError(f"{self.key}: got {name!r}; expected one of: {', '.join(self.names())}")
             importlib.import_module(f"{self.package}.{name}")
-        return self._parts[name]
+        return self._components[name]

@@ -173,7 +173,7 @@ def test_a_bilstm_is_torchs_own_on_each_sentence() -> None:
 
 @pytest.mark.parametrize("slot", ["mix", "context", "blend", "decoder"])
 def test_an_unknown_part_is_one_line_with_the_known_ones(slot: str, settings_for: Callable[..., Any]) -> None:
-    with pytest.raises(ConfigError, match=rf"head\.{slot}: 'nope' is not known; expected one of: \w+, "):
+    with pytest.raises(ConfigError, match=rf"head\.{slot}: got 'nope'; expected one of: \w+, "):
         Made(settings_for(head={slot: "nope"}))
 
 

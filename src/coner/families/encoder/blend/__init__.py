@@ -33,4 +33,4 @@ class Blend(nn.Module, ABC):
         """Three times N x H to N x size."""
 
 
-blends: Registry[Blend] = Registry("head.blend", __name__)
+blends: Registry[type[Blend]] = Registry("head.blend", __name__)

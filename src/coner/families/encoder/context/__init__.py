@@ -32,4 +32,4 @@ class Context(nn.Module, ABC):
         """N x H to N x size."""
 
 
-contexts: Registry[Context] = Registry("head.context", __name__)
+contexts: Registry[type[Context]] = Registry("head.context", __name__)

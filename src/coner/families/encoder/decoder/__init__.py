@@ -98,4 +98,4 @@ def check_span(entity: Entity, length: int) -> None:
         raise ValueError(f"{entity} does not lie in a sentence of {length} words")
 
 
-decoders = Registry[Decoder]("head.decoder", "coner.families.encoder.decoder")
+decoders = Registry[type[Decoder]]("head.decoder", "coner.families.encoder.decoder")

@@ -24,4 +24,4 @@ class Loss(nn.Module, ABC):
         """The loss in nats, summed over N words: scores, N x C, in float32 or wider, and tag ids, N, to a scalar."""
 
 
-losses: Registry[Loss] = Registry("head.loss", __name__)
+losses: Registry[type[Loss]] = Registry("head.loss", __name__)

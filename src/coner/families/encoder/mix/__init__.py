@@ -32,4 +32,4 @@ class Mix(nn.Module, ABC):
         """L tensors of N x H, in the order of the config, to N x size."""
 
 
-mixes: Registry[Mix] = Registry("head.mix", __name__)
+mixes: Registry[type[Mix]] = Registry("head.mix", __name__)
