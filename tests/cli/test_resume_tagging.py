@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_the_work(world: World, many: Path, whole: dict[str, bytes]
     path = out / "x.jsonl"
     arguments = ("tag", world.model, many, "-o", path)
     code, said = stop(arguments, path, signal.SIGINT)
-    assert (code, said) == (130, "coner: interrupted; what is done is kept, the same command goes on\n")
+    assert (code, said) == (130, "coner: interrupted; progress is saved; run the same command again to resume\n")
     kept = done(path)
     again = process(*arguments)
     assert again.err.startswith(f"going on after {kept:,} sentences\n")
@@ -274,7 +274,9 @@ def test_a_limit_on_the_size_of_files_keeps_the_work(
 
     stopped = subprocess.run(command(*arguments), capture_output=True, text=True, preexec_fn=low, check=False)
     assert stopped.returncode == 3
-    expected = f"coner: {path}: cannot be written: file too large; what is done is kept, the same command goes on\n"
+    expected = (
+        f"coner: {path}: cannot be written: file too large; progress is saved; run the same command again to resume\n"
+    )
     assert stopped.stderr == expected
     kept = done(path)
     again = process(*arguments)

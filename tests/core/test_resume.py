@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_what_there_is_to_keep(tmp_path: Path) -> None:
         write(work, PIECES, stop=0, fault=KeyboardInterrupt)
     assert not list(tmp_path.iterdir())
     with (
-        pytest.raises(Unfinished, match="interrupted; what is done is kept") as caught,
+        pytest.raises(Unfinished, match="interrupted; progress is saved") as caught,
         resumable_output(path, BELONGS) as work,
     ):
         write(work, PIECES, stop=3, fault=KeyboardInterrupt)

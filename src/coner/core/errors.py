@@ -1,7 +1,6 @@
-"""The exception tree: what a user sees as one line, and the exit code that goes with it.
+"""Exceptions that the command line prints as one line, each with its exit code.
 
-Every message answers four questions in one line: where (``file:line`` or a key path), what came, what was
-expected, how to mend it.
+A message says where (``file:line`` or a key path), what was found, what was expected, and how to fix it.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ class ConfigError(ConerError):
 
 
 class DataError(ConerError):
-    """A data file cannot be read as asked.
+    """A data file cannot be read as requested.
 
     Args:
-        message: what came, what was expected, how to mend it; without the place.
-        path: the file, where there is one.
-        line: its line, counted from 1.
+        message: what was found, what was expected and how to fix it, without the place.
+        path: the file, if there is one.
+        line: the line in it, counted from 1.
     """
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
@@ -45,8 +44,8 @@ class MissingExtra(ConerError):
     """An optional dependency is not installed.
 
     Args:
-        what: the thing that was asked for, as the user knows it.
-        extra: the extra of this package that brings it.
+        what: what was requested, as the user knows it.
+        extra: the extra of this package that installs it.
     """
 
     def __init__(self, what: str, extra: str) -> None:
@@ -54,7 +53,7 @@ class MissingExtra(ConerError):
 
 
 class Unfinished(ConerError):
-    """The work was stopped, and what is done is kept.
+    """The work was stopped, and its progress is saved.
 
     Args:
         message: what stopped it.
@@ -62,17 +61,17 @@ class Unfinished(ConerError):
     """
 
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(f"{message}; what is done is kept, the same command goes on")
+        super().__init__(f"{message}; progress is saved; run the same command again to resume")
         self.exit_code = exit_code
 
 
 class Unanswered(ConerError):
-    """An endpoint gave no answer to anything that was asked.
+    """An endpoint answered no request.
 
     Args:
         message: what has no answer.
-        failures: why, each with ``kind`` and ``reason``, the most frequent told. Where the endpoint refused, input or
-            use are at fault: exit code 2; else 3, as another try may succeed.
+        failures: the reasons, each with ``kind`` and ``reason``; the most frequent one is reported. Exit code 2 where
+            the endpoint refused (input or use are wrong), else 3 (another try may succeed).
     """
 
     def __init__(self, message: str, failures: Counter[Any]) -> None:
@@ -82,4 +81,4 @@ class Unanswered(ConerError):
 
 
 class OutputError(ConerError):
-    """A result cannot be written: no space, no permission, or something is in the way."""
+    """A result cannot be written: no space, no permission, or a file is in the way."""

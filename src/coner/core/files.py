@@ -1,4 +1,4 @@
-"""Files to write: whole or not at all; what identifies them."""
+"""Atomic writing of files, their hashes, and checks of output folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from coner.core.errors import DataError, OutputError
 
-# What a write meets, as opposed to a read that happens to fail while a file is being written.
+# Errors of a write, as opposed to a read that happens to fail while a file is being written.
 WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
@@ -24,10 +24,10 @@ def atomic_write(path: str | Path, mode: Literal["w"] = "w") -> AbstractContextM
 @overload
 def atomic_write(path: str | Path, mode: Literal["wb"]) -> AbstractContextManager[BinaryIO]: ...
 def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractContextManager[Any]:
-    """A handle whose content becomes the file when the block ends well, and leaves no trace when it does not.
+    """Open a file that appears under its name when the block succeeds, and leaves no trace when it fails.
 
-    Text is UTF-8 and keeps its line ends as they are; a name that ends in ``.gz`` is compressed. A path that is
-    no regular file (a device, a pipe) is written directly.
+    Text is written as UTF-8 with its line ends unchanged; a name that ends in ``.gz`` is compressed. A device or a
+    pipe is written directly.
 
     Raises:
         OutputError: the folder is missing, the path is a folder, no permission, no space.
@@ -38,37 +38,37 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractCo
 @contextmanager
 def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
     path, special = destination(path)
-    beside = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+    temporary = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
     try:
-        raw = beside.open("wb" if special else "xb")
+        raw = temporary.open("wb" if special else "xb")
     except OSError as error:
         raise write_error(path, error) from None
     try:
         with raw:
             if not special:
-                copy_permissions(path, beside)
-            yield from _filled(raw, path, mode)
+                copy_permissions(path, temporary)
+            yield from _handle(raw, path, mode)
             if not special:
                 os.fsync(raw.fileno())
         if not special:
-            beside.replace(path)
+            temporary.replace(path)
     except BaseException as error:
         if not special:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
             raise write_error(path, error) from None
         raise
 
 
 def destination(path: Path) -> tuple[Path, bool]:
-    """Where a file to be written will lie, and whether it is a device or a pipe, which can only be written directly.
+    """Resolve the path of a file to write; second, whether it is a device or a pipe, to be written directly.
 
     Raises:
-        OutputError: the folder is missing, the path is a folder, or may not be looked at.
+        OutputError: the folder is missing, the path is a folder, or there is no permission to access it.
     """
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
-        path = path if special else path.resolve()  # a link stays a link: what it points to is replaced
+        path = path if special else path.resolve()  # keeps a symbolic link, and replaces its target
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; expected the name of a file to write")
         if not path.parent.is_dir():
@@ -78,15 +78,15 @@ def destination(path: Path) -> tuple[Path, bool]:
     return path, special
 
 
-def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
+def _handle(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
     packed = path.suffix == ".gz"
-    # Neither name nor time go into the file, so that equal content gives equal bytes.
+    # No name and no time in the header, so that equal content gives equal bytes.
     binary = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=raw, mtime=0)) if packed else raw
     handle: IO[Any] = binary if mode == "wb" else io.TextIOWrapper(binary, encoding="utf-8", newline="")
     try:
         yield handle
     except BaseException:
-        with suppress(OSError):  # the first fault is the one to tell
+        with suppress(OSError):  # report the first error only
             handle.close()
         raise
     handle.flush()
@@ -94,22 +94,22 @@ def _filled(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
         binary.close()
     raw.flush()
     if handle is not raw and not packed:
-        handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open to be synced
+        handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open for fsync
 
 
-def copy_permissions(path: Path, new: Path, *, also: int = 0) -> None:
-    """Give what is to take the place of a file its permissions, and some also: what only its owner reads stays so."""
-    if path.exists():
-        new.chmod((path.stat().st_mode & 0o777) | also)
+def copy_permissions(source: Path, target: Path, *, extra: int = 0) -> None:
+    """Give ``target``, which will replace ``source``, its permissions, plus ``extra`` ones; for no source, nothing."""
+    if source.exists():
+        target.chmod((source.stat().st_mode & 0o777) | extra)
 
 
 def write_error(path: Path, error: OSError) -> OutputError:
-    """What the system says of a write, as one line."""
+    """The error of the system on a write, as one line."""
     return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
 
 
 def sha256(path: str | Path) -> str:
-    """The hash of a file's bytes as they lie on disk, in hex; ``DataError`` where it cannot be read."""
+    """Hash of a file's bytes on disk, in hex; ``DataError`` where it cannot be read."""
     try:
         with Path(path).open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
@@ -118,7 +118,7 @@ def sha256(path: str | Path) -> str:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made where it does not exist; ``OutputError`` where it cannot be."""
+    """Create a folder if it does not exist, and return it; ``OutputError`` where that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,9 +127,10 @@ def make_folder(path: Path) -> Path:
 
 
 def check_folder(path: Path) -> None:
-    """``OutputError`` where a folder is not there and cannot be made; nothing is made yet."""
-    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists() or place.is_symlink())
-    if not there.is_dir():
-        raise OutputError(f"{there}: is a file; expected a folder, or a name that is free")
-    if not os.access(there, os.W_OK | os.X_OK):
+    """``OutputError`` where a folder does not exist and could not be created; creates nothing."""
+    parents = (path.absolute(), *path.absolute().parents)
+    existing = next(place for place in parents if place.exists() or place.is_symlink())
+    if not existing.is_dir():
+        raise OutputError(f"{existing}: is a file; expected a folder, or a name that is free")
+    if not os.access(existing, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: cannot be written: permission denied")

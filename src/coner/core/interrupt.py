@@ -1,4 +1,4 @@
-"""Ctrl-C that lets the work come to a safe point first."""
+"""Ctrl-C handling for work that may only stop at safe points."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from types import FrameType
 
 @contextmanager
 def defer_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within the block a first Ctrl-C only raises a flag, which the yielded function reads; a second stops at once."""
-    asked = False
+    """Within the block the first Ctrl-C only sets a flag, which the yielded function reads; a second one interrupts."""
+    requested = False
 
-    def remember(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal requested
+        if requested:
             raise KeyboardInterrupt
-        asked = True
+        requested = True
 
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, remember)
+    previous = signal.signal(signal.SIGINT, handle)
     try:
-        yield lambda: asked
+        yield lambda: requested
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

@@ -1,4 +1,4 @@
-"""Files to read: bytes and lines of whatever they hold, also packed, with one clear line where they are damaged."""
+"""Reading of bytes and lines, also gzip, with a one-line error for a damaged file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK = 1 << 17
 
 
 def open_bytes(path: str | Path) -> BinaryIO:
-    """A file to read, unpacked where it is gzip (by its first bytes, whatever its name); ``-`` is standard input.
+    """Open a file, decompressed if its first bytes are those of gzip; ``-`` is standard input.
 
     Raises:
         DataError: it is missing, a folder, or may not be read.
@@ -40,38 +40,39 @@ def open_bytes(path: str | Path) -> BinaryIO:
     if raw.peek(2)[:2] != GZIP:
         return raw
     packed = gzip.GzipFile(fileobj=raw, mode="rb")
-    packed.myfileobj = raw  # type: ignore[assignment]  # closed with it; the stubs know files on disk only
+    packed.myfileobj = raw  # type: ignore[assignment]  # closes it too; the stubs know files on disk only
     return cast(BinaryIO, packed)
 
 
-def read_bytes(path: str | Path, most: int = -1) -> bytes:
-    """A file's bytes, or so many of them, unpacked; ``DataError`` where it cannot be read."""
-    with open_bytes(path) as handle, _damage_told(path):
-        return handle.read(most)
+def read_bytes(path: str | Path, size: int = -1) -> bytes:
+    """Read a file, or its first ``size`` bytes, decompressed; ``DataError`` where it cannot be read."""
+    with open_bytes(path) as handle, _report_damage(path):
+        return handle.read(size)
 
 
 @contextmanager
-def _damage_told(path: str | Path) -> Iterator[None]:
+def _report_damage(path: str | Path) -> Iterator[None]:
     try:
         yield
-    except (EOFError, OSError, zlib.error) as error:  # gzip: cut short, or damaged
+    except (EOFError, OSError, zlib.error) as error:  # gzip: truncated or damaged
         raise DataError(f"cannot be read: {str(error).lower()}; get the file again", path) from None
 
 
 class Lines:
     """The lines of a UTF-8 file without their ends, in constant memory. Only ``\\n`` and ``\\r\\n`` end a line.
 
-    A byte order mark at the start is no part of the first line.
+    A byte order mark at the start is skipped.
 
     Args:
         path: a file, also gzip; ``-`` is standard input.
-        on_fault: told the line and what is wrong with its bytes, which become U+FFFD; without it they are an error.
+        on_fault: called with the line number and a message for bytes that are not UTF-8, which become U+FFFD; without
+            it they are an error.
 
     Attributes:
         bom: the file begins with a byte order mark (known once iteration begins).
-        newline: the end of the first line, ``\\n`` where there is none.
+        newline: the end of the first line; ``\\n`` if there is none.
         final_newline: the last line has an end (known once all is read).
-        position: how many bytes of the file, as it lies on disk, are read; 0 throughout for a pipe.
+        position: number of bytes of the file on disk that have been read; always 0 for a pipe.
 
     Raises (while iterating):
         DataError: missing, a folder, damaged, binary, or not UTF-8: with the line and the byte.
@@ -84,17 +85,14 @@ class Lines:
         self.final_newline = True
         self.position = 0
         self._on_fault = on_fault
-        self._span: tuple[int, int] | None = None
+        self._range: tuple[int, int | None] = 0, None
 
     def restrict(self, start: int, stop: int, newline: str = "\n") -> None:
-        """Read only these bytes, which begin and end where a line does; before iteration, and of no packed file.
+        """Read only the bytes ``start`` to ``stop``, which begin and end at line starts; before iteration, not gzip.
 
-        Args:
-            start: of the first byte.
-            stop: after the last one.
-            newline: of the file, which only its first line tells.
+        ``newline`` is that of the file, which only its first line shows.
         """
-        self._span = (start, stop)
+        self._range = start, stop
         self.newline = newline
 
     def __iter__(self) -> Iterator[str]:
@@ -118,8 +116,8 @@ class Lines:
             yield from lines
 
     def _blocks(self) -> Iterator[bytes]:
-        """Whole lines in pieces of about a block."""
-        start, stop = self._span or (0, None)
+        """Blocks of about ``BLOCK`` bytes that end where a line does."""
+        start, stop = self._range
         first, parts = start == 0, list[bytes]()  # parts: of a line that is longer than a block
         with open_bytes(self.path) as handle:
             if start:
@@ -139,9 +137,9 @@ class Lines:
             yield b"".join(parts)
 
     def _read(self, handle: BinaryIO, size: int) -> bytes:
-        with _damage_told(self.path):
+        with _report_damage(self.path):
             block = handle.read(size)
-            raw = getattr(handle, "myfileobj", None) or handle  # below the unpacking
+            raw = getattr(handle, "myfileobj", None) or handle  # the compressed file
             self.position = raw.tell() if raw.seekable() else 0
             return block
 
@@ -163,8 +161,8 @@ class Lines:
             message = f"byte {error.start + 1} of the line is 0x{line[error.start]:02x}, which is not UTF-8"
             if self._on_fault is None:
                 advice = (
-                    "; convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), or put U+FFFD there with --repair"
+                    "convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), or put U+FFFD there with --repair"
                 )
-                raise DataError(message + advice, self.path, number) from None
+                raise DataError(f"{message}; {advice}", self.path, number) from None
             self._on_fault(number, message)
             return line.decode("utf-8", "replace")

@@ -1,7 +1,4 @@
-"""The processes that a launcher (torchrun, accelerate, mpirun) started for one job, as the environment tells of them.
-
-Under these names accelerate finds them too.
-"""
+"""Rank and number of the processes that a launcher (torchrun, accelerate, mpirun) started, from the environment."""
 
 from __future__ import annotations
 
@@ -10,53 +7,55 @@ from datetime import timedelta
 
 from coner.core.errors import ConfigError
 
+# The variables that accelerate reads too.
 COUNT = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
-COUNT_HERE = ("LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
-PATIENCE = timedelta(seconds=5)  # for the launcher's answer
+LOCAL_COUNT = ("LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
+STORE_TIMEOUT = timedelta(seconds=5)
 
 
 def count() -> int:
-    """How many processes there are; 1 without a launcher."""
-    return max(1, _number(COUNT, 1))
+    """Number of processes; 1 without a launcher."""
+    return max(1, _read(COUNT, 1))
 
 
 def rank() -> int:
-    """Which of them this is, from 0; the first one writes and speaks."""
-    return _number(RANK, 0)
+    """Number of this process, from 0; process 0 writes the files and reports."""
+    return _read(RANK, 0)
 
 
 def local_count() -> int:
-    """How many of them this machine carries."""
-    return max(1, _number(COUNT_HERE, 1))
+    """Number of processes on this machine."""
+    return max(1, _read(LOCAL_COUNT, 1))
 
 
 def require_single_process(what: str) -> None:
-    """``ConfigError`` where there are several: each would do, and write, the same."""
+    """``ConfigError`` if there are several processes, each of which would do and write the same."""
     if count() > 1:
         raise ConfigError(
-            f"{count()} processes were started; {what} works in one: start it without a launcher "
+            f"got {count()} processes; expected one for {what}. Fix: start it without a launcher "
             "(and without WORLD_SIZE in the environment)"
         )
 
 
 def claim_report() -> bool:
-    """Whether no other process has asked this before: what ends all of them is told once.
+    """Whether this is the first process to ask, so that an error of all processes is printed once.
 
-    The launcher keeps the count, as torchrun and accelerate do. Where none answers, each process tells for itself.
+    The launcher's store keeps the count, as torchrun and accelerate provide it. Without one, every process reports.
     """
     if count() == 1:
         return True
     try:
         from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-        place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        return bool(TCPStore(*place, is_master=False, timeout=PATIENCE).add(f"coner/{start}/told", 1) == 1)
+        store = TCPStore(*address, is_master=False, timeout=STORE_TIMEOUT)
+        return bool(store.add(f"coner/{start}/reported", 1) == 1)
     except (ImportError, KeyError, ValueError, RuntimeError):
         return True
 
 
-def _number(names: tuple[str, ...], default: int) -> int:
-    found = (os.environ[name] for name in names if os.environ.get(name, "").isdecimal())
-    return int(next(found, default))
+def _read(names: tuple[str, ...], default: int) -> int:
+    values = (os.environ[name] for name in names if os.environ.get(name, "").isdecimal())
+    return int(next(values, default))

@@ -1,9 +1,9 @@
-"""A file that takes hours to write: a start after a crash goes on where the last sound piece ends.
+"""Outputs that take hours to write: after a stop of any kind, the next start resumes at the last safe point.
 
-Beside ``out`` lie ``out.part``, what is written so far, and ``out.part.json``, the journal: how many bytes of it are
-sound, what they count as, and what they belong to (input, model, options). A piece is first on the disk, then in the
-journal, which a rename replaces. So after ``kill -9`` or a power cut the part is cut back to what the journal says, and
-nothing is missing or there twice. Only when all is done does the part become ``out``.
+``out.part`` beside ``out`` holds what is written so far. ``out.part.json``, its journal, says how many bytes of it are
+valid, the counts at that point, and what the output depends on (input, model, options). Data is flushed to the disk
+first, then the journal is replaced by a rename. After ``kill -9`` or a power cut the part is truncated to what the
+journal says, so nothing is missing or duplicated. Only a finished part is renamed to ``out``.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from coner.core.errors import ConerError, ConfigError, DataError, OutputError, U
 from coner.core.files import atomic_write, copy_permissions, destination, write_error
 
 HEAD = 1 << 20
-WINDOWS = os.name == "nt"  # which renames and deletes nothing that is open
+WINDOWS = os.name == "nt"  # cannot rename or delete an open file
 
 
 class Output:
-    """An output in the making; of this one nothing is kept.
+    """An output without safe points.
 
     Attributes:
         handle: to write to.
-        counts: as last kept, by this start or an earlier one; empty where nothing is.
-        changed: in what the work that was found differs, so that it was given up; empty where none was.
+        counts: as of the last safe point, of this start or an earlier one; empty if there is none.
+        changed: what has changed since an earlier start, whose work was therefore discarded; empty if none was.
     """
 
     def __init__(self, handle: TextIO) -> None:
@@ -40,31 +40,31 @@ class Output:
         self.changed: list[str] = []
 
     def commit(self, counts: Mapping[str, int]) -> None:
-        """A safe point: what is written so far counts as this much."""
+        """Make what is written so far a safe point with these counts."""
 
 
 @contextmanager
 def plain_output(path: str | Path) -> Iterator[Output]:
-    """Output that a later start cannot go on with: a whole file, or nothing (see ``files.atomic_write``)."""
+    """An output that cannot be resumed: a whole file, or nothing (see ``files.atomic_write``)."""
     with atomic_write(path) as handle:
         yield Output(handle)
 
 
 @contextmanager
-def resumable_output(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[Output]:
-    """Output that a later start goes on with, if it belongs to the same.
+def resumable_output(path: str | Path, depends_on: Mapping[str, Any]) -> Iterator[Output]:
+    """An output that a later start resumes, if it depends on the same values.
 
-    The file is there when the block ends well. What was kept stays when the block ends by Ctrl-C, a full disk or a
-    crash, and goes when input or use are at fault, as they would be again. A name that ends in ``.gz`` gets a gzip
-    member for each safe point. A device or a pipe is written directly, and nothing is kept.
+    The file exists when the block succeeds. Committed work stays after Ctrl-C, a full disk or a crash, and is deleted
+    after an error of input or use, which would happen again. A name that ends in ``.gz`` gets a gzip member for each
+    safe point. A device or a pipe is written directly, without safe points.
 
     Args:
         path: of the output.
-        belongs: what the output depends on: plain JSON values, by a name for a person.
+        depends_on: JSON values by a name that the user understands.
 
     Raises:
-        OutputError: it cannot be written, another process is writing it, or a file of ours would replace another.
-        Unfinished: it was stopped, and something is kept.
+        OutputError: it cannot be written, another process is writing it, or a file that is not ours is in the way.
+        Unfinished: it was stopped after a safe point.
     """
     target, special = destination(Path(path))
     if special:
@@ -72,22 +72,22 @@ def resumable_output(path: str | Path, belongs: Mapping[str, Any]) -> Iterator[O
             yield direct
         return
     try:
-        work = _ResumableOutput(target, belongs)
+        output = _ResumableOutput(target, depends_on)
     except OSError as error:
         raise write_error(target, error) from None
     try:
-        yield work
-        work.finish()
+        yield output
+        output.finish()
     except BaseException as error:
-        at_fault = isinstance(error, ConfigError) or (isinstance(error, DataError) and error.line is not None)
-        work.stop(keep=bool(work.counts) and not at_fault)
-        if work.counts and isinstance(error, KeyboardInterrupt):
+        would_recur = isinstance(error, ConfigError) or (isinstance(error, DataError) and error.line is not None)
+        output.stop(keep=bool(output.counts) and not would_recur)
+        if output.counts and isinstance(error, KeyboardInterrupt):
             raise Unfinished("interrupted", 130) from None
         raise
 
 
 def file_stamp(path: str | Path) -> dict[str, Any]:
-    """What tells a file from another, or from what it was, without reading all of it."""
+    """Size, time of change and hash of the first megabyte: identify a file without reading all of it."""
     try:
         with Path(path).open("rb") as handle:
             status, head = os.fstat(handle.fileno()), hashlib.sha256(handle.read(HEAD))
@@ -97,39 +97,39 @@ def file_stamp(path: str | Path) -> dict[str, Any]:
 
 
 class _Journal(NamedTuple):
-    belongs: dict[str, Any]
+    belongs: dict[str, Any]  # what the output depends on; the key in the file
     bytes: int
     counts: dict[str, int]
 
 
 class _ResumableOutput(Output):
-    """A part and its journal; to make it is to take up what is there, or to begin."""
+    """A part and its journal: those of an earlier start, or new ones."""
 
-    def __init__(self, path: Path, belongs: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, depends_on: Mapping[str, Any]) -> None:
         self._buffer = io.StringIO(newline="")  # holds what is written between two safe points
         super().__init__(self._buffer)
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         self._journal = path.with_name(f"{path.name}.part.json")
-        self._belongs = json.loads(json.dumps(belongs))  # as the journal gives it back
+        self._depends_on = json.loads(json.dumps(depends_on))  # as the journal returns it
         self._bytes = 0
         if self._journal.exists():
-            self._read()
+            self._read_journal()
         elif self._part.exists():
             raise _in_the_way(self._part)
         else:
-            self._note({})  # before the part, so that a part without a journal is never ours
+            self._write_journal({})  # before the part, so that a part without a journal is never ours
         self._raw = self._part.open("ab", buffering=0)
         try:
             self._lock()
-            copy_permissions(path, self._part, also=0o600)  # it is opened again after a stop
-            self._take_up(self._read())
+            copy_permissions(path, self._part, extra=0o600)  # the next start has to open it
+            self._resume(self._read_journal())
         except BaseException:
             self._raw.close()
             raise
 
     def _lock(self) -> None:
-        """Two processes would spoil the part. The system itself opens the lock when one of them dies."""
+        """Keep other processes off the part. The system releases the lock when this process dies."""
         try:
             import fcntl
         except ImportError:  # Windows
@@ -142,62 +142,61 @@ class _ResumableOutput(Output):
         except OSError:  # a file system without locks
             return
         if not self._part.exists() or not os.path.samestat(os.fstat(self._raw.fileno()), self._part.stat()):
-            raise busy  # it has just made its part the output, which is what we hold
+            raise busy  # it has just renamed the part that we opened to the output
 
-    def _take_up(self, found: _Journal) -> None:
-        differs = [name for name, value in self._belongs.items() if found.belongs.get(name) != value]
-        if found.bytes > os.fstat(self._raw.fileno()).st_size:
-            differs.append("length")
-        if differs:
-            self.changed = differs if found.counts else []
-            self._note({})
+    def _resume(self, journal: _Journal) -> None:
+        changed = [name for name, value in self._depends_on.items() if journal.belongs.get(name) != value]
+        if journal.bytes > os.fstat(self._raw.fileno()).st_size:
+            changed.append("length")
+        if changed:
+            self.changed = changed if journal.counts else []
+            self._write_journal({})
         else:
-            self._bytes, self.counts = found.bytes, found.counts
+            self._bytes, self.counts = journal.bytes, journal.counts
         self._raw.truncate(self._bytes)
 
-    def _read(self) -> _Journal:
+    def _read_journal(self) -> _Journal:
         try:
             values = json.loads(self._journal.read_bytes())
             return _Journal(dict(values["belongs"]), int(values["bytes"]), dict(values["counts"]))
         except (ValueError, KeyError, TypeError):
             raise _in_the_way(self._journal) from None
 
-    def _note(self, counts: Mapping[str, int]) -> None:
-        """Replace the journal."""
-        values = {"belongs": self._belongs, "bytes": self._bytes, "counts": dict(counts)}
+    def _write_journal(self, counts: Mapping[str, int]) -> None:
+        journal = _Journal(self._depends_on, self._bytes, dict(counts))
         new = self._journal.with_name(f"{self._journal.name}.new")
         with new.open("wb") as handle:
-            handle.write(json.dumps(values, indent=1).encode() + b"\n")
+            handle.write(json.dumps(journal._asdict(), indent=1).encode() + b"\n")
             handle.flush()
             os.fsync(handle.fileno())
         new.replace(self._journal)
 
     def commit(self, counts: Mapping[str, int]) -> None:
-        """Bring what is written since the last safe point to the disk, then the journal."""
+        """Flush what is written since the last safe point to the disk, then the journal."""
         before = self.counts
         try:
             self._flush()
-            self.counts = dict(counts)  # first: an interruption right behind the journal must not throw it away
-            self._note(counts)
+            self.counts = dict(counts)  # first: an interrupt right after the journal must not discard it
+            self._write_journal(counts)
         except OSError as error:
             self.counts = before
-            raise self._fault(error) from None
+            raise self._error(error) from None
 
     def finish(self) -> None:
-        """Make it the output."""
+        """Rename the part to the output."""
         try:
             self._flush()
             if WINDOWS:
                 self._raw.close()
             copy_permissions(self._path, self._part)
-            self._part.replace(self._path)  # under the lock: whoever gets it next finds that the part is gone
+            self._part.replace(self._path)  # under the lock: the next one to get it finds that the part is gone
         except OSError as error:
-            raise self._fault(error) from None
+            raise self._error(error) from None
         self._raw.close()
         self._journal.unlink(missing_ok=True)
 
     def stop(self, *, keep: bool) -> None:
-        """Let go of the files; delete them, unless they are to be kept."""
+        """Close the files; delete them unless ``keep``."""
         if keep or WINDOWS:
             self._raw.close()
         try:
@@ -210,7 +209,7 @@ class _ResumableOutput(Output):
     def _flush(self) -> None:
         data = self._buffer.getvalue().encode()
         if data and self._path.suffix == ".gz":
-            data = gzip.compress(data, mtime=0)  # without the time, so that equal content gives equal bytes
+            data = gzip.compress(data, mtime=0)  # no time, so that equal content gives equal bytes
         rest = memoryview(data)
         while rest:
             rest = rest[self._raw.write(rest) :]
@@ -219,10 +218,12 @@ class _ResumableOutput(Output):
         self._buffer.seek(0)
         self._buffer.truncate()
 
-    def _fault(self, error: OSError) -> ConerError:
-        told = write_error(self._path, error)
-        return Unfinished(str(told), 3) if self.counts else told
+    def _error(self, error: OSError) -> ConerError:
+        failed = write_error(self._path, error)
+        return Unfinished(str(failed), 3) if self.counts else failed
 
 
 def _in_the_way(path: Path) -> OutputError:
-    return OutputError(f"{path}: is in the way: not of a tagging that was stopped; move it, or name another output")
+    return OutputError(
+        f"{path}: is in the way: it does not belong to an output that was stopped; move it, or name another output"
+    )

@@ -183,7 +183,7 @@ def test_a_stop_asked_of_one_process_stops_both_at_one_step(job: Path, tmp_path:
 @pytest.mark.slow
 def test_a_killed_process_ends_the_other_and_the_checkpoint_is_whole(job: Path, tmp_path: Path) -> None:
     left = told(job, "killed")["stopped"]
-    assert left.startswith("3 another process of this training has ended or is silent; what is done is kept")
+    assert left.startswith("3 another process of this training has ended or is silent; progress is saved")
     assert not list((job / "killed").glob(".*"))
     shutil.copytree(job / "killed", tmp_path / "killed")
     alone = together.trainer_of(CUT, job / "encoder", tmp_path / "killed")
@@ -275,7 +275,7 @@ def test_what_has_no_use_for_several_processes_refuses_them(
         (["data", "stats", "file"], "coner data"),
     ):
         assert cli.run(arguments) == 2
-        line = f"coner: 2 processes were started; {what} works in one: start it without a launcher"
+        line = f"coner: got 2 processes; expected one for {what}. Fix: start it without a launcher"
         assert capsys.readouterr().err.startswith(line)
     assert not (tmp_path / "run").exists()
 
