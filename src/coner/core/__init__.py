@@ -1,1 +1,1 @@
-"""What every other folder may use: values, tag schemes, errors, files, progress. No machine learning, no domain."""
+"""Values, tag schemes, errors, files and progress; knows nothing of machine learning."""

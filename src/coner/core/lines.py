@@ -160,9 +160,7 @@ class Lines:
         except UnicodeDecodeError as error:
             message = f"byte {error.start + 1} of the line is 0x{line[error.start]:02x}, which is not UTF-8"
             if self._on_fault is None:
-                advice = (
-                    "convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), or put U+FFFD there with --repair"
-                )
+                advice = "convert the file (Latin-1: iconv -f LATIN1 -t UTF-8), or replace by U+FFFD with --repair"
                 raise DataError(f"{message}; {advice}", self.path, number) from None
             self._on_fault(number, message)
             return line.decode("utf-8", "replace")

@@ -1,12 +1,12 @@
 """Tag schemes: entities to tags and back, and which tag may follow which.
 
-A *tag* is what a file has on a line (``B-Artist``); a *label* is what an entity has (``Artist``).
+A *tag* belongs to a word (``B-Artist``); a *label* belongs to an entity (``Artist``).
 
 ========  ==============================================================================================
 scheme    meaning
 ========  ==============================================================================================
-iob2      every mention begins with ``B-``, goes on with ``I-``
-iob1      ``I-`` throughout; ``B-`` only where a mention touches one before it of the same label (read only)
+iob2      ``B-`` for the first word of a mention, ``I-`` for the others
+iob1      ``I-`` throughout; ``B-`` only where a mention follows one of the same label directly (read only)
 bioes     ``B- I- E-`` for mentions of several words, ``S-`` for those of one
 ========  ==============================================================================================
 """
@@ -25,10 +25,10 @@ PREFIXES: dict[Scheme, str] = {"iob2": "BI", "iob1": "BI", "bioes": "BIES"}
 
 
 class InvalidTags(ValueError):
-    """A tag that may not stand where it stands.
+    """A malformed tag, or one that is not valid after the tag before it.
 
     Attributes:
-        index: which word, counted from 0.
+        index: its word, counted from 0.
     """
 
     def __init__(self, message: str, index: int) -> None:
@@ -37,14 +37,14 @@ class InvalidTags(ValueError):
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """``"B-Artist"`` to ``("B", "Artist")``; ``"O"`` to ``("O", "")``; anything else without a dash likewise whole."""
+    """Split ``"B-Artist"`` into ``("B", "Artist")``, and ``"O"``, like anything without a dash, into ``("O", "")``."""
     prefix, _, label = tag.partition("-")
     return prefix, label
 
 
 @lru_cache(maxsize=65536)  # called for every word that is read, over few distinct pairs
 def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
-    """Whether ``tag`` may stand right after ``before``; ``None`` is the sentence's edge."""
+    """Whether ``tag`` is valid right after ``before``; ``None`` is the start or end of the sentence."""
     last, last_label = split_tag(before or OUTSIDE)
     first, label = split_tag(tag or OUTSIDE)
     inside = last in ("B", "I") and last_label == label
@@ -56,7 +56,7 @@ def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
 
 
 def tags_from_entities(entities: Sequence[Entity], length: int, scheme: Scheme = "iob2") -> list[str]:
-    """Write entities as tags of a sentence of ``length`` words. ``iob1`` is a form to read, not to write."""
+    """Write entities as the tags of a sentence of ``length`` words, in ``iob2`` or ``bioes``."""
     if scheme == "iob1":
         raise ValueError("iob1 is read only; write iob2 or bioes")
     tags = [OUTSIDE] * length
@@ -73,7 +73,7 @@ def entities_from_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> list[Ent
     """Read the tags of one sentence, strictly.
 
     Raises:
-        InvalidTags: at the first tag that is malformed or may not stand where it stands.
+        InvalidTags: at the first tag that is malformed or not valid at its place.
     """
     entities, faults = read_tags(tags, scheme)
     if faults:
@@ -83,30 +83,30 @@ def entities_from_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> list[Ent
 
 
 def repair_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity], int]:
-    """Read the tags of one sentence, mending as conlleval does: a stray inner tag opens a mention.
+    """Read the tags of one sentence with the repairs of conlleval: a stray inner tag starts a mention.
 
-    In ``bioes`` a mention whose end is missing ends where it breaks off. Malformed tags count as outside.
+    In ``bioes`` a mention without an end tag ends at its last word. Malformed tags count as ``O``.
 
     Returns:
-        The entities, and how many tags had to be mended.
+        The entities, and the number of repaired tags.
     """
     entities, faults = read_tags(tags, scheme)
     return entities, len({index for index, _ in faults})
 
 
 def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity], list[tuple[int, str]]]:
-    """Read the tags of one sentence as ``repair_tags`` does; with each fault the word (from 0) and what is wrong."""
+    """Read the tags of one sentence as ``repair_tags`` does, and return the word (from 0) and message of each fault."""
     entities: list[Entity] = []
     faults: list[tuple[int, str]] = []
     start, label = 0, ""  # the open mention; label "" means that none is open
     before: str | None = None
-    for index, came in enumerate(tags):
-        if came == OUTSIDE == before:  # most words of most files
+    for index, tag in enumerate(tags):
+        if tag == OUTSIDE == before:  # most words of most files
             continue
-        tag, (prefix, name) = came, _parts(came, scheme)
+        prefix, name = _split_valid(tag, scheme)
         if not prefix:
             known = ", ".join([OUTSIDE, *(p + "-<label>" for p in PREFIXES[scheme])])
-            faults.append((index, f"tag {came!r} is not one of {scheme}'s: {known}"))
+            faults.append((index, f"tag {tag!r} is not one of {scheme}'s: {known}"))
             tag = prefix = OUTSIDE
         elif not may_follow(before, tag, scheme):
             faults.append((index, f"tag {tag!r} after {before or 'the start'} is not valid {scheme}"))
@@ -120,15 +120,15 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity
         before = tag
     if label:
         entities.append(Entity(start, len(tags), label))
-    told = bool(faults) and faults[-1][0] == len(tags) - 1
-    if tags and not told and not may_follow(before, None, scheme):
+    reported = bool(faults) and faults[-1][0] == len(tags) - 1
+    if tags and not reported and not may_follow(before, None, scheme):
         faults.append((len(tags) - 1, f"tag {before!r} at the end of the sentence is not valid {scheme}"))
     return entities, faults
 
 
 @lru_cache(maxsize=65536)
-def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
-    """Prefix and label; both empty where the scheme has no such tag."""
+def _split_valid(tag: str, scheme: Scheme) -> tuple[str, str]:
+    """Prefix and label; both empty if the scheme has no such tag."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
     prefix, label = split_tag(tag)
@@ -136,16 +136,16 @@ def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
 
 
 class TagSet:
-    """The tags of a set of labels in a fixed order: ``O`` first, then each label's tags in turn.
+    """All tags of a set of labels in a fixed order: ``O``, then the tags of each label.
 
     Args:
-        labels: at least one, each once; their order fixes the tag ids.
+        labels: at least one, each once; their order determines the tag ids.
         scheme: ``iob2`` (2 tags a label) or ``bioes`` (4).
     """
 
     def __init__(self, labels: Sequence[str], scheme: Scheme = "iob2") -> None:
         if scheme == "iob1":
-            raise ValueError("a tagger predicts iob2 or bioes; iob1 is a form to read")
+            raise ValueError("iob1 is read only; a tagger predicts iob2 or bioes")
         if len(set(labels)) != len(labels) or not labels:
             raise ValueError("a tag set needs at least one label, each once")
         self.labels = tuple(labels)
@@ -161,7 +161,7 @@ class TagSet:
         return [self.ids[tag] for tag in tags_from_entities(entities, length, self.scheme)]
 
     def decode(self, ids: Sequence[int]) -> tuple[list[Entity], int]:
-        """Predicted tag ids of one sentence as entities, with the number of tags mended (see ``repair_tags``)."""
+        """Predicted tag ids of one sentence as entities, with the number of repaired tags (see ``repair_tags``)."""
         return repair_tags([self.tags[i] for i in ids], self.scheme)
 
     def allowed(self) -> list[list[bool]]:
@@ -169,9 +169,9 @@ class TagSet:
         return [[may_follow(a, b, self.scheme) for b in self.tags] for a in self.tags]
 
     def allowed_first(self) -> list[bool]:
-        """Which tags may begin a sentence. C."""
+        """Tags that are valid at the start of a sentence. C."""
         return [may_follow(None, tag, self.scheme) for tag in self.tags]
 
     def allowed_last(self) -> list[bool]:
-        """Which tags may end a sentence. C."""
+        """Tags that are valid at the end of a sentence. C."""
         return [may_follow(tag, None, self.scheme) for tag in self.tags]

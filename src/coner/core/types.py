@@ -1,4 +1,4 @@
-"""The values that cross a border between parts: words in, entities out."""
+"""Sentences, entities and mentions: the values that pass between all other modules."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class Entity:
     """A labelled span of words, half-open: ``words[start:end]``.
 
-    ``score`` is the probability that the tagger gives to exactly this span with this label. It is no part of
-    equality or order, so that gold and predicted entities are compared as sets.
+    ``score`` is the tagger's confidence: its probability of exactly this span with this label. Equality and order
+    ignore it, so that gold and predicted entities can be compared as sets.
     """
 
     start: int
@@ -22,12 +22,12 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An entity in a text, told in characters: ``source[mention.start:mention.end] == mention.text``.
+    """An entity in a text, by characters: ``source[mention.start:mention.end] == mention.text``.
 
     Attributes:
-        text: the characters of it.
-        label: fine.
-        group: coarse.
+        text: its characters.
+        label: the fine label.
+        group: the coarse label.
         score: as of ``Entity``.
         start, end: half-open; Unicode code points, counted from 0.
     """
@@ -42,18 +42,18 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence: its words and, where the source has them, its gold entities.
+    """One sentence: its words and, if the source has them, its gold entities.
 
     Attributes:
-        words: the words as the file has them, zero-width characters included; never empty strings.
-        entities: gold, sorted and not overlapping; ``None`` where the source carries no labels at all, which is
-            not the same as ``()``: labelled, and without an entity.
-        id: the source's own name of the sentence, where it has one.
+        words: the words as in the file, including zero-width characters; never empty strings.
+        entities: gold, sorted and not overlapping; ``None`` if the source is not annotated, ``()`` if it is and the
+            sentence has no entity.
+        id: identifier in the source, if any.
         header: the comment lines above the sentence, verbatim, without line ends.
-        columns: the middle columns of each word (between word and tag), verbatim; ``()`` where there are none.
-        text: the raw text that the words were cut from, where the source was text.
-        offsets: for each word its half-open character span in ``text``.
-        line: where the sentence begins in its file, counted from 1; 0 where it came from no file.
+        columns: the middle columns of each word (between word and tag), verbatim; ``()`` if there are none.
+        text: the raw text that the words were split from, if the source was text.
+        offsets: half-open character span in ``text`` of each word.
+        line: line in the file where the sentence begins, counted from 1; 0 if it is not from a file.
     """
 
     words: tuple[str, ...]
@@ -74,16 +74,5 @@ class Sentence:
 
 
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:
-    """What is mentioned in labelled sentences, case aside: it tells seen mentions from unseen ones."""
+    """Lower-cased surface forms of all gold mentions, to tell seen mentions from unseen ones."""
     return {sentence.surface(entity).lower() for sentence in sentences for entity in sentence.entities or ()}
-
-
-def non_overlapping(entities: Iterable[Entity]) -> tuple[Entity, ...]:
-    """Entities in order of their start; raises ``ValueError`` where two share a word or one is empty."""
-    ordered = tuple(sorted(entities))
-    reached = 0
-    for entity in ordered:
-        if not reached <= entity.start < entity.end:
-            raise ValueError(f"{entity} is empty or overlaps the entity before it")
-        reached = entity.end
-    return ordered

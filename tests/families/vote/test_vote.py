@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from coner import families as taggers
 from coner.core.errors import ConerError, ConfigError, ModelError
 from coner.core.progress import Log
-from coner.core.types import Entity, Sentence, non_overlapping
+from coner.core.types import Entity, Sentence
 from coner.data import read
 from coner.data.taxonomy import Taxonomy
 from coner.families.crf.fit import train
@@ -27,6 +27,7 @@ from coner.families.manifest import CARD
 from coner.families.tagger import Tagger
 from coner.families.vote.tagger import Member, VoteTagger
 from helpers import SAMPLE
+from helpers.spans import disjoint
 
 TAXONOMY = Taxonomy("two", {"Person": {"Artist": ""}, "Place": {"City": ""}})
 LENGTH = 6
@@ -90,7 +91,7 @@ def test_no_other_choice_of_spans_is_worth_more(members: list[tuple[list[Entity]
     best = max(worth(s) for s in subsets if all(a.end <= b.start or b.end <= a.start for a, b in combinations(s, 2)))
     found = answer_of(vote(*members, threshold=threshold))
     assert float(worth([entity for entity, _ in found])) == pytest.approx(float(best), abs=1e-12)
-    assert [entity for entity, _ in found] == list(non_overlapping(entity for entity, _ in found))
+    assert disjoint([entity for entity, _ in found])
     for entity, score in found:
         assert score == pytest.approx(float(scores[entity]), abs=1e-12)
 
