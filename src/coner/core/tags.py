@@ -100,10 +100,10 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity
     faults: list[tuple[int, str]] = []
     start, label = 0, ""  # the open mention; label "" means that none is open
     before: str | None = None
-    for index, tag in enumerate(tags):
-        if tag == OUTSIDE == before:  # most words of most files
+    for index, original in enumerate(tags):
+        if original == OUTSIDE == before:  # most words of most files
             continue
-        prefix, name = _split_valid(tag, scheme)
+        tag, (prefix, name) = original, _split_valid(original, scheme)
         if not prefix:
             known = ", ".join([OUTSIDE, *(p + "-<label>" for p in PREFIXES[scheme])])
             faults.append((index, f"tag {tag!r} is not one of {scheme}'s: {known}"))
