@@ -1,5 +1,5 @@
-"""Settings that every family shares, and how a config file becomes settings: a TOML file, then dotted overrides.
+"""Settings that all families share, and how a TOML file with dotted overrides becomes settings.
 
-A config holds only what differs from the defaults, so that it shows what the experiment is about. An unknown key is an
-error. Settings of one family are in its own folder, ``coner.families.<kind>.settings``.
+A config contains only what differs from the defaults; an unknown key is an error. The settings of one family are in
+``coner.families.<kind>.settings``.
 """

@@ -1,4 +1,4 @@
-"""A TOML file, then dotted overrides."""
+"""Config files: TOML with dotted overrides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coner.core.errors import ConfigError
 
 
 def load_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """What a config file and overrides say, unchecked, with the file's name as ``name`` where they give none."""
+    """Read a config file and apply overrides, without validation; ``name`` defaults to the name of the file."""
     values = read_toml(path)
     for override in overrides:
         _apply(values, override)
@@ -32,11 +32,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others in their place, section by section; neither is changed."""
+    """A copy of ``values`` with ``changes``, merged section by section."""
     merged = dict(values)
     for key, change in changes.items():
-        here = merged.get(key)
-        merged[key] = override(here, change) if isinstance(here, dict) and isinstance(change, dict) else change
+        old = merged.get(key)
+        merged[key] = override(old, change) if isinstance(old, dict) and isinstance(change, dict) else change
     return merged
 
 
@@ -49,10 +49,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
-    target = values
+    section = values
     for key in keys[:-1]:
-        step = target.setdefault(key, {})
-        if not isinstance(step, dict):
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
             raise ConfigError(f"--set {override!r}: {key!r} is a value, not a section")
-        target = step
-    target[keys[-1]] = value
+    section[keys[-1]] = value
