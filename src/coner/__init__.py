@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from coner.core.errors import ConerError
     from coner.core.types import Entity, Mention, Sentence
     from coner.data import read, stream
-    from coner.data.formats.text import sentence_from_text
+    from coner.data.reading.words import sentence_from_text
     from coner.evaluation.score import score, score_sentences
     from coner.families import load
 
@@ -46,7 +46,7 @@ _HOMES = {
     "read": "coner.data",
     "score": "coner.evaluation.score",
     "score_sentences": "coner.evaluation.score",
-    "sentence_from_text": "coner.data.formats.text",
+    "sentence_from_text": "coner.data.reading.words",
     "stream": "coner.data",
 }
 

@@ -15,7 +15,7 @@ import torch
 
 from coner.cli.app import run
 from coner.core.types import Entity, Sentence
-from coner.data import ConllFormat, read, write_conll
+from coner.data import ConllLayout, read, write_conll
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.encoder.backbone.pretrained import load_encoder
@@ -72,7 +72,7 @@ class Made:
         self.found: list[list[Entity]] = tagger.tag(self.words)
         with self.dev.open("w", encoding="utf-8") as handle:
             gold = (Sentence(s.words, tuple(e)) for s, e in zip(self.words, self.found, strict=True))
-            write_conll(gold, handle, ConllFormat, "iob2")
+            write_conll(gold, handle, ConllLayout, "iob2")
 
 
 @pytest.fixture

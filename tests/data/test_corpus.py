@@ -69,7 +69,7 @@ def test_a_corpus_knows_its_counts(tmp_path: Path) -> None:
     assert corpus.labels == ("Food", "OtherPER", "Scientist")
     assert corpus[0].entities == (Entity(0, 1, "Scientist"), Entity(1, 2, "Food"), Entity(2, 3, "OtherPER"))
     assert [s.words for s in corpus[1:]] == [("ok",)]
-    assert corpus.format is not None
+    assert corpus.layout is not None
 
 
 def test_a_stream_gives_sentences_before_it_meets_a_fault(tmp_path: Path) -> None:

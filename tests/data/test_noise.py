@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from coner.core.errors import ConerError
 from coner.core.types import Entity, Sentence
-from coner.data.formats.text import sentence_from_text
 from coner.data.keyboard import Keyboard, load_keyboard
 from coner.data.noise import KINDS, VERSION, Noise, Typo, mistype, retype
+from coner.data.reading.words import sentence_from_text
 
 QWERTY = load_keyboard("qwerty")
 # Some keys with their neighbours, by hand; the alphabet of the words below.

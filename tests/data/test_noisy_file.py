@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.types import Entity, Sentence
-from coner.data import ConllFormat, read, write_conll
+from coner.data import ConllLayout, read, write_conll
 from coner.data.formats.jsonl import write_jsonl
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
@@ -19,9 +19,9 @@ from coner.data.noisy_file import write_noisy
 
 QWERTY = load_keyboard("qwerty")
 LOOKS = (
-    ConllFormat(),
-    ConllFormat(separators=("\t",), beginning="", between="\n", ending="", final_newline=False),
-    ConllFormat(separators=("  ", "\t"), bom=True, newline="\r\n", between="\r\n\r\n", ending=""),
+    ConllLayout(),
+    ConllLayout(separators=("\t",), beginning="", between="\n", ending="", final_newline=False),
+    ConllLayout(separators=("  ", "\t"), bom=True, newline="\r\n", between="\r\n\r\n", ending=""),
 )
 
 
@@ -49,7 +49,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
 def test_only_noisy_words_differ(
     tmp_path_factory: pytest.TempPathFactory,
     corpus: list[Sentence],
-    look: ConllFormat | None,
+    look: ConllLayout | None,
     noise: Noise,
 ) -> None:
     folder = tmp_path_factory.mktemp("noisy")
@@ -59,7 +59,7 @@ def test_only_noisy_words_differ(
     assert written == len(corpus)
     tally = write_noisy(source, out, noise)
     clean, noisy = read(source), read(out)
-    assert noisy.format == clean.format
+    assert noisy.layout == clean.layout
     assert [s.words for s in noisy] == [s.words for s in noise(clean)]
     labels = [[(s.entities, s.id, s.header, s.columns) for s in part] for part in (clean, noisy)]
     assert labels[0] == labels[1]

@@ -16,7 +16,7 @@ from coner.core.files import sha256
 from coner.core.types import Entity, Sentence
 from coner.data import split as splitting
 from coner.data.corpus import read
-from coner.data.formats.layout import ConllFormat
+from coner.data.reading.layout import ConllLayout
 from coner.data.split import split_corpus, text_key, write_split
 
 
@@ -115,13 +115,13 @@ def test_parts_are_written_with_the_looks_of_their_source(tmp_path: Path) -> Non
     source.write_text("\n" + "".join(blocks)[:-1])
     whole = read(source)
     splits = split_corpus(whole)
-    files = write_split(splits, tmp_path / "new" / "folder", whole.format)
+    files = write_split(splits, tmp_path / "new" / "folder", whole.layout)
     assert files.keys() == {"train", "dev", "test"}
     for part, path in files.items():
         kept = "".join(blocks[int(s.id or 0)] for s in splits[part])
         assert path.read_text() == "\n" + kept[:-1]
     before = sha256(files["dev"])
-    write_split(split_corpus(read(source)), tmp_path / "new" / "folder", whole.format)
+    write_split(split_corpus(read(source)), tmp_path / "new" / "folder", whole.layout)
     assert sha256(files["dev"]) == before
 
 
@@ -136,16 +136,16 @@ def test_no_part_of_another_split_is_left_beside_the_new_ones(tmp_path: Path, ol
     splits = split_corpus(corpus(50), test=0)
     (tmp_path / old).write_text("old")
     with pytest.raises(OutputError, match=rf"{old}: would pass for a part of this split; move it, or choose"):
-        write_split(splits, tmp_path, ConllFormat())
+        write_split(splits, tmp_path, ConllLayout())
     assert [path.name for path in tmp_path.iterdir()] == [old]
     (tmp_path / old).unlink()
-    assert write_split(splits, tmp_path, ConllFormat()) == write_split(splits, tmp_path, ConllFormat())
+    assert write_split(splits, tmp_path, ConllLayout()) == write_split(splits, tmp_path, ConllLayout())
 
 
 def test_a_split_that_is_broken_off_leaves_the_one_before_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = write_split(split_corpus(corpus(50)), tmp_path, ConllFormat())
+    files = write_split(split_corpus(corpus(50)), tmp_path, ConllLayout())
     before = {path: sha256(path) for path in files.values()}
     write, calls = splitting.write_conll, iter(range(9))
 
@@ -156,7 +156,7 @@ def test_a_split_that_is_broken_off_leaves_the_one_before_whole(
 
     monkeypatch.setattr(splitting, "write_conll", stopped)
     with pytest.raises(KeyboardInterrupt):
-        write_split(split_corpus(corpus(50), seed=2), tmp_path, ConllFormat())
+        write_split(split_corpus(corpus(50), seed=2), tmp_path, ConllLayout())
     assert {path: sha256(path) for path in files.values()} == before
     assert sorted(tmp_path.iterdir()) == sorted(before)
 

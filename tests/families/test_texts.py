@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import coner
 from coner.core.errors import DataError
 from coner.core.types import Entity, Mention, Sentence
-from coner.data.formats.text import TextReader, line_spans, sentences_from_text
+from coner.data.formats.text import TextReader
+from coner.data.reading.words import line_spans, sentences_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families import _MODULES
 from coner.families.tagger import Tagger

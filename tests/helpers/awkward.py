@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from coner.core.types import Entity, Sentence
-from coner.data.formats.text import sentence_from_text
+from coner.data.reading.words import sentence_from_text
 
 # Combining and zero-width marks, emoji beyond the basic plane, right-to-left, ideographs, quotes, a byte order mark.
 PIECES = st.sampled_from(

@@ -16,7 +16,7 @@ import pytest
 
 import coner
 from coner.core.types import Sentence
-from coner.data.formats.text import character_span, raw_text
+from coner.data.reading.words import character_span, raw_text
 from helpers import SAMPLE
 from helpers.server import COMMAND, Server, served
 

@@ -53,7 +53,7 @@ def at_once(path: Path) -> tuple[bytes, dict[str, int]]:
     reader = stream(path, repair=True, comment="%", format=(kind := detect(path)))
     tagged = [replace(sentence, entities=(Entity(0, 1, "Artist", 0.5),)) for sentence in reader]
     text = io.StringIO(newline="")
-    write_conll(tagged, text, reader.format) if kind == "conll" else write_jsonl(tagged, text)
+    write_conll(tagged, text, reader.layout) if kind == "conll" else write_jsonl(tagged, text)
     counts = {"sentences": len(tagged), "repaired": reader.repaired, "skipped": reader.skipped}
     return text.getvalue().encode(), counts
 

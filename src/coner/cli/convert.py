@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from coner.core.types import Sentence
-    from coner.data import Kind, Reader
+    from coner.data import Reader
 
 SHOWN = 5  # faults: the rest is in --json
 OTHER = ("mended", "unreadable", "counted anew")  # faults that are no fate of an entity
@@ -56,12 +56,12 @@ def convert(
     """
     from coner.data import detect, stream
     from coner.data.convert import write
-    from coner.data.folder import PAIR, keep_apart
+    from coner.data.files import PAIR, keep_apart
 
     target = _target(out, to)
     pair = target == "brat" and out.suffix in PAIR
     keep_apart(source, *map(out.with_suffix, PAIR) if pair else [out])
-    known: Kind = detect(source) if kind == "auto" else kind
+    known: str = detect(source) if kind == "auto" else kind
     faults: list[tuple[int, str]] = []
 
     def note(number: int, message: str) -> None:
@@ -70,7 +70,7 @@ def convert(
     reader = stream(source, format=known, scheme=scheme, comment=comment, words=words, repair=repair, on_fault=note)
     read = list(reader)
     fitting, unwritten = _fitting(read, target, reader, faults, repair=repair)
-    lost = write(fitting, out, target, look=reader.format, scheme=write_scheme)
+    lost = write(fitting, out, target, look=reader.layout, scheme=write_scheme)
     report = {
         "input": {"file": source, "format": known, **_counts(read)},
         "output": {"file": str(out), "format": target, **_counts(fitting)},
@@ -87,9 +87,9 @@ def convert(
         _show(report, faults, reader.unit)
 
 
-def _target(out: Path, to: FormatChoice) -> Kind:
+def _target(out: Path, to: FormatChoice) -> str:
     from coner.core.errors import OutputError
-    from coner.data import kind_of_name
+    from coner.data import format_of_name
 
     if str(out) == "-":
         raise OutputError("-: expected the name of a file or folder to write, such as /dev/stdout")
@@ -99,7 +99,7 @@ def _target(out: Path, to: FormatChoice) -> Kind:
         raise OutputError(f"{out}: may be Label Studio or JSONL; say --to labelstudio or --to jsonl")
     if out.suffix == ".txt":
         return "text"
-    if kind := kind_of_name(out):
+    if kind := format_of_name(out):
         return kind
     raise OutputError(
         f"{out}: the name tells no format; say --to conll, jsonl, text, brat, labelstudio, spacy or datasets"
@@ -107,7 +107,7 @@ def _target(out: Path, to: FormatChoice) -> Kind:
 
 
 def _fitting(
-    sentences: Sequence[Sentence], target: Kind, reader: Reader, faults: list[tuple[int, str]], *, repair: bool
+    sentences: Sequence[Sentence], target: str, reader: Reader, faults: list[tuple[int, str]], *, repair: bool
 ) -> tuple[list[Sentence], list[Sentence]]:
     """Those that the target can hold, and, where that is allowed, those that it cannot."""
     from coner.core.errors import DataError

@@ -160,7 +160,7 @@ def split(
 
     corpus = read(file, scheme=scheme, format=kind, comment=comment, repair=repair)
     parts = splitting.split_corpus(corpus, dev=dev, test=test, seed=seed)
-    written = splitting.write_split(parts, out, corpus.format, scheme, corpus.path)
+    written = splitting.write_split(parts, out, corpus.layout, scheme, corpus.path)
     values: dict[str, Any] = {
         part: {
             "file": str(path),

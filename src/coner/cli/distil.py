@@ -122,7 +122,8 @@ class _Teaching:
     def _marked(self, sentence: Sentence, entities: Sequence[Entity]) -> Sentence:
         """The mark stands behind the sentence's id, where every reader takes it as a header."""
         from coner.core.types import Sentence
-        from coner.data.formats.layout import HEADER, UNFIT_ID
+        from coner.data.formats.conll import UNFIT_ID
+        from coner.data.reading.layout import HEADER
 
         own = next((line for line in sentence.header if line.startswith(HEADER)), None)
         known = sentence.id if sentence.id and not UNFIT_ID.search(sentence.id) else str(self.counts["read"])

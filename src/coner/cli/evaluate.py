@@ -71,7 +71,7 @@ def evaluate(
     """
     from coner.core.types import surfaces
     from coner.data import read
-    from coner.data.folder import kind_of_folder
+    from coner.data.files import detect_folder
     from coner.data.taxonomy import AUTO, load_taxonomy
     from coner.evaluation.errors import classify_errors
     from coner.evaluation.score import score_sentences
@@ -85,7 +85,7 @@ def evaluate(
     copy = noisy_copy(corpus, noise, noisy, predicted, scheme=scheme, repair=repair)
     seen = None if train is None else surfaces(read(train, scheme=scheme, repair=repair, gold=True))
     corpus, copy = replace(corpus, sentences=corpus.sentences[:limit]), copy[:limit]
-    if predicted.is_dir() and kind_of_folder(predicted) is None:
+    if predicted.is_dir() and detect_folder(predicted) is None:
         tagger = load(predicted)
         allow(tagger, tokens=budget_tokens, cost=budget_cost, ledger=ledger)
         given, own, skipped = tag_gold(tagger, corpus, copy), tagger.taxonomy, 0
@@ -162,7 +162,7 @@ def _same_words(gold: Corpus, predicted: Corpus) -> None:
 
 def _word(corpus: Corpus, sentence: Any, index: int) -> tuple[int, str]:
     """The line of a word, and the word as a message has it."""
-    rows = len(sentence.header) + index if corpus.format is not None else 0
+    rows = len(sentence.header) + index if corpus.layout is not None else 0
     word = repr(sentence.words[index]) if index < len(sentence) else "the end of the sentence"
     return sentence.line + rows, word
 

@@ -39,7 +39,7 @@ def preview(
       coner llm preview runs/llm "she moved from são paulo to basel"
     """
     from coner.core.errors import DataError, ModelError
-    from coner.data.formats.text import sentence_from_text
+    from coner.data.reading.words import sentence_from_text
     from coner.families import load
     from coner.families.llm.tagger import LlmTagger
 

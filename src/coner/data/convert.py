@@ -12,13 +12,13 @@ from pathlib import Path
 from coner.core.files import atomic_write
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.corpus import Kind
-from coner.data.formats.layout import HEADER, UNFIT_ID, ConllFormat, write_conll
-from coner.data.formats.spans import BOM
-from coner.data.formats.text import raw_text, split_words
+from coner.data.formats.conll import UNFIT_ID, write_conll
+from coner.data.reading.layout import HEADER, ConllLayout
+from coner.data.reading.spans import BOM
+from coner.data.reading.words import raw_text, split_words
 
 # What of a sentence a format keeps; white space is told by _held_text, ids and order of brat by its writer.
-HOLDS: dict[Kind, frozenset[str]] = {
+HOLDS: dict[str, frozenset[str]] = {
     "conll": frozenset({"ids", "headers", "middle columns", "word borders", "labels", "labels missing"}),
     "jsonl": frozenset({"ids", "scores", "word borders", "labels", "labels missing"}),
     "text": frozenset(),
@@ -33,7 +33,7 @@ BLANK = re.compile(r"\A[ \t\r\n]+\Z")  # what a DocBin cannot have as one
 
 
 def write(
-    sentences: Sequence[Sentence], path: Path, kind: Kind, *, look: ConllFormat | None = None, scheme: Scheme = "iob2"
+    sentences: Sequence[Sentence], path: Path, kind: str, *, look: ConllLayout | None = None, scheme: Scheme = "iob2"
 ) -> Counter[str]:
     """Write sentences, of which ``unfit`` found no fault; whole or not at all.
 
@@ -59,11 +59,11 @@ def write(
 
         return lost + write_brat(sentences, path)
     if kind == "spacy":
-        from coner.data.formats.docbin import write_docbin
+        from coner.data.formats.spacy import write_docbin
 
         write_docbin(sentences, path)
     elif kind == "datasets":
-        from coner.data.formats.hfdatasets import write_datasets
+        from coner.data.formats.datasets import write_datasets
 
         write_datasets(sentences, path, scheme)
     else:
@@ -85,7 +85,7 @@ def write(
     return lost
 
 
-def _carried(sentence: Sentence, kind: Kind) -> Iterator[tuple[str, int]]:
+def _carried(sentence: Sentence, kind: str) -> Iterator[tuple[str, int]]:
     """What it has beside words and entities, and how much of it."""
     own = HEADER + (sentence.id or "")
     yield "ids", sentence.id is not None
@@ -100,7 +100,7 @@ def _carried(sentence: Sentence, kind: Kind) -> Iterator[tuple[str, int]]:
         yield "white space", text != _held_text(sentence, text, kind)
 
 
-def _held_text(sentence: Sentence, text: str, kind: Kind) -> str:
+def _held_text(sentence: Sentence, text: str, kind: str) -> str:
     """The raw text as it is read back."""
     if kind in ("conll", "datasets"):
         return " ".join(sentence.words)
@@ -110,7 +110,7 @@ def _held_text(sentence: Sentence, text: str, kind: Kind) -> str:
     return text if kind in ("jsonl", "labelstudio") else text.replace("\n", " ")
 
 
-def unfit(sentence: Sentence, kind: Kind, *, labelled: bool) -> str | None:
+def unfit(sentence: Sentence, kind: str, *, labelled: bool) -> str | None:
     """Why a format cannot hold a sentence at all, if so.
 
     Args:

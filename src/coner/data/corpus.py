@@ -23,17 +23,16 @@ from coner.core.errors import DataError
 from coner.core.lines import read_bytes
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.folder import kind_of_folder
-from coner.data.formats.conll import ConllReader
-from coner.data.formats.layout import ConllFormat
-from coner.data.formats.reader import Reader
+from coner.data.files import detect_folder
+from coner.data.formats._conll_reader import ConllReader
+from coner.data.reading.layout import ConllLayout
+from coner.data.reading.reader import Reader
 
 if TYPE_CHECKING:
-    from coner.data.formats.spans import SpanReader
-    from coner.data.formats.text import Splitter
+    from coner.data.reading.spans import SpanReader
+    from coner.data.reading.words import Splitter
 
-Kind = Literal["conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"]
-NAMES: dict[str, Kind] = {
+NAMES: dict[str, str] = {
     ".ann": "brat",
     ".spacy": "spacy",
     ".parquet": "datasets",
@@ -52,14 +51,14 @@ class Corpus(Sequence[Sentence]):
     Attributes:
         sentences: in the file's order.
         path: where they came from.
-        format: how the file looks; ``None`` where it is not CoNLL.
+        layout: how the file looks; ``None`` where it is not CoNLL.
         repaired: what was mended.
         skipped: what was left out.
     """
 
     sentences: tuple[Sentence, ...]
     path: Path
-    format: ConllFormat | None = None
+    layout: ConllLayout | None = None
     repaired: int = 0
     skipped: int = 0
 
@@ -93,7 +92,7 @@ def stream(
     scheme: Scheme = "iob2",
     repair: bool = False,
     labels: Collection[str] | None = None,
-    format: Kind | Literal["auto"] = "auto",
+    format: str = "auto",
     comment: str | None = None,
     words: Splitter = "coner",
     gold: bool = False,
@@ -121,11 +120,11 @@ def stream(
     if kind == "conll":
         return ConllReader(path, scheme=scheme, comment=comment, **common)
     if kind == "datasets":
-        from coner.data.formats.hfdatasets import DatasetsReader
+        from coner.data.formats.datasets import DatasetsReader
 
         return DatasetsReader(path, scheme=scheme, **common)
     if kind == "spacy":
-        from coner.data.formats.docbin import DocBinReader
+        from coner.data.formats.spacy import DocBinReader
 
         return DocBinReader(path, **common)
     if kind == "text":
@@ -138,7 +137,7 @@ def stream(
     return _span_reader(kind)(path, words=words, **common)
 
 
-def _span_reader(kind: Literal["jsonl", "brat", "labelstudio"]) -> type[SpanReader]:
+def _span_reader(kind: str) -> type[SpanReader]:
     if kind == "brat":
         from coner.data.formats.brat import BratReader
 
@@ -158,7 +157,7 @@ def read(
     scheme: Scheme = "iob2",
     repair: bool = False,
     labels: Collection[str] | None = None,
-    format: Kind | Literal["auto"] = "auto",
+    format: str = "auto",
     comment: str | None = None,
     words: Splitter = "coner",
     gold: bool = False,
@@ -177,22 +176,22 @@ def read(
         on_fault=on_fault,
     )
     sentences = tuple(reader)
-    return Corpus(sentences, Path(path), reader.format, reader.repaired, reader.skipped)
+    return Corpus(sentences, Path(path), reader.layout, reader.repaired, reader.skipped)
 
 
-def kind_of_name(path: str | Path) -> Kind | None:
+def format_of_name(path: str | Path) -> str | None:
     """Which kind of file the name promises, if any."""
     return NAMES.get(Path(str(path).lower().removesuffix(".gz")).suffix)
 
 
-def detect(path: str | Path) -> Kind:
+def detect(path: str | Path) -> str:
     """Which kind of file it is (the rules are at the top of this module)."""
     file = Path(path)
     if file.is_dir():
-        if found := kind_of_folder(file):
+        if found := detect_folder(file):
             return found
         raise DataError("is a folder; expected a file, or a folder of brat or of datasets.save_to_disk", path)
-    kind = "brat" if file.suffix == ".txt" and file.with_suffix(".ann").is_file() else kind_of_name(path)
+    kind = "brat" if file.suffix == ".txt" and file.with_suffix(".ann").is_file() else format_of_name(path)
     if kind and not (file.name.lower().removesuffix(".gz").endswith(".json") and file.is_file()):
         return kind
     if str(path) == "-":
@@ -207,7 +206,7 @@ def detect(path: str | Path) -> Kind:
     return _kind_of_content(head)
 
 
-def _kind_of_content(head: bytes) -> Kind:
+def _kind_of_content(head: bytes) -> str:
     lines = [line for line in head.split(b"\n") if line.strip(b" \t\r")]
     if not lines:
         return "conll"

@@ -16,8 +16,8 @@ from typing import Literal, TypeVar
 
 from coner.core.errors import ConerError
 from coner.core.types import Entity, Sentence
-from coner.data.formats.text import Span
 from coner.data.keyboard import Keyboard
+from coner.data.reading.words import Span
 
 Where = Literal["context", "mentions", "both"]
 Kind = Literal["replace", "insert", "drop", "swap"]

@@ -18,11 +18,10 @@ from coner.core.files import atomic_write
 from coner.core.lines import open_bytes
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.corpus import Kind as FileKind
 from coner.data.corpus import detect, stream
-from coner.data.folder import keep_apart
-from coner.data.formats.text import split_words
+from coner.data.files import keep_apart
 from coner.data.noise import KINDS, Noise, Typo, retype
+from coner.data.reading.words import split_words
 
 Edit = tuple[int, Callable[[str], str]]  # a line of the file, from 1, and what becomes of it without its end
 
@@ -74,7 +73,7 @@ def write_noisy(
     noise: Noise,
     *,
     scheme: Scheme = "iob2",
-    format: FileKind | None = None,
+    format: str | None = None,
     comment: str | None = None,
     repair: bool = False,
 ) -> Tally:

@@ -19,9 +19,10 @@ from coner.core.errors import ConerError, DataError, OutputError
 from coner.core.files import atomic_write
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.folder import keep_apart
+from coner.data.files import keep_apart
+from coner.data.formats.conll import write_conll
 from coner.data.formats.jsonl import write_jsonl
-from coner.data.formats.layout import ConllFormat, write_conll
+from coner.data.reading.layout import ConllLayout
 
 SPLITS = ("train", "dev", "test")
 
@@ -119,7 +120,7 @@ def _stratify(groups: list[_Group], shares: dict[str, float], total: int) -> dic
 def write_split(
     parts: dict[str, list[Sentence]],
     folder: Path,
-    format: ConllFormat | None,
+    format: ConllLayout | None,
     scheme: Scheme = "iob2",
     source: Path | None = None,
 ) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, surfaces
 from coner.data import Corpus, read
 from coner.data.extra import Extra, leave_out
-from coner.data.folder import digest
+from coner.data.files import digest
 from coner.data.noisy_sentences import make_noise, noisy_copy
 from coner.data.split import SPLITS, split_corpus
 from coner.data.taxonomy import Taxonomy, choose_taxonomy

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from coner.core.types import Sentence
-from coner.data.formats.reader import Reader
+from coner.data.reading.reader import Reader
 from coner.data.split import text_key
 
 
@@ -146,7 +146,7 @@ def watch_labels(reader: Reader, known: Collection[str], on_fault: Callable[[int
         for entity in sentence.entities or ():
             if entity.label not in known:
                 # A word has a line of its own in CoNLL, and only there.
-                below = 0 if reader.format is None else len(sentence.header) + entity.start
+                below = 0 if reader.layout is None else len(sentence.header) + entity.start
                 on_fault(sentence.line + below, f"label {entity.label!r} is not in the taxonomy")
         yield sentence
 

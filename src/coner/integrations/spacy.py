@@ -17,7 +17,7 @@ from typing import Any
 
 from coner.core.errors import MissingExtra, ModelError
 from coner.core.types import Entity, Sentence
-from coner.data.formats.docbin import is_space
+from coner.data.formats.spacy import is_space
 from coner.families import load
 from coner.families.tagger import Tagger
 

@@ -1,78 +1,61 @@
-"""What comes in and what goes out, as JSON; the OpenAPI description is made from these."""
+"""Request and response bodies; the OpenAPI description is generated from them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from coner.core.types import Entity, Sentence
-from coner.data.formats.text import character_span, raw_text
+from coner.data.reading.words import character_span, raw_text
 from coner.data.taxonomy import Taxonomy
 
-# The first fault of a list is told, and none is looked for behind it: a million would fill the memory.
-Word = Annotated[str, Field(min_length=1)]
-Words = Annotated[list[Word], Field(fail_fast=True)]
-Name = Annotated[str, Field(description="Of a model, as in /models; none: the first.")]
+# Lists fail at their first invalid item: errors for a million items would fill the memory.
+Words = Annotated[list[Annotated[str, Field(min_length=1)]], Field(fail_fast=True)]
 
 
-class _Asked(BaseModel):
+class _TagRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    model: Name | None = None
+    model: Annotated[str, Field(description="Name of a model, as in /models; by default the first.")] | None = None
 
 
-class OneText(_Asked):
+class OneText(_TagRequest):
     """One text."""
 
     text: str = Field(examples=["the film was shot in reykjavík ."])
 
-    def inputs(self) -> list[str] | list[list[str]]:
-        """Texts, or lists of words."""
-        return [self.text]
 
-
-class Texts(_Asked):
-    """Several texts. One that has no word has no entity."""
+class Texts(_TagRequest):
+    """Several texts. A text without words has no entities."""
 
     texts: Annotated[list[str], Field(fail_fast=True)]
 
-    def inputs(self) -> list[str] | list[list[str]]:
-        """Texts, or lists of words."""
-        return self.texts
 
-
-class OneSentence(_Asked):
-    """One text that is cut into words already. Characters are counted in the words joined by single spaces."""
+class OneSentence(_TagRequest):
+    """One text, split into words. Characters are counted in the words joined by single spaces."""
 
     words: Words
 
-    def inputs(self) -> list[str] | list[list[str]]:
-        """Texts, or lists of words."""
-        return [self.words]
 
-
-class Sentences(_Asked):
-    """Several texts that are cut into words already."""
+class Sentences(_TagRequest):
+    """Several texts, each split into words."""
 
     sentences: Annotated[list[Words], Field(fail_fast=True)]
 
-    def inputs(self) -> list[str] | list[list[str]]:
-        """Texts, or lists of words."""
-        return self.sentences
 
-
-MOST_KEYS = 10  # of an object that is looked at: each that is not known is a fault of its own
+MOST_KEYS = 10  # of an object that is validated: every unknown key is an error of its own
 FORMS = {"text": OneText, "texts": Texts, "words": OneSentence, "sentences": Sentences}
 
 
-def _form(given: Any) -> str | None:
-    """Which of the four it is; ``None`` where it is none, two at once, or full of other keys."""
-    named = [key for key in FORMS if key in given] if isinstance(given, dict) and len(given) <= MOST_KEYS else []
+def _form(body: Any) -> str | None:
+    """The key that says which form a body has; ``None`` if it has no such key, several, or too many others."""
+    named = [key for key in FORMS if key in body] if isinstance(body, dict) and len(body) <= MOST_KEYS else []
     return named[0] if len(named) == 1 else None
 
 
-Asked = Annotated[
+TagRequest = Annotated[
     Annotated[OneText, Tag("text")]
     | Annotated[Texts, Tag("texts")]
     | Annotated[OneSentence, Tag("words")]
@@ -80,100 +63,109 @@ Asked = Annotated[
     Discriminator(
         _form,
         custom_error_type="form",
-        custom_error_message=f"expected an object with exactly one of: {', '.join(FORMS)}; and, if you like, model",
+        custom_error_message=f"expected an object with exactly one of: {', '.join(FORMS)}; and optionally model",
     ),
 ]
 
 
-class _Answer(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class FoundEntity(_Answer):
-    """A mention. Offsets are half-open and count from 0; a character is a Unicode code point."""
+class FoundEntity(_Response):
+    """An entity. Offsets are half-open and count from 0; a character is a Unicode code point."""
 
     start: int = Field(ge=0, description="Its first word.")
-    end: int = Field(ge=1, description="The word behind its last one.")
-    char_start: int = Field(ge=0, description="Where it begins in the text.")
-    char_end: int = Field(ge=1, description="The character behind its last one.")
-    text: str = Field(description="The characters between.")
+    end: int = Field(ge=1, description="The word after its last.")
+    char_start: int = Field(ge=0, description="Its first character in the text.")
+    char_end: int = Field(ge=1, description="The character after its last.")
+    text: str = Field(description="The characters from char_start to char_end.")
     label: str
-    group: str = Field(description="The coarse group that the label belongs to.")
-    confidence: float = Field(ge=0, le=1, description="The probability that exactly this is a mention of that label.")
+    group: str = Field(description="The coarse group of the label.")
+    confidence: float = Field(ge=0, le=1, description="Probability of exactly this span with this label.")
 
 
-class Result(_Answer):
-    """What was found in one text."""
+class TextResult(_Response):
+    """The entities of one text."""
 
-    words: list[str] = Field(description="The words as cut.")
-    entities: list[FoundEntity] = Field(description="In order, not overlapping.")
+    words: list[str] = Field(description="The words of the text.")
+    entities: list[FoundEntity] = Field(description="In order, without overlaps.")
 
 
-class Answer(_Answer):
-    """A result for each text, in their order."""
+class TagResponse(_Response):
+    """One result for each text, in the same order."""
 
     model: str
-    results: list[Result]
+    results: list[TextResult]
 
 
-class LabelEntry(_Answer):
+class LabelEntry(_Response):
     """A fine label."""
 
     name: str
     definition: str
 
 
-class Group(_Answer):
+class LabelGroup(_Response):
     """A coarse group and its labels."""
 
     name: str
     labels: list[LabelEntry]
 
 
-class Labels(_Answer):
-    """All that a model can find."""
+class ModelLabels(_Response):
+    """Every label that a model can predict."""
 
     model: str
     taxonomy: str
-    groups: list[Group]
+    groups: list[LabelGroup]
 
 
-class ModelEntry(_Answer):
-    """A model that is served."""
+class ModelEntry(_Response):
+    """A model of the service."""
 
     name: str
     default: bool
     ready: bool
-    kind: str | None = Field(description="none: not loaded yet.")
+    kind: str | None = Field(description="null while the model is loading.")
 
 
-class Models(_Answer):
-    """Every model that is served, the default first."""
+class Models(_Response):
+    """All models of the service, the default first."""
 
     models: list[ModelEntry]
 
 
-class State(_Answer):
-    """Of the service."""
+class Status(_Response):
+    """State of the service."""
 
     status: str
 
 
-class ErrorBody(_Answer):
-    """What is wrong."""
+class ErrorBody(_Response):
+    """What went wrong."""
 
-    code: str = Field(description="For programs.")
-    message: str = Field(description="For people, one line.")
+    code: str = Field(description="For programs; the same in every version.")
+    message: str = Field(description="For people; one line.")
 
 
-class Error(_Answer):
-    """Instead of an answer."""
+class Error(_Response):
+    """The body of every response that is not a success."""
 
     error: ErrorBody
 
 
-def result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) -> Result:
-    """What goes out for one sentence."""
+def inputs(request: OneText | Texts | OneSentence | Sentences) -> Sequence[str] | Sequence[list[str]]:
+    """The texts, or lists of words, of a request."""
+    if isinstance(request, OneText):
+        return [request.text]
+    if isinstance(request, OneSentence):
+        return [request.words]
+    return request.texts if isinstance(request, Texts) else request.sentences
+
+
+def text_result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) -> TextResult:
+    """The response for one sentence and its entities."""
     text, offsets = raw_text(sentence)
     found = []
     for entity in entities:
@@ -187,17 +179,17 @@ def result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) -> Re
                 text=text[first:last],
                 label=entity.label,
                 group=taxonomy.coarse_of(entity.label),
-                confidence=min(1.0, max(0.0, entity.score)),  # sums of floats may come out above
+                confidence=min(1.0, max(0.0, entity.score)),  # rounding may put a sum of probabilities above 1
             )
         )
-    return Result(words=list(sentence.words), entities=found)
+    return TextResult(words=list(sentence.words), entities=found)
 
 
-def labels(model: str, taxonomy: Taxonomy, known: tuple[str, ...]) -> Labels:
+def model_labels(model: str, taxonomy: Taxonomy, known: tuple[str, ...]) -> ModelLabels:
     """The labels that a model knows, in the order of its taxonomy."""
     groups = []
     for name, classes in taxonomy.groups.items():
         entries = [LabelEntry(name=fine, definition=text) for fine, text in classes.items() if fine in known]
         if entries:
-            groups.append(Group(name=name, labels=entries))
-    return Labels(model=model, taxonomy=taxonomy.name, groups=groups)
+            groups.append(LabelGroup(name=name, labels=entries))
+    return ModelLabels(model=model, taxonomy=taxonomy.name, groups=groups)

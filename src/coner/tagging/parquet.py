@@ -22,7 +22,7 @@ from coner.core.errors import DataError, MissingExtra
 from coner.core.files import atomic_write
 from coner.core.tags import tags_from_entities
 from coner.core.types import Entity, Sentence
-from coner.data.formats.text import character_span, sentence_from_text
+from coner.data.reading.words import character_span, sentence_from_text
 from coner.families.chunks import chunks
 from coner.families.tagger import Tagger
 from coner.tagging.slices import Job, Slice

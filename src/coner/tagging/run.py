@@ -10,7 +10,7 @@ from pathlib import Path
 from coner.core.errors import ConfigError, DataError, OutputError, Unfinished
 from coner.core.files import sha256
 from coner.core.progress import progress_bar
-from coner.data.folder import keep_apart
+from coner.data.files import keep_apart
 from coner.families import load
 from coner.families.asking import KINDS
 from coner.families.manifest import CARD, read_model

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from coner.core.errors import DataError
 from coner.core.lines import GZIP
 from coner.core.tags import Scheme
-from coner.data import ConllFormat, Kind, detect, stream
-from coner.data.formats.layout import HEADER
-from coner.data.formats.reader import Reader
+from coner.data import ConllLayout, detect, stream
+from coner.data.reading.layout import HEADER
+from coner.data.reading.reader import Reader
 
 SIZE = 4 << 20  # bytes, of Parquet once it is unpacked: seconds of a CRF's work, a minute or more of an encoder's
 
-Form = Literal["conll", "jsonl", "datasets"]
+Form = str
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Job:
     """
 
     model: str
-    kind: Kind | Literal["auto"]
+    kind: str
     scheme: Scheme
     write: Scheme
     comment: str | None
@@ -126,12 +126,12 @@ def told(error: DataError, path: str, shown: str, *, after: int = 0) -> DataErro
     return DataError(str(error).removeprefix(place), shown, line)
 
 
-def look_of(path: str, job: Job) -> tuple[ConllFormat, int] | None:
+def look_of(path: str, job: Job) -> tuple[ConllLayout, int] | None:
     """How a CoNLL file looks, and the line at which the sentence behind the first gap begins; without a gap nothing."""
     for before, after in pairwise(reader := job.reader(path, "conll")):
         if after.line > before.line + len(before.header) + len(before):
-            assert reader.format is not None
-            return reader.format, after.line
+            assert reader.layout is not None
+            return reader.layout, after.line
     return None
 
 

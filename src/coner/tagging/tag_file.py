@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from coner.core.resume import Output
     from coner.core.tags import Scheme
     from coner.core.types import Sentence
-    from coner.data import ConllFormat, Kind, Reader
+    from coner.data import ConllLayout, Reader
     from coner.families.tagger import Tagger
 
 Form = Literal["conll", "jsonl", "task"]
@@ -30,7 +30,7 @@ To = Literal["auto", Form]
 class Reading(NamedTuple):
     """How the input is read."""
 
-    kind: Kind | Literal["auto"]
+    kind: str
     scheme: Literal["iob2", "iob1", "bioes"]
     comment: str | None
     repair: bool
@@ -61,7 +61,7 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
     """
     from coner.core.progress import stderr
     from coner.data import detect, stream
-    from coner.data.folder import keep_apart
+    from coner.data.files import keep_apart
     from coner.families import load
     from coner.families.asking import Asking, account, allow
     from coner.families.chunks import CHUNK
@@ -72,7 +72,7 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
         kind = "text"
     if out != "-":
         keep_apart(source, Path(out))
-    known: Kind = detect(source) if kind == "auto" else kind
+    known: str = detect(source) if kind == "auto" else kind
     form = _output_form(to, out, known)
     reader = stream(source, scheme=scheme, comment=comment, repair=repair, format=known)
     tagger = load(model)
@@ -84,7 +84,7 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
         counts = Counter(work.counts)
         before = counts["sentences"]
         tagged = _tagged(tagger, reader, work, counts, bounds.limit)
-        _write(form, tagged, work.handle, look=lambda: reader.format, scheme=write, written=before)
+        _write(form, tagged, work.handle, look=lambda: reader.layout, scheme=write, written=before)
     told = [f"{counts['sentences']} sentences", f"{counts['entities']} entities"]
     mended = {"repaired in the input": reader.repaired, "left out": reader.skipped, "tags repaired": counts["repaired"]}
     if isinstance(tagger, Asking):
@@ -96,12 +96,12 @@ def tag_file(model: Path, source: str, out: str, *, to: To, write: Scheme, readi
         raise typer.Exit(INCOMPLETE)
 
 
-def _output_form(to: To, out: str, known: Kind) -> Form:
-    from coner.data import kind_of_name
+def _output_form(to: To, out: str, known: str) -> Form:
+    from coner.data import format_of_name
 
     if to != "auto":
         return to
-    return "conll" if (kind_of_name(out) or known) == "conll" else "jsonl"
+    return "conll" if (format_of_name(out) or known) == "conll" else "jsonl"
 
 
 def _work(model: Path, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
@@ -171,17 +171,18 @@ def _write(
     sentences: Iterable[Sentence],
     handle: TextIO,
     *,
-    look: Callable[[], ConllFormat | None],
+    look: Callable[[], ConllLayout | None],
     scheme: Scheme,
     written: int,
 ) -> None:
     from coner.core.tags import tags_from_entities
-    from coner.data import ConllFormat, write_conll
+    from coner.data import ConllLayout, write_conll
+    from coner.data.formats.conll import check_labels
     from coner.data.formats.jsonl import write_jsonl
-    from coner.data.formats.layout import FILLER, check_labels
+    from coner.data.reading.layout import FILLER
 
     if form == "conll":
-        write_conll(sentences, handle, lambda: look() or ConllFormat(), scheme, written=written)
+        write_conll(sentences, handle, lambda: look() or ConllLayout(), scheme, written=written)
     elif form == "jsonl":
         write_jsonl(sentences, handle)
     else:  # the shared task's submission: only the tags, an empty line between sentences

@@ -11,7 +11,7 @@ from pathlib import Path
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.types import Sentence
-from coner.data import ConllFormat, Reader, write_conll
+from coner.data import ConllLayout, Reader, write_conll
 from coner.data.formats.jsonl import write_jsonl
 from coner.families.chunks import chunks
 from coner.families.tagger import Tagger
@@ -76,8 +76,8 @@ def _tag_text(tagger: Tagger, piece: Slice, job: Job, part: Path) -> Counter[str
     return counts
 
 
-def _look(reader: Reader, piece: Slice) -> ConllFormat:
-    look = reader.format or ConllFormat()
+def _look(reader: Reader, piece: Slice) -> ConllLayout:
+    look = reader.layout or ConllLayout()
     return look if piece.last else replace(look, ending="", final_newline=False)
 
 

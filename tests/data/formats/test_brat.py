@@ -13,7 +13,7 @@ from coner.core.errors import DataError, OutputError
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats.brat import BratReader, document_names, standoff, write_brat
-from coner.data.formats.text import character_span, raw_text
+from coner.data.reading.words import character_span, raw_text
 from helpers.awkward import sentences
 
 TEXT = "she met ada lovelace.\n\nin new york  with bob\n"

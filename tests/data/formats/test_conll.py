@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError, OutputError
 from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Entity, Sentence
-from coner.data.formats.conll import ConllReader
-from coner.data.formats.layout import ConllFormat, write_conll
+from coner.data.formats._conll_reader import ConllReader
+from coner.data.formats.conll import write_conll
+from coner.data.reading.layout import ConllLayout
 from helpers import ROOT
 
 SHARED = ROOT.parent / "shared" / "data" / "multiconer2"
@@ -35,7 +36,7 @@ def again(path: Path, **options: Any) -> bytes:
     """The file after reading and writing, sentence by sentence."""
     reader = ConllReader(path, **options)
     handle = io.StringIO(newline="")
-    write_conll(reader, handle, lambda: reader.format, options.get("scheme", "iob2"))
+    write_conll(reader, handle, lambda: reader.layout, options.get("scheme", "iob2"))
     return handle.getvalue().encode()
 
 
@@ -97,7 +98,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
 @given(
     given=st.lists(sentences(), min_size=1, max_size=4),
     look=st.builds(
-        ConllFormat,
+        ConllLayout,
         separators=st.lists(st.text(" \t", min_size=1, max_size=2), min_size=1, max_size=4).map(tuple),
         beginning=st.sampled_from(["", "\n", "\n\n"]),
         between=st.sampled_from(["\n", "\n\n", "\t\n"]),
@@ -106,7 +107,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
     ),
 )
 def test_what_is_written_is_read(
-    tmp_path_factory: pytest.TempPathFactory, scheme: Scheme, given: list[Sentence], look: ConllFormat
+    tmp_path_factory: pytest.TempPathFactory, scheme: Scheme, given: list[Sentence], look: ConllLayout
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"{scheme}.conll"
     given = [replace(s, id=str(i)) for i, s in enumerate(given)]
@@ -115,7 +116,7 @@ def test_what_is_written_is_read(
     reader = ConllReader(path, scheme=scheme)
     came = list(reader)
     assert [(s.words, s.entities, s.id) for s in came] == [(s.words, s.entities, s.id) for s in given]
-    assert reader.format == (look if len(given) > 1 else replace(look, between=reader.format.between))
+    assert reader.layout == (look if len(given) > 1 else replace(look, between=reader.layout.between))
 
 
 def test_words_columns_tags_and_headers_land_in_their_places(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_a_file_without_tags_has_none_and_takes_predictions(
     assert (sentence.entities, sentence.columns) == (None, columns)
     list(reader)
     handle = io.StringIO()
-    write_conll([replace(sentence, entities=(Entity(0, 1, "X"),))], handle, reader.format)
+    write_conll([replace(sentence, entities=(Entity(0, 1, "X"),))], handle, reader.layout)
     assert handle.getvalue() == written
 
 
@@ -251,7 +252,7 @@ def test_repair_mends_counts_and_tells(tmp_path: Path, name: str) -> None:
     assert (reader.repaired, reader.skipped) == (repaired, skipped)
     assert len(told) == repaired + skipped
     with path.open("w", encoding="utf-8", newline="") as handle:
-        write_conll(mended, handle, reader.format)
+        write_conll(mended, handle, reader.layout)
     assert [(s.words, s.entities, s.columns) for s in ConllReader(path)] == [
         (s.words, s.entities, s.columns) for s in mended
     ]
@@ -276,7 +277,7 @@ def test_the_first_gap_is_the_one_that_is_written(tmp_path: Path, text: str, bet
     path.write_bytes(text.encode())
     reader = ConllReader(path, repair=True)
     assert len(list(reader)) == text.count(" O")
-    assert reader.format.between == between
+    assert reader.layout.between == between
 
 
 def test_an_unknown_label_is_not_mended(tmp_path: Path) -> None:

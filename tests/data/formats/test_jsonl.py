@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.data.formats.jsonl import JsonlReader, to_json, write_jsonl
-from coner.data.formats.text import sentence_from_text
+from coner.data.reading.words import sentence_from_text
 
 
 def read(path: Path, *values: Any, **options: Any) -> list[Sentence]:

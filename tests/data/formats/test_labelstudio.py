@@ -15,7 +15,7 @@ from coner.core.errors import DataError
 from coner.core.types import Entity
 from coner.data import detect, read, stream
 from coner.data.formats.labelstudio import LabelStudioReader, write_labelstudio
-from coner.data.formats.text import raw_text
+from coner.data.reading.words import raw_text
 from helpers.awkward import gist, sentences
 
 TEXT = "she met ada lovelace.\n\nin new york"

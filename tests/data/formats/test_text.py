@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
-from coner.data.formats.text import TextReader, character_span, raw_text, sentence_from_text, split_words
+from coner.data.formats.text import TextReader
+from coner.data.reading.words import character_span, raw_text, sentence_from_text, split_words
 
 TEXTS = st.text(
     st.one_of(

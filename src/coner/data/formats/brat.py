@@ -24,9 +24,9 @@ from coner.core.errors import DataError, OutputError
 from coner.core.files import atomic_write
 from coner.core.lines import Lines
 from coner.core.types import Sentence
-from coner.data.folder import PAIR, atomic_folder
-from coner.data.formats.spans import BOM, Mark, SpanReader, same_text, whole_text
-from coner.data.formats.text import character_span, raw_text
+from coner.data.files import PAIR, atomic_folder
+from coner.data.reading.spans import BOM, Mark, SpanReader, same_text, whole_text
+from coner.data.reading.words import character_span, raw_text
 
 SPANS = re.compile(r"(\S+) (-?[0-9]{1,18} -?[0-9]{1,18}(?:;-?[0-9]{1,18} -?[0-9]{1,18})*)")
 BESIDE = {

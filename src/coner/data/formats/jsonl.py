@@ -19,8 +19,8 @@ from typing import Any, TextIO
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Entity, Sentence
-from coner.data.formats.spans import Mark, SpanReader
-from coner.data.formats.text import Span, character_span, raw_text, split_words
+from coner.data.reading.spans import Mark, SpanReader
+from coner.data.reading.words import Span, character_span, raw_text, split_words
 
 
 class JsonlReader(SpanReader):

@@ -24,8 +24,8 @@ from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats.jsonl import words_of
-from coner.data.formats.spans import BOM, Mark, SpanReader, same_text, whole_text
-from coner.data.formats.text import character_span, raw_text, split_words
+from coner.data.reading.spans import BOM, Mark, SpanReader, same_text, whole_text
+from coner.data.reading.words import character_span, raw_text, split_words
 
 
 class LabelStudioReader(SpanReader):

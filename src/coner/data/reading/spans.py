@@ -15,8 +15,8 @@ from pathlib import Path
 from coner.core.errors import DataError
 from coner.core.lines import read_bytes
 from coner.core.types import Entity, Sentence
-from coner.data.formats.reader import Reader
-from coner.data.formats.text import SPLITTERS, Span, Splitter, line_spans
+from coner.data.reading.reader import Reader
+from coner.data.reading.words import SPLITTERS, Span, Splitter, line_spans
 
 BOM = "\ufeff"
 

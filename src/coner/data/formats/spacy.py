@@ -17,9 +17,9 @@ from coner.core.errors import DataError, MissingExtra
 from coner.core.files import atomic_write
 from coner.core.lines import Lines, read_bytes
 from coner.core.types import Entity, Sentence
-from coner.data.formats.reader import Reader
-from coner.data.formats.spans import shifted
-from coner.data.formats.text import raw_text
+from coner.data.reading.reader import Reader
+from coner.data.reading.spans import shifted
+from coner.data.reading.words import raw_text
 
 
 class DocBinReader(Reader):

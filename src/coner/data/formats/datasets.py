@@ -24,8 +24,8 @@ from coner.core.files import atomic_write
 from coner.core.lines import Lines
 from coner.core.tags import OUTSIDE, Scheme, TagSet, read_tags, tags_from_entities
 from coner.core.types import Entity, Sentence
-from coner.data.folder import atomic_folder
-from coner.data.formats.reader import Reader
+from coner.data.files import atomic_folder
+from coner.data.reading.reader import Reader
 
 BATCH = 1000  # rows in memory at a time
 TOKENS, TAGS, ID = "tokens", "ner_tags", "id"

@@ -17,7 +17,7 @@ PAIR = (".txt", ".ann")  # of brat: a text, and beside it its annotations
 DATASET = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
 
 
-def kind_of_folder(path: Path) -> Literal["brat", "datasets"] | None:
+def detect_folder(path: Path) -> Literal["brat", "datasets"] | None:
     """What a folder holds, by the names of its files; ``None`` where that is no data."""
     names = [file.name for file in path.iterdir()]
     if any(name in DATASET for name in names):
@@ -49,7 +49,7 @@ def keep_apart(source: str | Path, *outputs: Path) -> None:
         return
     read = [path]
     if path.is_dir():
-        whole = kind_of_folder(path) == "datasets"  # in one of brat other files may lie
+        whole = detect_folder(path) == "datasets"  # in one of brat other files may lie
         read = [file for file in path.rglob("*") if whole or file.suffix in PAIR]
     elif path.suffix in PAIR:
         read = [path.with_suffix(suffix) for suffix in PAIR]

@@ -16,7 +16,7 @@ from coner.core.errors import DataError, MissingExtra, OutputError
 from coner.core.tags import tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
-from coner.data.formats.hfdatasets import BATCH, DatasetsReader, write_datasets
+from coner.data.formats.datasets import BATCH, DatasetsReader, write_datasets
 from helpers.awkward import gist, sentences
 
 datasets: Any = pytest.importorskip("datasets")

@@ -11,7 +11,7 @@ from pathlib import Path
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
-from coner.data.formats.layout import ConllFormat
+from coner.data.reading.layout import ConllLayout
 
 
 class Reader(ABC):
@@ -25,7 +25,7 @@ class Reader(ABC):
         on_fault: told the line (from 1) and the fault of everything that is mended or skipped.
 
     Attributes:
-        format: how the file looks, ``None`` where it is not CoNLL. Complete once all is read, and at any time as far as
+        layout: how the file looks, ``None`` where it is not CoNLL. Complete once all is read, and at any time as far as
             a writer that follows the reader needs it.
         repaired: what was mended so far.
         skipped: what was left out so far.
@@ -37,7 +37,7 @@ class Reader(ABC):
         DataError: with the line, at the first fault that is not to be mended.
     """
 
-    format: ConllFormat | None = None
+    layout: ConllLayout | None = None
     unit = "line"  # what the numbers of faults and sentences count
 
     def __init__(
@@ -60,14 +60,14 @@ class Reader(ABC):
         self._gold = gold
         self._on_fault = on_fault
         self._narrowed = False
-        self._begun: ConllFormat | None = None  # where only a later part of the file is read: how it looks
+        self._begun: ConllLayout | None = None  # where only a later part of the file is read: how it looks
         self._lines = Lines(path, self._mended if repair else None)
         self._sentences = self._read(self._lines)
 
     def __iter__(self) -> Iterator[Sentence]:
         return self._sentences
 
-    def narrow(self, start: int, stop: int, look: ConllFormat | None) -> None:
+    def narrow(self, start: int, stop: int, look: ConllLayout | None) -> None:
         """Read only these bytes, which begin and end where a sentence does; before iteration, and of no packed file.
 
         Lines are then counted from the first of these bytes, and it is no fault if no sentence is among them.

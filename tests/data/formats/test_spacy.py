@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError, MissingExtra
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
-from coner.data.formats.docbin import DocBinReader, write_docbin
+from coner.data.formats.spacy import DocBinReader, write_docbin
 from helpers.awkward import gist, sentences
 
 spacy: Any = pytest.importorskip("spacy")
