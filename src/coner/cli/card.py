@@ -37,11 +37,11 @@ def card(
       coner card runs/paper --license apache-2.0 --language en -o README.md
     """
     from coner.core.files import atomic_write
-    from coner.hub import Place
+    from coner.hub import RepoRef
     from coner.report.card import Told
     from coner.report.publish import card_of
 
-    name = Place.parse(repo).repo if repo else None
+    name = RepoRef.parse(repo).repo if repo else None
     text = card_of(run, Told(name, license, tuple(language or ()), tuple(dataset or ())))
     if out is None:
         typer.echo(text, nl=False)

@@ -7,6 +7,6 @@ from pathlib import Path
 
 def model(text: str) -> Path:
     """The folder of a model that the command line names: a folder, or ``hf://user/name@revision``, which is got."""
-    from coner.hub import model_folder
+    from coner.families.locate import model_folder
 
     return model_folder(text)

@@ -37,15 +37,15 @@ def push(
     """
     from coner.core.errors import ConfigError
     from coner.core.progress import stderr
-    from coner.hub import Place
+    from coner.hub import RepoRef
     from coner.hub import push as send
     from coner.report.card import Told
     from coner.report.publish import gather, size
 
-    place = Place.parse(repo)
+    place = RepoRef.parse(repo)
     if place.revision and revision:
         raise ConfigError(f"--revision {revision}: {repo} names {place.revision} already; name one of them")
-    place = Place.parse(f"{place.repo}@{revision}") if revision else place
+    place = RepoRef.parse(f"{place.repo}@{revision}") if revision else place
     files = gather(run, Told(place.repo, license, tuple(language or ()), tuple(dataset or ())))
     lines = [f"{size(content):>13,}  {name}" for name, content in files.items()]
     total = f"{sum(map(size, files.values())):>13,}  {len(files)} files for {place}{', private' if private else ''}"

@@ -1,4 +1,4 @@
-"""``coner serve``: models behind HTTP."""
+"""``coner serve``: models behind a REST service."""
 
 from __future__ import annotations
 
@@ -15,32 +15,29 @@ from coner.cli.spending import Cost, Tokens, check_cost
 def serve(
     models: Annotated[
         list[Path],
-        typer.Argument(
-            parser=model_folder, metavar="MODEL", help="Folders of trained models, or hf://user/name; first: default."
-        ),
+        typer.Argument(parser=model_folder, metavar="MODEL", help="Model folders, or hf://user/name; default first."),
     ],
-    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: everywhere.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; each loads the models.")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all interfaces.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each loads all models.")] = 1,
     token_env: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Environment variable with a token that requests must carry."),
+        str | None, typer.Option(metavar="NAME", help="Environment variable with the token that requests must carry.")
     ] = None,
-    access_log: Annotated[bool, typer.Option("--access-log", help="A line a request on stderr.")] = False,
-    batch_words: Annotated[int, typer.Option(min=1, help="Words that are tagged together; 1: no batches.")] = 2048,
-    wait_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that a request waits for company.")] = 2,
-    queue_words: Annotated[int, typer.Option(min=1, help="Words that may wait; more is turned away (429).")] = 32768,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds for a body, and for its answer (504).")] = 30,
-    max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request (413).")] = 1 << 20,
-    max_texts: Annotated[int, typer.Option(min=1, help="Texts of a request (422).")] = 256,
-    max_text_words: Annotated[int, typer.Option(min=1, help="Words of a text (422).")] = 4096,
-    max_words: Annotated[int, typer.Option(min=1, help="Words of a request (422).")] = 16384,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log each request on stderr.")] = False,
+    batch_words: Annotated[int, typer.Option(min=1, help="Most words in a batch; 1: no batches.")] = 2048,
+    wait_ms: Annotated[float, typer.Option(min=0, help="Milliseconds to wait for a batch to fill.")] = 2,
+    queue_words: Annotated[int, typer.Option(min=1, help="Most words in the queue; above: 429.")] = 32768,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to receive a body; again to answer: 504.")] = 30,
+    max_body: Annotated[int, typer.Option(min=1, help="Most bytes in a request; above: 413.")] = 1 << 20,
+    max_texts: Annotated[int, typer.Option(min=1, help="Most texts in a request; above: 422.")] = 256,
+    max_text_words: Annotated[int, typer.Option(min=1, help="Most words in a text; above: 422.")] = 4096,
+    max_words: Annotated[int, typer.Option(min=1, help="Most words in a request; above: 422.")] = 16384,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
 ) -> None:
-    """Serve models over HTTP: POST /tag, a page to try them at /, and /openapi.json for the rest.
+    """Serve models over HTTP: POST /tag, a web page at /, and the description of the service at /openapi.json.
 
-    SIGINT (Ctrl-C) and SIGTERM end it, after it has answered what it took.
+    SIGINT (Ctrl-C) or SIGTERM stops the service after it has answered all accepted requests.
 
     Examples:
 
@@ -49,11 +46,10 @@ def serve(
       curl -s localhost:8000/tag -H 'Content-Type: application/json' -d '{"text": "she moved to basel"}'
     """
     from coner.core.errors import ConfigError, MissingExtra
-    from coner.families.llm.settings import Budget
     from coner.serving.settings import Batching, Limits, Settings, name_models
 
     if not (math.isfinite(timeout) and math.isfinite(wait_ms)):
-        raise ConfigError(f"--timeout {timeout:g}, --wait-ms {wait_ms:g}: expected numbers with an end")
+        raise ConfigError(f"--timeout {timeout:g}, --wait-ms {wait_ms:g}: expected finite numbers")
     check_cost(budget_cost)
     settings = Settings(
         name_models(models),
@@ -64,7 +60,8 @@ def serve(
         batching=Batching(batch_words, wait_ms / 1000, queue_words),
         token=token_env,
         access_log=access_log,
-        budget=Budget(tokens=budget_tokens, cost=budget_cost),
+        budget_tokens=budget_tokens,
+        budget_cost=budget_cost,
     )
     try:
         from coner.serving.run import run

@@ -1,10 +1,10 @@
-"""Trained models on the Hugging Face hub: got into its cache (``hf://user/name``), and put there.
+"""Trained models on the Hugging Face hub: download into its cache (``hf://user/name``), and upload.
 
-Nothing here knows what a model is, but for ``model.json`` and the kinds of files that one may have.
+Of a model, this package knows only ``model.json`` and the types of its files.
 """
 
-from coner.hub.place import Place, is_place, model_name
 from coner.hub.pull import model_folder
 from coner.hub.push import push
+from coner.hub.ref import RepoRef, is_hub_name, model_name
 
-__all__ = ["Place", "is_place", "model_folder", "model_name", "push"]
+__all__ = ["RepoRef", "is_hub_name", "model_folder", "model_name", "push"]

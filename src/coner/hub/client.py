@@ -1,4 +1,4 @@
-"""The hub's own client, and what it has to say in one line. Its token is its own business: environment or login."""
+"""The client library of the hub, and its errors as one line each. The client reads its token itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from coner.core.errors import MissingExtra, ModelError, OutputError
 from coner.core.files import WRITE_ERRORS
-from coner.hub.place import Place
+from coner.hub.ref import RepoRef
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -20,7 +20,7 @@ LOGIN = "log in with: hf auth login (or set HF_TOKEN)"
 
 
 def client() -> HfApi:
-    """The client, for the endpoint that the environment names; ``MissingExtra`` where it is not installed."""
+    """A client for the endpoint that the environment names; ``MissingExtra`` if the library is not installed."""
     try:
         from huggingface_hub import HfApi
     except ImportError:
@@ -29,8 +29,8 @@ def client() -> HfApi:
 
 
 @contextmanager
-def talking(place: Place, endpoint: str) -> Iterator[None]:
-    """What can go wrong between here and the hub, as ``ModelError``; ``OutputError`` where the cache is full."""
+def hub_errors(ref: RepoRef, endpoint: str) -> Iterator[None]:
+    """Turn errors of the client into ``ModelError``, or ``OutputError`` if the cache cannot be written."""
     from huggingface_hub import errors
 
     try:
@@ -39,51 +39,50 @@ def talking(place: Place, endpoint: str) -> Iterator[None]:
     except (KeyboardInterrupt, ModelError, OutputError):
         raise
     except errors.GatedRepoError:
-        raise ModelError(f"{place}: gated: ask for access at {endpoint}/{place.repo}, then {LOGIN}") from None
+        raise ModelError(f"{ref}: the model is gated. Fix: ask for access at {endpoint}/{ref.repo}, {LOGIN}") from None
     except errors.RepositoryNotFoundError:
         raise ModelError(
-            f"{place}: {endpoint} shows no such repository; check the name, or, if it is private, {LOGIN}"
+            f"{ref}: not found at {endpoint}. Fix: check the name, or, if the repository is private, {LOGIN}"
         ) from None
     except errors.RevisionNotFoundError:
-        raise ModelError(f"{place}: no such revision; expected a branch, a tag or a commit after the @") from None
+        raise ModelError(f"{ref}: no such revision; expected a branch, a tag or a commit after the @") from None
     except errors.RemoteEntryNotFoundError:
-        raise ModelError(f"{place}: has no model.json: not a model of coner; check the name") from None
+        raise ModelError(f"{ref}: has no model.json; expected a model of coner. Fix: check the name") from None
     except errors.LocalEntryNotFoundError as error:
-        away = error.__cause__
-        why = _reason(away) if away is not None else OFFLINE
+        why = OFFLINE if error.__cause__ is None else _reason(error.__cause__)
         raise ModelError(
-            f"{place}: not in the cache, and {endpoint} cannot be reached ({why}); connect once, to get it"
+            f"{ref}: not in the cache, and {endpoint} cannot be reached ({why}). Fix: connect once to download it"
         ) from None
     except Exception as error:
-        raise _told(place, endpoint, error) from None
+        raise _translate(ref, endpoint, error) from None
 
 
-def _told(place: Place, endpoint: str, error: Exception) -> ModelError | OutputError:
+def _translate(ref: RepoRef, endpoint: str, error: Exception) -> ModelError | OutputError:
     status = status_of(error)
     if status is None and isinstance(error, OSError) and error.errno in WRITE_ERRORS:
-        return OutputError(f"{place}: cannot be written to the cache: {error.strerror}; make room")
+        return OutputError(f"{ref}: cannot write to the cache: {error.strerror}. Fix: free some space")
     if status in (401, 403):
-        return ModelError(f"{place}: {endpoint} does not allow that ({status}); {LOGIN}, with the right to write there")
+        return ModelError(f"{ref}: {endpoint} does not allow this ({status}). Fix: {LOGIN}, with write access")
     if status is not None:
-        return ModelError(f"{place}: {endpoint} answered {status}; try again later")
-    return ModelError(f"{place}: {endpoint} cannot be reached ({_reason(error)}); connect, and try again")
+        return ModelError(f"{ref}: {endpoint} answered with status {status}. Fix: try again later")
+    return ModelError(f"{ref}: {endpoint} cannot be reached ({_reason(error)}). Fix: connect and try again")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The client's warnings off, for what fails is told here, in one line; its bars only for a terminal."""
+    """Silence the client's warnings, since errors are reported here, and its progress bars outside of a terminal."""
     from huggingface_hub.utils import logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    before, bars = logging.get_verbosity(), are_progress_bars_disabled()
+    verbosity, had_bars = logging.get_verbosity(), not are_progress_bars_disabled()
     logging.set_verbosity(ERROR)
-    if not bars and not sys.stderr.isatty():
+    if had_bars and not sys.stderr.isatty():
         disable_progress_bars()
     try:
         yield
     finally:
-        logging.set_verbosity(before)
-        if not bars:
+        logging.set_verbosity(verbosity)
+        if had_bars:
             enable_progress_bars()
 
 
@@ -94,7 +93,7 @@ def _reason(error: BaseException) -> str:
 
 
 def status_of(error: BaseException | None) -> int | None:
-    """The hub's answer, where there was one; the client may hide it below an error of its own."""
+    """HTTP status of the hub's response, if any; the client may chain it below an error of its own."""
     while error is not None:
         if (response := getattr(error, "response", None)) is not None:
             return int(response.status_code)

@@ -1,61 +1,61 @@
-"""Which files may go to the hub and come from it: weights without code in them, and plain text; a whitelist."""
+"""Which files may be uploaded and downloaded: a list of file types that hold no code."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
 
 from coner.core.errors import ModelError
 
-CARD, RECORD, README = "model.json", "record.json", "README.md"
-# Taggers that ask an endpoint: their settings name its address, and the environment's variable that is sent there.
-ASKING = ("llm", "hybrid")
-# Nothing of these is run when it is read. ``.model`` is a SentencePiece vocabulary.
-KINDS = (".json", ".safetensors", ".npz", ".onnx", ".model", ".txt")
+MANIFEST, RECORD, README = "model.json", "record.json", "README.md"
+SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".model", ".txt")  # ``.model`` is of SentencePiece
 
 
-def check_names(names: Iterable[str], place: str) -> list[str]:
-    """The files that a model's ``model.json`` names, in order.
+def check_names(names: Iterable[str], model: str) -> list[str]:
+    """Check the names of a model's files, and sort them.
 
     Args:
-        names: paths below the model's folder.
-        place: of the model, for the message.
+        names: paths below the model folder.
+        model: its name, for messages.
 
     Raises:
-        ModelError: one lies outside the folder, or is of a kind that no model of coner has.
+        ModelError: a path lies outside the folder, or its file type is not allowed.
     """
     names = sorted(names)
     for name in names:
-        kinds = (PurePosixPath(name), PureWindowsPath(name))
-        if any(path.anchor or ".." in path.parts for path in kinds) or "\\" in name or kinds[0].as_posix() != name:
-            raise ModelError(f"{place}: {CARD} names {name!r}, which lies outside the model's folder; not taken")
-        if PurePosixPath(name).suffix not in KINDS:
-            raise ModelError(
-                f"{place}: {CARD} names {name!r}; expected only files of the kinds {', '.join(KINDS)}; not taken"
-            )
+        posix, windows = PurePosixPath(name), PureWindowsPath(name)
+        outside = any(path.anchor or ".." in path.parts for path in (posix, windows))
+        if outside or "\\" in name or posix.as_posix() != name:
+            raise ModelError(f"{model}: {MANIFEST} names {name!r}; expected only files inside the model folder")
+        if posix.suffix not in SUFFIXES:
+            raise ModelError(f"{model}: {MANIFEST} names {name!r}; expected only files of type {', '.join(SUFFIXES)}")
     return names
 
 
-def names_in(text: bytes, place: str) -> list[str]:
-    """The files that this ``model.json`` names, checked.
+def names_in(manifest: bytes, model: str, *, trusted: Callable[[str], bool]) -> list[str]:
+    """The files that the ``model.json`` of a model on the hub names, checked.
+
+    Args:
+        manifest: content of ``model.json``.
+        model: its name, for messages.
+        trusted: whether models of this kind may be used without trusting their author: whether they send nothing.
 
     Raises:
-        ModelError: it is none of coner's, its tagger asks an endpoint, or a file is not to be taken.
+        ModelError: it is not a model of coner, not of a trusted kind, or a file is not allowed.
     """
     try:
-        card: dict[str, Any] = json.loads(text)
-        if not isinstance(card["kind"], str) or not isinstance(card["format"], int):
+        values = json.loads(manifest)
+        kind, names = values["kind"], [str(name) for name in dict(values["files"])]
+        if not isinstance(kind, str) or not isinstance(values["format"], int):
             raise TypeError
-        names = [str(name) for name in dict(card["files"])]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelError(
-            f"{place}: its {CARD} is not that of a model of coner: expected kind, format and files; check the name"
+            f"{model}: got a {MANIFEST} without kind, format and files; expected a model of coner. Fix: check the name"
         ) from None
-    if card["kind"] in ASKING:
+    if not trusted(kind):
         raise ModelError(
-            f"{place}: is of kind {card['kind']}: it would send texts, and a key of this machine, to an address that "
-            "its maker chose; not taken"
+            f"{model}: got a model of kind {kind}, which sends texts, and an API key of this machine, to an address "
+            "that its author chose; expected one that runs here"
         )
-    return check_names(names, place)
+    return check_names(names, model)

@@ -1,81 +1,78 @@
-"""A model from the hub: into the hub's own cache, only the files that its ``model.json`` names."""
+"""Download a model into the hub's own cache: only the files that its ``model.json`` names."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coner.hub.client import client, status_of, talking
-from coner.hub.files import CARD, README, RECORD, names_in
-from coner.hub.place import Place, is_place
+from coner.hub.client import client, hub_errors, status_of
+from coner.hub.files import MANIFEST, README, RECORD, names_in
+from coner.hub.ref import RepoRef, is_hub_name
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-PATIENCE = 20  # seconds until the hub has to have answered
+TIMEOUT = 20  # seconds
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
-def model_folder(place: str | Path) -> Path:
-    """The folder of a model, wherever it is: every command and ``coner.load`` asks here.
-
-    A model of the hub comes into the hub's cache, where it stays; without a network it is taken from there. Of the
-    repository only ``model.json``, the files that it names, README.md and record.json are got.
+def model_folder(name: str | Path, *, trusted: Callable[[str], bool]) -> Path:
+    """The folder of a model, downloaded if it is on the hub; without a network, from the cache.
 
     Args:
-        place: a folder, which is given back as it is, or ``hf://user/name`` with an optional ``@revision``.
+        name: a folder, which is returned as it is, or ``hf://user/name`` with an optional ``@revision``.
+        trusted: whether models of a kind may be used without trusting their author; called for models on the hub.
 
     Raises:
-        ModelError: there is no such repository or revision, it is not to be seen, it is no model of coner, its tagger
-            asks an endpoint, or the hub cannot be reached and the model is not, or not whole, in the cache.
+        ModelError: no such repository or revision, no access, not a model of coner or not of a trusted kind, or the
+            hub cannot be reached and the model is not complete in the cache.
         MissingExtra: huggingface_hub is not installed.
     """
-    if not is_place(place):
-        return Path(place)
-    where = Place.parse(str(place))
+    if not is_hub_name(name):
+        return Path(name)
+    ref = RepoRef.parse(str(name))
     api = client()
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    with talking(where, api.endpoint):
-        if _COMMIT.fullmatch(where.revision or ""):  # never changes: what is in the cache is it
+    with hub_errors(ref, api.endpoint):
+        if _COMMIT.fullmatch(ref.revision or ""):  # a commit never changes, so the cache is enough
             with suppress(LocalEntryNotFoundError):
-                return _snapshot(api, where, cached=True)
-        away = _why_away(api, where)
+                return _snapshot(api, ref, trusted, offline=True)
+        unreachable = _connection_error(api, ref)
         try:
-            return _snapshot(api, where, cached=away is not None)
+            return _snapshot(api, ref, trusted, offline=unreachable is not None)
         except LocalEntryNotFoundError as error:
-            raise error from away or error.__cause__
+            raise error from unreachable or error.__cause__
 
 
-def _why_away(api: HfApi, where: Place) -> Exception | None:
-    """What keeps us from the hub, ``None`` where it answers: one request, not repeated, so that nobody has to wait."""
+def _connection_error(api: HfApi, ref: RepoRef) -> Exception | None:
+    """Why the hub cannot be reached; ``None`` if it answers. One request without retries, so that nobody waits long."""
     try:
-        api.model_info(where.repo, revision=where.revision, timeout=PATIENCE)
+        api.model_info(ref.repo, revision=ref.revision, timeout=TIMEOUT)
     except Exception as error:
         status = status_of(error)
-        if status is not None and status < 500 and status not in (408, 429):  # busy is away, too
+        if status is not None and status < 500 and status not in (408, 429):  # an overloaded hub counts as unreachable
             raise
         return error
     return None
 
 
-def _snapshot(api: HfApi, where: Place, *, cached: bool) -> Path:
-    """The model in the cache, got where it is not there; ``cached``: from there alone."""
-    # First what tells that it is a model, and its commit: whatever else is in the repository is left there.
-    card = Path(api.hf_hub_download(where.repo, CARD, revision=where.revision, local_files_only=cached))
-    names = names_in(card.read_bytes(), str(where))
-    if cached and not all((card.parent / name).is_file() for name in names):  # a download that was broken off
+def _snapshot(api: HfApi, ref: RepoRef, trusted: Callable[[str], bool], *, offline: bool) -> Path:
+    # The manifest first: it proves that this is a model, fixes the commit, and says which files belong to it.
+    manifest = Path(api.hf_hub_download(ref.repo, MANIFEST, revision=ref.revision, local_files_only=offline))
+    names = names_in(manifest.read_bytes(), str(ref), trusted=trusted)
+    if offline and not all((manifest.parent / name).is_file() for name in names):  # an interrupted download
         from huggingface_hub.errors import LocalEntryNotFoundError
 
-        raise LocalEntryNotFoundError("only a part of it is in the cache")
-    wanted = [_literally(name) for name in [CARD, *names, README, RECORD]]
-    return Path(
-        api.snapshot_download(where.repo, revision=card.parent.name, allow_patterns=wanted, local_files_only=cached)
-    )
+        raise LocalEntryNotFoundError("the model in the cache is incomplete")
+    patterns = [_escape(name) for name in [MANIFEST, *names, README, RECORD]]
+    commit = manifest.parent.name
+    return Path(api.snapshot_download(ref.repo, revision=commit, allow_patterns=patterns, local_files_only=offline))
 
 
-def _literally(name: str) -> str:
-    """The pattern that only this name matches."""
+def _escape(name: str) -> str:
+    """A pattern that matches only this name."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

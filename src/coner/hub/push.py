@@ -1,4 +1,4 @@
-"""A model to the hub: the files that it is told, in one commit."""
+"""Upload files to the hub in one commit."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from coner.core.errors import ConfigError
-from coner.hub.client import client, talking
-from coner.hub.place import Place
+from coner.hub.client import client, hub_errors
+from coner.hub.ref import RepoRef
 
 
-def push(place: Place, files: Mapping[str, Path | bytes], *, message: str, private: bool | None = None) -> str:
-    """Put files into a repository of the hub, which is made where it does not exist; the address of the commit.
+def push(ref: RepoRef, files: Mapping[str, Path | bytes], *, message: str, private: bool | None = None) -> str:
+    """Upload files, and return the address of the commit. Repository and branch are created if they do not exist.
 
     Args:
-        place: of the repository; its revision is a branch, made where it does not exist.
-        files: path in the repository to a file, or to content.
+        ref: repository and branch.
+        files: a file, or its content, by path in the repository.
         message: of the commit.
-        private: whether a new repository is to be private; ``True`` refuses one that is there and public, before
-            anything is sent. ``None``: as its owner has it.
+        private: visibility of a new repository; ``True`` also refuses an existing public one, before anything is
+            sent. ``None``: the default of its owner.
 
     Raises:
         ConfigError: the repository is public.
@@ -28,18 +28,18 @@ def push(place: Place, files: Mapping[str, Path | bytes], *, message: str, priva
     api = client()
     from huggingface_hub import CommitOperationAdd
 
-    with talking(place, api.endpoint):
-        api.create_repo(place.repo, private=private, exist_ok=True)
-        hidden = api.model_info(place.repo).private if private else True
-    if not hidden:
-        raise ConfigError(f"--private: {place.repo} is there already and public; change that on its page, or drop this")
-    with talking(place, api.endpoint):
-        if place.revision is not None:
-            api.create_branch(place.repo, branch=place.revision, exist_ok=True)
-        done = api.create_commit(
-            place.repo,
+    with hub_errors(ref, api.endpoint):
+        api.create_repo(ref.repo, private=private, exist_ok=True)
+        public = bool(private) and not api.model_info(ref.repo).private
+    if public:
+        raise ConfigError(f"--private: {ref.repo} is public. Fix: change that on its page, or leave out --private")
+    with hub_errors(ref, api.endpoint):
+        if ref.revision is not None:
+            api.create_branch(ref.repo, branch=ref.revision, exist_ok=True)
+        commit = api.create_commit(
+            ref.repo,
             [CommitOperationAdd(name, str(item) if isinstance(item, Path) else item) for name, item in files.items()],
             commit_message=message,
-            revision=place.revision,
+            revision=ref.revision,
         )
-    return str(done.commit_url)
+    return str(commit.commit_url)

@@ -1,11 +1,13 @@
-"""Taggers behind HTTP: a REST service with batches across requests, and a page to try it.
+"""A REST service around taggers, with batches across requests, and a web page to try them.
 
 ::
 
-    app        routes, errors, OpenAPI        -> gate (body, token, who hung up) around it
-    schemas    what comes in and goes out     -> cut (texts to sentences, within limits)
-    batcher    one thread a model: tags what waits, in order, in batches
-    metrics    what Prometheus reads
-    run        socket, processes, signals
-    page/      plain HTML, CSS and JavaScript
+    middleware  token, body size, timeout, cancellation; in front of
+    app         routes and errors, described by openapi
+    schemas     request and response bodies; sentences: texts to sentences, within limits
+    service     the models of one process, one batcher for each
+    batcher     a queue and a thread that tags what waits, in order, in batches
+    metrics     counters for Prometheus
+    run         socket, worker processes, signals
+    page/       plain HTML, CSS and JavaScript
 """

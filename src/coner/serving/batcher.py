@@ -1,7 +1,7 @@
-"""One thread a model: it tags what waits, in order of arrival, sentences of several requests together.
+"""Batches across requests: one queue and one thread a model.
 
-A request is a job of one or more sentences. The thread takes sentences from the oldest jobs on until a batch is full;
-so a large job is done in several batches, and one whose client has gone is not gone on with.
+A request is a job of one or several sentences. The thread fills a batch with the sentences of the oldest jobs, so a
+large job is spread over several batches, and the rest of it is dropped once its client has disconnected.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Protocol
 
 from coner.core.errors import Unanswered
 from coner.core.types import Entity, Sentence
-from coner.families.asking import Asking
+from coner.families.registry import family
 from coner.families.tagger import Tagger
+from coner.serving.metrics import ModelMetrics
 from coner.serving.settings import Batching
 
 LOG = logging.getLogger("coner.serving")
-
-
-WORD = 32  # characters that weigh as much as a word: nobody fills the memory with words of a megabyte
+WORD = 32  # characters that count as one word, so that huge words cannot fill the memory
+Result = list[Entity] | Exception
 
 
 def weight(sentence: Sentence) -> int:
-    """Its words; more where they, or the white space between them, are uncommonly long."""
+    """Number of words; more if the words, or the white space between them, are unusually long."""
     characters = sum(map(len, sentence.words)) if sentence.text is None else len(sentence.text)
     return max(len(sentence), characters // WORD)
 
 
 class NotReady(Exception):
-    """The model is not loaded yet, or the service is stopping; the message says which."""
+    """The model is still loading, or the service is stopping; the message says which."""
 
 
-class Full(Exception):
-    """Too much waits already.
+class QueueFull(Exception):
+    """The queue has no room for a request.
 
     Attributes:
-        seconds: after which it is worth asking again.
+        seconds: estimated time until the queue is empty.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -51,69 +51,73 @@ class Full(Exception):
         self.seconds = seconds
 
 
-class Watch(Protocol):
-    """Is told what a batcher does, from its thread."""
-
-    def batch(self, sentences: Sequence[Sentence], seconds: float) -> None:
-        """A batch is tagged."""
-
-    def dropped(self, sentences: int) -> None:
-        """So many sentences were not tagged, since nobody waits for them any more."""
-
-
 @dataclass(eq=False, slots=True)
-class _Job:
+class Job:
+    """The sentences of one request, and their results so far."""
+
     sentences: Sequence[Sentence]
-    found: list[list[Entity] | Exception | None]
+    results: dict[int, Result] = field(default_factory=dict)
     future: Future[list[list[Entity]]] = field(default_factory=Future)
     arrived: float = field(default_factory=time.monotonic)
-    begun: int = 0  # sentences that a batch has taken
-    done: int = 0
+    taken: int = 0  # sentences that are in a batch already
 
-    def words(self) -> int:
-        """Those that no batch has taken yet."""
-        return sum(map(weight, self.sentences[self.begun :]))
+    def waiting(self) -> int:
+        """Weight of the sentences that are in no batch yet."""
+        return sum(map(weight, self.sentences[self.taken :]))
+
+    def add(self, index: int, result: Result) -> None:
+        """Store the result of a sentence; the last one completes the future."""
+        if self.future.done():
+            return
+        self.results[index] = result
+        if len(self.results) < len(self.sentences) or not self.future.set_running_or_notify_cancel():
+            return
+        if errors := [result for result in self.results.values() if isinstance(result, Exception)]:
+            self.future.set_exception(errors[0])
+        else:
+            ordered = [self.results[i] for i in range(len(self.sentences))]
+            self.future.set_result([entities for entities in ordered if isinstance(entities, list)])
 
 
 class Batcher:
-    """A model, its queue and its thread.
+    """A model with its queue and its thread.
 
     Args:
-        open: loads the model; called in the thread.
-        batching: sizes and waiting times.
-        watch: is told of every batch.
-        failed: is told, in the thread, why the model cannot be loaded.
+        load: opens the model; called in the thread.
+        batching: sizes and waiting time.
+        metrics: counts batches and dropped sentences.
+        on_error: called, in the thread, with the reason why the model cannot be opened.
 
     Attributes:
-        tagger: ``None`` until it is loaded.
-        waiting: words in the queue, by ``weight``.
-        full: a request was turned away, and the queue is not half empty since.
+        tagger: ``None`` while the model is loading.
+        waiting: weight of the queue, in words.
+        full: whether a request was rejected and the queue has not been half empty since.
     """
 
     def __init__(
         self,
-        open: Callable[[], Tagger],
+        load: Callable[[], Tagger],
         batching: Batching,
         *,
-        watch: Watch,
-        failed: Callable[[Exception], None],
+        metrics: ModelMetrics,
+        on_error: Callable[[Exception], None],
     ) -> None:
         self.tagger: Tagger | None = None
         self.waiting = 0
         self.full = False
-        self._open, self._batching, self._watch, self._failed = open, batching, watch, failed
-        self._jobs: dict[_Job, None] = {}  # in order of arrival
+        self._load, self._batching, self._metrics, self._on_error = load, batching, metrics, on_error
+        self._jobs: dict[Job, None] = {}  # in order of arrival
         self._changed = threading.Condition()
         self._closing = False
-        self._speed = 1000.0  # words a second, of the last batches
-        self._thread = threading.Thread(target=self._work, name="coner-tagger", daemon=True)
+        self._speed = 1000.0  # words a second, moving average
+        self._thread = threading.Thread(target=self._run, name="coner-tagger", daemon=True)
 
     def start(self) -> None:
-        """Begin to load the model."""
+        """Start loading the model."""
         self._thread.start()
 
     def close(self, seconds: float) -> None:
-        """Take no more, finish what waits, and end; after so many seconds go without."""
+        """Accept no more requests and finish the queue; return after ``seconds`` at the latest."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -123,64 +127,63 @@ class Batcher:
         """Entities of each sentence.
 
         Args:
-            sentences: one or more, each with a word.
-            seconds: to wait at most.
+            sentences: at least one, none of them empty.
+            seconds: time limit.
 
         Raises:
-            NotReady: the model is not loaded yet, or the service is stopping.
-            Full: too much waits already.
-            TimeoutError: it took too long. What was not begun by then will not be tagged, as upon cancellation.
+            NotReady: the model is still loading, or the service is stopping.
+            QueueFull: the queue has no room.
+            TimeoutError: the time is over; sentences that are in no batch by then are dropped, as on cancellation.
         """
-        job = _Job(sentences, [None] * len(sentences))
-        self._admit(job)
+        job = Job(sentences)
+        self._enqueue(job)
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(job.future)
         finally:
             self._drop(job)
 
-    def _admit(self, job: _Job) -> None:
-        words = job.words()
+    def _enqueue(self, job: Job) -> None:
+        words = job.waiting()
         with self._changed:
             if self.tagger is None or self._closing:
-                raise NotReady("the service is stopping" if self._closing else "the model is being loaded")
+                raise NotReady("the service is stopping" if self._closing else "the model is loading")
             if self.waiting and self.waiting + words > self._batching.queue:
                 self.full = True
-                raise Full(min(60, math.ceil(self.waiting / self._speed)))
+                raise QueueFull(min(60, math.ceil(self.waiting / self._speed)))
             self._jobs[job] = None
             self.waiting += words
             self._changed.notify()
 
-    def _drop(self, job: _Job) -> None:
-        """Nobody waits for it any more; often since it is done."""
+    def _drop(self, job: Job) -> None:
         with self._changed:
-            if job not in self._jobs:
+            if job not in self._jobs:  # all of it is in batches
                 return
             del self._jobs[job]
-            self._leave(job.words())
-        self._watch.dropped(len(job.sentences) - job.begun)
+            self._reduce(job.waiting())
+        self._metrics.dropped.inc(len(job.sentences) - job.taken)
 
-    def _leave(self, words: int) -> None:
+    def _reduce(self, words: int) -> None:
         self.waiting -= words
         self.full = self.full and self.waiting > self._batching.queue / 2
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         try:
-            self.tagger = tagger = self._open()
+            self.tagger = tagger = self._load()
         except Exception as error:
-            self._failed(error)
+            self._on_error(error)
             return
         while batch := self._next():
             try:
                 self._tag(tagger, batch)
-            except Exception as error:  # a fault of ours costs these requests, not all that come after
+            except Exception as error:  # a bug costs the requests of this batch, not the thread
                 LOG.exception("a batch of %d sentences failed", len(batch))
                 for job, _ in batch:
                     if not job.future.done():
                         job.future.set_exception(error)
 
-    def _next(self) -> list[tuple[_Job, int]]:
-        """The next batch, each sentence by its job and its place there; empty when closing and all is done."""
+    def _next(self) -> list[tuple[Job, int]]:
+        """The next batch: jobs and indices of their sentences; empty when closing and nothing waits."""
         with self._changed:
             while not (self._closing and not self._jobs):
                 oldest = next(iter(self._jobs), None)
@@ -190,78 +193,54 @@ class Batcher:
                 self._changed.wait(rest)
         return []
 
-    def _take(self) -> list[tuple[_Job, int]]:
-        batch: list[tuple[_Job, int]] = []
+    def _take(self) -> list[tuple[Job, int]]:
+        batch: list[tuple[Job, int]] = []
         room = self._batching.words
         for job in list(self._jobs):
-            while job.begun < len(job.sentences):
-                words = weight(job.sentences[job.begun])
+            while job.taken < len(job.sentences):
+                words = weight(job.sentences[job.taken])
                 if batch and words > room:
                     return batch
-                batch.append((job, job.begun))
-                job.begun += 1
+                batch.append((job, job.taken))
+                job.taken += 1
                 room -= words
-                self._leave(words)
+                self._reduce(words)
             del self._jobs[job]
         return batch
 
-    def _tag(self, tagger: Tagger, batch: list[tuple[_Job, int]]) -> None:
-        sentences = [job.sentences[at] for job, at in batch]
+    def _tag(self, tagger: Tagger, batch: list[tuple[Job, int]]) -> None:
+        sentences = [job.sentences[index] for job, index in batch]
         start = time.monotonic()
-        found = _asked(tagger, batch) if isinstance(tagger, Asking) else tag_apart(tagger, sentences)
+        results = tag_batch(tagger, batch)
         seconds = max(time.monotonic() - start, 1e-6)
         self._speed += 0.2 * (sum(map(weight, sentences)) / seconds - self._speed)
-        self._watch.batch(sentences, seconds)
-        for (job, at), entities in zip(batch, found, strict=True):
-            if job.future.done():
-                continue
-            job.found[at] = entities
-            job.done += 1
-            if job.done == len(job.sentences):
-                _answer(job)
+        self._metrics.record_batch(sentences, seconds)
+        for (job, index), result in zip(batch, results, strict=True):
+            job.add(index, result)
 
 
-def _asked(tagger: Asking, batch: Sequence[tuple[_Job, int]]) -> list[list[Entity] | Exception]:
-    """Of a model behind an endpoint: nothing is paid for twice, and no prompt holds texts of two clients."""
-    found: list[list[Entity] | Exception] = []
-    for _, group in groupby(batch, key=lambda item: id(item[0]) if tagger.together > 1 else 0):
-        sentences = [job.sentences[at] for job, at in group]
-        before = tagger.account()
-        try:
-            answers = list(tagger.answers(sentences))
-        except Exception as error:
-            LOG.exception("the model failed on %d texts", len(sentences))
-            found += [error] * len(sentences)
-            continue
-        lost = None
-        if None in answers:
-            lost = Unanswered("a text has no answer", tagger.account().since(before).failures)
-            LOG.warning("%s", lost)
-        found += [lost if lost is not None and answer is None else answer or [] for answer in answers]
-    return found
+def tag_batch(tagger: Tagger, batch: Sequence[tuple[Job, int]]) -> list[Result]:
+    """Entities of each sentence, or the reason why it has none; a prompt never holds texts of two requests."""
+    shared = tagger.batch_multiple > 1  # several sentences share a prompt
+    results: list[Result] = []
+    for _, items in groupby(batch, key=lambda item: id(item[0]) if shared else 0):
+        results += _tag_each(tagger, [job.sentences[index] for job, index in items])
+    return results
 
 
-def tag_apart(tagger: Tagger, sentences: Sequence[Sentence]) -> list[list[Entity] | Exception]:
-    """Entities of each; where the tagger fails, each sentence by itself, so that one does not spoil its neighbours."""
+def _tag_each(tagger: Tagger, sentences: Sequence[Sentence]) -> list[Result]:
     try:
-        found = tagger.tag(sentences)
-        if len(found) != len(sentences):
-            raise RuntimeError(f"{len(found)} answers to {len(sentences)} sentences")
-        return list(found)
+        predictions = list(tagger.predict(sentences))
+        if len(predictions) != len(sentences):
+            raise RuntimeError(f"got {len(predictions)} predictions for {len(sentences)} sentences")
     except Exception as error:
-        if len(sentences) == 1 and isinstance(error, Unanswered):
-            LOG.warning("%s", error)
-            return [error]
-        if len(sentences) == 1:
-            LOG.exception("the model failed on a text of %d words", len(sentences[0]))
-            return [error]
-    return [tag_apart(tagger, [sentence])[0] for sentence in sentences]
-
-
-def _answer(job: _Job) -> None:
-    if not job.future.set_running_or_notify_cancel():  # its client has gone
-        return
-    if errors := [found for found in job.found if isinstance(found, Exception)]:
-        job.future.set_exception(errors[0])
-    else:
-        job.future.set_result([found for found in job.found if isinstance(found, list)])
+        if len(sentences) > 1 and not family(tagger.kind).asks_endpoint:  # whose calls would be paid twice
+            return [result for sentence in sentences for result in _tag_each(tagger, [sentence])]
+        LOG.exception("the model failed on %d texts", len(sentences))
+        return [error] * len(sentences)
+    unanswered = [prediction for prediction in predictions if prediction.entities is None]
+    if unanswered:
+        failures = Counter(failure for prediction in unanswered for failure in prediction.failures)
+        lost = Unanswered(f"{len(unanswered)} of {len(sentences)} texts have no answer", failures)
+        LOG.warning("%s", lost)
+    return [lost if p.entities is None else list(p.entities) for p in predictions]

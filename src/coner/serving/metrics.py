@@ -1,106 +1,93 @@
-"""What Prometheus reads. Every series carries the process that it is of: a scrape reaches one of the workers."""
+"""Metrics for Prometheus. Every sample is labelled with its process, since a scrape reaches only one worker."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
 
 from coner.core.types import Sentence
-from coner.serving.batcher import Batcher
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
-class Metrics:
-    """The counters of one process."""
-
-    def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._shown = CollectorRegistry()
-        self._shown.register(_Labelled(registry, worker=str(os.getpid())))
-        ProcessCollector(registry=registry)
-        of, model = ["path", "status"], ["model"]
-        self._requests = Counter("coner_requests", "Requests that were answered.", of, registry=registry)
-        self._seconds = Histogram(
-            "coner_request_seconds",
-            "From a request's headers to its answer.",
-            ["path"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._words = Counter("coner_words", "Words tagged.", model, registry=registry)
-        self._dropped = Counter(
-            "coner_dropped_sentences", "Not tagged, since nobody waited any more.", model, registry=registry
-        )
-        self._sentences = Histogram(
-            "coner_batch_sentences", "Sentences a batch.", model, buckets=SIZES, registry=registry
-        )
-        self._tagging = Histogram(
-            "coner_batch_seconds", "Time of the model for a batch.", model, buckets=SECONDS, registry=registry
-        )
-        self._waiting = Gauge("coner_waiting_words", "Words in the queue.", model, registry=registry)
-        self._ready = Gauge("coner_model_ready", "1 where the model is loaded.", model, registry=registry)
-
-    def request(self, path: str, status: int, seconds: float) -> None:
-        """A request was answered."""
-        self._requests.labels(path, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
-
-    def watch(self, model: str) -> ModelWatch:
-        """The counters of one model."""
-        return ModelWatch(
-            self._words.labels(model),
-            self._dropped.labels(model),
-            self._sentences.labels(model),
-            self._tagging.labels(model),
-        )
-
-    def look_at(self, model: str, batcher: Batcher) -> None:
-        """Ask it for its state whenever somebody reads the metrics."""
-        self._waiting.labels(model).set_function(lambda: batcher.waiting)
-        self._ready.labels(model).set_function(lambda: batcher.tagger is not None)
-
-    def text(self) -> bytes:
-        """All of it, in Prometheus' text format."""
-        return generate_latest(self._shown)
-
-
 @dataclass(frozen=True)
-class ModelWatch:
-    """A batcher's ``Watch``."""
+class ModelMetrics:
+    """What the batcher of one model counts."""
 
     words: Counter
-    unwanted: Counter
-    sentences: Histogram
-    seconds: Histogram
+    dropped: Counter
+    batch_sentences: Histogram
+    batch_seconds: Histogram
 
-    def batch(self, sentences: Sequence[Sentence], seconds: float) -> None:
-        """A batch is tagged."""
+    def record_batch(self, sentences: Sequence[Sentence], seconds: float) -> None:
+        """Count a batch that was tagged."""
         self.words.inc(sum(map(len, sentences)))
-        self.sentences.observe(len(sentences))
-        self.seconds.observe(seconds)
-
-    def dropped(self, sentences: int) -> None:
-        """So many sentences were not tagged."""
-        self.unwanted.inc(sentences)
+        self.batch_sentences.observe(len(sentences))
+        self.batch_seconds.observe(seconds)
 
 
-class _Labelled(Collector):
-    """A registry's metrics, each sample with labels added."""
+class Metrics:
+    """All metrics of one process."""
 
-    def __init__(self, registry: CollectorRegistry, **labels: str) -> None:
-        self._registry, self._labels = registry, labels
+    def __init__(self) -> None:
+        self._all = CollectorRegistry()
+        self._all.register(_WorkerLabel(registry := CollectorRegistry()))
+        ProcessCollector(registry=registry)
+        by_path, by_model = ["path"], ["model"]
+        self._requests = Counter("coner_requests", "Requests answered.", ["path", "status"], registry=registry)
+        self._request_seconds = Histogram(
+            "coner_request_seconds", "Time from headers to response.", by_path, buckets=SECONDS, registry=registry
+        )
+        self._words = Counter("coner_words", "Words tagged.", by_model, registry=registry)
+        self._dropped = Counter(
+            "coner_dropped_sentences", "Sentences of cancelled requests.", by_model, registry=registry
+        )
+        self._batch_sentences = Histogram(
+            "coner_batch_sentences", "Sentences in a batch.", by_model, buckets=SIZES, registry=registry
+        )
+        self._batch_seconds = Histogram(
+            "coner_batch_seconds", "Time to tag a batch.", by_model, buckets=SECONDS, registry=registry
+        )
+        self._waiting = Gauge("coner_waiting_words", "Words in the queue.", by_model, registry=registry)
+        self._ready = Gauge("coner_model_ready", "1 if the model is loaded.", by_model, registry=registry)
+
+    def record_request(self, path: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests.labels(path, str(status)).inc()
+        self._request_seconds.labels(path).observe(seconds)
+
+    def for_model(self, name: str) -> ModelMetrics:
+        """The counters of one model."""
+        series = (self._words, self._dropped, self._batch_sentences, self._batch_seconds)
+        return ModelMetrics(*(one.labels(name) for one in series))
+
+    def watch(self, name: str, *, waiting: Callable[[], float], ready: Callable[[], float]) -> None:
+        """Read the state of a model whenever the metrics are read."""
+        self._waiting.labels(name).set_function(waiting)
+        self._ready.labels(name).set_function(ready)
+
+    def text(self) -> bytes:
+        """All metrics in the text format of Prometheus."""
+        return generate_latest(self._all)
+
+
+class _WorkerLabel(Collector):
+    """The metrics of a registry, each sample labelled with the process id."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
+        worker = {"worker": str(os.getpid())}
         for metric in self._registry.collect():
             metric.samples = [
-                sample._replace(labels={**sample.labels, **self._labels})
+                sample._replace(labels={**sample.labels, **worker})
                 for sample in metric.samples
-                if not sample.name.endswith("_created")  # a third of the lines, for what nobody asks
+                if not sample.name.endswith("_created")  # a third of all lines, which hardly anyone uses
             ]
             yield metric

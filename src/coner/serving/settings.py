@@ -1,4 +1,4 @@
-"""What a service is told when it starts. All of it can be pickled: it goes to every worker process."""
+"""Settings of a service. All of them can be pickled, since every worker process gets a copy."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coner.core.errors import ConfigError
-from coner.families.llm.settings import Budget
 from coner.hub import model_name
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may ask for.
+    """The most that one request may ask for.
 
     Attributes:
-        body: bytes of a request.
-        texts: of a request.
-        text_words: words of one text.
-        words: of all texts of a request.
-        seconds: for a request's body, and as many for its answer.
+        body: bytes of the body.
+        texts: texts.
+        text_words: words in one text.
+        words: words in all texts.
+        seconds: time to receive the body, and again to answer.
     """
 
     body: int = 1 << 20
@@ -35,9 +34,9 @@ class Batching:
     """How requests share a model.
 
     Attributes:
-        words: of a batch; a longer text is a batch of its own.
-        wait: seconds that the oldest request waits for company.
-        queue: words that may wait; a request that does not fit is turned away.
+        words: in a batch; a longer text is a batch of its own.
+        wait: seconds that the oldest request waits for a batch to fill.
+        queue: words that may wait; a request that does not fit is rejected.
     """
 
     words: int = 2048
@@ -47,15 +46,15 @@ class Batching:
 
 @dataclass(frozen=True)
 class Settings:
-    """A service.
+    """Everything that defines a service.
 
     Attributes:
-        models: name to folder; the first is the default.
-        host, port: to listen at; port 0: a free one.
-        workers: processes, each with models of its own.
-        token: name of the environment variable that holds the token; ``None``: everybody may ask.
-        access_log: a line a request on stderr.
-        budget: for all calls of a language model, since the start of the service.
+        models: model folders by name, the default first.
+        host, port: address to listen on; port 0 picks a free one.
+        workers: processes, each with its own copy of the models.
+        token: environment variable that holds the token; ``None``: no token is needed.
+        access_log: whether to log every request on stderr.
+        budget_tokens, budget_cost: limits for all calls to language models since the service started.
     """
 
     models: dict[str, Path]
@@ -66,24 +65,25 @@ class Settings:
     batching: Batching = field(default_factory=Batching)
     token: str | None = None
     access_log: bool = False
-    budget: Budget = field(default_factory=Budget)
+    budget_tokens: int | None = None
+    budget_cost: float | None = None
 
     def read_token(self) -> str | None:
-        """The token itself, which is kept in no setting; ``ConfigError`` where the variable is not set, or empty."""
+        """The token, which is not stored here; ``ConfigError`` if its variable is unset or empty."""
         if self.token is None:
             return None
         value = os.environ.get(self.token, "").strip()
         if not value:
-            raise ConfigError(f"--token-env {self.token}: no such variable in the environment, or an empty one; set it")
+            raise ConfigError(f"--token-env {self.token}: got no value; expected a token. Fix: export {self.token}=...")
         return value
 
 
 def name_models(folders: list[Path]) -> dict[str, Path]:
-    """Models by the names of their folders, or repositories; ``ConfigError`` where two have the same."""
+    """Name each model after its folder or hub repository; ``ConfigError`` if two share a name."""
     named: dict[str, Path] = {}
     for folder in folders:
         name = model_name(folder)
         if name in named:
-            raise ConfigError(f"{named[name]} and {folder}: two models named {name!r}; rename or copy one folder")
+            raise ConfigError(f"{named[name]} and {folder}: got two models named {name!r}. Fix: rename one folder")
         named[name] = folder
     return named

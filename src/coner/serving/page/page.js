@@ -1,93 +1,94 @@
-// The page: asks the service, keeps its answers, and shows them anew whenever the slider moves.
-import { COLOURS, details, legend, make, marked, place } from "./view.js";
-import { asConll, asJson } from "./write.js";
+// The page: sends texts to the service, keeps the responses, and shows them again whenever the slider moves.
+import { asConll, asJson } from "./export.js";
+import { COLOURS, details, highlight, legend, make, place } from "./view.js";
 
 const EXAMPLE = [
   "the film was shot in reykjavík and scored by jóhann jóhannsson .",
   "she studied at the university of basel before she joined the new york times .",
   "aspirin was first sold by bayer in 1899 against fever and pain .",
 ].join("\n");
-const find = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 const definitions = new Map(); // model -> label -> definition
-const colours = new Map(); // group -> number, in the order of its first model
-let answers = []; // of the models that were asked: { model, texts, results }
-let asking = new AbortController();
+const colours = new Map(); // group -> number, in the order of the first model that has it
+let responses = []; // one for each selected model: { model, texts, results }
+let pending = new AbortController();
 
-async function ask(path, body) {
+async function request(path, body) {
   const headers = { "Content-Type": "application/json" };
-  if (find("token").value) headers.Authorization = `Bearer ${find("token").value}`;
+  if (byId("token").value) headers.Authorization = `Bearer ${byId("token").value}`;
   const method = body ? "POST" : "GET";
   let response;
   try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: asking.signal });
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: pending.signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("the service does not answer");
+    throw new Error("cannot reach the service");
   }
   if (response.ok) return response.json();
-  if (response.status === 401) find("token-field").hidden = false;
-  const told = await response.json().catch(() => null);
-  const again = response.headers.get("Retry-After");
-  throw new Error((told?.error?.message ?? `status ${response.status}`) + (again ? ` (in ${again} s)` : ""));
+  if (response.status === 401) byId("token-field").hidden = false;
+  const content = await response.json().catch(() => null);
+  const seconds = response.headers.get("Retry-After");
+  const retry = seconds ? ` (retry in ${seconds} s)` : "";
+  throw new Error((content?.error?.message ?? `HTTP status ${response.status}`) + retry);
 }
 
-async function showErrors(work) {
-  find("error").textContent = "";
+async function showErrors(action) {
+  byId("error").textContent = "";
   try {
-    await work();
+    await action();
   } catch (error) {
     if (error.name === "AbortError") return;
-    find("error").textContent = `Error: ${error.message}`;
-    find("status").textContent = "";
+    byId("error").textContent = `Error: ${error.message}`;
+    byId("status").textContent = "";
   }
 }
 
-async function listModels() {
-  const { models } = await ask("models");
+async function loadModels() {
+  const { models } = await request("models");
   const options = () => models.map(({ name }) => make("option", { value: name }, name));
-  find("model").replaceChildren(...options());
-  find("other").replaceChildren(make("option", { value: "" }, "none"), ...options());
-  find("other-field").hidden = models.length < 2;
+  byId("model").replaceChildren(...options());
+  byId("other").replaceChildren(make("option", { value: "" }, "none"), ...options());
+  byId("other-field").hidden = models.length < 2;
 }
 
-async function learnLabels(model) {
+async function loadLabels(model) {
   if (definitions.has(model)) return;
-  const { groups } = await ask(`labels?model=${encodeURIComponent(model)}`);
+  const { groups } = await request(`labels?model=${encodeURIComponent(model)}`);
   definitions.set(model, new Map(groups.flatMap(({ labels }) => labels.map((l) => [l.name, l.definition]))));
   for (const { name } of groups) if (!colours.has(name)) colours.set(name, colours.size % COLOURS);
 }
 
 async function tag() {
-  asking.abort(); // an answer that nobody waits for any more
-  asking = new AbortController();
-  const mine = asking;
-  const texts = find("text").value.split("\n").filter((line) => line.trim());
-  if (!texts.length) throw new Error("there is no text; write some, or take the example");
-  if (!find("model").value) await listModels();
-  const asked = new Set([find("model").value, find("other").value].filter(Boolean));
-  find("status").textContent = "Looking for entities …";
-  find("ask").ariaBusy = "true";
+  pending.abort(); // the response to an earlier click is no longer needed
+  pending = new AbortController();
+  const current = pending;
+  const texts = byId("text").value.split("\n").filter((line) => line.trim());
+  if (!texts.length) throw new Error("there is no text; enter some, or insert the example");
+  if (!byId("model").value) await loadModels();
+  const models = new Set([byId("model").value, byId("other").value].filter(Boolean));
+  byId("status").textContent = "Finding entities …";
+  byId("form").ariaBusy = "true";
   try {
-    answers = await Promise.all(
-      [...asked].map(async (model) => {
-        await learnLabels(model);
-        return { texts, ...(await ask("tag", { texts, model })) };
+    responses = await Promise.all(
+      [...models].map(async (model) => {
+        await loadLabels(model);
+        return { texts, ...(await request("tag", { texts, model })) };
       }),
     );
   } finally {
-    if (mine === asking) find("ask").ariaBusy = "false";
+    if (current === pending) byId("form").ariaBusy = "false";
   }
   show();
 }
 
 const key = (entity) => `${entity.char_start} ${entity.char_end} ${entity.label}`;
 
-// The results of an answer without what is below the least confidence.
-function kept(answer) {
-  const least = find("least").value / 100;
-  return answer.results.map((result) => ({
+// The results of a response without the entities below the minimum confidence.
+function confident(response) {
+  const threshold = byId("threshold").value / 100;
+  return response.results.map((result) => ({
     ...result,
-    entities: result.entities.filter((entity) => entity.confidence >= least),
+    entities: result.entities.filter((entity) => entity.confidence >= threshold),
   }));
 }
 
@@ -95,44 +96,42 @@ function show() {
   hideDetail();
   const colour = (group) => colours.get(group);
   const counts = new Map();
-  const panels = answers.map((answer, at) => {
-    const results = kept(answer);
-    const others = answers.filter((other) => other !== answer).map((other) =>
-      kept(other).map(({ entities }) => new Set(entities.map(key))),
+  const panels = responses.map((response, index) => {
+    const results = confident(response);
+    const others = responses.filter((other) => other !== response).map((other) =>
+      confident(other).map(({ entities }) => new Set(entities.map(key))),
     );
     const lines = results.map(({ entities }, number) => {
       for (const { group } of entities) counts.set(group, (counts.get(group) ?? 0) + 1);
-      const alone = (entity) => others.some((found) => !found[number].has(key(entity)));
-      return marked(answer.texts[number], entities, { colour, alone, number });
+      const isUnique = (entity) => others.some((keys) => !keys[number].has(key(entity)));
+      return highlight(response.texts[number], entities, { colour, isUnique, number });
     });
-    return panel(answer, at, results, lines);
+    return panel(response, index, results, lines);
   });
-  find("panels").replaceChildren(...panels);
+  byId("panels").replaceChildren(...panels);
   const shown = [...colours.keys()].filter((group) => counts.has(group));
-  find("legend").replaceChildren(...legend(shown, counts, colour));
-  find("found").hidden = false;
-  const all = answers.map((answer) => `${answer.model}: ${summary(answer)}`);
-  find("status").textContent = `${all.join("; ")}.`;
+  byId("legend").replaceChildren(...legend(shown, counts, colour));
+  byId("results").hidden = false;
+  byId("status").textContent = `${responses.map((response) => `${response.model}: ${summary(response)}`).join("; ")}.`;
 }
 
-function summary(answer) {
+function summary(response) {
   const count = (results) => results.reduce((sum, { entities }) => sum + entities.length, 0);
-  const [shown, found] = [count(kept(answer)), count(answer.results)];
-  const which = shown === found ? "" : ` of ${found}`;
-  return `${shown}${which} ${found === 1 ? "entity" : "entities"}`;
+  const [shown, total] = [count(confident(response)), count(response.results)];
+  return `${shown}${shown === total ? "" : ` of ${total}`} ${total === 1 ? "entity" : "entities"}`;
 }
 
-function panel(answer, at, results, lines) {
+function panel(response, index, results, lines) {
   const copy = (name, text) => make("button", { type: "button", onclick: () => copyText(name, text()) }, `Copy ${name}`);
   return make(
     "article",
-    { data: { answer: at } },
-    make("h3", {}, answer.model, make("span", { className: "count" }, ` ${summary(answer)}`)),
+    { data: { response: index } },
+    make("h3", {}, response.model, make("span", { className: "count" }, ` ${summary(response)}`)),
     make("div", { className: "lines" }, ...lines),
     make(
       "div",
       { className: "buttons" },
-      copy("JSON", () => asJson(answer.model, results)),
+      copy("JSON", () => asJson(response.model, results)),
       copy("CoNLL", () => asConll(results)),
     ),
   );
@@ -140,51 +139,51 @@ function panel(answer, at, results, lines) {
 
 async function copyText(name, text) {
   await showErrors(async () => {
-    if (!navigator.clipboard) throw new Error("the browser copies only on localhost and over https");
+    if (!navigator.clipboard) throw new Error("the browser allows copying only on localhost and over HTTPS");
     await navigator.clipboard.writeText(text);
-    find("status").textContent = `Copied as ${name}.`;
+    byId("status").textContent = `Copied as ${name}.`;
   });
 }
 
 function showDetail(mark) {
-  const answer = answers[mark.closest("article").dataset.answer];
-  const entity = kept(answer)[mark.dataset.text].entities[mark.dataset.entity];
-  const definition = definitions.get(answer.model).get(entity.label);
-  find("detail").replaceChildren(...details(entity, { definition, only: mark.classList.contains("alone") }));
-  find("detail").hidden = false;
-  place(find("detail"), mark);
+  const response = responses[mark.closest("article").dataset.response];
+  const entity = confident(response)[mark.dataset.text].entities[mark.dataset.entity];
+  const definition = definitions.get(response.model).get(entity.label);
+  byId("detail").replaceChildren(...details(entity, { definition, unique: mark.classList.contains("unique") }));
+  byId("detail").hidden = false;
+  place(byId("detail"), mark);
 }
 
 function hideDetail() {
-  find("detail").hidden = true;
+  byId("detail").hidden = true;
 }
 
 function listen() {
-  find("ask").addEventListener("submit", (event) => {
+  byId("form").addEventListener("submit", (event) => {
     event.preventDefault();
     showErrors(tag);
   });
-  find("text").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("ask").requestSubmit();
+  byId("text").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
   });
-  find("example").addEventListener("click", () => {
-    find("text").value = EXAMPLE;
-    find("text").focus();
+  byId("example").addEventListener("click", () => {
+    byId("text").value = EXAMPLE;
+    byId("text").focus();
   });
-  find("token").addEventListener("change", () => showErrors(listModels));
-  find("least").addEventListener("input", () => {
-    find("least-shown").textContent = `${find("least").value} %`; // 100 * (29 / 100) is less than 29
+  byId("token").addEventListener("change", () => showErrors(loadModels));
+  byId("threshold").addEventListener("input", () => {
+    byId("threshold-value").textContent = `${byId("threshold").value} %`; // not 100 * share: 100 * 0.29 is below 29
     show();
   });
-  const onMark = (act) => (event) => {
+  const onMark = (action) => (event) => {
     const mark = event.target.closest?.("mark");
-    if (mark) act(mark);
+    if (mark) action(mark);
   };
-  for (const name of ["focusin", "mouseover", "click"]) find("panels").addEventListener(name, onMark(showDetail));
-  for (const name of ["focusout", "mouseout"]) find("panels").addEventListener(name, onMark(hideDetail));
+  for (const name of ["focusin", "mouseover", "click"]) byId("panels").addEventListener(name, onMark(showDetail));
+  for (const name of ["focusout", "mouseout"]) byId("panels").addEventListener(name, onMark(hideDetail));
   document.addEventListener("keydown", (event) => event.key === "Escape" && hideDetail());
   document.addEventListener("scroll", hideDetail, { passive: true });
 }
 
 listen();
-showErrors(listModels);
+showErrors(loadModels);

@@ -1,4 +1,4 @@
-"""Why a request gets no answer: one line for people, a code for programs, a status for HTTP."""
+"""Errors of the service, as a client sees them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from fastapi.responses import JSONResponse
 
 
-class Problem(Exception):
-    """An answer that is an error.
+class ServiceError(Exception):
+    """A request that cannot be answered.
 
     Args:
-        status: of HTTP.
-        code: does not change from version to version.
-        message: one line.
-        headers: of the answer, beside the usual ones.
+        status: HTTP status.
+        code: name for programs, the same in every version.
+        message: one line for people.
+        headers: added to those of the response.
     """
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -22,7 +22,7 @@ class Problem(Exception):
         self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
 
     def response(self) -> JSONResponse:
-        """As it goes out. Halves of surrogate pairs, which no UTF-8 can hold, are written as escapes."""
+        """The error as JSON; lone surrogates, which UTF-8 cannot encode, are written as escapes."""
         message = " ".join(self.message.split()).encode(errors="backslashreplace").decode()
         content = {"error": {"code": self.code, "message": message}}
         return JSONResponse(content, self.status, headers=self.headers)
