@@ -1,4 +1,4 @@
-"""What the tests of the CRF decoder judge it by: every valid path there is, and autograd through log space."""
+"""Oracles of the CRF decoder: the enumeration of all valid paths, and autograd through log space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMES: list[Scheme] = ["iob2", "bioes"]
 
 
 def make(tags: TagSet, *, seed: int = 0, spread: float = 1.0, dtype: torch.dtype = torch.float64):
-    """A decoder whose every parameter, those of forbidden moves included, is random."""
+    """A CRF decoder with random parameters, those of forbidden transitions included."""
     decoder = decoders["crf"](tags).to(dtype)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -31,7 +31,7 @@ def random_gold(tags: TagSet, length: int, generator: torch.Generator) -> list[i
     for position in range(length):
         if position == length - 1:
             choices = choices & last
-        elif tags.scheme == "bioes":  # O, B, I, E, S can always go on to an end
+        elif tags.scheme == "bioes":
             choices = choices & allowed.any(1)
         path.append(int(torch.multinomial(choices.double(), 1, generator=generator)))
         choices = allowed[path[-1]]
@@ -51,7 +51,7 @@ def random_batch(tags: TagSet, lengths: list[int], *, seed: int = 0, spread: flo
 
 
 def valid_paths(tags: TagSet, length: int) -> list[tuple[tuple[int, ...], list[Entity]]]:
-    """Every valid tag sequence, as the strict reader of tags sees it, with its entities."""
+    """Every valid tag sequence with its entities, by the strict reader of tags."""
     paths = []
     for path in product(range(len(tags)), repeat=length):
         try:
@@ -79,7 +79,7 @@ def oracle_loss(decoder, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Te
     for rows, length, path in zip(emissions, lengths.tolist(), gold, strict=True):
         alpha = forbid(decoder.start, tags.allowed_first()) + rows[0]
         for row in rows[1:length]:
-            # -inf would give NaN gradients where a whole column is forbidden: finite stand-ins far below any score
+            # -inf gives NaN gradients if a whole column is forbidden; use a finite score far below any other
             alpha = ((alpha[:, None] + step).clamp(min=-1e9)).logsumexp(0) + row
         log_z = (alpha + forbid(decoder.end, tags.allowed_last())).logsumexp(0)
         total = total + log_z - path_score(decoder, rows, path[:length].tolist())

@@ -1,4 +1,8 @@
-"""Decoders: from one row of emissions a word to tags, entities' probabilities, and the loss of training."""
+"""Decoders: from the emissions of each word to tags, confidences and the training loss.
+
+One alphabet names the axes: B sentences, W words of the longest one, N words of the batch, C tags, S sentences that
+have a word.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,11 @@ from coner.families.encoder.loss.cross_entropy import CrossEntropy
 
 
 class Decoder(nn.Module, ABC):
-    """Reads emissions as tags. Whatever stands in padded positions, NaN included, changes nothing.
+    """Turns emissions into tags. The content of padded positions, NaN included, has no effect.
 
     Args:
-        tags: the tags, whose ids are the columns of the emissions.
-        criterion: the loss of one word by itself, where the decoder asks for one; cross-entropy if none is given.
+        tags: the tags; their ids are the columns of the emissions.
+        criterion: token-level loss, for decoders that score each word by itself; cross-entropy by default.
     """
 
     def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
@@ -30,18 +34,18 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
-        """The loss in nats (negative log-likelihood, or the criterion's), summed: the caller divides.
+        """The loss in nats, summed over the batch.
 
         Args:
             emissions: B x W x C.
-            lengths: words of each sentence. B, integers of 0 to W.
+            lengths: words of each sentence. B, integers from 0 to W.
             gold: tag ids. B x W, int64.
 
         Returns:
-            A scalar, in float32 or wider. Padded positions get a gradient of exactly zero.
+            A scalar, in float32 or wider. The gradient of padded positions is exactly zero.
 
         Raises:
-            ValueError: where a gold tag of a real word is no tag id, or a length does not fit.
+            ValueError: a gold tag id or a length is out of range.
         """
 
     @abstractmethod
@@ -53,21 +57,15 @@ class Decoder(nn.Module, ABC):
         """For each entity of each sentence, the probability of exactly that span with that label.
 
         Raises:
-            ValueError: where a span does not lie in its sentence.
-            KeyError: for a label outside the tag set.
+            ValueError: a span lies outside its sentence.
+            KeyError: a label is not in the tag set.
         """
 
 
 def weighted_loss(
     decoder: Decoder, emissions: Tensor, lengths: Tensor, gold: Tensor, weights: Sequence[float] | None
 ) -> Tensor:
-    """The decoder's loss, that of each sentence times its weight; shapes as in ``Decoder.loss``.
-
-    Sentences of one weight are judged together; where there is one weight, that is all of them, in one call.
-
-    Args:
-        weights: B; ``None``: all 1.
-    """
+    """The decoder's loss, each sentence multiplied by its weight (B); ``None``: all 1. Shapes as in ``Decoder.loss``."""
     if weights is None:
         return decoder.loss(emissions, lengths, gold)
     if len(set(weights)) == 1:
@@ -79,23 +77,24 @@ def weighted_loss(
     return total
 
 
-def real_words(lengths: Tensor, width: int) -> Tensor:
-    """Which positions hold a word. B x W, on the device of ``lengths``."""
+def word_mask(lengths: Tensor, width: int) -> Tensor:
+    """True where a position holds a word. B x W, on the device of ``lengths``."""
     if lengths.numel() and not 0 <= int(lengths.min()) <= int(lengths.max()) <= width:
-        raise ValueError(f"sentence lengths run from {lengths.min()} to {lengths.max()}; expected 0 to {width}")
+        raise ValueError(f"sentence lengths: got {lengths.min()} to {lengths.max()}; expected 0 to {width}")
     return torch.arange(width, device=lengths.device) < lengths[:, None]
 
 
 def check_tag_ids(gold: Tensor, count: int) -> None:
-    """Raise ``ValueError`` unless all of ``gold`` (tags of real words, any shape) are ids of ``count`` tags."""
+    """Raise ``ValueError`` unless every id in ``gold`` (any shape) lies between 0 and ``count - 1``."""
     if gold.numel() and not 0 <= int(gold.min()) <= int(gold.max()) < count:
-        raise ValueError(f"gold tag ids run from {gold.min()} to {gold.max()}; expected 0 to {count - 1}")
+        raise ValueError(f"gold tag ids: got {gold.min()} to {gold.max()}; expected 0 to {count - 1}")
 
 
-def check_span(entity: Entity, length: int) -> None:
-    """Raise ``ValueError`` unless the span holds a word and lies in a sentence of ``length`` words."""
-    if not 0 <= entity.start < entity.end <= length:
-        raise ValueError(f"{entity} does not lie in a sentence of {length} words")
+def check_spans(spans: Sequence[Entity], length: int) -> None:
+    """Raise ``ValueError`` unless every span holds a word and lies within a sentence of ``length`` words."""
+    for entity in spans:
+        if not 0 <= entity.start < entity.end <= length:
+            raise ValueError(f"{entity}: outside its sentence of {length} words")
 
 
-decoders = Registry[type[Decoder]]("head.decoder", "coner.families.encoder.decoder")
+decoders: Registry[type[Decoder]] = Registry("head.decoder", __name__)

@@ -1,4 +1,4 @@
-"""A linear chain over tags: its potentials, and the best path through them."""
+"""Potentials of a linear chain over tags, and its best path."""
 
 from __future__ import annotations
 
@@ -13,63 +13,49 @@ from coner.families.encoder.decoder._packing import Packing
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """Log potentials of the moves; forbidden ones are ``-inf``.
+    """Log potentials of a linear chain; those of forbidden transitions are ``-inf``.
 
     Attributes:
-        start: of beginning with a tag. C
-        step: ``step[i, j]`` of going from tag i to tag j. C x C
-        end: of ending with a tag. C
+        start: of each tag at the first word. C
+        transitions: ``[i, j]``: of tag j right after tag i. C x C
+        end: of each tag at the last word. C
     """
 
     start: Tensor
-    step: Tensor
+    transitions: Tensor
     end: Tensor
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Chain:
-        """The same potentials elsewhere."""
-        return Chain(self.start.to(device, dtype), self.step.to(device, dtype), self.end.to(device, dtype))
+        """The chain on another device, in another type."""
+        return Chain(*(value.to(device, dtype) for value in (self.start, self.transitions, self.end)))
 
     def shifted(self) -> Chain:
-        """The steps shifted to a maximum of 0: every path of a length loses the same, so no probability changes."""
-        return Chain(self.start, self.step - self.step.max(), self.end)
+        """The chain with transitions shifted to a maximum of 0, which changes no probability."""
+        return Chain(self.start, self.transitions - self.transitions.max(), self.end)
 
     def unary(self, emissions: Tensor, packing: Packing) -> Tensor:
-        """Each word's own potentials, start and end included, shifted to a maximum of 0. N x C.
-
-        Args:
-            emissions: B x W x C.
-            packing: says where the N words are.
-        """
-        scores = emissions.flatten(0, 1).index_select(0, packing.words).to(self.step)
+        """Potentials of single words, start and end included, shifted to a maximum of 0: B x W x C to N x C."""
+        scores = emissions.flatten(0, 1).index_select(0, packing.words).to(self.transitions)
         scores[: len(packing)] += self.start
         scores[packing.last] += self.end
         return scores.sub_(scores.amax(1, keepdim=True))
 
 
-def viterbi(unary: Tensor, step: Tensor, packing: Packing) -> Tensor:
-    """The best path of each sentence.
+def viterbi(unary: Tensor, transitions: Tensor, packing: Packing) -> Tensor:
+    """The best path of each sentence: N x C and C x C to tag ids, N.
 
-    The forward pass keeps the best score of every tag, but not where it came from: that is found again on the way
-    back, for the one tag a word that lies on the path, which is far cheaper.
-
-    Args:
-        unary: N x C, from ``Chain.unary``.
-        step: C x C.
-        packing: the order of the rows.
-
-    Returns:
-        Tag ids. N, int64
+    No back pointers are kept: the backward pass recomputes them for the tags of the path, which is far cheaper.
     """
     best = unary.clone()
-    rows = packing.steps(best)
-    into = step.T.contiguous()
+    rows = packing.positions(best)
+    into = transitions.T.contiguous()
     moves = best.new_empty(len(packing), *into.shape)
     for before, now in pairwise(rows):
-        before.sub_(before.amax(1, keepdim=True))  # in long sums, what tells two paths apart would be rounded away
+        before.sub_(before.amax(1, keepdim=True))  # long sums would round away the difference between two paths
         now.add_(torch.add(before[: len(now), None, :], into, out=moves[: len(now)]).amax(2))
     path = torch.empty(len(best), dtype=torch.int64, device=best.device)
     after = path[:0]
-    for scores, now in zip(reversed(rows), reversed(packing.steps(path)), strict=True):
+    for scores, now in zip(reversed(rows), reversed(packing.positions(path)), strict=True):
         scores[: len(after)] += into[after]
         after = torch.argmax(scores, 1, out=now)
     return path

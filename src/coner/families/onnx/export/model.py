@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer as Backend
@@ -15,6 +14,7 @@ from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import write_model
 from coner.families.onnx.export.graph import write_graph
 from coner.families.onnx.export.quantise import quantise
+from coner.families.onnx.settings import OnnxManifest, PieceSettings
 from coner.families.onnx.tagger import CHAIN, GRAPH, OnnxTagger
 from coner.families.onnx.tokenizer import TOKENIZER
 
@@ -57,26 +57,27 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
         if int8:
             quantise(aside / GRAPH)
 
-    write_model(folder, _card(tagger, int8=int8), write)
+    write_model(folder, _manifest(tagger, int8=int8), write)
 
 
-def _card(tagger: EncoderTagger, *, int8: bool) -> dict[str, Any]:
-    """All that tagging needs stands by itself; ``settings`` tell where the model came from."""
+def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
     encoder, made = tagger.settings.encoder, tagger.pieces
-    return {
-        **tagger.card(),
-        "kind": OnnxTagger.kind,
-        "weights": "int8" if int8 else "float32",
-        "scheme": tagger.tags.scheme,
-        "decoder": "crf" if isinstance(tagger.network.decoder, CrfDecoder) else "softmax",
-        "pieces": {
-            "pad": made.pad,
-            "unknown": made.unknown,
-            "limit": made.window + len(made.prefix) + len(made.suffix),
-            "overlap": encoder.overlap,
-            "lowercase": encoder.lowercase,
-        },
-    }
+    return OnnxManifest(
+        kind=OnnxTagger.kind,
+        labels=tagger.labels,
+        taxonomy=tagger.taxonomy,
+        settings=tagger.settings.model_dump(mode="json"),
+        weights="int8" if int8 else "float32",
+        scheme=tagger.tags.scheme,
+        decoder="crf" if isinstance(tagger.network.decoder, CrfDecoder) else "softmax",
+        pieces=PieceSettings(
+            pad=made.pad,
+            unknown=made.unknown,
+            limit=made.window + len(made.prefix) + len(made.suffix),
+            overlap=encoder.overlap,
+            lowercase=encoder.lowercase,
+        ),
+    )
 
 
 def _write_tokenizer(tagger: EncoderTagger, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The softmax decoder against every tag sequence there is, read with the rule of repair."""
+"""The softmax decoder against the enumeration of all tag sequences, read with the repair rule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make(tags: TagSet) -> Decoder:
     spread=st.sampled_from([0.5, 2.0, 8.0]),
     seed=st.integers(0, 999),
 )
-def test_confidences_agree_with_the_enumeration_of_all_tag_sequences(scheme, length, spread, seed) -> None:
+def test_confidences_match_enumeration_of_all_tag_sequences(scheme, length, spread, seed) -> None:
     tags = TagSet(["A", "B"] if scheme == "iob2" else ["A"], scheme)
     emissions = torch.randn(1, length, len(tags), generator=torch.Generator().manual_seed(seed)) * spread
     log_probabilities = emissions[0].double().log_softmax(1)
@@ -41,7 +41,7 @@ def test_confidences_agree_with_the_enumeration_of_all_tag_sequences(scheme, len
     assert ours == pytest.approx([exact[span] for span in spans], rel=1e-9, abs=1e-15)
 
 
-def test_loss_is_the_negative_log_likelihood_summed_over_words() -> None:
+def test_loss_is_negative_log_likelihood_summed_over_words() -> None:
     tags = TagSet(["A"])
     emissions = torch.log(torch.tensor([[[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]], [[0.2, 0.5, 0.3], [9.0, 9.0, 9.0]]]))
     loss = make(tags).loss(emissions, torch.tensor([2, 1]), torch.tensor([[0, 2], [1, 0]]))
@@ -49,7 +49,7 @@ def test_loss_is_the_negative_log_likelihood_summed_over_words() -> None:
 
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), -float("inf"), 1e30])
-def test_padding_of_any_content_changes_nothing_and_gets_no_gradient(garbage: float) -> None:
+def test_padding_has_no_effect_and_no_gradient(garbage: float) -> None:
     tags = TagSet(["A", "B"])
     lengths = torch.tensor([3, 5, 1])
     real = torch.arange(7) < lengths[:, None]
@@ -74,7 +74,7 @@ def test_padding_of_any_content_changes_nothing_and_gets_no_gradient(garbage: fl
     assert decoder.confidence(dirty, lengths, spans) == decoder.confidence(emissions, lengths, spans)
 
 
-def test_a_batch_equals_its_sentences_one_by_one() -> None:
+def test_batch_equals_its_sentences_one_by_one() -> None:
     tags = TagSet(["A", "B"], "bioes")
     decoder, lengths = make(tags), torch.tensor([4, 0, 1, 6])
     emissions = torch.randn(4, 6, len(tags), generator=torch.Generator().manual_seed(2))
@@ -103,15 +103,15 @@ def test_half_precision_is_computed_in_float32() -> None:
 
 
 @pytest.mark.parametrize(("length", "tag"), [(2, -100), (2, 5), (3, 0), (-1, 0)])
-def test_gold_and_lengths_out_of_range_are_refused(length: int, tag: int) -> None:
+def test_gold_ids_and_lengths_out_of_range_are_errors(length: int, tag: int) -> None:
     with pytest.raises(ValueError, match="expected 0 to"):
         make(TagSet(["A", "B"])).loss(torch.zeros(1, 2, 5), torch.tensor([length]), torch.full((1, 2), tag))
 
 
-def test_spans_outside_their_sentence_are_refused() -> None:
+def test_spans_outside_their_sentence_are_errors() -> None:
     decoder, emissions, lengths = make(TagSet(["A"])), torch.zeros(1, 3, 3), torch.tensor([2])
     for span in (Entity(1, 3, "A"), Entity(1, 1, "A"), Entity(-1, 1, "A")):
-        with pytest.raises(ValueError, match="does not lie"):
+        with pytest.raises(ValueError, match="outside its sentence"):
             decoder.confidence(emissions, lengths, [[span]])
     with pytest.raises(KeyError):
         decoder.confidence(emissions, lengths, [[Entity(0, 1, "Z")]])

@@ -1,4 +1,4 @@
-"""The CRF decoder where numbers run out: when exp space serves, when log space must, and that both are right."""
+"""The CRF decoder at the limits of float32: when exp space is used, when log space, and that both are exact."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from helpers.crf_oracle import SCHEMES, assert_like_oracle, make, path_score, ra
     spread=st.sampled_from([0.1, 3.0, 40.0, 1000.0]),
     seed=st.integers(0, 999),
 )
-def test_any_shape_and_spread_agrees_with_log_space(lengths, scheme, labels, spread, seed) -> None:
+def test_any_shape_and_spread_matches_log_space(lengths, scheme, labels, spread, seed) -> None:
     tags = TagSet([f"L{i}" for i in range(labels)], scheme)
     decoder = make(tags, seed=seed, dtype=torch.float32)
     assert_like_oracle(decoder, *random_batch(tags, lengths, seed=seed, spread=spread), rtol=2e-5)
 
 
 def counting_log_space():
-    """Patches the log-space lattice so that the lengths it is asked for can be read from its calls."""
+    """Record the calls of the log-space lattice, with their lengths."""
     return patch.object(_lattice, "log_lattice", wraps=_lattice.log_lattice)
 
 
@@ -38,14 +38,14 @@ def test_ordinary_scores_stay_in_exp_space() -> None:
     tags = TagSet([f"L{i}" for i in range(33)])
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, gold = random_batch(tags, [32, 500, 7], spread=4.0)
-    confident = torch.nn.functional.one_hot(gold, len(tags)) * 25.0  # a well trained network's gold is e^25 ahead
+    confident = torch.nn.functional.one_hot(gold, len(tags)) * 25.0  # gold of a well trained network is e^25 ahead
     with counting_log_space() as log_space:
         assert_like_oracle(decoder, emissions, lengths, gold, rtol=3e-6)
         decoder.loss(confident + emissions.float() / 4, lengths, gold)
     assert not log_space.called
 
 
-def test_only_the_wild_sentence_goes_to_log_space() -> None:
+def test_only_the_extreme_sentence_uses_log_space() -> None:
     tags = TagSet(["A", "B"])
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, gold = random_batch(tags, [6, 5, 4], spread=2.0)
@@ -60,17 +60,19 @@ def test_scores_of_ten_thousand_over_five_hundred_words(scheme: Scheme) -> None:
     tags = TagSet(["A", "B", "C"], scheme)
     decoder = make(tags, spread=5.0, dtype=torch.float32)
     emissions, lengths, gold = random_batch(tags, [500, 1, 40])
-    wild = (torch.rand(emissions.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 0.5) * 20_000
+    extreme = (
+        torch.rand(emissions.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 0.5
+    ) * 20_000
     with counting_log_space() as log_space:
-        assert_like_oracle(decoder, wild, lengths, gold, rtol=1e-5)
-        assert_like_oracle(decoder, wild.sign() * 10_000, lengths, gold, rtol=1e-5)  # many ties: soft marginals
+        assert_like_oracle(decoder, extreme, lengths, gold, rtol=1e-5)
+        assert_like_oracle(decoder, extreme.sign() * 10_000, lengths, gold, rtol=1e-5)  # many ties: soft marginals
     assert log_space.called
 
 
 @pytest.mark.parametrize("drop", [20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 300.0])
 @pytest.mark.parametrize("words", [1, 3, 8])
-def test_a_tag_that_almost_vanished_and_then_wins(drop: float, words: int) -> None:
-    """I-A sinks word by word, and its last word lifts it above everything: what underflowed was all that mattered."""
+def test_tag_that_almost_vanishes_and_then_wins(drop: float, words: int) -> None:
+    """I-A falls at each word, and the last word raises it above all others: exactly the underflowed path wins."""
     tags = TagSet(["A", "B"])
     decoder = make(tags, spread=0.3, dtype=torch.float32)
     length = words + 2
@@ -89,8 +91,8 @@ def test_a_tag_that_almost_vanished_and_then_wins(drop: float, words: int) -> No
 
 
 @pytest.mark.parametrize("drop", [30.0, 40.0, 44.0, 46.0, 48.0, 50.0])
-def test_what_sank_into_denormal_numbers_and_rose_again_is_right(drop: float) -> None:
-    """Two words push I-A down by e^-drop each, two lift it again: no other entry falls as low."""
+def test_denormal_intermediate_values_stay_exact(drop: float) -> None:
+    """Two words lower I-A by e^-drop each, two raise it again; no other entry falls as low."""
     tags = TagSet(["A"])
     decoder = make(tags, spread=0.3, dtype=torch.float32)
     outside, begin, inside = (tags.ids[tag] for tag in ("O", "B-A", "I-A"))
@@ -101,8 +103,8 @@ def test_what_sank_into_denormal_numbers_and_rose_again_is_right(drop: float) ->
         assert_like_oracle(decoder, emissions, torch.tensor([4]), torch.tensor([path]), rtol=1e-5)
 
 
-def test_a_step_in_which_every_product_underflows() -> None:
-    """The emissions insist on B-A, and every transition into it is below what float32 holds."""
+def test_position_where_every_product_underflows() -> None:
+    """The emissions require B-A, and every transition into it is below the range of float32."""
     tags = TagSet(["A"])
     decoder = make(tags, dtype=torch.float32)
     begin = tags.ids["B-A"]
@@ -113,7 +115,7 @@ def test_a_step_in_which_every_product_underflows() -> None:
     assert_like_oracle(decoder, emissions, torch.tensor([2]), torch.tensor([[0, begin]]), rtol=1e-6)
 
 
-def test_the_best_path_of_a_long_sentence_is_not_blurred_by_its_sum() -> None:
+def test_best_path_of_a_long_sentence_is_not_lost_in_rounding() -> None:
     tags = TagSet(["A", "B"])
     decoder = make(tags, spread=0.01, dtype=torch.float32)
     with torch.no_grad():
@@ -126,7 +128,7 @@ def test_the_best_path_of_a_long_sentence_is_not_blurred_by_its_sum() -> None:
 
 
 @pytest.mark.parametrize("low", [-200.0, -5000.0])
-def test_transitions_far_below_the_others_are_not_lost(low: float) -> None:
+def test_transitions_far_below_the_others_are_exact(low: float) -> None:
     tags = TagSet(["A"])
     decoder = make(tags, dtype=torch.float32)
     with torch.no_grad():
@@ -136,7 +138,7 @@ def test_transitions_far_below_the_others_are_not_lost(low: float) -> None:
     assert_like_oracle(decoder, emissions, lengths, gold, rtol=1e-4)
 
 
-def test_the_best_path_under_wild_scores_is_the_best_of_all() -> None:
+def test_best_path_under_extreme_scores() -> None:
     tags = TagSet(["A", "B"])
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, _ = random_batch(tags, [5, 5, 4], spread=5000.0)
@@ -145,7 +147,7 @@ def test_the_best_path_under_wild_scores_is_the_best_of_all() -> None:
         assert tuple(path) == max(scores, key=scores.__getitem__)
 
 
-def test_confidences_of_a_long_confident_sentence_lie_between_nought_and_one() -> None:
+def test_confidences_of_a_long_sentence_lie_between_0_and_1() -> None:
     tags = TagSet([f"L{i}" for i in range(33)])
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, gold = random_batch(tags, [400], dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""The CRF decoder against every path there is, and against pytorch-crf."""
+"""The CRF decoder against the enumeration of all valid paths, and against pytorch-crf."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from helpers.crf_oracle import SCHEMES, gradients, make, path_score, random_batc
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
-def test_everything_agrees_with_the_enumeration_of_all_valid_paths(scheme: Scheme, length: int) -> None:
+def test_loss_gradient_path_and_confidence_match_enumeration(scheme: Scheme, length: int) -> None:
     tags = TagSet(["A", "B"], scheme)
     length = min(length, 3) if scheme == "bioes" else length
     decoder = make(tags, seed=length)
@@ -53,14 +53,14 @@ def test_everything_agrees_with_the_enumeration_of_all_valid_paths(scheme: Schem
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_log_space_agrees_with_the_enumeration_too(scheme: Scheme) -> None:
-    with patch.object(_lattice, "underflown", lambda unary, *_: torch.ones(len(unary), dtype=torch.bool)):
-        # With everything declared wild, the exp-space lattice of the (empty) rest must do no harm either.
-        test_everything_agrees_with_the_enumeration_of_all_valid_paths(scheme, 3)
+def test_log_space_matches_enumeration(scheme: Scheme) -> None:
+    with patch.object(_lattice, "underflows", lambda unary, *_: torch.ones(len(unary), dtype=torch.bool)):
+        # The exp-space lattice of the (empty) rest must do no harm.
+        test_loss_gradient_path_and_confidence_match_enumeration(scheme, 3)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_gradient_is_that_of_the_loss(scheme: Scheme) -> None:
+def test_gradient_matches_finite_differences(scheme: Scheme) -> None:
     tags = TagSet(["A", "B"], scheme)
     decoder = make(tags)
     emissions, lengths, gold = random_batch(tags, [4, 1, 3])
@@ -87,7 +87,7 @@ class _Loss(torch.nn.Module):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("spread", [2.0, 5000.0])
-def test_padding_of_any_content_changes_nothing_and_gets_no_gradient(scheme: Scheme, spread: float) -> None:
+def test_padding_has_no_effect_and_no_gradient(scheme: Scheme, spread: float) -> None:
     tags = TagSet(["A", "B"], scheme)
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, gold = random_batch(tags, [3, 7, 1, 5], spread=spread, dtype=torch.float32)
@@ -113,7 +113,7 @@ def test_padding_of_any_content_changes_nothing_and_gets_no_gradient(scheme: Sch
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_batch_equals_its_sentences_one_by_one(scheme: Scheme) -> None:
+def test_batch_equals_its_sentences_one_by_one(scheme: Scheme) -> None:
     tags = TagSet(["A", "B", "C"], scheme)
     decoder = make(tags)
     emissions, lengths, gold = random_batch(tags, [5, 1, 12, 12, 2])
@@ -131,7 +131,7 @@ def test_a_batch_equals_its_sentences_one_by_one(scheme: Scheme) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_whatever_the_emissions_want_the_path_is_valid(scheme: Scheme) -> None:
+def test_predicted_path_is_always_valid(scheme: Scheme) -> None:
     tags = TagSet(["A", "B", "C"], scheme)
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, _ = random_batch(tags, [60] * 8, spread=50.0, dtype=torch.float32)
@@ -139,7 +139,7 @@ def test_whatever_the_emissions_want_the_path_is_valid(scheme: Scheme) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_touching_mentions_edges_and_single_words(scheme: Scheme) -> None:
+def test_confidence_of_touching_mentions_and_at_edges(scheme: Scheme) -> None:
     tags = TagSet(["A"], scheme)
     decoder = make(tags)
     emissions, lengths, _ = random_batch(tags, [5], seed=5)
@@ -150,11 +150,11 @@ def test_touching_mentions_edges_and_single_words(scheme: Scheme) -> None:
         assert confidence == pytest.approx(sum(float(w) for (_, e), w in zip(paths, weights, strict=True) if span in e))
 
 
-def test_agrees_with_pytorch_crf_where_nothing_is_forbidden() -> None:
+def test_matches_pytorch_crf_when_nothing_is_forbidden() -> None:
     torchcrf = pytest.importorskip("torchcrf")
     tags = TagSet(["A", "B", "C"])
     decoder, theirs = make(tags), torchcrf.CRF(len(tags), batch_first=True).double()
-    for name in ("start", "step", "end"):  # the layer is told that every move is allowed
+    for name in ("start", "transitions", "end"):  # allow every transition
         decoder.get_buffer(f"forbidden_{name}").fill_(False)
     theirs.start_transitions.data, theirs.end_transitions.data = decoder.start.data, decoder.end.data
     theirs.transitions.data = decoder.transitions.data
@@ -184,7 +184,7 @@ def test_agrees_with_pytorch_crf_where_nothing_is_forbidden() -> None:
         ("bioes", ["O", "E-A"]),
     ],
 )
-def test_invalid_gold_is_refused(scheme: Scheme, path: list[str]) -> None:
+def test_invalid_gold_sequence_is_an_error(scheme: Scheme, path: list[str]) -> None:
     tags = TagSet(["A", "B"], scheme)
     gold = torch.tensor([[tags.ids[tag] for tag in path]])
     with pytest.raises(ValueError, match="scheme forbids"):
@@ -192,21 +192,21 @@ def test_invalid_gold_is_refused(scheme: Scheme, path: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("length", "tag"), [(2, -100), (2, 5), (3, 0), (-1, 0)])
-def test_gold_and_lengths_out_of_range_are_refused(length: int, tag: int) -> None:
+def test_gold_ids_and_lengths_out_of_range_are_errors(length: int, tag: int) -> None:
     with pytest.raises(ValueError, match="expected 0 to"):
         make(TagSet(["A", "B"])).loss(torch.zeros(1, 2, 5), torch.tensor([length]), torch.full((1, 2), tag))
 
 
-def test_spans_outside_their_sentence_are_refused() -> None:
+def test_spans_outside_their_sentence_are_errors() -> None:
     decoder, emissions, lengths = make(TagSet(["A"])), torch.zeros(1, 3, 3), torch.tensor([2])
     for span in (Entity(1, 3, "A"), Entity(1, 1, "A"), Entity(-1, 1, "A")):
-        with pytest.raises(ValueError, match="does not lie"):
+        with pytest.raises(ValueError, match="outside its sentence"):
             decoder.confidence(emissions, lengths, [[span]])
     with pytest.raises(KeyError):
         decoder.confidence(emissions, lengths, [[Entity(0, 1, "Z")]])
 
 
-def test_sentences_without_words_count_for_nothing() -> None:
+def test_empty_sentences_add_nothing() -> None:
     tags = TagSet(["A"])
     decoder = make(tags)
     emissions, lengths, gold = random_batch(tags, [3, 2])
@@ -222,7 +222,7 @@ def test_sentences_without_words_count_for_nothing() -> None:
     assert decoder.decode(empty, torch.tensor([0, 0])) == [[], []]
 
 
-def test_half_precision_and_autocast_are_computed_in_float32() -> None:
+def test_half_precision_is_computed_in_float32() -> None:
     tags = TagSet(["A", "B"])
     decoder = make(tags, dtype=torch.float32)
     emissions, lengths, gold = random_batch(tags, [6, 4])
@@ -238,7 +238,7 @@ def test_half_precision_and_autocast_are_computed_in_float32() -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_parameters_begin_small_and_those_of_forbidden_moves_stay_untouched(scheme: Scheme) -> None:
+def test_forbidden_transitions_have_zero_parameters_and_gradients(scheme: Scheme) -> None:
     tags = TagSet(["A", "B"], scheme)
     decoder = decoders["crf"](tags)
     emissions, lengths, gold = random_batch(tags, [6, 6], dtype=torch.float32)
