@@ -8,7 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer as Backend
 
 from coner.core.errors import ConfigError, ModelError
-from coner.families.encoder.decoder.crf import CrfDecoder
+from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.decoder.softmax import SoftmaxDecoder
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import write_model
@@ -38,15 +38,16 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
             f"can be written as {TOKENIZER}: train again from a folder that has that file"
         )
     decoder = tagger.network.decoder
-    if not isinstance(decoder, CrfDecoder | SoftmaxDecoder):
+    if not isinstance(decoder, ConstrainedDecoder | SoftmaxDecoder):
         raise ConfigError(
             f"head.decoder: {tagger.settings.head.decoder!r} cannot be exported; expected crf, softmax or valid"
         )
 
     def write(aside: Path) -> None:
         _write_tokenizer(tagger, aside / TOKENIZER)
-        if isinstance(decoder, CrfDecoder):
-            scores = {"transitions": decoder.transitions, "first": decoder.start, "last": decoder.end}
+        if isinstance(decoder, ConstrainedDecoder):
+            chain = decoder.scores()
+            scores = {"transitions": chain.transitions, "first": chain.start, "last": chain.end}
             arrays = {name: value.detach().numpy() for name, value in scores.items()}
             np.savez(aside / CHAIN, **arrays)  # type: ignore[arg-type]
         try:
@@ -69,7 +70,7 @@ def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
         settings=tagger.settings.model_dump(mode="json"),
         weights="int8" if int8 else "float32",
         scheme=tagger.tags.scheme,
-        decoder="crf" if isinstance(tagger.network.decoder, CrfDecoder) else "softmax",
+        decoder="crf" if isinstance(tagger.network.decoder, ConstrainedDecoder) else "softmax",
         pieces=PieceSettings(
             pad=made.pad,
             unknown=made.unknown,
