@@ -1,1 +1,1 @@
-"""Taggers inside other libraries: scikit-learn and spaCy."""
+"""Taggers in other libraries: scikit-learn and spaCy."""

@@ -1,14 +1,13 @@
-"""Taggers as estimators of scikit-learn: for its cross-validation, its searches and its pipelines.
+"""scikit-learn estimators, for cross-validation, searches and pipelines.
 
     from sklearn.model_selection import GridSearchCV
-    from coner.estimators import CrfEstimator
+    from coner.integrations.sklearn import CrfEstimator
 
     search = GridSearchCV(CrfEstimator(crf={"clusters": []}), {"crf__c2": [0.01, 0.1, 1]}, cv=3)
     search.fit(words, tags)
 
-Settings are those of a config: a keyword a section, a name in it after two underscores where scikit-learn sets one
-(``train__groups__head__rate``). A fit is what ``coner train`` does on a file without ``data.dev``: a part of the
-sentences is kept to choose on. Equal settings, sentences and seed give equal taggers.
+Parameters are the sections of a config; scikit-learn sets a single setting by its path (``train__groups__head__rate``).
+``fit`` gives the same tagger as ``coner train`` with a training file only, for equal settings, sentences and seed.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ try:
     from sklearn.base import BaseEstimator
     from sklearn.utils.validation import check_is_fitted
 except ImportError:
-    raise MissingExtra("an estimator", "sklearn") from None
+    raise MissingExtra("a scikit-learn estimator", "sklearn") from None
 
 Settings = Mapping[str, Any]
 Scheme = Literal["iob2", "bioes"]
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """What both have in common; scikit-learn reads the parameters off each ``__init__``."""
+    """Base of the estimators; scikit-learn reads the parameters from the signature of each ``__init__``."""
 
     _kind: ClassVar[str]
     _sections: ClassVar[tuple[str, ...]]
@@ -62,57 +61,56 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         *,
         dev: tuple[Sequence[Words | Sentence], Sequence[Sequence[str]] | None] | None = None,
     ) -> Self:
-        """Train on labelled sentences.
+        """Fit a tagger on labelled sentences.
 
         Args:
-            X: a list of words a sentence, or ``Sentence``.
-            y: a tag a word, in ``scheme``; none: the sentences' own entities.
-            dev: X and y of the part to choose on; none: ``dev_share`` of the sentences, cut off by text.
+            X: sentences, each a list of words or a ``Sentence``.
+            y: one tag per word, in ``scheme``; by default the entities of the sentences.
+            dev: X and y of a dev split; by default ``dev_share`` of the sentences, without texts that stay in train.
 
         Raises:
             ConfigError: a setting is unknown or out of range.
-            DataError: a sentence has no labels, or one that the taxonomy does not know; or a tag is not valid.
+            DataError: a sentence has no labels, a label is not in the taxonomy, or a tag is invalid.
         """
         settings = self._settings()
         if dev is not None and not (isinstance(dev, tuple) and len(dev) == 2):
             raise DataError("dev: expected a pair (X, y), or (sentences, None)")
-        train, judged = labelled(X, y, self.scheme), labelled(*dev, self.scheme) if dev is not None else None
+        train, held_out = labelled(X, y, self.scheme), labelled(*dev, self.scheme) if dev is not None else None
         taxonomy = choose_taxonomy(self.taxonomy, {e.label for s in train for e in s.entities or ()})
-        _check_labels(train, judged or (), taxonomy)
-        if judged is None:
-            train, judged = _cut(train, self.dev_share)
+        _check_labels(train, held_out or (), taxonomy)
+        if held_out is None:
+            train, held_out = _cut_dev(train, self.dev_share)
         log = Log() if self.verbose else SilentLog()
-        self.tagger_ = train_tagger(settings, train=train, dev=judged, taxonomy=taxonomy, log=log)
+        self.tagger_ = train_tagger(settings, train=train, dev=held_out, taxonomy=taxonomy, log=log)
         self.labels_ = self.tagger_.labels
         return self
 
     def predict(self, X: Sequence[Words | Sentence]) -> list[list[str]]:
-        """A tag for each word, in ``scheme``; gold is not looked at."""
+        """Predict one tag per word, in ``scheme``; gold entities are ignored."""
         check_is_fitted(self, "tagger_")
         sentences = as_sentences(X)
-        found = self.tagger_.tag(sentences)
-        return [
-            tags_from_entities(entities, len(sentence), self.scheme)
-            for sentence, entities in zip(sentences, found, strict=True)
-        ]
+        predicted = self.tagger_.tag(sentences)
+        pairs = zip(sentences, predicted, strict=True)
+        return [tags_from_entities(entities, len(sentence), self.scheme) for sentence, entities in pairs]
 
     def score(self, X: Sequence[Words | Sentence], y: Sequence[Sequence[str]] | None = None) -> float:
-        """Entity-level F1, by exact span and label, as a fraction of 1: ``average`` says which."""
+        """Macro or micro F1 (see ``average``) of exact spans with their labels, as a fraction of 1."""
         check_is_fitted(self, "tagger_")
         gold = labelled(X, y, self.scheme)
         fine = score_sentences(gold, self.tagger_.tag(gold)).fine
         return fine.macro_f1 if self.average == "macro" else fine.micro_f1
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters; with ``deep`` also each setting of a section by itself."""
+        """All parameters; with ``deep`` also the single settings of each section."""
         params: dict[str, Any] = super().get_params(deep=deep)
         for section in self._sections if deep else ():
             params |= {f"{section}__{key}": value for key, value in (params[section] or {}).items()}
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters, or by ``section__setting`` one setting of a section."""
-        nested = {key: value for key, value in params.items() if key.startswith(self._prefixes())}
+        """Set parameters, or single settings by ``section__setting``."""
+        prefixes = tuple(f"{section}__" for section in self._sections)
+        nested = {key: value for key, value in params.items() if key.startswith(prefixes)}
         super().set_params(**{key: value for key, value in params.items() if key not in nested})
         for key, value in nested.items():
             section, *path = key.split("__")
@@ -120,17 +118,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             setattr(self, section, override(getattr(self, section) or {}, change))
         return self
 
-    def _prefixes(self) -> tuple[str, ...]:
-        return tuple([f"{section}__" for section in self._sections])
-
     def _settings(self) -> Fitted:
         if self.average not in ("macro", "micro"):
-            raise ConfigError(f"average: {self.average!r}; expected macro or micro")
+            raise ConfigError(f"average: got {self.average!r}; expected macro or micro")
         if self.scheme not in ("iob2", "bioes"):
-            raise ConfigError(f"scheme: {self.scheme!r}; expected iob2 or bioes")
-        given = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
+            raise ConfigError(f"scheme: got {self.scheme!r}; expected iob2 or bioes")
+        sections = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
         data = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
-        values = {"kind": self._kind, "seed": self.seed, "data": data, **given}
+        values = {"kind": self._kind, "seed": self.seed, "data": data, **sections}
         return parse_fitted(_plain(values), source=type(self).__name__)
 
 
@@ -138,13 +133,17 @@ class CrfEstimator(_Estimator):
     """The feature CRF.
 
     Args:
-        crf: settings of that section of a config, as far as they differ from the defaults.
-        taxonomy: a packaged one, a TOML file, or auto.
-        scheme: of the tags, given and predicted.
-        average: of ``score``: macro or micro.
-        dev_share: of the sentences, to choose the threshold on.
-        seed: of all that is random.
-        verbose: 1 shows the lines of the training on stderr.
+        crf: section of a config; settings that are missing have their defaults.
+        taxonomy: name of a packaged taxonomy, a TOML file, or ``auto``.
+        scheme: of all tags: ``iob2`` or ``bioes``.
+        average: of ``score``: ``macro`` or ``micro``.
+        dev_share: fraction of the sentences to choose the threshold on.
+        seed: of everything random.
+        verbose: 1 logs the training on stderr.
+
+    Attributes:
+        tagger_: the fitted tagger.
+        labels_: all labels that it can predict.
     """
 
     _kind, _sections = "crf", ("crf",)
@@ -169,9 +168,11 @@ class EncoderEstimator(_Estimator):
     """A fine-tuned encoder; needs ``coner[encoder]``.
 
     Args:
-        encoder, head, auxiliary, train: settings of those sections of a config, as far as they differ from the
-            defaults.
-        taxonomy, scheme, average, dev_share, seed, verbose: as of ``CrfEstimator``; the best epoch is chosen.
+        encoder, head, auxiliary, train: sections of a config; settings that are missing have their defaults.
+        taxonomy, scheme, average, dev_share, seed, verbose: as in ``CrfEstimator``; ``dev_share`` chooses the epoch.
+
+    Attributes:
+        tagger_, labels_: as in ``CrfEstimator``.
     """
 
     _kind, _sections = "encoder", ("encoder", "head", "auxiliary", "train")
@@ -197,25 +198,27 @@ class EncoderEstimator(_Estimator):
 
 def _check_labels(train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy) -> None:
     if not any(sentence.entities for sentence in train):
-        raise DataError("the sentences hold no mention; expected labelled sentences to train on")
+        raise DataError("got no entity in any sentence; expected labelled sentences to train on")
     unknown = {e.label for sentence in (*train, *dev) for e in sentence.entities or ()} - set(taxonomy.labels)
     if unknown:
         known = ", ".join(taxonomy.labels)
-        raise DataError(f"label {min(unknown)!r} is not in taxonomy {taxonomy.name}; expected one of: {known}")
+        raise DataError(f"got label {min(unknown)!r}; expected one of taxonomy {taxonomy.name}: {known}")
 
 
-def _cut(sentences: Sequence[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
-    """As an experiment without a validation file cuts its training file."""
+def _cut_dev(sentences: Sequence[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
+    """Cut a dev split off the training sentences, as ``coner train`` does."""
     try:
         parts = cut_dev(Split(Corpus(tuple(sentences), Path("X")), sha256=""), share)
     except DataError:
-        few = f"among {len(sentences)} sentences are too few different ones to keep dev_share={share:g} to choose on"
-        raise DataError(f"{few}; give more, or a part to choose on: fit(X, y, dev=(X_dev, y_dev))") from None
+        raise DataError(
+            f"got {len(sentences)} sentences; expected more different ones, to keep dev_share={share:g} of them as dev "
+            "split. Fix: add sentences, or pass a dev split: fit(X, y, dev=(X_dev, y_dev))"
+        ) from None
     return list(parts["train"].corpus), list(parts["dev"].corpus)
 
 
 def _plain(value: Any) -> Any:
-    """Settings without numpy's numbers, which searches draw."""
+    """Settings with numpy scalars, which searches draw, as Python numbers."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

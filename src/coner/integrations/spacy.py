@@ -1,12 +1,11 @@
-"""A tagger as a component of a spaCy pipeline: ``nlp.add_pipe("coner", config={"model": "runs/best"})``.
+"""A spaCy pipeline component: ``nlp.add_pipe("coner", config={"model": "runs/best"})``.
 
-It sets ``doc.ents``, in place of what was there, and a span group named as the component, whose ``attrs["scores"]`` are
-the entities' probabilities (as spaCy's own span categoriser keeps them). spaCy's tokens are the words, less those of
-white space; sentences are ``doc.sents`` where something has set them, else a document is one.
+It sets ``doc.ents`` and a span group named after the component, whose ``attrs["scores"]`` hold the confidence of each
+entity, as in spaCy's span categorizer. Words are spaCy's tokens without white space; sentences are ``doc.sents`` if an
+earlier component has set them, else the document is one sentence.
 
-The model is saved with the pipeline, as files in a folder of the component's name, or as bytes. spaCy makes a component
-from its config before it gives it what was saved, perhaps on another machine: so a folder that does not exist is told
-when the model is first needed, and every other fault at once.
+The model is saved with the pipeline. spaCy makes a component from its config before it restores what was saved, perhaps
+on another machine: so a missing folder is an error only when the model is first needed, every other problem at once.
 """
 
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import MissingExtra, ModelError
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.data.formats.spacy import is_space
 from coner.families import load
 from coner.families.tagger import Tagger
@@ -28,7 +27,7 @@ try:
     from spacy.scorer import get_ner_prf
     from spacy.tokens import Doc, Span, SpanGroup, Token
 except ImportError:
-    raise MissingExtra("a component of a spaCy pipeline", "spacy") from None
+    raise MissingExtra("the spaCy component", "spacy") from None
 
 WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
 
@@ -38,10 +37,10 @@ class ConerPipe(Pipe):
 
     Args:
         model: folder of a trained model.
-        name: of the component, and of its span group.
+        name: of the component and of its span group.
 
     Raises:
-        ModelError: the folder is there, but is no model that can be opened.
+        ModelError: the folder exists, but the model in it cannot be opened.
     """
 
     def __init__(self, model: str, *, name: str = "coner") -> None:
@@ -53,14 +52,14 @@ class ConerPipe(Pipe):
 
     @property
     def tagger(self) -> Tagger:
-        """The model; ``ModelError`` where its folder does not exist, and nothing was loaded in its place."""
+        """The model; ``ModelError`` if its folder does not exist and nothing was restored."""
         if self._tagger is None:
             self._tagger = load(self._folder)
         return self._tagger
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What it can find; nothing until there is a model, for spaCy asks while it loads."""
+        """Labels that it can predict; empty until the model is loaded, since spaCy reads them before."""
         return () if self._tagger is None else self._tagger.labels
 
     def __call__(self, doc: Doc) -> Doc:
@@ -69,39 +68,41 @@ class ConerPipe(Pipe):
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Set the entities of many; the sentences of ``batch_size`` documents are tagged together."""
-        coming = iter(stream)
-        while docs := list(islice(coming, batch_size)):
+        """Set the entities of many documents; the sentences of ``batch_size`` documents are tagged together."""
+        documents = iter(stream)
+        while docs := list(islice(documents, batch_size)):
             try:
                 self._annotate(docs)
-            except Exception as error:  # it is spaCy's caller who says what becomes of them
+            except Exception as error:
                 self.get_error_handler()(self.name, self, docs, error)
             else:
                 yield from docs
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
-        cut = [(number, tokens) for number, doc in enumerate(docs) for tokens in _sentences(doc)]
-        found = self.tagger.tag([Sentence(tuple([token.text for token in tokens])) for _, tokens in cut])
-        ents: list[list[tuple[Span, float]]] = [[] for _ in docs]
-        for (number, tokens), entities in zip(cut, found, strict=True):
-            ents[number] += [(_span(docs[number], tokens, entity), entity.score) for entity in entities]
-        for doc, pairs in zip(docs, ents, strict=True):
-            spans = [span for span, _ in pairs]
-            doc.set_ents(spans, default="outside")
-            scores = [score for _, score in pairs]
-            doc.spans[self.name] = SpanGroup(doc, name=self.name, attrs={"scores": scores}, spans=spans)
+        sentences = [(number, tokens) for number, doc in enumerate(docs) for tokens in _sentences(doc)]
+        predicted = self.tagger.tag([Sentence(tuple([token.text for token in tokens])) for _, tokens in sentences])
+        spans: list[list[Span]] = [[] for _ in docs]
+        scores: list[list[float]] = [[] for _ in docs]
+        for (number, tokens), entities in zip(sentences, predicted, strict=True):
+            for entity in entities:
+                start, end = tokens[entity.start].i, tokens[entity.end - 1].i + 1
+                spans[number].append(Span(docs[number], start, end, label=entity.label))
+                scores[number].append(entity.score)
+        for doc, own, confidences in zip(docs, spans, scores, strict=True):
+            doc.set_ents(own, default="outside")
+            doc.spans[self.name] = SpanGroup(doc, name=self.name, attrs={"scores": confidences}, spans=own)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the model into a folder; ``OutputError`` where that fails."""
+        """Write the model into a folder; ``OutputError`` if that fails."""
         self.tagger.save(Path(path))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "ConerPipe":
-        """Take the model of a folder in place of the one that there was."""
+        """Load the model of a folder."""
         self._tagger = load(path)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """The files of the model, as one string of bytes."""
+        """The files of the model as one byte string."""
         with tempfile.TemporaryDirectory() as folder:
             self.tagger.save(Path(folder))
             files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
@@ -110,11 +111,11 @@ class ConerPipe(Pipe):
         return data
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ConerPipe":
-        """Take the model of ``to_bytes``; some kinds read their files later, so these stay while the component does."""
+        """Load a model from ``to_bytes``."""
         unpacked = tempfile.TemporaryDirectory(prefix="coner-")
         _unpack(data, Path(unpacked.name))
         self._tagger = load(unpacked.name)
-        self._unpacked = unpacked
+        self._unpacked = unpacked  # some families read their files later
         return self
 
 
@@ -124,28 +125,24 @@ class ConerPipe(Pipe):
     default_score_weights=WEIGHTS,
 )
 def make(nlp: Language, name: str, model: str) -> ConerPipe:  # noqa: ARG001 - spaCy's signature
-    """What spaCy makes the component with."""
+    """Make the component; spaCy calls this."""
     return ConerPipe(model, name=name)
 
 
 def _sentences(doc: Doc) -> Iterator[list[Token]]:
-    """The words of each sentence that has one."""
+    """The tokens of each sentence, without white space; sentences without other tokens are left out."""
     for span in doc.sents if doc.has_annotation("SENT_START") else (doc[:],):
         if tokens := [token for token in span if not is_space(token)]:
             yield tokens
 
 
-def _span(doc: Doc, tokens: Sequence[Token], entity: Entity) -> Span:
-    return Span(doc, tokens[entity.start].i, tokens[entity.end - 1].i + 1, label=entity.label)
-
-
 def _unpack(data: bytes, folder: Path) -> None:
     files: Any = srsly.msgpack_loads(data)
     if not isinstance(files, dict) or not all(isinstance(content, bytes) for content in files.values()):
-        raise ModelError("these bytes are no model; expected what to_bytes of the component gave")
+        raise ModelError("got bytes that are not a model; expected the result of to_bytes")
     for name, content in files.items():
         path = folder / str(name)
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ModelError(f"these bytes are no model: file {name!r} lies outside its folder")
+            raise ModelError(f"got a model with a file {name!r}; expected only files inside the model folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

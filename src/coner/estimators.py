@@ -1,0 +1,5 @@
+"""Former name of ``coner.integrations.sklearn``."""
+
+from coner.integrations.sklearn import CrfEstimator, EncoderEstimator
+
+__all__ = ["CrfEstimator", "EncoderEstimator"]
