@@ -22,7 +22,7 @@ from coner.evaluation.score import score_sentences
 from coner.families.crf.fit import Trained, train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.features import DEFAULT, FEATURES, Extractor, Lexicon
-from coner.features.gazetteer import Known
+from coner.features.gazetteer import Entry
 from coner.features.registry import Feature
 
 NAMES = tuple(DEFAULT)
@@ -30,7 +30,6 @@ BY_SCOPE = {
     scope: [FEATURES[name] for name in NAMES if FEATURES[name].scope == scope]
     for scope in ("word", "cluster", "gazetteer", "place", "sentence")
 }
-PREFIXES = {(f.name, at): f.prefix(at) for f in FEATURES.values() for at in f.offsets}
 Rows = list[list[str]]
 
 
@@ -82,14 +81,14 @@ def settings_of_ours(task: Task) -> dict[str, object]:
     }
 
 
-def sentence_features(words: Sequence[str], lexicon: Lexicon, own: Sequence[Entity] | None = None) -> Rows:
-    """Features of each word; ``own``: in training, the sentence's own mentions, which the gazetteer leaves out."""
-    known = lexicon.gazetteer.look_up(words, own)
+def sentence_features(words: Sequence[str], lexicon: Lexicon, exclude: Sequence[Entity] | None = None) -> Rows:
+    """Features of each word; ``exclude``: in training, the sentence's own entities, which the gazetteer leaves out."""
+    entries = lexicon.gazetteer.look_up(words, exclude)
     shared = [f"{f.name}={value}" for f in BY_SCOPE["sentence"] for value in f.function(words)]
-    return [_word_features(words, i, known, lexicon) + shared for i in range(len(words))]
+    return [_word_features(words, i, entries, lexicon) + shared for i in range(len(words))]
 
 
-def _word_features(words: Sequence[str], i: int, known: Sequence[Known], lexicon: Lexicon) -> list[str]:
+def _word_features(words: Sequence[str], i: int, entries: Sequence[Entry], lexicon: Lexicon) -> list[str]:
     features = [f"{f.name}={value}" for f in BY_SCOPE["place"] for value in f.function(words, i)]
     for f in BY_SCOPE["word"]:
         for j, prefix in _inside(f, i, words):
@@ -99,13 +98,13 @@ def _word_features(words: Sequence[str], i: int, known: Sequence[Known], lexicon
             features += [f"{prefix}{value}" for value in f.function(lexicon.clusters.get(words[j], ()))]
     for f in BY_SCOPE["gazetteer"]:
         for j, prefix in _inside(f, i, words):
-            features += [f"{prefix}{value}" for value in f.function(known[j])]
+            features += [f"{prefix}{value}" for value in f.function(entries[j])]
     return features
 
 
 def _inside(feature: Feature, i: int, words: Sequence[str]) -> list[tuple[int, str]]:
     """Where the words stand that give word ``i`` this feature, and what is written before its values."""
-    return [(i + at, PREFIXES[feature.name, at]) for at in feature.offsets if 0 <= i + at < len(words)]
+    return [(i + at, prefix) for at, prefix in feature.prefixes.items() if 0 <= i + at < len(words)]
 
 
 def training_data(task: Task, lexicon: Lexicon) -> tuple[list[Rows], Rows]:

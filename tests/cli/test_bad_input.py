@@ -193,7 +193,7 @@ def test_fault_that_only_training_can_find_leaves_no_model(coner: Coner, world: 
     assert (done.code, done.out) == (2, "")
     begun, message = done.err.splitlines()
     assert begun.startswith("crf: train 60 sentences")
-    assert message.startswith("coner: crf.features: 'sufix'")
+    assert message.startswith("coner: crf.features: got 'sufix'")
     assert [path.name for path in (out / "run").iterdir()] == ["log.txt"]
 
 

@@ -88,8 +88,8 @@ def test_user_file_takes_the_place_of_learned_clusters(tmp_path: Path) -> None:
         ("paris\tA\nrome\n", ":2: expected word<TAB>cluster"),
         ("paris\t\n", ":1: expected word<TAB>cluster"),
         ("\tA\n", ":1: expected word<TAB>cluster"),
-        ("paris\tA\nparis\tB\n", ":2: word 'paris' stands twice"),
-        ("", "no clusters in it"),
+        ("paris\tA\nparis\tB\n", ":2: got word 'paris' twice"),
+        ("", "got no clusters"),
     ],
 )
 def test_faulty_user_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:

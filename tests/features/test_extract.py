@@ -55,5 +55,5 @@ def test_remembered_types_change_nothing(sentences: list[list[str]]) -> None:
 def test_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     words = [chr(97 + i % 26) * (1 + i % 3) for i in range(60)]
     expected = Extractor()(words)
-    monkeypatch.setattr(extract, "MOST_TYPES", 5)
+    monkeypatch.setattr(extract, "MAX_CACHED", 5)
     assert Extractor()(words) == expected

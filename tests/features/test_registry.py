@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.features import DEFAULT, FEATURES, Extractor, Feature, Lexicon
-from coner.features.gazetteer import Gazetteer, Known
-from coner.features.registry import select, word_feature
+from coner.features.gazetteer import Entry, Gazetteer
+from coner.features.registry import feature as register
+from coner.features.registry import select
 
 STRANGE = [
     "a:b",
@@ -41,7 +42,7 @@ def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
         return [(tuple(word),) for word in words]
     if feature.scope == "gazetteer":
         size = len(words)
-        return [(Known(size, ((w, size),), (w,), True, size),) for w in words] + [(Known(0),), (Known(3),)]
+        return [(Entry(size, ((w, size),), (w,), True, size),) for w in words] + [(Entry(0),), (Entry(3),)]
     return [(words, i) for i in range(len(words))] if feature.scope == "place" else [(words,)]
 
 
@@ -100,12 +101,12 @@ def test_order_of_the_config_is_kept() -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"crf\.features: 'sufix' is not known; expected some of: .*suffix"):
+    with pytest.raises(ConfigError, match=r"crf\.features: got 'sufix'; expected some of: .*suffix"):
         Extractor(["word", "sufix"])
 
 
 def test_name_given_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'word' stands twice"):
+    with pytest.raises(ConfigError, match="got 'word' twice"):
         Extractor(["word", "word"])
 
 
@@ -114,4 +115,4 @@ def test_two_features_of_one_name_are_refused() -> None:
         return [word]
 
     with pytest.raises(ValueError, match="two features are called suffix"):
-        word_feature()(suffix)
+        register("word")(suffix)

@@ -1,8 +1,8 @@
-"""Word clusters: groups of words that stand among the same words, learned from the training text or a user's file.
+"""Word clusters: words that occur in similar contexts, learned from the training text or read from a user's file.
 
-Learned so: positive pointwise mutual information between a word and the words one and two places before and after it,
-cut to a few dimensions by a randomised singular value decomposition (Halko, Martinsson and Tropp 2011), then k-means on
-the directions (spherical), once for each number of clusters asked for.
+Learning: positive pointwise mutual information between a word and the words one and two places before and after it,
+reduced to a few dimensions by a randomised singular value decomposition (Halko, Martinsson and Tropp 2011), then
+spherical k-means for each number of clusters.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from threadpoolctl import threadpool_limits
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
-from coner.features.registry import Values, cluster_feature
+from coner.features.registry import Values, feature
 
 Matrix = NDArray[np.float32]
 Clusters = Mapping[str, tuple[str, ...]]
 
-REACH = (-2, -1, 1, 2)  # places whose words are a word's contexts
-CONTEXTS = 1500  # most frequent words that serve as contexts, at each place
-VOCABULARY = 20_000  # most frequent words that are clustered: bounds the memory to half a gigabyte
-LEAST = 2  # occurrences below which a word's contexts say too little
+OFFSETS = (-2, -1, 1, 2)  # of the context words
+CONTEXTS = 1500  # most frequent words, which count as contexts at each offset
+VOCABULARY = 20_000  # most frequent words, which are clustered: bounds the memory to half a gigabyte
+MIN_COUNT = 2  # occurrences of a word that is clustered
 DIMENSIONS = 64
 OVERSAMPLING = 16
 POWER_ITERATIONS = 3
 ROUNDS = 20
 
 
-@cluster_feature(-2, -1, 0, 1, 2)
+@feature("cluster", -2, -1, 0, 1, 2)
 def cluster(clusters: Sequence[str]) -> Values:
     """The clusters of the word and of its neighbours, coarse to fine."""
     return [f"{level} {name}" for level, name in enumerate(clusters)]
@@ -43,30 +43,30 @@ def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], see
 
     Args:
         sentences: the words of the training text.
-        sizes: numbers of clusters, such as ``(64, 256)``; each gives one cluster a word.
-        seed: of the random projection and of the first centres; same seed, same clusters.
+        sizes: numbers of clusters, such as ``(64, 256)``.
+        seed: of the random projection and the initial centres; the same seed gives the same clusters.
 
     Returns:
-        For each word one cluster name a size; empty where the text has too few words.
+        For each word one cluster name per size; empty if the text has too few words.
     """
     counts = Counter(word for words in sentences for word in words)
-    frequent = sorted(counts, key=lambda word: (-counts[word], word))  # ties by spelling: independent of the order read
-    vocabulary = [word for word in frequent[:VOCABULARY] if counts[word] >= LEAST]
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))  # ties by spelling, not by order in the text
+    vocabulary = [word for word in frequent[:VOCABULARY] if counts[word] >= MIN_COUNT]
     if not vocabulary or not sizes:
         return {}
     rng = np.random.default_rng(seed)
     matrix = _mutual_information(sentences, vocabulary, frequent[:CONTEXTS])
-    with threadpool_limits(1, "blas"):  # sums are rounded as they are shared out: else other threads, other clusters
+    with threadpool_limits(1, "blas"):  # else rounding, and so the clusters, depends on the number of threads
         vectors = _project(matrix, rng)
         levels = [_kmeans(vectors, min(size, len(vocabulary)), rng) for size in sizes]
     return {word: tuple(str(level[row]) for level in levels) for row, word in enumerate(vocabulary)}
 
 
 def read_clusters(path: Path) -> dict[str, tuple[str, ...]]:
-    """Read ``word<TAB>cluster`` lines; further tabs part clusters of other sizes.
+    """Read lines ``word<TAB>cluster``, with optional further clusters, coarse to fine, after further tabs.
 
     Raises:
-        DataError: the file cannot be read, or a line has no cluster or a word that stood above.
+        DataError: the file cannot be read, a line has no cluster, or a word occurs twice.
     """
     clusters: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(Lines(path), start=1):
@@ -76,30 +76,30 @@ def read_clusters(path: Path) -> dict[str, tuple[str, ...]]:
         if not word or not names or not all(names):
             raise DataError("expected word<TAB>cluster", path, number)
         if word in clusters:
-            raise DataError(f"word {word!r} stands twice; keep one line a word", path, number)
+            raise DataError(f"got word {word!r} twice; expected one line per word", path, number)
         clusters[word] = tuple(names)
     if not clusters:
-        raise DataError("no clusters in it; expected word<TAB>cluster lines", path)
+        raise DataError("got no clusters; expected lines word<TAB>cluster", path)
     return clusters
 
 
 def _mutual_information(sentences: Sequence[Sequence[str]], vocabulary: list[str], contexts: list[str]) -> Matrix:
-    """Positive pointwise mutual information, words x (places * contexts); the sentence's edge is a context too."""
+    """Positive pointwise mutual information, words x (offsets * contexts); the sentence edge is a context too."""
     rows = {word: row for row, word in enumerate(vocabulary)}
     columns = {word: column for column, word in enumerate(contexts)}
     width = len(contexts) + 1
-    counts = np.zeros((len(vocabulary), len(REACH) * width), dtype=np.float32)
+    counts = np.zeros((len(vocabulary), len(OFFSETS) * width), dtype=np.float32)
     for words in sentences:
         for i, word in enumerate(words):
             row = rows.get(word)
             if row is None:
                 continue
-            for place, offset in enumerate(REACH):
+            for place, offset in enumerate(OFFSETS):
                 inside = 0 <= i + offset < len(words)
                 column = columns.get(words[i + offset]) if inside else width - 1
                 if column is not None:
                     counts[row, place * width + column] += 1
-    by_context = counts.sum(axis=0) ** 0.75  # smoothed, so that rare contexts do not weigh most (Levy et al. 2015)
+    by_context = counts.sum(axis=0) ** 0.75  # smoothed, so that rare contexts do not dominate (Levy et al. 2015)
     shares = by_context / by_context.sum()
     for own, total in zip(counts, counts.sum(axis=1), strict=True):  # by row: a second matrix would double the memory
         expected = total * shares
@@ -109,7 +109,7 @@ def _mutual_information(sentences: Sequence[Sequence[str]], vocabulary: list[str
 
 
 def _project(matrix: Matrix, rng: np.random.Generator) -> Matrix:
-    """Leading left singular vectors, weighted by the root of their singular values, rows of length one."""
+    """Leading left singular vectors, weighted by the root of their singular values, with rows of length one."""
     size = min(DIMENSIONS, *matrix.shape)
     sample = rng.standard_normal((matrix.shape[1], min(size + OVERSAMPLING, *matrix.shape)), dtype=np.float32)
     basis = matrix @ sample
@@ -128,7 +128,7 @@ def _kmeans(vectors: Matrix, size: int, rng: np.random.Generator) -> NDArray[np.
     for _ in range(ROUNDS):
         sums = np.zeros_like(centres)
         np.add.at(sums, nearest, vectors)
-        kept = np.any(sums != 0, axis=1, keepdims=True)  # a centre that lost all its words stays where it was
+        kept = np.any(sums != 0, axis=1, keepdims=True)  # a centre without words stays where it was
         centres = np.where(kept, _directions(sums), centres)
         nearest = (vectors @ centres.T).argmax(axis=1)
     return nearest

@@ -1,7 +1,7 @@
-"""What the training mentions say of a word: phrases that were a mention, words that stood in one, and how often.
+"""Gazetteer of the training mentions: phrases that were a mention, words that occurred in one, and how often.
 
-A word's own sentence is left out when features are computed for training. Otherwise every mention would find itself,
-the model would trust the gazetteer blindly, and fail on text where most mentions are new.
+For training features, the counts of a sentence's own mentions are left out. Otherwise the gazetteer would know every
+training mention, and the model would trust it blindly and fail on text where most mentions are new.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from math import log2
 from typing import Any, NamedTuple
 
 from coner.core.types import Entity, Sentence
-from coner.features.registry import Values, gazetteer_feature
+from coner.features.registry import Values, feature
 
-LONGEST = 8  # words of a phrase that is looked up
-MENTIONED = 0.05  # a single word counts as a phrase where at least this part of its occurrences is in mentions
+MAX_PHRASE = 8  # words of a phrase that is looked up
+MIN_MENTIONED = 0.05  # a single word is a phrase if at least this fraction of its occurrences is in mentions
 Counts = Mapping[str, Mapping[str, int]]
+Own = Mapping[tuple[str, str], int]  # of one sentence, by text and label
 
 
-class Known(NamedTuple):
-    """What is known of one word of a sentence from other sentences.
+class Entry(NamedTuple):
+    """What other sentences say about one word of a sentence.
 
     Attributes:
-        seen: its occurrences.
-        labels: each label with how many of them stood in a mention of it.
+        seen: its number of occurrences.
+        labels: each label with the number of occurrences in mentions of it.
         phrase: labels of the longest known mention that covers it here, the most frequent first.
-        first: whether it begins that mention.
+        first: it is the first word of that mention.
         size: words of that mention; 0: none covers it.
     """
 
@@ -38,27 +39,27 @@ class Known(NamedTuple):
     size: int = 0
 
 
-UNKNOWN = Known(0)
+UNKNOWN = Entry(0)
 
 
-@gazetteer_feature(-1, 0, 1)
-def phrase(known: Known) -> Values:
-    """Labels of the known mention that covers the word here, with its place in it."""
-    if not known.size:
+@feature("gazetteer", -1, 0, 1)
+def phrase(entry: Entry) -> Values:
+    """Labels of the known mention that covers the word here, with the word's place in it."""
+    if not entry.size:
         return []
-    place = "B" if known.first else "I"
-    return ["yes", *(f"{place} {min(known.size, 2)} {label}" for label in known.phrase[:3])]
+    place = "B" if entry.first else "I"
+    return ["yes", *(f"{place} {min(entry.size, 2)} {label}" for label in entry.phrase[:3])]
 
 
-@gazetteer_feature(-1, 0, 1)
-def mentioned(known: Known) -> Values:
-    """Labels of the mentions that the word stood in, and for what part of its occurrences."""
-    if not known.seen:
+@feature("gazetteer", -1, 0, 1)
+def mentioned(entry: Entry) -> Values:
+    """Labels of the mentions that the word occurred in, and for which fraction of its occurrences."""
+    if not entry.seen:
         return ["new"]
-    total = sum(count for _, count in known.labels)
-    parts = [(label, count / known.seen) for label, count in known.labels]
-    levels = [f"{label} {'high' if p > 0.5 else 'middle' if p > 0.15 else 'low'}" for label, p in parts]
-    return [*levels, f"{round(5 * total / known.seen)} {min(3, int(log2(known.seen)))}"]
+    total = sum(count for _, count in entry.labels)
+    rates = [(label, count / entry.seen) for label, count in entry.labels]
+    levels = [f"{label} {'high' if rate > 0.5 else 'middle' if rate > 0.15 else 'low'}" for label, rate in rates]
+    return [*levels, f"{round(5 * total / entry.seen)} {min(3, int(log2(entry.seen)))}"]
 
 
 @dataclass(slots=True)
@@ -66,22 +67,22 @@ class Gazetteer:
     """Counts over labelled sentences.
 
     Attributes:
-        phrases: text of a mention, to label, to count.
-        words: word, to label of the mentions that it stood in, to count.
-        totals: word to all its occurrences.
+        phrases: text of a mention to label to count.
+        words: word to label of the mentions that it occurred in to count.
+        totals: word to number of all its occurrences.
     """
 
     phrases: Counts = field(default_factory=dict)
     words: Counts = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     _longest_from: dict[str, int] = field(init=False, repr=False, compare=False)  # first word to the longest phrase
-    _known: dict[str, Known] = field(init=False, repr=False, compare=False)  # of words, when first asked for
+    _cache: dict[str, Entry] = field(init=False, repr=False, compare=False)  # entries of words alone
 
     def __post_init__(self) -> None:
-        self._longest_from, self._known = {}, {}
+        self._longest_from, self._cache = {}, {}
         for text in self.phrases:
             words = text.split(" ")
-            size = min(len(words), LONGEST)
+            size = min(len(words), MAX_PHRASE)
             self._longest_from[words[0]] = max(size, self._longest_from.get(words[0], 0))
 
     @classmethod
@@ -91,81 +92,76 @@ class Gazetteer:
         words: defaultdict[str, Counter[str]] = defaultdict(Counter)
         totals: Counter[str] = Counter()
         for sentence in sentences:
-            own_phrases, own_words = _count(sentence.words, sentence.entities or ())
-            for (text, label), count in own_phrases.items():
-                phrases[text][label] += count
-            for (word, label), count in own_words.items():
-                words[word][label] += count
+            for counts, own in zip((phrases, words), _count(sentence.words, sentence.entities or ()), strict=True):
+                for (text, label), count in own.items():
+                    counts[text][label] += count
             totals.update(sentence.words)
         return cls(phrases, words, totals)
 
-    def look_up(self, words: Sequence[str], own: Sequence[Entity] | None = None) -> list[Known]:
-        """What is known of each word of a sentence.
+    def look_up(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[Entry]:
+        """The entry of each word of a sentence.
 
         Args:
-            own: its entities, where the sentence is one of those learned from; its own counts are left out.
+            exclude: the entities of the sentence, if it is one of those learned from; leaves out its own counts.
         """
-        own_phrases: Mapping[tuple[str, str], int] = {}
-        if own is None:
-            known = [self._of_word(word) for word in words]
+        own_phrases: Own = {}
+        if exclude is None:
+            entries = [self._entry(word) for word in words]
         else:
-            own_phrases, own_words = _count(words, own)
+            own_phrases, own_words = _count(words, exclude)
             own_totals = Counter(words)
-            known = [self._without_own(word, own_totals[word], own_words) for word in words]
+            entries = [self._entry_without(word, own_totals[word], own_words) for word in words]
         after = 0
         for start, word in enumerate(words):
             if start < after or word not in self._longest_from:  # the latter holds for most words
                 continue
-            after, labels = self._longest(words, start, own_phrases, known)
+            after, labels = self._longest(words, start, own_phrases, entries)
             for i in range(start, after):
-                k = known[i]
-                known[i] = Known(k.seen, k.labels, labels, i == start, after - start)
-        return known
+                entries[i] = Entry(entries[i].seen, entries[i].labels, labels, i == start, after - start)
+        return entries
 
-    def _of_word(self, word: str) -> Known:
-        """What is known of a word without its neighbours."""
-        known = self._known.get(word)
-        if known is None:
+    def _entry(self, word: str) -> Entry:
+        entry = self._cache.get(word)
+        if entry is None:
             if word not in self.totals:
                 return UNKNOWN
-            known = self._known[word] = self._without_own(word, 0, {})
-        return known
+            entry = self._cache[word] = self._entry_without(word, 0, {})
+        return entry
 
-    def _without_own(self, word: str, own: int, own_words: Mapping[tuple[str, str], int]) -> Known:
-        """The same, ``own`` of its occurrences left out."""
-        seen = self.totals.get(word, 0) - own
+    def _entry_without(self, word: str, occurrences: int, own: Own) -> Entry:
+        """The entry of a word without its neighbours, less these occurrences and mentions."""
         labels = self.words.get(word)
-        return Known(seen, tuple(sorted(_without(labels, word, own_words).items())) if labels else ())
+        left = tuple(sorted(_subtract(labels, word, own).items())) if labels else ()
+        return Entry(self.totals.get(word, 0) - occurrences, left)
 
     def _longest(
-        self, words: Sequence[str], start: int, own: Mapping[tuple[str, str], int], known: Sequence[Known]
+        self, words: Sequence[str], start: int, own: Own, entries: Sequence[Entry]
     ) -> tuple[int, tuple[str, ...]]:
-        """End and labels of the longest known phrase from ``start``, a word that some begin with; else ``start``."""
+        """End and labels of the longest known phrase from ``start``; ``start`` itself if there is none."""
         longest = min(len(words) - start, self._longest_from[words[start]])
         for end in range(start + longest, start, -1):
             text = " ".join(words[start:end])
             if text not in self.phrases:
                 continue
-            if end == start + 1 and sum(count for _, count in known[start].labels) < MENTIONED * known[start].seen:
+            mentions = sum(count for _, count in entries[start].labels)
+            if end == start + 1 and mentions < MIN_MENTIONED * entries[start].seen:
                 continue
-            counts = _without(self.phrases[text], text, own)
+            counts = _subtract(self.phrases[text], text, own)
             if counts:
                 return end, tuple(sorted(counts, key=lambda label: (-counts[label], label)))
         return start, ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for ``from_json``."""
+        """As JSON values."""
         return {"phrases": self.phrases, "words": self.words, "totals": self.totals}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Gazetteer:
-        """What ``to_json`` gave; ``KeyError`` where a part is missing."""
+        """From the result of ``to_json``; ``KeyError`` if it is incomplete."""
         return cls(values["phrases"], values["words"], values["totals"])
 
 
-def _count(
-    words: Sequence[str], entities: Iterable[Entity]
-) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+def _count(words: Sequence[str], entities: Iterable[Entity]) -> tuple[Own, Own]:
     """Mentions of one sentence by text and label, and their words by word and label."""
     phrases: Counter[tuple[str, str]] = Counter()
     inner: Counter[tuple[str, str]] = Counter()
@@ -176,7 +172,7 @@ def _count(
     return phrases, inner
 
 
-def _without(counts: Mapping[str, int], text: str, own: Mapping[tuple[str, str], int]) -> dict[str, int]:
-    """Counts of a text by label, less those of its own sentence; only what is left."""
+def _subtract(counts: Mapping[str, int], text: str, own: Own) -> dict[str, int]:
+    """Counts of a text by label, less those of its own sentence; only what is above zero."""
     left = {label: count - own.get((text, label), 0) for label, count in counts.items()}
     return {label: count for label, count in left.items() if count > 0}

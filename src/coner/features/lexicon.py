@@ -1,4 +1,4 @@
-"""What features look words up in: learned from the training text before the CRF is, or read from the user's file."""
+"""Word lists that features use: learned from the training sentences, or read from a user's file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from coner.features.gazetteer import Gazetteer
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Words and what is known of them.
-
-    Attributes:
-        clusters: word to its clusters.
-        gazetteer: the training mentions.
-    """
+    """Clusters of words, and the training mentions."""
 
     clusters: Clusters = field(default_factory=dict)
     gazetteer: Gazetteer = field(default_factory=Gazetteer)
@@ -28,13 +23,13 @@ class Lexicon:
     def learn(
         cls, sentences: Sequence[Sentence], *, sizes: Sequence[int], seed: int, cluster_file: Path | None = None
     ) -> Lexicon:
-        """Learn from labelled sentences.
+        """Learn from labelled training sentences.
 
         Args:
-            sentences: the training part, and nothing else.
-            sizes: numbers of clusters; none: no clusters.
+            sentences: the training split.
+            sizes: numbers of clusters; empty: no clusters.
             seed: of the clusters.
-            cluster_file: clusters to take in place of learned ones.
+            cluster_file: read the clusters from here instead.
 
         Raises:
             DataError: the cluster file cannot be read.
@@ -46,11 +41,11 @@ class Lexicon:
         return cls(clusters, Gazetteer.learn(sentences))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for ``from_json``."""
+        """As JSON values."""
         return {"clusters": self.clusters, "gazetteer": self.gazetteer.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Lexicon:
-        """What ``to_json`` gave; ``KeyError`` where a part is missing."""
+        """From the result of ``to_json``; ``KeyError`` if it is incomplete."""
         clusters = {word: tuple(names) for word, names in values["clusters"].items()}
         return cls(clusters, Gazetteer.from_json(values["gazetteer"]))

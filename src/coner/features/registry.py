@@ -1,23 +1,23 @@
-"""Features by name: one small pure function each, under one of five decorators.
+"""Registry of features: small pure functions, registered under their name and scope.
 
-=================  =====================  =================================================================
-decorator          the function sees      computed
-=================  =====================  =================================================================
-word_feature       ``(word)``             once a word type, then put at the declared offsets
-cluster_feature    ``(clusters)``         likewise, on the word's clusters instead of its letters
-gazetteer_feature  ``(known)``            once a word, on what the training mentions say of it; offsets likewise
-place_feature      ``(words, i)``         at every word
-sentence_feature   ``(words)``            once a sentence, the same at every word
-=================  =====================  =================================================================
+=========  ===================  ==================================================================
+scope      the function gets    evaluated
+=========  ===================  ==================================================================
+word       ``(word)``           once per word type; a word gets the values of the words at ``offsets``
+cluster    ``(clusters)``       likewise, from the clusters of a word
+gazetteer  ``(entry)``          once per word, from the training mentions; offsets as for ``word``
+place      ``(words, i)``       for every word
+sentence   ``(words)``          once per sentence; all its words get the values
+=========  ===================  ==================================================================
 
-A function returns values (``["ing", "ng"]``); the extractor adds the feature's name and the offset, so that two
-features never share a string. To add one, write it in ``word``, ``context`` or ``sentence``: the function's name is
-its name in the config.
+A function returns values (``["ing", "ng"]``); the extractor puts the feature's name and the offset before each, so that
+two features never share a string. To add one, write it in ``word``, ``context`` or ``sentence``; the name of the
+function is the name in the config.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
@@ -35,84 +35,56 @@ class Feature:
 
     Attributes:
         name: as in the config.
-        scope: what its function sees.
-        function: from that to values; pure.
-        offsets: where the word stands whose values a word gets: -1 the one before. Not for place and sentence.
-        by_side: whether a value says only on which side that word stands, not how far away.
+        scope: what its function gets.
+        function: returns values; pure.
+        prefixes: offset of a word whose values a word gets (-1: the word before) to the prefix of these values.
     """
 
     name: str
     scope: Scope
     function: Callable[..., Values]
-    offsets: tuple[int, ...] = (0,)
-    by_side: bool = False
-
-    def prefix(self, offset: int) -> str:
-        """What stands before a value from the word at an offset, so that no two features share a string."""
-        place = f"[{offset:+}]" if offset and not self.by_side else "[-]" if offset < 0 else "[+]" if offset else ""
-        return f"{self.name}{place}="
+    prefixes: Mapping[int, str]
 
 
 FEATURES: dict[str, Feature] = {}
 
 
-def _register(
-    scope: Scope, function: Callable[..., Values], offsets: tuple[int, ...] = (0,), *, by_side: bool = False
-) -> None:
-    name = function.__name__
-    if name in FEATURES:
-        raise ValueError(f"two features are called {name}")
-    FEATURES[name] = Feature(name, scope, function, offsets, by_side)
+def feature(scope: Scope, *offsets: int, by_side: bool = False) -> Callable[[Function], Function]:
+    """Decorator: register a function as a feature.
 
+    Args:
+        scope: what the function gets, see above.
+        offsets: of the words whose values a word gets, relative to it; none: its own. Not for ``place``, ``sentence``.
+        by_side: mark values with the side of that word only, not with its distance.
+    """
 
-def _at_offsets(scope: Scope, offsets: tuple[int, ...], *, by_side: bool = False) -> Callable[[Function], Function]:
-    def decorate(function: Function) -> Function:
-        _register(scope, function, offsets or (0,), by_side=by_side)
+    def register(function: Function) -> Function:
+        name = function.__name__
+        if name in FEATURES:
+            raise ValueError(f"two features are called {name}")
+        prefixes = {offset: f"{name}{_mark(offset, by_side=by_side)}=" for offset in offsets or (0,)}
+        FEATURES[name] = Feature(name, scope, function, prefixes)
         return function
 
-    return decorate
+    return register
 
 
-def word_feature(*offsets: int, by_side: bool = False) -> Callable[[Function], Function]:
-    """Decorator: values from the letters of a word, given to the words from which it stands at ``offsets``.
-
-    With ``by_side`` all words of one side give the same feature.
-    """
-    return _at_offsets("word", offsets, by_side=by_side)
-
-
-def cluster_feature(*offsets: int) -> Callable[[Function], Function]:
-    """Decorator: values from the clusters of a word, given to the words from which it stands at ``offsets``."""
-    return _at_offsets("cluster", offsets)
-
-
-def gazetteer_feature(*offsets: int) -> Callable[[Function], Function]:
-    """Decorator: values from what the gazetteer knows of a word, given to the words from which it stands there."""
-    return _at_offsets("gazetteer", offsets)
-
-
-def place_feature(function: Function) -> Function:
-    """Decorator: values from a sentence and a place in it."""
-    _register("place", function)
-    return function
-
-
-def sentence_feature(function: Function) -> Function:
-    """Decorator: values from a whole sentence."""
-    _register("sentence", function)
-    return function
+def _mark(offset: int, *, by_side: bool) -> str:
+    if not offset:
+        return ""
+    return f"[{'-' if offset < 0 else '+'}]" if by_side else f"[{offset:+}]"
 
 
 def select(names: Sequence[str], default: Sequence[str]) -> list[Feature]:
-    """The features of these names, in their order; none named: the default ones.
+    """The features of these names, in their order; if there are none, those of ``default``.
 
     Raises:
-        ConfigError: a name that is not known, or that stands twice.
+        ConfigError: an unknown name, or one given twice.
     """
     chosen = list(names) or list(default)
     for index, name in enumerate(chosen):
         if name not in FEATURES:
-            raise ConfigError(f"crf.features: {name!r} is not known; expected some of: {', '.join(sorted(FEATURES))}")
+            raise ConfigError(f"crf.features: got {name!r}; expected some of: {', '.join(sorted(FEATURES))}")
         if name in chosen[:index]:
-            raise ConfigError(f"crf.features: {name!r} stands twice; name each feature once")
+            raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
     return [FEATURES[name] for name in chosen]

@@ -1,10 +1,10 @@
-"""Features of a sentence as a whole: what it is about."""
+"""Features of a whole sentence: its topic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coner.features.registry import Values, sentence_feature
+from coner.features.registry import Values, feature
 
 # English; the function words of other languages cost a little time and get little weight.
 STOP_WORDS = frozenset(
@@ -12,15 +12,15 @@ STOP_WORDS = frozenset(
     his i in into is it its may more not of on one or other out over she some such than that the their there
     they this to two under until up was were when where which while who with""".split()  # noqa: SIM905  (a list would take a page)
 )
-MOST = 100  # words of a sentence that are looked at: in a text of thousands, any word would stand for any topic
+MAX_WORDS = 100  # of a sentence: in a text of thousands of words every word would indicate every topic
 
 
-@sentence_feature
+@feature("sentence")
 def topic(words: Sequence[str]) -> Values:
-    """Every content word of the sentence, once: an unseen name beside *album* and *label* is a musician's."""
-    return list(dict.fromkeys(filter(is_content, words[:MOST])))
+    """Every content word of the sentence, once: an unseen name in a sentence with *album* and *label* is a musician."""
+    return list(dict.fromkeys(filter(is_content, words[:MAX_WORDS])))
 
 
 def is_content(word: str) -> bool:
-    """Whether a word says what a text is about: a letter or digit in it, and no function word."""
+    """Whether a word has a letter or digit and is not a function word."""
     return word not in STOP_WORDS and any(map(str.isalnum, word))

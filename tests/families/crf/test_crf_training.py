@@ -171,7 +171,7 @@ def test_text_without_entities_is_refused() -> None:
 
 
 def test_unknown_feature_ends_it_before_anything_is_learned() -> None:
-    with pytest.raises(ConfigError, match=r"crf\.features: 'sufix'"):
+    with pytest.raises(ConfigError, match=r"crf\.features: got 'sufix'"):
         learn(features=("sufix",))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coner.features import Extractor
-from coner.features.gazetteer import Known
+from coner.features.gazetteer import Entry
 from coner.features.registry import Scope
 
 DENSE = 6  # from a weight for every sixth tag on, a feature's weights are held as a row of all tags
@@ -88,7 +88,7 @@ class Emitter:
         sums = np.bincount(cells[kept], weights=weights.values[kept], minlength=dense.sum() * tags)
         self._dense_weights = sums.astype(np.float32).reshape(-1, tags)
         self._offsets, self._columns = _columns(extractor)
-        self._rows: dict[tuple[str, Known], int] = {}
+        self._rows: dict[tuple[str, Entry], int] = {}
         self._table = np.empty((0, len(self._offsets), tags), dtype=np.float32)
 
     def __call__(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -109,7 +109,7 @@ class Emitter:
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
         """Which row of the table each word has; rows that are missing are made. B x W."""
-        keys = [key for words in texts for key in zip(words, self._extractor.known(words), strict=True)]
+        keys = [key for words in texts for key in zip(words, self._extractor.entries(words), strict=True)]
         new = [key for key in dict.fromkeys(keys) if key not in self._rows]
         if len(self._rows) + len(new) > MOST_ROWS:
             self._rows.clear()
@@ -123,7 +123,7 @@ class Emitter:
         self._table[first : len(self._rows)] = self._given(new)
         return np.array([self._rows[key] for key in keys], dtype=np.intp).reshape(len(texts), -1)
 
-    def _given(self, keys: Sequence[tuple[str, Known]]) -> NDArray[np.float64]:
+    def _given(self, keys: Sequence[tuple[str, Entry]]) -> NDArray[np.float64]:
         """What words give to the words around, by their letters and by what is known of them. N x columns x C."""
         width, clusters = len(self._offsets), self._extractor.lexicon.clusters
         found = [

@@ -127,7 +127,7 @@ class _Fitter:
         with progress_bar("features", len(sentences)) as shown:
             for sentence in sentences:
                 entities = sentence.entities or ()
-                rows = extractor(sentence.words, own=entities)
+                rows = extractor(sentence.words, exclude=entities)
                 ids = [[str(self.features.setdefault(f, len(self.features))) for f in row] for row in rows]
                 self._trainer.append(ids, [str(tag) for tag in tags.encode(entities, len(sentence))])
                 shown.advance()
