@@ -1,4 +1,4 @@
-"""Triplet token blending: a word's vector with those of its two neighbours, before prediction."""
+"""Blends: combine the vector of each word with those of its two neighbours, before prediction."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from coner.core.registry import Registry
 
 
 class Blend(nn.Module, ABC):
-    """Three vectors a word to one.
+    """Combines three vectors into one for each word.
 
-    At a sentence's edge a word stands in for its missing neighbour, so a blend sees three vectors always and knows
-    nothing of sentences or padding.
+    At the edge of a sentence the word itself replaces its missing neighbour, so a blend needs to know nothing of
+    sentences or padding.
 
     Args:
-        size: width that comes in, H.
+        size: width of the input, H.
 
     Attributes:
-        size: the width that comes out.
+        size: width of the output; H unless a subclass sets another.
     """
 
     size: int
@@ -30,7 +30,7 @@ class Blend(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
-        """Three times N x H to N x size."""
+        """Three tensors of N x H to N x size."""
 
 
 blends: Registry[type[Blend]] = Registry("head.blend", __name__)

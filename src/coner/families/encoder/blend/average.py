@@ -9,7 +9,7 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Average(Blend):
-    """Half the word, a quarter each neighbour: the weights of arXiv 2401.00698."""
+    """Half the word and a quarter of each neighbour, the weights of arXiv 2401.00698."""
 
     def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
         return 0.5 * word + 0.25 * (previous + following)

@@ -1,4 +1,4 @@
-"""The three vectors side by side."""
+"""Concatenation of the three vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Concat(Blend):
-    """``[e(t); e(t-1); e(t+1)]``, the blend of the paper's final model (arXiv 2401.00698)."""
+    """``[e(t); e(t-1); e(t+1)]``, the blend of the final model of arXiv 2401.00698."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

@@ -11,7 +11,7 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Convolution(Blend):
-    """A convolution of three words' width, H channels, with LeakyReLU and a residual to the word itself."""
+    """A convolution of kernel size 3 with H channels, LeakyReLU, and a residual connection to the word."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

@@ -1,4 +1,4 @@
-"""A gate that each word computes for its neighbours."""
+"""Gated neighbours."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Gate(Blend):
-    """The word plus what two sigmoid gates, computed from the triplet for every component, let in of its neighbours."""
+    """The word plus its gated neighbours; two sigmoid gates for each component, computed from the triplet."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self.gates = nn.Linear(3 * size, 2 * size)
-        nn.init.constant_(self.gates.bias, -1.0)  # mostly closed at first: close to no blending
+        nn.init.constant_(self.gates.bias, -1.0)  # mostly closed at first
 
     def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
         gates = torch.sigmoid(self.gates(torch.cat([word, previous, following], dim=-1)))

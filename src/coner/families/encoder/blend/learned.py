@@ -10,7 +10,7 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Learned(Blend):
-    """Three softmax-normalised weights for all words, which start at the paper's 0.5, 0.25, 0.25."""
+    """Three softmax-normalised weights, shared by all words; initially 0.5, 0.25, 0.25 as in ``average``."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

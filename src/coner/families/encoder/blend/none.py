@@ -9,7 +9,7 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Alone(Blend):
-    """The word's own vector."""
+    """The vector of the word, unchanged."""
 
     def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:
         return word

@@ -1,4 +1,4 @@
-"""The context: what a word's vector learns from the rest of its sentence, after the encoder."""
+"""Contexts: layers over the word vectors of each sentence, after the mix."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from coner.families.encoder.backbone.batch import WordLayout
 
 
 class Context(nn.Module, ABC):
-    """Word vectors to word vectors, within each sentence.
+    """Transforms word vectors within each sentence.
 
     Args:
-        size: width that comes in.
-        out: width wanted.
+        size: width of the input, H.
+        out: requested width of the output.
 
     Attributes:
-        size: the width that comes out.
+        size: width of the output; ``out`` unless a subclass sets another.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""A bidirectional LSTM over the real words of each sentence."""
+"""A bidirectional LSTM over the words of each sentence."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from coner.families.encoder.context import Context, contexts
 class BiLstm(Context):
     """One layer, half of the width per direction, then LeakyReLU (arXiv 2401.00698).
 
-    The backward direction is a forward LSTM over each sentence turned round within its own length. So padding follows
-    the words in both directions and cannot reach them, and the graph holds nothing but gathers and two plain LSTMs,
-    which export with free lengths (a packed sequence does not).
+    The backward direction is a forward LSTM over each sentence reversed within its own length, so that padding follows
+    the words in both directions and cannot affect them. Unlike a packed sequence, this exports with free lengths.
     """
 
     def __init__(self, size: int, out: int) -> None:
         super().__init__(size, out)
         if out % 2:
-            raise ConfigError(f"head.width: {out}; a BiLSTM has half of it in each direction: expected an even number")
+            raise ConfigError(f"head.width: got {out}; expected an even number, half for each direction of the BiLSTM")
         self.onward = nn.LSTM(size, out // 2, batch_first=True)
         self.reverse = nn.LSTM(size, out // 2, batch_first=True)
 

@@ -1,4 +1,4 @@
-"""A hidden layer for each word by itself."""
+"""A hidden layer over each word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coner.families.encoder.context import Context, contexts
 
 @contexts.register
 class Mlp(Context):
-    """Linear, then LeakyReLU: what the BiLSTM has in depth, without what it sees of the sentence."""
+    """Linear, then LeakyReLU: the depth of the BiLSTM without its view of the sentence."""
 
     def __init__(self, size: int, out: int) -> None:
         super().__init__(size, out)

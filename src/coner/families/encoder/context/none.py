@@ -1,4 +1,4 @@
-"""No context beyond the encoder's."""
+"""No layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from coner.families.encoder.context import Context, contexts
 
 @contexts.register
 class Nothing(Context):
-    """Vectors as they come; keeps their width whatever is wanted."""
+    """The input, unchanged; ``out`` is ignored."""
 
     def __init__(self, size: int, out: int) -> None:
         super().__init__(size, size)

@@ -1,4 +1,4 @@
-"""Losses of words that decide for themselves: from scores and gold tags of real words to one number."""
+"""Token-level losses: from the scores and gold tags of single words to a scalar."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from coner.core.registry import Registry
 
 
 class Loss(nn.Module, ABC):
-    """Judges rows of scores. Nothing to learn: what it keeps of the training part is not saved with a model.
+    """A loss over rows of scores. It has no parameters and is not saved with a model.
 
     Args:
-        counts: how often each tag stands in the training part. C
+        counts: count of each tag in the train split. C
     """
 
     def __init__(self, counts: Tensor) -> None:
@@ -21,7 +21,7 @@ class Loss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
-        """The loss in nats, summed over N words: scores, N x C, in float32 or wider, and tag ids, N, to a scalar."""
+        """The loss in nats, summed over words: scores, N x C, in float32 or wider, and tag ids, N, to a scalar."""
 
 
 losses: Registry[type[Loss]] = Registry("head.loss", __name__)

@@ -1,4 +1,4 @@
-"""Negative log-likelihood: every word counts the same."""
+"""Negative log-likelihood, with the same weight for every word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Focal loss (Lin et al. 2017): words that are right already count for less."""
+"""Focal loss (Lin et al. 2017): words that are already predicted well have less weight."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Focal(Loss):
 
     def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
         log = -F.cross_entropy(scores, gold, reduction="none")
-        # Not 1 - exp(log): where p is near 1 nothing would be left of the difference.
+        # Not 1 - exp(log), which cancels where p is near 1.
         return -(torch.pow(-torch.expm1(log), GAMMA) * log).sum()

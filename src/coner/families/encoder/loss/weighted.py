@@ -1,4 +1,4 @@
-"""Class-weighted cross-entropy: a word of a rare tag counts for more."""
+"""Class-weighted cross-entropy: words of rare tags have more weight."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from coner.families.encoder.loss import Loss, losses
 
 @losses.register
 class Weighted(Loss):
-    """-w log p of the gold tag, w falling with the square root of its frequency.
+    """-w log p of the gold tag; w is inversely proportional to the square root of its frequency.
 
-    The mean weight of a training word is 1, so that the loss weighs against other losses as cross-entropy does. With
-    the frequency itself in place of its root, a tag seen ten times would outweigh the common ones a thousandfold.
+    The mean weight of a training word is 1, so that the loss has the scale of cross-entropy. Without the square root, a
+    tag seen ten times would outweigh common ones a thousandfold.
     """
 
     weights: Tensor

@@ -1,4 +1,4 @@
-"""The mix: which hidden layers feed the head, and how they become one vector a word."""
+"""Mixes: combine hidden layers of the encoder into one vector for each word."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from coner.core.registry import Registry
 
 
 class Mix(nn.Module, ABC):
-    """L layers' word vectors to one.
+    """Combines the word vectors of L layers.
 
     Args:
-        layers: how many layers come in, L.
+        layers: number of layers, L.
         size: their width, H.
 
     Attributes:
-        size: the width that comes out.
+        size: width of the output; H unless a subclass sets another.
     """
 
     size: int
@@ -29,7 +29,7 @@ class Mix(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
-        """L tensors of N x H, in the order of the config, to N x size."""
+        """L tensors of N x H, in the order of ``head.layers``, to N x size."""
 
 
 mixes: Registry[type[Mix]] = Registry("head.mix", __name__)

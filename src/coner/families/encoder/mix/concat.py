@@ -1,4 +1,4 @@
-"""The layers side by side."""
+"""Concatenation of the layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coner.families.encoder.mix import Mix, mixes
 
 @mixes.register
 class Concat(Mix):
-    """Concatenation in the order of the config: the paper's ``[H(-1); H(-2); H(-3)]``, arXiv 2401.00698."""
+    """``[H(-1); H(-2); H(-3)]`` of arXiv 2401.00698, in the order of ``head.layers``."""
 
     def __init__(self, layers: int, size: int) -> None:
         super().__init__(layers, size)

@@ -1,4 +1,4 @@
-"""One layer, as it is."""
+"""A single layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coner.families.encoder.mix import Mix, mixes
 
 @mixes.register
 class Last(Mix):
-    """The last of the layers named in the config, which for this mix is the only one."""
+    """The only layer in ``head.layers``, unchanged."""
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
         return layers[-1]

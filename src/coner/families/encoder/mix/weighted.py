@@ -12,7 +12,7 @@ from coner.families.encoder.mix import Mix, mixes
 
 @mixes.register
 class Weighted(Mix):
-    """Scalar mix (Peters et al. 2018, ELMo): softmax-normalised weights and one scale, from equal weights."""
+    """Scalar mix (Peters et al. 2018, ELMo): softmax-normalised weights, equal at first, and one scale."""
 
     def __init__(self, layers: int, size: int) -> None:
         super().__init__(layers, size)
