@@ -1,4 +1,4 @@
-"""From sentences to entities by way of a model: in order, as a stream, in one step or two, with every failure told."""
+"""Entities of sentences from a language model: in order, as a stream, in one step or two, with every failure counted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import coner
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
 from coner.families.llm.extraction import Extractor
-from coner.families.llm.prompts.builder import Mentions
-from coner.families.llm.prompts.examples import Examples
+from coner.families.llm.prompts.builder import PromptBuilder
+from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.prompts.messages import Completion, Failure, Prompt
 from coner.families.llm.settings import ExampleSettings, PromptSettings
 from coner.families.llm.span_typer import SpanTyper
@@ -26,9 +26,9 @@ ALL = [ADA, NOBODY, ASPIRIN]
 GONE = Failure("unreachable", "nobody listens")
 
 
-def examples(choice: str = "none") -> Examples:
+def examples(choice: str = "none") -> ExampleSelector:
     settings = ExampleSettings(choice=choice, count=2)  # type: ignore[arg-type]
-    return Examples.fit(ALL, settings, seed=1, taxonomy=TAXONOMY)
+    return ExampleSelector.fit(ALL, settings, seed=1, taxonomy=TAXONOMY)
 
 
 def extractor(choice: str = "none", **settings: int) -> Extractor:
@@ -38,11 +38,11 @@ def extractor(choice: str = "none", **settings: int) -> Extractor:
 def knowing(sentences: Sequence[Sentence] = ALL, *, steps: int = 1, per_call: int = 1) -> object:
     """A model that knows the gold of sentences, and of their mentions."""
     settings = PromptSettings(steps=steps, sentences=per_call)  # type: ignore[arg-type]
-    asking = Mentions(TAXONOMY, settings, level="fine" if steps == 1 else "coarse")
+    builder = PromptBuilder(TAXONOMY, settings, level="fine" if steps == 1 else "coarse")
     answers = {}
     for start in range(0, len(sentences), per_call):
         group = sentences[start : start + per_call]
-        answers[asking.question(group)] = asking.answer(group)
+        answers[builder.question(group)] = builder.expected_answer(group)
     for one in sentences:
         for entity in one.entities or ():
             key = f"Sentence: {' '.join(one.words)}\nMention: {one.surface(entity)}"
@@ -53,7 +53,7 @@ def knowing(sentences: Sequence[Sentence] = ALL, *, steps: int = 1, per_call: in
 @pytest.mark.parametrize("choice", ["none", "fixed", "bm25"])
 @pytest.mark.parametrize("per_call", [1, 2, 5])
 @pytest.mark.parametrize("steps", [1, 2])
-def test_a_model_that_knows_gives_gold(choice: str, per_call: int, steps: int) -> None:
+def test_a_perfect_model_gives_the_gold_entities(choice: str, per_call: int, steps: int) -> None:
     extract = extractor(choice, steps=steps, sentences=per_call)
     found = list(extract(ALL, model(knowing(steps=steps, per_call=per_call))))  # type: ignore[arg-type]
     assert [one.entities for one in found] == [one.entities for one in ALL]
@@ -74,15 +74,17 @@ def labelled(draw: st.DrawFn) -> Sentence:
 
 
 @given(st.lists(labelled(), min_size=1, max_size=4), st.sampled_from([1, 3]))
-def test_whatever_the_words_gold_as_an_answer_is_read_back(sentences: list[Sentence], per_call: int) -> None:
-    extract, asking = extractor(sentences=per_call), Mentions(TAXONOMY, PromptSettings(sentences=per_call))
-    gold = iter([asking.answer(sentences[i : i + per_call]) for i in range(0, len(sentences), per_call)])
+def test_the_expected_answer_gives_the_gold_entities_whatever_the_words(
+    sentences: list[Sentence], per_call: int
+) -> None:
+    extract, builder = extractor(sentences=per_call), PromptBuilder(TAXONOMY, PromptSettings(sentences=per_call))
+    gold = iter([builder.expected_answer(sentences[i : i + per_call]) for i in range(0, len(sentences), per_call)])
     found = list(extract(sentences, model(lambda prompt: next(gold))))
     assert [one.entities for one in found] == [one.entities for one in sentences]
     assert set(extract.counts) <= {"answers", "mentions"}
 
 
-def test_it_streams() -> None:
+def test_sentences_are_consumed_as_a_stream() -> None:
     taken = 0
 
     def endless() -> Iterator[Sentence]:
@@ -96,7 +98,7 @@ def test_it_streams() -> None:
     assert taken == 4
 
 
-def test_prompts_are_those_that_are_sent() -> None:
+def test_prompts_equal_those_that_are_sent() -> None:
     extract, asked = extractor("bm25", sentences=2), list[Prompt]()
     list(extract(ALL, model(lambda prompt: "", asked)))
     assert extract.prompts(ALL) == asked
@@ -105,14 +107,14 @@ def test_prompts_are_those_that_are_sent() -> None:
     assert any("aspirin" in text for text in shown)
 
 
-def test_two_steps_ask_about_the_same_sentences_together_however_many_there_are() -> None:
+def test_two_steps_keep_sentences_of_a_call_together_across_chunks() -> None:
     extract, asked = extractor(steps=2, sentences=5), list[Prompt]()
     many = [sentence(f"nobody {number} came") for number in range(300)]
     list(extract(many, model(lambda prompt: "", asked)))
     assert asked == extract.prompts(many)
 
 
-def test_failures_are_those_of_their_sentences() -> None:
+def test_a_failure_belongs_to_the_sentences_of_its_call() -> None:
     extract = extractor(sentences=2)
     found = list(extract(ALL, model(lambda prompt: GONE if "ada" in question(prompt) else '{"1": []}')))
     assert [(one.entities, one.failure) for one in found] == [(None, GONE), (None, GONE), ((), None)]
@@ -129,7 +131,7 @@ def test_a_sentence_without_a_usable_answer_is_empty_and_counted() -> None:
     assert json.loads(json.dumps(extract.counts)) == expected
 
 
-def test_two_steps_ask_for_the_class_within_the_group() -> None:
+def test_the_second_step_asks_for_the_class_within_the_group() -> None:
     asked = list[Prompt]()
     extract = extractor("fixed", steps=2)
     found = list(extract([ADA], model(knowing(steps=2), asked)))  # type: ignore[arg-type]
@@ -177,37 +179,37 @@ def test_a_failure_in_the_second_step_fails_the_sentence_and_an_undecided_mentio
         ("OtherPER.", "OtherPER"),
         ("The class is: OtherPER", "OtherPER"),
         ("I would say that this is an otherper here", "OtherPER"),
-        ('{"label": "OtherP', "Town"),  # nothing is named: the first
-        ("Artist or OtherPER", "Town"),
-        ('{"label": ["Artist", "OtherPER"]}', "Town"),
-        ("", "Town"),
-        ("Medication/Vaccine", "Town"),
-        ("<think>maybe an Artist</think> I cannot tell.", "Town"),
-        ("<think>maybe an Artist", "Town"),
+        ('{"label": "OtherP', None),
+        ("Artist or OtherPER", None),
+        ('{"label": ["Artist", "OtherPER"]}', None),
+        ("", None),
+        ("Medication/Vaccine", None),
+        ("<think>maybe an Artist</think> I cannot tell.", None),
+        ("<think>maybe an Artist", None),
     ],
 )
-def test_a_label_is_one_of_those_given(answer: str, label: str) -> None:
+def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | None) -> None:
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples())
-    given = [(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
-    assert list(typer(given, model(lambda prompt: answer))) == [label]
-    assert typer.counts["undecided"] == (label == "Town")
+    choices = [(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
+    assert list(typer.decide(choices, model(lambda prompt: answer))) == [label]
+    assert typer.counts["undecided"] == (label is None)
     assert typer.counts["thinking"] == ("<think>" in answer)
 
 
-def test_spans_come_in_order_whether_or_not_they_need_a_call() -> None:
+def test_labels_are_in_order_whether_or_not_a_call_is_needed() -> None:
     asked = list[Prompt]()
     labels = [("Town",), ("Artist", "OtherPER"), ("Town",), ("Town",), ("OtherPER", "Artist"), ("Artist",)]
     items = [(ADA, Entity(0, 2, "Artist"), each) for each in labels]
     answers = iter(['{"label": "Artist"}', GONE])
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples("fixed"))
-    found = list(typer(items, model(lambda prompt: next(answers), asked)))
+    found = list(typer.decide(items, model(lambda prompt: next(answers), asked)))
     assert found == ["Town", "Artist", "Town", "Town", GONE, "Artist"]
     assert asked[0].messages[0] == asked[1].messages[0]  # whatever the order of the labels: one prefix
-    with pytest.raises(ValueError, match="no labels"):
-        list(typer([(ADA, Entity(0, 2, "Artist"), ())], model(lambda prompt: "")))
+    with pytest.raises(ValueError, match="no labels to choose from"):
+        list(typer.decide([(ADA, Entity(0, 2, "Artist"), ())], model(lambda prompt: "")))
 
 
-def test_a_model_that_reads_ahead_gives_the_same() -> None:
+def test_a_client_that_reads_ahead_gives_the_same_results() -> None:
     def eager(prompts: Iterable[Prompt]) -> Iterator[Completion | Failure]:
         known = knowing(steps=2)
         yield from [says(known(prompt)) for prompt in list(prompts)]  # type: ignore[operator]
@@ -216,12 +218,12 @@ def test_a_model_that_reads_ahead_gives_the_same() -> None:
     assert [one.entities for one in found] == [one.entities for one in ALL]
 
 
-def test_gold_of_the_sample_is_read_back_to_the_word() -> None:
+def test_the_expected_answers_of_the_sample_give_its_gold_entities() -> None:
     taxonomy = load_taxonomy("multiconer2")
     sample = list(coner.read(Path(coner.__file__).parent / "data/sample/dev.conll"))
     extract = Extractor(taxonomy, PromptSettings(), examples())
-    asking = Mentions(taxonomy, PromptSettings())
-    gold = iter([asking.answer([one]) for one in sample])
+    builder = PromptBuilder(taxonomy, PromptSettings())
+    gold = iter([builder.expected_answer([one]) for one in sample])
     found = list(extract(sample, model(lambda prompt: next(gold))))
     assert [one.entities for one in found] == [one.entities for one in sample]
     assert set(extract.counts) == {"answers", "mentions"}

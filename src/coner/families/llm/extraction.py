@@ -1,4 +1,4 @@
-"""Sentences in, entities out, by way of a language model: prompts, answers, and the words found again."""
+"""Find the entities of sentences with a language model: prompts, answers, alignment."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from itertools import islice
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.alignment import align
-from coner.families.llm.answers.labels import Labels
-from coner.families.llm.answers.outcomes import Rule, add
-from coner.families.llm.answers.reader import Reader
-from coner.families.llm.prompts.builder import Mentions
-from coner.families.llm.prompts.examples import Examples, word_key
-from coner.families.llm.prompts.messages import Complete, Completion, Failure, Prompt
+from coner.families.llm.answers.labels import LabelMatcher
+from coner.families.llm.answers.outcomes import Outcome, add
+from coner.families.llm.answers.reader import AnswerReader
+from coner.families.llm.prompts.builder import PromptBuilder
+from coner.families.llm.prompts.examples import ExampleSelector, word_key
+from coner.families.llm.prompts.messages import Complete, Completion, Prompt
 from coner.families.llm.settings import PromptSettings
-from coner.families.llm.span_typer import Item, SpanTyper
+from coner.families.llm.span_typer import SpanTyper
+from coner.families.usage import Failure
 
-CHUNK = 256  # sentences that go through both of two steps together, about: a client does one run at a time
+CHUNK = 256  # sentences, about, that finish the first of two steps before the second: a client does one run at a time
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """What the model found in a sentence.
+class Extraction:
+    """The result for one sentence.
 
     Attributes:
-        entities: sorted, not overlapping; ``None``: there is no answer, and ``failure`` says why.
-        failure: of the call.
-        readable: whether the answer says anything of the sentence; where it does not, there are no entities.
-        cut: the answer was cut off at the limit, so that mentions may be missing.
+        entities: sorted, not overlapping; ``None`` if there is no answer.
+        failure: why there is no answer.
+        readable: whether the answer says anything about the sentence; if not, there are no entities.
+        cut: whether the answer was cut off at the token limit, so that mentions may be missing.
     """
 
     entities: tuple[Entity, ...] | None
@@ -40,50 +41,48 @@ class Extracted:
 
 
 class Extractor:
-    """Finds the entities of sentences by asking a language model.
+    """Finds the entities of sentences with a language model.
 
-    In one step it is asked for fine classes. In two it is asked for mentions with their coarse groups first, then, a
-    mention a call, for the class within the group; groups of one class need no second call.
+    With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, in one
+    call a mention, for the fine label within the group; groups of one class need no second call.
 
     Args:
         taxonomy: the classes, with their definitions.
-        prompt: how it is asked.
-        examples: what is shown.
+        prompt: how to ask.
+        examples: what to show.
 
     Attributes:
-        counts: what was repaired, dropped, cut, unparsable, by rule (``tally``), since it was made.
+        counts: outcomes since it was created.
     """
 
-    def __init__(self, taxonomy: Taxonomy, prompt: PromptSettings, examples: Examples) -> None:
+    def __init__(self, taxonomy: Taxonomy, prompt: PromptSettings, examples: ExampleSelector) -> None:
         self.counts: Counter[str] = Counter()
         self._settings = prompt
         self._taxonomy = taxonomy
         self._examples = examples
-        self._asking = Mentions(taxonomy, prompt, level="fine" if prompt.steps == 1 else "coarse")
-        labels = Labels.fine(taxonomy) if prompt.steps == 1 else Labels(taxonomy.coarse_labels)
-        self._reader = Reader(labels, self.counts)
+        self._builder = PromptBuilder(taxonomy, prompt, level="fine" if prompt.steps == 1 else "coarse")
+        labels = LabelMatcher.of_classes(taxonomy) if prompt.steps == 1 else LabelMatcher(taxonomy.coarse_labels)
+        self._reader = AnswerReader(labels, self.counts)
         self._typer = SpanTyper(taxonomy, prompt, examples, counts=self.counts)
 
     def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:
-        """Those of the first step, as they would be sent."""
+        """The prompts of the first step."""
         return [self._prompt(group) for group in _groups(sentences, self._settings.sentences)]
 
-    def __call__(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extracted]:
-        """What is found, a sentence each, in order.
+    def __call__(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extraction]:
+        """One result for each sentence, in order.
 
-        Sentences are taken as the endpoint takes prompts; in two steps, some hundred at a time.
-
-        Raises:
-            whatever ``complete`` raises.
+        Sentences are consumed as ``complete`` consumes prompts; with two steps, some hundred at a time. Raises whatever
+        ``complete`` raises.
         """
         if self._settings.steps == 1:
-            yield from self._first(sentences, complete)
+            yield from self._first_step(sentences, complete)
             return
-        calls = -(-CHUNK // self._settings.sentences)  # whole ones, so that the ledger knows the prompts again
+        calls = -(-CHUNK // self._settings.sentences)  # whole calls, so that the ledger finds the prompts again
         for chunk in _groups(sentences, calls * self._settings.sentences):
-            yield from self._second(chunk, list(self._first(chunk, complete)), complete)
+            yield from self._second_step(chunk, list(self._first_step(chunk, complete)), complete)
 
-    def _first(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extracted]:
+    def _first_step(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extraction]:
         waiting = deque[tuple[Sentence, ...]]()
 
         def prompts() -> Iterator[Prompt]:
@@ -92,51 +91,54 @@ class Extractor:
                 yield self._prompt(group)
 
         for answer in complete(prompts()):
-            yield from self._extracted(waiting.popleft(), answer)
+            yield from self._extract(waiting.popleft(), answer)
 
     def _prompt(self, group: Sequence[Sentence]) -> Prompt:
-        """Its examples are those of each of its sentences, without doubles and without any sentence of the group."""
+        """A prompt with the examples of all its sentences: each once, and none that is in the group."""
         own = set(map(word_key, group))
-        examples = {word_key(one): one for sentence in group for one in self._examples.choose(sentence)}
-        return self._asking.prompt(group, [example for key, example in examples.items() if key not in own])
+        examples = {word_key(one): one for sentence in group for one in self._examples.select(sentence)}
+        return self._builder.build(group, [example for key, example in examples.items() if key not in own])
 
-    def _extracted(self, group: Sequence[Sentence], answer: Completion | Failure) -> Iterator[Extracted]:
+    def _extract(self, group: Sequence[Sentence], answer: Completion | Failure) -> Iterator[Extraction]:
         if isinstance(answer, Failure):
-            add(self.counts, Rule.FAILED)
-            yield from [Extracted(None, answer)] * len(group)
+            add(self.counts, Outcome.FAILED)
+            yield from [Extraction(None, answer)] * len(group)
             return
-        add(self.counts, Rule.ANSWERS)
+        add(self.counts, Outcome.ANSWERS)
         cut = answer.finish == "length"
-        add(self.counts, Rule.CUT, cut)
-        numbered = len(group) if self._asking.several else None
-        read = self._reader.read(answer.text, asked=self._asking.question(group), numbered=numbered)
+        add(self.counts, Outcome.CUT, cut)
+        numbered = len(group) if self._builder.numbered else None
+        read = self._reader.read(answer.text, question=self._builder.question(group), numbered=numbered)
         for sentence, mentions in zip(group, read, strict=True):
             entities = align(sentence, mentions or (), self.counts)
-            yield Extracted(entities, readable=mentions is not None, cut=cut)
+            yield Extraction(entities, readable=mentions is not None, cut=cut)
 
-    def _second(
-        self, sentences: Sequence[Sentence], found: Sequence[Extracted], complete: Complete
-    ) -> Iterator[Extracted]:
-        """Groups become classes; a mention of which the model names no class is dropped."""
-        items: list[Item] = [
+    def _second_step(
+        self, sentences: Sequence[Sentence], grouped: Sequence[Extraction], complete: Complete
+    ) -> Iterator[Extraction]:
+        """Replace coarse by fine labels; a mention for which the model names no class is dropped."""
+        choices = [
             (sentence, entity, tuple(self._taxonomy.groups[entity.label]))
-            for sentence, one in zip(sentences, found, strict=True)
+            for sentence, one in zip(sentences, grouped, strict=True)
             for entity in one.entities or ()
         ]
-        decided = iter(list(self._typer.decide(items, complete)))
-        for one in found:
-            own = [(entity, next(decided)) for entity in one.entities or ()]
-            failure = next((label for _, label in own if isinstance(label, Failure)), one.failure)
+        labels = iter(list(self._typer.decide(choices, complete)))
+        for one in grouped:
+            typed = [(entity, next(labels)) for entity in one.entities or ()]
+            failure = next((label for _, label in typed if isinstance(label, Failure)), one.failure)
             if failure is not None:
-                yield Extracted(None, failure)
+                yield Extraction(None, failure)
                 continue
-            kept = [replace(entity, label=label) for entity, label in own if isinstance(label, str)]
-            add(self.counts, Rule.UNTYPED, len(own) - len(kept))
-            yield replace(one, entities=tuple(kept))
+            kept = tuple(replace(entity, label=label) for entity, label in typed if isinstance(label, str))
+            add(self.counts, Outcome.UNTYPED, len(typed) - len(kept))
+            yield replace(one, entities=kept)
 
 
 def _groups(sentences: Iterable[Sentence], size: int) -> Iterator[tuple[Sentence, ...]]:
-    """So many at a time, the last ones fewer."""
-    left = iter(sentences)
-    while group := tuple(islice(left, size)):
+    """Groups of ``size`` sentences; the last one may be smaller."""
+    rest = iter(sentences)
+    while group := tuple(islice(rest, size)):
         yield group
+
+
+Extracted = Extraction  # TEMPORARY

@@ -1,4 +1,4 @@
-"""A label for a mention whose words are known: of a hybrid, or of the second of two steps."""
+"""Choose the label of a mention whose words are known: for a hybrid, and in the second of two steps."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.answers.label_choice import chosen
-from coner.families.llm.answers.outcomes import Rule, add
-from coner.families.llm.prompts.builder import closed, describe, shown
-from coner.families.llm.prompts.examples import Examples
-from coner.families.llm.prompts.messages import Complete, Completion, Failure, Message, Prompt
+from coner.families.llm.answers.label_choice import read_label
+from coner.families.llm.answers.outcomes import Outcome, add
+from coner.families.llm.prompts.builder import closed_object, list_classes, sentence_text
+from coner.families.llm.prompts.examples import ExampleSelector
+from coner.families.llm.prompts.messages import Complete, Completion, Message, Prompt
 from coner.families.llm.settings import PromptSettings
+from coner.families.usage import Failure
 
-Item = tuple[Sentence, Entity, Sequence[str]]
-"""A sentence, a span of it (its label is not looked at), and the labels to choose from."""
+Choice = tuple[Sentence, Entity, Sequence[str]]
+"""A sentence, a span in it (its label is ignored), and the labels to choose from."""
 
 SYSTEM = """\
 Choose the class of the mention in the sentence.
@@ -28,92 +29,95 @@ Answer in JSON: {{"label": "..."}}."""
 
 
 class SpanTyper:
-    """Lets the model choose among labels.
+    """Lets a language model choose among labels.
+
+    Each call asks about one mention whatever ``prompt.sentences`` says: most of the prompt is equal in all calls and
+    stays in the server's cache.
 
     Args:
-        taxonomy: of the classes, for their definitions.
-        prompt: definitions, length of the answer; a mention a call whatever ``sentences`` says, for most of the prompt
-            is the same and stays in the server's cache.
-        examples: one mention of each chosen sentence that has one among the labels.
-        counts: to count into; a new one where none is given.
+        taxonomy: has the definitions of the labels.
+        prompt: definitions, length of the answer.
+        examples: of each selected sentence, one mention with one of the labels is shown.
+        counts: where to count; a new counter by default.
 
     Attributes:
-        counts: by rule (``tally``), since it was made.
+        counts: outcomes since it was created.
     """
 
     def __init__(
-        self, taxonomy: Taxonomy, prompt: PromptSettings, examples: Examples, *, counts: Counter[str] | None = None
+        self,
+        taxonomy: Taxonomy,
+        prompt: PromptSettings,
+        examples: ExampleSelector,
+        *,
+        counts: Counter[str] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter() if counts is None else counts
         self._settings = prompt
         self._examples = examples
         self._taxonomy = taxonomy
-        self._place = {label: place for place, label in enumerate(taxonomy.labels)}
+        self._order = {label: place for place, label in enumerate(taxonomy.labels)}
 
-    def __call__(self, items: Iterable[Item], complete: Complete) -> Iterator[str | Failure]:
-        """A label an item, of its own, in order; the first one where the answer names none (counted).
-
-        With one label to choose from there is no call.
-
-        Raises:
-            ValueError: an item without labels.
-        """
+    def __call__(self, choices: Iterable[Choice], complete: Complete) -> Iterator[str | Failure]:
+        """Like ``decide``, with the first label where the answer names none."""
         firsts = deque[str]()
 
-        def noted() -> Iterator[Item]:
-            for item in items:
-                if not item[2]:
-                    raise ValueError(f"{item[1]} has no labels to choose from")
-                firsts.append(item[2][0])
-                yield item
+        def noted() -> Iterator[Choice]:
+            for choice in choices:
+                firsts.append(choice[2][0])
+                yield choice
 
         for label in self.decide(noted(), complete):
             first = firsts.popleft()
             yield first if label is None else label
 
-    def decide(self, items: Iterable[Item], complete: Complete) -> Iterator[str | Failure | None]:
-        """The same, ``None`` where the answer names no label."""
-        waiting = deque[Item]()
+    def decide(self, choices: Iterable[Choice], complete: Complete) -> Iterator[str | Failure | None]:
+        """One label for each choice, in order; ``None`` if the answer names none of them.
+
+        A choice of one label needs no call.
+        """
+        waiting = deque[Choice]()
 
         def prompts() -> Iterator[Prompt]:
-            for item in items:
-                waiting.append(item)
-                if len(item[2]) > 1:
-                    yield self.prompt(item)
+            for choice in choices:
+                if not choice[2]:
+                    raise ValueError(f"got no labels to choose from for {choice[1]}; expected at least one")
+                waiting.append(choice)
+                if len(choice[2]) > 1:
+                    yield self.prompt(choice)
 
         for answer in complete(prompts()):
             while len(waiting[0][2]) == 1:
                 yield waiting.popleft()[2][0]
             yield self._label(answer, waiting.popleft()[2])
-        yield from (item[2][0] for item in waiting)
+        yield from (choice[2][0] for choice in waiting)
 
-    def prompt(self, item: Item) -> Prompt:
-        """What is asked for an item."""
-        sentence, entity, labels = item
-        last = len(self._place)
-        ordered = sorted(dict.fromkeys(labels), key=lambda label: self._place.get(label, last))
-        classes = describe(self._taxonomy, ordered, self._settings)
+    def prompt(self, choice: Choice) -> Prompt:
+        """The prompt of one choice."""
+        sentence, entity, labels = choice
+        ordered = sorted(dict.fromkeys(labels), key=lambda label: self._order.get(label, len(self._order)))
+        classes = list_classes(self._taxonomy, ordered, self._settings)
         messages = [Message("system", SYSTEM.format(classes=classes))]
-        for example in self._examples.choose(sentence):
-            shown_one = next((one for one in example.entities or () if one.label in ordered), None)
-            if shown_one is not None:
-                messages.append(Message("user", _question(example, shown_one)))
-                messages.append(Message("assistant", json.dumps({"label": shown_one.label}, ensure_ascii=False)))
+        for example in self._examples.select(sentence):
+            shown = next((one for one in example.entities or () if one.label in ordered), None)
+            if shown is not None:
+                messages.append(Message("user", _question(example, shown)))
+                messages.append(Message("assistant", json.dumps({"label": shown.label}, ensure_ascii=False)))
         messages.append(Message("user", _question(sentence, entity)))
-        schema = closed({"label": {"type": "string", "enum": ordered}})
+        schema = closed_object({"label": {"type": "string", "enum": ordered}})
         return Prompt(tuple(messages), schema, self._settings.answer_tokens)
 
     def _label(self, answer: Completion | Failure, labels: Sequence[str]) -> str | Failure | None:
-        add(self.counts, Rule.CHOICES)
+        add(self.counts, Outcome.CHOICES)
         if isinstance(answer, Failure):
-            add(self.counts, Rule.FAILED)
+            add(self.counts, Outcome.FAILED)
             return answer
-        add(self.counts, Rule.ANSWERS)
-        add(self.counts, Rule.CUT, answer.finish == "length")
-        label = chosen(answer.text, labels, self.counts)
-        add(self.counts, Rule.UNDECIDED, label is None)
+        add(self.counts, Outcome.ANSWERS)
+        add(self.counts, Outcome.CUT, answer.finish == "length")
+        label = read_label(answer.text, labels, self.counts)
+        add(self.counts, Outcome.UNDECIDED, label is None)
         return label
 
 
 def _question(sentence: Sentence, entity: Entity) -> str:
-    return f"Sentence: {shown(sentence)}\nMention: {' '.join(sentence.surface(entity).split())}"
+    return f"Sentence: {sentence_text(sentence)}\nMention: {' '.join(sentence.surface(entity).split())}"

@@ -1,4 +1,4 @@
-"""Surface forms found again in the sentence: each rule, and what holds for any answer."""
+"""Surface forms located in the sentence: each rule, and properties of any answer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.core.types import Entity, Sentence
-from coner.families.llm.answers.alignment import Mention, align
-from coner.families.llm.answers.outcomes import Rule, dropped
+from coner.families.llm.answers.alignment import SurfaceMention, align
+from coner.families.llm.answers.outcomes import total
 from helpers.answering import sentence
 from helpers.spans import disjoint
 
 
 def aligned(text: str, *surfaces: str) -> tuple[list[tuple[int, int]], dict[str, int]]:
-    """Spans of the surfaces (labels are left aside) and the counts."""
+    """Spans of the surface forms, and the counts."""
     counts: Counter[str] = Counter()
-    found = align(sentence(text), [Mention(surface, "X") for surface in surfaces], counts)
+    found = align(sentence(text), [SurfaceMention(surface, "X") for surface in surfaces], counts)
     return [(entity.start, entity.end) for entity in found], dict(counts)
 
 
@@ -31,7 +31,7 @@ def aligned(text: str, *surfaces: str) -> tuple[list[tuple[int, int]], dict[str,
         ("rome or rome or rome", ["rome", "rome"], [(0, 1), (2, 3)], {}),
         ("york is not new york but york", ["new york", "york"], [(3, 5), (6, 7)], {}),
         ("paris hilton in paris", ["paris hilton", "paris"], [(0, 2), (3, 4)], {}),
-        # out of order: the first free one
+        # out of order: the first free place
         ("a then b", ["b", "a"], [(0, 1), (2, 3)], {}),
         ("rome", ["rome", "rome"], [(0, 1)], {"repeated": 1}),
         # case; the exact form is preferred wherever it is
@@ -48,7 +48,7 @@ def aligned(text: str, *surfaces: str) -> tuple[list[tuple[int, int]], dict[str,
         ("№ 5", ["No 5"], [(0, 2)], {"unicode": 1}),
         ("in basel , she", ['"basel".'], [(1, 2)], {"punctuation": 1}),
         ("the band ! ! ! played", ["! ! !"], [(2, 5)], {}),
-        # part of a word: up to a mark it grows, letters are refused
+        # within a word: extended at punctuation, rejected between letters
         ("microsoft's plan", ["Microsoft"], [(0, 1)], {"part_of_word": 1}),
         ("the anti-nato vote", ["NATO"], [(1, 2)], {"part_of_word": 1}),
         ("a party", ["art"], [], {"inside_word": 1}),
@@ -56,23 +56,25 @@ def aligned(text: str, *surfaces: str) -> tuple[list[tuple[int, int]], dict[str,
         ("北 京 市", ["北京"], [(0, 2)], {"spacing": 1}),
         ("new york", ["ew yor"], [], {"inside_word": 1}),
         ("new york", ["london", "", "  ", "...", "new york city"], [], {"hallucinated": 5}),
-        # overlap: the longer, else the first
+        # overlap: the longer one, else the first
         ("the new york times said", ["new york", "new york times"], [(1, 4)], {"overlap": 1}),
         ("the new york times said", ["new york times", "new york"], [(1, 4)], {"overlap": 1}),
         ("a b c", ["a b", "b c"], [(0, 2)], {"overlap": 1}),
         ("a b c d", ["a b", "c d", "b c"], [(0, 2), (2, 4)], {"overlap": 1}),
         ("a b c d", ["a", "b c", "a b c d"], [(0, 4)], {"overlap": 2}),
-        # what gives way goes elsewhere
+        # a displaced mention moves
         ("new york is not york", ["york", "new york"], [(0, 2), (4, 5)], {}),
     ],
 )
-def test_each_rule(text: str, surfaces: list[str], spans: list[tuple[int, int]], counts: dict[str, int]) -> None:
+def test_each_alignment_rule(
+    text: str, surfaces: list[str], spans: list[tuple[int, int]], counts: dict[str, int]
+) -> None:
     assert aligned(text, *surfaces) == (spans, counts)
 
 
-def test_the_same_words_keep_the_first_label() -> None:
+def test_equal_words_keep_the_first_label() -> None:
     counts: Counter[str] = Counter()
-    found = align(sentence("rome"), [Mention("rome", "Town"), Mention("Rome", "Artist")], counts)
+    found = align(sentence("rome"), [SurfaceMention("rome", "Town"), SurfaceMention("Rome", "Artist")], counts)
     assert found == (Entity(0, 1, "Town"),)
     assert counts == {"repeated": 1}
 
@@ -85,7 +87,7 @@ WORDS = st.lists(
 
 
 @st.composite
-def labelled(draw: st.DrawFn) -> Sentence:
+def labelled_sentences(draw: st.DrawFn) -> Sentence:
     """A sentence with any entities that do not overlap."""
     words = draw(WORDS)
     borders = sorted(draw(st.sets(st.integers(0, len(words)), max_size=8)))
@@ -93,8 +95,8 @@ def labelled(draw: st.DrawFn) -> Sentence:
     return Sentence(words, tuple(Entity(*span, draw(st.sampled_from("XY"))) for span in spans))
 
 
-def is_plain(one: Sentence) -> bool:
-    """Each mention is the first with its words behind the one before: what surface forms in order can say at all."""
+def is_unambiguous(one: Sentence) -> bool:
+    """Whether each mention is the first occurrence of its words after the mention before: all that surface forms express."""
     reached = 0
     for entity in one.entities or ():
         size = entity.end - entity.start
@@ -108,25 +110,25 @@ def is_plain(one: Sentence) -> bool:
     return True
 
 
-@given(labelled())
-def test_gold_is_read_back(one: Sentence) -> None:
+@given(labelled_sentences())
+def test_gold_mentions_are_located(one: Sentence) -> None:
     counts: Counter[str] = Counter()
-    found = align(one, [Mention(one.surface(entity), entity.label) for entity in one.entities or ()], counts)
-    if is_plain(one):
+    found = align(one, [SurfaceMention(one.surface(entity), entity.label) for entity in one.entities or ()], counts)
+    if is_unambiguous(one):
         assert found == one.entities
         assert not counts
     said = Counter((one.surface(entity), entity.label) for entity in one.entities or ())
     read = Counter((one.surface(entity), entity.label) for entity in found)
-    assert dropped(counts) == said.total() - read.total()
+    assert total(counts, "dropped") == said.total() - read.total()
 
 
 @given(WORDS, st.lists(st.one_of(st.text(max_size=6), WORDS.map(" ".join), WORDS.map("".join)), max_size=8))
-def test_any_surfaces_give_entities_of_the_sentence_and_each_is_kept_or_counted(
+def test_any_surface_forms_give_valid_entities_and_each_is_kept_or_counted(
     words: tuple[str, ...], surfaces: list[str]
 ) -> None:
     counts: Counter[str] = Counter()
-    found = align(Sentence(words), [Mention(surface, "X") for surface in surfaces], counts)
+    found = align(Sentence(words), [SurfaceMention(surface, "X") for surface in surfaces], counts)
     assert disjoint(found)
     assert all(0 <= entity.start < entity.end <= len(words) for entity in found)
-    assert len(found) + dropped(counts) == len(surfaces)
-    assert sum(counts[rule] for rule in Rule if rule.fate == "repaired") <= len(found)
+    assert len(found) + total(counts, "dropped") == len(surfaces)
+    assert total(counts, "repaired") <= len(found)

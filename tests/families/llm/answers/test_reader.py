@@ -1,4 +1,4 @@
-"""Answers as language models give them: what is read, what is counted, and that nothing is lost or raised."""
+"""Answers as language models give them: which mentions are read, what is counted, and that no text raises an error."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.families.llm.answers.labels import Labels
-from coner.families.llm.answers.outcomes import Rule, dropped
-from coner.families.llm.answers.reader import Reader
+from coner.families.llm.answers.labels import LabelMatcher
+from coner.families.llm.answers.outcomes import Outcome, total
+from coner.families.llm.answers.reader import AnswerReader
 from helpers.answering import TAXONOMY
 
-FINE = Labels.fine(TAXONOMY)
+FINE = LabelMatcher.of_classes(TAXONOMY)
 ASKED = "Sentence: ada met clara"
 A, B = ("ada", "OtherPER"), ("clara", "Artist")
 ONE = '{"entities": [{"text": "ada", "label": "OtherPER"}, {"text": "clara", "label": "Artist"}]}'
@@ -25,7 +25,7 @@ Read = list[list[tuple[str, str]] | None]
 
 def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]:
     counts: Counter[str] = Counter()
-    found = Reader(FINE, counts).read(text, asked=ASKED, numbered=numbered)
+    found = AnswerReader(FINE, counts).read(text, question=ASKED, numbered=numbered)
     return [None if one is None else [(mention.text, mention.label) for mention in one] for one in found], counts
 
 
@@ -46,7 +46,7 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
             {"echo": 1, "mended": 1},
         ),
         (f'{ONE}\nSentence: x\n{{"entities": [{{"text": "x", "label": "Town"}}]}}', [A, B], {"run_on": 1, "mended": 1}),
-        # faults of JSON
+        # invalid JSON
         (ONE.replace("]}", ",],}"), [A, B], {"mended": 1}),
         (ONE.replace('"', "'"), [A, B], {"mended": 1}),
         (ONE.replace("}, {", "} {"), [A, B], {"mended": 1}),
@@ -54,7 +54,7 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         ('{"entities": [{"text": "the "ada" of", "label": "Artist"}]}', [('the "ada" of', "Artist")], {"mended": 1}),
         ("{entities: [{text: ada, label: OtherPER}]}", [A], {"mended": 1}),
         (ONE.replace('", "label', '"\n "label'), [A, B], {"mended": 1}),
-        # cut off: what is complete is kept
+        # cut off: complete mentions are kept
         (ONE[:-4], [A], {"mended": 1, "incomplete": 1}),
         (ONE[:75], [A], {"mended": 1, "incomplete": 1}),
         (ONE[:20], [], {"mended": 1}),
@@ -68,7 +68,7 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         ('{"entities": ["ada: OtherPER", "clara (Artist)"]}', [A, B], {}),
         ('{"text": "ada met clara", "entities": [{"text": "ada", "label": "OtherPER"}]}', [A], {}),
         ('{"entities": "none"}', [], {}),
-        # a double key is a mention too
+        # a duplicate key is a mention too
         ('{"text": "ada", "label": "OtherPER", "text": "clara", "label": "Artist"}', [A, B], {}),
         # labels
         (
@@ -113,19 +113,21 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         ("No named entities found.", [], {"plain": 1}),
     ],
 )
-def test_one_sentence(text: str, mentions: list[tuple[str, str]], counts: dict[str, int]) -> None:
+def test_mentions_of_one_sentence_are_read_from_any_form(
+    text: str, mentions: list[tuple[str, str]], counts: dict[str, int]
+) -> None:
     found, counted = read(text)
     assert found == [mentions]
-    assert counted.pop("mentions", 0) == len(mentions) + dropped(counted)
+    assert counted.pop("mentions", 0) == len(mentions) + total(counted, "dropped")
     assert counted == counts
 
 
 @pytest.mark.parametrize(
     "text", ["", "I cannot do that.", "<think>ada is", "[see below]", "{it's} nothing", "7", '"ada"', "null"]
 )
-def test_an_answer_in_which_nothing_can_be_read(text: str) -> None:
-    found, counts = read(text)
-    assert found == [None]
+def test_an_answer_without_mentions_is_counted_as_unparsable(text: str) -> None:
+    mentions, counts = read(text)
+    assert mentions == [None]
     assert (counts["unparsable"], counts["unanswered"], counts["mentions"]) == (1, 1, 0)
 
 
@@ -154,10 +156,12 @@ def test_an_answer_in_which_nothing_can_be_read(text: str) -> None:
         ("none", [[], []], {"plain": 1}),
     ],
 )
-def test_several_sentences(text: str, expected: Read, counts: dict[str, int]) -> None:
+def test_mentions_of_several_sentences_are_read_from_any_form(
+    text: str, expected: Read, counts: dict[str, int]
+) -> None:
     found, counted = read(text, numbered=2)
     assert found == expected
-    assert counted.pop("mentions", 0) == sum(len(one or ()) for one in found) + dropped(counted)
+    assert counted.pop("mentions", 0) == sum(len(one or ()) for one in found) + total(counted, "dropped")
     assert counted == counts
 
 
@@ -171,7 +175,7 @@ MENTIONS = st.lists(
 
 
 @given(MENTIONS, st.booleans())
-def test_valid_answers_are_read_to_the_letter(mentions: list[tuple[str, str]], escaped: bool) -> None:
+def test_valid_answers_are_read_exactly(mentions: list[tuple[str, str]], escaped: bool) -> None:
     values = {"entities": [{"text": text, "label": label} for text, label in mentions]}
     found, counts = read(json.dumps(values, ensure_ascii=escaped))
     assert found == [mentions]
@@ -179,16 +183,16 @@ def test_valid_answers_are_read_to_the_letter(mentions: list[tuple[str, str]], e
 
 
 @given(MENTIONS, st.data())
-def test_a_cut_answer_keeps_what_is_complete(mentions: list[tuple[str, str]], data: st.DataObject) -> None:
+def test_complete_mentions_of_a_cut_answer_are_kept(mentions: list[tuple[str, str]], data: st.DataObject) -> None:
     text = json.dumps({"entities": [{"text": text, "label": label} for text, label in mentions]})
     cut = data.draw(st.integers(14, len(text)))
     found, counts = read(text[:cut])
-    assert found == [[mention for mention, end in zip(mentions, ends_of(mentions), strict=True) if end <= cut]]
-    assert len(found[0] or ()) + dropped(counts) == counts["mentions"]
+    assert found == [[mention for mention, end in zip(mentions, label_ends(mentions), strict=True) if end <= cut]]
+    assert len(found[0] or ()) + total(counts, "dropped") == counts["mentions"]
 
 
-def ends_of(mentions: list[tuple[str, str]]) -> list[int]:
-    """How much of the answer is there when the label of each mention is."""
+def label_ends(mentions: list[tuple[str, str]]) -> list[int]:
+    """Length of the answer up to the label of each mention."""
     values = [{"text": text, "label": label} for text, label in mentions]
     return [len(json.dumps({"entities": values[:count]})) - len("}]}") for count in range(1, len(values) + 1)]
 
@@ -200,19 +204,19 @@ ANYTHING = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=25).map("".
 
 
 @given(ANYTHING, st.sampled_from([None, 1, 2, 3]))
-def test_any_text_is_read_without_a_fault_and_each_mention_is_kept_or_counted(text: str, numbered: int | None) -> None:
+def test_any_text_is_read_and_each_mention_is_kept_or_counted(text: str, numbered: int | None) -> None:
     found, counts = read(text, numbered=numbered)
     assert len(found) == (numbered or 1)
-    assert counts["mentions"] == sum(len(one or ()) for one in found) + dropped(counts)
+    assert counts["mentions"] == sum(len(one or ()) for one in found) + total(counts, "dropped")
     assert counts["unanswered"] == sum(one is None for one in found)
-    assert set(counts) <= set(Rule)
+    assert set(counts) <= set(Outcome)
 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece", ["[", "{", '{"a":', "{'", "((", "- ", "\n", " ", "}\n", "a: ", "```", "<think>", '"', "1", "1:\n"]
 )
-def test_a_model_that_says_the_same_for_ever_is_no_burden(piece: str) -> None:
+def test_endless_repetition_is_read_in_time(piece: str) -> None:
     read(piece * 20_000)
     read(piece * 20_000, numbered=2)
 
@@ -220,6 +224,6 @@ def test_a_model_that_says_the_same_for_ever_is_no_burden(piece: str) -> None:
 @pytest.mark.parametrize("numbered", [None, 2])
 @pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}"), ('{"entities":[', "]}")])
 @pytest.mark.parametrize("depth", [30, 330, 900])
-def test_valid_json_of_any_depth_is_no_burden(before: str, after: str, depth: int, numbered: int | None) -> None:
+def test_valid_json_of_any_depth_is_read(before: str, after: str, depth: int, numbered: int | None) -> None:
     text = before * depth + '{"text": "basel", "label": "City"}' + after * depth
     assert len(read(text, numbered=numbered)[0]) == (numbered or 1)

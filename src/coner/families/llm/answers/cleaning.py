@@ -1,33 +1,33 @@
-"""An answer without what is no answer: thinking, an echo of the prompt, sentences that the model made up itself."""
+"""Remove from an answer what is not the answer: thinking, an echo of the prompt, invented further sentences."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 
-from coner.families.llm.answers.outcomes import Rule, add
+from coner.families.llm.answers.outcomes import Outcome, add
 
-_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_NEXT = re.compile(r"(?<=[}\]`])[^\S\n]*+\n\s*+(?:Sentence:|Input:|User:|<\|im_start\|>).*", re.DOTALL)
+_THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_THINKING_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_NEXT_TURN = re.compile(r"(?<=[}\]`])[^\S\n]*+\n\s*+(?:Sentence:|Input:|User:|<\|im_start\|>).*", re.DOTALL)
 
 
-def cleaned(text: str, asked: str, counts: Counter[str]) -> str:
-    """What is left of an answer that is not plain JSON.
+def clean_answer(text: str, question: str, counts: Counter[str]) -> str:
+    """The part of an answer that may hold mentions.
 
-    A block of thinking that never ends hides the rest; one whose beginning stands in the prompt begins with the answer.
+    A thinking block that never ends hides the rest; one whose start is in the prompt starts with the answer.
 
     Args:
-        text: as it came.
-        asked: what the prompt ended with.
-        counts: told what was cut off.
+        text: the answer.
+        question: end of the prompt, which the answer may repeat.
+        counts: counts what is removed.
     """
-    rest = _END_OF_THOUGHT.split(_THOUGHT.sub("", text))[-1]
-    add(counts, Rule.THINKING, rest != text)
-    if asked and asked in rest:
-        add(counts, Rule.ECHO)
-        before, _, after = rest.rpartition(asked)
+    rest = _THINKING_END.split(_THINKING.sub("", text))[-1]
+    add(counts, Outcome.THINKING, rest != text)
+    if question and question in rest:
+        add(counts, Outcome.ECHO)
+        before, _, after = rest.rpartition(question)
         rest = after if after.strip() else before
-    ended = _NEXT.sub("", rest)
-    add(counts, Rule.RUN_ON, ended != rest)
-    return ended.strip()
+    kept = _NEXT_TURN.sub("", rest)
+    add(counts, Outcome.RUN_ON, kept != rest)
+    return kept.strip()

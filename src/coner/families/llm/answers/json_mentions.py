@@ -1,4 +1,4 @@
-"""Mentions within a JSON value, whatever shape a model gave it."""
+"""Find the mentions in a JSON value, whatever shape a model gave it."""
 
 from __future__ import annotations
 
@@ -7,77 +7,78 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from coner.families.llm.answers.labels import Labels, fold_label
+from coner.families.llm.answers.labels import LabelMatcher, fold_label
 from coner.families.llm.answers.lenient_json import Pairs
-from coner.families.llm.answers.line_list import Written, read_line, says_none
+from coner.families.llm.answers.line_list import RawMention, read_line, says_none
 
-_TEXT = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
-_LABEL = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
-_NUMBER = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
-LONGEST_KEY = 40  # characters; a longer key is no number
-_NUMBERED = re.compile(r"\W*(?:sentence)?[\W_]*(\d{1,6})\W*", re.IGNORECASE)
+_TEXT_KEYS = frozenset(
+    {"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"},
+)
+_LABEL_KEYS = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
+_NUMBER_KEYS = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
+_NUMBER = re.compile(r"\W*(?:sentence)?[\W_]*(\d{1,6})\W*", re.IGNORECASE)
+MAX_KEY = 40  # characters; a longer key is no number
 
 
-def written(value: Any, labels: Labels) -> Iterator[Written]:
-    """Words and label of each mention, in order; no label: incomplete."""
+def find_mentions(value: Any, labels: LabelMatcher) -> Iterator[RawMention]:
+    """Text and label of each mention in a value, in order."""
     if isinstance(value, Pairs):
-        yield from _of_object(value, labels)
+        yield from _in_object(value, labels)
     elif isinstance(value, list):
         if len(value) == 2 and all(isinstance(item, str) for item in value) and labels.match(value[1]):
             yield value[0], value[1]
             return
         for item in value:
-            if isinstance(item, str):
-                if not says_none(item):
-                    yield read_line(item, labels) or (item, None)
-            else:
-                yield from written(item, labels)
+            if not isinstance(item, str):
+                yield from find_mentions(item, labels)
+            elif not says_none(item):
+                yield read_line(item, labels) or (item, None)
 
 
-def _of_object(pairs: Pairs, labels: Labels) -> Iterator[Written]:
-    inner = [(key, value) for key, value in pairs if isinstance(value, list)]
-    texts = [value for key, value in pairs if fold_label(key) in _TEXT and isinstance(value, str)]
-    names = [value for key, value in pairs if fold_label(key) in _LABEL and isinstance(value, str)]
-    if names or (texts and not inner):
+def _in_object(pairs: Pairs, labels: LabelMatcher) -> Iterator[RawMention]:
+    containers = [(key, value) for key, value in pairs if isinstance(value, list)]
+    texts = [value for key, value in pairs if fold_label(key) in _TEXT_KEYS and isinstance(value, str)]
+    names = [value for key, value in pairs if fold_label(key) in _LABEL_KEYS and isinstance(value, str)]
+    if names or (texts and not containers):
         for text, name in zip_longest(texts, names):
             yield text or "", name
-    elif not inner:  # words: label, or label: words
+    elif not containers:  # {text: label} or {label: text}
         for key, value in pairs:
-            if isinstance(value, str) and fold_label(key) not in _NUMBER and not says_none(value):
-                turned = labels.match(value) is None and labels.match(key) is not None
-                yield (value, key) if turned else (key, value)
-    for key, value in inner:
+            if isinstance(value, str) and fold_label(key) not in _NUMBER_KEYS and not says_none(value):
+                label_first = labels.match(value) is None and labels.match(key) is not None
+                yield (value, key) if label_first else (key, value)
+    for key, value in containers:
         if labels.match(key) and all(isinstance(item, str) for item in value) and not isinstance(value, Pairs):
             yield from ((item, key) for item in value)
         else:
-            yield from written(value, labels)
+            yield from find_mentions(value, labels)
 
 
 def is_mention(value: Any) -> bool:
-    """An object with words of its own, and not one that holds such objects."""
+    """Whether it is an object with a text, and without lists or objects in it."""
     if not isinstance(value, Pairs) or any(isinstance(item, list) for _, item in value):
         return False
-    return any(fold_label(key) in _TEXT and isinstance(item, str) for key, item in value)
+    return any(fold_label(key) in _TEXT_KEYS and isinstance(item, str) for key, item in value)
 
 
-def by_number(value: Any, count: int) -> dict[int, list[Any]] | None:
-    """The parts of an answer by the number of their sentence; ``None`` where it has no such form.
+def split_by_sentence(value: Any, count: int) -> dict[int, list[Any]] | None:
+    """The parts of an answer by sentence number (0: unnumbered); ``None`` if the answer has no such form.
 
-    Either an object with numbers as keys, or a list of objects that each tell their number, or a list with one part a
-    sentence; also within an object of one key.
+    The value is an object with numbers as keys, a list of objects with a number each, or a list with one part for each
+    sentence; it may be inside an object with one key.
 
     Args:
-        value: of the answer.
-        count: of the sentences.
+        value: the answer.
+        count: number of sentences.
     """
     if isinstance(value, Pairs):
-        return _parts_of_object(value, count)
+        return _split_object(value, count)
     if not isinstance(value, list) or not value:
         return None
-    each = [by_number(part, count) if isinstance(part, Pairs) else None for part in value]
-    if any(each):
+    numbered = [split_by_sentence(part, count) if isinstance(part, Pairs) else None for part in value]
+    if any(numbered):
         parts: dict[int, list[Any]] = {}
-        for part, known in zip(value, each, strict=True):
+        for part, known in zip(value, numbered, strict=True):
             for number, inside in (known or {0: [part]}).items():
                 parts.setdefault(number, []).extend(inside)
         return parts
@@ -86,9 +87,9 @@ def by_number(value: Any, count: int) -> dict[int, list[Any]] | None:
     return None
 
 
-def _parts_of_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
-    own = next((_number(part) for key, part in pairs if fold_label(key) in _NUMBER and isinstance(part, str)), None)
-    if own is not None:
+def _split_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
+    numbers = (_number(part) for key, part in pairs if fold_label(key) in _NUMBER_KEYS and isinstance(part, str))
+    if (own := next(numbers, None)) is not None:
         return {own: [pairs]}
     numbered = [(_number(key), part) for key, part in pairs]
     if any(number is not None for number, _ in numbered):
@@ -96,10 +97,10 @@ def _parts_of_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
         for number, part in numbered:
             parts.setdefault(number or 0, []).append([part] if isinstance(part, str) else part)
         return parts
-    inner = [part for _, part in pairs if isinstance(part, list)]
-    return by_number(inner[0], count) if len(inner) == 1 else None
+    containers = [part for _, part in pairs if isinstance(part, list)]
+    return split_by_sentence(containers[0], count) if len(containers) == 1 else None
 
 
 def _number(text: str) -> int | None:
-    found = _NUMBERED.fullmatch(text) if len(text) <= LONGEST_KEY else None
-    return int(found[1]) if found else None
+    match = _NUMBER.fullmatch(text) if len(text) <= MAX_KEY else None
+    return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""One label out of an answer that should name one."""
+"""Read an answer that should name one label."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from coner.families.llm.answers.cleaning import cleaned
-from coner.families.llm.answers.labels import Labels
-from coner.families.llm.answers.lenient_json import Pairs, find_values, read_exactly
+from coner.families.llm.answers.cleaning import clean_answer
+from coner.families.llm.answers.labels import LabelMatcher
+from coner.families.llm.answers.lenient_json import Pairs, find_values, parse_strict
 
 
-def chosen(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None:
-    """The label that an answer names; ``None`` where it names none of them, or several.
+def read_label(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None:
+    """The label that an answer names; ``None`` if it names none, or several.
 
-    Looked at, until one is found: the strings of its JSON; then, without thinking, the text as a whole; its lines; its
-    words. ``counts`` is told what was cut off.
+    Searched in turn: the strings of its JSON; then, without thinking, the whole text, its lines and its words.
+    ``counts`` counts what is removed.
     """
-    known = Labels(labels)
+    matcher = LabelMatcher(labels)
     for strings in _readings(text, labels, counts):
-        found = {label for label in map(known.match, strings) if label is not None}
+        found = {label for label in map(matcher.match, strings) if label is not None}
         if found:
             return found.pop() if len(found) == 1 else None
     return None
@@ -29,9 +29,9 @@ def chosen(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None
 
 def _readings(text: str, labels: Sequence[str], counts: Counter[str]) -> Iterator[list[str]]:
     with suppress(ValueError):
-        yield list(_strings(read_exactly(text)))
-    rest = cleaned(text, "", counts)
-    yield [string for found in find_values(rest) for string in _strings(found.value)]
+        yield list(_strings(parse_strict(text)))
+    rest = clean_answer(text, "", counts)
+    yield list(_strings(find_values(rest)))
     yield [rest]
     yield [part for line in rest.splitlines() for part in (line, line.rpartition(":")[2])]
     yield [label for label in labels if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", rest, re.IGNORECASE)]
@@ -40,9 +40,6 @@ def _readings(text: str, labels: Sequence[str], counts: Counter[str]) -> Iterato
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Pairs):
-        for _, inner in value:
-            yield from _strings(inner)
     elif isinstance(value, list):
-        for inner in value:
+        for inner in [item for _, item in value] if isinstance(value, Pairs) else value:
             yield from _strings(inner)

@@ -1,58 +1,56 @@
-"""Labels as a language model writes them, matched to those of the taxonomy."""
+"""Match labels as a language model writes them to the labels of the taxonomy."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from coner.data.taxonomy import Taxonomy
 
 
-class Labels:
-    """The labels that may be answered.
+class LabelMatcher:
+    """Matches labels regardless of case, spaces, accents, punctuation and a group in front (``Person: Artist``).
 
-    Case, spaces, accents and punctuation do not matter, nor a group in front (``Person: Artist``). Labels that differ
-    in nothing else have to be written exactly.
+    Labels that differ in nothing else must be written exactly.
 
     Args:
-        names: that may be answered.
-        groups: the coarse labels, which are no answer where fine ones are asked for.
+        names: the labels that are accepted.
+        groups: coarse labels: recognized, and not accepted.
         prefixed: each name with its group in front, in the order of the names.
     """
 
     def __init__(self, names: Sequence[str], groups: Iterable[str] = (), *, prefixed: Iterable[str] = ()) -> None:
         self.names = tuple(names)
         self._exact = frozenset(names)
-        alone = _unique(zip(map(fold_label, names), names, strict=True))
-        self._folded = _unique(zip(map(fold_label, prefixed), names, strict=False)) | alone
+        alone = _unambiguous(zip(map(fold_label, names), names, strict=True))
+        self._folded = _unambiguous(zip(map(fold_label, prefixed), names, strict=False)) | alone
         self._groups = {fold_label(group) for group in groups}
 
     @classmethod
-    def fine(cls, taxonomy: Taxonomy) -> Labels:
-        """The classes of a taxonomy; its groups are known, and are none of them."""
+    def of_classes(cls, taxonomy: Taxonomy) -> LabelMatcher:
+        """Accepts the fine labels of a taxonomy, and recognizes its groups."""
         prefixed = [coarse + fine for fine, coarse in taxonomy.coarse_by_fine.items()]
         return cls(taxonomy.labels, taxonomy.coarse_labels, prefixed=prefixed)
 
-    def match(self, written: str) -> str | None:
-        """The label that is meant, or ``None``."""
-        return written if written in self._exact else self._folded.get(fold_label(written))
+    def match(self, text: str) -> str | None:
+        """The accepted label that the text stands for, or ``None``."""
+        return text if text in self._exact else self._folded.get(fold_label(text))
 
-    def is_group(self, written: str) -> bool:
-        """It names a group, and no label."""
-        return self.match(written) is None and fold_label(written) in self._groups
+    def is_group(self, text: str) -> bool:
+        """Whether the text names a group and no accepted label."""
+        return self.match(text) is None and fold_label(text) in self._groups
 
 
 def fold_label(text: str) -> str:
-    """Letters and digits alone, without case and accents."""
+    """Only the letters and digits, without case and accents."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in folded if character.isalnum())
 
 
-def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Without the keys that mean several things, and the empty one."""
-    found: dict[str, str] = {}
-    double = {""}
+def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A dictionary without the empty key and the keys that have several values."""
+    values = defaultdict[str, set[str]](set)
     for key, value in pairs:
-        if found.setdefault(key, value) != value:
-            double.add(key)
-    return {key: value for key, value in found.items() if key not in double}
+        values[key].add(value)
+    return {key: next(iter(options)) for key, options in values.items() if key and len(options) == 1}

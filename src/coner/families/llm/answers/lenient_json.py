@@ -1,51 +1,34 @@
-"""JSON as language models write it: between other text, with faults, or cut off in the middle.
+"""Parse JSON as language models write it: inside other text, with errors, or cut off in the middle.
 
-Read are: trailing and missing commas, single quotes, quotes within a string, line breaks in a string, bare words. At
-the end of the text everything open is closed; a string or bare word that ends there unfinished is left out.
+Accepted are trailing and missing commas, single quotes, quotes and line breaks within a string, and bare words. At the
+end of the text everything open is closed; a string or bare word that is unfinished there is dropped.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-DEPTH = 40  # deeper is no answer, and would exhaust the stack
-RETRIES = 20  # brackets of talk that hide what follows them
-_SPACE = re.compile(r"[\s,;]*")
-_BARE = re.compile(r"[^\s,;:{}\[\]\"'][^\s,;:{}\[\]\"]*")
-_HALF = re.compile("[\ud800-\udfff]")
-_OPEN = re.compile(r"[{\[]")
-_ESCAPE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+MAX_DEPTH = 40  # deeper nesting is no answer, and would exhaust the stack
+MAX_RETRIES = 20  # of reading on behind an opening bracket that turned out to be prose
+_SEPARATORS = re.compile(r"[\s,;]*")
+_BARE_WORD = re.compile(r"[^\s,;:{}\[\]\"'][^\s,;:{}\[\]\"]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_OPENING = re.compile(r"[{\[]")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+T = TypeVar("T")
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object: its keys and values in order, doubles included, for a double may be a mention too.
+    """A JSON object as its keys and values in order, with duplicate keys, since a duplicate may be a mention too.
 
     Values are strings (numbers and words too), ``None``, lists and ``Pairs``.
     """
 
 
-class _End(Exception):
-    """The text ended within a value."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A value within a text.
-
-    Attributes:
-        value: a list or ``Pairs``.
-        start, end: characters, half-open.
-    """
-
-    value: Any
-    start: int
-    end: int
-
-
-def read_exactly(text: str) -> Any:
+def parse_strict(text: str) -> Any:
     """The value of a text that is valid JSON and nothing else.
 
     Raises:
@@ -55,123 +38,100 @@ def read_exactly(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=Pairs, parse_int=str, parse_float=str, parse_constant=str)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if _deeper(value, DEPTH):
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        containers = (item for item in level if isinstance(item, list))
+        level = [inner for item in containers for inner in ([v for _, v in item] if isinstance(item, Pairs) else item)]
+    if level:
         raise ValueError("nested too deeply")
     return value
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        inside = (item for item in level if isinstance(item, list))
-        level = [inner for item in inside for inner in ([v for _, v in item] if isinstance(item, Pairs) else item)]
-    return bool(level)
-
-
-def find_values(text: str) -> list[Found]:
-    """All lists and objects in a text, outermost, in order."""
-    found, position, retries = list[Found](), 0, 0
-    while opening := _OPEN.search(text, position):
-        reader = _Reader(text, opening.start())
-        value = reader.value(0)
-        if reader.at >= len(text) and not _says_something(value) and retries < RETRIES:
+def find_values(text: str) -> list[Any]:
+    """The outermost lists (``list``) and objects (``Pairs``) in a text, in order."""
+    values, position, retries = list[Any](), 0, 0
+    while opening := _OPENING.search(text, position):
+        parser = _Parser(text, opening.start())
+        value = parser.value(0)
+        if parser.at >= len(text) and _is_prose(value) and retries < MAX_RETRIES:
             position, retries = opening.end(), retries + 1
             continue
-        position = max(reader.at, opening.end())
-        found.append(Found(value, opening.start(), position))
-    return found
+        position = max(parser.at, opening.end())
+        values.append(value)
+    return values
 
 
-def _says_something(value: Any) -> bool:
-    """It is more than words in brackets, as talk has them."""
+def _is_prose(value: Any) -> bool:
+    """Whether it is only words in brackets."""
     if isinstance(value, Pairs):
-        return not value or any(key or isinstance(inner, list) for key, inner in value)
-    return not value or any(isinstance(inner, list) for inner in value)
+        return bool(value) and not any(key or isinstance(inner, list) for key, inner in value)
+    return bool(value) and not any(isinstance(inner, list) for inner in value)
 
 
-def _joined(text: str) -> str:
-    """Escaped halves of a surrogate pair as the character that they mean; a lone half becomes U+FFFD."""
-    if not _HALF.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+class _Parser:
+    """Reads values from ``text``, starting at the character ``at``."""
 
-
-class _Reader:
     def __init__(self, text: str, at: int) -> None:
         self.text = text
         self.at = at
 
     def value(self, depth: int) -> Any:
-        """The next value; stands behind it then. ``_End`` where a string ends with the text."""
+        """Read the next value and move behind it; ``EOFError`` if a string or word is cut off by the end of the text."""
         start = self.text[self.at]
-        if start in "{[":
-            if depth >= DEPTH:
-                self.at = len(self.text)
-                return None
-            self.at += 1
-            return self._object(depth) if start == "{" else self._list(depth)
-        return self._string(start) if start in "\"'" else self._bare()
+        if start in "\"'":
+            return self._string(start)
+        if start not in "{[":
+            return self._bare_word()
+        if depth >= MAX_DEPTH:
+            self.at = len(self.text)
+            return None
+        self.at += 1
+        if start == "[":
+            return list(self._items(depth, self.value, end="]", other_end="}"))
+        return Pairs(self._items(depth, self._pair, end="}", other_end="]"))
 
-    def _skip(self) -> str:
-        """Over spaces and commas; the next character, ``""`` at the end."""
-        space = _SPACE.match(self.text, self.at)
-        self.at = space.end() if space else self.at
+    def _items(self, depth: int, read: Callable[[int], T], *, end: str, other_end: str) -> Iterator[T]:
+        while (character := self._skip_separators()) and character != end:
+            if character == other_end and depth:  # this one was not closed: the bracket closes the one around it
+                return
+            if character in (other_end, ":"):
+                self.at += 1
+                continue
+            try:
+                item = read(depth + 1)
+            except EOFError:
+                break
+            yield item
+        self.at += bool(character)
+
+    def _pair(self, depth: int) -> tuple[str, Any]:
+        key = self.value(depth)
+        if self._skip_separators() != ":":  # a value without a key may still hold mentions
+            return "", key
+        self.at += 1
+        value = None if self._skip_separators() in ("", "}", "]") else self.value(depth)
+        return key if isinstance(key, str) else "", value
+
+    def _skip_separators(self) -> str:
+        """Move over spaces and commas; the next character, ``""`` at the end."""
+        separators = _SEPARATORS.match(self.text, self.at)
+        self.at = separators.end() if separators else self.at
         return self.text[self.at : self.at + 1]
 
-    def _list(self, depth: int) -> list[Any]:
-        items: list[Any] = []
-        while (character := self._skip()) and character != "]":
-            if character in "}:":  # a list that was not closed, or a stray mark
-                if character == "}" and depth:
-                    return items
-                self.at += 1
-                continue
-            try:
-                items.append(self.value(depth + 1))
-            except _End:
-                break
-        self.at += bool(character)
-        return items
-
-    def _object(self, depth: int) -> Pairs:
-        pairs = Pairs()
-        while (character := self._skip()) and character != "}":
-            if character in "]:":
-                if character == "]" and depth:
-                    return pairs
-                self.at += 1
-                continue
-            try:
-                key = self.value(depth + 1)
-                if self._skip() == ":":
-                    self.at += 1
-                    self._skip()
-                    value = self.value(depth + 1) if self.text[self.at : self.at + 1] not in ("", "}", "]") else None
-                    pairs.append((key if isinstance(key, str) else "", value))
-                else:  # an object needs a key; what has none may still hold mentions
-                    pairs.append(("", key))
-            except _End:
-                break
-        self.at += bool(character)
-        return pairs
-
     def _string(self, quote: str) -> str:
-        """A string ends at a quote before a comma, a bracket, a colon, a new line with a quote, or the end.
-
-        Other quotes are its own.
-        """
-        text, parts = self.text, list[str]()
+        """Read a string: it ends at a quote before a comma, bracket, colon, line break and quote, or the end."""
+        text, characters = self.text, list[str]()
         self.at += 1
         while self.at < len(text):
             character = text[self.at]
             self.at += 1
             if character == "\\" and self.at < len(text):
-                parts.append(self._escaped())
+                characters.append(self._escaped())
             elif character == quote and self._ends_here(quote):
-                return _joined("".join(parts))
+                return _join_surrogates("".join(characters))
             else:
-                parts.append(character)
-        raise _End
+                characters.append(character)
+        raise EOFError
 
     def _ends_here(self, quote: str) -> bool:
         following = self.text[self.at : self.at + 20]
@@ -188,14 +148,21 @@ class _Reader:
             if re.fullmatch("[0-9a-fA-F]{4}", digits):
                 self.at += 4
                 return chr(int(digits, 16))
-        return _ESCAPE.get(character, character)
+        return _ESCAPES.get(character, character)
 
-    def _bare(self) -> str | None:
-        bare = _BARE.match(self.text, self.at)
-        if bare is None:
+    def _bare_word(self) -> str | None:
+        word = _BARE_WORD.match(self.text, self.at)
+        if word is None:
             self.at += 1
             return None
-        self.at = bare.end()
+        self.at = word.end()
         if self.at == len(self.text):
-            raise _End
-        return None if bare[0] in {"null", "None"} else bare[0]
+            raise EOFError
+        return None if word[0] in {"null", "None"} else word[0]
+
+
+def _join_surrogates(text: str) -> str:
+    """Join escaped halves of a surrogate pair; a lone half becomes U+FFFD."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

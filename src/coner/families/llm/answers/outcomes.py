@@ -1,9 +1,8 @@
 """What is counted while answers become entities: one table, so that nothing is lost silently.
 
-Every mention that an answer names is counted once under ``mentions``, and is either kept or counted once under a rule
-whose fate is ``dropped``: kept = ``mentions`` - everything dropped. Repairs are kept; each counts once, under the
-strongest rule that its words needed, and a mended label beside that, whether or not its words are found. An answer
-that was mended as a whole counts once too.
+Every mention in an answer counts once as ``mentions``, and is either kept or counted once under an outcome of the
+category ``dropped``. A repaired mention is kept, and counts once under the strongest repair that its text needed; a
+repaired label counts in addition, whether or not the text is found. An answer repaired as a whole counts once too.
 """
 
 from __future__ import annotations
@@ -13,69 +12,76 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-Fate = Literal["seen", "repaired", "dropped", "answer"]
+Category = Literal["seen", "repaired", "dropped", "answer"]
 
 
-class Rule(StrEnum):
-    """Keys of ``counts``, each with its fate and what it means."""
+class Outcome(StrEnum):
+    """Keys of ``counts``, each with its category and a description."""
 
-    fate: Fate
-    meaning: str
+    category: Category
+    description: str
 
-    def __new__(cls, key: str, fate: Fate, meaning: str) -> Rule:
-        """A string that knows more of itself."""
-        rule = str.__new__(cls, key)
-        rule._value_ = key
-        rule.fate = fate
-        rule.meaning = meaning
-        return rule
+    def __new__(cls, key: str, category: Category, description: str) -> Outcome:
+        """A string with two attributes."""
+        outcome = str.__new__(cls, key)
+        outcome._value_ = key
+        outcome.category = category
+        outcome.description = description
+        return outcome
 
-    ANSWERS = "answers", "seen", "answers that came"
-    MENTIONS = "mentions", "seen", "mentions that the answers name, kept or not"
+    ANSWERS = "answers", "seen", "answers received"
+    MENTIONS = "mentions", "seen", "mentions in the answers, kept or dropped"
 
     # The answer as a whole.
     FAILED = "failed", "answer", "calls without an answer: budget, refused, unreachable, exhausted"
-    CUT = "cut", "answer", "answers cut off at the limit of tokens; what is complete in them is kept"
-    THINKING = "thinking", "answer", "answers with a thinking block, which is not read"
+    CUT = "cut", "answer", "answers cut off at the token limit; their complete mentions are kept"
+    THINKING = "thinking", "answer", "answers with a thinking block, which is ignored"
     ECHO = "echo", "answer", "answers that repeat the prompt first; only what follows is read"
-    RUN_ON = "run_on", "answer", "answers that go on with sentences of their own, which are not read"
-    MENDED = "mended", "repaired", "answers whose JSON was wrapped in other text or not valid, and could be read"
+    RUN_ON = "run_on", "answer", "answers that continue with invented sentences, which are ignored"
+    REPAIRED = "mended", "repaired", "answers whose JSON was invalid or inside other text, and could be read"
     PLAIN = "plain", "repaired", "answers without JSON, read as a list of lines"
     UNPARSABLE = "unparsable", "answer", "answers in which nothing can be read"
     UNANSWERED = "unanswered", "answer", "sentences without a usable answer; they get no entity"
 
-    # Mentions that are kept, but not as they were written.
-    LABEL = "label", "repaired", "the label in other case, spaces or punctuation, or with its group"
-    CASE = "case", "repaired", "the words in other case"
-    SPACING = "spacing", "repaired", "the words with other spaces, or none"
-    UNICODE = "unicode", "repaired", "other forms of characters: accents, quotes, dashes, zero-width"
-    PUNCTUATION = "punctuation", "repaired", "punctuation at the ends that is not the mention's"
-    PART = "part_of_word", "repaired", "begins or ends within a word at a punctuation mark; grown to the word"
+    # Mentions that are kept after a repair.
+    LABEL = "label", "repaired", "the label differs in case, spaces or punctuation, or has its group in front"
+    CASE = "case", "repaired", "the text differs in case"
+    SPACING = "spacing", "repaired", "the text differs in spaces"
+    UNICODE = "unicode", "repaired", "the text differs in accents, quotes, dashes or zero-width characters"
+    PUNCTUATION = "punctuation", "repaired", "the text has punctuation at its ends that is not part of the mention"
+    PART = "part_of_word", "repaired", "the text starts or ends within a word, at punctuation; extended to the word"
 
-    # Mentions that are not kept.
-    INCOMPLETE = "incomplete", "dropped", "without words or without a label, as at the end of a cut answer"
-    UNKNOWN_LABEL = "unknown_label", "dropped", "a label that is none of the classes"
-    COARSE_LABEL = "coarse_label", "dropped", "the name of a group where a class was asked for"
-    HALLUCINATED = "hallucinated", "dropped", "words that are not in the sentence"
-    INSIDE_WORD = "inside_word", "dropped", "letters out of the middle of a word"
-    REPEATED = "repeated", "dropped", "a mention named more often than it occurs"
-    OVERLAP = "overlap", "dropped", "shares words with a longer mention, or with an earlier one of the same length"
-    STRAY = "stray", "dropped", "of no sentence: its number was not asked for, or there is none"
-    SUPERSEDED = "superseded", "dropped", "in a draft, before or beside the answer"
+    # Mentions that are dropped.
+    INCOMPLETE = "incomplete", "dropped", "no text or no label, as at the end of a cut answer"
+    UNKNOWN_LABEL = "unknown_label", "dropped", "the label is none of the classes"
+    COARSE_LABEL = "coarse_label", "dropped", "the label is a group where a class was asked for"
+    HALLUCINATED = "hallucinated", "dropped", "the text is not in the sentence"
+    INSIDE_WORD = "inside_word", "dropped", "the text is only a part of a longer word"
+    REPEATED = "repeated", "dropped", "the mention is listed more often than it occurs"
+    OVERLAP = "overlap", "dropped", "overlaps a longer mention, or an earlier one of the same length"
+    STRAY = "stray", "dropped", "belongs to no sentence: its number was not asked for, or is missing"
+    SUPERSEDED = "superseded", "dropped", "is in a draft before or beside the answer"
 
-    UNTYPED = "untyped", "dropped", "of which no class within its group is named, in the second of two steps"
+    UNTYPED = "untyped", "dropped", "the second of two steps names no class within the group"
 
     # The choice of a label for a given mention.
     CHOICES = "choices", "seen", "mentions whose label was asked for"
     UNDECIDED = "undecided", "answer", "of those, answers that name none of the labels, or several"
 
 
-def add(counts: Counter[str], rule: Rule, count: int = 1) -> None:
-    """Count something; what never happens has no key."""
+def add(counts: Counter[str], outcome: Outcome, count: int = 1) -> None:
+    """Count an outcome; one that never happens gets no key."""
     if count:
-        counts[rule.value] += count
+        counts[outcome.value] += count
+
+
+def total(counts: Mapping[str, int], category: Category) -> int:
+    """The sum of all counts of a category."""
+    return sum(counts.get(outcome, 0) for outcome in Outcome if outcome.category == category)
+
+
+Rule = Outcome  # TEMPORARY
 
 
 def dropped(counts: Mapping[str, int]) -> int:
-    """How many mentions were not kept."""
-    return sum(counts.get(rule, 0) for rule in Rule if rule.fate == "dropped")
+    return total(counts, "dropped")

@@ -1,9 +1,8 @@
-"""Answers read, whatever form they have: JSON as asked for, JSON between talk or cut off, or a list of lines.
+"""Read the mentions in an answer: the JSON asked for, JSON inside prose or cut off, or a list of lines.
 
-What is read, first to last: valid JSON and nothing else; else, without thinking, echo and made-up sentences, the JSON
-values in the text (the last one that names a known label, else mentions; objects that are one mention each count
-together); else the lines.
-Nothing here raises on any text, and each mention that is not kept is counted (``tally``).
+An answer that is not valid JSON and nothing else is first cleaned of thinking, echo and invented sentences. Of several
+JSON values the last one that names a known label is taken, else the last with mentions; objects that are one mention
+each are taken together. No text raises an error, and each mention that is dropped is counted (``outcomes``).
 """
 
 from __future__ import annotations
@@ -12,141 +11,133 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from coner.families.llm.answers.alignment import Mention
-from coner.families.llm.answers.cleaning import cleaned
-from coner.families.llm.answers.json_mentions import by_number, is_mention, written
-from coner.families.llm.answers.labels import Labels
-from coner.families.llm.answers.lenient_json import Pairs, find_values, read_exactly
-from coner.families.llm.answers.line_list import Written, heading, read_line, says_none
-from coner.families.llm.answers.outcomes import Rule, add
+from coner.families.llm.answers.alignment import SurfaceMention
+from coner.families.llm.answers.cleaning import clean_answer
+from coner.families.llm.answers.json_mentions import find_mentions, is_mention, split_by_sentence
+from coner.families.llm.answers.labels import LabelMatcher
+from coner.families.llm.answers.lenient_json import Pairs, find_values, parse_strict
+from coner.families.llm.answers.line_list import RawMention, read_line, says_none, sentence_number
+from coner.families.llm.answers.outcomes import Outcome, add
 
-Read = list[tuple[Mention, ...] | None]
-"""Of each sentence its mentions in order; ``None``: the answer says nothing of it."""
+BySentence = dict[int, list[RawMention]]
+"""Mentions by sentence number; 0: the sentence is unknown."""
 
 
-class Reader:
+class AnswerReader:
     """Reads answers.
 
     Args:
-        labels: that were asked for.
-        counts: told of everything that is mended or not kept.
+        labels: the labels that were asked for.
+        counts: counts every repair and every dropped mention.
     """
 
-    def __init__(self, labels: Labels, counts: Counter[str]) -> None:
+    def __init__(self, labels: LabelMatcher, counts: Counter[str]) -> None:
         self._labels = labels
         self._counts = counts
 
-    def read(self, text: str, *, asked: str, numbered: int | None) -> Read:
-        """The mentions that an answer names.
+    def read(self, text: str, *, question: str, numbered: int | None) -> list[tuple[SurfaceMention, ...] | None]:
+        """The mentions of each sentence in order; ``None`` for a sentence that the answer does not cover.
 
         Args:
             text: the answer.
-            asked: what the prompt ended with.
-            numbered: how many numbered sentences were asked for; ``None``: one without a number.
+            question: end of the prompt.
+            numbered: how many numbered sentences were asked about; ``None``: one without a number.
         """
-        found = self._json(text, asked, numbered)
         count = numbered or 1
-        if found is None:
-            add(self._counts, Rule.UNPARSABLE)
-            add(self._counts, Rule.UNANSWERED, count)
+        by_sentence = self._by_sentence(text, question, numbered)
+        if by_sentence is None:
+            add(self._counts, Outcome.UNPARSABLE)
+            add(self._counts, Outcome.UNANSWERED, count)
             return [None] * count
-        read: Read = []
-        for number in range(1, count + 1):
-            items = found.pop(number, None)
-            add(self._counts, Rule.UNANSWERED, items is None)
-            read.append(None if items is None else self._known(items))
-        self._drop(Rule.STRAY, sum(map(len, found.values())))
-        return read
+        raw = [by_sentence.pop(number, None) for number in range(1, count + 1)]
+        add(self._counts, Outcome.UNANSWERED, raw.count(None))
+        self._drop(Outcome.STRAY, sum(map(len, by_sentence.values())))
+        return [None if mentions is None else self._with_known_labels(mentions) for mentions in raw]
 
-    def _json(self, text: str, asked: str, numbered: int | None) -> dict[int, list[Written]] | None:
+    def _by_sentence(self, text: str, question: str, numbered: int | None) -> BySentence | None:
         try:
-            values = [read_exactly(text)]
+            value = parse_strict(text)
         except ValueError:
-            values = []
-        if not values or not isinstance(values[0], list):
-            text = cleaned(text, asked, self._counts)
-            values = [found.value for found in find_values(text)]
-            by_sentence = self._of_values(values, numbered)
-            if by_sentence is None:
-                return self._lines(text, numbered)
-            add(self._counts, Rule.MENDED)
-            return by_sentence
-        return self._of_values(values, numbered)
+            value = None
+        if isinstance(value, list):
+            return self._from_values([value], numbered)
+        text = clean_answer(text, question, self._counts)
+        found = self._from_values(find_values(text), numbered)
+        if found is not None:
+            add(self._counts, Outcome.REPAIRED)
+            return found
+        found = self._from_lines(text, numbered)
+        add(self._counts, Outcome.PLAIN, found is not None)
+        return found
 
-    def _of_values(self, values: list[Any], numbered: int | None) -> dict[int, list[Written]] | None:
-        """Mentions by sentence (0: of none); ``None`` where no value is an answer."""
-        if numbered is not None and (found := _parts(values, numbered)) is not None:
-            parts, drafts = found
-            self._drop(Rule.SUPERSEDED, len(self._written(drafts)))
-            return {number: self._written(inside) for number, inside in parts.items()}
+    def _from_values(self, values: list[Any], numbered: int | None) -> BySentence | None:
+        if numbered is not None and (split := _split_values(values, numbered)) is not None:
+            parts, drafts = split
+            self._drop(Outcome.SUPERSEDED, len(self._mentions(drafts)))
+            return {number: self._mentions(inside) for number, inside in parts.items()}
         answers = [value for value in values if self._is_answer(value)]
         if not answers:
             return None
-        full = [value for value in answers if self._written([value])]
+        full = [value for value in answers if self._mentions([value])]
         known = [value for value in full if self._names_label(value)]
-        mentions = (some for some in (full, known) if some and all(map(is_mention, some)))
-        chosen = next(mentions, (known or full or answers)[-1:])
+        single_mentions = (some for some in (full, known) if some and all(map(is_mention, some)))
+        chosen = next(single_mentions, (known or full or answers)[-1:])
         drafts = [value for value in answers if not any(value is one for one in chosen)]
-        self._drop(Rule.SUPERSEDED, len(self._written(drafts)))
-        return {0 if numbered is not None and numbered > 1 else 1: self._written(chosen)}
+        self._drop(Outcome.SUPERSEDED, len(self._mentions(drafts)))
+        return {0 if numbered is not None and numbered > 1 else 1: self._mentions(chosen)}
+
+    def _from_lines(self, text: str, numbered: int | None) -> BySentence | None:
+        if says_none(text):
+            return {number: [] for number in range(1, (numbered or 1) + 1)}
+        found: BySentence = {}
+        current = 1 if numbered in (None, 1) else 0
+        for line in text.splitlines():
+            if numbered is not None and (number := sentence_number(line)) is not None:
+                current = number
+                found.setdefault(current, [])
+            elif (mention := read_line(line, self._labels)) is not None:
+                found.setdefault(current, []).append(mention)
+        return found or None
 
     def _is_answer(self, value: Any) -> bool:
-        """It says something of mentions, and is not some brackets in talk."""
+        """Whether a value is about mentions, and not some brackets in prose."""
         if isinstance(value, Pairs):
             return not value or any(key for key, _ in value)
         lists = not value or any(isinstance(part, list) for part in value)
-        return lists or any(label is not None for _, label in written(value, self._labels))
+        return lists or any(label is not None for _, label in find_mentions(value, self._labels))
 
     def _names_label(self, value: Any) -> bool:
-        """Of a mention; a note beside the answer (``{"confidence": "high"}``) looks like one, but for its label."""
-        return any(self._labels.match(label or "") for _, label in self._written([value]))
+        """Whether a mention has a known label; a note such as ``{"confidence": "high"}`` looks like a mention too."""
+        return any(self._labels.match(label or "") for _, label in self._mentions([value]))
 
-    def _written(self, values: Iterable[Any]) -> list[Written]:
-        return [item for value in values for item in written(value, self._labels)]
+    def _mentions(self, values: Iterable[Any]) -> list[RawMention]:
+        return [mention for value in values for mention in find_mentions(value, self._labels)]
 
-    def _lines(self, text: str, numbered: int | None) -> dict[int, list[Written]] | None:
-        if says_none(text):
-            add(self._counts, Rule.PLAIN)
-            return {number: [] for number in range(1, (numbered or 1) + 1)}
-        found: dict[int, list[Written]] = {}
-        current = 1 if numbered in (None, 1) else 0
-        for line in text.splitlines():
-            if numbered is not None and (number := heading(line)) is not None:
-                current = number
-                found.setdefault(current, [])
-            elif (item := read_line(line, self._labels)) is not None:
-                found.setdefault(current, []).append(item)
-        if not found:
-            return None
-        add(self._counts, Rule.PLAIN)
-        return found
-
-    def _known(self, items: Sequence[Written]) -> tuple[Mention, ...]:
-        """Those with words and a label that was asked for."""
-        add(self._counts, Rule.MENTIONS, len(items))
+    def _with_known_labels(self, mentions: Sequence[RawMention]) -> tuple[SurfaceMention, ...]:
+        add(self._counts, Outcome.MENTIONS, len(mentions))
         kept = []
-        for words, label in items:
-            if label is None or not words.strip():
-                add(self._counts, Rule.INCOMPLETE)
+        for text, label in mentions:
+            if label is None or not text.strip():
+                add(self._counts, Outcome.INCOMPLETE)
             elif (known := self._labels.match(label)) is not None:
-                add(self._counts, Rule.LABEL, known != label)
-                kept.append(Mention(words, known))
+                add(self._counts, Outcome.LABEL, known != label)
+                kept.append(SurfaceMention(text, known))
             else:
-                add(self._counts, Rule.COARSE_LABEL if self._labels.is_group(label) else Rule.UNKNOWN_LABEL)
+                add(self._counts, Outcome.COARSE_LABEL if self._labels.is_group(label) else Outcome.UNKNOWN_LABEL)
         return tuple(kept)
 
-    def _drop(self, rule: Rule, count: int) -> None:
-        add(self._counts, Rule.MENTIONS, count)
-        add(self._counts, rule, count)
+    def _drop(self, outcome: Outcome, count: int) -> None:
+        add(self._counts, Outcome.MENTIONS, count)
+        add(self._counts, outcome, count)
 
 
-def _parts(values: list[Any], count: int) -> tuple[dict[int, list[Any]], list[Any]] | None:
-    """By sentence, and the values that are drafts of it.
+def _split_values(values: list[Any], count: int) -> tuple[dict[int, list[Any]], list[Any]] | None:
+    """The parts of an answer by sentence, and the drafts before it.
 
-    The last value alone where it tells of every sentence; else all values together.
+    The last value alone if it covers every sentence, else all values together.
     """
-    last = by_number(values[-1], count) if values else None
+    last = split_by_sentence(values[-1], count) if values else None
     if last is not None and set(range(1, count + 1)) <= set(last):
         return last, values[:-1]
-    together = by_number(values, count) if len(values) > 1 else last
+    together = split_by_sentence(values, count) if len(values) > 1 else last
     return None if together is None else (together, [])

@@ -1,8 +1,8 @@
-"""What a language model is asked: task and classes first, then examples, then the sentences.
+"""Build prompts: task and classes first, then examples, then the sentences.
 
-The system message is the same for every call, and fixed examples come next, so that a server's prefix cache works.
-Examples are turns of the conversation, in the same form as the question and the answer asked for. Sentences are shown
-as their words, joined by single spaces.
+The system message is equal in all calls, and fixed examples come next, so that the prefix cache of a server works.
+Examples are turns of the conversation, in the form of the question and of the expected answer. A sentence is shown as
+its words, joined by single spaces.
 """
 
 from __future__ import annotations
@@ -37,79 +37,76 @@ Answer in JSON, for each number a list, in the order of the sentence, with the w
 {{"1": [{{"text": "...", "label": "..."}}], "2": []}}."""
 
 
-class Mentions:
-    """Prompts that ask for the mentions of sentences, with their classes.
+class PromptBuilder:
+    """Builds prompts that ask for the mentions of sentences and their labels.
 
     Args:
-        taxonomy: of the classes.
+        taxonomy: the classes.
         settings: sentences a call, definitions, length of the answer.
-        level: whether classes or groups are asked for.
+        level: whether to ask for fine or coarse labels.
+
+    Attributes:
+        labels: the labels that are asked for.
+        numbered: whether the sentences of a call are numbered.
     """
 
     def __init__(self, taxonomy: Taxonomy, settings: PromptSettings, *, level: Level = "fine") -> None:
         self._settings = settings
-        self.labels = taxonomy.labels if level == "fine" else taxonomy.coarse_labels
-        self._name: Callable[[str], str] = str if level == "fine" else taxonomy.coarse_of
+        self.numbered = settings.sentences > 1
+        self._label: Callable[[str], str] = str if level == "fine" else taxonomy.coarse_of
         if level == "fine":
-            classes = describe(taxonomy, taxonomy.labels, settings)
+            self.labels, classes = taxonomy.labels, list_classes(taxonomy, taxonomy.labels, settings)
         else:
-            classes = _describe_groups(taxonomy, settings)
-        self._system = Message("system", (SEVERAL if self.several else ONE).format(classes=classes))
+            self.labels, classes = taxonomy.coarse_labels, _list_groups(taxonomy, settings)
+        self._system = Message("system", (SEVERAL if self.numbered else ONE).format(classes=classes))
 
-    @property
-    def several(self) -> bool:
-        """The sentences of a call are numbered."""
-        return self._settings.sentences > 1
-
-    def prompt(self, sentences: Sequence[Sentence], examples: Sequence[Sentence]) -> Prompt:
-        """One call.
+    def build(self, sentences: Sequence[Sentence], examples: Sequence[Sentence]) -> Prompt:
+        """The prompt of one call.
 
         Args:
-            sentences: one, or at most as many as the settings say.
-            examples: with gold, in the order in which they are shown.
+            sentences: at least one, at most as many as the settings allow.
+            examples: labelled sentences, in the order in which they are shown.
         """
-        turns = [examples] if self.several and examples else [[example] for example in examples]
+        turns = [examples] if self.numbered and examples else [[example] for example in examples]
         messages = [self._system]
         for turn in turns:
-            messages += [Message("user", self.question(turn)), Message("assistant", self.answer(turn))]
+            messages += [Message("user", self.question(turn)), Message("assistant", self.expected_answer(turn))]
         messages.append(Message("user", self.question(sentences)))
-        schema = mentions_schema(self.labels, len(sentences) if self.several else None)
+        schema = _mentions_schema(self.labels, len(sentences) if self.numbered else None)
         return Prompt(tuple(messages), schema, self._settings.answer_tokens * len(sentences))
 
     def question(self, sentences: Sequence[Sentence]) -> str:
-        """The sentences as they are asked."""
-        if not self.several:
-            return f"Sentence: {shown(sentences[0])}"
-        return "\n".join(f"{number}: {shown(sentence)}" for number, sentence in enumerate(sentences, 1))
+        """The message that shows the sentences."""
+        if not self.numbered:
+            return f"Sentence: {sentence_text(sentences[0])}"
+        return "\n".join(f"{number}: {sentence_text(sentence)}" for number, sentence in enumerate(sentences, 1))
 
-    def answer(self, sentences: Sequence[Sentence]) -> str:
-        """The gold of the sentences as the model should answer it."""
-        if not self.several:
-            return json.dumps({"entities": self._mentions(sentences[0])}, ensure_ascii=False)
-        answers = {str(number): self._mentions(sentence) for number, sentence in enumerate(sentences, 1)}
-        return json.dumps(answers, ensure_ascii=False)
-
-    def _mentions(self, sentence: Sentence) -> list[dict[str, str]]:
-        return [
-            {"text": sentence.surface(entity), "label": self._name(entity.label)} for entity in sentence.entities or ()
+    def expected_answer(self, sentences: Sequence[Sentence]) -> str:
+        """The gold entities of the sentences as the model should answer them."""
+        mentions = [
+            [{"text": sentence.surface(e), "label": self._label(e.label)} for e in sentence.entities or ()]
+            for sentence in sentences
         ]
+        if not self.numbered:
+            return json.dumps({"entities": mentions[0]}, ensure_ascii=False)
+        return json.dumps({str(number): some for number, some in enumerate(mentions, 1)}, ensure_ascii=False)
 
 
-def shown(sentence: Sentence) -> str:
-    """A sentence as a model sees it: on one line."""
+def sentence_text(sentence: Sentence) -> str:
+    """The words of a sentence on one line."""
     return " ".join(" ".join(sentence.words).split())
 
 
-def describe(taxonomy: Taxonomy, labels: Sequence[str], settings: PromptSettings) -> str:
-    """Classes with their definitions, a line each; the names alone on one line."""
+def list_classes(taxonomy: Taxonomy, labels: Sequence[str], settings: PromptSettings) -> str:
+    """Labels with their definitions, one a line; without definitions all on one line."""
     if not settings.definitions:
         return ", ".join(labels)
     definitions = {fine: text for classes in taxonomy.groups.values() for fine, text in classes.items()}
     return _lines({label: definitions.get(label, "") for label in labels})
 
 
-def _describe_groups(taxonomy: Taxonomy, settings: PromptSettings) -> str:
-    """Groups, each with the names of its classes; a group of one class with that one's definition."""
+def _list_groups(taxonomy: Taxonomy, settings: PromptSettings) -> str:
+    """Groups, each with the names of its classes; a group of one class with the definition of that class."""
     if not settings.definitions:
         return ", ".join(taxonomy.coarse_labels)
     return _lines(
@@ -124,21 +121,21 @@ def _lines(definitions: Mapping[str, str]) -> str:
     return "\n".join(f"- {label}: {text}" if text else f"- {label}" for label, text in definitions.items())
 
 
-def mentions_schema(labels: Sequence[str], numbered: int | None) -> dict[str, Any]:
-    """JSON schema of an answer: of one sentence, or of so many numbered ones. Every key is required, none may be added.
+def _mentions_schema(labels: Sequence[str], numbered: int | None) -> dict[str, Any]:
+    """JSON schema of an answer about one sentence, or about so many numbered ones.
 
-    Only what every server's structured output knows: no lengths, no patterns.
+    It uses only what the structured output of every server supports: no lengths, no patterns.
     """
-    item = closed({"text": {"type": "string"}, "label": {"type": "string", "enum": list(labels)}})
+    mention = closed_object({"text": {"type": "string"}, "label": {"type": "string", "enum": list(labels)}})
     if numbered is None:
-        return closed({"entities": {"type": "array", "items": item}})
+        return closed_object({"entities": {"type": "array", "items": mention}})
     mentions = {"type": "array", "items": {"$ref": "#/$defs/mention"}}
-    schema = closed({str(number): mentions for number in range(1, numbered + 1)})
-    return {**schema, "$defs": {"mention": item}}
+    schema = closed_object({str(number): mentions for number in range(1, numbered + 1)})
+    return {**schema, "$defs": {"mention": mention}}
 
 
-def closed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """An object with exactly these keys."""
+def closed_object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON schema of an object with exactly these keys."""
     return {
         "type": "object",
         "properties": dict(properties),

@@ -1,7 +1,7 @@
-"""A prompted language model as a tagger: what is asked, what comes back, and how the one becomes the other.
+"""Prompts to a language model and its completions.
 
-An LLM is a ``Complete``: prompts in, one answer each out, in the order of the prompts. Building prompts and reading
-answers are pure functions; only ``client`` knows of a network.
+A language model is a ``Complete``: it takes prompts and gives one completion or failure for each, in order. Building
+prompts and reading answers need no network; only ``endpoint`` does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from coner.families.usage import Failure
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,12 @@ class Message:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked in one call.
+    """The content of one call.
 
     Attributes:
-        messages: what does not change from call to call comes first, so that a server's prefix cache works.
-        schema: JSON schema that the answer must follow; ``None`` where plain text is asked for.
-        max_tokens: of the answer.
+        messages: those that are equal in all calls come first, for the prefix cache of a server.
+        schema: JSON schema of the answer; ``None`` for plain text.
+        max_tokens: limit of the answer.
     """
 
     messages: tuple[Message, ...]
@@ -36,14 +38,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back for a prompt.
+    """The answer to a prompt.
 
     Attributes:
-        text: of the answer.
-        finish: ``stop`` where the model ended it, ``length`` where it was cut, or the endpoint's own word.
-        prompt_tokens, completion_tokens: as the endpoint counted them, or estimated where it does not.
-        cached: from the ledger, not from a call.
-        seconds: of the call that gave it, retries aside.
+        text: the answer.
+        finish: ``stop`` if the model ended it, ``length`` if it was cut off, or the endpoint's own word.
+        prompt_tokens, completion_tokens: as counted by the endpoint, else estimated.
+        cached: whether it is from the ledger and not from a call.
+        seconds: duration of the call that gave it, without retries.
     """
 
     text: str
@@ -52,19 +54,6 @@ class Completion:
     completion_tokens: int
     cached: bool
     seconds: float
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a prompt has no answer, after all retries, or because the budget is spent.
-
-    Attributes:
-        kind: ``budget``, ``refused`` (by the endpoint: wrong model, key, request), ``unreachable`` or ``exhausted``.
-        reason: one line for the user, without any key.
-    """
-
-    kind: Literal["budget", "refused", "unreachable", "exhausted"]
-    reason: str
 
 
 Complete = Callable[[Iterable[Prompt]], Iterator[Completion | Failure]]

@@ -1,4 +1,4 @@
-"""Sentences of a pool that are like a sentence: by their words (BM25), or by the vectors of a pretrained encoder."""
+"""Rank the sentences of a pool by similarity: by shared words (BM25), or by vectors of a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from coner.core.errors import MissingExtra
 if TYPE_CHECKING:
     import numpy as np
 
-BATCH = 32
-PIECES = 256  # of a sentence; the rest is not looked at
+BATCH = 32  # sentences
+MAX_TOKENS = 256  # of a sentence; the rest is ignored
 
 
 class Ranker(Protocol):
-    """Finds what is most like a sentence."""
+    """Finds the most similar sentences of a pool."""
 
     def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
-        """Score and place of the best ``count`` of the pool, best first; of equal ones the earlier."""
+        """Score and index of the best ``count`` sentences, best first; of equal ones the one with the lower index."""
         ...
 
 
-class Bm25:
-    """By words, case aside; rare ones count most.
+class Bm25Ranker:
+    """Ranks by shared words, ignoring case.
 
     Args:
-        pool: the words of each sentence; at least one.
+        pool: words of each sentence; at least one sentence.
 
     Raises:
         MissingExtra: bm25s is not installed.
@@ -38,18 +38,18 @@ class Bm25:
         except ImportError:
             raise MissingExtra("examples.choice = 'bm25'", "llm") from None
         self._index: Any = bm25s.BM25()
-        self._index.index([_tokens(words) for words in pool], show_progress=False)
+        self._index.index([_fold(words) for words in pool], show_progress=False)
 
     def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
         """See ``Ranker``."""
-        return _best(self._index.get_scores(_tokens(words)), count)
+        return _best(self._index.get_scores(_fold(words)), count)
 
 
-class Encoded:
-    """By the cosine of mean vectors of an encoder's last layer.
+class EncoderRanker:
+    """Ranks by the cosine of the mean vectors of an encoder's last layer.
 
     Args:
-        pool: the words of each sentence; at least one.
+        pool: words of each sentence; at least one sentence.
         name: a packaged encoder, or a folder.
 
     Raises:
@@ -74,31 +74,30 @@ class Encoded:
         return _best((self._vectors @ self._encode([words])[0]).round(6), count)
 
     def _encode(self, sentences: Sequence[Sequence[str]]) -> Any:
-        """Vectors of length 1: sentences x H."""
+        """Vectors of length 1: B x H."""
         import numpy as np
-        import torch
 
         order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))  # little padding
         vectors: list[Any] = [None] * len(sentences)
-        with torch.inference_mode():
-            for start in range(0, len(order), BATCH):
-                rows = order[start : start + BATCH]
-                for row, vector in zip(rows, self._batch([" ".join(sentences[i]) for i in rows]), strict=True):
-                    vectors[row] = vector
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            for row, vector in zip(rows, self._encode_batch([" ".join(sentences[i]) for i in rows]), strict=True):
+                vectors[row] = vector
         return np.stack(vectors)
 
-    def _batch(self, texts: list[str]) -> Any:
+    def _encode_batch(self, texts: list[str]) -> Any:
         import torch
 
-        known = getattr(self._model.config, "max_position_embeddings", PIECES)
-        longest = min(PIECES, known - 2)  # RoBERTa's kin count positions from 2
-        pieces = self._tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        hidden = self._model(**pieces).last_hidden_state  # B x P x H
-        means = [row[real].mean(0) for row, real in zip(hidden, pieces["attention_mask"].bool(), strict=True)]
-        return torch.nn.functional.normalize(torch.stack(means), dim=-1).numpy()
+        positions = getattr(self._model.config, "max_position_embeddings", MAX_TOKENS)
+        longest = min(MAX_TOKENS, positions - 2)  # RoBERTa counts positions from 2
+        tokens = self._tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        with torch.inference_mode():
+            hidden = self._model(**tokens).last_hidden_state  # B x P x H
+            means = [row[real].mean(0) for row, real in zip(hidden, tokens["attention_mask"].bool(), strict=True)]
+            return torch.nn.functional.normalize(torch.stack(means), dim=-1).numpy()
 
 
-def _tokens(words: Sequence[str]) -> list[str]:
+def _fold(words: Sequence[str]) -> list[str]:
     return [word.casefold() for word in words]
 
 
