@@ -1,17 +1,14 @@
-"""Oracles of the CRF decoder: the enumeration of all valid paths, and autograd through log space."""
+"""Random CRF decoders in torch, and what their tests compare them with: enumeration, and autograd in log space."""
 
 from __future__ import annotations
-
-from itertools import pairwise, product
 
 import torch
 from torch import Tensor
 
-from coner.core.tags import InvalidTags, Scheme, TagSet, entities_from_tags
-from coner.core.types import Entity
+from coner.core.tags import TagSet
 from coner.families.encoder.decoder import decoders
-
-SCHEMES: list[Scheme] = ["iob2", "bioes"]
+from helpers import chain_oracle
+from helpers.chain_oracle import Paths
 
 
 def make(tags: TagSet, *, seed: int = 0, spread: float = 1.0, dtype: torch.dtype = torch.float64):
@@ -50,21 +47,14 @@ def random_batch(tags: TagSet, lengths: list[int], *, seed: int = 0, spread: flo
     return emissions, torch.tensor(lengths), gold
 
 
-def valid_paths(tags: TagSet, length: int) -> list[tuple[tuple[int, ...], list[Entity]]]:
-    """Every valid tag sequence with its entities, by the strict reader of tags."""
-    paths = []
-    for path in product(range(len(tags)), repeat=length):
-        try:
-            paths.append((path, entities_from_tags([tags.tags[i] for i in path], tags.scheme)))
-        except InvalidTags:
-            continue
-    return paths
+def enumerate_paths(decoder, emissions: Tensor) -> Paths:
+    """All valid paths of one sentence: W x C."""
+    parts = (emissions, decoder.transitions, decoder.start, decoder.end)
+    return Paths(decoder.tags, *(part.detach().double().numpy() for part in parts))
 
 
 def path_score(decoder, emissions: Tensor, path) -> Tensor:
-    score = decoder.start[path[0]] + decoder.end[path[-1]]
-    score = score + sum(emissions[i, tag] for i, tag in enumerate(path))
-    return score + sum(decoder.transitions[a, b] for a, b in pairwise(path))
+    return chain_oracle.path_score(path, emissions, decoder.transitions, decoder.start, decoder.end)
 
 
 def forbid(scores: Tensor, allowed: list) -> Tensor:

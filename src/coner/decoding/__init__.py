@@ -1,1 +1,1 @@
-"""From scores to entities: exact inference in a chain, and the choice among spans that overlap."""
+"""Decoding that needs numpy only: linear chains, spans of independent tags, selection of spans."""

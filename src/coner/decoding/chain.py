@@ -1,11 +1,11 @@
-"""Exact inference in a linear-chain CRF, in numpy: the best valid tags, and the spans that are likely.
+"""Exact inference in a linear-chain CRF, in numpy: the best valid path, and the probabilities of spans.
 
-Two ways to read a chain. The best path (Viterbi) is the likeliest whole answer; where five classes share the
-probability of a mention it says that there is none. Spans are judged one by one: each has the probability of all the
-paths that hold it; which ones pay is for ``choice``.
+The best path (Viterbi) is the likeliest tag sequence of the sentence. Where several labels share the probability of a
+mention, it has no mention at all. ``likely_spans`` therefore gives each span the summed probability of all paths that
+contain it; ``select.select_spans`` chooses among them.
 
-Shapes: B sentences of one length, W words, C tags, L labels. Scores are natural logarithms; a forbidden move is minus
-infinity, so that it has no part in any sum.
+Shapes: B sentences of one length, W words, C tags. Scores are natural logarithms; a forbidden transition has minus
+infinity and so contributes nothing to any sum.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ Ids = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class _Mentions:
-    """Mentions under way: for each, in which sentence, from where, up to which word, with which label and tag.
+class _Prefixes:
+    """Spans whose end is not decided yet; arrays of one length.
 
     Attributes:
-        score: log sum of all paths up to that word that hold the mention's tags.
+        rows: sentence of each.
+        starts: first word of each.
+        words: the word that it extends to.
+        labels: its label.
+        tags: its tag at that word.
+        scores: log sum of all paths up to that word that contain it.
     """
 
     rows: Ids
@@ -38,74 +43,68 @@ class _Mentions:
     words: Ids
     labels: Ids
     tags: Ids
-    score: Scores
+    scores: Scores
 
-    def __getitem__(self, chosen: NDArray[np.bool_]) -> _Mentions:
-        rows, starts, words, labels, tags = (
-            column[chosen] for column in (self.rows, self.starts, self.words, self.labels, self.tags)
-        )
-        return _Mentions(rows, starts, words, labels, tags, self.score[chosen])
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> _Prefixes:
+        return _Prefixes(*(getattr(self, name)[chosen] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
 class _Lattice:
-    """Sums over the paths of sentences of one length.
+    """Forward and backward log sums of sentences of one length.
 
     Attributes:
         transitions: C x C.
         emissions: B x W x C.
-        after: B x W x C, log sums after each word, less the sum over all paths.
+        alpha: over the paths up to each word, given its tag. B x W x C
+        beta: over the paths after each word, given its tag, less the log partition function. B x W x C
     """
 
     transitions: Scores
     emissions: Scores
-    after: Scores
+    alpha: Scores
+    beta: Scores
 
-    @property
-    def length(self) -> int:
-        """Words of each sentence: W."""
-        return int(self.emissions.shape[1])
+    def begin(self, tags: Ids, threshold: float) -> _Prefixes:
+        """Spans that begin with these tags (one per label) and are at least so probable, whatever their end."""
+        alpha = self.alpha[:, :, tags]
+        rows, words, labels = np.nonzero(alpha + self.beta[:, :, tags] >= np.log(threshold))
+        return _Prefixes(rows, words, words, labels, tags[labels], alpha[rows, words, labels])
 
-    def begin(self, before: Scores, tags: Ids, least: float) -> _Mentions:
-        """Mentions that begin with these tags (one a label) and at least so likely."""
-        begun = before[:, :, tags]
-        rows, words, labels = np.nonzero(begun + self.after[:, :, tags] >= np.log(least))
-        return _Mentions(rows, words, words, labels, tags[labels], begun[rows, words, labels])
+    def extend(self, spans: _Prefixes, tags: Ids) -> _Prefixes:
+        """The spans extended by one word with these tags (one per label)."""
+        s, words, to = spans, spans.words + 1, tags[spans.labels]
+        scores = s.scores + self.transitions[s.tags, to] + self.emissions[s.rows, words, to]
+        return _Prefixes(s.rows, s.starts, words, s.labels, to, scores)
 
-    def move(self, mentions: _Mentions, tags: Ids) -> _Mentions:
-        """The mentions one word on, with these tags (one a label)."""
-        m, words, to = mentions, mentions.words + 1, tags[mentions.labels]
-        score = m.score + self.transitions[m.tags, to] + self.emissions[m.rows, words, to]
-        return _Mentions(m.rows, m.starts, words, m.labels, to, score)
+    def likely(self, spans: _Prefixes, threshold: float) -> _Prefixes:
+        """The spans that are at least so probable, whatever their end."""
+        return spans[self.log_probability(spans) >= np.log(threshold)]
 
-    def likely(self, mentions: _Mentions, least: float) -> _Mentions:
-        """Those of the mentions that are at least so likely, wherever they end."""
-        return mentions[self.log_probability(mentions) >= np.log(least)]
-
-    def log_probability(self, mentions: _Mentions) -> Scores:
-        """Of all that the mentions hold so far, wherever they end."""
-        sums: Scores = mentions.score + self.after[mentions.rows, mentions.words, mentions.tags]
+    def log_probability(self, spans: _Prefixes) -> Scores:
+        """Log probability of the spans so far, whatever their end."""
+        sums: Scores = spans.scores + self.beta[spans.rows, spans.words, spans.tags]
         return sums
 
-    def probability_of_end(self, mentions: _Mentions, inner: Ids) -> Scores:
-        """That the mentions end with their word: whatever comes next, they do not go on with an ``inner`` tag."""
-        m, log = mentions, self.log_probability(mentions)
-        on = m.words + 1 < self.length
-        rows, words, tags = m.rows[on], m.words[on] + 1, m.tags[on]
-        onward = self.transitions[tags] + (self.emissions[rows, words] + self.after[rows, words])
-        onward[np.arange(len(tags)), inner[m.labels[on]]] = -np.inf
-        log[on] = m.score[on] + _log_sum(onward)
+    def end_probability(self, spans: _Prefixes, inner: Ids) -> Scores:
+        """Probability that the spans end at their word: the next tag may be any but their ``inner`` tag."""
+        s, log = spans, self.log_probability(spans)
+        continued = s.words + 1 < self.emissions.shape[1]
+        rows, words, tags = s.rows[continued], s.words[continued] + 1, s.tags[continued]
+        onward = self.transitions[tags] + (self.emissions[rows, words] + self.beta[rows, words])
+        onward[np.arange(len(tags)), inner[s.labels[continued]]] = -np.inf
+        log[continued] = s.scores[continued] + _log_sum(onward)
         return np.exp(log)
 
 
 class Chain:
-    """Transitions between tags, those that the scheme forbids shut.
+    """A linear chain over tags in which the transitions that the scheme forbids are impossible.
 
     Args:
         tags: the tags and their scheme.
         transitions: C x C, ``[i, j]`` for tag j right after tag i.
         first: scores of the tags of first words, C; by default 0.
-        last: likewise of last words.
+        last: scores of the tags of last words, C; by default 0.
     """
 
     def __init__(
@@ -115,33 +114,32 @@ class Chain:
         self.transitions = np.where(tags.allowed(), transitions, -np.inf)
         self.first = np.where(tags.allowed_first(), first, -np.inf)
         self.last = np.where(tags.allowed_last(), last, -np.inf)
-        # A tag within a mention may come after two others only; half of all tags are such.
+        # Half of all tags are inner ones, which may follow two tags only.
         allowed = np.array(tags.allowed())
         inner = allowed.sum(axis=0) <= 2
-        self._open, self._closed = np.flatnonzero(~inner), np.flatnonzero(inner)
-        self._sources = (~allowed[:, inner]).argsort(axis=0, kind="stable")[:2]  # those two, of each
+        self._outer, self._inner = np.flatnonzero(~inner), np.flatnonzero(inner)
+        self._before_inner = (~allowed[:, inner]).argsort(axis=0, kind="stable")[:2]  # the two tags before each
         self._shift = float(transitions.max())
         self._exp = np.exp(self.transitions - self._shift)
-        single, start, inner, final = "BBII" if tags.scheme == "iob2" else "SBIE"
-        self._single, self._start, self._inner, self._final = (
+        self._single_ids, self._begin_ids, self._inner_ids, self._end_ids = (
             np.array([tags.ids[f"{prefix}-{label}"] for label in tags.labels])
-            for prefix in (single, start, inner, final)
+            for prefix in ("BBII" if tags.scheme == "iob2" else "SBIE")
         )
 
-    def best(self, emissions: Scores) -> Ids:
-        """The best valid tags. B x W x C to B x W.
+    def viterbi(self, emissions: Scores) -> Ids:
+        """The best valid paths. B x W x C to B x W.
 
-        Where the best score of a tag came from is not kept, but found again on the way back, for the tags of the path.
+        No back pointers are kept: the way back finds them again, for the tags of the path only.
         """
         batch, length, tags = emissions.shape
         best = np.empty_like(emissions)
         best[:, 0] = self.first + emissions[:, 0]
-        from_all, from_two = self.transitions[:, None, self._open], self.transitions[self._sources, self._closed]
-        moves = np.empty((tags, batch, len(self._open)))  # from outermost: a maximum over it compares rows of memory
+        to_outer, to_inner = self.transitions[:, None, self._outer], self.transitions[self._before_inner, self._inner]
+        moves = np.empty((tags, batch, len(self._outer)))  # the source first: its maximum compares contiguous rows
         for t in range(1, length):
             before, now = best[:, t - 1], best[:, t]
-            now[:, self._open] = np.add(before.T[:, :, None], from_all, out=moves).max(axis=0)
-            now[:, self._closed] = (before[:, self._sources] + from_two).max(axis=1)
+            now[:, self._outer] = np.add(before.T[:, :, None], to_outer, out=moves).max(axis=0)
+            now[:, self._inner] = (before[:, self._before_inner] + to_inner).max(axis=1)
             now += emissions[:, t]
         path = np.empty((batch, length), dtype=np.intp)
         path[:, -1] = (best[:, -1] + self.last).argmax(axis=1)
@@ -150,17 +148,17 @@ class Chain:
             path[:, t] = (best[:, t] + into[path[:, t + 1]]).argmax(axis=1)
         return path
 
-    def entities(self, emissions: Scores) -> Iterator[list[Entity]]:
-        """Of each sentence the entities of its best valid tags, each with its probability. B x W x C."""
-        found = [self.tags.decode(path)[0] for path in self.best(emissions).tolist()]
+    def decode(self, emissions: Scores) -> Iterator[list[Entity]]:
+        """The entities of each best valid path, each with its probability. B x W x C to B."""
+        found = [self.tags.decode(path)[0] for path in self.viterbi(emissions).tolist()]
         some = [row for row, entities in enumerate(found) if entities]
-        scores = dict(zip(some, self.probabilities(emissions[some], [found[row] for row in some]), strict=True))
+        scores = dict(zip(some, self.span_probabilities(emissions[some], [found[row] for row in some]), strict=True))
         for row, entities in enumerate(found):
             pairs = zip(entities, scores.get(row, ()), strict=True)
             yield [Entity(e.start, e.end, e.label, score) for e, score in pairs]
 
-    def probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[list[float]]:
-        """Probability, over all valid tags, of exactly that span with that label, for the entities of each sentence.
+    def span_probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[list[float]]:
+        """Probability of exactly that span with that label, over all valid paths, for the entities of each sentence.
 
         Args:
             emissions: B x W x C.
@@ -170,77 +168,76 @@ class Chain:
         spans = [(row, e.start, e.end - e.start, ids[e.label]) for row, some in enumerate(entities) for e in some]
         if not spans:
             return [[] for _ in entities]
-        before, lattice = self._lattice(emissions)
+        lattice = self._lattice(emissions)
         rows, starts, sizes, labels = np.array(spans, dtype=np.intp).T
         scores = np.empty(len(spans))
         for size in np.unique(sizes):
-            alike = sizes == size
-            at, word, label = rows[alike], starts[alike], labels[alike]
-            tag = (self._single if size == 1 else self._start)[label]
-            mentions = _Mentions(at, word, word, label, tag, before[at, word, tag])
+            same = sizes == size
+            row, word, label = rows[same], starts[same], labels[same]
+            tag = (self._single_ids if size == 1 else self._begin_ids)[label]
+            group = _Prefixes(row, word, word, label, tag, lattice.alpha[row, word, tag])
             for left in range(size - 1, 0, -1):
-                mentions = lattice.move(mentions, self._final if left == 1 else self._inner)
-            scores[alike] = lattice.probability_of_end(mentions, self._inner)
+                group = lattice.extend(group, self._end_ids if left == 1 else self._inner_ids)
+            scores[same] = lattice.end_probability(group, self._inner_ids)
         values = iter(np.minimum(scores, 1.0).tolist())
         return [list(islice(values, len(some))) for some in entities]
 
-    def spans(self, emissions: Scores, least: float) -> list[list[Entity]]:
-        """Every span with a label whose probability is at least ``least``: exact, and no longer than the words allow.
+    def likely_spans(self, emissions: Scores, threshold: float) -> list[list[Entity]]:
+        """All labelled spans whose probability is at least the threshold; exact.
 
-        The probability that a mention begins at a word is no less than that of any span that begins there; likewise
-        that it goes on to the next. So each is followed only as far as it is at least ``least``.
+        The probability that a span begins at a word, or continues to a word, is an upper bound of that of every span
+        that does. So each is extended only while that bound is at least the threshold.
 
         Args:
             emissions: B x W x C.
-            least: above 0: the work grows as it falls.
+            threshold: above 0; the lower, the more work.
 
         Returns:
-            For each sentence its spans, by last word; they may overlap. The score of each is its probability, of
-            exactly that span with that label over all valid tags.
+            The spans of each sentence, sorted by end; they may overlap. The score of each is the probability of exactly
+            that span with that label over all valid paths.
         """
-        before, lattice = self._lattice(emissions)
-        ended = [lattice.begin(before, self._single, least)]
-        going = lattice.begin(before, self._start, least)
-        while len(going.rows):
-            going = going[going.words + 1 < lattice.length]
-            ended.append(lattice.likely(lattice.move(going, self._final), least))
-            going = lattice.likely(lattice.move(going, self._inner), least)
+        lattice = self._lattice(emissions)
+        ended = [lattice.begin(self._single_ids, threshold)]
+        active = lattice.begin(self._begin_ids, threshold)
+        while len(active.rows):
+            active = active[active.words + 1 < emissions.shape[1]]
+            ended.append(lattice.likely(lattice.extend(active, self._end_ids), threshold))
+            active = lattice.likely(lattice.extend(active, self._inner_ids), threshold)
         spans: list[list[Entity]] = [[] for _ in emissions]
-        for mentions in ended:
-            probability = lattice.probability_of_end(mentions, self._inner)
-            likely = probability >= least
-            kept = mentions[likely]
+        for group in ended:
+            probability = lattice.end_probability(group, self._inner_ids)
+            likely = probability >= threshold
+            kept = group[likely]
             columns = (kept.rows, kept.starts, kept.words + 1, kept.labels, probability[likely])
             for row, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
                 spans[row].append(Entity(start, end, self.tags.labels[label], min(score, 1.0)))
         return [sorted(entities, key=attrgetter("end")) for entities in spans]
 
-    def _lattice(self, emissions: Scores) -> tuple[Scores, _Lattice]:
-        """Log sums before each word, its own tag given, and the lattice of those after it."""
-        before, after = self.forward(emissions), self.backward(emissions)
-        after -= _log_sum(before[:, -1] + self.last)[:, None, None]  # so that sums are logarithms of probabilities
-        return before, _Lattice(self.transitions, emissions, after)
+    def _lattice(self, emissions: Scores) -> _Lattice:
+        alpha, beta = self.forward(emissions), self.backward(emissions)
+        beta -= _log_sum(alpha[:, -1] + self.last)[:, None, None]
+        return _Lattice(self.transitions, emissions, alpha, beta)
 
     def forward(self, emissions: Scores) -> Scores:
-        """Log sums over all valid tags up to each word, its own tag given. B x W x C to the same."""
+        """Log sums over all valid paths up to each word, given its tag. B x W x C to B x W x C."""
         alpha = np.empty_like(emissions)
         alpha[:, 0] = self.first + emissions[:, 0]
         for t in range(1, emissions.shape[1]):
-            alpha[:, t] = self._sum(alpha[:, t - 1], self._exp) + emissions[:, t]
+            alpha[:, t] = self._log_matmul(alpha[:, t - 1], self._exp) + emissions[:, t]
         return alpha
 
     def backward(self, emissions: Scores) -> Scores:
-        """Log sums over all valid tags after each word, its own tag given. B x W x C to the same."""
+        """Log sums over all valid paths after each word, given its tag. B x W x C to B x W x C."""
         beta = np.empty_like(emissions)
         beta[:, -1] = self.last
         for t in range(emissions.shape[1] - 2, -1, -1):
-            beta[:, t] = self._sum(beta[:, t + 1] + emissions[:, t + 1], self._exp.T)
+            beta[:, t] = self._log_matmul(beta[:, t + 1] + emissions[:, t + 1], self._exp.T)
         return beta
 
-    def _sum(self, scores: Scores, moves: Scores) -> Scores:
+    def _log_matmul(self, scores: Scores, transitions: Scores) -> Scores:
         highest = scores.max(axis=1, keepdims=True)
-        with np.errstate(divide="ignore"):  # no move leads there: the logarithm of zero is meant
-            sums: Scores = np.log(np.exp(scores - highest) @ moves) + highest + self._shift
+        with np.errstate(divide="ignore"):  # the logarithm of zero is intended: no path leads there
+            sums: Scores = np.log(np.exp(scores - highest) @ transitions) + highest + self._shift
         return sums
 
 

@@ -1,6 +1,6 @@
-"""The probability of an entity where every word decides for itself.
+"""Probability of an entity when the tags of all words are independent.
 
-In numpy alone: the softmax decoder and the tagger without torch read the same formula.
+In numpy alone: the softmax decoder of the encoder and the tagger without torch share it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from coner.core.types import Entity
 
 
 def span_probability(rows: NDArray[np.float64], entity: Entity, tags: TagSet) -> float:
-    """P(exactly this span with this label), the tags being read with the rule of repair (``tags.repair_tags``).
+    """Probability of exactly this span with this label, if tags are read with repairs (``tags.repair_tags``).
 
-    A mention of x is open after B-x and I-x. Where it is, I-x and E-x go on with it, and E-x closes it; where it is
-    not, B-x and I-x open one, and S-x and E-x are one. Tags that the scheme lacks have probability 0.
+    A mention of x is open after B-x and I-x. An open mention is continued by I-x and E-x; E-x closes it. Otherwise
+    B-x and I-x open a mention, and S-x and E-x are one of a single word. Tags that the scheme lacks have probability 0.
 
     Args:
         rows: probabilities of the tags of one sentence. W x C
@@ -33,11 +33,11 @@ def span_probability(rows: NDArray[np.float64], entity: Entity, tags: TagSet) ->
         rows[:, tags.ids[tag]] if (tag := f"{prefix}-{entity.label}") in tags.ids else none for prefix in "BIES"
     )
     first, last = entity.start, entity.end - 1
-    fresh = 1 - begin[first - 1] - inside[first - 1] if first else 1.0
+    not_open = 1 - begin[first - 1] - inside[first - 1] if first else 1.0
     stops = 1 - inside[entity.end] - end[entity.end] if entity.end < len(rows) else 1.0
-    opens = begin[first] + inside[first] * fresh
+    opens = begin[first] + inside[first] * not_open
     if first == last:
-        found = opens * stops + single[first] + end[first] * fresh
+        probability = opens * stops + single[first] + end[first] * not_open
     else:
-        found = opens * inside[first + 1 : last].prod() * (inside[last] * stops + end[last])
-    return min(1.0, max(0.0, float(found)))  # rounding may lead out of the probabilities
+        probability = opens * inside[first + 1 : last].prod() * (inside[last] * stops + end[last])
+    return min(1.0, max(0.0, float(probability)))  # rounding may leave the range

@@ -10,7 +10,6 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -19,15 +18,15 @@ from coner.core import cores
 from coner.core.errors import ConfigError, ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
-from coner.data.taxonomy import Taxonomy
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.independent import span_probability
 from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.encoder.passes import Tagged, tag_in_passes
 from coner.families.manifest import write_model
+from coner.families.onnx.settings import OnnxManifest
 from coner.families.onnx.tokenizer import TOKENIZER, FileTokenizer
-from coner.families.tagger import Tagger
+from coner.families.tagger import Prediction, Tagger
 
 GRAPH, CHAIN = "model.onnx", "chain.npz"
 Read = Callable[[Scores], Iterator[Tagged]]  # of B x W x C
@@ -40,8 +39,7 @@ class OnnxTagger(Tagger):
         session: of the graph.
         pieces: cuts words as in training.
         read: what reads emissions as entities.
-        taxonomy: of the labels that it gives.
-        card: what its ``model.json`` says.
+        manifest: of its folder.
         folder: that it was opened from, to be saved again.
     """
 
@@ -53,31 +51,29 @@ class OnnxTagger(Tagger):
         pieces: PieceMaker,
         *,
         read: Read,
-        taxonomy: Taxonomy,
-        card: dict[str, Any],
+        manifest: OnnxManifest,
         folder: Path,
     ) -> None:
         self.pieces = pieces
-        self.taxonomy = taxonomy
-        self.labels = taxonomy.labels
-        self.repaired = 0
+        self.taxonomy = manifest.taxonomy
+        self.labels = manifest.taxonomy.labels
         self._session = session
         self._inputs = [value.name for value in session.get_inputs()]  # those that its pooling and context need
         self._read = read
-        self._card = card
+        self._manifest = manifest
         self._folder = folder
 
     @property
-    def computes(self) -> str:
+    def hardware(self) -> str:
         """Device, threads, and the weights' precision."""
         threads = self._session.get_session_options().intra_op_num_threads
-        return f"cpu, {threads} threads, weights in {self._card['weights']}"
+        return f"cpu, {threads} threads, weights in {self._manifest.weights}"
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence, in order."""
-        found, repaired = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
-        self.repaired += repaired
-        return found
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """The entities of the decoder's tags, each with the probability of its span."""
+        found = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
+        for sentence, (entities, repaired) in zip(sentences, found, strict=True):
+            yield Prediction(sentence, tuple(entities), repaired)
 
     def emissions(self, sentences: Sequence[Pieces]) -> list[Scores]:
         """Scores of the tags at each word of each sentence, W x C."""
@@ -106,36 +102,33 @@ class OnnxTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
-        names = self._card["files"]
-
         def copy(aside: Path) -> None:
-            for name in names:
+            for name in self._manifest.files:
                 shutil.copyfile(self._folder / name, aside / name)
 
-        write_model(folder, self._card, copy)
+        write_model(folder, self._manifest, copy)
 
 
-def load(folder: Path, card: dict[str, Any], *, threads: int | None = None) -> OnnxTagger:
-    """The tagger of a model folder whose ``model.json`` is ``card``.
+def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) -> OnnxTagger:
+    """Open the tagger of a model folder.
 
     Args:
         folder: of the model.
-        card: read from it, its files checked.
+        manifest: of the folder, whose files are checked.
         threads: to compute with; by default those that torch would take.
 
     Raises:
         ModelError: its files do not fit ``model.json``.
     """
     try:
-        taxonomy = Taxonomy.from_dict(card["taxonomy"])
-        told = card["pieces"]
+        made = manifest.pieces
         pieces = PieceMaker(
-            FileTokenizer(folder / TOKENIZER, pad=told["pad"], unknown=told["unknown"]),
-            limit=told["limit"],
-            overlap=told["overlap"],
-            lowercase=told["lowercase"],
+            FileTokenizer(folder / TOKENIZER, pad=made.pad, unknown=made.unknown),
+            limit=made.limit,
+            overlap=made.overlap,
+            lowercase=made.lowercase,
         )
-        read = reader(card["decoder"], TagSet(taxonomy.labels, card["scheme"]), folder)
+        read = reader(manifest.decoder, TagSet(manifest.taxonomy.labels, manifest.scheme), folder)
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise ModelError(f"{folder}: its files do not fit model.json ({error}); export it again") from None
     except Exception as error:  # what the tokenizers library raises has no class of its own
@@ -144,8 +137,7 @@ def load(folder: Path, card: dict[str, Any], *, threads: int | None = None) -> O
         _session(folder / GRAPH, threads or cores.thread_count()),
         pieces,
         read=read,
-        taxonomy=taxonomy,
-        card=card,
+        manifest=manifest,
         folder=folder,
     )
 
@@ -158,7 +150,7 @@ def reader(decoder: str, tags: TagSet, folder: Path) -> Read:
         raise ValueError(f"decoder {decoder!r}: expected softmax or crf")
     with np.load(folder / CHAIN, allow_pickle=False) as arrays:
         chain = Chain(tags, arrays["transitions"], first=arrays["first"], last=arrays["last"])
-    return lambda emissions: ((entities, 0) for entities in chain.entities(emissions))
+    return lambda emissions: ((entities, 0) for entities in chain.decode(emissions))
 
 
 def _read_independent(emissions: Scores, tags: TagSet) -> Iterator[Tagged]:

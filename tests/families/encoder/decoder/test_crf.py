@@ -12,7 +12,8 @@ from torch import Tensor
 from coner.core.tags import Scheme, TagSet
 from coner.core.types import Entity
 from coner.families.encoder.decoder import _lattice, decoders
-from helpers.crf_oracle import SCHEMES, gradients, make, path_score, random_batch, valid_paths
+from helpers.chain_oracle import SCHEMES, all_spans
+from helpers.crf_oracle import enumerate_paths, gradients, make, random_batch
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -23,33 +24,28 @@ def test_loss_gradient_path_and_confidence_match_enumeration(scheme: Scheme, len
     decoder = make(tags, seed=length)
     emissions, lengths, _ = random_batch(tags, [length], seed=length)
     emissions.requires_grad_()
-    paths = valid_paths(tags, length)
-    probabilities = torch.stack([path_score(decoder, emissions[0], path) for path, _ in paths]).softmax(0).detach()
+    paths = enumerate_paths(decoder, emissions[0])
 
-    for (path, _), probability in list(zip(paths, probabilities, strict=True))[::7]:
+    for path, log_probability in list(zip(paths.paths, paths.log_probabilities, strict=True))[::7]:
         loss = decoder.loss(emissions, lengths, torch.tensor([path]))
-        torch.testing.assert_close(loss, -probability.log())
+        assert loss.item() == pytest.approx(-log_probability)
 
-    path, _ = paths[-1]
-    inner, first, between, last = gradients(decoder, decoder.loss(emissions, lengths, torch.tensor([path])), emissions)
-    expected = [torch.zeros_like(x) for x in (inner, first, between, last)]
-    for some, weight in [*((p, w) for (p, _), w in zip(paths, probabilities, strict=True)), (path, -1.0)]:
-        for i, tag in enumerate(some):
-            expected[0][0, i, tag] += weight
-        expected[1][some[0]] += weight
-        expected[3][some[-1]] += weight
-        for a, b in pairwise(some):
-            expected[2][a, b] += weight
+    path = paths.paths[-1]
+    loss = decoder.loss(emissions, lengths, torch.tensor([path]))
+    inner, first, between, last = gradients(decoder, loss, emissions)
+    tag_counts, transition_counts = map(torch.from_numpy, paths.counts())
+    tag_counts[range(length), path] -= 1
+    for move in pairwise(path):
+        transition_counts[move] -= 1
+    expected = (tag_counts[None], tag_counts[0], transition_counts, tag_counts[-1])
     for ours, theirs in zip((inner, first, between, last), expected, strict=True):
         torch.testing.assert_close(ours, theirs)
 
-    assert decoder.decode(emissions, lengths) == [list(paths[int(probabilities.argmax())][0])]
+    assert decoder.decode(emissions, lengths) == [list(paths.best)]
 
-    spans = [Entity(s, e, x) for s in range(length) for e in range(s + 1, length + 1) for x in tags.labels]
-    (ours,) = decoder.confidence(emissions, lengths, [spans])
-    for span, confidence in zip(spans, ours, strict=True):
-        exact = sum(float(w) for (_, found), w in zip(paths, probabilities, strict=True) if span in found)
-        assert confidence == pytest.approx(exact, rel=1e-9), span
+    spans = all_spans(tags, length)
+    (confidences,) = decoder.confidence(emissions, lengths, [spans])
+    assert confidences == pytest.approx([paths.probability(span) for span in spans], rel=1e-9)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -143,11 +139,10 @@ def test_confidence_of_touching_mentions_and_at_edges(scheme: Scheme) -> None:
     tags = TagSet(["A"], scheme)
     decoder = make(tags)
     emissions, lengths, _ = random_batch(tags, [5], seed=5)
-    paths = valid_paths(tags, 5)
-    weights = torch.stack([path_score(decoder, emissions[0], path) for path, _ in paths]).softmax(0).detach()
+    paths = enumerate_paths(decoder, emissions[0])
     spans = [Entity(0, 2, "A"), Entity(2, 3, "A"), Entity(3, 5, "A"), Entity(0, 5, "A"), Entity(4, 5, "A")]
-    for span, confidence in zip(spans, decoder.confidence(emissions, lengths, [spans])[0], strict=True):
-        assert confidence == pytest.approx(sum(float(w) for (_, e), w in zip(paths, weights, strict=True) if span in e))
+    confidences = decoder.confidence(emissions, lengths, [spans])[0]
+    assert confidences == pytest.approx([paths.probability(span) for span in spans])
 
 
 def test_matches_pytorch_crf_when_nothing_is_forbidden() -> None:

@@ -8,7 +8,7 @@ import torch
 from coner.core.tags import Scheme, TagSet
 from coner.core.types import Entity
 from coner.families.encoder.decoder import decoders
-from helpers.crf_oracle import SCHEMES, valid_paths
+from helpers.chain_oracle import SCHEMES, Paths, all_spans
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -16,18 +16,12 @@ from helpers.crf_oracle import SCHEMES, valid_paths
 def test_path_and_confidences_match_enumeration_of_valid_sequences(scheme: Scheme, seed: int) -> None:
     tags = TagSet(["A", "B"] if scheme == "iob2" else ["A"], scheme)
     emissions = torch.randn(1, 4, len(tags), generator=torch.Generator().manual_seed(seed)) * 2
-    log = emissions[0].double().log_softmax(1)
-    paths = dict(valid_paths(tags, 4))
-    weights = {path: float(log[range(4), path].sum().exp()) for path in paths}
+    paths = Paths(tags, emissions[0].double().numpy())
     decoder, lengths = decoders["valid"](tags), torch.tensor([4])
-    assert tuple(decoder.decode(emissions, lengths)[0]) == max(weights, key=weights.__getitem__)
-    spans = [Entity(s, e, x) for s in range(4) for e in range(s + 1, 5) for x in tags.labels]
-    shares = dict.fromkeys(spans, 0.0)
-    for path, weight in weights.items():
-        for entity in paths[path]:
-            shares[entity] += weight / sum(weights.values())
+    assert tuple(decoder.decode(emissions, lengths)[0]) == paths.best
+    spans = all_spans(tags, 4)
     confidences = decoder.confidence(emissions, lengths, [spans])[0]
-    assert confidences == pytest.approx([shares[span] for span in spans], abs=1e-5)
+    assert confidences == pytest.approx([paths.probability(span) for span in spans], abs=1e-5)
 
 
 def test_loss_is_that_of_softmax_and_there_are_no_parameters() -> None:
