@@ -1,4 +1,4 @@
-"""A real browser without a window: the system's Chromium, driven by its own driver."""
+"""A headless browser: the Chromium of the system, with its driver."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-)
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A driver; the test is skipped, with the reason, where there is no browser."""
+    """A browser; the test is skipped if there is none."""
     selenium = pytest.importorskip("selenium", reason="the package selenium is not installed")
     program = next(filter(None, map(shutil.which, NAMES)), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
-        pytest.skip("no Chromium with chromedriver on this machine: apt-get install chromium chromium-driver")
+        pytest.skip("Chromium or its driver is missing: apt-get install chromium chromium-driver")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -43,12 +38,12 @@ def chromium() -> Iterator[Any]:
 
 
 def resize(browser: Any, width: int, height: int = 900) -> None:
-    """Give the page a window of this many CSS pixels."""
+    """Set the size of the window, in CSS pixels."""
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def prefer(browser: Any, scheme: str) -> None:
-    """``light`` or ``dark``, as the system would say it."""
+    """Set the preferred colour scheme: ``light`` or ``dark``."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
 
-from helpers.loopback import listening
+from helpers.loopback import http_server
 
 REPO = "MultiCoNER/multiconer_v2"
 COMMIT = "c" * 40
@@ -93,5 +93,5 @@ def serve(hub: Hub) -> Iterator[Hub]:
         def log_message(self, format: str, *args: object) -> None:
             """The test's output is no place for it."""
 
-    with listening(Handler) as hub.url:
+    with http_server(Handler) as hub.url:
         yield hub

@@ -1,7 +1,7 @@
-"""A stand-in for the hub's model repositories on this machine: made, filled, listed and read over HTTP.
+"""A fake of the hub for model repositories, on this machine.
 
-It speaks as much of the hub's API as the real client needs: commits with small files inside and large ones sent apart
-(git-lfs), branches, trees, files by revision; private and gated repositories; a token.
+It implements the part of the API that the real client uses: commits, with large files uploaded separately (git-lfs),
+branches, trees, files by revision, private and gated repositories, a token.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from helpers.loopback import listening
+from helpers.loopback import http_server
 
 TOKEN = "hf_of_the_test_only"
 LARGE = (".safetensors", ".npz", ".onnx")
 
 
-class Refused(Exception):
-    """An answer that is no success: status, and the code that the hub gives with it."""
+class HubError(Exception):
+    """A response that is not a success: status, and the error code of the hub."""
 
     def __init__(self, status: int, code: str = "", message: str = "no", url: str = "") -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 @dataclass
 class Repo:
-    """A repository: branches point to commits, a commit holds files by path."""
+    """A repository: branches point to commits, and a commit has files by path."""
 
     private: bool = False
     gated: bool = False
@@ -51,27 +51,27 @@ class Repo:
     def at(self, revision: str) -> str:
         sha = self.branches.get(revision, revision)
         if sha not in self.commits:
-            raise Refused(404, "RevisionNotFound")
+            raise HubError(404, "RevisionNotFound")
         return sha
 
 
 @dataclass
-class Repos:
-    """All repositories, and what was asked for (``METHOD path``)."""
+class FakeHub:
+    """All repositories, and the requests received (``METHOD path``)."""
 
     url: str = ""
     repos: dict[str, Repo] = field(default_factory=dict)
-    sent_apart: dict[str, bytes] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    lfs_objects: dict[str, bytes] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
 
     def open(self, name: str, token: str | None) -> Repo:
         repo = self.repos.get(name)
         if repo is None or (repo.private and token != TOKEN):
-            raise Refused(404 if token == TOKEN else 401, "RepoNotFound")
+            raise HubError(404 if token == TOKEN else 401, "RepoNotFound")
         return repo
 
     def read(self, path: str, token: str | None) -> Any:
-        """The answer to GET: an object for JSON, or content with its commit."""
+        """The response to GET: a JSON object, or the content of a file with its commit."""
         if path.startswith("/api/models/"):
             owner, name, *rest = path.removeprefix("/api/models/").split("/")
             repo = self.open(f"{owner}/{name}", token)
@@ -81,28 +81,28 @@ class Repos:
             siblings = [{"rfilename": name} for name in repo.commits[sha]]
             return {"id": f"{owner}/{name}", "sha": sha, "private": repo.private, "siblings": siblings}
         if path.count("/") < 5:
-            raise Refused(404)
+            raise HubError(404)
         owner, name, _, revision, file = path.removeprefix("/").split("/", 4)
         repo = self.open(f"{owner}/{name}", token)
         if repo.gated:
-            raise Refused(403, "GatedRepo")
+            raise HubError(403, "GatedRepo")
         sha = repo.at(revision)
         if file not in repo.commits[sha]:
-            raise Refused(404, "EntryNotFound")
+            raise HubError(404, "EntryNotFound")
         return repo.commits[sha][file], sha
 
     def write(self, path: str, body: bytes, token: str | None) -> Any:
-        """The answer to POST."""
+        """The response to POST."""
         if token != TOKEN:
-            raise Refused(401, message="Invalid username or password.")
+            raise HubError(401, message="Invalid username or password.")
         if path == "/api/validate-yaml":
             return _validate(json.loads(body)["content"])
         if path == "/api/repos/create":
-            wanted = json.loads(body)
-            name = f"{wanted['organization']}/{wanted['name']}"
+            values = json.loads(body)
+            name = f"{values['organization']}/{values['name']}"
             if name in self.repos:
-                raise Refused(409, url=f"{self.url}/{name}")
-            self.repos[name] = Repo(private=wanted.get("visibility") == "private")
+                raise HubError(409, url=f"{self.url}/{name}")
+            self.repos[name] = Repo(private=values.get("visibility") == "private")
             return {"url": f"{self.url}/{name}", "id": name}
         if path.endswith(".git/info/lfs/objects/batch"):
             objects = json.loads(body)["objects"]
@@ -111,11 +111,11 @@ class Repos:
         repo, branch = self.open(f"{owner}/{name}", token), "/".join(rest)
         if verb == "branch":
             if branch in repo.branches:
-                raise Refused(409)
+                raise HubError(409)
             repo.branches[branch] = repo.branches["main"]
             return {}
         if branch not in repo.branches:
-            raise Refused(404, "RevisionNotFound")
+            raise HubError(404, "RevisionNotFound")
         if verb == "preupload":
             mode = {"shouldIgnore": False}
             files = json.loads(body)["files"]
@@ -135,7 +135,7 @@ class Repos:
             if item["key"] == "file":
                 changes[value["path"]] = base64.b64decode(value["content"])
             elif item["key"] == "lfsFile":
-                changes[value["path"]] = self.sent_apart[value["oid"]]
+                changes[value["path"]] = self.lfs_objects[value["oid"]]
         return changes
 
 
@@ -148,7 +148,7 @@ def _entry(name: str, content: bytes) -> dict[str, Any]:
 
 
 def _validate(readme: str) -> dict[str, Any]:
-    """As the hub judges the front matter: it has to be YAML, with names and values in the model index."""
+    """Validate the front matter as the hub does: YAML, with names and values in the model index."""
     try:
         front = yaml.safe_load(readme.split("---\n")[1])
         for model in front.get("model-index", []):
@@ -158,29 +158,29 @@ def _validate(readme: str) -> dict[str, Any]:
                 assert result["dataset"]["name"]
                 assert all(isinstance(metric["value"], float | int) for metric in result["metrics"])
     except (yaml.YAMLError, IndexError, KeyError, AssertionError) as error:
-        raise Refused(400, message=str(error)) from None
+        raise HubError(400, message=str(error)) from None
     return {"errors": [], "warnings": []}
 
 
 @contextmanager
-def serve() -> Iterator[Repos]:
-    """The stand-in at ``repos.url``, while the block runs."""
-    hub = Repos()
+def serve() -> Iterator[FakeHub]:
+    """Run the hub at ``hub.url`` until the block ends."""
+    hub = FakeHub()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._try(hub.read)
+            self._respond(hub.read)
 
         def do_HEAD(self) -> None:
             self.do_GET()
 
         def do_POST(self) -> None:
             body = self._body()
-            self._try(lambda path, token: hub.write(path, body, token))
+            self._respond(lambda path, token: hub.write(path, body, token))
 
         def do_PUT(self) -> None:
             body = self._body()
-            self._try(lambda path, token: hub.sent_apart.update({path.rpartition("/")[2]: body}) or {})
+            self._respond(lambda path, token: hub.lfs_objects.update({path.rpartition("/")[2]: body}) or {})
 
         def _body(self) -> bytes:
             if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -191,22 +191,22 @@ def serve() -> Iterator[Repos]:
                 self.rfile.readline()
             return b"".join(parts)
 
-        def _try(self, answer: Any) -> None:
+        def _respond(self, answer: Any) -> None:
             path = unquote(urlsplit(self.path).path)
-            hub.asked.append(f"{self.command} {path}")
+            hub.requests.append(f"{self.command} {path}")
             token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
             try:
-                got = answer(path, token)
-            except Refused as no:
-                headers = {"X-Error-Code": no.code} if no.code else {}
-                self._answer(no.status, json.dumps({"error": str(no), "url": no.url}).encode(), headers)
+                result = answer(path, token)
+            except HubError as error:
+                headers = {"X-Error-Code": error.code} if error.code else {}
+                self._answer(error.status, json.dumps({"error": str(error), "url": error.url}).encode(), headers)
                 return
-            if isinstance(got, tuple):
-                content, sha = got
+            if isinstance(result, tuple):
+                content, sha = result
                 etag = hashlib.sha256(content).hexdigest()
                 self._answer(200, content, {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
             else:
-                self._answer(200, json.dumps(got).encode(), {"Content-Type": "application/json"})
+                self._answer(200, json.dumps(result).encode(), {"Content-Type": "application/json"})
 
         def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -217,7 +217,7 @@ def serve() -> Iterator[Repos]:
                 self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
-            """The test's output is no place for it."""
+            """Keep the output of the test clean."""
 
-    with listening(Handler) as hub.url:
+    with http_server(Handler) as hub.url:
         yield hub

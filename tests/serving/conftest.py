@@ -1,4 +1,4 @@
-"""Two tiny CRFs, trained on the sample by the command itself."""
+"""Two small CRFs, trained on the sample with the command."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = {}\nc2 = 0.01\n'
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Folders ``good`` and ``poor``."""
+    """Model folders ``good`` and ``poor``."""
     folder = tmp_path_factory.mktemp("models")
-    made = []
+    trained = []
     for name, iterations in (("good", 30), ("poor", 3)):
         (folder / "crf.toml").write_text(CONFIG.format(iterations))
-        files = [f"data.{part}={SAMPLE / part}.conll" for part in ("train", "dev")]
+        files = [f"data.{split}={SAMPLE / split}.conll" for split in ("train", "dev")]
         settings = [argument for file in files for argument in ("--set", file)]
         assert run(["train", str(folder / "crf.toml"), *settings, "--out", str(folder / name)]) == 0
-        made.append(folder / name)
-    return made
+        trained.append(folder / name)
+    return trained

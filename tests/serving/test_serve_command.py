@@ -1,4 +1,4 @@
-"""``coner serve`` as people start it: right answers to many at once, and one line where it cannot start."""
+"""``coner serve``: correct answers to many clients at once, and one line if it cannot start."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ import coner
 from coner.core.types import Sentence
 from coner.data.reading.words import character_span, raw_text
 from helpers import SAMPLE
-from helpers.server import COMMAND, Server, served
+from helpers.server import COMMAND, Server, run_server
 
 
 @pytest.fixture(scope="module")
 def server(models: list[Path]) -> Iterator[Server]:
-    with served("-c", COMMAND, "serve", *map(str, models), "--port", "0", "--wait-ms", "20") as running:
+    with run_server("-c", COMMAND, "serve", *map(str, models), "--port", "0", "--wait-ms", "20") as running:
         running.ready()
         yield running
         assert running.stop(signal.SIGINT) == 0
-        assert "Traceback" not in "".join(running.said)
+        assert "Traceback" not in "".join(running.log)
 
 
 def expected(tagger: Any, sentence: Sentence) -> dict[str, Any]:
-    """What a request must get: the sentence tagged by itself, in this process."""
+    """The result of a sentence, tagged alone in this process."""
     text, offsets = raw_text(sentence)
     entities = []
     for entity in tagger.tag([sentence])[0]:
@@ -51,33 +51,33 @@ def expected(tagger: Any, sentence: Sentence) -> dict[str, Any]:
     return {"words": list(sentence.words), "entities": entities}
 
 
-def test_many_at_once_get_what_each_gets_alone(server: Server, models: list[Path]) -> None:
+def test_concurrent_requests_get_the_results_of_single_sentences(server: Server, models: list[Path]) -> None:
     taggers = {folder.name: coner.load(folder) for folder in models}
-    asked: list[tuple[dict[str, Any], list[Sentence], str]] = []
+    requests: list[tuple[dict[str, Any], list[Sentence], str]] = []
     for number, sentence in enumerate(coner.read(SAMPLE / "test.conll")):
         name = ("good", "poor")[number % 2]
         text = " ".join(sentence.words)
         if number % 3:
-            asked.append(({"words": list(sentence.words), "model": name}, [Sentence(sentence.words)], name))
+            requests.append(({"words": list(sentence.words), "model": name}, [Sentence(sentence.words)], name))
         else:
-            asked.append(({"texts": [text, "", "in Basel"], "model": name}, [], name))
-            asked[-1][1].extend([coner.sentence_from_text(text), Sentence(()), coner.sentence_from_text("in Basel")])
+            requests.append(({"texts": [text, "", "in Basel"], "model": name}, [], name))
+            requests[-1][1].extend([coner.sentence_from_text(text), Sentence(()), coner.sentence_from_text("in Basel")])
     with ThreadPoolExecutor(32) as clients:
-        replies = list(clients.map(lambda case: server.tag(case[0]), asked))
-    for reply, (_, sentences, name) in zip(replies, asked, strict=True):
+        replies = list(clients.map(lambda case: server.tag(case[0]), requests))
+    for reply, (_, sentences, name) in zip(replies, requests, strict=True):
         assert reply.status == 200
         assert reply.json == {"model": name, "results": [expected(taggers[name], one) for one in sentences]}
-    assert sum(len(reply.json["results"][0]["entities"]) for reply in replies) > 100  # there was something to find
+    assert sum(len(reply.json["results"][0]["entities"]) for reply in replies) > 100
     metrics = server.metrics()
     batches, sentences_tagged = (
         metrics["coner_batch_sentences_count", "good"],
         metrics["coner_batch_sentences_sum", "good"],
     )
-    assert sentences_tagged > 1.5 * batches  # requests did share batches
-    assert metrics["coner_requests_total", "/tag", "200"] == len(asked)
+    assert sentences_tagged > 1.5 * batches  # requests share batches
+    assert metrics["coner_requests_total", "/tag", "200"] == len(requests)
 
 
-def test_a_text_without_a_word_has_no_entity(server: Server) -> None:
+def test_text_without_words_has_no_entities(server: Server) -> None:
     empty = {"words": [], "entities": []}
     assert server.tag({"text": " \n"}).json == {"model": "good", "results": [empty]}
     assert server.tag({"texts": []}).json == {"model": "good", "results": []}
@@ -93,31 +93,31 @@ def test_characters_are_code_points(server: Server) -> None:
 
 
 def test_models_and_labels(server: Server, models: list[Path]) -> None:
-    assert server.ask("GET", "/models").json == {
+    assert server.get("/models").json == {
         "models": [
             {"name": "good", "default": True, "ready": True, "kind": "crf"},
             {"name": "poor", "default": False, "ready": True, "kind": "crf"},
         ]
     }
     tagger = coner.load(models[0])
-    told = server.ask("GET", "/labels?model=poor").json
+    response = server.get("/labels?model=poor").json
     groups = {
-        group["name"]: {entry["name"]: entry["definition"] for entry in group["labels"]} for group in told["groups"]
+        group["name"]: {entry["name"]: entry["definition"] for entry in group["labels"]} for group in response["groups"]
     }
-    assert told["model"] == "poor"
-    assert told["taxonomy"] == tagger.taxonomy.name
-    assert groups == tagger.taxonomy.groups  # the sample has every class
-    assert server.ask("GET", "/labels?model=nope").code == "unknown_model"
-    assert server.ask("GET", "/labels?model=nope").status == 404
+    assert response["model"] == "poor"
+    assert response["taxonomy"] == tagger.taxonomy.name
+    assert groups == tagger.taxonomy.groups  # all classes occur in the sample
+    assert server.get("/labels?model=nope").code == "unknown_model"
+    assert server.get("/labels?model=nope").status == 404
 
 
-def test_alive_and_ready(server: Server) -> None:
-    assert server.ask("GET", "/health").json == {"status": "alive"}
-    assert server.ask("GET", "/ready").json == {"status": "ready"}
+def test_health_and_readiness(server: Server) -> None:
+    assert server.get("/health").json == {"status": "alive"}
+    assert server.get("/ready").json == {"status": "ready"}
 
 
 def refused(*arguments: object, environment: dict[str, str] | None = None) -> str:
-    """The one line of a command that does not start."""
+    """The error message of a command that does not start."""
     command = [sys.executable, "-c", COMMAND, "serve", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 2, done
@@ -126,22 +126,22 @@ def refused(*arguments: object, environment: dict[str, str] | None = None) -> st
     return done.stderr
 
 
-def test_it_does_not_start_with_what_is_wrong(models: list[Path], tmp_path: Path) -> None:
+def test_invalid_options_are_refused(models: list[Path], tmp_path: Path) -> None:
     assert "does not exist" in refused(tmp_path / "none")
     twin = tmp_path / "good"
     twin.symlink_to(models[0])
-    assert "two models named 'good'" in refused(models[0], twin)
+    assert "got two models named 'good'" in refused(models[0], twin)
     assert "--token-env NO_SUCH" in refused(models[0], "--token-env", "NO_SUCH")
     assert "no model here asks an endpoint" in refused(models[0], "--budget-tokens", "5")
-    assert "expected numbers with an end" in refused(models[0], "--wait-ms", "inf")
+    assert "expected finite numbers" in refused(models[0], "--wait-ms", "inf")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"--port {port}: address already in use" in refused(models[0], "--port", port)
     assert "--host no.such.host.invalid" in refused(models[0], "--host", "no.such.host.invalid")
-    assert "--host a..b --port 8000: no name of a host" in refused(models[0], "--host", "a..b")
+    assert "--host a..b --port 8000: invalid host name" in refused(models[0], "--host", "a..b")
 
 
-def test_the_first_line_has_names_with_brackets(models: list[Path], tmp_path: Path) -> None:
+def test_model_names_may_contain_brackets(models: list[Path], tmp_path: Path) -> None:
     shutil.copytree(models[0], tmp_path / "[old]crf")
-    with served("-c", COMMAND, "serve", str(tmp_path / "[old]crf"), "--port", "0") as running:
+    with run_server("-c", COMMAND, "serve", str(tmp_path / "[old]crf"), "--port", "0") as running:
         running.wait_for(r"^serving \[old\]crf on http://127")

@@ -1,4 +1,4 @@
-"""Limits, times, queues: each has an answer of its own, and nothing waits for ever."""
+"""Limits, timeouts, queues, shutdown: every request gets an answer in time."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from coner.serving.schemas import Asked
-from helpers.server import SLOW, Reply, Server, served, told
+from coner.serving.schemas import TagRequest
+from helpers.server import STUB, Reply, Server, run_server, run_stub
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Server]:
-    """One with small limits."""
+    """A service with small limits."""
     limits = {"body": 500, "texts": 3, "text_words": 5, "words": 8, "seconds": 3.0}
-    with told(limits=limits, batching={"words": 8, "queue": 20}) as server:
+    with run_stub(limits=limits, batching={"words": 8, "queue": 20}) as server:
         yield server
         assert server.stop() == 0
 
 
-def test_too_large_a_body(small: Server) -> None:
+def test_large_bodies_are_rejected(small: Server) -> None:
     for headers in ({}, {"Transfer-Encoding": "chunked"}):
         body = b'{"text": "' + b"a" * 100_000 + b'"}'
-        given = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if headers else body
-        reply = small.tag(given, headers=headers)
+        sent = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if headers else body
+        reply = small.tag(sent, headers=headers)
         assert (reply.status, reply.code) == (413, "too_large")
         assert "500 bytes" in reply.message
 
@@ -41,10 +41,10 @@ def test_too_large_a_body(small: Server) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"texts": ["a"] * 4}, "4 texts; at most 3 a request"),
-        ({"text": "a b c d e f"}, "text 0: more than 5 words"),
-        ({"words": ["a"] * 6}, "text 0: 6 words; at most 5"),
-        ({"texts": ["a b c d", "a b c d", "a"]}, "text 2: more than 8 words with those before it"),
+        ({"texts": ["a"] * 4}, "got 4 texts; expected at most 3"),
+        ({"text": "a b c d e f"}, "text 0: too long; expected at most 5 words"),
+        ({"words": ["a"] * 6}, "text 0: too long; expected at most 5 words"),
+        ({"texts": ["a b c d", "a b c d", "a"]}, "text 2: expected at most 8 words in one request"),
         ({"sentences": [["a"], ["a", ""]]}, "sentences.1.1: string should have at least 1 character"),
         ({}, "exactly one of: text, texts, words, sentences"),
         ([], "exactly one of: text, texts, words, sentences"),
@@ -52,14 +52,14 @@ def test_too_large_a_body(small: Server) -> None:
         ({"text": 7}, "text: input should be a valid string"),
         ({"text": "a", "more": 1}, "more: extra inputs are not permitted"),
         ({"text": "a", "model": 1}, "model: input should be a valid string"),
-        ({"text": "a", **{f"more{i}": 1 for i in range(20)}}, "exactly one of: text, texts, words, sentences; and, if"),
-        (b'{"text": "a"', "not JSON: expecting ',' delimiter at character 12"),
+        ({"text": "a", **{f"more{i}": 1 for i in range(20)}}, "exactly one of: text, texts, words, sentences; and opt"),
+        (b'{"text": "a"', "invalid JSON: expecting ',' delimiter at character 12"),
         (b'{"text": "\\ud800"}', "surrogate"),
         (b'{"\\ud800": 1, "text": "a"}', "unicode"),
-        (b"", "no body; expected a JSON object"),
+        (b"", "got no body; expected a JSON object"),
     ],
 )
-def test_what_cannot_be_done_is_told(small: Server, body: Any, message: str) -> None:
+def test_invalid_requests_are_explained(small: Server, body: Any, message: str) -> None:
     reply = small.tag(body)
     assert (reply.status, reply.code) == (422, "invalid_request")
     assert message in reply.message
@@ -73,20 +73,20 @@ def test_what_cannot_be_done_is_told(small: Server, body: Any, message: str) -> 
         ({"sentences": [[0] * 50] * 3}, "sentences.0.0"),
     ],
 )
-def test_of_a_list_of_faults_only_the_first_is_looked_for(body: dict[str, Any], place: str) -> None:
+def test_validation_stops_at_the_first_invalid_item(body: dict[str, Any], place: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        TypeAdapter(Asked).validate_python(body)
+        TypeAdapter(TagRequest).validate_python(body)
     (fault,) = caught.value.errors()
     assert ".".join(map(str, fault["loc"][1:])) == place
 
 
-def test_a_body_that_does_not_say_that_it_is_json(small: Server) -> None:
+def test_body_must_be_declared_as_json(small: Server) -> None:
     reply = small.tag({"text": "a"}, headers={"Content-Type": "text/plain"})
     assert (reply.status, reply.code) == (422, "invalid_request")
     assert "'Content-Type: application/json'" in reply.message
 
 
-def test_at_the_limits_it_works(small: Server) -> None:
+def test_requests_at_the_limits_are_answered(small: Server) -> None:
     assert len(small.tag({"texts": ["a b c d e", "a b c", ""]}).json["results"]) == 3
 
 
@@ -97,20 +97,20 @@ def test_hostile_json_gets_an_answer(small: Server, body: bytes) -> None:
     assert reply.code == "invalid_request"
 
 
-def test_the_files_of_the_page_take_nothing_from_the_address(small: Server) -> None:
+def test_page_ignores_the_query(small: Server) -> None:
     for path in ("/", "/page.js"):
-        plain, asked = small.ask("GET", path), small.ask("GET", f"{path}?page=<script>alert(1)</script>")
-        assert asked.text == plain.text
-        assert asked.headers["content-security-policy"] == plain.headers["content-security-policy"]
+        plain, queried = small.get(path), small.get(f"{path}?page=<script>alert(1)</script>")
+        assert queried.text == plain.text
+        assert queried.headers["content-security-policy"] == plain.headers["content-security-policy"]
 
 
-def test_other_paths_and_methods(small: Server) -> None:
-    assert (small.ask("GET", "/nope").status, small.ask("GET", "/nope").code) == (404, "not_found")
-    reply = small.ask("DELETE", "/tag")
+def test_unknown_paths_and_methods(small: Server) -> None:
+    assert (small.get("/nope").status, small.get("/nope").code) == (404, "not_found")
+    reply = small.request("DELETE", "/tag")
     assert (reply.status, reply.code, reply.headers["allow"]) == (405, "wrong_method", "POST")
 
 
-def test_a_body_that_does_not_come(small: Server) -> None:
+def test_slow_body_times_out(small: Server) -> None:
     with socket.create_connection(("127.0.0.1", small.port), timeout=30) as client:
         client.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         start = time.monotonic()
@@ -120,21 +120,21 @@ def test_a_body_that_does_not_come(small: Server) -> None:
     assert 2.9 < time.monotonic() - start < 30
 
 
-def test_no_http_gets_an_error_too(small: Server) -> None:
+def test_invalid_http_gets_an_error(small: Server) -> None:
     with socket.create_connection(("127.0.0.1", small.port), timeout=30) as client:
         client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         assert b"".join(iter(lambda: client.recv(4096), b"")).startswith(b"HTTP/1.1 400 ")
-    assert small.ask("GET", "/health").status == 200
+    assert small.get("/health").status == 200
 
 
 def sleeps(server: Server) -> int:
-    """How many texts the tagger has begun to sleep over."""
-    return server.said.count("sleeping\n")
+    """Number of texts at which the tagger has started to sleep."""
+    return server.log.count("sleeping\n")
 
 
 @contextmanager
 def busy(server: Server, text: str) -> Iterator[Future[Reply]]:
-    """While one text, at which the tagger sleeps, is being tagged."""
+    """Run the block while the tagger sleeps at a text."""
     before = sleeps(server)
     with ThreadPoolExecutor(1) as client:
         reply = client.submit(server.tag, {"text": text})
@@ -143,10 +143,10 @@ def busy(server: Server, text: str) -> Iterator[Future[Reply]]:
 
 
 def waiting(server: Server) -> float:
-    return server.metrics()["coner_waiting_words", "told"]
+    return server.metrics()["coner_waiting_words", "stub"]
 
 
-def test_too_slow_is_told_and_not_begun_is_not_tagged(small: Server) -> None:
+def test_late_requests_time_out_and_are_dropped(small: Server) -> None:
     before = small.words()
     with busy(small, "sleep 6") as slow, ThreadPoolExecutor(2) as clients:
         later = list(clients.map(lambda _: small.tag({"text": "in Rome"}), range(2)))
@@ -157,32 +157,32 @@ def test_too_slow_is_told_and_not_begun_is_not_tagged(small: Server) -> None:
     assert waiting(small) == 0
 
 
-def test_a_full_queue_turns_away_and_loses_nothing(small: Server) -> None:
+def test_full_queue_rejects_and_loses_nothing(small: Server) -> None:
     with busy(small, "sleep 2"), ThreadPoolExecutor(12) as clients:
         replies = list(clients.map(lambda i: small.tag({"text": f"in Rome {i} a"}), range(12)))
-    taken = [reply for reply in replies if reply.status == 200]
-    away = [reply for reply in replies if reply.status != 200]
-    assert len(taken) == 5  # 20 words
-    assert all(reply.json["results"][0]["entities"][0]["text"] == "Rome" for reply in taken)
-    assert {(reply.status, reply.code) for reply in away} == {(429, "busy")}
-    assert all(1 <= int(reply.headers["retry-after"]) <= 60 for reply in away)
+    accepted = [reply for reply in replies if reply.status == 200]
+    rejected = [reply for reply in replies if reply.status != 200]
+    assert len(accepted) == 5  # 20 words
+    assert all(reply.json["results"][0]["entities"][0]["text"] == "Rome" for reply in accepted)
+    assert {(reply.status, reply.code) for reply in rejected} == {(429, "busy")}
+    assert all(1 <= int(reply.headers["retry-after"]) <= 60 for reply in rejected)
     small.ready()
 
 
-def test_a_full_queue_is_not_ready() -> None:
-    with told(batching={"queue": 4}) as server, busy(server, "sleep 3"), ThreadPoolExecutor(1) as client:
+def test_full_queue_is_not_ready() -> None:
+    with run_stub(batching={"queue": 4}) as server, busy(server, "sleep 3"), ThreadPoolExecutor(1) as client:
         waits = client.submit(server.tag, {"text": "a b c"})
         server.until(lambda: waiting(server) == 3)
-        for too_much in ({"text": "a b"}, {"text": "a" * 64}, {"text": "a" + " " * 63}, {"words": ["a" * 64]}):
-            assert server.tag(too_much).code == "busy"
-        ready = server.ask("GET", "/ready")
+        for body in ({"text": "a b"}, {"text": "a" * 64}, {"text": "a" + " " * 63}, {"words": ["a" * 64]}):
+            assert server.tag(body).code == "busy"
+        ready = server.get("/ready")
         assert (ready.status, ready.code) == (503, "busy")
-        assert server.ask("GET", "/health").status == 200
+        assert server.get("/health").status == 200
         assert waits.result().status == 200
         server.ready()
 
 
-def hang_up(server: Server, body: dict[str, Any], when: Callable[[], bool]) -> None:
+def disconnect(server: Server, body: dict[str, Any], when: Callable[[], bool]) -> None:
     raw = json.dumps(body).encode()
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         head = f"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n"
@@ -192,86 +192,86 @@ def hang_up(server: Server, body: dict[str, Any], when: Callable[[], bool]) -> N
 
 @pytest.fixture
 def patient() -> Iterator[Server]:
-    """One batch a text, and all the time of the world."""
-    with told(batching={"words": 1, "wait": 0.0}) as server:
+    """A service with one text in a batch and long timeouts."""
+    with run_stub(batching={"words": 1, "wait": 0.0}) as server:
         yield server
         assert server.stop() == 0
-        assert "Traceback" not in "".join(line for line in server.said if "as told" not in line)
+        assert "Traceback" not in "".join(line for line in server.log if "stub" not in line)
 
 
-def test_who_hangs_up_while_waiting_is_not_tagged(patient: Server) -> None:
+def test_waiting_texts_of_a_disconnected_client_are_dropped(patient: Server) -> None:
     with busy(patient, "sleep 2"):
-        hang_up(patient, {"texts": ["a b c"] * 10}, when=lambda: waiting(patient) == 30)
+        disconnect(patient, {"texts": ["a b c"] * 10}, when=lambda: waiting(patient) == 30)
         patient.until(lambda: waiting(patient) == 0)
     assert patient.tag({"text": "a"}).status == 200
     assert patient.words() == 2 + 1
-    assert patient.metrics()["coner_dropped_sentences_total", "told"] == 10
+    assert patient.metrics()["coner_dropped_sentences_total", "stub"] == 10
 
 
-def test_a_large_request_is_not_gone_on_with_when_its_client_hangs_up(patient: Server) -> None:
-    hang_up(patient, {"texts": ["sleep 0.2"] * 100}, when=lambda: sleeps(patient) == 3)
+def test_rest_of_a_large_request_is_dropped_when_its_client_disconnects(patient: Server) -> None:
+    disconnect(patient, {"texts": ["sleep 0.2"] * 100}, when=lambda: sleeps(patient) == 3)
     assert patient.tag({"text": "a"}).status == 200
-    begun = sleeps(patient)
-    assert begun < 20
-    assert patient.words() == 2 * begun + 1
-    assert patient.metrics()["coner_dropped_sentences_total", "told"] == 100 - begun
+    started = sleeps(patient)
+    assert started < 20
+    assert patient.words() == 2 * started + 1
+    assert patient.metrics()["coner_dropped_sentences_total", "stub"] == 100 - started
 
 
-def test_a_failure_is_of_one_request_only() -> None:
-    with told(batching={"wait": 0.3}) as server, ThreadPoolExecutor(3) as clients:
+def test_failure_affects_one_request_only() -> None:
+    with run_stub(batching={"wait": 0.3}) as server, ThreadPoolExecutor(3) as clients:
         replies = list(clients.map(lambda text: server.tag({"text": text}), ["in Rome", "fail", "to Bern"]))
         assert [reply.status for reply in replies] == [200, 500, 200]
         assert replies[1].code == "model_failed"
         assert server.tag({"text": "in Oslo"}).status == 200
         assert server.stop() == 0
-        assert "RuntimeError: as told" in "".join(server.said)
+        assert "RuntimeError: stub failure" in "".join(server.log)
 
 
-def test_a_prompted_model_without_an_answer_is_a_fault_of_its_endpoint() -> None:
-    with told(batching={"wait": 0.3}) as server, ThreadPoolExecutor(2) as clients:
+def test_missing_answer_of_an_endpoint_is_a_bad_gateway() -> None:
+    with run_stub(batching={"wait": 0.3}) as server, ThreadPoolExecutor(2) as clients:
         replies = list(clients.map(lambda text: server.tag({"text": text}), ["in Rome", "silence"]))
         assert [reply.status for reply in replies] == [200, 502]
         assert replies[1].code == "no_answer"
         assert server.stop() == 0
-        said = "".join(server.said)
-        assert "nobody listens, as told" in said
-        assert "Traceback" not in said
+        log = "".join(server.log)
+        assert "stub silence" in log
+        assert "Traceback" not in log
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_loses_no_request(workers: int, number: int) -> None:
-    with told(workers=workers, batching={"words": 1}) as server, ThreadPoolExecutor(8) as clients:
+def test_signal_loses_no_request(workers: int, number: int) -> None:
+    with run_stub(workers=workers, batching={"words": 1}) as server, ThreadPoolExecutor(8) as clients:
         replies = [clients.submit(server.tag, {"texts": ["sleep 0.3", f"in Rome {i}"]}) for i in range(8)]
         server.until(lambda: sleeps(server) > 0)
-        time.sleep(0.5)  # all are taken, few are answered
+        time.sleep(0.5)  # all are accepted, few are answered
         assert server.stop(number) == 0
         for i, reply in enumerate(replies):
             assert reply.result().status == 200
             assert reply.result().json["results"][1]["words"] == ["in", "Rome", str(i)]
         with pytest.raises(ConnectionRefusedError):
             server.tag({"text": "a"})
-        assert "Traceback" not in "".join(server.said)
+        assert "Traceback" not in "".join(server.log)
 
 
 def test_several_models_stop_in_the_time_of_one() -> None:
     names = ["one", "two", "three"]
-    with told(models=names, limits={"seconds": 1.0}) as server, ThreadPoolExecutor(3) as clients:
+    with run_stub(models=names, limits={"seconds": 1.0}) as server, ThreadPoolExecutor(3) as clients:
         replies = [clients.submit(server.tag, {"text": "sleep 30", "model": name}) for name in names]
         assert [reply.result().status for reply in replies] == [504] * 3
         start = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - start < 2.5  # of them 0.2 for those who are about to ask
+        assert time.monotonic() - start < 2.5  # 0.2 of them for requests that are just arriving
 
 
-def test_under_load_a_signal_answers_whatever_was_taken() -> None:
-    """Clients go on asking; each gets an answer, or is not let in.
+def test_signal_under_load_answers_every_accepted_request() -> None:
+    """Clients keep sending; each request gets an answer, or its connection is refused.
 
-    A connection that the system holds ready when the service closes its door has not been taken, and is reset.
+    Connections in the backlog of the system when the service closes its socket were not accepted, and are reset.
     """
     answered, refused = [], []
 
-    def ask_on(server: Server) -> None:
+    def keep_asking(server: Server) -> None:
         while True:
             try:
                 answered.append(server.tag({"text": "sleep 0.005 Rome"}).status)
@@ -279,37 +279,37 @@ def test_under_load_a_signal_answers_whatever_was_taken() -> None:
                 refused.append(1)
                 return
 
-    with told() as server, ThreadPoolExecutor(8) as clients:
-        runs = [clients.submit(ask_on, server) for _ in range(8)]
+    with run_stub() as server, ThreadPoolExecutor(8) as clients:
+        runs = [clients.submit(keep_asking, server) for _ in range(8)]
         time.sleep(1)
         assert server.stop() == 0
         for run in runs:
-            run.result()  # raises where an answer was cut short
+            run.result()  # raises if an answer was cut short
     assert len(refused) == 8
     assert set(answered) == {200}
     assert len(answered) > 20
 
 
-def test_each_worker_has_metrics_of_its_own() -> None:
-    with told(workers=2) as server:
-        found = set()
+def test_each_worker_has_its_own_metrics() -> None:
+    with run_stub(workers=2) as server:
+        workers = set()
 
         def both() -> bool:
-            text = server.ask("GET", "/metrics").text
-            found.update(
+            text = server.get("/metrics").text
+            workers.update(
                 line.partition('worker="')[2].partition('"')[0] for line in text.splitlines() if "worker" in line
             )
-            return len(found) == 2
+            return len(workers) == 2
 
         server.until(both, 60)
-        assert str(server.process.pid) not in found
+        assert str(server.process.pid) not in workers
         assert server.stop() == 0
 
 
 def test_alive_but_not_ready_while_a_model_loads() -> None:
-    with served(str(SLOW), json.dumps({"models": ["told", "late"]})) as server:
-        assert server.ask("GET", "/health").status == 200
-        ready = server.ask("GET", "/ready")
+    with run_server(str(STUB), json.dumps({"models": ["stub", "late"]})) as server:
+        assert server.get("/health").status == 200
+        ready = server.get("/ready")
         assert (ready.status, ready.code) == (503, "not_ready")
         late = server.tag({"text": "a", "model": "late"})
         assert (late.status, late.code, late.headers["retry-after"]) == (503, "not_ready", "1")
@@ -318,34 +318,34 @@ def test_alive_but_not_ready_while_a_model_loads() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_model_that_cannot_be_opened_ends_it(workers: int) -> None:
-    command = [sys.executable, str(SLOW), json.dumps({"models": ["broken"], "workers": workers})]
+def test_service_exits_if_a_model_cannot_be_opened(workers: int) -> None:
+    command = [sys.executable, str(STUB), json.dumps({"models": ["broken"], "workers": workers})]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
-    assert "broken: is broken, as told" in done.stderr
+    assert "broken: is broken" in done.stderr
     assert "refused: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_token_is_asked_for_and_never_told() -> None:
+def test_token_is_required_and_never_logged() -> None:
     secret = "correct-horse"
-    with told(token="CONER_TEST_TOKEN", access_log=True, environment={"CONER_TEST_TOKEN": secret}) as server:
+    with run_stub(token="CONER_TEST_TOKEN", access_log=True, environment={"CONER_TEST_TOKEN": secret}) as server:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": secret}, {"Authorization": "Bearer "}):
             reply = server.tag({"text": "a"}, headers=headers)
             assert (reply.status, reply.code, reply.headers["www-authenticate"]) == (401, "unauthorised", "Bearer")
         right = {"Authorization": f"Bearer {secret}"}
         assert server.tag({"text": "in Rome"}, headers=right).status == 200
         for path, status in (("/labels", 401), ("/models", 401), ("/metrics", 401), ("/", 200), ("/health", 200)):
-            assert server.ask("GET", path).status == status
-            assert server.ask("GET", path, headers=right).status == 200
-        assert "security" in server.ask("GET", "/openapi.json").json["paths"]["/tag"]["post"]
+            assert server.get(path).status == status
+            assert server.get(path, headers=right).status == 200
+        assert "security" in server.get("/openapi.json").json["paths"]["/tag"]["post"]
         assert server.stop() == 0
-        assert "POST /tag" in "".join(server.said)
-        assert secret not in "".join(server.said)
+        assert "POST /tag" in "".join(server.log)
+        assert secret not in "".join(server.log)
 
 
-def test_open_to_everybody_is_warned_of() -> None:
-    with served(str(SLOW), json.dumps({"host": "0.0.0.0"})) as server:
-        server.wait_for("warning: whoever reaches 0.0.0.0 may ask")
-    with told() as server:
-        assert "warning" not in "".join(server.said)
+def test_open_address_without_token_is_warned_about() -> None:
+    with run_server(str(STUB), json.dumps({"host": "0.0.0.0"})) as server:
+        server.wait_for("warning: anyone who can reach 0.0.0.0 can use")
+    with run_stub() as server:
+        assert "warning" not in "".join(server.log)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from coner.cli.model import model as model_folder
-from coner.cli.spending import Cost, Tokens, check_cost
+from coner.cli.spending import Cost, Tokens
 
 
 def serve(
@@ -46,11 +46,11 @@ def serve(
       curl -s localhost:8000/tag -H 'Content-Type: application/json' -d '{"text": "she moved to basel"}'
     """
     from coner.core.errors import ConfigError, MissingExtra
+    from coner.families.usage import Spending
     from coner.serving.settings import Batching, Limits, Settings, name_models
 
     if not (math.isfinite(timeout) and math.isfinite(wait_ms)):
         raise ConfigError(f"--timeout {timeout:g}, --wait-ms {wait_ms:g}: expected finite numbers")
-    check_cost(budget_cost)
     settings = Settings(
         name_models(models),
         host=host,
@@ -60,8 +60,7 @@ def serve(
         batching=Batching(batch_words, wait_ms / 1000, queue_words),
         token=token_env,
         access_log=access_log,
-        budget_tokens=budget_tokens,
-        budget_cost=budget_cost,
+        spending=Spending(tokens=budget_tokens, cost=budget_cost),
     )
     try:
         from coner.serving.run import run

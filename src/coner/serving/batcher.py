@@ -234,10 +234,12 @@ def _tag_each(tagger: Tagger, sentences: Sequence[Sentence]) -> list[Result]:
         if len(predictions) != len(sentences):
             raise RuntimeError(f"got {len(predictions)} predictions for {len(sentences)} sentences")
     except Exception as error:
-        if len(sentences) > 1 and not family(tagger.kind).asks_endpoint:  # whose calls would be paid twice
-            return [result for sentence in sentences for result in _tag_each(tagger, [sentence])]
-        LOG.exception("the model failed on %d texts", len(sentences))
-        return [error] * len(sentences)
+        if len(sentences) == 1 or family(tagger.kind).asks_endpoint:  # its calls would be paid twice
+            LOG.exception("the model failed on %d texts", len(sentences))
+            return [error] * len(sentences)
+        predictions = []
+    if not predictions:  # one by one, so that the others get their entities
+        return [result for sentence in sentences for result in _tag_each(tagger, [sentence])]
     unanswered = [prediction for prediction in predictions if prediction.entities is None]
     if unanswered:
         failures = Counter(failure for prediction in unanswered for failure in prediction.failures)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
 
 from coner.core.types import Sentence
+
+if TYPE_CHECKING:
+    from coner.serving.batcher import Batcher
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -63,13 +67,17 @@ class Metrics:
 
     def for_model(self, name: str) -> ModelMetrics:
         """The counters of one model."""
-        series = (self._words, self._dropped, self._batch_sentences, self._batch_seconds)
-        return ModelMetrics(*(one.labels(name) for one in series))
+        return ModelMetrics(
+            self._words.labels(name),
+            self._dropped.labels(name),
+            self._batch_sentences.labels(name),
+            self._batch_seconds.labels(name),
+        )
 
-    def watch(self, name: str, *, waiting: Callable[[], float], ready: Callable[[], float]) -> None:
+    def watch(self, name: str, batcher: Batcher) -> None:
         """Read the state of a model whenever the metrics are read."""
-        self._waiting.labels(name).set_function(waiting)
-        self._ready.labels(name).set_function(ready)
+        self._waiting.labels(name).set_function(lambda: batcher.waiting)
+        self._ready.labels(name).set_function(lambda: batcher.tagger is not None)
 
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus."""

@@ -20,13 +20,14 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
-from coner.core.cores import cores
+from coner.core.cores import available_cores
 from coner.core.errors import ConerError, ConfigError
 from coner.core.progress import stderr
 from coner.families import load as load_tagger
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.families.tagger import Tagger
+from coner.families.usage import Spending
 from coner.serving.app import make_app
 from coner.serving.middleware import RequestGuard
 from coner.serving.service import Load
@@ -74,7 +75,7 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     if load is None:
         kinds = {read_manifest(folder).kind for folder in settings.models.values()}
         _check_budget(settings, asks=any(family(kind).asks_endpoint for kind in kinds))
-        load = partial(_load, settings)
+        load = partial(_load, settings.spending)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -85,15 +86,15 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     (_run_one if settings.workers == 1 else _run_several)(settings, load, listener)
 
 
-def _load(settings: Settings, folder: Path) -> Tagger:
+def _load(spending: Spending, folder: Path) -> Tagger:
     tagger = load_tagger(folder)
     if family(tagger.kind).asks_endpoint:
-        tagger.set_budget(tokens=settings.budget_tokens, cost=settings.budget_cost, ledger=None)
+        tagger.limit(spending)
     return tagger
 
 
 def _check_budget(settings: Settings, *, asks: bool) -> None:
-    limited = settings.budget_tokens is not None or settings.budget_cost is not None
+    limited = settings.spending != Spending()
     if limited and not asks:
         raise ConfigError("--budget-tokens, --budget-cost: no model here asks an endpoint. Fix: leave them out")
     if limited and settings.workers > 1:
@@ -117,7 +118,8 @@ def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:
 
 
 def _run_several(settings: Settings, load: Load, listener: socket.socket) -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // settings.workers)))  # else each takes all cores
+    threads = max(1, available_cores() // settings.workers)  # by default, each worker would use all cores
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     config = _config(settings, partial(_worker, settings, load), workers=settings.workers, factory=True)
     supervisor = Multiprocess(config, sockets=[listener])
     supervisor.run()

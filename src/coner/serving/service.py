@@ -44,7 +44,7 @@ class Service:
                 metrics=self.metrics.for_model(name),
                 on_error=on_error,
             )
-            self.metrics.watch(name, waiting=lambda b=batcher: b.waiting, ready=lambda b=batcher: b.tagger is not None)
+            self.metrics.watch(name, batcher)
             self.batchers[name] = batcher
         self.default = next(iter(self.batchers))
 

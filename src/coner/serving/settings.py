@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coner.core.errors import ConfigError
+from coner.families.usage import Spending
 from coner.hub import model_name
 
 
@@ -54,7 +55,7 @@ class Settings:
         workers: processes, each with its own copy of the models.
         token: environment variable that holds the token; ``None``: no token is needed.
         access_log: whether to log every request on stderr.
-        budget_tokens, budget_cost: limits for all calls to language models since the service started.
+        spending: limits for all calls to language models since the service started.
     """
 
     models: dict[str, Path]
@@ -65,8 +66,7 @@ class Settings:
     batching: Batching = field(default_factory=Batching)
     token: str | None = None
     access_log: bool = False
-    budget_tokens: int | None = None
-    budget_cost: float | None = None
+    spending: Spending = field(default_factory=Spending)
 
     def read_token(self) -> str | None:
         """The token, which is not stored here; ``ConfigError`` if its variable is unset or empty."""

@@ -1,4 +1,4 @@
-"""A saved tokenizer, through the tokenizers library alone."""
+"""A saved tokenizer, run by the tokenizers library without transformers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TOKENIZER = "tokenizer.json"
 
 
 class FileTokenizer:
-    """Answers as a tokenizer of transformers does, as far as ``encoder.pieces.Tokenizer`` asks.
+    """The part of a transformers tokenizer that ``pieces.Tokenizer`` requires.
 
     Args:
-        path: a ``tokenizer.json`` that neither cuts nor pads.
+        path: a ``tokenizer.json`` without truncation and padding.
         pad: id of the padding piece.
         unknown: id of the unknown piece.
     """
@@ -26,8 +26,8 @@ class FileTokenizer:
         self._backend = Backend.from_file(str(path))
 
     def __call__(self, text: Any, *, add_special_tokens: bool = True) -> Mapping[str, Any]:
-        """The ``input_ids`` of a text, or of each text of a list."""
+        """The ``input_ids`` of a text, or of each text in a list."""
         if isinstance(text, str):
             return {"input_ids": self._backend.encode(text, add_special_tokens=add_special_tokens).ids}
-        made = self._backend.encode_batch_fast(text, add_special_tokens=add_special_tokens)
-        return {"input_ids": [encoding.ids for encoding in made]}
+        encodings = self._backend.encode_batch_fast(text, add_special_tokens=add_special_tokens)
+        return {"input_ids": [encoding.ids for encoding in encodings]}

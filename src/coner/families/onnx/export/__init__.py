@@ -1,1 +1,1 @@
-"""A trained encoder tagger to one that needs no torch: written, judged beside the first, and kept if it holds."""
+"""Export of a trained encoder to ONNX: written, compared with the original, and kept if it is as good."""

@@ -17,7 +17,7 @@ from coner.families.encoder.network import Network
 
 OPSET = 17  # the first with layer normalisation as one step
 OUTPUT = "emissions"
-# Which of its axes have which size; all of them are free in the graph.
+# The inputs and the sizes of their axes, all of which are dynamic (see ``layout.lay_out``).
 AXES = {
     "ids": ("R", "P"),
     "mask": ("R", "P"),
@@ -34,29 +34,29 @@ AXES = {
 
 
 class Emissions(nn.Module):
-    """Encoder, mix, context, blend and emissions of a network, over plain tensors in the order of ``AXES``."""
+    """A network from piece ids to emissions, with plain tensors as inputs, in the order of ``AXES``."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """The arrays of ``layout.lay_out`` to N x C."""
+        """Emissions of every word, N x C."""
         batch = as_batch(dict(zip(AXES, tensors, strict=True)))
         emissions: Tensor = self.network.emissions(self.network.words(batch))
         return emissions
 
 
 def write_graph(network: Network, maker: PieceMaker, path: Path) -> None:
-    """Write the network (on the processor) into ``path``, its weights beside it.
+    """Write a network that is on the CPU into ``path``, and its weights into a file beside it.
 
-    Inputs that the network's pooling and context do not need are none of the graph's.
+    The graph has only those inputs that the pooling and the context of the network use.
     """
     example = lay_out([Pieces([maker.unknown] * 6, [2, 1, 3]), Pieces([maker.unknown] * 2, [1, 1])], maker)
     training = network.training
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), torch.no_grad():
-        # The exporter that follows a traced graph is on its way out, but the newer one unrolls an LSTM over the traced
-        # length. What else it warns of (values that become constants) is the encoders' shape checks.
+        # The tracing exporter is deprecated, but the newer one unrolls an LSTM over the length of the example. Other
+        # warnings are about shape checks in the encoders, which become constants.
         warnings.simplefilter("ignore")
         traced = Path(scratch) / "traced.onnx"
         torch.onnx.export(
@@ -74,8 +74,8 @@ def write_graph(network: Network, maker: PieceMaker, path: Path) -> None:
 
 
 def save_graph(model: onnx.ModelProto, path: Path) -> None:
-    """Write the graph, and all of its weights in one file beside it, whatever their size: a graph ends at 2 GB."""
+    """Write a graph, and its weights into a file beside it, since a graph file is limited to 2 GB."""
     weights = path.with_name(path.name + ".data")
-    weights.unlink(missing_ok=True)  # it would be appended to
+    weights.unlink(missing_ok=True)  # onnx would append to it
     onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
-    weights.chmod(path.stat().st_mode)  # which is that of any new file; this one is its owner's alone
+    weights.chmod(path.stat().st_mode)  # onnx makes it readable for its owner only

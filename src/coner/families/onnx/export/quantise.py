@@ -1,9 +1,9 @@
-"""Weights of a graph as 8-bit integers.
+"""Quantise the weights of a graph to 8-bit integers.
 
-Scales are fine: one for each row of an embedding, one for each 32 weights of a matrix, and what is multiplied with the
-matrix is turned to integers by 32 at a time too. A scale a column, with one for all that flows in (onnxruntime's
-``quantize_dynamic``), is faster and loses too much: a few large values of the inner layers stretch it for every word of
-the batch. Here no word's scale depends on another.
+There is one scale for each row of an embedding and one for each block of 32 weights of a matrix; activations are
+quantised in blocks of 32 too. Coarser scales (``quantize_dynamic`` of onnxruntime: one for each column, one for all
+activations) are faster but lose too much, since a few large activations stretch the scale for every word of the batch.
+Here the scales of a word depend on no other word.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from onnx import TensorProto, helper, numpy_helper
 from coner.families.onnx.export.graph import save_graph
 
 BLOCK = 32  # weights that share a scale
-INTEGERS = 4  # onnxruntime's name for: multiply in integers, not in restored floats
-LEAST = 1 << 16  # elements of a table that is worth the extra steps
+INT8 = 4  # accuracy level of onnxruntime: multiply in 8-bit integers
+MIN_TABLE = 1 << 16  # elements of a table that is worth the extra operations
 
 
 def quantise(path: Path) -> None:
-    """Turn the weights of matrix products and the embeddings of a graph into integers, in place."""
+    """Quantise the matrices and embeddings of a graph, in place."""
     model = onnx.load(path)
-    shrink_tables(model.graph, least=LEAST)
+    quantise_tables(model.graph, min_size=MIN_TABLE)
     with _quiet():
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
@@ -37,15 +37,15 @@ def quantise(path: Path) -> None:
             bits=8,
             block_size=BLOCK,
             is_symmetric=True,
-            accuracy_level=INTEGERS,
+            accuracy_level=INT8,
             op_types_to_quantize=("MatMul",),
         )
         quantizer.process()
     save_graph(quantizer.model.model, path)
 
 
-def shrink_tables(graph: onnx.GraphProto, *, least: int) -> None:
-    """Turn tables of at least so many elements, from which rows are looked up and nothing else, into integers."""
+def quantise_tables(graph: onnx.GraphProto, *, min_size: int) -> None:
+    """Quantise tables of at least ``min_size`` elements that are used for row lookups only."""
     readers = defaultdict(list)
     for node in graph.node:
         for place, name in enumerate(node.input):
@@ -53,11 +53,11 @@ def shrink_tables(graph: onnx.GraphProto, *, least: int) -> None:
     for table in list(graph.initializer):
         looked_up = all(node.op_type == "Gather" and place == 0 for node, place in readers[table.name])
         by_row = all(attribute.i == 0 for node, _ in readers[table.name] for attribute in node.attribute)
-        if len(table.dims) == 2 and np.prod(table.dims) >= least and looked_up and by_row:
-            _shrink(graph, table, [node for node, _ in readers[table.name]])
+        if len(table.dims) == 2 and np.prod(table.dims) >= min_size and looked_up and by_row:
+            _quantise_table(graph, table, [node for node, _ in readers[table.name]])
 
 
-def _shrink(graph: onnx.GraphProto, table: onnx.TensorProto, lookups: list[onnx.NodeProto]) -> None:
+def _quantise_table(graph: onnx.GraphProto, table: onnx.TensorProto, lookups: list[onnx.NodeProto]) -> None:
     values = numpy_helper.to_array(table).astype(np.float32)
     scale = np.abs(values).max(axis=1, keepdims=True) / 127
     scale[scale == 0] = 1
@@ -81,13 +81,13 @@ def _shrink(graph: onnx.GraphProto, table: onnx.TensorProto, lookups: list[onnx.
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the quantiser logs; its import would also set up the logging of the whole process."""
+    """Silence the quantiser, whose import would also configure the logging of the whole process."""
     root, before = logging.getLogger(), logging.root.manager.disable
-    silent = logging.NullHandler()
-    root.addHandler(silent)
+    handler = logging.NullHandler()
+    root.addHandler(handler)
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
-        root.removeHandler(silent)
+        root.removeHandler(handler)

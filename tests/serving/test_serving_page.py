@@ -1,4 +1,4 @@
-"""The service's page in a real browser, as people use it."""
+"""The page of the service in a real browser."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 
 import coner
 from helpers.chromium import chromium, prefer, resize
-from helpers.server import COMMAND, Server, served, told
+from helpers.server import COMMAND, Server, run_server, run_stub
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TEXTS = ["in R\U0001f600 the film was shot in reykjavík .", "<b>she</b> moved to basel & was sold by bayer ."]
-# What is asked before anything else: every text that is shown, with its contrast (WCAG 2, relative luminance).
+# Every visible text with its contrast (WCAG 2, relative luminance).
 CONTRASTS = """
 const rgb = (c) => c.match(/[\\d.]+/g).map(Number);
 const light = (c) => rgb(c).slice(0, 3).map((v) => v / 255)
@@ -49,12 +49,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def server(browser: Any, models: list[Path]) -> Iterator[Server]:
-    with served("-c", COMMAND, "serve", *map(str, models), "--port", "0", "--max-texts", "5") as running:
+    with run_server("-c", COMMAND, "serve", *map(str, models), "--port", "0", "--max-texts", "5") as running:
         running.ready()
         yield running
 
 
-def opened(browser: Any, server: Server) -> str:
+def open_page(browser: Any, server: Server) -> str:
     resize(browser, 1280)
     prefer(browser, "light")
     for log in ("browser", "performance"):
@@ -65,23 +65,23 @@ def opened(browser: Any, server: Server) -> str:
     return home
 
 
-def asked(browser: Any) -> list[str]:
-    """Every address that the browser asked since it was asked last."""
+def requested(browser: Any) -> list[str]:
+    """Every address that the browser requested since the last call."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
 
 @pytest.fixture
 def page(browser: Any, server: Server) -> Iterator[Any]:
-    """Freshly opened; nothing may have gone wrong, or been asked of anybody else, when the test is over."""
-    home = opened(browser, server)
+    """The page, opened again; at the end there must be no error and no request to another site."""
+    home = open_page(browser, server)
     yield browser
     assert browser.get_log("browser") == []
-    assert all(url.startswith(home) for url in asked(browser))
+    assert all(url.startswith(home) for url in requested(browser))
 
 
 def until(page: Any, script: str, *arguments: Any) -> Any:
-    """Wait for a script to return something."""
+    """Wait until a script returns a true value."""
     deadline = time.monotonic() + 30
     while not (value := page.execute_script(script, *arguments)):
         assert time.monotonic() < deadline, script
@@ -99,7 +99,7 @@ def texts(page: Any, selector: str) -> list[str]:
 
 
 def paste(page: Any, text: str) -> None:
-    """As pasting does: all at once, and told to the page."""
+    """Set the text, as pasting does."""
     script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
     page.execute_script(script, one(page, "#text"), text)
 
@@ -113,27 +113,27 @@ def choose(page: Any, selector: str, value: str) -> None:
 def find_entities(page: Any, panels: int = 1) -> None:
     one(page, "#tag").click()
     done = "return document.querySelectorAll('article').length === arguments[0] && "
-    done += "document.getElementById('ask').ariaBusy === 'false'"
+    done += "document.getElementById('form').ariaBusy === 'false'"
     until(page, done, panels)
 
 
-def slide(page: Any, least: int) -> None:
+def set_threshold(page: Any, percent: int) -> None:
     script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
-    page.execute_script(script, one(page, "#least"), least)
+    page.execute_script(script, one(page, "#threshold"), percent)
 
 
-def marks(page: Any, answer: int = 0) -> list[tuple[str, str, int]]:
-    """Text, label and per cent of each mark."""
+def marks(page: Any, response: int = 0) -> list[tuple[str, str, int]]:
+    """Text, label and percentage of each mark."""
     found = []
-    for text in texts(page, f"article[data-answer='{answer}'] mark"):
+    for text in texts(page, f"article[data-response='{response}'] mark"):
         match = re.fullmatch(r"(.*) (\S+) (\d+) %", text, re.DOTALL)
         assert match, text
         found.append((match[1], match[2], int(match[3])))
     return found
 
 
-def told_by(server: Server, model: str, lines: list[str]) -> list[dict[str, Any]]:
-    """What the service says itself."""
+def entities_of(server: Server, model: str, lines: list[str]) -> list[dict[str, Any]]:
+    """What the service answers directly."""
     results = server.tag({"texts": lines, "model": model}).json["results"]
     return [entity for result in results for entity in result["entities"]]
 
@@ -142,44 +142,44 @@ def as_marks(entities: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
     return [(entity["text"], entity["label"], int(100 * entity["confidence"])) for entity in entities]
 
 
-def test_paste_and_see(page: Any, server: Server) -> None:
+def test_pasted_text_is_shown_with_entities(page: Any, server: Server) -> None:
     paste(page, "\n\n".join(TEXTS))
     find_entities(page)
-    entities = told_by(server, "good", TEXTS)
+    entities = entities_of(server, "good", TEXTS)
     assert entities
     assert marks(page) == as_marks(entities)
     page.execute_script("for (const chip of document.querySelectorAll('.chip')) chip.remove()")
-    assert texts(page, ".text") == TEXTS  # markup is text, and nothing of the text is lost
+    assert texts(page, ".text") == TEXTS  # markup is shown as text, and the text is complete
     assert texts(page, "#status") == [f"good: {len(entities)} entities."]
     groups = [entity["group"] for entity in entities]
     assert sorted(texts(page, "#legend li")) == sorted(f"{group} {groups.count(group)}" for group in set(groups))
 
 
-def test_the_slider_asks_nobody(page: Any, server: Server) -> None:
+def test_slider_needs_no_request(page: Any, server: Server) -> None:
     paste(page, "\n".join(TEXTS))
     find_entities(page)
-    entities = told_by(server, "good", TEXTS)
+    entities = entities_of(server, "good", TEXTS)
     shares = sorted(entity["confidence"] for entity in entities)
-    least = int(100 * shares[len(shares) // 2]) + 1
-    asked(page)
-    slide(page, least)
-    kept = [entity for entity in entities if entity["confidence"] >= least / 100]
+    threshold = int(100 * shares[len(shares) // 2]) + 1
+    requested(page)
+    set_threshold(page, threshold)
+    kept = [entity for entity in entities if entity["confidence"] >= threshold / 100]
     assert len(entities) - len(kept) > 0
     assert marks(page) == as_marks(kept)
-    assert texts(page, "#least-shown") == [f"{least} %"]
+    assert texts(page, "#threshold-value") == [f"{threshold} %"]
     assert texts(page, "#status") == [f"good: {len(kept)} of {len(entities)} entities."]
-    slide(page, 29)  # 100 * (29 / 100) is less than 29
-    assert texts(page, "#least-shown") == ["29 %"]
-    slide(page, 0)
+    set_threshold(page, 29)  # 100 * (29 / 100) is less than 29
+    assert texts(page, "#threshold-value") == ["29 %"]
+    set_threshold(page, 0)
     assert marks(page) == as_marks(entities)
-    assert asked(page) == []
+    assert requested(page) == []
 
 
 def test_two_models_side_by_side(page: Any, server: Server) -> None:
     choose(page, "#other", "poor")
     paste(page, "\n".join(TEXTS))
     find_entities(page, panels=2)
-    good, poor = told_by(server, "good", TEXTS), told_by(server, "poor", TEXTS)
+    good, poor = entities_of(server, "good", TEXTS), entities_of(server, "poor", TEXTS)
     assert (marks(page, 0), marks(page, 1)) == (as_marks(good), as_marks(poor))
     left, right = (box.rect for box in page.find_elements("css selector", "article"))
     assert left["y"] == right["y"]
@@ -187,16 +187,16 @@ def test_two_models_side_by_side(page: Any, server: Server) -> None:
     both = {(e["char_start"], e["char_end"], e["label"]) for e in good} & {
         (e["char_start"], e["char_end"], e["label"]) for e in poor
     }
-    alone = len(texts(page, "article[data-answer='0'] mark.alone"))
-    assert alone == len(good) - len(both)
+    unique = len(texts(page, "article[data-response='0'] mark.unique"))
+    assert unique == len(good) - len(both)
 
 
-def test_copy(page: Any, server: Server, tmp_path: Path) -> None:
+def test_results_can_be_copied(page: Any, server: Server, tmp_path: Path) -> None:
     allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
     page.execute_cdp_cmd("Browser.grantPermissions", {"permissions": allowed})
     paste(page, "\n".join(TEXTS))
     find_entities(page)
-    slide(page, 30)
+    set_threshold(page, 30)
     results = server.tag({"texts": TEXTS}).json["results"]
     for result in results:
         result["entities"] = [entity for entity in result["entities"] if entity["confidence"] >= 0.3]
@@ -216,7 +216,7 @@ def test_copy(page: Any, server: Server, tmp_path: Path) -> None:
         assert [(entity.start, entity.end, entity.label) for entity in sentence.entities or ()] == wanted
 
 
-def test_by_keyboard_alone(page: Any, server: Server) -> None:
+def test_keyboard_is_enough(page: Any, server: Server) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
@@ -239,14 +239,14 @@ def test_by_keyboard_alone(page: Any, server: Server) -> None:
         order.append(focus())
         assert len(order) < 12
         width = page.execute_script("return parseFloat(getComputedStyle(document.activeElement).outlineWidth)")
-        assert width >= 2, order  # where the focus is, is seen
-    assert order == ["model", "other", "tag", "example", "least", "mark"]
-    (entity, *_) = told_by(server, "good", ["in reykjavík and basel"])
+        assert width >= 2, order  # the focus is visible
+    assert order == ["model", "other", "tag", "example", "threshold", "mark"]
+    (entity, *_) = entities_of(server, "good", ["in reykjavík and basel"])
     detail = one(page, "#detail")
     assert detail.is_displayed()
     assert entity["text"] in detail.text
     assert entity["group"] in detail.text
-    definitions = server.ask("GET", "/labels").json["groups"]
+    definitions = server.get("/labels").json["groups"]
     meaning = {label["name"]: label["definition"] for group in definitions for label in group["labels"]}
     assert meaning[entity["label"]] in detail.text
     assert f"{100 * entity['confidence']:.1f} %" in detail.text
@@ -254,7 +254,7 @@ def test_by_keyboard_alone(page: Any, server: Server) -> None:
     assert not detail.is_displayed()
 
 
-def test_hover_shows_details_within_the_window(page: Any) -> None:
+def test_tooltip_stays_within_the_window(page: Any) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
     resize(page, 360, 640)
@@ -270,12 +270,12 @@ def test_hover_shows_details_within_the_window(page: Any) -> None:
         assert box["right"] <= 360
         assert box["top"] >= 0
         assert box["bottom"] <= 640
-        ActionChains(page).move_to_element(one(page, "#least")).perform()
+        ActionChains(page).move_to_element(one(page, "#threshold")).perform()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_narrow_and_dark(page: Any, scheme: str, width: int) -> None:
+def test_narrow_and_dark_pages_are_readable(page: Any, scheme: str, width: int) -> None:
     resize(page, width)
     prefer(page, scheme)
     one(page, "#example").click()
@@ -283,7 +283,7 @@ def test_narrow_and_dark(page: Any, scheme: str, width: int) -> None:
     find_entities(page, panels=2)
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
     page.execute_script("document.querySelector('mark').focus()")
-    time.sleep(0.3)  # colours change by and by
+    time.sleep(0.3)  # colours have a transition
     contrasts = page.execute_script(CONTRASTS)
     assert len(contrasts) > 20
     assert min(contrasts) >= [4.5]
@@ -291,9 +291,9 @@ def test_narrow_and_dark(page: Any, scheme: str, width: int) -> None:
     assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) == (scheme == "dark")
 
 
-def test_every_field_has_a_name(page: Any) -> None:
+def test_every_field_has_a_label(page: Any) -> None:
     script = "return [...document.querySelectorAll('input, select, textarea')].map((e) => [e.id, e.labels.length])"
-    assert dict(page.execute_script(script)) == {"text": 1, "token": 1, "model": 1, "other": 1, "least": 1}
+    assert dict(page.execute_script(script)) == {"text": 1, "token": 1, "model": 1, "other": 1, "threshold": 1}
     assert one(page, "#status").get_attribute("role") == "status"
     assert one(page, "#error").get_attribute("role") == "alert"
 
@@ -307,18 +307,18 @@ def test_errors_are_shown(page: Any) -> None:
     assert "there is no text" in error(page)
     paste(page, "\n".join("abcdef"))
     one(page, "#tag").click()
-    until(page, "return document.getElementById('error').textContent.includes('6 texts; at most 5')")
-    entries = page.get_log("browser")  # the browser itself tells of the status
+    until(page, "return document.getElementById('error').textContent.includes('6 texts; expected at most 5')")
+    entries = page.get_log("browser")  # the browser logs the status
     assert all("422" in entry["message"] for entry in entries)
     paste(page, "in basel")
     find_entities(page)
     assert texts(page, "#error") == [""]
 
 
-def test_a_token_is_asked_for(browser: Any) -> None:
-    with told(token="CONER_TEST_TOKEN", environment={"CONER_TEST_TOKEN": "correct-horse"}) as server:
-        opened(browser, server)
-        assert "a token is needed" in error(browser)
+def test_page_asks_for_a_token(browser: Any) -> None:
+    with run_stub(token="CONER_TEST_TOKEN", environment={"CONER_TEST_TOKEN": "correct-horse"}) as server:
+        open_page(browser, server)
+        assert "the token is missing" in error(browser)
         one(browser, "#token").send_keys("correct-horse", "\t")
         until(browser, "return document.getElementById('model').value")
         assert not one(browser, "#other").is_displayed()  # one model only
@@ -327,8 +327,8 @@ def test_a_token_is_asked_for(browser: Any) -> None:
         assert marks(browser) == [("Rome", "City", 50)]
 
 
-def test_nothing_but_the_own_files_may_run(page: Any, server: Server) -> None:
-    headers = server.ask("GET", "/").headers
+def test_content_security_policy_blocks_other_scripts(page: Any, server: Server) -> None:
+    headers = server.get("/").headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
     script = "const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s)"
