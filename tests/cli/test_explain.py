@@ -1,9 +1,10 @@
-"""``coner explain`` on a model with four weights."""
+"""``coner explain`` on a CRF with four weights."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from coner.data.taxonomy import Taxonomy
 from coner.families.crf.emissions import Weights
 from coner.families.crf.settings import CrfExperiment
 from coner.families.crf.tagger import CrfTagger
-from coner.families.manifest import write_model
 from coner.features import Lexicon
 
 APP = typer.Typer()
@@ -25,7 +25,7 @@ APP.command()(explain)
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """O, B-Artist, I-Artist, B-City, I-City: ``topic=album`` speaks for artists, against cities."""
+    """Tags O, B-Artist, I-Artist, B-City, I-City; ``topic=album`` supports artists and opposes cities."""
     features = ("topic=album", "word=[bold]rome")
     transitions = np.zeros((5, 5))
     transitions[1, 2] = 1.5
@@ -37,14 +37,14 @@ def model(tmp_path: Path) -> Path:
         transitions,
     )
     labels = ("Artist", "City")
-    tagger = CrfTagger(
-        weights, Lexicon(), labels=labels, taxonomy=Taxonomy.flat(labels), settings=CrfExperiment(kind="crf")
+    settings = CrfExperiment(kind="crf")
+    CrfTagger(weights, Lexicon(), labels=labels, taxonomy=Taxonomy.flat(labels), settings=settings).save(
+        tmp_path / "model"
     )
-    tagger.save(tmp_path / "model")
     return tmp_path / "model"
 
 
-def test_json_holds_every_label_with_its_weights(model: Path) -> None:
+def test_json_lists_every_label_with_its_weights(model: Path) -> None:
     done = CliRunner().invoke(APP, [str(model), "--json"], catch_exceptions=False)
     artist, city = json.loads(done.stdout)
     assert artist == {
@@ -57,7 +57,7 @@ def test_json_holds_every_label_with_its_weights(model: Path) -> None:
     assert city["opposes"] == [{"feature": "topic=album", "tag": "B-City", "weight": -1.0}]
 
 
-def test_table_shows_one_label_where_one_is_asked_for(model: Path) -> None:
+def test_table_of_one_label(model: Path) -> None:
     done = CliRunner().invoke(APP, [str(model), "--label", "City"], catch_exceptions=False)
     assert "+3.00" in done.stdout
     assert "word=[bold]rome" in done.stdout  # a feature is text, never markup
@@ -67,12 +67,12 @@ def test_table_shows_one_label_where_one_is_asked_for(model: Path) -> None:
 
 def test_top_limits_the_list(model: Path) -> None:
     done = CliRunner().invoke(APP, [str(model), "--top", "1", "--json"], catch_exceptions=False)
-    assert all(len(found["supports"]) <= 1 for found in json.loads(done.stdout))
+    assert all(len(label["supports"]) <= 1 for label in json.loads(done.stdout))
     assert CliRunner().invoke(APP, [str(model), "--top", "0"]).exit_code == 2
 
 
 def test_unknown_label_lists_the_known_ones(model: Path) -> None:
-    with pytest.raises(ConfigError, match="'Cty' is not known; expected one of: Artist, City"):
+    with pytest.raises(ConfigError, match="got label 'Cty'; expected one of: Artist, City"):
         CliRunner().invoke(APP, [str(model), "--label", "Cty"], catch_exceptions=False)
 
 
@@ -82,11 +82,6 @@ def test_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_model_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_model(tmp_path, {"kind": "encoder", "labels": ["X"]}, lambda _: None)
-
-    class Other:
-        kind = "encoder"
-
-    monkeypatch.setattr("coner.families.load", lambda _: Other())
-    with pytest.raises(ModelError, match="kind encoder; only a feature CRF"):
+    monkeypatch.setattr("coner.families.load", lambda _: SimpleNamespace(kind="encoder"))
+    with pytest.raises(ModelError, match="kind encoder; expected a feature CRF"):
         CliRunner().invoke(APP, [str(tmp_path)], catch_exceptions=False)

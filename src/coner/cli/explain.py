@@ -16,23 +16,27 @@ def explain(
     model: Annotated[
         Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained CRF, or hf://user/name.")
     ],
-    label: Annotated[list[str] | None, typer.Option(help="Only this label; may be given again.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many features for, against, and transitions.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a label, in a list.")] = False,
+    label: Annotated[list[str] | None, typer.Option(help="Only this label; may be repeated. Default: all.")] = None,
+    top: Annotated[
+        int, typer.Option(min=1, help="Number of supporting features, of opposing features, and of transitions.")
+    ] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list with one JSON object per label.")] = False,
 ) -> None:
-    """Show the features and transitions with the strongest weights of each label of a CRF."""
+    """Show the features and tag transitions with the strongest weights for each label of a CRF.
+
+    Examples:
+
+        coner explain runs/crf
+
+        coner explain runs/crf --label Artist --top 5
+    """
     from rich.console import Console
     from rich.table import Table
 
-    from coner.core.errors import ModelError
     from coner.families import load
     from coner.families.crf.explain import explain as explain_tagger
-    from coner.families.crf.tagger import CrfTagger
 
-    tagger = load(model)
-    if not isinstance(tagger, CrfTagger):
-        raise ModelError(f"{model}: a model of kind {tagger.kind}; only a feature CRF (kind crf) can be read like this")
-    explanations = explain_tagger(tagger, labels=label or (), top=top)
+    explanations = explain_tagger(load(model), labels=label or (), top=top)
     if as_json:
         typer.echo(json.dumps([asdict(explanation) for explanation in explanations], ensure_ascii=False, indent=2))
         return

@@ -223,5 +223,5 @@ def test_explanation_lists_the_strongest_weights_of_each_label() -> None:
 
 
 def test_explaining_an_unknown_label_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="label 'Artst' is not known; expected one of: Artist, Medication/Vaccine"):
+    with pytest.raises(ConfigError, match="got label 'Artst'; expected one of: Artist, Medication/Vaccine"):
         explain(make(), labels=["Artst"])

@@ -1,8 +1,8 @@
-"""From words to the scores of their tags: the weights of all features of a word, summed, with little Python per word.
+"""Emission scores of the CRF: the summed weights of all features of each word, with little Python per word.
 
-Most features of a word depend on a word type alone, its own or a neighbour's. So what a type gives to the word at each
-offset is summed once, kept as a row of a table, and gathered from there for whole batches. Only the features of a place
-or a sentence are looked up each time.
+Most features of a word depend only on a word type, its own or a neighbour's. The contributions of a type to the words
+at each offset are therefore summed once, kept as a row of a table, and gathered from there for whole batches. Only the
+features of the scopes ``place`` and ``sentence`` are looked up each time.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from coner.features import Extractor
 from coner.features.gazetteer import Entry
 from coner.features.registry import Scope
 
-DENSE = 6  # from a weight for every sixth tag on, a feature's weights are held as a row of all tags
-MOST_ROWS = 1 << 14  # of the table; its memory is this, times its columns (9), times the tags (67), times four bytes
+DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
+MAX_ROWS = 1 << 14  # of the table; it takes this, times its columns (9), times the tags (67), times four bytes
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each feature adds to the score of each tag, sparse by feature.
+    """The weights of a CRF, those of features sparse in compressed rows.
 
     Attributes:
-        features: F strings; their order numbers them.
-        starts: F + 1; feature f has the entries ``starts[f]`` up to ``starts[f + 1]``.
-        tags: for each entry a tag id.
-        values: for each entry a weight.
+        features: the feature strings, F.
+        starts: feature f has the entries ``starts[f]`` to ``starts[f + 1]``. F + 1
+        tags: tag id of each entry.
+        values: weight of each entry.
         transitions: C x C, from tag to tag.
 
     Raises:
-        ValueError: these do not fit each other.
+        ValueError: the arrays are inconsistent.
     """
 
     features: tuple[str, ...]
@@ -49,13 +49,13 @@ class Weights:
     def __post_init__(self) -> None:
         counts = len(self.features) + 1, len(self.tags), int(self.starts[-1]) if len(self.starts) else 0
         if counts != (len(self.starts), len(self.values), len(self.values)) or (np.diff(self.starts) < 0).any():
-            raise ValueError("its features, tags and weights do not belong together")
+            raise ValueError("inconsistent numbers of features, tags and weights")
         if len(self.tags) and not 0 <= self.tags.min() <= self.tags.max() < len(self.transitions):
-            raise ValueError("it has weights for tags that are not there")
+            raise ValueError("weights of tags that do not exist")
 
 
-class _Found(NamedTuple):
-    """Features with the same prefix: to which row each belongs, and its number."""
+class _Matches(NamedTuple):
+    """Known features with the same prefix: the output row of each, and its number."""
 
     prefix: str
     rows: NDArray[np.intp]
@@ -63,26 +63,26 @@ class _Found(NamedTuple):
 
 
 class Emitter:
-    """Sums the weights.
+    """Computes emissions.
 
     Args:
-        weights: of features.
-        extractor: gives the features.
-        tags: how many there are (C).
+        weights: of the features.
+        extractor: of the features.
+        tags: number of tags, C.
     """
 
     def __init__(self, weights: Weights, extractor: Extractor, tags: int) -> None:
         self._weights = weights
         self._extractor = extractor
         self._tags = tags
-        # By prefix first: no strings have to be made to look a value up.
-        self._ids: defaultdict[str, dict[str, int]] = defaultdict(dict)  # prefix, to value, to number
+        # Prefix to value to number: a lookup needs no new string.
+        self._ids: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for number, feature in enumerate(weights.features):
             name, equals, value = feature.partition("=")
             self._ids[name + equals][value] = number
         sizes = np.diff(weights.starts)
         dense = sizes * DENSE >= tags
-        self._dense = np.where(dense, dense.cumsum() - 1, -1)  # of each feature the row in the next; -1: none
+        self._dense = np.where(dense, dense.cumsum() - 1, -1)  # row of each feature in the dense weights; -1: none
         cells = np.repeat(self._dense, sizes) * tags + weights.tags
         kept = np.repeat(dense, sizes)
         sums = np.bincount(cells[kept], weights=weights.values[kept], minlength=dense.sum() * tags)
@@ -92,12 +92,12 @@ class Emitter:
         self._table = np.empty((0, len(self._offsets), tags), dtype=np.float32)
 
     def __call__(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        """Scores of the tags at each word, for texts of one length of W words. B x W x C."""
+        """Scores of the tags of each word, for texts of W words each. B x W x C."""
         length = len(texts[0])
         rows = self._table_rows(texts)
         places = [(words, i) for words in texts for i in range(length)]
-        of_places = self._sums(self._find("place", places), len(places))
-        of_sentences = self._sums(self._find("sentence", [(words,) for words in texts]), len(texts))
+        of_places = self._sum(self._match("place", places), len(places))
+        of_sentences = self._sum(self._match("sentence", [(words,) for words in texts]), len(texts))
         emissions = of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]
         for column, offsets in enumerate(self._offsets):
             for offset in offsets:
@@ -108,10 +108,10 @@ class Emitter:
         return emissions
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
-        """Which row of the table each word has; rows that are missing are made. B x W."""
+        """Row of the table for each word; missing rows are computed. B x W."""
         keys = [key for words in texts for key in zip(words, self._extractor.entries(words), strict=True)]
         new = [key for key in dict.fromkeys(keys) if key not in self._rows]
-        if len(self._rows) + len(new) > MOST_ROWS:
+        if len(self._rows) + len(new) > MAX_ROWS:
             self._rows.clear()
             new = list(dict.fromkeys(keys))
         first = len(self._rows)
@@ -120,51 +120,51 @@ class Emitter:
             wider = np.empty((2 * len(self._rows), *self._table.shape[1:]), dtype=np.float32)
             wider[: len(self._table)] = self._table
             self._table = wider
-        self._table[first : len(self._rows)] = self._given(new)
+        self._table[first : len(self._rows)] = self._contributions(new)
         return np.array([self._rows[key] for key in keys], dtype=np.intp).reshape(len(texts), -1)
 
-    def _given(self, keys: Sequence[tuple[str, Entry]]) -> NDArray[np.float64]:
-        """What words give to the words around, by their letters and by what is known of them. N x columns x C."""
+    def _contributions(self, keys: Sequence[tuple[str, Entry]]) -> NDArray[np.float64]:
+        """Contributions of words and their gazetteer entries to the words around them. N x columns x C."""
         width, clusters = len(self._offsets), self._extractor.lexicon.clusters
-        found = [
-            *self._find("word", [(word,) for word, _ in keys]),
-            *self._find("cluster", [(clusters.get(word, ()),) for word, _ in keys]),
-            *self._find("gazetteer", [(known,) for _, known in keys]),
+        matches = [
+            *self._match("word", [(word,) for word, _ in keys]),
+            *self._match("cluster", [(clusters.get(word, ()),) for word, _ in keys]),
+            *self._match("gazetteer", [(entry,) for _, entry in keys]),
         ]
         cells = [
-            _Found(prefix, rows * width + column, ids)
-            for prefix, rows, ids in found
+            _Matches(prefix, rows * width + column, ids)
+            for prefix, rows, ids in matches
             for column in self._columns[prefix]
         ]
-        return self._sums(cells, len(keys) * width).reshape(len(keys), width, self._tags)
+        return self._sum(cells, len(keys) * width).reshape(len(keys), width, self._tags)
 
-    def _find(self, scope: Scope, seen: Sequence[tuple[Any, ...]]) -> Iterator[_Found]:
-        """The features with a weight among those of a scope, each row having what its functions see."""
+    def _match(self, scope: Scope, arguments: Sequence[tuple[Any, ...]]) -> Iterator[_Matches]:
+        """The features of a scope that have weights; row i belongs to the i-th arguments."""
         for feature in self._extractor.by_scope[scope]:
-            values = [feature.function(*some) for some in seen]
-            rows = np.repeat(np.arange(len(seen)), [len(some) for some in values])
+            values = [feature.function(*some) for some in arguments]
+            rows = np.repeat(np.arange(len(arguments)), [len(some) for some in values])
             flat = list(chain.from_iterable(values))
             for prefix in dict.fromkeys(feature.prefixes.values()):
                 numbers = map(self._ids[prefix].get, flat, repeat(-1))
                 ids = np.fromiter(numbers, dtype=np.int64, count=len(flat))
-                yield _Found(prefix, rows[ids >= 0], ids[ids >= 0])
+                yield _Matches(prefix, rows[ids >= 0], ids[ids >= 0])
 
-    def _sums(self, found: Iterable[_Found], count: int) -> NDArray[np.float64]:
-        """The weights of features, summed into so many rows. N x C."""
-        nothing = np.empty(0, dtype=np.int64)
-        parts = list(found)
-        features = np.concatenate([nothing, *(part.ids for part in parts)])
-        cells = np.concatenate([nothing, *(part.rows for part in parts)])
+    def _sum(self, matches: Iterable[_Matches], count: int) -> NDArray[np.float64]:
+        """Sum the weights of features into ``count`` rows. N x C."""
+        empty = np.empty(0, dtype=np.int64)
+        parts = list(matches)
+        features = np.concatenate([empty, *(part.ids for part in parts)])
+        cells = np.concatenate([empty, *(part.rows for part in parts)])
         rows = self._dense[features]
-        sums = self._sums_of_entries(features[rows < 0], cells[rows < 0], count)
+        sums = self._sum_sparse(features[rows < 0], cells[rows < 0], count)
         _add_rows(sums, cells[rows >= 0], self._dense_weights, rows[rows >= 0])
         return sums
 
-    def _sums_of_entries(self, features: Ints, cells: Ints, count: int) -> NDArray[np.float64]:
-        """The weights of features, one by one, summed into so many rows; ``cells``: which one each goes to. N x C."""
+    def _sum_sparse(self, features: Ints, cells: Ints, count: int) -> NDArray[np.float64]:
+        """Sum the sparse weights of features into ``count`` rows; ``cells`` are the rows. N x C."""
         w = self._weights
         sizes = w.starts[features + 1] - w.starts[features]
-        # All entries of all features on one line: where each feature's begin, and the count from there.
+        # Indices of all entries of all features: the start of each feature, repeated, plus a count from there.
         entries = np.repeat(w.starts[features] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         places = np.repeat(cells * self._tags, sizes) + w.tags[entries]
         sums = np.bincount(places, weights=w.values[entries], minlength=count * self._tags)
@@ -172,24 +172,24 @@ class Emitter:
 
 
 def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float32], rows: Ints) -> None:
-    """Add ``weights[row]`` to ``sums[cell]`` for each pair: the first of every cell at once, then the second..."""
+    """Add ``weights[row]`` to ``sums[cell]`` for each pair: the first pair of every cell at once, then the second..."""
     order = cells.argsort(kind="stable")
     rows = rows[order]
     cells, starts, counts = np.unique(cells[order], return_index=True, return_counts=True)
     fullest = (-counts).argsort(kind="stable")
     cells, starts, counts = cells[fullest], starts[fullest], counts[fullest]
     total = np.zeros((len(cells), weights.shape[1]))
-    having_more = np.searchsorted(-counts, -np.arange(counts.max(initial=0)))  # how many cells have over 0, 1, ... rows
-    for turn, going in enumerate(having_more):
-        total[:going] += weights[rows[starts[:going] + turn]]
+    remaining = np.searchsorted(-counts, -np.arange(counts.max(initial=0)))  # number of cells with over 0, 1, ... rows
+    for turn, left in enumerate(remaining):
+        total[:left] += weights[rows[starts[:left] + turn]]
     sums[cells] += total
 
 
 def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]]]:
-    """Offsets at which a word gives the same share a column of the table.
+    """Assign offsets with the same features to one column of the table.
 
     Returns:
-        The offsets of each column, and the columns to which the features with each prefix go.
+        The offsets of each column, and the columns of the features with each prefix.
     """
     prefixes: dict[int, list[str]] = {offset: [] for offset in extractor.offsets}
     scopes: tuple[Scope, ...] = ("word", "cluster", "gazetteer")
@@ -197,11 +197,11 @@ def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]
         for feature in extractor.by_scope[scope]:
             for offset, prefix in feature.prefixes.items():
                 prefixes[offset].append(prefix)
-    alike: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for offset, given in prefixes.items():
-        alike[tuple(given)].append(offset)
+    same: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for offset, list_of_offset in prefixes.items():
+        same[tuple(list_of_offset)].append(offset)
     columns: defaultdict[str, list[int]] = defaultdict(list)
-    for column, shared in enumerate(alike):
-        for prefix in shared:
+    for column, names in enumerate(same):
+        for prefix in names:
             columns[prefix].append(column)
-    return list(alike.values()), columns
+    return list(same.values()), columns

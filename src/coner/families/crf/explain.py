@@ -1,4 +1,4 @@
-"""Reading a CRF: which features speak for and against each label, and which moves from tag to tag it likes."""
+"""What a CRF has learned: the strongest features and tag transitions of each label."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coner.core.errors import ConfigError
+from coner.core.errors import ConfigError, ModelError
 from coner.families.crf.tagger import CrfTagger
+from coner.families.tagger import Tagger
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureWeight:
-    """What one feature adds to the score of one tag (a natural logarithm of odds)."""
+    """What a feature adds to the score of a tag (log odds)."""
 
     feature: str
     tag: str
@@ -23,7 +24,7 @@ class FeatureWeight:
 
 @dataclass(frozen=True, slots=True)
 class TransitionWeight:
-    """What one valid move between tags adds to the score."""
+    """What a valid transition between tags adds to the score."""
 
     before: str
     after: str
@@ -32,13 +33,13 @@ class TransitionWeight:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One label.
+    """The strongest weights of one label.
 
     Attributes:
-        label: it.
-        supports: features with the highest weights for its tags, the highest first; all above zero.
-        opposes: those with the lowest, the lowest first; all below zero.
-        transitions: moves into and out of its tags, the strongest first.
+        label: the label.
+        supports: features with the highest weights for its tags, descending; all above zero.
+        opposes: features with the lowest weights, ascending; all below zero.
+        transitions: to and from its tags, the strongest first.
     """
 
     label: str
@@ -47,20 +48,23 @@ class Explanation:
     transitions: tuple[TransitionWeight, ...]
 
 
-def explain(tagger: CrfTagger, *, labels: Sequence[str] = (), top: int = 20) -> list[Explanation]:
+def explain(tagger: Tagger, *, labels: Sequence[str] = (), top: int = 20) -> list[Explanation]:
     """The strongest weights of each label.
 
     Args:
-        tagger: trained.
-        labels: which ones; none: all, in the tagger's order.
-        top: how many features for, how many against, how many transitions, at most.
+        tagger: a trained CRF.
+        labels: labels to explain; none: all, in the tagger's order.
+        top: maximum number of supporting features, of opposing features, and of transitions.
 
     Raises:
-        ConfigError: a label that the tagger does not know.
+        ConfigError: a label that the tagger does not have.
+        ModelError: the tagger is not a CRF.
     """
+    if not isinstance(tagger, CrfTagger):
+        raise ModelError(f"got a model of kind {tagger.kind}; expected a feature CRF (kind crf)")
     for label in labels:
         if label not in tagger.labels:
-            raise ConfigError(f"label {label!r} is not known; expected one of: {', '.join(tagger.labels)}")
+            raise ConfigError(f"got label {label!r}; expected one of: {', '.join(tagger.labels)}")
     return [_explain(tagger, label, top) for label in labels or tagger.labels]
 
 
@@ -82,11 +86,10 @@ def _explain(tagger: CrfTagger, label: str, top: int) -> Explanation:
 
 
 def _transitions(tagger: CrfTagger, own: Sequence[int], top: int) -> tuple[TransitionWeight, ...]:
-    allowed, names = tagger.tags.allowed(), tagger.tags.tags
-    moves = [
-        TransitionWeight(names[i], names[j], float(tagger.weights.transitions[i, j]))
-        for i in range(len(names))
-        for j in range(len(names))
-        if allowed[i][j] and (i in own or j in own) and tagger.weights.transitions[i, j] != 0
+    allowed, names, weights = tagger.tags.allowed(), tagger.tags.tags, tagger.weights.transitions
+    transitions = [
+        TransitionWeight(names[i], names[j], float(weights[i, j]))
+        for i, j in np.argwhere(allowed)
+        if (i in own or j in own) and weights[i, j] != 0
     ]
-    return tuple(sorted(moves, key=lambda move: -abs(move.weight))[:top])
+    return tuple(sorted(transitions, key=lambda transition: -abs(transition.weight))[:top])
