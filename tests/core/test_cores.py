@@ -1,4 +1,4 @@
-"""Cores and threads: a container's share counts, and so does what the user says."""
+"""Number of cores and threads: container quotas, launchers, and variables set by the user."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.c
     ("text", "expected"),
     [("max 100000", ALL), ("50000 100000", 1), ("100000 100000", 1), ("9900000 100000", min(ALL, 99)), ("odd", ALL)],
 )
-def test_share_of_a_container_bounds_the_cores(tmp_path: Path, text: str, expected: int) -> None:
+def test_container_quota_limits_the_cores(tmp_path: Path, text: str, expected: int) -> None:
     (tmp_path / "cpu.max").write_text(text + "\n")
     assert cores.available_cores(tmp_path / "cpu.max") == expected
 
 
-def test_without_such_a_file_all_cores_count(tmp_path: Path) -> None:
+def test_without_a_quota_file_all_cores_count(tmp_path: Path) -> None:
     assert cores.available_cores(tmp_path / "missing") == ALL
 
 
-@pytest.mark.parametrize(("given", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
-def test_number_of_the_user_comes_first(monkeypatch: pytest.MonkeyPatch, given: str, expected: int | None) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", given)
+@pytest.mark.parametrize(("value", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
+def test_omp_num_threads_overrides_the_cores(monkeypatch: pytest.MonkeyPatch, value: str, expected: int | None) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert cores.thread_count() == (expected or cores.available_cores())
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [({}, "20000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
     ids=["nothing", "count", "policy"],
 )
-def test_command_line_has_threads_wait_briefly_unless_told_otherwise(given: dict[str, str], expected: str) -> None:
+def test_command_line_limits_thread_spin_unless_the_user_sets_it(value: dict[str, str], expected: str) -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     code = "import os, sys; sys.argv = ['coner', '--version']\nfrom coner.cli import main\ntry: main()\n"
     code += "finally: print(os.environ.get('GOMP_SPINCOUNT'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**env, **given},
+        env={**env, **value},
         capture_output=True,
         text=True,
         check=True,
@@ -52,7 +52,7 @@ def test_command_line_has_threads_wait_briefly_unless_told_otherwise(given: dict
     assert done.stdout.split()[-1] == expected
 
 
-def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(cores, "available_cores", lambda: 5)
     for here, expected in (("2", 2), ("9", 1)):

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and read to the byte."""
+"""Atomic writing, and reading of bytes and lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coner.core.lines import BLOCK, Lines, read_bytes
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])
-def test_text_is_written_as_it_is_and_leaves_nothing_beside_it(tmp_path: Path, name: str) -> None:
+def test_text_is_written_verbatim_without_leftovers(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     for text in ("first", "a\r\nb\x85c\u2028d\n"):
         with atomic_write(path) as handle:
@@ -29,7 +29,7 @@ def test_text_is_written_as_it_is_and_leaves_nothing_beside_it(tmp_path: Path, n
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_equal_content_packs_to_equal_bytes(tmp_path: Path) -> None:
+def test_equal_content_compresses_to_equal_bytes(tmp_path: Path) -> None:
     for name in ("a.gz", "b.gz"):
         with atomic_write(tmp_path / name, "wb") as handle:
             handle.write(b"x" * 100)
@@ -39,7 +39,7 @@ def test_equal_content_packs_to_equal_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])
 @pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, name: str, fault: type[BaseException]) -> None:
+def test_a_failure_leaves_the_old_file_only(tmp_path: Path, name: str, fault: type[BaseException]) -> None:
     path = tmp_path / name
     path.write_text("old")
     with pytest.raises(fault), atomic_write(path) as handle:
@@ -63,7 +63,7 @@ def test_a_pipe_is_written_directly_whatever_its_name() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == "é".encode()
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_error_of_an_unwritable_path_is_one_line(tmp_path: Path) -> None:
     for path, what in ((tmp_path, "is a folder"), (tmp_path / "no" / "file", "does not exist")):
         with pytest.raises(OutputError, match=what) as caught, atomic_write(path):
             pass
@@ -72,25 +72,25 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("size", [1, 3 * BLOCK])
-def test_a_full_disk_is_one_line(size: int) -> None:
+def test_error_of_a_full_disk_is_one_line(size: int) -> None:
     with pytest.raises(OutputError, match="no space left"), atomic_write("/dev/full") as handle:
         handle.write("x" * size)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind this user")
-def test_no_permission_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root ignores permissions")
+def test_error_of_missing_permission_is_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="permission denied"), atomic_write(tmp_path / "x"):
         pass
 
 
-def test_a_fault_of_the_caller_is_not_taken_for_one_of_writing(tmp_path: Path) -> None:
+def test_an_error_in_the_block_is_not_reported_as_a_write_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "x"):
         (tmp_path / "missing").read_text()
 
 
 @given(content=st.binary(max_size=60).filter(lambda b: b"\0" not in b and b[:2] != b"\x1f\x8b"))
-def test_lines_are_those_between_line_feeds(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_only_line_feeds_end_lines(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "lines"
     path.write_bytes(content)
     faults: list[tuple[int, str]] = []
@@ -112,7 +112,7 @@ def _is_utf8(line: bytes) -> bool:
 
 @pytest.mark.parametrize("lengths", [[BLOCK - 1], [BLOCK, BLOCK], [3 * BLOCK, 1], [BLOCK // 2] * 5, [1] * 10])
 @pytest.mark.parametrize("final", [b"", b"\n"])
-def test_lines_longer_than_a_block_come_whole(tmp_path: Path, lengths: list[int], final: bytes) -> None:
+def test_lines_longer_than_a_block_are_complete(tmp_path: Path, lengths: list[int], final: bytes) -> None:
     path = tmp_path / "long"
     rows = ["é" * (length // 2) + "x" * (length % 2) for length in lengths]
     path.write_bytes("\r\n".join(rows).encode() + final)
@@ -121,7 +121,7 @@ def test_lines_longer_than_a_block_come_whole(tmp_path: Path, lengths: list[int]
     assert lines.final_newline == bool(final)
 
 
-def test_looks_of_a_file_are_kept(tmp_path: Path) -> None:
+def test_byte_order_mark_and_line_ends_are_recorded(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"\xef\xbb\xbfa\r\nb")
     lines = Lines(path)
@@ -129,39 +129,39 @@ def test_looks_of_a_file_are_kept(tmp_path: Path) -> None:
     assert (lines.bom, lines.newline, lines.final_newline) == (True, "\r\n", False)
 
 
-def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+def test_invalid_utf8_is_reported_with_line_and_byte(tmp_path: Path) -> None:
     path = tmp_path / "latin"
     path.write_bytes(b"ok\n" * 400_000 + b"caf\xe9\n")
     with pytest.raises(DataError, match=r"latin:400001: byte 4 of the line is 0xe9, which is not UTF-8.*--repair"):
         list(Lines(path))
 
 
-def test_what_is_no_text_file_is_one_line(tmp_path: Path) -> None:
+def test_error_of_a_file_that_is_not_text_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"a\nb\0")
     (tmp_path / "utf16").write_bytes("word O".encode("utf-16"))
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(os.urandom(1000))[:500])
-    (tmp_path / "bent.gz").write_bytes(gzip.compress(b"hello" * 100)[:20] + b"\xff" * 30)
+    (tmp_path / "truncated.gz").write_bytes(gzip.compress(os.urandom(1000))[:500])
+    (tmp_path / "damaged.gz").write_bytes(gzip.compress(b"hello" * 100)[:20] + b"\xff" * 30)
     for name, what in {
         "missing": "no such file",
         ".": "is a folder",
         "binary": "binary:2: holds a zero byte",
         "utf16": "UTF-16",
-        "cut.gz": "cannot be read",
-        "bent.gz": "cannot be read",
+        "truncated.gz": "cannot be read",
+        "damaged.gz": "cannot be read",
     }.items():
         with pytest.raises(DataError, match=what) as caught:
             list(Lines(tmp_path / name))
         assert "\n" not in str(caught.value)
 
 
-def test_a_zero_byte_is_an_error_wherever_it_stands(tmp_path: Path) -> None:
+def test_a_zero_byte_anywhere_is_an_error(tmp_path: Path) -> None:
     for last in (b"b\0b\n", b"\0" * 5000, b"x" * 3 * BLOCK + b"\0"):
         (tmp_path / "x").write_bytes(b"good line\n" * 30_000 + last)
         with pytest.raises(DataError, match=r"x:30001: holds a zero byte: a damaged file; get it again"):
             list(Lines(tmp_path / "x", lambda *_: None))
 
 
-def test_gzip_is_known_by_its_bytes_and_a_dash_is_standard_input(
+def test_gzip_is_detected_by_content_and_a_dash_is_standard_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = gzip.compress(b"one\ntwo\n")
@@ -172,7 +172,7 @@ def test_gzip_is_known_by_its_bytes_and_a_dash_is_standard_input(
         assert list(Lines("-")) == ["one", "two"]
 
 
-def test_the_hash_is_that_of_the_bytes_on_disk(tmp_path: Path) -> None:
+def test_hash_of_the_bytes_on_disk(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"x"))
     assert sha256(tmp_path / "x.gz") == hashlib.sha256((tmp_path / "x.gz").read_bytes()).hexdigest()
     with pytest.raises(DataError):

@@ -1,4 +1,4 @@
-"""Tags against an oracle that enumerates: every sequence of entities, every sequence of tags."""
+"""Tag schemes against enumeration: all sets of entities, and all tag sequences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LENGTH = 4
 
 
 def all_entities(length: int, labels: str = "XY", start: int = 0) -> list[tuple[Entity, ...]]:
-    """Every way to lay labelled spans that do not overlap over so many words."""
+    """All sets of disjoint labelled spans of a sentence of ``length`` words."""
     if start >= length:
         return [()]
     ways = list(all_entities(length, labels, start + 1))
@@ -37,7 +37,7 @@ def all_entities(length: int, labels: str = "XY", start: int = 0) -> list[tuple[
 
 
 def write(entities: tuple[Entity, ...], length: int, scheme: Scheme) -> list[str]:
-    """The schemes as their definitions put them, word by word."""
+    """Tags by the definition of the scheme, word by word."""
     tags = []
     for i in range(length):
         inside = [e for e in entities if e.start <= i < e.end]
@@ -57,7 +57,7 @@ def write(entities: tuple[Entity, ...], length: int, scheme: Scheme) -> list[str
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_valid_sequences_are_exactly_those_that_entities_give(scheme: Scheme) -> None:
+def test_exactly_the_sequences_that_entities_give_are_valid(scheme: Scheme) -> None:
     meaning = {tuple(write(entities, LENGTH, scheme)): entities for entities in all_entities(LENGTH)}
     alphabet = ["O", *(f"{p}-{label}" for label in "XY" for p in PREFIXES[scheme])]
     for tags in product(alphabet, repeat=LENGTH):
@@ -88,7 +88,7 @@ def conlleval_chunks(tags: tuple[str, ...]) -> list[Entity]:
 
 
 @pytest.mark.parametrize("scheme", ["iob2", "iob1"])
-def test_repair_is_conllevals(scheme: Scheme) -> None:
+def test_repairs_are_those_of_conlleval(scheme: Scheme) -> None:
     for tags in product(["O", "B-X", "I-X", "B-Y", "I-Y"], repeat=LENGTH):
         assert repair_tags(tags, scheme)[0] == conlleval_chunks(tags)
 
@@ -99,40 +99,40 @@ def test_repair_counts_each_stray_tag_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "entities", "mended"),
+    ("tags", "entities", "repaired"),
     [
         (["B-X", "I-X"], [Entity(0, 2, "X")], 1),  # no end
-        (["B-X", "O"], [Entity(0, 1, "X")], 1),  # broken off: the tag after it stands wrong
-        (["E-X"], [Entity(0, 1, "X")], 1),  # an end without a beginning
+        (["B-X", "O"], [Entity(0, 1, "X")], 1),  # the next tag is not valid
+        (["E-X"], [Entity(0, 1, "X")], 1),  # no beginning
         (["B-X", "S-X"], [Entity(0, 1, "X"), Entity(1, 2, "X")], 1),
         (["I-X", "E-X"], [Entity(0, 2, "X")], 1),
         (["B-X", "E-Y"], [Entity(0, 1, "X"), Entity(1, 2, "Y")], 1),
     ],
 )
-def test_bioes_is_mended_where_it_breaks(tags: list[str], entities: list[Entity], mended: int) -> None:
-    assert repair_tags(tags, "bioes") == (entities, mended)
+def test_repairs_of_bioes(tags: list[str], entities: list[Entity], repaired: int) -> None:
+    assert repair_tags(tags, "bioes") == (entities, repaired)
 
 
 @pytest.mark.parametrize("tag", ["", "B", "B-", "-X", "BI-X", "b-X", "O-X", "X", "_", "E-X", "S-X", "o"])
-def test_a_malformed_tag_is_named_and_reads_as_outside(tag: str) -> None:
+def test_a_malformed_tag_is_reported_and_counts_as_outside(tag: str) -> None:
     with pytest.raises(InvalidTags, match="not one of iob2's") as caught:
         entities_from_tags(["B-X", tag, "B-X"])
     assert caught.value.index == 1
     assert repair_tags(["B-X", tag, "B-X"]) == ([Entity(0, 1, "X"), Entity(2, 3, "X")], 1)
 
 
-def test_a_label_may_hold_dashes_and_slashes() -> None:
+def test_labels_may_contain_dashes_and_slashes() -> None:
     tags = ["B-creative-work", "I-creative-work", "B-Medication/Vaccine"]
     assert entities_from_tags(tags) == [Entity(0, 2, "creative-work"), Entity(2, 3, "Medication/Vaccine")]
 
 
-def test_faults_name_their_words() -> None:
+def test_faults_have_the_index_of_their_word() -> None:
     faults = read_tags(["O", "I-X", "B-Y", "Z"])[1]
     assert [index for index, _ in faults] == [1, 3]
 
 
 @pytest.mark.parametrize("tags", [["O", "I-X"], ["B-X"], ["B-X", "I-Y"]])
-def test_a_word_has_one_fault(tags: list[str]) -> None:
+def test_a_word_has_at_most_one_fault(tags: list[str]) -> None:
     faults = read_tags(tags, "bioes")[1]
     assert len({index for index, _ in faults}) == len(faults) == repair_tags(tags, "bioes")[1]
 
@@ -154,7 +154,7 @@ def test_a_tag_set_decodes_what_it_encodes(scheme: Scheme, data: st.DataObject) 
     assert tags.decode(tags.encode(entities, LENGTH)) == (list(entities), 0)
 
 
-def test_a_tag_set_refuses_what_makes_no_sense() -> None:
+def test_a_tag_set_needs_distinct_labels_and_a_scheme_to_write() -> None:
     with pytest.raises(ValueError, match="read"):
         TagSet(["X"], "iob1")
     for labels in ([], ["X", "X"]):
