@@ -1,4 +1,4 @@
-"""The command line: arguments in, one call out, one line for whatever goes wrong."""
+"""The ``coner`` command: registers all commands and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -34,44 +34,48 @@ from coner.cli import (
 from coner.core import processes
 from coner.core.cores import limit_thread_spin
 
+HELP = """Train, compare and use taggers for complex, fine-grained named entities.
+
+A config (TOML) describes a tagger, and `coner train` turns it into a folder with the model and the record of its
+scores. All other commands take such folders: `tag` and `serve` predict, `evaluate` and `compare` show scores.
+
+Examples:
+
+    coner train configs/crf.toml --set data.train=train.conll --out runs/crf
+
+    coner tag runs/crf input.conll -o output.conll
+
+Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wrong input or use, 3 incomplete with
+progress saved, 130 interrupted.
+"""
+PANELS = {
+    "Train": (train.train, sweep.sweep, ablate.ablate, vote.vote, hybrid.hybrid, distil.distil),
+    "Use": (tag.tag, serve.serve),
+    "Compare": (evaluate.evaluate, compare.compare, curves.curves, explain.explain),
+    "Data": (convert.convert,),
+    "Share": (export.export, card.card, push.push),
+}
+
 app = typer.Typer(
     name="coner",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Train, compare and use taggers for complex, fine-grained named entities.",
-    epilog="Results go to stdout, progress and messages to stderr. Exit codes: 0 done, "
-    "2 wrong input or use, 3 incomplete with the work kept, 130 interrupted.",
+    help=HELP,
 )
 data.app.command()(noise.noise)
-app.add_typer(data.app, name="data")
-app.add_typer(llm.app, name="llm")
-for function in (
-    train.train,
-    ablate.ablate,
-    sweep.sweep,
-    evaluate.evaluate,
-    tag.tag,
-    export.export,
-    serve.serve,
-    compare.compare,
-    explain.explain,
-    curves.curves,
-    vote.vote,
-    hybrid.hybrid,
-    distil.distil,
-    convert.convert,
-    card.card,
-    push.push,
-):
-    app.command()(function)
+for panel, functions in PANELS.items():
+    for function in functions:
+        app.command(rich_help_panel=panel)(function)
+app.add_typer(data.app, name="data", rich_help_panel="Data")
+app.add_typer(llm.app, name="llm", rich_help_panel="Use")
 
 
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         from importlib.metadata import version as installed
@@ -83,14 +87,16 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; the process ends with the exit code."""
+    """Run the command line and exit the process."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # names of files may be no text
+        if isinstance(stream, io.TextIOWrapper):  # not if it is closed
+            stream.reconfigure(
+                encoding="utf-8", errors="backslashreplace", newline=""
+            )  # file names need not be valid text
     limit_thread_spin()
     code = run(sys.argv[1:])
     if processes.count() > 1:
-        # Threads of the link between them may ask for the interpreter while it goes down: that would abort the process.
+        # The threads that connect them may need the interpreter while it shuts down, which would abort the process.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):  # closed, or none
                 stream.flush()
@@ -99,23 +105,23 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """One command; its exit code. Errors are one line on stderr."""
+    """Run one command and return its exit code; errors are one line on stderr."""
     from coner.core.errors import ConerError
 
     command = typer.main.get_command(app)
     try:
-        # Not its main(), which keeps Ctrl-C and a broken pipe to itself.
+        # Not its main(), which handles Ctrl-C and a broken pipe itself.
         with command.make_context("coner", list(arguments)) as context:
             code = command.invoke(context)
         if sys.stdout is not None:
-            sys.stdout.flush()  # a full disk is told here, not while the interpreter goes down
+            sys.stdout.flush()  # reports a full disk here, not while the interpreter shuts down
     except typer.Exit as stop:
         code = stop.exit_code
     except ConerError as error:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
-    except (BrokenPipeError, SystemExit) as stop:  # the reader of our output has gone, as head does
+    except (BrokenPipeError, SystemExit) as stop:  # the reader of our output has closed it, as head does
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):  # rich exits then
             raise
         _silence(sys.stdout)
@@ -124,10 +130,10 @@ def run(arguments: list[str]) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{(error.strerror or str(error)).lower()}", 2)
     except Exception as error:
-        show = getattr(error, "format_message", None)  # the command-line library's own: a bad option or value
+        show = getattr(error, "format_message", None)  # an error of the command-line library: a bad option or value
         if show is None:
             raise
-        message = show() or "name a command"  # without one, the help is on stdout already
+        message = show() or "name a command"  # without a message, the help has been printed
         return _fail(f"{message} (see coner --help, or coner COMMAND --help)", getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
 
@@ -135,12 +141,12 @@ def run(arguments: list[str]) -> int:
 def _fail(message: str, code: int) -> int:
     if processes.claim_report():
         try:
-            print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the one place that speaks plainly
-        except BrokenPipeError:  # the exit code tells it alone
+            print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+        except BrokenPipeError:  # only the exit code is left to report it
             _silence(sys.stderr)
     return code
 
 
 def _silence(stream: TextIO) -> None:
-    """Its reader has gone: what is left to say must not fail while the interpreter goes down."""
+    """Discard further output: its reader is gone, and a write must not fail while the interpreter shuts down."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
