@@ -1,14 +1,14 @@
-"""coner: train, compare and use taggers for complex, fine-grained named entities.
+"""coner: train, compare and serve taggers for complex, fine-grained named entities.
 
     import coner
 
-    tagger = coner.load("runs/paper")
-    corpus = coner.read("dev.conll")
-    found = tagger.tag(corpus)
-    print(coner.score_sentences(corpus, found).fine.macro_f1)
+    tagger = coner.train("train.conll", out="runs/mine")  # or coner.load("runs/mine")
     print(tagger("the film was shot in reykjavík ."))
+    gold = coner.read("test.conll")
+    predicted = [prediction.entities for prediction in coner.tag_stream(tagger, gold)]
+    print(coner.score(gold, predicted).fine.macro_f1)
 
-Importing it is light: no torch, no numpy; each name brings what it needs when it is first used.
+Importing it is fast: no torch, no numpy; each name loads what it needs when it is first used.
 """
 
 from __future__ import annotations
@@ -19,41 +19,65 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from coner.core.errors import ConerError
     from coner.core.types import Entity, Mention, Sentence
-    from coner.data import read, stream
+    from coner.data import Corpus, read, stream
     from coner.data.reading.words import sentence_from_text
     from coner.evaluation.score import score, score_sentences
-    from coner.families import load
+    from coner.families import Prediction, Tagger, load
+    from coner.runs.train import train
+    from coner.tagging.stream import tag_stream
+
+    __version__: str
 
 __all__ = [
     "ConerError",
+    "Corpus",
     "Entity",
     "Mention",
+    "Prediction",
     "Sentence",
+    "Tagger",
+    "__version__",
     "load",
     "read",
     "score",
     "score_sentences",
     "sentence_from_text",
     "stream",
+    "tag_stream",
+    "train",
 ]
 
-_HOMES = {
+_MODULES = {
     "ConerError": "coner.core.errors",
+    "Corpus": "coner.data",
     "Entity": "coner.core.types",
     "Mention": "coner.core.types",
+    "Prediction": "coner.families",
     "Sentence": "coner.core.types",
+    "Tagger": "coner.families",
     "load": "coner.families",
     "read": "coner.data",
     "score": "coner.evaluation.score",
     "score_sentences": "coner.evaluation.score",
     "sentence_from_text": "coner.data.reading.words",
     "stream": "coner.data",
+    "tag_stream": "coner.tagging.stream",
+    "train": "coner.runs.train",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("coner")
+    elif name in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+    else:
         raise AttributeError(f"module 'coner' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,7 +14,7 @@ from coner.data.splits import Split
 from coner.evaluation.score import score_sentences
 from coner.families.crf.settings import CrfExperiment
 from coner.records.record import Record
-from coner.records.recording import make_record
+from coner.records.recording import add_split, make_record
 from coner.runs.evaluate import Tagged
 
 GROUPS = {"Artist": "Person", "City": "Place"}
@@ -49,10 +49,13 @@ def fake_record(
     files = {part: Path(f"/home/ada/secret/{part}.conll") for part in ("train", *parts)}
     known = surfaces(sentences[:1]) if seen else None
     scores = score_sentences(sentences, found, groups=groups, seen=known)
-    return make_record(
+    splits = {part: Split(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()}
+    record = make_record(
         CrfExperiment(kind="crf", name=name, seed=seed, data=DataSettings(**files)),
-        parts={part: Split(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()},
-        tagged={part: Tagged(scores, 2.0) for part in parts},
+        splits={"train": splits["train"]},
         folder=folder,
         facts={"train_seconds": 60.0} if facts is None else facts,
     )
+    for part in parts:
+        record = add_split(record, part, splits[part], Tagged(scores, 2.0))
+    return record

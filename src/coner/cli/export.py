@@ -47,25 +47,15 @@ def export(
 
       coner export runs/paper --onnx --int8 --dev dev.conll -o models/paper-int8
     """
-    from coner.core.errors import ConfigError, MissingExtra, ModelError
-    from coner.families.manifest import read_model
+    from coner.core.errors import ConfigError, MissingExtra
 
     if not onnx:
         raise ConfigError("coner export: no form is named; expected --onnx")
-    card = read_model(model)
-    if card["kind"] != "encoder":
-        known = {
-            "crf": "needs no torch as it is: use it, or copy its folder",
-            "onnx": "is exported already",
-            "vote": "is made of several: export them, and let those vote",
-        }
-        why = known.get(card["kind"], "is not known")
-        raise ModelError(f"{model}: a model of kind {card['kind']} {why}; expected one of kind encoder")
     try:
         from coner.families.onnx.export.run import export as export_run
     except ModuleNotFoundError:
         raise MissingExtra("coner export", "export") from None
-    judgement = export_run(model, card, out, dev=dev, int8=int8, max_drop=max_drop)
+    judgement = export_run(model, out, dev=dev, int8=int8, max_drop=max_drop)
     if as_json:
         typer.echo(json.dumps(judgement.as_dict(), ensure_ascii=False, indent=2))
     else:

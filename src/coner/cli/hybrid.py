@@ -9,7 +9,8 @@ import typer
 
 from coner.cli.model import model as model_folder
 from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
-from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, check_cost, tell_record
+from coner.cli.run import run_recipe
+from coner.cli.spending import Cost, LedgerFile, Tokens
 
 
 def hybrid(
@@ -49,24 +50,16 @@ def hybrid(
 
       coner compare runs/paper runs/hybrid
     """
-    import json
-
     from coner.config.data import DataSettings
-    from coner.families.hybrid.run import run_hybrid
+    from coner.families.hybrid.recipe import HybridRecipe
     from coner.families.hybrid.settings import HybridExperiment, HybridSettings
-    from coner.families.llm.settings import Budget
-    from coner.families.manifest import read_model
+    from coner.families.manifest import read_manifest
+    from coner.families.usage import Spending
 
-    check_cost(budget_cost)
     chosen = HybridSettings(
-        first=first, first_kind=read_model(first)["kind"], llm=llm, below=below, candidates=candidates
+        first=first, first_kind=read_manifest(first).kind, llm=llm, below=below, candidates=candidates
     )
     data = DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair)
     settings = HybridExperiment(name=out.resolve().name, data=data, hybrid=chosen)
-    budget = Budget(tokens=budget_tokens, cost=budget_cost)
-    record = run_hybrid(settings, out, budget=budget, ledger=ledger, overwrite=overwrite)
-    whole = tell_record(record, out)
-    if as_json:
-        typer.echo(json.dumps(record.scores, ensure_ascii=False))
-    if not whole:
-        raise typer.Exit(INCOMPLETE)
+    recipe = HybridRecipe(settings, out, Spending(budget_tokens, budget_cost, ledger))
+    run_recipe(recipe, out, overwrite=overwrite, as_json=as_json)

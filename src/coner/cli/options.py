@@ -19,3 +19,10 @@ Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended 
 InputRepair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended in the input, and count it.")]
 Overwrite = Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")]
 ScoresJson = Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")]
+InputFormat = Annotated[
+    str, typer.Option("--from", metavar="FORMAT", help="Format of the input; auto: by its name, then its content.")
+]
+OutputFormat = Annotated[
+    str, typer.Option("--to", metavar="FORMAT", help="Format of the output; auto: by its name, else as the input.")
+]
+HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # the former name of --to

@@ -1,4 +1,4 @@
-"""What commands share that may ask an endpoint: options that bound it, and how what has no answer is told."""
+"""What commands share that may ask an endpoint: options that limit it, and reports of what has no answer."""
 
 from __future__ import annotations
 
@@ -9,87 +9,66 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from coner.families.llm.account import Account
     from coner.families.tagger import Tagger
     from coner.records.record import Record
+    from coner.tagging.stream import Tally
 
 Tokens = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="A language model: ask for no more tokens than these.")
+    int | None, typer.Option(min=1, metavar="N", help="Language model: use at most so many tokens.", show_default=False)
 ]
-Cost = Annotated[float | None, typer.Option(metavar="X", help="A language model: spend no more, by its prices.")]
+Cost = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="Language model: spend at most this, by its prices.", show_default=False),
+]
 LedgerFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A language model: file of its answers, if not in its folder.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Language model: file of its answers; default: in its folder.", show_default=False
+    ),
 ]
-INCOMPLETE = 3
+INCOMPLETE = 3  # exit code
 
 
-def check_cost(cost: float | None) -> None:
-    """``ConfigError`` where it is no amount."""
-    from coner.core.errors import ConfigError
-
-    if cost is not None and not 0 < cost < float("inf"):
-        raise ConfigError(f"--budget-cost {cost:g}: expected an amount above 0")
-
-
-def check_unused(what: str, *options: object) -> None:
-    """``ConfigError`` where something is to be bounded that asks no endpoint.
-
-    Args:
-        what: it is.
-        options: the budget of tokens, that of cost, the ledger.
-    """
-    from coner.core.errors import ConfigError
-
-    if any(option is not None for option in options):
-        raise ConfigError(f"--budget-tokens, --budget-cost, --ledger: {what}, and asks no endpoint; leave them out")
-
-
-def tell(tagger: Tagger, asked: Account, sentences: int) -> bool:
-    """Say what has no answer, and what was asked; whether nothing is lacking.
-
-    Args:
-        tagger: any.
-        asked: by this command.
-        sentences: how many there were.
-    """
+def report_tally(tagger: Tagger, tally: Tally) -> bool:
+    """Print what an endpoint was asked, and what has no answer; whether everything has one."""
     from coner.core.progress import stderr
-    from coner.families.asking import Asking, lacking
-    from coner.families.llm.answers.outcomes import dropped
 
-    if not isinstance(tagger, Asking):
+    usage = tally.usage
+    if usage is None:
         return True
-    told = {name: asked.spent.get(name, 0) for name in ("calls", "cached", "prompt_tokens", "completion_tokens")}
-    names = {"prompt_tokens": "tokens asked", "completion_tokens": "tokens answered"}
-    line = ", ".join(f"{value:,} {names.get(name, name)}" for name, value in told.items())
-    mended = {"repairs of answers": asked.repaired, "mentions dropped": dropped(asked.counts)}
-    more = "".join(f", {count:,} {what}" for what, count in mended.items() if count)
-    stderr.print(f"{tagger.model}: {line}{more}")
-    if asked.declined:
-        stderr.print(_declined(asked.declined))
-    if message := lacking(asked, sentences=sentences, unit=tagger.unit):
+    calls = {name: usage.spent.get(name, 0) for name in ("calls", "cached", "prompt_tokens", "completion_tokens")}
+    titles = {"prompt_tokens": "prompt tokens", "completion_tokens": "answer tokens"}
+    line = ", ".join(f"{value:,} {titles.get(name, name)}" for name, value in calls.items())
+    repairs = {"repairs of answers": usage.repaired, "mentions dropped": usage.dropped}
+    more = "".join(f", {count:,} {title}" for title, count in repairs.items() if count)
+    stderr.print(f"{usage.model}: {line}{more}")
+    if usage.declined:
+        stderr.print(_declined(usage.declined))
+    if message := tally.missing(tagger.unit):
         stderr.print(message)
-    return not asked.failures
+    return not tally.failures
 
 
-def tell_record(record: Record, out: Path) -> bool:
-    """Say which parts of a run in ``out`` are scored in part, or that nothing was asked; whether all are whole."""
+def report_record(record: Record, out: Path) -> bool:
+    """Print which splits were evaluated in part, or that nothing was asked; whether everything has an answer."""
     from coner.core.progress import stderr
+    from coner.families.registry import family
 
-    if record.kind in ("llm", "hybrid") and not record.scores:
-        stderr.print(f"{out}: stored; no call was made, as no file to score it on is named")
-    whole = True
+    if family(record.kind).asks_endpoint and not record.scores:
+        stderr.print(f"{out}: saved; no call was made, as no file to evaluate on is named")
+    complete = True
     for name, values in (record.llm or {}).items():
         if declined := values.get("declined"):
             stderr.print(f"{name}: {_declined(declined)}")
         if not (reasons := values["unanswered"]):
             continue
-        whole = False
+        complete = False
         kinds = ", ".join(f"{count} {kind}" for kind, count in reasons.items())
         partial = values.get("partial")
-        scored = f"scored on {partial['answered']} of {partial['sentences']} sentences; " if partial else ""
-        stderr.print(f"{name}: {scored}without an answer: {kinds}; the same command asks for the rest")
-    return whole
+        scored = f"evaluated on {partial['answered']} of {partial['sentences']} sentences; " if partial else ""
+        stderr.print(f"{name}: {scored}without an answer: {kinds}; run the same command again to ask for the rest")
+    return complete
 
 
-def _declined(what: Sequence[str]) -> str:
-    return f"the endpoint does not take {' nor '.join(what)}; it was asked without"
+def _declined(fields: Sequence[str]) -> str:
+    return f"the endpoint does not accept {' or '.join(fields)}; it was asked without"

@@ -45,11 +45,11 @@ def sweep(
     """
     from coner.config.load import load_values
     from coner.core.errors import MissingExtra
-    from coner.families.settings import parse_fitted
+    from coner.families.settings import parse_trainable
     from coner.runs.sweep.space import load_space
 
     base = load_values(config, overrides or ())
-    parse_fitted(base, source=str(config))
+    parse_trainable(base, source=str(config))
     chosen = load_space(space)
     try:
         from coner.runs.sweep.study import Search, best_trial

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from coner.cli.model import model as model_folder
-from coner.cli.options import InputRepair, InputScheme
-from coner.cli.spending import Cost, LedgerFile, Tokens
-from coner.tagging.tag_file import Bounds, Reading, To, tag_file
+from coner.cli.options import HiddenFormat, InputFormat, InputRepair, InputScheme, OutputFormat
+from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
+
+if TYPE_CHECKING:
+    from coner.tagging.file import TaggedFile
+    from coner.tagging.files import TaggedFiles
 
 
 def tag(
@@ -21,41 +24,31 @@ def tag(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin. Several files (CoNLL, JSONL, "
-            "Parquet) go to a folder.",
+            help="CoNLL, JSONL, text (also .gz), or any format that coner convert reads; - is standard input. Several "
+            "files (CoNLL, JSONL, Parquet) are tagged into a folder.",
         ),
     ],
     out: Annotated[
-        str,
-        typer.Option("--out", "-o", help="Where to write: a file, or a folder, which ends in /; - is stdout."),
+        str, typer.Option("--out", "-o", help="Output file, or a folder, which ends in /; - is standard output.")
     ] = "-",
-    to: Annotated[
-        To,
-        typer.Option(
-            "--format",
-            help="What to write. task: the shared task's submission, a tag a line. auto: by the name of the output, "
-            "else CoNLL for CoNLL and JSONL for the rest.",
-        ),
-    ] = "auto",
-    kind: Annotated[
-        Literal["auto", "conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"],
-        typer.Option("--from", help="What the input is; auto: by its name, then its content."),
-    ] = "auto",
-    write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="How to write mentions in CoNLL.")] = "iob2",
+    to: OutputFormat = "auto",
+    to_alias: HiddenFormat = None,
+    from_format: InputFormat = "auto",
+    write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Scheme of the tags to write.")] = "iob2",
     scheme: InputScheme = "iob2",
     comment: Annotated[
-        str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with it are headers too.")
+        str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with MARK are headers too.")
     ] = None,
     repair: InputRepair = False,
     engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Who tags into a folder: this process, or workers of a Ray cluster.")
+        Literal["local", "ray"], typer.Option(help="Tag into a folder in this process, or by workers of a Ray cluster.")
     ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(envvar="RAY_ADDRESS", help="Of a Ray cluster that runs; without it one of this machine alone."),
+        typer.Option(envvar="RAY_ADDRESS", help="Address of a running Ray cluster; default: one on this machine."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="With ray: how many; as many as there are cores for, if not said.")
+        int | None, typer.Option(min=1, help="With ray: number of workers; default: as many as the cores allow.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
     budget_tokens: Tokens = None,
@@ -64,10 +57,10 @@ def tag(
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
-    From file to file it may be stopped at any time, even by a crash: the same command goes on.
+    From file to file progress is saved: after Ctrl-C or a crash, run the same command again to resume.
 
-    A language model may owe an answer, as when its budget is spent: such sentences are written without labels (`_` in
-    CoNLL), and the exit code is 3. The same command asks for them alone; its ledger gives the others.
+    A language model may give no answer, for example when its budget is spent: such sentences are written without labels
+    (`_` in CoNLL), and the exit code is 3. The same command asks for them alone; its ledger has the others.
 
     Examples:
 
@@ -82,29 +75,61 @@ def tag(
       coner tag hf://user/name@v1 input.conll -o output.conll
     """
     from coner.core.errors import ConfigError, OutputError
-    from coner.tagging.tag_folder import engine_of, goes_into_folder, tag_folder
-
-    reading = Reading(kind, scheme, comment, repair)
-    bounds = Bounds(limit, budget_tokens, budget_cost, ledger)
-    if workers and engine != "ray":
-        raise OutputError("--workers: is of --engine ray; leave it out, or name that engine")
-    if not goes_into_folder(sources, out, engine):
-        tag_file(model, sources[0], out, to=to, write=write, reading=reading, bounds=bounds)
-        return
-    if bounds != Bounds():
-        raise ConfigError("--limit, --budget-tokens, --budget-cost, --ledger: are of a single file; leave them out")
+    from coner.core.progress import stderr
+    from coner.families.usage import Spending
     from coner.records.machine import versions
-    from coner.tagging.slices import Job
+    from coner.tagging.file import tag_file
+    from coner.tagging.files import engine_by_name, tag_files
+    from coner.tagging.job import Job
 
+    to = to_alias or to
+    spending = Spending(budget_tokens, budget_cost, ledger)
+    if workers and engine != "ray":
+        raise OutputError("--workers: only for --engine ray; leave it out, or name that engine")
+    version = versions().get("coner", "")
+    job = Job(str(model.resolve()), from_format, scheme, write, comment, repair, version)
+    if engine == "local" and len(sources) == 1 and not out.endswith("/"):
+        done = tag_file(job, sources[0], out, to=to, limit=limit, spending=spending)
+        stderr.print(_file_summary(done))
+        report_tally(done.tagger, done.tally)
+        if done.tally.lacking:  # also in earlier starts
+            raise typer.Exit(INCOMPLETE)
+        return
+    if limit is not None or spending != Spending():
+        raise ConfigError("--limit, --budget-tokens, --budget-cost, --ledger: only for a single file; leave them out")
     if to != "auto":
-        raise OutputError(f"--format {to}: files of a folder keep the form of their inputs; leave it out")
-    job = Job(
-        model=str(model.resolve()),
-        kind=kind,
-        scheme=scheme,
-        write=write,
-        comment=comment,
-        repair=repair,
-        version=versions().get("coner", ""),
-    )
-    tag_folder(sources, out, job, engine_of(engine, address=address, workers=workers))
+        raise OutputError(f"--to {to}: files in a folder keep the format of their inputs; leave it out")
+    if out == "-":
+        raise OutputError("--out: not named; several files, or those of --engine ray, are tagged into a folder")
+    for line in _files_summary(tag_files(sources, Path(out), job, engine_by_name(engine, address, workers))):
+        stderr.print(line)
+
+
+def _file_summary(done: TaggedFile) -> str:
+    tagger, reader, tally = done.tagger, done.reader, done.tally
+    counts = {
+        "repaired in the input": reader.repaired,
+        "left out": reader.skipped,
+        "tags repaired": tally.repaired,
+        f"{tagger.unit}s without an answer": tally.lacking,
+    }
+    line = _counts(tally.sentences, tally.entities, counts)
+    return f"{line} ({tagger.hardware})" if tagger.hardware else line
+
+
+def _files_summary(done: TaggedFiles) -> list[str]:
+    lines = [f"{done.before} of {done.files} files were finished before"] if done.before else []
+    if done.before < done.files:
+        counts = done.counts
+        other = {
+            "repaired in the input": counts["repaired"],
+            "left out": counts["skipped"],
+            "tags repaired": counts["tags"],
+        }
+        lines.append(f"{done.files - done.before} files, {_counts(counts['sentences'], counts['entities'], other)}")
+    return lines
+
+
+def _counts(sentences: int, entities: int, other: dict[str, int]) -> str:
+    more = [f"{count} {what}" for what, count in other.items() if count]
+    return ", ".join([f"{sentences} sentences", f"{entities} entities", *more])

@@ -9,6 +9,7 @@ import typer
 
 from coner.cli.model import model as model_folder
 from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
+from coner.cli.run import run_recipe
 
 
 def vote(
@@ -50,25 +51,16 @@ def vote(
 
       coner vote runs/crf runs/paper --weights 1,2 --dev dev.conll --train train.conll --out runs/both
     """
-    import json
-
     from coner.config.data import DataSettings
-    from coner.core.progress import stderr
-    from coner.families.vote.run import members_of, run_vote
+    from coner.families.vote.recipe import VoteRecipe, members_of
     from coner.families.vote.settings import VoteExperiment, VoteSettings
-    from coner.records.record import RECORD
 
     settings = VoteExperiment(
         name=out.resolve().name,
         data=DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair),
         vote=VoteSettings(members=members_of(models, _weights(weights)), threshold=_threshold(threshold, dev)),
     )
-    finished = (out / RECORD).exists() and not overwrite
-    record = run_vote(settings, out, overwrite=overwrite)
-    if finished:
-        stderr.print(f"{out}: this run is finished already; --overwrite does it again")
-    if as_json:
-        typer.echo(json.dumps(record.scores, ensure_ascii=False))
+    run_recipe(VoteRecipe(settings, out), out, overwrite=overwrite, as_json=as_json)
 
 
 def _weights(text: str | None) -> tuple[float, ...]:

@@ -1,46 +1,37 @@
-"""Taggers of every kind, behind one protocol; ``load`` opens the folder of any of them."""
+"""Families of taggers, one folder a kind; ``load`` opens the model folder of any of them."""
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
-from coner.core.errors import MissingExtra, ModelError
-from coner.families.manifest import CARD, read_model
-from coner.families.tagger import Tagger
-from coner.hub import model_folder
+from coner.core.errors import ConfigError, MissingExtra, ModelError
+from coner.families.locate import model_folder
+from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
+from coner.families.tagger import Prediction, Tagger
 
-__all__ = ["Tagger", "load"]
-
-# Each has load(folder, card).
-_MODULES = {
-    "crf": "coner.families.crf.tagger",
-    "encoder": "coner.families.encoder.tagger",
-    "hybrid": "coner.families.hybrid.tagger",
-    "llm": "coner.families.llm.tagger",
-    "onnx": "coner.families.onnx.tagger",
-    "vote": "coner.families.vote.tagger",
-}
+__all__ = ["Prediction", "Tagger", "load"]
 
 
 def load(folder: str | Path) -> Tagger:
-    """Open a trained model, whatever its kind.
+    """Open a trained model, whatever its family.
 
     Args:
-        folder: of the model; or ``hf://user/name``, with an optional ``@revision``: one of the hub.
+        folder: of the model, or ``hf://user/name`` for one on the hub, with an optional ``@revision``.
 
     Raises:
-        ModelError: the folder is missing, damaged, of a newer format, or of a kind that is not known.
-        MissingExtra: its kind needs packages that are not installed.
+        ModelError: the folder is missing, damaged, of a newer format, or of an unknown family.
+        MissingExtra: its family needs packages that are not installed.
     """
+    from coner.families.registry import family
+
     folder = model_folder(folder)
-    card = read_model(folder)
-    kind = card["kind"]
-    if kind not in _MODULES:
-        raise ModelError(f"{folder / CARD}: kind {kind!r} is not known; expected one of: {', '.join(_MODULES)}")
+    manifest = read_manifest(folder)
     try:
-        module = importlib.import_module(_MODULES[kind])
+        declared = family(manifest.kind)
+    except ConfigError as error:
+        raise ModelError(f"{folder / MANIFEST}: {error}") from None
+    typed = parse_manifest(manifest.model_dump(), declared.manifest, folder)
+    try:
+        return declared.load(folder, typed)
     except ModuleNotFoundError:
-        raise MissingExtra(f"a model of kind {kind}", kind) from None
-    tagger: Tagger = module.load(folder, card)
-    return tagger
+        raise MissingExtra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind) from None

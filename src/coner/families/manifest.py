@@ -1,9 +1,8 @@
-"""A model is a folder: ``model.json``, and the files that it names with their sizes and hashes.
+"""A model is a folder: its manifest ``model.json``, and the files that it names with their sizes and hashes.
 
-Files are written aside and moved in when all are there, ``model.json`` last, so that a full disk or an interruption
-leaves the model that was there (a kill between two moves, a folder that is refused). They are read only after each has
-been checked: no damaged weights reach the code that uses them.
-A run's folder may hold other files too; they are left alone.
+Files are written to a temporary folder and moved when all of them are complete, ``model.json`` last, so that a full
+disk or an interruption leaves the earlier model intact. Every file is checked before it is used: no damaged weights
+reach the code. A run's folder may hold other files too; they are left alone.
 """
 
 from __future__ import annotations
@@ -12,24 +11,66 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from coner.core.errors import ModelError, OutputError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+
+from coner.core.errors import ConfigError, ModelError, OutputError
 from coner.core.files import sha256
+from coner.data.taxonomy import Taxonomy
 
 FORMAT = 1
-CARD = "model.json"
+MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"  # of an encoder
+M = TypeVar("M", bound="Manifest")
 
 
-def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], None]) -> None:
-    """Write a model into ``folder``, whole or not at all.
+def _taxonomy(value: Any) -> Taxonomy:
+    if isinstance(value, Taxonomy):
+        return value
+    try:
+        return Taxonomy.from_dict(value)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"expected a name and groups of labels ({error})") from None
+
+
+class FileEntry(BaseModel):
+    """One file of a model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What ``model.json`` says; a family adds its own fields.
+
+    Attributes:
+        format: version of this form.
+        kind: the family.
+        labels: every label that the tagger can predict.
+        taxonomy: of the labels.
+        files: every other file of the model, by its path in the folder; filled in when the model is written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
+
+    kind: str
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]
+    format: Annotated[int, Field(ge=1)] = FORMAT
+    files: dict[str, FileEntry] = {}
+
+
+def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
+    """Write a model into ``folder``: all of it, or nothing.
 
     Args:
-        folder: made if it is missing.
-        card: what ``model.json`` says: at least ``kind`` and ``labels``; ``format`` and ``files`` are added.
+        folder: created if it is missing.
+        manifest: without ``files``, which are added.
         write: writes the model's files into the folder that it is given.
 
     Raises:
@@ -37,106 +78,112 @@ def write_model(folder: Path, card: Mapping[str, Any], write: Callable[[Path], N
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for dead in folder.glob(".model-*"):  # left by a process that was killed
-            shutil.rmtree(dead, ignore_errors=True)
+        for abandoned in folder.glob(".model-*"):  # by a process that was killed
+            shutil.rmtree(abandoned, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".model-", dir=folder))
     except OSError as error:
         raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; choose another folder") from None
-    left = "nothing was changed"
+    state = "nothing was changed"
     try:
         write(aside)
         files = sorted(path for path in aside.rglob("*") if path.is_file())
         names = [path.relative_to(aside).as_posix() for path in files]
-        entries = {n: {"bytes": p.stat().st_size, "sha256": sha256(p)} for n, p in zip(names, files, strict=True)}
-        text = json.dumps({**card, "format": FORMAT, "files": entries}, ensure_ascii=False, indent=2)
-        (aside / CARD).write_text(text + "\n", encoding="utf-8")
-        for name in [*names, CARD]:
+        entries = {n: FileEntry(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in zip(names, files, strict=True)}
+        values = manifest.model_copy(update={"files": entries, "format": FORMAT}).model_dump(mode="json")
+        text = json.dumps(values, ensure_ascii=False, indent=2)
+        (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        for name in [*names, MANIFEST]:
             _flush(aside / name)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        left = "some of its files are the old ones: write it again"
-        for name in [*names, CARD]:
+        state = "some of its files are the old ones: write it again"
+        for name in [*names, MANIFEST]:
             (aside / name).replace(folder / name)
     except OSError as error:
-        raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; {left}") from None
+        raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; {state}") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_model(folder: Path) -> None:
-    """Delete ``model.json`` and the files that it names; whatever else is in the folder stays."""
+    """Delete ``model.json`` and the files that it names; everything else in the folder stays."""
     try:
-        names = list(_read_card(folder)["files"])
-    except (ModelError, KeyError, TypeError):  # none, or damaged: what it named is written over
+        names = list(_read(folder)["files"])
+    except (ModelError, KeyError, TypeError):  # no model, or a damaged one: its files will be overwritten
         names = []
     inside = folder.resolve()
-    for path in [folder / str(name) for name in [CARD, *names]]:
+    for path in [folder / str(name) for name in [MANIFEST, *names]]:
         if path.resolve().is_relative_to(inside) and (path.is_file() or path.is_symlink()):
             path.unlink()
 
 
-def read_model(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """Read ``model.json`` and check every file that it names.
 
     Raises:
-        ModelError: one line on what is missing, damaged, or of a newer format.
+        ModelError: something is missing, damaged, or of a newer format.
     """
-    card = _read_card(folder)
-    if not isinstance(card.get("format"), int) or not isinstance(card.get("kind"), str):
-        raise ModelError(f"{folder / CARD}: expected the keys format and kind; is this a model folder of coner?")
-    if card["format"] > FORMAT:
+    values, path = _read(folder), folder / MANIFEST
+    if not isinstance(values.get("format"), int) or not isinstance(values.get("kind"), str):
+        raise ModelError(f"{path}: expected the keys format and kind; is this a model folder of coner?")
+    if values["format"] > FORMAT:
         raise ModelError(
-            f"{folder / CARD}: format {card['format']}, this version of coner reads up to {FORMAT}; update coner"
+            f"{path}: format {values['format']}, but this version of coner reads up to {FORMAT}; update coner"
         )
+    manifest = parse_manifest(values, Manifest, folder)
+    for name, entry in manifest.files.items():
+        _check(folder, name, entry)
+    return manifest
+
+
+def parse_manifest(values: dict[str, Any], model: type[M], folder: Path) -> M:
+    """Check the values of a manifest against its family's model; ``ModelError`` names the first wrong key."""
     try:
-        labels = card["labels"]
-        files = {str(name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in card["files"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise ModelError(f"{folder / CARD}: damaged: expected labels, and files with bytes and sha256") from None
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        raise ModelError(f"{folder / CARD}: damaged: labels must be a list of names")
-    for name, (size, digest) in files.items():
-        _check(folder, name, size, digest)
-    return card
+        return model.model_validate(values)
+    except ConfigError as error:
+        reason = str(error)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    raise ModelError(f"{folder / MANIFEST}: damaged: {reason}; train again or copy the folder again")
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
-    path = folder / CARD
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise ModelError(f"{folder}: {what}; expected the folder of a trained model")
+        state = "is a file" if folder.exists() else "does not exist"
+        raise ModelError(f"{folder}: {state}; expected the folder of a trained model")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder}: no {CARD} in it; expected the folder of a trained model") from None
+        raise ModelError(f"{folder}: no {MANIFEST} in it; expected the folder of a trained model") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError:  # not JSON, or not UTF-8
+    except (ValueError, RecursionError):  # not JSON, or not UTF-8
         raise ModelError(f"{path}: damaged: not valid JSON; train again or copy the folder again") from None
-    if not isinstance(card, dict):
+    if not isinstance(values, dict):
         raise ModelError(f"{path}: damaged: expected an object; train again or copy the folder again")
-    return card
+    return values
 
 
-def _check(folder: Path, name: str, size: int, digest: str) -> None:
-    kinds = (PurePosixPath(name), PureWindowsPath(name))
-    if any(path.anchor or ".." in path.parts for path in kinds):
-        raise ModelError(f"{folder / CARD}: damaged: file {name!r} lies outside the folder")
+def _check(folder: Path, name: str, entry: FileEntry) -> None:
+    if any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name))):
+        raise ModelError(f"{folder / MANIFEST}: damaged: file {name!r} lies outside the folder")
     path = folder / name
     if not path.is_file():
-        raise ModelError(f"{path}: missing, but {CARD} names it; copy the whole folder again")
-    found = path.stat().st_size
-    if found != size:
-        raise ModelError(f"{path}: {found} bytes, expected {size}: damaged or cut short; copy the folder again")
+        raise ModelError(f"{path}: missing, but {MANIFEST} names it; copy the whole folder again")
+    size = path.stat().st_size
+    if size != entry.bytes:
+        raise ModelError(f"{path}: {size} bytes, expected {entry.bytes}: damaged or cut short; copy the folder again")
     try:
-        changed = sha256(path) != digest
+        changed = sha256(path) != entry.sha256
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     if changed:
-        raise ModelError(f"{path}: its content is not what {CARD} says (sha256); copy the folder again")
+        raise ModelError(f"{path}: its content is not what {MANIFEST} says (sha256); copy the folder again")
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)  # Windows flushes nothing that is open to read only
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes no file that is open for reading only
     try:
         os.fsync(descriptor)
     finally:

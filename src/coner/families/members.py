@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from coner.families.manifest import CARD, read_model, write_model
+from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
 
 MEMBERS = "members"  # the folder of their folders
 
@@ -18,21 +17,21 @@ def place(number: int) -> str:
     return f"{MEMBERS}/{number}"
 
 
-def write_with_members(folder: Path, card: Mapping[str, Any], members: Sequence[Path]) -> None:
+def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]) -> None:
     """Write a model folder with those of its members in it, whole or not at all.
 
     Raises:
         ModelError: a member's folder is gone or damaged.
         OutputError: it cannot be written.
     """
-    files = [[CARD, *read_model(member)["files"]] for member in members]
+    files = [[MANIFEST, *read_manifest(member).files] for member in members]
 
     def write(aside: Path) -> None:
         for number, (member, names) in enumerate(zip(members, files, strict=True), 1):
             for name in names:
                 _link(member / name, aside / place(number) / name)
 
-    write_model(folder, card, write)
+    write_model(folder, manifest, write)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,67 +1,116 @@
-"""What every tagger is, whatever its kind: one method, a list of labels, and a folder to live in.
-
-Every kind derives from it, and so takes raw text too.
-"""
+"""The contract of every tagger: sentences in, one prediction a sentence out, and a folder to live in."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar
 
-from coner.core.errors import DataError
+from coner.core.errors import ConfigError, DataError, Unanswered
 from coner.core.types import Entity, Mention, Sentence
-from coner.data.formats.text import character_span, lone_surrogate, sentences_from_text
+from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
+from coner.families.usage import Failure, Spending, Usage
 
 
-@runtime_checkable
-class Tagger(Protocol):
-    """Finds entities.
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a tagger says about one sentence.
 
     Attributes:
-        kind: the family, as in ``model.json``.
-        labels: every label that it can give.
-        taxonomy: of the labels.
-        repaired: predicted tags mended since the tagger was made (see ``tags.repair_tags``).
+        sentence: as it was given.
+        entities: sorted, not overlapping, each with its confidence; ``None`` where there is no answer.
+        repaired: predicted tags that were repaired (see ``tags.repair_tags``).
+        failures: why the sentence, or some of its spans, have no answer.
+        usage: what an endpoint was asked meanwhile; the usages of a stream add up to its total.
+        reliable: the whole answer could be read; where it could not, entities may be missing.
     """
 
-    kind: str
+    sentence: Sentence
+    entities: tuple[Entity, ...] | None
+    repaired: int = 0
+    failures: tuple[Failure, ...] = ()
+    usage: Usage | None = None
+    reliable: bool = True
+
+
+class Tagger(ABC):
+    """Finds entities. A family implements ``predict`` and ``save``; the rest is built on them.
+
+    Attributes:
+        kind: its family, as in ``model.json``.
+        model: name of the language model that it asks; empty if it asks none.
+        labels: every label that it can predict.
+        taxonomy: of the labels.
+        unit: what a failure counts: a ``sentence``, or a ``span`` of a sentence that is tagged all the same.
+        batch_sentences: most sentences of one call of ``predict`` in a stream; ``None``: no limit but their words.
+        batch_multiple: sentences of a batch are a multiple of this, except in the last one.
+    """
+
+    kind: ClassVar[str]
+    model: str = ""
     labels: tuple[str, ...]
     taxonomy: Taxonomy
-    repaired: int
+    unit: str = "sentence"
+    batch_sentences: int | None = None
+    batch_multiple: int = 1
+
+    @abstractmethod
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """One prediction a sentence, in order; gold entities are ignored."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
 
     @property
-    def computes(self) -> str:
-        """On what, for people; empty where there is nothing to choose."""
+    def hardware(self) -> str:
+        """Device, threads and precision, for people; empty if there is nothing to choose."""
         return ""
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence: sorted, not overlapping, each with its probability; gold is not looked at."""
-        ...
+    def limit(self, spending: Spending) -> None:
+        """Limit what all further calls to an endpoint may spend; to be called before the first call.
 
-    def save(self, folder: Path) -> None:
-        """Write the model folder: ``model.json`` and what it names, whole or not at all."""
-        ...
+        Raises:
+            ConfigError: a limit is given, but this family asks no endpoint.
+        """
+        if spending != Spending():
+            raise ConfigError(
+                f"--budget-tokens, --budget-cost, --ledger: got a model of kind {self.kind}, which asks no endpoint; "
+                "expected none of these options. Fix: leave them out"
+            )
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+        """The entities of each sentence.
+
+        Raises:
+            Unanswered: a sentence has no answer; ``predict`` gives the others.
+        """
+        predictions = list(self.predict(sentences))
+        if lost := [p for p in predictions if p.entities is None]:
+            failures = Counter(failure for p in lost for failure in p.failures)
+            raise Unanswered(f"{len(lost)} of {len(predictions)} sentences have no answer", failures)
+        return [list(p.entities or ()) for p in predictions]
 
     def __call__(self, text: str) -> list[Mention]:
-        """What is mentioned in a text, in order; ``texts`` says how it is cut."""
+        """The mentions of a text, in order; see ``texts``."""
         return self.texts([text])[0]
 
     def texts(self, texts: Sequence[str]) -> list[list[Mention]]:
-        """What is mentioned in each text, in order; sentences of all texts are tagged together.
-
-        Each line is a sentence, as in a file of text; ``data.text`` cuts it into words, as for every other command.
-        A line of any length is taken: what an encoder cannot see at once, it sees in windows.
+        """The mentions of each text, in order. Each line is a sentence; lines may be of any length.
 
         Raises:
-            DataError: what came is no list of texts.
+            DataError: a text is not a string.
+            Unanswered: a sentence has no answer.
         """
         if isinstance(texts, str):
-            raise DataError("came one text; expected a list of texts (call the tagger itself with one)")
-        cut = [(number, *found) for number, text in enumerate(texts) for found in _cut(text, number)]
+            raise DataError("expected a list of texts, got a single string; call the tagger itself with one text")
+        lines = [(number, *line) for number, text in enumerate(texts) for line in _lines(text, number)]
         mentions: list[list[Mention]] = [[] for _ in texts]
-        for (number, begin, sentence), entities in zip(cut, self.tag([sentence for *_, sentence in cut]), strict=True):
+        for (number, begin, sentence), entities in zip(lines, self.tag([line[2] for line in lines]), strict=True):
             for entity in entities:
                 start, end = (begin + place for place in character_span(entity, sentence.offsets))
                 group = self.taxonomy.coarse_of(entity.label)
@@ -70,10 +119,15 @@ class Tagger(Protocol):
                 )
         return mentions
 
+    def __repr__(self) -> str:
+        hardware = f", {self.hardware}" if self.hardware else ""
+        return f"<{type(self).__name__}: {len(self.labels)} labels ({self.taxonomy.name}){hardware}>"
 
-def _cut(text: str, number: int) -> Iterator[tuple[int, Sentence]]:
+
+def _lines(text: str, number: int) -> Iterator[tuple[int, Sentence]]:
+    """Where each line begins, and the sentence in it."""
     if not isinstance(text, str):
-        raise DataError(f"text {number}: came {type(text).__name__}; expected a string (words in a list: tag)")
+        raise DataError(f"text {number}: got {type(text).__name__}; expected a string (for words in a list: tag)")
     if (half := lone_surrogate(text)) is not None:
         raise DataError(f"text {number}: character {half} is half of a surrogate pair; expected whole characters")
     return sentences_from_text(text)

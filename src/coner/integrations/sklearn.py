@@ -14,23 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from coner.config.experiment import Experiment
 from coner.config.load import override
 from coner.core.errors import ConfigError, DataError, MissingExtra
 from coner.core.progress import Log, SilentLog
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
-from coner.data import Corpus
 from coner.data.lists import Words, as_sentences, labelled
-from coner.data.splits import Split, cut_dev
-from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.evaluation.score import score_sentences
-from coner.families.settings import Fitted, parse_fitted
-from coner.runs.in_memory import train_tagger
+from coner.families.settings import parse_trainable
+from coner.runs.train import SentenceRecipe, fit
 
 try:
     from sklearn.base import BaseEstimator
@@ -75,13 +72,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         settings = self._settings()
         if dev is not None and not (isinstance(dev, tuple) and len(dev) == 2):
             raise DataError("dev: expected a pair (X, y), or (sentences, None)")
-        train, held_out = labelled(X, y, self.scheme), labelled(*dev, self.scheme) if dev is not None else None
-        taxonomy = choose_taxonomy(self.taxonomy, {e.label for s in train for e in s.entities or ()})
-        _check_labels(train, held_out or (), taxonomy)
-        if held_out is None:
-            train, held_out = _cut_dev(train, self.dev_share)
-        log = Log() if self.verbose else SilentLog()
-        self.tagger_ = train_tagger(settings, train=train, dev=held_out, taxonomy=taxonomy, log=log)
+        train = labelled(X, y, self.scheme)
+        recipe = SentenceRecipe(settings, train, None if dev is None else labelled(*dev, self.scheme))
+        self.tagger_ = fit(recipe, log=Log() if self.verbose else SilentLog())
         self.labels_ = self.tagger_.labels
         return self
 
@@ -118,7 +111,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             setattr(self, section, override(getattr(self, section) or {}, change))
         return self
 
-    def _settings(self) -> Fitted:
+    def _settings(self) -> Experiment:
         if self.average not in ("macro", "micro"):
             raise ConfigError(f"average: got {self.average!r}; expected macro or micro")
         if self.scheme not in ("iob2", "bioes"):
@@ -126,7 +119,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         sections = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
         data = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
         values = {"kind": self._kind, "seed": self.seed, "data": data, **sections}
-        return parse_fitted(_plain(values), source=type(self).__name__)
+        return parse_trainable(_plain(values), source=type(self).__name__)
 
 
 class CrfEstimator(_Estimator):
@@ -194,27 +187,6 @@ class EncoderEstimator(_Estimator):
         self.encoder, self.head, self.auxiliary, self.train = encoder, head, auxiliary, train
         self.taxonomy, self.scheme, self.average = taxonomy, scheme, average
         self.dev_share, self.seed, self.verbose = dev_share, seed, verbose
-
-
-def _check_labels(train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy) -> None:
-    if not any(sentence.entities for sentence in train):
-        raise DataError("got no entity in any sentence; expected labelled sentences to train on")
-    unknown = {e.label for sentence in (*train, *dev) for e in sentence.entities or ()} - set(taxonomy.labels)
-    if unknown:
-        known = ", ".join(taxonomy.labels)
-        raise DataError(f"got label {min(unknown)!r}; expected one of taxonomy {taxonomy.name}: {known}")
-
-
-def _cut_dev(sentences: Sequence[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
-    """Cut a dev split off the training sentences, as ``coner train`` does."""
-    try:
-        parts = cut_dev(Split(Corpus(tuple(sentences), Path("X")), sha256=""), share)
-    except DataError:
-        raise DataError(
-            f"got {len(sentences)} sentences; expected more different ones, to keep dev_share={share:g} of them as dev "
-            "split. Fix: add sentences, or pass a dev split: fit(X, y, dev=(X_dev, y_dev))"
-        ) from None
-    return list(parts["train"].corpus), list(parts["dev"].corpus)
 
 
 def _plain(value: Any) -> Any:

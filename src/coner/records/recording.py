@@ -16,9 +16,7 @@ from coner.records.plain import plain
 from coner.records.record import Record
 
 if TYPE_CHECKING:
-    from coner.families.hybrid.settings import HybridExperiment
-    from coner.families.settings import Experiment
-    from coner.families.vote.settings import VoteExperiment
+    from coner.config.experiment import Experiment
 
 LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
@@ -72,10 +70,9 @@ class TaggedPart(Protocol):
 
 
 def make_record(
-    settings: Experiment | VoteExperiment | HybridExperiment,
+    settings: Experiment,
     *,
-    parts: Mapping[str, ReadPart],
-    tagged: Mapping[str, TaggedPart],
+    splits: Mapping[str, ReadPart],
     folder: Path,
     facts: Mapping[str, Any],
 ) -> Record:
@@ -83,8 +80,7 @@ def make_record(
 
     Args:
         settings: of the experiment.
-        parts: train, dev and test, as far as there are any.
-        tagged: those that were tagged.
+        splits: those that the tagger was built from.
         folder: of the saved model, for its size.
         facts: what training told: ``train_seconds``, ``history``, ``parameters``, ``counts`` (of what was skipped or
             repaired), ``fingerprint``, ``commit`` (of the code that trained; by default that of now) and
@@ -92,7 +88,7 @@ def make_record(
             in ``training``.
     """
     told = plain(dict(facts))
-    data = {name: _describe(part) for name, part in parts.items()}
+    data = {name: _describe(part) for name, part in splits.items()}
     files = [*data.items(), *(("extra", extra) for entry in data.values() for extra in entry.get("extra", ()))]
     counts: Counter[str] = Counter()
     for name, entry in files:
@@ -104,12 +100,12 @@ def make_record(
         seed=settings.seed,
         settings=plain(settings.model_dump()),
         data=data,
-        scores={name: scores_with_intervals(part.scores) for name, part in tagged.items()},
-        confusion={name: {k: dict(v) for k, v in part.scores.fine.confusion.items()} for name, part in tagged.items()},
-        sentences={name: part.scores.fine.counts.as_dict() for name, part in tagged.items()},
-        time={**time, **{name: _speed(data[name], part.seconds) for name, part in tagged.items()}},
+        scores={},
+        confusion={},
+        sentences={},
+        time=time,
         memory={"peak_rss_bytes": told.pop("peak_rss_bytes", machine.peak_memory())},
-        size={"parameters": told.pop("parameters", None), "bytes": _bytes(folder)},
+        size={"parameters": told.pop("parameters", None), "bytes": told.pop("bytes", _bytes(folder))},
         versions=machine.versions(),
         commit=told.pop("commit", None) or machine.commit(),
         machine=machine.machine(),
@@ -117,11 +113,11 @@ def make_record(
         history=told.pop("history", []),
         fingerprint=told.pop("fingerprint", None),
         training=told,
-        llm={name: part.llm for name, part in tagged.items() if part.llm is not None} or None,
+        llm=None,
     )
 
 
-def add_part(record: Record, name: str, part: ReadPart, tagged: TaggedPart) -> Record:
+def add_split(record: Record, name: str, part: ReadPart, tagged: TaggedPart) -> Record:
     """The record with one more part, tagged after the run was finished."""
     data = _describe(part)
     added = {

@@ -11,10 +11,10 @@ from typing import Any
 from coner.core.errors import ModelError
 from coner.core.files import sha256
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.families.asking import KINDS
-from coner.families.manifest import read_model
+from coner.families.manifest import read_manifest
+from coner.families.registry import family
 from coner.families.settings import parse_experiment
-from coner.hub.files import CARD, README, RECORD, check_names
+from coner.hub.files import MANIFEST, README, RECORD, check_names
 from coner.records.plain import plain
 from coner.records.record import Record, read_record, record_path
 from coner.report.card import Told, model_card
@@ -48,7 +48,7 @@ def gather(folder: Path, told: Told) -> dict[str, Content]:
     if not record_path(folder).is_file():
         raise ModelError(f"{folder}: no {RECORD} in it, so nothing to make a card from; push a finished run")
     text = card_of(folder, told)
-    return {README: text.encode(), CARD: card, RECORD: folder / RECORD, **files}
+    return {README: text.encode(), MANIFEST: card, RECORD: folder / RECORD, **files}
 
 
 def size(content: Content) -> int:
@@ -58,16 +58,17 @@ def size(content: Content) -> int:
 
 def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
     """A ``model.json`` for others, and the files that it names; models within it likewise."""
-    card = read_model(folder)
-    if card["kind"] in KINDS:
-        raise ModelError(f"{folder}: is of kind {card['kind']}: its endpoint and its examples are not for others")
-    files: dict[str, Content] = {name: folder / name for name in check_names(card["files"], str(folder))}
-    for name in [name for name in files if name.endswith(f"/{CARD}")]:  # a member of a vote
-        inside = name.removesuffix(f"/{CARD}")
+    manifest = read_manifest(folder)
+    if family(manifest.kind).asks_endpoint:
+        raise ModelError(f"{folder}: is of kind {manifest.kind}: its endpoint and its examples must not be published")
+    files: dict[str, Content] = {name: folder / name for name in check_names(manifest.files, str(folder))}
+    for name in [name for name in files if name.endswith(f"/{MANIFEST}")]:  # a member of a vote
+        inside = name.removesuffix(f"/{MANIFEST}")
         own, others = _model(folder / inside)
         files |= {name: own, **{f"{inside}/{other}": content for other, content in others.items()}}
+    card = manifest.model_dump(mode="json")
     if isinstance(card.get("settings"), Mapping):
-        card["settings"] = _without_places(card["settings"], source=f"{folder / CARD}")
+        card["settings"] = _without_places(card["settings"], source=f"{folder / MANIFEST}")
     card["files"] = {name: {"bytes": size(content), "sha256": _digest(content)} for name, content in files.items()}
     return (json.dumps(card, ensure_ascii=False, indent=2) + "\n").encode(), files
 
@@ -93,7 +94,7 @@ def _digest(content: Content) -> str:
 
 def _taxonomy(record: Record, place: Path) -> Taxonomy:
     """That of the model beside the record; else the first that knows all labels that were scored."""
-    if place.is_dir() and (place / CARD).is_file():
-        return Taxonomy.from_dict(read_model(place)["taxonomy"])
+    if place.is_dir() and (place / MANIFEST).is_file():
+        return read_manifest(place).taxonomy
     labels = {label for scores in record.scores.values() for label in scores["fine"]["classes"]}
     return choose_taxonomy("auto", labels)

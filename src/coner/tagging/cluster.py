@@ -21,10 +21,12 @@ from typing import Any
 from coner.core.cores import available_cores
 from coner.core.errors import ConerError, MissingExtra, OutputError, Unfinished
 from coner.families import load
-from coner.families.manifest import read_model
-from coner.tagging.run import Engine, Work
-from coner.tagging.slices import Job, Slice
-from coner.tagging.tagging import tag_slice
+from coner.families.manifest import read_manifest
+from coner.families.registry import family
+from coner.tagging.files import Engine, Work
+from coner.tagging.job import Job
+from coner.tagging.slice_tagger import tag_slice
+from coner.tagging.slices import Slice
 
 TRIES = 5  # of one slice: Ray starts a worker again for ever, what kills it every time must come to an end
 THREADS = 4  # of a worker with an encoder, at most: more of them share the work badly
@@ -91,7 +93,8 @@ def ray_engine(address: str | None, workers: int | None) -> Engine:
 
     def engine(job: Job, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
         with _cluster(address) as ray:
-            usual = 1 if read_model(Path(job.model))["kind"] == "crf" else _threads()
+            threaded = family(read_manifest(Path(job.model)).kind).threaded
+            usual = _threads() if threaded else 1
             nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
             number, threads = share(nodes, usual=usual, workers=workers)
             try:

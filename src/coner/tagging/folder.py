@@ -22,8 +22,8 @@ from filelock import FileLock, Timeout
 from coner.core.errors import DataError, OutputError
 from coner.core.files import atomic_write, make_folder, write_error
 from coner.core.resume import file_stamp
+from coner.tagging.slice_tagger import counts_of
 from coner.tagging.slices import Slice
-from coner.tagging.tagging import counts_of
 
 INSIDE = ".coner"
 

@@ -23,9 +23,10 @@ from coner.core.files import atomic_write
 from coner.core.tags import tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data.reading.words import character_span, sentence_from_text
-from coner.families.chunks import chunks
-from coner.families.tagger import Tagger
-from coner.tagging.slices import Job, Slice
+from coner.families.tagger import Prediction, Tagger
+from coner.tagging.job import Job
+from coner.tagging.slices import Slice
+from coner.tagging.stream import tag_corpus
 
 TOKENS, TAGS, TEXT, ENTITIES = "tokens", "ner_tags", "text", "entities"
 BATCH = 1000  # rows decoded at a time
@@ -50,9 +51,12 @@ def tag_rows(tagger: Tagger, piece: Slice, job: Job, part: Path) -> Counter[str]
     from pyarrow import parquet
 
     rows = _Rows(piece, job)
-    for chunk in chunks(tagger, rows.sentences()):
-        for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
-            rows.keep(sentence, found)
+
+    def keep(predictions: Iterator[Prediction]) -> None:
+        for prediction in predictions:
+            rows.keep(prediction.sentence, prediction.entities or ())
+
+    tally = tag_corpus(tagger, rows.sentences(), keep)
     table = pa.Table.from_batches(rows.batches, rows.file.schema_arrow)
     target = TAGS if rows.name == TOKENS else ENTITIES
     made = pa.array(rows.predicted, _kind(rows.name))
@@ -60,7 +64,7 @@ def tag_rows(tagger: Tagger, piece: Slice, job: Job, part: Path) -> Counter[str]
     table = table.append_column(target, made) if at < 0 else table.set_column(at, target, made)
     with atomic_write(part, "wb") as handle:
         parquet.write_table(table, handle)
-    return rows.counts
+    return Counter(sentences=tally.sentences, entities=tally.entities, tags=tally.repaired, **rows.counts)
 
 
 def join_rows(parts: Sequence[Path], out: Path) -> None:
@@ -165,7 +169,6 @@ class _Rows:
 
     def keep(self, sentence: Sentence, found: Sequence[Entity]) -> None:
         """Note what was found in a sentence of these."""
-        self.counts.update(sentences=1, entities=len(found))
         if self.name == TOKENS:
             self._put(sentence.line, tags_from_entities(found, len(sentence), self._job.write))
             return

@@ -15,41 +15,11 @@ from typing import BinaryIO
 
 from coner.core.errors import DataError
 from coner.core.lines import GZIP
-from coner.core.tags import Scheme
-from coner.data import ConllLayout, detect, stream
+from coner.data import ConllLayout, detect
 from coner.data.reading.layout import HEADER
-from coner.data.reading.reader import Reader
+from coner.tagging.job import Job
 
 SIZE = 4 << 20  # bytes, of Parquet once it is unpacked: seconds of a CRF's work, a minute or more of an encoder's
-
-Form = str
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be done with every slice: plain values, which travel as JSON.
-
-    Attributes:
-        model: its folder, absolute.
-        kind: of the input; ``auto``: each file's own, see ``data.detect``.
-        scheme: how mentions are written in the input.
-        write: how to write them.
-        comment: what begins a header line of CoNLL beside ``# id ``.
-        repair: mend and count faults, in place of an error.
-        version: of coner.
-    """
-
-    model: str
-    kind: str
-    scheme: Scheme
-    write: Scheme
-    comment: str | None
-    repair: bool
-    version: str
-
-    def reader(self, path: str, form: Form) -> Reader:
-        """Of a text file, from its beginning."""
-        return stream(path, format=form, scheme=self.scheme, comment=self.comment, repair=self.repair)
 
 
 @dataclass(frozen=True)
@@ -67,7 +37,7 @@ class Slice:
 
     path: str
     shown: str
-    form: Form
+    form: str
     start: int
     stop: int
     last: bool
@@ -95,7 +65,7 @@ def cut(source: str, job: Job, size: int) -> list[Slice]:
     if not path.is_file():
         what = "is no file" if path.exists() else "no such file"
         raise DataError(f"{what}; expected CoNLL, JSONL or Parquet files", source)
-    form, total = detect(path) if job.kind == "auto" else job.kind, path.stat().st_size
+    form, total = detect(path) if job.format == "auto" else job.format, path.stat().st_size
     if form not in ("conll", "jsonl", "datasets"):
         raise DataError(f"is read as {form}; only CoNLL, JSONL and Parquet are tagged into a folder", source)
     place = path.resolve()
@@ -135,7 +105,7 @@ def look_of(path: str, job: Job) -> tuple[ConllLayout, int] | None:
     return None
 
 
-def _ranges(path: Path, form: Form, job: Job, size: int) -> Iterator[tuple[int, int]]:
+def _ranges(path: Path, form: str, job: Job, size: int) -> Iterator[tuple[int, int]]:
     if form == "datasets":
         from coner.tagging.parquet import count_rows
 

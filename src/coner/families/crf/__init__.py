@@ -1,1 +1,52 @@
-"""The feature CRF."""
+"""The feature CRF: hand-made features, weights fitted by python-crfsuite, exact decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coner.families.crf.settings import CrfExperiment, CrfManifest
+from coner.families.family import Built, Family, Job
+from coner.families.recipe import file_hashes
+from coner.families.registry import families
+from coner.families.tagger import Tagger
+
+
+@families.register
+class CrfFamily(Family):
+    """The declaration of the family."""
+
+    kind = "crf"
+    description = "A linear-chain CRF over hand-made features"
+    settings = CrfExperiment
+    manifest = CrfManifest
+    configurable = True
+    trains = True
+    threaded = False
+
+    def fit(self, settings: CrfExperiment, job: Job) -> Built:
+        """Fit the weights; with ``crf.trials`` the best of several regularisations."""
+        from dataclasses import asdict
+
+        from coner.families.crf.fit import train
+
+        trained = train(settings, train=job.train, dev=job.dev, taxonomy=job.taxonomy, log=job.log)
+        job.claim()
+        trained.tagger.save(job.folder)
+        return Built(trained.tagger, {"trials": [asdict(trial) for trial in trained.trials]})
+
+    def load(self, folder: Path, manifest: CrfManifest) -> Tagger:
+        """Open a trained CRF."""
+        from coner.families.crf.tagger import load
+
+        return load(folder, manifest)
+
+    def identity(self, settings: CrfExperiment) -> dict[str, Any]:
+        """The settings, and the hash of the file of word clusters."""
+        cluster_file = settings.crf.cluster_file
+        return {**super().identity(settings), "files": file_hashes([cluster_file] if cluster_file else [])}
+
+    def card_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """All of them."""
+        return dict(settings)

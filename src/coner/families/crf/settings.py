@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from coner.config.data import DataSettings
-from coner.config.section import Count, Fraction, Rate, Section, Seed
+from coner.config.experiment import Experiment
+from coner.config.section import Count, Fraction, Rate, Section
+from coner.families.manifest import Manifest
 
 Algorithm = Literal["sgd", "lbfgs"]
 
@@ -43,13 +44,10 @@ class CrfSettings(Section):
         return self
 
 
-class CrfExperiment(Section):
+class CrfExperiment(Experiment):
     """A config with ``kind = "crf"``."""
 
     kind: Literal["crf"]
-    name: str = ""
-    seed: Seed = 42
-    data: DataSettings = DataSettings()
     crf: CrfSettings = CrfSettings()
 
     @model_validator(mode="after")
@@ -61,3 +59,10 @@ class CrfExperiment(Section):
                     'sentences; expected 1 (kind = "encoder" takes others)'
                 )
         return self
+
+
+class CrfManifest(Manifest):
+    """``model.json`` of a CRF."""
+
+    settings: CrfExperiment
+    threshold: float | None

@@ -11,21 +11,19 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from coner.core.errors import ConfigError, ModelError
+from coner.core.errors import ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.select import select_spans
 from coner.families.crf.emissions import Emitter, Weights
-from coner.families.crf.settings import CrfExperiment
+from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.manifest import write_model
-from coner.families.settings import parse_experiment
-from coner.families.tagger import Tagger
+from coner.families.tagger import Prediction, Tagger
 from coner.features import Extractor, Lexicon
 
 WEIGHTS, FEATURES, LEXICON = "weights.npz", "features.json", "lexicon.json"
@@ -61,26 +59,29 @@ class CrfTagger(Tagger):
         self.taxonomy = taxonomy
         self.settings = settings
         self.threshold = threshold
-        self.repaired = 0
         self.tags = TagSet(self.labels, settings.crf.scheme)
         self.extractor = Extractor(settings.crf.features, lexicon)
         self._chain = Chain(self.tags, weights.transitions)
         self._emitter = Emitter(weights, self.extractor, len(self.tags))
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence, in order."""
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """The likely mentions above the threshold, or those of the best path of tags; nothing ever needs repair."""
+        for sentence, entities in zip(sentences, self._entities(sentences), strict=True):
+            yield Prediction(sentence, tuple(entities))
+
+    def _entities(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         if self.threshold is None:
-            return self._each(sentences, self._chain.entities)
+            return self._each(sentences, self._chain.decode)
         threshold = self.threshold
 
         def chosen(emissions: Scores) -> Iterator[list[Entity]]:
-            return (select_spans(spans, threshold) for spans in self._chain.spans(emissions, threshold))
+            return (select_spans(spans, threshold) for spans in self._chain.likely_spans(emissions, threshold))
 
         return self._each(sentences, chosen)
 
     def spans(self, sentences: Sequence[Sentence], least: float) -> list[list[Entity]]:
         """Of each sentence all mentions that are at least so likely; they may overlap."""
-        return self._each(sentences, lambda emissions: iter(self._chain.spans(emissions, least)))
+        return self._each(sentences, lambda emissions: iter(self._chain.likely_spans(emissions, least)))
 
     def _each(
         self, sentences: Sequence[Sentence], read: Callable[[Scores], Iterator[list[Entity]]]
@@ -98,14 +99,14 @@ class CrfTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
-        card = {
-            "kind": self.kind,
-            "labels": list(self.labels),
-            "taxonomy": self.taxonomy.as_dict(),
-            "settings": self.settings.model_dump(mode="json"),
-            "threshold": self.threshold,
-        }
-        write_model(folder, card, self._write_files)
+        manifest = CrfManifest(
+            kind=self.kind,
+            labels=self.labels,
+            taxonomy=self.taxonomy,
+            settings=self.settings,
+            threshold=self.threshold,
+        )
+        write_model(folder, manifest, self._write_files)
 
     def _write_files(self, folder: Path) -> None:
         w = self.weights
@@ -114,22 +115,22 @@ class CrfTagger(Tagger):
             (folder / name).write_text(json.dumps(value), encoding="ascii")  # escapes keep lone surrogates whole
 
 
-def load(folder: Path, card: dict[str, Any]) -> CrfTagger:
-    """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its files do not fit it."""
+def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
+    """Open the tagger of a model folder; ``ModelError`` if its files do not fit the manifest."""
     try:
-        settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
-        if not isinstance(settings, CrfExperiment):
-            raise ValueError("its settings are not those of a CRF")
         features = tuple(json.loads((folder / FEATURES).read_text(encoding="ascii")))
         with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
             weights = Weights(features, arrays["starts"], arrays["tags"], arrays["values"], arrays["transitions"])
         lexicon = Lexicon.from_json(json.loads((folder / LEXICON).read_text(encoding="ascii")))
-        taxonomy = Taxonomy.from_dict(card["taxonomy"])
-        threshold = None if card["threshold"] is None else float(card["threshold"])
         return CrfTagger(
-            weights, lexicon, labels=card["labels"], taxonomy=taxonomy, settings=settings, threshold=threshold
+            weights,
+            lexicon,
+            labels=manifest.labels,
+            taxonomy=manifest.taxonomy,
+            settings=manifest.settings,
+            threshold=manifest.threshold,
         )
-    except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise ModelError(f"{folder}: its files do not fit model.json ({error}); train it again") from None
 
 

@@ -30,8 +30,8 @@ def tag_in_passes(
     pieces: PieceMaker,
     each: Each = map,
     at_once: int = 1,
-) -> tuple[list[list[Entity]], int]:
-    """Entities of each sentence, in order, and how many tags had to be mended.
+) -> list[Tagged]:
+    """Entities of each sentence, in order, and how many of its tags were repaired.
 
     Args:
         sentences: of any length; those without a word have no entity.
@@ -40,8 +40,7 @@ def tag_in_passes(
         each: calls ``tag`` for the passes, where there are enough for so many ``at_once``.
         at_once: passes.
     """
-    found: list[list[Entity]] = [[] for _ in sentences]
-    mended = 0
+    found: list[Tagged] = [([], 0) for _ in sentences]
     for start in range(0, len(sentences), CHUNK):
         made = pieces([sentence.words for sentence in sentences[start : start + CHUNK]])
         lengths = [len(sentence.ids) for sentence in made]
@@ -51,7 +50,6 @@ def tag_in_passes(
         passes = split_by_budget(order, lengths, min(share, MOST) if together else ALONE)
         results = (each if together else map)(tag, [[made[i] for i in some] for some in passes])
         for some, tagged in zip(passes, results, strict=True):
-            for i, (entities, repaired) in zip(some, tagged, strict=True):
-                found[start + i] = entities
-                mended += repaired
-    return found, mended
+            for i, result in zip(some, tagged, strict=True):
+                found[start + i] = result
+    return found

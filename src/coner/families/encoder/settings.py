@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from coner.config.data import DataSettings
-from coner.config.section import Fraction, Rate, Section, Seed
+from coner.config.experiment import Experiment
+from coner.config.section import Fraction, Rate, Section
 from coner.families.encoder.training.settings import TrainSettings
+from coner.families.manifest import Manifest
 
 
 class EncoderSettings(Section):
@@ -65,13 +66,10 @@ class AuxiliarySettings(Section):
         return self
 
 
-class EncoderExperiment(Section):
+class EncoderExperiment(Experiment):
     """A config with ``kind = "encoder"``."""
 
     kind: Literal["encoder"]
-    name: str = ""
-    seed: Seed = 42
-    data: DataSettings = DataSettings()
     encoder: EncoderSettings = EncoderSettings()
     head: HeadSettings = HeadSettings()
     auxiliary: AuxiliarySettings = AuxiliarySettings()
@@ -90,3 +88,9 @@ class EncoderExperiment(Section):
                 f'head.loss = "{self.head.loss}": head.decoder = "crf" has a loss of its own; expected softmax or valid'
             )
         return self
+
+
+class EncoderManifest(Manifest):
+    """``model.json`` of an encoder tagger."""
+
+    settings: EncoderExperiment

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,10 +24,9 @@ from coner.families.encoder.cpu.precision import Lowered, native_precision, with
 from coner.families.encoder.cpu.side_by_side import side_by_side
 from coner.families.encoder.network import Network
 from coner.families.encoder.passes import Tagged, tag_in_passes
-from coner.families.encoder.settings import EncoderExperiment
-from coner.families.manifest import CARD, WEIGHTS, write_model
-from coner.families.settings import parse_experiment
-from coner.families.tagger import Tagger
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.manifest import MANIFEST, WEIGHTS, write_model
+from coner.families.tagger import Prediction, Tagger
 
 TAGGING = Lock()  # meanwhile a network's weights, and the number of threads, are not what they are otherwise
 
@@ -64,19 +62,18 @@ class EncoderTagger(Tagger):
         self.precision = native_precision(settings.train.precision, device)
         self.labels = taxonomy.labels
         self.tags = fine_tags(taxonomy, settings)
-        self.repaired = 0
         self._lowered = Lowered(network.encoder, self.precision)
         self.tokenizer = tokenizer
         self.pieces = piece_maker(tokenizer, network, settings, cache)
 
     @property
-    def computes(self) -> str:
+    def hardware(self) -> str:
         """Device, threads, and the encoder's precision."""
         precision = str(self.precision).removeprefix("torch.")
         return f"{self.device.type}, {torch.get_num_threads()} threads, encoder in {precision}"
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence, in order."""
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """The entities of the decoder's tags, each with the probability of its span."""
         with TAGGING, torch.inference_mode():
             at_once = torch.get_num_threads() if self.device.type == "cpu" else 1
             passes = partial(
@@ -87,11 +84,11 @@ class EncoderTagger(Tagger):
             try:
                 # While it is trained, nothing is kept: not every optimiser tells that it has changed the weights.
                 copies = None if training else self._lowered
-                found, repaired = with_lowered(self.network.encoder, self.precision, self.device, passes, copies=copies)
+                found = with_lowered(self.network.encoder, self.precision, self.device, passes, copies=copies)
             finally:
                 self.network.train(training)
-            self.repaired += repaired
-        return found
+        for sentence, (entities, repaired) in zip(sentences, found, strict=True):
+            yield Prediction(sentence, tuple(entities), repaired)
 
     @torch.inference_mode()  # it holds for one thread
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:
@@ -109,16 +106,8 @@ class EncoderTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder; weights first, ``model.json`` last, each whole or not at all."""
-        write_model(folder, self.card(), self._write_files)
-
-    def card(self) -> dict[str, Any]:
-        """What ``model.json`` says beside its list of files."""
-        return {
-            "kind": self.kind,
-            "labels": list(self.labels),
-            "taxonomy": self.taxonomy.as_dict(),
-            "settings": self.settings.model_dump(mode="json"),
-        }
+        manifest = EncoderManifest(kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=self.settings)
+        write_model(folder, manifest, self._write_files)
 
     def _write_files(self, folder: Path) -> None:
         with TAGGING:
@@ -159,12 +148,12 @@ def piece_maker(
     )
 
 
-def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
+def load(folder: Path, manifest: EncoderManifest) -> EncoderTagger:
     """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its weights do not fit."""
     device = torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
     with TAGGING:
         torch.set_num_threads(min(torch.get_num_threads(), thread_count()))  # torch does not see a container's share
-    settings, taxonomy = read_settings(folder, card)
+    settings, taxonomy = manifest.settings, manifest.taxonomy
     fine, coarse = fine_tags(taxonomy, settings), coarse_tags(taxonomy, settings)
     try:
         network = Network(build_encoder(folder / "encoder"), settings, fine=fine, coarse=coarse)
@@ -179,16 +168,5 @@ def load(folder: Path, card: dict[str, Any]) -> EncoderTagger:
     return EncoderTagger(network.to(device).eval(), tokenizer, taxonomy=taxonomy, settings=settings, device=device)
 
 
-def read_settings(folder: Path, card: dict[str, Any]) -> tuple[EncoderExperiment, Taxonomy]:
-    """What ``model.json`` says of an encoder; ``ModelError`` where it is damaged."""
-    try:
-        settings = parse_experiment(card["settings"], source=f"{folder / CARD}")
-        if not isinstance(settings, EncoderExperiment):
-            raise ValueError("its settings are not those of an encoder")
-        return settings, Taxonomy.from_dict(card["taxonomy"])
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise _damaged(folder, error) from None
-
-
 def _damaged(folder: Path, error: Exception) -> ModelError:
-    return ModelError(f"{folder / CARD}: damaged ({error}); train again or copy the folder again")
+    return ModelError(f"{folder / MANIFEST}: damaged ({error}); train again or copy the folder again")

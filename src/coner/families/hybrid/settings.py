@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from coner.config.data import DataSettings
+from coner.config.experiment import Experiment
 from coner.config.section import Fraction, Section, Seed
+from coner.families.manifest import Manifest
 
 Candidates = Literal["all", "group"]
 
@@ -25,11 +26,16 @@ class HybridSettings(Section):
     )
 
 
-class HybridExperiment(Section):
+class HybridExperiment(Experiment):
     """A hybrid (``coner hybrid``): not read from a config, but recorded as every run is."""
 
     kind: Literal["hybrid"] = "hybrid"
-    name: str = ""
     seed: Seed = Field(0, description="nothing here is left to chance")
-    data: DataSettings = DataSettings()
     hybrid: HybridSettings
+
+
+class HybridManifest(Manifest):
+    """``model.json`` of a hybrid."""
+
+    below: Fraction
+    candidates: Candidates

@@ -6,28 +6,24 @@ sentence. A mention without an answer keeps its label. The score stays that of t
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
 from coner.families import load as load_tagger
-from coner.families.asking import LEDGER, Asking
-from coner.families.hybrid.settings import Candidates
-from coner.families.llm.account import Account
-from coner.families.llm.prompts.messages import Failure
-from coner.families.llm.settings import Budget
+from coner.families.hybrid.settings import Candidates, HybridManifest
+from coner.families.llm.settings import CALLS, LEDGER
 from coner.families.llm.span_typer import SpanTyper
 from coner.families.llm.tagger import LlmTagger
-from coner.families.manifest import CARD
+from coner.families.manifest import MANIFEST
 from coner.families.members import place, write_with_members
-from coner.families.tagger import Tagger
+from coner.families.tagger import Prediction, Tagger
+from coner.families.usage import Failure, Spending, Usage
 
 
-class HybridTagger(Asking):
+class HybridTagger(Tagger):
     """Finds mentions with one model, and lets another choose the labels of the doubtful ones.
 
     Args:
@@ -43,7 +39,7 @@ class HybridTagger(Asking):
 
     kind = "hybrid"
     unit = "span"
-    together = 1
+    batch_sentences = CALLS
 
     def __init__(
         self, first: Tagger, llm: LlmTagger, *, folders: tuple[Path, Path], below: float, candidates: Candidates
@@ -61,59 +57,59 @@ class HybridTagger(Asking):
         self.taxonomy = first.taxonomy
         self.labels = first.taxonomy.labels
         self.model = llm.model
-        self.repaired = 0
         self._typer = SpanTyper(llm.taxonomy, llm.settings.prompt, llm.examples)
-        self._failures: Counter[Failure] = Counter()
 
     @property
-    def computes(self) -> str:
-        """As its first tagger does."""
-        return self.first.computes
+    def hardware(self) -> str:
+        """That of the first tagger."""
+        return self.first.hardware
 
-    def allow(self, budget: Budget, ledger: Path | None = None) -> None:
-        """Bound all calls, and keep answers in this ledger."""
-        self.llm.allow(budget, ledger)
+    def limit(self, spending: Spending) -> None:
+        """Limit all calls, and choose the file that keeps their answers."""
+        self.llm.limit(spending)
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence, in order."""
-        return [entities or [] for entities in self.answers(sentences)]
-
-    def answers(self, sentences: Iterable[Sentence]) -> Iterator[list[Entity] | None]:
-        """Entities of each sentence, in order; of none there is no answer."""
-        given = list(sentences)
-        before = self.first.repaired
-        found = self.first.tag(given)
-        self.repaired += self.first.repaired - before
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """The first model's mentions; where it is in doubt, with the labels that the other chooses."""
+        predictions = list(self.first.predict(sentences))
         doubtful = [
-            (sentence, entity, self._labels(entity))
-            for sentence, entities in zip(given, found, strict=True)
-            for entity in entities
+            (prediction.sentence, entity, self._labels(entity))
+            for prediction in predictions
+            for entity in prediction.entities or ()
             if entity.score < self.below
         ]
+        before = self._usage()
         labels = iter(list(self._typer(doubtful, self.llm.complete())) if doubtful else [])
-        for entities in found:
-            yield [self._labelled(e, next(labels)) if e.score < self.below else e for e in entities]
-
-    def account(self) -> Account:
-        """What was asked so far."""
-        asked = self.llm.account()
-        return replace(asked, counts=Counter(self._typer.counts), failures=Counter(self._failures))
+        usage: Usage | None = self._usage() - before
+        for prediction in predictions:
+            failures = []
+            entities = []
+            for entity in prediction.entities or ():
+                label = next(labels) if entity.score < self.below else entity.label
+                if isinstance(label, Failure):
+                    failures.append(label)
+                entities.append(entity if isinstance(label, Failure) else replace(entity, label=label))
+            yield replace(prediction, entities=tuple(entities), failures=tuple(failures), usage=usage)
+            usage = None  # that of the whole batch is counted once
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with those of both in it, whole or not at all.
+        """Write the model folder with those of both models in it, all of it or nothing.
 
         Raises:
             ModelError: one of the folders is gone or damaged.
             OutputError: it cannot be written.
         """
-        card = {
-            "kind": self.kind,
-            "labels": list(self.labels),
-            "taxonomy": self.taxonomy.as_dict(),
-            "below": self.below,
-            "candidates": self.candidates,
-        }
-        write_with_members(folder, card, self.folders)
+        manifest = HybridManifest(
+            kind=self.kind,
+            labels=self.labels,
+            taxonomy=self.taxonomy,
+            below=self.below,
+            candidates=self.candidates,
+        )
+        write_with_members(folder, manifest, self.folders)
+
+    def _usage(self) -> Usage:
+        counts = self._typer.counts
+        return self.llm.usage(counts, asked=counts["choices"])
 
     def _labels(self, entity: Entity) -> list[str]:
         """To choose from; its own first, which is taken where the answer names none."""
@@ -121,27 +117,20 @@ class HybridTagger(Asking):
         others = self.taxonomy.labels if self.candidates == "all" else tuple(group)
         return [entity.label, *(label for label in others if label != entity.label)]
 
-    def _labelled(self, entity: Entity, label: str | Failure) -> Entity:
-        if isinstance(label, str):
-            return replace(entity, label=label)
-        self._failures[label] += 1
-        return entity
 
-
-def load(folder: Path, card: dict[str, Any]) -> HybridTagger:
-    """The tagger of a model folder whose ``model.json`` is ``card``.
+def load(folder: Path, manifest: HybridManifest) -> HybridTagger:
+    """Open the tagger of a model folder.
 
     Raises:
-        ModelError: its members do not fit ``model.json``.
-        MissingExtra: a member's kind needs packages that are not installed.
+        ModelError: its members do not fit the manifest.
+        MissingExtra: a member's family needs packages that are not installed.
     """
     folders = (folder / place(1), folder / place(2))
+    first, llm = (load_tagger(each) for each in folders)
     try:
-        below, candidates = float(card["below"]), card["candidates"]
-        first, llm = (load_tagger(each) for each in folders)
-        if not isinstance(llm, LlmTagger) or candidates not in ("all", "group") or not 0 <= below <= 1:
-            raise ValueError("expected a language model, all or group as its candidates, and below from 0 to 1")
-        llm.allow(Budget(), folder / LEDGER)
-        return HybridTagger(first, llm, folders=folders, below=below, candidates=candidates)
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
-        raise ModelError(f"{folder}/{CARD}: damaged ({error}); make it again or copy the folder again") from None
+        if not isinstance(llm, LlmTagger):
+            raise ConfigError(f"its second member is of kind {llm.kind}; expected a prompted language model")
+        llm.limit(Spending(ledger=folder / LEDGER))
+        return HybridTagger(first, llm, folders=folders, below=manifest.below, candidates=manifest.candidates)
+    except ConfigError as error:
+        raise ModelError(f"{folder}/{MANIFEST}: damaged ({error}); make it again or copy the folder again") from None

@@ -1,1 +1,37 @@
-"""A prompted language model."""
+"""A prompted language model: nothing is fitted; an endpoint is asked for the entities of each sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coner.families.family import Family
+from coner.families.llm.settings import LlmExperiment, LlmManifest
+from coner.families.recipe import Recipe
+from coner.families.registry import families
+from coner.families.tagger import Tagger
+from coner.families.usage import Spending
+
+
+@families.register
+class LlmFamily(Family):
+    """The declaration of the family."""
+
+    kind = "llm"
+    description = "A prompted language model"
+    settings = LlmExperiment
+    manifest = LlmManifest
+    extra = "llm"
+    configurable = True
+    asks_endpoint = True
+
+    def load(self, folder: Path, manifest: LlmManifest) -> Tagger:
+        """Open a prompted language model; nothing is asked."""
+        from coner.families.llm.tagger import load
+
+        return load(folder, manifest)
+
+    def recipe(self, settings: LlmExperiment, spending: Spending | None = None) -> Recipe:
+        """Choose the examples and write the model folder."""
+        from coner.families.llm.recipe import LlmRecipe
+
+        return LlmRecipe(settings, spending)

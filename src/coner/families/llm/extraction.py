@@ -43,8 +43,8 @@ class Extraction:
 class Extractor:
     """Finds the entities of sentences with a language model.
 
-    With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, in one
-    call a mention, for the fine label within the group; groups of one class need no second call.
+    With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, in
+    one call a mention, for the fine label within the group; groups of one class need no second call.
 
     Args:
         taxonomy: the classes, with their definitions.

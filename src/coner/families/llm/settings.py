@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from coner.config.data import DataSettings
+from coner.config.experiment import Experiment
 from coner.config.section import Count, Rate, Section, Seed
+from coner.families.manifest import Manifest
 
 DEFAULT_KEY = "OPENAI_API_KEY"
+LEDGER = "ledger.sqlite"  # in the model's folder
+CALLS = 64  # for the sentences of one batch
 
 
 class Prices(Section):
@@ -115,13 +118,10 @@ class ExampleSettings(Section):
     encoder: str = Field("minilm", description='of choice = "encoder": a packaged encoder, or a folder')
 
 
-class LlmExperiment(Section):
+class LlmExperiment(Experiment):
     """A config with ``kind = "llm"``: nothing is fitted; without ``data.train`` it is zero-shot."""
 
     kind: Literal["llm"]
-    name: str = ""
-    seed: Seed = 42
-    data: DataSettings = DataSettings()
     llm: Endpoint
     prompt: PromptSettings = PromptSettings()
     examples: ExampleSettings = ExampleSettings()
@@ -133,3 +133,9 @@ class LlmExperiment(Section):
         if self.data.noise.rate or self.data.noise.score:
             raise ValueError("data.noise: nothing of an llm is trained; score it with coner evaluate --noise 1")
         return self
+
+
+class LlmManifest(Manifest):
+    """``model.json`` of a prompted language model."""
+
+    settings: LlmExperiment

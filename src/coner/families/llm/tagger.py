@@ -1,44 +1,44 @@
 """A prompted language model as a tagger: nothing is fitted, its folder holds the settings and the examples.
 
-The key of the endpoint is no part of the folder; it comes from the environment when the first sentence is tagged.
+The API key is not part of the folder; it is read from the environment when the first sentence is tagged.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import finalize
 
-from coner.core.errors import ConfigError, MissingExtra, ModelError, Unanswered
-from coner.core.types import Entity, Sentence
+from coner.core.errors import MissingExtra, ModelError
+from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.asking import LEDGER, Asking
-from coner.families.llm.account import Account, Meter
-from coner.families.llm.extraction import Extracted, Extractor
+from coner.families.llm.answers.outcomes import total
+from coner.families.llm.extraction import Extractor
+from coner.families.llm.meter import Meter
 from coner.families.llm.prompts.examples import Examples
-from coner.families.llm.prompts.messages import Complete, Failure, Prompt
-from coner.families.llm.settings import Budget, LlmExperiment
+from coner.families.llm.prompts.messages import Complete, Prompt
+from coner.families.llm.settings import CALLS, LEDGER, Budget, LlmExperiment, LlmManifest
 from coner.families.manifest import write_model
-from coner.families.settings import parse_experiment
+from coner.families.tagger import Prediction, Tagger
+from coner.families.usage import Spending, Usage
 
 if TYPE_CHECKING:
     from coner.families.llm.endpoint.client import Client
 
 
-class LlmTagger(Asking):
+class LlmTagger(Tagger):
     """Asks a language model for the entities of each sentence.
 
     Args:
         settings: of endpoint, prompt and examples.
-        examples: to be shown.
+        examples: shown in the prompts.
         taxonomy: whose labels are asked for.
         ledger: file that keeps the answers; ``None``: each prompt is a call.
     """
 
     kind = "llm"
-    unit = "sentence"
 
     def __init__(self, settings: LlmExperiment, examples: Examples, *, taxonomy: Taxonomy, ledger: Path | None) -> None:
         self.settings = settings
@@ -46,59 +46,46 @@ class LlmTagger(Asking):
         self.taxonomy = taxonomy
         self.labels = taxonomy.labels
         self.model = settings.llm.model
-        self.together = settings.prompt.sentences
-        self.repaired = 0  # no tags are predicted; what is mended in answers is in the account
+        self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger knows them again
+        self.batch_sentences = CALLS * settings.prompt.sentences
         self.extractor = Extractor(taxonomy, settings.prompt, examples)
         self._ledger = ledger
         self._budget = Budget()
-        self._failures: Counter[Failure] = Counter()
         self._client: Client | None = None
         self._meter: Meter | None = None
 
-    def allow(self, budget: Budget, ledger: Path | None = None) -> None:
-        """Bound all calls of this tagger, and keep answers in another ledger where one is named."""
-        self._budget = budget
-        self._ledger = ledger or self._ledger
+    def limit(self, spending: Spending) -> None:
+        """Limit all further calls, and choose the file that keeps their answers; to be called before the first call."""
+        self._budget = Budget(tokens=spending.tokens, cost=spending.cost)
+        self._ledger = spending.ledger or self._ledger
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence, in order.
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """What the model answers, as the answers arrive.
 
-        Raises:
-            Unanswered: one has no answer; the ledger keeps the others.
+        A sentence whose answer cannot be read gets no entity: asking again would give the same answer.
         """
-        before = self.account()
-        found = list(self.answers(sentences))
-        whole = [entities for entities in found if entities is not None]
-        if len(whole) < len(found):
-            lost = len(found) - len(whole)
-            raise Unanswered(f"{lost} of {len(found)} sentences have no answer", self.account().since(before).failures)
-        return whole
-
-    def answers(self, sentences: Iterable[Sentence]) -> Iterator[list[Entity] | None]:
-        """Entities of each sentence, in order, as they come; ``None`` where there is no answer.
-
-        One that cannot be read is an answer without entities: asking again would bring the same.
-        """
-        for extracted in self.extracted(sentences):
-            yield None if extracted.entities is None else list(extracted.entities)
-
-    def extracted(self, sentences: Iterable[Sentence]) -> Iterator[Extracted]:
-        """The same, with what became of each answer."""
-        for extracted in self.extractor(sentences, self.complete()):
-            if extracted.failure is not None:
-                self._failures[extracted.failure] += 1
-            yield extracted
+        before = self.usage(self.extractor.counts)
+        for sentence, result in zip(sentences, self.extractor(sentences, self.complete()), strict=True):
+            now = self.usage(self.extractor.counts)
+            yield Prediction(
+                sentence,
+                result.entities,
+                failures=() if result.failure is None else (result.failure,),
+                usage=now - before,
+                reliable=result.readable and not result.cut,
+            )
+            before = now
 
     def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:
-        """What would be asked first about these."""
+        """The first prompts about these sentences; nothing is sent."""
         return self.extractor.prompts(sentences)
 
     def complete(self) -> Complete:
-        """The endpoint, within budget, before its ledger. It is made at the first call, and asked for its key then.
+        """The endpoint behind its ledger and budget; made, and the key read, at the first call.
 
         Raises:
-            ConfigError: its key is missing, or a cost is bounded without prices.
-            MissingExtra: what asks is not installed.
+            ConfigError: the key is missing, or a cost is limited without prices.
+            MissingExtra: the client library is not installed.
         """
         if self._meter is None:
             try:
@@ -113,33 +100,31 @@ class LlmTagger(Asking):
             self._meter = Meter(self._client, self.settings.llm.prices)
         return self._meter
 
-    def account(self) -> Account:
-        """What was asked so far."""
-        counts, failures = Counter(self.extractor.counts), Counter(self._failures)
-        if self._client is None or self._meter is None:
-            return Account(counts=counts, failures=failures)
-        spent, taken = self._client.totals.as_json(), dict(self._meter.taken)
-        return Account(spent, taken, counts, failures, self._client.declined)
+    def usage(self, counts: Counter[str], *, asked: int = 0) -> Usage:
+        """What was asked so far; ``counts`` of whoever read the answers, and how many units were asked about."""
+        client, meter = self._client, self._meter
+        return Usage(
+            self.model,
+            {} if client is None else client.totals.as_json(),
+            {} if meter is None else dict(meter.taken),
+            Counter(counts),
+            total(counts, "repaired"),
+            total(counts, "dropped"),
+            asked,
+            () if client is None else client.declined,
+        )
 
     def save(self, folder: Path) -> None:
-        """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
-        card = {
-            "kind": self.kind,
-            "labels": list(self.labels),
-            "taxonomy": self.taxonomy.as_dict(),
-            "settings": self.settings.model_dump(mode="json"),
-        }
-        write_model(folder, card, self.examples.save)
+        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
+        manifest = LlmManifest(kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=self.settings)
+        write_model(folder, manifest, self.examples.save)
 
 
-def load(folder: Path, card: dict[str, Any]) -> LlmTagger:
-    """The tagger of a model folder whose ``model.json`` is ``card``; ``ModelError`` where its files do not fit it."""
+def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
+    """Open the tagger of a model folder; ``ModelError`` if its files do not fit the manifest."""
+    settings, taxonomy = manifest.settings, manifest.taxonomy
     try:
-        settings = parse_experiment(card["settings"], source=f"{folder}/model.json")
-        if not isinstance(settings, LlmExperiment):
-            raise ValueError("its settings are not those of a language model")
-        taxonomy = Taxonomy.from_dict(card["taxonomy"])
         examples = Examples.load(folder, settings.examples, seed=settings.seed, taxonomy=taxonomy)
-        return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)
-    except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise ModelError(f"{folder}: its files do not fit model.json ({error}); make it again") from None
+    return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)

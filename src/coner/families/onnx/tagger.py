@@ -102,6 +102,7 @@ class OnnxTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
+
         def copy(aside: Path) -> None:
             for name in self._manifest.files:
                 shutil.copyfile(self._folder / name, aside / name)

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coner.config.data import DataSettings
+from coner.config.experiment import Experiment
 from coner.config.section import Fraction, Section, Seed
+from coner.families.manifest import Manifest
 
 
 class VoteMember(Section):
@@ -33,11 +34,23 @@ class VoteSettings(Section):
     )
 
 
-class VoteExperiment(Section):
+class VoteExperiment(Experiment):
     """A vote of trained models (``coner vote``): not read from a config, but recorded as every run is."""
 
     kind: Literal["vote"] = "vote"
-    name: str = ""
     seed: Seed = Field(0, description="nothing here is left to chance; the members' seeds stand beside them")
-    data: DataSettings = DataSettings()
     vote: VoteSettings
+
+
+class MemberEntry(Section):
+    """A member in ``model.json``: the name of its run, and its weight."""
+
+    name: str
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class VoteManifest(Manifest):
+    """``model.json`` of a vote."""
+
+    threshold: Fraction
+    members: Annotated[tuple[MemberEntry, ...], Field(min_length=1)]

@@ -8,20 +8,20 @@ two members with halves of a mention can outvote a third with the whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import fsum, inf
+from math import fsum
 from pathlib import Path
-from typing import Any
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
 from coner.decoding.select import select_spans
 from coner.families import load as load_tagger
-from coner.families.asking import Asking
-from coner.families.manifest import CARD
+from coner.families.manifest import MANIFEST
 from coner.families.members import place, write_with_members
-from coner.families.tagger import Tagger
+from coner.families.registry import family
+from coner.families.tagger import Prediction, Tagger
+from coner.families.vote.settings import MemberEntry, VoteManifest
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class VoteTagger(Tagger):
     def __init__(self, members: Sequence[Member], *, threshold: float) -> None:
         first = members[0]
         for member in members:
-            if isinstance(member.tagger, Asking):
+            if family(member.tagger.kind).asks_endpoint:
                 what = f"is of kind {member.tagger.kind}, which asks an endpoint"
                 raise ConfigError(f"{member.folder}: {what}; a vote cannot bound what that costs: leave it out")
             if member.tagger.taxonomy.coarse_by_fine != first.tagger.taxonomy.coarse_by_fine:
@@ -68,38 +68,39 @@ class VoteTagger(Tagger):
         self.threshold = threshold
         self.taxonomy = first.tagger.taxonomy
         self.labels = tuple(label for label in self.taxonomy.labels if label in known)
-        self.repaired = 0
 
     @property
-    def computes(self) -> str:
+    def hardware(self) -> str:
         """As its members do."""
-        return "; ".join(dict.fromkeys(m.tagger.computes for m in self.members if m.tagger.computes))
+        return "; ".join(dict.fromkeys(m.tagger.hardware for m in self.members if m.tagger.hardware))
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence, in order, each with its score."""
-        return [select_spans(spans, self.threshold) for spans in self.votes(sentences)]
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """The best choice among the spans that the members predict, each with its score."""
+        for sentence, (spans, repaired) in zip(sentences, self.votes(sentences), strict=True):
+            yield Prediction(sentence, tuple(select_spans(spans, self.threshold)), repaired)
 
-    def votes(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Of each sentence every span that a member gives, with its score, by last word; they may overlap.
+    def votes(self, sentences: Sequence[Sentence]) -> list[tuple[list[Entity], int]]:
+        """Every span that a member predicts, with its score, by last word; and how many tags were repaired.
 
-        One member after another goes over all sentences: what they need of memory does not add up.
+        Spans may overlap. One member after another tags all sentences, so that their memory does not add up.
         """
         shares: list[defaultdict[Entity, list[float]]] = [defaultdict(list) for _ in sentences]
+        repaired = [0] * len(sentences)
         for member in self.members:
-            before = member.tagger.repaired
-            for given, entities in zip(shares, member.tagger.tag(sentences), strict=True):
-                for entity in entities:
-                    given[entity].append(member.weight * entity.score)
-            self.repaired += member.tagger.repaired - before
+            for number, prediction in enumerate(member.tagger.predict(sentences)):
+                repaired[number] += prediction.repaired
+                for entity in prediction.entities or ():
+                    shares[number][entity].append(member.weight * entity.score)
         whole = fsum(member.weight for member in self.members)
-        # fsum: the same to the last bit in whatever order the members come.
-        return [
+        # fsum: the same to the last bit whatever the order of the members.
+        scored = [
             [
                 Entity(e.start, e.end, e.label, min(fsum(given[e]) / whole, 1.0))
                 for e in sorted(given, key=lambda e: (e.end, e.start, e.label))
             ]
             for given in shares
         ]
+        return list(zip(scored, repaired, strict=True))
 
     def save(self, folder: Path) -> None:
         """Write the model folder with those of the members in it, whole or not at all; ``OutputError`` if that fails.
@@ -107,32 +108,29 @@ class VoteTagger(Tagger):
         Raises:
             ModelError: a member's folder is gone or damaged.
         """
-        card = {
-            "kind": self.kind,
-            "labels": list(self.labels),
-            "taxonomy": self.taxonomy.as_dict(),
-            "threshold": self.threshold,
-            "members": [{"name": member.name, "weight": member.weight} for member in self.members],
-        }
-        write_with_members(folder, card, [member.folder for member in self.members])
+        manifest = VoteManifest(
+            kind=self.kind,
+            labels=self.labels,
+            taxonomy=self.taxonomy,
+            threshold=self.threshold,
+            members=tuple(MemberEntry(name=member.name, weight=member.weight) for member in self.members),
+        )
+        write_with_members(folder, manifest, [member.folder for member in self.members])
 
 
-def load(folder: Path, card: dict[str, Any]) -> VoteTagger:
-    """The tagger of a model folder whose ``model.json`` is ``card``.
+def load(folder: Path, manifest: VoteManifest) -> VoteTagger:
+    """Open the tagger of a model folder.
 
     Raises:
-        ModelError: its members do not fit ``model.json``.
-        MissingExtra: a member's kind needs packages that are not installed.
+        ModelError: its members do not fit the manifest.
+        MissingExtra: a member's family needs packages that are not installed.
     """
+    places = [folder / place(number) for number in range(1, len(manifest.members) + 1)]
     try:
-        told = [(str(m["name"]), float(m["weight"])) for m in card["members"]]
-        threshold = float(card["threshold"])
-        if not told or not all(0 < weight < inf for _, weight in told) or not 0 <= threshold <= 1:
-            raise ValueError("expected members with weights above 0, and a threshold from 0 to 1")
-        places = [folder / place(number) for number in range(1, len(told) + 1)]
         members = [
-            Member(name, where, load_tagger(where), weight) for where, (name, weight) in zip(places, told, strict=True)
+            Member(entry.name, where, load_tagger(where), entry.weight)
+            for where, entry in zip(places, manifest.members, strict=True)
         ]
-        return VoteTagger(members, threshold=threshold)
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
-        raise ModelError(f"{folder}/{CARD}: damaged ({error}); vote again or copy the folder again") from None
+        return VoteTagger(members, threshold=manifest.threshold)
+    except ConfigError as error:
+        raise ModelError(f"{folder}/{MANIFEST}: damaged ({error}); vote again or copy the folder again") from None

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from coner.config.experiment import Experiment
 from coner.config.load import override, read_toml
 from coner.core.errors import ConfigError
-from coner.families.settings import Fitted, parse_fitted
+from coner.families.settings import parse_trainable
 
 FULL = "full"  # the row that is the config itself
 
@@ -100,9 +101,9 @@ def parse_plan(values: Mapping[str, Any], source: str) -> Plan:
     return Plan(rows)
 
 
-def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str, Fitted]:
+def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str, Experiment]:
     """Every row's settings, checked before anything is trained; ``ConfigError`` names the row of a fault."""
-    return {name: parse_fitted(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
+    return {name: parse_trainable(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
 
 
 def _row(table: object, place: str) -> Row:

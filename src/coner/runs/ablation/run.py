@@ -15,18 +15,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from coner.config.experiment import Experiment
 from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
-from coner.families.encoder.settings import EncoderExperiment
-from coner.families.settings import Fitted
+from coner.families.recipe import Training
+from coner.families.registry import family
 from coner.records.record import RECORD, read_record
 from coner.report.ablation import FAILED, run_folder, write_plan
 from coner.runs.ablation.plan import FULL, Plan
-from coner.runs.evaluate import check_finished
-from coner.runs.train import LOG, fingerprint_of
-from coner.runs.train import run as run_one
+from coner.runs.execute import LOG, check_finished, execute
 
 LOCKS = ".locks"
 
@@ -44,7 +43,7 @@ class Run:
     about: str
     against: str | None
     seed: int
-    settings: Fitted
+    settings: Experiment
 
     @property
     def folder(self) -> str:
@@ -67,7 +66,7 @@ class Outcome:
     elsewhere: tuple[str, ...]
 
 
-def runs_of(plan: Plan, settings: Mapping[str, Fitted], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
+def runs_of(plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
     """Every row by the first seed, then every row by the second, and so on: a whole table is there early.
 
     Args:
@@ -127,13 +126,14 @@ def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
 
 def _check(run: Run, folder: Path, shared: SplitCache) -> None:
     """``ConfigError`` where the folder holds another run than this: one table must not show two kinds."""
-    parts, taxonomy = shared.read(run.settings.data)
+    recipe = Training(run.settings)
+    inputs = recipe.read(shared)
     if (folder / RECORD).exists():
-        fingerprint = fingerprint_of(run.settings, parts, taxonomy)
-        check_finished(read_record(folder), folder, fingerprint, parts, instead="delete that folder")
+        fingerprint = recipe.fingerprint(inputs)
+        check_finished(read_record(folder), folder, fingerprint, inputs.splits, instead="delete that folder")
 
 
-def _with_encoders(row: str, experiment: Fitted, encoders: Sequence[str]) -> Iterator[tuple[str, Fitted]]:
+def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
     """The row's settings with each encoder, and what that adds to its name; as they are where none is named."""
     if not encoders:
         yield "", experiment
@@ -142,17 +142,17 @@ def _with_encoders(row: str, experiment: Fitted, encoders: Sequence[str]) -> Ite
     if len(short) < len(encoders):
         raise ConfigError(f"--encoders: {', '.join(encoders)}: two of one name; expected names that differ at the end")
     for name, encoder in short.items():
-        if not isinstance(experiment, EncoderExperiment):
-            raise ConfigError(f"--encoders: row {row!r} is of kind {experiment.kind}; expected configs of encoders")
-        changed = experiment.encoder.model_copy(update={"name": encoder})
-        yield f".{name}", experiment.model_copy(update={"encoder": changed})
+        try:
+            yield f".{name}", family(experiment.kind).with_encoder(experiment, encoder)
+        except ConfigError as error:
+            raise ConfigError(f"--encoders: row {row!r}: {error}; expected configs of encoders") from None
 
 
 def _try(run: Run, folder: Path, shared: SplitCache, log: Log) -> str | None:
     """Do one run; why it failed, if it did."""
     reason = folder / FAILED
     try:
-        run_one(run.settings, folder, shared=shared)
+        execute(Training(run.settings), folder, cache=shared)
     except ConerError as error:
         why = str(error)
     except Exception as error:  # of any library: one row of the table, not the end of all of them

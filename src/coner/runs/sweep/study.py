@@ -25,13 +25,12 @@ from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
-from coner.families.crf.settings import CrfExperiment
-from coner.families.encoder.training import CHECKPOINT
 from coner.families.manifest import remove_model
-from coner.families.settings import parse_fitted
+from coner.families.recipe import Training
+from coner.families.registry import family
+from coner.families.settings import parse_trainable
+from coner.runs.execute import CHECKPOINT, execute
 from coner.runs.sweep.space import Space, applied
-from coner.runs.train import fingerprint_of
-from coner.runs.train import run as run_one
 
 BEST = "best.toml"
 STUDY = "study.db"
@@ -57,15 +56,16 @@ class Search:
     """
 
     def __init__(self, base: Mapping[str, Any], space: Space, folder: Path, *, storage: str = "") -> None:
-        self.base, self.space, self.folder, self.shared = base, space, folder, SplitCache()
-        self.settings = parse_fitted(dict(base))
+        self.base, self.space, self.folder, self.cache = base, space, folder, SplitCache()
+        self.settings = parse_trainable(dict(base))
         if self.settings.data.test is not None:
             raise ConfigError(
                 f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
             )
-        space.check(lambda values: parse_fitted(applied(base, values)))
+        space.check(lambda values: parse_trainable(applied(base, values)))
         # Of all files what is in them, not where they lie: another machine may have them elsewhere.
-        known_by = [fingerprint_of(self.settings, *self.shared.read(self.settings.data)), repr(space)]
+        recipe = Training(self.settings)
+        known_by = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
         self.identity = hashlib.sha256(json.dumps(known_by).encode()).hexdigest()
         make_folder(folder / ".locks")
         self.lock = FileLock(folder / ".locks" / "study.lock")
@@ -105,7 +105,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
         # What learns slowly may be best in the end: nothing is pruned before a third of the epochs.
-        warmup = 0 if isinstance(self.settings, CrfExperiment) else self.settings.train.epochs // 3
+        warmup = family(self.settings.kind).epochs(self.settings) // 3
         pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=warmup)
         try:
             # By what is searched: machines that share a storage share the study, whatever their folders are called.
@@ -148,14 +148,15 @@ class Search:
     def _try(self, trial: Trial) -> str:
         """Train and judge; what came of it, in a few words."""
 
-        def watch(epoch: int, macro_f1: float) -> None:
+        def on_epoch(epoch: int, macro_f1: float) -> None:
             trial.report(macro_f1, epoch)
             if trial.should_prune():
                 raise Pruned
 
         try:
             values = applied(self.base, {**self.space.suggest(trial), "name": f"trial-{trial.number}"})
-            record = run_one(parse_fitted(values), self.place(trial.number), shared=self.shared, watch=watch)
+            recipe = Training(parse_trainable(values))
+            record = execute(recipe, self.place(trial.number), cache=self.cache, on_epoch=on_epoch)
         except Pruned:
             self.study.tell(trial, state=TrialState.PRUNED)
             return "pruned, worse than the median"

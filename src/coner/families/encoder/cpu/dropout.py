@@ -1,9 +1,9 @@
-"""Dropout that takes its random bits sixteen at a time.
+"""Dropout from sixteen random bits an element.
 
-On a processor PyTorch draws one random number an element, at several times the cost of the multiplication that it is
-for. Here a 64-bit number decides for four elements, so that a probability is rounded to a multiple of 1/65536, and what
-is dropped is masked out bit by bit. The numbers are those of NumPy's quickest generator, whose seeds come from
-PyTorch's own: a seed, or a checkpoint of its state, fixes them.
+On a CPU PyTorch draws one random number an element, at several times the cost of the multiplication. Here one 64-bit
+number decides for four elements, so a probability is rounded to a multiple of 1/65536, and elements are dropped by a
+bit mask. The numbers come from NumPy's fastest generator, seeded by PyTorch's: a seed of PyTorch, or its saved state,
+reproduces them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 STEPS = 1 << 16  # values of sixteen bits
-INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # as wide as an element
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by the bytes of an element
 
 
 def dropout(values: Tensor, p: float) -> Tensor:
-    """Zero each element with probability ``p`` (to the nearest 1/65536) and scale up the others; on a processor."""
+    """Zero each element with probability ``p`` (to the nearest 1/65536) and scale up the others; on the CPU."""
     dropped = round(p * STEPS)
     if dropped in (0, STEPS):
         return values if dropped == 0 else values * 0
@@ -35,7 +35,7 @@ def dropout(values: Tensor, p: float) -> Tensor:
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, dropped: int) -> Tensor:
-        # As integers with a sign the bits begin at -STEPS / 2. In place: 1 where kept, else 0; then all bits, or none.
+        # The signed integers start at -STEPS / 2. In place: 1 if kept, else 0; then all bits set, or none.
         kept = _random_bits(values.numel()).ge_(dropped - STEPS // 2).neg_().view(values.shape)
         ctx.save_for_backward(kept)
         ctx.scale = STEPS / (STEPS - dropped)
@@ -49,7 +49,7 @@ class _Dropout(torch.autograd.Function):
 
 
 def _random_bits(count: int) -> Tensor:
-    """So many integers of sixteen random bits, int16."""
+    """``count`` random integers, int16."""
     seed = int(torch.randint(2**63 - 1, ()))
     numbers = np.random.SFC64(seed).random_raw(-(-count // 4))
     return torch.from_numpy(numbers.view(np.int16))[:count]
@@ -70,7 +70,7 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """``scaled_dot_product_attention``, which has no fast way to drop on a processor either."""
+    """``scaled_dot_product_attention`` with this dropout; PyTorch's is slow on a CPU."""
     if dropout_p == 0 or is_causal or enable_gqa:
         return F.scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
@@ -78,11 +78,11 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
     kind = query.device.type
     if torch.is_autocast_enabled(kind):
         query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
-    # From the mask to the weights in float32: the softmax of short rows takes several times as long in bfloat16.
+    # Scores and softmax in float32: the softmax of short rows takes several times as long in bfloat16.
     exact = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(kind, enabled=False):
         scaled = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-        scores = scaled @ key.contiguous().transpose(-2, -1)  # the product would copy it, and that transposed
+        scores = scaled @ key.contiguous().transpose(-2, -1)  # the product would copy it, transposed
         if attn_mask is not None:
             mask = torch.where(attn_mask, 0.0, -torch.inf) if attn_mask.dtype == torch.bool else attn_mask
             scores = scores + mask.to(exact)
@@ -90,8 +90,8 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
         return dropout(weights, dropout_p) @ value
 
 
-class QuickDropout(TorchFunctionMode):
-    """Within it, whatever calls PyTorch's dropout gets this one, whichever model it belongs to."""
+class FastDropout(TorchFunctionMode):
+    """Within it, every call of PyTorch's dropout, by any model, uses this one."""
 
     def __torch_function__(
         self,
@@ -100,12 +100,12 @@ class QuickDropout(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        given = dict(kwargs or {})
+        kwargs = dict(kwargs or {})
         if func is F.dropout:
-            return self._dropout(*args, **given)
+            return self._dropout(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
-            return attention(*args, **given)
-        return func(*args, **given)
+            return attention(*args, **kwargs)
+        return func(*args, **kwargs)
 
     @staticmethod
     def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -113,3 +113,6 @@ class QuickDropout(TorchFunctionMode):
             return input
         dropped = dropout(input, p)
         return input.copy_(dropped) if inplace else dropped
+
+
+QuickDropout = FastDropout

@@ -1,8 +1,8 @@
-"""AdamW that touches only the rows of an embedding matrix which a batch used.
+"""AdamW that updates only the rows of an embedding matrix that a batch used.
 
-A batch looks up some hundred rows of tens or hundreds of thousands; the others have a gradient of zero. Plain AdamW
-clears, sums, and reads the whole matrix and its two moments at every step all the same. Here a row stands still, its
-moments too, until a batch uses it again, as in PyTorch's ``SparseAdam``.
+A batch looks up a few hundred of tens or hundreds of thousands of rows; the others have a gradient of zero. Plain AdamW
+still reads and writes the whole matrix and its two moments at every step. Here a row and its moments stay unchanged
+until a batch uses it again, as in PyTorch's ``SparseAdam``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.autograd.graph import increment_version
 
 
 def use_row_gradients(embeddings: nn.Module) -> bool:
-    """Have a word embedding collect gradients by row; whether it is one that can."""
+    """Let an embedding collect sparse gradients; returns whether it can."""
     if not isinstance(embeddings, nn.Embedding) or embeddings.max_norm is not None:
         return False
     embeddings.sparse = embeddings.weight.requires_grad
@@ -23,30 +23,30 @@ def use_row_gradients(embeddings: nn.Module) -> bool:
 
 
 class RowAdamW(torch.optim.AdamW):
-    """AdamW (Loshchilov and Hutter 2019), fused, and by row where a gradient comes by row."""
+    """Fused AdamW (Loshchilov and Hutter 2019) that updates single rows where gradients are sparse."""
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
         super().__init__(groups, fused=True)
-        self.grad_scale: Tensor | None = None  # by what PyTorch's fused update divides the gradients
+        self.grad_scale: Tensor | None = None  # PyTorch's fused update divides the gradients by it
 
     @torch.no_grad()
     def clip(self, most: float) -> Tensor:
-        """Scale all gradients down together, so that their common Euclidean norm is at most ``most``; what it was.
+        """Scale all gradients so that their common Euclidean norm is at most ``most``; returns the norm before that.
 
-        On a processor the next update does it, as it reads them: a pass over all gradients less.
+        On a CPU the scaling is left to the next update, which saves a pass over all gradients.
         """
         gradients = []
         for parameter in (p for group in self.param_groups for p in group["params"] if p.grad is not None):
             if parameter.grad.is_sparse:
-                parameter.grad = parameter.grad.coalesce()  # rows that several passes used are summed
+                parameter.grad = parameter.grad.coalesce()  # sums rows that several passes used
             gradients.append(parameter.grad.values() if parameter.grad.is_sparse else parameter.grad)
         if not gradients:
             return torch.zeros(())
         if all(g.device.type == "cpu" and g.dtype == torch.float32 for g in gradients):
             flat = [gradient.flatten() for gradient in gradients]
-            norm = torch.stack([g.dot(g) for g in flat]).sum().sqrt()  # takes half the time of PyTorch's norm
+            norm = torch.stack([g.dot(g) for g in flat]).sum().sqrt()  # half the time of PyTorch's norm
             self.grad_scale = (norm / most).clamp(min=1.0)
-        else:  # not every fused update heeds a scale, and none of them in other precisions
+        else:  # not every fused update supports a scale, and none in other precisions
             norm = torch.nn.utils.get_total_norm(gradients)
             torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
         return norm
@@ -54,17 +54,17 @@ class RowAdamW(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """One update; see ``torch.optim.AdamW``."""
-        by_row = []
+        sparse = []
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None and parameter.grad.is_sparse:
-                    by_row.append((group, parameter, parameter.grad))
-                    parameter.grad = None  # AdamW passes over it
+                    sparse.append((group, parameter, parameter.grad))
+                    parameter.grad = None  # AdamW skips it
         try:
             loss = super().step(closure)
-            # The fused update alone tells nobody that weights are others now; copies are made anew by this number.
+            # The fused update does not count versions, by which copies of the weights are renewed.
             increment_version([p for group in self.param_groups for p in group["params"] if p.grad is not None])
-            for group, parameter, gradient in by_row:
+            for group, parameter, gradient in sparse:
                 self._update_rows(group, parameter, gradient.coalesce())
                 parameter.grad = gradient
         finally:

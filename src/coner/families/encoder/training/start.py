@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.tags import TagSet
-from coner.families.manifest import WEIGHTS, read_model
-from coner.hub import model_folder, model_name
+from coner.families.encoder.settings import EncoderManifest
+from coner.families.locate import model_folder
+from coner.families.manifest import WEIGHTS, parse_manifest, read_manifest
+from coner.hub import model_name
 
 if TYPE_CHECKING:
     from coner.families.encoder.network import Network
@@ -48,7 +50,7 @@ def weights_hash(folder: Path) -> str:
     Raises:
         ModelError: the folder is missing, damaged, or of another kind.
     """
-    return str(_card(model_folder(folder))["files"][WEIGHTS]["sha256"])
+    return _manifest(model_folder(folder)).files[WEIGHTS].sha256
 
 
 def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -> Start:
@@ -69,10 +71,11 @@ def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -
     """
     from safetensors.torch import load_file
 
-    from coner.families.encoder.tagger import coarse_tags, fine_tags, read_settings
+    from coner.families.encoder.tagger import coarse_tags, fine_tags
 
     folder = model_folder(folder)
-    settings, taxonomy = read_settings(folder, _card(folder))
+    manifest = _manifest(folder)
+    settings, taxonomy = manifest.settings, manifest.taxonomy
     shut: tuple[str, ...] = ()
     if fine_tags(taxonomy, settings).tags != fine.tags:
         shut += ("emissions.", "decoder.")
@@ -94,8 +97,8 @@ def take_over(network: Network, folder: Path, *, fine: TagSet, coarse: TagSet) -
     return Start(model_name(folder), list(taken), anew, [name for name in weights if name not in own])
 
 
-def _card(folder: Path) -> dict[str, Any]:
-    card = read_model(folder)
-    if card["kind"] != "encoder" or WEIGHTS not in card["files"]:
-        raise ModelError(f"{folder}: a model of kind {card['kind']}; train.init expects one of kind encoder")
-    return card
+def _manifest(folder: Path) -> EncoderManifest:
+    manifest = read_manifest(folder)
+    if manifest.kind != "encoder" or WEIGHTS not in manifest.files:
+        raise ModelError(f"{folder}: got a model of kind {manifest.kind}; train.init expects one of kind encoder")
+    return parse_manifest(manifest.model_dump(), EncoderManifest, folder)

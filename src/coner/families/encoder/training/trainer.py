@@ -131,7 +131,7 @@ class EncoderTrainer:
         for line in group_table(self.groups):
             self.log(line)
         several = f"{self.team.count} processes, each on " if self.team.count > 1 else ""
-        self.log(f"{several}{self.tagger.computes}")
+        self.log(f"{several}{self.tagger.hardware}")
         train = self.settings.train
         done = self.progress.epoch * self.steps + self.progress.step
         self.curves = open_curves(train.tensorboard if self.team.first else None, self.folder, done=done)

@@ -113,7 +113,7 @@ class _NormalizedWords:
         self._forms: dict[Callable[[str], str], _JoinedWords] = {}
 
     def find(self, text: str) -> Iterator[tuple[Outcome | None, list[Span]]]:
-        """All places of a surface form by the repair that they need, the mildest first; ``None``: exactly as written."""
+        """All places of a surface form by the repair that they need, mildest first; ``None``: exactly as written."""
         yield None, self._form(str, " ").spans(text)
         yield Outcome.CASE, self._form(str.casefold, " ").spans(text.casefold())
         yield Outcome.SPACING, self._form(_without_spaces).spans(_without_spaces(text))

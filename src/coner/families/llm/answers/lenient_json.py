@@ -76,7 +76,7 @@ class _Parser:
         self.at = at
 
     def value(self, depth: int) -> Any:
-        """Read the next value and move behind it; ``EOFError`` if a string or word is cut off by the end of the text."""
+        """Read the next value and move behind it; ``EOFError`` if the text ends within a string or word."""
         start = self.text[self.at]
         if start in "\"'":
             return self._string(start)

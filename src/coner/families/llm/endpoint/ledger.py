@@ -1,11 +1,10 @@
-"""Every answer that was paid for, in one SQLite file: asking again costs nothing, and a crash loses nothing.
+"""Store every paid answer in one SQLite file: no prompt is paid for twice, and a crash loses no answer.
 
-The file **holds the answers as text**, which repeat what the sentences say; of the prompts it holds hashes only, and
-of keys and addresses nothing. It lies where its opener puts it; while it is open SQLite keeps ``-wal`` and ``-shm``
-beside it. Delete it, and everything is asked anew.
+The file **holds the answers as text**, which repeat parts of the sentences; of the prompts it holds only hashes, and
+no keys or addresses. While it is open SQLite keeps files ``-wal`` and ``-shm`` beside it.
 
-An answer is on the disk before anyone sees it. Several processes of one machine may share a ledger; a network drive
-is no place for it (SQLite's write-ahead log needs shared memory).
+An answer is on disk before the caller sees it. Several processes of one machine may share a ledger; it does not work
+on network drives (SQLite's write-ahead log needs shared memory).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +25,7 @@ from coner.core.errors import DataError, OutputError
 from coner.families.llm.prompts.messages import Completion, Prompt
 from coner.families.llm.settings import Endpoint
 
-APPLICATION = 0x434F4E4C  # "CONL": tells a ledger from other SQLite files
+APPLICATION = 0x434F4E4C  # "CONL": distinguishes ledgers from other SQLite files
 FORMAT = 1
 BUSY = 60.0  # seconds to wait for another process
 TABLE = """CREATE TABLE answers (
@@ -42,37 +40,9 @@ TABLE = """CREATE TABLE answers (
 ) WITHOUT ROWID"""
 
 
-@dataclass
-class Totals:
-    """What a run asked and spent.
-
-    Attributes:
-        calls: requests sent, those without an answer among them.
-        retries: requests sent again.
-        cached: prompts that the ledger answered.
-        failed: prompts without an answer.
-        prompt_tokens, completion_tokens: of the answers that arrived; as counted by the endpoint, else estimated.
-        cost: of these tokens, in the currency of the prices.
-        seconds: of the calls that gave an answer, together; more than passed where several ran at once.
-    """
-
-    calls: int = 0
-    retries: int = 0
-    cached: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
-
-    def as_json(self) -> dict[str, int | float]:
-        """For a record."""
-        return asdict(self)
-
-
 def prompt_hash(prompt: Prompt, endpoint: Endpoint) -> str:
-    """What makes an answer the answer to this prompt: all that the model sees, how it samples; not where."""
-    seen = {
+    """A hash of everything that the model sees, and how it samples; independent of where it runs."""
+    values = {
         "model": endpoint.model,
         "messages": [[message.role, message.content] for message in prompt.messages],
         "schema": prompt.schema,
@@ -80,91 +50,92 @@ def prompt_hash(prompt: Prompt, endpoint: Endpoint) -> str:
         "temperature": endpoint.temperature,
         "seed": endpoint.seed,
     }
-    return hashlib.sha256(json.dumps(seen, sort_keys=True, default=dict).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=dict).encode()).hexdigest()
 
 
 class Ledger:
-    """The answers so far. Any thread may use it.
+    """The stored answers; safe to use from several threads.
 
     Args:
-        path: of the file; it is made where there is none, its folder must exist.
+        path: the file, created if it is missing; its folder must exist.
 
     Raises (all methods):
-        DataError: damaged, or no ledger.
-        OutputError: it cannot be made or written.
+        DataError: the file is damaged, or no ledger.
+        OutputError: it cannot be created or written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.parent.is_dir():
-            raise OutputError(f"{path}: the folder {str(self.path.parent)!r} does not exist; make it first")
+            raise OutputError(f"{path}: the folder {str(self.path.parent)!r} does not exist. Fix: create it first")
         self._lock = threading.Lock()
-        with self._told():
-            self._base = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        with self._access():
+            self._database = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
             try:
                 self._open()
             except BaseException:
-                self._base.close()
+                self._database.close()
                 raise
 
     def _open(self) -> None:
-        base = self._base
-        base.execute("BEGIN IMMEDIATE")  # several may begin the same ledger at once
-        marks = tuple(base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")  # several processes may create the same ledger at once
+        marks = tuple(database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
         if marks == (APPLICATION, FORMAT):
-            if base.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise self._damaged("it fails SQLite's check")
-        elif marks != (0, 0) or base.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            raise DataError("is no ledger of answers, or of another version; name another file", self.path)
+        elif marks != (0, 0) or database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise DataError("not a ledger of answers, or one of another version. Fix: name another file", self.path)
         else:
-            base.execute(TABLE)
-            base.execute(f"PRAGMA application_id = {APPLICATION}")
-            base.execute(f"PRAGMA user_version = {FORMAT}")
-        base.execute("COMMIT")
-        base.execute("PRAGMA synchronous = FULL")
-        self._log()
+            database.execute(TABLE)
+            database.execute(f"PRAGMA application_id = {APPLICATION}")
+            database.execute(f"PRAGMA user_version = {FORMAT}")
+        database.execute("COMMIT")
+        database.execute("PRAGMA synchronous = FULL")
+        self._use_write_ahead_log()
 
-    # To switch to the log SQLite wants the file for itself, and does not wait where another does the same.
+    # SQLite needs the file for itself to switch, and does not wait if another process switches too.
     @retry(
         retry=retry_if_exception_message(match=".*locked"),
         stop=stop_after_delay(BUSY),
         wait=wait_random(0, 0.1),
         reraise=True,
     )
-    def _log(self) -> None:
-        self._base.execute("PRAGMA journal_mode = WAL")
+    def _use_write_ahead_log(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._base.close()
+        self._database.close()
 
     def count(self) -> int:
-        """How many answers it holds."""
-        with self._told():
-            return int(self._base.execute("SELECT count(*) FROM answers").fetchone()[0])
+        """Number of stored answers."""
+        with self._access():
+            return int(self._database.execute("SELECT count(*) FROM answers").fetchone()[0])
 
-    def find(self, key: str) -> Completion | None:
-        """The answer to a prompt, by its hash."""
+    def get(self, key: str) -> Completion | None:
+        """The answer to the prompt with this hash."""
         query = "SELECT text, finish, prompt_tokens, completion_tokens, seconds FROM answers WHERE prompt = ?"
-        with self._told():
-            row: Any = self._base.execute(query, (key,)).fetchone()
+        with self._access():
+            row: Any = self._database.execute(query, (key,)).fetchone()
         if row is None:
             return None
         text, finish, prompt_tokens, completion_tokens, seconds = row
         return Completion(text, finish, prompt_tokens, completion_tokens, cached=True, seconds=seconds)
 
-    def keep(self, key: str, model: str, answer: Completion) -> None:
-        """Bring an answer to the disk. Where another process was quicker, its answer stays."""
+    def put(self, key: str, model: str, answer: Completion) -> None:
+        """Store an answer on disk; an answer that is already there stays."""
         row = (answer.text, answer.finish, answer.prompt_tokens, answer.completion_tokens, answer.seconds)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._told():
-            self._base.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, model, *row, now))
+        statement = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        with self._access():
+            self._database.execute(statement, (key, model, *row, now))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """One use at a time; what SQLite says of it as one line."""
+    def _access(self) -> Iterator[None]:
+        """One access at a time; errors of SQLite become errors of one line."""
         with self._lock:
             try:
                 yield
@@ -173,5 +144,5 @@ class Ledger:
             except sqlite3.DatabaseError as error:
                 raise self._damaged(str(error)) from None
 
-    def _damaged(self, why: str) -> DataError:
-        return DataError(f"is no ledger of answers, or damaged: {why}; move it away, and all is asked anew", self.path)
+    def _damaged(self, reason: str) -> DataError:
+        return DataError(f"not a ledger of answers, or damaged: {reason}. Fix: move it away to start again", self.path)

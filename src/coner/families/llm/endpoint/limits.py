@@ -1,4 +1,4 @@
-"""How much may be asked: a rate by the minute, and a budget for all. Both live in one event loop."""
+"""Limits of what may be asked: a rate per minute, and a budget. They are used within one event loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import anyio
@@ -14,8 +15,8 @@ from coner.families.llm.prompts.messages import Prompt
 from coner.families.llm.settings import Budget, Prices
 
 
-class Usage(NamedTuple):
-    """Tokens of a call."""
+class Tokens(NamedTuple):
+    """Tokens of one call."""
 
     prompt: int
     completion: int
@@ -25,48 +26,50 @@ class Usage(NamedTuple):
         return self.prompt + self.completion
 
     def cost(self, prices: Prices) -> float:
+        """In the currency of the prices."""
         return (self.prompt * prices.prompt + self.completion * prices.completion) / 1e6
 
 
-class Estimate:
-    """Tokens of a text before the endpoint has counted them: a share of its bytes, raised to the highest share seen."""
+class TokenEstimator:
+    """Estimates tokens from bytes; the ratio rises to the highest one that the endpoint has counted."""
 
-    def __init__(self, share: float = 1 / 3) -> None:
-        self._share = share
+    def __init__(self, tokens_per_byte: float = 1 / 3) -> None:
+        self._tokens_per_byte = tokens_per_byte
 
-    def tokens(self, text: str) -> int:
-        return math.ceil(_bytes(text) * self._share)
+    def estimate(self, text: str) -> int:
+        """Tokens of a text."""
+        return math.ceil(_size(text) * self._tokens_per_byte)
 
-    def most(self, prompt: Prompt) -> Usage:
-        """What a call may use; the answer may take all that it is given."""
-        return Usage(math.ceil(_size(prompt) * self._share), prompt.max_tokens)
+    def upper_bound(self, prompt: Prompt) -> Tokens:
+        """Tokens that a call may use, with an answer up to its limit."""
+        return Tokens(math.ceil(_prompt_size(prompt) * self._tokens_per_byte), prompt.max_tokens)
 
-    def learn(self, prompt: Prompt, counted: int) -> None:
-        """What the endpoint counted in a prompt."""
-        self._share = max(self._share, counted / max(_size(prompt), 1))
-
-
-def _size(prompt: Prompt) -> int:
-    return sum(_bytes(message.content) + 12 for message in prompt.messages)  # 12: a role and its marks
+    def update(self, prompt: Prompt, counted: int) -> None:
+        """Learn from the tokens that the endpoint counted in a prompt."""
+        self._tokens_per_byte = max(self._tokens_per_byte, counted / max(_prompt_size(prompt), 1))
 
 
-def _bytes(text: str) -> int:
+def _prompt_size(prompt: Prompt) -> int:
+    return sum(_size(message.content) + 12 for message in prompt.messages)  # 12: role and separators
+
+
+def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
+@dataclass
 class Slot:
-    """A call within the window of the rate."""
+    """A call within the window of the rate: when it started, and its tokens."""
 
-    def __init__(self, at: float, tokens: int) -> None:
-        self.at = at
-        self.tokens = tokens
+    at: float
+    tokens: int
 
 
-class Pace:
-    """At most so many requests and tokens within any window of a minute; and pauses that an endpoint asks for.
+class RateLimiter:
+    """Limits requests and tokens within any window of a minute, and pauses if the endpoint asks for it.
 
     Args:
-        requests, tokens: at most; 0: no limit.
+        requests, tokens: limits; 0: none.
         clock, sleep: in seconds.
     """
 
@@ -85,15 +88,15 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._slots: deque[Slot] = deque()
-        self._not_before = 0.0
-        self._turn = anyio.Lock()  # first come, first served
+        self._paused_until = 0.0
+        self._queue = anyio.Lock()  # first come, first served
 
-    async def take(self, tokens: int) -> Slot:
-        """Wait until a call with so many tokens keeps to the rate; its slot takes what it used in the end.
+    async def acquire(self, tokens: int) -> Slot:
+        """Wait until a call with so many tokens is allowed; set ``tokens`` of its slot to what it really used.
 
-        A call that alone is above the rate goes when nothing else is in the window.
+        A call that alone exceeds the rate waits until the window is empty.
         """
-        async with self._turn:
+        async with self._queue:
             while (wait := self._wait(tokens)) > 0:
                 await self._sleep(wait)
             slot = Slot(self._clock(), tokens)
@@ -101,8 +104,8 @@ class Pace:
             return slot
 
     def pause(self, seconds: float) -> None:
-        """No call before that."""
-        self._not_before = max(self._not_before, self._clock() + seconds)
+        """Allow no call for some time."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _wait(self, tokens: int) -> float:
         now = self._clock()
@@ -111,51 +114,51 @@ class Pace:
         used = sum(slot.tokens for slot in self._slots) if self._tokens < math.inf else 0
         full = len(self._slots) >= self._requests or (self._slots and used + tokens > self._tokens)
         ready = self._slots[0].at + self.WINDOW if full else now
-        return max(ready, self._not_before) - now
+        return max(ready, self._paused_until) - now
 
 
-class Purse:
-    """A budget: what a call may use at most is held before it is sent, what it did use is spent.
+class BudgetLimiter:
+    """Keeps calls within a budget: the most that a call may use is reserved before it, and settled after it.
 
     Attributes:
-        spent: nothing more may be sent.
+        spent: whether nothing more may be sent.
     """
 
     def __init__(self, budget: Budget, prices: Prices) -> None:
         self._tokens = budget.tokens or math.inf
         self._cost = budget.cost or math.inf
         self._prices = prices
-        self._used = Usage(0, 0)
-        self._held: list[Usage] = []
-        self._freed: anyio.Event | None = None
+        self._used = Tokens(0, 0)
+        self._reserved: list[Tokens] = []
+        self._settled: anyio.Event | None = None
         self.spent = False
 
-    async def hold(self, most: Usage) -> bool:
-        """Wait until it is known whether the call fits; when it does not, nothing fits any more.
+    async def reserve(self, most: Tokens) -> bool:
+        """Reserve tokens for a call; ``False`` if they do not fit, and then no further call does.
 
-        Calls in flight use less than is held for them, mostly: so the answer waits for them.
+        Waits for the calls in flight if needed, as these mostly use less than they reserved.
         """
         while not self.spent:
             if self._fits(most):
-                self._held.append(most)
+                self._reserved.append(most)
                 return True
-            if not self._held:
+            if not self._reserved:
                 self.spent = True
             else:
-                self._freed = self._freed or anyio.Event()
-                await self._freed.wait()
+                self._settled = self._settled or anyio.Event()
+                await self._settled.wait()
         return False
 
-    def settle(self, most: Usage, used: Usage) -> None:
-        """A call that was held for is over."""
-        self._held.remove(most)
-        self._used = Usage(self._used.prompt + used.prompt, self._used.completion + used.completion)
-        if self._freed:
-            self._freed.set()
-            self._freed = None
+    def settle(self, most: Tokens, used: Tokens) -> None:
+        """Replace a reservation by what the call used."""
+        self._reserved.remove(most)
+        self._used = Tokens(self._used.prompt + used.prompt, self._used.completion + used.completion)
+        if self._settled:
+            self._settled.set()
+            self._settled = None
 
-    def _fits(self, most: Usage) -> bool:
-        bound = [self._used, *self._held, most]
-        return sum(usage.total for usage in bound) <= self._tokens and (
-            sum(usage.cost(self._prices) for usage in bound) <= self._cost
+    def _fits(self, most: Tokens) -> bool:
+        bound = [self._used, *self._reserved, most]
+        return sum(tokens.total for tokens in bound) <= self._tokens and (
+            sum(tokens.cost(self._prices) for tokens in bound) <= self._cost
         )

@@ -1,31 +1,59 @@
-"""The calls of one client: each prompt to an answer or a failure, with all that the calls share. One event loop."""
+"""The calls of one client: each prompt becomes a completion or a failure. Everything here runs in one event loop."""
 
 from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import Self
 from weakref import WeakValueDictionary
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
-from coner.families.llm.endpoint.capabilities import Dialect
-from coner.families.llm.endpoint.ledger import Ledger, Totals, prompt_hash
-from coner.families.llm.endpoint.limits import Estimate, Pace, Purse, Usage
-from coner.families.llm.endpoint.transport import Fault, NoConnection, Passing, Rejected, Wire
-from coner.families.llm.prompts.messages import Completion, Failure, Prompt
+from coner.families.llm.endpoint.capabilities import Capabilities
+from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
+from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
+from coner.families.llm.endpoint.transport import CallError, NoConnectionError, RejectedError, TransientError, Transport
+from coner.families.llm.prompts.messages import Completion, Prompt
 from coner.families.llm.settings import Budget, Endpoint
+from coner.families.usage import Failure
 
-GIVE_UP = 10.0  # seconds without a connection, after which nobody is there; one more attempt takes 7 at most
-PATIENCE = 600.0  # seconds; an endpoint that asks to wait longer is not waited for
-FORGET = 60.0  # seconds after which an endpoint that was given up may be there again
-IN_A_ROW = 10  # prompts without an answer after all retries, after which the endpoint is given up
-NOTHING = Usage(0, 0)
+MAX_SILENCE = 10.0  # seconds without a connection until the endpoint is given up; one more attempt takes 7 at most
+MAX_RETRY_AFTER = 600.0  # seconds; an endpoint that asks to wait longer is given up
+GIVEN_UP = 60.0  # seconds until an endpoint that was given up is tried again
+MAX_FAILURES = 10  # prompts in a row without an answer after all retries, until the endpoint is given up
 
 
-class _Over(Exception):
-    """A prompt has no answer; the failure says why."""
+@dataclass
+class Totals:
+    """What a client sent and spent.
+
+    Attributes:
+        calls: requests sent, with or without an answer.
+        retries: requests sent again.
+        cached: prompts answered by the ledger.
+        failed: prompts without an answer.
+        prompt_tokens, completion_tokens: of the answers; as counted by the endpoint, else estimated.
+        cost: of these tokens, in the currency of the prices.
+        seconds: sum of the durations of the answered calls, which may overlap.
+    """
+
+    calls: int = 0
+    retries: int = 0
+    cached: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, int | float]:  # TEMPORARY
+        return asdict(self)
+
+
+class _NoAnswer(Exception):
+    """A prompt has no answer."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
@@ -33,193 +61,192 @@ class _Over(Exception):
 
 
 class Session:
-    """Calls to an endpoint; open as an asynchronous context, again and again, but once at a time.
+    """Calls to an endpoint; an asynchronous context manager that may be entered again, but not while it is open.
 
     Args:
-        endpoint, key: where, and as whom.
-        ledger: of answers; without one, each prompt is a call.
+        endpoint, key: where to ask.
+        ledger: stores the answers; without one, each prompt is a call.
         budget: for all calls.
         first_wait: seconds before the first retry, about; each next one waits twice as long.
 
     Attributes:
-        totals: what was asked and spent.
-        dialect: how the endpoint wants to be asked, as far as it has told.
+        totals: what was sent and spent.
+        capabilities: what the endpoint accepts, as far as its answers have shown.
     """
 
     def __init__(
         self, endpoint: Endpoint, key: str, *, ledger: Ledger | None, budget: Budget, first_wait: float
     ) -> None:
         self.totals = Totals()
-        self.dialect = Dialect()
+        self.capabilities = Capabilities()
         self._endpoint = endpoint
         self._key = key
         self._ledger = ledger
-        self._purse = Purse(budget, endpoint.prices)
-        self._pace = Pace(endpoint.requests_per_minute, endpoint.tokens_per_minute)
-        self._estimate = Estimate()
+        self._budget = BudgetLimiter(budget, endpoint.prices)
+        self._rate = RateLimiter(endpoint.requests_per_minute, endpoint.tokens_per_minute)
+        self._estimator = TokenEstimator()
         self._backoff = wait_exponential(multiplier=first_wait, max=60) + wait_random(0, first_wait)
-        self._gone: Failure | None = None  # what every further prompt would get
-        self._gone_since = 0.0
-        self._in_a_row = 0
+        self._given_up: Failure | None = None  # the failure of every further prompt
+        self._given_up_at = 0.0
+        self._failures_in_a_row = 0
         self._silent_since: float | None = None
 
     async def __aenter__(self) -> Self:
-        """A run; one of a served model may come hours after the one before."""
         self._silent_since = None
-        if self._gone is not None and time.monotonic() - self._gone_since >= FORGET:
-            self._gone, self._in_a_row = None, 0
-        self._wire = Wire(self._endpoint, self._key)
+        if self._given_up is not None and time.monotonic() - self._given_up_at >= GIVEN_UP:
+            self._given_up, self._failures_in_a_row = None, 0
+        self._transport = Transport(self._endpoint, self._key)
         self._slots = anyio.Semaphore(self._endpoint.concurrency)
-        self._asked: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._pending: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._wire.close()
+        await self._transport.close()
 
     async def answer(self, prompt: Prompt) -> Completion | Failure:
-        """From the ledger, else from the endpoint, and then into the ledger.
+        """Answer a prompt from the ledger, or from the endpoint and store the answer.
 
         Raises:
             DataError, OutputError: the ledger fails.
         """
         key = prompt_hash(prompt, self._endpoint)
-        # An equal prompt waits for the first one's answer, and finds it in the ledger.
-        async with self._asked.setdefault(key, anyio.Lock()) if self._ledger is not None else nullcontext():
-            if self._ledger is not None and (found := self._ledger.find(key)):
+        # An equal prompt waits until the first one's answer is in the ledger.
+        async with self._pending.setdefault(key, anyio.Lock()) if self._ledger is not None else nullcontext():
+            if self._ledger is not None and (stored := self._ledger.get(key)):
                 self.totals.cached += 1
-                return found
+                return stored
             try:
                 async with self._slots:
                     answer = await self._ask(prompt)
-            except _Over as over:
+            except _NoAnswer as error:
                 self.totals.failed += 1
-                return over.failure
+                return error.failure
             if self._ledger is not None:
-                self._ledger.keep(key, self._endpoint.model, answer)
+                self._ledger.put(key, self._endpoint.model, answer)
             return answer
 
     async def _ask(self, prompt: Prompt) -> Completion:
+        """Call with retries."""
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Passing, NoConnection)),
-            stop=self._stop,
-            wait=self._wait,
-            before_sleep=self._count,
+            retry=retry_if_exception_type((TransientError, NoConnectionError)),
+            stop=self._stop_retrying,
+            wait=self._retry_wait,
+            before_sleep=self._count_retry,
             sleep=anyio.sleep,
             reraise=True,
         )
         try:
             answer: Completion = await retrying(self._attempt, prompt)
-        except NoConnection as fault:
-            raise self._give_up(
-                Failure("unreachable", f"{fault.reason}; start the endpoint, or mend base_url")
-            ) from None
-        except Passing as fault:
-            self._in_a_row += 1
-            failure = Failure("exhausted", f"{fault.reason}; tried {self._endpoint.max_retries + 1} times")
-            if self._in_a_row >= IN_A_ROW:
-                more = f"{failure.reason}, as {IN_A_ROW} prompts in a row; the endpoint is given up"
-                raise self._give_up(Failure("exhausted", more)) from None
-            raise _Over(failure) from None
-        self._in_a_row = 0
+        except NoConnectionError as error:
+            reason = f"{error.reason}. Fix: start the endpoint, or correct base_url"
+            raise self._give_up(Failure("unreachable", reason)) from None
+        except TransientError as error:
+            self._failures_in_a_row += 1
+            reason = f"{error.reason}; tried {self._endpoint.max_retries + 1} times"
+            if self._failures_in_a_row < MAX_FAILURES:
+                raise _NoAnswer(Failure("exhausted", reason)) from None
+            reason += f", as {MAX_FAILURES} prompts in a row; the endpoint is given up"
+            raise self._give_up(Failure("exhausted", reason)) from None
+        self._failures_in_a_row = 0
         return answer
 
     async def _attempt(self, prompt: Prompt) -> Completion:
-        """One call, and more where the endpoint wants to be asked otherwise."""
-        dialect, adapted = self.dialect, False
+        """One call; repeated with fewer fields if the endpoint does not accept one."""
+        known = capabilities = self.capabilities
         while True:
             try:
-                answer = await self._call(prompt, dialect)
-            except Rejected as fault:
-                other = dialect.after(fault.words, prompt) if fault.mendable else None
-                if other is None:
-                    failure = Failure("refused", fault.reason)
-                    raise (self._give_up(failure) if fault.for_all else _Over(failure)) from None
-                dialect, adapted = other, True
+                answer = await self._call(prompt, capabilities)
+            except RejectedError as error:
+                reduced = capabilities.reduced(error.message, prompt) if error.unsupported else None
+                if reduced is None:
+                    failure = Failure("refused", error.reason)
+                    raise (self._give_up(failure) if error.for_all else _NoAnswer(failure)) from None
+                capabilities = reduced
                 self.totals.retries += 1
             else:
-                if adapted:  # only now: a rejection of this prompt alone must not cost all others their schema
-                    self.dialect = dialect
+                if capabilities is not known:  # only now: if this prompt alone is at fault, others keep their schema
+                    self.capabilities = capabilities
                 return answer
 
-    async def _call(self, prompt: Prompt, dialect: Dialect) -> Completion:
+    async def _call(self, prompt: Prompt, capabilities: Capabilities) -> Completion:
         """One call, within budget and rate."""
-        most = self._estimate.most(prompt)
-        if not self._gone and not await self._purse.hold(most):
-            raise _Over(Failure("budget", "the budget is spent, or the next call may not fit; allow more, and go on"))
-        if self._gone:
-            raise _Over(self._gone)
-        used = NOTHING
+        self._check_given_up()
+        most = self._estimator.upper_bound(prompt)
+        if not await self._budget.reserve(most):
+            reason = "the budget is spent, or the next call may not fit. Fix: allow more, and run the command again"
+            raise _NoAnswer(Failure("budget", reason))
+        used = nothing = Tokens(0, 0)
         try:
-            slot = await self._pace.take(most.total)
-            if self._gone:
-                raise _Over(self._gone)
+            self._check_given_up()
+            slot = await self._rate.acquire(most.total)
+            self._check_given_up()
             self.totals.calls += 1
-            used = most  # until it is known; where it is broken off, it stays unknown
+            used = most  # until it is known; it stays unknown if the call is cancelled
             try:
-                answer = await self._heard(prompt, dialect, most)
-            except Fault as fault:
-                used = most if fault.billed else NOTHING
+                answer = await self._send(prompt, capabilities, most)
+            except CallError as error:
+                used = most if error.billed else nothing
                 raise
-            used = Usage(answer.prompt_tokens, answer.completion_tokens)
+            used = Tokens(answer.prompt_tokens, answer.completion_tokens)
             slot.tokens = used.total
         finally:
-            self._purse.settle(most, used)
-        self._book(used, answer.seconds)
-        return answer
-
-    async def _heard(self, prompt: Prompt, dialect: Dialect, most: Usage) -> Completion:
-        """The call itself, and what its outcome tells of the endpoint."""
-        began = time.monotonic()
-        try:
-            reply = await self._wire.ask(prompt, dialect)
-        except NoConnection:
-            self._silent_since = began if self._silent_since is None else self._silent_since
-            raise
-        except Passing as fault:
-            self._silent_since = None
-            if fault.wait > PATIENCE:
-                reason = f"{fault.reason}; it asks to wait {fault.wait:.0f} s: try again later"
-                raise self._give_up(Failure("exhausted", reason)) from None
-            if fault.wait:
-                self._pace.pause(fault.wait)
-            raise
-        self._silent_since = None
-        prompt_tokens, completion_tokens = reply.prompt_tokens, reply.completion_tokens
-        if prompt_tokens is not None:
-            self._estimate.learn(prompt, prompt_tokens)
-        return Completion(
-            text=reply.text,
-            finish=reply.finish,
-            prompt_tokens=most.prompt if prompt_tokens is None else prompt_tokens,
-            completion_tokens=self._estimate.tokens(reply.text) if completion_tokens is None else completion_tokens,
-            cached=False,
-            seconds=reply.seconds,
-        )
-
-    def _give_up(self, failure: Failure) -> _Over:
-        """No further prompt is tried, for a while at least."""
-        if self._gone is None:
-            self._gone, self._gone_since = failure, time.monotonic()
-        return _Over(self._gone)
-
-    def _book(self, used: Usage, seconds: float) -> None:
+            self._budget.settle(most, used)
         self.totals.prompt_tokens += used.prompt
         self.totals.completion_tokens += used.completion
         self.totals.cost += used.cost(self._endpoint.prices)
-        self.totals.seconds += seconds
+        self.totals.seconds += answer.seconds
+        return answer
 
-    def _stop(self, state: RetryCallState) -> bool:
-        if isinstance(_fault(state), NoConnection) and self._silent_since is not None:
-            return time.monotonic() - self._silent_since >= GIVE_UP
+    async def _send(self, prompt: Prompt, capabilities: Capabilities, most: Tokens) -> Completion:
+        """Send the request, and note what the outcome shows about the endpoint."""
+        began = time.monotonic()
+        try:
+            response = await self._transport.send(prompt, capabilities)
+        except NoConnectionError:
+            self._silent_since = began if self._silent_since is None else self._silent_since
+            raise
+        except TransientError as error:
+            self._silent_since = None
+            if error.retry_after > MAX_RETRY_AFTER:
+                reason = f"{error.reason}; it asks to wait {error.retry_after:.0f} s. Fix: try again later"
+                raise self._give_up(Failure("exhausted", reason)) from None
+            if error.retry_after:
+                self._rate.pause(error.retry_after)
+            raise
+        self._silent_since = None
+        prompt_tokens, completion_tokens = response.prompt_tokens, response.completion_tokens
+        if prompt_tokens is None:
+            prompt_tokens = most.prompt
+        else:
+            self._estimator.update(prompt, prompt_tokens)
+        if completion_tokens is None:
+            completion_tokens = self._estimator.estimate(response.text)
+        return Completion(
+            response.text, response.finish, prompt_tokens, completion_tokens, cached=False, seconds=response.seconds
+        )
+
+    def _give_up(self, failure: Failure) -> _NoAnswer:
+        """Let all further prompts fail, for a while at least."""
+        if self._given_up is None:
+            self._given_up, self._given_up_at = failure, time.monotonic()
+        return _NoAnswer(self._given_up)
+
+    def _check_given_up(self) -> None:
+        if self._given_up is not None:
+            raise _NoAnswer(self._given_up)
+
+    def _stop_retrying(self, state: RetryCallState) -> bool:
+        if isinstance(_error(state), NoConnectionError) and self._silent_since is not None:
+            return time.monotonic() - self._silent_since >= MAX_SILENCE
         return state.attempt_number > self._endpoint.max_retries
 
-    def _wait(self, state: RetryCallState) -> float:
+    def _retry_wait(self, state: RetryCallState) -> float:
         wait = self._backoff(state)
-        return min(wait, 2.0) if isinstance(_fault(state), NoConnection) else wait
+        return min(wait, 2.0) if isinstance(_error(state), NoConnectionError) else wait
 
-    def _count(self, _state: RetryCallState) -> None:
+    def _count_retry(self, _state: RetryCallState) -> None:
         self.totals.retries += 1
 
 
-def _fault(state: RetryCallState) -> BaseException | None:
+def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None

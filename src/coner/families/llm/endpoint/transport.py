@@ -1,4 +1,4 @@
-"""One call over the network, without retries: an answer, or what kind of fault it was."""
+"""Send one request over the network, without retries: a response, or an error that says what kind of fault it was."""
 
 from __future__ import annotations
 
@@ -13,32 +13,31 @@ from typing import Any
 import anyio
 import openai
 
-from coner.families.llm.endpoint.capabilities import Dialect
+from coner.families.llm.endpoint.capabilities import Capabilities
 from coner.families.llm.prompts.messages import Prompt
 from coner.families.llm.settings import Endpoint
 
-CONNECT = 5.0  # seconds
-SECRET = 8  # characters; a shorter key is a dummy, such as "x", and part of many a word
-MOST_TOKENS = 1 << 53  # more is no count, and no number of the ledger
-PASSING = frozenset({408, 409, 429})
-NOT_MADE = frozenset({501, 505})  # of a server that will never do it; every other 5xx may pass
-LOST = frozenset({502, 504, 522, 524})  # of what stands before the endpoint: an answer may have been made
-# Not about the prompt: the next one would get the same.
-FOR_ALL = frozenset({401, 403, 404})
+CONNECT_TIMEOUT = 5.0  # seconds
+MIN_SECRET = 8  # characters; a shorter key is a dummy such as "x", and may be part of any word
+MAX_TOKENS = 1 << 53  # a higher count is nonsense, and does not fit into the ledger
+TRANSIENT = frozenset({408, 409, 429})
+PERMANENT = frozenset({501, 505})  # every other 5xx may pass
+BILLED = frozenset({502, 504, 522, 524})  # from a gateway: the endpoint may have made an answer
+FOR_ALL_PROMPTS = frozenset({401, 403, 404, 429})  # rejections of any other prompt too
 ADVICE = {
     400: "the endpoint cannot take this request; a long one may need a larger context there",
-    401: "expected a valid key; set the environment variable that key_env names",
+    401: "expected a valid key. Fix: set the environment variable that key_env names",
     403: "the key may not use this model or address; expected one that may",
     404: "expected a model that the endpoint has, and a base_url that ends where /chat/completions begins (mostly /v1)",
 }
 
 
-class Fault(Exception):
+class CallError(Exception):
     """A call without an answer.
 
     Args:
         reason: one line, without the key.
-        billed: the endpoint may have made an answer that did not arrive.
+        billed: whether the endpoint may have made an answer that did not arrive.
     """
 
     def __init__(self, reason: str, *, billed: bool = False) -> None:
@@ -47,41 +46,41 @@ class Fault(Exception):
         self.billed = billed
 
 
-class Passing(Fault):
+class TransientError(CallError):
     """The same call may succeed later.
 
     Args:
-        wait: seconds that the endpoint asks for.
+        retry_after: seconds to wait, as the endpoint asks; 0: it does not say.
     """
 
-    def __init__(self, reason: str, *, wait: float = 0.0, billed: bool = False) -> None:
+    def __init__(self, reason: str, *, retry_after: float = 0.0, billed: bool = False) -> None:
         super().__init__(reason, billed=billed)
-        self.wait = wait
+        self.retry_after = retry_after
 
 
-class NoConnection(Fault):
-    """Nobody listens, the name is not known, or no secure connection can be made."""
+class NoConnectionError(CallError):
+    """Nobody listens, the host is unknown, or no secure connection can be made."""
 
 
-class Rejected(Fault):
+class RejectedError(CallError):
     """The same call would be rejected again.
 
     Args:
-        for_all: so would any other.
-        words: what the endpoint said.
-        mendable: another dialect may help.
+        message: of the endpoint.
+        for_all: whether any other prompt would be rejected too.
+        unsupported: whether a request with fewer fields may be accepted.
     """
 
-    def __init__(self, reason: str, *, for_all: bool, words: str, mendable: bool) -> None:
+    def __init__(self, reason: str, message: str, *, for_all: bool = False, unsupported: bool = False) -> None:
         super().__init__(reason)
+        self.message = message
         self.for_all = for_all
-        self.words = words
-        self.mendable = mendable
+        self.unsupported = unsupported
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What arrived. ``prompt_tokens`` and ``completion_tokens`` are ``None`` where the endpoint does not count."""
+class Response:
+    """An answer; token counts are ``None`` if the endpoint does not give them."""
 
     text: str
     finish: str
@@ -90,12 +89,12 @@ class Reply:
     seconds: float
 
 
-class Wire:
-    """Calls to one endpoint.
+class Transport:
+    """Sends requests to one endpoint.
 
     Args:
         endpoint: where.
-        key: kept out of all that leaves this class.
+        key: API key; hidden in every text that leaves this class.
     """
 
     def __init__(self, endpoint: Endpoint, key: str) -> None:
@@ -105,114 +104,114 @@ class Wire:
             api_key=key,
             base_url=endpoint.base_url,
             max_retries=0,
-            timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECT, endpoint.timeout)),
+            timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECT_TIMEOUT, endpoint.timeout)),
             http_client=openai.DefaultAsyncHttpxClient(trust_env=not endpoint.on_this_machine),
         )
-        self._client.organization = self._client.project = None  # of the environment, whoever the endpoint is
+        self._client.organization = self._client.project = None  # from the environment, meant for one endpoint only
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.close()
 
-    async def ask(self, prompt: Prompt, dialect: Dialect) -> Reply:
-        """One call.
+    async def send(self, prompt: Prompt, capabilities: Capabilities) -> Response:
+        """Send one request.
 
         Raises:
-            Passing, NoConnection, Rejected: there is no answer.
+            TransientError, NoConnectionError, RejectedError: there is no answer.
         """
         began = time.perf_counter()
-        body = dialect.body(prompt, self._endpoint)
+        body = capabilities.request(prompt, self._endpoint)
         try:
-            with anyio.fail_after(self._endpoint.timeout):  # of the whole, however slowly it drips
+            with anyio.fail_after(self._endpoint.timeout):  # of the whole response, however slowly it arrives
                 raw = await self._client.chat.completions.with_raw_response.create(**body)
                 text = raw.text
         except (TimeoutError, openai.APITimeoutError) as error:
             if type(error.__cause__).__name__ == "ConnectTimeout":
-                raise NoConnection(self._line(f"no connection within {CONNECT:g} s")) from None
-            raise Passing(self._line(f"no answer within {self._endpoint.timeout:g} s"), billed=True) from None
+                raise NoConnectionError(self._reason(f"no connection within {CONNECT_TIMEOUT:g} s")) from None
+            raise TransientError(self._reason(f"no answer within {self._endpoint.timeout:g} s"), billed=True) from None
         except openai.APIConnectionError as error:
-            raise self._cut(error.__cause__) from None
+            cause = error.__cause__
+            if type(cause).__name__ in {"ConnectError", "ProxyError"}:
+                raise NoConnectionError(self._reason(f"no connection: {str(cause).lower()}")) from None
+            raise TransientError(self._reason(f"the connection was cut: {cause}"), billed=True) from None
         except openai.APIStatusError as error:
-            raise await self._status(error) from None
+            raise await self._status_error(error) from None
         except UnicodeEncodeError:
-            words = "the prompt holds half of a surrogate pair, which is no text"
-            raise Rejected(self._line(words), for_all=False, words=words, mendable=False) from None
-        return self._read(text, time.perf_counter() - began)
+            message = "the prompt holds half of a surrogate pair; expected whole characters"
+            raise RejectedError(self._reason(message), message) from None
+        return self._parse(text, time.perf_counter() - began)
 
-    def _cut(self, cause: BaseException | None) -> Fault:
-        if type(cause).__name__ in {"ConnectError", "ProxyError"}:
-            return NoConnection(self._line(f"no connection: {str(cause).lower()}"))
-        return Passing(self._line(f"the connection was cut: {cause}"), billed=True)
-
-    async def _status(self, error: openai.APIStatusError) -> Fault:
-        status, words = error.status_code, _words(self._hide(error.response.text))
-        line = self._line(f"status {status}: {words}")
-        passes = status in PASSING or (status >= 500 and status not in NOT_MADE)
-        if passes and error.code != "insufficient_quota":  # that one needs a person
-            return Passing(line, wait=_wait(error.response.headers), billed=status in LOST)
+    async def _status_error(self, error: openai.APIStatusError) -> CallError:
+        status, message = error.status_code, _error_message(self._hide_key(error.response.text))
+        reason = self._reason(f"status {status}: {message}")
+        transient = status in TRANSIENT or (status >= 500 and status not in PERMANENT)
+        if transient and error.code != "insufficient_quota":  # waiting does not help against that one
+            retry_after = _retry_after(error.response.headers)
+            return TransientError(reason, retry_after=retry_after, billed=status in BILLED)
         if advice := ADVICE.get(status):
-            line = f"{line}; {advice}"
+            reason = f"{reason}; {advice}"
         if status == 404:
-            line += await self._models()
-        return Rejected(line, for_all=status in FOR_ALL or status == 429, words=words, mendable=status in {400, 422})
+            reason += await self._list_models()
+        return RejectedError(reason, message, for_all=status in FOR_ALL_PROMPTS, unsupported=status in {400, 422})
 
-    async def _models(self) -> str:
-        """What the endpoint has, for a person who named something else."""
+    async def _list_models(self) -> str:
+        """The models of the endpoint, for an error message."""
         try:
-            with anyio.fail_after(2 * CONNECT):
+            with anyio.fail_after(2 * CONNECT_TIMEOUT):
                 raw = await self._client.models.with_raw_response.list()
             names = [str(entry["id"]) for entry in json.loads(raw.text)["data"]]
         except (TimeoutError, openai.OpenAIError, ValueError, KeyError, TypeError):
             return ""
         more = ", ..." if len(names) > 10 else ""
-        return self._hide(f"; it lists: {', '.join(names[:10])}{more}") if names else "; it lists no model"
+        return self._hide_key(f"; it lists: {', '.join(names[:10])}{more}") if names else "; it lists no model"
 
-    def _read(self, text: str, seconds: float) -> Reply:
+    def _parse(self, text: str, seconds: float) -> Response:
         try:
-            envelope = json.loads(text)
-            choice = envelope["choices"][0]
+            body = json.loads(text)
+            choice = body["choices"][0]
             content = choice["message"].get("content") or ""
             if not isinstance(content, str):
                 raise TypeError
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            came = _words(self._hide(text)) if text.strip() else "nothing"
-            raise Passing(self._line(f"no answer of the protocol: came {came}"), billed=True) from None
-        usage = envelope.get("usage")
-        return Reply(
-            self._hide(content),
-            self._hide(str(choice.get("finish_reason") or "stop")),
-            _count(usage, "prompt_tokens"),
-            _count(usage, "completion_tokens"),
+            got = _error_message(self._hide_key(text)) if text.strip() else "an empty body"
+            reason = self._reason(f"got {got}; expected a chat completion")
+            raise TransientError(reason, billed=True) from None
+        usage = body.get("usage")
+        return Response(
+            self._hide_key(content),
+            self._hide_key(str(choice.get("finish_reason") or "stop")),
+            _token_count(usage, "prompt_tokens"),
+            _token_count(usage, "completion_tokens"),
             seconds,
         )
 
-    def _line(self, what: str) -> str:
-        return self._hide(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {what}")
+    def _reason(self, text: str) -> str:
+        return self._hide_key(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {text}")
 
-    def _hide(self, text: str) -> str:
-        """What an endpoint says, as text that can be written; some repeat the key in it."""
-        text = _whole(text)
-        return text if len(self._key) < SECRET else text.replace(self._key, "(key)")
+    def _hide_key(self, text: str) -> str:
+        """Text of an endpoint without the key, which some repeat, and without lone surrogates, which no file can hold."""
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text if len(self._key) < MIN_SECRET else text.replace(self._key, "(key)")
 
 
-def _words(text: str) -> str:
-    """What an endpoint says of an error, as one line, whatever it wraps it in."""
+def _error_message(text: str) -> str:
+    """The message in the body of an error, as one line, whatever it is wrapped in."""
     try:
-        found = json.loads(text)
+        value = json.loads(text)
         for name in ("error", "message", "detail"):
-            found = found.get(name) or found if isinstance(found, dict) else found
+            value = value.get(name) or value if isinstance(value, dict) else value
     except (ValueError, RecursionError):
-        found = text
-    line = " ".join((found if isinstance(found, str) else json.dumps(found)).split())
-    return f"{line[:300]}..." if len(line) > 300 else line or "no words"
+        value = text
+    line = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
+    return f"{line[:300]}..." if len(line) > 300 else line or "no message"
 
 
-def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds to wait, from a header of seconds or of a date; 0 where there is none."""
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds of a ``Retry-After`` header, which holds seconds or a date; 0 if it is missing or malformed."""
     value = headers.get("retry-after", "")
     try:
         seconds = float(value)
-        return seconds if seconds > 0 else 0.0  # not a number, too
+        return seconds if seconds > 0 else 0.0  # NaN, too
     except ValueError:
         pass
     try:
@@ -221,11 +220,6 @@ def _wait(headers: Mapping[str, str]) -> float:
         return 0.0
 
 
-def _whole(text: str) -> str:
-    """Without halves of surrogate pairs, which JSON can hold and no file can."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _count(usage: Any, name: str) -> int | None:
+def _token_count(usage: Any, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and 0 <= value < MOST_TOKENS else None
+    return value if isinstance(value, int) and 0 <= value < MAX_TOKENS else None

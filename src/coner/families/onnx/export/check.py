@@ -11,6 +11,7 @@ from typing import Any
 
 from coner.core.types import Sentence
 from coner.evaluation.score import score_sentences
+from coner.families.manifest import MANIFEST, Manifest
 from coner.families.tagger import Tagger
 
 ROUNDS = 5
@@ -124,6 +125,6 @@ def work(sentences: int) -> int:
     return 2 * (sentences + ROUNDS * timed)
 
 
-def size(folder: Path, card: Mapping[str, Any]) -> int:
-    """Bytes of a model on disk: the files that its card names, and the card."""
-    return (folder / "model.json").stat().st_size + sum(int(entry["bytes"]) for entry in card["files"].values())
+def size(folder: Path, manifest: Manifest) -> int:
+    """Bytes of a model on disk: its manifest, and the files that it names."""
+    return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files.values())

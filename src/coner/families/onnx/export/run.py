@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from coner.core.errors import ConerError, ConfigError, DataError, OutputError
+from coner.core.errors import ConerError, ConfigError, DataError, ModelError, OutputError
 from coner.core.files import check_folder
 from coner.core.progress import progress_bar
 from coner.data import read
-from coner.data.folder import digest
+from coner.data.files import digest
 from coner.data.splits import Split, read_splits
 from coner.data.taxonomy import Taxonomy
 from coner.families.encoder import tagger as encoder
-from coner.families.encoder.settings import EncoderExperiment
-from coner.families.manifest import CARD, read_model
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
 from coner.families.onnx import tagger as onnx
 from coner.families.onnx.export.check import Candidate, Judgement, judge, size, work
 from coner.families.onnx.export.model import write_onnx
+from coner.families.onnx.settings import OnnxManifest
+from coner.families.registry import family
 from coner.records.record import RECORD, read_record
 
 
-def export(
-    run: Path, card: dict[str, Any], out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float
-) -> Judgement:
+def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float) -> Judgement:
     """Write the encoder tagger of a run's folder as one of kind ``onnx``, if it does as well on the validation file.
 
     Args:
-        run: a model folder whose ``model.json`` is ``card``.
+        run: a model folder.
         out: folder of the exported model; must hold none.
         dev: validation file; by default that of the run's record.
         int8: weights in 8-bit integers.
@@ -38,13 +37,20 @@ def export(
 
     Raises:
         ConerError: more is lost; nothing is written then.
+        ModelError: its family cannot be exported.
         ConfigError: it is not known what to validate on, or the model cannot be exported.
         OutputError: ``out`` holds a model, or cannot be written.
     """
-    if (out / CARD).exists():
+    if (out / MANIFEST).exists():
         raise OutputError(f"{out}: holds a model; choose another folder")
     check_folder(out)
-    trained = encoder.load(run, card)
+    manifest = read_manifest(run)
+    if not family(manifest.kind).exports:
+        raise ModelError(
+            f"{run}: got a model of kind {manifest.kind}; expected one of kind encoder (others need no torch, or are "
+            "made of several models: export those)"
+        )
+    trained = encoder.load(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
     part = validation(run, trained.settings, trained.taxonomy, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
     tagger = encoder.EncoderTagger(
@@ -57,12 +63,12 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         aside, threads = Path(scratch) / "model", torch.get_num_threads()
         write_onnx(tagger, aside, int8=int8)
-        made = read_model(aside)
+        made = parse_manifest(read_manifest(aside).model_dump(), OnnxManifest, aside)
         exported = onnx.load(aside, made, threads=threads)
         with progress_bar("measuring", work(len(part.corpus))) as shown:
             judgement = judge(
-                Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", size(run, card)),
-                Candidate(exported, f"onnx, {made['weights']}", size(aside, made)),
+                Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", size(run, manifest)),
+                Candidate(exported, f"onnx, {made.weights}", size(aside, made)),
                 part.corpus.sentences,
                 groups=tagger.taxonomy.coarse_by_fine,
                 file=part.corpus.path.name,

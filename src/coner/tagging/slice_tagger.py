@@ -10,12 +10,13 @@ from pathlib import Path
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
-from coner.core.types import Sentence
-from coner.data import ConllLayout, Reader, write_conll
-from coner.data.formats.jsonl import write_jsonl
-from coner.families.chunks import chunks
-from coner.families.tagger import Tagger
-from coner.tagging.slices import Job, Slice, look_of, told
+from coner.data import ConllLayout, Reader
+from coner.data.formats import WriteOptions, formats
+from coner.families.tagger import Prediction, Tagger
+from coner.tagging.file import labelled
+from coner.tagging.job import Job
+from coner.tagging.slices import Slice, look_of, told
+from coner.tagging.stream import Tally, tag_corpus
 
 BLOCK = 1 << 20
 
@@ -37,7 +38,6 @@ def tag_slice(tagger: Tagger, job: Job, piece: Slice, part: str) -> dict[str, in
         DataError: with the file as the user named it, and its own line.
         OutputError: the part cannot be written.
     """
-    before = tagger.repaired
     try:
         if piece.form == "datasets":
             from coner.tagging.parquet import tag_rows
@@ -48,7 +48,6 @@ def tag_slice(tagger: Tagger, job: Job, piece: Slice, part: str) -> dict[str, in
     except DataError as error:
         after = 0 if piece.whole or error.line is None else _lines_before(piece)
         raise told(error, piece.path, piece.shown, after=after) from None
-    counts["tags"] = tagger.repaired - before
     with atomic_write(counts_of(part)) as handle:
         json.dump(counts, handle)
     return dict(counts)
@@ -60,33 +59,31 @@ def counts_of(part: str) -> Path:
 
 
 def _tag_text(tagger: Tagger, piece: Slice, job: Job, part: Path) -> Counter[str]:
-    counts: Counter[str] = Counter()
     reader = job.reader(piece.path, piece.form)
     if not piece.whole:
         look = look_of(piece.path, job) if piece.form == "conll" else None
         reader.narrow(piece.start, piece.stop, look[0] if look else None)
     with atomic_write(part) as handle:
-        sentences = _tagged(tagger, reader, counts)
-        if piece.form == "jsonl":
-            write_jsonl(sentences, handle)
-        else:
-            # A later slice begins with the end of the line before it; none but the last ends its own last line.
-            write_conll(sentences, handle, lambda: _look(reader, piece), job.write, written=int(piece.start > 0))
-    counts.update(repaired=reader.repaired, skipped=reader.skipped)
-    return counts
+
+        def write(predictions: Iterator[Prediction]) -> None:
+            # A later slice begins with the end of the line before it; only the last one ends its own last line.
+            how = WriteOptions(lambda: _layout(reader, piece), job.write, int(piece.start > 0))
+            formats[piece.form].write_text(map(labelled, predictions), handle, how)
+
+        tally = tag_corpus(tagger, reader, write)
+    return slice_counts(tally, repaired=reader.repaired, skipped=reader.skipped)
 
 
-def _look(reader: Reader, piece: Slice) -> ConllLayout:
-    look = reader.layout or ConllLayout()
-    return look if piece.last else replace(look, ending="", final_newline=False)
+def slice_counts(tally: Tally, *, repaired: int, skipped: int) -> Counter[str]:
+    """What is kept of a slice beside its output."""
+    return Counter(
+        sentences=tally.sentences, entities=tally.entities, tags=tally.repaired, repaired=repaired, skipped=skipped
+    )
 
 
-def _tagged(tagger: Tagger, reader: Reader, counts: Counter[str]) -> Iterator[Sentence]:
-    for chunk in chunks(tagger, reader):
-        for sentence, found in zip(chunk, tagger.tag(chunk), strict=True):
-            yield replace(sentence, entities=tuple(found))
-            counts["entities"] += len(found)
-        counts["sentences"] += len(chunk)
+def _layout(reader: Reader, piece: Slice) -> ConllLayout:
+    layout = reader.layout or ConllLayout()
+    return layout if piece.last else replace(layout, ending="", final_newline=False)
 
 
 def _lines_before(piece: Slice) -> int:

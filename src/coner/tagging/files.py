@@ -12,11 +12,12 @@ from coner.core.files import sha256
 from coner.core.progress import progress_bar
 from coner.data.files import keep_apart
 from coner.families import load
-from coner.families.asking import KINDS
-from coner.families.manifest import CARD, read_model
+from coner.families.manifest import MANIFEST, read_manifest
+from coner.families.registry import family
 from coner.tagging.folder import Output, claimed
-from coner.tagging.slices import SIZE, Job, Slice, cut
-from coner.tagging.tagging import tag_slice
+from coner.tagging.job import Job
+from coner.tagging.slice_tagger import tag_slice
+from coner.tagging.slices import SIZE, Slice, cut
 
 Work = tuple[Slice, str]  # and the part to write
 # Given a job and what is left of it, the index and the counts of each slice as it is done, in any order.
@@ -24,7 +25,7 @@ Engine = Callable[[Job, Sequence[Work]], Iterator[tuple[int, dict[str, int]]]]
 
 
 @dataclass(frozen=True)
-class Told:
+class TaggedFiles:
     """What came of a job.
 
     Attributes:
@@ -38,6 +39,15 @@ class Told:
     counts: Counter[str]
 
 
+def engine_by_name(name: str, address: str | None, workers: int | None) -> Engine:
+    """The engine of this process (``local``), or of a Ray cluster (``ray``); see ``cluster.ray_engine``."""
+    if name == "local":
+        return here
+    from coner.tagging.cluster import ray_engine
+
+    return ray_engine(address, workers)
+
+
 def here(job: Job, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
     """The engine of this process alone."""
     tagger = load(job.model)
@@ -45,7 +55,7 @@ def here(job: Job, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]
         yield index, tag_slice(tagger, job, piece, part)
 
 
-def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, size: int = SIZE) -> Told:
+def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, size: int = SIZE) -> TaggedFiles:
     """Tag files into a folder, each under its own name; what an earlier start has done is not done again.
 
     Args:
@@ -61,11 +71,12 @@ def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, si
         OutputError: the folder cannot be written, or an input lies in it.
         Unfinished: it was interrupted.
     """
-    if (kind := read_model(Path(job.model))["kind"]) in KINDS:
-        raise ConfigError(f"{job.model}: is of kind {kind}, which may owe an answer; tag one file at a time")
+    kind = read_manifest(Path(job.model)).kind
+    if family(kind).asks_endpoint:
+        raise ConfigError(f"{job.model}: is of kind {kind}, and may give no answer; tag one file at a time")
     _keep_apart(sources, out)
     cuts = [cut(source, job, size) for source in sources]
-    belongs = [sha256(Path(job.model) / CARD), {**asdict(job), "model": None}]
+    belongs = [sha256(Path(job.model) / MANIFEST), {**asdict(job), "model": None}]
     out = out.resolve()
     with claimed(out):
         outputs = [Output(out, slices, belongs) for slices in cuts]
@@ -74,7 +85,7 @@ def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, si
             counts = _tag(todo, job, engine)
         except KeyboardInterrupt:
             raise Unfinished("interrupted", 130) from None
-    return Told(len(outputs), len(outputs) - len(todo), counts)
+    return TaggedFiles(len(outputs), len(outputs) - len(todo), counts)
 
 
 def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:

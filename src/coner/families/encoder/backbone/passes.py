@@ -1,0 +1,55 @@
+"""Tag sentences in passes of the network: sorted by length, as many in a pass as its budget of pieces allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from coner.core.types import Entity, Sentence
+from coner.families.encoder.backbone.layout import split_by_budget
+from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
+
+CHUNK = 2048  # sentences that are sorted together
+SINGLE_PASS = 4096  # pieces of a pass on all threads; more is no faster on two cores, and needs memory
+PARALLEL_MIN, PARALLEL_MAX = 512, 2048  # pieces of one of several parallel passes
+Tagged = tuple[list[Entity], int]  # entities of a sentence, and how many of its tags were repaired
+
+
+class PassMap(Protocol):
+    """``map``, or a parallel version of it."""
+
+    def __call__(
+        self, function: Callable[[list[Pieces]], list[Tagged]], passes: Sequence[list[Pieces]], /
+    ) -> Iterable[list[Tagged]]: ...
+
+
+def tag_in_passes(
+    sentences: Sequence[Sentence],
+    tag: Callable[[list[Pieces]], list[Tagged]],
+    *,
+    pieces: PieceMaker,
+    parallel_map: PassMap = map,
+    workers: int = 1,
+) -> list[Tagged]:
+    """The entities of each sentence, in order, and how many of its tags were repaired.
+
+    Args:
+        sentences: of any length; those without a word have no entities.
+        tag: tags the sentences of one pass.
+        pieces: tokenizer.
+        parallel_map: calls ``tag`` if there are enough passes for several ``workers``.
+        workers: passes that run at the same time.
+    """
+    results: list[Tagged] = [([], 0) for _ in sentences]
+    for start in range(0, len(sentences), CHUNK):
+        chunk = pieces([sentence.words for sentence in sentences[start : start + CHUNK]])
+        lengths = [len(sentence.ids) for sentence in chunk]
+        order = sorted((i for i, sentence in enumerate(chunk) if sentence.counts), key=lengths.__getitem__)
+        share = sum(lengths) // (2 * workers)  # two passes a worker, so that none waits long for the last one
+        parallel = workers > 1 and share >= PARALLEL_MIN
+        passes = split_by_budget(order, lengths, min(share, PARALLEL_MAX) if parallel else SINGLE_PASS)
+        tagged = (parallel_map if parallel else map)(tag, [[chunk[i] for i in one] for one in passes])
+        for indices, result in zip(passes, tagged, strict=True):
+            for i, one in zip(indices, result, strict=True):
+                results[start + i] = one
+    return results

@@ -1,0 +1,120 @@
+"""What taggers over a pretrained encoder share: passes over sentences, saving and loading."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from coner.core.cores import thread_count
+from coner.core.errors import ModelError
+from coner.core.types import Sentence
+from coner.families.encoder.backbone.batch import Batch, collate
+from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
+from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
+from coner.families.encoder.cpu.accelerate import accelerated
+from coner.families.encoder.cpu.bfloat16 import LoweredWeights
+from coner.families.encoder.cpu.parallel import parallel_map
+from coner.families.manifest import WEIGHTS, Manifest, write_model
+from coner.families.tagger import Prediction, Tagger
+
+TAGGING = Lock()  # held while weights are replaced by copies and the number of threads is changed
+ENCODER = "encoder"  # folder of the encoder's config and tokenizer in a model folder
+
+
+class NetworkTagger(Tagger):
+    """A tagger over a pretrained encoder. A family implements ``tag_batch``.
+
+    Args:
+        network: with its pretrained encoder as ``encoder``, on the device where it computes.
+        pieces: tokenizer of the encoder.
+        manifest: what ``model.json`` says.
+        precision: of the encoder's layers.
+    """
+
+    def __init__(self, network: nn.Module, pieces: PieceMaker, *, manifest: Manifest, precision: torch.dtype) -> None:
+        self.network = network
+        self.pieces = pieces
+        self.tokenizer: Any = pieces.tokenizer
+        self.manifest = manifest
+        self.taxonomy, self.labels = manifest.taxonomy, manifest.labels
+        self.precision = precision
+        self.device = next(network.parameters()).device
+        self._weights = LoweredWeights(self.encoder, precision)
+
+    @property
+    def encoder(self) -> Any:
+        """The pretrained encoder, a model of transformers."""
+        return self.network.encoder
+
+    @property
+    def hardware(self) -> str:
+        """Device, threads, and the encoder's precision."""
+        precision = str(self.precision).removeprefix("torch.")
+        return f"{self.device.type}, {torch.get_num_threads()} threads, encoder in {precision}"
+
+    @abstractmethod
+    def tag_batch(self, batch: Batch) -> list[Tagged]:
+        """The entities of each sentence of a batch, with confidences, and how many of its tags were repaired."""
+
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """The entities of each sentence, each with its confidence."""
+        training = self.network.training
+        # While a network is trained no copies are kept: not every optimizer counts the versions of the weights.
+        weights = None if training else self._weights
+        with TAGGING, torch.inference_mode(), accelerated(self.encoder, self.precision, weights=weights):
+            self.network.eval()
+            try:
+                results = tag_in_passes(
+                    sentences,
+                    self._tag_pass,
+                    pieces=self.pieces,
+                    parallel_map=parallel_map,
+                    workers=torch.get_num_threads() if self.device.type == "cpu" else 1,
+                )
+            finally:
+                self.network.train(training)
+        for sentence, (entities, repaired) in zip(sentences, results, strict=True):
+            yield Prediction(sentence, tuple(entities), repaired)
+
+    @torch.inference_mode()  # it applies to one thread
+    def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:
+        return self.tag_batch(collate(sentences, self.pieces).to(self.device))
+
+    def save(self, folder: Path) -> None:
+        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
+        write_model(folder, self.manifest, self._write_files)
+
+    def load_weights(self, folder: Path) -> None:
+        """Read the weights of a model folder; ``ModelError`` if they do not fit the network."""
+        try:
+            self.network.load_state_dict(load_file(folder / WEIGHTS))
+        except (SafetensorError, OSError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"{folder / WEIGHTS}: does not fit model.json ({reason}). Fix: train again") from None
+
+    def _write_files(self, folder: Path) -> None:
+        with TAGGING:
+            weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        try:
+            self.tokenizer.save_pretrained(str(folder / ENCODER))
+            self.encoder.config.save_pretrained(str(folder / ENCODER))
+            save_file(weights, folder / WEIGHTS)
+        except OSError:
+            raise
+        except Exception as error:  # safetensors and tokenizers have their own errors for a full disk
+            raise OSError(None, str(error)) from error
+
+
+def best_device() -> torch.device:
+    """The accelerator of this machine, else its CPU, with no more threads than this process has cores."""
+    with TAGGING:
+        torch.set_num_threads(min(torch.get_num_threads(), thread_count()))  # torch ignores a container's quota
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")

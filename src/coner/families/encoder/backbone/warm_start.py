@@ -1,0 +1,86 @@
+"""Start training from the weights of a trained model, as far as they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import nn
+
+from coner.core.errors import ConfigError, ModelError
+from coner.families.locate import model_folder
+from coner.families.manifest import WEIGHTS, Manifest, read_manifest
+from coner.hub import model_name
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """What was loaded from a trained model.
+
+    Attributes:
+        model: base name of its folder.
+        loaded: names of the weights that were loaded.
+        new: weights of the network that keep their initial values.
+        unused: weights of the model that have no counterpart in the network.
+    """
+
+    model: str
+    loaded: Sequence[str]
+    new: Sequence[str]
+    unused: Sequence[str]
+
+    def __str__(self) -> str:
+        parts = [f"starting from {self.model}: {len(self.loaded)} of {len(self.loaded) + len(self.new)} weights loaded"]
+        others = ((self.new, "newly initialised"), (self.unused, "of that model unused"))
+        return ", ".join([*parts, *(f"{len(names)} {what} ({names[0]} first)" for names, what in others if names)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the record."""
+        return {"model": self.model, "loaded": len(self.loaded), "new": list(self.new), "unused": list(self.unused)}
+
+
+def trained_encoder(folder: Path) -> tuple[Path, Manifest]:
+    """Locate a trained model with an encoder and check its files.
+
+    Raises:
+        ModelError: the folder is missing, damaged, or holds a model without an encoder.
+    """
+    folder = model_folder(folder)
+    manifest = read_manifest(folder)
+    if WEIGHTS not in manifest.files:
+        raise ModelError(f"train.init: got {folder}, a model of kind {manifest.kind}; expected one with an encoder")
+    return folder, manifest
+
+
+def weights_hash(folder: Path) -> str:
+    """The sha256 of the weights of a trained model; raises as ``trained_encoder``."""
+    return trained_encoder(folder)[1].files[WEIGHTS].sha256
+
+
+def load_matching(network: nn.Module, folder: Path, *, excluded: tuple[str, ...] = ()) -> WarmStart:
+    """Load the weights whose names and shapes agree with the network.
+
+    Args:
+        network: to be trained.
+        folder: of the trained model.
+        excluded: prefixes of names that are not loaded.
+
+    Raises:
+        ConfigError: no weight of the pretrained encoder fits.
+    """
+    weights, own = load_file(folder / WEIGHTS), network.state_dict()
+    loaded = {
+        name: value
+        for name, value in weights.items()
+        if name in own and own[name].shape == value.shape and not name.startswith(excluded)
+    }
+    if not any(name.startswith("encoder.") for name in loaded):
+        raise ConfigError(
+            f"train.init: got {folder}, no weight of whose encoder fits; expected a model with the same encoder.name"
+        )
+    network.load_state_dict(loaded, strict=False)
+    new = [name for name in own if name not in loaded]
+    return WarmStart(model_name(folder), list(loaded), new, [name for name in weights if name not in own])

@@ -1,0 +1,96 @@
+"""Run the layers of an encoder in bfloat16 on a CPU.
+
+PyTorch's autocast converts the input of every matrix product to bfloat16 (that of query, key and value three times)
+and computes everything between them in float32. Here the layers run in bfloat16 as a whole, on copies of their weights;
+the weights that are trained stay in float32. The embeddings stay in float32 too, as a pass looks up few of their rows.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+EMBEDDINGS = "embeddings"  # the first module of every encoder of transformers
+
+
+class LoweredWeights:
+    """Copies of an encoder's weights in a lower precision, without those of the embeddings.
+
+    They are made when they are first needed, and again when the weights have changed.
+    """
+
+    def __init__(self, encoder: nn.Module, precision: torch.dtype) -> None:
+        self._encoder, self._precision = encoder, precision
+        self._versions: list[tuple[int, int]] = []
+        self._copies: dict[Tensor, Tensor] = {}
+
+    def __call__(self) -> Mapping[Tensor, Tensor]:
+        """Each weight with its copy; gradients flow through the copies to the weights."""
+        weights = _layer_weights(self._encoder)
+        if any(weight.is_inference() for weight in weights):  # created in inference mode, it has no version counter
+            return {weight: weight.to(self._precision) for weight in weights}
+        versions = [(weight.data_ptr(), weight._version) for weight in weights]
+        if versions != self._versions:
+            self._copies = {weight: weight.to(self._precision) for weight in weights}
+            self._versions = versions
+        return self._copies
+
+
+def can_lower(encoder: nn.Module, device: torch.device) -> bool:
+    """Whether ``lowered`` works: on a CPU, for an encoder with the usual module of embeddings."""
+    return device.type == "cpu" and isinstance(getattr(encoder, EMBEDDINGS, None), nn.Module)
+
+
+@contextmanager
+def lowered(encoder: nn.Module, precision: torch.dtype, weights: LoweredWeights) -> Iterator[None]:
+    """Within it the encoder's layers use the copies in place of their weights; one thread at a time may enter it."""
+    copies: Mapping[Any, Any] = weights()
+    replaced = [
+        (module._parameters, name, weight)
+        for module in encoder.modules()
+        for name, weight in module._parameters.items()
+        if weight in copies
+    ]
+    hook = encoder.get_submodule(EMBEDDINGS).register_forward_hook(lambda _module, _inputs, out: out.to(precision))
+    try:
+        for parameters, name, weight in replaced:
+            parameters[name] = copies[weight]
+        yield
+    finally:
+        for parameters, name, weight in replaced:
+            parameters[name] = weight
+        hook.remove()
+
+
+def layer_precision(encoder: nn.Module) -> torch.dtype:
+    """The present precision of the layers' weights."""
+    return next((weight.dtype for weight in _layer_weights(encoder)), torch.float32)
+
+
+def native_precision(requested: str, device: torch.device) -> torch.dtype:
+    """The requested precision, ``bfloat16`` or ``float32``; for ``auto``, bfloat16 if the hardware has it."""
+    if requested != "auto":
+        return torch.bfloat16 if requested == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and _cpu_has_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _layer_weights(encoder: nn.Module) -> list[nn.Parameter]:
+    named = encoder.named_parameters()
+    return [p for name, p in named if not name.startswith(f"{EMBEDDINGS}.") and p.is_floating_point()]
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the CPU has instructions for it; oneDNN also emulates it, more slowly than float32."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    available: Callable[[], bool] = torch.backends.mkldnn.is_available
+    return available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

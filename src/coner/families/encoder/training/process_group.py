@@ -1,0 +1,223 @@
+"""The processes that train one model together, over accelerate; a single process is a group of one.
+
+Each process computes a shard of every batch, of losses that are all divided by the size of the whole batch, so that the
+sum of the gradients is that of one process, even if shards are uneven or empty. Gradients are summed here after the
+last pass of a step, and not by ``DistributedDataParallel``, which requires the same number of passes and the same
+parameters in every process, averages, and does not support sparse gradients. All processes then take the same step, and
+their weights stay equal to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs, broadcast
+from torch import Tensor
+
+from coner.core import processes
+from coner.core.errors import ConfigError, Unfinished
+from coner.families.encoder.training.checkpoint import Checkpoint
+
+TIMEOUT = timedelta(minutes=10)  # longer than the first process needs to write a checkpoint
+BUCKET = 1 << 24  # numbers that are sent together: 64 MB
+LOST = "another process of this training has ended or does not answer"
+
+
+class ProcessGroup:
+    """Communication between the processes of a training run.
+
+    Args:
+        device: ``train.device``.
+
+    Attributes:
+        count: number of processes.
+        rank: of this one, from 0.
+        is_first: this is process 0, which writes the files.
+        device: where this process computes.
+
+    Raises (also the methods):
+        ConfigError: the device does not exist, or there are more processes on this machine than devices; or the
+            address of the group is in use or unknown.
+        Unfinished: another process has ended, or has not answered for ten minutes.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._accelerator = _accelerator(device)
+        self.count, self.rank = self._accelerator.num_processes, self._accelerator.process_index
+        self.is_first = self.rank == 0
+        self.device: torch.device = self._accelerator.device
+
+    def start(self, fingerprint: str) -> bool:
+        """Whether process 0 is about to train (see ``release``); ``ConfigError`` if its fingerprint differs."""
+        first = self.broadcast(fingerprint)
+        if first not in ("", fingerprint):
+            raise ConfigError(
+                f"process {self.rank}: got settings, data or encoder files other than those of process 0; "
+                "expected the same command and equal files on every machine"
+            )
+        return first != ""
+
+    def release(self) -> None:
+        """In process 0: there is nothing to train, and ``start`` returns False in the others."""
+        self.broadcast("")
+
+    def shard(self, items: Sequence[int]) -> Sequence[int]:
+        """The items of this process: every ``count``-th, as neighbours are of similar length."""
+        return items[self.rank :: self.count]
+
+    def seed(self, seed: int, step: int) -> None:
+        """Seed the random numbers of this process and step; a single process continues its stream.
+
+        So dropout differs between shards, and a checkpoint needs the random state of no other process.
+        """
+        if self.count > 1:
+            torch.manual_seed(random.Random(f"{seed} {step} {self.rank}").getrandbits(63))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
+        return self.sum([float(flag)])[0] > 0
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """The sums over all processes, equal in each; every process passes the same number of values."""
+        if self.count == 1:
+            return list(values)
+        with _connected():
+            total = self._accelerator.reduce(torch.tensor(values, dtype=torch.float64, device=self.device), "sum")
+        sums: list[float] = total.tolist()
+        return sums
+
+    def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace each gradient by its sum over all processes; a parameter that none has used stays without."""
+        if self.count == 1:
+            return
+        every = list(parameters)
+        dense = self.sum([float(p.grad is not None and not p.grad.is_sparse) for p in every])
+        sparse = self.sum([float(p.grad is not None and p.grad.is_sparse) for p in every])
+        for bucket in _buckets([p for p, used in zip(every, dense, strict=True) if used]):
+            parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in bucket]
+            with _connected():
+                total = self._accelerator.reduce(torch.cat([part.flatten() for part in parts]), "sum")
+            for p, part in zip(bucket, total.split([p.numel() for p in bucket]), strict=True):
+                p.grad = part.view_as(p)
+        for p in (p for p, used in zip(every, sparse, strict=True) if used):
+            rows, values = _rows(p)
+            p.grad = torch.sparse_coo_tensor(self.gather(rows)[None], self.gather(values), p.shape).coalesce()
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, N x ..., in the order of the processes; each may have a different number."""
+        if self.count == 1:
+            return rows
+        sizes = [int(n) for n in self.sum([float(len(rows) * (i == self.rank)) for i in range(self.count)])]
+        if not max(sizes):
+            return rows
+        padded = rows.new_zeros(max(sizes), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        with _connected():
+            parts = self._accelerator.gather(padded).split(max(sizes))
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+    def broadcast(self, text: str) -> str:
+        """The text of process 0, in all processes."""
+        if self.count == 1:
+            return text
+        data = torch.tensor(list(text.encode()), dtype=torch.uint8, device=self.device)
+        size = int(self.sum([float(len(data) * self.is_first)])[0])
+        if size == 0:
+            return ""
+        return bytes(self._broadcast(data if self.is_first else data.new_empty(size)).tolist()).decode()
+
+    def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """The checkpoint of process 0, in all processes, on the CPU: no other one needs the run's folder."""
+        if self.count == 1:
+            return checkpoint
+        own = checkpoint or Checkpoint({}, {})
+        shapes = {name: (str(value.dtype), list(value.shape)) for name, value in own.tensors.items()}
+        text = self.broadcast("" if checkpoint is None else json.dumps([own.state, shapes]))
+        if not text:
+            return None
+        state, shapes = json.loads(text)
+        tensors = {}
+        for name, (dtype, shape) in shapes.items():
+            kind = getattr(torch, dtype.removeprefix("torch."))
+            value = own.tensors[name] if self.is_first else torch.empty(shape, dtype=kind)
+            tensors[name] = self._broadcast(value.to(self.device)).cpu()
+        return Checkpoint(tensors, state)
+
+    def _broadcast(self, value: Tensor) -> Tensor:
+        with _connected():
+            first: Tensor = broadcast(value)
+        return first
+
+
+def _accelerator(device: str) -> Accelerator:
+    """Accelerate's view of the machine and of the processes."""
+    count, local = processes.count(), processes.local_count()
+    if count > 1 and "MASTER_ADDR" not in os.environ:
+        raise ConfigError(
+            f"got {count} processes without MASTER_ADDR, the address where they meet. "
+            "Fix: start them with torchrun, or unset WORLD_SIZE to train in one"
+        )
+    # By itself, accelerate takes several processes on a machine without an accelerator for separate jobs.
+    cpu = device == "cpu" or (count > 1 and not torch.accelerator.is_available())
+    if count > 1 and not cpu and local > torch.accelerator.device_count():
+        raise ConfigError(
+            f"got {local} processes on a machine with {torch.accelerator.device_count()} accelerators; "
+            "expected at most one a device. Fix: start fewer, or --set train.device=cpu"
+        )
+    try:
+        options = [InitProcessGroupKwargs(timeout=TIMEOUT)] if count > 1 else []
+        # "no": ignore the launcher's setting
+        accelerator = Accelerator(cpu=cpu, mixed_precision="no", kwargs_handlers=options)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        if "timed out" in reason.lower():  # it may succeed the next time
+            raise Unfinished(f"the {count} processes of this training cannot connect ({reason})", 3) from error
+        raise ConfigError(f"process {processes.rank()} of {count} cannot start: {reason}") from error
+    if device not in ("auto", accelerator.device.type):
+        raise ConfigError(
+            f"train.device: got {device!r}, which is not available; expected auto, here {accelerator.device.type!r}"
+        )
+    if accelerator.num_processes != count:
+        raise ConfigError(
+            f"got {count} processes, of which accelerate connects {accelerator.num_processes} on "
+            f"{accelerator.device.type!r}. Fix: start them with torchrun, or one without a launcher"
+        )
+    return accelerator
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """``Unfinished`` if another process is gone, which gloo and NCCL report in many ways."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise Unfinished(LOST, 3) from error
+
+
+def _buckets(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Groups of parameters: many small messages are slow, and a single one needs as much memory as the model."""
+    bucket: list[Tensor] = []
+    for parameter in parameters:
+        if bucket and sum(p.numel() for p in bucket) + parameter.numel() > BUCKET:
+            yield bucket
+            bucket = []
+        bucket.append(parameter)
+    if bucket:
+        yield bucket
+
+
+def _rows(parameter: Tensor) -> tuple[Tensor, Tensor]:
+    """Which rows of a matrix have a gradient, and their gradients."""
+    if parameter.grad is None:
+        return torch.zeros(0, dtype=torch.int64, device=parameter.device), torch.zeros_like(parameter[:0])
+    gradient = parameter.grad.coalesce()
+    return gradient.indices()[0], gradient.values()

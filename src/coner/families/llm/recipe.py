@@ -1,0 +1,83 @@
+"""The run of a prompted language model: examples are chosen, the model folder is written, nothing is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from coner.core.errors import ConfigError, DataError
+from coner.data import read
+from coner.data.splits import SplitCache, read_named_splits, take
+from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
+from coner.families.family import Built
+from coner.families.llm.prompts.examples import Examples
+from coner.families.llm.settings import LEDGER, ExampleSettings, LlmExperiment
+from coner.families.llm.tagger import LlmTagger
+from coner.families.recipe import Inputs, Place, Recipe
+from coner.families.usage import Spending
+
+# Settings of the endpoint on which no answer depends.
+PLACE = {"base_url", "key_env", "timeout", "concurrency", "requests_per_minute", "tokens_per_minute", "max_retries"}
+
+
+class LlmRecipe(Recipe):
+    """Chooses the examples and writes the model folder; no call is made before the splits are evaluated.
+
+    Args:
+        settings: without ``data.train`` there are no examples, and ``data.taxonomy`` names the labels.
+        spending: limits for all calls; the ledger is by default in the run's folder, where ``overwrite`` keeps it.
+    """
+
+    rebuild = True
+
+    def __init__(self, settings: LlmExperiment, spending: Spending | None = None) -> None:
+        if settings.data.train is None:
+            settings = settings.model_copy(update={"examples": ExampleSettings(choice="none")})
+        self.settings: LlmExperiment = settings
+        self._spending = spending or Spending()
+
+    def read(self, cache: SplitCache) -> Inputs:
+        """The files that are named."""
+        data, taxonomy = self.settings.data, self._taxonomy()
+        splits = read_named_splits(data, taxonomy)
+        if "train" in splits and 0 < data.take < len(splits["train"].corpus):
+            splits["train"] = take(splits["train"], data.take)
+        return Inputs(splits, taxonomy)
+
+    def identity(self, inputs: Inputs) -> dict[str, Any]:
+        """What the answers depend on."""
+        train = inputs.splits.get("train")
+        values = answer_settings(self.settings)
+        return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": None if train is None else train.sha256}
+
+    def build(self, inputs: Inputs, place: Place) -> Built:
+        """Choose the examples and write the model folder."""
+        settings, taxonomy = self.settings, inputs.taxonomy
+        train = inputs.splits["train"].sentences if "train" in inputs.splits else ()
+        examples = Examples.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)
+        tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=place.folder / LEDGER)
+        tagger.limit(self._spending)
+        place.claim()
+        tagger.save(place.folder)
+        # The folder holds no model: the smallest of a comparison would be the largest in truth.
+        return Built(tagger, {"parameters": None, "bytes": None})
+
+    def _taxonomy(self) -> Taxonomy:
+        data = self.settings.data
+        if data.train is not None:
+            train = read(data.train, scheme=data.scheme, repair=data.repair, gold=True)
+            if not train.labels:
+                raise DataError("has no mention; expected labelled sentences, for examples", data.train)
+            return choose_taxonomy(data.taxonomy, train.labels)
+        if data.taxonomy == AUTO:
+            raise ConfigError(
+                "data.taxonomy: auto, and no data.train to take the labels from; name a taxonomy (such as multiconer2, "
+                "or a TOML file) for zero-shot, or a training file"
+            )
+        return load_taxonomy(data.taxonomy)
+
+
+def answer_settings(settings: LlmExperiment) -> dict[str, Any]:
+    """The settings that answers depend on: not where the endpoint is, nor how fast it is asked."""
+    apart: Mapping[str, Any] = {"name": True, "data": True, "llm": {*PLACE, "prices"}}
+    return settings.model_dump(mode="json", exclude=dict(apart))

@@ -1,0 +1,30 @@
+"""The manifest of an exported encoder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from coner.config.section import Section
+from coner.families.manifest import Manifest
+
+
+class PieceSettings(Section):
+    """How words become pieces: what training used."""
+
+    pad: int
+    unknown: int
+    limit: Annotated[int, Field(ge=1)]
+    overlap: Annotated[float, Field(ge=0, lt=1)]
+    lowercase: bool
+
+
+class OnnxManifest(Manifest):
+    """``model.json`` of an exported encoder; ``settings`` are those of the encoder that was exported."""
+
+    weights: Literal["int8", "float32"]
+    scheme: Literal["iob2", "bioes"]
+    decoder: Literal["crf", "softmax"]
+    pieces: PieceSettings
+    settings: dict[str, Any]

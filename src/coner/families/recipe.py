@@ -1,0 +1,148 @@
+"""How a run of one family differs from others: which splits it reads, what identifies it, how its tagger is built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coner.config.experiment import Experiment
+from coner.core.files import sha256
+from coner.core.progress import Log
+from coner.data.noisy_sentences import make_noise, noisy_train
+from coner.data.splits import Split, SplitCache
+from coner.data.taxonomy import Taxonomy
+from coner.families.family import Built, Family, Job
+from coner.families.registry import family
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads: splits by name (``train``, ``dev``, ``test``, and their noisy copies), and the taxonomy."""
+
+    splits: dict[str, Split]
+    taxonomy: Taxonomy
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run writes, and what it is known by.
+
+    Attributes:
+        folder: of the run.
+        fingerprint: of everything that the tagger depends on.
+        log: takes the lines that a person reads.
+        cache: shared by the runs of this process.
+        claim: called before the first file is written: removes what an earlier run left in the folder.
+        on_epoch: see ``Job``.
+    """
+
+    folder: Path
+    fingerprint: str
+    log: Log
+    cache: SplitCache
+    claim: Callable[[], None]
+    on_epoch: Callable[[int, float], None] | None = None
+
+
+class Recipe(ABC):
+    """What ``runs.execute`` needs to know about a run.
+
+    Attributes:
+        settings: recorded with the run.
+        rebuild: build the tagger again although the run is finished: it is cheap, and its endpoint may have moved.
+        resumable: an interrupted run may have left a checkpoint that this run can use.
+    """
+
+    settings: Experiment
+    rebuild: bool = False
+    resumable: bool = False
+
+    @property
+    def family(self) -> Family:
+        """The declaration of its family."""
+        return family(self.settings.kind)
+
+    @abstractmethod
+    def read(self, cache: SplitCache) -> Inputs:
+        """Read the splits.
+
+        Raises:
+            ConfigError: a file that is needed is not named.
+            DataError: a file is faulty.
+        """
+
+    @abstractmethod
+    def identity(self, inputs: Inputs) -> dict[str, Any]:
+        """Everything that the tagger depends on, as JSON values."""
+
+    @abstractmethod
+    def build(self, inputs: Inputs, place: Place) -> Built:
+        """Build the tagger and save it in the folder."""
+
+    def fingerprint(self, inputs: Inputs) -> str:
+        """``identity`` as one hash."""
+        return hashlib.sha256(json.dumps(self.identity(inputs), sort_keys=True).encode()).hexdigest()
+
+    def describe(self, inputs: Inputs) -> str:
+        """First line of the log."""
+        from coner.data.splits import describe
+
+        taxonomy = inputs.taxonomy
+        files = describe(inputs.splits) or "no files"
+        return f"{self.settings.name}: {files}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes"
+
+
+class Training(Recipe):
+    """A family that is fitted on labelled sentences.
+
+    Args:
+        settings: with ``data.train`` set.
+    """
+
+    def __init__(self, settings: Experiment) -> None:
+        self.settings = settings
+        self.resumable = self.family.multiprocess
+
+    def read(self, cache: SplitCache) -> Inputs:
+        """All splits; a dev split is cut from the training file where none is named."""
+        return Inputs(*cache.read(self.settings.data))
+
+    def identity(self, inputs: Inputs) -> dict[str, Any]:
+        """Settings, taxonomy, hashes of the training and dev files, noise."""
+        splits, noise = inputs.splits, self.settings.data.noise
+        apart = {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}
+        data = self.settings.data.model_dump(mode="json", exclude=apart)
+        values = {**self.family.identity(self.settings), "data": data, "taxonomy": inputs.taxonomy.as_dict()}
+        values["sha256"] = {name: split.sha256 for name, split in splits.items() if name in ("train", "dev")}
+        if noise.rate:
+            values["noise"] = make_noise(noise, rate=noise.rate).key
+        if extras := splits["train"].extras:
+            values["extra"] = [(extra.sha256, extra.weight, extra.left_out) for extra in extras]
+        return values
+
+    def build(self, inputs: Inputs, place: Place) -> Built:
+        """Fit on the training split, choose on dev."""
+        train, data = inputs.splits["train"], self.settings.data
+        job = Job(
+            train=noisy_train(train.sentences, data.noise, place.log),
+            dev=inputs.splits["dev"].corpus,
+            taxonomy=inputs.taxonomy,
+            folder=place.folder,
+            fingerprint=place.fingerprint,
+            log=place.log,
+            weights=train.weights,
+            pieces=place.cache.pieces,
+            on_epoch=place.on_epoch,
+            claim=place.claim,
+        )
+        return self.family.fit(self.settings, job)
+
+
+def file_hashes(paths: list[Path]) -> list[str]:
+    """Hashes of those files that exist, for a fingerprint."""
+    return [sha256(path) for path in paths if path.is_file()]

@@ -1,0 +1,130 @@
+"""The run of a vote: members are opened, and a threshold is chosen on the dev split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from coner.core.errors import ConfigError
+from coner.core.files import sha256
+from coner.data import Corpus
+from coner.data.splits import SplitCache, describe, read_named_splits
+from coner.decoding.select import select_spans
+from coner.evaluation.score import score_sentences
+from coner.families import load
+from coner.families.family import Built
+from coner.families.manifest import MANIFEST, read_manifest
+from coner.families.recipe import Inputs, Place, Recipe
+from coner.families.vote.settings import VoteExperiment, VoteMember
+from coner.families.vote.tagger import Member, VoteTagger
+from coner.hub import model_name
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one threshold reached on the dev split, in fractions of 1."""
+
+    threshold: float
+    macro_f1: float
+    micro_f1: float
+
+
+def members_of(folders: Sequence[Path], weights: Sequence[float] = ()) -> tuple[VoteMember, ...]:
+    """Model folders as members of a vote.
+
+    Args:
+        folders: of trained models, each once.
+        weights: one a folder; none: all alike.
+
+    Raises:
+        ConfigError: a folder is named twice, or there are not as many weights as folders, or one is not above 0.
+        ModelError: a folder holds no model, or a damaged one.
+    """
+    if weights and len(weights) != len(folders):
+        raise ConfigError(f"{len(weights)} weights for {len(folders)} models; expected one each, in the same order")
+    for weight in weights:
+        if not 0 < weight < math.inf:
+            raise ConfigError(f"weight {weight:g}: expected a number above 0; leave a model out in place of 0")
+    places = [folder.resolve() for folder in folders]
+    for number, place in enumerate(places):
+        if place in places[:number]:
+            raise ConfigError(f"{folders[number]}: named twice; expected each model once: a weight says what it counts")
+    found = []
+    for place, weight in zip(places, weights or [1.0] * len(places), strict=True):
+        manifest = read_manifest(place)
+        settings = (manifest.model_extra or {}).get("settings")
+        seed = settings.get("seed") if isinstance(settings, dict) else None
+        found.append(VoteMember(folder=place, kind=manifest.kind, seed=seed, weight=weight))
+    return tuple(found)
+
+
+class VoteRecipe(Recipe):
+    """Writes a model folder with the members in it, and chooses a threshold if that is asked for.
+
+    Args:
+        settings: members, and the files to evaluate on; ``data.train`` only tells seen from unseen mentions.
+        folder: of the run, in which no member may lie.
+
+    Raises:
+        ConfigError: taxonomies differ, a member asks an endpoint, or a dev split is needed and not named.
+        ModelError: a member is missing or damaged.
+    """
+
+    def __init__(self, settings: VoteExperiment, folder: Path) -> None:
+        self.settings: VoteExperiment = settings
+        vote = settings.vote
+        if vote.threshold == "auto" and settings.data.dev is None:
+            raise ConfigError(
+                "vote.threshold: auto needs a dev split to choose on; name one with --dev, or give a number"
+            )
+        for member in vote.members:
+            if member.folder.is_relative_to(folder.resolve()):
+                raise ConfigError(f"{member.folder}: lies in {folder}, which will be written; give another --out")
+        members = [Member(model_name(m.folder), m.folder, load(m.folder), m.weight) for m in vote.members]
+        self.tagger = VoteTagger(members, threshold=0.5 if vote.threshold == "auto" else vote.threshold)
+
+    def read(self, cache: SplitCache) -> Inputs:
+        """The files that are named."""
+        return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
+
+    def identity(self, inputs: Inputs) -> dict[str, Any]:
+        """Members with weights, thresholds, taxonomy, data; manifests contain the hashes of the weights."""
+        vote = self.settings.vote
+        return {
+            "members": sorted((sha256(member.folder / MANIFEST), member.weight) for member in vote.members),
+            "threshold": vote.threshold,
+            "thresholds": vote.thresholds if vote.threshold == "auto" else None,
+            "taxonomy": inputs.taxonomy.as_dict(),
+            "sha256": {name: split.sha256 for name, split in inputs.splits.items() if name != "test"},
+        }
+
+    def describe(self, inputs: Inputs) -> str:
+        """Members and files."""
+        members = [
+            f"{model_name(m.folder)}: {m.kind}, seed {m.seed}, weight {m.weight:g}" for m in self.settings.vote.members
+        ]
+        return "\n".join([*members, *([describe(inputs.splits)] if inputs.splits else [])])
+
+    def build(self, inputs: Inputs, place: Place) -> Built:
+        """Choose the threshold and write the model folder."""
+        place.claim()
+        tagger = self.tagger
+        trials = self._choose_threshold(inputs.splits["dev"].corpus) if self.settings.vote.threshold == "auto" else []
+        for trial in trials:
+            place.log(f"threshold {trial.threshold:g}  dev micro {trial.micro_f1:.4f}  macro {trial.macro_f1:.4f}")
+        place.log(f"threshold {tagger.threshold:g}")
+        tagger.save(place.folder)
+        return Built(tagger, {"threshold": tagger.threshold, "trials": [asdict(trial) for trial in trials]})
+
+    def _choose_threshold(self, dev: Corpus) -> list[Trial]:
+        """Give the tagger the threshold with the best macro F1 on the dev split; the first one of equals."""
+        votes = [spans for spans, _ in self.tagger.votes(dev)]
+        trials = []
+        for threshold in self.settings.vote.thresholds:
+            scores = score_sentences(dev, [select_spans(spans, threshold) for spans in votes]).fine
+            trials.append(Trial(threshold, scores.macro_f1, scores.micro_f1))
+        self.tagger.threshold = max(trials, key=lambda trial: trial.macro_f1).threshold
+        return trials

@@ -1,0 +1,212 @@
+"""One run, whatever its family: read the splits, fingerprint, resume or refuse, build, evaluate, record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coner.core import processes
+from coner.core.errors import ConfigError
+from coner.core.files import make_folder
+from coner.core.progress import Log
+from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split, seen_in
+from coner.families import load
+from coner.families.family import Built
+from coner.families.manifest import remove_model
+from coner.families.recipe import Inputs, Place, Recipe
+from coner.records import machine
+from coner.records.plain import plain
+from coner.records.record import RECORD, Record, read_record, write_record
+from coner.records.recording import add_split, make_record
+from coner.records.tagged import tagged_path
+from coner.runs.evaluate import Evaluated, Evaluator
+
+LOG = "log.txt"
+CHECKPOINT = "checkpoint.safetensors"  # of a family that saves its progress
+PAID = ("calls", "retries", "prompt_tokens", "completion_tokens", "cost", "seconds")  # summed over all starts
+
+
+def execute(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    cache: SplitCache | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> Record:
+    """Build what the recipe describes in ``folder``, evaluate it on the splits that are named, and record it.
+
+    A finished run is not repeated; splits it has not been evaluated on yet are added. Of several processes that train
+    one tagger only the first calls this; the others call ``assist``.
+
+    Args:
+        recipe: what to build.
+        folder: of the run; created if it is missing. It becomes a model folder.
+        overwrite: delete what an earlier run wrote into the folder.
+        cache: shared with other runs of this process.
+        on_epoch: called with the epochs done and the macro F1 on dev; what it raises ends the training.
+
+    Raises:
+        ConfigError: a file that is needed is not named, or the folder belongs to another run.
+        DataError: a file is faulty.
+        Unanswered: an endpoint answered for no sentence of a split; what was built is kept.
+    """
+    cache = cache or SplitCache()
+    inputs = recipe.read(cache)
+    fingerprint = recipe.fingerprint(inputs)
+    record = None if overwrite else earlier_record(recipe, folder, fingerprint, inputs.splits)
+    if record is not None and processes.count() > 1:
+        recipe.family.release(recipe.settings)
+    if record is not None and not recipe.rebuild and not pending(record, inputs.splits):
+        return record
+    make_folder(folder)
+    with Log(folder / LOG, overwrite=overwrite) as log:
+        built = None
+        if record is None or recipe.rebuild:
+            log(recipe.describe(inputs))
+            claim = partial(clear, folder) if overwrite else lambda: None
+            place = Place(folder, fingerprint, log, cache, claim, on_epoch)
+            built, facts = _build(recipe, inputs, place)
+            record = record or make_record(
+                recipe.settings, splits=_only_train(inputs.splits), folder=folder, facts=facts
+            )
+        tagger = load(folder) if built is None else built.tagger
+        evaluator = Evaluator(tagger, inputs.taxonomy, seen_in(inputs.splits), folder)
+        record = _evaluate(_with_noise(record, recipe, inputs), inputs.splits, evaluator, log)
+        write_record(record, folder)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return record
+
+
+def assist(recipe: Recipe, folder: Path) -> None:
+    """Train along with the process that calls ``execute`` with this recipe; nothing is written.
+
+    Raises as ``execute`` does, and:
+        ConfigError: the first process has other settings, data or encoder files.
+        Unfinished: another process has ended.
+    """
+    cache = SplitCache()
+    inputs = recipe.read(cache)
+    with Log() as log:
+        recipe.build(inputs, Place(folder, recipe.fingerprint(inputs), log, cache, lambda: None))
+
+
+def _build(recipe: Recipe, inputs: Inputs, place: Place) -> tuple[Built, dict[str, Any]]:
+    """What was built, and the facts about it for its record."""
+    began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
+    built = recipe.build(inputs, place)
+    facts: dict[str, Any] = {"fingerprint": place.fingerprint, "commit": commit}
+    if recipe.family.trains:
+        facts["train_seconds"] = time.monotonic() - began
+    if place.cache.runs:
+        facts["peak_rss_bytes"] = None  # the system knows only that of the whole process
+    place.cache.runs += recipe.family.trains
+    return built, {**facts, **built.facts}
+
+
+def _evaluate(record: Record, splits: Mapping[str, Split], evaluator: Evaluator, log: Log) -> Record:
+    """The record with every split that it lacks, or whose sentences did not all have an answer; saved after each."""
+    write_record(record, evaluator.folder)
+    for name in pending(record, splits):
+        evaluated = _with_earlier_costs(evaluator(name, splits[name]), (record.llm or {}).get(name, {}))
+        record = add_split(record, name, splits[name], evaluated)
+        write_record(record, evaluator.folder)
+        log(headline(record, name))
+    return record
+
+
+def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:
+    """Splits that a run still has to be evaluated on."""
+    llm = record.llm or {}
+    return [
+        name
+        for name in splits
+        if name != "train" and (name not in record.scores or llm.get(name, {}).get("unanswered"))
+    ]
+
+
+def _only_train(splits: Mapping[str, Split]) -> dict[str, Split]:
+    return {name: split for name, split in splits.items() if name == "train"}
+
+
+def _with_earlier_costs(evaluated: Evaluated, earlier: Mapping[str, Any]) -> Evaluated:
+    if evaluated.llm is None:
+        return evaluated
+    paid = {name: evaluated.llm[name] + earlier[name] for name in PAID if name in evaluated.llm and name in earlier}
+    return replace(evaluated, llm={**evaluated.llm, **paid})
+
+
+def _with_noise(record: Record, recipe: Recipe, inputs: Inputs) -> Record:
+    """The record with the noise settings of a noisy split that is added to a finished run."""
+    if noisy_split("dev") not in pending(record, inputs.splits):
+        return record
+    data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
+    return record.model_copy(update={"settings": {**record.settings, "data": data}})
+
+
+def headline(record: Record, split: str) -> str:
+    """The scores on a split in one line."""
+    fine = record.scores[split]["fine"]
+    return f"{split}: micro F1 {fine['micro_f1']:.4f}, macro F1 {fine['macro_f1']:.4f}"
+
+
+def clear(folder: Path) -> None:
+    """Delete what a run wrote into its folder, except the log and the answers of a language model."""
+    remove_model(folder)
+    for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, name) for name in ALL_SPLITS)):
+        path.unlink(missing_ok=True)
+
+
+def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mapping[str, Split]) -> Record | None:
+    """What an earlier start of this run recorded in its folder.
+
+    Raises:
+        ConfigError: the folder belongs to another run, finished or not.
+    """
+    if not (folder / RECORD).exists():
+        if (folder / CHECKPOINT).exists() and not recipe.resumable:
+            raise ConfigError(
+                f"{folder}: holds the unfinished training of another run; give another --out, or --overwrite"
+            )
+        return None
+    record = read_record(folder)
+    check_finished(record, folder, fingerprint, splits)
+    return record
+
+
+def check_finished(
+    record: Record, folder: Path, fingerprint: str, splits: Mapping[str, Split], *, instead: str = "--overwrite"
+) -> None:
+    """Check that a record is one of this run.
+
+    Args:
+        record: in the folder.
+        folder: of the run.
+        fingerprint, splits: of this run.
+        instead: what else the user could do than name another folder.
+
+    Raises:
+        ConfigError: it is of other settings or data, or was evaluated on another file of a split.
+    """
+    if record.fingerprint != fingerprint:
+        raise ConfigError(f"{folder}: holds a finished run of other settings or data; give another --out, or {instead}")
+    for name, split in splits.items():
+        if name in record.data and name != "train" and record.data[name]["sha256"] != split.sha256:
+            raise _other_file(folder, name, split)
+
+
+def _other_file(folder: Path, name: str, split: Split) -> ConfigError:
+    file = split.corpus.path
+    if name in ("dev", "test"):
+        return ConfigError(
+            f"data.{name}: the finished run in {folder} was evaluated on another file than {file}; "
+            f"evaluate it on this one with: coner evaluate {file} {folder}"
+        )
+    return ConfigError(
+        f"data.noise: the finished run in {folder} was evaluated with other noise in {file.name}; write this noise "
+        f"with coner data noise, and evaluate it with: coner evaluate {file} {folder} --noisy FILE"
+    )

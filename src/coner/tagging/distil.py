@@ -1,0 +1,63 @@
+"""A model's labels on unlabelled text, for another model to be trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from coner.core.errors import DataError
+from coner.core.files import atomic_write
+from coner.core.progress import progress_bar
+from coner.core.types import Sentence
+from coner.data import Reader, write_conll
+from coner.data.formats.conll import UNFIT_ID
+from coner.data.reading.layout import HEADER
+from coner.families.tagger import Prediction, Tagger
+from coner.tagging.stream import Tally, tag_corpus
+
+
+def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int | None) -> tuple[Tally, Counter[str]]:
+    """Label the sentences of a reader and write them as CoNLL, each marked with the name of the model.
+
+    Sentences without an answer, or whose answer could not be read completely, are left out.
+
+    Returns:
+        The tally of all sentences; and how many were ``written``, with how many ``entities``, and how many were
+        ``unreadable``.
+
+    Raises:
+        DataError: not one sentence could be labelled; nothing is written.
+    """
+    counts: Counter[str] = Counter()
+    mark = "labelled_by=" + "_".join(name.split())
+
+    def usable(predictions: Iterator[Prediction]) -> Iterator[Sentence]:
+        for number, prediction in enumerate(predictions, 1):
+            if prediction.entities is None:
+                continue
+            if not prediction.reliable:
+                counts["unreadable"] += 1
+                continue
+            counts.update(written=1, entities=len(prediction.entities))
+            yield _marked(prediction, mark, number)
+
+    with atomic_write(out) as handle, progress_bar("labelling", limit) as bar:
+        tally = tag_corpus(
+            tagger,
+            islice(reader, limit),
+            lambda predictions: write_conll(usable(predictions), handle),
+            after_batch=lambda tally: bar.advance_to(tally.sentences),
+        )
+        if not counts["written"]:
+            raise DataError("no sentence could be labelled; nothing is written", str(reader.path))
+    return tally, counts
+
+
+def _marked(prediction: Prediction, mark: str, number: int) -> Sentence:
+    """The mark is written behind the sentence's id, where every reader takes it as a header."""
+    sentence = prediction.sentence
+    own = next((line for line in sentence.header if line.startswith(HEADER)), None)
+    known = sentence.id if sentence.id and not UNFIT_ID.search(sentence.id) else str(number)
+    return Sentence(sentence.words, prediction.entities, header=(f"{own or HEADER + known}\t{mark}",))

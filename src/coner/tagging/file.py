@@ -1,0 +1,122 @@
+"""One file, or standard input, tagged in constant memory; from file to file an interrupted start can be resumed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from coner.core.errors import OutputError
+from coner.core.files import sha256
+from coner.core.progress import Bar, progress_bar, stderr
+from coner.core.resume import Output, file_stamp, plain_output, resumable_output
+from coner.core.types import Sentence
+from coner.data import Reader, detect, format_of_name
+from coner.data.files import keep_apart
+from coner.data.formats import WriteOptions, formats
+from coner.families import load
+from coner.families.manifest import MANIFEST
+from coner.families.tagger import Prediction, Tagger
+from coner.families.usage import Spending
+from coner.tagging.job import Job
+from coner.tagging.stream import BATCH_WORDS, Tally, tag_corpus
+
+STDIO = "-"  # standard input or output
+
+
+@dataclass(frozen=True)
+class TaggedFile:
+    """How tagging a file ended: who tagged, from which reader, and with which counts."""
+
+    tagger: Tagger
+    reader: Reader
+    tally: Tally
+
+
+def tag_file(
+    job: Job, source: str, out: str, *, to: str = "auto", limit: int | None = None, spending: Spending | None = None
+) -> TaggedFile:
+    """Tag a file. What has no answer is written without labels.
+
+    Args:
+        job: model and options.
+        source, out: files; ``-`` is standard input or output.
+        to: format of the output; ``auto``: by its name, else CoNLL for CoNLL and JSONL for the rest.
+        limit: only so many sentences.
+        spending: limits for a language model.
+
+    Raises:
+        ConfigError: limits for a model that asks no endpoint.
+        DataError: the input is faulty.
+        OutputError: the output cannot be written.
+        Unanswered: no sentence has an answer.
+    """
+    from_format = "text" if source == STDIO and job.format == "auto" else job.format
+    if out != STDIO:
+        keep_apart(source, Path(out))
+    read_as = detect(source) if from_format == "auto" else from_format
+    to_format = _output_format(to, out, read_as)
+    reader = job.reader(source, read_as)
+    tagger = load(job.model)
+    tagger.limit(spending or Spending())
+    options = [to_format, read_as, job.write, job.scheme, job.comment, job.repair, BATCH_WORDS, limit]
+    with _output(job, source, out, options) as output:
+        if output.changed:
+            stderr.print(f"starting again: saved progress belongs to another {' and another '.join(output.changed)}")
+        tally = Tally.resumed(output.counts)
+        written = tally.sentences
+        if written:
+            stderr.print(f"resuming after {written:,} sentences")
+
+        def write(predictions: Iterator[Prediction]) -> None:
+            how = WriteOptions(lambda: reader.layout, job.write, written)
+            formats[to_format].write_text(map(labelled, predictions), output.handle, how)
+
+        with _file_bar(reader) as bar:
+
+            def commit(tally: Tally) -> None:
+                output.commit(tally.counts())
+                bar.note(f"{tally.sentences:,} sentences")
+                bar.advance_to(reader.position)
+
+            tag_corpus(tagger, islice(reader, limit), write, tally=tally, skip=written, after_batch=commit)
+    return TaggedFile(tagger, reader, tally)
+
+
+def labelled(prediction: Prediction) -> Sentence:
+    """The sentence with the predicted entities in place of its own."""
+    return replace(prediction.sentence, entities=prediction.entities)
+
+
+def _file_bar(reader: Reader) -> AbstractContextManager[Bar]:
+    """Progress by bytes: nothing else is known of a file before it is read."""
+    file = Path(str(reader.path))
+    size = file.stat().st_size if reader.path != STDIO and file.is_file() else None
+    return progress_bar("tagging", size, done=reader.position, percent=True)
+
+
+def _output_format(to: str, out: str, read_as: str) -> str:
+    if to != "auto":
+        return to
+    return "conll" if (format_of_name(out) or read_as) == "conll" else "jsonl"
+
+
+def _output(job: Job, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
+    """The output; it can be resumed only from file to file, as a pipe cannot be read twice."""
+    if out == STDIO:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; name a file with -o")
+        return nullcontext(Output(sys.stdout))
+    if source == STDIO or not Path(source).is_file() or len(formats[options[1]].files(Path(source))) > 1:
+        return plain_output(out)
+    depends_on = {
+        "input": file_stamp(source),
+        "model": sha256(Path(job.model) / MANIFEST),  # which has the hashes of the weights in it
+        "set of options": options,
+        "version of coner": job.version,
+    }
+    return resumable_output(out, depends_on)

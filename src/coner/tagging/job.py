@@ -1,0 +1,35 @@
+"""What is tagged, with which model and which options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coner.core.tags import Scheme
+from coner.data import Reader, stream
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model and options: plain values, which travel as JSON.
+
+    Attributes:
+        model: its folder, absolute.
+        format: of the input; ``auto``: each file's own, see ``data.detect``.
+        scheme: of the tags in the input.
+        write: scheme of the tags to write.
+        comment: start of further header lines in CoNLL, besides ``# id ``.
+        repair: repair and count errors in the input, instead of raising them.
+        version: of coner.
+    """
+
+    model: str
+    format: str
+    scheme: Scheme
+    write: Scheme
+    comment: str | None
+    repair: bool
+    version: str
+
+    def reader(self, path: str, format: str) -> Reader:
+        """The sentences of a file in this format, from its start."""
+        return stream(path, format=format, scheme=self.scheme, comment=self.comment, repair=self.repair)

@@ -1,0 +1,182 @@
+"""The one loop that tags a corpus: source, batches, tagger, sink, with counts, progress and resume."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import islice
+from operator import add
+
+from coner.core.errors import ConfigError, Unanswered
+from coner.core.progress import progress_bar
+from coner.core.types import Sentence
+from coner.families.tagger import Prediction, Tagger
+from coner.families.usage import Failure, Usage, by_kind
+
+COUNTS = ("sentences", "answered", "entities", "repaired")  # of a tally, in the order of its fields
+BATCH_WORDS = 1 << 14  # about a thousand sentences: some seconds of an encoder's work
+
+
+@dataclass
+class Tally:
+    """Counts over the predictions of a stream.
+
+    Attributes:
+        sentences, answered: how many there were, and how many of them have an answer.
+        entities, repaired: predicted entities, and predicted tags that were repaired.
+        failures: why sentences, or spans, have no answer.
+        usage: what an endpoint was asked; ``None`` if nothing.
+        unanswered_before: what had no answer in earlier starts.
+    """
+
+    sentences: int = 0
+    answered: int = 0
+    entities: int = 0
+    repaired: int = 0
+    failures: Counter[Failure] = field(default_factory=Counter)
+    usage: Usage | None = None
+    unanswered_before: int = 0
+
+    @classmethod
+    def resumed(cls, counts: Mapping[str, int]) -> Tally:
+        """The tally of an earlier start, from its ``counts``."""
+        sentences, answered, entities, repaired = (counts.get(name, 0) for name in COUNTS)
+        return cls(sentences, answered, entities, repaired, unanswered_before=counts.get("lacking", 0))
+
+    def counts(self) -> dict[str, int]:
+        """What a later start needs to know."""
+        return {**{name: getattr(self, name) for name in COUNTS}, "lacking": self.lacking}
+
+    @property
+    def lacking(self) -> int:
+        """How many sentences, or spans, have no answer, in this start and earlier ones."""
+        return self.failures.total() + self.unanswered_before
+
+    def add(self, prediction: Prediction) -> None:
+        """Count one more prediction."""
+        self.sentences += 1
+        self.answered += prediction.entities is not None
+        self.entities += len(prediction.entities or ())
+        self.repaired += prediction.repaired
+        self.failures.update(prediction.failures)
+        if prediction.usage is not None:
+            self.usage = prediction.usage if self.usage is None else self.usage + prediction.usage
+
+    def __add__(self, other: Tally) -> Tally:
+        usages = [usage for usage in (self.usage, other.usage) if usage is not None]
+        return Tally(
+            self.sentences + other.sentences,
+            self.answered + other.answered,
+            self.entities + other.entities,
+            self.repaired + other.repaired,
+            self.failures + other.failures,
+            reduce(add, usages) if usages else None,
+            self.unanswered_before + other.unanswered_before,
+        )
+
+    def require_answer(self) -> None:
+        """``Unanswered`` if there were failures and not a single answer."""
+        if not self.answered and self.failures:
+            raise Unanswered("no sentence has an answer", self.failures)
+
+    def missing(self, unit: str) -> str | None:
+        """What has no answer, by count and reason, in one line; ``None`` if everything has one."""
+        if not self.failures:
+            return None
+        [(first, _)] = self.failures.most_common(1)
+        total = self.usage.asked if unit == "span" and self.usage is not None else self.sentences
+        kinds = ", ".join(f"{count} {kind}" for kind, count in by_kind(self.failures).items())
+        return (
+            f"{self.failures.total()} of {total} {unit}s have no answer ({kinds}): {first.reason}; "
+            "progress is saved; run the same command again to ask for the rest"
+        )
+
+
+def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = None) -> Iterator[list[Sentence]]:
+    """Sentences that are tagged together; where a batch ends depends on the family and the sentences alone.
+
+    Args:
+        tagger: says how many sentences it takes at once.
+        sentences: taken as the batches are.
+        batch: sentences a batch, instead of what suits the tagger.
+    """
+    most, multiple = batch or tagger.batch_sentences, tagger.batch_multiple
+    chunk: list[Sentence] = []
+    words = 0
+    for sentence in sentences:
+        chunk.append(sentence)
+        words += len(sentence)
+        full = (batch is None and words >= BATCH_WORDS) or (most is not None and len(chunk) >= most)
+        if full and len(chunk) % multiple == 0:
+            yield chunk
+            chunk, words = [], 0
+    if chunk:
+        yield chunk
+
+
+def tag_stream(tagger: Tagger, sentences: Iterable[Sentence], *, batch: int | None = None) -> Iterator[Prediction]:
+    """Predictions for any number of sentences: lazily, in order, in constant memory.
+
+    Args:
+        tagger: of any family.
+        sentences: taken as predictions are asked for, a batch ahead.
+        batch: sentences a batch; by default what suits the tagger.
+    """
+    if batch is not None and batch < 1:
+        raise ConfigError(f"batch: got {batch}; expected at least 1")
+    for chunk in batches(tagger, sentences, batch):
+        yield from tagger.predict(chunk)
+
+
+def tag_corpus(
+    tagger: Tagger,
+    source: Iterable[Sentence],
+    sink: Callable[[Iterator[Prediction]], object],
+    *,
+    tally: Tally | None = None,
+    skip: int = 0,
+    after_batch: Callable[[Tally], object] = lambda tally: None,
+) -> Tally:
+    """Tag every sentence of a source into a sink.
+
+    Args:
+        tagger: of any family.
+        source: sentences, in order.
+        sink: consumes the predictions; when it asks for one, it is done with the one before.
+        tally: counts so far, if an earlier start tagged some of them.
+        skip: sentences of the source that an earlier start tagged.
+        after_batch: called when the sink has consumed a batch: a safe point, and progress.
+
+    Raises:
+        Unanswered: a whole batch, and everything before it, has no answer.
+    """
+    counts = Tally() if tally is None else tally
+    sentences = iter(source)
+    for _ in islice(sentences, skip):
+        pass
+
+    def predictions() -> Iterator[Prediction]:
+        for chunk in batches(tagger, sentences):
+            predicted = list(tagger.predict(chunk))
+            for prediction in predicted:
+                counts.add(prediction)
+            counts.require_answer()
+            yield from predicted
+            after_batch(counts)
+
+    sink(predictions())
+    return counts
+
+
+def tag_all(tagger: Tagger, sentences: Sequence[Sentence], title: str) -> tuple[list[Prediction], Tally]:
+    """Tag sentences in memory, with a progress bar.
+
+    Raises:
+        Unanswered: not one sentence has an answer.
+    """
+    predictions: list[Prediction] = []
+    with progress_bar(title, len(sentences)) as bar:
+        tally = tag_corpus(tagger, sentences, predictions.extend, after_batch=lambda t: bar.advance_to(t.sentences))
+    return predictions, tally
