@@ -53,6 +53,7 @@ def _text(values: dict[str, Any]) -> str:
     step = " of the first step" if values["steps"] > 1 else ""
     lines.append(
         f"--- {values['model']}: {values['calls']} call{'s' * (values['calls'] != 1)}{step}, "
-        f"about {values['prompt_tokens']} prompt tokens, at most {values['completion_tokens_at_most']} answer tokens{cost}"
+        f"about {values['prompt_tokens']} tokens in prompts, "
+        f"at most {values['completion_tokens_at_most']} in answers{cost}"
     )
     return "\n".join(lines)

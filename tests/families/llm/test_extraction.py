@@ -1,4 +1,4 @@
-"""Entities of sentences from a language model: in order, as a stream, in one step or two, with every failure counted."""
+"""Entities of sentences from a language model: in order, as a stream, in one step or two, with failures counted."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def labelled(draw: st.DrawFn) -> Sentence:
 
 
 @given(st.lists(labelled(), min_size=1, max_size=4), st.sampled_from([1, 3]))
-def test_the_expected_answer_gives_the_gold_entities_whatever_the_words(
-    sentences: list[Sentence], per_call: int
-) -> None:
+def test_the_expected_answer_gives_the_gold_entities(sentences: list[Sentence], per_call: int) -> None:
     extract, builder = extractor(sentences=per_call), PromptBuilder(TAXONOMY, PromptSettings(sentences=per_call))
     gold = iter([builder.expected_answer(sentences[i : i + per_call]) for i in range(0, len(sentences), per_call)])
     found = list(extract(sentences, model(lambda prompt: next(gold))))

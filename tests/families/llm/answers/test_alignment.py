@@ -96,7 +96,7 @@ def labelled_sentences(draw: st.DrawFn) -> Sentence:
 
 
 def is_unambiguous(one: Sentence) -> bool:
-    """Whether each mention is the first occurrence of its words after the mention before: all that surface forms express."""
+    """Whether each mention is the first occurrence of its words after the mention before."""
     reached = 0
     for entity in one.entities or ():
         size = entity.end - entity.start

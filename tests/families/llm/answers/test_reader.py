@@ -113,9 +113,7 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         ("No named entities found.", [], {"plain": 1}),
     ],
 )
-def test_mentions_of_one_sentence_are_read_from_any_form(
-    text: str, mentions: list[tuple[str, str]], counts: dict[str, int]
-) -> None:
+def test_answers_about_one_sentence(text: str, mentions: list[tuple[str, str]], counts: dict[str, int]) -> None:
     found, counted = read(text)
     assert found == [mentions]
     assert counted.pop("mentions", 0) == len(mentions) + total(counted, "dropped")
@@ -156,9 +154,7 @@ def test_an_answer_without_mentions_is_counted_as_unparsable(text: str) -> None:
         ("none", [[], []], {"plain": 1}),
     ],
 )
-def test_mentions_of_several_sentences_are_read_from_any_form(
-    text: str, expected: Read, counts: dict[str, int]
-) -> None:
+def test_answers_about_several_sentences(text: str, expected: Read, counts: dict[str, int]) -> None:
     found, counted = read(text, numbered=2)
     assert found == expected
     assert counted.pop("mentions", 0) == sum(len(one or ()) for one in found) + total(counted, "dropped")

@@ -1,4 +1,4 @@
-"""Settings of an endpoint, and its key, which no file, log or message may hold."""
+"""The address of an endpoint, and its key, which appears in no file, log or message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from coner.core.errors import ConfigError
-from coner.families.llm.endpoint.api_key import NO_KEY, read_key
+from coner.families.llm.endpoint.api_key import NO_KEY, read_api_key
 from coner.families.llm.endpoint.ledger import Ledger
 from coner.families.llm.prompts.messages import Completion, Failure
 from coner.families.llm.settings import Endpoint
@@ -43,63 +43,63 @@ def endpoint(url: str, **values: Any) -> Endpoint:
 
 @pytest.mark.parametrize("url", LOCAL)
 def test_local_endpoints_need_no_key_and_do_not_get_the_default_one(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_key(endpoint(url)) == NO_KEY
+    assert read_api_key(endpoint(url)) == NO_KEY
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert read_key(endpoint(url)) == NO_KEY
+    assert read_api_key(endpoint(url)) == NO_KEY
     monkeypatch.setenv("MINE", "own")
-    assert read_key(endpoint(url, key_env="MINE")) == "own"
+    assert read_api_key(endpoint(url, key_env="MINE")) == "own"
 
 
-def test_hosted_endpoints_need_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosted_endpoints_need_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=rf"OPENAI_API_KEY is not set, and {HOSTED} needs a key"):
-        read_key(endpoint(HOSTED))
+        read_api_key(endpoint(HOSTED))
     with pytest.raises(ConfigError, match="MINE is not set"):
         client(HOSTED, key_env="MINE")
     monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
-    assert read_key(endpoint(HOSTED)) == KEY
+    assert read_api_key(endpoint(HOSTED)) == KEY
 
 
 @pytest.mark.parametrize("value", ["sk-ü", "a b", "a\nb"])
-def test_what_cannot_be_a_key_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_key_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", value)
-    with pytest.raises(ConfigError, match="what MINE holds is no key") as caught:
-        read_key(endpoint(HOSTED, key_env="MINE"))
+    with pytest.raises(ConfigError, match="the value of MINE is not a key") as caught:
+        read_api_key(endpoint(HOSTED, key_env="MINE"))
     assert value not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "url", [f"https://me:{KEY}@x.example/v1", f"https://x.example/v1?key={KEY}", "http://x:port/v1"]
 )
-def test_an_address_holds_no_key(url: str) -> None:
+def test_an_address_with_credentials_is_refused(url: str) -> None:
     with pytest.raises(ValidationError) as caught:
         endpoint(url)
     assert KEY not in caught.value.errors()[0]["ctx"]["error"].args[0]
 
 
 @pytest.mark.parametrize("url", ["localhost:8080/v1", "ftp://x/v1", "", "http://"])
-def test_an_address_is_an_address(url: str) -> None:
+def test_an_address_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="base_url: came"):
         endpoint(url)
 
 
 @pytest.mark.parametrize("url", ["http://ü..x.de/v1", "http://a..b/v1", f"http://{'a' * 64}.de/v1"])
-def test_a_name_that_no_machine_can_have_is_no_address(url: str) -> None:
+def test_an_invalid_host_name_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="base_url: is no address"):
         endpoint(url)
 
 
 @pytest.mark.parametrize("url", ["http://bücher.example/v1", "http://x.example/v1\x00"])
-def test_an_address_is_plain_ascii(url: str) -> None:
+def test_an_address_must_be_ascii(url: str) -> None:
     with pytest.raises(ValidationError, match="is not plain ASCII; write a name in other letters as xn--"):
         endpoint(url)
 
 
-def test_a_slash_at_the_end_means_nothing() -> None:
+def test_a_trailing_slash_is_removed() -> None:
     assert endpoint("http://x.example/v1/").base_url == "http://x.example/v1"
 
 
-def rude(request: Request, turn: int) -> Act:
-    """Repeats the key, whole and where the line is cut, in every place that a client may show."""
+def leaking(request: Request, turn: int) -> Act:
+    """Repeats the key, whole and where the line is cut, in every place that a client may print."""
     long = "x" * 285 + KEY
     return {
         "text": says(f"the key is {KEY}", finish=KEY),
@@ -123,7 +123,7 @@ def test_the_key_never_leaves_the_client(
     for name in [*logging.root.manager.loggerDict]:
         caplog.set_level(logging.DEBUG, logger=name)
     monkeypatch.setenv("MINE", KEY)
-    with serving(rude, models=("tiny", KEY)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+    with serving(leaking, models=("tiny", KEY)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
         ask = client(end.url, key_env="MINE", ledger=ledger, max_retries=1)
         (answer,) = ask([prompt(what)])
         assert end.headers[0]["authorization"] == f"Bearer {KEY}"
@@ -138,19 +138,19 @@ def test_the_key_never_leaves_the_client(
 
 def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MINE", KEY)
-    with serving(rude) as end, Ledger(tmp_path / "l.sqlite") as ledger:
-        ledger._base.execute("DROP TABLE answers")
+    with serving(leaking) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger._database.execute("DROP TABLE answers")
         try:
             list(client(end.url, key_env="MINE", ledger=ledger)([prompt("text")]))
         except Exception as error:
-            told = traceback.TracebackException.from_exception(error, capture_locals=False)
-            assert KEY not in "".join(told.format())
+            trace = traceback.TracebackException.from_exception(error, capture_locals=False)
+            assert KEY not in "".join(trace.format())
         else:
             pytest.fail("the ledger has no table")
 
 
 @pytest.mark.parametrize("key", ["x", "test", "ollama"])
-def test_a_dummy_key_leaves_answers_as_they_are(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dummy_key_does_not_change_answers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", key)
     text = "texas has the latest ollama"
     with serving(lambda request, turn: says(text)) as end:
@@ -158,13 +158,13 @@ def test_a_dummy_key_leaves_answers_as_they_are(key: str, monkeypatch: pytest.Mo
     assert isinstance(answer, Completion) and answer.text == text
 
 
-def test_nothing_else_of_the_environment_goes_to_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_other_variable_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, KEY)
     with serving(lambda request, turn: says("x")) as end:
         list(client(end.url)([prompt("a")]))
     assert KEY not in repr(end.headers) and not [name for name in end.headers[0] if name.startswith("openai-")]
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Token: {KEY}")
-    with pytest.raises(ConfigError, match=r"OPENAI_CUSTOM_HEADERS: is set.*; unset it") as caught:
+    with pytest.raises(ConfigError, match=r"OPENAI_CUSTOM_HEADERS: is set.*Fix: unset it") as caught:
         client(end.url)
     assert KEY not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A misbehaving endpoint: what is tried again, what is not, and what the user reads."""
+"""A misbehaving endpoint: what is retried, what is not, and the messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def only(answers: list[Completion | Failure]) -> Failure:
     return failure
 
 
-PASSING = {
+TRANSIENT = {
     "429": fails(429),
     "500": fails(500),
     "502, in HTML": Act(status=502, body="<html>bad gateway</html>"),
@@ -45,8 +45,8 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("act", PASSING.values(), ids=PASSING)
-def test_what_may_pass_is_tried_again(act: Act) -> None:
+@pytest.mark.parametrize("act", TRANSIENT.values(), ids=TRANSIENT)
+def test_transient_faults_are_retried(act: Act) -> None:
     with serving(first(act, act)) as end:
         ask = client(end.url)
         assert kinds(list(ask([prompt("a"), prompt("b")]))) == ["a", "b"]
@@ -54,8 +54,8 @@ def test_what_may_pass_is_tried_again(act: Act) -> None:
     assert (ask.totals.calls, ask.totals.retries, ask.totals.failed) == (6, 4, 0)
 
 
-@pytest.mark.parametrize("act", PASSING.values(), ids=PASSING)
-def test_what_does_not_pass_is_given_up_after_all_retries(act: Act) -> None:
+@pytest.mark.parametrize("act", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_prompt_fails_after_all_retries(act: Act) -> None:
     with serving(lambda *_: act) as end:
         failure = only(list(client(end.url, max_retries=2)([prompt("a")])))
     assert failure.kind == "exhausted"
@@ -63,7 +63,7 @@ def test_what_does_not_pass_is_given_up_after_all_retries(act: Act) -> None:
     assert end.turns == {"a": 3}
 
 
-def test_an_answer_that_a_gateway_lost_counts_as_what_it_may_have_cost() -> None:
+def test_an_answer_lost_by_a_gateway_counts_as_the_most_it_may_have_cost() -> None:
     for status, calls in ((504, 2), (503, 10)):
         with serving(lambda *_, status=status: fails(status)) as end:  # type: ignore[misc]
             ask = client(end.url, budget=Budget(tokens=250), max_retries=9)
@@ -71,7 +71,7 @@ def test_an_answer_that_a_gateway_lost_counts_as_what_it_may_have_cost() -> None
         assert (len(end.requests), kinds([failure])) == (calls, ["budget" if status == 504 else "exhausted"])
 
 
-FINAL = {
+PERMANENT = {
     400: "larger context",
     401: "key_env",
     403: "key may not",
@@ -81,8 +81,8 @@ FINAL = {
 }
 
 
-@pytest.mark.parametrize(("status", "advice"), FINAL.items())
-def test_what_cannot_pass_is_one_clear_line_after_one_call(status: int, advice: str) -> None:
+@pytest.mark.parametrize(("status", "advice"), PERMANENT.items())
+def test_permanent_faults_are_reported_after_one_call(status: int, advice: str) -> None:
     with serving(lambda *_: fails(status), models=("small", "tiny")) as end:
         failure = only(list(client(end.url)([prompt("a")])))
     assert failure.kind == "refused"
@@ -91,7 +91,7 @@ def test_what_cannot_pass_is_one_clear_line_after_one_call(status: int, advice: 
     assert end.turns == {"a": 1}
 
 
-def test_an_unknown_model_where_the_endpoint_lists_none() -> None:
+def test_an_unknown_model_where_the_endpoint_lists_no_models() -> None:
     with serving(lambda *_: fails(404), models=None) as end:
         assert only(list(client(end.url)([prompt("a")]))).reason.endswith("(mostly /v1)")
     with serving(lambda *_: fails(404), models=()) as end:
@@ -99,14 +99,14 @@ def test_an_unknown_model_where_the_endpoint_lists_none() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_what_every_prompt_would_get_is_asked_once(status: int) -> None:
+def test_a_fault_of_all_prompts_is_found_by_one_call(status: int) -> None:
     with serving(lambda *_: fails(status)) as end:
         answers = list(client(end.url, concurrency=1)(prompt(str(i)) for i in range(50)))
     assert kinds(answers) == ["refused"] * 50
     assert len(end.requests) == 1
 
 
-def test_a_rejected_prompt_leaves_the_others_alone() -> None:
+def test_a_rejected_prompt_does_not_affect_others() -> None:
     def rule(request: Request, turn: int) -> Act:
         return fails(400, "too long") if last(request) == "1" else echo(request, turn)
 
@@ -115,7 +115,7 @@ def test_a_rejected_prompt_leaves_the_others_alone() -> None:
     assert len(end.requests) == 4
 
 
-def test_a_quota_that_is_used_up_is_not_asked_for_again() -> None:
+def test_an_exhausted_quota_is_not_retried() -> None:
     body = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
     with serving(lambda *_: Act(status=429, body=body)) as end:
         answers = list(client(end.url, concurrency=1)(prompt(str(i)) for i in range(5)))
@@ -134,13 +134,13 @@ def test_retry_after_is_honoured(form: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-5", "nan"])
-def test_a_retry_after_that_says_nothing_is_passed_over(value: str) -> None:
+def test_a_malformed_retry_after_is_ignored(value: str) -> None:
     with serving(first(fails(429, headers={"Retry-After": value}))) as end:
         assert kinds(list(client(end.url)([prompt("a")]))) == ["a"]
 
 
 @pytest.mark.parametrize("value", ["86400", "inf"])
-def test_nobody_waits_for_a_day(value: str) -> None:
+def test_a_retry_after_of_a_day_gives_the_endpoint_up(value: str) -> None:
     with serving(lambda *_: fails(429, headers={"Retry-After": value})) as end:
         answers = list(client(end.url, concurrency=1)([prompt("a"), prompt("b")]))
     assert kinds(answers) == ["exhausted"] * 2
@@ -149,7 +149,7 @@ def test_nobody_waits_for_a_day(value: str) -> None:
 
 
 @pytest.mark.parametrize("act", [says("late", after=30.0), says("drop by drop", drip=0.2)], ids=["slow", "dripping"])
-def test_a_slow_call_is_ended_and_tried_again(act: Act) -> None:
+def test_a_slow_call_times_out_and_is_retried(act: Act) -> None:
     with serving(first(act)) as end:
         began = time.monotonic()
         assert kinds(list(client(end.url, timeout=0.5)([prompt("a")]))) == ["a"]
@@ -157,13 +157,13 @@ def test_a_slow_call_is_ended_and_tried_again(act: Act) -> None:
     assert end.turns == {"a": 2}
 
 
-def test_a_time_out_names_itself() -> None:
+def test_a_time_out_is_reported() -> None:
     with serving(lambda *_: says("late", after=1.0)) as end:
         failure = only(list(client(end.url, timeout=0.2, max_retries=0)([prompt("a")])))
     assert "no answer within 0.2 s" in failure.reason
 
 
-def test_an_endpoint_that_only_fails_is_given_up() -> None:
+def test_an_endpoint_that_always_fails_is_given_up() -> None:
     with serving(lambda *_: fails(500)) as end:
         answers = list(client(end.url, max_retries=0, concurrency=2)(prompt(str(i)) for i in range(60)))
     assert kinds(answers) == ["exhausted"] * 60
@@ -172,7 +172,7 @@ def test_an_endpoint_that_only_fails_is_given_up() -> None:
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_nobody_runs_is_given_up_within_20_seconds() -> None:
+def test_an_endpoint_that_does_not_run_is_given_up_within_20_seconds() -> None:
     with socket.socket() as held:  # bound and not listening: refused
         held.bind(("127.0.0.1", 0))
         ask = client(f"http://127.0.0.1:{held.getsockname()[1]}/v1", max_retries=1)
@@ -180,11 +180,11 @@ def test_an_endpoint_that_nobody_runs_is_given_up_within_20_seconds() -> None:
         answers = list(ask(prompt(str(i)) for i in range(500)))
         assert time.monotonic() - began < 20
     assert kinds(answers) == ["unreachable"] * 500
-    assert "start the endpoint, or mend base_url" in only(answers[:1]).reason
+    assert "start the endpoint, or correct base_url" in only(answers[:1]).reason
     assert ask.totals.calls < 100
 
 
-def test_an_endpoint_that_comes_late_is_waited_for() -> None:
+def test_an_endpoint_that_starts_late_is_waited_for() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
@@ -207,7 +207,7 @@ def test_an_endpoint_that_comes_late_is_waited_for() -> None:
         thread.join()
 
 
-def test_answers_pass_as_they_are() -> None:
+def test_answers_are_not_changed() -> None:
     texts = ["", "wie bitte? 你好 \U0001f600", "Say it again.\nx", '{"entities": ["half', " \n"]
 
     def rule(request: Request, _: int) -> Act:
@@ -218,7 +218,7 @@ def test_answers_pass_as_they_are() -> None:
     assert len(end.requests) == 5
 
 
-def test_odd_envelopes(tmp_path: Path) -> None:
+def test_unusual_responses_are_read(tmp_path: Path) -> None:
     acts = [
         says(None, finish="length"),
         says("x", usage=None),
@@ -240,17 +240,17 @@ def test_odd_envelopes(tmp_path: Path) -> None:
     assert isinstance(rejected, Failure) and "no �" in rejected.reason
 
 
-def test_a_prompt_that_is_no_text_is_refused_alone() -> None:
+def test_a_prompt_with_a_lone_surrogate_is_refused_alone() -> None:
     with serving() as end:
         assert kinds(list(client(end.url)([prompt("\ud83d"), prompt("b")]))) == ["refused", "b"]
 
 
-# How endpoints reject what they do not know: llama.cpp, FastAPI around llama-cpp-python, vLLM, OpenAI.
+# How endpoints reject unknown fields: llama.cpp, FastAPI around llama-cpp-python, vLLM, OpenAI.
 OBJECT_ONLY = Act(status=422, body={"detail": [{"loc": ["body", "response_format", "type"], "msg": "Input should be"}]})
 NO_FORMAT = fails(400, "response_format is not supported by this model")
 
 
-def test_structured_output_falls_back_and_is_remembered() -> None:
+def test_structured_output_falls_back_once_for_all_prompts() -> None:
     def rule(request: Request, _: int) -> Act:
         kind = request.get("response_format", {}).get("type")
         return {"json_schema": OBJECT_ONLY, "json_object": NO_FORMAT}.get(kind) or says("fine")
@@ -269,7 +269,7 @@ def test_structured_output_falls_back_and_is_remembered() -> None:
     ]
 
 
-def test_structured_output_stops_falling_where_it_is_taken() -> None:
+def test_structured_output_falls_back_no_further_than_needed() -> None:
     def rule(request: Request, _: int) -> Act:
         return OBJECT_ONLY if request["response_format"]["type"] == "json_schema" else says("{}")
 
@@ -280,7 +280,7 @@ def test_structured_output_stops_falling_where_it_is_taken() -> None:
         assert len(end.requests) <= 20 + 4  # those that were in flight when the first was rejected
 
 
-def test_a_rejection_that_no_fallback_mends_costs_the_others_nothing() -> None:
+def test_a_rejection_that_no_fallback_cures_does_not_affect_others() -> None:
     def rule(request: Request, _: int) -> Act:
         return fails(400, "bad grammar in this prompt") if last(request) == "0" else says("{}")
 
@@ -291,13 +291,13 @@ def test_a_rejection_that_no_fallback_mends_costs_the_others_nothing() -> None:
     assert end.turns == {"0": 3, "1": 1, "2": 1}
 
 
-def test_without_a_schema_no_format_is_asked_for() -> None:
+def test_a_prompt_without_a_schema_has_no_response_format() -> None:
     with serving() as end:
         list(client(end.url)([prompt("a")]))
     assert "response_format" not in end.requests[0]
 
 
-def test_models_that_think_want_other_names() -> None:
+def test_reasoning_models_get_other_fields() -> None:
     def rule(request: Request, _: int) -> Act:
         if "max_tokens" in request:
             return fails(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")

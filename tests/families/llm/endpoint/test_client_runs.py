@@ -1,4 +1,4 @@
-"""Many prompts: order, concurrency, bounded memory, budget, equal prompts, an end in the middle."""
+"""Many prompts: order, concurrency, bounded memory, budget, equal prompts, early ends."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 
 from coner.core.errors import ConfigError, DataError
 from coner.families.llm.endpoint import session
-from coner.families.llm.endpoint.client import AHEAD
-from coner.families.llm.endpoint.ledger import Ledger, Totals
+from coner.families.llm.endpoint.client import LOOKAHEAD
+from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.endpoint.session import Totals
 from coner.families.llm.prompts.messages import Completion, Prompt
 from coner.families.llm.settings import Budget
 from helpers.asking import client, kinds, prompt
@@ -35,7 +36,7 @@ def test_answers_keep_the_order_of_the_prompts_at_full_concurrency() -> None:
         assert end.busiest == 5
 
 
-def test_prompts_are_taken_a_few_at_a_time() -> None:
+def test_prompts_are_consumed_a_few_at_a_time() -> None:
     taken = 0
 
     def counted() -> Iterator[Prompt]:
@@ -46,10 +47,10 @@ def test_prompts_are_taken_a_few_at_a_time() -> None:
 
     with serving() as end:
         for i, _ in enumerate(client(end.url, concurrency=2)(counted())):
-            assert taken <= i + 2 * AHEAD + 1
+            assert taken <= i + 2 * LOOKAHEAD + 1
 
 
-def test_calls_go_on_while_the_caller_is_busy() -> None:
+def test_calls_continue_while_the_caller_is_busy() -> None:
     with serving() as end:
         answers = client(end.url, concurrency=2)(numbered(6))
         next(answers)
@@ -60,13 +61,13 @@ def test_calls_go_on_while_the_caller_is_busy() -> None:
         assert kinds(list(answers)) == ["1", "2", "3", "4", "5"]
 
 
-def test_no_prompts_no_calls() -> None:
+def test_without_prompts_there_are_no_calls() -> None:
     with serving() as end:
         assert list(client(end.url)([])) == []
         assert end.requests == []
 
 
-def test_a_client_serves_again_and_keeps_counting() -> None:
+def test_a_client_can_be_called_again_and_keeps_counting() -> None:
     with serving() as end:
         ask = client(end.url, prices={"prompt": 1.0, "completion": 2.0})
         list(ask(numbered(2)))
@@ -76,27 +77,26 @@ def test_a_client_serves_again_and_keeps_counting() -> None:
         calls=5, prompt_tokens=35, completion_tokens=15, cost=pytest.approx(65e-6), seconds=seconds
     )
     assert 0 < seconds < 5
-    assert ask.totals.as_json()["calls"] == 5
 
 
-@pytest.mark.parametrize("forgets", [True, False])
+@pytest.mark.parametrize("later", [True, False])
 def test_an_endpoint_that_was_given_up_is_tried_again_after_a_while(
-    monkeypatch: pytest.MonkeyPatch, forgets: bool
+    monkeypatch: pytest.MonkeyPatch, later: bool
 ) -> None:
-    monkeypatch.setattr(session, "GIVE_UP", 0.1)
-    monkeypatch.setattr(session, "FORGET", 0.0 if forgets else 60.0)
+    monkeypatch.setattr(session, "MAX_SILENCE", 0.1)
+    monkeypatch.setattr(session, "GIVEN_UP", 0.0 if later else 60.0)
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
     ask = client(f"http://127.0.0.1:{port}/v1")
     assert kinds(list(ask([prompt("a")]))) == ["unreachable"]
     with serving(port=port):
-        assert kinds(list(ask([prompt("a")]))) == (["a"] if forgets else ["unreachable"])
+        assert kinds(list(ask([prompt("a")]))) == (["a"] if later else ["unreachable"])
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_what_gave_the_endpoint_up_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    monkeypatch.setattr(session, "FORGET", 0.0)
+def test_a_failing_endpoint_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(session, "GIVEN_UP", 0.0)
     with serving(lambda *_: fails(status)) as end:
         ask = client(end.url, max_retries=0, concurrency=1)
         failed = kinds(list(ask(prompt(str(i)) for i in range(12))))
@@ -105,7 +105,7 @@ def test_what_gave_the_endpoint_up_is_forgotten_after_a_while(monkeypatch: pytes
     assert failed == ["refused" if status == 401 else "exhausted"] * 12
 
 
-# Each call is counted as 100 + 50 tokens; as an estimate it takes at most 20 + 100.
+# The endpoint counts 100 + 50 tokens a call; the estimate is at most 20 + 100.
 PRICES = {"prompt": 10.0, "completion": 20.0}
 
 
@@ -113,14 +113,14 @@ PRICES = {"prompt": 10.0, "completion": 20.0}
 @pytest.mark.parametrize(
     "budget", [Budget(tokens=1000), Budget(cost=0.0139), Budget(tokens=1000, cost=9.0)], ids=["tokens", "cost", "both"]
 )
-def test_a_budget_stops_before_it_is_overspent(budget: Budget, concurrency: int) -> None:
+def test_a_budget_is_not_exceeded(budget: Budget, concurrency: int) -> None:
     with serving(lambda *_: says("x", usage=(100, 50), after=0.01)) as end:
         ask = client(end.url, budget=budget, concurrency=concurrency, prices=PRICES)
         # The first call teaches how many tokens a prompt has.
         answers = list(ask([prompt("0", max_tokens=100)])) + list(
             ask(prompt(str(i), max_tokens=100) for i in range(1, 40))
         )
-    # After n calls 150 n tokens are spent, and 200 must be left: n = 6; as cost 0.002 n, and 0.003: also 6.
+    # After n calls 150 n tokens are spent, and 200 must be left: n = 6. In cost 0.002 n and 0.003: also 6.
     assert kinds(answers) == ["x"] * 6 + ["budget"] * 34
     assert len(end.requests) == 6
     assert ask.totals.failed == 34
@@ -134,7 +134,7 @@ def test_a_budget_too_small_for_one_call_sends_nothing() -> None:
         assert end.requests == []
 
 
-def test_lost_answers_count_against_the_budget_as_what_they_may_have_cost() -> None:
+def test_lost_answers_count_as_the_most_they_may_have_cost() -> None:
     with serving(lambda *_: Act(cut=-1)) as end:
         answers = list(client(end.url, budget=Budget(tokens=250), max_retries=10)([prompt("a", max_tokens=100)]))
     assert kinds(answers) == ["budget"]
@@ -146,7 +146,7 @@ def test_failed_calls_cost_nothing() -> None:
         assert kinds(list(client(end.url, budget=Budget(tokens=120))([prompt("a", max_tokens=80)]))) == ["x"]
 
 
-def test_what_the_ledger_knows_is_answered_without_budget_or_endpoint(tmp_path: Path) -> None:
+def test_the_ledger_answers_without_budget_or_endpoint(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.sqlite") as ledger:
         with serving() as end:
             list(client(end.url, ledger=ledger)(prompt(str(i)) for i in (1, 3)))
@@ -161,7 +161,7 @@ def test_a_cost_without_prices_is_refused() -> None:
         client("http://127.0.0.1:1/v1", budget=Budget(cost=1.0))
 
 
-def test_equal_prompts_are_one_call(tmp_path: Path) -> None:
+def test_equal_prompts_share_one_call(tmp_path: Path) -> None:
     with serving(lambda *_: says("x", after=0.05)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
         ask = client(end.url, ledger=ledger, concurrency=8)
         assert kinds(list(ask([prompt("same")] * 20))) == ["x"] * 20
@@ -169,7 +169,7 @@ def test_equal_prompts_are_one_call(tmp_path: Path) -> None:
         assert (ask.totals.calls, ask.totals.cached) == (1, 19)
 
 
-def test_a_prompt_that_cannot_be_made_ends_the_run_and_keeps_what_is_there(tmp_path: Path) -> None:
+def test_an_error_while_making_prompts_ends_the_run(tmp_path: Path) -> None:
     def broken() -> Iterator[Prompt]:
         yield from numbered(3)
         raise DataError("is cut", "x.conll", 4)
@@ -182,7 +182,7 @@ def test_a_prompt_that_cannot_be_made_ends_the_run_and_keeps_what_is_there(tmp_p
         assert len(set(threading.enumerate()) - before) <= 1  # the endpoint's, for a connection that is kept open
 
 
-def test_a_caller_that_stops_early_drops_what_is_in_flight() -> None:
+def test_a_caller_that_stops_early_cancels_the_calls_in_flight() -> None:
     with serving(lambda request, _: says("x", after=0 if last(request) == "0" else 30)) as end:
         answers = client(end.url, concurrency=2, timeout=60)(numbered(100))
         next(answers)
@@ -194,7 +194,7 @@ def test_a_caller_that_stops_early_drops_what_is_in_flight() -> None:
         assert len(end.requests) == sent <= 3
 
 
-def test_ctrl_c_stops_at_once_and_keeps_finished_answers(tmp_path: Path) -> None:
+def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:
     def rule(request: Request, _: int) -> Act:
         return says(last(request), after=0.0 if int(last(request)) < 5 else 30.0)
 

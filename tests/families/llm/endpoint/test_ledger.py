@@ -1,4 +1,4 @@
-"""The ledger: what is one answer's place, crashes, several processes, damage."""
+"""The ledger: which prompts are equal, crashes, several processes, damaged files."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from helpers.fake_endpoint import fails, last, says, serving
 ANSWER = Completion("[] \U0001f600\n", "stop", 5, 2, cached=False, seconds=0.5)
 
 
-def test_what_is_kept_is_found_by_the_next(tmp_path: Path) -> None:
+def test_stored_answers_are_found_after_reopening(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.sqlite") as ledger:
-        assert ledger.find("k") is None
-        ledger.keep("k", "tiny", ANSWER)
-        ledger.keep("k", "tiny", replace(ANSWER, text="later"))
+        assert ledger.get("k") is None
+        ledger.put("k", "tiny", ANSWER)
+        ledger.put("k", "tiny", replace(ANSWER, text="later"))
     with Ledger(tmp_path / "l.sqlite") as again:
-        assert again.find("k") == replace(ANSWER, cached=True)
+        assert again.get("k") == replace(ANSWER, cached=True)
         assert again.count() == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"l.sqlite"}  # nothing is left beside it
+    assert {path.name for path in tmp_path.iterdir()} == {"l.sqlite"}  # and no files of SQLite
 
 
 ENDPOINT = Endpoint(model="tiny")
@@ -55,11 +55,11 @@ PROMPT = prompt("a", schema=SCHEMA)
         (prompt("a ", schema=SCHEMA), ENDPOINT),
     ],
 )
-def test_all_that_the_model_sees_tells_prompts_apart(other: Prompt, endpoint: Endpoint) -> None:
+def test_prompts_differ_by_everything_that_the_model_sees(other: Prompt, endpoint: Endpoint) -> None:
     assert prompt_hash(other, endpoint) != prompt_hash(PROMPT, ENDPOINT)
 
 
-def test_where_and_how_fast_does_not() -> None:
+def test_prompts_do_not_differ_by_address_or_rate() -> None:
     elsewhere = Endpoint(
         base_url="https://x.example/v1", model="tiny", concurrency=9, timeout=1, key_env="K", prices={"prompt": 3}
     )
@@ -80,7 +80,7 @@ def test_a_second_run_costs_nothing(tmp_path: Path) -> None:
     assert (ask.totals.calls, ask.totals.cached, ask.totals.prompt_tokens, ask.totals.seconds) == (0, 8, 0, 0)
 
 
-def test_failures_are_not_kept(tmp_path: Path) -> None:
+def test_failures_are_not_stored(tmp_path: Path) -> None:
     with serving(lambda *_: fails(400)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
         list(client(end.url, ledger=ledger)([prompt("a")]))
         assert ledger.count() == 0
@@ -99,8 +99,8 @@ with Ledger(path) as ledger:
 
 
 @pytest.fixture
-def run_beside(tmp_path: Path) -> Callable[..., Any]:
-    """A process that asks the prompts from one number to another."""
+def start_process(tmp_path: Path) -> Callable[..., Any]:
+    """Starts a process that asks the prompts of a range of numbers."""
     paths = os.pathsep.join(sys.path)
 
     def start(url: str, first: int, last: int) -> subprocess.Popen[str]:
@@ -111,17 +111,17 @@ def run_beside(tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
-def test_after_a_kill_only_what_is_missing_is_sent(tmp_path: Path, run_beside: Callable[..., Any]) -> None:
+def test_after_a_kill_only_missing_prompts_are_sent(tmp_path: Path, start_process: Callable[..., Any]) -> None:
     with serving(lambda request, _: says(last(request), after=0.05)) as end:
-        killed = run_beside(end.url, 0, 60)
+        killed = start_process(end.url, 0, 60)
         seen = [killed.stdout.readline().strip() for _ in range(12)]
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        time.sleep(0.3)  # what the dead process asked for is still answered, to nobody
+        time.sleep(0.3)  # the endpoint still answers the calls of the killed process
         with Ledger(tmp_path / "l.sqlite") as ledger:
             kept = ledger.count()
         sent = len(end.requests)
-        # All that was seen is kept; of what was sent, at most the two calls in flight are lost.
+        # Every answer that was printed is stored; of the calls sent, at most the two in flight are lost.
         assert seen == [str(i) for i in range(12)]
         assert len(seen) <= kept < 60
         assert sent - kept <= 2
@@ -132,9 +132,9 @@ def test_after_a_kill_only_what_is_missing_is_sent(tmp_path: Path, run_beside: C
         assert len(end.requests) == sent + 60 - kept
 
 
-def test_two_processes_share_a_ledger(tmp_path: Path, run_beside: Callable[..., Any]) -> None:
+def test_two_processes_share_a_ledger(tmp_path: Path, start_process: Callable[..., Any]) -> None:
     with serving() as end:
-        both = [run_beside(end.url, 0, 60), run_beside(end.url, 40, 100)]
+        both = [start_process(end.url, 0, 60), start_process(end.url, 40, 100)]
         said = [process.communicate()[0].split() for process in both]
     assert said == [[str(i) for i in range(60)], [str(i) for i in range(40, 100)]]
     assert 100 <= len(end.requests) <= 120
@@ -142,28 +142,28 @@ def test_two_processes_share_a_ledger(tmp_path: Path, run_beside: Callable[..., 
         assert ledger.count() == 100
 
 
-def test_many_may_open_a_new_ledger_at_once(tmp_path: Path) -> None:
+def test_several_processes_can_create_the_same_ledger_at_once(tmp_path: Path) -> None:
     code = (
         "import sys; from coner.families.llm.endpoint.ledger import Ledger\n"
         "for i in range(20): Ledger(f'{sys.argv[1]}/{i}').__exit__()"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", code, str(tmp_path)]
-    racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) for _ in range(4)]
-    assert [process.communicate()[1] for process in racers] == [""] * 4
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) for _ in range(4)]
+    assert [process.communicate()[1] for process in processes] == [""] * 4
 
 
 def full(path: Path) -> bytes:
     with Ledger(path) as ledger:
         rows = [(f"{i:064}", "x" * 50) for i in range(2000)]
-        ledger._base.execute("BEGIN")
-        ledger._base.executemany("INSERT INTO answers VALUES (?, 'm', ?, 'stop', 1, 1, 1.0, '')", rows)
-        ledger._base.execute("COMMIT")
+        ledger._database.execute("BEGIN")
+        ledger._database.executemany("INSERT INTO answers VALUES (?, 'm', ?, 'stop', 1, 1, 1.0, '')", rows)
+        ledger._database.execute("COMMIT")
     return path.read_bytes()
 
 
 @pytest.mark.parametrize("how", ["text", "head", "middle", "cut", "foreign", "newer", "folder"])
-def test_a_damaged_file_is_one_clear_line(tmp_path: Path, how: str) -> None:
+def test_a_damaged_file_is_reported_in_one_line(tmp_path: Path, how: str) -> None:
     path = tmp_path / "l.sqlite"
     if how == "folder":
         path.mkdir()
@@ -195,16 +195,16 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, how: str) -> None:
     assert how == "folder" or path.read_bytes() == before
 
 
-def test_damage_that_comes_later_is_told_by_the_run(tmp_path: Path) -> None:
+def test_damage_while_open_is_reported_by_the_client(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     with serving() as end, Ledger(path) as ledger:
-        ledger._base.execute("DROP TABLE answers")
+        ledger._database.execute("DROP TABLE answers")
         with pytest.raises(OutputError, match=r"l\.sqlite: the ledger cannot be used: no such table"):
             list(client(end.url, ledger=ledger)([prompt("a")]))
 
 
-def test_a_folder_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"'.*nowhere' does not exist; make it first"):
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"'.*nowhere' does not exist\. Fix: create it first"):
         Ledger(tmp_path / "nowhere" / "l.sqlite")
 
 

@@ -1,4 +1,4 @@
-"""Rate and budget, on a clock that only sleeping moves."""
+"""Rate and budget, on a clock that only sleeping moves forward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.families.llm.endpoint.limits import Estimate, Pace, Purse, Usage
+from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
 from coner.families.llm.settings import Budget, Prices
 from helpers.asking import client, prompt
 from helpers.fake_endpoint import serving
@@ -23,11 +23,11 @@ class Clock:
         self.now += seconds
 
 
-def times(pace: Pace, clock: Clock, tokens: list[int]) -> list[float]:
-    """When each call went."""
+def times(rate: RateLimiter, clock: Clock, tokens: list[int]) -> list[float]:
+    """When each call was allowed."""
 
     async def run() -> list[float]:
-        return [(await pace.take(count)).at for count in tokens]
+        return [(await rate.acquire(count)).at for count in tokens]
 
     return anyio.run(run)
 
@@ -35,7 +35,7 @@ def times(pace: Pace, clock: Clock, tokens: list[int]) -> list[float]:
 @given(st.lists(st.integers(1, 60), max_size=30), st.integers(0, 5), st.integers(0, 100))
 def test_no_window_of_a_minute_holds_more_than_allowed(tokens: list[int], requests: int, most: int) -> None:
     clock = Clock()
-    at = times(Pace(requests, most, clock=lambda: clock.now, sleep=clock.sleep), clock, tokens)
+    at = times(RateLimiter(requests, most, clock=lambda: clock.now, sleep=clock.sleep), clock, tokens)
     assert at == sorted(at)
     for i, begin in enumerate(at):
         window = [tokens[k] for k in range(i, len(at)) if at[k] < begin + 59.999]
@@ -45,33 +45,39 @@ def test_no_window_of_a_minute_holds_more_than_allowed(tokens: list[int], reques
         assert clock.now == 100
 
 
-def test_calls_go_as_soon_as_they_may() -> None:
+def test_calls_are_allowed_as_early_as_possible() -> None:
     clock = Clock()
-    assert times(Pace(2, 0, clock=lambda: clock.now, sleep=clock.sleep), clock, [1] * 5) == [100, 100, 160, 160, 220]
+    assert times(RateLimiter(2, 0, clock=lambda: clock.now, sleep=clock.sleep), clock, [1] * 5) == [
+        100,
+        100,
+        160,
+        160,
+        220,
+    ]
 
 
-def test_what_a_call_really_used_counts() -> None:
+def test_the_tokens_that_a_call_really_used_count() -> None:
     clock = Clock()
-    pace = Pace(0, 100, clock=lambda: clock.now, sleep=clock.sleep)
+    rate = RateLimiter(0, 100, clock=lambda: clock.now, sleep=clock.sleep)
 
     async def run() -> tuple[float, float]:
-        (await pace.take(100)).tokens = 30
-        second = await pace.take(70)
-        return second.at, (await pace.take(1)).at
+        (await rate.acquire(100)).tokens = 30
+        second = await rate.acquire(70)
+        return second.at, (await rate.acquire(1)).at
 
     assert anyio.run(run) == (100, 160)
 
 
-def test_a_pause_holds_for_all() -> None:
+def test_the_longest_pause_holds_for_all_calls() -> None:
     clock = Clock()
-    pace = Pace(0, 0, clock=lambda: clock.now, sleep=clock.sleep)
-    pace.pause(7)
-    pace.pause(3)
-    assert times(pace, clock, [1, 1]) == [107, 107]
+    rate = RateLimiter(0, 0, clock=lambda: clock.now, sleep=clock.sleep)
+    rate.pause(7)
+    rate.pause(3)
+    assert times(rate, clock, [1, 1]) == [107, 107]
 
 
-def test_the_client_keeps_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "WINDOW", 0.5)
+def test_the_client_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RateLimiter, "WINDOW", 0.5)
     with serving() as end:
         began = time.monotonic()
         list(client(end.url, requests_per_minute=3)(prompt(str(i)) for i in range(7)))
@@ -80,19 +86,19 @@ def test_the_client_keeps_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_call_that_does_not_fit_waits_for_those_in_flight() -> None:
     async def run() -> list[bool]:
-        purse = Purse(Budget(tokens=100), Prices())
-        got = [await purse.hold(Usage(30, 30))]
+        limiter = BudgetLimiter(Budget(tokens=100), Prices())
+        got = [await limiter.reserve(Tokens(30, 30))]
 
         async def free() -> None:
             await anyio.sleep(0.01)
-            purse.settle(Usage(30, 30), Usage(5, 5))
+            limiter.settle(Tokens(30, 30), Tokens(5, 5))
 
         async with anyio.create_task_group() as group:
             group.start_soon(free)
-            got.append(await purse.hold(Usage(30, 60)))
-        purse.settle(Usage(30, 60), Usage(30, 60))
-        got += [await purse.hold(Usage(1, 0)), await purse.hold(Usage(0, 0))]
-        assert purse.spent
+            got.append(await limiter.reserve(Tokens(30, 60)))
+        limiter.settle(Tokens(30, 60), Tokens(30, 60))
+        got += [await limiter.reserve(Tokens(1, 0)), await limiter.reserve(Tokens(0, 0))]
+        assert limiter.spent
         return got
 
     assert anyio.run(run) == [True, True, False, False]
@@ -103,20 +109,20 @@ def test_a_call_that_does_not_fit_waits_for_those_in_flight() -> None:
     st.integers(1, 500),
     st.floats(0.0001, 0.01),
 )
-def test_a_purse_is_never_overdrawn(calls: list[tuple[int, int, float]], tokens: int, cost: float) -> None:
+def test_a_budget_is_never_exceeded(calls: list[tuple[int, int, float]], tokens: int, cost: float) -> None:
     prices = Prices(prompt=3, completion=7)
-    purse, used = Purse(Budget(tokens=tokens, cost=cost), prices), list[Usage]()
+    limiter, used = BudgetLimiter(Budget(tokens=tokens, cost=cost), prices), list[Tokens]()
 
     async def run() -> None:
-        flying = list[tuple[Usage, Usage]]()
+        in_flight = list[tuple[Tokens, Tokens]]()
         for size, answer, share in calls:
-            most = Usage(size, answer)
+            most = Tokens(size, answer)
             with anyio.move_on_after(0.001) as scope:
-                if await purse.hold(most):
-                    flying.append((most, Usage(size, int(answer * share))))
-            if scope.cancelled_caught or len(flying) > 3:
-                done = flying.pop(0)
-                purse.settle(*done)
+                if await limiter.reserve(most):
+                    in_flight.append((most, Tokens(size, int(answer * share))))
+            if scope.cancelled_caught or len(in_flight) > 3:
+                done = in_flight.pop(0)
+                limiter.settle(*done)
                 used.append(done[1])
 
     anyio.run(run)
@@ -124,12 +130,12 @@ def test_a_purse_is_never_overdrawn(calls: list[tuple[int, int, float]], tokens:
     assert sum(usage.cost(prices) for usage in used) <= cost + 1e-12
 
 
-def test_the_estimate_learns_from_what_was_counted() -> None:
-    estimate, text = Estimate(), prompt("word " * 100, max_tokens=5)
-    assert estimate.tokens("") == 0
-    first = estimate.most(text)
-    estimate.learn(text, 3 * first.prompt)
-    assert estimate.most(text).prompt == pytest.approx(3 * first.prompt, abs=1)
-    estimate.learn(text, 1)
-    assert estimate.most(text).prompt == pytest.approx(3 * first.prompt, abs=1)
+def test_estimates_rise_to_the_highest_counted_ratio() -> None:
+    estimator, text = TokenEstimator(), prompt("word " * 100, max_tokens=5)
+    assert estimator.estimate("") == 0
+    first = estimator.upper_bound(text)
+    estimator.update(text, 3 * first.prompt)
+    assert estimator.upper_bound(text).prompt == pytest.approx(3 * first.prompt, abs=1)
+    estimator.update(text, 1)
+    assert estimator.upper_bound(text).prompt == pytest.approx(3 * first.prompt, abs=1)
     assert first.completion == 5

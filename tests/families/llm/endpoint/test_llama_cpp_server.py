@@ -1,4 +1,4 @@
-"""The client against llama.cpp's own server and a small model: real structured answers."""
+"""The client with llama.cpp's own server and a small model: real structured answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def ask_for(sentence: str, *, max_tokens: int = 160) -> Prompt:
     return Prompt((Message("system", SYSTEM), Message("user", f"Sentence: {sentence}")), SCHEMA, max_tokens)
 
 
-def test_structured_answers_follow_the_schema_and_are_kept(server: str, tmp_path: Path) -> None:
+def test_structured_answers_follow_the_schema_and_are_stored(server: str, tmp_path: Path) -> None:
     prompts = [ask_for(sentence) for sentence in SENTENCES]
     with Ledger(tmp_path / "l.sqlite") as ledger:
         ask = client(server, ledger=ledger, concurrency=2, timeout=100)
@@ -80,7 +80,7 @@ def test_structured_answers_follow_the_schema_and_are_kept(server: str, tmp_path
         assert (again.totals.calls, again.totals.cached) == (0, 3)
 
 
-def test_an_answer_that_is_cut_says_so(server: str) -> None:
+def test_a_cut_answer_is_reported_as_such(server: str) -> None:
     (answer,) = client(server, timeout=100)([ask_for(SENTENCES[0], max_tokens=4)])
     assert isinstance(answer, Completion)
     assert (answer.finish, answer.completion_tokens) == ("length", 4)
@@ -88,7 +88,7 @@ def test_an_answer_that_is_cut_says_so(server: str) -> None:
         json.loads(answer.text)
 
 
-def test_a_prompt_above_the_context_is_refused_in_the_servers_words(server: str) -> None:
+def test_a_prompt_longer_than_the_context_is_refused(server: str) -> None:
     (failure,) = client(server, timeout=100)([ask_for("word " * 4000)])
     assert isinstance(failure, Failure)
     assert failure.kind == "refused"

@@ -28,8 +28,8 @@ class Client:
     """A ``Complete`` that asks an endpoint and stores its answers.
 
     Gives one answer for each prompt, in order; prompts are consumed a few at a time. A failure that every prompt would
-    get (no connection, a wrong key, an unknown model, a spent budget) is found once: further prompts fail quickly, except
-    those that the ledger answers. Budget, totals and what is known of the endpoint last as long as the client. It
+    get (no connection, a wrong key, an unknown model, a spent budget) is found once: further prompts fail quickly,
+    except those that the ledger answers. Budget, totals and what is known of the endpoint last as long as the client. It
     serves one caller at a time.
 
     Args:

@@ -189,7 +189,7 @@ class Transport:
         return self._hide_key(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {text}")
 
     def _hide_key(self, text: str) -> str:
-        """Text of an endpoint without the key, which some repeat, and without lone surrogates, which no file can hold."""
+        """Text of an endpoint without the key, which some repeat, and without lone surrogates."""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return text if len(self._key) < MIN_SECRET else text.replace(self._key, "(key)")
 
