@@ -1,4 +1,4 @@
-"""``coner export``: a model without torch that does as well, or none at all."""
+"""``coner export``: a model that needs no torch and is as good, or an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from coner.families import load
 from coner.families.encoder.backbone.pretrained import load_encoder
 from coner.families.encoder.network import Network
 from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
-from coner.families.onnx.export.check import Judgement
+from coner.families.onnx.export.compare import ExportReport
 from coner.records.record import read_record
 from helpers.shell import Done, World, command, head, refusal
 
@@ -50,14 +50,14 @@ sys.meta_path.insert(0, Block())
 
 
 def without_torch(*arguments: object) -> Done:
-    """The command in a process in which neither torch nor transformers can be imported."""
+    """Run the command in a process that cannot import torch or transformers."""
     interpreter, flag, code, *rest = command(*arguments)
     done = subprocess.run([interpreter, flag, BLOCKED + code, *rest], capture_output=True, check=False)
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-class Made:
-    """A random tagger in a folder, and a file of its own predictions, on which it is never wrong."""
+class RandomModel:
+    """A random tagger in a folder, and a file with its own predictions as gold."""
 
     def __init__(self, settings: Any, folder: Path, source: Path) -> None:
         torch.manual_seed(3)
@@ -69,20 +69,20 @@ class Made:
         self.folder, self.dev = folder / "model", folder / "dev.conll"
         tagger.save(self.folder)
         self.words = [Sentence(sentence.words) for sentence in read(source)]
-        self.found: list[list[Entity]] = tagger.tag(self.words)
+        self.predicted: list[list[Entity]] = tagger.tag(self.words)
         with self.dev.open("w", encoding="utf-8") as handle:
-            gold = (Sentence(s.words, tuple(e)) for s, e in zip(self.words, self.found, strict=True))
+            gold = (Sentence(s.words, tuple(e)) for s, e in zip(self.words, self.predicted, strict=True))
             write_conll(gold, handle, ConllLayout, "iob2")
 
 
 @pytest.fixture
-def made(settings_for: Callable[..., Any], world: World, tmp_path: Path) -> Made:
-    return Made(settings_for(head=HEAD), tmp_path, world.dev)
+def made(settings_for: Callable[..., Any], world: World, tmp_path: Path) -> RandomModel:
+    return RandomModel(settings_for(head=HEAD), tmp_path, world.dev)
 
 
 @pytest.fixture(scope="session")
 def trained(tiny_encoder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
-    """A run of ``coner train`` with a tiny encoder."""
+    """The folder of a run of ``coner train`` with a tiny encoder, and of its dev file."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "tiny.toml").write_text(CONFIG.format(encoder=tiny_encoder("mbert").as_posix()))
     (folder / "dev.conll").write_text(head(world.dev, 20), encoding="utf-8")
@@ -91,9 +91,9 @@ def trained(tiny_encoder: Callable[[str], Path], tmp_path_factory: pytest.TempPa
     return folder
 
 
-def test_an_exported_model_works_where_there_is_no_torch(coner: Coner, made: Made, tmp_path: Path) -> None:
+def test_exported_model_works_without_torch(coner: Coner, made: RandomModel, tmp_path: Path) -> None:
     out = tmp_path / "exported"
-    done = coner("export", made.folder, "--onnx", "-o", out, "--dev", made.dev)
+    done = coner("export", made.folder, "--onnx", "-o", out, "--dev", made.dev)  # once required
     assert done.code == 0, done.err
     rows = [line.split() for line in done.out.splitlines() if line.lstrip().startswith(("before", "after"))]
     assert [(row[0], row[1], row[-2:]) for row in rows] == [
@@ -107,42 +107,42 @@ def test_an_exported_model_works_where_there_is_no_torch(coner: Coner, made: Mad
     tagged = without_torch("tag", out, made.dev, "--format", "jsonl")
     assert tagged.code == 0, tagged.err
     lines = [json.loads(line)["entities"] for line in tagged.out.splitlines()]
-    found = [[(e["label"], e["score"]) for e in entities] for entities in lines]
-    expected = [[(e.label, pytest.approx(e.score, abs=1e-4)) for e in row] for row in made.found]
-    assert any(found)
-    assert found == expected
+    predicted = [[(e["label"], e["score"]) for e in entities] for entities in lines]
+    expected = [[(e.label, pytest.approx(e.score, abs=1e-4)) for e in row] for row in made.predicted]
+    assert any(predicted)
+    assert predicted == expected
 
     scored = without_torch("evaluate", made.dev, out, "--json")
     assert scored.code == 0, scored.err
     assert json.loads(scored.out)["fine"]["micro_f1"] == 1
 
 
-def test_the_trained_model_itself_does_not(made: Made) -> None:
+def test_trained_model_needs_torch(made: RandomModel) -> None:
     done = without_torch("tag", made.folder, made.dev)
     assert "a model of kind encoder needs packages that are not installed" in refusal(done)
-    done = without_torch("export", made.folder, "--onnx", "-o", made.folder.parent / "out", "--dev", made.dev)
+    done = without_torch("export", made.folder, "-o", made.folder.parent / "out", "--dev", made.dev)
     assert refusal(done) == "coner: coner export needs packages that are not installed: pip install 'coner[export]'\n"
 
 
-def test_figures_as_json_and_the_runs_own_validation_file(coner: Coner, trained: Path, tmp_path: Path) -> None:
-    done = coner("export", trained / "run", "--onnx", "--int8", "-o", tmp_path / "out", "--json", "--max-drop", 100)
+def test_report_as_json_on_the_dev_split_of_the_run(coner: Coner, trained: Path, tmp_path: Path) -> None:
+    done = coner("export", trained / "run", "--int8", "-o", tmp_path / "out", "--json", "--max-drop", 100)
     assert done.code == 0, done.err
-    told = json.loads(done.out)
-    assert told.keys() == {*Judgement.__dataclass_fields__, "drop"}
-    assert (told["file"], told["sentences"], told["timed"]) == ("dev.conll", 20, 20)
+    output = json.loads(done.out)
+    assert output.keys() == {*ExportReport.__dataclass_fields__, "drop"}
+    assert (output["file"], output["sentences"], output["timed"]) == ("dev.conll", 20, 20)
     fine = read_record(trained / "run").scores["dev"]["fine"]
-    assert [told["before"][name] for name in ("micro_f1", "macro_f1")] == [fine["micro_f1"], fine["macro_f1"]]
-    assert told["after"]["what"] == "onnx, int8"
+    assert [output["before"][name] for name in ("micro_f1", "macro_f1")] == [fine["micro_f1"], fine["macro_f1"]]
+    assert output["after"]["what"] == "onnx, int8"
     for side in ("before", "after"):
         folder = {"before": trained / "run", "after": tmp_path / "out"}[side]
         files = [*json.loads((folder / "model.json").read_text())["files"], "model.json"]
-        assert told[side]["bytes"] == sum((folder / name).stat().st_size for name in files)
-        assert told[side]["sentences_per_second"] > 0
+        assert output[side]["bytes"] == sum((folder / name).stat().st_size for name in files)
+        assert output[side]["sentences_per_second"] > 0
     assert load(tmp_path / "out").kind == "onnx"
 
 
-def test_a_model_that_does_worse_is_refused(
-    coner: Coner, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_export_that_loses_f1_is_refused(
+    coner: Coner, made: RandomModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoil(path: Path) -> None:
         import onnx
@@ -151,70 +151,68 @@ def test_a_model_that_does_worse_is_refused(
         model = onnx.load(path)
         (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("emissions.bias"))
         values = numpy_helper.to_array(bias).copy()
-        values[0] += 1000  # O, everywhere
+        values[0] += 1000  # O everywhere
         bias.CopyFrom(numpy_helper.from_array(values, bias.name))
         onnx.save_model(model, path)
 
     monkeypatch.setattr("coner.families.onnx.export.model.quantise", spoil)
     before = sorted(tmp_path.rglob("*"))
-    done = coner("export", made.folder, "--onnx", "--int8", "-o", tmp_path / "out", "--dev", made.dev)
+    done = coner("export", made.folder, "--int8", "-o", tmp_path / "out", "--dev", made.dev)
     assert refusal(done) == (
-        "coner: dev.conll: micro F1 falls from 100.00 to 0.00 and macro F1 falls from 100.00 to 0.00; expected to lose "
-        "no more than 0.3 points, so nothing was written: leave out --int8, or allow more with --max-drop\n"
+        "coner: dev.conll: micro F1 drops from 100.00 to 0.00 and macro F1 drops from 100.00 to 0.00; expected to lose "
+        "at most 0.3 points, so nothing was written. Fix: leave out --int8, or allow more with --max-drop\n"
     )
     assert sorted(tmp_path.rglob("*")) == before
     asked = ("--max-drop", 100)
-    assert coner("export", made.folder, "--onnx", "--int8", "-o", tmp_path / "out", "--dev", made.dev, *asked).code == 0
+    assert coner("export", made.folder, "--int8", "-o", tmp_path / "out", "--dev", made.dev, *asked).code == 0
 
 
-def test_tagging_says_what_it_computes_on(coner: Coner, made: Made, tmp_path: Path) -> None:
-    assert coner("export", made.folder, "--onnx", "-o", tmp_path / "out", "--dev", made.dev).code == 0
+def test_tagging_reports_hardware(coner: Coner, made: RandomModel, tmp_path: Path) -> None:
+    assert coner("export", made.folder, "-o", tmp_path / "out", "--dev", made.dev).code == 0
     threads = torch.get_num_threads()
-    told = coner("tag", made.folder, made.dev, "-o", tmp_path / "a.conll").err
-    assert re.search(rf"\d+ sentences, \d+ entities.* \(cpu, {threads} threads, encoder in b?float(16|32)\)", told)
-    told = coner("tag", tmp_path / "out", made.dev, "-o", tmp_path / "b.conll").err
-    assert re.search(r"\d+ sentences, \d+ entities.* \(cpu, \d+ threads, weights in float32\)", told)
+    output = coner("tag", made.folder, made.dev, "-o", tmp_path / "a.conll").err
+    assert re.search(rf"\d+ sentences, \d+ entities.* \(cpu, {threads} threads, encoder in b?float(16|32)\)", output)
+    output = coner("tag", tmp_path / "out", made.dev, "-o", tmp_path / "b.conll").err
+    assert re.search(r"\d+ sentences, \d+ entities.* \(cpu, \d+ threads, weights in float32\)", output)
 
 
-def test_what_cannot_be_exported_is_one_line(coner: Coner, world: World, made: Made, tmp_path: Path) -> None:
+def test_export_errors_are_one_line(coner: Coner, world: World, made: RandomModel, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    message = refusal(coner("export", world.model, "--onnx", "-o", out))
-    assert "a model of kind crf needs no torch as it is" in message
-    message = refusal(coner("export", made.folder, "-o", out, "--dev", made.dev))
-    assert "expected --onnx" in message
-    message = refusal(coner("export", made.folder, "--onnx", "-o", made.folder, "--dev", made.dev))
-    assert "holds a model" in message
-    message = refusal(coner("export", made.folder, "--onnx", "-o", made.dev / "out", "--dev", made.dev))
+    message = refusal(coner("export", world.model, "-o", out))
+    assert "got a model of kind crf; expected a trained encoder" in message
+    message = refusal(coner("export", made.folder, "-o", made.folder, "--dev", made.dev))
+    assert "already holds a model" in message
+    message = refusal(coner("export", made.folder, "-o", made.dev / "out", "--dev", made.dev))
     assert f"{made.dev}: is a file; expected a folder" in message
-    message = refusal(coner("export", made.folder, "--onnx", "-o", out))
-    assert "no record.json in it that says what it was validated on; name a validation file: --dev FILE" in message
+    message = refusal(coner("export", made.folder, "-o", out))
+    assert "has no record.json that names its dev split. Fix: name a dev file with --dev FILE" in message
     assert not out.exists()
 
 
-def test_a_validation_file_that_changed_or_went_is_one_line(coner: Coner, trained: Path, tmp_path: Path) -> None:
+def test_changed_or_missing_dev_file_is_one_line(coner: Coner, trained: Path, tmp_path: Path) -> None:
     dev = trained / "dev.conll"
     text = dev.read_bytes()
     try:
         dev.write_bytes(text + text)
-        assert "its sha256 differs" in refusal(coner("export", trained / "run", "--onnx", "-o", tmp_path / "out"))
+        assert "differs from the dev split of" in refusal(coner("export", trained / "run", "-o", tmp_path / "out"))
         dev.unlink()
-        assert "which is not there" in refusal(coner("export", trained / "run", "--onnx", "-o", tmp_path / "out"))
+        assert "which does not exist" in refusal(coner("export", trained / "run", "-o", tmp_path / "out"))
     finally:
         dev.write_bytes(text)
 
 
-def test_where_the_run_cut_its_own_validation_part_it_is_cut_again(
+def test_dev_split_cut_from_the_training_file_is_cut_again(
     coner: Coner, trained: Path, world: World, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     assert run(["train", str(trained / "tiny.toml"), "--set", f"data.train={world.train}", "--out", str(out)]) == 0
-    done = coner("export", out, "--onnx", "-o", tmp_path / "out", "--json")
+    done = coner("export", out, "-o", tmp_path / "out", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["sentences"] == read_record(out).data["dev"]["sentences"]
 
 
-def test_missing_packages_are_one_line(made: Made, tmp_path: Path) -> None:
-    assert run(["export", str(made.folder), "--onnx", "-o", str(tmp_path / "out"), "--dev", str(made.dev)]) == 0
+def test_missing_packages_are_one_line(made: RandomModel, tmp_path: Path) -> None:
+    assert run(["export", str(made.folder), "-o", str(tmp_path / "out"), "--dev", str(made.dev)]) == 0
     code = BLOCKED.replace('"torch", ', '"torch", "onnxruntime", ')
     interpreter, flag, main, *rest = command("tag", tmp_path / "out", made.dev)
     done = subprocess.run([interpreter, flag, code + main, *rest], capture_output=True, check=False, text=True)

@@ -263,12 +263,9 @@ def test_invalid_repository_names_are_refused(text: str) -> None:
     "name", ["../x.json", "/etc/x.json", "a/../../x.json", "C:\\x.json", "..\\x.json", "x.py", "x"]
 )
 def test_files_outside_the_folder_or_of_other_types_are_refused(name: str) -> None:
+    manifest = {"kind": "crf", "format": 1, "files": {name: {}}}
     with pytest.raises(ModelError, match="expected only files"):
-        names_in(
-            json.dumps({"kind": "crf", "format": 1, "files": {name: {}}}).encode(),
-            "hf://a/b",
-            trusted=lambda kind: True,
-        )
+        names_in(json.dumps(manifest).encode(), "hf://a/b", trusted=lambda kind: True)
 
 
 def test_every_tokenizer_can_be_pushed(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
@@ -283,5 +280,6 @@ def test_every_tokenizer_can_be_pushed(tiny_encoder: Callable[[str], Path], tmp_
 
 
 def test_hub_library_is_not_needed_for_a_folder() -> None:
-    code = "import sys, coner.families.locate; coner.families.locate.model_folder('runs/x'); print('huggingface_hub' in sys.modules)"
+    code = "import sys; from coner.families.locate import model_folder; model_folder('runs/x'); "
+    code += "print('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

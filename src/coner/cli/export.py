@@ -11,58 +11,50 @@ import typer
 from coner.cli.model import model as model_folder
 
 if TYPE_CHECKING:
-    from coner.families.onnx.export.check import Judgement
+    from coner.families.onnx.export.compare import ExportReport
 
 
 def export(
     model: Annotated[
-        Path, typer.Argument(parser=model_folder, metavar="RUN", help="Folder of a trained encoder, or hf://user/name.")
+        Path,
+        typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained encoder, or hf://user/name."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the exported model; must not hold one.")],
-    onnx: Annotated[
-        bool, typer.Option("--onnx", help="To ONNX: has to be said, though it is the one form so far.")
-    ] = False,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Weights as 8-bit integers: a third or a quarter of the size.")
-    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the exported model; must not hold a model.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Weights as 8-bit integers: about a third of the size.")] = False,
     dev: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Validation file, read as in training; none: the one that the run had."),
+        Path | None, typer.Option(metavar="FILE", help="Dev file to compare on; default: that of the run.")
     ] = None,
     max_drop: Annotated[
-        float, typer.Option(min=0, help="Most points (of 100) of micro or macro F1 on it that may be lost.")
+        float, typer.Option(min=0, help="Most points (of 100) of micro or macro F1 that may be lost.")
     ] = 0.3,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, F1 in fractions of 1.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, F1 in fractions of 1.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", hidden=True)] = False,  # noqa: ARG001 - once required
 ) -> None:
-    """Export a trained encoder to a model folder that runs without torch, and without transformers.
+    """Export a trained encoder to ONNX: a model folder that works without torch and transformers.
 
-    The exported model is scored on the validation file and timed beside the trained one before it is accepted. If it
-    loses more than --max-drop, nothing is written, and the exit code is 2.
-
-    The folder is a model as any other, for coner tag, coner evaluate and coner.load: pip install 'coner[onnx]'
+    Both models are evaluated on the dev split and timed. If the exported one loses more than --max-drop, nothing is
+    written and the exit code is 2. To use it: pip install 'coner[onnx]'
 
     Examples:
 
-      coner export runs/paper --onnx -o models/paper
+      coner export runs/paper -o models/paper
 
-      coner export runs/paper --onnx --int8 --dev dev.conll -o models/paper-int8
+      coner export runs/paper --int8 --dev dev.conll -o models/paper-int8
     """
-    from coner.core.errors import ConfigError, MissingExtra
+    from coner.core.errors import MissingExtra
 
-    if not onnx:
-        raise ConfigError("coner export: no form is named; expected --onnx")
     try:
         from coner.families.onnx.export.run import export as export_run
     except ModuleNotFoundError:
         raise MissingExtra("coner export", "export") from None
-    judgement = export_run(model, out, dev=dev, int8=int8, max_drop=max_drop)
+    report = export_run(model, out, dev=dev, int8=int8, max_drop=max_drop)
     if as_json:
-        typer.echo(json.dumps(judgement.as_dict(), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
     else:
-        _show(judgement)
+        _print(report)
 
 
-def _show(judgement: Judgement) -> None:
+def _print(report: ExportReport) -> None:
     from rich import box
     from rich.table import Table
 
@@ -71,11 +63,12 @@ def _show(judgement: Judgement) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("", "sentences/s", "MB", "micro F1", "macro F1"):
         table.add_column(title, justify="right" if title else "left", no_wrap=True)
-    for name, side in (("before", judgement.before), ("after", judgement.after)):
-        rates = (f"{side.micro_f1:.4f}", f"{side.macro_f1:.4f}")
-        table.add_row(f"{name}: {side.what}", f"{side.sentences_per_second:.0f}", f"{side.bytes / 1e6:.1f}", *rates)
+    for name, model in (("before", report.before), ("after", report.after)):
+        scores = (f"{model.micro_f1:.4f}", f"{model.macro_f1:.4f}")
+        size = f"{model.bytes / 1e6:.1f}"
+        table.add_row(f"{name}: {model.what}", f"{model.sentences_per_second:.0f}", size, *scores)
     how = (
-        f"F1 on {judgement.file}, {judgement.sentences} sentences; speed on {judgement.timed} of them, by turns, "
-        f"median of {judgement.rounds} rounds, threads: {judgement.threads}"
+        f"F1 on {report.file}, {report.sentences} sentences; speed on {report.timed} of them, "
+        f"median of {report.rounds} alternating rounds, {report.threads} threads"
     )
     print_whole(how, table)

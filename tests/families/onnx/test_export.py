@@ -1,4 +1,4 @@
-"""The head exports to ONNX with free lengths: run at sizes that were never traced, equal to torch."""
+"""The head in ONNX gives the same results as in torch, also for sizes that were not traced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Head(nn.Module):
         self.blend = blends[blend](self.context.size)
         self.emissions = nn.Linear(self.blend.size, 5)
 
-    def forward(  # noqa: PLR0917  (the exporter passes by position)
+    def forward(  # noqa: PLR0917  (the exporter passes arguments by position)
         self, words: Tensor, lengths: Tensor, grid: Tensor, cells: Tensor, previous: Tensor, following: Tensor
     ) -> Tensor:
         around = self.context(words, WordLayout(lengths, grid, cells, previous, following))
@@ -39,13 +39,11 @@ def example(lengths: list[int]) -> tuple[Tensor, ...]:
     return (torch.randn(sum(lengths), SIZE), *(getattr(layout, name) for name in INPUTS[1:]))
 
 
-# The exporter that follows a traced graph is on its way out, but the newer one unrolls an LSTM over the traced length.
+# The tracing exporter is deprecated, but the newer one unrolls an LSTM over the length of the example.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("context", contexts.names())
 @pytest.mark.parametrize("blend", ["concat", "convolution"])
-def test_an_exported_head_takes_lengths_and_batches_that_were_not_traced(
-    context: str, blend: str, tmp_path: Path
-) -> None:
+def test_exported_head_takes_any_lengths_and_batches(context: str, blend: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     head = Head(context, blend).eval()
     n, b, w = "words", "sentences", "longest"

@@ -1,4 +1,4 @@
-"""The exported tagger against the one that it was made of, whatever its parts."""
+"""An exported tagger against the original, for every architecture and head."""
 
 from __future__ import annotations
 
@@ -59,14 +59,13 @@ def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]
 
 
 def assert_equal(exported: Tagger, tagger: EncoderTagger) -> None:
-    """The same pieces, entities and repairs; confidences but for rounding."""
+    """Equal pieces, entities and repairs; equal confidences except for rounding."""
     words = [sentence.words for sentence in SENTENCES]
     assert exported.pieces(words) == tagger.pieces(words)  # type: ignore[attr-defined]
-    found, expected = exported.tag(SENTENCES), tagger.tag(SENTENCES)
-    assert any(expected)
-    assert found == expected
-    assert exported.repaired == tagger.repaired
-    scores = [[entity.score for entities in run for entity in entities] for run in (found, expected)]
+    actual, expected = list(exported.predict(SENTENCES)), list(tagger.predict(SENTENCES))
+    assert any(prediction.entities for prediction in expected)
+    assert actual == expected  # entities and repairs
+    scores = [[entity.score for p in run for entity in p.entities or ()] for run in (actual, expected)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 
 
@@ -95,7 +94,9 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_part_gives_what_it_gave(case: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+def test_every_component_gives_equal_predictions(
+    case: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path
+) -> None:
     tagger = tagger_for(**CASES[case])
     write_onnx(tagger, tmp_path / "model")
     exported = load(tmp_path / "model")
@@ -105,7 +106,7 @@ def test_every_part_gives_what_it_gave(case: str, tagger_for: Callable[..., Enco
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
-def test_every_architecture_and_tokenizer(
+def test_every_architecture_and_tokenizer_gives_equal_predictions(
     architecture: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path
 ) -> None:
     tagger = tagger_for(architecture, head={"decoder": "crf"})
@@ -113,10 +114,10 @@ def test_every_architecture_and_tokenizer(
     assert_equal(load(tmp_path / "model"), tagger)
 
 
-def test_sentences_together_and_alone_get_the_same_entities_in_integers_too(
+def test_entities_do_not_depend_on_the_batch(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coner.families.onnx.export.quantise.LEAST", 100)
+    monkeypatch.setattr("coner.families.onnx.export.quantise.MIN_TABLE", 100)
     tagger = tagger_for(**CASES["the paper's"])
     for int8 in (False, True):
         folder = tmp_path / f"int8={int8}"
@@ -128,10 +129,10 @@ def test_sentences_together_and_alone_get_the_same_entities_in_integers_too(
         assert exported.tag(SENTENCES[::-1]) == together[::-1]
 
 
-def test_integers_stay_near_the_floats_and_are_smaller(
+def test_quantised_emissions_are_close_and_files_are_smaller(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coner.families.onnx.export.quantise.LEAST", 100)
+    monkeypatch.setattr("coner.families.onnx.export.quantise.MIN_TABLE", 100)
     tagger = tagger_for(**CASES["the paper's"])
     for int8 in (False, True):
         write_onnx(tagger, tmp_path / str(int8), int8=int8)
@@ -144,7 +145,7 @@ def test_integers_stay_near_the_floats_and_are_smaller(
     assert sizes[1] < sizes[0]
 
 
-def test_a_pass_that_the_runtime_gives_up_is_one_line(
+def test_runtime_error_is_one_line(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_onnx(tagger_for(), tmp_path / "model")
@@ -153,48 +154,48 @@ def test_a_pass_that_the_runtime_gives_up_is_one_line(
     long = Sentence(("the", "rhine") * 40)
     assert exported.tag([long])
 
-    def give_up(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise MemoryError("bad\nallocation")
 
-    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=give_up))
-    with pytest.raises(ModelError, match=r"model: a pass over 1 sentences, the longest of 80 words, failed: bad alloc"):
+    monkeypatch.setattr(exported, "_session", SimpleNamespace(run=fail))
+    with pytest.raises(ModelError, match=r"model: a batch of 1 sentences, the longest of 80 words, failed: bad alloc"):
         exported.tag([long])
 
 
-def test_what_is_exported_twice_has_the_same_bytes(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+def test_export_is_reproducible(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     tagger = tagger_for(**CASES["the paper's"])
     for name in ("a", "b"):
         write_onnx(tagger, tmp_path / name)
     load(tmp_path / "b").save(tmp_path / "c")
     a, b, c = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "abc")
     assert a == b == c
-    assert not [name for name, held in a.items() if str(tmp_path).encode() in held]  # no place of this machine
+    assert not [name for name, content in a.items() if str(tmp_path).encode() in content]  # no local paths
 
 
-def test_a_tokenizer_in_python_alone_is_refused_in_one_line(
-    tagger_for: Callable[..., EncoderTagger], tmp_path: Path
-) -> None:
+def test_slow_tokenizer_is_refused(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     class Slow:
         is_fast = False
 
     tagger = tagger_for()
     tagger.tokenizer = Slow()  # type: ignore[assignment]
-    with pytest.raises(ConfigError, match=r"tokenizer Slow exists in Python alone; .*tokenizer\.json") as caught:
+    with pytest.raises(ConfigError, match=r"tokenizer Slow, written in Python; .*tokenizer\.json") as caught:
         write_onnx(tagger, tmp_path / "model")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "chain.npz"])
-def test_files_of_another_make_are_refused_in_one_line(
+def test_wrong_files_are_refused_in_one_line(
     name: str, tagger_for: Callable[..., EncoderTagger], tmp_path: Path
 ) -> None:
     write_onnx(tagger_for(head={"decoder": "crf"}), tmp_path / "model")
-    from coner.families.manifest import read_model
+    from coner.families.manifest import parse_manifest, read_manifest
+    from coner.families.onnx.settings import OnnxManifest
     from coner.families.onnx.tagger import load as load_onnx
 
-    card = read_model(tmp_path / "model")
+    folder = tmp_path / "model"
+    manifest = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
     shutil.copyfile(tmp_path / "model/model.json", tmp_path / "model" / name)
-    with pytest.raises(ModelError, match="export it again") as caught:
-        load_onnx(tmp_path / "model", card)
+    with pytest.raises(ModelError, match="export again") as caught:
+        load_onnx(folder, manifest)
     assert "\n" not in str(caught.value)

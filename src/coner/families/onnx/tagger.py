@@ -1,7 +1,7 @@
-"""An exported encoder tagger: the network in ONNX, tokenizing and decoding around it, without torch or transformers.
+"""Tag with an exported encoder, without torch or transformers.
 
-The graph takes the arrays of ``encoder.layout`` and gives a row of emissions a word. What is done with them is ours, in
-numpy: the same tags, confidences and repairs as those of the tagger that was exported.
+The ONNX graph maps the arrays of ``layout.lay_out`` to emissions. Tokenization and decoding in numpy around it give the
+same tags, confidences and repairs as the tagger that was exported.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from coner.families.onnx.tokenizer import TOKENIZER, FileTokenizer
 from coner.families.tagger import Prediction, Tagger
 
 GRAPH, CHAIN = "model.onnx", "chain.npz"
-Read = Callable[[Scores], Iterator[Tagged]]  # of B x W x C
+Decode = Callable[[Scores], Iterator[Tagged]]  # emissions of sentences of equal length, B x W x C
 
 
 class OnnxTagger(Tagger):
-    """Tags with an exported encoder.
+    """An exported encoder with its tokenizer and decoder.
 
     Args:
-        session: of the graph.
-        pieces: cuts words as in training.
-        read: what reads emissions as entities.
-        manifest: of its folder.
-        folder: that it was opened from, to be saved again.
+        session: the graph.
+        pieces: splits words into pieces.
+        decode: emissions to entities.
+        manifest: of the model folder.
+        folder: the model folder, which ``save`` copies.
     """
 
     kind = "onnx"
@@ -50,7 +50,7 @@ class OnnxTagger(Tagger):
         session: onnxruntime.InferenceSession,
         pieces: PieceMaker,
         *,
-        read: Read,
+        decode: Decode,
         manifest: OnnxManifest,
         folder: Path,
     ) -> None:
@@ -58,35 +58,35 @@ class OnnxTagger(Tagger):
         self.taxonomy = manifest.taxonomy
         self.labels = manifest.taxonomy.labels
         self._session = session
-        self._inputs = [value.name for value in session.get_inputs()]  # those that its pooling and context need
-        self._read = read
+        self._inputs = [value.name for value in session.get_inputs()]
+        self._decode = decode
         self._manifest = manifest
         self._folder = folder
 
     @property
     def hardware(self) -> str:
-        """Device, threads, and the weights' precision."""
+        """Device, threads, and precision of the weights."""
         threads = self._session.get_session_options().intra_op_num_threads
         return f"cpu, {threads} threads, weights in {self._manifest.weights}"
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """The entities of the decoder's tags, each with the probability of its span."""
-        found = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
-        for sentence, (entities, repaired) in zip(sentences, found, strict=True):
+        """Entities with the probability of their spans, as from the encoder that was exported."""
+        results = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
+        for sentence, (entities, repaired) in zip(sentences, results, strict=True):
             yield Prediction(sentence, tuple(entities), repaired)
 
     def emissions(self, sentences: Sequence[Pieces]) -> list[Scores]:
-        """Scores of the tags at each word of each sentence, W x C."""
+        """Emissions of each sentence, W x C."""
         arrays = lay_out(sentences, self.pieces)
         try:
             (rows,) = self._session.run(None, {name: arrays[name] for name in self._inputs})
-        except Exception as error:  # onnxruntime's own have no common class: no memory, or a graph that is another's
+        except Exception as error:  # errors of onnxruntime have no common class
             reason = " ".join(str(error).split())[:300]
             words = max(len(sentence.counts) for sentence in sentences)
             size = f"{len(sentences)} sentences, the longest of {words} words"
-            raise ModelError(f"{self._folder}: a pass over {size}, failed: {reason}") from None
+            raise ModelError(f"{self._folder}: a batch of {size}, failed: {reason}") from None
         if not np.isfinite(rows).all():
-            raise ModelError("the network gives scores that are no numbers; export it again, from a sound model")
+            raise ModelError(f"{self._folder}: got NaN or infinite emissions. Fix: export a model that works")
         return np.split(rows.astype(np.float64), arrays["lengths"].cumsum()[:-1])
 
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:
@@ -94,14 +94,14 @@ class OnnxTagger(Tagger):
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i, rows in enumerate(emissions):
             by_length[len(rows)].append(i)
-        found: list[Tagged] = [([], 0) for _ in sentences]
-        for same in by_length.values():  # no padding, no masks
-            for i, read in zip(same, self._read(np.stack([emissions[i] for i in same])), strict=True):
-                found[i] = read
-        return found
+        results: list[Tagged] = [([], 0) for _ in sentences]
+        for same in by_length.values():  # so that neither padding nor masks are needed
+            for i, result in zip(same, self._decode(np.stack([emissions[i] for i in same])), strict=True):
+                results[i] = result
+        return results
 
     def save(self, folder: Path) -> None:
-        """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
+        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
 
         def copy(aside: Path) -> None:
             for name in self._manifest.files:
@@ -114,47 +114,47 @@ def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) ->
     """Open the tagger of a model folder.
 
     Args:
-        folder: of the model.
-        manifest: of the folder, whose files are checked.
-        threads: to compute with; by default those that torch would take.
+        folder: the model folder, whose files are checked.
+        manifest: of the folder.
+        threads: by default as many as torch would use.
 
     Raises:
-        ModelError: its files do not fit ``model.json``.
+        ModelError: the files do not fit the manifest.
     """
     try:
-        made = manifest.pieces
+        settings = manifest.pieces
         pieces = PieceMaker(
-            FileTokenizer(folder / TOKENIZER, pad=made.pad, unknown=made.unknown),
-            limit=made.limit,
-            overlap=made.overlap,
-            lowercase=made.lowercase,
+            FileTokenizer(folder / TOKENIZER, pad=settings.pad, unknown=settings.unknown),
+            limit=settings.limit,
+            overlap=settings.overlap,
+            lowercase=settings.lowercase,
         )
-        read = reader(manifest.decoder, TagSet(manifest.taxonomy.labels, manifest.scheme), folder)
+        decode = make_decoder(manifest.decoder, TagSet(manifest.taxonomy.labels, manifest.scheme), folder)
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
-        raise ModelError(f"{folder}: its files do not fit model.json ({error}); export it again") from None
-    except Exception as error:  # what the tokenizers library raises has no class of its own
-        raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}); export it again") from None
+        raise ModelError(f"{folder}: the files do not fit model.json ({error}). Fix: export again") from None
+    except Exception as error:  # errors of tokenizers have no common class
+        raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}). Fix: export again") from None
     return OnnxTagger(
         _session(folder / GRAPH, threads or cores.thread_count()),
         pieces,
-        read=read,
+        decode=decode,
         manifest=manifest,
         folder=folder,
     )
 
 
-def reader(decoder: str, tags: TagSet, folder: Path) -> Read:
-    """What reads emissions as the decoder of that name does; ``ValueError`` for one that is not known here."""
-    if decoder == "softmax":
-        return lambda emissions: _read_independent(emissions, tags)
-    if decoder != "crf":
-        raise ValueError(f"decoder {decoder!r}: expected softmax or crf")
+def make_decoder(name: str, tags: TagSet, folder: Path) -> Decode:
+    """The decoder of that name, in numpy; ``ValueError`` if there is none."""
+    if name == "softmax":
+        return lambda emissions: _decode_independent(emissions, tags)
+    if name != "crf":
+        raise ValueError(f"got decoder {name!r}; expected softmax or crf")
     with np.load(folder / CHAIN, allow_pickle=False) as arrays:
         chain = Chain(tags, arrays["transitions"], first=arrays["first"], last=arrays["last"])
     return lambda emissions: ((entities, 0) for entities in chain.decode(emissions))
 
 
-def _read_independent(emissions: Scores, tags: TagSet) -> Iterator[Tagged]:
+def _decode_independent(emissions: Scores, tags: TagSet) -> Iterator[Tagged]:
     odds = np.exp(emissions - emissions.max(axis=2, keepdims=True))
     probabilities = odds / odds.sum(axis=2, keepdims=True)
     for path, rows in zip(emissions.argmax(axis=2).tolist(), probabilities, strict=True):
@@ -165,9 +165,9 @@ def _read_independent(emissions: Scores, tags: TagSet) -> Iterator[Tagged]:
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = 3  # errors only
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's have no class of their own
+    except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path}: cannot be run ({reason}); export it again, or update onnxruntime") from None
+        raise ModelError(f"{path}: cannot be run ({reason}). Fix: export again, or update onnxruntime") from None

@@ -1,4 +1,4 @@
-"""The folder of an exported tagger."""
+"""Write the model folder of an exported tagger."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from coner.families.onnx.tokenizer import TOKENIZER
 
 
 def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> None:
-    """Write the tagger, whose network lies on the processor, as a model of kind ``onnx``.
+    """Write a tagger as a model of kind ``onnx``: all of it, or nothing.
 
     Args:
-        tagger: an encoder tagger.
-        folder: to write into, whole or not at all.
-        int8: weights in 8-bit integers.
+        tagger: with its network on the CPU.
+        folder: to write into.
+        int8: quantise the weights to 8-bit integers.
 
     Raises:
-        ConfigError: its tokenizer is written in Python alone, or its decoder is not known without torch.
-        ModelError: its encoder does something that ONNX has no word for.
+        ConfigError: its tokenizer has no ``tokenizer.json``, or its decoder exists in torch only.
+        ModelError: its encoder cannot be expressed in ONNX.
         OutputError: the folder cannot be written.
     """
     if not tagger.tokenizer.is_fast:
         raise ConfigError(
-            f"encoder.name: the tokenizer {type(tagger.tokenizer).__name__} exists in Python alone; expected one that "
-            f"can be written as {TOKENIZER}: train again from a folder that has that file"
+            f"encoder.name: got the tokenizer {type(tagger.tokenizer).__name__}, written in Python; expected one with "
+            f"a {TOKENIZER}. Fix: train from an encoder folder that has this file"
         )
     decoder = tagger.network.decoder
     if not isinstance(decoder, ConstrainedDecoder | SoftmaxDecoder):
         raise ConfigError(
-            f"head.decoder: {tagger.settings.head.decoder!r} cannot be exported; expected crf, softmax or valid"
+            f"head.decoder: got {tagger.settings.head.decoder!r}; expected crf, softmax or valid to export"
         )
 
     def write(aside: Path) -> None:
@@ -52,9 +52,11 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
             np.savez(aside / CHAIN, **arrays)  # type: ignore[arg-type]
         try:
             write_graph(tagger.network, tagger.pieces, aside / GRAPH)
-        except RuntimeError as error:  # of the exporter
+        except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"encoder {tagger.settings.encoder.name!r} cannot be written as ONNX: {reason}") from None
+            raise ModelError(
+                f"encoder {tagger.settings.encoder.name!r}: cannot be exported to ONNX: {reason}"
+            ) from None
         if int8:
             quantise(aside / GRAPH)
 
@@ -62,7 +64,7 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
 
 
 def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
-    encoder, made = tagger.settings.encoder, tagger.pieces
+    encoder, pieces = tagger.settings.encoder, tagger.pieces
     return OnnxManifest(
         kind=OnnxTagger.kind,
         labels=tagger.labels,
@@ -72,9 +74,9 @@ def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
         scheme=tagger.tags.scheme,
         decoder="crf" if isinstance(tagger.network.decoder, ConstrainedDecoder) else "softmax",
         pieces=PieceSettings(
-            pad=made.pad,
-            unknown=made.unknown,
-            limit=made.window + len(made.prefix) + len(made.suffix),
+            pad=pieces.pad,
+            unknown=pieces.unknown,
+            limit=pieces.window + len(pieces.prefix) + len(pieces.suffix),
             overlap=encoder.overlap,
             lowercase=encoder.lowercase,
         ),
@@ -83,9 +85,9 @@ def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
 
 def _write_tokenizer(tagger: EncoderTagger, path: Path) -> None:
     backend = Backend.from_str(tagger.tokenizer.backend_tokenizer.to_str())
-    backend.no_truncation()  # as transformers calls it; the file may say otherwise
+    backend.no_truncation()  # as transformers calls it, whatever the file says
     backend.no_padding()
     try:
         backend.save(str(path))
-    except Exception as error:  # tokenizers tells of a full disk by a bare one
+    except Exception as error:  # a bare one, as for a full disk
         raise OSError(None, str(error)) from error
