@@ -19,8 +19,7 @@ from coner.data import ConllLayout, read, write_conll
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.network import Network
-from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.encoder.build import build
 from coner.families.onnx.export.compare import ExportReport
 from coner.records.record import read_record
 from helpers.shell import Done, World, command, head, refusal
@@ -62,10 +61,9 @@ class RandomModel:
     def __init__(self, settings: Any, folder: Path, source: Path) -> None:
         torch.manual_seed(3)
         encoder, tokenizer = load_encoder(settings.encoder.name)
-        network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+        tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
         with torch.no_grad():
-            network.emissions.weight.mul_(8)
-        tagger = EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+            tagger.network.emissions.weight.mul_(8)
         self.folder, self.dev = folder / "model", folder / "dev.conll"
         tagger.save(self.folder)
         self.words = [Sentence(sentence.words) for sentence in read(source)]

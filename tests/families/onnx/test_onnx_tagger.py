@@ -16,8 +16,8 @@ from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.network import Network
-from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.encoder.build import build
+from coner.families.encoder.tagger import EncoderTagger
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.tagger import OnnxTagger
 from coner.families.tagger import Tagger
@@ -46,14 +46,15 @@ def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]
         settings = settings_for(architecture, **sections)
         torch.manual_seed(3)
         encoder, tokenizer = load_encoder(settings.encoder.name)
-        network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+        tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
+        network = tagger.network
         with torch.no_grad():
             network.emissions.weight.mul_(8)  # so that a random network finds entities
             network.emissions.bias.zero_()
             if settings.head.decoder == "crf":
                 for scores in (network.decoder.start, network.decoder.transitions, network.decoder.end):
                     scores.mul_(10)
-        return EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+        return tagger
 
     return make
 

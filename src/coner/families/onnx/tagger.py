@@ -21,8 +21,8 @@ from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.independent import span_probability
 from coner.families.encoder.backbone.layout import lay_out
+from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
-from coner.families.encoder.passes import Tagged, tag_in_passes
 from coner.families.manifest import write_model
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.onnx.tokenizer import TOKENIZER, FileTokenizer

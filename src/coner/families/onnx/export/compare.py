@@ -90,11 +90,11 @@ def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -
             bar.advance(len(sentences))
         for _ in range(ROUNDS):
             seconds.append([_time(model.tagger, some, bar.advance) for model in both])
-    figures = [
+    first, second = (
         Figures(model.what, len(some) / statistics.median(times), model.bytes, fine.micro_f1, fine.macro_f1)
         for model, times, fine in zip(both, zip(*seconds, strict=True), scores, strict=True)
-    ]
-    return ExportReport(*figures, dev.path.name, len(sentences), len(some), ROUNDS, threads)
+    )
+    return ExportReport(first, second, dev.path.name, len(sentences), len(some), ROUNDS, threads)
 
 
 def _time(tagger: Tagger, sentences: Sequence[Sentence], advance: Callable[[int], object]) -> float:

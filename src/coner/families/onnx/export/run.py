@@ -12,8 +12,10 @@ from coner.core.files import check_folder
 from coner.data import Corpus, read
 from coner.data.files import digest
 from coner.data.splits import read_splits
-from coner.families.encoder import tagger as encoder
+from coner.families.encoder.build import load as load_encoder
+from coner.families.encoder.cpu.bfloat16 import native_precision
 from coner.families.encoder.settings import EncoderManifest
+from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
 from coner.families.onnx import tagger as onnx
 from coner.families.onnx.export.compare import Candidate, ExportReport, compare, model_bytes
@@ -48,16 +50,11 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     manifest = read_manifest(run)
     if not family(manifest.kind).exports:
         raise ModelError(f"{run}: got a model of kind {manifest.kind}; expected a trained encoder")
-    trained = encoder.load(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
+    trained = load_encoder(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
     corpus = read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
-    tagger = encoder.EncoderTagger(
-        trained.network.to(device),
-        trained.tokenizer,
-        taxonomy=trained.taxonomy,
-        settings=trained.settings,
-        device=device,
-    )
+    precision = native_precision(trained.settings.train.precision, device)
+    tagger = EncoderTagger(trained.network.to(device), trained.pieces, manifest=trained.manifest, precision=precision)
     with tempfile.TemporaryDirectory() as scratch:
         folder, threads = Path(scratch) / "model", torch.get_num_threads()
         write_onnx(tagger, folder, int8=int8)
@@ -74,7 +71,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     return report
 
 
-def read_dev(run: Path, tagger: encoder.EncoderTagger, dev: Path | None) -> Corpus:
+def read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
     """The dev file, or, if it is ``None``, the dev split of the run: its file, or the same cut of its training file.
 
     Raises:
