@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.prompts.messages import Complete, Completion, Failure, Prompt
+from coner.families.llm.endpoint.messages import Complete, Completion, Prompt
+from coner.families.usage import Failure
 
 TAXONOMY = Taxonomy(
     "small",

@@ -6,8 +6,9 @@ from typing import Any
 
 from coner.families.llm.endpoint.client import Client
 from coner.families.llm.endpoint.ledger import Ledger
-from coner.families.llm.prompts.messages import Completion, Failure, Message, Prompt
-from coner.families.llm.settings import Budget, Endpoint
+from coner.families.llm.endpoint.messages import Completion, Message, Prompt
+from coner.families.llm.endpoint.settings import Endpoint
+from coner.families.usage import Failure, Spending
 
 SCHEMA = {"type": "object", "properties": {"entities": {"type": "array", "items": {"type": "string"}}}}
 
@@ -16,10 +17,10 @@ def prompt(text: str, *, schema: Any = None, max_tokens: int = 10) -> Prompt:
     return Prompt((Message("system", "Say it again."), Message("user", text)), schema, max_tokens)
 
 
-def client(url: str, *, ledger: Ledger | None = None, budget: Budget | None = None, **settings: Any) -> Client:
+def client(url: str, *, ledger: Ledger | None = None, spending: Spending | None = None, **settings: Any) -> Client:
     """One that waits little between retries."""
     values = {"model": "tiny", "timeout": 30.0, "max_retries": 3, **settings}
-    return Client(Endpoint(base_url=url, **values), ledger=ledger, budget=budget, first_wait=0.01)
+    return Client(Endpoint(base_url=url, **values), ledger=ledger, spending=spending, first_wait=0.01)
 
 
 def kinds(answers: list[Completion | Failure]) -> list[str]:

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 import coner
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
+from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.extraction import Extractor
 from coner.families.llm.prompts.builder import PromptBuilder
 from coner.families.llm.prompts.examples import ExampleSelector
-from coner.families.llm.prompts.messages import Completion, Failure, Prompt
-from coner.families.llm.settings import ExampleSettings, PromptSettings
+from coner.families.llm.prompts.settings import ExampleSettings, PromptSettings
 from coner.families.llm.span_typer import SpanTyper
+from coner.families.usage import Failure
 from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence
 
 ALL = [ADA, NOBODY, ASPIRIN]
@@ -189,7 +190,7 @@ def test_a_failure_in_the_second_step_fails_the_sentence_and_an_undecided_mentio
 def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | None) -> None:
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples())
     choices = [(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
-    assert list(typer.decide(choices, model(lambda prompt: answer))) == [label]
+    assert list(typer(choices, model(lambda prompt: answer))) == [label]
     assert typer.counts["undecided"] == (label is None)
     assert typer.counts["thinking"] == ("<think>" in answer)
 
@@ -200,11 +201,11 @@ def test_labels_are_in_order_whether_or_not_a_call_is_needed() -> None:
     items = [(ADA, Entity(0, 2, "Artist"), each) for each in labels]
     answers = iter(['{"label": "Artist"}', GONE])
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples("fixed"))
-    found = list(typer.decide(items, model(lambda prompt: next(answers), asked)))
+    found = list(typer(items, model(lambda prompt: next(answers), asked)))
     assert found == ["Town", "Artist", "Town", "Town", GONE, "Artist"]
     assert asked[0].messages[0] == asked[1].messages[0]  # whatever the order of the labels: one prefix
     with pytest.raises(ValueError, match="no labels to choose from"):
-        list(typer.decide([(ADA, Entity(0, 2, "Artist"), ())], model(lambda prompt: "")))
+        list(typer([(ADA, Entity(0, 2, "Artist"), ())], model(lambda prompt: "")))
 
 
 def test_a_client_that_reads_ahead_gives_the_same_results() -> None:

@@ -27,11 +27,11 @@ class HybridRecipe(Recipe):
 
     Args:
         settings: the models, and the files to evaluate on.
-        folder: of the run, in which neither model may lie.
+        folder: of the run; neither model may be in it.
         spending: limits for all calls; the ledger is by default in the run's folder.
 
     Raises:
-        ConfigError: the second is no language model, or the taxonomies differ.
+        ConfigError: the second model is no language model, the first one is, or the taxonomies differ.
         ModelError: a model is missing or damaged.
     """
 
@@ -42,7 +42,7 @@ class HybridRecipe(Recipe):
         hybrid = settings.hybrid
         for member in (hybrid.first, hybrid.llm):
             if member.resolve().is_relative_to(folder.resolve()):
-                raise ConfigError(f"{member}: lies in {folder}, which will be written; give another --out")
+                raise ConfigError(f"{member}: is inside {folder}, which will be written. Fix: give another --out")
         first, llm = load(hybrid.first), load(hybrid.llm)
         if not isinstance(llm, LlmTagger):
             raise ConfigError(
@@ -50,7 +50,7 @@ class HybridRecipe(Recipe):
             )
         if family(first.kind).asks_endpoint:
             raise ConfigError(
-                f"{hybrid.first}: got a model of kind {first.kind}, whose mentions have no confidence of its own; "
+                f"{hybrid.first}: got a model of kind {first.kind}, which gives no confidence; "
                 "expected a trained model as the first"
             )
         self.tagger = HybridTagger(
@@ -60,11 +60,11 @@ class HybridRecipe(Recipe):
         self.tagger.limit(replace(spending, ledger=spending.ledger or folder / LEDGER))
 
     def read(self, cache: SplitCache) -> Inputs:
-        """The files that are named."""
+        """Read the files that are named."""
         return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
-        """The first model, and of the language model what its answers depend on: it may move to another endpoint."""
+        """The first model, and what the answers of the other depend on: it may move to another endpoint."""
         hybrid, llm = self.settings.hybrid, self.tagger.llm
         train = inputs.splits.get("train")
         files = read_manifest(hybrid.llm).files
@@ -81,8 +81,8 @@ class HybridRecipe(Recipe):
     def describe(self, inputs: Inputs) -> str:
         """Models and files."""
         hybrid = self.settings.hybrid
-        files = describe(inputs.splits)
-        return f"{hybrid.first.name}, and {hybrid.llm.name} for labels with confidence below {hybrid.below:g}: {files}"
+        models = f"{hybrid.first.name}, with labels of {hybrid.llm.name} for mentions below {hybrid.below:g}"
+        return f"{models}: {describe(inputs.splits)}"
 
     def build(self, inputs: Inputs, place: Place) -> Built:
         """Write the model folder."""

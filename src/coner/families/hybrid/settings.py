@@ -1,4 +1,4 @@
-"""Settings of a hybrid: one model's boundaries, a language model's labels where the first is in doubt."""
+"""Settings of a hybrid: the mentions of one model, the labels of another where the first is not sure."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ Candidates = Literal["all", "group"]
 
 
 class HybridSettings(Section):
-    """Who says what."""
+    """The two models, and when the second is asked."""
 
     first: Path = Field(description="folder of the model that finds the mentions")
     first_kind: str
     llm: Path = Field(description="folder of the prompted language model")
     below: Fraction = Field(0.6, description="confidence of the first model below which the language model is asked")
-    candidates: Candidates = Field(
-        "group", description="labels that it may choose from: of the group of the first one's label, or all"
-    )
+    candidates: Candidates = Field("group", description="labels to choose from: of the first label's group, or all")
 
 
 class HybridExperiment(Experiment):
-    """A hybrid (``coner hybrid``): not read from a config, but recorded as every run is."""
+    """The settings of ``coner hybrid``: not read from a config, but recorded like those of every run."""
 
     kind: Literal["hybrid"] = "hybrid"
-    seed: Seed = Field(0, description="nothing here is left to chance")
+    seed: Seed = Field(0, description="nothing here is random")
     hybrid: HybridSettings
 
 

@@ -1,7 +1,7 @@
-"""A tagger over two: the first one's mentions, and a language model's labels for those that it is not sure of.
+"""A tagger over two: mentions of a trained model, with labels of a language model where the first is not sure.
 
-Boundaries are what encoders are good at, and asking only about doubtful mentions costs a fraction of asking about every
-sentence. A mention without an answer keeps its label. The score stays that of the first model.
+Encoders are good at boundaries, and asking only about mentions of low confidence costs a fraction of asking about every
+sentence. A mention without an answer keeps its label; the confidence stays that of the first model.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from coner.families.usage import Failure, Spending, Usage
 
 
 class HybridTagger(Tagger):
-    """Finds mentions with one model, and lets another choose the labels of the doubtful ones.
+    """Finds mentions with one model, and lets another choose the labels of those below a confidence.
 
     Args:
         first: finds the mentions.
-        llm: is asked for labels, with its examples and its endpoint.
-        folders: of both.
-        below: confidence of the first one below which the other is asked.
-        candidates: which labels it may choose from.
+        llm: chooses labels, with its examples and its endpoint.
+        folders: of both models.
+        below: confidence of the first model below which the other is asked.
+        candidates: the labels to choose from: ``group`` of the first model's label, or ``all``.
 
     Raises:
         ConfigError: the taxonomies differ.
@@ -45,10 +45,8 @@ class HybridTagger(Tagger):
         self, first: Tagger, llm: LlmTagger, *, folders: tuple[Path, Path], below: float, candidates: Candidates
     ) -> None:
         if first.taxonomy.coarse_by_fine != llm.taxonomy.coarse_by_fine:
-            one, two = (
-                f"{folder} ({tagger.taxonomy.name})" for folder, tagger in zip(folders, (first, llm), strict=True)
-            )
-            raise ConfigError(f"{one} and {two}: two taxonomies; expected models of one: train with data.taxonomy")
+            one, two = (f"{folder} ({t.taxonomy.name})" for folder, t in zip(folders, (first, llm), strict=True))
+            raise ConfigError(f"{one}, {two}: got different taxonomies; expected one. Fix: train with data.taxonomy")
         self.first = first
         self.llm = llm
         self.folders = folders
@@ -56,43 +54,43 @@ class HybridTagger(Tagger):
         self.candidates = candidates
         self.taxonomy = first.taxonomy
         self.labels = first.taxonomy.labels
-        self.model = llm.model
         self._typer = SpanTyper(llm.taxonomy, llm.settings.prompt, llm.examples)
 
     @property
     def hardware(self) -> str:
-        """That of the first tagger."""
+        """That of the first model."""
         return self.first.hardware
 
     def limit(self, spending: Spending) -> None:
-        """Limit all calls, and choose the file that keeps their answers."""
+        """Limit all calls, and choose the file that stores their answers."""
         self.llm.limit(spending)
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """The first model's mentions; where it is in doubt, with the labels that the other chooses."""
+        """The first model's mentions, those below the confidence with the labels that the language model chooses."""
         predictions = list(self.first.predict(sentences))
-        doubtful = [
-            (prediction.sentence, entity, self._labels(entity))
+        choices = [
+            (prediction.sentence, entity, self._candidates(entity))
             for prediction in predictions
             for entity in prediction.entities or ()
             if entity.score < self.below
         ]
         before = self._usage()
-        labels = iter(list(self._typer(doubtful, self.llm.complete())) if doubtful else [])
+        labels = iter(list(self._typer(choices, self.llm.client())) if choices else [])
         usage: Usage | None = self._usage() - before
         for prediction in predictions:
+            entities = list(prediction.entities or ())
             failures = []
-            entities = []
-            for entity in prediction.entities or ():
-                label = next(labels) if entity.score < self.below else entity.label
+            for index, entity in enumerate(entities):
+                label = next(labels) if entity.score < self.below else None
                 if isinstance(label, Failure):
                     failures.append(label)
-                entities.append(entity if isinstance(label, Failure) else replace(entity, label=label))
+                elif label is not None:
+                    entities[index] = replace(entity, label=label)
             yield replace(prediction, entities=tuple(entities), failures=tuple(failures), usage=usage)
-            usage = None  # that of the whole batch is counted once
+            usage = None  # that of the whole batch counts once
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with those of both models in it, all of it or nothing.
+        """Write the model folder with both models in it, all of it or nothing.
 
         Raises:
             ModelError: one of the folders is gone or damaged.
@@ -111,11 +109,10 @@ class HybridTagger(Tagger):
         counts = self._typer.counts
         return self.llm.usage(counts, asked=counts["choices"])
 
-    def _labels(self, entity: Entity) -> list[str]:
-        """To choose from; its own first, which is taken where the answer names none."""
-        group = self.taxonomy.groups[self.taxonomy.coarse_of(entity.label)]
-        others = self.taxonomy.labels if self.candidates == "all" else tuple(group)
-        return [entity.label, *(label for label in others if label != entity.label)]
+    def _candidates(self, entity: Entity) -> list[str]:
+        labels = self.taxonomy.groups[self.taxonomy.coarse_of(entity.label)]
+        others = self.taxonomy.labels if self.candidates == "all" else labels
+        return list(dict.fromkeys([entity.label, *others]))
 
 
 def load(folder: Path, manifest: HybridManifest) -> HybridTagger:
@@ -133,4 +130,4 @@ def load(folder: Path, manifest: HybridManifest) -> HybridTagger:
         llm.limit(Spending(ledger=folder / LEDGER))
         return HybridTagger(first, llm, folders=folders, below=manifest.below, candidates=manifest.candidates)
     except ConfigError as error:
-        raise ModelError(f"{folder}/{MANIFEST}: damaged ({error}); make it again or copy the folder again") from None
+        raise ModelError(f"{folder}/{MANIFEST}: damaged: {error}. Fix: copy the folder again") from None

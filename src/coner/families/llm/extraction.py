@@ -13,10 +13,10 @@ from coner.families.llm.answers.alignment import align
 from coner.families.llm.answers.labels import LabelMatcher
 from coner.families.llm.answers.outcomes import Outcome, add
 from coner.families.llm.answers.reader import AnswerReader
+from coner.families.llm.endpoint.messages import Complete, Completion, Prompt
 from coner.families.llm.prompts.builder import PromptBuilder
 from coner.families.llm.prompts.examples import ExampleSelector, word_key
-from coner.families.llm.prompts.messages import Complete, Completion, Prompt
-from coner.families.llm.settings import PromptSettings
+from coner.families.llm.prompts.settings import PromptSettings
 from coner.families.llm.span_typer import SpanTyper
 from coner.families.usage import Failure
 
@@ -122,7 +122,7 @@ class Extractor:
             for sentence, one in zip(sentences, grouped, strict=True)
             for entity in one.entities or ()
         ]
-        labels = iter(list(self._typer.decide(choices, complete)))
+        labels = iter(list(self._typer(choices, complete)))
         for one in grouped:
             typed = [(entity, next(labels)) for entity in one.entities or ()]
             failure = next((label for _, label in typed if isinstance(label, Failure)), one.failure)
@@ -139,6 +139,3 @@ def _groups(sentences: Iterable[Sentence], size: int) -> Iterator[tuple[Sentence
     rest = iter(sentences)
     while group := tuple(islice(rest, size)):
         yield group
-
-
-Extracted = Extraction  # TEMPORARY

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import DataError, ModelError
-from coner.data.formats.text import sentence_from_text
+from coner.data.reading.words import sentence_from_text
 from coner.families.llm.endpoint.limits import TokenEstimator
 from coner.families.llm.tagger import LlmTagger
 from coner.families.tagger import Tagger

@@ -1,8 +1,7 @@
-"""The run of a prompted language model: examples are chosen, the model folder is written, nothing is fitted."""
+"""The run of a prompted language model: choose the examples, write the model folder, train nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from coner.core.errors import ConfigError, DataError
@@ -10,18 +9,28 @@ from coner.data import read
 from coner.data.splits import SplitCache, read_named_splits, take
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.families.family import Built
-from coner.families.llm.prompts.examples import Examples
-from coner.families.llm.settings import LEDGER, ExampleSettings, LlmExperiment
+from coner.families.llm.prompts.examples import ExampleSelector
+from coner.families.llm.prompts.settings import ExampleSettings
+from coner.families.llm.settings import LEDGER, LlmExperiment
 from coner.families.llm.tagger import LlmTagger
 from coner.families.recipe import Inputs, Place, Recipe
 from coner.families.usage import Spending
 
-# Settings of the endpoint on which no answer depends.
-PLACE = {"base_url", "key_env", "timeout", "concurrency", "requests_per_minute", "tokens_per_minute", "max_retries"}
+# Settings of the endpoint that do not change the answers.
+CONNECTION = {
+    "base_url",
+    "key_env",
+    "timeout",
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_retries",
+    "prices",
+}
 
 
 class LlmRecipe(Recipe):
-    """Chooses the examples and writes the model folder; no call is made before the splits are evaluated.
+    """Chooses the examples and writes the model folder; the first calls are made when splits are evaluated.
 
     Args:
         settings: without ``data.train`` there are no examples, and ``data.taxonomy`` names the labels.
@@ -37,7 +46,7 @@ class LlmRecipe(Recipe):
         self._spending = spending or Spending()
 
     def read(self, cache: SplitCache) -> Inputs:
-        """The files that are named."""
+        """Read the files that are named."""
         data, taxonomy = self.settings.data, self._taxonomy()
         splits = read_named_splits(data, taxonomy)
         if "train" in splits and 0 < data.take < len(splits["train"].corpus):
@@ -54,12 +63,12 @@ class LlmRecipe(Recipe):
         """Choose the examples and write the model folder."""
         settings, taxonomy = self.settings, inputs.taxonomy
         train = inputs.splits["train"].sentences if "train" in inputs.splits else ()
-        examples = Examples.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)
+        examples = ExampleSelector.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)
         tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=place.folder / LEDGER)
         tagger.limit(self._spending)
         place.claim()
         tagger.save(place.folder)
-        # The folder holds no model: the smallest of a comparison would be the largest in truth.
+        # Not the size of the folder: the model itself is not in it, and would look like the smallest of all.
         return Built(tagger, {"parameters": None, "bytes": None})
 
     def _taxonomy(self) -> Taxonomy:
@@ -67,17 +76,16 @@ class LlmRecipe(Recipe):
         if data.train is not None:
             train = read(data.train, scheme=data.scheme, repair=data.repair, gold=True)
             if not train.labels:
-                raise DataError("has no mention; expected labelled sentences, for examples", data.train)
+                raise DataError("got no mentions; expected labelled sentences, for the examples", data.train)
             return choose_taxonomy(data.taxonomy, train.labels)
         if data.taxonomy == AUTO:
             raise ConfigError(
-                "data.taxonomy: auto, and no data.train to take the labels from; name a taxonomy (such as multiconer2, "
-                "or a TOML file) for zero-shot, or a training file"
+                "data.taxonomy: got auto, and no data.train to take the labels from. Fix: name a training file, or for "
+                "zero-shot a taxonomy (such as multiconer2, or a TOML file)"
             )
         return load_taxonomy(data.taxonomy)
 
 
 def answer_settings(settings: LlmExperiment) -> dict[str, Any]:
     """The settings that answers depend on: not where the endpoint is, nor how fast it is asked."""
-    apart: Mapping[str, Any] = {"name": True, "data": True, "llm": {*PLACE, "prices"}}
-    return settings.model_dump(mode="json", exclude=dict(apart))
+    return settings.model_dump(mode="json", exclude={"name": True, "data": True, "llm": CONNECTION})

@@ -10,10 +10,10 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.label_choice import read_label
 from coner.families.llm.answers.outcomes import Outcome, add
+from coner.families.llm.endpoint.messages import Complete, Completion, Message, Prompt
 from coner.families.llm.prompts.builder import closed_object, list_classes, sentence_text
 from coner.families.llm.prompts.examples import ExampleSelector
-from coner.families.llm.prompts.messages import Complete, Completion, Message, Prompt
-from coner.families.llm.settings import PromptSettings
+from coner.families.llm.prompts.settings import PromptSettings
 from coner.families.usage import Failure
 
 Choice = tuple[Sentence, Entity, Sequence[str]]
@@ -58,23 +58,13 @@ class SpanTyper:
         self._taxonomy = taxonomy
         self._order = {label: place for place, label in enumerate(taxonomy.labels)}
 
-    def __call__(self, choices: Iterable[Choice], complete: Complete) -> Iterator[str | Failure]:
-        """Like ``decide``, with the first label where the answer names none."""
-        firsts = deque[str]()
-
-        def noted() -> Iterator[Choice]:
-            for choice in choices:
-                firsts.append(choice[2][0])
-                yield choice
-
-        for label in self.decide(noted(), complete):
-            first = firsts.popleft()
-            yield first if label is None else label
-
-    def decide(self, choices: Iterable[Choice], complete: Complete) -> Iterator[str | Failure | None]:
+    def __call__(self, choices: Iterable[Choice], complete: Complete) -> Iterator[str | Failure | None]:
         """One label for each choice, in order; ``None`` if the answer names none of them.
 
         A choice of one label needs no call.
+
+        Raises:
+            ValueError: a choice of no label.
         """
         waiting = deque[Choice]()
 

@@ -1,25 +1,25 @@
-"""A prompted language model as a tagger: nothing is fitted, its folder holds the settings and the examples.
+"""A prompted language model as a tagger: its folder holds the settings and the examples, nothing is trained.
 
-The API key is not part of the folder; it is read from the environment when the first sentence is tagged.
+The API key is not part of the folder; it is read from the environment before the first call.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import finalize
 
-from coner.core.errors import MissingExtra, ModelError
+from coner.core.errors import MissingExtra
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.outcomes import total
+from coner.families.llm.endpoint.messages import Prompt
 from coner.families.llm.extraction import Extractor
-from coner.families.llm.meter import Meter
-from coner.families.llm.prompts.examples import Examples
-from coner.families.llm.prompts.messages import Complete, Prompt
-from coner.families.llm.settings import CALLS, LEDGER, Budget, LlmExperiment, LlmManifest
+from coner.families.llm.prompts.examples import ExampleSelector
+from coner.families.llm.settings import CALLS, LEDGER, LlmExperiment, LlmManifest
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Spending, Usage
@@ -32,41 +32,39 @@ class LlmTagger(Tagger):
     """Asks a language model for the entities of each sentence.
 
     Args:
-        settings: of endpoint, prompt and examples.
+        settings: endpoint, prompt and examples.
         examples: shown in the prompts.
-        taxonomy: whose labels are asked for.
-        ledger: file that keeps the answers; ``None``: each prompt is a call.
+        taxonomy: the labels to ask for.
+        ledger: file that stores the answers; ``None``: each prompt is a call.
     """
 
     kind = "llm"
 
-    def __init__(self, settings: LlmExperiment, examples: Examples, *, taxonomy: Taxonomy, ledger: Path | None) -> None:
+    def __init__(
+        self, settings: LlmExperiment, examples: ExampleSelector, *, taxonomy: Taxonomy, ledger: Path | None
+    ) -> None:
         self.settings = settings
         self.examples = examples
         self.taxonomy = taxonomy
         self.labels = taxonomy.labels
-        self.model = settings.llm.model
-        self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger knows them again
+        self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger finds them again
         self.batch_sentences = CALLS * settings.prompt.sentences
-        self.extractor = Extractor(taxonomy, settings.prompt, examples)
-        self._ledger = ledger
-        self._budget = Budget()
+        self._extractor = Extractor(taxonomy, settings.prompt, examples)
+        self._spending = Spending(ledger=ledger)
         self._client: Client | None = None
-        self._meter: Meter | None = None
 
     def limit(self, spending: Spending) -> None:
-        """Limit all further calls, and choose the file that keeps their answers; to be called before the first call."""
-        self._budget = Budget(tokens=spending.tokens, cost=spending.cost)
-        self._ledger = spending.ledger or self._ledger
+        """Limit all calls, and choose the file that stores their answers; call it before the first call."""
+        self._spending = Spending(spending.tokens, spending.cost, spending.ledger or self._spending.ledger)
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """What the model answers, as the answers arrive.
+        """One prediction a sentence, in order, as the answers arrive.
 
-        A sentence whose answer cannot be read gets no entity: asking again would give the same answer.
+        A sentence whose answer cannot be read gets no entities: asking again would give the same answer.
         """
-        before = self.usage(self.extractor.counts)
-        for sentence, result in zip(sentences, self.extractor(sentences, self.complete()), strict=True):
-            now = self.usage(self.extractor.counts)
+        before = self.usage(self._extractor.counts)
+        for sentence, result in zip(sentences, self._extractor(sentences, self.client()), strict=True):
+            now = self.usage(self._extractor.counts)
             yield Prediction(
                 sentence,
                 result.entities,
@@ -78,40 +76,45 @@ class LlmTagger(Tagger):
 
     def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:
         """The first prompts about these sentences; nothing is sent."""
-        return self.extractor.prompts(sentences)
+        return self._extractor.prompts(sentences)
 
-    def complete(self) -> Complete:
-        """The endpoint behind its ledger and budget; made, and the key read, at the first call.
+    def client(self) -> Client:
+        """The client of the endpoint, created at the first call of this method.
 
         Raises:
-            ConfigError: the key is missing, or a cost is limited without prices.
+            ConfigError: the key is missing, or the cost is limited and there are no prices.
             MissingExtra: the client library is not installed.
         """
-        if self._meter is None:
+        if self._client is None:
             try:
                 from coner.families.llm.endpoint.client import Client
                 from coner.families.llm.endpoint.ledger import Ledger
             except ModuleNotFoundError:
                 raise MissingExtra("asking a language model", "llm") from None
-            ledger = None if self._ledger is None else Ledger(self._ledger)
+            path = self._spending.ledger
+            ledger = None if path is None else Ledger(path)
             if ledger is not None:
                 finalize(self, ledger.__exit__, None, None, None)
-            self._client = Client(self.settings.llm, ledger=ledger, budget=self._budget)
-            self._meter = Meter(self._client, self.settings.llm.prices)
-        return self._meter
+            self._client = Client(self.settings.llm, ledger=ledger, spending=self._spending)
+        return self._client
 
     def usage(self, counts: Counter[str], *, asked: int = 0) -> Usage:
-        """What was asked so far; ``counts`` of whoever read the answers, and how many units were asked about."""
-        client, meter = self._client, self._meter
+        """Everything asked so far.
+
+        Args:
+            counts: outcomes of reading the answers.
+            asked: sentences or spans that were asked about.
+        """
+        client = self._client
         return Usage(
-            self.model,
-            {} if client is None else client.totals.as_json(),
-            {} if meter is None else dict(meter.taken),
+            self.settings.llm.model,
+            {} if client is None else asdict(client.totals),
+            {} if client is None else dict(client.taken),
             Counter(counts),
-            total(counts, "repaired"),
-            total(counts, "dropped"),
-            asked,
-            () if client is None else client.declined,
+            repaired=total(counts, "repaired"),
+            dropped=total(counts, "dropped"),
+            asked=asked,
+            declined=() if client is None else client.declined,
         )
 
     def save(self, folder: Path) -> None:
@@ -121,10 +124,7 @@ class LlmTagger(Tagger):
 
 
 def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
-    """Open the tagger of a model folder; ``ModelError`` if its files do not fit the manifest."""
+    """Open the tagger of a model folder; ``ModelError`` or ``DataError`` if its examples do not fit the manifest."""
     settings, taxonomy = manifest.settings, manifest.taxonomy
-    try:
-        examples = Examples.load(folder, settings.examples, seed=settings.seed, taxonomy=taxonomy)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise ModelError(f"{folder}: its files do not fit model.json ({error}); make it again") from None
+    examples = ExampleSelector.load(folder, settings.examples, seed=settings.seed, taxonomy=taxonomy)
     return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from coner.families.llm.endpoint.ledger import Ledger
-from coner.families.llm.prompts.messages import Completion, Failure
-from coner.families.llm.settings import Budget
+from coner.families.llm.endpoint.messages import Completion
+from coner.families.usage import Failure, Spending
 from helpers.asking import SCHEMA, client, kinds, prompt
 from helpers.fake_endpoint import Act, Request, echo, fails, first, last, says, serving
 
@@ -66,7 +66,7 @@ def test_a_prompt_fails_after_all_retries(act: Act) -> None:
 def test_an_answer_lost_by_a_gateway_counts_as_the_most_it_may_have_cost() -> None:
     for status, calls in ((504, 2), (503, 10)):
         with serving(lambda *_, status=status: fails(status)) as end:  # type: ignore[misc]
-            ask = client(end.url, budget=Budget(tokens=250), max_retries=9)
+            ask = client(end.url, spending=Spending(tokens=250), max_retries=9)
             (failure,) = ask([prompt("a", max_tokens=100)])
         assert (len(end.requests), kinds([failure])) == (calls, ["budget" if status == 504 else "exhausted"])
 

@@ -16,9 +16,9 @@ from coner.core.errors import ConfigError, DataError
 from coner.families.llm.endpoint import session
 from coner.families.llm.endpoint.client import LOOKAHEAD
 from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.session import Totals
-from coner.families.llm.prompts.messages import Completion, Prompt
-from coner.families.llm.settings import Budget
+from coner.families.usage import Spending
 from helpers.asking import client, kinds, prompt
 from helpers.fake_endpoint import Act, Request, echo, fails, last, says, serving
 
@@ -111,11 +111,13 @@ PRICES = {"prompt": 10.0, "completion": 20.0}
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
-    "budget", [Budget(tokens=1000), Budget(cost=0.0139), Budget(tokens=1000, cost=9.0)], ids=["tokens", "cost", "both"]
+    "spending",
+    [Spending(tokens=1000), Spending(cost=0.0139), Spending(tokens=1000, cost=9.0)],
+    ids=["tokens", "cost", "both"],
 )
-def test_a_budget_is_not_exceeded(budget: Budget, concurrency: int) -> None:
+def test_a_budget_is_not_exceeded(spending: Spending, concurrency: int) -> None:
     with serving(lambda *_: says("x", usage=(100, 50), after=0.01)) as end:
-        ask = client(end.url, budget=budget, concurrency=concurrency, prices=PRICES)
+        ask = client(end.url, spending=spending, concurrency=concurrency, prices=PRICES)
         # The first call teaches how many tokens a prompt has.
         answers = list(ask([prompt("0", max_tokens=100)])) + list(
             ask(prompt(str(i), max_tokens=100) for i in range(1, 40))
@@ -130,35 +132,35 @@ def test_a_budget_is_not_exceeded(budget: Budget, concurrency: int) -> None:
 
 def test_a_budget_too_small_for_one_call_sends_nothing() -> None:
     with serving() as end:
-        assert kinds(list(client(end.url, budget=Budget(tokens=5))(numbered(3)))) == ["budget"] * 3
+        assert kinds(list(client(end.url, spending=Spending(tokens=5))(numbered(3)))) == ["budget"] * 3
         assert end.requests == []
 
 
 def test_lost_answers_count_as_the_most_they_may_have_cost() -> None:
     with serving(lambda *_: Act(cut=-1)) as end:
-        answers = list(client(end.url, budget=Budget(tokens=250), max_retries=10)([prompt("a", max_tokens=100)]))
+        answers = list(client(end.url, spending=Spending(tokens=250), max_retries=10)([prompt("a", max_tokens=100)]))
     assert kinds(answers) == ["budget"]
     assert len(end.requests) == 2
 
 
 def test_failed_calls_cost_nothing() -> None:
     with serving(lambda _, turn: fails(503) if turn < 3 else says("x")) as end:
-        assert kinds(list(client(end.url, budget=Budget(tokens=120))([prompt("a", max_tokens=80)]))) == ["x"]
+        assert kinds(list(client(end.url, spending=Spending(tokens=120))([prompt("a", max_tokens=80)]))) == ["x"]
 
 
 def test_the_ledger_answers_without_budget_or_endpoint(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.sqlite") as ledger:
         with serving() as end:
             list(client(end.url, ledger=ledger)(prompt(str(i)) for i in (1, 3)))
-            ask = client(end.url, ledger=ledger, budget=Budget(tokens=1))
+            ask = client(end.url, ledger=ledger, spending=Spending(tokens=1))
             assert kinds(list(ask(numbered(5)))) == ["budget", "1", "budget", "3", "budget"]
             assert (ask.totals.calls, ask.totals.cached, ask.totals.failed) == (0, 2, 3)
         assert kinds(list(client(end.url, ledger=ledger)(prompt(str(i)) for i in (3, 1)))) == ["3", "1"]
 
 
 def test_a_cost_without_prices_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"budget\.cost: there are no prices"):
-        client("http://127.0.0.1:1/v1", budget=Budget(cost=1.0))
+    with pytest.raises(ConfigError, match=r"--budget-cost: there are no prices"):
+        client("http://127.0.0.1:1/v1", spending=Spending(cost=1.0))
 
 
 def test_equal_prompts_share_one_call(tmp_path: Path) -> None:

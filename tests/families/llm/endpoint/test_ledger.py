@@ -17,8 +17,8 @@ import pytest
 
 from coner.core.errors import ConerError, DataError, OutputError
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
-from coner.families.llm.prompts.messages import Completion, Message, Prompt
-from coner.families.llm.settings import Endpoint
+from coner.families.llm.endpoint.messages import Completion, Message, Prompt
+from coner.families.llm.endpoint.settings import Endpoint
 from helpers.asking import SCHEMA, client, kinds, prompt
 from helpers.fake_endpoint import fails, last, says, serving
 

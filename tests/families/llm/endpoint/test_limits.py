@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
-from coner.families.llm.settings import Budget, Prices
+from coner.families.llm.endpoint.settings import Prices
+from coner.families.usage import Spending
 from helpers.asking import client, prompt
 from helpers.fake_endpoint import serving
 
@@ -86,7 +87,7 @@ def test_the_client_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_call_that_does_not_fit_waits_for_those_in_flight() -> None:
     async def run() -> list[bool]:
-        limiter = BudgetLimiter(Budget(tokens=100), Prices())
+        limiter = BudgetLimiter(Spending(tokens=100), Prices())
         got = [await limiter.reserve(Tokens(30, 30))]
 
         async def free() -> None:
@@ -111,7 +112,7 @@ def test_a_call_that_does_not_fit_waits_for_those_in_flight() -> None:
 )
 def test_a_budget_is_never_exceeded(calls: list[tuple[int, int, float]], tokens: int, cost: float) -> None:
     prices = Prices(prompt=3, completion=7)
-    limiter, used = BudgetLimiter(Budget(tokens=tokens, cost=cost), prices), list[Tokens]()
+    limiter, used = BudgetLimiter(Spending(tokens=tokens, cost=cost), prices), list[Tokens]()
 
     async def run() -> None:
         in_flight = list[tuple[Tokens, Tokens]]()

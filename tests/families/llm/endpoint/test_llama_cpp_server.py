@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from coner.families.llm.endpoint.ledger import Ledger
-from coner.families.llm.prompts.messages import Completion, Failure, Message, Prompt
+from coner.families.llm.endpoint.messages import Completion, Message, Prompt
+from coner.families.usage import Failure
 from helpers.asking import client
 
 pytestmark = pytest.mark.server

@@ -6,9 +6,9 @@ import json
 
 import jsonschema_rs
 
+from coner.families.llm.endpoint.messages import Message
 from coner.families.llm.prompts.builder import PromptBuilder
-from coner.families.llm.prompts.messages import Message
-from coner.families.llm.settings import PromptSettings
+from coner.families.llm.prompts.settings import PromptSettings
 from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
 
 SYSTEM = """\

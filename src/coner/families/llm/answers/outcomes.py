@@ -78,10 +78,3 @@ def add(counts: Counter[str], outcome: Outcome, count: int = 1) -> None:
 def total(counts: Mapping[str, int], category: Category) -> int:
     """The sum of all counts of a category."""
     return sum(counts.get(outcome, 0) for outcome in Outcome if outcome.category == category)
-
-
-Rule = Outcome  # TEMPORARY
-
-
-def dropped(counts: Mapping[str, int]) -> int:
-    return total(counts, "dropped")

@@ -6,7 +6,7 @@ import os
 import re
 
 from coner.core.errors import ConfigError
-from coner.families.llm.settings import DEFAULT_KEY, Endpoint
+from coner.families.llm.endpoint.settings import DEFAULT_KEY, Endpoint
 
 NO_KEY = "none"  # the client library needs some key, even for endpoints that check none
 CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client library would send them to any endpoint

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from coner.families.llm.prompts.messages import Prompt
-from coner.families.llm.settings import Endpoint
+from coner.families.llm.endpoint.messages import Prompt
+from coner.families.llm.endpoint.settings import Endpoint
 
 Structured = Literal["json_schema", "json_object", "plain"]
 

@@ -16,10 +16,11 @@ from coner.core.errors import ConfigError
 from coner.families.llm.endpoint.api_key import read_api_key
 from coner.families.llm.endpoint.capabilities import Structured
 from coner.families.llm.endpoint.ledger import Ledger
+from coner.families.llm.endpoint.limits import Tokens
+from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.session import Session, Totals
-from coner.families.llm.prompts.messages import Completion, Prompt
-from coner.families.llm.settings import Budget, Endpoint
-from coner.families.usage import Failure
+from coner.families.llm.endpoint.settings import Endpoint
+from coner.families.usage import Failure, Spending
 
 LOOKAHEAD = 4  # prompts taken for each concurrent call, so that a slow one delays few
 
@@ -29,30 +30,40 @@ class Client:
 
     Gives one answer for each prompt, in order; prompts are consumed a few at a time. A failure that every prompt would
     get (no connection, a wrong key, an unknown model, a spent budget) is found once: further prompts fail quickly,
-    except those that the ledger answers. Budget, totals and what is known of the endpoint last as long as the client. It
-    serves one caller at a time.
+    except those that the ledger answers. Budget, totals and what is known of the endpoint last as long as the client.
+    It serves one caller at a time.
 
     Args:
         endpoint: where, and how to ask.
         ledger: stores the answers; without one, each prompt is a call.
-        budget: for all calls of this client. A call is sent if the most that it may use is left, as estimated. An
-            answer that is lost on the way counts as the most that it may have used.
+        spending: limits for all calls of this client. A call is sent if the most that it may use is left, as estimated.
+            An answer that is lost on the way counts as the most that it may have used.
         first_wait: seconds before the first retry, about; each next one waits twice as long.
+
+    Attributes:
+        taken: ``answers``, ``tokens``, ``cost`` and ``seconds`` of all answers; those from the ledger at what they once
+            took.
 
     Raises:
         ConfigError: the key is missing, or the cost is limited and there are no prices.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, ledger: Ledger | None = None, budget: Budget | None = None, first_wait: float = 1.0
+        self,
+        endpoint: Endpoint,
+        *,
+        ledger: Ledger | None = None,
+        spending: Spending | None = None,
+        first_wait: float = 1.0,
     ) -> None:
-        budget = budget or Budget()
+        spending = spending or Spending()
         prices = endpoint.prices
-        if budget.cost is not None and not (prices.prompt or prices.completion):
-            raise ConfigError("budget.cost: there are no prices to compute it. Fix: set the prices of the endpoint too")
+        if spending.cost is not None and not (prices.prompt or prices.completion):
+            raise ConfigError("--budget-cost: there are no prices to compute a cost. Fix: set llm.prices too")
         self.endpoint = endpoint
+        self.taken: dict[str, float] = {"answers": 0, "tokens": 0, "cost": 0.0, "seconds": 0.0}
         key = read_api_key(endpoint)
-        self._session = Session(endpoint, key, ledger=ledger, budget=budget, first_wait=first_wait)
+        self._session = Session(endpoint, key, ledger=ledger, spending=spending, first_wait=first_wait)
 
     def __repr__(self) -> str:
         return f"Client({self.endpoint.base_url!r}, {self.endpoint.model!r})"
@@ -84,9 +95,17 @@ class Client:
                 for prompt in prompts:
                     waiting.append(portal.start_task_soon(session.answer, prompt))
                     while waiting and (len(waiting) >= LOOKAHEAD * self.endpoint.concurrency or waiting[0].done()):
-                        yield waiting.popleft().result()
+                        yield self._measured(waiting.popleft().result())
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield self._measured(waiting.popleft().result())
             finally:
                 for future in waiting:
                     future.cancel()
+
+    def _measured(self, answer: Completion | Failure) -> Completion | Failure:
+        if isinstance(answer, Completion):
+            tokens = Tokens(answer.prompt_tokens, answer.completion_tokens)
+            took = {"answers": 1, "tokens": tokens.total, "cost": tokens.cost(self.endpoint.prices)}
+            for name, value in {**took, "seconds": answer.seconds}.items():
+                self.taken[name] += value
+        return answer

@@ -22,8 +22,8 @@ from typing import Any, Self
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
 from coner.core.errors import DataError, OutputError
-from coner.families.llm.prompts.messages import Completion, Prompt
-from coner.families.llm.settings import Endpoint
+from coner.families.llm.endpoint.messages import Completion, Prompt
+from coner.families.llm.endpoint.settings import Endpoint
 
 APPLICATION = 0x434F4E4C  # "CONL": distinguishes ledgers from other SQLite files
 FORMAT = 1

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import anyio
 
-from coner.families.llm.prompts.messages import Prompt
-from coner.families.llm.settings import Budget, Prices
+from coner.families.llm.endpoint.messages import Prompt
+from coner.families.llm.endpoint.settings import Prices
+from coner.families.usage import Spending
 
 
 class Tokens(NamedTuple):
@@ -124,9 +125,9 @@ class BudgetLimiter:
         spent: whether nothing more may be sent.
     """
 
-    def __init__(self, budget: Budget, prices: Prices) -> None:
-        self._tokens = budget.tokens or math.inf
-        self._cost = budget.cost or math.inf
+    def __init__(self, limits: Spending, prices: Prices) -> None:
+        self._tokens = math.inf if limits.tokens is None else limits.tokens
+        self._cost = math.inf if limits.cost is None else limits.cost
         self._prices = prices
         self._used = Tokens(0, 0)
         self._reserved: list[Tokens] = []

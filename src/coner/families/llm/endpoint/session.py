@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 from weakref import WeakValueDictionary
 
@@ -14,10 +14,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from coner.families.llm.endpoint.capabilities import Capabilities
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
+from coner.families.llm.endpoint.messages import Completion, Prompt
+from coner.families.llm.endpoint.settings import Endpoint
 from coner.families.llm.endpoint.transport import CallError, NoConnectionError, RejectedError, TransientError, Transport
-from coner.families.llm.prompts.messages import Completion, Prompt
-from coner.families.llm.settings import Budget, Endpoint
-from coner.families.usage import Failure
+from coner.families.usage import Failure, Spending
 
 MAX_SILENCE = 10.0  # seconds without a connection until the endpoint is given up; one more attempt takes 7 at most
 MAX_RETRY_AFTER = 600.0  # seconds; an endpoint that asks to wait longer is given up
@@ -48,9 +48,6 @@ class Totals:
     cost: float = 0.0
     seconds: float = 0.0
 
-    def as_json(self) -> dict[str, int | float]:  # TEMPORARY
-        return asdict(self)
-
 
 class _NoAnswer(Exception):
     """A prompt has no answer."""
@@ -66,7 +63,7 @@ class Session:
     Args:
         endpoint, key: where to ask.
         ledger: stores the answers; without one, each prompt is a call.
-        budget: for all calls.
+        spending: limits for all calls.
         first_wait: seconds before the first retry, about; each next one waits twice as long.
 
     Attributes:
@@ -75,14 +72,14 @@ class Session:
     """
 
     def __init__(
-        self, endpoint: Endpoint, key: str, *, ledger: Ledger | None, budget: Budget, first_wait: float
+        self, endpoint: Endpoint, key: str, *, ledger: Ledger | None, spending: Spending, first_wait: float
     ) -> None:
         self.totals = Totals()
         self.capabilities = Capabilities()
         self._endpoint = endpoint
         self._key = key
         self._ledger = ledger
-        self._budget = BudgetLimiter(budget, endpoint.prices)
+        self._budget = BudgetLimiter(spending, endpoint.prices)
         self._rate = RateLimiter(endpoint.requests_per_minute, endpoint.tokens_per_minute)
         self._estimator = TokenEstimator()
         self._backoff = wait_exponential(multiplier=first_wait, max=60) + wait_random(0, first_wait)

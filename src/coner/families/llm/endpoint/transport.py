@@ -14,8 +14,8 @@ import anyio
 import openai
 
 from coner.families.llm.endpoint.capabilities import Capabilities
-from coner.families.llm.prompts.messages import Prompt
-from coner.families.llm.settings import Endpoint
+from coner.families.llm.endpoint.messages import Prompt
+from coner.families.llm.endpoint.settings import Endpoint
 
 CONNECT_TIMEOUT = 5.0  # seconds
 MIN_SECRET = 8  # characters; a shorter key is a dummy such as "x", and may be part of any word

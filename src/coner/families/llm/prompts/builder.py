@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.prompts.messages import Message, Prompt
-from coner.families.llm.settings import PromptSettings
+from coner.families.llm.endpoint.messages import Message, Prompt
+from coner.families.llm.prompts.settings import PromptSettings
 
 Level = Literal["fine", "coarse"]
 

@@ -15,7 +15,7 @@ from coner.core.types import Sentence
 from coner.data.formats.jsonl import JsonlReader, write_jsonl
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.prompts.rankers import Bm25Ranker, EncoderRanker, Ranker
-from coner.families.llm.settings import ExampleSettings
+from coner.families.llm.prompts.settings import ExampleSettings
 
 FILE = "examples.jsonl"
 CANDIDATES = 4  # ranked for each example that is needed
@@ -160,6 +160,3 @@ def word_key(sentence: Sentence) -> tuple[str, ...]:
 
 def _labels(sentence: Sentence) -> set[str]:
     return {entity.label for entity in sentence.entities or ()}
-
-
-Examples = ExampleSelector  # TEMPORARY

@@ -1,0 +1,80 @@
+"""Settings of an endpoint: address, model, sampling, limits and prices."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from coner.config.section import Count, Rate, Section, Seed
+
+DEFAULT_KEY = "OPENAI_API_KEY"
+
+
+class Prices(Section):
+    """Prices of a million tokens, in any currency."""
+
+    prompt: Rate = Field(0.0, description="a million tokens of the prompt")
+    completion: Rate = Field(0.0, description="a million tokens of the answer")
+
+
+class Endpoint(Section):
+    """The endpoint of a language model, and how it is asked."""
+
+    base_url: str = Field(
+        "http://127.0.0.1:8080/v1", description="address up to /v1, of a hosted model, vLLM, llama.cpp or Ollama"
+    )
+    model: Annotated[str, Field(min_length=1)] = Field(description="name of the model at the endpoint")
+    key_env: str = Field(
+        "",
+        description=f"environment variable that holds the API key; empty: {DEFAULT_KEY}, or no key if the endpoint is "
+        "on this machine or network",
+    )
+    temperature: Rate = Field(0.0, description="0: the most likely answer")
+    seed: Seed | None = Field(0, description="of the sampling, if the endpoint takes one; none: not sent")
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(120.0, description="seconds for one call")
+    concurrency: Count = Field(4, description="calls at the same time")
+    requests_per_minute: Annotated[int, Field(ge=0)] = Field(0, description="0: no limit")
+    tokens_per_minute: Annotated[int, Field(ge=0)] = Field(0, description="estimated before each call; 0: no limit")
+    max_retries: Annotated[int, Field(ge=0)] = Field(5, description="of a call that may succeed later")
+    prices: Prices = Field(Prices(), description="to compute the cost")
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+            (parts.hostname or "").encode("idna")  # rejects empty and long labels
+        except ValueError:
+            raise ValueError("base_url: got an invalid address; expected one like http://127.0.0.1:8080/v1") from None
+        if parts.username or parts.password or parts.query or parts.fragment:  # the address is recorded
+            raise ValueError(
+                "base_url: got an address with a user, a key or a query. Fix: put the key into the variable that "
+                "key_env names"
+            )
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError("base_url: got an address that is not ASCII. Fix: write other letters as xn--...")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"base_url: got {value!r}; expected an address like http://127.0.0.1:8080/v1")
+        return value.rstrip("/")
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on this machine or in its network, where a key is seldom needed."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_private
+        except ValueError:
+            return "." not in host or host.endswith((".local", ".localhost", ".internal"))
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether no proxy can be in between."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
