@@ -176,6 +176,6 @@ def test_a_model_whose_packages_are_missing_says_what_to_install(
 ) -> None:
     write_model(tmp_path, {"kind": "encoder", "labels": ["X"]}, lambda _: None)
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "coner.families.encoder.tagger", raising=False)
+    monkeypatch.delitem(sys.modules, "coner.families.encoder.build", raising=False)
     with pytest.raises(MissingExtra, match=r"a model of kind encoder needs .* pip install 'coner\[encoder\]'"):
         load(tmp_path)

@@ -17,8 +17,7 @@ from coner.families import load
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment
 from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.network import Network
-from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.encoder.build import build
 from coner.families.onnx.export.model import write_onnx
 from coner.families.vote.tagger import Member, VoteTagger
 
@@ -36,11 +35,10 @@ def folders(settings_for: Callable[..., Any], tmp_path: Path) -> dict[str, Path]
     settings = settings_for()
     torch.manual_seed(3)
     encoder, tokenizer = load_encoder(settings.encoder.name)
-    network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+    tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
     with torch.no_grad():
-        network.emissions.weight.mul_(8)  # so that a random network finds entities
-        network.emissions.bias.zero_()
-    tagger = EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+        tagger.network.emissions.weight.mul_(8)  # so that a random network finds entities
+        tagger.network.emissions.bias.zero_()
     made = {kind: tmp_path / "made" / kind for kind in ("crf", "encoder", "onnx")}
     tagger.save(made["encoder"])
     write_onnx(tagger, made["onnx"])

@@ -1,1 +1,1 @@
-"""From words to vectors: pieces, batches, the pretrained encoder."""
+"""From words to word vectors: pieces, batches, the pretrained encoder, pooling, and the tagger around them."""

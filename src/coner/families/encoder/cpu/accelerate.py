@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from coner.core.cores import thread_count
 from coner.families.encoder.cpu.bfloat16 import LoweredWeights, can_lower, layer_precision, lowered
 from coner.families.encoder.cpu.dropout import FastDropout
-from coner.families.encoder.cpu.memory import keep_freed_memory
 
 
 @contextmanager
@@ -56,9 +54,3 @@ def _autocast(encoder: nn.Module, device: str, precision: torch.dtype) -> Iterat
         yield
     finally:
         del encoder.forward
-
-
-def configure_process() -> None:
-    """For the rest of this process, compute with one thread a core and keep freed memory for reuse."""
-    keep_freed_memory()
-    torch.set_num_threads(thread_count())

@@ -113,6 +113,3 @@ class FastDropout(TorchFunctionMode):
             return input
         dropped = dropout(input, p)
         return input.copy_(dropped) if inplace else dropped
-
-
-QuickDropout = FastDropout

@@ -7,11 +7,24 @@ until a batch uses it again, as in PyTorch's ``SparseAdam``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import increment_version
+
+from coner.core.errors import ConfigError
+
+
+def set_embeddings(encoder: Any, mode: Literal["all", "rows", "frozen"]) -> None:
+    """Choose how word embeddings are trained; ``ConfigError`` if the encoder has none that can be trained by row."""
+    embeddings = encoder.get_input_embeddings()
+    if mode == "frozen":
+        embeddings.requires_grad_(False)
+    elif mode == "rows" and not use_row_gradients(embeddings):
+        raise ConfigError(
+            'encoder.embeddings: got "rows", but this encoder has no plain matrix of them; expected "all"'
+        )
 
 
 def use_row_gradients(embeddings: nn.Module) -> bool:

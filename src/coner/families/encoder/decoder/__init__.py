@@ -65,7 +65,7 @@ class Decoder(nn.Module, ABC):
 def weighted_loss(
     decoder: Decoder, emissions: Tensor, lengths: Tensor, gold: Tensor, weights: Sequence[float] | None
 ) -> Tensor:
-    """The decoder's loss, each sentence multiplied by its weight (B); ``None``: all 1. Shapes as in ``Decoder.loss``."""
+    """``Decoder.loss`` with the loss of each sentence multiplied by its weight (B); ``None``: all 1."""
     if weights is None:
         return decoder.loss(emissions, lengths, gold)
     if len(set(weights)) == 1:

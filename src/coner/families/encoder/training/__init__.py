@@ -1,3 +1,3 @@
-"""From data to taggers: the feature CRF and the encoder's loop."""
+"""The training loop of models over a pretrained encoder: schedules, checkpoints, several processes."""
 
-CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run: an encoder's whole state
+CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run

@@ -1,4 +1,4 @@
-"""Which training examples make up which step: a function of the seed and the epoch, so that a run can resume anywhere."""
+"""Which examples make up which step: a function of seed and epoch, so that a run can resume anywhere."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""A training run's whole state in one file, written at once or not at all.
+"""The whole state of a training run in one file, which is written completely or not at all.
 
-Weights, optimiser state and the state of the random generator are tensors in safetensors; where the run stands is JSON
-in the same file's header. One file, so that one rename makes it whole; no pickle, so that reading it runs nothing.
+Weights, optimizer state and random state are tensors in safetensors; the position of the run is JSON in the header of
+the same file. It is one file, so that one rename replaces it; it is no pickle, so that reading it runs no code.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,15 @@ FORMAT = 1
 
 @dataclass
 class Progress:
-    """Where a run stands; all of it goes into a checkpoint.
+    """How far a run has come.
 
     Attributes:
-        epoch: epochs done.
-        step: steps done in the current epoch.
-        best: macro F1 of the best epoch on the validation file; -1 before the first.
-        best_epoch: which one that was, counted from 1.
-        seconds: spent so far, over all sittings.
-        sums: fine loss, coarse loss (per word and step) and number of steps, in the current epoch.
+        epoch: completed epochs.
+        step: completed steps of the current epoch.
+        best: macro F1 of the best epoch on the dev split; -1 before the first.
+        best_epoch: its number, counted from 1.
+        seconds: spent on training so far, over all sessions.
+        sums: each loss (divided by the size of its step), summed over the current epoch, then its number of steps.
         history: one entry an epoch.
     """
 
@@ -42,97 +42,107 @@ class Progress:
     best: float = -1.0
     best_epoch: int = 0
     seconds: float = 0.0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    sums: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is needed to go on as if nothing had happened.
+    """All that is needed to resume exactly.
 
     Attributes:
-        tensors: weights (``model.…``), AdamW's moments (``exp_avg.…`` and so on, by parameter name), random state.
-        state: where the run stands (epoch, step, best score, history), and what it belongs to; plain JSON values.
+        tensors: weights (``model.…``), optimizer state (``optimizer.exp_avg.…`` and others, by parameter name), random
+            state.
+        state: position and fingerprint of the run, as plain JSON values.
     """
 
     tensors: Mapping[str, Tensor]
     state: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Storage:
+    """Where and when a run is saved.
+
+    Attributes:
+        checkpoint: file of the whole state.
+        fingerprint: of settings and data; the checkpoint of another one is refused.
+        minutes: most time between two checkpoints.
+        save_best: saves the model; called when an epoch is the best so far.
+    """
+
+    checkpoint: Path
+    fingerprint: str
+    minutes: float
+    save_best: Callable[[], None]
+
+
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write or replace a checkpoint; ``OutputError`` where it cannot be written, and the old one stays."""
-    for left in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
-        left.unlink(missing_ok=True)
+    """Write or replace a checkpoint; if that fails, ``OutputError``, and the old one remains."""
+    for abandoned in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
+        abandoned.unlink(missing_ok=True)
     header = {"format": str(FORMAT), "state": json.dumps(checkpoint.state)}
     with atomic_write(path, "wb") as handle:
         handle.write(save(dict(checkpoint.tensors), metadata=header))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint; ``ModelError`` where it is cut short or of another version."""
+    """Read a checkpoint; ``ModelError`` if it is incomplete or of another format."""
     try:
         with safe_open(path, framework="pt") as handle:
             header = handle.metadata() or {}
             if header.get("format") != str(FORMAT):
-                raise ModelError(f"{path}: checkpoint format {header.get('format')!r}, expected {FORMAT}; start anew")
+                raise ModelError(
+                    f"{path}: got checkpoint format {header.get('format')!r}; expected {FORMAT!r}. {DELETE}"
+                )
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dictionary
             return Checkpoint(tensors, json.loads(header["state"]))
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a whole checkpoint ({error}); delete it to start anew") from None
+        raise ModelError(f"{path}: not a complete checkpoint ({error}). {DELETE}") from None
+
+
+DELETE = "Fix: delete it to start again"
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What training changes, to and from the tensors of a checkpoint.
+class TrainingState:
+    """The tensors that training changes.
 
     Attributes:
-        network, optimizer: in training.
-        names: of the parameters that are trained.
-        device: where the network lies.
+        model, optimizer: in training.
+        names: of the trained parameters.
+        device: of the model.
     """
 
-    network: nn.Module
+    model: nn.Module
     optimizer: torch.optim.Optimizer
     names: Mapping[Tensor, str]
     device: torch.device
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of its state, and that of the random numbers."""
-        tensors = {f"model.{name}": value for name, value in self.network.state_dict().items()}
-        tensors.update(optimizer_tensors(self.optimizer, self.names))
+        """Weights, optimizer state and random state."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for parameter, state in self.optimizer.state.items():
+            tensors.update({f"optimizer.{kind}.{self.names[parameter]}": value for kind, value in state.items()})
         tensors["random.cpu"] = torch.get_rng_state()
         if self.device.type != "cpu":
             tensors[f"random.{self.device.type}"] = getattr(torch, self.device.type).get_rng_state()
         return tensors
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put ``tensors`` back."""
-        weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
-        self.network.load_state_dict(weights)
-        restore_optimizer(self.optimizer, self.names, tensors)
+        """Load what ``tensors`` returned."""
+        parameters = {name: parameter for parameter, name in self.names.items()}
+        weights = {}
+        for key, value in tensors.items():
+            section, _, rest = key.partition(".")
+            if section == "model":
+                weights[rest] = value
+            elif section == "optimizer":
+                kind, _, name = rest.partition(".")
+                parameter = parameters[name]
+                self.optimizer.state[parameter][kind] = value.to(parameter.device)  # a fused step counts there too
+        self.model.load_state_dict(weights)
         torch.set_rng_state(tensors["random.cpu"])
         state = None if self.device.type == "cpu" else tensors.get(f"random.{self.device.type}")
-        if state is not None:  # it was begun on a device of this kind
+        if state is not None:  # None: the run began on another device
             getattr(torch, self.device.type).set_rng_state(state)
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
-    """An optimiser's state by parameter name, as ``<kind>.<name>``."""
-    return {
-        f"optimizer.{kind}.{names[parameter]}": value
-        for parameter, state in optimizer.state.items()
-        for kind, value in state.items()
-    }
-
-
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]
-) -> None:
-    """Put ``optimizer_tensors`` back."""
-    by_name = {name: parameter for parameter, name in names.items()}
-    for key, value in tensors.items():
-        section, _, rest = key.partition(".")
-        if section == "optimizer":
-            kind, _, name = rest.partition(".")
-            parameter = by_name[name]
-            optimizer.state[parameter][kind] = value.to(parameter.device)  # the fused step counts there too

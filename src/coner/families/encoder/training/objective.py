@@ -26,7 +26,7 @@ class Objective(ABC):
 
     @abstractmethod
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        """The losses by name, summed over these examples, from one pass of the model."""
+        """The losses by name, summed over these examples, from one pass of the model; some may be missing."""
 
     def weights(self, epoch: float) -> Mapping[str, float]:
         """The weight of each loss that is minimised, after this many epochs; by default 1."""

@@ -1,4 +1,4 @@
-"""What training changes in the process, and gives back."""
+"""Settings of the whole process for training, and their restoration."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from coner.core.cores import thread_count
+from coner.families.encoder.cpu.memory import keep_freed_memory
+
+
+def configure_process() -> None:
+    """Compute with one thread a core, and keep freed memory for reuse."""
+    keep_freed_memory()
+    torch.set_num_threads(thread_count())
+
 
 @contextmanager
-def process_state() -> Iterator[None]:
+def restored_process() -> Iterator[None]:
     """Restore the random generators and the number of threads, which training sets, when the block ends.
 
     A search that draws from the generators must not draw the same values twice.
