@@ -121,7 +121,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "train: threshold that keeps everything": (
         train("--set", "crf.thresholds=[0]"),
-        "crf.thresholds: 0 keeps every span; expected more than 0",
+        "crf.thresholds: got 0, which keeps every span; expected more than 0",
     ),
     "train: negative regularisation": (train("--set", "crf.c2=-1"), "crf.c2: input should be greater than or equal"),
     "train: text for a number": (train("--set", "crf.c2=much"), "crf.c2: input should be a valid number"),

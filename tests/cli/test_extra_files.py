@@ -12,8 +12,8 @@ from coner.config.data import DataSettings, ExtraFile
 from coner.core.files import sha256
 from coner.core.types import surfaces
 from coner.data import read
-from coner.data.split import text_key
 from coner.data.splits import read_splits, seen_in
+from coner.data.stratify import text_key
 from coner.records.record import read_record
 from helpers import SAMPLE
 from helpers.shell import Done, World, head, refusal
@@ -133,7 +133,7 @@ def test_an_encoder_takes_weights(
 @pytest.mark.parametrize(
     ("extra", "told"),
     [
-        ('[{file = "FILE", weight = 0.3}]', "weight 0.3, but python-crfsuite knows no weights of sentences"),
+        ('[{file = "FILE", weight = 0.3}]', "weight 0.3; expected 1, since python-crfsuite has no"),
         ('[{file = "FILE", weight = 0}]', "data.extra.0.weight: input should be greater than 0, came 0"),
         ('[{file = "FILE", weight = -1}]', "data.extra.0.weight: input should be greater than 0, came -1"),
         ('[{file = "FILE", weight = inf}]', "data.extra.0.weight: input should be a finite number"),

@@ -1,10 +1,8 @@
-"""The CRF tagger with weights made by hand, against sums and enumeration done the long way."""
+"""The CRF tagger with random weights, against sums entry by entry and the enumeration of all paths."""
 
 from __future__ import annotations
 
 import json
-import math
-from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 
 from coner import families as taggers
 from coner.core.errors import ConfigError, ModelError
-from coner.core.tags import TagSet, entities_from_tags, may_follow
+from coner.core.tags import Scheme, TagSet, may_follow
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.crf import tagger as crf
@@ -22,22 +20,23 @@ from coner.families.crf.emissions import Weights
 from coner.families.crf.explain import explain
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.crf.tagger import CrfTagger
-from coner.families.tagger import Tagger
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
+from helpers.chain_oracle import SCHEMES, Paths
+from helpers.spans import disjoint
 
 TEXT = ["the band played in rome", "rome fell", "a river", "the the", "rome"]
 SENTENCES = [Sentence(tuple(text.split())) for text in TEXT]
 LABELS = ("Artist", "Medication/Vaccine")
 
 
-def make(*, seed: int = 0, scheme: str = "iob2", threshold: float | None = None) -> CrfTagger:
-    """A tagger whose features have one to three random weights each."""
+def make(*, seed: int = 0, scheme: Scheme = "iob2", threshold: float | None = None) -> CrfTagger:
+    """A tagger with one to three random weights per feature."""
     rng = np.random.default_rng(seed)
     lexicon = Lexicon({"rome": ("1", "9")}, Gazetteer.learn([Sentence(("rome",), (Entity(0, 1, "Artist"),))]))
     extractor = Extractor((), lexicon)
     features = tuple(sorted({f for s in SENTENCES for row in extractor(s.words) for f in row if "b" not in f}))
-    tags = len(TagSet(LABELS, scheme))  # type: ignore[arg-type]
+    tags = len(TagSet(LABELS, scheme))
     sizes = rng.integers(1, 4, size=len(features))
     weights = Weights(
         features,
@@ -46,7 +45,7 @@ def make(*, seed: int = 0, scheme: str = "iob2", threshold: float | None = None)
         rng.normal(size=sizes.sum()).astype(np.float32),
         rng.normal(size=(tags, tags)),
     )
-    settings = CrfExperiment(kind="crf", crf=CrfSettings(features=extractor.names, scheme=scheme))  # type: ignore[arg-type]
+    settings = CrfExperiment(kind="crf", crf=CrfSettings(features=extractor.names, scheme=scheme))
     taxonomy = Taxonomy.flat(LABELS)
     return CrfTagger(weights, lexicon, labels=LABELS, taxonomy=taxonomy, settings=settings, threshold=threshold)
 
@@ -66,47 +65,33 @@ def slow_emissions(tagger: CrfTagger, sentence: Sentence) -> list[list[float]]:
     return rows
 
 
-@pytest.mark.parametrize("scheme", ["iob2", "bioes"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("sentence", SENTENCES[1:], ids=TEXT[1:])
-def test_entities_and_confidences_are_those_of_all_valid_sequences(sentence: Sentence, scheme: str) -> None:
+def test_entities_and_confidences_match_enumeration(sentence: Sentence, scheme: Scheme) -> None:
     tagger = make(seed=len(sentence), scheme=scheme)
-    names, emissions = tagger.tags.tags, slow_emissions(tagger, sentence)
-    scores: dict[tuple[int, ...], float] = {}
-    for path in product(range(len(names)), repeat=len(sentence)):
-        edges = [None, *(names[i] for i in path), None]
-        if all(may_follow(a, b, tagger.tags.scheme) for a, b in pairwise(edges)):
-            moves = sum(tagger.weights.transitions[a, b] for a, b in pairwise(path))
-            scores[path] = moves + sum(emissions[t][tag] for t, tag in enumerate(path))
-    read = {path: entities_from_tags([names[i] for i in path], tagger.tags.scheme) for path in scores}
-    total = sum(map(math.exp, scores.values()))
-    [found] = tagger.tag([sentence])
-    assert found == read[max(scores, key=scores.__getitem__)]
-    for entity in found:
-        holding = sum(math.exp(scores[path]) for path in scores if entity in read[path])
-        assert entity.score == pytest.approx(holding / total, abs=1e-6)
-    assert tagger.repaired == 0
+    paths = Paths(tagger.tags, slow_emissions(tagger, sentence), tagger.weights.transitions)
+    [prediction] = tagger.predict([sentence])
+    assert prediction.entities == tuple(tagger.tags.decode(paths.best)[0])
+    assert [e.score for e in prediction.entities] == pytest.approx(
+        [paths.probability(e) for e in prediction.entities], abs=1e-6
+    )
+    assert prediction.repaired == 0
 
 
-@pytest.mark.parametrize("dense", [1, 2, 6])  # no feature has its weights as a row; those with three; all of them
-def test_weights_are_summed_by_entry_and_by_row(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
+@pytest.mark.parametrize("dense", [1, 2, 6])  # features stored as a row: none, those with three weights, all
+def test_sparse_and_dense_weights_give_the_same_sums(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
     monkeypatch.setattr("coner.families.crf.emissions.DENSE", dense)
     tagger = make(seed=3)
     for sentence in SENTENCES:
         np.testing.assert_allclose(tagger.emissions([sentence])[0], slow_emissions(tagger, sentence), atol=1e-6)
 
 
-def test_random_weights_find_something() -> None:
-    """Else the test above would compare nothing with nothing."""
+def test_random_weights_predict_entities() -> None:
+    """Otherwise the comparisons above would be empty."""
     assert sum(len(found) for seed in range(4) for found in make(seed=seed).tag(SENTENCES)) > 4
 
 
-def test_it_is_a_tagger() -> None:
-    assert isinstance(make(), Tagger)
-    assert make().kind == "crf"
-    assert make().labels == LABELS
-
-
-def test_together_equals_one_by_one_and_gold_is_not_looked_at() -> None:
+def test_a_batch_equals_its_sentences_one_by_one_and_gold_is_ignored() -> None:
     tagger = make()
     alone = [tagger.tag([sentence])[0] for sentence in SENTENCES]
     labelled = [Sentence(s.words, (Entity(0, 1, "Artist"),)) for s in SENTENCES]
@@ -115,12 +100,12 @@ def test_together_equals_one_by_one_and_gold_is_not_looked_at() -> None:
         assert [e.score for s in found for e in s] == pytest.approx([e.score for s in alone for e in s])
 
 
-def test_no_sentences_and_sentences_without_words() -> None:
+def test_empty_input_and_empty_sentences() -> None:
     assert make().tag([]) == []
     assert make().tag([Sentence(()), SENTENCES[0], Sentence(())])[::2] == [[], []]
 
 
-def test_word_without_any_known_feature() -> None:
+def test_a_word_without_known_features() -> None:
     [found] = make().tag([Sentence(("ж",))])
     assert all(0 < entity.score <= 1 for entity in found)
 
@@ -131,33 +116,32 @@ def test_very_long_sentences_and_words() -> None:
     assert all(0 < entity.score <= 1 for entity in found)
 
 
-def test_lower_threshold_finds_more() -> None:
+def test_a_lower_threshold_predicts_more() -> None:
     found = [sum(map(len, make(seed=1, threshold=threshold).tag(SENTENCES))) for threshold in (0.9, 0.2, 0.01)]
     assert found == sorted(found)
     assert found[0] < found[-1]
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.1])
-def test_what_a_threshold_keeps_is_worth_it(threshold: float) -> None:
+def test_selected_spans_are_above_the_threshold(threshold: float) -> None:
     tagger = make(seed=3, threshold=threshold)
-    for found, likely in zip(tagger.tag(SENTENCES), tagger.spans(SENTENCES, threshold), strict=True):
+    for found, likely in zip(tagger.tag(SENTENCES), tagger.likely_spans(SENTENCES, threshold), strict=True):
         assert [entity.score for entity in found] == [likely[likely.index(entity)].score for entity in found]
         assert all(entity.score > threshold for entity in found)
 
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=5), max_size=4))
-def test_any_words_get_sorted_spans_that_do_not_overlap(sentences: list[list[str]]) -> None:
+def test_any_words_give_disjoint_spans(sentences: list[list[str]]) -> None:
     for words, found in zip(sentences, TAGGER.tag([Sentence(tuple(words)) for words in sentences]), strict=True):
-        edges = [edge for entity in found for edge in (entity.start, entity.end)]
-        assert edges == sorted(edges)
-        assert all(entity.start < entity.end <= len(words) and 0 < entity.score <= 1 for entity in found)
+        assert disjoint(found)
+        assert all(entity.end <= len(words) and 0 < entity.score <= 1 for entity in found)
 
 
 TAGGER = make(seed=2)
 
 
-@pytest.mark.parametrize("scheme", ["iob2", "bioes"])
-def test_saved_and_loaded_it_gives_the_same(tmp_path: Path, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_saved_tagger_predicts_the_same(tmp_path: Path, scheme: Scheme) -> None:
     tagger = make(scheme=scheme, threshold=0.25)
     tagger.save(tmp_path / "model")
     again = taggers.load(tmp_path / "model")
@@ -167,19 +151,19 @@ def test_saved_and_loaded_it_gives_the_same(tmp_path: Path, scheme: str) -> None
     assert (again.settings, again.taxonomy, again.threshold) == (tagger.settings, tagger.taxonomy, 0.25)
 
 
-def test_features_with_any_characters_survive_the_folder(tmp_path: Path) -> None:
+def test_features_with_any_characters_are_saved(tmp_path: Path) -> None:
     tagger = make()
-    strange = ("word=a\nb", "word=\u200d", "word=\ud800", "word=:")
-    weights = Weights(strange, np.arange(5), np.ones(4, np.int16), np.ones(4, np.float32), tagger.weights.transitions)
+    features = ("word=a\nb", "word=\u200d", "word=\ud800", "word=:")
+    weights = Weights(features, np.arange(5), np.ones(4, np.int16), np.ones(4, np.float32), tagger.weights.transitions)
     odd = CrfTagger(weights, Lexicon(), labels=LABELS, taxonomy=tagger.taxonomy, settings=tagger.settings)
     odd.save(tmp_path)
     again = taggers.load(tmp_path)
     assert isinstance(again, CrfTagger)
-    assert again.weights.features == strange
+    assert again.weights.features == features
 
 
 @pytest.mark.parametrize("fault", ["a tag too high", "a tag below 0", "a weight too few", "a feature too few"])
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path, fault: str) -> None:
+def test_inconsistent_weights_are_an_error(tmp_path: Path, fault: str) -> None:
     tagger = make()
     tagger.save(tmp_path / "model")
     w = tagger.weights
@@ -194,16 +178,16 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, fault: str) -> None
         crf.load(tmp_path / "model", card)
 
 
-def test_folder_holds_no_pickle(tmp_path: Path) -> None:
+def test_the_model_folder_contains_no_pickle(tmp_path: Path) -> None:
     make().save(tmp_path)
     with np.load(tmp_path / "weights.npz", allow_pickle=False) as arrays:
         assert all(arrays[name].dtype != object for name in arrays.files)
 
 
-def test_explanation_lists_the_strongest_weights_of_each_label() -> None:
+def test_explanation_has_the_strongest_weights_of_each_label() -> None:
     tagger = make(seed=4)
     w, names = tagger.weights, tagger.tags.tags
-    by_hand = sorted(
+    expected = sorted(
         (
             (float(w.values[e]), names[w.tags[e]], feature)
             for f, feature in enumerate(w.features)
@@ -212,16 +196,16 @@ def test_explanation_lists_the_strongest_weights_of_each_label() -> None:
         ),
         key=lambda row: -row[0],
     )
-    [found] = explain(tagger, labels=["Artist"], top=5)
-    assert [(row.weight, row.tag, row.feature) for row in found.supports] == by_hand[:5]
-    assert [(row.weight, row.tag, row.feature) for row in found.opposes] == by_hand[:-6:-1]
-    for move in found.transitions:
+    [explanation] = explain(tagger, labels=["Artist"], top=5)
+    assert [(row.weight, row.tag, row.feature) for row in explanation.supports] == expected[:5]
+    assert [(row.weight, row.tag, row.feature) for row in explanation.opposes] == expected[:-6:-1]
+    for move in explanation.transitions:
         assert may_follow(move.before, move.after, "iob2")
         assert "Artist" in move.before + move.after
         assert move.weight == tagger.weights.transitions[names.index(move.before), names.index(move.after)]
-    assert [explanation.label for explanation in explain(tagger)] == list(LABELS)
+    assert [each.label for each in explain(tagger)] == list(LABELS)
 
 
-def test_explaining_an_unknown_label_lists_the_known_ones() -> None:
+def test_explaining_an_unknown_label_lists_the_known_labels() -> None:
     with pytest.raises(ConfigError, match="got label 'Artst'; expected one of: Artist, Medication/Vaccine"):
         explain(make(), labels=["Artst"])

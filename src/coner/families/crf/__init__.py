@@ -15,7 +15,7 @@ from coner.families.tagger import Tagger
 
 @families.register
 class CrfFamily(Family):
-    """The declaration of the family."""
+    """Declaration of the feature CRF."""
 
     kind = "crf"
     description = "A linear-chain CRF over hand-made features"
@@ -26,7 +26,7 @@ class CrfFamily(Family):
     threaded = False
 
     def fit(self, settings: CrfExperiment, job: Job) -> Built:
-        """Fit the weights; with ``crf.trials`` the best of several regularisations."""
+        """Train a CRF; with ``crf.trials`` the best of several."""
         from dataclasses import asdict
 
         from coner.families.crf.fit import train
@@ -43,10 +43,10 @@ class CrfFamily(Family):
         return load(folder, manifest)
 
     def identity(self, settings: CrfExperiment) -> dict[str, Any]:
-        """The settings, and the hash of the file of word clusters."""
+        """The settings, and the hash of the cluster file."""
         cluster_file = settings.crf.cluster_file
         return {**super().identity(settings), "files": file_hashes([cluster_file] if cluster_file else [])}
 
     def card_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """All of them."""
+        """All settings."""
         return dict(settings)

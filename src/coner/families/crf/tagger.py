@@ -1,15 +1,14 @@
-"""The feature CRF as a tagger: sparse weights, exact decoding, a folder without pickle.
+"""The feature CRF as a tagger: sparse weights, exact decoding, a model folder without pickle.
 
-python-crfsuite fits the weights (``training.crf``); from there on they are plain arrays. Decoding is our own, since
-crfsuite's may give sequences that no scheme allows, and knows no probability of a span: here both come from one
-chain whose forbidden moves are shut, so that nothing ever needs repair.
+The weights of python-crfsuite are stored as plain arrays. Decoding is our own (``decoding.chain``): that of crfsuite
+can return invalid tag sequences, and has no probabilities of spans.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +26,19 @@ from coner.families.tagger import Prediction, Tagger
 from coner.features import Extractor, Lexicon
 
 WEIGHTS, FEATURES, LEXICON = "weights.npz", "features.json", "lexicon.json"
-BATCH_WORDS = 2048  # words in one pass: bounds its memory
+BATCH_WORDS = 2048  # bounds the memory of one pass
 
 
 class CrfTagger(Tagger):
-    """Finds entities by weighted features and a chain of tags.
+    """Finds entities by weighted features and a linear chain of tags.
 
     Args:
         weights: of features and transitions.
-        lexicon: what the features look up.
-        labels: those that it was trained on; with the settings' scheme they fix the tag ids.
+        lexicon: for the features.
+        labels: of the training data; with the scheme of the settings they determine the tag ids.
         taxonomy: of the labels.
-        settings: of the experiment; ``crf.features`` names every feature.
-        threshold: what the probability of a mention must exceed, see ``choice.choose``; none: the best path of tags.
+        settings: of the experiment; ``crf.features`` names all features.
+        threshold: for ``select_spans``; ``None``: predict the best tag path.
     """
 
     kind = "crf"
@@ -65,40 +64,36 @@ class CrfTagger(Tagger):
         self._emitter = Emitter(weights, self.extractor, len(self.tags))
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """The likely mentions above the threshold, or those of the best path of tags; nothing ever needs repair."""
-        for sentence, entities in zip(sentences, self._entities(sentences), strict=True):
+        """The selected likely spans, or the entities of the best tag path; never repaired."""
+        for sentence, entities in zip(sentences, self._decode(sentences, self._select), strict=True):
             yield Prediction(sentence, tuple(entities))
 
-    def _entities(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+    def likely_spans(self, sentences: Sequence[Sentence], threshold: float) -> list[list[Entity]]:
+        """All spans of each sentence that are at least so probable; they may overlap."""
+        return self._decode(sentences, lambda emissions: self._chain.likely_spans(emissions, threshold))
+
+    def _select(self, emissions: Scores) -> Iterable[list[Entity]]:
         if self.threshold is None:
-            return self._each(sentences, self._chain.decode)
-        threshold = self.threshold
+            return self._chain.decode(emissions)
+        candidates = self._chain.likely_spans(emissions, self.threshold)
+        return [select_spans(spans, self.threshold) for spans in candidates]
 
-        def chosen(emissions: Scores) -> Iterator[list[Entity]]:
-            return (select_spans(spans, threshold) for spans in self._chain.likely_spans(emissions, threshold))
-
-        return self._each(sentences, chosen)
-
-    def spans(self, sentences: Sequence[Sentence], least: float) -> list[list[Entity]]:
-        """Of each sentence all mentions that are at least so likely; they may overlap."""
-        return self._each(sentences, lambda emissions: iter(self._chain.likely_spans(emissions, least)))
-
-    def _each(
-        self, sentences: Sequence[Sentence], read: Callable[[Scores], Iterator[list[Entity]]]
+    def _decode(
+        self, sentences: Sequence[Sentence], decode: Callable[[Scores], Iterable[list[Entity]]]
     ) -> list[list[Entity]]:
         found: list[list[Entity]] = [[] for _ in sentences]
         for group in _same_length(sentences):
             emissions = self.emissions([sentences[index] for index in group])
-            for index, entities in zip(group, read(emissions), strict=True):
+            for index, entities in zip(group, decode(emissions), strict=True):
                 found[index] = entities
         return found
 
     def emissions(self, sentences: Sequence[Sentence]) -> Scores:
-        """Scores of the tags at each word, for sentences of one length. B x W x C."""
+        """Scores of the tags of each word, for sentences of one length. B x W x C."""
         return self._emitter([sentence.words for sentence in sentences])
 
     def save(self, folder: Path) -> None:
-        """Write the model folder, whole or not at all; ``OutputError`` where that fails."""
+        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
         manifest = CrfManifest(
             kind=self.kind,
             labels=self.labels,
@@ -112,7 +107,7 @@ class CrfTagger(Tagger):
         w = self.weights
         np.savez(folder / WEIGHTS, starts=w.starts, tags=w.tags, values=w.values, transitions=w.transitions)
         for name, value in ((FEATURES, list(w.features)), (LEXICON, self.extractor.lexicon.to_json())):
-            (folder / name).write_text(json.dumps(value), encoding="ascii")  # escapes keep lone surrogates whole
+            (folder / name).write_text(json.dumps(value), encoding="ascii")  # ASCII escapes preserve lone surrogates
 
 
 def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
@@ -135,7 +130,7 @@ def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
 
 
 def _same_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
-    """Indices of sentences of one length, in groups of a bounded number of words: no padding, no masks."""
+    """Indices of sentences of one length, in groups of at most ``BATCH_WORDS`` words: needs no padding."""
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for index, sentence in enumerate(sentences):
         if sentence.words:

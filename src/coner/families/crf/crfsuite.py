@@ -1,0 +1,145 @@
+"""Fitting of CRF weights with python-crfsuite.
+
+crfsuite gets numbers instead of feature and tag strings, so that no character in a word can break its files. It has no
+forbidden transitions: they are ruled out in decoding only. Of its algorithms only those that maximise the likelihood
+are used, since perceptron weights do not give probabilities. Gradient descent takes a fraction of the time of L-BFGS
+(docs/speed.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pycrfsuite
+
+from coner.core.errors import OutputError
+from coner.core.progress import progress_bar
+from coner.core.tags import TagSet
+from coner.core.types import Sentence
+from coner.families.crf.emissions import Weights
+from coner.families.crf.settings import Algorithm, CrfSettings
+from coner.features import Extractor
+
+MIN_WEIGHT = 0.01  # drops a third of the weights after gradient descent, without a loss of F1 (docs/crf.md)
+
+
+class Fitter:
+    """Training data in crfsuite, from which weights can be fitted several times.
+
+    Args:
+        sentences: labelled training sentences.
+        tags: the tags to fit.
+        extractor: of the features; its lexicon was learned from the same sentences.
+        algorithm: of crfsuite.
+        seed: of the order of the sentences.
+
+    Attributes:
+        features: number of each feature string.
+    """
+
+    def __init__(
+        self, sentences: Sequence[Sentence], tags: TagSet, extractor: Extractor, algorithm: Algorithm, seed: int
+    ) -> None:
+        self.features: dict[str, int] = {}
+        self._tags = len(tags)
+        self._seed = seed
+        self._trainer = _Trainer(algorithm)
+        with progress_bar("features", len(sentences)) as shown:
+            for sentence in sentences:
+                entities = sentence.entities or ()
+                rows = extractor(sentence.words, exclude=entities)
+                ids = [[str(self.features.setdefault(f, len(self.features))) for f in row] for row in rows]
+                self._trainer.append(ids, [str(tag) for tag in tags.encode(entities, len(sentence))])
+                shown.advance()
+
+    def fit(self, settings: CrfSettings, what: str) -> Weights:
+        """Fit weights, with a progress bar called ``what``; Ctrl-C stops after the current iteration.
+
+        Raises:
+            OutputError: no space for crfsuite's temporary files.
+        """
+        self._trainer.set_params(
+            {
+                "c2": settings.c2,
+                "feature.minfreq": settings.min_frequency,
+                "max_iterations": settings.max_iterations,
+                **({"c1": settings.c1} if settings.algorithm == "lbfgs" else {}),
+            }
+        )
+        _seed_shuffles(self._seed)
+        try:
+            with tempfile.TemporaryDirectory() as folder, progress_bar(what, settings.max_iterations) as shown:
+                self._trainer.on_iteration = shown.advance
+                self._trainer.train(f"{folder}/model")
+                _dump(Path(folder, "model"), Path(folder, "dump"))
+                return _read_dump(Path(folder, "dump"), list(self.features), self._tags)
+        except (OSError, pycrfsuite.CRFSuiteError) as error:
+            raise OutputError(
+                f"{tempfile.gettempdir()}: crfsuite's model cannot be written: {error}. Fix: free some space, or set "
+                "TMPDIR to another folder"
+            ) from None
+
+
+class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
+    """Calls back in each iteration; an exception from there, also that of Ctrl-C, stops the training."""
+
+    def __init__(self, algorithm: Algorithm) -> None:
+        super().__init__(algorithm={"sgd": "l2sgd", "lbfgs": "lbfgs"}[algorithm], verbose=False)
+        self.on_iteration: Callable[[], None] = lambda: None
+
+    def message(self, message: str) -> None:
+        """Receive a line of crfsuite's log."""
+        if "Iteration #" in message or "Epoch #" in message:
+            self.on_iteration()
+
+
+def _seed_shuffles(seed: int) -> None:
+    """Seed the order of the sentences: crfsuite shuffles them with ``rand`` of the C library."""
+    ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).srand(ctypes.c_uint(seed))
+
+
+def _dump(model: Path, dump: Path) -> None:
+    """Write crfsuite's text listing of a model.
+
+    crfsuite does not notice a full disk, and crashes on the truncated file. So the size in its header (``lCRF``, then
+    four bytes, little-endian) is compared with the file first.
+    """
+    with model.open("rb") as file:
+        header = file.read(8)
+    if header[:4] != b"lCRF" or int.from_bytes(header[4:8], "little") != model.stat().st_size:
+        raise OSError("the file is truncated")
+    tagger = pycrfsuite.Tagger()
+    tagger.open(str(model))
+    tagger.dump(str(dump))
+    tagger.close()
+
+
+def _read_dump(path: Path, features: list[str], tags: int) -> Weights:
+    """Read the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight`` of a listing."""
+    transitions = np.zeros((tags, tags))
+    entries: list[tuple[int, int, float]] = []
+    fields: list[str] = []
+    with path.open(encoding="ascii") as lines:
+        for line in lines:
+            fields = line.replace(":", "").split() or fields
+            match fields:
+                case ["(0)", feature, "-->", tag, weight] if abs(float(weight)) >= MIN_WEIGHT:
+                    entries.append((int(feature), int(tag), float(weight)))
+                case ["(1)", before, "-->", tag, weight]:
+                    transitions[int(before), int(tag)] = float(weight)
+    if fields != ["}"]:
+        raise OSError("the listing is truncated")
+    entries.sort()
+    used, counts = np.unique([feature for feature, _, _ in entries], return_counts=True)
+    return Weights(
+        features=tuple(features[int(feature)] for feature in used),
+        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        tags=np.array([tag for _, tag, _ in entries], dtype=np.int16),
+        values=np.array([weight for _, _, weight in entries], dtype=np.float32),
+        transitions=transitions,
+    )
