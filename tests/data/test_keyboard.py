@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import DataError
-from coner.data.keyboard import load_keyboard, packaged_layouts
+from coner.data.keyboard import load_keyboard, builtin_layouts
 
 # Looked up by eye on pictures of the three keyboards.
 SEEN = {
@@ -24,7 +24,7 @@ def test_neighbours_are_those_that_one_sees(name: str) -> None:
 
 
 def test_each_packaged_layout_is_whole() -> None:
-    assert packaged_layouts() == sorted(SEEN)
+    assert builtin_layouts() == sorted(SEEN)
     for name in SEEN:
         found = load_keyboard(name).neighbours
         assert set("abcdefghijklmnopqrstuvwxyz") <= set(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import DataError
-from coner.data.taxonomy import Taxonomy, choose_taxonomy, load_taxonomy, packaged_names
+from coner.data.taxonomy import Taxonomy, choose_taxonomy, load_taxonomy, builtin_taxonomies
 
 # Coarse to fine, as the task's paper has them.
 MULTICONER2 = {
@@ -47,7 +47,7 @@ def test_the_other_packaged_ones_have_their_labels(name: str, labels: set[str]) 
     assert set(load_taxonomy(name).labels) == labels
 
 
-@pytest.mark.parametrize("name", packaged_names())
+@pytest.mark.parametrize("name", builtin_taxonomies())
 def test_packaged_ones_define_each_class_and_survive_a_dictionary(name: str) -> None:
     taxonomy = load_taxonomy(name)
     assert taxonomy.name == name

@@ -23,7 +23,6 @@ from coner.cli import (
     export,
     hybrid,
     llm,
-    noise,
     push,
     serve,
     sweep,
@@ -64,7 +63,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help=HELP,
 )
-data.app.command()(noise.noise)
 for panel, functions in PANELS.items():
     for function in functions:
         app.command(rich_help_panel=panel)(function)

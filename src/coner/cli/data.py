@@ -1,50 +1,44 @@
-"""``coner data``: look into data files, split them, fetch the official ones."""
+"""``coner data``: statistics, splits, noise and the official files of a data set."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from coner.cli.noise import noise
+from coner.cli.options import Comment, FormatToSplit, HiddenFormat, InputFormat, JsonOutput, Repair, Scheme
 
 if TYPE_CHECKING:
     from coner.data.stats import Stats
 
-app = typer.Typer(no_args_is_help=True, help="Look into data files, split them, fetch the official ones.")
+app = typer.Typer(no_args_is_help=True, help="Statistics, splits, noise and the official files of a data set.")
+app.command()(noise)
 
-SchemeOption = Annotated[
-    Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in CoNLL; never guessed.")
-]
-KindOption = Annotated[
-    Literal["auto", "conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"],
-    typer.Option("--format", help="auto: by the name, then the content."),
-]
-CommentOption = Annotated[
-    str | None, typer.Option(metavar="MARK", help="Lines that begin with it are headers too, beside '# id '.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-SHOWN = 5  # lines of a fault, surfaces, ids: the rest is in --json
+SHOWN = 5  # lines of a fault, surfaces, ids; --json has all
 
 
 @app.command()
 def stats(
     file: Annotated[
-        str, typer.Argument(help="CoNLL, JSONL, text (also .gz), or what coner convert reads; - is stdin.")
+        str, typer.Argument(help="CoNLL, JSONL, text (also .gz), or any other format; - is standard input.")
     ],
     *,
     against: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="How many mentions are unseen there (a training file).")
+        Path | None, typer.Option(metavar="FILE", help="Count mentions that are unseen in this (training) file.")
     ] = None,
     taxonomy: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Labels that it does not know are faults.")
+        str | None, typer.Option(metavar="NAME|FILE", help="Report labels that are not in it as faults.")
     ] = None,
-    scheme: SchemeOption = "iob2",
-    kind: KindOption = "auto",
-    comment: CommentOption = None,
-    as_json: JsonOption = False,
+    scheme: Scheme = "iob2",
+    from_format: InputFormat = "auto",
+    from_alias: HiddenFormat = None,
+    comment: Comment = None,
+    as_json: JsonOutput = False,
 ) -> None:
-    """Show what is in a file: counts, lengths, classes, repeats, contradictions, and every fault with its lines.
+    """Show counts, lengths, classes, repeats and ambiguous surfaces of a file, and every fault with its lines.
 
     Examples:
 
@@ -68,44 +62,46 @@ def stats(
     if against is not None:
         seen = surfaces(stream(against, scheme=scheme, comment=comment, gold=True, repair=True, on_fault=note))
         if faults:
-            stderr.print(f"{against}: {len(faults)} faults mended; coner data stats {against} lists them")
+            stderr.print(f"{against}: {len(faults)} faults repaired or skipped; coner data stats {against} lists them")
             faults.clear()
-    reader = stream(file, scheme=scheme, format=kind, comment=comment, repair=True, on_fault=note)
-    found = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
+    reader = stream(file, scheme=scheme, format=from_alias or from_format, comment=comment, repair=True, on_fault=note)
+    statistics = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
     grouped = group_faults(faults)
     if as_json:
-        values = {"file": file, **found.as_dict(), "fault_count": len(faults), "faults": grouped}
+        values = {"file": file, **statistics.as_dict(), "fault_count": len(faults), "faults": grouped}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        _show(file, found, None if against is None else str(against), grouped, reader.unit)
+        _show(file, statistics, None if against is None else str(against), grouped, reader.unit)
 
 
-def _show(file: str, found: Stats, against: str | None, faults: dict[str, list[int]], unit: str) -> None:
+def _show(file: str, stats: Stats, against: str | None, faults: dict[str, list[int]], unit: str) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
     table = Table(title=escape(file), show_header=False, title_justify="left")
-    for name, value in _rows(found, against):
+    for name, value in _rows(stats, against):
         table.add_row(escape(name), value)
     console.print(table)
-    if found.classes:
+    if stats.classes:
         classes = Table("class", "mentions", "share")
-        for label, count in found.classes.items():
-            classes.add_row(escape(label), f"{count:,}", f"{100 * count / found.mentions:.1f} %")
+        for label, count in stats.classes.items():
+            classes.add_row(escape(label), f"{count:,}", f"{100 * count / stats.mentions:.1f} %")
         console.print(classes)
 
-    def tell(count: int, what: str, items: list[str]) -> None:
+    def section(count: int, what: str, items: list[str]) -> None:
         console.print(f"{count:,} {what}", style="bold", markup=False)
         more = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []
         for line in items[:SHOWN] + more:
             console.print("  " + line, markup=False, soft_wrap=True)
 
-    tell(len(found.repeated_ids), "ids used twice", [f"{name}: {n} times" for name, n in found.repeated_ids.items()])
-    surfaces = [f"{s}: {', '.join(f'{k} {n}' for k, n in labels.items())}" for s, labels in found.ambiguous.items()]
-    tell(len(found.ambiguous), "surfaces with several labels", surfaces)
-    tell(sum(map(len, faults.values())), "faults", [_fault(message, lines, unit) for message, lines in faults.items()])
+    ids = [f"{name}: {n} times" for name, n in stats.repeated_ids.items()]
+    section(len(ids), "ids used more than once", ids)
+    surfaces = [f"{s}: {', '.join(f'{k} {n}' for k, n in labels.items())}" for s, labels in stats.ambiguous.items()]
+    section(len(surfaces), "surfaces with several labels", surfaces)
+    messages = [_fault(message, lines, unit) for message, lines in faults.items()]
+    section(sum(map(len, faults.values())), "faults", messages)
 
 
 def _fault(message: str, lines: list[int], unit: str) -> str:
@@ -113,41 +109,45 @@ def _fault(message: str, lines: list[int], unit: str) -> str:
     return f"{len(lines):,} x {message}: {unit}{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
 
 
-def _rows(found: Stats, against: str | None) -> list[tuple[str, str]]:
-    sentence, mention = found.sentence_words, found.mention_words
+def _rows(stats: Stats, against: str | None) -> list[tuple[str, str]]:
+    sentence, mention = stats.sentence_words, stats.mention_words
     rows = [
-        ("sentences", f"{found.sentences:,}"),
-        ("without labels", f"{found.unlabelled:,}"),
-        ("without a mention", f"{found.without_mention:,}"),
-        ("words", f"{found.words:,}"),
-        ("words a sentence", f"mean {sentence.mean:.1f}, median {sentence.median}, 95 % up to {sentence.p95}"),
+        ("sentences", f"{stats.sentences:,}"),
+        ("without labels", f"{stats.unlabelled:,}"),
+        ("without a mention", f"{stats.without_mention:,}"),
+        ("words", f"{stats.words:,}"),
+        ("words per sentence", f"mean {sentence.mean:.1f}, median {sentence.median}, 95 % up to {sentence.p95}"),
         ("longest sentence", f"{sentence.longest:,} words"),
-        ("mentions", f"{found.mentions:,}"),
-        ("words a mention", f"mean {mention.mean:.1f}, 95 % up to {mention.p95}, longest {mention.longest}"),
-        ("touch one of their class", f"{found.touching:,} mentions"),
-        ("repeated texts", f"{found.repeated_texts:,} ({found.repeats:,} repeats)"),
+        ("mentions", f"{stats.mentions:,}"),
+        ("words per mention", f"mean {mention.mean:.1f}, 95 % up to {mention.p95}, longest {mention.longest}"),
+        ("next to a mention of their class", f"{stats.touching:,} mentions"),
+        ("repeated texts", f"{stats.repeated_texts:,} ({stats.repeats:,} repeats)"),
     ]
     if against is not None:
-        rate = "" if found.unseen_rate is None else f" ({100 * found.unseen_rate:.1f} %)"
-        rows.append((f"unseen in {Path(against).name}", f"{found.unseen or 0:,} mentions{rate}"))
+        rate = "" if stats.unseen_rate is None else f" ({100 * stats.unseen_rate:.1f} %)"
+        rows.append((f"unseen in {Path(against).name}", f"{stats.unseen or 0:,} mentions{rate}"))
     return rows
 
 
 @app.command()
 def split(
-    file: Annotated[str, typer.Argument(help="CoNLL or JSONL, also .gz.")],
+    file: Annotated[str, typer.Argument(help="CoNLL, JSONL (also .gz), or any other format with labels.")],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for train, dev and test; made where it does not exist.")],
-    dev: Annotated[float, typer.Option(help="Share of the sentences; 0: no such part.")] = 0.1,
-    test: Annotated[float, typer.Option(help="Share of the sentences; 0: no such part.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Another seed is another split; the same one is the same anywhere.")] = 1,
-    scheme: SchemeOption = "iob2",
-    kind: KindOption = "auto",
-    comment: CommentOption = None,
-    repair: Annotated[bool, typer.Option(help="Mend what can be mended, and count it.")] = False,
-    as_json: JsonOption = False,
+    out: Annotated[Path, typer.Option(help="Folder for the splits; is created if it does not exist.")],
+    dev: Annotated[float, typer.Option(help="Fraction of the sentences for dev; 0: no dev split.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Fraction of the sentences for test; 0: no test split.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same split on any machine.")] = 1,
+    scheme: Scheme = "iob2",
+    from_format: InputFormat = "auto",
+    from_alias: HiddenFormat = None,
+    comment: Comment = None,
+    to: Annotated[
+        FormatToSplit, typer.Option("--to", help="Format of the splits; auto: CoNLL for CoNLL, else JSONL.")
+    ] = "auto",
+    repair: Repair = False,
+    as_json: JsonOutput = False,
 ) -> None:
-    """Split a file into train, dev and test: every class in proportion, repeated texts in one part, the order kept.
+    """Split a file into train, dev and test: every class in proportion, equal texts in one split, the order kept.
 
     Examples:
 
@@ -156,28 +156,31 @@ def split(
     from coner.core.files import sha256
     from coner.core.progress import stderr
     from coner.data import read
-    from coner.data import split as splitting
+    from coner.data.formats import WriteOptions
+    from coner.data.stratify import split_corpus, write_splits
 
-    corpus = read(file, scheme=scheme, format=kind, comment=comment, repair=repair)
-    parts = splitting.split_corpus(corpus, dev=dev, test=test, seed=seed)
-    written = splitting.write_split(parts, out, corpus.layout, scheme, corpus.path)
+    corpus = read(file, scheme=scheme, format=from_alias or from_format, comment=comment, repair=repair)
+    splits = split_corpus(corpus, dev=dev, test=test, seed=seed)
+    format = to if to != "auto" else "conll" if corpus.layout else "jsonl"
+    options = WriteOptions(corpus.layout, "iob2" if scheme == "iob1" else scheme)
+    files = write_splits(splits, out, format, options, source=corpus.path)
     values: dict[str, Any] = {
-        part: {
+        name: {
             "file": str(path),
-            "sentences": len(parts[part]),
-            "mentions": sum(len(sentence.entities or ()) for sentence in parts[part]),
+            "sentences": len(splits[name]),
+            "mentions": sum(len(sentence.entities or ()) for sentence in splits[name]),
             "sha256": sha256(path),
         }
-        for part, path in written.items()
+        for name, path in files.items()
     }
     if corpus.repaired or corpus.skipped:
-        stderr.print(f"{corpus.repaired} mended, {corpus.skipped} left out")
+        stderr.print(f"{corpus.repaired} repaired, {corpus.skipped} left out")
     if as_json:
-        values = {"source": file, "seed": seed, "repaired": corpus.repaired, "skipped": corpus.skipped, "parts": values}
-        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+        counts = {"source": file, "seed": seed, "repaired": corpus.repaired, "skipped": corpus.skipped}
+        typer.echo(json.dumps({**counts, "splits": values}, ensure_ascii=False, indent=2))
         return
-    for part in values.values():
-        typer.echo("{file}  {sentences:,} sentences  {mentions:,} mentions  sha256 {sha256}".format(**part))
+    for split in values.values():
+        typer.echo("{file}  {sentences:,} sentences  {mentions:,} mentions  sha256 {sha256}".format(**split))
 
 
 @app.command()
@@ -185,31 +188,31 @@ def fetch(
     name: Annotated[str, typer.Argument(help="Data set: multiconer2.")],
     *,
     language: Annotated[str, typer.Option(help="bn, de, en, es, fa, fr, hi, it, pt, sv, uk, zh or multi.")] = "en",
-    out: Annotated[Path, typer.Option(help="Folder for the files; made where it does not exist.")] = Path("data"),
-    parts: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PART", help="train, dev or test; may be given again. All, if not given."),
+    out: Annotated[Path, typer.Option(help="Folder for the files; is created if it does not exist.")] = Path("data"),
+    splits: Annotated[
+        list[str] | None, typer.Option("--split", metavar="SPLIT", help="train, dev or test; repeatable. Default: all.")
     ] = None,
-    as_json: JsonOption = False,
+    splits_alias: Annotated[list[str] | None, typer.Option("--parts", hidden=True)] = None,
+    as_json: JsonOutput = False,
 ) -> None:
-    """Get the official files of a data set from the Hugging Face hub, and check their sizes and hashes.
+    """Download the official files of a data set from the Hugging Face hub, and check their sizes and hashes.
 
     Examples:
 
-      coner data fetch multiconer2 --language en --parts train --parts dev --out data/
+      coner data fetch multiconer2 --language en --split train --split dev --out data/
     """
     from coner.core.progress import stderr
     from coner.data import fetch as fetching
+    from coner.data.stratify import SPLITS
 
-    got = fetching.fetch(name, language=language, out=out, parts=parts or fetching.PARTS)
+    chosen = [*(splits or ()), *(splits_alias or ())] or SPLITS
+    fetched = fetching.fetch(name, language=language, out=out, splits=chosen)
     if as_json:
-        values = [
-            {"file": str(item.path), "bytes": item.size, "sha256": item.sha256, "checked": item.checked} for item in got
-        ]
+        values = [{"file": str(f.path), "bytes": f.size, "sha256": f.sha256, "checked": f.checked} for f in fetched]
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        for item in got:
-            by = "a manifest of 2023" if item.checked == "manifest" else "the hub's listing"
-            typer.echo(f"{item.path}  {item.size:,} bytes  sha256 {item.sha256}  checked against {by}")
+        for file in fetched:
+            by = "a manifest of 2023" if file.checked == "manifest" else "the hub's listing"
+            typer.echo(f"{file.path}  {file.size:,} bytes  sha256 {file.sha256}  checked against {by}")
     source = fetching.SOURCES[name]
     stderr.print(f"{source.repo}: licence {source.licence}; cite {source.cite}")

@@ -8,39 +8,37 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from coner.cli.data import CommentOption, JsonOption, SchemeOption
+from coner.cli.options import Comment, HiddenFormat, InputFormat, JsonOutput, Scheme
 
 if TYPE_CHECKING:
-    from coner.data.noisy_file import Tally
+    from coner.data.noisy_file import NoiseCounts
 
 
 def noise(
     file: Annotated[Path, typer.Argument(help="CoNLL or JSONL, also .gz.")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The noisy copy, in the same format.")],
-    rate: Annotated[float, typer.Option(help="Share of the sentences that get typos, from 0 to 1.")] = 0.3,
+    rate: Annotated[float, typer.Option(help="Fraction of the sentences that get typos, from 0 to 1.")] = 0.3,
     where: Annotated[
-        Literal["context", "mentions", "both"], typer.Option(help="In words of mentions, in the other words, or both.")
+        Literal["context", "mentions", "both"], typer.Option(help="Typos in mentions, in the other words, or in both.")
     ] = "both",
     words: Annotated[
-        float,
-        typer.Option(help="Noisy words of such a sentence: a share below 1, or N: from one to N."),
+        float, typer.Option(help="Noisy words in such a sentence: a fraction below 1, or N for one to N words.")
     ] = 2,
     layout: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="Keyboard: qwerty, qwertz, azerty, or a TOML file.")
     ] = "qwerty",
-    seed: Annotated[int, typer.Option(help="Another seed is other noise; the same one is the same anywhere.")] = 1,
-    scheme: SchemeOption = "iob2",
-    kind: Annotated[
-        Literal["auto", "conll", "jsonl"], typer.Option("--format", help="auto: by the name, then the content.")
-    ] = "auto",
-    comment: CommentOption = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same noise on any machine.")] = 1,
+    scheme: Scheme = "iob2",
+    from_format: InputFormat = "auto",
+    from_alias: HiddenFormat = None,
+    comment: Comment = None,
     repair: Annotated[
-        bool, typer.Option(help="Go on at faults that could be mended, and count them; the copy keeps them.")
+        bool, typer.Option("--repair", help="Count faults that can be repaired, and keep them in the copy.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: JsonOutput = False,
 ) -> None:
-    """Copy a file with keyboard typos in some words; tags, ids, the number of words and all the rest stay, to the byte.
+    """Copy a file with keyboard typos in some words; everything else stays the same, byte for byte.
 
     Examples:
 
@@ -54,27 +52,25 @@ def noise(
     from coner.data.noise import Noise
     from coner.data.noisy_file import write_noisy
 
-    made = Noise(load_keyboard(layout), rate=rate, where=where, words=words, seed=seed)
-    format = None if kind == "auto" else kind
-    tally = write_noisy(file, out, made, scheme=scheme, format=format, comment=comment, repair=repair)
-    if tally.repaired or tally.skipped:
-        message = f"{tally.repaired} faults that could be mended, {tally.skipped} left out: the copy keeps them"
-        stderr.print(message)
+    typos = Noise(load_keyboard(layout), rate=rate, where=where, words=words, seed=seed)
+    format = from_alias or from_format
+    counts = write_noisy(file, out, typos, format=format, scheme=scheme, comment=comment, repair=repair)
+    if counts.repaired or counts.skipped:
+        stderr.print(f"{counts.repaired} faults to repair and {counts.skipped} to skip are in the copy too")
     if as_json:
-        asked = {"rate": rate, "where": where, "words_a_sentence": words, "layout": layout, "seed": seed}
-        values = {"source": str(file), "file": str(out), "sha256": sha256(out), **asked, **tally.as_dict()}
+        settings = {"rate": rate, "where": where, "words_a_sentence": words, "layout": layout, "seed": seed}
+        values = {"source": str(file), "file": str(out), "sha256": sha256(out), **settings, **counts.as_dict()}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        typer.echo(f"{out}  {describe(tally)}")
+        typer.echo(f"{out}  {describe(counts)}")
 
 
-def describe(tally: Tally) -> str:
-    """What was done, in one line."""
-    words = sum(tally.kinds.values())
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in tally.as_dict()["kinds"].items())
-    inside = "" if tally.in_mentions is None else f", {tally.in_mentions:,} of them in mentions"
-    spared = f"; {tally.spared:,} more have no word for it" if tally.spared else ""
+def describe(counts: NoiseCounts) -> str:
+    """The counts in one line."""
+    types = ", ".join(f"{count:,} {type}" for type, count in counts.as_dict()["kinds"].items())
+    inside = "" if counts.in_mentions is None else f", {counts.in_mentions:,} of them in mentions"
+    spared = f"; {counts.spared:,} more have no word for it" if counts.spared else ""
     return (
-        f"{tally.noisy:,} of {tally.sentences:,} sentences noisy, {words:,} of {tally.words:,} words{inside} "
-        f"({kinds}){spared}"
+        f"{counts.noisy:,} of {counts.sentences:,} sentences noisy, {sum(counts.types.values()):,} of "
+        f"{counts.words:,} words{inside} ({types}){spared}"
     )

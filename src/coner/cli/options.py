@@ -1,11 +1,24 @@
-"""Options that several commands share word for word."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
+
+from coner.data.formats import all_formats
+
+if TYPE_CHECKING:
+    FormatToRead: TypeAlias = str
+    FormatToWrite: TypeAlias = str
+    FormatToAppend: TypeAlias = str
+    FormatToSplit: TypeAlias = str
+else:
+    FormatToRead = Literal["auto", *(format.name for format in all_formats() if format.reader)]
+    FormatToWrite = Literal["auto", *(format.name for format in all_formats() if format.writes)]
+    FormatToAppend = Literal["auto", *(format.name for format in all_formats() if format.appends)]
+    FormatToSplit = Literal["auto", *(format.name for format in all_formats() if format.appends and format.reader)]
 
 TrainFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Training file: recall on mentions that it knows and does not.")
@@ -15,14 +28,18 @@ Scheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="How ment
 InputScheme = Annotated[
     Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in the input, if it has any.")
 ]
-Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended in the files, and count it.")]
-InputRepair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended in the input, and count it.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the files, and count it.")]
+InputRepair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the input, and count it.")]
 Overwrite = Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")]
 ScoresJson = Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")]
 InputFormat = Annotated[
-    str, typer.Option("--from", metavar="FORMAT", help="Format of the input; auto: by its name, then its content.")
+    FormatToRead, typer.Option("--from", help="Format of the input; auto: by its name, then its content.")
 ]
 OutputFormat = Annotated[
-    str, typer.Option("--to", metavar="FORMAT", help="Format of the output; auto: by its name, else as the input.")
+    FormatToAppend, typer.Option("--to", help="Format of the output; auto: by its name, else as the input.")
 ]
-HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # the former name of --to
+HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # a former name of --from, and of --to
+Comment = Annotated[
+    str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers too, besides '# id '.")
+]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -1,140 +1,131 @@
-"""Sentences written in any format, and what that format cannot hold of them."""
+"""Conversion of data from one format to another, with a report of what was kept, repaired, skipped and lost."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Unpack
 
-from coner.core.files import atomic_write
-from coner.core.tags import Scheme
+from coner.core.errors import DataError
 from coner.core.types import Sentence
-from coner.data.formats.conll import UNFIT_ID, write_conll
-from coner.data.reading.layout import HEADER, ConllLayout
-from coner.data.reading.spans import BOM
-from coner.data.reading.words import raw_text, split_words
+from coner.data.corpus import stream
+from coner.data.detect import detect, output_format
+from coner.data.files import keep_apart
+from coner.data.formats import WriteOptions, formats
+from coner.data.reading.reader import Reader, ReadOptions
 
-# What of a sentence a format keeps; white space is told by _held_text, ids and order of brat by its writer.
-HOLDS: dict[str, frozenset[str]] = {
-    "conll": frozenset({"ids", "headers", "middle columns", "word borders", "labels", "labels missing"}),
-    "jsonl": frozenset({"ids", "scores", "word borders", "labels", "labels missing"}),
-    "text": frozenset(),
-    "brat": frozenset({"ids", "labels"}),
-    "labelstudio": frozenset({"ids", "scores", "word borders", "labels", "labels missing"}),
-    "spacy": frozenset({"ids", "word borders", "labels", "labels missing"}),
-    "datasets": frozenset({"ids", "word borders", "labels", "labels missing"}),
-}
-SPACE = re.compile("[ \t\n\0]")  # what CoNLL cannot have in a word
-LINE_END = re.compile("[\n\0]")  # and a format of lines
-BLANK = re.compile(r"\A[ \t\r\n]+\Z")  # what a DocBin cannot have as one
+OTHER = ("repaired", "unreadable", "converted")  # faults that do not decide about an entity
 
 
-def write(
-    sentences: Sequence[Sentence], path: Path, kind: str, *, look: ConllLayout | None = None, scheme: Scheme = "iob2"
-) -> Counter[str]:
-    """Write sentences, of which ``unfit`` found no fault; whole or not at all.
+@dataclass
+class Conversion:
+    """What happened to the sentences and entities.
+
+    Attributes:
+        input, output: file, format, and counts of sentences, words and entities.
+        entities: those that could be read: ``kept``, ``snapped`` to whole words, and ``refused`` by reason.
+        faults: number and message of everything that was repaired or left out.
+        unit: of the numbers of faults.
+        by_type: counts of the faults that do not decide about an entity.
+        unwritten: counts of the sentences that the output cannot hold.
+        not_read, not_held: what the input has and coner does not read, and what the output cannot hold.
+    """
+
+    input: dict[str, Any]
+    unit: str
+    output: dict[str, Any] = field(default_factory=dict)
+    entities: dict[str, Any] = field(default_factory=dict)
+    by_type: dict[str, int] = field(default_factory=dict)
+    unwritten: dict[str, int] = field(default_factory=dict)
+    not_read: dict[str, int] = field(default_factory=dict)
+    not_held: dict[str, int] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "input": self.input,
+            "output": self.output,
+            "entities": self.entities,
+            **self.by_type,
+            "unwritten": self.unwritten,
+            "not_read": self.not_read,
+            "not_held": self.not_held,
+            "faults": [{self.unit: number, "message": message} for number, message in self.faults],
+        }
+
+
+def convert(
+    source: str,
+    out: Path,
+    *,
+    format: str = "auto",
+    to: str = "auto",
+    write_scheme: Any = "iob2",
+    **options: Unpack[ReadOptions],
+) -> Conversion:
+    """Convert a file or folder.
 
     Args:
-        sentences: in order.
-        path: a file; a folder for brat (but for names in ``.ann`` and ``.txt``) and datasets (but for ``.parquet``).
-        kind: the format.
-        look: of CoNLL; MultiCoNER's where it is ``None``.
-        scheme: of CoNLL and datasets: iob2 or bioes.
-
-    Returns:
-        What the format cannot hold, by kind, in sentences; of ``scores`` and ``labels``, in entities.
+        source: ``-`` is standard input.
+        out: to write; no file of the source.
+        format, to: of input and output; ``auto``: by name and content.
+        write_scheme: of tags in the output: iob2 or bioes.
+        options: how to read. With ``repair`` sentences that the output cannot hold are left out and counted.
 
     Raises:
-        MissingExtra: the library that writes the format is not installed.
-        OutputError: it cannot be written.
+        ConfigError: there is no such format.
+        DataError: the input is faulty, or the output format cannot hold a sentence, or any sentence.
+        MissingExtra: the library of a format is not installed.
+        OutputError: the output cannot be written.
     """
-    lost: Counter[str] = Counter()
+    to = output_format(out, to)
+    keep_apart(source, *formats[to].files(out))
+    format = detect(source) if format == "auto" else format
+    faults: list[tuple[int, str]] = []
+    options["on_fault"] = lambda number, message: faults.append((number, message))
+    reader = stream(source, format=format, **options)
+    sentences = list(reader)
+    fitting, unfit = _fitting(sentences, to, reader, faults, repair=options.get("repair", False))
+    lost = formats[to].write(fitting, out, WriteOptions(reader.layout, write_scheme))
+    counts, snapped = _counts(sentences), reader.faults["snapped"]
+    refused = {fault: count for fault, count in sorted(reader.faults.items()) if fault not in (*OTHER, "snapped")}
+    return Conversion(
+        input={"file": source, "format": format, **counts},
+        unit=reader.unit,
+        output={"file": str(out), "format": to, **_counts(fitting)},
+        entities={"kept": counts["entities"] - snapped, "snapped": snapped, "refused": refused},
+        by_type={fault: reader.faults[fault] for fault in OTHER},
+        unwritten=_counts(unfit),
+        not_read=dict(sorted((+reader.ignored).items())),
+        not_held=dict(sorted(lost.items())),
+        faults=faults,
+    )
+
+
+def _fitting(
+    sentences: Sequence[Sentence], to: str, reader: Reader, faults: list[tuple[int, str]], *, repair: bool
+) -> tuple[list[Sentence], list[Sentence]]:
+    """The sentences that the output can hold, and, with ``repair``, those that it cannot."""
+    labelled = any(sentence.entities is not None for sentence in sentences)
+    fitting: list[Sentence] = []
+    unfit: list[Sentence] = []
     for sentence in sentences:
-        lost.update({what: count for what, count in _carried(sentence, kind) if count and what not in HOLDS[kind]})
-    if kind == "brat":
-        from coner.data.formats.brat import write_brat
-
-        return lost + write_brat(sentences, path)
-    if kind == "spacy":
-        from coner.data.formats.spacy import write_docbin
-
-        write_docbin(sentences, path)
-    elif kind == "datasets":
-        from coner.data.formats.datasets import write_datasets
-
-        write_datasets(sentences, path, scheme)
-    else:
-        with atomic_write(path) as handle:
-            if kind == "conll":
-                plain = list(map(_without_unfit_id, sentences))
-                lost += Counter(ids=sum(a.id != b.id for a, b in zip(sentences, plain, strict=True)))
-                write_conll(plain, handle, look, scheme)
-            elif kind == "jsonl":
-                from coner.data.formats.jsonl import write_jsonl
-
-                write_jsonl(sentences, handle)
-            elif kind == "labelstudio":
-                from coner.data.formats.labelstudio import write_labelstudio
-
-                write_labelstudio(sentences, handle)
-            else:
-                handle.writelines(_lines(sentences))
-    return lost
+        reason = formats[to].unfit(sentence, labelled=labelled)
+        if reason is None:
+            fitting.append(sentence)
+            continue
+        message = f"a sentence cannot be written as {to}: {reason}"
+        if not repair:
+            raise reader.error(sentence.line, f"{message}. Fix: write JSONL, or leave it out with --repair")
+        faults.append((sentence.line, message))
+        unfit.append(sentence)
+    if not fitting:
+        raise DataError(f"got no sentence that can be written as {to}", reader.path)
+    return fitting, unfit
 
 
-def _carried(sentence: Sentence, kind: str) -> Iterator[tuple[str, int]]:
-    """What it has beside words and entities, and how much of it."""
-    own = HEADER + (sentence.id or "")
-    yield "ids", sentence.id is not None
-    yield "headers", any(line != own for line in sentence.header)
-    yield "middle columns", any(cell != "_" for cells in sentence.columns for cell in cells)
-    yield "scores", sum(entity.score != 1 for entity in sentence.entities or ())
-    yield "labels", len(sentence.entities or ())
-    yield "labels missing", sentence.entities is None and kind != "text"
-    text, offsets = raw_text(sentence)
-    yield "word borders", offsets != split_words(text)
-    if sentence.text is not None:
-        yield "white space", text != _held_text(sentence, text, kind)
-
-
-def _held_text(sentence: Sentence, text: str, kind: str) -> str:
-    """The raw text as it is read back."""
-    if kind in ("conll", "datasets"):
-        return " ".join(sentence.words)
-    if kind == "spacy":  # a single space, or none
-        gaps = [" " if end < start else "" for (_, end), (start, _) in pairwise(sentence.offsets)]
-        return "".join(map("".join, zip(sentence.words, [*gaps, ""], strict=True)))
-    return text if kind in ("jsonl", "labelstudio") else text.replace("\n", " ")
-
-
-def unfit(sentence: Sentence, kind: str, *, labelled: bool) -> str | None:
-    """Why a format cannot hold a sentence at all, if so.
-
-    Args:
-        sentence: as it was read.
-        kind: the format.
-        labelled: some sentence that goes into the same file has labels.
-    """
-    if kind == "conll" and labelled and sentence.entities is None:
-        return "it has no labels where others have; a CoNLL file holds all or none"
-    bad = {"conll": SPACE, "text": LINE_END, "brat": LINE_END, "spacy": BLANK}.get(kind)
-    if bad and (word := next(filter(bad.search, sentence.words), None)):
-        return f"{word!r} cannot be a word there"
-    labels = (entity.label for entity in sentence.entities or ())
-    if kind in ("conll", "brat") and (label := next((x for x in labels if re.search(r"[\s\0]", x)), None)):
-        return f"{label!r} cannot be a label there"
-    return None
-
-
-def _without_unfit_id(sentence: Sentence) -> Sentence:
-    return sentence if sentence.id is None or not UNFIT_ID.search(sentence.id) else replace(sentence, id=None)
-
-
-def _lines(sentences: Iterable[Sentence]) -> Iterator[str]:
-    """A sentence a line; an empty one first, where U+FEFF at the start would be read as a byte order mark."""
-    for index, sentence in enumerate(sentences):
-        text = re.sub("[\n\0]", " ", raw_text(sentence)[0])
-        yield ("\n" if index == 0 and text.startswith(BOM) else "") + text + "\n"
+def _counts(sentences: Sequence[Sentence]) -> dict[str, int]:
+    entities = sum(len(sentence.entities or ()) for sentence in sentences)
+    return {"sentences": len(sentences), "words": sum(map(len, sentences)), "entities": entities}

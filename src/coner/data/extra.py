@@ -1,4 +1,4 @@
-"""Further training files beside the main one, each with a weight, and without what is judged on."""
+"""Further training files, each with a weight, without the sentences of the dev and test files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from coner.core.errors import DataError
 from coner.core.types import Sentence
 from coner.data.corpus import Corpus
-from coner.data.split import text_key
+from coner.data.stratify import text_key
 
 
 @dataclass(frozen=True)
 class Extra:
-    """A further training file, read.
+    """A further training file.
 
     Attributes:
-        corpus: its sentences, less those left out.
+        corpus: its sentences, without those left out.
         sha256: of the file.
-        weight: of each of its sentences, beside 1 in the main file.
-        left_out: which sentences of the file were left out, counted from 0.
+        weight: of each sentence; a sentence of the main file has weight 1.
+        left_out: indices of the sentences of the file that were left out.
     """
 
     corpus: Corpus
@@ -28,24 +28,22 @@ class Extra:
     left_out: tuple[int, ...] = ()
 
 
-def leave_out(extra: Extra, judged: Iterable[Sentence]) -> Extra:
-    """The file without the sentences whose text, case and white space aside, is one of those judged on: no leak.
+def leave_out(extra: Extra, evaluated: Iterable[Sentence]) -> Extra:
+    """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated.
 
     Raises:
-        DataError: nothing would be left.
+        DataError: no sentence would be left.
     """
-    texts = {_letters(sentence) for sentence in judged}
+    texts = {_letters(sentence) for sentence in evaluated}
     leaks = [_letters(sentence) in texts for sentence in extra.corpus]
     kept = tuple(sentence for sentence, leak in zip(extra.corpus, leaks, strict=True) if not leak)
     if not kept:
-        raise DataError(
-            "each of its sentences is in the validation or test file too; expected others to train on",
-            extra.corpus.path,
-        )
+        message = "got only sentences that are in the dev or test file too; expected others to train on"
+        raise DataError(message, extra.corpus.path)
     left_out = tuple(index for index, leak in enumerate(leaks) if leak)
     return replace(extra, corpus=replace(extra.corpus, sentences=kept), left_out=left_out)
 
 
 def _letters(sentence: Sentence) -> str:
-    """Its text without white space: two files may cut the same text into other words."""
+    """The text without white space: two files may split the same text into different words."""
     return "".join(text_key(sentence).split())

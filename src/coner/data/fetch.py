@@ -1,7 +1,7 @@
-"""The official files, from the hub, checked.
+"""Download the official files of a data set from the hub, and check them.
 
-Sizes and hashes of the English files are known beforehand (from a public manifest of the data set of 2023); files of
-the other languages are checked against what the hub itself lists.
+Sizes and hashes of the English files are known in advance (from a public manifest of 2023); those of other languages
+are checked against what the hub lists.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING
 
 from coner.core.errors import DataError, MissingExtra, OutputError
 from coner.core.files import WRITE_ERRORS, atomic_write, make_folder, sha256
+from coner.data.stratify import SPLITS
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoSibling
 
-PARTS = ("train", "dev", "test")
-PATIENCE = 20  # seconds for the listing
+TIMEOUT = 20  # seconds for the listing
 LANGUAGES = ("bn", "de", "en", "es", "fa", "fr", "hi", "it", "multi", "pt", "sv", "uk", "zh")
 
 
 @dataclass(frozen=True)
 class Known:
-    """A file as it has to be: its size in bytes, and one of its two hashes."""
+    """The expected size of a file in bytes, and one of its two hashes."""
 
     size: int
     blob: str | None = None
@@ -42,8 +42,8 @@ class Source:
 
     Attributes:
         repo: its name there.
-        known: files whose content is known beforehand, by their name.
-        licence, cite: what who uses it should know.
+        known: name to expected content of files known in advance.
+        licence, cite: for users of the data.
     """
 
     repo: str
@@ -74,11 +74,11 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that is there now.
+    """A file that was fetched, or was there.
 
     Attributes:
         size: in bytes.
-        checked: against what, ``manifest`` (known beforehand) or ``hub`` (its own listing).
+        checked: against ``manifest`` (known in advance) or ``hub`` (its listing).
     """
 
     path: Path
@@ -88,52 +88,52 @@ class Fetched:
 
 
 def fetch(
-    name: str, *, language: str, out: Path, parts: Sequence[str] = PARTS, endpoint: str | None = None
+    name: str, *, language: str, out: Path, splits: Sequence[str] = SPLITS, endpoint: str | None = None
 ) -> list[Fetched]:
-    """Download and check files of a data set; what fails its check is not kept.
+    """Download and check files of a data set; a file that fails its check is not kept.
 
     Args:
         name: of the data set, a key of ``SOURCES``.
-        language: its code, such as ``en``.
-        out: the folder for the files; made where it does not exist.
-        parts: which of train, dev and test.
-        endpoint: of the hub; the public one, or ``HF_ENDPOINT``, where it is ``None``.
+        language: code such as ``en``.
+        out: folder for the files; is created if it does not exist.
+        splits: which of train, dev and test.
+        endpoint: of the hub; if ``None``, ``HF_ENDPOINT`` or the public one.
 
     Raises:
-        DataError: unknown name, language or part; the hub cannot be reached, lacks the file, or sent something else.
+        DataError: unknown name, language or split; the hub cannot be reached, lacks the file, or sent something else.
         OutputError: the file cannot be written.
         MissingExtra: huggingface_hub is not installed.
     """
-    source, code = _choose(name, language, parts)
+    source, code = _choose(name, language, splits)
     try:
         from huggingface_hub import HfApi
     except ImportError:
         raise MissingExtra("coner data fetch", "hub") from None
     api = HfApi(endpoint=endpoint)
-    wanted = [f"{code}_{part}.conll" for part in parts]
+    wanted = [f"{code}_{split}.conll" for split in splits]
     revision, listed = _listing(api, source, code, wanted[0])
     if missing := [file for file in wanted if file not in listed]:
         known = ", ".join(sorted(listed)) or "nothing"
-        raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; of {code.upper()} it lists {known}")
+        raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; for {code.upper()} it has {known}")
     make_folder(out)
     return [_one(api, source, listed[file], revision, out / file) for file in wanted]
 
 
-def _choose(name: str, language: str, parts: Sequence[str]) -> tuple[Source, str]:
+def _choose(name: str, language: str, splits: Sequence[str]) -> tuple[Source, str]:
     code = language.lower()
     if name not in SOURCES:
-        raise DataError(f"data set {name!r} is not known; expected one of: {', '.join(SOURCES)}")
+        raise DataError(f"got data set {name!r}; expected one of: {', '.join(SOURCES)}")
     if code not in LANGUAGES:
-        raise DataError(f"language {language!r} is not in {name}; expected one of: {', '.join(LANGUAGES)}")
-    if wrong := [part for part in parts if part not in PARTS]:
-        raise DataError(f"part {wrong[0]!r} is not known; expected some of: {', '.join(PARTS)}")
+        raise DataError(f"got language {language!r}; {name} has: {', '.join(LANGUAGES)}")
+    if wrong := [split for split in splits if split not in SPLITS]:
+        raise DataError(f"got split {wrong[0]!r}; expected some of: {', '.join(SPLITS)}")
     return SOURCES[name], code
 
 
 def _listing(api: HfApi, source: Source, code: str, first: str) -> tuple[str, dict[str, RepoSibling]]:
-    """The commit, and its files of the language, by name: their folder begins with the code (``EN-English``)."""
-    with _hub(api, source, first):  # one request, never repeated: who is offline hears it at once
-        info = api.dataset_info(source.repo, files_metadata=True, timeout=PATIENCE)
+    """The commit, and its files of a language by name: their folder starts with the code (``EN-English``)."""
+    with _hub(api, source, first):  # one request without retries, so that being offline is reported at once
+        info = api.dataset_info(source.repo, files_metadata=True, timeout=TIMEOUT)
     listed = {}
     for file in info.siblings or ():
         folder, _, name = file.rfilename.partition("/")
@@ -143,13 +143,13 @@ def _listing(api: HfApi, source: Source, code: str, first: str) -> tuple[str, di
 
 
 def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:
-    """Get one file, unless it is there already, and check it before it takes its name."""
-    given = source.known.get(target.name)
-    # Of a large file the hub's blob is that of a pointer to it.
+    """Get one file, unless it is there already, and check it before it gets its name."""
+    known = source.known.get(target.name)
+    # The blob of a large file is that of a pointer to it.
     hashes = {"sha256": listed.lfs.sha256} if listed.lfs else {"blob": listed.blob_id}
-    if not given and not all(hashes.values()):
-        raise DataError(f"{source.repo} lists no hash of {target.name}: it cannot be checked; ask the official hub")
-    expected = given or Known(listed.size or 0, **hashes)
+    if not known and not all(hashes.values()):
+        raise DataError(f"{source.repo}: got no hash of {target.name}: it cannot be checked. Fix: use the official hub")
+    expected = known or Known(listed.size or 0, **hashes)
     if not (target.is_file() and not _difference(target, expected)):
         with TemporaryDirectory() as folder:
             with _hub(api, source, target.name):
@@ -158,26 +158,26 @@ def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target:
                 )
             got = Path(path)
             if difference := _difference(got, expected):
-                advice = "get it again; if that repeats, the official file has changed" if given else "get it again"
-                raise DataError(f"{target.name} from {source.repo} {difference}; nothing was kept: {advice}")
+                advice = "try again; if that repeats, the official file has changed" if known else "try again"
+                raise DataError(f"{target.name} from {source.repo} {difference}; nothing was kept. Fix: {advice}")
             with got.open("rb") as read, atomic_write(target, "wb") as write:
                 shutil.copyfileobj(read, write)
-    return Fetched(target, target.stat().st_size, sha256(target), "manifest" if given else "hub")
+    return Fetched(target, target.stat().st_size, sha256(target), "manifest" if known else "hub")
 
 
 def _difference(path: Path, expected: Known) -> str:
-    """What is wrong with a file; empty where nothing is."""
+    """What is wrong with a file; empty if it is as expected."""
     if (size := path.stat().st_size) != expected.size:
-        return f"has {size:,} bytes, expected {expected.size:,}"
+        return f"has {size:,} bytes; expected {expected.size:,}"
     if expected.sha256 and (digest := sha256(path)) != expected.sha256:
-        return f"has sha256 {digest}, expected {expected.sha256}"
+        return f"has sha256 {digest}; expected {expected.sha256}"
     if expected.blob and (digest := git_blob(path)) != expected.blob:
-        return f"has git blob {digest}, expected {expected.blob}"
+        return f"has git blob {digest}; expected {expected.blob}"
     return ""
 
 
 def git_blob(path: Path) -> str:
-    """The name that git gives to a file's content: SHA-1 over a header and the bytes."""
+    """The hash of a file in git: SHA-1 of a header and the bytes."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as handle:
         while block := handle.read(1 << 20):
@@ -187,7 +187,7 @@ def git_blob(path: Path) -> str:
 
 @contextmanager
 def _hub(api: HfApi, source: Source, file: str) -> Iterator[None]:
-    """What can go wrong between here and the hub, in one line; its client has many kinds of error."""
+    """Turn any error of the hub's client into one line."""
     page = f"{str(api.endpoint).rstrip('/')}/datasets/{source.repo}"
     try:
         yield
@@ -196,15 +196,15 @@ def _hub(api: HfApi, source: Source, file: str) -> Iterator[None]:
             raise OutputError(f"{file}: cannot be written: {error.strerror}") from None
         if status := _status(error):
             raise DataError(
-                f"{page}: the hub answered {status} for {file}; try again later, or get it from there by hand"
+                f"{page}: got status {status} for {file}. Fix: try again later, or download it there by hand"
             ) from None
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        advice = f"connect, or get {file} from there on another machine and copy it here"
-        raise DataError(f"{page}: cannot be reached ({reason}); {advice}") from None
+        fix = f"connect, or download {file} there on another machine and copy it here"
+        raise DataError(f"{page}: cannot be reached ({reason}). Fix: {fix}") from None
 
 
 def _status(error: BaseException | None) -> int | None:
-    """The hub's answer, where there was one; the client may hide it below an error of its own."""
+    """The status of the response, if there was one; the client may wrap it in another error."""
     while error is not None:
         if (response := getattr(error, "response", None)) is not None:
             return int(response.status_code)

@@ -1,37 +1,25 @@
-"""Folders and pairs of data files: what is in one, what may not be written over, and a folder written whole or not."""
+"""The files of a data source: their hash, and the check that no output replaces them."""
 
 from __future__ import annotations
 
 import hashlib
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
 from coner.core.errors import OutputError
-from coner.core.files import sha256, write_error
-
-PAIR = (".txt", ".ann")  # of brat: a text, and beside it its annotations
-DATASET = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
+from coner.core.files import sha256
+from coner.data.formats import all_formats
 
 
-def detect_folder(path: Path) -> Literal["brat", "datasets"] | None:
-    """What a folder holds, by the names of its files; ``None`` where that is no data."""
-    names = [file.name for file in path.iterdir()]
-    if any(name in DATASET for name in names):
-        return "datasets"
-    return "brat" if any(name.endswith(".ann") for name in names) else None
+def source_files(path: Path) -> list[Path]:
+    """The existing files that belong to data at ``path``: the file itself, both files of a pair, those of a folder."""
+    format = next((format for format in all_formats() if format.claims(path)), None)
+    return [file for file in (format.files(path) if format else [path]) if file.is_file()]
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a data file in hex; of a folder, or of both files of brat, that of their names and hashes."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-    elif path.suffix in (".ann", ".txt") and path.with_suffix(".ann").is_file():
-        files = [file for suffix in (".ann", ".txt") if (file := path.with_suffix(suffix)).is_file()]
-    else:
+    """The sha256 of a data file in hex; of several files, that of their names and hashes."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else sorted(source_files(path))
+    if not path.is_dir() and len(files) < 2:
         return sha256(path)
     root = path if path.is_dir() else path.parent
     lines = [f"{sha256(file)}  {file.relative_to(root).as_posix()}\n" for file in files]
@@ -39,46 +27,10 @@ def digest(path: Path) -> str:
 
 
 def keep_apart(source: str | Path, *outputs: Path) -> None:
-    """See that no output is what is read: the file, either file of a pair of brat, or one of the folder's.
-
-    Raises:
-        OutputError: with the name of the one that is.
-    """
-    path = Path(source)
+    """Raise ``OutputError`` if an output is a file of the source."""
     if str(source) == "-":
         return
-    read = [path]
-    if path.is_dir():
-        whole = detect_folder(path) == "datasets"  # in one of brat other files may lie
-        read = [file for file in path.rglob("*") if whole or file.suffix in PAIR]
-    elif path.suffix in PAIR:
-        read = [path.with_suffix(suffix) for suffix in PAIR]
+    files = source_files(Path(source))
     for out in outputs:
-        if out.is_file() and any(file.is_file() and file.samefile(out) for file in read):
-            raise OutputError(f"{out}: is the input itself; name another output")
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when the block ends well, and leaves no trace when it does not.
-
-    Raises:
-        OutputError: something of that name is there, the folder around it is not, no permission, no space.
-    """
-    if not path.name:  # as that of "." and "/"
-        raise OutputError(f"{path}: cannot be made or replaced; expected the name of a new folder")
-    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
-    try:
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise OutputError(f"{path}: is there already; choose another name, or remove it first")
-        if not path.parent.is_dir():
-            raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
-        beside.mkdir()
-        yield beside
-        with suppress(FileNotFoundError):
-            path.rmdir()  # an empty one, which not every system lets itself be replaced
-        beside.replace(path)
-    except OSError as error:
-        raise write_error(path, error) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if out.is_file() and any(file.samefile(out) for file in files):
+            raise OutputError(f"{out}: is the input itself. Fix: choose another output")

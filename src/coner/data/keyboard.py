@@ -1,94 +1,77 @@
-"""Keyboards: which keys lie beside which, from the geometry of their rows.
+"""Keyboards: which keys are neighbours, from the geometry of their rows.
 
-A layout is a TOML file: a table a row, from the top, with its keys and how far its first key lies to the right, in
-widths of a key. A space stands for a key without a letter::
+A layout is a TOML file with a table for each row, from the top: its keys, and the distance of its first key from the
+left, in key widths. A space stands for a key without a letter::
 
     [[row]]
     keys = "qwertyuiop"
     offset = 0.5
 
-A key is a square of width 1. Two keys are neighbours where their sides touch along more than a corner: the next one in
-the row, and those of the row above or below that lie less than one width aside.
+A key is a square of width 1. Two keys are neighbours if their sides touch along more than a corner: the next one in the
+row, and those of the row above or below at less than one width of horizontal distance.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from coner.core.errors import DataError
+from coner.data.builtin import builtin_names, load_toml
+
+FOLDER = "layouts"
 
 
 @dataclass(frozen=True)
 class Keyboard:
-    """Neighbours of each key that has any, both in lower case, sorted."""
+    """The neighbours of each key that has any, both in lower case, sorted."""
 
     neighbours: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of_rows(cls, rows: list[tuple[float, str]]) -> Keyboard:
-        """From the offset and the keys of each row, from the top."""
+        """Build from the offset and the keys of each row, from the top."""
         places = [
             (key, offset + column, height)
             for height, (offset, keys) in enumerate(rows)
             for column, key in enumerate(keys)
             if key != " "
         ]
-        found = {
+        neighbours = {
             key: tuple(sorted(other for other, u, v in places if other != key and _touch(u - x, v - y)))
             for key, x, y in places
         }
-        return cls({key: others for key, others in found.items() if others})
+        return cls({key: others for key, others in neighbours.items() if others})
 
 
 def _touch(right: float, down: int) -> bool:
     return abs(right) <= 1 if down == 0 else abs(down) == 1 and abs(right) < 1
 
 
-def packaged_layouts() -> list[str]:
-    """Layouts that come with the package."""
-    folder = resources.files("coner.data").joinpath("layouts")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+def builtin_layouts() -> list[str]:
+    """Names of the layouts that come with the package."""
+    return builtin_names(FOLDER)
 
 
 def load_keyboard(name: str) -> Keyboard:
-    """A packaged layout by its name, or one from a TOML file.
+    """A built-in layout, or one from a TOML file.
 
     Raises:
         DataError: there is no such layout, or the file is not one.
     """
-    if name in packaged_layouts():
-        text = resources.files("coner.data").joinpath("layouts", f"{name}.toml").read_text(encoding="utf-8")
-        return _parse(text, Path(f"{name}.toml"))
-    path = Path(name)
-    if not path.is_file():
-        known = ", ".join(packaged_layouts())
-        raise DataError(f"layout {name!r} is neither packaged nor a TOML file; expected one of: {known}, or a path")
-    try:
-        return _parse(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read as a keyboard layout: {error}", path) from None
-
-
-def _parse(text: str, path: Path) -> Keyboard:
-    try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DataError(f"not valid TOML: {error}", path) from None
+    values, path = load_toml(name, FOLDER, "layout")
     rows = values.get("row")
     if set(values) != {"row"} or not isinstance(rows, list) or not rows:
         raise DataError('expected a [[row]] for each row of keys, with keys = "..." and offset = ...', path)
-    found = [_row(row, f"row {number}", path) for number, row in enumerate(rows, 1)]
-    keys = [key for _, row in found for key in row if key != " "]
+    checked = [_row(row, f"row {number}", path) for number, row in enumerate(rows, 1)]
+    keys = [key for _, row in checked for key in row if key != " "]
     if twice := [key for key in keys if keys.count(key) > 1]:
-        raise DataError(f"key {twice[0]!r} is there twice; expected each one once", path)
-    keyboard = Keyboard.of_rows(found)
+        raise DataError(f"got key {twice[0]!r} twice; expected each key once", path)
+    keyboard = Keyboard.of_rows(checked)
     if not keyboard.neighbours:
-        raise DataError("no two keys lie side by side; expected rows of keys", path)
+        raise DataError("got no two keys side by side; expected rows of keys", path)
     return keyboard
 
 
@@ -100,5 +83,5 @@ def _row(row: Any, where: str, path: Path) -> tuple[float, str]:
         raise DataError(f"{where}: expected keys in quotes, and offset as a number of key widths", path)
     for key in keys:
         if key != " " and (not key.isprintable() or key.isspace() or key != key.lower()):
-            raise DataError(f"{where}: {key!r} is no key; expected visible characters in lower case", path)
+            raise DataError(f"{where}: got key {key!r}; expected visible characters in lower case", path)
     return float(offset), keys

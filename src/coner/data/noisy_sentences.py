@@ -1,4 +1,4 @@
-"""Keyboard noise as the settings of an experiment describe it: in training, and in copies to score on."""
+"""Keyboard noise as the settings of an experiment ask for it: in training, and in copies to evaluate on."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import replace
 from coner.config.data import NoiseSettings
 from coner.core.progress import Log
 from coner.core.types import Sentence
-from coner.data import Corpus
+from coner.data.corpus import Corpus
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
 
 
 def make_noise(settings: NoiseSettings, *, rate: float) -> Noise:
-    """The noise of these settings in this share of the sentences; ``DataError`` where there is no such layout."""
+    """The noise of these settings in a fraction ``rate`` of the sentences; ``DataError`` for an unknown layout."""
     keyboard = load_keyboard(settings.layout)
     return Noise(keyboard, rate=rate, where=settings.where, words=settings.words, seed=settings.seed)
 
 
 def noisy_train(train: Sequence[Sentence], settings: NoiseSettings, log: Log) -> Sequence[Sentence]:
-    """The training sentences, some with typos in place of what they were.
+    """Replace some training sentences by noisy ones.
 
-    Not beside it: runs with and without noise stay alike in their number of steps, no sentence weighs double, and the
-    gazetteer, which leaves a sentence's own mentions out, does not find them in a copy.
+    They are replaced, not added: then runs with and without noise take the same number of steps, no sentence counts
+    twice, and the gazetteer, which excludes the mentions of the sentence itself, does not find them in a copy.
     """
     if not settings.rate:
         return train
@@ -33,5 +33,5 @@ def noisy_train(train: Sequence[Sentence], settings: NoiseSettings, log: Log) ->
 
 
 def noisy_copy(corpus: Corpus, noise: Noise) -> Corpus:
-    """A file's sentences with typos; what was mended in the file is told once, of the file itself."""
+    """A corpus with typos, without the counts of faults, which are reported for the original."""
     return replace(corpus, sentences=tuple(noise(corpus)), repaired=0, skipped=0)

@@ -1,4 +1,4 @@
-"""The files of an experiment, read: training, validation and test split, and what is made of them."""
+"""The splits of an experiment: train, dev and test, read as the settings say, and what is derived from them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from coner.config.data import DataSettings
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, surfaces
-from coner.data import Corpus, read
+from coner.data.corpus import Corpus, read
 from coner.data.extra import Extra, leave_out
 from coner.data.files import digest
 from coner.data.noisy_sentences import make_noise, noisy_copy
-from coner.data.split import SPLITS, split_corpus
+from coner.data.stratify import SPLITS, split_corpus
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
 
@@ -27,7 +27,7 @@ ALL_SPLITS = (*SPLITS, *map(noisy_split, SPLITS))
 
 @dataclass(frozen=True)
 class Split:
-    """One data file of an experiment, read: what it holds, the hash of it, and further files to train on with it."""
+    """A split: its corpus, the hash that identifies it, and further files to train on."""
 
     corpus: Corpus
     sha256: str
@@ -35,23 +35,23 @@ class Split:
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
-        """Of all its files."""
+        """Those of the corpus, then those of the further files."""
         return self.corpus.sentences + tuple(sentence for extra in self.extras for sentence in extra.corpus)
 
     @property
     def weights(self) -> list[float]:
-        """Of each of its sentences."""
+        """The weight of each sentence."""
         return [1.0] * len(self.corpus) + [extra.weight for extra in self.extras for _ in extra.corpus]
 
 
 @dataclass
 class SplitCache:
-    """What runs in one process have in common, so that it is worked out once.
+    """What the runs in one process share, so that it is computed once.
 
     Attributes:
-        splits: files and taxonomy, by the settings that they were read by.
-        pieces: of words, by the tokenizer's name and whether it lower-cases (see ``PieceMaker``).
-        runs: how many have trained so far.
+        splits: splits and taxonomy, by the settings that they were read with.
+        pieces: of words, by the name of the tokenizer and whether it lower-cases (see ``PieceMaker``).
+        runs: number of runs that have trained.
     """
 
     splits: dict[str, tuple[dict[str, Split], Taxonomy]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class SplitCache:
         """``read_splits``, once for equal settings."""
         for path in (settings.train, settings.dev, settings.test):
             if path is not None and str(path) != str(path).encode("utf-8", "replace").decode():
-                raise DataError("its name is not UTF-8, and cannot stand in a record; rename the file", path)
+                raise DataError("got a name that is not UTF-8, which a record cannot hold. Fix: rename the file", path)
         key = settings.model_dump_json()
         if key not in self.splits:
             self.splits[key] = read_splits(settings)
@@ -70,99 +70,94 @@ class SplitCache:
 
 
 def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
-    """The files of an experiment and its taxonomy, which knows every label in them.
+    """Read the splits of an experiment, and choose its taxonomy, which has every label in them.
 
     Raises:
         ConfigError: ``data.train`` is not set.
-        DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
+        DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy.
     """
     if settings.train is None:
-        raise ConfigError("data.train: not set; name a file in the config, or with --set data.train=FILE")
-
-    def read_gold(place: Path, labels: tuple[str, ...] | None) -> Corpus:
-        return read(place, scheme=settings.scheme, repair=settings.repair, labels=labels, gold=True)
-
-    train = read_gold(settings.train, None)
+        raise ConfigError("data.train: not set. Fix: set it in the config, or with --set data.train=FILE")
+    train = read(settings.train, scheme=settings.scheme, repair=settings.repair, gold=True)
     if not train.labels:
-        raise DataError("holds no mention; expected labelled sentences to train on", settings.train)
+        raise DataError("got no mention; expected labelled sentences to train on", settings.train)
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
-        read_gold(settings.train, taxonomy.labels)  # raises, with the line
+        _read_gold(settings.train, settings, taxonomy)  # raises, with the line
     splits = {"train": Split(train, digest(train.path))}
     if settings.dev is None:
         splits = cut_dev(splits["train"], settings.dev_share)
     if 0 < settings.take < len(splits["train"].corpus):
         splits["train"] = take(splits["train"], settings.take)
-    for name, place in (("dev", settings.dev), ("test", settings.test)):
-        if place is not None:
-            corpus = read_gold(place, taxonomy.labels)
-            splits[name] = Split(corpus, digest(corpus.path))
-    judged = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
+    splits |= read_named_splits(settings.model_copy(update={"train": None}), taxonomy)
+    evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
     extras = [
-        leave_out(Extra(read_gold(extra.file, taxonomy.labels), digest(extra.file), extra.weight), judged)
+        leave_out(Extra(_read_gold(extra.file, settings, taxonomy), digest(extra.file), extra.weight), evaluated)
         for extra in settings.extra
     ]
     splits["train"] = replace(splits["train"], extras=tuple(extras))
     if settings.noise.score:
         noise = make_noise(settings.noise, rate=1.0)
         for name in [name for name in splits if name != "train"]:
-            identity = hashlib.sha256(f"{splits[name].sha256} noise {noise.key}".encode()).hexdigest()
-            splits[noisy_split(name)] = Split(noisy_copy(splits[name].corpus, noise), identity)
+            sha256 = _sha256(f"{splits[name].sha256} noise {noise.key}")
+            splits[noisy_split(name)] = Split(noisy_copy(splits[name].corpus, noise), sha256)
     return splits, taxonomy
 
 
 def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
-    """Those of the training, validation and test file that are named; none is cut from another.
+    """Read the train, dev and test files that the settings name; no split is cut from another.
 
     Raises:
-        DataError: a file is faulty, without labels, or holds a label that the taxonomy does not know.
+        DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy.
     """
-    splits = {}
-    for name, place in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
-        if place is not None:
-            corpus = read(place, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
-            splits[name] = Split(corpus, digest(corpus.path))
-    return splits
+    paths = {"train": settings.train, "dev": settings.dev, "test": settings.test}
+    corpora = {name: _read_gold(path, settings, taxonomy) for name, path in paths.items() if path is not None}
+    return {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
+
+
+def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus:
+    return read(path, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def cut_dev(whole: Split, share: float) -> dict[str, Split]:
-    """A training file without a validation file, in two: always the same cut, and never one text on both sides.
+    """Cut a dev split from a training split: the same cut every time, without a text in both.
 
-    The hash of each split is that of the file and the cut, so that two cuts of one file are told apart.
+    The hashes identify the file and the cut.
     """
     cut = split_corpus(whole.corpus, dev=share, test=0, seed=1)
     train = replace(whole.corpus, sentences=tuple(cut["train"]))
-    dev = replace(whole.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # what was mended is told once
-    return {
-        name: Split(corpus, hashlib.sha256(f"{whole.sha256} {name} {share}".encode()).hexdigest())
-        for name, corpus in (("train", train), ("dev", dev))
-    }
+    dev = replace(whole.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # faults are reported once
+    corpora = {"train": train, "dev": dev}
+    return {name: Split(corpus, _sha256(f"{whole.sha256} {name} {share}")) for name, corpus in corpora.items()}
 
 
 def take(whole: Split, sentences: int) -> Split:
-    """About so many sentences of a training split: always the same ones, every class in proportion."""
-    some = split_corpus(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
-    identity = hashlib.sha256(f"{whole.sha256} take {sentences}".encode()).hexdigest()
-    return Split(replace(whole.corpus, sentences=tuple(some)), identity)
+    """About so many sentences of a split: the same ones every time, every class in proportion."""
+    sample = split_corpus(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
+    return Split(replace(whole.corpus, sentences=tuple(sample)), _sha256(f"{whole.sha256} take {sentences}"))
 
 
 def seen_in(splits: dict[str, Split]) -> set[str] | None:
-    """The mentions that training knew; ``None`` where no training split is named."""
+    """The mentions of the training split; ``None`` if there is none."""
     return surfaces(splits["train"].sentences) if "train" in splits else None
 
 
 def describe(splits: dict[str, Split]) -> str:
-    """The splits in one line, with whatever was mended in them."""
-    told = []
+    """The sizes of the splits in one line, and what was repaired, skipped or left out."""
+    parts = []
     for name, split in splits.items():
-        told.append(f"{name} {len(split.corpus)} sentences{_mended(split.corpus)}")
+        parts.append(f"{name} {len(split.corpus)} sentences{_faults(split.corpus)}")
         for extra in split.extras:
             leaks = f", {len(extra.left_out)} left out (in dev or test too)" if extra.left_out else ""
-            what = f"{extra.corpus.path.name} {len(extra.corpus)} sentences of weight {extra.weight:g}"
-            told.append(f"{what}{leaks}{_mended(extra.corpus)}")
-    return ", ".join(told)
+            size = f"{extra.corpus.path.name} {len(extra.corpus)} sentences of weight {extra.weight:g}"
+            parts.append(f"{size}{leaks}{_faults(extra.corpus)}")
+    return ", ".join(parts)
 
 
-def _mended(corpus: Corpus) -> str:
+def _faults(corpus: Corpus) -> str:
     counts = {"repaired": corpus.repaired, "skipped": corpus.skipped}
     return "".join(f", {count} {what}" for what, count in counts.items() if count)

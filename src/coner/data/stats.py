@@ -1,4 +1,4 @@
-"""What is in a file: counts, lengths, classes, repeats, contradictions and faults."""
+"""Statistics of a file: counts, lengths, classes, repeats, ambiguous surfaces and faults."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from typing import Any
 
 from coner.core.types import Sentence
 from coner.data.reading.reader import Reader
-from coner.data.split import text_key
+from coner.data.stratify import text_key
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How a number is spread; all 0 where there is nothing to count.
-
-    Attributes:
-        p95: the smallest value that 95 % of all do not exceed.
-    """
+    """The distribution of a number; all 0 if there is nothing to count."""
 
     mean: float
     median: int
@@ -28,19 +24,19 @@ class Spread:
 
 @dataclass(frozen=True)
 class Stats:
-    """Counts over sentences; a mention is an occurrence of an entity, a surface its lower-cased words.
+    """Counts over sentences; a mention is an occurrence of an entity, its surface are its lower-cased words.
 
     Attributes:
-        sentences, words, mentions: how many.
-        unlabelled: sentences without labels at all.
-        without_mention: labelled sentences without any.
+        sentences, words, mentions: numbers of them.
+        unlabelled: sentences without labels.
+        without_mention: labelled sentences without a mention.
         sentence_words, mention_words: lengths in words.
         classes: label to mentions, most frequent first.
-        touching: mentions that begin where one of the same label ends.
-        repeated_texts: texts (case aside) that occur more than once; ``repeats`` sentences beyond their first.
+        touching: mentions that start where another one of the same label ends.
+        repeated_texts: texts (ignoring case) that occur more than once; ``repeats`` are the sentences after the first.
         repeated_ids: ids used more than once.
         ambiguous: surface to label to mentions, for surfaces with several labels, most frequent first.
-        unseen: mentions whose surface is no mention of the other file; ``None`` where there was none to compare with.
+        unseen: mentions whose surface is no mention of the other file; ``None`` without another file.
     """
 
     sentences: int
@@ -60,7 +56,7 @@ class Stats:
 
     @property
     def unseen_rate(self) -> float | None:
-        """Share of the mentions that are unseen."""
+        """Fraction of the mentions that are unseen."""
         return None if self.unseen is None or not self.mentions else self.unseen / self.mentions
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,19 +65,14 @@ class Stats:
 
 
 def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = None) -> Stats:
-    """Count what is in these sentences, in one pass.
-
-    Args:
-        sentences: may be a stream.
-        seen: the ``types.surfaces`` of another file, to tell how many mentions are new.
-    """
+    """Count in one pass over the sentences; ``seen`` are the ``core.types.surfaces`` of another file."""
     lengths, mention_lengths = Counter[int](), Counter[int]()
     classes, texts, ids = Counter[str](), Counter[int](), Counter[str]()
     labels_of: defaultdict[str, Counter[str]] = defaultdict(Counter)
     unlabelled = without = touching = 0
     for sentence in sentences:
         lengths[len(sentence)] += 1
-        texts[hash(text_key(sentence))] += 1  # a hash, so that a large file fits
+        texts[hash(text_key(sentence))] += 1  # a hash, so that a large file fits in memory
         if sentence.id is not None:
             ids[sentence.id] += 1
         if sentence.entities is None:
@@ -131,28 +122,28 @@ def _spread(counts: Counter[int]) -> Spread:
 
 
 def _quantile(counts: Counter[int], total: int, part: int, whole: int) -> int:
-    """The smallest value that ``part/whole`` of all do not exceed; in whole numbers, so that no rounding decides."""
+    """The smallest value that ``part/whole`` of all do not exceed; in integers, so that rounding has no influence."""
     reached = 0
     for value in sorted(counts):
         reached += counts[value]
         if whole * reached >= part * total:
             return value
-    raise AssertionError("the last value is reached by all")
+    raise AssertionError("unreachable: no value exceeds the last one")
 
 
 def watch_labels(reader: Reader, known: Collection[str], on_fault: Callable[[int, str], None]) -> Iterator[Sentence]:
-    """The reader's sentences, unchanged; told is the line of every entity whose label is not a known one."""
+    """Yield the sentences of a reader, and call ``on_fault`` for every entity whose label is not in ``known``."""
     for sentence in reader:
         for entity in sentence.entities or ():
             if entity.label not in known:
-                # A word has a line of its own in CoNLL, and only there.
+                # Only in CoNLL every word has its own line.
                 below = 0 if reader.layout is None else len(sentence.header) + entity.start
-                on_fault(sentence.line + below, f"label {entity.label!r} is not in the taxonomy")
+                on_fault(sentence.line + below, f"got label {entity.label!r}, which is not in the taxonomy")
         yield sentence
 
 
 def group_faults(faults: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
-    """Fault to the lines where it occurs, the most frequent first."""
+    """The lines of each fault, the most frequent fault first."""
     lines: defaultdict[str, list[int]] = defaultdict(list)
     for line, message in faults:
         lines[message].append(line)

@@ -10,17 +10,16 @@ A taxonomy file names each group and, below it, each class with its definition i
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from coner.core.errors import DataError
+from coner.data.builtin import builtin_names, load_toml
 
 AUTO = "auto"
+FOLDER = "taxonomies"
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Taxonomy:
     """Fine classes in coarse groups.
 
     Attributes:
-        name: of the taxonomy; ``flat`` where it was made from labels.
-        groups: coarse label to fine label to one-line definition (may be empty), in the order of the file.
+        name: of the taxonomy; ``flat`` if it was made from labels.
+        groups: coarse label to fine label to definition (may be empty), in the order of the file.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Taxonomy:
         return tuple(self.groups)
 
     def coarse_of(self, label: str) -> str:
-        """The group of a fine label; ``KeyError`` where there is none."""
+        """The group of a fine label; ``KeyError`` for an unknown label."""
         return self.coarse_by_fine[label]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,72 +64,49 @@ class Taxonomy:
 
     @classmethod
     def flat(cls, labels: Iterable[str]) -> Taxonomy:
-        """Each label a group of its own, in alphabetical order."""
+        """Every label is its own group, in alphabetical order."""
         return cls("flat", {label: {label: ""} for label in sorted(set(labels))})
 
 
-def packaged_names() -> list[str]:
-    """Taxonomies that come with the package."""
-    folder = resources.files("coner.data").joinpath("taxonomies")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+def builtin_taxonomies() -> list[str]:
+    """Names of the taxonomies that come with the package."""
+    return builtin_names(FOLDER)
 
 
 def load_taxonomy(name: str) -> Taxonomy:
-    """A packaged taxonomy by its name, or one from a TOML file.
+    """A built-in taxonomy, or one from a TOML file.
 
     Raises:
         DataError: there is no such taxonomy, or the file is not one.
     """
-    if name in packaged_names():
-        text = resources.files("coner.data").joinpath("taxonomies", f"{name}.toml").read_text(encoding="utf-8")
-        return _parse(text, name, Path(f"{name}.toml"))
-    path = Path(name)
-    if not path.is_file():
-        known = ", ".join(packaged_names())
-        raise DataError(f"taxonomy {name!r} is neither packaged nor a TOML file; expected one of: {known}, or a path")
-    try:
-        return _parse(path.read_text(encoding="utf-8"), path.stem, path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read as a taxonomy: {error}", path) from None
-
-
-def choose_taxonomy(name: str, labels: Iterable[str]) -> Taxonomy:
-    """The taxonomy of an experiment.
-
-    ``auto`` takes the first packaged taxonomy that knows every label of the data, else a flat one of those labels; any
-    other name is loaded as it is.
-
-    Args:
-        name: ``auto``, a packaged name, or a TOML file.
-        labels: those of the training data.
-    """
-    if name != AUTO:
-        return load_taxonomy(name)
-    found = set(labels)
-    for packaged in packaged_names():
-        taxonomy = load_taxonomy(packaged)
-        if found and found <= set(taxonomy.labels):
-            return taxonomy
-    return Taxonomy.flat(found)
-
-
-def _parse(text: str, stem: str, path: Path) -> Taxonomy:
-    try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DataError(f"not valid TOML: {error}", path) from None
-    name = values.pop("name", stem)
-    if not isinstance(name, str):
+    values, path = load_toml(name, FOLDER, "taxonomy")
+    own = values.pop("name", path.stem)
+    if not isinstance(own, str):
         raise DataError('name: expected text in quotes; no group can be called "name"', path)
     fines: set[str] = set()
     for coarse, classes in values.items():
         if not isinstance(classes, dict) or not all(fine and isinstance(text, str) for fine, text in classes.items()):
             raise DataError(f'{coarse}: expected a section with lines like Class = "definition"', path)
         if twice := fines & set(classes):
-            raise DataError(
-                f"{coarse}.{min(twice)}: a class belongs to one group, and this one has another already", path
-            )
+            raise DataError(f"{coarse}.{min(twice)}: got a class of another group; expected one group", path)
         fines |= set(classes)
     if not fines:
-        raise DataError('no classes; expected sections, one a group, with lines like Class = "definition"', path)
-    return Taxonomy(name, values)
+        raise DataError('got no classes; expected a section per group, with lines like Class = "definition"', path)
+    return Taxonomy(own, values)
+
+
+def choose_taxonomy(name: str, labels: Iterable[str]) -> Taxonomy:
+    """The taxonomy of an experiment.
+
+    Args:
+        name: a built-in name, or a TOML file; ``auto`` takes the first built-in taxonomy that has every label, else a
+            flat one.
+        labels: of the training data.
+    """
+    if name != AUTO:
+        return load_taxonomy(name)
+    known = set(labels)
+    for taxonomy in map(load_taxonomy, builtin_taxonomies()):
+        if known and known <= set(taxonomy.labels):
+            return taxonomy
+    return Taxonomy.flat(known)

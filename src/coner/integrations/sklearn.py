@@ -24,7 +24,7 @@ from coner.core.errors import ConfigError, DataError, MissingExtra
 from coner.core.progress import Log, SilentLog
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
-from coner.data.lists import Words, as_sentences, labelled
+from coner.data.memory import Words, as_sentences, labelled
 from coner.evaluation.score import score_sentences
 from coner.families.settings import parse_trainable
 from coner.runs.train import SentenceRecipe, fit

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from coner.data.taxonomy import Taxonomy, load_taxonomy, packaged_names
+from coner.data.taxonomy import Taxonomy, load_taxonomy, builtin_taxonomies
 from coner.records.record import Record
 
 
@@ -33,7 +33,7 @@ def _candidates(folders: Iterable[Path]) -> Iterator[Taxonomy]:
             yield Taxonomy(values["name"], {str(coarse): dict(fines) for coarse, fines in values["groups"].items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # no model here, or one that does not say: the next may
-    yield from map(load_taxonomy, packaged_names())
+    yield from map(load_taxonomy, builtin_taxonomies())
 
 
 def _fits(groups: Mapping[str, str], record: Record, part: str) -> bool:

@@ -11,7 +11,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.tags import Scheme
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
-from coner.data.files import detect_folder
+from coner.data.detect import detect_folder
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy

@@ -1,1 +1,174 @@
-"""One file a format: how it is recognised, read and written."""
+"""Data formats: one file each, registered under the name of the file.
+
+A format is found by the name of a file, by the names of the files of a folder, or by the first bytes of a file; see
+``coner.data.detect``. Its declarations are the source of the choices and messages of the command line, and of the
+tables in ``docs/data.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, TextIO, Unpack
+
+from coner.core.errors import ConfigError
+from coner.core.files import atomic_write
+from coner.core.registry import Registry
+from coner.core.tags import Scheme
+from coner.core.types import Sentence
+from coner.data.reading.layout import HEADER, ConllLayout
+from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.words import raw_text, split_words
+
+FEATURES = ("word borders", "labels", "ids", "labels missing", "scores", "white space", "middle columns", "headers")
+Edit = tuple[int, Callable[[str], str]]  # a line of a file, from 1, and the function that replaces it, without its end
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How sentences are written; a format ignores what does not apply to it.
+
+    Attributes:
+        layout: of a CoNLL file, or a function that returns what is known of it so far (``lambda: reader.layout``);
+            MultiCoNER's if it is ``None``.
+        scheme: of tags: iob2 or bioes.
+        written: number of sentences that the file has already; only for formats that append.
+    """
+
+    layout: ConllLayout | Callable[[], ConllLayout | None] | None = None
+    scheme: Scheme = "iob2"
+    written: int = 0
+
+
+DEFAULTS = WriteOptions()
+
+
+class Format(ABC):
+    """A data format; an instance is registered by its module.
+
+    Attributes:
+        title: its name in prose.
+        reader: its reader; ``None`` if it is only written.
+        writes: whether it can be written.
+        suffixes: endings of file names that belong to it, also with ``.gz`` behind.
+        output_suffixes: further endings that choose it for output only.
+        folder: what a folder of this format is; empty if it is always one file.
+        extra: the extra of this package that it needs.
+        holds: which of ``FEATURES`` it keeps.
+        bad_word, bad_label: match what cannot be a word or a label.
+        appends: ``write_text`` can append to earlier output.
+        editable: ``edits`` is implemented.
+    """
+
+    title: ClassVar[str]
+    reader: ClassVar[type[Reader] | None] = None
+    writes: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    output_suffixes: ClassVar[tuple[str, ...]] = ()
+    folder: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
+    holds: ClassVar[frozenset[str]] = frozenset()
+    bad_word: ClassVar[re.Pattern[str] | None] = None
+    bad_label: ClassVar[re.Pattern[str] | None] = None
+    appends: ClassVar[bool] = False
+    editable: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """The name of its module."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def claims(self, path: Path) -> bool:
+        """Whether the name of a file, or the names of the files in a folder, say that it is this format."""
+        return not path.is_dir() and Path(path.name.lower().removesuffix(".gz")).suffix in self.suffixes
+
+    def sniff(self, head: bytes) -> float:
+        """How much the start of a file without a byte order mark looks like this format, from 0 to 1."""
+        return 0.0
+
+    def files(self, path: Path) -> list[Path]:
+        """The files of data at ``path``, which need not exist."""
+        return [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+
+    def read(self, path: str | Path, **options: Unpack[ReadOptions]) -> Reader:
+        """The sentences of a file or folder."""
+        if self.reader is None:
+            choices = ", ".join(format.name for format in all_formats() if format.reader)
+            raise ConfigError(f"format: got {self.name!r}, which is write-only; expected one of: {choices}")
+        return self.reader(path, **options)
+
+    def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
+        """Why the format cannot hold a sentence at all; ``None`` if it can.
+
+        Args:
+            sentence: to write.
+            labelled: some sentence that goes into the same file has labels.
+        """
+        if self.bad_word and (word := next(filter(self.bad_word.search, sentence.words), None)):
+            return f"{word!r} cannot be a word there"
+        labels = [entity.label for entity in sentence.entities or ()]
+        if self.bad_label and (label := next(filter(self.bad_label.search, labels), None)):
+            return f"{label!r} cannot be a label there"
+        return None
+
+    def lost(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """What the format cannot hold, by feature, in sentences; ``scores`` and ``labels`` in entities."""
+        lost: Counter[str] = Counter()
+        for sentence in sentences:
+            lost.update({feature: count for feature, count in self._features(sentence) if feature not in self.holds})
+            lost["white space"] += sentence.text is not None and sentence.text != self.text_read_back(sentence)
+        return +lost
+
+    def _features(self, sentence: Sentence) -> Iterator[tuple[str, int]]:
+        """What a sentence has of ``FEATURES``, and how much of it."""
+        header = HEADER + (sentence.id or "")
+        yield "ids", sentence.id is not None
+        yield "headers", any(line != header for line in sentence.header)
+        yield "middle columns", any(cell != "_" for cells in sentence.columns for cell in cells)
+        yield "scores", sum(entity.score != 1 for entity in sentence.entities or ())
+        yield "labels", len(sentence.entities or ())
+        yield "labels missing", sentence.entities is None and "labels" in self.holds
+        text, offsets = raw_text(sentence)
+        yield "word borders", offsets != split_words(text)
+
+    def text_read_back(self, sentence: Sentence) -> str:
+        """The text of a sentence after it was written and read."""
+        return raw_text(sentence)[0] if "white space" in self.holds else " ".join(sentence.words)
+
+    def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
+        """Write sentences that are not ``unfit`` to a file, or a new folder; complete or not at all.
+
+        Returns:
+            See ``lost``.
+
+        Raises:
+            MissingExtra: the library that writes the format is not installed.
+            OutputError: it cannot be written.
+        """
+        with atomic_write(path) as handle:
+            self.write_text(sentences, handle, options)
+        return self.lost(sentences)
+
+    def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
+        """Write sentences, which may come from a running reader, to an open file that keeps line ends.
+
+        Raises:
+            OutputError: the format cannot hold a sentence.
+        """
+        raise NotImplementedError(f"{self.name} is not written as a stream of text")
+
+    def edits(self, before: Sentence, after: Sentence) -> Iterator[Edit]:
+        """The changes of lines that replace the words of a sentence; the number of words is the same."""
+        raise NotImplementedError(f"{self.name} cannot be edited line by line")
+
+
+formats: Registry[Format] = Registry("format", __name__)
+
+
+def all_formats() -> list[Format]:
+    """Every format, in the order of the names."""
+    return [formats[name] for name in formats.names()]

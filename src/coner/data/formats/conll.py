@@ -1,89 +1,145 @@
-"""How a CoNLL file looks beside its words, and sentences written with those looks."""
+"""CoNLL: a word per line with its tag in the last column, and an empty line between sentences."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain, repeat
+from pathlib import Path
 from typing import TextIO
 
 from coner.core.errors import OutputError
 from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Sentence
+from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
+from coner.data.formats._conll_reader import ConllReader
 from coner.data.reading.layout import FILLER, HEADER, ConllLayout
 
 SPACES_AND_ENDS = re.compile("[ \t\n]")
-UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # what is read back is cut at tabs and of spaces around
+UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # the reader cuts an id at tabs, and strips spaces
+TAGGED = re.compile(rb"[ \t](?:O|_|[BIES]-[^ \t]+)[ \t\r]*$")
 
 
 def write_conll(
     sentences: Iterable[Sentence],
     handle: TextIO,
-    format: ConllLayout | Callable[[], ConllLayout] | None = None,
+    layout: ConllLayout | Callable[[], ConllLayout | None] | None = None,
     scheme: Scheme = "iob2",
     *,
     written: int = 0,
 ) -> int:
-    """Write sentences; those without entities (``None``) keep their column of tags empty, or have none.
+    """Write sentences; those without labels get ``_`` as tags, or no tags where the layout has none.
 
     Args:
         sentences: may come from a running reader.
-        handle: keeps line ends as they are (see ``files.atomic_write``).
-        format: of the file, or a function that tells what is known of it so far (``lambda: reader.layout``); without
-            it the file looks like MultiCoNER's.
+        handle: keeps line ends (see ``core.files.atomic_write``).
+        layout: of the file, or a function that returns what is known of it so far (``lambda: reader.layout``);
+            MultiCoNER's if it is ``None``.
         scheme: iob2 or bioes.
-        written: sentences of the same file that were written before, all but the end of the last one's last line.
+        written: number of sentences that the file has already, without the end of the last line.
 
     Returns:
-        How many sentences were written, those included.
+        The number of sentences in the file, including those.
 
     Raises:
-        OutputError: a word is empty or has a space, a tab or a line end in it; an id would come back as another.
+        OutputError: a word is empty or has a space, a tab or a line end in it; an id or label would be read as another.
     """
-    now = format if callable(format) else lambda: format or ConllLayout()
+    current: Callable[[], ConllLayout | None] = layout if callable(layout) else lambda: layout
     count = written
     for count, sentence in enumerate(sentences, written + 1):
-        look = now()
-        handle.write("\ufeff" * look.bom + look.beginning if count == 1 else look.newline + look.between)
-        handle.write(look.newline.join(_lines(sentence, look, scheme)))
-    look = now()
-    handle.write(look.newline * look.final_newline * bool(count) + look.ending)
+        now = current() or ConllLayout()
+        handle.write("\ufeff" * now.bom + now.beginning if count == 1 else now.newline + now.between)
+        handle.write(now.newline.join(_lines(sentence, now, scheme)))
+    now = current() or ConllLayout()
+    handle.write(now.newline * now.final_newline * bool(count) + now.ending)
     return count
 
 
 def check_labels(sentence: Sentence) -> None:
-    """Raise ``OutputError`` where a label would not come back from a column of tags."""
+    """Raise ``OutputError`` for a label that would not be read back from a column of tags."""
     for entity in sentence.entities or ():
         if SPACES_AND_ENDS.search(entity.label):
-            where = f"sentence {sentence.id or sentence.line}"
-            raise OutputError(f"{where}: label {entity.label!r} cannot be part of a tag; write JSONL")
+            raise _unfit(sentence, "label", entity.label)
 
 
-def _lines(sentence: Sentence, look: ConllLayout, scheme: Scheme) -> Iterator[str]:
+def _unfit(sentence: Sentence, what: str, value: str) -> OutputError:
+    place = f"sentence {sentence.id or sentence.line}"
+    return OutputError(f"{place}: got {what} {value!r}, which CoNLL cannot hold. Fix: write JSONL")
+
+
+def _lines(sentence: Sentence, layout: ConllLayout, scheme: Scheme) -> Iterator[str]:
     if sentence.header:
         yield from sentence.header
-    elif sentence.id:  # an empty one is none
+    elif sentence.id:  # an empty id is none
         if UNFIT_ID.search(sentence.id):
-            raise OutputError(f"sentence {sentence.line}: {sentence.id!r} cannot be an id of a CoNLL file; write JSONL")
+            raise _unfit(replace(sentence, id=None), "id", sentence.id)
         yield HEADER + sentence.id
     if not all(sentence.words) or SPACES_AND_ENDS.search("".join(sentence.words)):
-        word = next(word for word in sentence.words if not word or SPACES_AND_ENDS.search(word))
-        raise OutputError(
-            f"sentence {sentence.id or sentence.line}: {word!r} cannot be a word of a CoNLL file; write JSONL"
-        )
+        raise _unfit(sentence, "word", next(w for w in sentence.words if not w or SPACES_AND_ENDS.search(w)))
     check_labels(sentence)
     tags: Sequence[str] | None = None
     if sentence.entities is not None:
         tags = tags_from_entities(sentence.entities, len(sentence), scheme)
-    elif look.tags != "absent":
+    elif layout.tags != "absent":
         tags = [FILLER] * len(sentence)
-    blank = (FILLER,) * (len(look.separators) - (look.tags != "absent"))
+    blank = (FILLER,) * (len(layout.separators) - (layout.tags != "absent"))
     columns = sentence.columns or repeat(blank)
     tails: dict[tuple[tuple[str, ...], str], str] = {}
     for word, middle, tag in zip(sentence.words, columns, tags or repeat(""), strict=False):
         key = (middle, tag)
         if key not in tails:
             cells = (*middle, tag) if tag else middle
-            apart = chain(look.separators, repeat(look.separators[-1] if look.separators else " "))
-            tails[key] = "".join(chain.from_iterable(zip(apart, cells, strict=False)))
+            separators = chain(layout.separators, repeat(layout.separators[-1] if layout.separators else " "))
+            tails[key] = "".join(chain.from_iterable(zip(separators, cells, strict=False)))
         yield word + tails[key]
+
+
+def _replace_word(old: str, new: str, line: str) -> str:
+    return line.replace(old, new, 1)  # the word is the first thing on its line
+
+
+class Conll(Format):
+    """CoNLL."""
+
+    title = "CoNLL, 1 to 4 columns or more"
+    reader = ConllReader
+    suffixes = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv")
+    holds = frozenset({"word borders", "labels", "ids", "labels missing", "middle columns", "headers"})
+    bad_word = re.compile("[ \t\n\0]")
+    bad_label = re.compile(r"[\s\0]")
+    appends = editable = True
+
+    def sniff(self, head: bytes) -> float:
+        """At least half of the lines end in a tag or ``_``."""
+        lines = [line for line in head.split(b"\n") if line.strip(b" \t\r")]
+        rows = [line for line in lines if not line.startswith(b"#")] or lines
+        return 0.9 * (2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows))
+
+    def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
+        if labelled and sentence.entities is None:
+            return "it has no labels where others have; a CoNLL file has labels for all sentences or for none"
+        return super().unfit(sentence, labelled=labelled)
+
+    def lost(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        sentences = list(sentences)
+        unfit = sum(sentence.id is not None and bool(UNFIT_ID.search(sentence.id)) for sentence in sentences)
+        return super().lost(sentences) + Counter(ids=unfit)
+
+    def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
+        super().write([replace(s, id=None) if s.id and UNFIT_ID.search(s.id) else s for s in sentences], path, options)
+        return self.lost(sentences)
+
+    def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
+        write_conll(sentences, handle, options.layout, options.scheme, written=options.written)
+
+    def edits(self, before: Sentence, after: Sentence) -> Iterator[Edit]:
+        first = before.line + len(before.header)
+        for index, (old, new) in enumerate(zip(before.words, after.words, strict=True)):
+            if old != new:
+                yield first + index, partial(_replace_word, old, new)
+
+
+formats.register(Conll())

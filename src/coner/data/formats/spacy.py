@@ -1,14 +1,15 @@
-"""spaCy's DocBin (``.spacy``): documents of tokens with entities, through the spacy library.
+"""spaCy's DocBin (``.spacy``): documents of tokens with entities.
 
-A document is cut into sentences where it has their borders, else at its line ends. Tokens of white space are left out.
-A document whose tokens all lack an entity annotation has no labels. The id is ``doc.user_data["id"]``, which DocBin
-keeps if it was made with ``store_user_data=True``, as here. A DocBin is zlib, msgpack and plain arrays: reading it runs
-nothing.
+A document is split into sentences at its own sentence boundaries, else at its line ends. Tokens of white space are
+dropped. A document whose tokens all lack an entity annotation has no labels. The id is ``doc.user_data["id"]``, which
+``DocBin(store_user_data=True)`` stores. A DocBin is zlib, msgpack and plain arrays: reading it runs no code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,16 @@ from coner.core.errors import DataError, MissingExtra
 from coner.core.files import atomic_write
 from coner.core.lines import Lines, read_bytes
 from coner.core.types import Entity, Sentence
+from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.reading.reader import Reader
-from coner.data.reading.spans import shifted
+from coner.data.reading.spans import shift
 from coner.data.reading.words import raw_text
 
 
 class DocBinReader(Reader):
-    """Reads a DocBin, whole.
+    """Reads a DocBin as a whole.
 
-    With ``repair`` an entity of white space or across sentences, and a document without a word, is left out
-    (``skipped``).
+    With ``repair`` entities of white space or across sentences, and documents without a word, are skipped.
     """
 
     unit = "document"
@@ -38,32 +39,33 @@ class DocBinReader(Reader):
                 empty = False
                 yield sentence
         if empty:
-            raise DataError("holds no sentence; expected a DocBin of spaCy", self.path)
+            raise DataError("got no sentence; expected a DocBin of spaCy", self.path)
 
     def _docs(self) -> Iterator[Any]:
         spacy = _spacy()
         data = read_bytes(self.path)
         try:
             yield from spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.vocab.Vocab())
-        except Exception as error:  # whatever spaCy meets in bytes that are no DocBin
-            message = f"is no DocBin that spaCy {spacy.about.__version__} reads: {type(error).__name__}: {error}"
+        except Exception as error:  # whatever spaCy raises for bytes that are no DocBin
+            message = f"spaCy {spacy.about.__version__} cannot read it: {type(error).__name__}: {error}"
             raise DataError(f"{message}; expected what DocBin.to_disk writes", self.path) from None
 
     def _document(self, doc: Any, number: int) -> Iterator[Sentence]:
         words = [not is_space(token) for token in doc]
-        before = [0]  # how many words stand before each token
+        before = [0]  # number of words before each token
         for word in words:
             before.append(before[-1] + word)
         borders = _borders(doc)
         labelled = any(token.ent_iob for token in doc)
         if self._gold and not labelled:
-            raise self.error(number, "no entity annotation on any token; expected gold labels")
+            raise self.error(number, "got no entity annotation on any token; expected gold labels")
         if labelled:
-            self.unread["words without annotation"] += sum(w and not t.ent_iob for w, t in zip(words, doc, strict=True))
-        self.unread["spans in span groups"] += sum(map(len, doc.spans.values()))
+            missing = sum(w and not token.ent_iob for w, token in zip(words, doc, strict=True))
+            self.ignored["words without annotation"] += missing
+        self.ignored["spans in span groups"] += sum(map(len, doc.spans.values()))
         entities = self._entities(doc, before, borders, number)
         if not before[-1]:
-            self._skip(number, "without a word")
+            self._skip(number, "got a document without a word")
         ranges = [(a, b) for a, b in pairwise(borders) if before[a] < before[b]]
         id = doc.user_data.get("id")
         name = str(id) if isinstance(id, str | int) and str(id) else None
@@ -73,7 +75,7 @@ class DocBinReader(Reader):
             first = tokens[0].idx
             yield Sentence(
                 words=tuple([token.text for token in tokens]),
-                entities=shifted(own, -before[start]) if labelled else None,
+                entities=shift(own, -before[start]) if labelled else None,
                 id=name if name is None or len(ranges) == 1 else f"{name}-{count}",
                 text=doc.text[first : tokens[-1].idx + len(tokens[-1].text)],
                 offsets=tuple([(t.idx - first, t.idx - first + len(t.text)) for t in tokens]),
@@ -91,41 +93,24 @@ class DocBinReader(Reader):
             elif not span.label_:
                 self._skip(number, f"{place} has no label", "without a label")
             elif any(span.start < border < span.end for border in borders):
-                self._skip(number, f"{place} crosses the border of a sentence", "across sentences")
+                self._skip(number, f"{place} crosses a sentence boundary", "across sentences")
             else:
                 kept.append(Entity(start, end, span.label_))
         return kept
 
 
 def is_space(token: Any) -> bool:
-    """ASCII white space; spaCy's own ``is_space`` would take no-break spaces, which CoNLL has as words, too."""
+    """Whether a token is ASCII white space; for spaCy's own ``is_space`` no-break spaces, words in CoNLL, are too."""
     return not token.text.strip(" \t\r\n")
 
 
 def _borders(doc: Any) -> list[int]:
-    """At which tokens sentences begin, and the end of the last one."""
+    """The tokens at which sentences start, and the number of tokens."""
     if doc.has_annotation("SENT_START"):
         inner = [sent.start for sent in doc.sents]
     else:
         inner = [token.i + 1 for token in doc if "\n" in token.text and is_space(token)]
     return sorted({0, *inner, len(doc)})
-
-
-def write_docbin(sentences: Iterable[Sentence], path: Path) -> int:
-    """Write a DocBin, a document a sentence; returns how many.
-
-    Raises:
-        MissingExtra: spacy is not installed.
-        OutputError: it cannot be written.
-    """
-    spacy = _spacy()
-    vocab = spacy.vocab.Vocab()
-    packed = spacy.tokens.DocBin(attrs=("ENT_IOB", "ENT_TYPE", "SENT_START"), store_user_data=True)
-    for sentence in sentences:
-        packed.add(_doc(spacy, vocab, sentence))
-    with atomic_write(path, "wb") as handle:
-        handle.write(packed.to_bytes())
-    return len(packed)
 
 
 def _doc(spacy: Any, vocab: Any, sentence: Sentence) -> Any:
@@ -151,3 +136,35 @@ def _spacy() -> Any:
     except ImportError:
         raise MissingExtra("a DocBin (.spacy)", "spacy") from None
     return spacy
+
+
+class Spacy(Format):
+    """spaCy's DocBin."""
+
+    title = "spaCy's DocBin"
+    reader = DocBinReader
+    suffixes = (".spacy",)
+    extra = "spacy"
+    holds = frozenset({"word borders", "labels", "ids", "labels missing"})
+    bad_word = re.compile(r"\A[ \t\r\n]+\Z")
+
+    def sniff(self, head: bytes) -> float:
+        return float(head.startswith(b"\x78\x9c"))  # of zlib, and no UTF-8
+
+    def text_read_back(self, sentence: Sentence) -> str:
+        """A single space, or none, between two words."""
+        gaps = [" " if end < start else "" for (_, end), (start, _) in pairwise(sentence.offsets)]
+        return "".join(map("".join, zip(sentence.words, [*gaps, ""], strict=True)))
+
+    def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
+        spacy = _spacy()
+        vocab = spacy.vocab.Vocab()
+        packed = spacy.tokens.DocBin(attrs=("ENT_IOB", "ENT_TYPE", "SENT_START"), store_user_data=True)
+        for sentence in sentences:
+            packed.add(_doc(spacy, vocab, sentence))
+        with atomic_write(path, "wb") as handle:
+            handle.write(packed.to_bytes())
+        return self.lost(sentences)
+
+
+formats.register(Spacy())

@@ -1,42 +1,55 @@
-"""Plain text: a sentence or paragraph a line."""
+"""Plain text: a sentence or paragraph per line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator
+from typing import TextIO
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
+from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.reading.reader import Reader
-from coner.data.reading.words import Splitter, sentence_from_text
+from coner.data.reading.words import BOM, raw_text
 
 
 class TextReader(Reader):
-    """Reads plain text, a sentence or paragraph a line; a line without a word is no sentence.
-
-    ``line`` of a sentence says from which line it came; ``words`` is told at ``sentence_from_text``.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        words: Splitter = "coner",
-        repair: bool = False,
-        on_fault: Callable[[int, str], None] | None = None,
-    ) -> None:
-        super().__init__(path, repair=repair, on_fault=on_fault)
-        self._words = words
+    """Reads plain text; a line without a word is no sentence."""
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
+        if self._gold:
+            message = "got plain text, which has no labels; expected gold labels. Fix: if it is CoNLL, use --from conll"
+            raise DataError(f"{message}, or a name that ends in .conll", self.path)
         empty = True
         for number, line in enumerate(lines, 1):
-            try:
-                sentence = sentence_from_text(line, line=number, words=self._words)
-            except ValueError:  # no word in it
-                continue
-            empty = False
-            yield sentence
+            if offsets := self._split(line):
+                empty = False
+                yield Sentence(tuple([line[a:b] for a, b in offsets]), text=line, offsets=offsets, line=number)
         if empty:
-            raise DataError("holds no text; expected a sentence a line", self.path)
+            raise DataError("got no text; expected a sentence per line", self.path)
+
+
+class Text(Format):
+    """Plain text."""
+
+    title = "plain text, a sentence per line"
+    reader = TextReader
+    output_suffixes = (".txt",)
+    holds = frozenset({"white space"})
+    bad_word = re.compile("[\n\0]")
+
+    def sniff(self, head: bytes) -> float:
+        return 0.1  # of whatever is nothing else
+
+    def text_read_back(self, sentence: Sentence) -> str:
+        return raw_text(sentence)[0].replace("\n", " ")
+
+    def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
+        for index, sentence in enumerate(sentences):
+            text = re.sub("[\n\0]", " ", raw_text(sentence)[0])
+            # U+FEFF at the start of a file is read as a byte order mark, after an empty line it is not.
+            handle.write(("\n" if index == 0 and text.startswith(BOM) else "") + text + "\n")
+
+
+formats.register(Text())

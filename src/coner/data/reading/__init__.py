@@ -1,1 +1,1 @@
-"""What the readers of all formats share."""
+"""What the data formats share: readers, the words of a text, the layout of a CoNLL file."""

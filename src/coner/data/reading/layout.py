@@ -1,4 +1,4 @@
-"""How a CoNLL file looks besides its words."""
+"""The layout of a CoNLL file: everything except its words, tags and headers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ FILLER = "_"
 
 @dataclass(frozen=True, slots=True)
 class ConllLayout:
-    """How a file looks beside its words; the defaults are MultiCoNER's.
+    """Columns and empty lines of a CoNLL file; the defaults are MultiCoNER's.
 
     Attributes:
-        separators: what stands between the columns, one fewer than columns.
-        tags: ``gold`` in the last column; ``filler``: that column holds ``_``; ``absent``: there is none.
+        separators: the white space between the columns, one fewer than columns.
+        tags: ``gold`` in the last column; ``filler``: that column holds ``_``; ``absent``: there is no such column.
         beginning, between, ending: the empty lines before, between and after the sentences, verbatim.
-        newline: the end of a line.
-        bom: the file begins with a byte order mark.
+        newline: the line end.
+        final_newline: the last line has a line end.
+        bom: the file starts with a byte order mark.
     """
 
     separators: tuple[str, ...] = (" ", " ", " ")

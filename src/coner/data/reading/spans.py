@@ -1,24 +1,22 @@
-"""Entities that stand on characters: placed on the words, and documents cut into sentences.
+"""Entities on characters: placed on words, and documents split into sentences.
 
-A document's sentences are its lines: ``\\n`` ends one, a line without a word is none. The words of a line are those of
-``data.text``, or what stands between white space. A document of one sentence gives it its id; of more, the id with
-``-1``, ``-2`` and so on.
+Each line of a document is a sentence, if it has a word. The id of a document is that of its only sentence; several
+sentences get the id with ``-1``, ``-2`` and so on.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from coner.core.errors import DataError
 from coner.core.lines import read_bytes
 from coner.core.types import Entity, Sentence
 from coner.data.reading.reader import Reader
-from coner.data.reading.words import SPLITTERS, Span, Splitter, line_spans
-
-BOM = "\ufeff"
+from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, raw_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Mark:
     """An entity as a file has it: a half-open span of characters.
 
     Attributes:
-        number: the line (or task) of the file that says so.
+        number: the line (or task, or row) of the file that holds it.
     """
 
     start: int
@@ -37,35 +35,18 @@ class Mark:
 
 
 class SpanReader(Reader):
-    """What the readers of character spans share; beside what every reader takes:
-
-    Args:
-        words: ``coner`` cuts text as ``data.text`` does, ``spaces`` at white space only.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        repair: bool = False,
-        labels: Collection[str] | None = None,
-        gold: bool = False,
-        words: Splitter = "coner",
-        on_fault: Callable[[int, str], None] | None = None,
-    ) -> None:
-        super().__init__(path, repair=repair, labels=labels, gold=gold, on_fault=on_fault)
-        self._split = SPLITTERS[words]
+    """Base class of the readers of character spans."""
 
     def _place(
         self, marks: Iterable[Mark], length: int, offsets: Sequence[Span], ends: Sequence[int] = ()
     ) -> tuple[Entity, ...]:
-        """Spans of characters as spans of words; each is kept, snapped to whole words, or left out and told.
+        """Convert character spans to word spans; each is kept, extended to whole words, or skipped as a fault.
 
         Args:
-            marks: in any order; of two that share a word the later one is left out.
+            marks: in any order; of two that share a word the later one is skipped.
             length: of the text, in characters.
-            offsets: the words' spans in it.
-            ends: at which words sentences end, where the text is more than one.
+            offsets: the spans of the words in it.
+            ends: the words at which sentences end, if the text has several.
         """
         kept: list[Entity] = []
         for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
@@ -75,30 +56,29 @@ class SpanReader(Reader):
             first = bisect_right(offsets, start, key=lambda span: span[1])
             last = bisect_left(offsets, end, key=lambda span: span[0])
             if not 0 <= start < end <= length or first >= last:
-                self._skip(number, f"{place} holds no word of the text of {length} characters", "outside")
+                self._skip(number, f"{place} covers no word of the text of {length} characters", "outside")
             elif bisect_right(ends, first) != bisect_right(ends, last - 1):
-                self._skip(number, f"{place} crosses the border of a sentence", "across sentences")
+                self._skip(number, f"{place} crosses a sentence boundary", "across sentences")
             elif kept and first < kept[-1].end:
                 nested = first == kept[-1].start or last <= kept[-1].end
                 self._skip(number, f"{place} overlaps the entity before it", "nested" if nested else "overlapping")
             else:
                 if (offsets[first][0], offsets[last - 1][1]) != (start, end):
-                    borders = f"{offsets[first][0]}-{offsets[last - 1][1]}"
-                    message = f"{place} does not fall on the borders of words; expected {borders}"
-                    self._mend(number, message, "snapped")
+                    words = f"{offsets[first][0]}-{offsets[last - 1][1]}"
+                    self._repair(number, f"{place} starts or ends inside a word; expected {words}", "snapped")
                 kept.append(Entity(first, last, mark.label, mark.score))
         return tuple(kept)
 
     def _document(
         self, text: str, marks: Iterable[Mark] | None, *, id: str | None, number: int | None = None
     ) -> Iterator[Sentence]:
-        """A document's sentences.
+        """The sentences of a document.
 
         Args:
-            text: whole; a byte order mark counts as a character of it, and is part of no word.
-            marks: ``None`` where it has no labels.
+            text: whole; a byte order mark counts as a character, and belongs to no word.
+            marks: ``None`` if it has no labels.
             id: of the document.
-            number: of the document, where its lines have none of their own in the file.
+            number: of the document, if its lines are not those of the file.
         """
         length = len(text)
         text = " " + text[1:] if text.startswith(BOM) else text
@@ -111,7 +91,7 @@ class SpanReader(Reader):
                 ends.append(len(offsets))
         entities = None if marks is None else self._place(marks, length, offsets, ends)
         if not lines:
-            self._skip(number or 1, "a document without a word")
+            self._skip(number or 1, "got a document without a word")
         starts = [entity.start for entity in entities or ()]
         first, row, reached = 0, 1, 0
         for count, ((start, end), last) in enumerate(zip(lines, ends, strict=True), 1):
@@ -119,7 +99,7 @@ class SpanReader(Reader):
             own = (entities or ())[bisect_left(starts, first) : bisect_left(starts, last)]
             yield Sentence(
                 words=tuple([text[a:b] for a, b in offsets[first:last]]),
-                entities=None if entities is None else shifted(own, -first),
+                entities=None if entities is None else shift(own, -first),
                 id=id if id is None or len(lines) == 1 else f"{id}-{count}",
                 text=text[start:end],
                 offsets=tuple([(a - start, b - start) for a, b in offsets[first:last]]),
@@ -127,31 +107,103 @@ class SpanReader(Reader):
             )
             first = last
 
+    def _from_object(self, values: Mapping[str, Any], number: int) -> Sentence:
+        """The sentence of an object with ``text`` or ``words``, and maybe ``id`` and ``entities``.
 
-def shifted(entities: Iterable[Entity], by: int) -> tuple[Entity, ...]:
-    """Entities, so many words further on."""
+        Raises:
+            ValueError: it is malformed.
+            DataError: it lacks gold labels, or an entity is faulty.
+        """
+        words, text, offsets = align_words(values, self._split)
+        id = values.get("id")
+        if (id is not None and not isinstance(id, str | int)) or lone_surrogate(str(id)) is not None:
+            raise ValueError(f"got id {id!r:.80}; expected a string")
+        items, entities = values.get("entities"), None
+        if items is not None:
+            if not isinstance(items, list):
+                raise ValueError(f"got entities {items!r:.80}; expected a list")
+            entities = self._place([_mark(item, number) for item in items], len(text), offsets)
+        elif self._gold:
+            raise self.error(number, 'got no "entities"; expected gold labels (an empty list if there are none)')
+        return Sentence(words, entities, None if id is None else str(id), text=text, offsets=offsets, line=number)
+
+
+def align_words(
+    values: Mapping[str, Any], split: Callable[[str], tuple[Span, ...]]
+) -> tuple[tuple[str, ...], str, tuple[Span, ...]]:
+    """The words of an object, its text, and the span of each word in it.
+
+    Args:
+        values: with ``text``, ``words`` (a list of strings that follow one another in the text), or both.
+        split: finds the words of a text without ``words``.
+
+    Raises:
+        ValueError: ``text`` and ``words`` are malformed, or do not agree.
+    """
+    words, text = values.get("words"), values.get("text")
+    if words is not None:
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+            raise ValueError(f"got words {words!r:.80}; expected a list of non-empty strings")
+        text = " ".join(words) if text is None else text
+    if not isinstance(text, str):
+        raise ValueError(f'got text {text!r:.80}; expected an object with a string "text", or "words"')
+    if (half := lone_surrogate(text)) is not None:
+        raise ValueError(f"got half of a surrogate pair at character {half} of the text; expected whole characters")
+    if words is None:
+        if not (offsets := split(text)):
+            raise ValueError("got text without a word")
+        return tuple([text[a:b] for a, b in offsets]), text, offsets
+    if text == " ".join(words):  # a search would not find a word of white space
+        return tuple(words), *raw_text(Sentence(tuple(words)))
+    spans, end = [], 0
+    for word in words:
+        start = text.find(word, end)
+        if start < 0 or text[end:start].strip():
+            raise ValueError(f"got word {word!r:.80}, which does not follow in the text at character {end}")
+        end = start + len(word)
+        spans.append((start, end))
+    if text[end:].strip():
+        raise ValueError(f"got text after the last word, at character {end}; expected all words of the text")
+    return tuple(words), text, tuple(spans)
+
+
+def _mark(item: Any, number: int) -> Mark:
+    if not isinstance(item, dict):
+        raise ValueError(f"got entity {item!r:.200}; expected an object")
+    values = {"score": 1.0, **item}
+    for key in ("start", "end"):
+        if type(values.get(key)) is not int:
+            raise ValueError(f"entity {item!r:.200}: got {key} {values.get(key)!r:.80}; expected a whole number")
+    label, score = values.get("label"), values["score"]
+    if not isinstance(label, str) or not label or lone_surrogate(label) is not None:
+        raise ValueError(f"entity {item!r:.200}: got label {label!r}; expected a non-empty string of whole characters")
+    if type(score) not in (int, float) or not 0 <= score <= 1:
+        raise ValueError(f"entity {item!r:.200}: got score {score!r}; expected a number from 0 to 1")
+    return Mark(values["start"], values["end"], label, score, number)
+
+
+def shift(entities: Iterable[Entity], by: int) -> tuple[Entity, ...]:
+    """Move entities by a number of words."""
     return tuple([replace(entity, start=entity.start + by, end=entity.end + by) for entity in entities])
 
 
 def whole_text(path: str | Path) -> str:
-    """A file's text, every character of it, its line ends and byte order mark included.
+    """Every character of a file, with its line ends and byte order mark.
 
     Raises:
-        DataError: missing, binary, or not UTF-8: a mended byte would move every span behind it.
+        DataError: missing, binary, or not UTF-8: a repaired byte would move every span behind it.
     """
     data = read_bytes(path)
     if b"\0" in data:
-        message = "holds a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
+        message = "got a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
         raise DataError(message, path, data.count(b"\n", 0, data.index(b"\0")) + 1)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        message = (
-            f"byte 0x{data[error.start]:02x} is not UTF-8; convert the file (iconv -f LATIN1 -t UTF-8, if Latin-1)"
-        )
+        message = f"got byte 0x{data[error.start]:02x}; expected UTF-8. Fix: if it is Latin-1, iconv -f LATIN1 -t UTF-8"
         raise DataError(message, path, data.count(b"\n", 0, error.start) + 1) from None
 
 
 def same_text(a: str, b: str) -> bool:
-    """Equal but for white space: annotation tools write line ends in their own ways."""
+    """Whether two texts are equal except for white space: annotation tools write line ends in their own ways."""
     return "".join(a.split()) == "".join(b.split())

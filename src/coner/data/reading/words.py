@@ -1,12 +1,12 @@
-"""Plain text: words with their places in the characters, so that every entity maps back to them.
+"""Text split into words that know their characters, so that every entity maps back to the text.
 
-The splitter is plain, and follows the habits of the task's files:
+The rules of the splitter:
 
-- white space parts words and belongs to none;
-- letters, digits and ``_`` in a row are a word; zero-width characters and combining marks stay in the word that they
+- white space separates words and belongs to none;
+- a run of letters, digits and ``_`` is a word; zero-width characters and combining marks stay in the word that they
   touch (Hindi and Bangla vowel signs are marks);
 - ``- . ' ’ &`` between two letters or digits, and a comma between two digits, stay in the word (``jean-luc``,
-  ``o'brien``, ``1,000``), but ``'s`` at a word's end is a word of its own;
+  ``o'brien``, ``1,000``), but ``'s`` at the end of a word is a word of its own;
 - each ideograph is a word, and so is every other character.
 """
 
@@ -17,38 +17,38 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from coner.core.types import Entity, Sentence
 
 Span = tuple[int, int]
 Splitter = Literal["coner", "spaces"]
+BOM = "\ufeff"
 SPACED = re.compile("[^ \t\r\n]+")
 LINE = re.compile("[^\n]+")
 IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 
 def split_words(text: str) -> tuple[Span, ...]:
-    """The half-open character spans of a text's words: in order, apart, and over every character but white space."""
+    """The half-open character spans of the words of a text, in order; they cover every character but white space."""
     return tuple(find_words(text))
 
 
 def find_words(text: str) -> Iterator[Span]:
-    """The same, word by word: whoever has a limit need not cut a whole book to find it passed."""
-    return (match.span() for match in _words().finditer(text))
+    """``split_words``, lazily: a caller with a limit need not split a whole book."""
+    return (match.span() for match in _word_pattern().finditer(text))
 
 
-def spaced_words(text: str) -> tuple[Span, ...]:
-    """The spans of what stands between ASCII spaces, tabs and line ends: the words of CoNLL, joined by spaces."""
+def split_spaces(text: str) -> tuple[Span, ...]:
+    """The spans between ASCII spaces, tabs and line ends: the words of CoNLL, if they are joined by spaces."""
     return tuple([match.span() for match in SPACED.finditer(text)])
 
 
-SPLITTERS: dict[Splitter, Callable[[str], tuple[Span, ...]]] = {"coner": split_words, "spaces": spaced_words}
+SPLITTERS: dict[Splitter, Callable[[str], tuple[Span, ...]]] = {"coner": split_words, "spaces": split_spaces}
 
 
-@cache
-def _words() -> re.Pattern[str]:
-    """Made when first needed: it asks Unicode for the category of every character."""
+@cache  # not at import: it looks up the category of every character of Unicode
+def _word_pattern() -> re.Pattern[str]:
     marks = "".join(map(re.escape, filter(_is_mark, map(chr, range(sys.maxunicode + 1)))))
     inner = f"(?:[^\\W{IDEOGRAPHS}]|[{marks}])"
     joint = f"(?:[-.'’&](?=[^\\W{IDEOGRAPHS}])|(?<=[0-9]),(?=[0-9]))"
@@ -63,32 +63,35 @@ def _is_mark(character: str) -> bool:
 
 
 def sentence_from_text(text: str, *, id: str | None = None, line: int = 0, words: Splitter = "coner") -> Sentence:
-    """A sentence without entities; ``ValueError`` where the text has no word.
+    """A sentence without entities; ``ValueError`` if the text has no word.
 
-    ``words="spaces"`` cuts it at white space only.
+    Args:
+        text: is kept, with the place of each word in it.
+        id, line: of the sentence.
+        words: ``spaces`` splits at white space only.
     """
     offsets = SPLITTERS[words](text)
     if not offsets:
-        raise ValueError("text without a word")
+        raise ValueError("got text without a word")
     return Sentence(tuple([text[a:b] for a, b in offsets]), id=id, text=text, offsets=offsets, line=line)
 
 
 def line_spans(text: str) -> Iterator[Span]:
-    """Where the lines of a text stand that are not empty, without their ends (``\\n``, ``\\r\\n``)."""
+    """The spans of the non-empty lines of a text, without their ends (``\\n``, ``\\r\\n``)."""
     for line in LINE.finditer(text):
         start, end = line.span()
         yield start, end - text.endswith("\r", start, end)
 
 
 def sentences_from_text(text: str) -> Iterator[tuple[int, Sentence]]:
-    """A sentence for each line that has a word, with the place in the text where the line begins."""
+    """A sentence for each line that has a word, and the character at which the line starts."""
     for start, end in line_spans(text):
         if text[start:end].strip():
             yield start, sentence_from_text(text[start:end])
 
 
 def lone_surrogate(text: str) -> int | None:
-    """Where half of a surrogate pair stands, which is no character and which no encoding can write."""
+    """Index of the first half of a surrogate pair without the other half, which no encoding can write."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -97,7 +100,7 @@ def lone_surrogate(text: str) -> int | None:
 
 
 def raw_text(sentence: Sentence) -> tuple[str, tuple[Span, ...]]:
-    """Its text and the span of each word in it; where it came from no text, its words joined by single spaces."""
+    """The text of a sentence and the span of each word in it; without a text, its words joined by single spaces."""
     if sentence.text is not None:
         return sentence.text, sentence.offsets
     spans, end = [], -1
@@ -109,5 +112,16 @@ def raw_text(sentence: Sentence) -> tuple[str, tuple[Span, ...]]:
 
 
 def character_span(entity: Entity, offsets: tuple[Span, ...]) -> Span:
-    """Where an entity stands in the text, half-open."""
+    """The half-open span of characters of an entity."""
     return offsets[entity.start][0], offsets[entity.end - 1][1]
+
+
+def entity_objects(sentence: Sentence) -> list[dict[str, Any]]:
+    """The entities of a sentence as JSONL has them: character spans with their labels, and scores other than 1."""
+    _, offsets = raw_text(sentence)
+    objects: list[dict[str, Any]] = []
+    for entity in sentence.entities or ():
+        start, end = character_span(entity, offsets)
+        score = {} if entity.score == 1 else {"score": entity.score}
+        objects.append({"start": start, "end": end, "label": entity.label, **score})
+    return objects

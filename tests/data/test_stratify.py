@@ -17,7 +17,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import split as splitting
 from coner.data.corpus import read
 from coner.data.reading.layout import ConllLayout
-from coner.data.split import split_corpus, text_key, write_split
+from coner.data.stratify import split_corpus, text_key, write_split
 
 
 def corpus(size: int, seed: int = 0) -> list[Sentence]:

@@ -1,0 +1,38 @@
+"""TOML files by name: those that come with the package, in ``taxonomies/`` and ``layouts/``, or a user's own."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from coner.core.errors import DataError
+
+
+def builtin_names(folder: str) -> list[str]:
+    """The names of the files in a folder of the package."""
+    files = resources.files("coner.data").joinpath(folder).iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load_toml(name: str, folder: str, kind: str) -> tuple[dict[str, Any], Path]:
+    """The values of a built-in file or of a path, and the path to report in errors.
+
+    Raises:
+        DataError: there is no such file, or it is not TOML; ``kind`` says in the message what it should be.
+    """
+    builtin, path = builtin_names(folder), Path(name)
+    try:
+        if name in builtin:
+            path = Path(f"{name}.toml")
+            text = resources.files("coner.data").joinpath(folder, path.name).read_text(encoding="utf-8")
+        elif path.is_file():
+            text = path.read_text(encoding="utf-8")
+        else:
+            raise DataError(f"got {kind} {name!r}; expected one of: {', '.join(builtin)}, or the path of a TOML file")
+        return tomllib.loads(text), path
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise DataError(f"not valid TOML: {error}", path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read as a {kind}: {error}", path) from None

@@ -1,0 +1,36 @@
+"""The submission of the MultiCoNER shared task: only tags, one per line, an empty line after each sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TextIO
+
+from coner.core.tags import tags_from_entities
+from coner.core.types import Sentence
+from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
+from coner.data.formats.conll import check_labels
+from coner.data.reading.layout import FILLER
+
+
+class Task(Format):
+    """Tags alone; write-only."""
+
+    title = "tags alone, as submitted to the shared task"
+    holds = frozenset({"labels", "labels missing"})
+    appends = True
+
+    def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
+        for sentence in sentences:
+            check_labels(sentence)
+            tags = [FILLER] * len(sentence)
+            if sentence.entities is not None:
+                tags = tags_from_entities(sentence.entities, len(sentence), options.scheme)
+            handle.write("\n".join(tags) + "\n\n")
+
+    def lost(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        sentences = list(sentences)
+        return super().lost(sentences) + Counter(words=sum(map(len, sentences)))
+
+
+formats.register(Task())

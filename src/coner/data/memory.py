@@ -1,0 +1,134 @@
+"""Data in memory: sentences, lists of words and tags, and pandas frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Protocol, Unpack, runtime_checkable
+
+from coner.core.errors import DataError
+from coner.core.lines import Lines
+from coner.core.tags import InvalidTags, Scheme, entities_from_tags
+from coner.core.types import Sentence
+from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.rows import ID, TAGS, TEXT, TOKENS, RowReader
+
+Words = Sequence[str]
+SENTENCE, WORD, TAG = "sentence", "word", "tag"
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """What is used of a pandas frame."""
+
+    columns: Any
+
+    def itertuples(self, index: bool = True, name: str | None = None) -> Iterable[tuple[Any, ...]]:
+        """The rows."""
+
+
+class SentencesReader(Reader):
+    """Checks sentences that are in memory."""
+
+    unit = "sentence"
+
+    def __init__(self, sentences: Iterable[Sentence], **options: Unpack[ReadOptions]) -> None:
+        super().__init__("memory", **options)
+        self._source = sentences
+
+    def _read(self, lines: Lines) -> Iterator[Sentence]:
+        for number, sentence in enumerate(self._source, 1):
+            if not isinstance(sentence, Sentence):
+                expected = "Sentence objects (coner.sentence_from_text makes one), a path, or a pandas frame"
+                raise self.error(number, f"got {sentence!r:.80}; expected {expected}")
+            if sentence.entities is None and self._gold:
+                raise self.error(number, "got no labels; expected gold labels")
+            for entity in sentence.entities or ():
+                self._check_label(entity.label, number)
+            yield sentence
+
+
+class FrameReader(RowReader):
+    """Reads a pandas frame.
+
+    A row is a sentence, with the columns of ``reading.rows``; or, with the columns ``sentence`` and ``word``, and maybe
+    ``tag``, a row is a word, and rows with the same value of ``sentence`` that follow one another are a sentence.
+    """
+
+    def __init__(self, frame: Frame, **options: Unpack[ReadOptions]) -> None:
+        super().__init__("frame", **options)
+        self._frame = frame
+
+    def _read(self, lines: Lines) -> Iterator[Sentence]:
+        columns = [str(column) for column in self._frame.columns]
+        cells = self._frame.itertuples(index=False, name=None)
+        rows: Iterator[dict[str, Any]] = (dict(zip(columns, map(_plain, row), strict=True)) for row in cells)
+        if {SENTENCE, WORD} <= set(columns) and TOKENS not in columns and TEXT not in columns:
+            columns, rows = [ID, TOKENS, *([TAGS] if TAG in columns else [])], _joined(rows)
+        wanted = self._columns(columns)
+        yield from self._from_rows({column: row[column] for column in wanted} for row in rows)
+
+
+def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for id, group in groupby(words, itemgetter(SENTENCE)):
+        rows = list(group)
+        tags = [row.get(TAG) for row in rows]
+        yield {ID: id, TOKENS: [row[WORD] for row in rows], TAGS: None if set(tags) == {None} else tags}
+
+
+def _plain(value: Any) -> Any:
+    """A cell without the types of numpy and pandas; missing values are ``None``."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, tuple | list):
+        return list(map(_plain, value))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    missing = type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
+    return None if missing else value
+
+
+def as_sentences(given: Sequence[Words | Sentence]) -> list[Sentence]:
+    """Sentences from lists of words; ``DataError`` for a single string, or something that is not a word."""
+    sentences = []
+    for number, item in enumerate(given):
+        if isinstance(item, Sentence):
+            sentences.append(item)
+            continue
+        if isinstance(item, str):
+            fix = "coner.sentence_from_text splits a text"
+            raise DataError(f"X[{number}]: got a single string; expected a list of words. Fix: {fix}")
+        words = tuple(item)
+        if bad := [word for word in words if not isinstance(word, str) or not word]:
+            raise DataError(f"X[{number}]: got {bad[0]!r} as a word; expected non-empty strings")
+        sentences.append(Sentence(words))
+    return sentences
+
+
+def labelled(
+    given: Sequence[Words | Sentence], tags: Sequence[Sequence[str]] | None, scheme: Scheme = "iob2"
+) -> list[Sentence]:
+    """Sentences with gold entities, from ``tags``, or their own if ``tags`` is ``None``.
+
+    Raises:
+        DataError: there are no labels, the lengths differ, or a tag is not valid at its place.
+    """
+    sentences = as_sentences(given)
+    if tags is None:
+        if missing := [number for number, sentence in enumerate(sentences) if sentence.entities is None]:
+            raise DataError(f"X[{missing[0]}]: got no labels; expected tags as y, or Sentences with entities")
+        return sentences
+    if len(tags) != len(sentences):
+        raise DataError(f"y: got {len(tags)} lists of tags; expected {len(sentences)}, as X has sentences")
+    gold = []
+    for number, (sentence, own) in enumerate(zip(sentences, tags, strict=True)):
+        if len(own) != len(sentence):
+            raise DataError(f"y[{number}]: got {len(own)} tags; expected {len(sentence)}, as X[{number}] has words")
+        try:
+            gold.append(replace(sentence, entities=tuple(entities_from_tags(own, scheme))))
+        except InvalidTags as error:
+            raise DataError(f"y[{number}][{error.index}]: {error}") from None
+    return gold
