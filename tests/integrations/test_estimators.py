@@ -1,4 +1,4 @@
-"""Estimators: scikit-learn's own machinery over them, and ``coner train`` as the oracle of what they learn."""
+"""The estimators in scikit-learn, with ``coner train`` as the oracle of what they learn."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def crf(**changes: Any) -> CrfEstimator:
 
 
 def trained_by_command(folder: Path, config: str, share: float) -> list[list[str]]:
-    """What a model says of the corpus that ``coner train`` made of it, from a file and a config."""
+    """Tags that a model predicts for the corpus on which ``coner train`` has trained it."""
     with atomic_write(folder / "train.conll") as handle:
         write_conll(CORPUS, handle)
     (folder / "a.toml").write_text(config)
     changes = [f"data.train={folder / 'train.conll'}", f"data.dev_share={share}"]
     options = [option for change in changes for option in ("--set", change)]
     assert run(["train", str(folder / "a.toml"), *options, "--out", str(folder / "run")]) == 0
-    found = load(folder / "run").tag(read(folder / "train.conll"))
-    return [tags_from_entities(entities, len(words)) for entities, words in zip(found, X, strict=True)]
+    predicted = load(folder / "run").tag(read(folder / "train.conll"))
+    return [tags_from_entities(entities, len(words)) for entities, words in zip(predicted, X, strict=True)]
 
 
-def test_a_crf_is_that_of_coner_train(tmp_path: Path) -> None:
+def test_crf_equals_that_of_coner_train(tmp_path: Path) -> None:
     config = 'kind = "crf"\nseed = 3\n[crf]\nc2 = 0.5\nmax_iterations = 3\nclusters = [4]\n'
     expected = trained_by_command(tmp_path, config, 0.3)
     settings = {"c2": 0.5, "max_iterations": 3, "clusters": [4]}
@@ -60,7 +60,7 @@ def test_a_crf_is_that_of_coner_train(tmp_path: Path) -> None:
     assert estimator.labels_ == ("Artist", "City")
 
 
-def test_an_encoder_is_that_of_coner_train(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> None:
+def test_encoder_equals_that_of_coner_train(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> None:
     encoder = tiny_encoder("mbert")
     config = (
         f'kind = "encoder"\nseed = 5\n[encoder]\nname = "{encoder}"\n[head]\ndropout = 0.0\ndecoder = "crf"\n'
@@ -76,22 +76,22 @@ def test_an_encoder_is_that_of_coner_train(tmp_path: Path, tiny_encoder: Callabl
     np.random.seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist()
     assert estimator.fit(X, Y).predict(X) == expected
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # the search's chance is its own
-    scores = [[entity.score for entity in found] for found in estimator.tagger_.tag(CORPUS)]
-    assert scores == [[entity.score for entity in found] for found in load(tmp_path / "run").tag(CORPUS)]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # a search draws from these generators
+    scores = [[entity.score for entity in entities] for entities in estimator.tagger_.tag(CORPUS)]
+    assert scores == [[entity.score for entity in entities] for entities in load(tmp_path / "run").tag(CORPUS)]
 
 
-def test_equal_seeds_equal_taggers() -> None:
+def test_equal_seeds_give_equal_taggers() -> None:
     one, two = (crf(crf={**FAST, "max_iterations": 3}).fit(X, Y).tagger_ for _ in range(2))
     assert one.weights.values.tobytes() == two.weights.values.tobytes()
 
 
-def test_sentences_are_as_good_as_lists() -> None:
+def test_sentences_and_lists_give_equal_results() -> None:
     assert crf().fit(CORPUS).predict(X) == crf().fit(X, Y).predict(CORPUS)
     assert crf().fit(CORPUS).score(CORPUS) == crf().fit(X, Y).score(X, Y) > 0.5
 
 
-def test_a_validation_part_of_ones_own() -> None:
+def test_dev_split_can_be_passed() -> None:
     estimator = crf().fit(X[:8], Y[:8], dev=(X, Y))
     again = crf(dev_share=0.9).fit(CORPUS[:8], dev=(CORPUS, None))
     assert estimator.predict(X) == again.predict(X)
@@ -101,10 +101,10 @@ def test_a_validation_part_of_ones_own() -> None:
 def test_tags_in_either_scheme(scheme: Any) -> None:
     tags = [tags_from_entities(sentence.entities or (), len(sentence), scheme) for sentence in CORPUS]
     predicted = crf(scheme=scheme).fit(X, tags, dev=(X, tags)).predict(X)
-    assert predicted == tags  # known by heart
+    assert predicted == tags  # memorised
 
 
-def test_score_is_that_of_seqeval_where_every_class_is_in_gold() -> None:
+def test_score_equals_seqeval_if_every_class_is_in_gold() -> None:
     from seqeval.metrics import f1_score
     from seqeval.scheme import IOB2
 
@@ -117,25 +117,23 @@ def test_score_is_that_of_seqeval_where_every_class_is_in_gold() -> None:
 
 
 @pytest.mark.parametrize("tags", [Y, None])
-def test_cross_validation(tags: Any) -> None:
-    """Against folds that are cut, trained and scored by hand."""
-    given: Any = X if tags else CORPUS
+def test_cross_validation_equals_a_loop_over_folds(tags: Any) -> None:
+    words: Any = X if tags else CORPUS
     folds = KFold(3, shuffle=True, random_state=0)
-    scores = cross_val_score(crf(), given, tags, cv=folds)
-    by_hand = []
+    scores = cross_val_score(crf(), words, tags, cv=folds)
+    expected = []
     for train, test in folds.split(CORPUS):
         model = crf().fit([CORPUS[i] for i in train])
-        by_hand.append(model.score([CORPUS[i] for i in test]))
-    assert scores.tolist() == by_hand
+        expected.append(model.score([CORPUS[i] for i in test]))
+    assert scores.tolist() == expected
     assert 0 < scores.mean() <= 1
 
 
-def test_searches() -> None:
-    """Against each candidate by itself."""
+def test_searches_choose_the_best_candidate() -> None:
     folds = KFold(3, shuffle=True, random_state=0)
     grid = {"crf__max_iterations": [1, 30], "crf__features": [["position"], ["word", "neighbour"]]}
     search = GridSearchCV(crf(), grid, cv=folds).fit(X, Y)
-    alone = {
+    expected = {
         (rounds, features): cross_val_score(
             crf(crf={**FAST, "max_iterations": rounds, "features": features.split()}), X, Y, cv=folds
         ).mean()
@@ -143,25 +141,30 @@ def test_searches() -> None:
         for features in ("position", "word neighbour")
     }
     chosen = search.best_params_["crf__max_iterations"], search.best_params_["crf__features"]
-    assert search.best_score_ == max(alone.values()) == alone[chosen[0], " ".join(chosen[1])] > min(alone.values())
+    assert (
+        search.best_score_
+        == max(expected.values())
+        == expected[chosen[0], " ".join(chosen[1])]
+        > min(expected.values())
+    )
     fitted = search.best_estimator_.tagger_.settings.crf
     assert (fitted.max_iterations, list(fitted.features)) == chosen
     drawn = RandomizedSearchCV(
         crf(), {"crf__max_iterations": np.arange(2, 5), "crf__c2": np.geomspace(0.1, 1, 3)}, n_iter=1, cv=2
     )
-    assert drawn.fit(CORPUS).best_params_["crf__max_iterations"] in (2, 3, 4)  # numpy's numbers
+    assert drawn.fit(CORPUS).best_params_["crf__max_iterations"] in (2, 3, 4)  # drawn as numpy scalars
 
 
 def test_parameters_and_clones() -> None:
-    given = {"c2": 0.5}
-    estimator = CrfEstimator(crf=given, average="micro")
-    assert estimator.get_params(deep=False)["crf"] is given
+    section = {"c2": 0.5}
+    estimator = CrfEstimator(crf=section, average="micro")
+    assert estimator.get_params(deep=False)["crf"] is section
     assert estimator.get_params()["crf__c2"] == 0.5
     copied = clone(estimator)
     assert copied.get_params() == estimator.get_params()
     copied.set_params(crf__c2=2.0, crf__clusters=[], seed=7)
     assert (copied.crf, copied.seed) == ({"c2": 2.0, "clusters": []}, 7)
-    assert given == {"c2": 0.5}  # theirs is not ours to change
+    assert section == {"c2": 0.5}  # not changed
     copied.set_params(crf=None, crf__c1=0.0)
     assert copied.crf == {"c1": 0.0}
     assert repr(estimator) == "CrfEstimator(average='micro', crf={'c2': 0.5})"
@@ -170,7 +173,7 @@ def test_parameters_and_clones() -> None:
         estimator.set_params(nope=1)
 
 
-def test_before_a_fit() -> None:
+def test_predict_needs_a_fit() -> None:
     for use in (lambda: crf().predict(X), lambda: crf().score(X, Y)):
         with pytest.raises(NotFittedError):
             use()
@@ -179,34 +182,34 @@ def test_before_a_fit() -> None:
 @pytest.mark.parametrize(
     ("words", "tags", "message"),
     [
-        (["miles davis sang"], [["O"]], r"X\[0\]: came a text; expected a list of words"),
-        ([["a", ""]], [["O", "O"]], r"X\[0\]: '' among the words"),
-        ([["a", 3]], [["O", "O"]], r"X\[0\]: 3 among the words"),
-        ([["a"]], [["O"], ["O"]], "X has 1 sentences, y 2; expected as many"),
-        ([["a"], ["b", "c"]], [["O"], ["O"]], r"X\[1\] has 2 words, y\[1\] 1 tags; expected as many"),
+        (["miles davis sang"], [["O"]], r"X\[0\]: got a single string; expected a list of words"),
+        ([["a", ""]], [["O", "O"]], r"X\[0\]: got '' as a word"),
+        ([["a", 3]], [["O", "O"]], r"X\[0\]: got 3 as a word"),
+        ([["a"]], [["O"], ["O"]], "y: got 2 lists of tags; expected 1, as X has sentences"),
+        ([["a"], ["b", "c"]], [["O"], ["O"]], r"y\[1\]: got 1 tags; expected 2, as X\[1\] has words"),
         ([["a", "b"]], [["O", "I-City"]], r"y\[0\]\[1\]: tag 'I-City' after O is not valid iob2"),
         ([["a"]], [["S-City"]], r"y\[0\]\[0\]: tag 'S-City' is not one of iob2's"),
-        ([["a"]], None, r"X\[0\]: carries no labels; expected tags as y, or Sentences with entities"),
-        ([["a"], ["b"]], [["O"], ["O"]], "the sentences hold no mention"),
-        ([], [], "the sentences hold no mention"),
+        ([["a"]], None, r"X\[0\]: got no labels; expected tags as y, or Sentences with entities"),
+        ([["a"], ["b"]], [["O"], ["O"]], "got no entity in any sentence"),
+        ([], [], "got no entity in any sentence"),
         (
             [["a"]],
             [["B-City"]],
-            r"among 1 sentences are too few different ones to keep dev_share=0.2 .*; give more, or",
+            r"got 1 sentences; expected more different ones: dev_share=0.2",
         ),
     ],
 )
-def test_wrong_data_is_told(words: Any, tags: Any, message: str) -> None:
+def test_data_errors(words: Any, tags: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         crf().fit(words, tags)
 
 
-def test_labels_outside_the_taxonomy_are_told() -> None:
-    with pytest.raises(DataError, match="label 'City' is not in taxonomy wnut17; expected one of"):
+def test_labels_outside_the_taxonomy_are_refused() -> None:
+    with pytest.raises(DataError, match="got label 'City'; expected one of taxonomy wnut17"):
         crf(taxonomy="wnut17").fit([["a"], ["b"]], [["B-City"], ["O"]])
     with pytest.raises(DataError, match=r"dev: expected a pair \(X, y\)"):
         crf().fit(X, Y, dev=CORPUS)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="label 'Zoo' is not in taxonomy flat"):
+    with pytest.raises(DataError, match="got label 'Zoo'; expected one of taxonomy flat"):
         crf().fit(X, Y, dev=([["a"]], [["B-Zoo"]]))
 
 
@@ -214,26 +217,26 @@ def test_labels_outside_the_taxonomy_are_told() -> None:
     ("changes", "message"),
     [
         ({"crf": {"c3": 1}}, "CrfEstimator: crf.c3: no such setting; expected one of: .*c2"),
-        ({"crf": {"c2": -1}}, "CrfEstimator: crf.c2: input should be greater than or equal to 0, came -1"),
+        ({"crf": {"c2": -1}}, "CrfEstimator: crf.c2: input should be greater than or equal to 0, got -1"),
         ({"crf": {"features": ["sufix"]}}, "got 'sufix'"),
-        ({"average": "weighted"}, "average: 'weighted'; expected macro or micro"),
-        ({"scheme": "iob1"}, "scheme: 'iob1'; expected iob2 or bioes"),
+        ({"average": "weighted"}, "average: got 'weighted'; expected macro or micro"),
+        ({"scheme": "iob1"}, "scheme: got 'iob1'; expected iob2 or bioes"),
         ({"dev_share": 1.5}, "data.dev_share: input should be less than 1"),
     ],
 )
-def test_wrong_settings_are_told(changes: dict[str, Any], message: str) -> None:
+def test_settings_errors(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         crf(**changes).fit(X, Y)
 
 
-def test_lines_of_the_training_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_is_logged_only_if_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     crf().fit(X, Y)
     assert capsys.readouterr() == ("", "")
     crf(verbose=1).fit(X, Y)
     assert "features, 2 labels" in capsys.readouterr().err
 
 
-def test_a_fitted_tagger_is_one_as_any_other(tmp_path: Path) -> None:
+def test_fitted_tagger_can_be_saved(tmp_path: Path) -> None:
     estimator = crf().fit(X, Y, dev=(X, Y))
     estimator.tagger_.save(tmp_path / "model")
     assert [m.text for m in load(tmp_path / "model")("prince sang")] == ["prince"]

@@ -1,4 +1,4 @@
-"""The component in real spaCy pipelines: what it sets, in batches, on disk, in bytes."""
+"""The component in spaCy pipelines: entities, batches, saving and loading."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def pipeline(model: object, *before: str, name: str = "coner") -> Language:
     return nlp
 
 
-def told(doc: Doc) -> list[tuple[str, str]]:
+def entities(doc: Doc) -> list[tuple[str, str]]:
     return [(ent.text, ent.label_) for ent in doc.ents]
 
 
-def test_entities_stand_where_the_characters_are(model: Path) -> None:
+def test_entities_have_the_right_characters(model: Path) -> None:
     doc = pipeline(model)(TEXT)
-    assert told(doc) == [("nina simone", "Artist"), ("new york", "City")]
+    assert entities(doc) == [("nina simone", "Artist"), ("new york", "City")]
     for ent in doc.ents:
         assert TEXT[ent.start_char : ent.end_char] == ent.text
         assert doc.char_span(ent.start_char, ent.end_char) is not None
-    assert all(token.ent_iob_ == "O" for token in doc if token.is_space)  # told, not missing
+    assert all(token.ent_iob_ == "O" for token in doc if token.is_space)  # set, not missing
 
 
-def test_scores_are_those_of_the_tagger(model: Path) -> None:
+def test_scores_equal_those_of_the_tagger(model: Path) -> None:
     doc = pipeline(model, name="finder")("they moved to rio de janeiro in spring")
     (expected,) = load(model).tag([Sentence(tuple(token.text for token in doc))])
     group = doc.spans["finder"]
@@ -69,8 +69,8 @@ def test_scores_are_those_of_the_tagger(model: Path) -> None:
     assert again.spans["finder"].attrs["scores"] == group.attrs["scores"]
 
 
-def recorded(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The words of every sentence that reaches the tagger from now on."""
+def record_sentences(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A list to which the words of every further sentence are added."""
     seen: list[list[str]] = []
     tagger = nlp.get_pipe("coner").tagger
     tag = tagger.tag
@@ -90,36 +90,36 @@ def test_sentences_are_those_of_the_document(model: Path, monkeypatch: pytest.Mo
         (("sentencizer",), [text.split()[:3], text.split()[3:]]),
     ):
         nlp = pipeline(model, *before)
-        seen = recorded(nlp, monkeypatch)
-        assert told(nlp(text)) == [("prince", "Artist"), ("oslo", "City")]
+        seen = record_sentences(nlp, monkeypatch)
+        assert entities(nlp(text)) == [("prince", "Artist"), ("oslo", "City")]
         assert seen == expected
 
 
-def test_one_pass_a_batch_and_the_same_as_one_by_one(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_of_a_batch_are_tagged_together(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [" ".join(sentence.words) for sentence in CORPUS] + ["", " \n", TEXT]
     nlp = pipeline(model)
-    alone = [told(nlp(text)) for text in texts]
+    alone = [entities(nlp(text)) for text in texts]
     calls: list[int] = []
     tagger = nlp.get_pipe("coner").tagger
     tag = tagger.tag
     monkeypatch.setattr(tagger, "tag", lambda sentences: calls.append(len(sentences)) or tag(sentences))
     docs = list(nlp.pipe(((text, number) for number, text in enumerate(texts)), as_tuples=True, batch_size=5))
-    assert [told(doc) for doc, _ in docs] == alone
+    assert [entities(doc) for doc, _ in docs] == alone
     assert [number for _, number in docs] == list(range(len(texts)))
     assert calls == [5, 5, 3]  # 15 documents, of which two have no word
     assert alone[: len(CORPUS)] == [[(s.surface(e), e.label) for e in s.entities or ()] for s in CORPUS]
 
 
-def test_earlier_entities_give_way(model: Path) -> None:
+def test_earlier_entities_are_replaced(model: Path) -> None:
     nlp = pipeline(model)
     doc = nlp.make_doc("prince sang in may")
     doc.set_ents([Span(doc, 0, 4, label="X")])
-    assert told(nlp(doc)) == [("prince", "Artist")]
+    assert entities(nlp(doc)) == [("prince", "Artist")]
 
 
 @cache
-def known() -> Language:
-    """A pipeline that is made once, for many examples."""
+def small_pipeline() -> Language:
+    """One pipeline for many examples."""
     nlp = spacy.blank("en")
     component = nlp.add_pipe("coner", config={"model": "to come"})
     component._tagger = small_crf()  # type: ignore[attr-defined]
@@ -127,20 +127,20 @@ def known() -> Language:
 
 
 @given(words=st.lists(st.sampled_from(["prince", "oslo", "new", "york", " ", "\n", "\u00a0", "a", "."]), max_size=12))
-def test_whatever_the_tokens_every_entity_is_whole(words: list[str]) -> None:
-    nlp = known()
+def test_entities_are_complete_for_any_tokens(words: list[str]) -> None:
+    nlp = small_pipeline()
     doc = Doc(nlp.vocab, words=words, spaces=[False] * len(words))
     component: Any = nlp.get_pipe("coner")
     component(doc)
     real = [word for word in words if word.strip(" \n")]
     (expected,) = component.tagger.tag([Sentence(tuple(real))]) if real else [[]]
-    found = [([t.text for t in ent if t.text.strip(" \n")], ent.label_) for ent in doc.ents]
-    assert found == [(real[e.start : e.end], e.label) for e in expected]
+    predicted = [([t.text for t in ent if t.text.strip(" \n")], ent.label_) for ent in doc.ents]
+    assert predicted == [(real[e.start : e.end], e.label) for e in expected]
     assert all(ent[0].text.strip(" \n") and ent[-1].text.strip(" \n") for ent in doc.ents)
 
 
 @pytest.mark.parametrize("way", ["disk", "bytes"])
-def test_a_pipeline_takes_its_model_along(model: Path, tmp_path: Path, way: str) -> None:
+def test_model_is_saved_with_the_pipeline(model: Path, tmp_path: Path, way: str) -> None:
     gone = tmp_path / "gone"
     shutil.copytree(model, gone)
     nlp = pipeline(gone)
@@ -155,23 +155,23 @@ def test_a_pipeline_takes_its_model_along(model: Path, tmp_path: Path, way: str)
         again.from_bytes(packed)
     assert again.pipe_labels == {"coner": ["Artist", "City"]}
     first, second = nlp(TEXT), again(TEXT)
-    assert told(second) == told(first) != []
+    assert entities(second) == entities(first) != []
     assert second.spans["coner"].attrs == first.spans["coner"].attrs
     again.to_disk(tmp_path / "twice")
-    assert told(spacy.load(tmp_path / "twice")(TEXT)) == told(first)
+    assert entities(spacy.load(tmp_path / "twice")(TEXT)) == entities(first)
 
 
-def test_a_vote_too_whose_members_are_files(model: Path, tmp_path: Path) -> None:
+def test_vote_is_saved_with_its_members(model: Path, tmp_path: Path) -> None:
     vote = tmp_path / "vote"
     VoteTagger([Member("one", model, load(model), 1.0)], threshold=0.3).save(vote)
     packed = pipeline(vote).to_bytes()
     again = pipeline(tmp_path / "nowhere").from_bytes(packed)
     shutil.rmtree(vote)
     again.to_disk(tmp_path / "pipeline")
-    assert told(spacy.load(tmp_path / "pipeline")(TEXT)) == [("nina simone", "Artist"), ("new york", "City")]
+    assert entities(spacy.load(tmp_path / "pipeline")(TEXT)) == [("nina simone", "Artist"), ("new york", "City")]
 
 
-def test_no_pickle_is_written(model: Path, tmp_path: Path) -> None:
+def test_only_model_files_are_written(model: Path, tmp_path: Path) -> None:
     nlp = pipeline(model)
     nlp.to_disk(tmp_path)
     names = {path.relative_to(tmp_path / "coner").as_posix() for path in (tmp_path / "coner").rglob("*.*")}
@@ -180,7 +180,7 @@ def test_no_pickle_is_written(model: Path, tmp_path: Path) -> None:
     assert packed == {path.name: path.read_bytes() for path in model.iterdir()}
 
 
-def test_spacy_scores_it(model: Path) -> None:
+def test_spacy_evaluates_it(model: Path) -> None:
     nlp = pipeline(model)
     examples = []
     for sentence in CORPUS[:4]:
@@ -190,7 +190,7 @@ def test_spacy_scores_it(model: Path) -> None:
     assert nlp.evaluate(examples)["ents_f"] == 1.0
 
 
-def test_the_wrong_model_is_told(model: Path, tmp_path: Path) -> None:
+def test_model_errors(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model.json in it; expected the folder of a trained model"):
         pipeline(tmp_path)
     nlp = pipeline(tmp_path / "misspelt")
@@ -207,18 +207,18 @@ def test_the_wrong_model_is_told(model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("packed", "message"),
     [
-        (["x"], "expected what to_bytes of the component gave"),
-        ({"../evil": b"x"}, "lies outside its folder"),
-        ({"/evil": b"x"}, "lies outside its folder"),
+        (["x"], "expected the result of to_bytes"),
+        ({"../evil": b"x"}, "expected only files inside the model folder"),
+        ({"/evil": b"x"}, "expected only files inside the model folder"),
         ({"model.json": b"{"}, "damaged: not valid JSON"),
     ],
 )
-def test_the_wrong_bytes_are_told(packed: object, message: str) -> None:
+def test_invalid_bytes_are_refused(packed: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         coner.integrations.spacy.ConerPipe("to come").from_bytes(srsly.msgpack_dumps(packed))
 
 
-def test_an_error_handler_of_spacy_is_asked(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_handler_of_spacy_is_called(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = pipeline(model)
     tagger = nlp.get_pipe("coner").tagger
     tag = tagger.tag
@@ -235,8 +235,8 @@ def test_an_error_handler_of_spacy_is_asked(model: Path, monkeypatch: pytest.Mon
     assert lost == ["oslo sang"]
 
 
-def test_what_it_says_is_what_coner_tag_says(model: Path, tmp_path: Path) -> None:
-    """Through a DocBin: spaCy's tokens to a file, read and tagged by the rest of coner."""
+def test_entities_equal_those_of_coner_tag(model: Path, tmp_path: Path) -> None:
+    """The tokens of spaCy, written as a DocBin and read again."""
     nlp = pipeline(model)
     docs = [nlp(TEXT.replace("\n", " "))]
     DocBin(docs=docs).to_disk(tmp_path / "docs.spacy")
@@ -244,7 +244,7 @@ def test_what_it_says_is_what_coner_tag_says(model: Path, tmp_path: Path) -> Non
     assert list(sentence.entities or ()) == load(model).tag([sentence])[0]
 
 
-def test_spacy_finds_it_by_entry_point() -> None:
+def test_component_is_registered_by_entry_point() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     module, _, function = project["project"]["entry-points"]["spacy_factories"]["coner"].partition(":")
     assert getattr(__import__(module, fromlist=[function]), function) is coner.integrations.spacy.make
