@@ -1,4 +1,4 @@
-"""Bad input and bad use: one line says why not, and nothing is left behind."""
+"""Bad input and bad use: a one-line error, and no files left behind."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from coner.families.manifest import CARD, FORMAT
+from coner.families.manifest import FORMAT, MANIFEST
 from helpers.shell import Done, World, command, process, refusal
 
 Coner = Callable[..., Done]
-Arguments = Callable[[World, Path], list[object]]  # from the world and a folder for bad things
+Arguments = Callable[[World, Path], list[object]]  # of a command; the folder is for bad files
 
 ENCODER = 'kind = "encoder"\n[encoder]\nname = "minilm"\n'
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the devices of Linux")
@@ -28,22 +28,22 @@ def file(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def model(world: World, folder: Path, harm: Callable[[Path], object]) -> Path:
+def model(world: World, folder: Path, damage: Callable[[Path], object]) -> Path:
     shutil.copytree(world.model, folder / "model")
-    harm(folder / "model")
+    damage(folder / "model")
     return folder / "model"
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
 def newer(folder: Path) -> None:
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    (folder / CARD).write_text(json.dumps({**card, "format": FORMAT + 1}))
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "format": FORMAT + 1}))
 
 
-def swapped(folder: Path) -> None:
+def zero_weights(folder: Path) -> None:
     path = folder / "weights.npz"
     path.write_bytes(bytes(path.stat().st_size))
 
@@ -60,8 +60,8 @@ def train(*more: object) -> Arguments:
     return lambda world, folder: ["train", *world.settings, "--out", "OUT/run", *more]
 
 
-def harmed(harm: Callable[[Path], object]) -> Arguments:
-    return lambda world, folder: ["tag", model(world, folder, harm), world.dev, "-o", "OUT/x.conll"]
+def damaged(damage: Callable[[Path], object]) -> Arguments:
+    return lambda world, folder: ["tag", model(world, folder, damage), world.dev, "-o", "OUT/x.conll"]
 
 
 def encoder(*more: object) -> Arguments:
@@ -80,11 +80,11 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "tag: binary": (tag(b"\x7fELF\x02\0\0\0"), "in.conll:1: holds a zero byte"),
     "tag: binary without a name": (tag(bytes(range(256)) * 9, "in"), "holds a zero byte"),
     "tag: latin-1": (tag("são O\n".encode("latin-1")), "in.conll:1: byte 2 of the line is 0xe3, which is not UTF-8"),
-    "tag: packed file cut short": (tag(b"\x1f\x8b\x08\0\0\0\0\0", "in.conll.gz"), "in.conll.gz: cannot be read"),
+    "tag: truncated gzip file": (tag(b"\x1f\x8b\x08\0\0\0\0\0", "in.conll.gz"), "in.conll.gz: cannot be read"),
     "tag: not JSON": (tag('{"text": "a"}\n{"text"\n', "in.jsonl"), "in.jsonl:2: not JSON"),
     "tag: one column too few": (tag("a _ O\nb O\n"), "in.conll:2: 2 columns where the file began with 3"),
     "tag: output is a folder": (lambda w, f: ["tag", w.model, w.dev, "-o", "OUT"], "is a folder; expected the name"),
-    "tag: unknown form of the input": (
+    "tag: unknown format of the input": (
         lambda w, f: ["tag", w.model, w.dev, "--from", "xml", "-o", "OUT/x"],
         "'xml' is not one of",
     ),
@@ -103,12 +103,12 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "evaluate: unknown taxonomy": (evaluate("a O\n", "--taxonomy", "multiconer"), "neither packaged nor a TOML file"),
     "model: missing": (lambda w, f: ["tag", f / "no", w.dev, "-o", "OUT/x"], "no: does not exist; expected the folder"),
     "model: a file": (lambda w, f: ["tag", w.dev, w.dev, "-o", "OUT/x"], "dev.conll: is a file; expected the folder"),
-    "model: no model.json": (harmed(lambda f: (f / CARD).unlink()), "no model.json in it"),
-    "model: file missing": (harmed(lambda f: (f / "weights.npz").unlink()), "weights.npz: missing"),
-    "model: file cut short": (harmed(lambda f: cut(f / "weights.npz")), "damaged or cut short"),
-    "model: card cut short": (harmed(lambda f: cut(f / CARD)), "model.json: damaged: not valid JSON"),
-    "model: other content": (harmed(swapped), "weights.npz: its content is not what model.json says"),
-    "model: newer": (harmed(newer), f"model.json: format {FORMAT + 1}, this version of coner reads up to {FORMAT}"),
+    "model: no model.json": (damaged(lambda f: (f / MANIFEST).unlink()), "no model.json in it"),
+    "model: file missing": (damaged(lambda f: (f / "weights.npz").unlink()), "weights.npz: missing"),
+    "model: file truncated": (damaged(lambda f: truncate(f / "weights.npz")), "damaged or cut short"),
+    "model: manifest truncated": (damaged(lambda f: truncate(f / MANIFEST)), "model.json: damaged: not valid JSON"),
+    "model: other content": (damaged(zero_weights), "weights.npz: its content is not what model.json says"),
+    "model: newer": (damaged(newer), f"model.json: format {FORMAT + 1}, this version of coner reads up to {FORMAT}"),
     "train: misspelt key": (
         train("--set", "crf.clsters=[]"),
         "crf.clsters: no such setting; expected one of: algorithm, c1, c2, cl",
@@ -127,13 +127,13 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "train: text for a number": (train("--set", "crf.c2=much"), "crf.c2: input should be a valid number"),
     "train: negative rate": (
         encoder("--set", "train.groups.encoder.rate=-0.1"),
-        "train.groups.encoder.rate: input should be greater than or equal to 0, came -0.1",
+        "train.groups.encoder.rate: input should be greater than or equal to 0, got -0.1",
     ),
     "train: misspelt key of a group": (
         encoder("--set", "train.groups.head.rat=1"),
         "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate, times, weight_decay",
     ),
-    "train: only O": (
+    "train: no mentions": (
         lambda w, f: ["train", w.config, "--set", f"data.train={file(f, 'o.conll', 'a O')}", "--out", "OUT/r"],
         "o.conll: holds no mention; expected labelled sentences",
     ),
@@ -169,7 +169,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_input_is_one_line_and_leaves_nothing(
+def test_bad_input_is_a_one_line_error_and_leaves_no_files(
     coner: Coner, world: World, tmp_path: Path, out: Path, what: str
 ) -> None:
     make, message = BAD[what]
@@ -182,45 +182,45 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("arguments", [[], ["data"]])
-def test_help_is_shown_where_no_command_is_named(coner: Coner, arguments: list[str]) -> None:
+def test_help_is_printed_if_there_is_no_command(coner: Coner, arguments: list[str]) -> None:
     done = coner(*arguments)
     assert (done.code, done.err) == (2, "coner: name a command (see coner --help, or coner COMMAND --help)\n")
     assert f"Usage: coner {' '.join([*arguments, '[OPTIONS]'])} COMMAND" in done.out
 
 
-def test_fault_that_only_training_can_find_leaves_no_model(coner: Coner, world: World, out: Path) -> None:
+def test_an_error_during_training_leaves_no_model(coner: Coner, world: World, out: Path) -> None:
     done = coner("train", *world.settings, "--set", 'crf.features=["sufix"]', "--out", out / "run")
     assert (done.code, done.out) == (2, "")
-    begun, message = done.err.splitlines()
-    assert begun.startswith("crf: train 60 sentences")
+    first, message = done.err.splitlines()
+    assert first.startswith("crf: train 60 sentences")
     assert message.startswith("coner: crf.features: got 'sufix'")
     assert [path.name for path in (out / "run").iterdir()] == ["log.txt"]
 
 
-def test_iob1_is_read_when_it_is_named(coner: Coner, tmp_path: Path) -> None:
+def test_iob1_is_read_with_the_option(coner: Coner, tmp_path: Path) -> None:
     path = file(tmp_path, "iob1.conll", "a O\nb I-Artist\nc B-Artist\n")
     done = coner("evaluate", path, path, "--scheme", "iob1", "--json")
     assert done.code == 0
     assert json.loads(done.out)["fine"]["classes"]["Artist"]["support"] == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user")
-def test_folder_without_permission_is_one_line(coner: Coner, world: World, out: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root ignores permissions")
+def test_missing_permission_is_a_one_line_error(coner: Coner, world: World, out: Path) -> None:
     out.chmod(0o500)
     assert "permission denied" in refusal(coner("tag", world.model, world.dev, "-o", out / "x.conll"))
     assert "ermission denied" in refusal(coner("train", *world.settings, "--out", out / "run"))
 
 
 @LINUX
-def test_place_where_nobody_may_write_is_one_line(coner: Coner, world: World) -> None:
+def test_an_unwritable_place_is_a_one_line_error(coner: Coner, world: World) -> None:
     assert "cannot be written" in refusal(coner("tag", world.model, world.dev, "-o", "/proc/x.conll"))
     assert "cannot be written" in refusal(coner("train", *world.settings, "--out", "/proc/run"))
 
 
 @LINUX
 @pytest.mark.parametrize("form", ["conll", "jsonl", "task"])
-def test_full_disk_is_one_line(world: World, form: str) -> None:
-    # Its own process: what a handle still holds when it is collected must not speak up either.
+def test_a_full_disk_is_a_one_line_error(world: World, form: str) -> None:
+    # In a process of its own: unflushed handles must not print warnings at its exit.
     done = process("tag", world.model, world.dev, "-o", "/dev/full", "--format", form)
     assert (done.code, done.out) == (2, "")
     *count, message = done.err.splitlines()  # all may be tagged before the last block meets the full disk
@@ -230,7 +230,7 @@ def test_full_disk_is_one_line(world: World, form: str) -> None:
 
 @LINUX
 @pytest.mark.parametrize("arguments", [("tag", "MODEL", "DEV"), ("evaluate", "DEV", "MODEL", "--json"), ("--version",)])
-def test_full_disk_behind_standard_output_is_one_line(world: World, arguments: tuple[str, ...]) -> None:
+def test_a_full_disk_behind_standard_output_is_a_one_line_error(world: World, arguments: tuple[str, ...]) -> None:
     places = {"MODEL": str(world.model), "DEV": str(world.dev)}
     with Path("/dev/full").open("wb") as full:
         run = command(*(places.get(argument, argument) for argument in arguments))

@@ -1,4 +1,4 @@
-"""Input that looks wrong and is not simply works."""
+"""Unusual but valid input is tagged."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ HARD: dict[str, tuple[str, list[list[str]]]] = {
     "zero-width space": ("\u200b _ _ O\nb _ _ O\n", [["\u200b", "b"]]),
     "variation selector": ("a _ _ O\n\ufe0f _ _ O\n", [["a", "\ufe0f"]]),
     "other white space": ("\u00a0 _ _ O\n\u2028 _ _ O\n\x85 _ _ O\n", [["\u00a0", "\u2028", "\x85"]]),
-    "beyond the first plane": ("\U0001f600 _ _ O\n\u0938\u094d\u0924 _ _ O\n", [["\U0001f600", "\u0938\u094d\u0924"]]),
+    "beyond the basic plane": (
+        "\U0001f600 _ _ O\n\u0938\u094d\u0924 _ _ O\n",
+        [["\U0001f600", "\u0938\u094d\u0924"]],
+    ),
     "words that begin with #": ("#tag _ _ O\n# _ _ O\n#id _ _ O\n", [["#tag", "#", "#id"]]),
     "spaces": ("a  _   _ O\nb _ _  O\n", [["a", "b"]]),
     "tabs": ("a\t_\t_\tO\nb\t_\t_\tO\n", [["a", "b"]]),
     "spaces and tabs": ("a \t_\t _ \t O\nb _\t_ O\n\nc\t_ _\tO\n", [["a", "b"], ["c"]]),
-    "line that holds a tab": ("a _ _ O\n\t\nb _ _ O\n", [["a"], ["b"]]),
-    "no end of the last line": ("a _ _ O\nb _ _ O", [["a", "b"]]),
+    "line with only a tab": ("a _ _ O\n\t\nb _ _ O\n", [["a"], ["b"]]),
+    "last line without an end": ("a _ _ O\nb _ _ O", [["a", "b"]]),
     "Windows": ("a _ _ O\r\n\r\nb _ _ O\r\n", [["a"], ["b"]]),
-    "formats of other programs": ("%s _ _ O\n[bold] _ _ O\n{0} _ _ O\n:a:b _ _ O\n", [["%s", "[bold]", "{0}", ":a:b"]]),
+    "markup of other programs": ("%s _ _ O\n[bold] _ _ O\n{0} _ _ O\n:a:b _ _ O\n", [["%s", "[bold]", "{0}", ":a:b"]]),
 }
 
 
 @pytest.mark.parametrize("what", HARD)
-def test_hard_input_simply_works(coner: Coner, world: World, tmp_path: Path, what: str) -> None:
+def test_unusual_input_is_tagged(coner: Coner, world: World, tmp_path: Path, what: str) -> None:
     text, sentences = HARD[what]
     path = tmp_path / "in.conll"
     path.write_bytes(text.encode())
     done = coner("tag", world.model, path, "-o", tmp_path / "out.conll")
     assert done.code == 0, done.err
     assert done.err.startswith(f"{len(sentences)} sentences, ")
-    # Split by hand: a reader of our own would be blind to its own faults.
+    # Split by hand, since our own reader could hide its own errors.
     written = (tmp_path / "out.conll").read_bytes().decode()
     rows = [row.replace("\t", " ").split(" ") for row in written.replace("\r\n", "\n").split("\n") if row.strip("\t ")]
     assert [row[0] for row in rows] == [word for sentence in sentences for word in sentence]

@@ -1,4 +1,4 @@
-"""Runs a guide: what stands in its code blocks, in order, in one session of Python and one folder."""
+"""Runs the code blocks of a guide in order, in one Python session and one folder."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ COMMAND = "from coner.cli import main; import sys; sys.argv[0] = 'coner'; main()
 
 
 class Session:
-    """One reader's: Python's names, the shell's background jobs.
+    """The state of a reader: Python names and background jobs of the shell.
 
     Args:
-        names: what Python starts with.
+        names: initial Python names.
     """
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
         self.jobs: list[subprocess.Popen[bytes]] = []
-        with socket.socket() as probe:  # that of the guide may be taken here
+        with socket.socket() as probe:  # the port of the guide may be in use
             probe.bind(("127.0.0.1", 0))
             self.port = str(probe.getsockname()[1])
 
     def play(self, guide: Path) -> int:
-        """Run every block; how many lines of input there were. Differences are an ``AssertionError``."""
+        """Run every block and return the number of inputs; ``AssertionError`` at the first difference."""
         text = guide.read_text(encoding="utf-8")
         inputs = 0
         for block in BLOCK.finditer(text):
             steps = _steps(block[2], {"pycon": (">>> ", "... "), "console": ("$ ", "> ")}[block[1]])
             for source, expected in steps:
-                came = self._python(source) if block[1] == "pycon" else self._shell(source)
+                actual = self._python(source) if block[1] == "pycon" else self._shell(source)
                 place = f"{guide.name}:{text.count(chr(10), 0, block.start()) + 1}"
-                same = doctest.OutputChecker().check_output(expected, came, OPTIONS)
-                assert same, f"{place}: {source}\nexpected:\n{expected}\ncame:\n{came}"
+                same = doctest.OutputChecker().check_output(expected, actual, OPTIONS)
+                assert same, f"{place}: {source}\nexpected:\n{expected}\ncame:\n{actual}"
                 inputs += 1
         return inputs
 
     def close(self) -> None:
-        """End what is left in the background, as after a failure."""
+        """Stop background jobs, as after a failure."""
         for job in self.jobs:
             job.kill()
             job.wait()
@@ -74,24 +74,24 @@ class Session:
             self.jobs.append(subprocess.Popen(arguments, stderr=subprocess.DEVNULL))
             return ""
         if source.startswith("coner "):
-            return _here(shlex.split(source)[1:])
+            return _in_process(shlex.split(source)[1:])
         shim = f'coner() {{ {shlex.quote(sys.executable)} -c "{COMMAND}" "$@"; }}\n'
         done = subprocess.run(["bash", "-c", shim + source], capture_output=True, check=False)
         assert done.returncode == 0, (source, done)
         return done.stdout.decode()
 
 
-def _here(arguments: list[str]) -> str:
-    """A command in this process: a new one would load torch each time."""
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+def _in_process(arguments: list[str]) -> str:
+    """Run a command in this process: a new one would load torch each time."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         done = run(arguments)
-    assert done == 0, told.getvalue()
-    return told.getvalue()
+    assert done == 0, output.getvalue()
+    return output.getvalue()
 
 
 def _steps(block: str, prompts: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    """Each input, of one or more lines, with the output below it."""
+    """Each input of one or more lines, with the output below it."""
     first, further = prompts
     source, output = "", ""
     for line in block.splitlines(keepends=True):

@@ -1,4 +1,4 @@
-"""Four labelled sentences, of words that the tiny encoders know, and their taxonomy."""
+"""Four labelled sentences of words that the tiny encoders know, and their taxonomy."""
 
 from __future__ import annotations
 

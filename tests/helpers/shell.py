@@ -1,4 +1,4 @@
-"""The command line as tests call it, and what must hold whenever it refuses something."""
+"""Running the command line in tests, and checking its one-line errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-# A process in the background of a shell inherits a deaf ear for Ctrl-C; ours has to hear it.
+# A background process of a shell ignores Ctrl-C by default.
 CODE = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from coner.cli import main; sys.argv[0] = 'coner'; main()"
@@ -16,7 +16,7 @@ CODE = (
 
 
 class Done(NamedTuple):
-    """What came of a command."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -24,7 +24,7 @@ class Done(NamedTuple):
 
 
 class World(NamedTuple):
-    """Files to work on, and a CRF that was trained on them (its folder is a model's and a run's)."""
+    """Data files, and the run folder of a CRF trained on them."""
 
     config: Path
     train: Path
@@ -33,24 +33,24 @@ class World(NamedTuple):
 
     @property
     def settings(self) -> list[str]:
-        """What the CRF was trained with."""
+        """Arguments that the CRF was trained with."""
         return [str(self.config), "--set", f"data.train={self.train}", "--set", f"data.dev={self.dev}"]
 
 
 def command(*arguments: object) -> list[str]:
-    """The whole command, for a process of its own."""
+    """The command line of a separate process."""
     return [sys.executable, "-c", CODE, *map(str, arguments)]
 
 
 def process(*arguments: object, given: bytes = b"") -> Done:
-    """Run it so, with standard input."""
+    """Run a command in a separate process, with standard input."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command(*arguments), input=given, capture_output=True, env=environment, check=False)
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def refusal(done: Done, code: int = 2) -> str:
-    """The message of a command that refused, after checking that it is one line, for a person."""
+    """The error message of a failed command, after checking that it is one line."""
     assert done.code == code, done
     assert done.out == ""
     assert done.err.startswith("coner: ")
@@ -61,6 +61,6 @@ def refusal(done: Done, code: int = 2) -> str:
 
 
 def head(source: Path, sentences: int) -> str:
-    """The first sentences of a file of the shared task, verbatim."""
+    """The first sentences of a shared-task file, verbatim."""
     text = source.read_text(encoding="utf-8")
     return "# id ".join(text.split("# id ")[: sentences + 1])

@@ -1,4 +1,4 @@
-"""A corpus that a CRF learns by heart in a moment, and the CRF."""
+"""A corpus that a CRF learns by heart in a moment."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ CORPUS = [_sentence(frame, name, label) for label in NAMES for frame in FRAMES[l
 
 
 def small_crf() -> CrfTagger:
-    """Knows the corpus by heart."""
+    """A CRF trained on the corpus."""
     settings = CrfExperiment(kind="crf", crf=CrfSettings.model_validate(SETTINGS))
     return crf.train(settings, train=CORPUS, dev=CORPUS, taxonomy=TAXONOMY, log=Log()).tagger
