@@ -49,7 +49,7 @@ def is_hub_name(text: str | Path) -> bool:
 def model_name(folder: Path) -> str:
     """The name of a model: that of its folder, or of its repository if the folder is in the hub's cache."""
     folder = folder.resolve()
-    kind, _, repo = folder.parent.parent.name.partition("--")
-    if folder.parent.name == "snapshots" and kind == "models" and "--" in repo:
+    repo_type, _, repo = folder.parent.parent.name.partition("--")
+    if folder.parent.name == "snapshots" and repo_type == "models" and "--" in repo:
         return repo.partition("--")[2]
     return folder.name

@@ -73,8 +73,8 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
         ConerError: a model cannot be opened, the address is taken, or the token is missing.
     """
     if load is None:
-        kinds = {read_manifest(folder).kind for folder in settings.models.values()}
-        _check_budget(settings, asks=any(family(kind).asks_endpoint for kind in kinds))
+        families = [family(read_manifest(folder).kind) for folder in settings.models.values()]
+        _check_budget(settings, asks=any(declared.asks_endpoint for declared in families))
         load = partial(_load, settings.spending)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
