@@ -6,7 +6,7 @@
     app         routes and errors, described by openapi
     schemas     request and response bodies; sentences: texts to sentences, within limits
     service     the models of one process, one batcher for each
-    batcher     a queue and a thread that tags what waits, in order, in batches
+    batcher     the queue and the thread of a model; jobs: requests, and how a batch of their sentences is tagged
     metrics     counters for Prometheus
     run         socket, worker processes, signals
     page/       plain HTML, CSS and JavaScript

@@ -11,78 +11,24 @@ import logging
 import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from itertools import groupby
 
 from coner.core.errors import Unanswered
 from coner.core.types import Entity, Sentence
-from coner.families.registry import family
 from coner.families.tagger import Tagger
-from coner.serving.metrics import ModelMetrics
+from coner.serving.errors import ServiceError
+from coner.serving.jobs import Job, tag_batch, weight
+from coner.serving.metrics import Metrics
 from coner.serving.settings import Batching
 
 LOG = logging.getLogger("coner.serving")
-WORD = 32  # characters that count as one word, so that huge words cannot fill the memory
-Result = list[Entity] | Exception
-
-
-def weight(sentence: Sentence) -> int:
-    """Number of words; more if the words, or the white space between them, are unusually long."""
-    characters = sum(map(len, sentence.words)) if sentence.text is None else len(sentence.text)
-    return max(len(sentence), characters // WORD)
-
-
-class NotReady(Exception):
-    """The model is still loading, or the service is stopping; the message says which."""
-
-
-class QueueFull(Exception):
-    """The queue has no room for a request.
-
-    Attributes:
-        seconds: estimated time until the queue is empty.
-    """
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """The sentences of one request, and their results so far."""
-
-    sentences: Sequence[Sentence]
-    results: dict[int, Result] = field(default_factory=dict)
-    future: Future[list[list[Entity]]] = field(default_factory=Future)
-    arrived: float = field(default_factory=time.monotonic)
-    taken: int = 0  # sentences that are in a batch already
-
-    def waiting(self) -> int:
-        """Weight of the sentences that are in no batch yet."""
-        return sum(map(weight, self.sentences[self.taken :]))
-
-    def add(self, index: int, result: Result) -> None:
-        """Store the result of a sentence; the last one completes the future."""
-        if self.future.done():
-            return
-        self.results[index] = result
-        if len(self.results) < len(self.sentences) or not self.future.set_running_or_notify_cancel():
-            return
-        if errors := [result for result in self.results.values() if isinstance(result, Exception)]:
-            self.future.set_exception(errors[0])
-        else:
-            ordered = [self.results[i] for i in range(len(self.sentences))]
-            self.future.set_result([entities for entities in ordered if isinstance(entities, list)])
 
 
 class Batcher:
     """A model with its queue and its thread.
 
     Args:
+        name: of the model.
         load: opens the model; called in the thread.
         batching: sizes and waiting time.
         metrics: counts batches and dropped sentences.
@@ -96,15 +42,18 @@ class Batcher:
 
     def __init__(
         self,
+        name: str,
         load: Callable[[], Tagger],
-        batching: Batching,
         *,
-        metrics: ModelMetrics,
+        batching: Batching,
+        metrics: Metrics,
         on_error: Callable[[Exception], None],
     ) -> None:
+        self.name = name
         self.tagger: Tagger | None = None
         self.waiting = 0
         self.full = False
+        metrics.watch(name, waiting=lambda: self.waiting, ready=lambda: self.tagger is not None)
         self._load, self._batching, self._metrics, self._on_error = load, batching, metrics, on_error
         self._jobs: dict[Job, None] = {}  # in order of arrival
         self._changed = threading.Condition()
@@ -131,26 +80,50 @@ class Batcher:
             seconds: time limit.
 
         Raises:
-            NotReady: the model is still loading, or the service is stopping.
-            QueueFull: the queue has no room.
-            TimeoutError: the time is over; sentences that are in no batch by then are dropped, as on cancellation.
+            ServiceError: 429 if the queue is full, 500 or 502 if the model or its endpoint failed, 503 if it is not
+                loaded or the service is stopping, 504 if the time is over. Then, and on cancellation, sentences that
+                are in no batch yet are dropped.
         """
         job = Job(sentences)
         self._enqueue(job)
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(job.future)
+        except TimeoutError:
+            why = f"no answer within {seconds:g} s. Fix: send less at once, or try again later"
+            raise self._error(504, "timed_out", why) from None
+        except Unanswered:  # the reason names the endpoint, so it stays in the log
+            raise self._error(502, "no_answer", "its language model gave no answer; try again later") from None
+        except Exception:  # logged by the thread
+            raise self._error(500, "model_failed", "it failed; see the log of the server") from None
         finally:
             self._drop(job)
+
+    def loaded(self) -> Tagger:
+        """The model; ``ServiceError`` 503 while it is loading."""
+        if self.tagger is None:
+            raise self._error(503, "not_ready", "it is still loading", retry=1)
+        return self.tagger
+
+    def check_ready(self) -> None:
+        """``ServiceError`` 503 if the model is loading or the queue is full."""
+        self.loaded()
+        if self.full:
+            raise self._error(503, "busy", "the queue is full", retry=1)
+
+    def _error(self, status: int, code: str, why: str, *, retry: int | None = None) -> ServiceError:
+        headers = None if retry is None else {"Retry-After": str(retry)}
+        return ServiceError(status, code, f"model {self.name}: {why}", headers)
 
     def _enqueue(self, job: Job) -> None:
         words = job.waiting()
         with self._changed:
-            if self.tagger is None or self._closing:
-                raise NotReady("the service is stopping" if self._closing else "the model is loading")
+            if self._closing:
+                raise self._error(503, "not_ready", "the service is stopping", retry=1)
             if self.waiting and self.waiting + words > self._batching.queue:
                 self.full = True
-                raise QueueFull(min(60, math.ceil(self.waiting / self._speed)))
+                seconds = min(60, math.ceil(self.waiting / self._speed))  # until the queue is empty
+                raise self._error(429, "busy", "the queue is full; try again later", retry=seconds)
             self._jobs[job] = None
             self.waiting += words
             self._changed.notify()
@@ -161,18 +134,20 @@ class Batcher:
                 return
             del self._jobs[job]
             self._reduce(job.waiting())
-        self._metrics.dropped.inc(len(job.sentences) - job.taken)
+        self._metrics.record_dropped(self.name, len(job.sentences) - job.taken)
 
     def _reduce(self, words: int) -> None:
         self.waiting -= words
         self.full = self.full and self.waiting > self._batching.queue / 2
 
     def _run(self) -> None:
+        start = time.monotonic()
         try:
             self.tagger = tagger = self._load()
         except Exception as error:
             self._on_error(error)
             return
+        LOG.info("loaded %s in %.1f s", self.name, time.monotonic() - start)
         while batch := self._next():
             try:
                 self._tag(tagger, batch)
@@ -214,35 +189,6 @@ class Batcher:
         results = tag_batch(tagger, batch)
         seconds = max(time.monotonic() - start, 1e-6)
         self._speed += 0.2 * (sum(map(weight, sentences)) / seconds - self._speed)
-        self._metrics.record_batch(sentences, seconds)
+        self._metrics.record_batch(self.name, sentences, seconds)
         for (job, index), result in zip(batch, results, strict=True):
             job.add(index, result)
-
-
-def tag_batch(tagger: Tagger, batch: Sequence[tuple[Job, int]]) -> list[Result]:
-    """Entities of each sentence, or the reason why it has none; a prompt never holds texts of two requests."""
-    shared = tagger.batch_multiple > 1  # several sentences share a prompt
-    results: list[Result] = []
-    for _, items in groupby(batch, key=lambda item: id(item[0]) if shared else 0):
-        results += _tag_each(tagger, [job.sentences[index] for job, index in items])
-    return results
-
-
-def _tag_each(tagger: Tagger, sentences: Sequence[Sentence]) -> list[Result]:
-    try:
-        predictions = list(tagger.predict(sentences))
-        if len(predictions) != len(sentences):
-            raise RuntimeError(f"got {len(predictions)} predictions for {len(sentences)} sentences")
-    except Exception as error:
-        if len(sentences) == 1 or family(tagger.kind).asks_endpoint:  # its calls would be paid twice
-            LOG.exception("the model failed on %d texts", len(sentences))
-            return [error] * len(sentences)
-        predictions = []
-    if not predictions:  # one by one, so that the others get their entities
-        return [result for sentence in sentences for result in _tag_each(tagger, [sentence])]
-    unanswered = [prediction for prediction in predictions if prediction.entities is None]
-    if unanswered:
-        failures = Counter(failure for prediction in unanswered for failure in prediction.failures)
-        lost = Unanswered(f"{len(unanswered)} of {len(sentences)} texts have no answer", failures)
-        LOG.warning("%s", lost)
-    return [lost if p.entities is None else list(p.entities) for p in predictions]

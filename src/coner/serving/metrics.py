@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
 
 from coner.core.types import Sentence
 
-if TYPE_CHECKING:
-    from coner.serving.batcher import Batcher
-
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
-
-
-@dataclass(frozen=True)
-class ModelMetrics:
-    """What the batcher of one model counts."""
-
-    words: Counter
-    dropped: Counter
-    batch_sentences: Histogram
-    batch_seconds: Histogram
-
-    def record_batch(self, sentences: Sequence[Sentence], seconds: float) -> None:
-        """Count a batch that was tagged."""
-        self.words.inc(sum(map(len, sentences)))
-        self.batch_sentences.observe(len(sentences))
-        self.batch_seconds.observe(seconds)
 
 
 class Metrics:
@@ -65,19 +44,22 @@ class Metrics:
         self._requests.labels(path, str(status)).inc()
         self._request_seconds.labels(path).observe(seconds)
 
-    def for_model(self, name: str) -> ModelMetrics:
-        """The counters of one model."""
-        return ModelMetrics(
-            self._words.labels(name),
-            self._dropped.labels(name),
-            self._batch_sentences.labels(name),
-            self._batch_seconds.labels(name),
-        )
+    def record_batch(self, model: str, sentences: Sequence[Sentence], seconds: float) -> None:
+        """Count a batch that was tagged."""
+        self._words.labels(model).inc(sum(map(len, sentences)))
+        self._batch_sentences.labels(model).observe(len(sentences))
+        self._batch_seconds.labels(model).observe(seconds)
 
-    def watch(self, name: str, batcher: Batcher) -> None:
-        """Read the state of a model whenever the metrics are read."""
-        self._waiting.labels(name).set_function(lambda: batcher.waiting)
-        self._ready.labels(name).set_function(lambda: batcher.tagger is not None)
+    def record_dropped(self, model: str, sentences: int) -> None:
+        """Count sentences of a cancelled request."""
+        self._dropped.labels(model).inc(sentences)
+
+    def watch(self, model: str, *, waiting: Callable[[], float], ready: Callable[[], float]) -> None:
+        """Show a model: its state is read whenever the metrics are, its counters start at 0."""
+        self._waiting.labels(model).set_function(waiting)
+        self._ready.labels(model).set_function(ready)
+        for metric in (self._words, self._dropped, self._batch_sentences, self._batch_seconds):
+            metric.labels(model)
 
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus."""

@@ -12,7 +12,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure
-from coner.serving.batcher import Job, tag_batch
+from coner.serving.jobs import Job, tag_batch
 
 
 class RecordingTagger(Tagger):
