@@ -21,11 +21,11 @@ from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.evaluation.score import score_sentences
 from coner.families.crf.fit import Trained, train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
-from coner.features import DEFAULT, FEATURES, Extractor, Lexicon
+from coner.features import FEATURES, Extractor, Lexicon
 from coner.features.gazetteer import Entry
 from coner.features.registry import Feature
 
-NAMES = tuple(DEFAULT)
+NAMES = tuple(FEATURES)
 BY_SCOPE = {
     scope: [FEATURES[name] for name in NAMES if FEATURES[name].scope == scope]
     for scope in ("word", "cluster", "gazetteer", "place", "sentence")

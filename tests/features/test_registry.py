@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
-from coner.features import DEFAULT, FEATURES, Extractor, Feature, Lexicon
+from coner.features import FEATURES, Extractor, Feature, Lexicon
 from coner.features.gazetteer import Entry, Gazetteer
 from coner.features.registry import feature as register
-from coner.features.registry import select
 
 STRANGE = [
     "a:b",
@@ -91,13 +90,9 @@ def test_one_row_a_word_and_no_string_twice_in_a_row(words: list[str]) -> None:
     assert all(len(set(row)) == len(row) for row in once)
 
 
-def test_defaults_are_known() -> None:
-    assert set(DEFAULT) <= set(FEATURES)
-    assert Extractor().names == DEFAULT
-
-
-def test_order_of_the_config_is_kept() -> None:
-    assert [feature.name for feature in select(["suffix", "word"], DEFAULT)] == ["suffix", "word"]
+def test_order_of_the_config_is_kept_and_the_default_is_all() -> None:
+    assert Extractor(["suffix", "word"]).names == ("suffix", "word")
+    assert Extractor().names == tuple(FEATURES)
 
 
 def test_unknown_name_lists_the_known_ones() -> None:

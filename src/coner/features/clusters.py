@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
-from coner.features.registry import Values, feature
 
 Matrix = NDArray[np.float32]
 Clusters = Mapping[str, tuple[str, ...]]
@@ -30,12 +29,6 @@ DIMENSIONS = 64
 OVERSAMPLING = 16
 POWER_ITERATIONS = 3
 ROUNDS = 20
-
-
-@feature("cluster", -2, -1, 0, 1, 2)
-def cluster(clusters: Sequence[str]) -> Values:
-    """The clusters of the word and of its neighbours, coarse to fine."""
-    return [f"{level} {name}" for level, name in enumerate(clusters)]
 
 
 def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], seed: int) -> dict[str, tuple[str, ...]]:

@@ -5,27 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coner.core.types import Entity
+from coner.features import functions  # noqa: F401  (registers the features)
 from coner.features.gazetteer import UNKNOWN, Entry
 from coner.features.lexicon import Lexicon
 from coner.features.registry import SCOPES, Scope, select
 
-DEFAULT = (
-    "word",
-    "neighbour",
-    "prefix",
-    "suffix",
-    "neighbour_suffix",
-    "ngram",
-    "shape",
-    "beside",
-    "bigram",
-    "skipgram",
-    "position",
-    "topic",
-    "cluster",
-    "phrase",
-    "mentioned",
-)
 MAX_CACHED = 20_000  # word types; a large corpus has millions, each with some kilobytes of strings
 ByOffset = dict[int, list[str]]
 
@@ -34,7 +18,7 @@ class Extractor:
     """Computes the chosen features; those of a word type only once.
 
     Args:
-        names: the features, in order; none: ``DEFAULT``.
+        names: the features, in order; none: all.
         lexicon: for the features that look words up.
 
     Attributes:
@@ -45,7 +29,7 @@ class Extractor:
 
     def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:
         self.lexicon = lexicon or Lexicon()
-        features = select(names, DEFAULT)
+        features = select(names)
         self.names = tuple(feature.name for feature in features)
         self.by_scope = {scope: [feature for feature in features if feature.scope == scope] for scope in SCOPES}
         self.offsets = sorted({offset for feature in features for offset in feature.prefixes})

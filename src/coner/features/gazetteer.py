@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log2
 from typing import Any, NamedTuple
 
 from coner.core.types import Entity, Sentence
-from coner.features.registry import Values, feature
 
 MAX_PHRASE = 8  # words of a phrase that is looked up
 MIN_MENTIONED = 0.05  # a single word is a phrase if at least this fraction of its occurrences is in mentions
@@ -40,26 +38,6 @@ class Entry(NamedTuple):
 
 
 UNKNOWN = Entry(0)
-
-
-@feature("gazetteer", -1, 0, 1)
-def phrase(entry: Entry) -> Values:
-    """Labels of the known mention that covers the word here, with the word's place in it."""
-    if not entry.size:
-        return []
-    place = "B" if entry.first else "I"
-    return ["yes", *(f"{place} {min(entry.size, 2)} {label}" for label in entry.phrase[:3])]
-
-
-@feature("gazetteer", -1, 0, 1)
-def mentioned(entry: Entry) -> Values:
-    """Labels of the mentions that the word occurred in, and for which fraction of its occurrences."""
-    if not entry.seen:
-        return ["new"]
-    total = sum(count for _, count in entry.labels)
-    rates = [(label, count / entry.seen) for label, count in entry.labels]
-    levels = [f"{label} {'high' if rate > 0.5 else 'middle' if rate > 0.15 else 'low'}" for label, rate in rates]
-    return [*levels, f"{round(5 * total / entry.seen)} {min(3, int(log2(entry.seen)))}"]
 
 
 @dataclass(slots=True)

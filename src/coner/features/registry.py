@@ -11,8 +11,7 @@ sentence   ``(words)``          once per sentence; all its words get the values
 =========  ===================  ==================================================================
 
 A function returns values (``["ing", "ng"]``); the extractor puts the feature's name and the offset before each, so that
-two features never share a string. To add one, write it in ``word``, ``context`` or ``sentence``; the name of the
-function is the name in the config.
+two features never share a string.
 """
 
 from __future__ import annotations
@@ -75,13 +74,13 @@ def _mark(offset: int, *, by_side: bool) -> str:
     return f"[{'-' if offset < 0 else '+'}]" if by_side else f"[{offset:+}]"
 
 
-def select(names: Sequence[str], default: Sequence[str]) -> list[Feature]:
-    """The features of these names, in their order; if there are none, those of ``default``.
+def select(names: Sequence[str]) -> list[Feature]:
+    """The features of these names, in their order; all features if there are none.
 
     Raises:
         ConfigError: an unknown name, or one given twice.
     """
-    chosen = list(names) or list(default)
+    chosen = list(names) or list(FEATURES)
     for index, name in enumerate(chosen):
         if name not in FEATURES:
             raise ConfigError(f"crf.features: got {name!r}; expected some of: {', '.join(sorted(FEATURES))}")
