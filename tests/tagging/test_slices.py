@@ -1,10 +1,10 @@
-"""Files cut into slices: their outputs, one behind the other, are what the whole file gives."""
+"""Files cut into slices: their outputs, joined, are the output of the whole file."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,61 +16,64 @@ from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream, write_conll
 from coner.data.formats.jsonl import write_jsonl
-from coner.tagging.cluster import share
-from coner.tagging.slices import Job, cut
-from coner.tagging.tagging import tag_slice
+from coner.data.taxonomy import Taxonomy
+from coner.families.tagger import Prediction, Tagger
+from coner.tagging.cluster import share_cores
+from coner.tagging.job import TaggingJob
+from coner.tagging.slice_tagger import tag_slice
+from coner.tagging.slices import cut
 
 FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
-JOB = Job(model="", kind="auto", scheme="iob2", write="iob2", comment="%", repair=True, version="")
+JOB = TaggingJob(model="", format="auto", scheme="iob2", write="iob2", comment="%", repair=True, version="")
 
 
-class FakeTagger:
-    """Finds the first word of every sentence, and has mended something in one that begins with an x."""
+class FakeTagger(Tagger):
+    """Predicts the first word of every sentence, and repairs a tag in sentences that begin with an x."""
 
-    kind, labels, taxonomy, repaired = "fake", ("Artist",), None, 0
+    kind, labels, taxonomy = "fake", ("Artist",), Taxonomy("fake", {"Person": {"Artist": ""}})
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        self.repaired += sum(sentence.words[0].startswith("x") for sentence in sentences)
-        return [[Entity(0, 1, "Artist", 0.5)] for _ in sentences]
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        for sentence in sentences:
+            yield Prediction(sentence, (Entity(0, 1, "Artist", 0.5),), repaired=sentence.words[0].startswith("x"))
 
     def save(self, folder: Path) -> None:
         raise NotImplementedError
 
 
-def sliced(path: Path, size: int, job: Job = JOB) -> tuple[bytes, dict[str, int]]:
-    """Tagged slice by slice: the output, and the counts."""
+def by_slices(path: Path, size: int, job: TaggingJob = JOB) -> tuple[bytes, dict[str, int]]:
+    """The output and the counts of tagging slice by slice."""
     made, total, tagger = b"", dict[str, int](), FakeTagger()
     for index, piece in enumerate(cut(str(path), job, size)):
-        part = path.parent / f"part{index}"
-        for what, count in tag_slice(tagger, job, piece, str(part)).items():
-            total[what] = total.get(what, 0) + count
-        made += part.read_bytes()
+        out = path.parent / f"part{index}"
+        for name, count in tag_slice(tagger, job, piece, str(out)).items():
+            total[name] = total.get(name, 0) + count
+        made += out.read_bytes()
     return made, total
 
 
 def at_once(path: Path) -> tuple[bytes, dict[str, int]]:
-    """The same by reader and writer alone."""
-    reader = stream(path, repair=True, comment="%", format=(kind := detect(path)))
+    """The same, with a reader and a writer alone."""
+    reader = stream(path, repair=True, comment="%", format=(format := detect(path)))
     tagged = [replace(sentence, entities=(Entity(0, 1, "Artist", 0.5),)) for sentence in reader]
     text = io.StringIO(newline="")
-    write_conll(tagged, text, reader.layout) if kind == "conll" else write_jsonl(tagged, text)
+    write_conll(tagged, text, reader.layout) if format == "conll" else write_jsonl(tagged, text)
     counts = {"sentences": len(tagged), "repaired": reader.repaired, "skipped": reader.skipped}
     return text.getvalue().encode(), counts
 
 
-def same(path: Path, size: int) -> None:
-    """Slices give what the whole file gives: bytes and counts, or the fault."""
+def check(path: Path, size: int) -> None:
+    """Slices give the bytes and counts of the whole file, or its error."""
     try:
         expected, counts = at_once(path)
     except DataError as error:
-        if "holds no sentence" not in str(error):  # a file of slices is asked only when all are done
+        if "got no sentence" not in str(error):  # which is checked only when all slices are finished
             with pytest.raises(DataError) as caught:
-                sliced(path, size)
+                by_slices(path, size)
             assert str(caught.value) == str(error)
         return
-    made, found = sliced(path, size)
+    made, counted = by_slices(path, size)
     assert made == expected
-    assert {what: found.get(what, 0) for what in counts} == counts
+    assert {name: counted.get(name, 0) for name in counts} == counts
 
 
 LINES = [
@@ -95,10 +98,10 @@ LINES = [
     last=st.sampled_from(["", "END"]),
     size=st.integers(1, 120),
 )
-def test_conll_is_the_same_bytes(tmp_path: Path, lines: list[str], end: str, last: str, size: int) -> None:
+def test_slices_of_conll_give_the_same_bytes(tmp_path: Path, lines: list[str], end: str, last: str, size: int) -> None:
     path = tmp_path / "a.conll"
     path.write_bytes((end.join(lines) + last.replace("END", end)).encode())
-    same(path, size)
+    check(path, size)
 
 
 @FIXTURES
@@ -109,13 +112,13 @@ def test_conll_is_the_same_bytes(tmp_path: Path, lines: list[str], end: str, las
     last=st.sampled_from(["", "\n"]),
     size=st.integers(1, 60),
 )
-def test_jsonl_is_the_same_bytes(tmp_path: Path, lines: list[str], last: str, size: int) -> None:
+def test_slices_of_jsonl_give_the_same_bytes(tmp_path: Path, lines: list[str], last: str, size: int) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(lines) + last, encoding="utf-8")
-    same(path, size)
+    check(path, size)
 
 
-def test_a_large_file_is_cut_and_a_packed_one_is_not(tmp_path: Path) -> None:
+def test_a_large_file_is_cut_and_a_compressed_one_is_not(tmp_path: Path) -> None:
     import gzip
 
     text = "".join(f"\n# id {number}\nada _ _ O\nx _ _ O\n" for number in range(100)).encode()
@@ -135,11 +138,11 @@ def test_a_large_file_is_cut_and_a_packed_one_is_not(tmp_path: Path) -> None:
         ("b.jsonl", ['{"text": "ada"}'] * 40 + ['{"text": 1}'], 41),
     ],
 )
-def test_a_fault_is_told_with_the_line_of_the_file(tmp_path: Path, name: str, lines: list[str], number: int) -> None:
+def test_an_error_names_the_line_in_the_file(tmp_path: Path, name: str, lines: list[str], number: int) -> None:
     path = tmp_path / name
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=rf"^{path}:{number}: ") as caught:
-        sliced(path, 50, replace(JOB, repair=False))
+        by_slices(path, 50, replace(JOB, repair=False))
     with pytest.raises(DataError) as whole:
         read(path)
     assert str(caught.value) == str(whole.value)
@@ -147,21 +150,21 @@ def test_a_fault_is_told_with_the_line_of_the_file(tmp_path: Path, name: str, li
 
 def test_workers_and_threads_never_exceed_the_cores() -> None:
     for nodes in ([1], [2], [3, 8], [4, 4, 1], [64], [0, 6]):
-        for usual in (1, 2, 4):
+        for most in (1, 2, 4):
             for workers in (None, 1, 2, 3, 7, 100):
-                number, threads = share(nodes, usual=usual, workers=workers)
+                number, threads = share_cores(nodes, most_threads=most, workers=workers)
                 room = sum(node // threads for node in nodes)
                 assert 1 <= number <= room
-                assert threads <= usual
+                assert threads <= most
                 assert number == room if workers is None else number <= workers
                 if workers and workers <= sum(nodes):
-                    assert number == workers, "one thread each would have done"
+                    assert number == workers, "one thread each would have been enough"
 
 
-def test_counts_lie_beside_the_part(tmp_path: Path) -> None:
+def test_counts_are_written_beside_a_tagged_slice(tmp_path: Path) -> None:
     path = tmp_path / "a.conll"
     path.write_text("x _ _ O\n\ny _ _ O\n")
     [piece] = cut(str(path), JOB, 100)
     counts = tag_slice(FakeTagger(), JOB, piece, str(tmp_path / "part"))
-    assert counts == {"sentences": 2, "entities": 2, "repaired": 0, "skipped": 0, "tags": 1}
+    assert counts == {"sentences": 2, "entities": 2, "repaired": 0, "skipped": 0, "tags_repaired": 1}
     assert json.loads((tmp_path / "part.json").read_bytes()) == counts

@@ -1,4 +1,4 @@
-"""``coner tag``: a model at work on files, or on standard input."""
+"""``coner tag``: tag files, or standard input, with a model."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def tag(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="CoNLL, JSONL, text (also .gz), or any format that coner convert reads; - is standard input. Several "
-            "files (CoNLL, JSONL, Parquet) are tagged into a folder.",
+            help="Files to tag: CoNLL, JSONL, text (also .gz), or any format that coner convert reads; - is standard "
+            "input. Several files (CoNLL, JSONL, Parquet) are tagged into a folder.",
         ),
     ],
     out: Annotated[
-        str, typer.Option("--out", "-o", help="Output file, or a folder, which ends in /; - is standard output.")
+        str, typer.Option("--out", "-o", help="Output file, or a folder if it ends in /; - is standard output.")
     ] = "-",
     to: OutputFormat = "auto",
     to_alias: HiddenFormat = None,
     from_format: InputFormat = "auto",
-    write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Scheme of the tags to write.")] = "iob2",
+    write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Tag scheme of the output.")] = "iob2",
     scheme: InputScheme = "iob2",
     comment: Annotated[
-        str | None, typer.Option(metavar="MARK", help="Lines of the input that begin with MARK are headers too.")
+        str | None, typer.Option(metavar="MARK", help="Input lines that start with MARK are headers too.")
     ] = None,
     repair: InputRepair = False,
     engine: Annotated[
@@ -59,8 +59,8 @@ def tag(
 
     From file to file progress is saved: after Ctrl-C or a crash, run the same command again to resume.
 
-    A language model may give no answer, for example when its budget is spent: such sentences are written without labels
-    (`_` in CoNLL), and the exit code is 3. The same command asks for them alone; its ledger has the others.
+    A language model may give no answer, for example when its budget is spent. Such sentences are written without labels
+    (`_` in CoNLL), and the exit code is 3; run the same command again to ask for them alone.
 
     Examples:
 
@@ -80,14 +80,14 @@ def tag(
     from coner.records.machine import versions
     from coner.tagging.file import tag_file
     from coner.tagging.files import engine_by_name, tag_files
-    from coner.tagging.job import Job
+    from coner.tagging.job import TaggingJob
 
     to = to_alias or to
     spending = Spending(budget_tokens, budget_cost, ledger)
     if workers and engine != "ray":
-        raise OutputError("--workers: only for --engine ray; leave it out, or name that engine")
+        raise OutputError("--workers: only for --engine ray. Fix: leave it out, or add --engine ray")
     version = versions().get("coner", "")
-    job = Job(str(model.resolve()), from_format, scheme, write, comment, repair, version)
+    job = TaggingJob(str(model.resolve()), from_format, scheme, write, comment, repair, version)
     if engine == "local" and len(sources) == 1 and not out.endswith("/"):
         done = tag_file(job, sources[0], out, to=to, limit=limit, spending=spending)
         stderr.print(_file_summary(done))
@@ -96,11 +96,14 @@ def tag(
             raise typer.Exit(INCOMPLETE)
         return
     if limit is not None or spending != Spending():
-        raise ConfigError("--limit, --budget-tokens, --budget-cost, --ledger: only for a single file; leave them out")
+        options = "--limit, --budget-tokens, --budget-cost, --ledger"
+        raise ConfigError(f"{options}: only for a single file. Fix: leave them out, or tag one file at a time")
     if to != "auto":
-        raise OutputError(f"--to {to}: files in a folder keep the format of their inputs; leave it out")
+        raise OutputError(f"--to {to}: files in a folder keep the format of their inputs. Fix: leave it out")
     if out == "-":
-        raise OutputError("--out: not named; several files, or those of --engine ray, are tagged into a folder")
+        raise OutputError(
+            "--out: not set; several files, and --engine ray, need a folder to write into. Fix: -o FOLDER/"
+        )
     for line in _files_summary(tag_files(sources, Path(out), job, engine_by_name(engine, address, workers))):
         stderr.print(line)
 
@@ -118,13 +121,13 @@ def _file_summary(done: TaggedFile) -> str:
 
 
 def _files_summary(done: TaggedFiles) -> list[str]:
-    lines = [f"{done.before} of {done.files} files were finished before"] if done.before else []
+    lines = [f"{done.before} of {done.files} files were already finished"] if done.before else []
     if done.before < done.files:
         counts = done.counts
         other = {
             "repaired in the input": counts["repaired"],
             "left out": counts["skipped"],
-            "tags repaired": counts["tags"],
+            "tags repaired": counts["tags_repaired"],
         }
         lines.append(f"{done.files - done.before} files, {_counts(counts['sentences'], counts['entities'], other)}")
     return lines

@@ -1,8 +1,7 @@
-"""The engine of many machines: Ray Data deals slices out to a pool of workers, each with the model in its memory.
+"""Tag slices on a Ray cluster: Ray Data hands them out to a pool of workers that keep the model in memory.
 
-Only the slices' names travel, and their counts back; text goes from the files to the files. A worker that dies is
-started again, and so is its slice, which writes the same part again. Ray moves its own messages as pickles: a cluster
-has to be one that you trust.
+Only the names of slices and their counts are sent; text goes from file to file. A worker that dies is restarted, and
+writes its slice again. Ray sends its own messages as pickles: use only a cluster that you trust.
 """
 
 from __future__ import annotations
@@ -24,129 +23,133 @@ from coner.families import load
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.tagging.files import Engine, Work
-from coner.tagging.job import Job
+from coner.tagging.job import TaggingJob
 from coner.tagging.slice_tagger import tag_slice
 from coner.tagging.slices import Slice
 
-TRIES = 5  # of one slice: Ray starts a worker again for ever, what kills it every time must come to an end
-THREADS = 4  # of a worker with an encoder, at most: more of them share the work badly
-OBJECTS = 128 << 20  # bytes of Ray's own store in a cluster of this machine: names and counts only
+TRIES = 5  # of a slice: Ray restarts workers without limit, also one that a slice always kills
+THREADS = 4  # at most for one encoder, which makes poor use of more
+OBJECT_STORE = 128 << 20  # bytes, of a cluster on this machine: it holds names and counts only
 
 
 class Worker:
-    """One of the pool: loads the model once, tags slice after slice."""
+    """One worker of the pool: loads the model once, then tags slices.
+
+    Args:
+        job: a ``TaggingJob`` as JSON.
+        threads: that it may use.
+    """
 
     def __init__(self, job: str, threads: int) -> None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is loaded, which reads it
-        self._job = Job(**json.loads(job))
-        self._fault: dict[str, Any] | None = None
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is loaded
+        self._job = TaggingJob(**json.loads(job))
+        self._error = ""
         try:
             self._tagger = load(self._job.model)
         except ConerError as error:
-            self._fault = self._told(error, self._job.model)
+            self._error = _describe(error, self._job.model)
         if (own := version("coner")) != self._job.version:
-            told = f"node {socket.gethostname()} has coner {own}, not {self._job.version}; install the same on all"
-            self._fault = {"fault": told}
+            host = socket.gethostname()
+            self._error = f"node {host}: got coner {own}; expected {self._job.version}, as on the other nodes"
         from threadpoolctl import threadpool_limits
 
-        threadpool_limits(threads)  # of what was loaded before us
+        threadpool_limits(threads)  # of libraries that were loaded before
 
     def __call__(self, batch: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """Tag the slices of a batch; what came of each, as JSON."""
+        """Tag the slices of a batch; for each the index and counts, or the error, as JSON."""
         return {"done": [json.dumps(self._tag(*json.loads(item))) for item in batch["item"]]}
 
-    def _tag(self, index: int, values: dict[str, Any], part: str) -> dict[str, Any]:
-        if self._fault:
-            return self._fault
+    def _tag(self, index: int, values: dict[str, Any], out: str) -> dict[str, Any]:
+        if self._error:
+            return {"error": self._error}
         piece = Slice(**values)
         try:
-            if _tries(Path(f"{part}.tries")) > TRIES:
-                advice = "it may need more memory than there is: have fewer --workers"
-                return {"fault": f"{piece.shown}: a part of it has ended its worker {TRIES} times; {advice}"}
-            return {"index": index, "counts": tag_slice(self._tagger, self._job, piece, part)}
+            if _count_try(Path(f"{out}.tries")) > TRIES:
+                fix = "it may need more memory than there is. Fix: fewer --workers"
+                return {"error": f"{piece.source}: a slice of it ended its worker {TRIES} times; {fix}"}
+            return {"index": index, "counts": tag_slice(self._tagger, self._job, piece, out)}
         except (ConerError, OSError) as error:
-            return self._told(error, self._job.model, piece.path, str(Path(part).parent))
-
-    def _told(self, error: Exception, *needed: str) -> dict[str, Any]:
-        """A fault as the user shall read it; most of all one that only this machine has."""
-        missing = next((path for path in needed if not Path(path).exists()), None)
-        if missing is None:
-            return {"fault": str(error)}
-        advice = "model, input and output must lie on storage that every node sees"
-        return {"fault": f"{missing}: not there on node {socket.gethostname()}; {advice}"}
+            return {"error": _describe(error, self._job.model, piece.path, str(Path(out).parent))}
 
 
-def _tries(path: Path) -> int:
-    """How often this was called for the path, this time included: a worker that died left no other trace."""
+def _describe(error: Exception, *needed: str) -> str:
+    """The message of an error, or the first of the paths that this node lacks."""
+    missing = next((path for path in needed if not Path(path).exists()), None)
+    if missing is None:
+        return str(error)
+    advice = "model, input and output must be on storage that every node sees"
+    return f"{missing}: does not exist on node {socket.gethostname()}; {advice}"
+
+
+def _count_try(path: Path) -> int:
+    """Count this try of a slice, in a file, because a worker that dies leaves no other trace."""
     with path.open("ab") as handle:
         handle.write(b".")
         return handle.tell()
 
 
 def ray_engine(address: str | None, workers: int | None) -> Engine:
-    """The engine on a cluster.
+    """An engine that tags on a Ray cluster.
 
     Args:
-        address: of a running one; without it one of this machine alone, which ends with the work.
-        workers: how many; as many as fit, where it is ``None``.
+        address: of a running cluster; ``None`` starts one on this machine, which ends with the work.
+        workers: their number; ``None``: as many as the cores allow.
     """
 
-    def engine(job: Job, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
+    def engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
         with _cluster(address) as ray:
             threaded = family(read_manifest(Path(job.model)).kind).threaded
-            usual = _threads() if threaded else 1
             nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-            number, threads = share(nodes, usual=usual, workers=workers)
+            number, threads = share_cores(nodes, most_threads=_most_threads() if threaded else 1, workers=workers)
             try:
                 for row in _rows(job, work, min(number, len(work)), threads):
                     done = json.loads(row["done"])
-                    if "fault" in done:
-                        raise ConerError(done["fault"])
+                    if "error" in done:
+                        raise ConerError(done["error"])
                     yield done["index"], done["counts"]
             except ray.exceptions.RayTaskError:
-                raise  # a fault of the program
+                raise  # a bug of the program
             except ray.exceptions.RayError as error:
                 raise Unfinished(f"Ray: {str(error).strip().splitlines()[0]}", 3) from None
 
     return engine
 
 
-def share(nodes: Sequence[int], *, usual: int, workers: int | None) -> tuple[int, int]:
-    """How many workers, and threads of each, so that no core has two of them.
+def share_cores(nodes: Sequence[int], *, most_threads: int, workers: int | None) -> tuple[int, int]:
+    """The number of workers, and of threads of each, so that no core runs two threads.
 
     Args:
-        nodes: cores of each.
-        usual: threads of a worker where nothing speaks against it.
-        workers: as the user wants it; no more than one a core.
+        nodes: number of cores of each node.
+        most_threads: of a worker.
+        workers: their number, if the user chose one; there is at most one a core.
 
     Raises:
         OutputError: there is no core.
     """
     nodes = [cores for cores in nodes if cores]
     if not nodes:
-        raise OutputError("the Ray cluster has no core to work with; give its nodes some (ray start --num-cpus)")
-    threads = min([usual, *nodes])
+        raise OutputError("got a Ray cluster without cores; expected some. Fix: ray start --num-cpus N")
+    threads = min([most_threads, *nodes])
     while workers and threads > 1 and sum(node // threads for node in nodes) < workers:
         threads -= 1
-    room = sum(node // threads for node in nodes)
-    return min(workers or room, room), threads
+    most = sum(node // threads for node in nodes)
+    return min(workers or most, most), threads
 
 
-def _threads() -> int:
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) else THREADS
+def _most_threads() -> int:
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return int(setting) if setting.isdecimal() and int(setting) else THREADS
 
 
-def _rows(job: Job, work: Sequence[Work], workers: int, threads: int) -> Iterator[Any]:
+def _rows(job: TaggingJob, work: Sequence[Work], workers: int, threads: int) -> Iterator[Any]:
     import ray.data
 
-    items = [json.dumps([index, asdict(piece), part]) for index, (piece, part) in enumerate(work)]
-    pool = ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2)
+    items = [json.dumps([index, asdict(piece), out]) for index, (piece, out) in enumerate(work)]
     tagged = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         Worker,
         fn_constructor_args=(json.dumps(asdict(job)), threads),
         batch_size=1,
-        compute=pool,
+        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
         num_cpus=threads,
     )
     return iter(tagged.iter_rows())
@@ -154,7 +157,7 @@ def _rows(job: Job, work: Sequence[Work], workers: int, threads: int) -> Iterato
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
-    """Ray, connected and quiet; a connection that was there before is used, and left."""
+    """Ray, connected and silent; a connection that exists already is used, and kept."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
@@ -162,66 +165,57 @@ def _cluster(address: str | None) -> Iterator[Any]:
         import ray.data
     except ImportError:
         raise MissingExtra("--engine ray", "scale") from None
-    _hush(ray)
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
     if ray.is_initialized():
         yield ray
         return
     if address and address != "auto":
-        _knock(address)
+        check_address(address)
+    local = {"num_cpus": available_cores(), "object_store_memory": OBJECT_STORE, "include_dashboard": False}
     try:
-        with _muted():
-            _connect(ray, address)
-    except Exception as error:  # of many kinds
+        with _no_stderr():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else local),
+            )
+    except Exception as error:  # of many types
         reason = f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
         if address:
-            raise OutputError(f"--address {address}: no Ray cluster can be reached there ({reason})") from None
-        raise OutputError(f"Ray cannot start on this machine ({reason}); use --engine local") from None
+            raise OutputError(f"--address {address}: cannot connect to a Ray cluster ({reason})") from None
+        raise OutputError(f"Ray cannot start on this machine ({reason}). Fix: use --engine local") from None
     try:
         yield ray
     finally:
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
-    """Whether somebody listens there: Ray itself would wait for minutes."""
+def check_address(address: str) -> None:
+    """``OutputError`` if nothing listens at ``HOST:PORT``: Ray itself would wait for minutes."""
     host, _, port = address.rpartition(":")
     if "/" in host or not host or not port.isdecimal():
-        raise OutputError(f"--address {address}: expected HOST:PORT of the head node, as ray start tells it, or auto")
+        raise OutputError(f"--address: got {address!r}; expected HOST:PORT of the head node, or auto")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"--address {address}: no Ray cluster can be reached there: {reason.lower()}") from None
-
-
-def _connect(ray: Any, address: str | None) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address:
-        ray.init(address=address, **quiet)
-    else:
-        ray.init(
-            address="local", num_cpus=available_cores(), object_store_memory=OBJECTS, include_dashboard=False, **quiet
-        )
+        raise OutputError(f"--address {address}: cannot connect to a Ray cluster: {reason.lower()}") from None
 
 
 @contextmanager
-def _muted() -> Iterator[None]:
-    """Without what Ray's own core writes to stderr as it starts: it knows no other way to be quiet."""
+def _no_stderr() -> Iterator[None]:
+    """Discard what Ray's native code prints when it starts, which has no setting for that."""
     kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)
-
-
-def _hush(ray: Any) -> None:
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    data = logging.getLogger("ray.data")
-    data.setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
+        os.close(null)

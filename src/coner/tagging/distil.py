@@ -1,4 +1,4 @@
-"""A model's labels on unlabelled text, for another model to be trained on."""
+"""Label text with a model, to train another model on it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,18 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
 
     Sentences without an answer, or whose answer could not be read completely, are left out.
 
+    Args:
+        tagger: the model.
+        name: of the model.
+        reader: of the sentences.
+        out: the file to write.
+        limit: number of sentences to label; ``None``: all.
+
     Returns:
-        The tally of all sentences; and how many were ``written``, with how many ``entities``, and how many were
-        ``unreadable``.
+        The tally of all sentences; and counts of sentences ``written``, their ``entities``, and ``unreadable`` answers.
 
     Raises:
-        DataError: not one sentence could be labelled; nothing is written.
+        DataError: no sentence could be labelled; nothing is written.
     """
     counts: Counter[str] = Counter()
     mark = "labelled_by=" + "_".join(name.split())
@@ -51,13 +57,13 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
             after_batch=lambda tally: bar.advance_to(tally.sentences),
         )
         if not counts["written"]:
-            raise DataError("no sentence could be labelled; nothing is written", str(reader.path))
+            raise DataError("no sentence could be labelled; nothing was written", str(reader.path))
     return tally, counts
 
 
 def _marked(prediction: Prediction, mark: str, number: int) -> Sentence:
-    """The mark is written behind the sentence's id, where every reader takes it as a header."""
+    """The labelled sentence with a mark after its id, where every reader takes it for a header."""
     sentence = prediction.sentence
-    own = next((line for line in sentence.header if line.startswith(HEADER)), None)
-    known = sentence.id if sentence.id and not UNFIT_ID.search(sentence.id) else str(number)
-    return Sentence(sentence.words, prediction.entities, header=(f"{own or HEADER + known}\t{mark}",))
+    header = next((line for line in sentence.header if line.startswith(HEADER)), None)
+    id = sentence.id if sentence.id and not UNFIT_ID.search(sentence.id) else str(number)
+    return Sentence(sentence.words, prediction.entities, header=(f"{header or HEADER + id}\t{mark}",))

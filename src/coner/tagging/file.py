@@ -1,4 +1,4 @@
-"""One file, or standard input, tagged in constant memory; from file to file an interrupted start can be resumed."""
+"""Tag one file, or standard input, in constant memory; from file to file an interrupted start can be resumed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from coner.core.resume import Output, file_stamp, plain_output, resumable_output
 from coner.core.types import Sentence
 from coner.data import Reader, detect, format_of_name
 from coner.data.files import keep_apart
-from coner.data.formats import WriteOptions, formats
+from coner.data.formats import WriteOptions, all_formats, formats
 from coner.families import load
 from coner.families.manifest import MANIFEST
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Spending
-from coner.tagging.job import Job
+from coner.tagging.job import TaggingJob
 from coner.tagging.stream import BATCH_WORDS, Tally, tag_corpus
 
 STDIO = "-"  # standard input or output
@@ -30,7 +30,13 @@ STDIO = "-"  # standard input or output
 
 @dataclass(frozen=True)
 class TaggedFile:
-    """How tagging a file ended: who tagged, from which reader, and with which counts."""
+    """How tagging a file ended.
+
+    Attributes:
+        tagger: of the model.
+        reader: of the input, with the counts of its faults.
+        tally: counts over all sentences, those of earlier starts included.
+    """
 
     tagger: Tagger
     reader: Reader
@@ -38,19 +44,25 @@ class TaggedFile:
 
 
 def tag_file(
-    job: Job, source: str, out: str, *, to: str = "auto", limit: int | None = None, spending: Spending | None = None
+    job: TaggingJob,
+    source: str,
+    out: str,
+    *,
+    to: str = "auto",
+    limit: int | None = None,
+    spending: Spending | None = None,
 ) -> TaggedFile:
-    """Tag a file. What has no answer is written without labels.
+    """Tag a file; sentences without an answer are written without labels.
 
     Args:
         job: model and options.
         source, out: files; ``-`` is standard input or output.
-        to: format of the output; ``auto``: by its name, else CoNLL for CoNLL and JSONL for the rest.
-        limit: only so many sentences.
+        to: format of the output; ``auto``: by its name, else CoNLL for CoNLL and JSONL for all others.
+        limit: number of sentences to tag; ``None``: all.
         spending: limits for a language model.
 
     Raises:
-        ConfigError: limits for a model that asks no endpoint.
+        ConfigError: ``spending`` has limits, and the model asks no endpoint.
         DataError: the input is faulty.
         OutputError: the output cannot be written.
         Unanswered: no sentence has an answer.
@@ -73,8 +85,8 @@ def tag_file(
             stderr.print(f"resuming after {written:,} sentences")
 
         def write(predictions: Iterator[Prediction]) -> None:
-            how = WriteOptions(lambda: reader.layout, job.write, written)
-            formats[to_format].write_text(map(labelled, predictions), output.handle, how)
+            layout = WriteOptions(lambda: reader.layout, job.write, written)
+            formats[to_format].write_text(map(labelled, predictions), output.handle, layout)
 
         with _file_bar(reader) as bar:
 
@@ -93,7 +105,7 @@ def labelled(prediction: Prediction) -> Sentence:
 
 
 def _file_bar(reader: Reader) -> AbstractContextManager[Bar]:
-    """Progress by bytes: nothing else is known of a file before it is read."""
+    """Progress in bytes, because the number of sentences is not known before all are read."""
     file = Path(str(reader.path))
     size = file.stat().st_size if reader.path != STDIO and file.is_file() else None
     return progress_bar("tagging", size, done=reader.position, percent=True)
@@ -101,21 +113,29 @@ def _file_bar(reader: Reader) -> AbstractContextManager[Bar]:
 
 def _output_format(to: str, out: str, read_as: str) -> str:
     if to != "auto":
+        if not formats[to].appends:
+            choices = ", ".join(format.name for format in all_formats() if format.appends)
+            raise OutputError(
+                f"--to: got {to!r}, which is not written sentence by sentence; expected one of: {choices}"
+            )
         return to
-    return "conll" if (format_of_name(out) or read_as) == "conll" else "jsonl"
+    by_name = format_of_name(out)
+    if by_name == "datasets":
+        raise OutputError(f"{out}: Parquet is only written into a folder. Fix: -o FOLDER/, or -o NAME.jsonl")
+    return "conll" if (by_name or read_as) == "conll" else "jsonl"
 
 
-def _output(job: Job, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
-    """The output; it can be resumed only from file to file, as a pipe cannot be read twice."""
+def _output(job: TaggingJob, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
+    """The output; it can be resumed only from file to file, because a pipe cannot be read twice."""
     if out == STDIO:
         if sys.stdout is None:
-            raise OutputError("standard output is closed; name a file with -o")
+            raise OutputError("standard output is closed. Fix: name a file with -o")
         return nullcontext(Output(sys.stdout))
     if source == STDIO or not Path(source).is_file() or len(formats[options[1]].files(Path(source))) > 1:
         return plain_output(out)
     depends_on = {
         "input": file_stamp(source),
-        "model": sha256(Path(job.model) / MANIFEST),  # which has the hashes of the weights in it
+        "model": sha256(Path(job.model) / MANIFEST),  # contains the hashes of all weights
         "set of options": options,
         "version of coner": job.version,
     }

@@ -1,4 +1,4 @@
-"""Files tagged into a folder: cut into slices, tagged by an engine, joined in order."""
+"""Tag files into a folder: cut into slices, tagged in this process or by a cluster, joined in order."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from coner.data.files import keep_apart
 from coner.families import load
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.registry import family
-from coner.tagging.folder import Output, claimed
-from coner.tagging.job import Job
+from coner.tagging.folder import OutputFile, locked
+from coner.tagging.job import TaggingJob
 from coner.tagging.slice_tagger import tag_slice
 from coner.tagging.slices import SIZE, Slice, cut
 
-Work = tuple[Slice, str]  # and the part to write
-# Given a job and what is left of it, the index and the counts of each slice as it is done, in any order.
-Engine = Callable[[Job, Sequence[Work]], Iterator[tuple[int, dict[str, int]]]]
+Work = tuple[Slice, str]  # a slice, and the file to write
+# Yields the index of each slice, as it is finished, with its counts; in any order.
+Engine = Callable[[TaggingJob, Sequence[Work]], Iterator[tuple[int, dict[str, int]]]]
 
 
 @dataclass(frozen=True)
 class TaggedFiles:
-    """What came of a job.
+    """How tagging files ended.
 
     Attributes:
         files: outputs that are there now.
         before: how many of them an earlier start had finished.
-        counts: as of ``tag_slice``, over the other files.
+        counts: as ``tag_slice`` returns them, over the other files.
     """
 
     files: int
@@ -42,102 +42,108 @@ class TaggedFiles:
 def engine_by_name(name: str, address: str | None, workers: int | None) -> Engine:
     """The engine of this process (``local``), or of a Ray cluster (``ray``); see ``cluster.ray_engine``."""
     if name == "local":
-        return here
+        return local_engine
     from coner.tagging.cluster import ray_engine
 
     return ray_engine(address, workers)
 
 
-def here(job: Job, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
-    """The engine of this process alone."""
+def local_engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
+    """Tag slices in this process, one after another."""
     tagger = load(job.model)
-    for index, (piece, part) in enumerate(work):
-        yield index, tag_slice(tagger, job, piece, part)
+    for index, (piece, out) in enumerate(work):
+        yield index, tag_slice(tagger, job, piece, out)
 
 
-def tag_files(sources: Sequence[str], out: Path, job: Job, engine: Engine, *, size: int = SIZE) -> TaggedFiles:
-    """Tag files into a folder, each under its own name; what an earlier start has done is not done again.
+def tag_files(
+    sources: Sequence[str], out: Path, job: TaggingJob, engine: Engine = local_engine, *, size: int = SIZE
+) -> TaggedFiles:
+    """Tag files into a folder, each under its own name; what an earlier start has finished is not repeated.
 
     Args:
-        sources: CoNLL, JSONL or Parquet; no two of one name.
-        out: the folder, made if it is missing.
+        sources: CoNLL, JSONL or Parquet files with different names.
+        out: the folder; made if it is missing.
         job: model and options.
-        engine: who tags.
-        size: about how many bytes a slice has.
+        engine: what tags the slices.
+        size: of a slice, about, in bytes.
 
     Raises:
-        ConfigError: the model asks an endpoint: what has no answer would go unseen, or cost a whole slice.
-        DataError: an input is faulty; with its line.
-        OutputError: the folder cannot be written, or an input lies in it.
+        ConfigError: the model asks an endpoint, so that sentences may have no answer.
+        DataError: an input is faulty, with the line.
+        OutputError: the folder cannot be written, or an output would replace an input.
         Unfinished: it was interrupted.
     """
     kind = read_manifest(Path(job.model)).kind
     if family(kind).asks_endpoint:
-        raise ConfigError(f"{job.model}: is of kind {kind}, and may give no answer; tag one file at a time")
-    _keep_apart(sources, out)
-    cuts = [cut(source, job, size) for source in sources]
-    belongs = [sha256(Path(job.model) / MANIFEST), {**asdict(job), "model": None}]
+        raise ConfigError(
+            f"{job.model}: got a model of kind {kind}, which may leave sentences without an answer; "
+            "expected another model for several files. Fix: tag one file at a time"
+        )
+    _check_outputs(sources, out)
+    slices = [cut(source, job, size) for source in sources]
+    depends_on = [sha256(Path(job.model) / MANIFEST), {**asdict(job), "model": None}]
     out = out.resolve()
-    with claimed(out):
-        outputs = [Output(out, slices, belongs) for slices in cuts]
-        todo = [output for output in outputs if not output.finished()]
+    with locked(out):
+        outputs = [OutputFile(out, pieces, depends_on) for pieces in slices]
+        unfinished = [output for output in outputs if not output.finished()]
         try:
-            counts = _tag(todo, job, engine)
+            counts = _tag(unfinished, job, engine)
         except KeyboardInterrupt:
             raise Unfinished("interrupted", 130) from None
-    return TaggedFiles(len(outputs), len(outputs) - len(todo), counts)
+    return TaggedFiles(len(outputs), len(outputs) - len(unfinished), counts)
 
 
-def _tag(todo: Sequence[Output], job: Job, engine: Engine) -> Counter[str]:
-    """Tag what is left, and join each file as soon as its last slice is done."""
+def _tag(outputs: Sequence[OutputFile], job: TaggingJob, engine: Engine) -> Counter[str]:
+    """Tag the slices that are not finished, and join each file as soon as its last slice is."""
     work: list[Work] = []
-    owners: list[Output] = []
-    left: Counter[Output] = Counter()
-    counts: dict[Output, Counter[str]] = {output: Counter() for output in todo}
-    for output in todo:
-        for piece, part, found in zip(output.slices, output.parts, output.begin(), strict=True):
-            if found is None:
-                work.append((piece, part))
+    owners: list[OutputFile] = []
+    waiting: Counter[OutputFile] = Counter()
+    counts: dict[OutputFile, Counter[str]] = {output: Counter() for output in outputs}
+    for output in outputs:
+        for piece, path, finished in zip(output.slices, output.tagged, output.begin(), strict=True):
+            if finished is None:
+                work.append((piece, path))
                 owners.append(output)
-                left[output] += 1
+                waiting[output] += 1
             else:
-                counts[output].update(found)
-        if not left[output]:
+                counts[output].update(finished)
+        if not waiting[output]:
             _join(output, counts[output])
-    total = sum(piece.weight for output in todo for piece in output.slices)
-    done = total - sum(piece.weight for piece, _ in work)
-    with progress_bar("tagging", total, done=done, percent=True) as shown:
-        for index, found in engine(job, work) if work else ():
+    total = sum(piece.weight for output in outputs for piece in output.slices)
+    before = total - sum(piece.weight for piece, _ in work)
+    with progress_bar("tagging", total, done=before, percent=True) as bar:
+        for index, tagged in engine(job, work) if work else ():
             output = owners[index]
-            counts[output].update(found)
-            left[output] -= 1
-            if not left[output]:
+            counts[output].update(tagged)
+            waiting[output] -= 1
+            if not waiting[output]:
                 _join(output, counts[output])
-            shown.advance(work[index][0].weight)
-            shown.note(f"{sum(each['sentences'] for each in counts.values()):,} sentences")
-    if missing := left.total():
-        raise Unfinished(f"{missing} slices came back without an answer; the same command goes on with them", 3)
+            bar.advance(work[index][0].weight)
+            bar.note(f"{sum(each['sentences'] for each in counts.values()):,} sentences")
+    if missing := waiting.total():
+        raise Unfinished(f"{missing} slices were not returned by the workers", 3)
     return sum(counts.values(), Counter())
 
 
-def _join(output: Output, counts: Counter[str]) -> None:
-    if output.slices[0].form != "datasets" and not counts["sentences"]:  # of Parquet a row without words is kept
-        left_out = f" beside {counts['skipped']} faults that were left out" if counts["skipped"] else ""
-        raise DataError(f"holds no sentence{left_out}", output.slices[0].shown)
+def _join(output: OutputFile, counts: Counter[str]) -> None:
+    first = output.slices[0]
+    if first.format != "datasets" and not counts["sentences"]:  # Parquet keeps rows without words
+        skipped = f", and {counts['skipped']} faulty ones that were left out" if counts["skipped"] else ""
+        raise DataError(f"got no sentence{skipped}; expected at least one", first.source)
     output.join()
 
 
-def _keep_apart(sources: Sequence[str], out: Path) -> None:
-    """No two outputs of one name, and none in the place of an input."""
+def _check_outputs(sources: Sequence[str], out: Path) -> None:
+    """``OutputError`` if two outputs have the same name, or one would replace an input or a folder."""
     if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; several files, or those of --engine ray, are tagged into a folder")
+        raise OutputError(f"{out}: is a file; expected a folder for several files, or for --engine ray")
     seen: dict[str, str] = {}
     for source in sources:
         name = Path(source).name
         if name in seen:
-            raise OutputError(f"{source}: has the name of {seen[name]}; one folder cannot hold both outputs")
+            raise OutputError(f"{source}: has the same name as {seen[name]}; expected different names in one folder")
         seen[name] = source
         target = out / name
         if target.is_dir():
-            raise OutputError(f"{target}: is a folder, where the output of {source} would lie; name another --out")
+            raise OutputError(f"{target}: is a folder; expected a free name for the output. Fix: name another --out")
         keep_apart(source, target)

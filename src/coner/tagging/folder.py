@@ -1,9 +1,9 @@
-"""The folder that the outputs go to, and what of them is done.
+"""The output folder of several files, and what of it is finished.
 
-Beside the outputs lies ``.coner``: for each file in the making a folder with its parts, and for each finished one a
-mark. Both are named or filled by a digest of what the output depends on (input, model, options, version). So a later
-start does again neither a finished file nor a finished part, and takes nothing that belongs to other work. An output
-is made beside, then renamed: under its name there is only ever a whole file.
+Its subfolder ``.coner`` has a marker for each finished file, and for each unfinished one a folder of tagged slices. The
+marker and the name of that folder contain a digest of what the output depends on (input, model, options, version): so
+another start repeats neither a finished file nor a finished slice, and uses nothing that belongs to other work. A file
+is written under another name and renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -22,42 +22,45 @@ from filelock import FileLock, Timeout
 from coner.core.errors import DataError, OutputError
 from coner.core.files import atomic_write, make_folder, write_error
 from coner.core.resume import file_stamp
-from coner.tagging.slice_tagger import counts_of
+from coner.tagging.slice_tagger import counts_path
 from coner.tagging.slices import Slice
 
-INSIDE = ".coner"
+STATE = ".coner"
 
 
-class Output:
-    """One file of the folder, made of the parts of its slices.
+class OutputFile:
+    """One file of the folder.
 
     Args:
-        folder: where it will lie, absolute.
-        slices: of its input, in order.
-        belongs: what it depends on beside its input: plain JSON values.
+        folder: the output folder, absolute.
+        slices: of the input, in order.
+        depends_on: what the output depends on besides its input: plain JSON values.
+
+    Attributes:
+        tagged: the files of the tagged slices, in order.
     """
 
-    def __init__(self, folder: Path, slices: Sequence[Slice], belongs: Any) -> None:
-        source = Path(slices[0].path)
-        named = Path(slices[0].shown).name
+    def __init__(self, folder: Path, slices: Sequence[Slice], depends_on: Any) -> None:
+        name = Path(slices[0].source).name
         self.slices = slices
-        self.path = folder / named
-        self._digest = _digest([file_stamp(source), len(slices), belongs])
-        self._mark = folder / INSIDE / f"{named}.json"
-        self._parts = folder / INSIDE / f"{named}.parts"
-        suffix = self.path.suffix  # by which a part is packed
-        self.parts = [str(self._parts / self._digest / f"{index:06}{suffix}") for index in range(len(slices))]
+        self.path = folder / name
+        values = [file_stamp(slices[0].path), len(slices), depends_on]
+        self._digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:20]
+        self._marker = folder / STATE / f"{name}.json"
+        self._parts = folder / STATE / f"{name}.parts"
+        suffix = self.path.suffix  # .gz chooses the compression
+        self.tagged = [str(self._parts / self._digest / f"{index:06}{suffix}") for index in range(len(slices))]
 
     def finished(self) -> bool:
-        """It is there, from the same input, model and options, and nobody has changed it."""
+        """Whether the file is there, from the same input, model and options, and unchanged."""
         try:
-            mark = json.loads(self._mark.read_bytes())
-            return bool(mark["digest"] == self._digest and mark["output"] == file_stamp(self.path))
+            marker = json.loads(self._marker.read_bytes())
+            return bool(marker["digest"] == self._digest and marker["output"] == file_stamp(self.path))
         except (OSError, ValueError, KeyError, TypeError, DataError):
             return False
 
     def begin(self) -> list[dict[str, int] | None]:
-        """Make the folder of the parts, without those of other work; the counts of the parts that are done."""
+        """Make the folder of the tagged slices and delete those of other work; the counts of each finished slice."""
         parts = self._parts / self._digest
         make_folder(parts)
         for other in self._parts.iterdir():
@@ -65,50 +68,48 @@ class Output:
                 shutil.rmtree(other, ignore_errors=True)
         for tries in parts.glob("*.tries"):
             tries.unlink(missing_ok=True)
-        return [_counts(part) for part in self.parts]
+        return [_counts(path) for path in self.tagged]
 
     def join(self) -> None:
-        """Make it of its parts, which are all done, and delete them."""
-        made = Path(self.parts[0])
+        """Make the file from its tagged slices, which are all finished, and delete them."""
+        joined = Path(self.tagged[0])
         try:
-            if len(self.parts) > 1:
-                made = self._parts / f"joined{self.path.suffix}"
-                self._join(made)
-            made.replace(self.path)
-            with atomic_write(self._mark) as handle:
+            if len(self.tagged) > 1:
+                joined = self._parts / f"joined{self.path.suffix}"
+                self._join(joined)
+            joined.replace(self.path)
+            with atomic_write(self._marker) as handle:
                 json.dump({"digest": self._digest, "output": file_stamp(self.path)}, handle)
         except OSError as error:
             raise write_error(self.path, error) from None
         shutil.rmtree(self._parts, ignore_errors=True)
 
-    def _join(self, made: Path) -> None:
-        if self.slices[0].form == "datasets":
+    def _join(self, out: Path) -> None:
+        if self.slices[0].format == "datasets":
             from coner.tagging.parquet import join_rows
 
-            join_rows([Path(part) for part in self.parts], made)
-            with made.open("rb+") as handle:
-                os.fsync(handle.fileno())
-            return
-        with made.open("wb") as handle:  # packed parts, one behind the other, are a packed file
-            for part in self.parts:
-                with Path(part).open("rb") as read:
-                    shutil.copyfileobj(read, handle, 1 << 20)
-            handle.flush()
+            join_rows([Path(path) for path in self.tagged], out)
+        else:
+            with out.open("wb") as handle:  # gzip files, one after another, are a gzip file
+                for path in self.tagged:
+                    with Path(path).open("rb") as part:
+                        shutil.copyfileobj(part, handle, 1 << 20)
+        with out.open("rb+") as handle:
             os.fsync(handle.fileno())
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """The folder, made, and for this process alone; the system gives it free when the process dies.
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder, and keep other processes out of it; the system releases the lock when this process dies.
 
     Raises:
         OutputError: it cannot be made, or another process is writing into it.
     """
-    lock = FileLock(make_folder(folder / INSIDE) / "lock")
+    lock = FileLock(make_folder(folder / STATE) / "lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise OutputError(f"{folder}: another process is writing into it; wait for it, or name another") from None
+        raise OutputError(f"{folder}: another process is writing into it. Fix: wait, or name another folder") from None
     except OSError as error:
         raise write_error(folder, error) from None
     try:
@@ -117,12 +118,8 @@ def claimed(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _digest(values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:20]
-
-
-def _counts(part: str) -> dict[str, int] | None:
+def _counts(tagged: str) -> dict[str, int] | None:
     try:
-        return dict(json.loads(counts_of(part).read_bytes())) if Path(part).is_file() else None
+        return dict(json.loads(counts_path(tagged).read_bytes())) if Path(tagged).is_file() else None
     except (OSError, ValueError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""What is tagged, with which model and which options."""
+"""The model and the options that files are tagged with."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from coner.data import Reader, stream
 
 
 @dataclass(frozen=True)
-class Job:
+class TaggingJob:
     """A model and options: plain values, which travel as JSON.
 
     Attributes:
         model: its folder, absolute.
-        format: of the input; ``auto``: each file's own, see ``data.detect``.
+        format: of the input; ``auto`` detects that of each file, see ``data.detect``.
         scheme: of the tags in the input.
         write: scheme of the tags to write.
         comment: start of further header lines in CoNLL, besides ``# id ``.
-        repair: repair and count errors in the input, instead of raising them.
+        repair: repair and count faults of the input, instead of raising an error.
         version: of coner.
     """
 

@@ -1,4 +1,4 @@
-"""One slice tagged, on whatever machine: the same readers and writers as for a whole file."""
+"""Tag one slice of a file with the readers and writers of whole files, on any machine."""
 
 from __future__ import annotations
 
@@ -14,71 +14,71 @@ from coner.data import ConllLayout, Reader
 from coner.data.formats import WriteOptions, formats
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.file import labelled
-from coner.tagging.job import Job
-from coner.tagging.slices import Slice, look_of, told
+from coner.tagging.job import TaggingJob
+from coner.tagging.parquet import tag_rows
+from coner.tagging.slices import Slice, first_gap, name_source
 from coner.tagging.stream import Tally, tag_corpus
 
 BLOCK = 1 << 20
 
 
-def tag_slice(tagger: Tagger, job: Job, piece: Slice, part: str) -> dict[str, int]:
-    """Write a slice's output, and then its counts beside it: whoever comes later finds it done.
+def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[str, int]:
+    """Tag a slice into a file, then write its counts beside that file, which mark it as finished.
+
+    If a slice is tagged twice, by a worker that was taken for dead, the same bytes are written twice.
 
     Args:
         tagger: of the job's model.
         job: how to read and write.
-        piece: what to tag.
-        part: the file to write. A slice that is done twice, by a worker that was thought dead, is written twice to the
-            same bytes.
+        piece: the slice.
+        out: the file to write.
 
     Returns:
-        ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input, ``tags`` repaired.
+        ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input, ``tags_repaired`` in the predictions.
 
     Raises:
-        DataError: with the file as the user named it, and its own line.
-        OutputError: the part cannot be written.
+        DataError: with the file as the user named it, and the line in it.
+        OutputError: the file cannot be written.
     """
     try:
-        if piece.form == "datasets":
-            from coner.tagging.parquet import tag_rows
-
-            counts = tag_rows(tagger, piece, job, Path(part))
+        if piece.format == "datasets":
+            tally, repaired, skipped = tag_rows(tagger, piece, job, Path(out))
         else:
-            counts = _tag_text(tagger, piece, job, Path(part))
+            tally, repaired, skipped = _tag_text(tagger, piece, job, Path(out))
     except DataError as error:
-        after = 0 if piece.whole or error.line is None else _lines_before(piece)
-        raise told(error, piece.path, piece.shown, after=after) from None
-    with atomic_write(counts_of(part)) as handle:
+        before = 0 if piece.whole or error.line is None else _lines_before(piece)
+        raise name_source(error, piece.path, piece.source, lines_before=before) from None
+    counts = Counter(
+        sentences=tally.sentences,
+        entities=tally.entities,
+        tags_repaired=tally.repaired,
+        repaired=repaired,
+        skipped=skipped,
+    )
+    with atomic_write(counts_path(out)) as handle:
         json.dump(counts, handle)
     return dict(counts)
 
 
-def counts_of(part: str) -> Path:
-    """The file that says that a part is done."""
-    return Path(f"{part}.json")
+def counts_path(out: str) -> Path:
+    """The file beside a tagged slice that marks it as finished."""
+    return Path(f"{out}.json")
 
 
-def _tag_text(tagger: Tagger, piece: Slice, job: Job, part: Path) -> Counter[str]:
-    reader = job.reader(piece.path, piece.form)
+def _tag_text(tagger: Tagger, piece: Slice, job: TaggingJob, out: Path) -> tuple[Tally, int, int]:
+    reader = job.reader(piece.path, piece.format)
     if not piece.whole:
-        look = look_of(piece.path, job) if piece.form == "conll" else None
-        reader.narrow(piece.start, piece.stop, look[0] if look else None)
-    with atomic_write(part) as handle:
+        gap = first_gap(piece.path, job) if piece.format == "conll" else None
+        reader.narrow(piece.start, piece.stop, gap[0] if gap else None)
+    with atomic_write(out) as handle:
 
         def write(predictions: Iterator[Prediction]) -> None:
-            # A later slice begins with the end of the line before it; only the last one ends its own last line.
-            how = WriteOptions(lambda: _layout(reader, piece), job.write, int(piece.start > 0))
-            formats[piece.form].write_text(map(labelled, predictions), handle, how)
+            # A slice after the first starts with the end of the line before it; only the last one ends its last line.
+            options = WriteOptions(lambda: _layout(reader, piece), job.write, int(piece.start > 0))
+            formats[piece.format].write_text(map(labelled, predictions), handle, options)
 
         tally = tag_corpus(tagger, reader, write)
-    return slice_counts(tally, repaired=reader.repaired, skipped=reader.skipped)
-
-
-def slice_counts(tally: Tally, *, repaired: int, skipped: int) -> Counter[str]:
-    """What is kept of a slice beside its output."""
-    return Counter(
-        sentences=tally.sentences, entities=tally.entities, tags=tally.repaired, repaired=repaired, skipped=skipped
-    )
+    return tally, reader.repaired, reader.skipped
 
 
 def _layout(reader: Reader, piece: Slice) -> ConllLayout:
@@ -87,7 +87,7 @@ def _layout(reader: Reader, piece: Slice) -> ConllLayout:
 
 
 def _lines_before(piece: Slice) -> int:
-    """Lines of the file before the slice: only a fault needs to know."""
+    """Lines of the file before the slice; only an error needs them."""
     lines, left = 0, piece.start
     with Path(piece.path).open("rb") as handle:
         while left and (block := handle.read(min(BLOCK, left))):

@@ -1,7 +1,7 @@
-"""A file cut into slices that can be tagged apart from one another, and written one behind the other.
+"""Cut files into slices that are tagged independently; their outputs, joined in order, are the output of the file.
 
-Where the cuts are depends on the file alone, not on the machines: so whoever tags the slices, the output is the same.
-To cut a file costs a look at its beginning and at each border, whatever its size.
+The cuts depend on the file alone, not on the machines, so that the output is always the same. Cutting reads the start
+of a file and the lines around each cut, whatever its size.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from typing import BinaryIO
 from coner.core.errors import DataError
 from coner.core.lines import GZIP
 from coner.data import ConllLayout, detect
+from coner.data.formats._parquet import ParquetRows
 from coner.data.reading.layout import HEADER
-from coner.tagging.job import Job
+from coner.tagging.job import TaggingJob
 
-SIZE = 4 << 20  # bytes, of Parquet once it is unpacked: seconds of a CRF's work, a minute or more of an encoder's
+SIZE = 4 << 20  # bytes, of Parquet decompressed: seconds of work for a CRF, a minute or more for an encoder
+FORMATS = ("conll", "jsonl", "datasets")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of a file: plain values, which travel as JSON.
+    """A range of a file: plain values, which travel as JSON.
 
     Attributes:
         path: of the file, absolute.
-        shown: as the user named it.
-        form: of the file, and of what is written.
+        source: the file as the user named it.
+        format: of the file, and of the output.
         start, stop: the first byte, and the one after the last; of Parquet, rows.
         last: the file ends with it.
-        weight: bytes on disk, for the bar.
+        weight: bytes on disk, for the progress bar.
     """
 
     path: str
-    shown: str
-    form: str
+    source: str
+    format: str
     start: int
     stop: int
     last: bool
@@ -49,55 +51,55 @@ class Slice:
         return self.start == 0 and self.last
 
 
-def cut(source: str, job: Job, size: int) -> list[Slice]:
+def cut(source: str, job: TaggingJob, size: int) -> list[Slice]:
     """The slices of a file, in order; at least one.
 
     Args:
-        source: as the user names it.
+        source: the file as the user names it.
         job: how to read it.
-        size: about how many bytes a slice has.
+        size: of a slice, about, in bytes.
 
     Raises:
-        DataError: it cannot be read, is of another kind, or its first sentence is faulty.
+        DataError: the file cannot be read, has another format, or its first sentence is faulty.
         MissingExtra: pyarrow is not installed.
     """
     path = Path(source)
     if not path.is_file():
-        what = "is no file" if path.exists() else "no such file"
-        raise DataError(f"{what}; expected CoNLL, JSONL or Parquet files", source)
-    form, total = detect(path) if job.format == "auto" else job.format, path.stat().st_size
-    if form not in ("conll", "jsonl", "datasets"):
-        raise DataError(f"is read as {form}; only CoNLL, JSONL and Parquet are tagged into a folder", source)
-    place = path.resolve()
+        reason = "is not a file" if path.exists() else "no such file"
+        raise DataError(f"{reason}; expected a CoNLL, JSONL or Parquet file", source)
+    format, total = detect(path) if job.format == "auto" else job.format, path.stat().st_size
+    if format not in FORMATS:
+        raise DataError(f"got the format {format}; expected CoNLL, JSONL or Parquet to tag into a folder", source)
+    resolved = path.resolve()
     try:
-        ranges = list(_ranges(place, form, job, size))
+        ranges = list(_ranges(resolved, format, job, size))
     except DataError as error:
-        raise told(error, str(place), source) from None
+        raise name_source(error, str(resolved), source) from None
     end = ranges[-1][1]
     return [
-        Slice(str(place), source, form, start, stop, stop == end, total * (stop - start) // max(1, end))
+        Slice(str(resolved), source, format, start, stop, stop == end, total * (stop - start) // max(1, end))
         for start, stop in ranges
     ]
 
 
-def told(error: DataError, path: str, shown: str, *, after: int = 0) -> DataError:
-    """A reader's fault with the file as the user named it.
+def name_source(error: DataError, path: str, source: str, *, lines_before: int = 0) -> DataError:
+    """An error of a reader with the file as the user named it.
 
     Args:
         error: of the reader.
-        path: that the reader knew.
-        shown: the user's name of it.
-        after: lines of the file before those that were read.
+        path: of the file, as the reader knew it.
+        source: the user's name of it.
+        lines_before: lines of the file before those that the reader was given.
     """
     if str(error.path) != path:
         return error
-    line = None if error.line is None else error.line + after
+    line = None if error.line is None else error.line + lines_before
     place = f"{path}: " if error.line is None else f"{path}:{error.line}: "
-    return DataError(str(error).removeprefix(place), shown, line)
+    return DataError(str(error).removeprefix(place), source, line)
 
 
-def look_of(path: str, job: Job) -> tuple[ConllLayout, int] | None:
-    """How a CoNLL file looks, and the line at which the sentence behind the first gap begins; without a gap nothing."""
+def first_gap(path: str, job: TaggingJob) -> tuple[ConllLayout, int] | None:
+    """The layout of a CoNLL file, and the line of the sentence after its first gap; ``None`` if it has no gap."""
     for before, after in pairwise(reader := job.reader(path, "conll")):
         if after.line > before.line + len(before.header) + len(before):
             assert reader.layout is not None
@@ -105,25 +107,23 @@ def look_of(path: str, job: Job) -> tuple[ConllLayout, int] | None:
     return None
 
 
-def _ranges(path: Path, form: str, job: Job, size: int) -> Iterator[tuple[int, int]]:
-    if form == "datasets":
-        from coner.tagging.parquet import count_rows
-
-        rows, unpacked = count_rows(path)
-        some = max(1, rows * size // max(1, unpacked))
-        yield from [(start, min(start + some, rows)) for start in range(0, rows, some)] or [(0, 0)]
+def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tuple[int, int]]:
+    if format == "datasets":
+        rows = ParquetRows(path)
+        step = max(1, rows.count * size // max(1, rows.size))
+        yield from [(start, min(start + step, rows.count)) for start in range(0, rows.count, step)] or [(0, 0)]
         return
     total = path.stat().st_size
     with path.open("rb") as handle:
-        if handle.read(len(GZIP)) == GZIP:  # can only be read from its beginning
+        if handle.read(len(GZIP)) == GZIP:  # can only be read from its start
             yield 0, total
-        elif form == "jsonl":
-            yield from _between(handle, total, size, least=1, border=lambda at: at.tell())
-        elif look := look_of(str(path), job):
+        elif format == "jsonl":
+            yield from _between(handle, total, size, least=1, border=lambda file: file.tell())
+        elif gap := first_gap(str(path), job):
             handle.seek(0)
-            least = sum(map(len, islice(handle, look[1] - 1)))  # so that the first slice shows how the file looks
+            least = sum(map(len, islice(handle, gap[1] - 1)))  # so that the first slice shows the layout of the file
             marks = tuple(mark.encode() for mark in (HEADER, job.comment) if mark)
-            yield from _between(handle, total, size, least=least, border=partial(_before_a_gap, marks=marks))
+            yield from _between(handle, total, size, least=least, border=partial(_next_gap, marks=marks))
         else:
             yield 0, total
 
@@ -131,7 +131,10 @@ def _ranges(path: Path, form: str, job: Job, size: int) -> Iterator[tuple[int, i
 def _between(
     handle: BinaryIO, total: int, size: int, *, least: int, border: Callable[[BinaryIO], int]
 ) -> Iterator[tuple[int, int]]:
-    """From border to border: the next one behind each so many bytes, of the first slice at least ``least``."""
+    """Ranges of about ``size`` bytes, of which the first has at least ``least``.
+
+    ``border`` returns the first possible cut after the line at which the file stands.
+    """
     start, aim = 0, max(size, least)
     while aim < total:
         handle.seek(aim - 1)
@@ -144,15 +147,15 @@ def _between(
     yield start, total
 
 
-def _before_a_gap(handle: BinaryIO, *, marks: tuple[bytes, ...]) -> int:
-    """From the beginning of a line on: where the next empty line begins, behind one with a word.
+def _next_gap(handle: BinaryIO, *, marks: tuple[bytes, ...]) -> int:
+    """Where the next empty line starts that follows a line with a word.
 
-    The gap goes with what comes behind it, which may be the end of the file, where it is written.
+    The gap belongs to the slice after it, because only what follows shows whether the file ends there.
     """
-    text = False
+    in_sentence = False
     while line := handle.readline():
         if line.removesuffix(b"\n").removesuffix(b"\r").strip(b" \t"):
-            text = text or not line.startswith(marks)
-        elif text:
+            in_sentence = in_sentence or not line.startswith(marks)
+        elif in_sentence:
             return handle.tell() - len(line)
     return handle.tell()

@@ -24,11 +24,11 @@ class Tally:
     """Counts over the predictions of a stream.
 
     Attributes:
-        sentences, answered: how many there were, and how many of them have an answer.
+        sentences, answered: number of all sentences, and of those that have an answer.
         entities, repaired: predicted entities, and predicted tags that were repaired.
         failures: why sentences, or spans, have no answer.
-        usage: what an endpoint was asked; ``None`` if nothing.
-        unanswered_before: what had no answer in earlier starts.
+        usage: of an endpoint; ``None`` if none was asked.
+        unanswered_before: number of those that had no answer in earlier starts.
     """
 
     sentences: int = 0
@@ -46,12 +46,12 @@ class Tally:
         return cls(sentences, answered, entities, repaired, unanswered_before=counts.get("lacking", 0))
 
     def counts(self) -> dict[str, int]:
-        """What a later start needs to know."""
+        """What a later start needs, see ``resumed``."""
         return {**{name: getattr(self, name) for name in COUNTS}, "lacking": self.lacking}
 
     @property
     def lacking(self) -> int:
-        """How many sentences, or spans, have no answer, in this start and earlier ones."""
+        """Number of sentences, or spans, without an answer, in this start and earlier ones."""
         return self.failures.total() + self.unanswered_before
 
     def add(self, prediction: Prediction) -> None:
@@ -77,12 +77,12 @@ class Tally:
         )
 
     def require_answer(self) -> None:
-        """``Unanswered`` if there were failures and not a single answer."""
+        """Raise ``Unanswered`` if there were failures and no answer."""
         if not self.answered and self.failures:
             raise Unanswered("no sentence has an answer", self.failures)
 
     def missing(self, unit: str) -> str | None:
-        """What has no answer, by count and reason, in one line; ``None`` if everything has one."""
+        """A line that counts what has no answer, with the reasons; ``None`` if everything has one."""
         if not self.failures:
             return None
         [(first, _)] = self.failures.most_common(1)
@@ -95,14 +95,14 @@ class Tally:
 
 
 def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = None) -> Iterator[list[Sentence]]:
-    """Sentences that are tagged together; where a batch ends depends on the family and the sentences alone.
+    """Batches of sentences to tag together; where a batch ends depends on the tagger and the sentences alone.
 
     Args:
-        tagger: says how many sentences it takes at once.
-        sentences: taken as the batches are.
-        batch: sentences a batch, instead of what suits the tagger.
+        tagger: declares how many sentences suit it.
+        sentences: read as batches are requested.
+        batch: number of sentences in a batch, instead of what suits the tagger.
     """
-    most, multiple = batch or tagger.batch_sentences, tagger.batch_multiple
+    most, multiple = (batch, 1) if batch else (tagger.batch_sentences, tagger.batch_multiple)
     chunk: list[Sentence] = []
     words = 0
     for sentence in sentences:
@@ -117,17 +117,19 @@ def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = N
 
 
 def tag_stream(tagger: Tagger, sentences: Iterable[Sentence], *, batch: int | None = None) -> Iterator[Prediction]:
-    """Predictions for any number of sentences: lazily, in order, in constant memory.
+    """Tag any number of sentences: lazily, in order, in constant memory.
 
     Args:
         tagger: of any family.
-        sentences: taken as predictions are asked for, a batch ahead.
-        batch: sentences a batch; by default what suits the tagger.
+        sentences: read at most a batch ahead of the predictions that are consumed.
+        batch: number of sentences in a batch; by default what suits the tagger.
+
+    Raises:
+        ConfigError: ``batch`` is below 1.
     """
     if batch is not None and batch < 1:
         raise ConfigError(f"batch: got {batch}; expected at least 1")
-    for chunk in batches(tagger, sentences, batch):
-        yield from tagger.predict(chunk)
+    return (prediction for chunk in batches(tagger, sentences, batch) for prediction in tagger.predict(chunk))
 
 
 def tag_corpus(
@@ -144,10 +146,10 @@ def tag_corpus(
     Args:
         tagger: of any family.
         source: sentences, in order.
-        sink: consumes the predictions; when it asks for one, it is done with the one before.
-        tally: counts so far, if an earlier start tagged some of them.
-        skip: sentences of the source that an earlier start tagged.
-        after_batch: called when the sink has consumed a batch: a safe point, and progress.
+        sink: consumes the predictions; when it requests one, it has finished with the one before.
+        tally: counts of an earlier start; they are added to.
+        skip: number of sentences at the start of the source that an earlier start tagged.
+        after_batch: called when the sink has consumed a batch: a safe point, to save and show progress.
 
     Raises:
         Unanswered: a whole batch, and everything before it, has no answer.
@@ -174,7 +176,7 @@ def tag_all(tagger: Tagger, sentences: Sequence[Sentence], title: str) -> tuple[
     """Tag sentences in memory, with a progress bar.
 
     Raises:
-        Unanswered: not one sentence has an answer.
+        Unanswered: no sentence has an answer.
     """
     predictions: list[Prediction] = []
     with progress_bar(title, len(sentences)) as bar:
