@@ -1,4 +1,4 @@
-"""One door for every format."""
+"""Reading any format, and data in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT = "ada met bob\nand that was it\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "kind"),
+    ("name", "content", "format"),
     [
         ("a.conll", TEXT, "conll"),
         ("a.iob2.gz", TEXT, "conll"),
@@ -40,14 +40,14 @@ TEXT = "ada met bob\nand that was it\n"
         ("a.txt", "", "conll"),
     ],
 )
-def test_the_format_is_told_by_name_then_by_content(tmp_path: Path, name: str, content: str, kind: str) -> None:
+def test_the_format_is_detected_by_name_then_by_content(tmp_path: Path, name: str, content: str, format: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
-    assert detect(path) == kind
+    assert detect(path) == format
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.json.gz", "a.jsonl.gz", "a.conll.gz"])
-def test_a_packed_file_that_is_damaged_is_one_line_whatever_its_name_says(tmp_path: Path, name: str) -> None:
+def test_a_damaged_gzip_file_is_one_line_whatever_its_name(tmp_path: Path, name: str) -> None:
     packed = gzip.compress(CONLL.encode())
     for damaged in (packed[:-12], packed[:-8] + bytes(8)):
         (tmp_path / name).write_bytes(damaged)
@@ -62,7 +62,7 @@ def test_every_format_gives_the_same_words(tmp_path: Path) -> None:
         assert read(tmp_path / name)[0].words == ("ada", "met", "bob")
 
 
-def test_a_corpus_knows_its_counts(tmp_path: Path) -> None:
+def test_a_corpus_has_counts_and_a_repr(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text(CONLL.replace("met _ _ O", "met _ _ I-Food"))
     corpus = read(tmp_path / "a.conll", repair=True)
     assert (len(corpus), corpus.words, corpus.repaired, corpus.skipped) == (2, 4, 1, 0)
@@ -72,7 +72,7 @@ def test_a_corpus_knows_its_counts(tmp_path: Path) -> None:
     assert corpus.layout is not None
 
 
-def test_a_stream_gives_sentences_before_it_meets_a_fault(tmp_path: Path) -> None:
+def test_a_stream_yields_sentences_before_a_fault(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text(CONLL + "\nbad _ _ X\n")
     sentences = iter(stream(tmp_path / "a.conll"))
     assert next(sentences).words == ("ada", "met", "bob")
@@ -81,19 +81,21 @@ def test_a_stream_gives_sentences_before_it_meets_a_fault(tmp_path: Path) -> Non
         next(sentences)
 
 
-def test_gold_cannot_come_from_plain_text(tmp_path: Path) -> None:
+def test_plain_text_has_no_gold_labels(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(TEXT)
-    with pytest.raises(DataError, match="plain text, which has no labels"):
-        stream(tmp_path / "a.txt", gold=True)
+    with pytest.raises(DataError, match="got plain text, which has no labels"):
+        read(tmp_path / "a.txt", gold=True)
 
 
-def test_standard_input_has_to_be_named() -> None:
-    with pytest.raises(DataError, match="--format conll, jsonl, text, labelstudio or spacy"):
+def test_standard_input_needs_a_format() -> None:
+    with pytest.raises(
+        DataError, match=r"standard input, .* --from with one of: conll, jsonl, labelstudio, spacy, text"
+    ):
         stream("-")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_the_start_of_a_pipe_is_not_lost_to_guessing(tmp_path: Path) -> None:
+def test_a_pipe_needs_a_format(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match=r"pipe: is a pipe or device: .* say whether it is conll, jsonl or text"):
+    with pytest.raises(DataError, match=r"pipe: is a pipe or device, .* --from with one of: conll, jsonl"):
         read(tmp_path / "pipe")

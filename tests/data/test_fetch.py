@@ -1,4 +1,4 @@
-"""Fetching from a stand-in of the hub: what comes is checked, what fails is told in one line and not kept."""
+"""Fetching from a fake hub: files are checked; a failure is one line, and nothing is kept."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield running
 
 
-def test_english_is_checked_against_what_is_known_beforehand(hub: Hub, tmp_path: Path) -> None:
+def test_english_files_are_checked_against_the_manifest(hub: Hub, tmp_path: Path) -> None:
     got = fetch("small", language="EN", out=tmp_path / "new" / "data", endpoint=hub.url)
     assert [item.path.name for item in got] == ["en_train.conll", "en_dev.conll", "en_test.conll"]
     for item in got:
@@ -61,21 +61,21 @@ def test_english_is_checked_against_what_is_known_beforehand(hub: Hub, tmp_path:
 
 
 def test_other_languages_are_checked_against_the_hubs_listing(hub: Hub, tmp_path: Path) -> None:
-    got = fetch("small", language="de", parts=["train", "test"], out=tmp_path, endpoint=hub.url)
+    got = fetch("small", language="de", splits=["train", "test"], out=tmp_path, endpoint=hub.url)
     assert [(item.path.read_bytes(), item.checked) for item in got] == [
         (FILES["DE-German/de_train.conll"], "hub"),
         (FILES["DE-German/de_test.conll"], "hub"),
     ]
-    (multi,) = fetch("small", language="multi", parts=["train"], out=tmp_path, endpoint=hub.url)
+    (multi,) = fetch("small", language="multi", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert multi.path.read_bytes() == FILES["MULTI-Multilingual/multi_train.conll"]
 
 
-def test_a_file_that_is_there_and_right_is_not_got_again(hub: Hub, tmp_path: Path) -> None:
+def test_a_correct_file_is_not_downloaded_again(hub: Hub, tmp_path: Path) -> None:
     for _ in range(2):
-        fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=hub.url)
+        fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert hub.asked == ["EN-English/en_train.conll"]
     (tmp_path / "en_train.conll").write_bytes(b"something else")
-    fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=hub.url)
+    fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert (tmp_path / "en_train.conll").read_bytes() == FILES["EN-English/en_train.conll"]
 
 
@@ -89,40 +89,38 @@ def test_a_file_that_is_there_and_right_is_not_got_again(hub: Hub, tmp_path: Pat
         ("DE-German/de_test.conll", "has sha256"),
     ],
 )
-def test_a_file_with_one_bit_turned_is_refused_and_the_old_one_kept(
-    hub: Hub, tmp_path: Path, file: str, what: str
-) -> None:
+def test_a_corrupted_file_is_refused_and_the_old_one_kept(hub: Hub, tmp_path: Path, file: str, what: str) -> None:
     right = hub.files[file]
     hub.sent[file] = right[:-2] + bytes([right[-2] ^ 1]) + right[-1:]
     name = file.partition("/")[2]
-    code, _, part = name.removesuffix(".conll").partition("_")
+    code, _, split = name.removesuffix(".conll").partition("_")
     (tmp_path / name).write_bytes(b"old")
     with pytest.raises(DataError, match=f"{name} from {stand_in.REPO} {what} .*nothing was kept") as caught:
-        fetch("small", language=code, parts=[part], out=tmp_path, endpoint=hub.url)
+        fetch("small", language=code, splits=[split], out=tmp_path, endpoint=hub.url)
     assert "\n" not in str(caught.value)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 def test_an_official_file_that_has_changed_on_the_hub_is_refused(hub: Hub, tmp_path: Path) -> None:
     hub.files["EN-English/en_train.conll"] += b"more"
-    with pytest.raises(DataError, match=r"en_train\.conll .*has 21 bytes, expected 17; .*official file has changed"):
-        fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=hub.url)
+    with pytest.raises(DataError, match=r"en_train\.conll .*has 21 bytes; expected 17; .*official file has changed"):
+        fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_checked_is_refused_but_what_is_known_beforehand_can(hub: Hub, tmp_path: Path) -> None:
+def test_files_without_a_listed_hash_need_the_manifest(hub: Hub, tmp_path: Path) -> None:
     hub.bare = set(FILES)
-    with pytest.raises(DataError, match=r"lists no hash of de_train\.conll"):
-        fetch("small", language="de", parts=["train"], out=tmp_path, endpoint=hub.url)
-    (got,) = fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=hub.url)
+    with pytest.raises(DataError, match=r"got no hash of de_train\.conll"):
+        fetch("small", language="de", splits=["train"], out=tmp_path, endpoint=hub.url)
+    (got,) = fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert got.checked == "manifest"
     assert hub.asked == ["EN-English/en_train.conll"]
 
 
-def test_a_missing_file_is_named_before_anything_is_got(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no de_dev\.conll .*of DE it lists de_test\.conll, de_train\.conll"):
+def test_a_missing_file_is_reported_before_any_download(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no de_dev\.conll .*for DE it has de_test\.conll, de_train\.conll"):
         fetch("small", language="de", out=tmp_path, endpoint=hub.url)
-    with pytest.raises(DataError, match=r"has no zh_train\.conll .*of ZH it lists nothing"):
+    with pytest.raises(DataError, match=r"has no zh_train\.conll .*for ZH it has nothing"):
         fetch("small", language="zh", out=tmp_path, endpoint=hub.url)
     assert (hub.asked, list(tmp_path.iterdir())) == ([], [])
 
@@ -131,33 +129,33 @@ def test_a_missing_file_is_named_before_anything_is_got(hub: Hub, tmp_path: Path
     ("where", "status"),
     [("", 401), ("", 404), ("", 500), ("EN-English/en_train.conll", 403), ("EN-English/en_train.conll", 404)],
 )
-def test_a_refusal_of_the_hub_is_one_line(hub: Hub, tmp_path: Path, where: str, status: int) -> None:
+def test_an_error_status_of_the_hub_is_one_line(hub: Hub, tmp_path: Path, where: str, status: int) -> None:
     hub.status[where] = status
-    with pytest.raises(DataError, match=rf"{stand_in.REPO}: the hub answered {status} for en_train\.conll") as caught:
-        fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=hub.url)
+    with pytest.raises(DataError, match=rf"{stand_in.REPO}: got status {status} for en_train\.conll") as caught:
+        fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_network_one_line_says_what_to_do(hub: Hub, tmp_path: Path) -> None:
+def test_a_missing_network_is_one_line_with_advice(hub: Hub, tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound and never listening: every connection is refused
         taken.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(
-            DataError, match=r"cannot be reached .*get en_train\.conll from there .* and copy it"
+            DataError, match=r"cannot be reached .*download en_train\.conll there .* and copy it"
         ) as caught:
-            fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=endpoint)
+            fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=endpoint)
     assert "\n" not in str(caught.value)
 
 
-def test_the_offline_switch_of_the_client_is_told_too(
+def test_the_offline_switch_of_the_client_is_reported(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(DataError, match="HF_HUB_OFFLINE"):
-        fetch("small", language="en", parts=["train"], out=tmp_path, endpoint=hub.url)
+        fetch("small", language="en", splits=["train"], out=tmp_path, endpoint=hub.url)
     assert hub.asked == []
 
 
@@ -169,26 +167,24 @@ def test_a_folder_that_cannot_be_made_is_one_line(hub: Hub, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "language", "parts", "message"),
+    ("name", "language", "splits", "message"),
     [
-        ("multiconer1", "en", ["train"], "data set 'multiconer1' is not known; expected one of: multiconer2"),
-        ("multiconer2", "english", ["train"], "language 'english' is not in multiconer2; expected one of: bn, de, en"),
-        ("multiconer2", "en", ["train", "valid"], "part 'valid' is not known; expected some of: train, dev, test"),
+        ("multiconer1", "en", ["train"], "got data set 'multiconer1'; expected one of: multiconer2"),
+        ("multiconer2", "english", ["train"], "got language 'english'; multiconer2 has: bn, de, en"),
+        ("multiconer2", "en", ["train", "valid"], "got split 'valid'; expected some of: train, dev, test"),
     ],
 )
-def test_what_is_not_known_is_named_with_what_is(
-    tmp_path: Path, name: str, language: str, parts: list[str], message: str
-) -> None:
+def test_unknown_names_give_the_list(tmp_path: Path, name: str, language: str, splits: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        fetch(name, language=language, parts=parts, out=tmp_path, endpoint="http://127.0.0.1:9")
+        fetch(name, language=language, splits=splits, out=tmp_path, endpoint="http://127.0.0.1:9")
 
 
-def test_git_names_content_as_git_does(tmp_path: Path) -> None:
+def test_git_blob_hashes_as_git_does(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"hello\n")
     assert git_blob(tmp_path / "x") == "ce013625030ba8dba906f756967f9e9ca394464a"  # git hash-object's answer
 
 
-def test_the_table_of_official_files_is_whole() -> None:
+def test_the_manifest_lists_all_english_files() -> None:
     known = SOURCES["multiconer2"].known
     assert known.keys() == {f"en_{part}.conll" for part in ("train", "dev", "test")}
     for file in known.values():

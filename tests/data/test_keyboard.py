@@ -1,4 +1,4 @@
-"""Keyboards: neighbours as one sees them on a desk, and layouts that are none."""
+"""Keyboards: neighbours as seen on pictures, and faulty layouts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import DataError
-from coner.data.keyboard import load_keyboard, builtin_layouts
+from coner.data.keyboard import builtin_layouts, load_keyboard
 
 # Looked up by eye on pictures of the three keyboards.
 SEEN = {
@@ -18,12 +18,12 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_neighbours_are_those_that_one_sees(name: str) -> None:
+def test_neighbours_are_those_on_pictures(name: str) -> None:
     found = load_keyboard(name).neighbours
     assert {key: set(found[key]) for key in SEEN[name]} == {key: set(near) for key, near in SEEN[name].items()}
 
 
-def test_each_packaged_layout_is_whole() -> None:
+def test_builtin_layouts_are_complete() -> None:
     assert builtin_layouts() == sorted(SEEN)
     for name in SEEN:
         found = load_keyboard(name).neighbours
@@ -34,7 +34,7 @@ def test_each_packaged_layout_is_whole() -> None:
             assert 1 <= len(others) <= 6
 
 
-def test_a_layout_of_ones_own(tmp_path: Path) -> None:
+def test_a_layout_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('[[row]]\nkeys = "ab d"\noffset = 0\n[[row]]\nkeys = "éf"\noffset = -1\n', encoding="utf-8")
     assert load_keyboard(str(path)).neighbours == {"a": ("b", "f"), "b": ("a",), "é": ("f",), "f": ("a", "é")}
@@ -44,7 +44,7 @@ ROW = '[[row]]\nkeys = "{}"\noffset = {}\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", r"expected a \[\[row\]\]"),
         ("row = 3", r"expected a \[\[row\]\]"),
@@ -54,23 +54,21 @@ ROW = '[[row]]\nkeys = "{}"\noffset = {}\n'
         (ROW.format("ab", 0) + '[[row]]\nkeys = "c"\n', "row 2: expected keys"),
         (ROW.format("ab", '"0"'), "row 1: expected keys in quotes"),
         (ROW.format("ab", "nan"), "row 1: expected keys in quotes"),
-        (ROW.format("aB", 0), "row 1: 'B' is no key"),
-        (ROW.format("a\u200b", 0), "row 1: .* is no key"),
-        (ROW.format("a\u2003b", 0), "row 1: .* is no key"),
-        (ROW.format("ab", 0) + ROW.format("cb", 0), "key 'b' is there twice"),
-        (ROW.format("a b", 0), "no two keys lie side by side"),
+        (ROW.format("aB", 0), "row 1: got key 'B'"),
+        (ROW.format("a\u200b", 0), "row 1: got key .*; expected visible"),
+        (ROW.format("a\u2003b", 0), "row 1: got key .*; expected visible"),
+        (ROW.format("ab", 0) + ROW.format("cb", 0), "got key 'b' twice"),
+        (ROW.format("a b", 0), "got no two keys side by side"),
     ],
 )
-def test_what_is_no_layout_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+def test_a_faulty_layout_is_one_line_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "odd.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=rf"odd\.toml: {told}[^\n]*$"):
+    with pytest.raises(DataError, match=rf"odd\.toml: {message}[^\n]*$"):
         load_keyboard(str(path))
 
 
-def test_a_layout_that_is_not_there() -> None:
-    message = (
-        "^layout 'dvorak' is neither packaged nor a TOML file; expected one of: azerty, qwerty, qwertz, or a path$"
-    )
+def test_an_unknown_layout_gives_the_list() -> None:
+    message = "^got layout 'dvorak'; expected one of: azerty, qwerty, qwertz, or the path of a TOML file$"
     with pytest.raises(DataError, match=message):
         load_keyboard("dvorak")

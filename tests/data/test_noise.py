@@ -1,4 +1,4 @@
-"""Keyboard noise: one edit a word, of the kind that is told, and nothing else ever changes."""
+"""Keyboard noise: one edit per word, of the reported type, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coner.core.errors import ConerError
 from coner.core.types import Entity, Sentence
 from coner.data.keyboard import Keyboard, load_keyboard
-from coner.data.noise import KINDS, VERSION, Noise, Typo, mistype, retype
+from coner.data.noise import TYPES, VERSION, Noise, Typo, mistype, retype
 from coner.data.reading.words import sentence_from_text
 
 QWERTY = load_keyboard("qwerty")
@@ -50,16 +50,16 @@ def damerau_levenshtein(a: str, b: str) -> int:
     return d[len(a), len(b)]
 
 
-def explained(before: str, kind: str, after: str) -> bool:
+def explained(before: str, type: str, after: str) -> bool:
     """Whether one edit of this kind, with hand-made neighbours, makes one word the other, case aside."""
     a, b = before.lower(), after.lower()
     spots = range(len(a) + 1)
-    if kind == "replace":
+    if type == "replace":
         changes = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
         return len(changes) == 1 and changes[0][1] in NEAR[changes[0][0]]
-    if kind == "drop":
+    if type == "drop":
         return any(a[i] in NEAR and a[:i] + a[i + 1 :] == b for i in spots[:-1])
-    if kind == "insert":
+    if type == "insert":
         return any(
             b[:i] + b[i + 1 :] == a and any(b[i] in NEAR.get(c, "") for c in b[:i][-1:] + b[i + 1 : i + 2])
             for i in range(len(b))
@@ -69,12 +69,12 @@ def explained(before: str, kind: str, after: str) -> bool:
 
 @given(word=st.text("asgmpASGMP", min_size=1, max_size=7), seed=st.integers(0, 10**6))
 def test_a_typo_is_one_edit_with_a_neighbouring_key(word: str, seed: int) -> None:
-    kind, after = mistype(word, QWERTY, random.Random(seed))
+    type, after = mistype(word, QWERTY, random.Random(seed))
     assert after
     assert after.lower() != word.lower()
     assert damerau_levenshtein(word.lower(), after.lower()) == 1
-    assert explained(word, kind, after)
-    if kind in ("replace", "swap"):  # nothing moved: case is where it was
+    assert explained(word, type, after)
+    if type in ("replace", "swap"):  # nothing moved: case is where it was
         assert [c.isupper() for c in after if not c.isdigit()] == [
             w.isupper() for w, c in zip(word, after, strict=True) if not c.isdigit()
         ]
@@ -83,24 +83,24 @@ def test_a_typo_is_one_edit_with_a_neighbouring_key(word: str, seed: int) -> Non
             assert after == case(after)
 
 
-def test_every_kind_happens_and_about_as_often() -> None:
+def test_all_types_of_typos_are_about_equally_frequent() -> None:
     chance = random.Random(5)
-    kinds = Counter(mistype("gasmap", QWERTY, chance)[0] for _ in range(4000))
-    assert set(kinds) == set(KINDS)
-    assert all(abs(count - 1000) < 150 for count in kinds.values())  # more than five standard deviations
+    types = Counter(mistype("gasmap", QWERTY, chance)[0] for _ in range(4000))
+    assert set(types) == set(TYPES)
+    assert all(abs(count - 1000) < 150 for count in types.values())  # more than five standard deviations
     alone = {mistype("g", QWERTY, random.Random(seed))[0] for seed in range(100)}
     assert alone == {"replace", "insert"}
     assert "swap" not in {mistype("aA", QWERTY, random.Random(seed))[0] for seed in range(100)}
 
 
-def test_every_neighbour_is_typed_and_no_other() -> None:
+def test_all_neighbours_and_only_neighbours_are_typed() -> None:
     drawn = [mistype("G", QWERTY, random.Random(seed)) for seed in range(600)]
-    assert {word for kind, word in drawn if kind == "replace"} == set("TYFHVB")
+    assert {word for type, word in drawn if type == "replace"} == set("TYFHVB")
     both = {f"{other}G" for other in "TYFHVB"} | {f"G{other}" for other in "TYFHVB"}
-    assert {word for kind, word in drawn if kind == "insert"} == both
+    assert {word for type, word in drawn if type == "insert"} == both
 
 
-def test_letters_without_a_capital_stay_small() -> None:
+def test_letters_without_an_upper_case_stay_lower_case() -> None:
     keyboard = Keyboard({"ß": ("s",), "s": ("ß",)})
     found = {mistype("SS", keyboard, random.Random(seed))[1] for seed in range(200)}
     assert found == {"ßS", "Sß", "ßSS", "SßS", "SSß", "S"}
@@ -112,7 +112,7 @@ def test_letters_without_a_capital_stay_small() -> None:
     words=st.sampled_from([1, 2, 5, 0.1, 0.5, 0.99]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_only_the_words_that_are_asked_for_change(sentence: Sentence, where: Any, words: float, seed: int) -> None:
+def test_only_requested_words_change(sentence: Sentence, where: Any, words: float, seed: int) -> None:
     made = noise(where=where, words=words, seed=seed)
     typos = made.typos(sentence)
     assert typos is not None
@@ -139,11 +139,13 @@ def test_only_the_words_that_are_asked_for_change(sentence: Sentence, where: Any
         before, after = sentence.words[typo.index], typo.word
         strange = [c for c in before if c.lower() not in QWERTY.neighbours]
         assert [c for c in after if c.lower() not in QWERTY.neighbours] == strange
-        assert explained(before, typo.kind, after)
+        assert explained(before, typo.type, after)
 
 
 @given(corpus=st.lists(sentences(), min_size=2, max_size=8), seed=st.integers(0, 9), data=st.data())
-def test_order_does_not_matter_and_a_higher_rate_adds(corpus: list[Sentence], seed: int, data: st.DataObject) -> None:
+def test_noise_is_independent_of_order_and_grows_with_the_rate(
+    corpus: list[Sentence], seed: int, data: st.DataObject
+) -> None:
     made = noise(rate=0.5, seed=seed)
     order = data.draw(st.permutations(range(len(corpus))))
     assert made([corpus[i] for i in order]) == [made(corpus)[i] for i in order]
@@ -157,13 +159,13 @@ def corpus_of(size: int) -> list[Sentence]:
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.3, 0.9])
-def test_the_rate_is_that_of_a_coin_for_each_sentence(rate: float) -> None:
+def test_each_sentence_is_chosen_independently(rate: float) -> None:
     size = 4000
     count = sum(noise(rate=rate).typos(sentence) is not None for sentence in corpus_of(size))
     assert abs(count - rate * size) < 4 * (size * rate * (1 - rate)) ** 0.5
 
 
-def test_the_number_of_words_is_drawn_evenly_and_so_are_the_words() -> None:
+def test_the_number_of_words_and_the_words_are_uniform() -> None:
     drawn = [noise(words=3).typos(sentence) or [] for sentence in corpus_of(3000)]
     counts = Counter(map(len, drawn))
     assert set(counts) == {1, 2, 3}
@@ -172,15 +174,15 @@ def test_the_number_of_words_is_drawn_evenly_and_so_are_the_words() -> None:
     assert all(abs(single[i] - counts[1] / 3) < 75 for i in range(3))
 
 
-def test_another_seed_is_other_noise() -> None:
+def test_another_seed_gives_other_noise() -> None:
     corpus = corpus_of(50)
     assert noise(seed=1)(corpus) == noise(seed=1)(corpus) != noise(seed=2)(corpus)
     keys = {noise(**change).key for change in ({}, {"seed": 2}, {"rate": 0.5}, {"words": 1}, {"where": "context"})}
     assert len({*keys, Noise(load_keyboard("azerty"), rate=1.0).key}) == 6
 
 
-def test_noise_is_the_same_for_ever() -> None:
-    """A change here makes every noisy score of the past another one: then ``VERSION`` has to change, and this line."""
+def test_equal_settings_give_equal_noise_in_every_version() -> None:
+    """A change here invalidates all recorded noisy scores: then increase ``VERSION``, and adapt this test."""
     assert VERSION == 1
     words = ("the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog")
     found = [noise(words=0.5, seed=seed)([Sentence(words)])[0].words for seed in (1, 2)]
@@ -199,7 +201,7 @@ def test_a_sentence_of_a_text_keeps_its_text() -> None:
     assert retype(sentence, ()) is sentence
 
 
-def test_the_marker_of_a_document_is_no_word() -> None:
+def test_the_document_marker_is_never_changed() -> None:
     assert noise().typos(Sentence(("-DOCSTART-",), ())) == []
 
 
@@ -215,6 +217,6 @@ def test_sentences_without_labels() -> None:
     "wrong",
     [{"rate": 2}, {"rate": -0.1}, {"rate": float("nan")}, {"words": 0}, {"words": 1.5}, {"words": float("inf")}],
 )
-def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConerError, match=r"expected a (number from 0 to 1|share between 0 and 1, or a whole number)"):
+def test_values_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConerError, match=r"expected a fraction (of the sentences|between 0 and 1, or a whole number)"):
         noise(**wrong)

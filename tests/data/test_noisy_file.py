@@ -18,7 +18,7 @@ from coner.data.noise import Noise
 from coner.data.noisy_file import write_noisy
 
 QWERTY = load_keyboard("qwerty")
-LOOKS = (
+LAYOUTS = (
     ConllLayout(),
     ConllLayout(separators=("\t",), beginning="", between="\n", ending="", final_newline=False),
     ConllLayout(separators=("  ", "\t"), bom=True, newline="\r\n", between="\r\n\r\n", ending=""),
@@ -36,7 +36,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
 
 @given(
     corpus=st.lists(sentences(), min_size=1, max_size=5),
-    look=st.sampled_from((*LOOKS, None)),
+    layout=st.sampled_from((*LAYOUTS, None)),
     noise=st.builds(
         Noise,
         st.just(QWERTY),
@@ -49,34 +49,33 @@ def sentences(draw: st.DrawFn) -> Sentence:
 def test_only_noisy_words_differ(
     tmp_path_factory: pytest.TempPathFactory,
     corpus: list[Sentence],
-    look: ConllLayout | None,
+    layout: ConllLayout | None,
     noise: Noise,
 ) -> None:
     folder = tmp_path_factory.mktemp("noisy")
-    source, out = (folder / f"{name}.{'conll' if look else 'jsonl'}" for name in ("clean", "noisy"))
+    source, out = (folder / f"{name}.{'conll' if layout else 'jsonl'}" for name in ("clean", "noisy"))
     with atomic_write(source) as handle:
-        written = write_conll(corpus, handle, look) if look else write_jsonl(corpus, handle)
-    assert written == len(corpus)
-    tally = write_noisy(source, out, noise)
+        write_conll(corpus, handle, layout) if layout else write_jsonl(corpus, handle)
+    counts = write_noisy(source, out, noise)
     clean, noisy = read(source), read(out)
     assert noisy.layout == clean.layout
     assert [s.words for s in noisy] == [s.words for s in noise(clean)]
-    labels = [[(s.entities, s.id, s.header, s.columns) for s in part] for part in (clean, noisy)]
+    labels = [[(s.entities, s.id, s.header, s.columns) for s in corpus] for corpus in (clean, noisy)]
     assert labels[0] == labels[1]
     pairs = list(zip(source.read_bytes().split(b"\n"), out.read_bytes().split(b"\n"), strict=True))
-    changed = sum(tally.kinds.values()) if look else tally.noisy
+    changed = sum(counts.types.values()) if layout else counts.noisy
     assert sum(a != b for a, b in pairs) == changed
-    assert (tally.sentences, tally.words) == (len(corpus), sum(map(len, corpus)))
-    assert tally.noisy == sum(a.words != b.words for a, b in zip(clean, noisy, strict=True))
+    assert (counts.sentences, counts.words) == (len(corpus), sum(map(len, corpus)))
+    assert counts.noisy == sum(a.words != b.words for a, b in zip(clean, noisy, strict=True))
     if not noise.rate:
         assert out.read_bytes() == source.read_bytes()
 
 
-def test_the_copy_of_a_missing_label_file_is_not_left(tmp_path: Path) -> None:
+def test_no_copy_is_left_if_labels_are_missing(tmp_path: Path) -> None:
     source, out = tmp_path / "x.jsonl", tmp_path / "y.jsonl"
     source.write_text('{"text": "a", "entities": []}\n' * 3 + '{"text": "a"}\n')
     with pytest.raises(ValueError, match="no labels"):
         Noise(QWERTY, rate=1.0, where="mentions").typos(read(source)[3])
-    with pytest.raises(DataError, match=r"x\.jsonl:4: --where mentions: no labels here"):
+    with pytest.raises(DataError, match=r"x\.jsonl:4: --where mentions: got no labels"):
         write_noisy(source, out, Noise(QWERTY, rate=1.0, where="mentions"))
     assert {path.name for path in tmp_path.iterdir()} == {"x.jsonl"}

@@ -1,4 +1,4 @@
-"""What is counted in a file, against counts by hand and a plain recount."""
+"""Statistics of a file, compared with counts by hand and a plain recount."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_counts_of_a_corpus_by_hand() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
-def test_without_another_file_nothing_is_unseen_and_without_mentions_there_is_no_rate() -> None:
+def test_unseen_needs_another_file_and_a_rate_needs_mentions() -> None:
     assert describe(BY_HAND).unseen is None
     assert describe(BY_HAND).unseen_rate is None
     nothing = describe([], seen=set())
@@ -59,7 +59,7 @@ def test_surfaces_are_lower_cased_mentions() -> None:
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=70))
-def test_spreads_are_those_of_a_sorted_list(lengths: list[int]) -> None:
+def test_spreads_match_a_sorted_list(lengths: list[int]) -> None:
     spread = describe([Sentence(("w",) * length) for length in lengths]).sentence_words
     ordered = sorted(lengths)
     assert math.isclose(spread.mean, statistics.mean(lengths))
@@ -70,7 +70,7 @@ def test_spreads_are_those_of_a_sorted_list(lengths: list[int]) -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "A", "b"]), min_size=1, max_size=2), max_size=12))
-def test_repeats_are_the_sentences_beyond_the_first_of_each_text(texts: list[list[str]]) -> None:
+def test_repeats_do_not_count_the_first_sentence_of_a_text(texts: list[list[str]]) -> None:
     counts = Counter(" ".join(words).lower() for words in texts)
     found = describe(Sentence(tuple(words)) for words in texts)
     assert found.repeated_texts == len([text for text, count in counts.items() if count > 1])
@@ -82,12 +82,12 @@ def test_faults_are_grouped_with_all_their_lines() -> None:
     assert list(group_faults(faults).items()) == [("often", [2, 7]), ("once", [4]), ("late", [9])]
 
 
-def test_an_unknown_label_is_told_with_the_line_of_its_first_word(tmp_path: Path) -> None:
+def test_an_unknown_label_is_reported_with_its_line(tmp_path: Path) -> None:
     conll, jsonl = tmp_path / "a.conll", tmp_path / "a.jsonl"
     conll.write_text("\n# id 1\na O\nb B-Odd\nc I-Odd\n\nd B-City\ne B-Odd\n")
     jsonl.write_text('{"text": "a b", "entities": [{"start": 2, "end": 3, "label": "Odd"}]}\n')
     for path, lines in ((conll, [4, 8]), (jsonl, [1])):
-        told: list[tuple[int, str]] = []
-        watched = watch_labels(stream(path), ["City"], lambda *fault, told=told: told.append(fault))
+        reported: list[tuple[int, str]] = []
+        watched = watch_labels(stream(path), ["City"], lambda *fault, reported=reported: reported.append(fault))
         assert list(watched) == list(stream(path))
-        assert told == [(line, "label 'Odd' is not in the taxonomy") for line in lines]
+        assert reported == [(line, "got label 'Odd', which is not in the taxonomy") for line in lines]

@@ -1,4 +1,4 @@
-"""A split leaks nothing, keeps the classes in proportion, and is the same everywhere."""
+"""Splits: no leaks, classes in proportion, the same on any machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from coner.core.errors import ConerError, DataError, OutputError
 from coner.core.files import sha256
 from coner.core.types import Entity, Sentence
-from coner.data import split as splitting
 from coner.data.corpus import read
-from coner.data.reading.layout import ConllLayout
-from coner.data.stratify import split_corpus, text_key, write_split
+from coner.data.formats import WriteOptions
+from coner.data.formats.conll import Conll
+from coner.data.stratify import split_corpus, text_key, write_splits
 
 
 def corpus(size: int, seed: int = 0) -> list[Sentence]:
@@ -38,7 +38,7 @@ def corpus(size: int, seed: int = 0) -> list[Sentence]:
     test=st.floats(0, 0.4),
     seed=st.integers(),
 )
-def test_each_sentence_is_in_one_part_in_order_and_no_text_in_two(
+def test_each_sentence_is_in_one_split_in_order_and_no_text_in_two(
     texts: list[int], dev: float, test: float, seed: int
 ) -> None:
     sentences = [Sentence((f"{'w' if i % 2 else 'W'}{text}",), (), id=str(i)) for i, text in enumerate(texts)]
@@ -46,35 +46,35 @@ def test_each_sentence_is_in_one_part_in_order_and_no_text_in_two(
         splits = split_corpus(sentences, dev=dev, test=test, seed=seed)
     except DataError:
         return
-    assert sorted((s for part in splits.values() for s in part), key=lambda s: int(s.id or 0)) == sentences
-    keys = [{text_key(s) for s in part} for part in splits.values()]
+    assert sorted((s for split in splits.values() for s in split), key=lambda s: int(s.id or 0)) == sentences
+    keys = [{text_key(s) for s in split} for split in splits.values()]
     assert sum(map(len, keys)) == len(set().union(*keys))
-    for part in splits.values():
-        ids = [int(s.id or 0) for s in part]
+    for split in splits.values():
+        ids = [int(s.id or 0) for s in split]
         assert ids == sorted(ids)
 
 
-def test_every_class_keeps_its_share() -> None:
+def test_every_class_is_kept_in_proportion() -> None:
     sentences = corpus(3000)
     splits = split_corpus(sentences, dev=0.1, test=0.2)
     whole = Counter(e.label for s in sentences for e in s.entities or ())
-    for part, share in {"train": 0.7, "dev": 0.1, "test": 0.2}.items():
-        counts = Counter(e.label for s in splits[part] for e in s.entities or ())
+    for name, share in {"train": 0.7, "dev": 0.1, "test": 0.2}.items():
+        counts = Counter(e.label for s in splits[name] for e in s.entities or ())
         for label, count in whole.items():
             assert counts[label] / count == pytest.approx(share, abs=0.02)
-        assert len(splits[part]) / len(sentences) == pytest.approx(share, abs=0.02)
+        assert len(splits[name]) / len(sentences) == pytest.approx(share, abs=0.02)
 
 
-def test_a_class_of_ten_is_dealt_out_exactly() -> None:
+def test_a_class_of_ten_is_distributed_exactly() -> None:
     rare = [Sentence((f"rare{i}",), (Entity(0, 1, "Rare"),)) for i in range(10)]
     often = [Sentence((f"often{i}",), (Entity(0, 1, "Often"),)) for i in range(990)]
     for seed in range(5):
         splits = split_corpus(often + rare, dev=0.1, test=0.1, seed=seed)
-        counts = {part: sum(s.words[0].startswith("rare") for s in found) for part, found in splits.items()}
+        counts = {name: sum(s.words[0].startswith("rare") for s in split) for name, split in splits.items()}
         assert counts == {"train": 8, "dev": 1, "test": 1}
 
 
-def test_a_seed_fixes_the_split_whatever_the_order_and_another_changes_it() -> None:
+def test_the_split_depends_on_the_seed_and_not_on_the_order() -> None:
     sentences = corpus(400)
     shuffled = random.Random(1).sample(sentences, len(sentences))
     one, same, other = split_corpus(sentences), split_corpus(shuffled), split_corpus(sentences, seed=2)
@@ -93,75 +93,73 @@ def test_repeated_texts_count_as_often_as_they_occur() -> None:
         assert len(split_corpus(sentences, dev=0.2, test=0, seed=seed)["dev"]) == pytest.approx(50, abs=9)
 
 
-def test_a_part_without_a_share_is_left_out() -> None:
+def test_a_split_with_share_0_is_left_out() -> None:
     assert split_corpus(corpus(50), test=0).keys() == {"train", "dev"}
     assert split_corpus(corpus(50), dev=0, test=0) == {"train": corpus(50)}
 
 
 @pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.5), (0.1, 2), (float("nan"), 0.1)])
-def test_shares_that_leave_no_training_are_refused(dev: float, test: float) -> None:
+def test_shares_that_leave_no_training_split_are_refused(dev: float, test: float) -> None:
     with pytest.raises(ConerError, match="sum to less than 1"):
         split_corpus(corpus(50), dev=dev, test=test)
 
 
 def test_too_few_sentences_are_refused() -> None:
-    with pytest.raises(DataError, match=r"2 different sentences are too few: \w+ would be empty"):
+    with pytest.raises(DataError, match=r"got 2 different sentences, and \w+ would be empty"):
         split_corpus([Sentence(("a",), ()), Sentence(("A",), ()), Sentence(("b",), ())])
 
 
-def test_parts_are_written_with_the_looks_of_their_source(tmp_path: Path) -> None:
+def test_splits_are_written_in_the_layout_of_their_source(tmp_path: Path) -> None:
     blocks = [f"# id {i}\tdomain=en\nw{i} _ _ B-X\n\n\n" for i in range(30)]
     source = tmp_path / "all.conll"
     source.write_text("\n" + "".join(blocks)[:-1])
     whole = read(source)
     splits = split_corpus(whole)
-    files = write_split(splits, tmp_path / "new" / "folder", whole.layout)
+    files = write_splits(splits, tmp_path / "new" / "folder", "conll", WriteOptions(whole.layout))
     assert files.keys() == {"train", "dev", "test"}
-    for part, path in files.items():
-        kept = "".join(blocks[int(s.id or 0)] for s in splits[part])
+    for name, path in files.items():
+        kept = "".join(blocks[int(s.id or 0)] for s in splits[name])
         assert path.read_text() == "\n" + kept[:-1]
     before = sha256(files["dev"])
-    write_split(split_corpus(read(source)), tmp_path / "new" / "folder", whole.layout)
+    write_splits(split_corpus(read(source)), tmp_path / "new" / "folder", "conll", WriteOptions(whole.layout))
     assert sha256(files["dev"]) == before
 
 
-def test_a_source_that_is_not_conll_is_written_as_jsonl(tmp_path: Path) -> None:
-    files = write_split(split_corpus(corpus(50)), tmp_path, None)
+def test_splits_may_be_written_as_jsonl(tmp_path: Path) -> None:
+    files = write_splits(split_corpus(corpus(50)), tmp_path, "jsonl")
     assert files["train"].name == "train.jsonl"
     assert [s.id for s in read(files["train"])] == [s.id for s in split_corpus(corpus(50))["train"]]
 
 
 @pytest.mark.parametrize("old", ["test.conll", "dev.jsonl"])
-def test_no_part_of_another_split_is_left_beside_the_new_ones(tmp_path: Path, old: str) -> None:
+def test_files_of_another_split_in_the_folder_are_refused(tmp_path: Path, old: str) -> None:
     splits = split_corpus(corpus(50), test=0)
     (tmp_path / old).write_text("old")
-    with pytest.raises(OutputError, match=rf"{old}: would pass for a part of this split; move it, or choose"):
-        write_split(splits, tmp_path, ConllLayout())
+    with pytest.raises(OutputError, match=rf"{old}: belongs to another split. Fix: move it, or choose"):
+        write_splits(splits, tmp_path, "conll")
     assert [path.name for path in tmp_path.iterdir()] == [old]
     (tmp_path / old).unlink()
-    assert write_split(splits, tmp_path, ConllLayout()) == write_split(splits, tmp_path, ConllLayout())
+    assert write_splits(splits, tmp_path, "conll") == write_splits(splits, tmp_path, "conll")
 
 
-def test_a_split_that_is_broken_off_leaves_the_one_before_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = write_split(split_corpus(corpus(50)), tmp_path, ConllLayout())
+def test_an_interrupted_split_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_splits(split_corpus(corpus(50)), tmp_path, "conll")
     before = {path: sha256(path) for path in files.values()}
-    write, calls = splitting.write_conll, iter(range(9))
+    write, calls = Conll.write_text, iter(range(9))
 
     def stopped(*given: Any) -> Any:
         if next(calls) == 1:
             raise KeyboardInterrupt
         return write(*given)
 
-    monkeypatch.setattr(splitting, "write_conll", stopped)
+    monkeypatch.setattr(Conll, "write_text", stopped)
     with pytest.raises(KeyboardInterrupt):
-        write_split(split_corpus(corpus(50), seed=2), tmp_path, ConllLayout())
+        write_splits(split_corpus(corpus(50), seed=2), tmp_path, "conll")
     assert {path: sha256(path) for path in files.values()} == before
     assert sorted(tmp_path.iterdir()) == sorted(before)
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
-        write_split({}, tmp_path / "file" / "x", None)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_splits({}, tmp_path / "file" / "x", "conll")

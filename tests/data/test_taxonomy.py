@@ -1,4 +1,4 @@
-"""Taxonomies: those that come with the package, those of a user, those made from labels."""
+"""Taxonomies: built-in, from a file, and flat."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import DataError
-from coner.data.taxonomy import Taxonomy, choose_taxonomy, load_taxonomy, builtin_taxonomies
+from coner.data.taxonomy import Taxonomy, builtin_taxonomies, choose_taxonomy, load_taxonomy
 
 # Coarse to fine, as the task's paper has them.
 MULTICONER2 = {
@@ -28,7 +28,7 @@ MULTICONER2 = {
 }
 
 
-def test_multiconer_has_its_33_classes_in_six_groups() -> None:
+def test_multiconer2_has_33_classes_in_six_groups() -> None:
     taxonomy = load_taxonomy("multiconer2")
     assert {coarse: set(classes) for coarse, classes in taxonomy.groups.items()} == MULTICONER2
     assert len(taxonomy.labels) == 33
@@ -43,12 +43,12 @@ def test_multiconer_has_its_33_classes_in_six_groups() -> None:
         ("wnut17", {"corporation", "creative-work", "group", "location", "person", "product"}),
     ],
 )
-def test_the_other_packaged_ones_have_their_labels(name: str, labels: set[str]) -> None:
+def test_the_other_builtin_taxonomies_have_their_labels(name: str, labels: set[str]) -> None:
     assert set(load_taxonomy(name).labels) == labels
 
 
 @pytest.mark.parametrize("name", builtin_taxonomies())
-def test_packaged_ones_define_each_class_and_survive_a_dictionary(name: str) -> None:
+def test_builtin_taxonomies_define_each_class_and_round_trip(name: str) -> None:
     taxonomy = load_taxonomy(name)
     assert taxonomy.name == name
     assert all(text.strip() for classes in taxonomy.groups.values() for text in classes.values())
@@ -57,7 +57,7 @@ def test_packaged_ones_define_each_class_and_survive_a_dictionary(name: str) -> 
     assert (again.labels, again.coarse_labels) == (taxonomy.labels, taxonomy.coarse_labels)
 
 
-def test_a_users_file_keeps_its_order_and_takes_its_stem_for_a_name(tmp_path: Path) -> None:
+def test_a_file_keeps_its_order_and_is_named_by_its_stem(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('[B]\ny = "one"\nx = "two"\n[A]\n"p/q" = ""\n', encoding="utf-8")
     taxonomy = load_taxonomy(str(path))
@@ -71,31 +71,31 @@ def test_a_users_file_keeps_its_order_and_takes_its_stem_for_a_name(tmp_path: Pa
     ("content", "message"),
     [
         (b"[A", "not valid TOML"),
-        (b"", "no classes; expected sections"),
-        (b'name = "x"', "no classes; expected sections"),
+        (b"", "got no classes; expected a section"),
+        (b'name = "x"', "got no classes; expected a section"),
         (b'A = "x"', "A: expected a section"),
         (b"[A]\nx = 1", "A: expected a section"),
         (b'[A]\n"" = "x"', "A: expected a section"),
         (b'[name]\nPerson = "x"\n[Thing]\nTool = ""', "name: expected text in quotes; no group can be called"),
         (b'name = 3\n[A]\nx = ""', "name: expected text in quotes"),
-        (b'[A]\nx = "a"\n[B]\nx = "b"', r"B\.x: a class belongs to one group"),
+        (b'[A]\nx = "a"\n[B]\nx = "b"', r"B\.x: got a class of another group"),
         (b"[A]\nx = '\xff'", "cannot be read as a taxonomy"),
     ],
 )
-def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_faulty_file_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "bad.toml").write_bytes(content)
     with pytest.raises(DataError, match=rf"bad\.toml: {message}") as caught:
         load_taxonomy(str(tmp_path / "bad.toml"))
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_is_nowhere_is_answered_with_those_that_are(tmp_path: Path) -> None:
+def test_an_unknown_name_gives_the_list(tmp_path: Path) -> None:
     for name in ("multiconer", str(tmp_path)):
-        with pytest.raises(DataError, match="expected one of: conll2003, multiconer2, wnut17, or a path"):
+        with pytest.raises(DataError, match="expected one of: conll2003, multiconer2, wnut17, or the path"):
             load_taxonomy(name)
 
 
-def test_auto_takes_a_packaged_one_that_knows_every_label_else_a_flat_one() -> None:
+def test_auto_chooses_a_builtin_taxonomy_with_every_label_else_a_flat_one() -> None:
     assert choose_taxonomy("auto", ["PER", "LOC"]).name == "conll2003"
     assert choose_taxonomy("auto", ["ORG", "Artist"]).name == "multiconer2"
     flat = choose_taxonomy("auto", ["person", "b", "a", "b"])
@@ -104,6 +104,6 @@ def test_auto_takes_a_packaged_one_that_knows_every_label_else_a_flat_one() -> N
     assert choose_taxonomy("wnut17", ["PER"]).name == "wnut17"
 
 
-def test_a_label_outside_has_no_group() -> None:
+def test_an_unknown_label_has_no_group() -> None:
     with pytest.raises(KeyError, match="Artst"):
         load_taxonomy("multiconer2").coarse_of("Artst")

@@ -1,4 +1,4 @@
-"""brat standoff: by hand, and there and back."""
+"""brat standoff: files by hand, and round trips."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError, OutputError
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
-from coner.data.formats.brat import BratReader, document_names, standoff, write_brat
+from coner.data.formats.brat import Brat, BratReader, document_names, standoff
 from coner.data.reading.words import character_span, raw_text
 from helpers.awkward import sentences
 
@@ -27,7 +27,7 @@ def pair(folder: Path, annotations: str | None, text: str = TEXT, name: str = "d
     return folder
 
 
-def test_a_document_is_a_sentence_a_line(tmp_path: Path) -> None:
+def test_each_line_of_a_document_is_a_sentence(tmp_path: Path) -> None:
     annotations = "T2\tCity 26 34\tnew york\nT1\tScientist 8 20\tada lovelace\n"
     found = read(pair(tmp_path / "d", annotations))
     assert [(s.words, s.id, s.line, s.text) for s in found] == [
@@ -40,7 +40,7 @@ def test_a_document_is_a_sentence_a_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["d", "d/doc.ann", "d/doc.txt"])
-def test_a_folder_and_a_pair_are_told_by_their_names(tmp_path: Path, name: str) -> None:
+def test_a_folder_and_a_pair_are_detected_by_their_names(tmp_path: Path, name: str) -> None:
     pair(tmp_path / "d", "T1\tP 0 3\tshe\n")
     assert detect(tmp_path / name) == "brat"
     assert read(tmp_path / name, gold=True).labels == ("P",)
@@ -51,7 +51,7 @@ def test_a_text_alone_is_plain_text_and_in_a_folder_it_has_no_labels(tmp_path: P
     assert detect(folder / "doc.txt") == "text"
     pair(folder, "", name="empty")
     assert [s.entities for s in read(folder)] == [None, None, (), ()]
-    with pytest.raises(DataError, match=r"doc\.txt: doc\.ann is missing; expected gold labels"):
+    with pytest.raises(DataError, match=r"doc\.txt: got no doc\.ann; expected gold labels"):
         read(folder, gold=True)
 
 
@@ -64,57 +64,62 @@ def test_offsets_count_code_points_of_the_file(tmp_path: Path, text: str) -> Non
     assert not any("\ufeff" in word or "\r" in word for s in found for word in s.words)
 
 
-# Annotations, what becomes of the entities, the fault without repair.
+# Annotations, the entities that are left, the type of fault, the message without repair.
 FAULTS: dict[str, tuple[str, list[str], str, str]] = {
     "cuts a word": (
         "T1\tP 9 20\tda lovelace",
         ["ada lovelace"],
         "snapped",
-        "does not fall on the borders of words; expe",
+        "starts or ends inside a word; expected 8-20",
     ),
-    "white space": ("T1\tP 7 20\t ada lovelace", ["ada lovelace"], "snapped", "does not fall on the borders of words"),
+    "white space": ("T1\tP 7 20\t ada lovelace", ["ada lovelace"], "snapped", "starts or ends inside a word"),
     "overlapping": ("T1\tP 4 11\tmet ada\nT2\tP 8 20\tada lovelace", ["met ada"], "overlapping", "overlaps the entity"),
     "nested": ("T1\tP 8 20\tada lovelace\nT2\tQ 12 20\tlovelace", ["ada lovelace"], "nested", "overlaps the entity"),
     "twice": ("T1\tP 8 11\tada\nT2\tP 8 11\tada", ["ada"], "nested", "overlaps the entity before it"),
-    "discontinuous": ("T1\tP 0 3;8 11\tshe ada", [], "discontinuous", "lies in 2 pieces; expected one"),
+    "discontinuous": ("T1\tP 0 3;8 11\tshe ada", [], "discontinuous", "got 2 pieces; expected one"),
     "pieces side by side": ("T1\tP 26 29;30 34\tnew york", ["new york"], "", ""),
-    "backwards pieces": ("T1\tP 8 11;0 3\tada she", [], "discontinuous", "lies in 2 pieces"),
-    "outside": ("T1\tP 40 99\tx", [], "outside", "entity 40-99 'P' holds no word of the text of 45 characters"),
-    "negative": ("T1\tP -3 3\tshe", [], "outside", "entity -3-3 'P' holds no word"),
-    "empty": ("T1\tP 8 8\t", [], "outside", "entity 8-8 'P' holds no word"),
-    "only a space": ("T1\tP 34 36\t  ", [], "outside", "holds no word"),
-    "across lines": ("T1\tP 12 34\tlovelace. in new york", [], "across sentences", "crosses the border of a sentence"),
-    "across lines in pieces": ("T1\tP 12 21;23 25\tlovelace. in", [], "across sentences", "crosses the border"),
-    "another text": ("T1\tP 8 11\tbob", [], "text differs", "entity T1 'P 8 11' has the text 'bob', but 'ada' stands"),
+    "backwards pieces": ("T1\tP 8 11;0 3\tada she", [], "discontinuous", "got 2 pieces"),
+    "outside": ("T1\tP 40 99\tx", [], "outside", "entity 40-99 'P' covers no word of the text of 45 characters"),
+    "negative": ("T1\tP -3 3\tshe", [], "outside", "entity -3-3 'P' covers no word"),
+    "empty": ("T1\tP 8 8\t", [], "outside", "entity 8-8 'P' covers no word"),
+    "only a space": ("T1\tP 34 36\t  ", [], "outside", "covers no word"),
+    "across lines": ("T1\tP 12 34\tlovelace. in new york", [], "across sentences", "crosses a sentence boundary"),
+    "across lines in pieces": ("T1\tP 12 21;23 25\tlovelace. in", [], "across sentences", "crosses a sentence"),
+    "another text": (
+        "T1\tP 8 11\tbob",
+        [],
+        "text differs",
+        "got the text 'bob'; expected 'ada', which stands there",
+    ),
     "no text at all": ("T1\tP 8 11", ["ada"], "", ""),
-    "no tabs": ("T1 P 8 11 ada", [], "unreadable", "'T1 P 8 11 ada' is no annotation of brat; expected T1, a tab"),
-    "no numbers": ("T1\tP 8 x\tada", [], "unreadable", "is no annotation of brat"),
-    "rubbish": ("<ann>", [], "unreadable", "'<ann>' is no annotation of brat"),
+    "no tabs": ("T1 P 8 11 ada", [], "unreadable", "got 'T1 P 8 11 ada'; expected T1, a tab"),
+    "no numbers": ("T1\tP 8 x\tada", [], "unreadable", "expected T1, a tab, a label"),
+    "rubbish": ("<ann>", [], "unreadable", "got '<ann>'; expected T1"),
 }
 
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_faults(tmp_path: Path, case: str) -> None:
-    annotations, kept, fate, message = FAULTS[case]
+    annotations, kept, fault, message = FAULTS[case]
     folder = pair(tmp_path / "d", "#1\tAnnotatorNotes T1\tsure?\n" + annotations + "\n")
-    told: list[tuple[int, str]] = []
-    reader = stream(folder, repair=True, on_fault=lambda number, text: told.append((number, text)))
+    reported: list[tuple[int, str]] = []
+    reader = stream(folder, repair=True, on_fault=lambda number, text: reported.append((number, text)))
     assert [s.surface(e) for s in reader for e in s.entities or ()] == kept
-    assert reader.fates == ({fate: 1} if fate else {})
-    assert reader.repaired + reader.skipped == len(told) == bool(fate)
-    if not fate:
+    assert reader.faults == ({fault: 1} if fault else {})
+    assert reader.repaired + reader.skipped == len(reported) == bool(fault)
+    if not fault:
         read(folder)
         return
     line = annotations.count("\n") + 2
-    assert told[0][0] == line
-    assert told[0][1].startswith("doc.ann: ")
+    assert reported[0][0] == line
+    assert reported[0][1].startswith("doc.ann: ")
     with pytest.raises(DataError, match=rf"doc\.ann:{line}: ") as error:
         read(folder)
     assert message in str(error.value)
     assert "--repair" in str(error.value)
 
 
-def test_what_is_beside_entities_is_counted(tmp_path: Path) -> None:
+def test_other_annotations_are_counted(tmp_path: Path) -> None:
     rows = [
         "T1\tP 8 11\tada",
         "R1\tKnows Arg1:T1 Arg2:T1",
@@ -125,23 +130,23 @@ def test_what_is_beside_entities_is_counted(tmp_path: Path) -> None:
     ]
     reader = stream(pair(tmp_path / "d", "\n".join([*rows, "N1\tReference T1 W:1\tada", "#1\tNote T1\tx", "", " "])))
     assert [len(s.entities or ()) for s in reader] == [1, 0]
-    assert reader.unread == {"relations": 2, "events": 1, "attributes": 2, "normalisations": 1, "notes": 1}
+    assert reader.ignored == {"relations": 2, "events": 1, "attributes": 2, "normalizations": 1, "notes": 1}
 
 
 def test_a_label_outside_the_taxonomy_names_the_file(tmp_path: Path) -> None:
     folder = pair(tmp_path / "d", "T1\tScientst 8 11\tada\n")
-    with pytest.raises(DataError, match=r"doc\.ann:1: label 'Scientst' .* did you mean 'Scientist'\?"):
+    with pytest.raises(DataError, match=r"doc\.ann:1: got label 'Scientst'.* Fix: write 'Scientist'"):
         read(folder, labels=["Scientist"], repair=True)
 
 
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (lambda d: (d / "doc.txt").write_bytes(b"a\nsm\xf8rrebr\xf8d"), r"doc\.txt:2: byte 0xf8 is not UTF-8"),
-        (lambda d: (d / "doc.ann").write_bytes("T1\tP 0 3".encode("utf-16-le")), r"doc\.ann:1: holds a zero byte"),
-        (lambda d: (d / "doc.txt").unlink(), r"d: doc\.ann has no doc\.txt beside it"),
-        (lambda d: (d / "doc.txt").write_text(" \n"), r"doc\.ann:1: a document without a word"),
-        (lambda d: (d / "doc.ann").write_text("T1\tP 0 " + "7" * 5000), r"doc\.ann:1: .* is no annotation of brat"),
+        (lambda d: (d / "doc.txt").write_bytes(b"a\nsm\xf8rrebr\xf8d"), r"doc\.txt:2: got byte 0xf8; expected UTF-8"),
+        (lambda d: (d / "doc.ann").write_bytes("T1\tP 0 3".encode("utf-16-le")), r"doc\.ann:1: got a zero byte"),
+        (lambda d: (d / "doc.txt").unlink(), r"d: got doc\.ann without doc\.txt; expected both"),
+        (lambda d: (d / "doc.txt").write_text(" \n"), r"doc\.ann:1: got a document without a word"),
+        (lambda d: (d / "doc.ann").write_text("T1\tP 0 " + "7" * 5000), r"doc\.ann:1: got .*; expected T1"),
         (shutil.rmtree, "no such file"),
     ],
 )
@@ -159,14 +164,14 @@ def test_words_at_white_space(tmp_path: Path) -> None:
 
 
 def as_brat(sentence: Sentence) -> Sentence:
-    """What a document of it says: line ends are spaces, and no labels are no entities."""
+    """What is read back: line ends are spaces, and missing labels are no entities."""
     text, offsets = raw_text(sentence)
     return Sentence(sentence.words, sentence.entities or (), text=text.replace("\n", " "), offsets=offsets)
 
 
 @given(given=st.lists(sentences(), min_size=1, max_size=4))
-def test_standoff_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, given: list[Sentence]) -> None:
-    # By words of coner's own cut, or, where they came from no text, at white space.
+def test_a_pair_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, given: list[Sentence]) -> None:
+    # Split by coner's rules, or at white space if the words have no text.
     for raw in (True, False):
         some = [s for s in given if (s.text is not None) == raw and all(not set(w) & set(" \t\r\n") for w in s.words)]
         if not some:
@@ -177,29 +182,29 @@ def test_standoff_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFac
         cuts = [(e.label, raw_text(s)[0], character_span(e, raw_text(s)[1])) for s in some for e in s.entities or ()]
         assert said == [(label, whole[a:b].replace("\n", " ")) for label, whole, (a, b) in cuts]
         path = tmp_path_factory.getbasetemp() / "x.ann"
-        write_brat(some, path)
-        came = list(BratReader(path, words="coner" if raw else "spaces"))
-        assert [(s.words, s.entities, s.text) for s in came] == [
+        Brat().write(some, path)
+        read_back = list(BratReader(path, words="coner" if raw else "spaces"))
+        assert [(s.words, s.entities, s.text) for s in read_back] == [
             (s.words, s.entities, s.text.rstrip("\r") if s.text else None) for s in map(as_brat, some)
         ]
 
 
-def test_a_folder_is_a_document_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_has_a_document_for_each_sentence(tmp_path: Path) -> None:
     made = [Sentence(("a",), (Entity(0, 1, "X"),), "b"), Sentence(("b",), (), "a/b"), Sentence(("c",), None, "B")]
     assert document_names(made) == ["b", "000002", "000003"]
-    lost = write_brat(made, tmp_path / "d")
-    assert lost == {"ids": 2, "order": 3}
+    lost = Brat().write(made, tmp_path / "d")
+    assert lost == {"ids": 2, "order": 3, "labels missing": 1}
     assert [(s.words, s.entities, s.id) for s in read(tmp_path / "d")] == [
         (("b",), (), "000002"),
         (("c",), (), "000003"),
         (("a",), (Entity(0, 1, "X"),), "b"),
     ]
-    with pytest.raises(OutputError, match="is there already"):
-        write_brat(made, tmp_path / "d")
+    with pytest.raises(OutputError, match="exists already"):
+        Brat().write(made, tmp_path / "d")
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
-def test_numbers_do_not_take_the_names_of_ids() -> None:
+def test_numbered_names_do_not_collide_with_ids() -> None:
     names = document_names([Sentence(("a",), id=id) for id in ("000002", None, "000002", "x", None)])
     assert len({name.lower() for name in names}) == 5
     assert names[0] == "000002"

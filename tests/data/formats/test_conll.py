@@ -1,4 +1,4 @@
-"""CoNLL: exact round trips, faults by file and line, speed without memory."""
+"""CoNLL: exact round trips, faults with file and line, constant memory."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def again(path: Path, **options: Any) -> bytes:
 
 
 @pytest.mark.parametrize("part", ["train", "dev", "test"])
-def test_the_sample_comes_back_byte_for_byte(part: str) -> None:
+def test_the_sample_is_written_as_it_was_read(part: str) -> None:
     path = SAMPLE / f"{part}.conll"
     assert again(path) == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["en-train", "zh-train", "zh-dev", "hi-dev", "bn-dev"])
-def test_the_tasks_own_files_come_back_byte_for_byte(name: str) -> None:
+def test_official_files_are_written_as_they_were_read(name: str) -> None:
     path = SHARED / f"{name}.conll"
     if not path.exists():
         pytest.skip(f"{path.name} is not here")
@@ -72,7 +72,7 @@ def test_the_tasks_own_files_come_back_byte_for_byte(name: str) -> None:
         "-DOCSTART- -X- O O\n\nEU NNP I-NP B-ORG\n\n",
     ],
 )
-def test_hand_made_files_come_back_byte_for_byte(tmp_path: Path, content: str) -> None:
+def test_regular_files_are_written_as_they_were_read(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.conll"
     path.write_bytes(content.encode())
     assert again(path) == content.encode()
@@ -97,7 +97,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
 @pytest.mark.parametrize("scheme", ["iob2", "bioes"])
 @given(
     given=st.lists(sentences(), min_size=1, max_size=4),
-    look=st.builds(
+    layout=st.builds(
         ConllLayout,
         separators=st.lists(st.text(" \t", min_size=1, max_size=2), min_size=1, max_size=4).map(tuple),
         beginning=st.sampled_from(["", "\n", "\n\n"]),
@@ -107,19 +107,19 @@ def sentences(draw: st.DrawFn) -> Sentence:
     ),
 )
 def test_what_is_written_is_read(
-    tmp_path_factory: pytest.TempPathFactory, scheme: Scheme, given: list[Sentence], look: ConllLayout
+    tmp_path_factory: pytest.TempPathFactory, scheme: Scheme, given: list[Sentence], layout: ConllLayout
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"{scheme}.conll"
     given = [replace(s, id=str(i)) for i, s in enumerate(given)]
     with path.open("w", encoding="utf-8", newline="") as handle:
-        assert write_conll(given, handle, look, scheme) == len(given)
+        assert write_conll(given, handle, layout, scheme) == len(given)
     reader = ConllReader(path, scheme=scheme)
-    came = list(reader)
-    assert [(s.words, s.entities, s.id) for s in came] == [(s.words, s.entities, s.id) for s in given]
-    assert reader.layout == (look if len(given) > 1 else replace(look, between=reader.layout.between))
+    read_back = list(reader)
+    assert [(s.words, s.entities, s.id) for s in read_back] == [(s.words, s.entities, s.id) for s in given]
+    assert reader.layout == (layout if len(given) > 1 else replace(layout, between=reader.layout.between))
 
 
-def test_words_columns_tags_and_headers_land_in_their_places(tmp_path: Path) -> None:
+def test_words_columns_tags_and_headers_are_read(tmp_path: Path) -> None:
     text = "\n# id s1\tdomain=en\nnew NNP x B-Loc\n york\tNNP \ty  I-Loc \nrocks VBZ z O\n \t\n# id s2\nok UH x O"
     first, second = read(tmp_path, text)
     assert first == Sentence(
@@ -147,7 +147,7 @@ def test_iob1_and_bioes_are_read(tmp_path: Path) -> None:
         ("a NN _ _\nb VB _ _\n", (("NN", "_"), ("VB", "_")), "a NN _ B-X\nb VB _ O\n"),
     ],
 )
-def test_a_file_without_tags_has_none_and_takes_predictions(
+def test_predictions_are_written_into_a_file_without_tags(
     tmp_path: Path, text: str, columns: tuple[Any, ...], written: str
 ) -> None:
     reader = ConllReader(tmp_path / "file.conll")
@@ -159,27 +159,27 @@ def test_a_file_without_tags_has_none_and_takes_predictions(
     assert handle.getvalue() == written
 
 
-def test_without_a_format_the_file_looks_like_the_tasks() -> None:
+def test_the_default_layout_is_that_of_the_shared_task() -> None:
     handle = io.StringIO()
     write_conll([Sentence(("a", "b"), (Entity(0, 2, "X"),), id="1"), Sentence(("c",), ())], handle)
     assert handle.getvalue() == "\n# id 1\na _ _ B-X\nb _ _ I-X\n\n\nc _ _ O\n\n"
 
 
 @pytest.mark.parametrize("id", ["7\nzzz", "7\r", "a\tb", " a", "a ", "a\0"])
-def test_an_id_that_would_come_back_as_another_is_refused(id: str) -> None:
-    with pytest.raises(OutputError, match="cannot be an id of a CoNLL file; write JSONL"):
+def test_an_id_that_would_be_read_as_another_is_refused(id: str) -> None:
+    with pytest.raises(OutputError, match=r"got id .*, which CoNLL cannot hold\. Fix: write JSONL"):
         write_conll([Sentence(("a",), (), id)], io.StringIO())
 
 
 @pytest.mark.parametrize("word", ["", "new york", "a\tb", "a\nb"])
 def test_a_word_that_conll_cannot_hold_is_refused(word: str) -> None:
-    with pytest.raises(OutputError, match=r"sentence s1: .* write JSONL"):
+    with pytest.raises(OutputError, match=r"sentence s1: got word .* write JSONL"):
         write_conll([Sentence(("x", word), (), id="s1")], io.StringIO())
 
 
 @pytest.mark.parametrize("label", ["Human Settlement", "a\tb", "a\nb"])
-def test_a_label_that_would_not_come_back_is_refused(label: str) -> None:
-    with pytest.raises(OutputError, match=r"sentence s1: label .* cannot be part of a tag; write JSONL"):
+def test_a_label_that_cannot_be_read_back_is_refused(label: str) -> None:
+    with pytest.raises(OutputError, match=r"sentence s1: got label .*, which CoNLL cannot hold\. Fix: write JSONL"):
         write_conll([Sentence(("basel",), (Entity(0, 1, label),), id="s1")], io.StringIO())
 
 
@@ -192,23 +192,27 @@ FAULTS = {
     "iob2 in iob1": ("a O\nb B-X\n", {"scheme": "iob1"}, ":2: tag 'B-X' after O is not valid iob1.*--scheme iob2"),
     "iob2 in bioes": ("a B-X\nb O\n", {"scheme": "bioes"}, ":2: tag 'O' after B-X is not valid bioes.*--scheme iob2"),
     "malformed": ("a O\nb X\n", {}, ":2: tag 'X' is not one of iob2's"),
-    "too few": ("a _ _ O\nb O\n", {}, ":2: 2 columns where the file began with 4"),
-    "too few, tab": ("a\tO\n\tO\n", {}, ":2: 1 column where the file began with 2"),
-    "too many": ("a O\n\nnew york O\n", {}, ":3: 3 columns where the file began with 2"),
-    "a tab hides a column": ("a x O\nb\ty x O\n", {}, ":2: 4 columns where the file began with 3"),
-    "too few in the first line": ("a O\nb _ _ O\nc _ _ O\n", {}, ":1: 2 columns where the file began with 4"),
+    "too few": ("a _ _ O\nb O\n", {}, ":2: got 2 columns; expected 4"),
+    "too few, tab": ("a\tO\n\tO\n", {}, ":2: got 1 column; expected 2"),
+    "too many": ("a O\n\nnew york O\n", {}, ":3: got 3 columns; expected 2"),
+    "a tab hides a column": ("a x O\nb\ty x O\n", {}, ":2: got 4 columns; expected 3"),
+    "too few in the first line": ("a O\nb _ _ O\nc _ _ O\n", {}, ":1: got 2 columns; expected 4"),
     "a tag column with a hole": ("a O\n\nb _\n", {}, ":3: tag '_' is not one of"),
-    "tags after none": ("a _\n\nb O\n", {}, ":3: 'O' where the file began without tags"),
-    "unknown label": ("a O\nb B-Artst\n", {"labels": ["Artist", "Food"]}, ":2: label 'Artst'.*did you mean 'Artist'"),
-    "header inside": ("# id 1\na O\n# id 2\nb O\n", {}, ":3: a header inside a sentence"),
-    "header alone": ("# id 1\n\n# id 2\nb O\n", {}, ":1: header '# id 1' without a word"),
-    "header at the end": ("a O\n\n# id 2\n", {}, ":3: header '# id 2' without a word"),
+    "tags after none": ("a _\n\nb O\n", {}, ":3: got 'O' as tag; expected '_', as the file starts without tags"),
+    "unknown label": (
+        "a O\nb B-Artst\n",
+        {"labels": ["Artist", "Food"]},
+        ":2: got label 'Artst'.*Fix: write 'Artist'",
+    ),
+    "header inside": ("# id 1\na O\n# id 2\nb O\n", {}, ":3: got a header inside a sentence"),
+    "header alone": ("# id 1\n\n# id 2\nb O\n", {}, ":1: got header '# id 1' without a word"),
+    "header at the end": ("a O\n\n# id 2\n", {}, ":3: got header '# id 2' without a word"),
     "encoding": (b"a O\ncaf\xe9 O\n", {}, ":2: byte 4 of the line is 0xe9, which is not UTF-8"),
     "binary": (b"\x89PNG\r\n\x1a\n\0\0", {}, ":3: holds a zero byte"),
-    "empty": ("", {}, "holds no sentence; expected a word a line"),
-    "blank": ("\n\t\n \n", {}, "holds no sentence"),
-    "no gold": ("a _ _\n", {"gold": True}, ":1: has only '_' in the last column: no tags; expected"),
-    "no gold, words only": ("\na\n", {"gold": True}, ":2: has one column: no tags; expected"),
+    "empty": ("", {}, "got no sentence; expected a word per line"),
+    "blank": ("\n\t\n \n", {}, "got no sentence"),
+    "no gold": ("a _ _\n", {"gold": True}, ":1: got only '_' in the last column: no tags; expected"),
+    "no gold, words only": ("\na\n", {"gold": True}, ":2: got one column: no tags; expected"),
 }
 
 
@@ -226,7 +230,7 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
             list(ConllReader(path))
 
 
-MENDED: dict[str, tuple[str | bytes, list[tuple[list[str], list[Entity]]], int, int]] = {
+REPAIRED: dict[str, tuple[str | bytes, list[tuple[list[str], list[Entity]]], int, int]] = {
     "stray": ("a O\nb I-X\nc I-X\n", [(["a", "b", "c"], [Entity(1, 3, "X")])], 1, 0),
     "malformed": ("a X\nb B-X\n", [(["a", "b"], [Entity(1, 2, "X")])], 1, 0),
     "too few, tag there": ("a _ _ O\nb B-X\n", [(["a", "b"], [Entity(1, 2, "X")])], 1, 0),
@@ -241,24 +245,24 @@ MENDED: dict[str, tuple[str | bytes, list[tuple[list[str], list[Entity]]], int, 
 }
 
 
-@pytest.mark.parametrize("name", MENDED)
-def test_repair_mends_counts_and_tells(tmp_path: Path, name: str) -> None:
-    text, expected, repaired, skipped = MENDED[name]
-    path, told = tmp_path / "file.conll", list[int]()
+@pytest.mark.parametrize("name", REPAIRED)
+def test_repairs_are_counted_and_reported(tmp_path: Path, name: str) -> None:
+    text, expected, repaired, skipped = REPAIRED[name]
+    path, lines = tmp_path / "file.conll", list[int]()
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    reader = ConllReader(path, repair=True, on_fault=lambda line, _: told.append(line))
-    mended = list(reader)
-    assert [(list(s.words), list(s.entities or ())) for s in mended] == expected
+    reader = ConllReader(path, repair=True, on_fault=lambda line, _: lines.append(line))
+    sentences_ = list(reader)
+    assert [(list(s.words), list(s.entities or ())) for s in sentences_] == expected
     assert (reader.repaired, reader.skipped) == (repaired, skipped)
-    assert len(told) == repaired + skipped
+    assert len(lines) == repaired + skipped
     with path.open("w", encoding="utf-8", newline="") as handle:
-        write_conll(mended, handle, reader.layout)
+        write_conll(sentences_, handle, reader.layout)
     assert [(s.words, s.entities, s.columns) for s in ConllReader(path)] == [
-        (s.words, s.entities, s.columns) for s in mended
+        (s.words, s.entities, s.columns) for s in sentences_
     ]
 
 
-def test_a_file_without_tags_has_none_after_a_repair_too(tmp_path: Path) -> None:
+def test_a_repaired_file_without_tags_has_no_labels(tmp_path: Path) -> None:
     (sentence,) = read(tmp_path, "a _\nb\nc _\n", repair=True)
     assert (sentence.words, sentence.entities) == (("a", "b", "c"), None)
 
@@ -280,12 +284,12 @@ def test_the_first_gap_is_the_one_that_is_written(tmp_path: Path, text: str, bet
     assert reader.layout.between == between
 
 
-def test_an_unknown_label_is_not_mended(tmp_path: Path) -> None:
+def test_an_unknown_label_is_not_repaired(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not in the taxonomy"):
         read(tmp_path, "a B-Z\n", labels=["X"], repair=True)
 
 
-def test_the_users_comment_mark_makes_headers(tmp_path: Path) -> None:
+def test_lines_with_the_comment_mark_are_headers(tmp_path: Path) -> None:
     text = "# text = a\na O\n\n# only a note\n\nb O\n"
     assert read(tmp_path, "%x O\n", comment="#")[0].words == ("%x",)
     reader = ConllReader(tmp_path / "file.conll", comment="# ")
@@ -294,7 +298,7 @@ def test_the_users_comment_mark_makes_headers(tmp_path: Path) -> None:
     assert (reader.repaired, reader.skipped) == (0, 1)
 
 
-def test_long_words_and_long_sentences_simply_work(tmp_path: Path) -> None:
+def test_long_words_and_long_sentences_are_read(tmp_path: Path) -> None:
     words = ["x" * 10_000, *(f"w{i}" for i in range(5_000))]
     entities = [Entity(0, 5_001, "X")]
     text = "".join(f"{w} _ _ {t}\n" for w, t in zip(words, tags_from_entities(entities, 5_001), strict=True))
@@ -317,7 +321,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert peaks[1] < 1.2 * peaks[0]
 
 
-def test_many_distinct_columns_are_no_trouble(tmp_path: Path) -> None:
+def test_the_cache_of_columns_may_overflow(tmp_path: Path) -> None:
     text = "".join(f"w{i} lemma{i} O\n" for i in range(70_000))
     (sentence,) = read(tmp_path, text)
     assert sentence.columns[69_999] == ("lemma69999",)

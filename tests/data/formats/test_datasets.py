@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face, against the library itself."""
+"""Hugging Face datasets, compared with the library itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from coner.core.errors import DataError, MissingExtra, OutputError
 from coner.core.tags import tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
-from coner.data.formats.datasets import BATCH, DatasetsReader, write_datasets
+from coner.data.formats import WriteOptions
+from coner.data.formats.datasets import BATCH, Datasets, DatasetsReader
 from helpers.awkward import gist, sentences
 
 datasets: Any = pytest.importorskip("datasets")
@@ -47,7 +48,8 @@ def test_the_library_and_coner_read_what_coner_wrote(
     scheme: Any = "bioes" if bioes else "iob2"
     folder = tmp_path_factory.mktemp("ds") / "set"
     path = folder.with_suffix(".parquet")
-    assert write_datasets(given, folder, scheme) == write_datasets(given, path, scheme) == len(given)
+    for out in (folder, path):
+        Datasets().write(given, out, WriteOptions(scheme=scheme))
     for found in (
         datasets.load_from_disk(str(folder)),
         datasets.Dataset.from_parquet(str(path), cache_dir=str(folder)),
@@ -55,8 +57,8 @@ def test_the_library_and_coner_read_what_coner_wrote(
         assert [row["tokens"] for row in found] == [list(s.words) for s in given]
         if "ner_tags" in found.column_names:
             names = found.features["ner_tags"].feature.names
-            told = [None if row is None else [names[i] for i in row] for row in found["ner_tags"]]
-            assert told == [
+            tags = [None if row is None else [names[i] for i in row] for row in found["ner_tags"]]
+            assert tags == [
                 None if s.entities is None else tags_from_entities(s.entities, len(s), scheme) for s in given
             ]
     for source in (folder, path):
@@ -64,19 +66,19 @@ def test_the_library_and_coner_read_what_coner_wrote(
         assert [gist(s) for s in DatasetsReader(source, scheme=scheme)] == [gist(s) for s in given]
 
 
-def test_strings_names_and_other_columns(tmp_path: Path) -> None:
+def test_tags_may_be_strings_and_other_columns_are_counted(tmp_path: Path) -> None:
     rows = [{"id": 7, "pos": ["x"] * 3, **ROW}, {"id": None, "pos": None, "tokens": ["a"], "ner_tags": None}]
     reader = stream(parquet(tmp_path / "x.parquet", *rows))
     assert [gist(s) for s in reader] == [
         (("ada", "met", "bob"), (Entity(0, 1, "P"), Entity(2, 3, "P")), "7"),
         (("a",), None, None),
     ]
-    assert reader.unread == {"column pos": 1}
-    with pytest.raises(DataError, match=r"x\.parquet: row 2: ner_tags is null; expected gold labels"):
+    assert reader.ignored == {"column pos": 1}
+    with pytest.raises(DataError, match=r"x\.parquet: row 2: got no ner_tags; expected gold labels"):
         read(tmp_path / "x.parquet", gold=True)
 
 
-def test_rows_that_were_chosen_and_their_order_are_kept_over_batches(tmp_path: Path) -> None:
+def test_selected_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
     rows = [{"tokens": [str(i)], "ner_tags": [i % 2]} for i in range(2 * BATCH + 5)]
     labelled(["O", "B-X"], *rows).select(range(len(rows) - 1, 2, -1)).save_to_disk(str(tmp_path / "set"))
     found = read(tmp_path / "set")
@@ -87,41 +89,49 @@ def test_rows_that_were_chosen_and_their_order_are_kept_over_batches(tmp_path: P
 
 # Rows, whether they are still there with --repair, the fault without.
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "a stray tag": ({"tokens": ["a"], "ner_tags": ["I-P"]}, "mended", "word 1: tag 'I-P' after the start is not valid"),
-    "no tag": ({"tokens": ["a"], "ner_tags": [None]}, "mended", "tag None of word 1 has no name; expected one, or O"),
-    "too few tags": ({"tokens": ["a", "b"], "ner_tags": ["O"]}, "unreadable", "ner_tags has 1 tags for 2 words"),
-    "no words": ({"tokens": [], "ner_tags": []}, "unreadable", "tokens is no list of words that are not empty"),
-    "null": ({"tokens": None, "ner_tags": []}, "unreadable", "tokens is no list of words"),
-    "an empty word": ({"tokens": ["", "b"], "ner_tags": ["O", "O"]}, "unreadable", "tokens is no list of words"),
+    "a stray tag": (
+        {"tokens": ["a"], "ner_tags": ["I-P"]},
+        "repaired",
+        "word 1: tag 'I-P' after the start",
+    ),
+    "no tag": (
+        {"tokens": ["a"], "ner_tags": [None]},
+        "repaired",
+        "got tag None of word 1, which has no name",
+    ),
+    "too few tags": ({"tokens": ["a", "b"], "ner_tags": ["O"]}, "unreadable", "got 1 ner_tags for 2 words"),
+    "no words": ({"tokens": [], "ner_tags": []}, "unreadable", "got tokens .*; expected a list of non-empty words"),
+    "null": ({"tokens": None, "ner_tags": []}, "unreadable", "got tokens .*; expected a list"),
+    "an empty word": ({"tokens": ["", "b"], "ner_tags": ["O", "O"]}, "unreadable", "got tokens .*; expected a list"),
 }
 
 
 @pytest.mark.parametrize("case", FAULTS)
 def test_faults(tmp_path: Path, case: str) -> None:
-    row, fate, message = FAULTS[case]
+    row, fault, message = FAULTS[case]
     path = parquet(tmp_path / "x.parquet", ROW, row)
     with pytest.raises(DataError, match=rf"x\.parquet: row 2: {message}.*--repair"):
         read(path)
     reader = stream(path, repair=True)
-    assert len(list(reader)) == 1 + (fate == "mended")
-    assert reader.fates == {fate: 1}
+    assert len(list(reader)) == 1 + (fault == "repaired")
+    assert reader.faults == {fault: 1}
 
 
 def test_ids_without_a_name_are_faults(tmp_path: Path) -> None:
     labelled(["O", "B-X"], {"tokens": ["a", "b"], "ner_tags": [-1, 1]}).save_to_disk(str(tmp_path / "set"))
-    with pytest.raises(DataError, match="set: row 1: tag -1 of word 1 has no name"):
+    with pytest.raises(DataError, match="set: row 1: got tag -1 of word 1, which has no name"):
         read(tmp_path / "set")
     assert read(tmp_path / "set", repair=True)[0].entities == (Entity(1, 2, "X"),)
     path = parquet(tmp_path / "x.parquet", {"tokens": ["a"], "ner_tags": [0]})
-    with pytest.raises(DataError, match="ner_tags holds numbers without names; expected strings, or a ClassLabel"):
+    with pytest.raises(DataError, match="got numbers without names as ner_tags; expected strings, or a ClassLabel"):
         read(path, repair=True)
 
 
-def test_splits_have_to_be_named(tmp_path: Path) -> None:
+def test_a_folder_of_several_splits_is_refused(tmp_path: Path) -> None:
     parts = {name: labelled(["O", "B-P"], {"tokens": [name], "ner_tags": [0]}) for name in ("train", "dev")}
     datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "set"))
     assert detect(tmp_path / "set") == "datasets"
-    with pytest.raises(DataError, match=r"holds several splits; name one: \S+set/dev, \S+set/train"):
+    with pytest.raises(DataError, match=r"holds several splits; expected one of: \S+set/dev, \S+set/train"):
         read(tmp_path / "set")
     assert read(tmp_path / "set/dev")[0].words == ("dev",)
 
@@ -129,9 +139,9 @@ def test_splits_have_to_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"words": ["a"]}], "has no column 'tokens', but words; expected 'tokens' and 'ner_tags'"),
-        ([{"tokens": "a b", "ner_tags": ["O"]}], "row 1: tokens is no list of words"),
-        ([{"tokens": ["a"], "ner_tags": "O"}], "row 1: ner_tags has 'O' tags for 1 words"),
+        ([{"words": ["a"]}], "got columns words; expected 'tokens' and 'ner_tags', or 'text' and 'entities'"),
+        ([{"tokens": "a b", "ner_tags": ["O"]}], "got column 'tokens' of type string; expected lists of strings"),
+        ([{"tokens": ["a"], "ner_tags": "O"}], "row 1: got 'O' ner_tags for 1 words"),
     ],
 )
 def test_other_columns_are_refused(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
@@ -141,16 +151,16 @@ def test_other_columns_are_refused(tmp_path: Path, rows: list[dict[str, Any]], m
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no PAR1")
-    with pytest.raises(DataError, match=r"x\.parquet: cannot be read: .* expected a folder of datasets"):
+    with pytest.raises(DataError, match=r"x\.parquet: cannot be read: .* expected a Parquet file"):
         read(tmp_path / "x.parquet")
     with pytest.raises(DataError, match="no such file"):
         read(tmp_path / "no.parquet")
-    write_datasets([Sentence(("a",))], tmp_path / "set")
+    Datasets().write([Sentence(("a",))], tmp_path / "set")
     (tmp_path / "set" / "state.json").write_text("{}")
     with pytest.raises(DataError, match="set: cannot be read: KeyError"):
         read(tmp_path / "set")
-    with pytest.raises(OutputError, match="is there already"):
-        write_datasets([Sentence(("a",))], tmp_path / "set")
+    with pytest.raises(OutputError, match="exists already"):
+        Datasets().write([Sentence(("a",))], tmp_path / "set")
 
 
 class Bomb:
@@ -165,7 +175,7 @@ class Bomb:
 
 def test_nothing_in_a_folder_is_run(tmp_path: Path) -> None:
     folder, mark = tmp_path / "set", tmp_path / "ran"
-    write_datasets([Sentence(("a",), ())], folder)
+    Datasets().write([Sentence(("a",), ())], folder)
     (folder / "set.py").write_text(f"open({str(mark)!r}, 'w')")  # where older versions had loading scripts
     for name in ("dataset.pkl", "indices.pkl"):
         (folder / name).write_bytes(pickle.dumps(Bomb(mark)))
@@ -178,6 +188,6 @@ def test_nothing_in_a_folder_is_run(tmp_path: Path) -> None:
 def test_datasets_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtra, match=r"pip install 'coner\[datasets\]'"):
-        write_datasets([Sentence(("a",))], tmp_path / "x.parquet")
+        Datasets().write([Sentence(("a",))], tmp_path / "x.parquet")
     with pytest.raises(MissingExtra, match=r"coner\[datasets\]"):
         read(tmp_path / "x.parquet")

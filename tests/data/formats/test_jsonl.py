@@ -46,21 +46,21 @@ def sentences(draw: st.DrawFn) -> Sentence:
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, given: list[Sentence]) -> None:
     path = tmp_path_factory.getbasetemp() / "x.jsonl"
     with path.open("w", encoding="utf-8", newline="") as handle:
-        assert write_jsonl(given, handle) == len(given)
-    came = list(JsonlReader(path))
-    assert [(s.words, s.entities, s.id) for s in came] == [(s.words, s.entities, s.id) for s in given]
-    assert [s.text for s in came] == [" ".join(s.words) if s.text is None else s.text for s in given]
+        write_jsonl(given, handle)
+    read_back = list(JsonlReader(path))
+    assert [(s.words, s.entities, s.id) for s in read_back] == [(s.words, s.entities, s.id) for s in given]
+    assert [s.text for s in read_back] == [" ".join(s.words) if s.text is None else s.text for s in given]
     scores = [[e.score for e in s.entities or ()] for s in given]
-    assert [[e.score for e in s.entities or ()] for s in came] == scores
-    assert [to_json(s) for s in came] == [to_json(s) for s in given]
+    assert [[e.score for e in s.entities or ()] for s in read_back] == scores
+    assert [to_json(s) for s in read_back] == [to_json(s) for s in given]
 
 
 @pytest.mark.parametrize("words", [("a", " ", "b"), (" ", " "), ("a", "  ", " \t", "\n", " x")])
 def test_words_of_white_space_keep_their_places(tmp_path: Path, words: tuple[str, ...]) -> None:
     given = Sentence(words, (Entity(1, 2, "X"),))
     for values in (to_json(given), {key: value for key, value in to_json(given).items() if key != "text"}):
-        [came] = read(tmp_path, values)
-        assert (came.words, came.entities) == (given.words, given.entities)
+        [read_back] = read(tmp_path, values)
+        assert (read_back.words, read_back.entities) == (given.words, given.entities)
 
 
 def test_spans_of_characters_become_spans_of_words(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_spans_of_characters_become_spans_of_words(tmp_path: Path) -> None:
     assert to_json(sentence) == {"id": "7", "text": text, "entities": spans}
 
 
-def test_without_entities_there_are_no_labels_and_an_empty_list_is_none_found(tmp_path: Path) -> None:
-    unlabelled, none_found = read(tmp_path, {"text": "a"}, "", {"text": "b", "entities": []})
-    assert (unlabelled.entities, none_found.entities, none_found.line) == (None, (), 3)
+def test_missing_labels_differ_from_no_entities(tmp_path: Path) -> None:
+    unlabelled, empty = read(tmp_path, {"text": "a"}, "", {"text": "b", "entities": []})
+    assert (unlabelled.entities, empty.entities, empty.line) == (None, (), 3)
 
 
 def test_words_may_be_given_with_and_without_their_text(tmp_path: Path) -> None:
@@ -92,36 +92,36 @@ def span(start: Any, end: Any, label: Any = "X", **more: Any) -> dict[str, Any]:
 
 FAULTS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "not JSON": ([{"text": "a"}, '{"text": '], {}, ":2: not JSON: expecting value at column 10"),
-    "deep": (["[" * 100_000], {}, ":1: not JSON"),
-    "no object": (["[1]"], {}, ":1: a JSON list where an object was expected"),
-    "no text": ([{"id": "x"}], {}, ":1: text is None; expected an object with a string"),
-    "no word": ([{"text": " "}], {}, ":1: text without a word"),
-    "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: character 1 of the text is half"),
-    "half a pair in a label": ([span(0, 3, "\ud800")], {}, ":1: .*half of a surrogate pair stands in its label"),
-    "half a pair in an id": (['{"id": "\\ud800", "text": "a"}'], {}, ":1: id is .*expected a string"),
-    "words": ([{"words": ["a", ""]}], {}, ":1: words is no list of strings"),
-    "words apart from text": ([{"words": ["a", "c"], "text": "a b c"}], {}, ":1: word 'c' does not follow"),
-    "text goes on": ([{"words": ["a"], "text": "a b"}], {}, ":1: the text goes on after the last word"),
-    "inside a word": ([span(0, 2)], {}, r":1: entity 0-2 'X' does not fall on the borders of words; expected 0-3"),
-    "with a space": ([span(0, 4)], {}, ":1: entity 0-4 'X' does not fall on the borders"),
-    "empty": ([span(3, 3)], {}, ":1: entity 3-3 'X' holds no word"),
-    "a space only": ([span(3, 4)], {}, ":1: entity 3-4 'X' holds no word"),
-    "outside": ([span(8, 12)], {}, ":1: entity 8-12 'X' holds no word of the text of 11 characters"),
-    "negative": ([span(-3, 3)], {}, ":1: entity -3-3 'X' holds no word"),
-    "no number": ([span("0", 3)], {}, ":1: .*start is no whole number"),
-    "a truth": ([span(0, True)], {}, ":1: .*end is no whole number"),
-    "no label": ([span(0, 3, "")], {}, ":1: .*has no label"),
-    "score": ([span(0, 3, score=2)], {}, ":1: .*score is no number from 0 to 1"),
-    "entities": ([{"text": "a", "entities": "X"}], {}, ":1: entities is no list"),
+    "deep": (["[" * 100_000], {}, ":1: not the JSON of a sentence: nested"),
+    "no object": (["[1]"], {}, ":1: got a JSON list; expected an object"),
+    "no text": ([{"id": "x"}], {}, ":1: got text None; expected an object with a string"),
+    "no word": ([{"text": " "}], {}, ":1: got text without a word"),
+    "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: got half of a surrogate pair at character 1"),
+    "half a pair in a label": ([span(0, 3, "\ud800")], {}, ":1: .*expected a non-empty string of whole characters"),
+    "half a pair in an id": (['{"id": "\\ud800", "text": "a"}'], {}, ":1: got id .*expected a string"),
+    "words": ([{"words": ["a", ""]}], {}, ":1: got words .*; expected a list of non-empty strings"),
+    "words apart from text": ([{"words": ["a", "c"], "text": "a b c"}], {}, ":1: got word 'c', which does not follow"),
+    "text goes on": ([{"words": ["a"], "text": "a b"}], {}, ":1: got text after the last word"),
+    "inside a word": ([span(0, 2)], {}, r":1: entity 0-2 'X' starts or ends inside a word; expected 0-3"),
+    "with a space": ([span(0, 4)], {}, ":1: entity 0-4 'X' starts or ends inside a word"),
+    "empty": ([span(3, 3)], {}, ":1: entity 3-3 'X' covers no word"),
+    "a space only": ([span(3, 4)], {}, ":1: entity 3-4 'X' covers no word"),
+    "outside": ([span(8, 12)], {}, ":1: entity 8-12 'X' covers no word of the text of 11 characters"),
+    "negative": ([span(-3, 3)], {}, ":1: entity -3-3 'X' covers no word"),
+    "no number": ([span("0", 3)], {}, ":1: .*got start '0'; expected a whole number"),
+    "a truth": ([span(0, True)], {}, ":1: .*got end True; expected a whole number"),
+    "no label": ([span(0, 3, "")], {}, ":1: .*got label ''; expected a non-empty string"),
+    "score": ([span(0, 3, score=2)], {}, ":1: .*got score 2; expected a number from 0 to 1"),
+    "entities": ([{"text": "a", "entities": "X"}], {}, ":1: got entities 'X'; expected a list"),
     "overlap": (
         [{"text": "a b c", "entities": [{"start": 2, "end": 5, "label": "X"}, {"start": 0, "end": 3, "label": "Y"}]}],
         {},
         ":1: entity 2-5 'X' overlaps",
     ),
-    "unknown label": ([span(0, 3, "Persn")], {"labels": ["Person"]}, ":1: label 'Persn'.*did you mean 'Person'"),
-    "no gold": ([{"text": "a"}], {"gold": True}, ":1: no .entities.; expected gold"),
-    "nothing but faults": (["{", "[]"], {"repair": True}, ": holds no sentence beside 2 faults that were left out"),
-    "nothing": ([""], {}, ": holds no sentence"),
+    "unknown label": ([span(0, 3, "Persn")], {"labels": ["Person"]}, ":1: got label 'Persn'.*Fix: write 'Person'"),
+    "no gold": ([{"text": "a"}], {"gold": True}, ":1: got no .entities.; expected gold"),
+    "nothing but faults": (["{", "[]"], {"repair": True}, ": got no sentence, and 2 faults that were skipped"),
+    "nothing": ([""], {}, ": got no sentence"),
 }
 
 
@@ -133,14 +133,14 @@ def test_a_fault_is_one_line_with_its_place(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_repair_widens_to_whole_words_and_leaves_out_what_cannot_be(tmp_path: Path) -> None:
+def test_repair_extends_entities_to_whole_words_and_skips_other_faults(tmp_path: Path) -> None:
     lines = [span(1, 5), span(3, 4), "{", {"text": "ok", "entities": []}]
-    told: list[int] = []
+    reported: list[int] = []
     path = tmp_path / "file.jsonl"
     path.write_text("\n".join(v if isinstance(v, str) else json.dumps(v) for v in lines))
-    reader = JsonlReader(path, repair=True, on_fault=lambda line, _: told.append(line))
+    reader = JsonlReader(path, repair=True, on_fault=lambda line, _: reported.append(line))
     assert [s.entities for s in reader] == [(Entity(0, 2, "X"),), (), ()]
-    assert (reader.repaired, reader.skipped, told) == (1, 2, [1, 2, 3])
+    assert (reader.repaired, reader.skipped, reported) == (1, 2, [1, 2, 3])
 
 
 def test_of_two_entities_that_overlap_repair_keeps_the_first(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_of_two_entities_that_overlap_repair_keeps_the_first(tmp_path: Path) -> 
     assert sentence.entities == (Entity(0, 2, "Y"),)
 
 
-def test_separators_of_unicode_do_not_end_a_line() -> None:
+def test_line_separators_of_unicode_do_not_end_a_line() -> None:
     handle = io.StringIO()
     write_jsonl([Sentence(("a\u2028b", "c\x85d"), ())], handle)
     assert handle.getvalue().count("\n") == 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError, MissingExtra
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
-from coner.data.formats.spacy import DocBinReader, write_docbin
+from coner.data.formats.spacy import DocBinReader, Spacy
 from helpers.awkward import gist, sentences
 
 spacy: Any = pytest.importorskip("spacy")
@@ -33,7 +33,7 @@ def doc(words: str, ents: list[str] | None = None, **options: Any) -> Any:
 @settings(max_examples=50)
 def test_spacy_and_coner_read_what_coner_wrote(tmp_path_factory: pytest.TempPathFactory, given: list[Sentence]) -> None:
     path = tmp_path_factory.getbasetemp() / "x.spacy"
-    assert write_docbin(given, path) == len(given)
+    Spacy().write(given, path)
     docs = list(spacy.tokens.DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
     assert [[t.text for t in d] for d in docs] == [list(s.words) for s in given]
     found = [[(e.start, e.end, e.label_) for e in d.ents] for d in docs]
@@ -53,7 +53,7 @@ def test_documents_of_spacys_own_tokenizer_keep_their_text(tmp_path: Path) -> No
     assert all(tuple((s.text or "")[a:b] for a, b in s.offsets) == s.words for s in found)
 
 
-def test_borders_of_sentences_go_before_line_ends(tmp_path: Path) -> None:
+def test_sentence_boundaries_count_before_line_ends(tmp_path: Path) -> None:
     made = doc("a b \n c d", ["O", "B-X", "O", "O", "B-Y"], sent_starts=[True, True, False, False, True])
     made.user_data["id"] = "n"
     corpus = read(save(tmp_path / "x.spacy", made, store_user_data=True))
@@ -64,19 +64,19 @@ def test_borders_of_sentences_go_before_line_ends(tmp_path: Path) -> None:
     ]
 
 
-def test_no_annotation_is_no_label(tmp_path: Path) -> None:
+def test_a_document_without_annotation_has_no_labels(tmp_path: Path) -> None:
     partly = doc("a b")
     partly.set_ents([spacy.tokens.Span(partly, 0, 1, "X")], default="missing")
     path = save(tmp_path / "x.spacy", doc("a b"), doc("a b", ["O", "O"]), partly)
     reader = stream(path)
     assert [s.entities for s in reader] == [None, (), (Entity(0, 1, "X"),)]
-    assert +reader.unread == {"words without annotation": 1}
-    with pytest.raises(DataError, match=r"x\.spacy: document 1: no entity annotation"):
+    assert +reader.ignored == {"words without annotation": 1}
+    with pytest.raises(DataError, match=r"x\.spacy: document 1: got no entity annotation"):
         read(path, gold=True)
 
 
 @pytest.mark.parametrize(
-    ("words", "ents", "options", "fate", "message"),
+    ("words", "ents", "options", "fault", "message"),
     [
         (
             "a b c",
@@ -85,18 +85,18 @@ def test_no_annotation_is_no_label(tmp_path: Path) -> None:
             "across sentences",
             "entity 0-3 'X' crosses",
         ),
-        ("a \n b", ["B-X", "I-X", "I-X"], {}, "across sentences", "entity 0-5 'X' crosses the border of a sentence"),
+        ("a \n b", ["B-X", "I-X", "I-X"], {}, "across sentences", "entity 0-5 'X' crosses a sentence boundary"),
         ("a \t b", ["O", "B-X", "O"], {}, "outside", "entity 2-3 'X' is white space"),
-        ("\n", ["O"], {}, "unreadable", "without a word"),
+        ("\n", ["O"], {}, "unreadable", "got a document without a word"),
     ],
 )
-def test_faults(tmp_path: Path, *, words: str, ents: list[str], options: Any, fate: str, message: str) -> None:
+def test_faults(tmp_path: Path, *, words: str, ents: list[str], options: Any, fault: str, message: str) -> None:
     path = save(tmp_path / "x.spacy", doc("ok", ["O"]), doc(words, ents, **options))
     with pytest.raises(DataError, match=rf"x\.spacy: document 2: {message}.*--repair"):
         read(path)
     reader = stream(path, repair=True)
     assert not any(s.entities for s in reader)
-    assert reader.fates == {fate: 1}
+    assert reader.faults == {fault: 1}
 
 
 def test_span_groups_are_counted(tmp_path: Path) -> None:
@@ -104,25 +104,25 @@ def test_span_groups_are_counted(tmp_path: Path) -> None:
     made.spans["sc"] = [spacy.tokens.Span(made, 0, 1, "X")]
     reader = stream(save(tmp_path / "x.spacy", made))
     assert len(list(reader)) == 1
-    assert +reader.unread == {"spans in span groups": 1}
+    assert +reader.ignored == {"spans in span groups": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"not zlib", zlib.compress(b"\x93\x01\x02\x03"), zlib.compress(b"")])
-def test_other_bytes(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_no_docbin_are_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.spacy").write_bytes(content)
-    with pytest.raises(DataError, match=r"x\.spacy: is no DocBin that spaCy .* reads"):
+    with pytest.raises(DataError, match=r"x\.spacy: spaCy .* cannot read it"):
         read(tmp_path / "x.spacy")
 
 
-def test_an_empty_one_and_a_missing_one(tmp_path: Path) -> None:
+def test_empty_and_missing_files_are_refused(tmp_path: Path) -> None:
     assert detect(tmp_path / "no.spacy") == "spacy"
     with pytest.raises(DataError, match="no such file"):
         read(tmp_path / "no.spacy")
-    with pytest.raises(DataError, match="holds no sentence"):
+    with pytest.raises(DataError, match="got no sentence"):
         read(save(tmp_path / "x.spacy"))
 
 
 def test_spacy_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy.tokens", None)
     with pytest.raises(MissingExtra, match=r"pip install 'coner\[spacy\]'"):
-        write_docbin([Sentence(("a",))], tmp_path / "x.spacy")
+        Spacy().write([Sentence(("a",))], tmp_path / "x.spacy")

@@ -29,7 +29,7 @@ def words(text: str) -> list[str]:
 
 
 @given(TEXTS)
-def test_words_tile_all_characters_but_white_space(text: str) -> None:
+def test_words_cover_all_characters_except_white_space(text: str) -> None:
     covered = [False] * len(text)
     reached = 0
     for start, end in split_words(text):
@@ -88,15 +88,15 @@ def test_lines_become_sentences_that_map_back_to_characters(tmp_path: Path) -> N
     assert first.text[start:end] == "ada lovelace"
 
 
-def test_without_a_word_there_is_no_sentence(tmp_path: Path) -> None:
+def test_text_without_a_word_is_no_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without a word"):
         sentence_from_text(" \xa0")
     (tmp_path / "x.txt").write_text(" \n\n")
-    with pytest.raises(DataError, match=r"x\.txt: holds no text"):
+    with pytest.raises(DataError, match=r"x\.txt: got no text"):
         list(TextReader(tmp_path / "x.txt"))
 
 
-def test_a_no_break_space_is_a_word_where_words_are_what_ascii_space_parts(tmp_path: Path) -> None:
+def test_a_no_break_space_is_a_word_if_words_are_split_at_ascii_spaces(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("ada\n\u00a0\n \t\nbob\n", encoding="utf-8")
     assert [s.words for s in TextReader(tmp_path / "x.txt", words="spaces")] == [("ada",), ("\u00a0",), ("bob",)]
     assert [s.words for s in TextReader(tmp_path / "x.txt")] == [("ada",), ("bob",)]
