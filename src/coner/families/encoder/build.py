@@ -19,7 +19,7 @@ from coner.families.encoder.backbone.pretrained import build_encoder, load_token
 from coner.families.encoder.backbone.tagger import ENCODER, best_device
 from coner.families.encoder.blend import blends
 from coner.families.encoder.context import contexts
-from coner.families.encoder.cpu.bfloat16 import native_precision
+from coner.families.encoder.cpu.accelerate import native_precision
 from coner.families.encoder.decoder import decoders
 from coner.families.encoder.loss import losses
 from coner.families.encoder.mix import mixes

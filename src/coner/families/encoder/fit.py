@@ -11,7 +11,7 @@ from coner.families.encoder.backbone.warm_start import WarmStart, load_matching,
 from coner.families.encoder.build import build, tag_sets
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.cpu.rows import set_embeddings
-from coner.families.encoder.objective import TaggingObjective, make_examples, tag_counts
+from coner.families.encoder.objective import TaggingObjective, tag_counts
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning, fine_tuning
@@ -38,22 +38,20 @@ def prepare(settings: EncoderExperiment, job: Job) -> FineTuning:
     set_seed(settings.seed)
     encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
     set_embeddings(encoder, settings.encoder.embeddings)
-    fine, coarse = tag_sets(settings, job.taxonomy)
-    examples = make_examples(job.train, job.weights, taxonomy=job.taxonomy, fine=fine, coarse=coarse)
     tagger = build(
         settings,
         encoder,
         tokenizer,
         taxonomy=job.taxonomy,
         device=processes.device,
-        counts=tag_counts(examples, len(fine)),
+        counts=tag_counts(job.train, job.weights, tag_sets(settings, job.taxonomy)[0]),
         cache=job.pieces.setdefault((settings.encoder.name, settings.encoder.lowercase), {}),
     )
     start = _warm_start(tagger, job)
     objective = TaggingObjective(
         tagger,
         job.train,
-        examples,
+        job.weights,
         coarse_weight=lambda epoch: coarse_weight(settings.auxiliary, epochs=settings.train.epochs, progress=epoch),
         scale=settings.auxiliary.scale,
     )
@@ -70,13 +68,11 @@ def _warm_start(tagger: EncoderTagger, job: Job) -> WarmStart | None:
     if init.resolve() == job.folder.resolve():
         raise ConfigError(f"train.init: got {init}, the folder of this run. Fix: choose another --out")
     folder, manifest = trained_encoder(init)
-    excluded = {"fine": ("emissions.", "decoder."), "coarse": ("auxiliary.",)}
+    same_fine = same_coarse = False
     if manifest.kind == tagger.kind:
         trained = parse_manifest(manifest.model_dump(), EncoderManifest, folder)
-        pairs = zip(
-            tag_sets(trained.settings, trained.taxonomy), tag_sets(tagger.settings, tagger.taxonomy), strict=True
-        )
-        excluded = {
-            task: names for (task, names), (a, b) in zip(excluded.items(), pairs, strict=True) if a.tags != b.tags
-        }
-    return load_matching(tagger.network, folder, excluded=sum(excluded.values(), ()))
+        fine, coarse = tag_sets(trained.settings, trained.taxonomy)
+        own_fine, own_coarse = tag_sets(tagger.settings, tagger.taxonomy)
+        same_fine, same_coarse = fine.tags == own_fine.tags, coarse.tags == own_coarse.tags
+    excluded = (*(() if same_fine else ("emissions.", "decoder.")), *(() if same_coarse else ("auxiliary.",)))
+    return load_matching(tagger.network, folder, excluded=excluded)

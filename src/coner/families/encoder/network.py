@@ -75,19 +75,19 @@ class Network(nn.Module):
         return batch.words.padded(self.emissions(self.words(batch)))
 
     def losses(
-        self, batch: Batch, fine: Tensor, coarse: Tensor, weights: Sequence[float] | None = None
+        self, batch: Batch, fine: Tensor, coarse: Tensor | None = None, weights: Sequence[float] | None = None
     ) -> dict[str, Tensor]:
         """Summed losses ``fine`` and, with an auxiliary task, ``coarse``.
 
         Args:
-            batch: of sentences.
+            batch: B sentences.
             fine: gold tags. B x W
-            coarse: gold coarse tags. B x W
+            coarse: gold coarse tags, for the auxiliary task. B x W
             weights: of the loss of each sentence. B; ``None``: all 1
         """
         words = self.words(batch)
         emissions = batch.words.padded(self.emissions(words))
         losses = {"fine": weighted_loss(self.decoder, emissions, batch.words.lengths, fine, weights)}
-        if self.auxiliary is not None:
+        if self.auxiliary is not None and coarse is not None:
             losses["coarse"] = self.auxiliary.loss(words, batch.words, coarse, weights)
         return losses

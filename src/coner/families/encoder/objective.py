@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,49 +10,10 @@ from torch import Tensor
 
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
-from coner.data.taxonomy import Taxonomy
 from coner.families.encoder.backbone.batch import collate, gold_grid
 from coner.families.encoder.cpu.accelerate import accelerated
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.objective import Objective
-
-
-@dataclass(frozen=True)
-class Example:
-    """Gold tags of a training sentence.
-
-    Attributes:
-        fine, coarse: tag ids. W
-        weight: of its loss.
-    """
-
-    fine: list[int]
-    coarse: list[int]
-    weight: float
-
-
-def make_examples(
-    sentences: Sequence[Sentence],
-    weights: Sequence[float] | None,
-    *,
-    taxonomy: Taxonomy,
-    fine: TagSet,
-    coarse: TagSet,
-) -> list[Example]:
-    """Examples of labelled sentences, in their order; without weights, all have weight 1."""
-    examples = []
-    for sentence, weight in zip(sentences, weights or [1.0] * len(sentences), strict=True):
-        entities = sentence.entities or ()
-        groups = [Entity(e.start, e.end, taxonomy.coarse_of(e.label)) for e in entities]
-        examples.append(Example(fine.encode(entities, len(sentence)), coarse.encode(groups, len(sentence)), weight))
-    return examples
-
-
-def tag_counts(examples: Sequence[Example], tags: int) -> Tensor:
-    """Count of each fine tag, by the weights of the examples. C, float64"""
-    ids = torch.tensor([i for example in examples for i in example.fine])
-    shares = torch.tensor([example.weight for example in examples for _ in example.fine], dtype=torch.float64)
-    return torch.bincount(ids, shares, minlength=tags)
 
 
 class TaggingObjective(Objective):
@@ -61,8 +21,8 @@ class TaggingObjective(Objective):
 
     Args:
         tagger: whose network is trained.
-        sentences: of the examples, in their order.
-        examples: gold tags.
+        sentences: labelled; the examples, in their order.
+        weights: of the loss of each sentence; ``None``: all 1.
         coarse_weight: w after a number of epochs.
         scale: of the coarse loss.
     """
@@ -73,42 +33,57 @@ class TaggingObjective(Objective):
         self,
         tagger: EncoderTagger,
         sentences: Sequence[Sentence],
-        examples: Sequence[Example],
+        weights: Sequence[float] | None,
         *,
         coarse_weight: Callable[[float], float],
         scale: float,
     ) -> None:
-        self.tagger, self.examples = tagger, examples
-        self.coarse_weight, self.scale = coarse_weight, scale
+        self.tagger, self.coarse_weight, self.scale = tagger, coarse_weight, scale
+        self.sentence_weights = list(weights or [1.0] * len(sentences))
         self.pieces = tagger.pieces([sentence.words for sentence in sentences])
         self.lengths = [len(pieces.ids) for pieces in self.pieces]
-        self._has_coarse = tagger.network.auxiliary is not None
+        self.fine = [tagger.tags.encode(s.entities or (), len(s)) for s in sentences]
+        self.coarse: list[list[int]] | None = None
+        if auxiliary := tagger.network.auxiliary:
+            groups = tagger.taxonomy.coarse_of
+            coarse = ([Entity(e.start, e.end, groups(e.label)) for e in s.entities or ()] for s in sentences)
+            encode = auxiliary.decoder.tags.encode
+            self.coarse = [encode(entities, len(s)) for entities, s in zip(coarse, sentences, strict=True)]
 
     def size(self, examples: Sequence[int]) -> float:
-        return sum(self.examples[i].weight * len(self.examples[i].fine) for i in examples)
+        return sum(self.sentence_weights[i] * len(self.fine[i]) for i in examples)
 
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        tagger, chosen = self.tagger, [self.examples[i] for i in examples]
+        tagger = self.tagger
         batch = collate([self.pieces[i] for i in examples], tagger.pieces).to(tagger.device)
-        fine = gold_grid([example.fine for example in chosen]).to(tagger.device)
-        coarse = gold_grid([example.coarse for example in chosen]).to(tagger.device)
+        fine = gold_grid([self.fine[i] for i in examples]).to(tagger.device)
+        coarse = None if self.coarse is None else gold_grid([self.coarse[i] for i in examples]).to(tagger.device)
         with accelerated(tagger.encoder, tagger.precision):
-            return tagger.network.losses(batch, fine, coarse, [example.weight for example in chosen])
+            return tagger.network.losses(batch, fine, coarse, [self.sentence_weights[i] for i in examples])
 
     def weights(self, epoch: float) -> Mapping[str, float]:
         weight = self.coarse_weight(epoch)
-        if not self._has_coarse or weight == 0:  # without a gradient the optimizer leaves the coarse layer alone
+        if self.coarse is None or weight == 0:  # without a gradient the optimizer leaves the coarse layer alone
             return {"fine": 1.0}
         return {"fine": 1 - weight, "coarse": weight * self.scale}
 
     def history(self, losses: Mapping[str, float], epoch: float) -> dict[str, Any]:
-        coarse = losses["coarse"] if self._has_coarse else None
+        coarse = None if self.coarse is None else losses["coarse"]
         return {"loss": losses["fine"], "coarse_loss": coarse, "weight": self.coarse_weight(epoch)}
 
     def log_line(self, entry: Mapping[str, Any]) -> str:
         return f"loss {entry['loss']:.4f}  coarse weight {entry['weight']:.4f}"
 
     def curves(self, losses: Mapping[str, float], epoch: float) -> dict[str, float]:
-        if not self._has_coarse:
+        if self.coarse is None:
             return {"loss/fine": losses["fine"]}
         return {**super().curves(losses, epoch), "coarse_weight": self.coarse_weight(epoch)}
+
+
+def tag_counts(sentences: Sequence[Sentence], weights: Sequence[float] | None, tags: TagSet) -> Tensor:
+    """Count of each tag in labelled sentences, which may have weights. C, float64"""
+    counts = [0.0] * len(tags)
+    for sentence, weight in zip(sentences, weights or [1.0] * len(sentences), strict=True):
+        for tag in tags.encode(sentence.entities or (), len(sentence)):
+            counts[tag] += weight
+    return torch.tensor(counts, dtype=torch.float64)

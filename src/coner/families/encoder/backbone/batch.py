@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,18 +12,21 @@ from torch import Tensor
 from coner.families.encoder.backbone.layout import lay_out, word_arrays
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
+T = TypeVar("T", bound="Tensors")
+
+
+class Tensors:
+    """Base of dataclasses of tensors."""
+
+    def to(self: T, device: torch.device) -> T:
+        """The same on another device."""
+        values = (getattr(self, field.name).to(device) for field in fields(self))  # type: ignore[arg-type]
+        return type(self)(*values)
+
 
 @dataclass(frozen=True)
-class WordLayout:
-    """How the real words of a batch lie in their sentences; all that the head needs to know.
-
-    Attributes:
-        lengths: words a sentence. B
-        grid: for each sentence and position the real word there; padding points at word 0. B x W, into N
-        cells: for each real word its place in the flattened grid. N, into B*W
-        previous: for each word the one before it in its sentence; itself where there is none. N
-        following: likewise the one after it. N
-    """
+class WordLayout(Tensors):
+    """Where the words of a batch lie in its sentences, as in ``layout.word_arrays``; all that the head needs."""
 
     lengths: Tensor
     grid: Tensor
@@ -30,12 +34,8 @@ class WordLayout:
     previous: Tensor
     following: Tensor
 
-    def to(self, device: torch.device) -> WordLayout:
-        """The same on another device."""
-        return WordLayout(*(getattr(self, field.name).to(device) for field in fields(self)))
-
     def padded(self, words: Tensor) -> Tensor:
-        """N x H to B x W x H; padding holds copies of a real word, which nothing may look at."""
+        """N x H to B x W x H; padding holds copies of a word."""
         return words[self.grid]
 
     def flat(self, padded: Tensor) -> Tensor:
@@ -44,49 +44,27 @@ class WordLayout:
 
 
 @dataclass(frozen=True)
-class PieceLayout:
-    """Where the pieces of the words lie in the encoder's rows.
-
-    Attributes:
-        first: each word's first piece. N, into R*P
-        last: each word's last piece. N, into R*P
-        every: all pieces of all words in order. M, into R*P
-        word: which word each of ``every`` belongs to. M, into N
-    """
+class PieceLayout(Tensors):
+    """Where the pieces of the words lie in the encoder's rows, as in ``layout.lay_out``."""
 
     first: Tensor
     last: Tensor
     every: Tensor
     word: Tensor
 
-    def to(self, device: torch.device) -> PieceLayout:
-        """The same on another device."""
-        return PieceLayout(*(getattr(self, field.name).to(device) for field in fields(self)))
-
 
 @dataclass(frozen=True)
-class Batch:
-    """What one pass of the network takes.
-
-    Attributes:
-        ids: piece ids with special tokens, padded. R x P
-        mask: 1 at real pieces. R x P
-        pieces: where the words' pieces lie in the rows.
-        words: where the words lie in the sentences.
-    """
+class Batch(Tensors):
+    """The input of one pass of a network, as in ``layout.lay_out``."""
 
     ids: Tensor
     mask: Tensor
     pieces: PieceLayout
     words: WordLayout
 
-    def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
-        return Batch(self.ids.to(device), self.mask.to(device), self.pieces.to(device), self.words.to(device))
-
 
 def collate(sentences: Sequence[Pieces], maker: PieceMaker) -> Batch:
-    """Lay sentences out as a batch, as ``layout.lay_out`` does."""
+    """Lay sentences out as a batch."""
     return as_batch({name: torch.from_numpy(array) for name, array in lay_out(sentences, maker).items()})
 
 
@@ -98,7 +76,7 @@ def as_batch(tensors: Mapping[str, Tensor]) -> Batch:
 
 
 def word_layout(lengths: Sequence[int]) -> WordLayout:
-    """The layout of sentences of so many words each, all at least one."""
+    """The layout of sentences with these numbers of words, all at least one."""
     return WordLayout(**{name: torch.from_numpy(array) for name, array in word_arrays(lengths).items()})
 
 

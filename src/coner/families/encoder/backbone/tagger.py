@@ -19,8 +19,7 @@ from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
-from coner.families.encoder.cpu.accelerate import accelerated
-from coner.families.encoder.cpu.bfloat16 import LoweredWeights
+from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated
 from coner.families.encoder.cpu.parallel import parallel_map
 from coner.families.manifest import WEIGHTS, Manifest, write_model
 from coner.families.tagger import Prediction, Tagger

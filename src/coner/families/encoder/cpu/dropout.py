@@ -28,8 +28,8 @@ def dropout(values: Tensor, p: float) -> Tensor:
     dropped = round(p * STEPS)
     if dropped in (0, STEPS):
         return values if dropped == 0 else values * 0
-    made: Tensor = _Dropout.apply(values, dropped)  # type: ignore[no-untyped-call]
-    return made
+    result: Tensor = _Dropout.apply(values, dropped)  # type: ignore[no-untyped-call]
+    return result
 
 
 class _Dropout(torch.autograd.Function):
@@ -67,20 +67,17 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
+    **options: Any,
 ) -> Tensor:
     """``scaled_dot_product_attention`` with this dropout; PyTorch's is slow on a CPU."""
-    if dropout_p == 0 or is_causal or enable_gqa:
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
-        )
-    kind = query.device.type
-    if torch.is_autocast_enabled(kind):
-        query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
+    if dropout_p == 0 or is_causal or options.get("enable_gqa"):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, **options)
+    device, scale = query.device.type, options.get("scale")
+    if torch.is_autocast_enabled(device):
+        query, key, value = (x.to(torch.get_autocast_dtype(device)) for x in (query, key, value))
     # Scores and softmax in float32: the softmax of short rows takes several times as long in bfloat16.
     exact = torch.promote_types(query.dtype, torch.float32)
-    with torch.autocast(kind, enabled=False):
+    with torch.autocast(device, enabled=False):
         scaled = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
         scores = scaled @ key.contiguous().transpose(-2, -1)  # the product would copy it, transposed
         if attn_mask is not None:
@@ -94,22 +91,16 @@ class FastDropout(TorchFunctionMode):
     """Within it, every call of PyTorch's dropout, by any model, uses this one."""
 
     def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is F.dropout:
-            return self._dropout(*args, **kwargs)
-        if func is F.scaled_dot_product_attention:
-            return attention(*args, **kwargs)
-        return func(*args, **kwargs)
+        return REPLACEMENTS.get(func, func)(*args, **(kwargs or {}))
 
-    @staticmethod
-    def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-        if not training:
-            return input
-        dropped = dropout(input, p)
-        return input.copy_(dropped) if inplace else dropped
+
+def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    if not training:
+        return input
+    dropped = dropout(input, p)
+    return input.copy_(dropped) if inplace else dropped
+
+
+REPLACEMENTS: dict[Any, Callable[..., Any]] = {F.dropout: _dropout, F.scaled_dot_product_attention: attention}

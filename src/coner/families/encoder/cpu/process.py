@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,13 +12,27 @@ import numpy as np
 import torch
 
 from coner.core.cores import thread_count
-from coner.families.encoder.cpu.memory import keep_freed_memory
+
+TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # parameters of glibc's mallopt(3)
 
 
 def configure_process() -> None:
-    """Compute with one thread a core, and keep freed memory for reuse."""
+    """Compute with one thread a core, and reuse freed memory."""
     keep_freed_memory()
     torch.set_num_threads(thread_count())
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep freed memory for the rest of this process; returns whether it accepted that.
+
+    Otherwise it returns large blocks to the system, and a moment later gets them back page by page, cleared. A step
+    frees and allocates hundreds of megabytes: gradients, copies of weights in bfloat16.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
+    if mallopt is None:  # another C library
+        return False
+    # One arena, so that the next step can use what the threads of a validation have freed.
+    return all([mallopt(MMAP_MAX, 0), mallopt(TRIM_THRESHOLD, 2**31 - 1), mallopt(ARENA_MAX, 1)])
 
 
 @contextmanager

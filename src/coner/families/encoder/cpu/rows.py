@@ -17,22 +17,14 @@ from coner.core.errors import ConfigError
 
 
 def set_embeddings(encoder: Any, mode: Literal["all", "rows", "frozen"]) -> None:
-    """Choose how word embeddings are trained; ``ConfigError`` if the encoder has none that can be trained by row."""
-    embeddings = encoder.get_input_embeddings()
+    """Choose which word embeddings of an encoder are trained; ``ConfigError`` if single rows cannot be."""
+    embeddings: nn.Module = encoder.get_input_embeddings()
     if mode == "frozen":
         embeddings.requires_grad_(False)
-    elif mode == "rows" and not use_row_gradients(embeddings):
-        raise ConfigError(
-            'encoder.embeddings: got "rows", but this encoder has no plain matrix of them; expected "all"'
-        )
-
-
-def use_row_gradients(embeddings: nn.Module) -> bool:
-    """Let an embedding collect sparse gradients; returns whether it can."""
-    if not isinstance(embeddings, nn.Embedding) or embeddings.max_norm is not None:
-        return False
-    embeddings.sparse = embeddings.weight.requires_grad
-    return embeddings.sparse
+    elif mode == "rows":
+        if not isinstance(embeddings, nn.Embedding) or embeddings.max_norm is not None:
+            raise ConfigError('encoder.embeddings: got "rows" for an encoder without a plain matrix; expected "all"')
+        embeddings.sparse = True
 
 
 class RowAdamW(torch.optim.AdamW):

@@ -13,8 +13,18 @@ from torch import Tensor
 
 from coner.core.types import Entity
 from coner.decoding.independent import span_probability
-from coner.families.encoder.decoder import check_spans, decoders
-from coner.families.encoder.decoder._tokens import TokenLevel
+from coner.families.encoder.decoder import Decoder, check_spans, check_tag_ids, decoders, word_mask
+
+
+class TokenLevel(Decoder):
+    """Trains each word by itself, with the criterion; has no parameters."""
+
+    def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
+        mask = word_mask(lengths, emissions.shape[1]).to(emissions.device)
+        tags, scores = gold[mask], emissions[mask]
+        check_tag_ids(tags, len(self.tags))
+        total: Tensor = self.criterion(scores.to(torch.promote_types(scores.dtype, torch.float32)), tags)
+        return total
 
 
 @decoders.register

@@ -8,7 +8,7 @@ from coner.core.tags import TagSet
 from coner.families.encoder.decoder import decoders
 from coner.families.encoder.decoder._chain import Chain
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder
-from coner.families.encoder.decoder._tokens import TokenLevel
+from coner.families.encoder.decoder.softmax import TokenLevel
 from coner.families.encoder.loss import Loss
 
 

@@ -12,26 +12,7 @@ from coner.core.files import make_folder, write_error
 
 
 class Curves:
-    """Curves that are not written."""
-
-    def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Add values by name after this many steps."""
-
-    def flush(self) -> None:
-        """Write to disk what was added."""
-
-    def close(self) -> None:
-        """Close the file."""
-
-    def __enter__(self) -> Curves:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class EventFile(Curves):
-    """Curves in an event file, one for each session; TensorBoard joins them.
+    """An event file for the curves of one session; TensorBoard joins those of a run.
 
     Args:
         folder: of the run's curves; created if it is missing.
@@ -58,16 +39,21 @@ class EventFile(Curves):
         self._write(step=done + 1, session_log=SessionLog(status=SessionLog.START))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Add values by name after this many steps."""
         entries = [self._summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         self._write(step=step, summary=self._summary(value=entries))
 
     def flush(self) -> None:
+        """Write to disk what was added."""
         try:
             self._writer.flush()
         except OSError as error:
             raise write_error(self.folder, error) from None
 
-    def close(self) -> None:
+    def __enter__(self) -> Curves:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.flush()
         self._writer.close()
 
@@ -76,8 +62,3 @@ class EventFile(Curves):
             self._writer.write_event(self._event(wall_time=time.time(), **values))
         except OSError as error:
             raise write_error(self.folder, error) from None
-
-
-def open_curves(folder: Path | None, *, done: int) -> Curves:
-    """Curves in a folder; none if there is no folder."""
-    return Curves() if folder is None else EventFile(folder, done=done)

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
+from coner.core.types import Entity, Sentence
+from coner.evaluation.score import Level, score_sentences
 from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.warm_start import WarmStart
 from coner.families.encoder.cpu.process import configure_process
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.batches import Batches
 from coner.families.encoder.training.checkpoint import Storage
-from coner.families.encoder.training.evaluate import evaluate
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Schedule, group_parameters
 from coner.families.encoder.training.settings import TrainSettings
 from coner.families.encoder.training.trainer import Trainer
 from coner.families.family import Built, Job
+from coner.families.tagger import Tagger
 
 
 @dataclass(frozen=True)
 class FineTuning:
-    """A tagger and its trainer, ready to run.
-
-    Attributes:
-        tagger: to be trained.
-        trainer: of its network.
-        settings: of the loop.
-        job: data, folder and log.
-        warm_start: what was loaded from another model.
-    """
+    """A tagger and the trainer of its network, ready to run."""
 
     tagger: NetworkTagger
     trainer: Trainer
@@ -74,23 +71,41 @@ def fine_tuning(
     warm_start: WarmStart | None = None,
 ) -> FineTuning:
     """Compose the training run of a tagger from its settings."""
-    layers = tagger.encoder.config.num_hidden_layers
-    schedule = Schedule(
-        group_parameters(tagger.network, settings.groups, layers=layers),
-        epochs=settings.epochs,
-        warmup=settings.warmup,
-        clip=settings.clip,
-        patience=settings.patience,
-    )
+    layers, folder = tagger.encoder.config.num_hidden_layers, job.folder
     trainer = Trainer(
         tagger.network,
         objective,
         batches=Batches(objective.lengths, settings.batch, settings.batch_pieces, seed),
-        schedule=schedule,
+        schedule=Schedule(
+            group_parameters(tagger.network, settings.groups, layers=layers),
+            epochs=settings.epochs,
+            warmup=settings.warmup,
+            clip=settings.clip,
+            patience=settings.patience,
+        ),
         evaluate=lambda: evaluate(tagger, job.dev, processes),
         storage=Storage(
-            job.folder / CHECKPOINT, job.fingerprint, settings.checkpoint_minutes, lambda: tagger.save(job.folder)
+            folder / CHECKPOINT, job.fingerprint, settings.checkpoint_minutes, save_best=lambda: tagger.save(folder)
         ),
         processes=processes,
     )
     return FineTuning(tagger, trainer, settings, job, warm_start)
+
+
+def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:
+    """The scores of fine labels, the same in every process, each of which tags its shard of the sentences."""
+    if processes.count == 1:
+        return score_sentences(sentences, tagger.tag(sentences)).fine
+    shard = processes.shard(range(len(sentences)))
+    predicted = tagger.tag([sentences[index] for index in shard])
+    ids = {label: i for i, label in enumerate(tagger.labels)}
+    rows = [
+        (index, entity.start, entity.end, ids[entity.label])
+        for index, entities in zip(shard, predicted, strict=True)
+        for entity in entities
+    ]
+    every: list[list[Entity]] = [[] for _ in sentences]
+    table = torch.tensor(rows, device=processes.device).view(-1, 4).long()
+    for index, start, end, label in processes.gather(table).tolist():
+        every[index].append(Entity(start, end, tagger.labels[label]))
+    return score_sentences(sentences, every).fine

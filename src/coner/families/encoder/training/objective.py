@@ -22,7 +22,7 @@ class Objective(ABC):
 
     @abstractmethod
     def size(self, examples: Sequence[int]) -> float:
-        """The number (of words, say) by which the summed losses of a step over these examples are divided."""
+        """What the summed losses of a step over these examples are divided by, such as their number of words."""
 
     @abstractmethod
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
@@ -33,7 +33,7 @@ class Objective(ABC):
         return dict.fromkeys(self.names, 1.0)
 
     def history(self, losses: Mapping[str, float], epoch: float) -> dict[str, Any]:
-        """The mean losses of an epoch as they are recorded: at least ``loss``."""
+        """The mean losses of an epoch for the record: at least ``loss``."""
         return {"loss": losses[self.names[0]]}
 
     def log_line(self, entry: Mapping[str, Any]) -> str:
@@ -41,5 +41,5 @@ class Objective(ABC):
         return f"loss {entry['loss']:.4f}"
 
     def curves(self, losses: Mapping[str, float], epoch: float) -> dict[str, float]:
-        """The mean losses of a step as curves for TensorBoard."""
+        """The mean losses of a step for TensorBoard."""
         return {f"loss/{name}": value for name, value in losses.items()}

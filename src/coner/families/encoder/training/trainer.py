@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,9 @@ from coner.core.interrupt import defer_interrupt
 from coner.core.progress import Bar, Log, progress_bar
 from coner.evaluation.score import Level
 from coner.families.encoder.cpu.rows import RowAdamW
+from coner.families.encoder.training import checkpoint
 from coner.families.encoder.training.batches import Batches
-from coner.families.encoder.training.checkpoint import (
-    Checkpoint,
-    Progress,
-    Storage,
-    TrainingState,
-    read_checkpoint,
-    write_checkpoint,
-)
-from coner.families.encoder.training.curves import Curves, open_curves
+from coner.families.encoder.training.curves import Curves
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Schedule
@@ -62,7 +56,7 @@ class Trainer:
         batches: Batches,
         schedule: Schedule,
         evaluate: Callable[[], Level],
-        storage: Storage,
+        storage: checkpoint.Storage,
         processes: ProcessGroup,
     ) -> None:
         self.model, self.objective = model, objective
@@ -70,9 +64,10 @@ class Trainer:
         self.evaluate, self.storage, self.processes = evaluate, storage, processes
         self.optimizer = RowAdamW([group.options() for group in schedule.groups])
         self.names: dict[Tensor, str] = {p: name for group in schedule.groups for name, p in group.parameters}
-        self.progress = Progress(sums=self._zeros())
+        self.progress = checkpoint.Progress(sums=self._zeros())
         self.steps = len(batches)
-        self._state = TrainingState(model, self.optimizer, self.names, processes.device)
+        self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device)
+        self._curves: Curves | None = None
 
     @property
     def done(self) -> int:
@@ -82,17 +77,17 @@ class Trainer:
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one; ``ConfigError`` if it belongs to other settings or data."""
         path, first = self.storage.checkpoint, self.processes.is_first
-        own = read_checkpoint(path) if first and path.exists() else None
-        checkpoint = self.processes.broadcast_checkpoint(own)
-        if checkpoint is None:
+        own = checkpoint.read_checkpoint(path) if first and path.exists() else None
+        saved = self.processes.broadcast_checkpoint(own)
+        if saved is None:
             return False
-        if checkpoint.state["belongs_to"] != self.storage.fingerprint:
+        if saved.state["belongs_to"] != self.storage.fingerprint:
             raise ConfigError(
                 f"{path.parent}: holds an unfinished run of other settings or data. "
                 "Fix: choose another --out, or --overwrite"
             )
-        self._state.restore(checkpoint.tensors)
-        self.progress = Progress(**checkpoint.state["progress"])
+        self._state.restore(saved.tensors)
+        self.progress = checkpoint.Progress(**saved.state["progress"])
         return True
 
     def run(
@@ -106,16 +101,13 @@ class Trainer:
             on_epoch: called with the number of completed epochs and the last macro F1, after a checkpoint; what it
                 raises ends the training.
         """
-        epochs = self.schedule.epochs
-        with (
-            open_curves(curves if self.processes.is_first else None, done=self.done) as written,
-            progress_bar("training", epochs * self.steps, done=self.done) as bar,
-        ):
+        epochs, done = self.schedule.epochs, self.done
+        opened = Curves(curves, done=done) if curves is not None and self.processes.is_first else nullcontext()
+        with opened as self._curves, progress_bar("training", epochs * self.steps, done=done) as bar:
             while self.progress.epoch < epochs and not self._out_of_patience():
                 with defer_interrupt() as interrupted:
-                    self._run_steps(written, bar, interrupted)
-                    macro = self._end_epoch(written, log)
-                    self._save_checkpoint(written)
+                    self._run_steps(bar, interrupted)
+                    macro = self._end_epoch(log)
                     if on_epoch is not None:
                         on_epoch(self.progress.epoch, macro)
                     if self.processes.any(interrupted()):
@@ -132,8 +124,8 @@ class Trainer:
             **({"processes": self.processes.count} if self.processes.count > 1 else {}),
         }
 
-    def step(self, examples: Sequence[int]) -> dict[str, float]:
-        """Update the weights once, on these examples; returns the values of the curves."""
+    def step(self, examples: Sequence[int]) -> None:
+        """Update the weights once, on these examples."""
         progress, done, total = self.progress, self.done, self.schedule.epochs * self.steps
         factor = self.schedule.factor(done, steps=total)
         for group, options in zip(self.schedule.groups, self.optimizer.param_groups, strict=True):
@@ -142,14 +134,14 @@ class Trainer:
         weights, size = self.objective.weights(epoch), self.objective.size(examples)
         self.processes.seed(self.batches.seed, done)
         self.model.train()
-        sums = self._zeros()[:-1]
-        for some in self.batches.passes(self.processes.shard(examples)):
-            losses = self.objective.losses(some)
+        sums = dict.fromkeys(self.objective.names, 0.0)
+        for chosen in self.batches.passes(self.processes.shard(examples)):
+            losses = self.objective.losses(chosen)
             loss = sum((weight * losses[name] for name, weight in weights.items()), torch.zeros(()))
             torch.autograd.backward(loss / size)  # accelerate's own divides it by a setting of the launcher
-            values = (float(losses[n].detach()) / size if n in losses else 0.0 for n in self.objective.names)
-            sums = [a + b for a, b in zip(sums, values, strict=True)]
-        means = self.processes.sum(sums)
+            for name, value in losses.items():
+                sums[name] += float(value.detach()) / size
+        means = self.processes.sum([*sums.values()])
         progress.sums = [a + b for a, b in zip(progress.sums, [*means, 1], strict=True)]
         self._check_finite(sum(means), "loss")
         self.processes.sum_gradients(self.names)
@@ -157,30 +149,31 @@ class Trainer:
             self._check_finite(float(self.optimizer.clip(self.schedule.clip)), "gradient")
         self.optimizer.step()
         self.optimizer.zero_grad()
-        rates = {f"rate/{group.name}": group.rate * factor for group in self.schedule.groups}
-        return {**self.objective.curves(dict(zip(self.objective.names, means, strict=True)), epoch), **rates}
+        if self._curves is not None:
+            rates = {f"rate/{group.name}": group.rate * factor for group in self.schedule.groups}
+            values = self.objective.curves(dict(zip(sums, means, strict=True)), epoch)
+            self._curves.add(done + 1, {**values, **rates})
 
-    def _run_steps(self, curves: Curves, bar: Bar, interrupted: Callable[[], bool]) -> None:
+    def _run_steps(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
         """The remaining steps of the epoch."""
         progress, last_saved = self.progress, time.monotonic()
         batches = self.batches.epoch(progress.epoch)
         while progress.step < len(batches):
             began = time.monotonic()
-            values = self.step(batches[progress.step])
+            self.step(batches[progress.step])
             progress.step += 1
             progress.seconds += time.monotonic() - began
-            curves.add(self.done, values)
             bar.advance()
             bar.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[-1]:.3f}")
             stop = self.processes.any(interrupted())
             if stop or time.monotonic() - last_saved > 60 * self.storage.minutes:
-                self._save_checkpoint(curves)
+                self._save_checkpoint()
                 last_saved = time.monotonic()
                 if stop:
                     raise KeyboardInterrupt
 
-    def _end_epoch(self, curves: Curves, log: Log) -> float:
-        """Evaluate, and save the model if it is the best so far; returns its macro F1."""
+    def _end_epoch(self, log: Log) -> float:
+        """Evaluate, save the model if it is the best so far, and a checkpoint; returns the macro F1."""
         progress, began = self.progress, time.monotonic()
         scores = self.evaluate()
         macro, micro = scores.macro_f1, scores.micro_f1
@@ -196,7 +189,8 @@ class Trainer:
         }
         progress.history.append(entry)
         progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
-        curves.add(self.done, {"dev/micro_f1": micro, "dev/macro_f1": macro})
+        if self._curves is not None:
+            self._curves.add(self.done, {"dev/micro_f1": micro, "dev/macro_f1": macro})
         log(
             f"epoch {progress.epoch}/{self.schedule.epochs}  {self.objective.log_line(entry)}  "
             f"dev micro {micro:.4f}  macro {macro:.4f}  {progress.seconds:.0f} s"
@@ -205,6 +199,7 @@ class Trainer:
             progress.best, progress.best_epoch = macro, progress.epoch
             if self.processes.is_first:
                 self.storage.save_best()
+        self._save_checkpoint()
         return macro
 
     def _zeros(self) -> list[float]:
@@ -219,9 +214,11 @@ class Trainer:
         patience, progress = self.schedule.patience, self.progress
         return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
-    def _save_checkpoint(self, curves: Curves) -> None:
+    def _save_checkpoint(self) -> None:
         if not self.processes.is_first:
             return
-        curves.flush()  # first: steps before a checkpoint are not repeated
+        if self._curves is not None:
+            self._curves.flush()  # first: steps before a checkpoint are not repeated
         state = {"belongs_to": self.storage.fingerprint, "progress": asdict(self.progress)}
-        write_checkpoint(self.storage.checkpoint, Checkpoint(self._state.tensors(), state))
+        saved = checkpoint.Checkpoint(self._state.tensors(), state)
+        checkpoint.write_checkpoint(self.storage.checkpoint, saved)

@@ -13,7 +13,7 @@ from coner.data import Corpus, read
 from coner.data.files import digest
 from coner.data.splits import read_splits
 from coner.families.encoder.build import load as load_encoder
-from coner.families.encoder.cpu.bfloat16 import native_precision
+from coner.families.encoder.cpu.accelerate import native_precision
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
