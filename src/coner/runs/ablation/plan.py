@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from coner.config.experiment import Experiment
 from coner.config.load import override, read_toml
 from coner.core.errors import ConfigError
+from coner.families.registry import family
 from coner.families.settings import parse_trainable
 
 FULL = "full"  # the row that is the config itself
@@ -54,9 +55,15 @@ class Plan:
         return Plan({name: row for name, row in self.rows.items() if name in wanted}) if names else self
 
     def settings(self, base: Mapping[str, Any], name: str) -> dict[str, Any]:
-        """A row's settings, unchecked: the config's, with the changes of all rows from ``full`` down to it."""
+        """A row's settings, unchecked: the config's, with the changes of all rows from ``full`` down to it.
+
+        A row that sets another ``kind`` keeps the sections that this family has too.
+        """
         row = self.rows[name]
         values = dict(base) if name == FULL else self.settings(base, row.against)
+        if "kind" in row.set:
+            sections = family(row.set["kind"]).settings.model_fields
+            values = {key: value for key, value in values.items() if key in sections}
         return {**override(values, row.set), "name": name}
 
 

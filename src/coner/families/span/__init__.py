@@ -1,0 +1,37 @@
+"""A span classifier over a pretrained encoder: every short span gets a label, or none, and the best choice is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coner.core.errors import MissingExtra
+from coner.families.encoder import EncoderFamily
+from coner.families.family import Built, Job
+from coner.families.registry import families
+from coner.families.span.settings import SpanExperiment, SpanManifest
+from coner.families.tagger import Tagger
+
+
+@families.register
+class SpanFamily(EncoderFamily):
+    """The declaration of the family: what is not said here it shares with the encoder."""
+
+    kind = "span"
+    description = "A fine-tuned pretrained encoder that classifies spans"
+    settings = SpanExperiment  # type: ignore[assignment]
+    manifest = SpanManifest  # type: ignore[assignment]
+    exports = False
+
+    def fit(self, settings: SpanExperiment, job: Job) -> Built:  # type: ignore[override]
+        """Fine-tune, from the checkpoint in the folder if there is one; best epoch and threshold are chosen on dev."""
+        try:
+            from coner.families.span.fit import fit
+        except ModuleNotFoundError:
+            raise MissingExtra("training a span classifier", "encoder") from None
+        return fit(settings, job)
+
+    def load(self, folder: Path, manifest: SpanManifest) -> Tagger:  # type: ignore[override]
+        """Open a trained span classifier."""
+        from coner.families.span.build import load
+
+        return load(folder, manifest)

@@ -1,0 +1,86 @@
+"""The network: encoder, one vector a word, one vector a span, one score a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from coner.families.encoder.backbone.batch import Batch
+from coner.families.encoder.backbone.pooling import Pooling
+from coner.families.span.spans import Spans, enumerate_spans
+
+NO_ENTITY_BIAS = 4.0  # at the start: some fifty spans without a label for each one that has one
+
+
+class CosineScores(nn.Module):
+    """Scaled cosines between a vector and one vector a class.
+
+    Args:
+        width: of the vectors, H.
+        classes: number of them, L.
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, width) / width**0.5)
+        self.bias = nn.Parameter(torch.zeros(classes))
+        self.scale = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """S x H to S x L."""
+        return self.scale * F.linear(F.normalize(vectors, dim=-1), F.normalize(self.weight, dim=-1)) + self.bias
+
+
+class SpanScores(nn.Module):
+    """Scores of the labels of spans, from the vectors of their first and last words and their lengths.
+
+    Args:
+        size: of the word vectors.
+        width: of the span vectors, H.
+        max_words: longest span, M.
+        scores: from a span vector to the scores of no label and of L labels.
+        dropout: of the span vectors.
+    """
+
+    def __init__(self, size: int, width: int, *, max_words: int, scores: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.start = nn.Linear(size, width)
+        self.end = nn.Linear(size, width, bias=False)
+        self.length = nn.Embedding(max_words, width)
+        self.dropout = nn.Dropout(dropout)
+        self.scores = scores
+
+    def forward(self, words: Tensor, spans: Spans) -> Tensor:
+        """Word vectors N x size to scores S x (1 + L)."""
+        start, end = self.start(words)[spans.first], self.end(words)[spans.last]
+        scores: Tensor = self.scores(self.dropout(F.gelu(start + end + self.length(spans.length - 1))))
+        return scores
+
+
+class SpanNetwork(nn.Module):
+    """Scores every short span of a batch.
+
+    Args:
+        encoder: a pretrained model of transformers.
+        pooling: hidden states to word vectors; of one layer.
+        emissions: word vectors to scores of spans.
+    """
+
+    def __init__(self, encoder: nn.Module, *, pooling: Pooling, emissions: SpanScores) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.pooling = pooling
+        self.emissions = emissions
+
+    @property
+    def max_words(self) -> int:
+        """The longest span, M."""
+        return self.emissions.length.num_embeddings
+
+    def forward(self, batch: Batch) -> tuple[Spans, Tensor]:
+        """The spans of a batch, and their scores. S x (1 + L)"""
+        states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True).hidden_states
+        [words] = self.pooling(states, batch.pieces)
+        spans = enumerate_spans(batch.words, self.max_words)
+        return spans, self.emissions(words, spans)
