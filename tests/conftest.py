@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from coner.cli.app import run
 from helpers import tiny
-from helpers.shell import Done
+from helpers.shell import Completed
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -23,13 +23,13 @@ settings.load_profile("coner")
 
 
 @pytest.fixture
-def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Completed]:
     """The command line, in this process."""
 
-    def call(*arguments: object) -> Done:
+    def call(*arguments: object) -> Completed:
         capsys.readouterr()
         code = run([str(argument) for argument in arguments])
-        return Done(code, *capsys.readouterr())
+        return Completed(code, *capsys.readouterr())
 
     return call
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from coner.families.manifest import FORMAT, MANIFEST
-from helpers.shell import Done, World, command, process, refusal
+from helpers.shell import Completed, World, command, process, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 Arguments = Callable[[World, Path], list[object]]  # of a command; the folder is for bad files
 
 ENCODER = 'kind = "encoder"\n[encoder]\nname = "minilm"\n'
@@ -106,14 +106,14 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "model: missing": (lambda w, f: ["tag", f / "no", w.dev, "-o", "OUT/x"], "no: does not exist; expected the folder"),
     "model: a file": (lambda w, f: ["tag", w.dev, w.dev, "-o", "OUT/x"], "dev.conll: is a file; expected the folder"),
-    "model: no model.json": (damaged(lambda f: (f / MANIFEST).unlink()), "no model.json in it"),
+    "model: no model.json": (damaged(lambda f: (f / MANIFEST).unlink()), "got no model.json; expected the folder"),
     "model: file missing": (damaged(lambda f: (f / "weights.npz").unlink()), "weights.npz: missing"),
-    "model: file truncated": (damaged(lambda f: truncate(f / "weights.npz")), "damaged or cut short"),
-    "model: manifest truncated": (damaged(lambda f: truncate(f / MANIFEST)), "model.json: damaged: not valid JSON"),
-    "model: other content": (damaged(zero_weights), "weights.npz: its content is not what model.json says"),
+    "model: file truncated": (damaged(lambda f: truncate(f / "weights.npz")), "damaged or truncated"),
+    "model: manifest truncated": (damaged(lambda f: truncate(f / MANIFEST)), "model.json: damaged: not a valid JSON object"),
+    "model: other content": (damaged(zero_weights), "weights.npz: damaged: its sha256 is not the one in model.json"),
     "model: newer": (
         damaged(newer),
-        f"model.json: format {FORMAT + 1}, but this version of coner reads up to {FORMAT}",
+        f"model.json: format: got {FORMAT + 1}; expected at most {FORMAT}",
     ),
     "train: misspelt key": (
         train("--set", "crf.clsters=[]"),

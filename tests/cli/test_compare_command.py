@@ -10,9 +10,9 @@ import pytest
 
 from coner.records.record import write_record
 from helpers.records import PERFECT, POOR, fake_record
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 
 from coner.report.ablation import write_plan
 from helpers.runs_of_many import make_run, sentences
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
 pytest.importorskip("jinja2")
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 GOLD = sentences(40)
 
 

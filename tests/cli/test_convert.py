@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from coner.data import read
 from helpers import SAMPLE
-from helpers.shell import Done, World, head, refusal
+from helpers.shell import Completed, World, head, refusal
 
 pytest.importorskip("spacy")
 pytest.importorskip("datasets")
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 # The name of the output, and what else is said, by format.
 OUTPUTS: dict[str, tuple[str, list[str]]] = {

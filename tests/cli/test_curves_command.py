@@ -9,11 +9,11 @@ import pytest
 
 from coner.records.record import write_record
 from helpers.records import PERFECT, fake_record
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
 pytest.importorskip("matplotlib")
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 HISTORY = [{"epoch": epoch, "loss": 1 / epoch, "dev_macro_f1": epoch / 4} for epoch in (1, 2, 3)]
 
 

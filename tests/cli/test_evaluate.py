@@ -14,9 +14,9 @@ from coner.data import read
 from coner.evaluation.score import score_sentences
 from coner.families import load
 from helpers import SAMPLE
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 GOLD = "nina B-Artist\nsimone I-Artist\nat O\nlouvre B-Facility\n\nserena B-Athlete\nwon O\n\nit O\nrains O\n"
 # One hit, one miss, one athlete taken for an artist, and a stray I- that opens a mention.

@@ -12,9 +12,9 @@ import pytest
 from coner.data import read
 from coner.evaluation.score import score_sentences
 from coner.families import load
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 def scores(coner: Coner, *arguments: object) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from coner.families.encoder.backbone.pretrained import load_encoder
 from coner.families.encoder.build import build
 from coner.families.onnx.export.compare import ExportReport
 from coner.records.record import read_record
-from helpers.shell import Done, World, command, head, refusal
+from helpers.shell import Completed, World, command, head, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
 HEAD = {"decoder": "crf", "context": "bilstm", "blend": "concat", "layers": (-1, -2), "mix": "concat", "dropout": 0.0}
@@ -48,11 +48,11 @@ sys.meta_path.insert(0, Block())
 """
 
 
-def without_torch(*arguments: object) -> Done:
+def without_torch(*arguments: object) -> Completed:
     """Run the command in a process that cannot import torch or transformers."""
     interpreter, flag, code, *rest = command(*arguments)
     done = subprocess.run([interpreter, flag, BLOCKED + code, *rest], capture_output=True, check=False)
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 class RandomModel:
@@ -215,5 +215,5 @@ def test_missing_packages_are_one_line(made: RandomModel, tmp_path: Path) -> Non
     interpreter, flag, main, *rest = command("tag", tmp_path / "out", made.dev)
     done = subprocess.run([interpreter, flag, code + main, *rest], capture_output=True, check=False, text=True)
     expected = "coner: a model of kind onnx needs packages that are not installed: pip install 'coner[onnx]'\n"
-    assert refusal(Done(done.returncode, done.stdout, done.stderr)) == expected
+    assert refusal(Completed(done.returncode, done.stdout, done.stderr)) == expected
     assert sys.executable == interpreter

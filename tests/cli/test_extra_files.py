@@ -16,9 +16,9 @@ from coner.data.splits import read_splits, seen_in
 from coner.data.stratify import text_key
 from coner.records.record import read_record
 from helpers import SAMPLE
-from helpers.shell import Done, World, head, refusal
+from helpers.shell import Completed, World, head, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.shell import Done, World
+from helpers.shell import Completed, World
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 HARD: dict[str, tuple[str, list[list[str]]]] = {
     "5,000 words": ("word _ _ O\n" * 5000, [["word"] * 5000]),

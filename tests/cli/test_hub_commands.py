@@ -21,11 +21,11 @@ from coner.report.card import Told
 from coner.report.publish import gather
 from helpers import repos as fake_hub
 from helpers.repos import TOKEN, FakeHub, Repo
-from helpers.shell import Done, World, command, refusal
+from helpers.shell import Completed, World, command, refusal
 
 pytest.importorskip("huggingface_hub")
 UPLOADED = {"README.md", "model.json", "record.json", "weights.npz", "features.json", "lexicon.json"}
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def files_at(hub: FakeHub, name: str = "me/crf", revision: str = "main") -> dict
     return repo.commits[repo.at(revision)]
 
 
-def push_error(done: Done) -> str:
+def push_error(done: Completed) -> str:
     """The message of a push that failed after listing its files."""
     assert done.err.count("coner: ") == 1
     return refusal(done._replace(err=done.err[done.err.index("coner: ") :]))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.shell import Done, World, command
+from helpers.shell import Completed, World, command
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 def interrupt(running: subprocess.Popen[str], ready: Callable[[], bool]) -> str:

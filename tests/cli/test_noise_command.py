@@ -15,9 +15,9 @@ from coner.core.files import sha256
 from coner.core.tags import Scheme
 from coner.data import read
 from helpers import SAMPLE
-from helpers.shell import Done, process, refusal
+from helpers.shell import Completed, process, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 # As no writer would write it: several separators, gaps, line ends, a comment, a mark at the start, trailing spaces.
 ODD = (

@@ -24,9 +24,9 @@ from coner.cli.app import run
 from coner.core.lines import BLOCK
 from coner.core.types import Entity, Sentence
 from coner.families import chunks as chunks_module
-from helpers.shell import Done, World, command, head, process, refusal
+from helpers.shell import Completed, World, command, head, process, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="another way of stopping")
 
 

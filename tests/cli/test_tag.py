@@ -15,9 +15,9 @@ from coner.core.tags import entities_from_tags, tags_from_entities
 from coner.core.types import Entity
 from coner.data import read
 from coner.families import load
-from helpers.shell import Done, World, command, process, refusal
+from helpers.shell import Completed, World, command, process, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 def predicted(world: World, path: Path | None = None) -> list[list[Entity]]:
@@ -119,14 +119,14 @@ def test_packed_in_and_out(coner: Coner, world: World, tmp_path: Path) -> None:
 
 
 def test_standard_input_to_standard_output(coner: Coner, world: World) -> None:
-    done = process("tag", world.model, "-", "--from", "conll", given=world.dev.read_bytes())
+    done = process("tag", world.model, "-", "--from", "conll", stdin=world.dev.read_bytes())
     assert (done.code, done.out) == (0, written(coner, world.model, world.dev))
     entities = sum(map(len, predicted(world)))
     assert done.err == f"40 sentences, {entities} entities\n"
 
 
 def test_standard_input_is_text_unless_told(world: World) -> None:
-    done = process("tag", world.model, "-", given="она пела.\n\nsão paulo\n".encode())
+    done = process("tag", world.model, "-", stdin="она пела.\n\nsão paulo\n".encode())
     assert [json.loads(line)["text"] for line in done.out.splitlines()] == ["она пела.", "são paulo"]
 
 

@@ -19,9 +19,9 @@ from coner.core.errors import Unfinished
 from coner.records.machine import versions
 from coner.tagging import run as scale_run
 from coner.tagging.slices import Job
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 SIZE = 2000  # bytes of a slice: some ten sentences
 
 

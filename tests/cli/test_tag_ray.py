@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from coner.tagging.run import tag_files
 
 import coner as package
 from coner.records.machine import versions
 from coner.tagging import run as scale_run
-from coner.tagging.run import tag_files
 from coner.tagging.slices import Job
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
 pytestmark = pytest.mark.slow
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 SIZE = 8000
 
 

@@ -13,9 +13,9 @@ from coner.families import load
 from coner.families.encoder.training import CHECKPOINT
 from coner.records.record import read_record
 from helpers import SAMPLE
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, bytes]]:

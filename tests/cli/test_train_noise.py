@@ -19,13 +19,13 @@ from coner.families import load
 from coner.families.settings import parse_experiment
 from coner.records.record import read_record
 from coner.runs.train import fingerprint_of
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 FEW = ("--set", "crf.max_iterations=3")
 
 
-def train(coner: Coner, world: World, folder: Path, *changes: str) -> Done:
+def train(coner: Coner, world: World, folder: Path, *changes: str) -> Completed:
     options = [part for change in changes for part in ("--set", change)]
     return coner("train", *world.settings, *FEW, *options, "--out", folder)
 

@@ -1,4 +1,4 @@
-"""What several test modules share, imported by package: ``from helpers.shell import Done``."""
+"""What several test modules share, imported by package: ``from helpers.shell import Completed``."""
 
 from pathlib import Path
 

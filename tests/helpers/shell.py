@@ -15,7 +15,7 @@ CODE = (
 )
 
 
-class Done(NamedTuple):
+class Completed(NamedTuple):
     """Exit code and output of a command."""
 
     code: int
@@ -42,14 +42,14 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", CODE, *map(str, arguments)]
 
 
-def process(*arguments: object, given: bytes = b"") -> Done:
+def process(*arguments: object, stdin: bytes = b"") -> Completed:
     """Run a command in a separate process, with standard input."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(command(*arguments), input=given, capture_output=True, env=environment, check=False)
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    done = subprocess.run(command(*arguments), input=stdin, capture_output=True, env=environment, check=False)
+    return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def refusal(done: Done, code: int = 2) -> str:
+def refusal(done: Completed, code: int = 2) -> str:
     """The error message of a failed command, after checking that it is one line."""
     assert done.code == code, done
     assert done.out == ""
