@@ -1,4 +1,4 @@
-"""Features on whole sentences: names, offsets, edges, and that remembering changes nothing."""
+"""Features of sentences: names, offsets, edges, and caching."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from coner.features import Extractor, Lexicon, extract
 
 
-def test_neighbours_carry_their_offset_and_stop_at_the_edges() -> None:
+def test_neighbours_have_offsets_and_end_at_the_edges() -> None:
     rows = Extractor(["neighbour"])(["a", "b", "c"])
     assert rows == [
         ["neighbour[+1]=b", "neighbour[+2]=c"],
@@ -32,7 +32,7 @@ def test_ngrams_mark_both_edges() -> None:
     assert Extractor(["ngram"])(["ab"])[0] == ["ngram=^ab", "ngram=ab$", "ngram=^ab$"]
 
 
-def test_shape_keeps_kinds_and_cuts_runs() -> None:
+def test_shape_cuts_runs() -> None:
     assert Extractor(["shape"])(["Mi-2400"])[0] == ["shape=Xx-dd"]
 
 
@@ -41,18 +41,18 @@ def test_topic_is_the_same_at_every_word_and_skips_function_words() -> None:
     assert rows == [["topic=album"]] * 6
 
 
-def test_clusters_of_the_neighbours_are_looked_up() -> None:
+def test_clusters_of_the_neighbours() -> None:
     rows = Extractor(["cluster"], Lexicon(clusters={"b": ("7", "70")}))(["a", "b"])
     assert rows == [["cluster[+1]=0 7", "cluster[+1]=1 70"], ["cluster=0 7", "cluster=1 70"]]
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=5), max_size=6))
-def test_remembered_types_change_nothing(sentences: list[list[str]]) -> None:
+def test_the_cache_changes_nothing(sentences: list[list[str]]) -> None:
     one = Extractor()
     assert [one(words) for words in sentences] == [Extractor()(words) for words in sentences]
 
 
-def test_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clearing_the_cache_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     words = [chr(97 + i % 26) * (1 + i % 3) for i in range(60)]
     expected = Extractor()(words)
     monkeypatch.setattr(extract, "MAX_CACHED", 5)

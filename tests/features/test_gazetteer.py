@@ -1,4 +1,4 @@
-"""The gazetteer: what other sentences say, and that a sentence never finds itself."""
+"""The gazetteer: lookups, and the exclusion of a sentence's own mentions."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def sentence(text: str, *entities: Entity) -> Sentence:
     return Sentence(tuple(text.split()), entities)
 
 
-def test_longest_known_phrase_covers_its_words() -> None:
+def test_the_longest_known_phrase_covers_its_words() -> None:
     york, city = sentence("york", Entity(0, 1, "Person")), sentence("new york city", Entity(0, 3, "City"))
     learned = Gazetteer.learn([sentence("new york", Entity(0, 2, "City")), york, city])
-    found = learned.look_up(["in", "new", "york", "city", "and", "york"])
-    assert [(k.phrase, k.first, k.size) for k in found] == [
+    entries = learned.look_up(["in", "new", "york", "city", "and", "york"])
+    assert [(entry.phrase, entry.first, entry.size) for entry in entries] == [
         ((), False, 0),
         (("City",), True, 3),
         (("City",), False, 3),
@@ -42,18 +42,18 @@ def test_longest_known_phrase_covers_its_words() -> None:
     ]
 
 
-def test_labels_come_most_frequent_first() -> None:
+def test_the_most_frequent_label_is_first() -> None:
     learned = Gazetteer.learn([sentence("java", Entity(0, 1, label)) for label in ("Island", "Software", "Software")])
     assert learned.look_up(["java"])[0] == Entry(3, (("Island", 1), ("Software", 2)), ("Software", "Island"), True, 1)
 
 
-def test_word_mostly_outside_mentions_is_no_phrase() -> None:
+def test_a_word_mostly_outside_mentions_is_not_a_phrase() -> None:
     learned = Gazetteer.learn([sentence("it", Entity(0, 1, "Work")), *[sentence("it") for _ in range(30)]])
     assert learned.look_up(["it"])[0] == Entry(31, (("Work", 1),))
 
 
 @given(st.lists(sentences(), min_size=1, max_size=6))
-def test_leaving_a_sentence_out_is_the_same_as_never_having_seen_it(corpus: list[Sentence]) -> None:
+def test_excluding_a_sentence_equals_learning_without_it(corpus: list[Sentence]) -> None:
     whole = Gazetteer.learn(corpus)
     for index, one in enumerate(corpus):
         others = Gazetteer.learn(corpus[:index] + corpus[index + 1 :])
@@ -68,8 +68,8 @@ def test_features_of_a_training_sentence_do_not_reveal_its_labels() -> None:
 
 
 @given(st.lists(sentences(), max_size=4), words)
-def test_json_keeps_everything(corpus: list[Sentence], asked: list[str]) -> None:
+def test_json_round_trip(corpus: list[Sentence], text: list[str]) -> None:
     learned = Lexicon({"a": ("1", "2")}, Gazetteer.learn(corpus))
     again = Lexicon.from_json(json.loads(json.dumps(learned.to_json())))
     assert again.clusters == learned.clusters
-    assert again.gazetteer.look_up(asked) == learned.gazetteer.look_up(asked)
+    assert again.gazetteer.look_up(text) == learned.gazetteer.look_up(text)

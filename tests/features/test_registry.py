@@ -1,4 +1,4 @@
-"""The contract of every feature in the registry: a new one is tested the moment it exists."""
+"""Contract tests, which run for every registered feature."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ every_feature = pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATUR
 
 
 def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
-    """The arguments with which a feature is called for a sentence."""
+    """The arguments of all calls for a sentence."""
     if feature.scope == "word":
         return [(word,) for word in words]
     if feature.scope == "cluster":
@@ -47,7 +47,7 @@ def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
 
 @every_feature
 @given(words=words_of_any_kind)
-def test_values_are_non_empty_strings_each_once_and_the_same_again(feature: Feature, words: list[str]) -> None:
+def test_values_are_distinct_non_empty_strings_and_repeatable(feature: Feature, words: list[str]) -> None:
     for arguments in calls(feature, words):
         before = repr(arguments)
         values = feature.function(*arguments)
@@ -58,21 +58,21 @@ def test_values_are_non_empty_strings_each_once_and_the_same_again(feature: Feat
 
 
 @every_feature
-def test_value_says_something_about_some_word(feature: Feature) -> None:
+def test_some_ordinary_word_has_a_value(feature: Feature) -> None:
     assert any(
         feature.function(*arguments) for arguments in calls(feature, ["the", "miles", "davis", "1959", "quintet"])
     )
 
 
 @every_feature
-def test_documented_and_long_words_do_not_flood(feature: Feature) -> None:
+def test_has_a_docstring_and_few_values_for_long_words(feature: Feature) -> None:
     assert feature.function.__doc__
     if feature.scope != "cluster":  # a word has as many clusters as the user's file gives it
         assert all(len(feature.function(*arguments)) < 200 for arguments in calls(feature, ["y" * 10_000]))
 
 
 @every_feature
-def test_alone_in_the_config_it_works(feature: Feature) -> None:
+def test_works_without_other_features(feature: Feature) -> None:
     lexicon = Lexicon(
         {"davis": ("3", "17")}, Gazetteer.learn([Sentence(("miles", "davis"), (Entity(0, 2, "Artist"),))])
     )
@@ -83,10 +83,10 @@ def test_alone_in_the_config_it_works(feature: Feature) -> None:
 
 
 @given(words=words_of_any_kind)
-def test_one_row_a_word_and_no_string_twice_in_a_row(words: list[str]) -> None:
+def test_one_row_per_word_without_duplicates(words: list[str]) -> None:
     rows = Extractor()(words)
     assert len(rows) == len(words)
-    once = [[string for string in row if not string.startswith("beside[")] for row in rows]  # those may stand twice
+    once = [[string for string in row if not string.startswith("beside[")] for row in rows]  # these may repeat
     assert all(len(set(row)) == len(row) for row in once)
 
 
@@ -95,17 +95,17 @@ def test_order_of_the_config_is_kept_and_the_default_is_all() -> None:
     assert Extractor().names == tuple(FEATURES)
 
 
-def test_unknown_name_lists_the_known_ones() -> None:
+def test_an_unknown_name_lists_the_known_names() -> None:
     with pytest.raises(ConfigError, match=r"crf\.features: got 'sufix'; expected some of: .*suffix"):
         Extractor(["word", "sufix"])
 
 
-def test_name_given_twice_is_refused() -> None:
+def test_a_repeated_name_is_an_error() -> None:
     with pytest.raises(ConfigError, match="got 'word' twice"):
         Extractor(["word", "word"])
 
 
-def test_two_features_of_one_name_are_refused() -> None:
+def test_registering_a_name_twice_is_an_error() -> None:
     def suffix(word: str) -> list[str]:
         return [word]
 

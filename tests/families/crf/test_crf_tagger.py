@@ -88,16 +88,16 @@ def test_sparse_and_dense_weights_give_the_same_sums(monkeypatch: pytest.MonkeyP
 
 def test_random_weights_predict_entities() -> None:
     """Otherwise the comparisons above would be empty."""
-    assert sum(len(found) for seed in range(4) for found in make(seed=seed).tag(SENTENCES)) > 4
+    assert sum(len(entities) for seed in range(4) for entities in make(seed=seed).tag(SENTENCES)) > 4
 
 
 def test_a_batch_equals_its_sentences_one_by_one_and_gold_is_ignored() -> None:
     tagger = make()
     alone = [tagger.tag([sentence])[0] for sentence in SENTENCES]
     labelled = [Sentence(s.words, (Entity(0, 1, "Artist"),)) for s in SENTENCES]
-    for found in (tagger.tag(SENTENCES), tagger.tag(labelled)):
-        assert found == alone
-        assert [e.score for s in found for e in s] == pytest.approx([e.score for s in alone for e in s])
+    for entities in (tagger.tag(SENTENCES), tagger.tag(labelled)):
+        assert entities == alone
+        assert [e.score for s in entities for e in s] == pytest.approx([e.score for s in alone for e in s])
 
 
 def test_empty_input_and_empty_sentences() -> None:
@@ -106,35 +106,35 @@ def test_empty_input_and_empty_sentences() -> None:
 
 
 def test_a_word_without_known_features() -> None:
-    [found] = make().tag([Sentence(("ж",))])
-    assert all(0 < entity.score <= 1 for entity in found)
+    [entities] = make().tag([Sentence(("ж",))])
+    assert all(0 < entity.score <= 1 for entity in entities)
 
 
 def test_very_long_sentences_and_words() -> None:
-    [found, _] = make().tag([Sentence(SENTENCES[0].words * 1000), Sentence(("z" * 10_000,))])
-    assert found == sorted(found)
-    assert all(0 < entity.score <= 1 for entity in found)
+    [entities, _] = make().tag([Sentence(SENTENCES[0].words * 1000), Sentence(("z" * 10_000,))])
+    assert entities == sorted(entities)
+    assert all(0 < entity.score <= 1 for entity in entities)
 
 
 def test_a_lower_threshold_predicts_more() -> None:
-    found = [sum(map(len, make(seed=1, threshold=threshold).tag(SENTENCES))) for threshold in (0.9, 0.2, 0.01)]
-    assert found == sorted(found)
-    assert found[0] < found[-1]
+    counts = [sum(map(len, make(seed=1, threshold=threshold).tag(SENTENCES))) for threshold in (0.9, 0.2, 0.01)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.1])
 def test_selected_spans_are_above_the_threshold(threshold: float) -> None:
     tagger = make(seed=3, threshold=threshold)
-    for found, likely in zip(tagger.tag(SENTENCES), tagger.likely_spans(SENTENCES, threshold), strict=True):
-        assert [entity.score for entity in found] == [likely[likely.index(entity)].score for entity in found]
-        assert all(entity.score > threshold for entity in found)
+    for entities, likely in zip(tagger.tag(SENTENCES), tagger.likely_spans(SENTENCES, threshold), strict=True):
+        assert [entity.score for entity in entities] == [likely[likely.index(entity)].score for entity in entities]
+        assert all(entity.score > threshold for entity in entities)
 
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=5), max_size=4))
 def test_any_words_give_disjoint_spans(sentences: list[list[str]]) -> None:
-    for words, found in zip(sentences, TAGGER.tag([Sentence(tuple(words)) for words in sentences]), strict=True):
-        assert disjoint(found)
-        assert all(entity.end <= len(words) and 0 < entity.score <= 1 for entity in found)
+    for words, entities in zip(sentences, TAGGER.tag([Sentence(tuple(words)) for words in sentences]), strict=True):
+        assert disjoint(entities)
+        assert all(entity.end <= len(words) and 0 < entity.score <= 1 for entity in entities)
 
 
 TAGGER = make(seed=2)
