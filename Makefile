@@ -16,7 +16,7 @@ demo: $(VENV)/.demo
 	$(BIN)/coner train configs/demo/crf.toml --out runs/demo/crf
 	$(BIN)/coner train configs/demo/paper.toml --out runs/demo/paper
 	$(BIN)/coner compare runs/demo/crf runs/demo/paper
-	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/paper - --from text --format conll
+	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/paper - --from text --to conll
 
 test: $(VENV)/.dev
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2  # two processes on few cores: no thread spins
