@@ -1,8 +1,8 @@
-"""A model is a folder: its manifest ``model.json``, and the files that it names with their sizes and hashes.
+"""A model is a folder: the manifest ``model.json``, and the files that it names with their sizes and hashes.
 
 Files are written to a temporary folder and moved when all of them are complete, ``model.json`` last, so that a full
-disk or an interruption leaves the earlier model intact. Every file is checked before it is used: no damaged weights
-reach the code. A run's folder may hold other files too; they are left alone.
+disk or an interruption leaves the earlier model intact. Every file is checked before any is opened. Other files in the
+folder, such as those of a run, are left alone.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
-from coner.core.errors import ConfigError, ModelError, OutputError
+from coner.core.errors import ConfigError, DataError, ModelError, OutputError
 from coner.core.files import sha256
 from coner.data.taxonomy import Taxonomy
 
 FORMAT = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"  # of an encoder
+COPY = "Fix: copy the whole folder again"
 M = TypeVar("M", bound="Manifest")
 
 
@@ -33,7 +34,7 @@ def _taxonomy(value: Any) -> Taxonomy:
     try:
         return Taxonomy.from_dict(value)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"expected a name and groups of labels ({error})") from None
+        raise ValueError(f"got {type(error).__name__} ({error}); expected a name and groups of labels") from None
 
 
 class FileEntry(BaseModel):
@@ -49,7 +50,7 @@ class Manifest(BaseModel):
     """What ``model.json`` says; a family adds its own fields.
 
     Attributes:
-        format: version of this form.
+        format: version of the manifest's own layout.
         kind: the family.
         labels: every label that the tagger can predict.
         taxonomy: of the labels.
@@ -71,37 +72,34 @@ def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None])
     Args:
         folder: created if it is missing.
         manifest: without ``files``, which are added.
-        write: writes the model's files into the folder that it is given.
+        write: writes the model's files into the folder that is passed to it.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    state = "nothing was changed"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for abandoned in folder.glob(".model-*"):  # by a process that was killed
             shutil.rmtree(abandoned, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(prefix=".model-", dir=folder))
+        with tempfile.TemporaryDirectory(prefix=".model-", dir=folder, ignore_cleanup_errors=True) as temporary:
+            source = Path(temporary)
+            write(source)
+            files = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+            entries = {n: FileEntry(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in files.items()}
+            values = manifest.model_copy(update={"files": entries, "format": FORMAT}).model_dump(mode="json")
+            text = json.dumps(values, ensure_ascii=False, indent=2)
+            (source / MANIFEST).write_text(text + "\n", encoding="utf-8")
+            files[MANIFEST] = source / MANIFEST  # the last one to be moved
+            for name, path in files.items():
+                _flush(path)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            state = "some files are those of the earlier model. Fix: write it again"
+            for name, path in files.items():
+                path.replace(folder / name)
     except OSError as error:
-        raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; choose another folder") from None
-    state = "nothing was changed"
-    try:
-        write(aside)
-        files = sorted(path for path in aside.rglob("*") if path.is_file())
-        names = [path.relative_to(aside).as_posix() for path in files]
-        entries = {n: FileEntry(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in zip(names, files, strict=True)}
-        values = manifest.model_copy(update={"files": entries, "format": FORMAT}).model_dump(mode="json")
-        text = json.dumps(values, ensure_ascii=False, indent=2)
-        (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        for name in [*names, MANIFEST]:
-            _flush(aside / name)
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        state = "some of its files are the old ones: write it again"
-        for name in [*names, MANIFEST]:
-            (aside / name).replace(folder / name)
-    except OSError as error:
-        raise OutputError(f"{folder}: the model cannot be written: {error.strerror}; {state}") from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"{folder}: the model cannot be written: {reason}; {state}") from None
 
 
 def remove_model(folder: Path) -> None:
@@ -123,12 +121,11 @@ def read_manifest(folder: Path) -> Manifest:
         ModelError: something is missing, damaged, or of a newer format.
     """
     values, path = _read(folder), folder / MANIFEST
-    if not isinstance(values.get("format"), int) or not isinstance(values.get("kind"), str):
-        raise ModelError(f"{path}: expected the keys format and kind; is this a model folder of coner?")
-    if values["format"] > FORMAT:
-        raise ModelError(
-            f"{path}: format {values['format']}, but this version of coner reads up to {FORMAT}; update coner"
-        )
+    format = values.get("format")
+    if not isinstance(format, int) or not isinstance(values.get("kind"), str):
+        raise ModelError(f"{path}: got no format or no kind; expected the manifest of a coner model")
+    if format > FORMAT:
+        raise ModelError(f"{path}: format: got {format}; expected at most {FORMAT}. Fix: update coner")
     manifest = parse_manifest(values, Manifest, folder)
     for name, entry in manifest.files.items():
         _check(folder, name, entry)
@@ -143,8 +140,9 @@ def parse_manifest(values: dict[str, Any], model: type[M], folder: Path) -> M:
         reason = str(error)
     except ValidationError as error:
         first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}"
-    raise ModelError(f"{folder / MANIFEST}: damaged: {reason}; train again or copy the folder again")
+        message = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
+        reason = f"{'.'.join(map(str, first['loc']))}: {message[0].lower()}{message[1:]}"
+    raise ModelError(f"{folder / MANIFEST}: damaged: {reason}. {COPY}, or train again")
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -155,31 +153,31 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder}: no {MANIFEST} in it; expected the folder of a trained model") from None
+        raise ModelError(f"{folder}: got no {MANIFEST}; expected the folder of a trained model") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):  # not JSON, or not UTF-8
-        raise ModelError(f"{path}: damaged: not valid JSON; train again or copy the folder again") from None
+        values = None
     if not isinstance(values, dict):
-        raise ModelError(f"{path}: damaged: expected an object; train again or copy the folder again")
+        raise ModelError(f"{path}: damaged: not a valid JSON object. {COPY}, or train again")
     return values
 
 
 def _check(folder: Path, name: str, entry: FileEntry) -> None:
     if any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name))):
-        raise ModelError(f"{folder / MANIFEST}: damaged: file {name!r} lies outside the folder")
+        raise ModelError(f"{folder / MANIFEST}: damaged: file {name!r} is outside the folder. {COPY}")
     path = folder / name
     if not path.is_file():
-        raise ModelError(f"{path}: missing, but {MANIFEST} names it; copy the whole folder again")
+        raise ModelError(f"{path}: missing, but {MANIFEST} names it. {COPY}")
     size = path.stat().st_size
     if size != entry.bytes:
-        raise ModelError(f"{path}: {size} bytes, expected {entry.bytes}: damaged or cut short; copy the folder again")
+        raise ModelError(f"{path}: damaged or truncated: got {size} bytes; expected {entry.bytes}. {COPY}")
     try:
         changed = sha256(path) != entry.sha256
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except DataError as error:
+        raise ModelError(str(error)) from None
     if changed:
-        raise ModelError(f"{path}: its content is not what {MANIFEST} says (sha256); copy the folder again")
+        raise ModelError(f"{path}: damaged: its sha256 is not the one in {MANIFEST}. {COPY}")
 
 
 def _flush(path: Path) -> None:
