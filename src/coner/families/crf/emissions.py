@@ -191,15 +191,11 @@ def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]
     Returns:
         The offsets of each column, and the columns of the features with each prefix.
     """
-    prefixes: dict[int, list[str]] = {offset: [] for offset in extractor.offsets}
     scopes: tuple[Scope, ...] = ("word", "cluster", "gazetteer")
-    for scope in scopes:
-        for feature in extractor.by_scope[scope]:
-            for offset, prefix in feature.prefixes.items():
-                prefixes[offset].append(prefix)
+    features = [feature for scope in scopes for feature in extractor.by_scope[scope]]
     same: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for offset, list_of_offset in prefixes.items():
-        same[tuple(list_of_offset)].append(offset)
+    for offset in extractor.offsets:
+        same[tuple(f.prefixes[offset] for f in features if offset in f.prefixes)].append(offset)
     columns: defaultdict[str, list[int]] = defaultdict(list)
     for column, names in enumerate(same):
         for prefix in names:
