@@ -1,4 +1,4 @@
-"""``coner convert``: there and back through every format, and a report in which every entity has one fate."""
+"""``coner convert``: round trips through every format, and a report that counts every entity once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coner.data import read
+from coner.data.formats import all_formats
 from helpers import SAMPLE
 from helpers.shell import Completed, World, head, refusal
 
@@ -31,7 +32,7 @@ OUTPUTS: dict[str, tuple[str, list[str]]] = {
     "datasets": ("set", ["--to", "datasets"]),
     "datasets, a file": ("x.parquet", []),
 }
-EMPTY = ["mended", "unreadable", "counted anew"]
+EMPTY = ["repaired", "unreadable", "converted"]
 
 
 def report(coner: Coner, *arguments: object) -> dict[str, Any]:
@@ -48,17 +49,17 @@ def sample(tmp_path: Path) -> Path:
     return path
 
 
-def gist(path: Path, **options: Any) -> list[tuple[object, ...]]:
+def contents(path: Path, **options: Any) -> list[tuple[object, ...]]:
     return [(s.words, s.entities, s.id) for s in read(path, **options)]
 
 
-def test_every_format_is_tried() -> None:
-    formats = {"conll", "jsonl", "text", "brat", "labelstudio", "spacy", "datasets"}
+def test_every_format_is_tested() -> None:
+    formats = {format.name for format in all_formats() if format.reader and format.writes}
     assert {name.partition(",")[0] for name in OUTPUTS} == formats
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_there_and_back(coner: Coner, sample: Path, out: Path, name: str) -> None:
+def test_a_round_trip_keeps_what_both_formats_hold(coner: Coner, sample: Path, out: Path, name: str) -> None:
     file, more = OUTPUTS[name]
     there = report(coner, sample, out / file, *more)
     entities = sum(len(s.entities or ()) for s in read(sample))
@@ -70,14 +71,14 @@ def test_there_and_back(coner: Coner, sample: Path, out: Path, name: str) -> Non
     assert sorted(path.name for path in out.iterdir()) == sorted({file, file.replace(".ann", ".txt")})
     back = out / "back.conll"
     report(coner, out / file, back, "--words", "spaces")
-    expected = gist(sample)
+    expected = contents(sample)
     if "ids" in there["not_held"]:
         number = {"text": lambda i: None, "brat, a pair": lambda i: f"x-{i}"}[name]
         expected = [(words, found, number(i)) for i, (words, found, _) in enumerate(expected, 1)]
     if "labels" in there["not_held"]:
         assert there["not_held"]["labels"] == entities
         expected = [(words, None, id) for words, _, id in expected]
-    assert gist(back) == expected
+    assert contents(back) == expected
     if name == "conll":
         assert (out / file).read_bytes() == sample.read_bytes() == back.read_bytes()
 
@@ -91,7 +92,7 @@ def test_schemes_and_comments(coner: Coner, out: Path, tmp_path: Path) -> None:
     assert report(coner, out / "a.parquet", out / "b.conll", "--scheme", "bioes")["entities"]["kept"] == 3
 
 
-def test_what_a_format_cannot_hold_is_counted(coner: Coner, out: Path, tmp_path: Path) -> None:
+def test_losses_are_counted(coner: Coner, out: Path, tmp_path: Path) -> None:
     entity = {"start": 0, "end": 3, "label": "P", "score": 0.5}
     rows = [{"id": "a\tb", "text": "ada  met", "entities": [entity]}, {"words": ["U.S.", "\u00a0"], "entities": []}]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -111,11 +112,13 @@ def test_what_a_format_cannot_hold_is_counted(coner: Coner, out: Path, tmp_path:
     assert report(coner, tmp_path / "y.conll", out / "y.jsonl")["not_held"] == {"headers": 1, "middle columns": 2}
 
 
-def test_sentences_that_a_format_cannot_hold(coner: Coner, out: Path, tmp_path: Path) -> None:
+def test_sentences_that_a_format_cannot_hold_are_left_out_and_counted(coner: Coner, out: Path, tmp_path: Path) -> None:
     rows = [{"words": ["new york"], "entities": []}, {"text": "ada", "entities": []}, {"text": "bob"}]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
     said = refusal(coner("convert", tmp_path / "x.jsonl", out / "x.conll"))
-    assert "x.jsonl:1: a sentence cannot be written as conll: 'new york' cannot be a word there; write JSONL" in said
+    assert (
+        "x.jsonl:1: a sentence cannot be written as conll: 'new york' cannot be a word there. Fix: write JSONL" in said
+    )
     found = report(coner, tmp_path / "x.jsonl", out / "x.conll", "--repair")
     assert found["unwritten"] == {"sentences": 2, "words": 2, "entities": 0}
     assert [fault["line"] for fault in found["faults"]] == [1, 3]
@@ -140,7 +143,7 @@ def brat(folder: Path, annotations: list[str]) -> Path:
     return folder
 
 
-def test_the_report_for_a_person(coner: Coner, out: Path, tmp_path: Path) -> None:
+def test_the_report_is_a_table(coner: Coner, out: Path, tmp_path: Path) -> None:
     folder = brat(tmp_path / "brat", FAULTY)
     assert "doc.ann:4: entity T3" in refusal(coner("convert", folder, out / "x.conll"))
     assert list(out.iterdir()) == []
@@ -150,14 +153,14 @@ def test_the_report_for_a_person(coner: Coner, out: Path, tmp_path: Path) -> Non
     table = {name.strip(): count.strip() for name, bar, count in (line.partition("│") for line in lines) if bar}
     assert table == {
         "entities kept as they are": "1",
-        "entities snapped to words": "1",
+        "entities extended to whole words": "1",
         "entities left out: across sentences": "1",
         "entities left out: discontinuous": "1",
         "entities left out: nested": "1",
         "not read: relations": "1",
         "conll cannot hold: white space": "1",
     }
-    assert "line 4: doc.ann: entity T3 'P 0 3;12 20' lies in 2 pieces" in done.err
+    assert "line 4: doc.ann: entity T3 'P 0 3;12 20': got 2 pieces" in done.err
 
 
 SPANS = st.tuples(st.integers(-2, 50), st.integers(-2, 50))
@@ -165,7 +168,7 @@ SPANS = st.tuples(st.integers(-2, 50), st.integers(-2, 50))
 
 @given(spans=st.lists(SPANS, max_size=8))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_entity_has_one_fate(coner: Coner, tmp_path: Path, spans: list[tuple[int, int]]) -> None:
+def test_every_entity_is_counted_once(coner: Coner, tmp_path: Path, spans: list[tuple[int, int]]) -> None:
     folder = brat(tmp_path / "brat", [f"T{i}\tP {a} {b}" for i, (a, b) in enumerate(spans, 1)])
     found = report(coner, folder, tmp_path / "x.jsonl", "--repair")
     entities = found["entities"]
@@ -177,26 +180,26 @@ def test_every_entity_has_one_fate(coner: Coner, tmp_path: Path, spans: list[tup
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x.conll", "OUT/x.json"], "x.json: may be Label Studio or JSONL; say --to labelstudio or --to jsonl"),
-        (["x.conll", "OUT/x"], "x: the name tells no format; say --to conll, jsonl, text, brat, labelstudio, spacy or"),
+        (["x.conll", "OUT/x.json"], "x.json: got the ambiguous ending '.json'. Fix: --to with one of: jsonl, lab"),
+        (["x.conll", "OUT/x"], "x: got a name that belongs to no format. Fix: --to with one of: brat, conll"),
         (["x.conll", "-"], "-: expected the name of a file or folder to write, such as /dev/stdout"),
-        (["x.conll", "x.conll"], "x.conll: is the input itself; name another output"),
+        (["x.conll", "x.conll"], "x.conll: is the input itself. Fix: choose another output"),
         (["no.conll", "OUT/x.jsonl"], "no.conll: no such file"),
-        (["plain", "OUT/x.jsonl"], "plain: is a folder; expected a file, or a folder of brat or of datasets"),
+        (["plain", "OUT/x.jsonl"], "is a folder; expected a file, a folder with .ann files, or a folder of datasets"),
         (["x.conll", "OUT/no/x.spacy"], "the folder 'OUT/no' does not exist; make it first"),
-        (["x.conll", "OUT/no/x", "--to", "brat"], "the folder 'OUT/no' does not exist; make it first"),
-        (["x.conll", "plain", "--to", "datasets"], "plain: is there already; choose another name, or remove it first"),
-        (["x.conll", "/", "--to", "brat"], "/: cannot be made or replaced; expected the name of a new folder"),
-        (["x.conll", "OUT/x.jsonl", "--format", "spacy"], "x.conll: is no DocBin that spaCy"),
-        (["x.conll", "OUT/x.jsonl", "--format", "datasets"], "x.conll: cannot be read: ArrowInvalid"),
-        (["x.conll", "OUT/x.jsonl", "--format", "brat"], "is no brat document; expected a folder, or a file that ends"),
-        (["x.conll", "OUT/x.jsonl", "--format", "labelstudio"], "x.conll:1: not JSON"),
-        (["-", "OUT/x.jsonl"], "the format of standard input cannot be guessed; say --format"),
+        (["x.conll", "OUT/no/x", "--to", "brat"], "the folder 'OUT/no' does not exist. Fix: create it first"),
+        (["x.conll", "plain", "--to", "datasets"], "exists already. Fix: choose another name, or remove it first"),
+        (["x.conll", "/", "--to", "brat"], "/: cannot be created or replaced; expected the name of a new folder"),
+        (["x.conll", "OUT/x.jsonl", "--from", "spacy"], "x.conll: spaCy "),
+        (["x.conll", "OUT/x.jsonl", "--from", "datasets"], "x.conll: cannot be read: ArrowInvalid"),
+        (["x.conll", "OUT/x.jsonl", "--format", "brat"], "is not brat; expected a folder, or a file that ends"),
+        (["x.conll", "OUT/x.jsonl", "--from", "labelstudio"], "x.conll:1: not JSON"),
+        (["-", "OUT/x.jsonl"], "got standard input, whose format is unknown. Fix: --from with one of: conll"),
         (["blank.jsonl", "OUT/x.spacy"], "a sentence cannot be written as spacy: ' ' cannot be a word there"),
-        (["spaced.jsonl", "OUT/x.conll", "--repair"], "no sentence is left to write as conll"),
+        (["spaced.jsonl", "OUT/x.conll", "--repair"], "got no sentence that can be written as conll"),
     ],
 )
-def test_bad_use(coner: Coner, tmp_path: Path, out: Path, arguments: list[str], message: str) -> None:
+def test_wrong_use_is_one_line(coner: Coner, tmp_path: Path, out: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "x.conll").write_text("a B-P\n")
     (tmp_path / "spaced.jsonl").write_text('{"words": ["a b"]}\n')
     (tmp_path / "blank.jsonl").write_text('{"words": ["a", " "]}\n')
@@ -211,36 +214,36 @@ def test_bad_use(coner: Coner, tmp_path: Path, out: Path, arguments: list[str], 
 @pytest.mark.parametrize(
     ("source", "target"), [("c.txt", "c.ann"), ("d/doc.ann", "d/doc.txt"), ("d", "d/doc.ann"), ("d", "d/doc.txt")]
 )
-def test_neither_file_of_a_pair_is_written_over_where_it_is_read(
+def test_no_file_of_a_pair_is_overwritten_by_its_conversion(
     coner: Coner, tmp_path: Path, source: str, target: str
 ) -> None:
     (tmp_path / "c.txt").write_text("ada B-P\n\nbob O\n")
     brat(tmp_path / "d", [])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    assert "is the input itself; name another output" in refusal(
+    assert "is the input itself. Fix: choose another output" in refusal(
         coner("convert", tmp_path / source, tmp_path / target, *(["--to", "brat"] if source == "d" else []))
     )
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
-def test_a_folder_of_brat_may_hold_other_files_that_are_written_again(coner: Coner, tmp_path: Path) -> None:
+def test_other_files_in_a_brat_folder_may_be_overwritten(coner: Coner, tmp_path: Path) -> None:
     folder = brat(tmp_path / "d", [])
     for _ in range(2):
         assert coner("convert", folder, folder / "all.jsonl").code == 0
 
 
-def test_the_folder_where_one_stands_is_not_replaced(
+def test_the_current_folder_is_not_replaced(
     coner: Coner, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x.conll").write_text("a B-P\n")
     monkeypatch.chdir(out)
-    for kind in ("brat", "datasets"):
-        said = refusal(coner("convert", tmp_path / "x.conll", ".", "--to", kind))
-        assert ".: cannot be made or replaced; expected the name of a new folder" in said
+    for format in ("brat", "datasets"):
+        said = refusal(coner("convert", tmp_path / "x.conll", ".", "--to", format))
+        assert ".: cannot be created or replaced; expected the name of a new folder" in said
     assert list(out.iterdir()) == []
 
 
-def test_every_command_reads_them(coner: Coner, world: World, out: Path) -> None:
+def test_other_commands_read_all_formats(coner: Coner, world: World, out: Path) -> None:
     assert coner("convert", world.dev, out / "gold", "--to", "brat").code == 0
     assert coner("convert", world.dev, out / "gold.parquet").code == 0
     gold = json.loads(coner("evaluate", world.dev, world.model, "--json").out)["fine"]
@@ -256,7 +259,7 @@ def test_every_command_reads_them(coner: Coner, world: World, out: Path) -> None
     assert len(record["data"]["train"]["sha256"]) == 64
 
 
-def test_a_changed_text_is_another_training_file(tmp_path: Path) -> None:
+def test_the_digest_of_brat_covers_the_text(tmp_path: Path) -> None:
     from coner.data.files import digest
 
     folder = brat(tmp_path / "brat", [])

@@ -1,4 +1,4 @@
-"""``coner data``: what a person and a program see."""
+"""``coner data``: its output, also as JSON, and its errors."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def faulty(tmp_path: Path) -> Path:
     return path
 
 
-def test_stats_of_the_sample_are_those_in_its_readme() -> None:
+def test_stats_of_the_sample_match_its_readme() -> None:
     found = output("stats", SAMPLE / "dev.conll", "--against", SAMPLE / "train.conll", "--taxonomy", "multiconer2")
     table = (SAMPLE / "README.md").read_text(encoding="utf-8").splitlines()
     row = next(line for line in table if line.startswith("| dev |")).split("|")[2:-1]
-    came = [found["sentences"], found["without_mention"], found["words"], found["mentions"]]
-    assert came == [int(cell) for cell in row[:4]]
+    counts = [found["sentences"], found["without_mention"], found["words"], found["mentions"]]
+    assert counts == [int(cell) for cell in row[:4]]
     assert row[4].strip() == f"{100 * found['unseen_rate']:.1f} %"
     assert (found["fault_count"], found["faults"], len(found["classes"])) == (0, {}, 33)
 
@@ -64,18 +64,18 @@ def test_stats_lists_every_fault_with_its_lines(faulty: Path, tmp_path: Path) ->
     faults = {message.partition(";")[0]: lines for message, lines in found["faults"].items()}
     assert faults == {
         "tag 'I-City' after O is not valid iob2": [3],
-        "1 column where the file began with 2": [6],
-        "label 'Odd' is not in the taxonomy": [7],
+        "got 1 column": [6],
+        "got label 'Odd', which is not in the taxonomy": [7],
         "tag 'I-City' after the start is not valid iob2": [10],
     }
     assert (found["fault_count"], found["repeated_ids"]) == (4, {"1": 2})
     shown = run("stats", faulty, "--taxonomy", taxonomy).stdout
     assert "4 faults" in shown
-    assert "1 x label 'Odd' is not in the taxonomy: line 7\n" in shown
+    assert "1 x got label 'Odd', which is not in the taxonomy: line 7\n" in shown
     assert "  1: 2 times\n" in shown
 
 
-def test_stats_shows_brackets_as_they_are_and_cuts_long_lists(tmp_path: Path) -> None:
+def test_stats_escapes_markup_and_cuts_long_lists(tmp_path: Path) -> None:
     path = tmp_path / "many.conll"
     path.write_text("".join(f"[bold]{i} B-[X]\n\n[bold]{i} B-Y\n\nb I-Z\n\n" for i in range(9)))
     shown = run("stats", path).stdout
@@ -94,15 +94,15 @@ def test_stats_reads_other_schemes_and_formats(tmp_path: Path) -> None:
     assert (found["words"], found["unlabelled"], found["mentions"]) == (5, 1, 0)
 
 
-def test_split_writes_three_files_and_says_what_they_hold(tmp_path: Path) -> None:
+def test_split_writes_three_files_and_reports_their_contents(tmp_path: Path) -> None:
     source = SAMPLE / "train.conll"
-    found = output("split", source, "--dev", 0.2, "--test", 0.1, "--seed", 7, "--out", tmp_path / "parts")
+    found = output("split", source, "--dev", 0.2, "--test", 0.1, "--seed", 7, "--out", tmp_path / "splits")
     assert (found["seed"], found["repaired"], found["skipped"]) == (7, 0, 0)
     total = 0
-    for part, share in {"train": 0.7, "dev": 0.2, "test": 0.1}.items():
-        said, path = found["parts"][part], tmp_path / "parts" / f"{part}.conll"
+    for name, share in {"train": 0.7, "dev": 0.2, "test": 0.1}.items():
+        reported, path = found["splits"][name], tmp_path / "splits" / f"{name}.conll"
         corpus = read(path)
-        assert said == {
+        assert reported == {
             "file": str(path),
             "sentences": len(corpus),
             "mentions": sum(len(s.entities or ()) for s in corpus),
@@ -112,24 +112,24 @@ def test_split_writes_three_files_and_says_what_they_hold(tmp_path: Path) -> Non
         total += len(corpus)
     assert total == 614
     again = run("split", source, "--dev", 0.2, "--test", 0.1, "--seed", 7, "--out", tmp_path / "again").stdout
-    for part, line in zip(("train", "dev", "test"), again.splitlines(), strict=True):
-        assert line.startswith(str(tmp_path / "again" / f"{part}.conll"))
-        assert line.endswith("sha256 " + found["parts"][part]["sha256"])
+    for name, line in zip(("train", "dev", "test"), again.splitlines(), strict=True):
+        assert line.startswith(str(tmp_path / "again" / f"{name}.conll"))
+        assert line.endswith("sha256 " + found["splits"][name]["sha256"])
 
 
-def test_split_does_not_write_over_its_source(tmp_path: Path) -> None:
+def test_split_does_not_overwrite_its_source(tmp_path: Path) -> None:
     source = tmp_path / "train.conll"
     source.write_bytes((SAMPLE / "train.conll").read_bytes())
-    assert "is the input itself; name another output" in error("split", source, "--out", tmp_path)
+    assert "is the input itself. Fix: choose another output" in error("split", source, "--out", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["train.conll"]
     assert source.read_bytes() == (SAMPLE / "train.conll").read_bytes()
 
 
-def test_split_mends_only_when_asked_and_says_so(faulty: Path, tmp_path: Path) -> None:
+def test_split_repairs_only_on_request_and_reports_it(faulty: Path, tmp_path: Path) -> None:
     assert "faulty.conll:3: tag 'I-City' after O" in error("split", faulty, "--out", tmp_path / "no")
     assert not (tmp_path / "no").exists()
     done = run("split", faulty, "--dev", 0, "--test", 0.4, "--repair", "--out", tmp_path / "yes")
-    assert done.stderr == "3 mended, 0 left out\n"
+    assert done.stderr == "3 repaired, 0 left out\n"
     assert sorted(path.name for path in (tmp_path / "yes").iterdir()) == ["test.conll", "train.conll"]
 
 
@@ -137,14 +137,16 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.conll").write_text("")
     (tmp_path / "binary.conll").write_bytes(b"\x7fELF\0")
     for name, message in {
-        "empty.conll": "empty.conll: holds no sentence",
+        "empty.conll": "empty.conll: got no sentence",
         "binary.conll": "binary.conll:1: holds a zero byte",
         "missing.conll": "missing.conll: no such file",
         "": "is a folder; expected a file",
     }.items():
         for command in (["stats"], ["split", "--out", tmp_path / "out"]):
             assert message in error(*command, tmp_path / name)
-    assert "neither packaged nor a TOML file" in error("stats", SAMPLE / "dev.conll", "--taxonomy", "nope")
+    assert "got taxonomy 'nope'; expected one of: conll2003" in error(
+        "stats", SAMPLE / "dev.conll", "--taxonomy", "nope"
+    )
     assert "sum to less than 1" in error("split", SAMPLE / "dev.conll", "--dev", 0.6, "--test", 0.4, "--out", tmp_path)
     (tmp_path / "file").write_text("")
     done = run("split", SAMPLE / "dev.conll", "--out", tmp_path / "file")
@@ -158,17 +160,17 @@ def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
     assert "permission denied" in error("split", SAMPLE / "dev.conll", "--out", tmp_path / "x")
 
 
-def test_fetch_tells_what_it_got_and_whom_to_cite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_reports_files_licence_and_citation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from coner.data import fetch as module
 
     asked: list[tuple[Any, ...]] = []
 
-    def fetch(name: str, *, language: str, out: Path, parts: list[str]) -> list[module.Fetched]:
-        asked.append((name, language, out, tuple(parts)))
+    def fetch(name: str, *, language: str, out: Path, splits: list[str]) -> list[module.Fetched]:
+        asked.append((name, language, out, tuple(splits)))
         return [module.Fetched(out / "de_dev.conll", 12345, "f" * 64, "hub")]
 
     monkeypatch.setattr(module, "fetch", fetch)
-    done = run("fetch", "multiconer2", "--language", "de", "--out", tmp_path, "--parts", "dev")
+    done = run("fetch", "multiconer2", "--language", "de", "--out", tmp_path, "--split", "dev")
     assert done.stdout == (
         f"{tmp_path / 'de_dev.conll'}  12,345 bytes  sha256 {'f' * 64}  checked against the hub's listing\n"
     )
@@ -180,10 +182,10 @@ def test_fetch_tells_what_it_got_and_whom_to_cite(tmp_path: Path, monkeypatch: p
     assert asked == [("multiconer2", "de", tmp_path, ("dev",)), ("multiconer2", "en", Path("data"), everything)]
 
 
-def test_fetch_refuses_what_is_not_known_before_it_asks_the_hub(tmp_path: Path) -> None:
+def test_fetch_checks_names_before_any_request(tmp_path: Path) -> None:
     assert "expected one of: multiconer2" in error("fetch", "conll2003", "--out", tmp_path)
-    assert "language 'xx' is not in multiconer2" in error("fetch", "multiconer2", "--language", "xx")
-    assert "part 'all' is not known" in error("fetch", "multiconer2", "--parts", "all")
+    assert "got language 'xx'; multiconer2 has: bn" in error("fetch", "multiconer2", "--language", "xx")
+    assert "got split 'all'" in error("fetch", "multiconer2", "--parts", "all")
 
 
 def coner(*arguments: object, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -199,11 +201,11 @@ def test_offline_fetch_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     done = coner("data", "fetch", "multiconer2", "--out", tmp_path / "x", **switches)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.count(b"\n") == 1
-    assert b"get en_train.conll from there" in done.stderr
+    assert b"download en_train.conll there" in done.stderr
     assert not (tmp_path / "x").exists()
 
 
-def test_stats_reads_a_packed_file_from_standard_input() -> None:
+def test_stats_reads_gzip_from_standard_input() -> None:
     packed = gzip.compress((SAMPLE / "dev.conll").read_bytes())
-    done = coner("data", "stats", "-", "--format", "conll", "--json", given=packed)
+    done = coner("data", "stats", "-", "--from", "conll", "--json", given=packed)
     assert json.loads(done.stdout)["sentences"] == 132

@@ -1,4 +1,4 @@
-"""Further training files: read, weighed, recorded, and never a text of the validation or test file among them."""
+"""Further training files: weighted, recorded, and without the texts of dev and test."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ def silver(world: World, tmp_path: Path) -> Path:
     return path
 
 
-def test_texts_that_are_judged_on_are_left_out(world: World, silver: Path) -> None:
+def test_texts_of_dev_and_test_are_left_out(world: World, silver: Path) -> None:
     extra = ExtraFile(file=silver, weight=0.3)
-    parts, _ = read_splits(DataSettings(train=world.train, dev=world.dev, extra=(extra,), take=30))
-    main, [found] = parts["train"], parts["train"].extras
+    splits, _ = read_splits(DataSettings(train=world.train, dev=world.dev, extra=(extra,), take=30))
+    main, [found] = splits["train"], splits["train"].extras
     whole = read(silver)
     assert len(whole) == 30
     assert found.left_out == tuple(range(10))
     assert found.corpus.sentences == whole[10:]
-    assert not {text_key(s) for s in found.corpus} & {text_key(s) for s in parts["dev"].corpus}
+    assert not {text_key(s) for s in found.corpus} & {text_key(s) for s in splits["dev"].corpus}
     assert len(main.corpus) < 40  # data.take is of the main file alone
     assert main.sentences == (*main.corpus, *whole[10:])
     assert main.weights == [1.0] * len(main.corpus) + [0.3] * 20
-    assert seen_in(parts) == surfaces(main.corpus) | surfaces(whole[10:])
+    assert seen_in(splits) == surfaces(main.corpus) | surfaces(whole[10:])
     tested, _ = read_splits(DataSettings(train=world.train, dev=world.dev, test=SAMPLE / "test.conll", extra=(
         ExtraFile(file=SAMPLE / "train.conll"),
     )))  # fmt: skip
     assert not {text_key(s) for s in tested["train"].extras[0].corpus} & {text_key(s) for s in tested["test"].corpus}
 
 
-def test_a_text_that_is_judged_on_is_left_out_where_it_is_cut_into_other_words(tmp_path: Path) -> None:
+def test_an_evaluated_text_is_left_out_even_if_split_into_other_words(tmp_path: Path) -> None:
     for name, content in {
         "train.conll": "grace B-OtherPER\n",
         "test.conll": "ACME B-ORG\ninc. I-ORG\nΟΔΟΣ O\nmoved O\n",
@@ -61,30 +61,28 @@ def test_a_text_that_is_judged_on_is_left_out_where_it_is_cut_into_other_words(t
     }.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
     files = {name: tmp_path / f"{name}.conll" for name in ("train", "test")}
-    parts, _ = read_splits(DataSettings(**files, dev=files["test"], extra=(ExtraFile(file=tmp_path / "raw.jsonl"),)))
-    [found] = parts["train"].extras
+    splits, _ = read_splits(DataSettings(**files, dev=files["test"], extra=(ExtraFile(file=tmp_path / "raw.jsonl"),)))
+    [found] = splits["train"].extras
     assert found.left_out == (0,)
 
 
-def test_a_validation_part_is_cut_from_the_main_file_alone(world: World, silver: Path) -> None:
+def test_dev_is_cut_from_the_main_file_alone(world: World, silver: Path) -> None:
     alone, _ = read_splits(DataSettings(train=world.train))
     both, _ = read_splits(DataSettings(train=world.train, extra=(ExtraFile(file=world.train), ExtraFile(file=silver))))
     assert [both[name].corpus for name in both] == [alone[name].corpus for name in alone]
     same, other = both["train"].extras
-    assert len(same.corpus) == len(alone["train"].corpus)  # the validation part is left out of it
+    assert len(same.corpus) == len(alone["train"].corpus)  # the dev split is left out of it
     assert (len(other.corpus), other.left_out) == (30, ())
 
 
-def test_a_crf_learns_from_them_and_the_record_tells_of_them(
-    coner: Coner, world: World, silver: Path, out: Path
-) -> None:
+def test_a_crf_learns_from_them_and_the_record_lists_them(coner: Coner, world: World, silver: Path, out: Path) -> None:
     named = ["--set", f'data.extra=[{{file = "{silver}"}}]']
     done = coner("train", *world.settings, *named, "--out", out / "run")
     assert done.code == 0, done.err
-    told = (
+    expected = (
         "train 60 sentences, silver.conll 20 sentences of weight 1, 10 left out (in dev or test too), dev 40 sentences"
     )
-    assert told in done.err
+    assert expected in done.err
     assert "80 sentences," in done.err  # that the CRF was trained on
     record = read_record(out / "run")
     [extra] = record.data["train"]["extra"]
@@ -103,10 +101,10 @@ def test_a_crf_learns_from_them_and_the_record_tells_of_them(
     assert record.data["train"]["sentences"] == 60
     assert record.counts["skipped_extra"] == 0
     assert str(silver.parent) not in (out / "run/record.json").read_text(encoding="utf-8")
-    # The same file elsewhere is no other run; without it, it is one, and so it is where more has to be left out.
+    # The same file elsewhere is the same run; without it, or with more left out, it is another run.
     moved = shutil.copy(silver, out / "elsewhere.conll")
     again = ["--set", f'data.extra=[{{file = "{moved}"}}]']
-    assert "finished already" in coner("train", *world.settings, *again, "--out", out / "run").err
+    assert "already finished" in coner("train", *world.settings, *again, "--out", out / "run").err
     test = out / "test.conll"
     test.write_text(head(SAMPLE / "test.conll", 5), encoding="utf-8")
     for changed in ([], [*named, "--set", f"data.test={test}"]):
@@ -131,27 +129,27 @@ def test_an_encoder_takes_weights(
 
 
 @pytest.mark.parametrize(
-    ("extra", "told"),
+    ("extra", "expected"),
     [
         ('[{file = "FILE", weight = 0.3}]', "weight 0.3; expected 1, since python-crfsuite has no"),
-        ('[{file = "FILE", weight = 0}]', "data.extra.0.weight: input should be greater than 0, came 0"),
-        ('[{file = "FILE", weight = -1}]', "data.extra.0.weight: input should be greater than 0, came -1"),
+        ('[{file = "FILE", weight = 0}]', "data.extra.0.weight: input should be greater than 0, got 0"),
+        ('[{file = "FILE", weight = -1}]', "data.extra.0.weight: input should be greater than 0, got -1"),
         ('[{file = "FILE", weight = inf}]', "data.extra.0.weight: input should be a finite number"),
         ('[{file = "FILE", wieght = 1}]', "data.extra.0.wieght: no such setting; expected one of: file, weight"),
         ("[{weight = 1}]", "data.extra.0.file: field required"),
         ('["FILE"]', "data.extra.0: input should be a valid dictionary"),
         ('[{file = "none.conll"}]', "none.conll: no such file; check the path"),
-        ('[{file = "LABEL"}]', "label.conll:1: label 'Thing'"),
-        ('[{file = "DEV"}]', "each of its sentences is in the validation or test file too; expected others"),
+        ('[{file = "LABEL"}]', "label.conll:1: got label 'Thing'"),
+        ('[{file = "DEV"}]', "got only sentences that are in the dev or test file too; expected others"),
     ],
 )  # fmt: skip
 def test_bad_files_and_weights_are_one_line(
-    coner: Coner, world: World, silver: Path, *, out: Path, extra: str, told: str
+    coner: Coner, world: World, silver: Path, *, out: Path, extra: str, expected: str
 ) -> None:
     label = out / "label.conll"
     label.write_text("thing _ _ B-Thing\n\n")
     for name, path in (("FILE", silver), ("LABEL", label), ("DEV", world.dev)):
         extra = extra.replace(name, str(path))
     message = refusal(coner("train", *world.settings, "--set", f"data.extra={extra}", "--out", out / "run"))
-    assert told in message
+    assert expected in message
     assert not (out / "run").exists()

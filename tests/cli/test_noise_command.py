@@ -1,4 +1,4 @@
-"""``coner data noise``: a noisy copy, the same to the byte wherever it is not noisy."""
+"""``coner data noise``: a noisy copy, equal byte for byte except for the typos."""
 
 from __future__ import annotations
 
@@ -53,33 +53,37 @@ def compare(source: Path, out: Path, **options: Any) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("rate", [0, 0.3, 1])
-def test_what_is_counted_is_what_differs(coner: Coner, out: Path, rate: float) -> None:
+def test_counts_match_the_differences(coner: Coner, out: Path, rate: float) -> None:
     source = SAMPLE / "dev.conll"
-    said = copy(coner, source, out / "x.conll", "--rate", rate)
-    assert (said["noisy"], sum(said["kinds"].values())) == compare(source, out / "x.conll")
-    assert (said["sentences"], said["words"], said["spared"]) == (132, 1983, 0)
+    counts = copy(coner, source, out / "x.conll", "--rate", rate)
+    assert (counts["noisy"], sum(counts["kinds"].values())) == compare(source, out / "x.conll")
+    assert (counts["sentences"], counts["words"], counts["spared"]) == (132, 1983, 0)
     lines = list(zip(*(path.read_bytes().split(b"\n") for path in (source, out / "x.conll")), strict=True))
-    assert sum(a != b for a, b in lines) == sum(said["kinds"].values())
+    assert sum(a != b for a, b in lines) == sum(counts["kinds"].values())
     assert all(a.partition(b" ")[2] == b.partition(b" ")[2] for a, b in lines if a != b)
     if not rate:
         assert (out / "x.conll").read_bytes() == source.read_bytes()
 
 
-def test_mentions_and_context_part_the_words(coner: Coner, out: Path) -> None:
+def test_where_limits_noise_to_mentions_or_context(coner: Coner, out: Path) -> None:
     source = SAMPLE / "dev.conll"
-    counts = {}
+    by_where = {}
     for where in ("mentions", "context", "both"):
-        said = copy(coner, source, out / where, "--rate", 1, "--where", where, "--format", "conll", "--words", 0.5)
-        counts[where] = (said["in_mentions"], sum(said["kinds"].values()))
-        assert said["spared"] == (8 if where == "mentions" else 0)  # so many have no mention, the sample's README says
-    assert counts["mentions"][0] == counts["mentions"][1] > 0
-    assert counts["context"][0] == 0 < counts["context"][1]
-    assert 0 < counts["both"][0] < counts["both"][1]
+        counts = copy(coner, source, out / where, "--rate", 1, "--where", where, "--from", "conll", "--words", 0.5)
+        by_where[where] = (counts["in_mentions"], sum(counts["kinds"].values()))
+        assert counts["spared"] == (
+            8 if where == "mentions" else 0
+        )  # so many have no mention, the sample's README says
+    assert by_where["mentions"][0] == by_where["mentions"][1] > 0
+    assert by_where["context"][0] == 0 < by_where["context"][1]
+    assert 0 < by_where["both"][0] < by_where["both"][1]
 
 
 @pytest.mark.parametrize(("name", "text"), [("odd.conll", ODD), ("odd.jsonl", JSONL)])
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_irregular_file_stays_as_it_is(coner: Coner, tmp_path: Path, name: str, text: str, packed: bool) -> None:
+def test_an_irregular_file_is_unchanged_except_for_typos(
+    coner: Coner, tmp_path: Path, name: str, text: str, packed: bool
+) -> None:
     source, end = tmp_path / name, ".gz" if packed else ""
     source.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
     more = ("--comment", "# n") if name == "odd.conll" else ()
@@ -89,11 +93,11 @@ def test_an_irregular_file_stays_as_it_is(coner: Coner, tmp_path: Path, name: st
     assert load((tmp_path / f"same.{name}{end}").read_bytes()) == text.encode()
     for seed in range(12):
         made = tmp_path / f"{seed}.{name}{end}"
-        said = copy(coner, source, made, "--rate", 0.6, "--seed", seed, *more)
-        assert compare(source, made, **options) == (said["noisy"], sum(said["kinds"].values()))
+        counts = copy(coner, source, made, "--rate", 0.6, "--seed", seed, *more)
+        assert compare(source, made, **options) == (counts["noisy"], sum(counts["kinds"].values()))
         pairs = zip(text.encode().split(b"\n"), load(made.read_bytes()).split(b"\n"), strict=True)
         differ = [(a, b) for a, b in pairs if a != b]
-        assert len(differ) == (said["noisy"] if name == "odd.jsonl" else sum(said["kinds"].values()))
+        assert len(differ) == (counts["noisy"] if name == "odd.jsonl" else sum(counts["kinds"].values()))
         for a, b in differ:
             assert a.endswith(b"\r") == b.endswith(b"\r")
             if name == "odd.jsonl":
@@ -103,7 +107,7 @@ def test_an_irregular_file_stays_as_it_is(coner: Coner, tmp_path: Path, name: st
                 assert b.isascii() == a.isascii()
 
 
-def test_a_typo_that_would_cut_a_word_of_json_leaves_it_whole(coner: Coner, tmp_path: Path) -> None:
+def test_a_typo_never_splits_a_word_of_jsonl(coner: Coner, tmp_path: Path) -> None:
     layout, source = tmp_path / "mine.toml", tmp_path / "x.jsonl"
     layout.write_text('[[row]]\nkeys = "a-"\noffset = 0\n')
     source.write_text('{"text": "a", "entities": [{"start": 0, "end": 1, "label": "City"}]}\n')
@@ -116,7 +120,7 @@ def test_a_typo_that_would_cut_a_word_of_json_leaves_it_whole(coner: Coner, tmp_
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "bioes"])
-def test_other_schemes_stay(coner: Coner, tmp_path: Path, scheme: Scheme) -> None:
+def test_tags_of_other_schemes_are_kept(coner: Coner, tmp_path: Path, scheme: Scheme) -> None:
     texts = {"iob1": "gas I-City\nmap B-City\nsmog O\n", "bioes": "gas B-City\nmap E-City\nsmog S-City\n"}
     source, made = tmp_path / "x.conll", tmp_path / "y.conll"
     source.write_text(texts[scheme])
@@ -128,9 +132,9 @@ def test_a_word_does_not_become_a_comment(coner: Coner, tmp_path: Path) -> None:
     source, made = tmp_path / "x.conll", tmp_path / "y.conll"
     source.write_text("xaa O\n\nxaa O\n")
     for seed in range(30):
-        said = copy(coner, source, made, "--rate", 1, "--comment", "a", "--seed", seed)
-        assert compare(source, made, comment="a") == (said["noisy"], said["noisy"])
-        assert said["noisy"] + said["spared"] == 2
+        counts = copy(coner, source, made, "--rate", 1, "--comment", "a", "--seed", seed)
+        assert compare(source, made, comment="a") == (counts["noisy"], counts["noisy"])
+        assert counts["noisy"] + counts["spared"] == 2
 
 
 def test_faults_are_copied_and_counted(coner: Coner, tmp_path: Path) -> None:
@@ -140,11 +144,11 @@ def test_faults_are_copied_and_counted(coner: Coner, tmp_path: Path) -> None:
     assert "x.conll:3: byte 1 of the line is 0xff" in refusal(coner("data", "noise", source, "-o", made))
     assert not made.exists()
     done = coner("data", "noise", source, "-o", made, "--repair", "--rate", 0)
-    assert done.err == "2 faults that could be mended, 1 left out: the copy keeps them\n"
+    assert done.err == "2 faults to repair and 1 to skip are in the copy too\n"
     assert made.read_bytes() == content
 
 
-def test_the_report_is_a_line_for_a_person(coner: Coner, tmp_path: Path) -> None:
+def test_the_report_is_one_line(coner: Coner, tmp_path: Path) -> None:
     source, made = tmp_path / "x.conll", tmp_path / "y.conll"
     source.write_text("京 O\n\ngas B-City\n")
     done = coner("data", "noise", source, "-o", made, "--rate", 1, "--seed", 3)
@@ -152,7 +156,7 @@ def test_the_report_is_a_line_for_a_person(coner: Coner, tmp_path: Path) -> None
     assert done.out.endswith("); 1 more have no word for it\n")
 
 
-def test_the_same_noise_from_another_process(coner: Coner, out: Path) -> None:
+def test_noise_is_the_same_in_another_process(coner: Coner, out: Path) -> None:
     source = SAMPLE / "dev.conll"
     copy(coner, source, out / "a.conll")
     assert process("data", "noise", source, "-o", out / "b.conll").code == 0
@@ -161,22 +165,22 @@ def test_the_same_noise_from_another_process(coner: Coner, out: Path) -> None:
 
 Wrong = Callable[[Path], list[object]]
 WRONG: dict[str, tuple[Wrong, str]] = {
-    "rate": (lambda f: [f / "good.conll", "--rate", 2], "rate 2 of the sentences; expected a number from 0 to 1"),
-    "words": (lambda f: [f / "good.conll", "--words", 2.5], "2.5 noisy words a sentence; expected a share"),
-    "layout": (lambda f: [f / "good.conll", "--layout", "dvorak"], "layout 'dvorak' is neither packaged nor a TOML"),
+    "rate": (lambda f: [f / "good.conll", "--rate", 2], "got rate 2; expected a fraction of the sentences from 0 to 1"),
+    "words": (lambda f: [f / "good.conll", "--words", 2.5], "got 2.5 noisy words per sentence; expected a fraction"),
+    "layout": (lambda f: [f / "good.conll", "--layout", "dvorak"], "got layout 'dvorak'; expected one of: azerty"),
     "layout file": (lambda f: [f / "good.conll", "--layout", f / "good.conll"], "good.conll: not valid TOML"),
     "where": (lambda f: [f / "good.conll", "--where", "all"], "'all' is not one of"),
     "missing": (lambda f: [f / "no.conll"], "no.conll: no such file; check the path"),
-    "a folder of brat": (lambda f: [f], "is read as brat; expected CoNLL or JSONL"),
+    "a folder of brat": (lambda f: [f], "got brat; expected conll or jsonl"),
     "stdin": (lambda f: ["-"], "cannot be read twice; expected a file"),
-    "text": (lambda f: [f / "plain.txt"], "plain.txt: is read as text; expected CoNLL or JSONL"),
-    "tasks": (lambda f: [f / "tasks.json"], "tasks.json: is read as labelstudio; expected CoNLL or JSONL"),
-    "brat": (lambda f: [f / "doc.ann"], "doc.ann: is read as brat; expected CoNLL or JSONL"),
+    "text": (lambda f: [f / "plain.txt"], "plain.txt: got text; expected conll or jsonl"),
+    "tasks": (lambda f: [f / "tasks.json"], "tasks.json: got labelstudio; expected conll or jsonl"),
+    "brat": (lambda f: [f / "doc.ann"], "doc.ann: got brat; expected conll or jsonl"),
     "no labels": (
         lambda f: [f / "bare.conll", "--where", "mentions"],
-        "bare.conll:1: --where mentions: no labels here; expected gold labels, or --where both",
+        "bare.conll:1: --where mentions: got no labels; expected gold labels.",
     ),
-    "some labels": (lambda f: [f / "half.jsonl", "--where", "context"], "half.jsonl:2: --where context: no labels"),
+    "some labels": (lambda f: [f / "half.jsonl", "--where", "context"], "half.jsonl:2: --where context: got no labels"),
     "itself": (lambda f: [f / "good.conll", "-o", f / "good.conll"], "good.conll: is the input itself"),
     "nowhere": (lambda f: [f / "good.conll", "-o", f / "no" / "x"], "does not exist; make it first"),
 }
@@ -191,11 +195,11 @@ def test_wrong_use_is_one_line_and_writes_nothing(coner: Coner, tmp_path: Path, 
     (tmp_path / "doc.txt").write_text("gas\n")
     (tmp_path / "doc.ann").write_text("T1\tCity 0 3\tgas\n")
     (tmp_path / "half.jsonl").write_text('{"text": "gas", "entities": []}\n{"text": "gas"}\n')
-    arguments, told = WRONG[case]
+    arguments, message = WRONG[case]
     given = arguments(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     out = [] if "-o" in given else ["-o", tmp_path / "out.conll"]
-    assert told in refusal(coner("data", "noise", *given, *out))
+    assert message in refusal(coner("data", "noise", *given, *out))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -177,7 +177,8 @@ def split(
         stderr.print(f"{corpus.repaired} repaired, {corpus.skipped} left out")
     if as_json:
         counts = {"source": file, "seed": seed, "repaired": corpus.repaired, "skipped": corpus.skipped}
-        typer.echo(json.dumps({**counts, "splits": values}, ensure_ascii=False, indent=2))
+        old_name = {"parts": values}  # of "splits"
+        typer.echo(json.dumps({**counts, "splits": values, **old_name}, ensure_ascii=False, indent=2))
         return
     for split in values.values():
         typer.echo("{file}  {sentences:,} sentences  {mentions:,} mentions  sha256 {sha256}".format(**split))

@@ -81,7 +81,7 @@ def convert(
         OutputError: the output cannot be written.
     """
     to = output_format(out, to)
-    keep_apart(source, *formats[to].files(out))
+    keep_apart(source, *([] if out.is_dir() else formats[to].files(out)))
     format = detect(source) if format == "auto" else format
     faults: list[tuple[int, str]] = []
     options["on_fault"] = lambda number, message: faults.append((number, message))
