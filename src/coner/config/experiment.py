@@ -1,4 +1,4 @@
-"""What the settings of every family begin with."""
+"""Settings that every config has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from coner.config.section import Section, Seed
 
 
 class Experiment(Section):
-    """One config: its family, a name, a seed, the data; each family adds its own sections."""
+    """Base class of the settings of a family, which adds its own sections."""
 
     kind: str
     name: str = ""
