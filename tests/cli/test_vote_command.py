@@ -12,9 +12,9 @@ import pytest
 from coner.families import load
 from coner.families.vote.tagger import VoteTagger
 from coner.records.record import read_record
-from helpers.shell import Done, World, refusal
+from helpers.shell import Completed, World, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 
 
 @pytest.fixture(scope="session")
@@ -107,17 +107,17 @@ Wrong = tuple[Sequence[str], str]
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["MODEL", "MODEL"], "named twice; expected each model once"),
-        (["MODEL", "--weights", "1,2"], "2 weights for 1 models; expected one each"),
-        (["MODEL", "--weights", "0"], "weight 0: expected a number above 0"),
-        (["MODEL", "--weights", "nan"], "weight nan: expected a number above 0"),
+        (["MODEL", "MODEL"], "got this model twice; expected it once"),
+        (["MODEL", "--weights", "1,2"], "--weights: got 2; expected 1, one for each model"),
+        (["MODEL", "--weights", "0"], "--weights: got 0; expected numbers above 0"),
+        (["MODEL", "--weights", "nan"], "--weights: got nan; expected numbers above 0"),
         (["MODEL", "--weights", "1;2"], "--weights '1;2': expected a number for each model, such as 1,1,2"),
         (["MODEL", "--threshold", "2"], "--threshold '2': expected auto, or a number from 0 to 1"),
         (["MODEL", "--threshold", "half"], "--threshold 'half': expected auto, or a number from 0 to 1"),
-        (["MODEL", "--threshold", "auto"], "auto needs a validation file to choose on; name one with --dev"),
+        (["MODEL", "--threshold", "auto"], "got auto without a dev split. Fix: name it with --dev"),
         (["nowhere"], "nowhere: does not exist; expected the folder of a trained model"),
-        (["FLAT", "MODEL"], "two taxonomies; expected members of one"),
-        (["CUT"], "damaged or cut short"),
+        (["FLAT", "MODEL"], "got different taxonomies; expected one"),
+        (["CUT"], "damaged or truncated"),
     ],
 )  # fmt: skip
 def test_bad_use_is_one_line(coner: Coner, world: World, out: Path, options: list[str], told: str) -> None:
@@ -136,7 +136,7 @@ def test_bad_use_is_one_line(coner: Coner, world: World, out: Path, options: lis
 def test_a_member_in_the_folder_to_be_written_is_refused(coner: Coner, world: World, out: Path) -> None:
     assert coner("vote", world.model, "--out", out / "one").code == 0
     message = refusal(coner("vote", out / "one/members/1", "--out", out / "one", "--overwrite"))
-    assert "which is to be written; give another --out" in message
+    assert "which will be written. Fix: give another --out" in message
     assert load(out / "one").kind == "vote"
 
 

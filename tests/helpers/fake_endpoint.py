@@ -1,4 +1,4 @@
-"""An endpoint that speaks the OpenAI protocol, and misbehaves on demand: a real HTTP server in a thread."""
+"""An endpoint that speaks the OpenAI protocol and misbehaves on demand: a real HTTP server in a thread."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Request = dict[str, Any]
 
 
 @dataclass
-class Act:
+class FakeResponse:
     """What the endpoint does with a request.
 
     Attributes:
-        status, body, headers: of the response; a ``body`` that is no text becomes JSON.
-        after: seconds before it.
+        status, body, headers: of the response; a ``body`` that is not a string is sent as JSON.
+        after: seconds before the response.
         drip: seconds between two bytes of the body.
-        cut: the connection is closed after so many bytes of the body; -1: before any of the response.
+        cut: close the connection after so many bytes of the body; -1: before the response.
     """
 
     status: int = 200
@@ -35,48 +35,48 @@ class Act:
     cut: int | None = None
 
 
-def says(text: str | None, usage: Any = (7, 3), finish: str = "stop", **act: Any) -> Act:
-    """A sound answer; usage: tokens of prompt and answer, ``None``: not counted."""
+def says(text: str | None, usage: Any = (7, 3), finish: str = "stop", **options: Any) -> FakeResponse:
+    """A valid answer; ``usage``: tokens of prompt and answer, ``None``: not counted."""
     body: dict[str, Any] = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
     if usage is not None:
         body["usage"] = {"prompt_tokens": usage[0], "completion_tokens": usage[1]}
-    return Act(body=body, **act)
+    return FakeResponse(body=body, **options)
 
 
-def fails(status: int, message: str = "no", **act: Any) -> Act:
-    """An error as the protocol has it."""
-    return Act(status=status, body={"error": {"message": message}}, **act)
+def fails(status: int, message: str = "no", **options: Any) -> FakeResponse:
+    """An error of the protocol."""
+    return FakeResponse(status=status, body={"error": {"message": message}}, **options)
 
 
 def last(request: Request) -> str:
-    """What the prompt ends with."""
+    """The last message of the prompt."""
     return str(request["messages"][-1]["content"])
 
 
-def echo(request: Request, _turn: int) -> Act:
-    """The end of the prompt, as an answer."""
+def echo(request: Request, _turn: int) -> FakeResponse:
+    """Answers with the last message of the prompt."""
     return says(last(request))
 
 
-def first(*acts: Act) -> Callable[[Request, int], Act]:
-    """These in turn for each prompt, then its echo."""
-    return lambda request, turn: acts[turn] if turn < len(acts) else echo(request, turn)
+def first(*responses: FakeResponse) -> Callable[[Request, int], FakeResponse]:
+    """A rule that responds to each prompt with these in turn, then with its echo."""
+    return lambda request, turn: responses[turn] if turn < len(responses) else echo(request, turn)
 
 
 class FakeEndpoint(ThreadingHTTPServer):
-    """Answers by a rule ``(request, turn)``, where turn counts how often the prompt has come before.
+    """Responds by a rule ``(request, turn)``, where ``turn`` counts the earlier requests with the same last message.
 
     Attributes:
-        requests: bodies, in the order in which they came.
-        headers: theirs, by their names in lower case.
-        turns: how often each prompt came, by its end.
+        requests: bodies, in the order of arrival.
+        headers: of the requests, by lower-case name.
+        turns: number of requests by last message.
         busiest: most requests at the same time.
     """
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, rule: Callable[[Request, int], Act], models: tuple[str, ...] | None, port: int) -> None:
+    def __init__(self, rule: Callable[[Request, int], FakeResponse], models: tuple[str, ...] | None, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.rule = rule
         self.models = models
@@ -91,7 +91,7 @@ class FakeEndpoint(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are the matter of these tests."""
+        """Ignore clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,63 +100,63 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        end = self.server
-        with end.lock:
-            turn = end.turns[last(request)]
-            end.turns[last(request)] += 1
-            end.requests.append(request)
-            end.headers.append({name.lower(): value for name, value in self.headers.items()})
-            end.now += 1
-            end.busiest = max(end.busiest, end.now)
+        server = self.server
+        with server.lock:
+            turn = server.turns[last(request)]
+            server.turns[last(request)] += 1
+            server.requests.append(request)
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
+            server.now += 1
+            server.busiest = max(server.busiest, server.now)
         try:
-            self._do(end.rule(request, turn))
+            self._respond(server.rule(request, turn))
         finally:
-            with end.lock:
-                end.now -= 1
+            with server.lock:
+                server.now -= 1
 
     def do_GET(self) -> None:
         if self.server.models is None:
-            self._do(fails(404))
+            self._respond(fails(404))
         else:
-            self._do(Act(body={"data": [{"id": name} for name in self.server.models]}))
+            self._respond(FakeResponse(body={"data": [{"id": name} for name in self.server.models]}))
 
-    def _do(self, act: Act) -> None:
-        time.sleep(act.after)
-        data = (act.body if isinstance(act.body, str) else json.dumps(act.body)).encode()
-        if act.cut == -1:
+    def _respond(self, response: FakeResponse) -> None:
+        time.sleep(response.after)
+        data = (response.body if isinstance(response.body, str) else json.dumps(response.body)).encode()
+        if response.cut == -1:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        self.send_response(act.status)
+        self.send_response(response.status)
         for name, value in {
             "Content-Type": "application/json",
             "Content-Length": str(len(data)),
-            **act.headers,
+            **response.headers,
         }.items():
             self.send_header(name, value)
         self.end_headers()
-        if act.drip:
+        if response.drip:
             for byte in data:
                 self.wfile.write(bytes([byte]))
-                time.sleep(act.drip)
+                time.sleep(response.drip)
         else:
-            self.wfile.write(data[: act.cut])
-        if act.cut is not None:
+            self.wfile.write(data[: response.cut])
+        if response.cut is not None:
             self.close_connection = True
 
     def log_message(self, *_: Any) -> None:
-        """Silent."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(
-    rule: Callable[[Request, int], Act] = echo, *, models: tuple[str, ...] | None = ("tiny",), port: int = 0
+    rule: Callable[[Request, int], FakeResponse] = echo, *, models: tuple[str, ...] | None = ("tiny",), port: int = 0
 ) -> Iterator[FakeEndpoint]:
-    """A running endpoint, at a free port where none is named."""
-    with FakeEndpoint(rule, models, port) as end:
-        thread = threading.Thread(target=end.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    """A running endpoint, at a free port by default."""
+    with FakeEndpoint(rule, models, port) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
-            yield end
+            yield server
         finally:
-            end.shutdown()
+            server.shutdown()

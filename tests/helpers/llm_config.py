@@ -1,4 +1,4 @@
-"""What a fake endpoint that knows the gold says."""
+"""Rules of a fake endpoint that knows the gold entities, and the options for it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from coner.core.types import Sentence
 from coner.data import read
 from helpers import ROOT
-from helpers.fake_endpoint import Act, FakeEndpoint, Request, last, says
+from helpers.fake_endpoint import FakeEndpoint, FakeResponse, Request, last, says
 
 CONFIG = ROOT / "configs/llm.toml"
 USAGE = (100, 10)
 
 
 def answer(sentence: Sentence) -> str:
-    """The gold of a sentence as a model should say it."""
-    found = [{"text": sentence.surface(e), "label": e.label} for e in sentence.entities or ()]
-    return json.dumps({"entities": found}, ensure_ascii=False)
+    """The expected answer about a sentence."""
+    mentions = [{"text": sentence.surface(e), "label": e.label} for e in sentence.entities or ()]
+    return json.dumps({"entities": mentions}, ensure_ascii=False)
 
 
 def asked(request: Request) -> str:
@@ -27,13 +27,13 @@ def asked(request: Request) -> str:
 
 
 def knows(
-    path: Path, otherwise: Mapping[int, Callable[[Request, int], Act]] | None = None
-) -> Callable[[Request, int], Act]:
-    """A rule that answers with the gold of a file, but for the sentences of these numbers."""
+    path: Path, otherwise: Mapping[int, Callable[[Request, int], FakeResponse]] | None = None
+) -> Callable[[Request, int], FakeResponse]:
+    """A rule that answers with the gold entities of a file; ``otherwise`` has other rules by sentence number."""
     corpus = read(path)
     number = {" ".join(sentence.words): i for i, sentence in enumerate(corpus)}
 
-    def rule(request: Request, turn: int) -> Act:
+    def rule(request: Request, turn: int) -> FakeResponse:
         at = number[asked(request)]
         if otherwise and at in otherwise:
             return otherwise[at](request, turn)
@@ -42,8 +42,8 @@ def knows(
     return rule
 
 
-def settings(end: FakeEndpoint | str, **values: object) -> list[str]:
-    """``--set`` for an endpoint."""
-    url = end if isinstance(end, str) else end.url
-    given = {"llm.base_url": url, "llm.model": "tiny", "llm.max_retries": 2, "llm.timeout": 30, **values}
-    return [part for key, value in given.items() for part in ("--set", f"{key.replace('__', '.')}={value}")]
+def settings(server: FakeEndpoint | str, **values: object) -> list[str]:
+    """The ``--set`` options for an endpoint."""
+    url = server if isinstance(server, str) else server.url
+    options = {"llm.base_url": url, "llm.model": "tiny", "llm.max_retries": 2, "llm.timeout": 30, **values}
+    return [text for key, value in options.items() for text in ("--set", f"{key.replace('__', '.')}={value}")]

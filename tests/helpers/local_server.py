@@ -1,9 +1,9 @@
-"""llama.cpp's own server on this machine: for tests as a context, by hand as a command.
+"""llama.cpp's own server on this machine, as a context manager for tests and as a command.
 
     python tests/helpers/local_server.py MODEL.gguf --port 8080 --threads 2
 
-It needs ``pip install --no-deps xllamacpp``. Where other work keeps the cores busy, one thread is many times faster
-than two, as each token waits for the slower one.
+It needs ``pip install --no-deps xllamacpp``. Use one thread if the cores are busy: with two, each token waits for the
+slower one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def serve(model: Path, *, port: int, threads: int, context: int, slots: int, tied: bool) -> None:
-    """Serve until it is ended, or tied: until standard input ends. The first line on standard output is the address."""
+    """Serve until killed; if ``tied``, until standard input ends. The first line of the output is the address."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -32,14 +32,14 @@ def serve(model: Path, *, port: int, threads: int, context: int, slots: int, tie
     params.hostnames = ["127.0.0.1"]
     params.port = port
     params.n_parallel = slots
-    params.n_ctx = context * slots  # which divide it among them
+    params.n_ctx = context * slots  # the slots divide it
     params.ui = False
     params.verbosity = 0
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads = threads
-        cpu.poll = 0  # does not spin
+        cpu.poll = 0  # no busy waiting
     server = xllamacpp.Server(params)
-    print(server.listening_address, flush=True)  # noqa: T201  # for the one who started it
+    print(server.listening_address, flush=True)  # noqa: T201  # for the parent process
     if tied:
         sys.stdin.read()
     else:
@@ -48,7 +48,7 @@ def serve(model: Path, *, port: int, threads: int, context: int, slots: int, tie
 
 @contextmanager
 def running(model: Path, *, threads: int = 1, context: int = 2048, slots: int = 2) -> Iterator[str]:
-    """The address, up to ``/v1``, of a server at a free port that has loaded its model. It ends with this process."""
+    """The address, up to ``/v1``, of a server that has loaded its model. It ends with this process."""
     options = {"port": 0, "threads": threads, "context": context, "slots": slots}
     command = [sys.executable, __file__, str(model), "--tied", *(f"--{name}={n}" for name, n in options.items())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -63,14 +63,14 @@ def running(model: Path, *, threads: int = 1, context: int = 2048, slots: int = 
 
 
 def wait_for(url: str, seconds: float = 60.0) -> None:
-    """Until it answers with 200."""
-    until = time.monotonic() + seconds
+    """Wait until the address responds with status 200."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
             with LOOPBACK.open(url, timeout=5):
                 return
-        except URLError:  # 503 while a model is loading, too
-            if time.monotonic() > until:
+        except URLError:  # also 503, while the model is loading
+            if time.monotonic() > deadline:
                 raise
         time.sleep(0.2)
 
@@ -78,10 +78,10 @@ def wait_for(url: str, seconds: float = 60.0) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="llama.cpp's server on this machine")
     parser.add_argument("model", type=Path, help="a GGUF file")
-    parser.add_argument("--port", type=int, default=8080, help="0: a free one")
+    parser.add_argument("--port", type=int, default=8080, help="0: a free port")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context", type=int, default=4096, help="tokens of a prompt and its answer")
-    parser.add_argument("--slots", type=int, default=1, help="calls at once")
+    parser.add_argument("--slots", type=int, default=1, help="calls at the same time")
     parser.add_argument("--tied", action="store_true", help="end when standard input ends")
     serve(**vars(parser.parse_args()))
 

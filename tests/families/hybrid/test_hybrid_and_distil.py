@@ -1,4 +1,4 @@
-"""A language model beside another model: labels for its doubtful mentions, and labels for it to be trained on."""
+"""A language model beside another model: labels for mentions of low confidence, and labels to train on."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 
 from coner.data import read
 from coner.data.taxonomy import load_taxonomy
-from coner.families import chunks, load
+from coner.families import load
 from coner.families.hybrid.tagger import HybridTagger
 from coner.records.record import read_record
 from helpers import SAMPLE
-from helpers.fake_endpoint import Act, Request, fails, says, serving
+from helpers.fake_endpoint import FakeResponse, Request, fails, says, serving
 from helpers.llm_config import CONFIG, USAGE, knows, settings
-from helpers.shell import Done, head, refusal
+from helpers.shell import Completed, head, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 pytestmark = pytest.mark.usefixtures("quick")
 GROUPS = load_taxonomy("multiconer2")
 
 
 @pytest.fixture(scope="session")
 def crf(train: Path, gold: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CRF that finds some mentions, and is seldom sure."""
+    """A CRF that finds some mentions, mostly with low confidence."""
     from coner.cli.app import run
 
     root = tmp_path_factory.mktemp("crf")
@@ -39,8 +39,8 @@ def crf(train: Path, gold: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return root / "crf"
 
 
-def last_of_enum(request: Request, _turn: int = 0) -> Act:
-    """The last of the labels that may be chosen."""
+def last_of_enum(request: Request, _turn: int = 0) -> FakeResponse:
+    """Chooses the last of the labels."""
     return says(json.dumps({"label": labels(request)[-1]}), usage=USAGE)
 
 
@@ -55,20 +55,20 @@ def llm(coner: Coner, train: Path, url: str, out: Path) -> Path:
 
 
 @pytest.mark.parametrize("candidates", ["group", "all"])
-def test_a_hybrid_keeps_boundaries_and_asks_about_what_is_doubtful(  # noqa: PLR0917 - pytest fills them in by name
+def test_a_hybrid_keeps_boundaries_and_asks_about_low_confidence(  # noqa: PLR0917 - pytest fills them in by name
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path, candidates: str
 ) -> None:
     alone = load(crf).tag(read(gold))
     scores = sorted(entity.score for entities in alone for entity in entities)
     below = (scores[len(scores) // 2 - 1] + scores[len(scores) // 2]) / 2
-    with serving(last_of_enum) as end:
-        second = llm(coner, train, end.url, tmp_path / "llm")
+    with serving(last_of_enum) as server:
+        second = llm(coner, train, server.url, tmp_path / "llm")
         options = ("--below", repr(below), "--candidates", candidates, "--dev", gold, "--train", train)
         done = coner("hybrid", crf, second, *options, "--out", tmp_path / "hybrid")
         assert done.code == 0, done.err
-        calls = len(end.requests)
+        calls = len(server.requests)
         assert coner("tag", tmp_path / "hybrid", gold, "-o", tmp_path / "out.jsonl").code == 0
-        assert len(end.requests) == calls, "the ledger of the folder answers"
+        assert len(server.requests) == calls, "the ledger of the folder answers"
     found = [sentence.entities or () for sentence in read(tmp_path / "out.jsonl")]
     changed = 0
     for before, after in zip(alone, found, strict=True):
@@ -87,26 +87,26 @@ def test_a_hybrid_keeps_boundaries_and_asks_about_what_is_doubtful(  # noqa: PLR
     assert rows[1]["asked"]["tokens"] == pytest.approx(record.llm["dev"]["counts"]["answers"] * sum(USAGE) / 12)
 
 
-def test_one_ledger_makes_lower_thresholds_free(
+def test_a_shared_ledger_makes_lower_thresholds_free(
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
 ) -> None:
-    with serving(last_of_enum) as end:
-        second = llm(coner, train, end.url, tmp_path / "llm")
+    with serving(last_of_enum) as server:
+        second = llm(coner, train, server.url, tmp_path / "llm")
         calls = []
         for below in ("1", "0.9"):
             files = ("--dev", gold, "--out", tmp_path / below, "--ledger", tmp_path / "shared.sqlite")
             assert coner("hybrid", crf, second, "--below", below, *files).code == 0
-            calls.append(len(end.requests))
+            calls.append(len(server.requests))
     assert calls[0] == calls[1] > 0
-    told = [(read_record(tmp_path / below).llm or {})["dev"] for below in ("1", "0.9")]
-    assert told[0]["tokens_per_sentence"] > told[1]["tokens_per_sentence"] > 0
+    usages = [(read_record(tmp_path / below).llm or {})["dev"] for below in ("1", "0.9")]
+    assert usages[0]["tokens_per_sentence"] > usages[1]["tokens_per_sentence"] > 0
 
 
-def test_spans_without_an_answer_keep_their_label(
+def test_mentions_without_an_answer_keep_their_label(
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
 ) -> None:
-    with serving(lambda request, turn: fails(400)) as end:
-        second = llm(coner, train, end.url, tmp_path / "llm")
+    with serving(lambda request, turn: fails(400)) as server:
+        second = llm(coner, train, server.url, tmp_path / "llm")
         command = ("hybrid", crf, second, "--below", "1", "--dev", gold, "--out", tmp_path / "hybrid")
         done = coner(*command)
         assert done.code == 3 and "without an answer" in done.err
@@ -115,12 +115,12 @@ def test_spans_without_an_answer_keep_their_label(
         asked = sum(map(len, load(crf).tag(read(gold))))
         assert f"{asked} of {asked} spans have no answer ({asked} refused)" in tagged.err
         assert f"12 of 12, less {asked} mentions" in coner("compare", tmp_path / "hybrid").out
-        end.rule = last_of_enum
+        server.rule = last_of_enum
         record = read_record(tmp_path / "hybrid")
         crf_record = read_record(crf)
         assert record.scores["dev"]["fine"] == crf_record.scores["dev"]["fine"]
-        end.requests.clear()
-        assert coner(*command).code == 0 and end.requests
+        server.requests.clear()
+        assert coner(*command).code == 0 and server.requests
     again = read_record(tmp_path / "hybrid").llm
     assert again is not None and again["dev"]["unanswered"] == {}
     assert coner("hybrid", second, crf, "--out", tmp_path / "x").code == 2
@@ -129,21 +129,21 @@ def test_spans_without_an_answer_keep_their_label(
     )
 
 
-def test_a_teacher_labels_text_that_another_model_is_trained_on(
+def test_another_model_can_be_trained_on_distilled_labels(
     coner: Coner, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     corpus, text, silver = read(gold), tmp_path / "raw.txt", tmp_path / "silver.conll"
     text.write_text("".join(" ".join(sentence.words) + "\n" for sentence in corpus), encoding="utf-8")
     odd = {2: lambda request, turn: fails(400) if turn == 0 else rule(request, 0), 4: lambda request, turn: says("hm")}
     rule = knows(gold)
-    with serving(knows(gold, odd)) as end:
-        teacher = llm(coner, train, end.url, tmp_path / "llm")
+    with serving(knows(gold, odd)) as server:
+        teacher = llm(coner, train, server.url, tmp_path / "llm")
         first = coner("distil", teacher, gold, "-o", silver)
         assert first.code == 3 and "10 of 12 sentences" in first.err and "1 of 12 sentences have no" in first.err
         done = coner("distil", teacher, gold, "-o", silver)
         assert done.code == 0 and "11 of 12 sentences" in done.err, done.err
-        assert "1 left out, as the answer cannot be read, or was cut" in done.err
-        assert len(end.requests) == 13
+        assert "1 left out, as the answer cannot be read or was cut off" in done.err
+        assert len(server.requests) == 13
         assert coner("distil", teacher, text, "-o", tmp_path / "of_text.conll", "--limit", "2").code == 0
     kept = [sentence for number, sentence in enumerate(corpus) if number != 4]
     written = read(silver, gold=True)
@@ -159,7 +159,7 @@ def test_a_teacher_labels_text_that_another_model_is_trained_on(
     assert other.code == 0 and len(read(tmp_path / "crf.conll")) == 12
 
 
-def test_what_may_owe_an_answer_does_not_tag_into_a_folder_nor_vote_nor_leave_the_machine(
+def test_models_that_ask_an_endpoint_do_not_tag_folders_vote_or_go_to_the_hub(
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     second = llm(coner, train, "http://127.0.0.1:9/v1", tmp_path / "llm")
@@ -167,68 +167,68 @@ def test_what_may_owe_an_answer_does_not_tag_into_a_folder_nor_vote_nor_leave_th
     for kind in ("llm", "hybrid"):
         tagged = coner("tag", tmp_path / kind, gold, "-o", f"{tmp_path}/out/")
         assert tagged.code == 2
-        assert f"is of kind {kind}, which may owe an answer; tag one file at a time" in refusal(tagged)
+        assert f"of kind {kind}, which may leave sentences without an answer" in refusal(tagged)
         voted = coner("vote", crf, tmp_path / kind, "--out", tmp_path / "vote")
-        assert f"is of kind {kind}, which asks an endpoint" in refusal(voted)
+        assert f"of kind {kind}, which asks an endpoint" in refusal(voted)
         pushed = coner("push", tmp_path / kind, "me/model", "--dry-run")
         assert f"is of kind {kind}: its endpoint" in refusal(pushed)
     assert not (tmp_path / "out").exists() and not (tmp_path / "vote").exists()
 
 
-def test_a_tagging_that_goes_on_knows_what_had_no_answer_before_it_was_stopped(  # noqa: PLR0917 - by name
+def test_a_resumed_tagging_counts_earlier_failures(  # noqa: PLR0917 - by name
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts = 0
-    real = HybridTagger.answers
+    batches = 0
+    predict = HybridTagger.predict
 
-    def stopped(*given: Any) -> Any:
-        nonlocal starts
-        starts += 1
-        if starts == 2:
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
             raise KeyboardInterrupt
-        return real(*given)
+        return predict(*arguments)
 
-    monkeypatch.setattr(chunks, "CALLS", 6)
-    monkeypatch.setattr(HybridTagger, "answers", stopped)
-    with serving(last_of_enum) as end:
-        second = llm(coner, train, end.url, tmp_path / "llm")
+    monkeypatch.setattr(HybridTagger, "batch_sentences", 6)
+    monkeypatch.setattr(HybridTagger, "predict", interrupted)
+    with serving(last_of_enum) as server:
+        second = llm(coner, train, server.url, tmp_path / "llm")
         assert coner("hybrid", crf, second, "--below", "1", "--out", tmp_path / "hybrid").code == 0
         command = ("tag", tmp_path / "hybrid", gold, "-o", tmp_path / "out.jsonl", "--budget-tokens")
-        assert coner(*command, "1").code == 130 and end.requests == []
+        assert coner(*command, "1").code == 130 and server.requests == []
         on = coner(*command, "1000000")
-        asked = len(end.requests)
+        asked = len(server.requests)
         assert on.code == 3 and asked > 0, on.err
         lacking = sum(map(len, load(crf).tag(read(gold)[:6])))
-        assert "going on after 6 sentences" in on.err and f"{lacking} spans without an answer" in on.err
-        assert coner(*command, "1000000").code == 0 and len(end.requests) > asked
+        assert "resuming after 6 sentences" in on.err and f"{lacking} spans without an answer" in on.err
+        assert coner(*command, "1000000").code == 0 and len(server.requests) > asked
 
 
-def test_a_hybrid_goes_on_when_its_language_model_has_moved(
+def test_a_hybrid_resumes_when_its_language_model_has_moved(
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     command = ("hybrid", crf, tmp_path / "llm", "--below", "1", "--dev", gold, "--out", tmp_path / "hybrid")
-    with serving(lambda request, turn: fails(400)) as end:
-        llm(coner, train, end.url, tmp_path / "llm")
+    with serving(lambda request, turn: fails(400)) as server:
+        llm(coner, train, server.url, tmp_path / "llm")
         assert coner(*command).code == 3
-    with serving(last_of_enum) as end:
-        llm(coner, train, end.url, tmp_path / "llm")
+    with serving(last_of_enum) as server:
+        llm(coner, train, server.url, tmp_path / "llm")
         done = coner(*command)
-        assert done.code == 0 and end.requests, done.err
+        assert done.code == 0 and server.requests, done.err
     other = ("--set", "prompt.definitions=false", "--overwrite")
-    assert coner("train", CONFIG, *settings(end, data__train=train), *other, "--out", tmp_path / "llm").code == 0
+    assert coner("train", CONFIG, *settings(server, data__train=train), *other, "--out", tmp_path / "llm").code == 0
     assert "other settings" in refusal(coner(*command))
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_an_answer_that_was_cut_teaches_nothing(
+def test_cut_answers_are_left_out_of_distillation(
     coner: Coner, train: Path, gold: Path, tmp_path: Path, steps: int
 ) -> None:
     one = says('{"entities": []}', finish="length")
-    with serving(lambda request, turn: one if turn == 0 and len(end.requests) == 1 else says("[]")) as end:
+    with serving(lambda request, turn: one if turn == 0 and len(server.requests) == 1 else says("[]")) as server:
         teacher = tmp_path / "llm"
-        values = settings(end, data__train=train, prompt__steps=steps, llm__concurrency=1)
+        values = settings(server, data__train=train, prompt__steps=steps, llm__concurrency=1)
         assert coner("train", CONFIG, *values, "--out", teacher).code == 0
         done = coner("distil", teacher, gold, "-o", tmp_path / "silver.conll")
     assert done.code == 0, done.err
-    assert "11 of 12 sentences" in done.err and "1 left out, as the answer cannot be read, or was cut" in done.err
+    assert "11 of 12 sentences" in done.err and "1 left out, as the answer cannot be read or was cut off" in done.err
     assert len(read(tmp_path / "silver.conll")) == 11

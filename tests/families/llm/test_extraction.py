@@ -21,7 +21,7 @@ from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.prompts.settings import ExampleSettings, PromptSettings
 from coner.families.llm.span_typer import SpanTyper
 from coner.families.usage import Failure
-from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence
+from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence
 
 ALL = [ADA, NOBODY, ASPIRIN]
 GONE = Failure("unreachable", "nobody listens")

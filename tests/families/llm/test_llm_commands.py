@@ -1,4 +1,4 @@
-"""A prompted language model over the whole path of the command line, against an endpoint that misbehaves."""
+"""The commands with a prompted language model and an endpoint that misbehaves."""
 
 from __future__ import annotations
 
@@ -12,135 +12,137 @@ from typing import Any
 import pytest
 
 from coner.data import read
-from coner.families import chunks
 from coner.records.record import read_record
-from helpers.fake_endpoint import Act, Request, fails, last, says, serving
+from coner.tagging import stream
+from helpers.fake_endpoint import FakeResponse, Request, fails, last, says, serving
 from helpers.llm_config import CONFIG, USAGE, answer, knows, settings
-from helpers.shell import Done, refusal
+from helpers.shell import Completed, refusal
 
-Coner = Callable[..., Done]
+Coner = Callable[..., Completed]
 pytestmark = pytest.mark.usefixtures("quick")
 N = 12
 
 
-def make(coner: Coner, train: Path, end: Any, out: Path, *more: str, **values: object) -> Done:
-    return coner("train", CONFIG, *settings(end, data__train=train, **values), "--out", out, *more)
+def make(coner: Coner, train: Path, server: Any, out: Path, *more: str, **values: object) -> Completed:
+    return coner("train", CONFIG, *settings(server, data__train=train, **values), "--out", out, *more)
 
 
 def entities(path: Path) -> list[Any]:
     return [sentence.entities for sentence in read(path)]
 
 
-def test_nothing_is_asked_until_there_is_something_to_tag_and_nothing_twice(
+def test_calls_are_made_only_when_tagging_and_each_prompt_is_paid_for_once(
     coner: Coner, train: Path, gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = "sk-very-secret-4711"
     monkeypatch.setenv("MY_KEY", key)
-    spills = {3: lambda request, turn: fails(400, f"bad request with key {key}") if turn == 0 else rule(request, 0)}
+    leaks = {3: lambda request, turn: fails(400, f"bad request with key {key}") if turn == 0 else rule(request, 0)}
     rule = knows(gold)
     run, out = tmp_path / "run", tmp_path / "out.conll"
-    with serving(knows(gold, spills)) as end:
-        done = make(coner, train, end, run, llm__key_env="MY_KEY")
-        assert done.code == 0 and end.requests == [], done.err
+    with serving(knows(gold, leaks)) as server:
+        done = make(coner, train, server, run, llm__key_env="MY_KEY")
+        assert done.code == 0 and server.requests == [], done.err
         first = coner("tag", run, gold, "-o", out)
         assert first.code == 3, first.err
         assert f"1 of {N} sentences have no answer (1 refused)" in first.err
-        assert end.headers[0]["authorization"] == f"Bearer {key}"
+        assert server.headers[0]["authorization"] == f"Bearer {key}"
         assert coner("tag", run, gold, "-o", out).code == 0
-        assert len(end.requests) == N + 1
+        assert len(server.requests) == N + 1
         assert entities(out) == entities(gold)
         again = coner("tag", run, gold, "-o", out)
-        judged = coner("evaluate", gold, run, "--json")
-    assert len(end.requests) == N + 1
+        evaluated = coner("evaluate", gold, run, "--json")
+    assert len(server.requests) == N + 1
     assert f"0 calls, {N} cached" in again.err
-    values = json.loads(judged.out)
-    assert judged.code == 0 and values["fine"]["micro_f1"] == 1 and values["llm"]["calls"] == 0
+    values = json.loads(evaluated.out)
+    assert evaluated.code == 0 and values["fine"]["micro_f1"] == 1 and values["llm"]["calls"] == 0
     assert values["llm"]["tokens_per_sentence"] == sum(USAGE) and "partial" not in values
-    told = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"model.json", "examples.jsonl", "ledger.sqlite", "record.json", "log.txt"} <= {path.name for path in told}
-    assert not [path for path in told if key.encode() in path.read_bytes()]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"model.json", "examples.jsonl", "ledger.sqlite", "record.json", "log.txt"} <= {path.name for path in files}
+    assert not [path for path in files if key.encode() in path.read_bytes()]
     assert key not in first.err + done.err
 
 
-def out_of(text: str) -> Callable[[Request, int], Act]:
+def answering(text: str) -> Callable[[Request, int], FakeResponse]:
     return lambda request, turn: says(text, usage=USAGE)
 
 
-def once(act: Act) -> Callable[[Request, int], Act]:
-    """Misbehaves the first time."""
+def once(act: FakeResponse) -> Callable[[Request, int], FakeResponse]:
+    """Misbehaves once."""
     return lambda request, turn: act if turn == 0 else says('{"entities": []}', usage=USAGE)
 
 
-def always(act: Act) -> Callable[[Request, int], Act]:
+def always(act: FakeResponse) -> Callable[[Request, int], FakeResponse]:
     return lambda request, turn: act
 
 
 @pytest.mark.parametrize(
     ("rule", "code", "counts"),
     [
-        pytest.param(out_of("I am sorry, I cannot."), 0, {"unparsable": 1}, id="no JSON"),
-        pytest.param(out_of('{"entities": "none"}'), 0, {}, id="wrong JSON"),
+        pytest.param(answering("I am sorry, I cannot."), 0, {"unparsable": 1}, id="no JSON"),
+        pytest.param(answering('{"entities": "none"}'), 0, {}, id="wrong JSON"),
         pytest.param(always(says('{"entities": [{"text": "x", "la', finish="length")), 0, {"cut": 1}, id="cut JSON"),
-        pytest.param(out_of('{"Entitäten": [{"Text": "nichts", "Klasse": "Künstler"}]}'), 0, {}, id="other language"),
+        pytest.param(
+            answering('{"Entitäten": [{"Text": "nichts", "Klasse": "Künstler"}]}'), 0, {}, id="other language"
+        ),
         pytest.param(lambda request, turn: says(last(request) + "\n{}"), 0, {}, id="prompt echoed"),
         pytest.param(once(fails(429, headers={"Retry-After": "0"})), 0, {"retries": 1}, id="429"),
         pytest.param(once(fails(500)), 0, {"retries": 1}, id="500 once"),
         pytest.param(always(fails(500)), 3, {"exhausted": 1}, id="500"),
-        pytest.param(always(Act(cut=-1)), 3, {"exhausted": 1}, id="closed"),
+        pytest.param(always(FakeResponse(cut=-1)), 3, {"exhausted": 1}, id="closed"),
         pytest.param(always(says("{}", after=1.5)), 3, {"exhausted": 1}, id="slow"),
-        pytest.param(always(Act(body="")), 3, {"exhausted": 1}, id="empty"),
+        pytest.param(always(FakeResponse(body="")), 3, {"exhausted": 1}, id="empty"),
     ],
 )
-def test_what_one_bad_answer_does(  # noqa: PLR0917 - pytest fills them in by name
+def test_effects_of_one_bad_answer(  # noqa: PLR0917 - pytest fills them in by name
     coner: Coner, train: Path, gold: Path, tmp_path: Path, rule: Any, code: int, counts: dict[str, int]
 ) -> None:
     run = tmp_path / "run"
-    with serving(knows(gold, {5: rule})) as end:
-        done = make(coner, train, end, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)
+    with serving(knows(gold, {5: rule})) as server:
+        done = make(coner, train, server, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)
     assert done.code == code, done.err
-    told = read_record(run).llm
-    assert told is not None
-    values = told["dev"]
+    usage = read_record(run).llm
+    assert usage is not None
+    values = usage["dev"]
     assert {**values["counts"], **values["unanswered"], "retries": values["retries"]}.items() >= counts.items()
     scores = read_record(run).scores["dev"]
     assert scores["sentences"] == (N if code == 0 else N - 1)
     lost = len(read(gold)[5].entities or ())
-    if code == 0:  # nothing of the sentence, all of the others
+    if code == 0:  # no entities for this sentence, all for the others
         assert scores["fine"]["precision"] == 1
         mentions = sum(len(sentence.entities or ()) for sentence in read(gold))
         assert scores["fine"]["recall"] == pytest.approx(1 - lost / mentions)
     else:
         assert values["partial"] == {"answered": N - 1, "sentences": N}
-        assert f"dev: scored on {N - 1} of {N} sentences" in done.err
+        assert f"dev: evaluated on {N - 1} of {N} sentences" in done.err
         assert f"{N - 1} of {N} |" in coner("compare", run, "--markdown").out
         assert scores["fine"]["micro_f1"] == 1
-        with serving(knows(gold)) as end:
-            again = make(coner, train, end, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)
-        assert again.code == 0 and len(end.requests) == 1
-        told = read_record(run).llm
-        assert told is not None and "partial" not in told["dev"] and read_record(run).scores["dev"]["sentences"] == N
-        assert told["dev"]["calls"] == values["calls"] + 1
+        with serving(knows(gold)) as server:
+            again = make(coner, train, server, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)
+        assert again.code == 0 and len(server.requests) == 1
+        usage = read_record(run).llm
+        assert usage is not None and "partial" not in usage["dev"] and read_record(run).scores["dev"]["sentences"] == N
+        assert usage["dev"]["calls"] == values["calls"] + 1
 
 
-def test_the_budget_stops_and_the_next_call_goes_on(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+def test_a_budget_stops_a_command_and_the_next_resumes(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out.jsonl"
     limit = ("--limit", "8")
-    with serving(knows(gold)) as end:
-        make(coner, train, end, run, examples__count=1, llm__concurrency=1, llm__prices="{prompt = 10}")
+    with serving(knows(gold)) as server:
+        make(coner, train, server, run, examples__count=1, llm__concurrency=1, llm__prices="{prompt = 10}")
         preview = json.loads(coner("llm", "preview", run, "a b", "--json").out)
         budget = preview["prompt_tokens"] + preview["completion_tokens_at_most"] + 4 * sum(USAGE)
         part = coner("tag", run, gold, "-o", out, *limit, "--budget-tokens", budget)
-        calls = len(end.requests)
+        calls = len(server.requests)
         assert part.code == 3 and 0 < calls < 8, part.err
         assert f"{8 - calls} of 8 sentences have no answer ({8 - calls} budget)" in part.err
         assert [entities is None for entities in entities_of(out)] == [False] * calls + [True] * (8 - calls)
         scored = coner("evaluate", gold, run, *limit, "--budget-cost", "0.000001", "--json")
-        assert scored.code == 3 and len(end.requests) == calls
+        assert scored.code == 3 and len(server.requests) == calls
         values = json.loads(scored.out)
         assert values["partial"] == {"answered": calls, "sentences": 8} and values["sentences"] == calls
         assert values["fine"]["micro_f1"] == 1
         whole = coner("tag", run, gold, "-o", out, *limit)
-    assert whole.code == 0 and len(end.requests) == 8
+    assert whole.code == 0 and len(server.requests) == 8
     assert entities_of(out) == entities(gold)[:8]
 
 
@@ -148,7 +150,7 @@ def entities_of(path: Path) -> list[Any]:
     return [sentence.entities for sentence in read(path)]
 
 
-def test_an_endpoint_that_is_not_there_is_given_up(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+def test_an_unreachable_endpoint_is_reported(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound, and not listening: refused
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
@@ -160,51 +162,51 @@ def test_an_endpoint_that_is_not_there_is_given_up(coner: Coner, train: Path, go
     assert not (tmp_path / "out.conll").exists()
 
 
-def test_what_an_endpoint_declines_is_told(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+def test_fields_that_the_endpoint_declines_are_reported(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
     answered = knows(gold)
 
-    def rule(request: Request, turn: int) -> Act:
+    def rule(request: Request, turn: int) -> FakeResponse:
         if "response_format" in request:
             return fails(400, "response_format is not supported")
         return fails(400, "temperature is fixed") if "temperature" in request else answered(request, turn)
 
-    said = "the endpoint does not take a schema for answers nor temperature and seed; it was asked without"
-    with serving(rule) as end:
-        assert make(coner, train, end, tmp_path / "run").code == 0
+    said = "the endpoint does not accept a schema for answers or temperature and seed; it was asked without"
+    with serving(rule) as server:
+        assert make(coner, train, server, tmp_path / "run").code == 0
         tagged = coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll", "--limit", "3")
         scored = coner("evaluate", gold, tmp_path / "run", "--json")
         assert tagged.code == 0 and said in tagged.err, tagged.err
         assert json.loads(scored.out)["llm"]["declined"] == ["a schema for answers", "temperature and seed"]
-        assert coner("evaluate", gold, tmp_path / "run").err.count("does not take") == 0  # the ledger had it all
-        trained = make(coner, train, end, tmp_path / "other", data__test=gold)
+        assert coner("evaluate", gold, tmp_path / "run").err.count("does not accept") == 0  # the ledger had it all
+        trained = make(coner, train, server, tmp_path / "other", data__test=gold)
     assert trained.code == 0 and f"test: {said}" in trained.err, trained.err
     assert read_record(tmp_path / "other").llm["test"]["declined"]
 
 
-def test_a_refusal_of_all_is_wrong_use(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
-    with serving(always(fails(401, "wrong key"))) as end:
-        done = make(coner, train, end, tmp_path / "run", data__dev=gold)
+def test_a_refusal_of_all_prompts_is_a_usage_error(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+    with serving(always(fails(401, "wrong key"))) as server:
+        done = make(coner, train, server, tmp_path / "run", data__dev=gold)
         assert done.code == 2 and "refused" in done.err.splitlines()[-1]
         tagged = coner("tag", tmp_path / "run", gold)
         assert "refused" in refusal(tagged)
-    assert not (tmp_path / "run/record.json").exists()
-    with serving(knows(gold)) as end:
-        assert make(coner, train, end, tmp_path / "run", data__dev=gold).code == 0
+    assert read_record(tmp_path / "run").scores == {}
+    with serving(knows(gold)) as server:
+        assert make(coner, train, server, tmp_path / "run", data__dev=gold).code == 0
 
 
-def test_a_preview_is_what_is_sent(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+def test_the_preview_equals_the_prompts_sent(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
     sentence = read(gold)[0]
     run = tmp_path / "run"
-    with serving(knows(gold)) as end:
-        make(coner, train, end, run, llm__key_env="NOT_SET", llm__prices="{prompt = 2, completion = 4}")
+    with serving(knows(gold)) as server:
+        make(coner, train, server, run, llm__key_env="NOT_SET", llm__prices="{prompt = 2, completion = 4}")
         done = coner("llm", "preview", run, " ".join(sentence.words), "--json")
-        assert done.code == 0 and end.requests == [], done.err
+        assert done.code == 0 and server.requests == [], done.err
         tagged = coner("tag", run, gold, "--limit", "1")
         assert "NOT_SET is not set" in refusal(tagged)
-        make(coner, train, end, run, "--overwrite", llm__prices="{prompt = 2, completion = 4}")
+        make(coner, train, server, run, "--overwrite", llm__prices="{prompt = 2, completion = 4}")
         coner("tag", run, gold, "--limit", "1")
     values = json.loads(done.out)
-    [request], [shown] = end.requests, values["prompts"]
+    [request], [shown] = server.requests, values["prompts"]
     assert request["messages"] == shown["messages"] and request["max_tokens"] == shown["max_tokens"]
     assert request["response_format"]["json_schema"]["schema"] == shown["schema"]
     assert (values["calls"], values["completion_tokens_at_most"]) == (1, shown["max_tokens"])
@@ -213,13 +215,13 @@ def test_a_preview_is_what_is_sent(coner: Coner, train: Path, gold: Path, tmp_pa
     assert all(message["content"] in text for message in shown["messages"])
 
 
-def test_zero_shot_wants_a_taxonomy(coner: Coner, gold: Path, tmp_path: Path) -> None:
-    with serving(knows(gold)) as end:
-        done = coner("train", CONFIG, *settings(end), "--out", tmp_path / "run")
-        assert "data.taxonomy: auto" in refusal(done) and not (tmp_path / "run").exists()
-        named = settings(end, data__taxonomy="multiconer2", data__dev=gold)
+def test_zero_shot_needs_a_taxonomy(coner: Coner, gold: Path, tmp_path: Path) -> None:
+    with serving(knows(gold)) as server:
+        done = coner("train", CONFIG, *settings(server), "--out", tmp_path / "run")
+        assert "data.taxonomy: got auto" in refusal(done) and not (tmp_path / "run").exists()
+        named = settings(server, data__taxonomy="multiconer2", data__dev=gold)
         assert coner("train", CONFIG, *named, "--out", tmp_path / "run", "--json").code == 0
-    assert all(len(request["messages"]) == 2 for request in end.requests)
+    assert all(len(request["messages"]) == 2 for request in server.requests)
     assert read_record(tmp_path / "run").settings["examples"]["choice"] == "none"
     other = settings("http://127.0.0.1:9/v1", data__taxonomy="multiconer2", data__dev=gold)
     assert coner("train", CONFIG, *other, "--out", tmp_path / "run").code == 0  # the endpoint has moved
@@ -227,9 +229,9 @@ def test_zero_shot_wants_a_taxonomy(coner: Coner, gold: Path, tmp_path: Path) ->
     assert "other settings" in refusal(changed)
 
 
-def test_what_it_took_stands_beside_the_scores(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
-    with serving(knows(gold)) as end:
-        make(coner, train, end, tmp_path / "llm", data__dev=gold, llm__prices="{prompt = 5, completion = 10}")
+def test_compare_shows_tokens_and_cost(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+    with serving(knows(gold)) as server:
+        make(coner, train, server, tmp_path / "llm", data__dev=gold, llm__prices="{prompt = 5, completion = 10}")
     crf = tmp_path / "crf.toml"
     crf.write_text('kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 5\n')
     files = ("--set", f"data.train={train}", "--set", f"data.dev={gold}")
@@ -245,7 +247,7 @@ def test_what_it_took_stands_beside_the_scores(coner: Coner, train: Path, gold: 
     )
     assert "tokens/sentence" not in coner("compare", runs[0], "--markdown").out
     refused = coner("tag", runs[0], gold, "--budget-tokens", "5")
-    assert "of kind crf asks no endpoint" in refusal(refused)
+    assert "of kind crf, which asks no endpoint" in refusal(refused)
     assert len(read_text(coner, runs[0], gold, "--limit", "3")) == 3
 
 
@@ -254,18 +256,18 @@ def read_text(coner: Coner, *arguments: object) -> list[str]:
 
 
 @pytest.mark.parametrize("command", ["ablate", "sweep"])
-def test_there_is_nothing_to_train_many_times(coner: Coner, train: Path, tmp_path: Path, command: str) -> None:
+def test_ablation_and_sweep_refuse_a_language_model(coner: Coner, train: Path, tmp_path: Path, command: str) -> None:
     space = ("--space", CONFIG.parent / "space.toml") if command == "sweep" else ()
     done = coner(command, CONFIG, "--set", f"data.train={train}", "--out", tmp_path / "x", *space)
-    assert "nothing of an llm is trained" in refusal(done)
+    assert "has nothing to train" in refusal(done)
 
 
-def test_several_sentences_a_call_are_cached_across_commands(
+def test_prompts_of_several_sentences_are_found_again_by_other_commands(
     coner: Coner, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     corpus = list(read(gold))
 
-    def rule(request: Request, _turn: int) -> Act:
+    def rule(request: Request, _turn: int) -> FakeResponse:
         found = {}
         for line in last(request).splitlines():
             number, _, text = line.partition(": ")
@@ -273,51 +275,49 @@ def test_several_sentences_a_call_are_cached_across_commands(
             found[number] = json.loads(answer(sentence))["entities"]
         return says(json.dumps(found))
 
-    with serving(rule) as end:
-        make(coner, train, end, tmp_path / "run", data__dev=gold, prompt__sentences=5)
-        assert len(end.requests) == 3
+    with serving(rule) as server:
+        make(coner, train, server, tmp_path / "run", data__dev=gold, prompt__sentences=5)
+        assert len(server.requests) == 3
         assert coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll").code == 0
-    assert len(end.requests) == 3
+    assert len(server.requests) == 3
     assert entities(tmp_path / "out.conll") == entities(gold)
 
 
-def test_the_words_of_a_chunk_part_no_sentences_that_share_a_call(
+def test_batches_do_not_split_the_sentences_of_a_call(
     coner: Coner, train: Path, gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "CHUNK", 20)  # words
-    with serving(out_of_nothing) as end:
-        make(coner, train, end, tmp_path / "run", data__dev=gold, prompt__sentences=5)
-        assert len(end.requests) == 3
+    monkeypatch.setattr(stream, "BATCH_WORDS", 20)
+    with serving(empty_lists) as server:
+        make(coner, train, server, tmp_path / "run", data__dev=gold, prompt__sentences=5)
+        assert len(server.requests) == 3
         assert coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll").code == 0
         assert coner("distil", tmp_path / "run", gold, "-o", tmp_path / "silver.conll").code == 0
-    assert len(end.requests) == 3
+    assert len(server.requests) == 3
 
 
-def out_of_nothing(request: Request, _turn: int) -> Act:
+def empty_lists(request: Request, _turn: int) -> FakeResponse:
     return says(json.dumps({line.partition(":")[0]: [] for line in last(request).splitlines()}))
 
 
-def test_a_copy_with_typos_does_not_make_a_sentence_dearer(
-    coner: Coner, train: Path, gold: Path, tmp_path: Path
-) -> None:
-    with serving(lambda request, turn: says('{"entities": []}', usage=USAGE)) as end:
-        make(coner, train, end, tmp_path / "run", llm__prices="{prompt = 5, completion = 10}")
+def test_cost_per_sentence_ignores_the_noisy_copy(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
+    with serving(lambda request, turn: says('{"entities": []}', usage=USAGE)) as server:
+        make(coner, train, server, tmp_path / "run", llm__prices="{prompt = 5, completion = 10}")
         values = json.loads(coner("evaluate", gold, tmp_path / "run", "--noise", "1", "--json").out)["llm"]
-    assert values["calls"] == len(end.requests) > N
+    assert values["calls"] == len(server.requests) > N
     assert values["tokens_per_sentence"] == sum(USAGE)
     assert values["cost_per_sentence"] == pytest.approx((100 * 5 + 10 * 10) / 1e6)
 
 
-def test_an_answer_counts_as_repaired_once_and_only_if_it_could_be_read(
+def test_an_answer_counts_as_repaired_once_and_only_if_it_is_readable(
     coner: Coner, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     odd = {
-        1: out_of('<think>hm</think> {"entities": []}'),
-        2: out_of("I am sorry, I cannot."),
+        1: answering('<think>hm</think> {"entities": []}'),
+        2: answering("I am sorry, I cannot."),
         3: always(says('{"entities": [', finish="length")),
     }
-    with serving(knows(gold, odd)) as end:
-        make(coner, train, end, tmp_path / "run", data__dev=gold)
+    with serving(knows(gold, odd)) as server:
+        make(coner, train, server, tmp_path / "run", data__dev=gold)
     values = (read_record(tmp_path / "run").llm or {})["dev"]
     assert {"thinking": 1, "unparsable": 1, "cut": 1, "mended": 2}.items() <= values["counts"].items()
     assert values["repaired"] == 2

@@ -1,10 +1,10 @@
-"""A vote: exactly the best choice, whatever the order; and its folder, which needs no other."""
+"""A vote: the best choice of spans, whatever the order of the members; and its folder, which needs no other."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, combinations, pairwise
@@ -23,8 +23,8 @@ from coner.data.taxonomy import Taxonomy
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment
 from coner.families.crf.tagger import CrfTagger
-from coner.families.manifest import CARD
-from coner.families.tagger import Tagger
+from coner.families.manifest import MANIFEST
+from coner.families.tagger import Prediction, Tagger
 from coner.families.vote.tagger import Member, VoteTagger
 from helpers import SAMPLE
 from helpers.spans import disjoint
@@ -33,27 +33,26 @@ TAXONOMY = Taxonomy("two", {"Person": {"Artist": ""}, "Place": {"City": ""}})
 LENGTH = 6
 
 
-class Fixed:
-    """A tagger that has made up its mind."""
+class FixedTagger(Tagger):
+    """A tagger with given answers."""
 
-    kind = "fixed"
+    kind = "crf"
 
     def __init__(self, *answers: Sequence[Entity], taxonomy: Taxonomy = TAXONOMY, labels: Sequence[str] = ()) -> None:
         self.answers = answers
         self.taxonomy = taxonomy
         self.labels = tuple(labels) or taxonomy.labels
-        self.repaired = 0
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        self.repaired += 2
-        return [list(answer) for answer in self.answers[: len(sentences)]]
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        for sentence, answer in zip(sentences, self.answers, strict=False):
+            yield Prediction(sentence, tuple(answer), repaired=2)
 
     def save(self, folder: Path) -> None:
         raise NotImplementedError
 
 
 def vote(*members: tuple[Sequence[Entity], float], threshold: float) -> VoteTagger:
-    voters = [Member(str(i), Path(str(i)), Fixed(answer), weight) for i, (answer, weight) in enumerate(members)]
+    voters = [Member(str(i), Path(str(i)), FixedTagger(answer), weight) for i, (answer, weight) in enumerate(members)]
     return VoteTagger(voters, threshold=threshold)
 
 
@@ -77,7 +76,7 @@ MEMBERS = st.lists(st.tuples(answers(), st.sampled_from([0.5, 1.0, 2.0])), min_s
 
 
 @given(MEMBERS, st.integers(0, 16).map(lambda n: n / 16))
-def test_no_other_choice_of_spans_is_worth_more(members: list[tuple[list[Entity], float]], threshold: float) -> None:
+def test_no_other_choice_of_spans_has_a_higher_sum(members: list[tuple[list[Entity], float]], threshold: float) -> None:
     whole = sum(Fraction(weight) for _, weight in members)
     scores: dict[Entity, Fraction] = {}
     for answer, weight in members:
@@ -110,7 +109,7 @@ def test_one_member_at_threshold_zero_answers_as_it_does_alone(answer: list[Enti
     assert answer_of(vote((answer, 1.0), threshold=0)) == [(entity, entity.score) for entity in answer]
 
 
-def test_two_halves_outvote_a_whole_and_a_weight_turns_it() -> None:
+def test_two_halves_outvote_a_whole_unless_it_has_more_weight() -> None:
     whole, halves = [Entity(0, 4, "Artist", 0.9)], [Entity(0, 2, "Artist", 0.8), Entity(2, 4, "City", 0.8)]
     assert [e for e, _ in answer_of(vote((whole, 1), (halves, 1), threshold=0.1))] == halves
     assert [e for e, _ in answer_of(vote((whole, 2), (halves, 1), threshold=0.1))] == whole
@@ -118,20 +117,19 @@ def test_two_halves_outvote_a_whole_and_a_weight_turns_it() -> None:
     assert answer_of(vote((whole, 1), (halves, 1), threshold=0.5)) == []
 
 
-def test_labels_are_those_of_any_member_and_repairs_are_counted() -> None:
-    one, two = (Fixed((), labels=[label]) for label in ("City", "Artist"))
+def test_labels_of_all_members_are_joined_and_repairs_are_added() -> None:
+    one, two = (FixedTagger((), labels=[label]) for label in ("City", "Artist"))
     tagger = VoteTagger([Member("1", Path("1"), one), Member("2", Path("2"), two)], threshold=0.5)
     assert tagger.labels == TAXONOMY.labels
     assert VoteTagger([Member("1", Path("1"), one)], threshold=0.5).labels == ("City",)
-    tagger.tag([Sentence(("a",))])
-    assert tagger.repaired == 4
-    assert isinstance(tagger, Tagger)
+    [prediction] = tagger.predict([Sentence(("a",))])
+    assert prediction.repaired == 4
 
 
 def test_members_of_two_taxonomies_are_refused() -> None:
-    other = Fixed((), taxonomy=Taxonomy.flat(TAXONOMY.labels))
-    members = [Member("1", Path("runs/1"), Fixed(())), Member("2", Path("runs/2"), other)]
-    with pytest.raises(ConfigError, match=r"runs/1 \(two\) and runs/2 \(flat\): two taxonomies; expected") as error:
+    other = FixedTagger((), taxonomy=Taxonomy.flat(TAXONOMY.labels))
+    members = [Member("1", Path("runs/1"), FixedTagger(())), Member("2", Path("runs/2"), other)]
+    with pytest.raises(ConfigError, match=r"runs/1 \(two\), runs/2 \(flat\): got different taxonomies") as error:
         VoteTagger(members, threshold=0.5)
     assert "\n" not in str(error.value)
 
@@ -163,21 +161,21 @@ def pairs(found: Sequence[Sequence[Entity]]) -> list[list[tuple[Entity, float]]]
     return [[(entity, entity.score) for entity in entities] for entities in found]
 
 
-def test_it_finds_what_one_member_alone_does_not(trained: list[Path], sentences: Sequence[Sentence]) -> None:
-    """Else the tests below would compare little with little."""
+def test_a_vote_differs_from_its_members(trained: list[Path], sentences: Sequence[Sentence]) -> None:
+    """Otherwise the tests below would prove little."""
     together, alone = of(trained).tag(sentences), taggers.load(trained[0]).tag(sentences)
     assert sum(map(len, together)) > 60
     assert together != alone
 
 
-def test_together_equals_one_by_one(trained: list[Path], sentences: Sequence[Sentence]) -> None:
+def test_a_batch_equals_its_sentences_one_by_one(trained: list[Path], sentences: Sequence[Sentence]) -> None:
     tagger = of(trained)
     together, alone = tagger.tag(sentences), [tagger.tag([sentence])[0] for sentence in sentences]
     assert together == alone
     assert [e.score for es in together for e in es] == pytest.approx([e.score for es in alone for e in es])
 
 
-def test_the_folder_gives_the_same_tagger_without_those_it_was_made_of(
+def test_a_saved_vote_does_not_need_the_folders_of_its_members(
     trained: list[Path], sentences: Sequence[Sentence], tmp_path: Path
 ) -> None:
     own = [Path(shutil.copytree(folder, tmp_path / "runs" / folder.name)) for folder in trained]
@@ -185,9 +183,9 @@ def test_the_folder_gives_the_same_tagger_without_those_it_was_made_of(
         [Member(f.name, f, taggers.load(f), w) for f, w in zip(own, (1.0, 2.5), strict=True)], threshold=0.2
     )
     tagger.save(tmp_path / "vote")
-    card = json.loads((tmp_path / "vote" / CARD).read_text())
-    assert {"members/1/model.json", "members/2/weights.npz"} <= card["files"].keys()
-    assert str(tmp_path) not in json.dumps({key: card[key] for key in ("members", "threshold")})
+    manifest = json.loads((tmp_path / "vote" / MANIFEST).read_text())
+    assert {"members/1/model.json", "members/2/weights.npz"} <= manifest["files"].keys()
+    assert str(tmp_path) not in json.dumps({key: manifest[key] for key in ("members", "threshold")})
     shutil.rmtree(tmp_path / "runs")
     shutil.move(tmp_path / "vote", tmp_path / "moved")
     loaded = taggers.load(tmp_path / "moved")
@@ -198,7 +196,7 @@ def test_the_folder_gives_the_same_tagger_without_those_it_was_made_of(
     assert pairs(taggers.load(tmp_path / "again").tag(sentences)) == pairs(tagger.tag(sentences))
 
 
-def test_files_are_shared_where_that_can_be_and_copied_where_not(
+def test_files_are_hard_links_or_copies_of_those_of_the_members(
     trained: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of(trained).save(tmp_path / "linked")
@@ -210,7 +208,7 @@ def test_files_are_shared_where_that_can_be_and_copied_where_not(
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     of(trained).save(tmp_path / "copied")
     assert not (tmp_path / "copied/members/1/weights.npz").samefile(trained[0] / "weights.npz")
-    assert (tmp_path / "copied" / CARD).read_bytes() == (tmp_path / "linked" / CARD).read_bytes()
+    assert (tmp_path / "copied" / MANIFEST).read_bytes() == (tmp_path / "linked" / MANIFEST).read_bytes()
 
 
 def test_a_vote_may_be_a_member(trained: list[Path], sentences: Sequence[Sentence], tmp_path: Path) -> None:
@@ -223,22 +221,22 @@ def test_a_vote_may_be_a_member(trained: list[Path], sentences: Sequence[Sentenc
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "weight", "nan", "threshold", "members", "more"])
-def test_a_damaged_vote_is_one_clear_line(trained: list[Path], tmp_path: Path, damage: str) -> None:
+def test_a_damaged_vote_is_reported_in_one_line(trained: list[Path], tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "vote"
     of(trained).save(folder)
     path = folder / "members/2/weights.npz"
     content = path.read_bytes()
     path.unlink()  # it is the member's own file too
-    card = json.loads((folder / CARD).read_text())
+    manifest = json.loads((folder / MANIFEST).read_text())
     if damage == "cut":
         path.write_bytes(content[:-9])
     elif damage != "gone":
         path.write_bytes(content)
-        card["members"][0]["weight"] = {"weight": 0, "nan": float("nan")}.get(damage, 1)
-        card["threshold"] = None if damage == "threshold" else 0.5
-        card["members"] = [] if damage == "members" else card["members"]
-        card["members"] += [{"name": "x", "weight": 1}] if damage == "more" else []
-        (folder / CARD).write_text(json.dumps(card))
+        manifest["members"][0]["weight"] = {"weight": 0, "nan": float("nan")}.get(damage, 1)
+        manifest["threshold"] = None if damage == "threshold" else 0.5
+        manifest["members"] = [] if damage == "members" else manifest["members"]
+        manifest["members"] += [{"name": "x", "weight": 1}] if damage == "more" else []
+        (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ModelError) as error:
         taggers.load(folder)
     assert "\n" not in str(error.value)
@@ -246,7 +244,7 @@ def test_a_damaged_vote_is_one_clear_line(trained: list[Path], tmp_path: Path, d
     assert (trained[1] / "weights.npz").exists()
 
 
-def test_a_member_that_is_gone_cannot_be_saved(trained: list[Path], tmp_path: Path) -> None:
+def test_a_vote_with_a_missing_member_cannot_be_saved(trained: list[Path], tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained[0], tmp_path / "copy"))
     tagger = of([copy])
     shutil.rmtree(copy)

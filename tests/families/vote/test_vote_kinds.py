@@ -1,4 +1,4 @@
-"""A vote of unlike kinds: a CRF, an encoder, and the same encoder in ONNX."""
+"""A vote of several families: a CRF, an encoder, and the same encoder in ONNX."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SENTENCES = [
 
 @pytest.fixture
 def folders(settings_for: Callable[..., Any], tmp_path: Path) -> dict[str, Path]:
-    """A folder of each kind."""
+    """A model folder of each family."""
     settings = settings_for()
     torch.manual_seed(3)
     encoder, tokenizer = load_encoder(settings.encoder.name)
@@ -48,14 +48,14 @@ def folders(settings_for: Callable[..., Any], tmp_path: Path) -> dict[str, Path]
     return made
 
 
-def test_unlike_kinds_vote_from_one_folder(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_models_of_several_families_vote_from_one_folder(folders: dict[str, Path], tmp_path: Path) -> None:
     members = {kind: load(folder) for kind, folder in folders.items()}
     VoteTagger([Member(k, f, members[k]) for k, f in folders.items()], threshold=0.0).save(tmp_path / "vote")
     shutil.rmtree(tmp_path / "made" / "onnx")
     vote = load(tmp_path / "vote")
     assert isinstance(vote, VoteTagger)
     assert [member.tagger.kind for member in vote.members] == ["crf", "encoder", "onnx"]
-    votes = vote.votes(SENTENCES)
+    votes = [one.spans for one in vote.votes(SENTENCES)]
     assert votes[2] == []
     for index, sentence in enumerate(SENTENCES):
         shares: dict[Entity, float] = {}

@@ -42,7 +42,7 @@ class HybridRecipe(Recipe):
         hybrid = settings.hybrid
         for member in (hybrid.first, hybrid.llm):
             if member.resolve().is_relative_to(folder.resolve()):
-                raise ConfigError(f"{member}: is inside {folder}, which will be written. Fix: give another --out")
+                raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: give another --out")
         first, llm = load(hybrid.first), load(hybrid.llm)
         if not isinstance(llm, LlmTagger):
             raise ConfigError(

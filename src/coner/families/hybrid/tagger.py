@@ -54,6 +54,7 @@ class HybridTagger(Tagger):
         self.candidates = candidates
         self.taxonomy = first.taxonomy
         self.labels = first.taxonomy.labels
+        self.model = llm.model
         self._typer = SpanTyper(llm.taxonomy, llm.settings.prompt, llm.examples)
 
     @property

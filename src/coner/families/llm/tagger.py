@@ -47,6 +47,7 @@ class LlmTagger(Tagger):
         self.examples = examples
         self.taxonomy = taxonomy
         self.labels = taxonomy.labels
+        self.model = settings.llm.model
         self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger finds them again
         self.batch_sentences = CALLS * settings.prompt.sentences
         self._extractor = Extractor(taxonomy, settings.prompt, examples)
@@ -107,7 +108,7 @@ class LlmTagger(Tagger):
         """
         client = self._client
         return Usage(
-            self.settings.llm.model,
+            self.model,
             {} if client is None else asdict(client.totals),
             {} if client is None else dict(client.taken),
             Counter(counts),

@@ -1,4 +1,4 @@
-"""The run of a vote: members are opened, and a threshold is chosen on the dev split."""
+"""The run of a vote: open the members, and choose a threshold on the dev split."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from coner.hub import model_name
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one threshold reached on the dev split, in fractions of 1."""
+    """Scores of one threshold on the dev split, in fractions of 1."""
 
     threshold: float
     macro_f1: float
@@ -37,39 +37,41 @@ def members_of(folders: Sequence[Path], weights: Sequence[float] = ()) -> tuple[
 
     Args:
         folders: of trained models, each once.
-        weights: one a folder; none: all alike.
+        weights: one for each folder; none: equal weights.
 
     Raises:
-        ConfigError: a folder is named twice, or there are not as many weights as folders, or one is not above 0.
-        ModelError: a folder holds no model, or a damaged one.
+        ConfigError: a folder is named twice, the number of weights is wrong, or a weight is not above 0.
+        ModelError: a folder has no model, or a damaged one.
     """
     if weights and len(weights) != len(folders):
-        raise ConfigError(f"{len(weights)} weights for {len(folders)} models; expected one each, in the same order")
+        raise ConfigError(f"--weights: got {len(weights)}; expected {len(folders)}, one for each model")
     for weight in weights:
         if not 0 < weight < math.inf:
-            raise ConfigError(f"weight {weight:g}: expected a number above 0; leave a model out in place of 0")
+            raise ConfigError(
+                f"--weights: got {weight:g}; expected numbers above 0. Fix: leave that model out"
+            )
     places = [folder.resolve() for folder in folders]
     for number, place in enumerate(places):
         if place in places[:number]:
-            raise ConfigError(f"{folders[number]}: named twice; expected each model once: a weight says what it counts")
-    found = []
+            raise ConfigError(f"{folders[number]}: got this model twice; expected it once. Fix: give it a weight")
+    members = []
     for place, weight in zip(places, weights or [1.0] * len(places), strict=True):
         manifest = read_manifest(place)
         settings = (manifest.model_extra or {}).get("settings")
         seed = settings.get("seed") if isinstance(settings, dict) else None
-        found.append(VoteMember(folder=place, kind=manifest.kind, seed=seed, weight=weight))
-    return tuple(found)
+        members.append(VoteMember(folder=place, kind=manifest.kind, seed=seed, weight=weight))
+    return tuple(members)
 
 
 class VoteRecipe(Recipe):
     """Writes a model folder with the members in it, and chooses a threshold if that is asked for.
 
     Args:
-        settings: members, and the files to evaluate on; ``data.train`` only tells seen from unseen mentions.
-        folder: of the run, in which no member may lie.
+        settings: members, and the files to evaluate on; ``data.train`` only distinguishes seen and unseen mentions.
+        folder: of the run; no member may be in it.
 
     Raises:
-        ConfigError: taxonomies differ, a member asks an endpoint, or a dev split is needed and not named.
+        ConfigError: the taxonomies differ, a member asks an endpoint, or a dev split is needed and not named.
         ModelError: a member is missing or damaged.
     """
 
@@ -78,20 +80,22 @@ class VoteRecipe(Recipe):
         vote = settings.vote
         if vote.threshold == "auto" and settings.data.dev is None:
             raise ConfigError(
-                "vote.threshold: auto needs a dev split to choose on; name one with --dev, or give a number"
+                "vote.threshold: got auto without a dev split. Fix: name it with --dev, or set a number"
             )
         for member in vote.members:
             if member.folder.is_relative_to(folder.resolve()):
-                raise ConfigError(f"{member.folder}: lies in {folder}, which will be written; give another --out")
+                raise ConfigError(
+                    f"{member.folder}: is in {folder}, which will be written. Fix: give another --out"
+                )
         members = [Member(model_name(m.folder), m.folder, load(m.folder), m.weight) for m in vote.members]
         self.tagger = VoteTagger(members, threshold=0.5 if vote.threshold == "auto" else vote.threshold)
 
     def read(self, cache: SplitCache) -> Inputs:
-        """The files that are named."""
+        """Read the files that are named."""
         return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
-        """Members with weights, thresholds, taxonomy, data; manifests contain the hashes of the weights."""
+        """Members and their weights, thresholds, taxonomy and data; the manifests have the hashes of the models."""
         vote = self.settings.vote
         return {
             "members": sorted((sha256(member.folder / MANIFEST), member.weight) for member in vote.members),
@@ -120,11 +124,11 @@ class VoteRecipe(Recipe):
         return Built(tagger, {"threshold": tagger.threshold, "trials": [asdict(trial) for trial in trials]})
 
     def _choose_threshold(self, dev: Corpus) -> list[Trial]:
-        """Give the tagger the threshold with the best macro F1 on the dev split; the first one of equals."""
-        votes = [spans for spans, _ in self.tagger.votes(dev)]
+        """Set the threshold with the best macro F1 on the dev split, the first of equal ones."""
+        votes = self.tagger.votes(dev)
         trials = []
         for threshold in self.settings.vote.thresholds:
-            scores = score_sentences(dev, [select_spans(spans, threshold) for spans in votes]).fine
+            scores = score_sentences(dev, [select_spans(vote.spans, threshold) for vote in votes]).fine
             trials.append(Trial(threshold, scores.macro_f1, scores.micro_f1))
         self.tagger.threshold = max(trials, key=lambda trial: trial.macro_f1).threshold
         return trials

@@ -1,4 +1,4 @@
-"""Settings of a vote of trained models."""
+"""Settings and manifest of a vote of trained models."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from coner.families.manifest import Manifest
 
 
 class VoteMember(Section):
-    """One of a vote: its folder, what is in it, and how much it counts."""
+    """One model of a vote."""
 
     folder: Path = Field(description="folder of a trained model")
     kind: str
-    seed: Seed | None = Field(None, description="that it was trained with, where it tells")
+    seed: Seed | None = Field(None, description="of its training, if it has one")
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
 
 
@@ -26,19 +26,19 @@ class VoteSettings(Section):
 
     members: Annotated[tuple[VoteMember, ...], Field(min_length=1)]
     threshold: Fraction | Literal["auto"] = Field(
-        0.5, description="what the score of a mention must exceed; auto: of thresholds, the best on the validation file"
+        0.5, description="minimum of the score of a mention; auto: of thresholds, the best on the dev split"
     )
     thresholds: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-        description="to try for auto; the one with the best macro F1 on the validation file stays",
+        description="tried for auto; the one with the best macro F1 on the dev split is taken",
     )
 
 
 class VoteExperiment(Experiment):
-    """A vote of trained models (``coner vote``): not read from a config, but recorded as every run is."""
+    """The settings of ``coner vote``: not read from a config, but recorded like those of every run."""
 
     kind: Literal["vote"] = "vote"
-    seed: Seed = Field(0, description="nothing here is left to chance; the members' seeds stand beside them")
+    seed: Seed = Field(0, description="nothing here is random; see the seeds of the members")
     vote: VoteSettings
 
 

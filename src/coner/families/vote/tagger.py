@@ -1,17 +1,18 @@
-"""A tagger over taggers: each gives its entities with their probabilities, and together they choose.
+"""A tagger over taggers: each predicts entities with a confidence, and together they vote.
 
-A span with a label scores the weighted mean of the probabilities that the members give it, 0 where one does not. Those
-are chosen that make the most of the sum of (score - threshold), none over another (``choice.choose``): exact, so that
-two members with halves of a mention can outvote a third with the whole.
+The score of a labelled span is the weighted mean of the members' confidences, 0 for a member without that span. The
+spans that do not overlap and have the highest sum of (score - threshold) are chosen (``decoding.select``). That choice
+is exact: two members with the halves of a mention can outvote a third with the whole.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
+from typing import NamedTuple
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
@@ -26,13 +27,13 @@ from coner.families.vote.settings import MemberEntry, VoteManifest
 
 @dataclass(frozen=True)
 class Member:
-    """One that votes.
+    """One tagger of a vote.
 
     Attributes:
-        name: the base name of the folder that it was trained in.
-        folder: where its files lie now.
+        name: base name of the folder that it was trained in.
+        folder: of its model now.
         tagger: opened from there.
-        weight: how much it counts, above 0.
+        weight: in the mean, above 0.
     """
 
     name: str
@@ -41,15 +42,27 @@ class Member:
     weight: float = 1.0
 
 
+class Votes(NamedTuple):
+    """The votes on one sentence.
+
+    Attributes:
+        spans: every span that a member predicts, with its score, sorted by last word; they may overlap.
+        repaired: predicted tags that were repaired.
+    """
+
+    spans: list[Entity]
+    repaired: int
+
+
 class VoteTagger(Tagger):
     """Tags by vote.
 
     Args:
-        members: at least one; their order changes nothing but the order of their folders.
-        threshold: what the score of a mention must exceed.
+        members: at least one; their order does not change the result.
+        threshold: minimum of the score of a mention.
 
     Raises:
-        ConfigError: the members' taxonomies differ, or one asks an endpoint, which may owe an answer.
+        ConfigError: the taxonomies differ, or a member asks an endpoint.
     """
 
     kind = "vote"
@@ -58,11 +71,15 @@ class VoteTagger(Tagger):
         first = members[0]
         for member in members:
             if family(member.tagger.kind).asks_endpoint:
-                what = f"is of kind {member.tagger.kind}, which asks an endpoint"
-                raise ConfigError(f"{member.folder}: {what}; a vote cannot bound what that costs: leave it out")
+                raise ConfigError(
+                    f"{member.folder}: got a model of kind {member.tagger.kind}, which asks an endpoint; a vote cannot "
+                    "limit its cost. Fix: leave it out"
+                )
             if member.tagger.taxonomy.coarse_by_fine != first.tagger.taxonomy.coarse_by_fine:
                 one, two = (f"{each.folder} ({each.tagger.taxonomy.name})" for each in (first, member))
-                raise ConfigError(f"{one} and {two}: two taxonomies; expected members of one: train with data.taxonomy")
+                raise ConfigError(
+                    f"{one}, {two}: got different taxonomies; expected one. Fix: train with data.taxonomy"
+                )
         known = {label for member in members for label in member.tagger.labels}
         self.members = tuple(members)
         self.threshold = threshold
@@ -71,39 +88,34 @@ class VoteTagger(Tagger):
 
     @property
     def hardware(self) -> str:
-        """As its members do."""
+        """Those of the members."""
         return "; ".join(dict.fromkeys(m.tagger.hardware for m in self.members if m.tagger.hardware))
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The best choice among the spans that the members predict, each with its score."""
-        for sentence, (spans, repaired) in zip(sentences, self.votes(sentences), strict=True):
-            yield Prediction(sentence, tuple(select_spans(spans, self.threshold)), repaired)
+        for sentence, votes in zip(sentences, self.votes(sentences), strict=True):
+            yield Prediction(sentence, tuple(select_spans(votes.spans, self.threshold)), votes.repaired)
 
-    def votes(self, sentences: Sequence[Sentence]) -> list[tuple[list[Entity], int]]:
-        """Every span that a member predicts, with its score, by last word; and how many tags were repaired.
-
-        Spans may overlap. One member after another tags all sentences, so that their memory does not add up.
-        """
-        shares: list[defaultdict[Entity, list[float]]] = [defaultdict(list) for _ in sentences]
+    def votes(self, sentences: Sequence[Sentence]) -> list[Votes]:
+        """The votes on each sentence. The members tag one after another, so that their memory does not add up."""
+        confidences: list[defaultdict[Entity, list[float]]] = [defaultdict(list) for _ in sentences]
         repaired = [0] * len(sentences)
         for member in self.members:
             for number, prediction in enumerate(member.tagger.predict(sentences)):
                 repaired[number] += prediction.repaired
                 for entity in prediction.entities or ():
-                    shares[number][entity].append(member.weight * entity.score)
-        whole = fsum(member.weight for member in self.members)
-        # fsum: the same to the last bit whatever the order of the members.
-        scored = [
-            [
-                Entity(e.start, e.end, e.label, min(fsum(given[e]) / whole, 1.0))
-                for e in sorted(given, key=lambda e: (e.end, e.start, e.label))
-            ]
-            for given in shares
+                    confidences[number][entity].append(member.weight * entity.score)
+        return [Votes(self._scored(spans), count) for spans, count in zip(confidences, repaired, strict=True)]
+
+    def _scored(self, confidences: Mapping[Entity, Sequence[float]]) -> list[Entity]:
+        total = fsum(member.weight for member in self.members)  # fsum does not depend on the order of the members
+        return [
+            Entity(e.start, e.end, e.label, min(fsum(confidences[e]) / total, 1.0))
+            for e in sorted(confidences, key=lambda e: (e.end, e.start, e.label))
         ]
-        return list(zip(scored, repaired, strict=True))
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with those of the members in it, whole or not at all; ``OutputError`` if that fails.
+        """Write the model folder with all members in it, all of it or nothing; ``OutputError`` if that fails.
 
         Raises:
             ModelError: a member's folder is gone or damaged.
@@ -133,4 +145,4 @@ def load(folder: Path, manifest: VoteManifest) -> VoteTagger:
         ]
         return VoteTagger(members, threshold=manifest.threshold)
     except ConfigError as error:
-        raise ModelError(f"{folder}/{MANIFEST}: damaged ({error}); vote again or copy the folder again") from None
+        raise ModelError(f"{folder}/{MANIFEST}: damaged: {error}. Fix: copy the folder again") from None

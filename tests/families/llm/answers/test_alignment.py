@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coner.core.types import Entity, Sentence
 from coner.families.llm.answers.alignment import SurfaceMention, align
 from coner.families.llm.answers.outcomes import total
-from helpers.answering import sentence
+from helpers.fake_model import sentence
 from helpers.spans import disjoint
 
 

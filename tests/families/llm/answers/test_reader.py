@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coner.families.llm.answers.labels import LabelMatcher
 from coner.families.llm.answers.outcomes import Outcome, total
 from coner.families.llm.answers.reader import AnswerReader
-from helpers.answering import TAXONOMY
+from helpers.fake_model import TAXONOMY
 
 FINE = LabelMatcher.of_classes(TAXONOMY)
 ASKED = "Sentence: ada met clara"

@@ -17,8 +17,8 @@ from coner.families.llm.endpoint.ledger import Ledger
 from coner.families.llm.endpoint.messages import Completion
 from coner.families.llm.endpoint.settings import Endpoint
 from coner.families.usage import Failure
-from helpers.asking import client, prompt
-from helpers.fake_endpoint import Act, Request, fails, says, serving
+from helpers.fake_endpoint import FakeResponse, Request, fails, says, serving
+from helpers.llm_client import client, prompt
 
 KEY = "sk-proj-0123456789abcdefSECRET"
 
@@ -99,16 +99,16 @@ def test_a_trailing_slash_is_removed() -> None:
     assert endpoint("http://x.example/v1/").base_url == "http://x.example/v1"
 
 
-def leaking(request: Request, turn: int) -> Act:
+def leaking(request: Request, turn: int) -> FakeResponse:
     """Repeats the key, whole and where the line is cut, in every place that a client may print."""
     long = "x" * 285 + KEY
     return {
         "text": says(f"the key is {KEY}", finish=KEY),
         "401": fails(401, f"wrong key {KEY}"),
         "404": fails(404, f"no such model for {KEY}"),
-        "400": Act(status=400, body=json.dumps({"detail": long})),
-        "500": Act(status=500, body=long),
-        "odd": Act(body={"echo": {"Authorization": f"Bearer {KEY}"}}),
+        "400": FakeResponse(status=400, body=json.dumps({"detail": long})),
+        "500": FakeResponse(status=500, body=long),
+        "odd": FakeResponse(body={"echo": {"Authorization": f"Bearer {KEY}"}}),
     }[str(request["messages"][-1]["content"])]
 
 
@@ -124,10 +124,10 @@ def test_the_key_never_leaves_the_client(
     for name in [*logging.root.manager.loggerDict]:
         caplog.set_level(logging.DEBUG, logger=name)
     monkeypatch.setenv("MINE", KEY)
-    with serving(leaking, models=("tiny", KEY)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
-        ask = client(end.url, key_env="MINE", ledger=ledger, max_retries=1)
+    with serving(leaking, models=("tiny", KEY)) as server, Ledger(tmp_path / "l.sqlite") as ledger:
+        ask = client(server.url, key_env="MINE", ledger=ledger, max_retries=1)
         (answer,) = ask([prompt(what)])
-        assert end.headers[0]["authorization"] == f"Bearer {KEY}"
+        assert server.headers[0]["authorization"] == f"Bearer {KEY}"
         files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert isinstance(answer, Completion if what == "text" else Failure)
     shown = [repr(answer), repr(ask), str(ask), repr(ask.endpoint), ask.endpoint.model_dump_json(), repr(ask.totals)]
@@ -139,10 +139,10 @@ def test_the_key_never_leaves_the_client(
 
 def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MINE", KEY)
-    with serving(leaking) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+    with serving(leaking) as server, Ledger(tmp_path / "l.sqlite") as ledger:
         ledger._database.execute("DROP TABLE answers")
         try:
-            list(client(end.url, key_env="MINE", ledger=ledger)([prompt("text")]))
+            list(client(server.url, key_env="MINE", ledger=ledger)([prompt("text")]))
         except Exception as error:
             trace = traceback.TracebackException.from_exception(error, capture_locals=False)
             assert KEY not in "".join(trace.format())
@@ -154,18 +154,18 @@ def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_dummy_key_does_not_change_answers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", key)
     text = "texas has the latest ollama"
-    with serving(lambda request, turn: says(text)) as end:
-        (answer,) = client(end.url, key_env="MINE")([prompt("a")])
+    with serving(lambda request, turn: says(text)) as server:
+        (answer,) = client(server.url, key_env="MINE")([prompt("a")])
     assert isinstance(answer, Completion) and answer.text == text
 
 
 def test_no_other_variable_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, KEY)
-    with serving(lambda request, turn: says("x")) as end:
-        list(client(end.url)([prompt("a")]))
-    assert KEY not in repr(end.headers) and not [name for name in end.headers[0] if name.startswith("openai-")]
+    with serving(lambda request, turn: says("x")) as server:
+        list(client(server.url)([prompt("a")]))
+    assert KEY not in repr(server.headers) and not [name for name in server.headers[0] if name.startswith("openai-")]
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Token: {KEY}")
     with pytest.raises(ConfigError, match=r"OPENAI_CUSTOM_HEADERS: is set.*Fix: unset it") as caught:
-        client(end.url)
+        client(server.url)
     assert KEY not in str(caught.value)

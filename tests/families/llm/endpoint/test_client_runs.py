@@ -19,8 +19,8 @@ from coner.families.llm.endpoint.ledger import Ledger
 from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.session import Totals
 from coner.families.usage import Spending
-from helpers.asking import client, kinds, prompt
-from helpers.fake_endpoint import Act, Request, echo, fails, last, says, serving
+from helpers.fake_endpoint import FakeResponse, Request, echo, fails, last, says, serving
+from helpers.llm_client import client, kinds, prompt
 
 
 def numbered(count: int) -> Iterator[Prompt]:
@@ -28,12 +28,12 @@ def numbered(count: int) -> Iterator[Prompt]:
 
 
 def test_answers_keep_the_order_of_the_prompts_at_full_concurrency() -> None:
-    def rule(request: Request, _: int) -> Act:
+    def rule(request: Request, _: int) -> FakeResponse:
         return says(last(request), after=0.08 if int(last(request)) % 3 == 0 else 0.02)
 
-    with serving(rule) as end:
-        assert kinds(list(client(end.url, concurrency=5)(numbered(40)))) == [str(i) for i in range(40)]
-        assert end.busiest == 5
+    with serving(rule) as server:
+        assert kinds(list(client(server.url, concurrency=5)(numbered(40)))) == [str(i) for i in range(40)]
+        assert server.busiest == 5
 
 
 def test_prompts_are_consumed_a_few_at_a_time() -> None:
@@ -45,31 +45,31 @@ def test_prompts_are_consumed_a_few_at_a_time() -> None:
             taken += 1
             yield one
 
-    with serving() as end:
-        for i, _ in enumerate(client(end.url, concurrency=2)(counted())):
+    with serving() as server:
+        for i, _ in enumerate(client(server.url, concurrency=2)(counted())):
             assert taken <= i + 2 * LOOKAHEAD + 1
 
 
 def test_calls_continue_while_the_caller_is_busy() -> None:
-    with serving() as end:
-        answers = client(end.url, concurrency=2)(numbered(6))
+    with serving() as server:
+        answers = client(server.url, concurrency=2)(numbered(6))
         next(answers)
         until = time.monotonic() + 10
-        while len(end.requests) < 6 and time.monotonic() < until:
+        while len(server.requests) < 6 and time.monotonic() < until:
             time.sleep(0.02)
-        assert len(end.requests) == 6
+        assert len(server.requests) == 6
         assert kinds(list(answers)) == ["1", "2", "3", "4", "5"]
 
 
 def test_without_prompts_there_are_no_calls() -> None:
-    with serving() as end:
-        assert list(client(end.url)([])) == []
-        assert end.requests == []
+    with serving() as server:
+        assert list(client(server.url)([])) == []
+        assert server.requests == []
 
 
 def test_a_client_can_be_called_again_and_keeps_counting() -> None:
-    with serving() as end:
-        ask = client(end.url, prices={"prompt": 1.0, "completion": 2.0})
+    with serving() as server:
+        ask = client(server.url, prices={"prompt": 1.0, "completion": 2.0})
         list(ask(numbered(2)))
         list(ask(numbered(3)))
     seconds = ask.totals.seconds
@@ -97,10 +97,10 @@ def test_an_endpoint_that_was_given_up_is_tried_again_after_a_while(
 @pytest.mark.parametrize("status", [401, 500])
 def test_a_failing_endpoint_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setattr(session, "GIVEN_UP", 0.0)
-    with serving(lambda *_: fails(status)) as end:
-        ask = client(end.url, max_retries=0, concurrency=1)
+    with serving(lambda *_: fails(status)) as server:
+        ask = client(server.url, max_retries=0, concurrency=1)
         failed = kinds(list(ask(prompt(str(i)) for i in range(12))))
-        end.rule = echo
+        server.rule = echo
         assert kinds(list(ask([prompt("a")]))) == ["a"]
     assert failed == ["refused" if status == 401 else "exhausted"] * 12
 
@@ -116,46 +116,46 @@ PRICES = {"prompt": 10.0, "completion": 20.0}
     ids=["tokens", "cost", "both"],
 )
 def test_a_budget_is_not_exceeded(spending: Spending, concurrency: int) -> None:
-    with serving(lambda *_: says("x", usage=(100, 50), after=0.01)) as end:
-        ask = client(end.url, spending=spending, concurrency=concurrency, prices=PRICES)
+    with serving(lambda *_: says("x", usage=(100, 50), after=0.01)) as server:
+        ask = client(server.url, spending=spending, concurrency=concurrency, prices=PRICES)
         # The first call teaches how many tokens a prompt has.
         answers = list(ask([prompt("0", max_tokens=100)])) + list(
             ask(prompt(str(i), max_tokens=100) for i in range(1, 40))
         )
     # After n calls 150 n tokens are spent, and 200 must be left: n = 6. In cost 0.002 n and 0.003: also 6.
     assert kinds(answers) == ["x"] * 6 + ["budget"] * 34
-    assert len(end.requests) == 6
+    assert len(server.requests) == 6
     assert ask.totals.failed == 34
     assert ask.totals.prompt_tokens + ask.totals.completion_tokens == 900
     assert ask.totals.cost == pytest.approx(0.012)
 
 
 def test_a_budget_too_small_for_one_call_sends_nothing() -> None:
-    with serving() as end:
-        assert kinds(list(client(end.url, spending=Spending(tokens=5))(numbered(3)))) == ["budget"] * 3
-        assert end.requests == []
+    with serving() as server:
+        assert kinds(list(client(server.url, spending=Spending(tokens=5))(numbered(3)))) == ["budget"] * 3
+        assert server.requests == []
 
 
 def test_lost_answers_count_as_the_most_they_may_have_cost() -> None:
-    with serving(lambda *_: Act(cut=-1)) as end:
-        answers = list(client(end.url, spending=Spending(tokens=250), max_retries=10)([prompt("a", max_tokens=100)]))
+    with serving(lambda *_: FakeResponse(cut=-1)) as server:
+        answers = list(client(server.url, spending=Spending(tokens=250), max_retries=10)([prompt("a", max_tokens=100)]))
     assert kinds(answers) == ["budget"]
-    assert len(end.requests) == 2
+    assert len(server.requests) == 2
 
 
 def test_failed_calls_cost_nothing() -> None:
-    with serving(lambda _, turn: fails(503) if turn < 3 else says("x")) as end:
-        assert kinds(list(client(end.url, spending=Spending(tokens=120))([prompt("a", max_tokens=80)]))) == ["x"]
+    with serving(lambda _, turn: fails(503) if turn < 3 else says("x")) as server:
+        assert kinds(list(client(server.url, spending=Spending(tokens=120))([prompt("a", max_tokens=80)]))) == ["x"]
 
 
 def test_the_ledger_answers_without_budget_or_endpoint(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.sqlite") as ledger:
-        with serving() as end:
-            list(client(end.url, ledger=ledger)(prompt(str(i)) for i in (1, 3)))
-            ask = client(end.url, ledger=ledger, spending=Spending(tokens=1))
+        with serving() as server:
+            list(client(server.url, ledger=ledger)(prompt(str(i)) for i in (1, 3)))
+            ask = client(server.url, ledger=ledger, spending=Spending(tokens=1))
             assert kinds(list(ask(numbered(5)))) == ["budget", "1", "budget", "3", "budget"]
             assert (ask.totals.calls, ask.totals.cached, ask.totals.failed) == (0, 2, 3)
-        assert kinds(list(client(end.url, ledger=ledger)(prompt(str(i)) for i in (3, 1)))) == ["3", "1"]
+        assert kinds(list(client(server.url, ledger=ledger)(prompt(str(i)) for i in (3, 1)))) == ["3", "1"]
 
 
 def test_a_cost_without_prices_is_refused() -> None:
@@ -164,10 +164,10 @@ def test_a_cost_without_prices_is_refused() -> None:
 
 
 def test_equal_prompts_share_one_call(tmp_path: Path) -> None:
-    with serving(lambda *_: says("x", after=0.05)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
-        ask = client(end.url, ledger=ledger, concurrency=8)
+    with serving(lambda *_: says("x", after=0.05)) as server, Ledger(tmp_path / "l.sqlite") as ledger:
+        ask = client(server.url, ledger=ledger, concurrency=8)
         assert kinds(list(ask([prompt("same")] * 20))) == ["x"] * 20
-        assert len(end.requests) == 1
+        assert len(server.requests) == 1
         assert (ask.totals.calls, ask.totals.cached) == (1, 19)
 
 
@@ -176,31 +176,31 @@ def test_an_error_while_making_prompts_ends_the_run(tmp_path: Path) -> None:
         yield from numbered(3)
         raise DataError("is cut", "x.conll", 4)
 
-    with serving() as end, Ledger(tmp_path / "l.sqlite") as ledger:
+    with serving() as server, Ledger(tmp_path / "l.sqlite") as ledger:
         before = set(threading.enumerate())  # other tests of this process may have left some
-        answers = client(end.url, ledger=ledger, concurrency=1)(broken())
+        answers = client(server.url, ledger=ledger, concurrency=1)(broken())
         with pytest.raises(DataError, match=r"x\.conll:4"):
             list(answers)
         assert len(set(threading.enumerate()) - before) <= 1  # the endpoint's, for a connection that is kept open
 
 
 def test_a_caller_that_stops_early_cancels_the_calls_in_flight() -> None:
-    with serving(lambda request, _: says("x", after=0 if last(request) == "0" else 30)) as end:
-        answers = client(end.url, concurrency=2, timeout=60)(numbered(100))
+    with serving(lambda request, _: says("x", after=0 if last(request) == "0" else 30)) as server:
+        answers = client(server.url, concurrency=2, timeout=60)(numbered(100))
         next(answers)
         began = time.monotonic()
         answers.close()  # type: ignore[attr-defined]  # a generator
         assert time.monotonic() - began < 10
-        sent = len(end.requests)
+        sent = len(server.requests)
         time.sleep(0.2)
-        assert len(end.requests) == sent <= 3
+        assert len(server.requests) == sent <= 3
 
 
 def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:
-    def rule(request: Request, _: int) -> Act:
+    def rule(request: Request, _: int) -> FakeResponse:
         return says(last(request), after=0.0 if int(last(request)) < 5 else 30.0)
 
-    with serving(rule) as end, Ledger(tmp_path / "l.sqlite") as ledger:
+    with serving(rule) as server, Ledger(tmp_path / "l.sqlite") as ledger:
 
         def interrupt() -> None:
             while ledger.count() < 5:
@@ -211,6 +211,6 @@ def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:
         began = time.monotonic()
         got: list[Completion] = []
         with pytest.raises(KeyboardInterrupt):
-            got.extend(client(end.url, ledger=ledger, timeout=60)(numbered(50)))  # type: ignore[arg-type]
+            got.extend(client(server.url, ledger=ledger, timeout=60)(numbered(50)))  # type: ignore[arg-type]
         assert time.monotonic() - began < 15
         assert ledger.count() == 5

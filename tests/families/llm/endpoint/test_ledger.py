@@ -19,8 +19,8 @@ from coner.core.errors import ConerError, DataError, OutputError
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
 from coner.families.llm.endpoint.messages import Completion, Message, Prompt
 from coner.families.llm.endpoint.settings import Endpoint
-from helpers.asking import SCHEMA, client, kinds, prompt
 from helpers.fake_endpoint import fails, last, says, serving
+from helpers.llm_client import SCHEMA, client, kinds, prompt
 
 ANSWER = Completion("[] \U0001f600\n", "stop", 5, 2, cached=False, seconds=0.5)
 
@@ -69,26 +69,26 @@ def test_prompts_do_not_differ_by_address_or_rate() -> None:
 
 def test_a_second_run_costs_nothing(tmp_path: Path) -> None:
     prompts = [prompt(str(i)) for i in range(8)]
-    with serving(lambda request, _: says(f"{last(request)}!")) as end:
+    with serving(lambda request, _: says(f"{last(request)}!")) as server:
         for turn in range(2):
             with Ledger(tmp_path / "l.sqlite") as ledger:
-                ask = client(end.url, ledger=ledger)
+                ask = client(server.url, ledger=ledger)
                 answers = list(ask(prompts))
             assert kinds(answers) == [f"{i}!" for i in range(8)]
             assert [answer.cached for answer in answers if isinstance(answer, Completion)] == [turn == 1] * 8
-    assert len(end.requests) == 8
+    assert len(server.requests) == 8
     assert (ask.totals.calls, ask.totals.cached, ask.totals.prompt_tokens, ask.totals.seconds) == (0, 8, 0, 0)
 
 
 def test_failures_are_not_stored(tmp_path: Path) -> None:
-    with serving(lambda *_: fails(400)) as end, Ledger(tmp_path / "l.sqlite") as ledger:
-        list(client(end.url, ledger=ledger)([prompt("a")]))
+    with serving(lambda *_: fails(400)) as server, Ledger(tmp_path / "l.sqlite") as ledger:
+        list(client(server.url, ledger=ledger)([prompt("a")]))
         assert ledger.count() == 0
 
 
 RUN = """
 import sys
-from helpers.asking import client, prompt
+from helpers.llm_client import client, prompt
 from coner.families.llm.endpoint.ledger import Ledger
 url, path, first, last = sys.argv[1:]
 with Ledger(path) as ledger:
@@ -112,32 +112,32 @@ def start_process(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_after_a_kill_only_missing_prompts_are_sent(tmp_path: Path, start_process: Callable[..., Any]) -> None:
-    with serving(lambda request, _: says(last(request), after=0.05)) as end:
-        killed = start_process(end.url, 0, 60)
+    with serving(lambda request, _: says(last(request), after=0.05)) as server:
+        killed = start_process(server.url, 0, 60)
         seen = [killed.stdout.readline().strip() for _ in range(12)]
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         time.sleep(0.3)  # the endpoint still answers the calls of the killed process
         with Ledger(tmp_path / "l.sqlite") as ledger:
             kept = ledger.count()
-        sent = len(end.requests)
+        sent = len(server.requests)
         # Every answer that was printed is stored; of the calls sent, at most the two in flight are lost.
         assert seen == [str(i) for i in range(12)]
         assert len(seen) <= kept < 60
         assert sent - kept <= 2
         with Ledger(tmp_path / "l.sqlite") as ledger:
-            assert kinds(list(client(end.url, ledger=ledger)(prompt(str(i)) for i in range(60)))) == [
+            assert kinds(list(client(server.url, ledger=ledger)(prompt(str(i)) for i in range(60)))) == [
                 str(i) for i in range(60)
             ]
-        assert len(end.requests) == sent + 60 - kept
+        assert len(server.requests) == sent + 60 - kept
 
 
 def test_two_processes_share_a_ledger(tmp_path: Path, start_process: Callable[..., Any]) -> None:
-    with serving() as end:
-        both = [start_process(end.url, 0, 60), start_process(end.url, 40, 100)]
+    with serving() as server:
+        both = [start_process(server.url, 0, 60), start_process(server.url, 40, 100)]
         said = [process.communicate()[0].split() for process in both]
     assert said == [[str(i) for i in range(60)], [str(i) for i in range(40, 100)]]
-    assert 100 <= len(end.requests) <= 120
+    assert 100 <= len(server.requests) <= 120
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert ledger.count() == 100
 
@@ -197,10 +197,10 @@ def test_a_damaged_file_is_reported_in_one_line(tmp_path: Path, how: str) -> Non
 
 def test_damage_while_open_is_reported_by_the_client(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
-    with serving() as end, Ledger(path) as ledger:
+    with serving() as server, Ledger(path) as ledger:
         ledger._database.execute("DROP TABLE answers")
         with pytest.raises(OutputError, match=r"l\.sqlite: the ledger cannot be used: no such table"):
-            list(client(end.url, ledger=ledger)([prompt("a")]))
+            list(client(server.url, ledger=ledger)([prompt("a")]))
 
 
 def test_a_missing_folder_is_reported(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
 from coner.families.llm.endpoint.settings import Prices
 from coner.families.usage import Spending
-from helpers.asking import client, prompt
 from helpers.fake_endpoint import serving
+from helpers.llm_client import client, prompt
 
 
 class Clock:
@@ -79,9 +79,9 @@ def test_the_longest_pause_holds_for_all_calls() -> None:
 
 def test_the_client_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RateLimiter, "WINDOW", 0.5)
-    with serving() as end:
+    with serving() as server:
         began = time.monotonic()
-        list(client(end.url, requests_per_minute=3)(prompt(str(i)) for i in range(7)))
+        list(client(server.url, requests_per_minute=3)(prompt(str(i)) for i in range(7)))
         assert time.monotonic() - began >= 1.0
 
 

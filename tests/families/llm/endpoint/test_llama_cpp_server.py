@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from coner.families.llm.endpoint.ledger import Ledger
 from coner.families.llm.endpoint.messages import Completion, Message, Prompt
 from coner.families.usage import Failure
-from helpers.asking import client
+from helpers.llm_client import client
 
 pytestmark = pytest.mark.server
 

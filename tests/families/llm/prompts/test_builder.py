@@ -9,7 +9,7 @@ import jsonschema_rs
 from coner.families.llm.endpoint.messages import Message
 from coner.families.llm.prompts.builder import PromptBuilder
 from coner.families.llm.prompts.settings import PromptSettings
-from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
+from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
 
 SYSTEM = """\
 Find the named entities in the sentence and give each its class.

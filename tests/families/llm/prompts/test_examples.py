@@ -14,7 +14,7 @@ from coner.core.errors import ConfigError, DataError, MissingExtra, ModelError
 from coner.core.types import Sentence
 from coner.families.llm.prompts.examples import FILE, ExampleSelector
 from coner.families.llm.prompts.settings import ExampleSettings
-from helpers.answering import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
+from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
 
 POOL = [
     ADA,

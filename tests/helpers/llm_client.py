@@ -1,4 +1,4 @@
-"""Prompts and clients for tests."""
+"""Prompts and clients that wait little between retries."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def prompt(text: str, *, schema: Any = None, max_tokens: int = 10) -> Prompt:
 
 
 def client(url: str, *, ledger: Ledger | None = None, spending: Spending | None = None, **settings: Any) -> Client:
-    """One that waits little between retries."""
+    """A client with short retries."""
     values = {"model": "tiny", "timeout": 30.0, "max_retries": 3, **settings}
     return Client(Endpoint(base_url=url, **values), ledger=ledger, spending=spending, first_wait=0.01)
 
 
 def kinds(answers: list[Completion | Failure]) -> list[str]:
-    """Texts of answers, kinds of failures."""
+    """The text of each answer, or the kind of the failure."""
     return [answer.text if isinstance(answer, Completion) else answer.kind for answer in answers]

