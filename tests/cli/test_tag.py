@@ -1,4 +1,4 @@
-"""``coner tag``: every word tagged, and all that is not a tag left as it was."""
+"""``coner tag``: every word is tagged, and everything except the tags stays as it is."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Coner = Callable[..., Completed]
 
 
 def predicted(world: World, path: Path | None = None) -> list[list[Entity]]:
-    """What the tagger says when it is asked by itself."""
+    """What the tagger predicts when it is called directly."""
     return load(world.model).tag(read(path or world.dev))
 
 
 def predicted_tags(world: World, path: Path) -> list[str]:
-    """The same as tags, of all sentences in a row."""
+    """The same as tags, of all sentences in one list."""
     pairs = zip(predicted(world, path), read(path), strict=True)
     return [tag for entities, sentence in pairs for tag in tags_from_entities(entities, len(sentence))]
 
@@ -37,7 +37,7 @@ def written(coner: Coner, *arguments: object) -> str:
     return done.out
 
 
-def test_conll_keeps_all_but_the_tags(coner: Coner, world: World) -> None:
+def test_conll_keeps_everything_except_the_tags(coner: Coner, world: World) -> None:
     given = world.dev.read_text(encoding="utf-8").split("\n")
     lines = written(coner, world.model, world.dev).split("\n")
     assert sum(line.startswith("# id ") for line in given) == 40
@@ -55,7 +55,7 @@ def test_conll_keeps_all_but_the_tags(coner: Coner, world: World) -> None:
     assert sum(map(len, found)) > 20
 
 
-def test_odd_files_keep_their_looks(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_files_with_unusual_layouts_keep_them(coner: Coner, world: World, tmp_path: Path) -> None:
     path = tmp_path / "odd.conll"
     text = "\ufeff\r\n# id 1\tx=y\r\nshe\tPRP\t{}\r\nsang\tVB\t{}\r\n\r\n\r\nhe\tPRP\t{}"
     path.write_bytes(text.format("O", "O", "O").encode())
@@ -63,16 +63,16 @@ def test_odd_files_keep_their_looks(coner: Coner, world: World, tmp_path: Path) 
     assert (tmp_path / "out.conll").read_bytes() == text.format(*predicted_tags(world, path)).encode()
 
 
-def test_words_alone_get_a_column(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_a_file_of_words_alone_gets_a_column_of_tags(coner: Coner, world: World, tmp_path: Path) -> None:
     path = tmp_path / "words.conll"
     path.write_text("she\nsang\n\nhe\n")
     assert written(coner, world.model, path) == "she {}\nsang {}\n\nhe {}\n".format(*predicted_tags(world, path))
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "text"])
-def test_spans_slice_back_to_the_words(coner: Coner, world: World, tmp_path: Path, kind: str) -> None:
+def test_spans_select_the_words_of_the_text(coner: Coner, world: World, tmp_path: Path, kind: str) -> None:
     sentences = read(world.train)
-    # Spaces in disorder and letters beyond the first plane: spans count characters, not bytes or words.
+    # Irregular spaces and characters beyond the first plane: spans count characters, not bytes or words.
     texts = ["\U0001f3b5  " + "  ".join(sentence.words) for sentence in sentences]
     path = tmp_path / f"in.{'jsonl' if kind == 'jsonl' else 'txt'}"
     rows = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(texts)] if kind == "jsonl" else texts
@@ -84,7 +84,7 @@ def test_spans_slice_back_to_the_words(coner: Coner, world: World, tmp_path: Pat
     for row, sentence, entities in zip(found, read(path), predicted(world, path), strict=True):
         words = ["  ".join(sentence.words[e.start : e.end]) for e in entities]
         spans = [row["text"][e["start"] : e["end"]] for e in row["entities"]]
-        # The splitter may part words that the file keeps together: then no spaces stand between them.
+        # The splitter may split words of the file; then no spaces are between them.
         assert [span.replace(" ", "") for span in spans] == [word.replace(" ", "") for word in words]
         assert [e["label"] for e in row["entities"]] == [e.label for e in entities]
         assert all(0 < e["score"] <= 1 for e in row["entities"])
@@ -92,21 +92,21 @@ def test_spans_slice_back_to_the_words(coner: Coner, world: World, tmp_path: Pat
     assert count > 20
 
 
-def test_task_form_is_a_tag_a_line(coner: Coner, world: World) -> None:
-    text = written(coner, world.model, world.dev, "--format", "task")
+def test_the_task_format_is_a_tag_per_line(coner: Coner, world: World) -> None:
+    text = written(coner, world.model, world.dev, "--to", "task")
     blocks = text.removesuffix("\n\n").split("\n\n")
     assert [len(block.split("\n")) for block in blocks] == [len(sentence) for sentence in read(world.dev)]
     assert [entities_from_tags(block.split("\n")) for block in blocks] == predicted(world)
 
 
-def test_bioes_says_the_same(coner: Coner, world: World, tmp_path: Path) -> None:
-    text = written(coner, world.model, world.dev, "--format", "task", "--tags", "bioes")
+def test_bioes_tags_are_the_same_entities(coner: Coner, world: World, tmp_path: Path) -> None:
+    text = written(coner, world.model, world.dev, "--to", "task", "--tags", "bioes")
     blocks = [block.split("\n") for block in text.removesuffix("\n\n").split("\n\n")]
     assert {tag[0] for block in blocks for tag in block} == set("BIESO")
     assert [entities_from_tags(block, "bioes") for block in blocks] == predicted(world)
 
 
-def test_packed_in_and_out(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_gzip_input_and_output(coner: Coner, world: World, tmp_path: Path) -> None:
     packed = tmp_path / "in.conll.gz"
     packed.write_bytes(gzip.compress(world.dev.read_bytes()))
     for name in ("a.conll.gz", "b.conll", "c.jsonl.gz"):
@@ -125,16 +125,16 @@ def test_standard_input_to_standard_output(coner: Coner, world: World) -> None:
     assert done.err == f"40 sentences, {entities} entities\n"
 
 
-def test_standard_input_is_text_unless_told(world: World) -> None:
+def test_standard_input_is_text_by_default(world: World) -> None:
     done = process("tag", world.model, "-", stdin="она пела.\n\nsão paulo\n".encode())
     assert [json.loads(line)["text"] for line in done.out.splitlines()] == ["она пела.", "são paulo"]
 
 
-def test_reader_that_goes_early_is_no_error(world: World, tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(world: World, tmp_path: Path) -> None:
     path = tmp_path / "long.conll"
     path.write_text("word O\n\n" * 30_000)
     tagger = subprocess.Popen(
-        command("tag", world.model, path, "--format", "task"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command("tag", world.model, path, "--to", "task"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert tagger.stdout is not None
     assert tagger.stderr is not None
@@ -145,13 +145,13 @@ def test_reader_that_goes_early_is_no_error(world: World, tmp_path: Path) -> Non
     assert tagger.wait() == 0
 
 
-def test_missing_folder_is_one_line_and_nothing_is_written(coner: Coner, world: World, out: Path) -> None:
+def test_a_missing_output_folder_is_one_line_and_nothing_is_written(coner: Coner, world: World, out: Path) -> None:
     message = refusal(coner("tag", world.model, world.dev, "-o", out / "missing" / "x.conll"))
     assert f"the folder '{out / 'missing'}' does not exist" in message
     assert not list(out.iterdir())
 
 
-def test_fault_in_the_middle_leaves_the_old_file(coner: Coner, world: World, out: Path, tmp_path: Path) -> None:
+def test_a_fault_in_the_middle_keeps_the_old_file(coner: Coner, world: World, out: Path, tmp_path: Path) -> None:
     path = tmp_path / "in.conll"
     path.write_bytes(b"word O\n\n" * 5000 + b"broken \xff O\n")
     (out / "x.conll").write_text("old")
@@ -162,10 +162,10 @@ def test_fault_in_the_middle_leaves_the_old_file(coner: Coner, world: World, out
 
 
 @pytest.mark.parametrize(("source", "target"), [("in.conll", "in.conll"), ("x.ann", "x.txt"), (".", "x.ann")])
-def test_no_input_is_replaced_by_what_was_found_in_it(
+def test_an_output_never_replaces_its_input(
     coner: Coner, world: World, tmp_path: Path, source: str, target: str
 ) -> None:
-    """Gold labels would be gone, or the text that they count in."""
+    """The gold labels would be lost, or the text that their offsets refer to."""
     for name, content in {
         "in.conll": world.dev.read_bytes(),
         "x.txt": b"ada\n",
@@ -173,12 +173,12 @@ def test_no_input_is_replaced_by_what_was_found_in_it(
     }.items():
         (tmp_path / name).write_bytes(content)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    said = refusal(coner("tag", world.model, tmp_path / source, "-o", tmp_path / target))
-    assert f"{target}: is the input itself; name another output" in said
+    message = refusal(coner("tag", world.model, tmp_path / source, "-o", tmp_path / target))
+    assert f"{target}: is the input itself. Fix: choose another output" in message
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_what_was_mended_in_the_input_is_told(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_repairs_of_the_input_are_reported(coner: Coner, world: World, tmp_path: Path) -> None:
     path = tmp_path / "in.conll"
     path.write_bytes(b"she O\nsang I-Artist\n")
     done = coner("tag", world.model, path, "--repair")
@@ -187,9 +187,37 @@ def test_what_was_mended_in_the_input_is_told(coner: Coner, world: World, tmp_pa
     assert done.err.endswith(" entities, 1 repaired in the input\n")
 
 
-def test_tags_of_the_input_are_read_as_it_is_said_and_replaced(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_tags_of_the_input_are_read_in_the_given_scheme_and_replaced(
+    coner: Coner, world: World, tmp_path: Path
+) -> None:
     source = tmp_path / "iob1.conll"
     source.write_text("ada I-OtherPER\nlovelace I-OtherPER\n\n; a remark\nwrote O\n")
     options = ("--scheme", "iob1", "--comment", ";")
     rows = written(coner, world.model, source, *options).split("\n")
     assert [row.split(" ")[0] for row in rows] == ["ada", "lovelace", "", ";", "wrote", ""]
+
+
+def test_format_is_a_hidden_alias_of_to(coner: Coner, world: World) -> None:
+    renamed = written(coner, world.model, world.dev, "--format", "task")
+    assert renamed == written(coner, world.model, world.dev, "--to", "task")
+    assert "--format" not in coner("tag", "--help").out
+    message = refusal(coner("tag", world.model, world.dev, "--format", "spacy"))
+    assert "--to: got 'spacy', which is not written sentence by sentence; expected one of: conll, jsonl" in message
+
+
+@pytest.mark.parametrize("column", ["tokens", "text"])
+def test_a_parquet_file_is_tagged_the_same_into_a_file_and_into_a_folder(
+    coner: Coner, world: World, tmp_path: Path, column: str
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("datasets")
+    words = [list(sentence.words) for sentence in read(world.train)]
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({column: words if column == "tokens" else [" ".join(row) for row in words]}), source)
+    for out in (f"{tmp_path}/folder/", tmp_path / "file.conll"):
+        assert coner("tag", world.model, source, "-o", out).code == 0
+    rows, sentences = read(tmp_path / "folder/in.parquet"), read(tmp_path / "file.conll")
+    assert sum(len(sentence.entities or ()) for sentence in sentences) > 20
+    assert [(s.words, s.entities) for s in rows] == [(s.words, s.entities) for s in sentences]
+    message = refusal(coner("tag", world.model, source, "-o", tmp_path / "out.parquet"))
+    assert "out.parquet: Parquet is only written into a folder. Fix: -o FOLDER/" in message

@@ -1,4 +1,4 @@
-"""``coner tag --engine ray`` on a real cluster of this machine, with two workers."""
+"""``coner tag --engine ray`` on a cluster of this machine, with two workers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from coner.tagging.run import tag_files
 
 import coner as package
 from coner.records.machine import versions
-from coner.tagging import run as scale_run
-from coner.tagging.slices import Job
+from coner.tagging import files as tagging
+from coner.tagging.files import tag_files
+from coner.tagging.job import TaggingJob
 from helpers.shell import Completed, World, refusal
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ SIZE = 8000
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """Its address."""
+    """The address of a cluster."""
     ray = pytest.importorskip("ray")
     import os
 
@@ -58,7 +58,7 @@ def corpus(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
 
 
 class Case(NamedTuple):
-    """Files, and what the engine of one process makes of them."""
+    """Files, and the folder of their outputs by the local engine."""
 
     corpus: list[Path]
     local: Path
@@ -67,23 +67,25 @@ class Case(NamedTuple):
 @pytest.fixture(scope="module")
 def case(world: World, corpus: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Case:
     out = tmp_path_factory.mktemp("local")
-    told = tag_files([str(path) for path in corpus], out, job_of(world), scale_run.here, size=SIZE)
-    assert told.counts["sentences"] == 60 * 21
+    done = tag_files([str(path) for path in corpus], out, job_of(world), size=SIZE)
+    assert done.counts["sentences"] == 60 * 21
     return Case(corpus, out)
 
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale_run, "tag_files", lambda *given: tag_files(*given, size=SIZE))
+    monkeypatch.setattr(tagging, "tag_files", lambda *arguments: tag_files(*arguments, size=SIZE))
 
 
-def job_of(world: World) -> Job:
+def job_of(world: World) -> TaggingJob:
     version = versions()["coner"]
-    return Job(str(world.model), "auto", scheme="iob2", write="iob2", comment=None, repair=False, version=version)
+    return TaggingJob(
+        str(world.model), "auto", scheme="iob2", write="iob2", comment=None, repair=False, version=version
+    )
 
 
 def check(out: Path, case: Case) -> None:
-    """Byte for byte, or row for row."""
+    """Compare the outputs, byte for byte, or row for row."""
     from pyarrow import parquet
 
     for path in case.corpus:
@@ -94,7 +96,7 @@ def check(out: Path, case: Case) -> None:
 
 
 def pools() -> set[Any]:
-    """Processes of our own cluster's workers."""
+    """The worker processes of this process's cluster."""
     import psutil
 
     found = set()
@@ -119,7 +121,7 @@ def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, t
     out, killed = tmp_path / "out", []
 
     def kill() -> None:
-        until(lambda: list((out / ".coner").glob("*.parts/*/*.json")))  # they are at work
+        until(lambda: list((out / ".coner").glob("*.parts/*/*.json")))  # the workers have started
         worker = until(pools).pop()
         worker.kill()
         killed.append(worker)
@@ -136,12 +138,12 @@ def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, t
     assert not list((out / ".coner").glob("*.parts"))
 
 
-def test_a_killed_driver_is_gone_on_with(cluster: str, world: World, case: Case, tmp_path: Path, coner: Coner) -> None:
+def test_a_killed_driver_can_be_resumed(cluster: str, world: World, case: Case, tmp_path: Path, coner: Coner) -> None:
     out = tmp_path / "out"
     code = (
         "from pathlib import Path; from coner.tagging.cluster import ray_engine; "
-        "from coner.tagging.run import tag_files; "
-        "from coner.tagging.slices import Job; "
+        "from coner.tagging.files import tag_files; "
+        "from coner.tagging.job import TaggingJob; "
         f"tag_files({[str(path) for path in case.corpus]}, Path({str(out)!r}), {job_of(world)!r}, "
         f"ray_engine({cluster!r}, 2), size={SIZE})"
     )
@@ -149,28 +151,28 @@ def test_a_killed_driver_is_gone_on_with(cluster: str, world: World, case: Case,
         until(lambda: (out / ".coner/a.conll.json").exists() or running.poll() is not None)
         running.kill()
         said = running.communicate()[1]
-    assert said == b""  # Ray itself is quiet
+    assert said == b""  # Ray prints nothing
     assert not (out / "d.jsonl").exists()
     before = (out / "a.conll").stat().st_ino
     until(lambda: not pools())  # its workers die with it
     done = coner("tag", world.model, *case.corpus, "-o", out, "--engine", "ray")
     assert done.code == 0, done
-    assert "of 4 files were done before" in done.err
+    assert "of 4 files were already finished" in done.err
     assert (out / "a.conll").stat().st_ino == before
     check(out, case)
 
 
-def test_a_fault_is_one_line_of_the_users_own_file(cluster: str, world: World, tmp_path: Path, coner: Coner) -> None:
+def test_an_error_names_the_line_of_the_users_file(cluster: str, world: World, tmp_path: Path, coner: Coner) -> None:
     path = tmp_path / "bad.conll"
     path.write_text("ada _ _ O\n\n" * 900 + "x _ _ I-Artist\n", encoding="utf-8")
-    told = refusal(coner("tag", world.model, path, "-o", tmp_path / "out", "--engine", "ray"))
-    assert f"{path}:1801: tag 'I-Artist' after" in told
+    message = refusal(coner("tag", world.model, path, "-o", tmp_path / "out", "--engine", "ray"))
+    assert f"{path}:1801: tag 'I-Artist' after" in message
 
 
 def test_a_wrong_address_is_one_line(world: World, tmp_path: Path) -> None:
     from coner.core.errors import OutputError
-    from coner.tagging.cluster import _knock
+    from coner.tagging.cluster import check_address
 
-    for address, expected in (("ray://x:1", "expected HOST:PORT"), ("127.0.0.1:1", "no Ray cluster can be reached")):
+    for address, expected in (("ray://x:1", "expected HOST:PORT"), ("127.0.0.1:1", "cannot connect to a Ray cluster")):
         with pytest.raises(OutputError, match=expected):
-            _knock(address)
+            check_address(address)
