@@ -149,4 +149,4 @@ def test_an_unfinished_run_is_not_written_over(coner: Coner, world: World, out: 
 
 def test_a_vote_is_not_exported_but_says_what_is(coner: Coner, world: World, out: Path) -> None:
     assert coner("vote", world.model, "--out", out / "one").code == 0
-    assert "export them, and let those vote" in refusal(coner("export", out / "one", "--onnx", "-o", out / "onnx"))
+    assert "of a vote, export the members" in refusal(coner("export", out / "one", "-o", out / "onnx"))

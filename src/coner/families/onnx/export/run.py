@@ -49,7 +49,8 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     check_folder(out)
     manifest = read_manifest(run)
     if not family(manifest.kind).exports:
-        raise ModelError(f"{run}: got a model of kind {manifest.kind}; expected a trained encoder")
+        hint = "a CRF needs no torch; of a vote, export the members"
+        raise ModelError(f"{run}: got a model of kind {manifest.kind}; expected a trained encoder ({hint})")
     trained = load_encoder(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
     corpus = read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
