@@ -64,10 +64,22 @@ def damaged(damage: Callable[[Path], object]) -> Arguments:
     return lambda world, folder: ["tag", model(world, folder, damage), world.dev, "-o", "OUT/x.conll"]
 
 
-def encoder(*more: object) -> Arguments:
+def setting(value: str) -> Arguments:
+    return train("--set", value)
+
+
+def dev(text: str) -> Arguments:
+    return lambda world, folder: [*train()(world, folder), "--set", f"data.dev={file(folder, 'dev.conll', text)}"]
+
+
+def config(content: str | bytes) -> Arguments:
+    return lambda world, folder: ["train", file(folder, "c.toml", content), "--out", "OUT/run"]
+
+
+def encoder(value: str) -> Arguments:
     return lambda world, folder: [
         *("train", file(folder, "encoder.toml", ENCODER), "--out", "OUT/run", "--set", f"data.train={world.train}"),
-        *("--set", f"data.dev={world.dev}", *more),
+        *("--set", f"data.dev={world.dev}", "--set", value),
     ]
 
 
@@ -92,80 +104,59 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "evaluate: binary": (evaluate(b"\x89PNG\0"), "gold.conll:1: holds a zero byte"),
     "evaluate: folder": (lambda w, f: ["evaluate", f, w.model], "is a folder; expected a file"),
     "evaluate: no tags": (evaluate("a _ _ _\n"), "gold.conll:1: got only '_' in the last column: no tags"),
-    "evaluate: I- after O": (
-        evaluate("a O\nb I-Artist\n"),
-        "gold.conll:2: tag 'I-Artist' after O is not valid iob2; if the file is in iob1, read it with --scheme iob1",
-    ),
+    "evaluate: I- after O": (evaluate("a O\nb I-Artist\n"), "gold.conll:2: tag 'I-Artist' after O is not valid iob2"),
     "evaluate: unknown tag": (
         evaluate("a B-Artits\n", "--taxonomy", "multiconer2"),
         "Fix: write 'Artist', or use another taxonomy",
     ),
     "evaluate: unknown taxonomy": (
         evaluate("a O\n", "--taxonomy", "multiconer"),
-        "got taxonomy 'multiconer'; expected one of: conll2003, multiconer2",
+        "got taxonomy 'multiconer'; expected one of",
     ),
     "model: missing": (lambda w, f: ["tag", f / "no", w.dev, "-o", "OUT/x"], "no: does not exist; expected the folder"),
     "model: a file": (lambda w, f: ["tag", w.dev, w.dev, "-o", "OUT/x"], "dev.conll: is a file; expected the folder"),
     "model: no model.json": (damaged(lambda f: (f / MANIFEST).unlink()), "got no model.json; expected the folder"),
     "model: file missing": (damaged(lambda f: (f / "weights.npz").unlink()), "weights.npz: missing"),
     "model: file truncated": (damaged(lambda f: truncate(f / "weights.npz")), "damaged or truncated"),
-    "model: manifest truncated": (damaged(lambda f: truncate(f / MANIFEST)), "model.json: damaged: not a valid JSON object"),
+    "model: manifest truncated": (damaged(lambda f: truncate(f / MANIFEST)), "not a valid JSON object"),
     "model: other content": (damaged(zero_weights), "weights.npz: damaged: its sha256 is not the one in model.json"),
-    "model: newer": (
-        damaged(newer),
-        f"model.json: format: got {FORMAT + 1}; expected at most {FORMAT}",
-    ),
-    "train: misspelt key": (
-        train("--set", "crf.clsters=[]"),
-        "crf.clsters: no such setting; expected one of: algorithm, c1, c2, cl",
-    ),
-    "train: misspelt section": (train("--set", "cfr.c1=1"), "cfr: no such setting; expected one of: crf, data"),
-    "train: key of no section": (train("--set", "crf.c1.x=1"), "crf.c1"),
+    "model: newer": (damaged(newer), f"model.json: format: got {FORMAT + 1}; expected at most {FORMAT}"),
+    "train: misspelt key": (setting("crf.clsters=[]"), "crf.clsters: no such setting; expected one of: algorithm"),
+    "train: misspelt section": (setting("cfr.c1=1"), "cfr: no such setting; expected one of: crf, data"),
+    "train: key of no section": (setting("crf.c1.x=1"), "crf.c1"),
     "train: L1 without its algorithm": (
-        train("--set", "crf.c1=0.1"),
+        setting("crf.c1=0.1"),
         'crf.c1 = 0.1 needs crf.algorithm = "lbfgs"; sgd has no L1',
     ),
-    "train: threshold that keeps everything": (
-        train("--set", "crf.thresholds=[0]"),
-        "crf.thresholds: got 0, which keeps every span; expected more than 0",
-    ),
-    "train: negative regularisation": (train("--set", "crf.c2=-1"), "crf.c2: input should be greater than or equal"),
-    "train: text for a number": (train("--set", "crf.c2=much"), "crf.c2: input should be a valid number"),
+    "train: threshold of 0": (setting("crf.thresholds=[0]"), "crf.thresholds: got 0, which keeps every span"),
+    "train: negative regularisation": (setting("crf.c2=-1"), "crf.c2: input should be greater than or equal"),
+    "train: text for a number": (setting("crf.c2=much"), "crf.c2: input should be a valid number"),
     "train: negative rate": (
-        encoder("--set", "train.groups.encoder.rate=-0.1"),
-        "train.groups.encoder.rate: input should be greater than or equal to 0, got -0.1",
+        encoder("train.groups.encoder.rate=-0.1"),
+        "train.groups.encoder.rate: input should be greater than or equal to 0",
     ),
     "train: misspelt key of a group": (
-        encoder("--set", "train.groups.head.rat=1"),
-        "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate, times, weight_decay",
+        encoder("train.groups.head.rat=1"),
+        "train.groups.head.rat: no such setting; expected one of: layer_decay, match, rate",
     ),
     "train: no mentions": (
         lambda w, f: ["train", w.config, "--set", f"data.train={file(f, 'o.conll', 'a O')}", "--out", "OUT/r"],
         "o.conll: got no mention; expected labelled sentences",
     ),
-    "train: seed": (train("--set", "seed=-1"), "seed: input should be greater than or equal to 0"),
-    "train: no layers": (encoder("--set", "head.layers=[]"), "head.layers: "),
-    "train: --set without a value": (train("--set", "crf.c1"), "--set 'crf.c1': expected key.path=value, such as"),
-    "train: --set without a key": (train("--set", "=1"), "--set '=1': expected key.path=value"),
+    "train: seed": (setting("seed=-1"), "seed: input should be greater than or equal to 0"),
+    "train: no layers": (encoder("head.layers=[]"), "head.layers: "),
+    "train: --set without a value": (setting("crf.c1"), "--set 'crf.c1': expected key.path=value, such as"),
+    "train: --set without a key": (setting("=1"), "--set '=1': expected key.path=value"),
     "train: negative trials": (train("--trials", "-1"), "'--trials'"),
     "train: config is missing": (lambda w, f: ["train", f / "no.toml", "--out", "OUT/run"], "no.toml: cannot be read"),
     "train: config is a folder": (lambda w, f: ["train", f, "--out", "OUT/run"], "cannot be read: Is a directory"),
-    "train: config is empty": (lambda w, f: ["train", file(f, "c.toml", ""), "--out", "OUT/run"], "kind"),
-    "train: config is no TOML": (lambda w, f: ["train", file(f, "c.toml", "a:"), "--out", "OUT/run"], "not valid TOML"),
-    "train: config is binary": (
-        lambda w, f: ["train", file(f, "c.toml", b"\xff"), "--out", "OUT/run"],
-        "not a text file",
-    ),
+    "train: config is empty": (config(""), "kind"),
+    "train: config is no TOML": (config("a:"), "not valid TOML"),
+    "train: config is binary": (config(b"\xff"), "not a text file"),
     "train: no data": (lambda w, f: ["train", w.config, "--out", "OUT/run"], "data.train: not set"),
-    "train: data is a folder": (train("--set", "data.train=/"), "is a folder; expected a file"),
-    "train: unknown tag": (
-        lambda w, f: [*train()(w, f), "--set", f"data.dev={file(f, 'dev.conll', 'a _ _ B-Artits')}"],
-        "dev.conll:1: got label 'Artits', which is not",
-    ),
-    "train: I- at the start": (
-        lambda w, f: [*train()(w, f), "--set", f"data.dev={file(f, 'dev.conll', 'a I-Artist')}"],
-        "dev.conll:1: tag 'I-Artist' after the start is not valid iob2",
-    ),
+    "train: data is a folder": (setting("data.train=/"), "is a folder; expected a file"),
+    "train: unknown tag": (dev("a _ _ B-Artits"), "dev.conll:1: got label 'Artits', which is not"),
+    "train: I- at the start": (dev("a I-Artist"), "dev.conll:1: tag 'I-Artist' after the start is not valid iob2"),
     "train: output below a file": (lambda w, f: ["train", *w.settings, "--out", w.dev / "x"], "cannot be written"),
     "tag: output below a file": (lambda w, f: ["tag", w.model, w.dev, "-o", w.dev / "x"], "does not exist"),
     "unknown command": (lambda w, f: ["tagg"], "No such command 'tagg'"),

@@ -14,6 +14,7 @@ from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.select import select_spans
+from coner.evaluation.results import Level
 from coner.evaluation.score import score
 from coner.families.crf.crfsuite import Fitter
 from coner.families.crf.settings import CrfExperiment, CrfSettings
@@ -123,22 +124,20 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float
     gold = [sentence.entities or () for sentence in dev]
     crf = tagger.settings.crf
     likely = tagger.likely_spans(dev, min(crf.thresholds)) if crf.thresholds else []
-    trials = []
-    for threshold in crf.thresholds or (None,):
+
+    def scores_at(threshold: float | None) -> Level:
         predicted = tagger.tag(dev) if threshold is None else [select_spans(spans, threshold) for spans in likely]
-        scores = score(gold, predicted).fine
-        trials.append(
-            Trial(
-                c1=crf.c1,
-                c2=crf.c2,
-                min_frequency=crf.min_frequency,
-                threshold=threshold,
-                macro_f1=scores.macro_f1,
-                micro_f1=scores.micro_f1,
-                weights=len(tagger.weights.values),
-                seconds=seconds,
-            )
-        )
-    best = max(trials, key=lambda trial: trial.macro_f1)
-    tagger.threshold = best.threshold
-    return best
+        return score(gold, predicted).fine
+
+    tried = [(threshold, scores_at(threshold)) for threshold in crf.thresholds or (None,)]
+    tagger.threshold, best = max(tried, key=lambda pair: pair[1].macro_f1)
+    return Trial(
+        c1=crf.c1,
+        c2=crf.c2,
+        min_frequency=crf.min_frequency,
+        threshold=tagger.threshold,
+        macro_f1=best.macro_f1,
+        micro_f1=best.micro_f1,
+        weights=len(tagger.weights.values),
+        seconds=seconds,
+    )
