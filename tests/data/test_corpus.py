@@ -70,6 +70,8 @@ def test_a_corpus_has_counts_and_a_repr(tmp_path: Path) -> None:
     assert corpus[0].entities == (Entity(0, 1, "Scientist"), Entity(1, 2, "Food"), Entity(2, 3, "OtherPER"))
     assert [s.words for s in corpus[1:]] == [("ok",)]
     assert corpus.layout is not None
+    path = str(tmp_path / "a.conll")
+    assert repr(corpus) == f"Corpus({path!r}: 2 sentences, 4 words, 3 entities, 3 labels, 1 repaired)"
 
 
 def test_a_stream_yields_sentences_before_a_fault(tmp_path: Path) -> None:

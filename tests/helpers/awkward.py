@@ -1,4 +1,4 @@
-"""Sentences of every awkward kind, for round trips."""
+"""Awkward sentences, for round trips."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sentences(draw: st.DrawFn, *, raw: bool = True, scores: bool = True, unlabel
 
     Args:
         raw: it may come from text, with its own white space.
-        scores: entities may have one.
+        scores: entities may have scores other than 1.
         unlabelled: it may have no labels.
     """
     words = tuple(draw(st.lists(WORDS, min_size=1, max_size=6)))

@@ -64,12 +64,16 @@ class FrameReader(RowReader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         columns = [str(column) for column in self._frame.columns]
-        cells = self._frame.itertuples(index=False, name=None)
-        rows: Iterator[dict[str, Any]] = (dict(zip(columns, map(_plain, row), strict=True)) for row in cells)
+        rows = _rows(self._frame, columns)
         if {SENTENCE, WORD} <= set(columns) and TOKENS not in columns and TEXT not in columns:
             columns, rows = [ID, TOKENS, *([TAGS] if TAG in columns else [])], _joined(rows)
         wanted = self._columns(columns)
         yield from self._from_rows({column: row[column] for column in wanted} for row in rows)
+
+
+def _rows(frame: Frame, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for cells in frame.itertuples(index=False, name=None):
+        yield dict(zip(columns, map(_plain, cells), strict=True))
 
 
 def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ from coner.core.tags import tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats import WriteOptions
+from coner.data.formats._parquet import ParquetRows
 from coner.data.formats.datasets import BATCH, Datasets, DatasetsReader
 from helpers.awkward import gist, sentences
 
@@ -191,3 +192,45 @@ def test_datasets_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         Datasets().write([Sentence(("a",))], tmp_path / "x.parquet")
     with pytest.raises(MissingExtra, match=r"coner\[datasets\]"):
         read(tmp_path / "x.parquet")
+
+
+def test_columns_of_text_and_entities(tmp_path: Path) -> None:
+    entities = [
+        {"start": 4, "end": 7, "label": "P", "score": None},
+        {"start": 8, "end": 11, "label": "Q", "score": 0.5},
+    ]
+    rows = [{"id": 7, "text": "she ada bob.", "entities": entities}, {"id": None, "text": "x", "entities": None}]
+    path = parquet(tmp_path / "x.parquet", *rows)
+    corpus = read(path)
+    assert [gist(s) for s in corpus] == [
+        (("she", "ada", "bob", "."), (Entity(1, 2, "P"), Entity(2, 3, "Q")), "7"),
+        (("x",), None, None),
+    ]
+    assert [e.score for e in corpus[0].entities or ()] == [1.0, 0.5]
+    assert (corpus[0].text, corpus[0].line, corpus[1].line) == ("she ada bob.", 1, 2)
+    with pytest.raises(DataError, match=r"x\.parquet: row 2: got no .entities.; expected gold labels"):
+        read(path, gold=True)
+    with pytest.raises(DataError, match=r"x\.parquet: got no column 'entities', but text; expected gold labels"):
+        read(parquet(tmp_path / "x.parquet", {"text": "a"}), gold=True)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 1), (3, 9), (BATCH - 1, BATCH + 2), (5, 5)])
+def test_a_range_of_rows(tmp_path: Path, start: int, stop: int | None) -> None:
+    import pyarrow.parquet
+
+    table = pa.Table.from_pylist([{"tokens": [str(i)]} for i in range(BATCH + 5)])
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=7)
+    rows = ParquetRows(tmp_path / "x.parquet")
+    assert (rows.column, rows.count) == ("tokens", BATCH + 5)
+    cells = [cell for batch in rows.batches(start, stop) for cell in rows.cells(batch)]
+    assert cells == [[str(i)] for i in range(BATCH + 5)][start:stop]
+
+
+def test_cells_without_a_word_are_no_sentence(tmp_path: Path) -> None:
+    texts = ParquetRows(parquet(tmp_path / "x.parquet", {"text": "ada b"}))
+    assert [texts.sentence(cell, 3) for cell in (None, "", " ")] == [None, None, None]
+    assert texts.sentence("ada b", 3) == Sentence(("ada", "b"), text="ada b", offsets=((0, 3), (4, 5)), line=3)
+    tokens = ParquetRows(parquet(tmp_path / "y.parquet", {"tokens": ["ada"]}))
+    assert [tokens.sentence(cell, 3) for cell in (None, [])] == [None, None]
+    with pytest.raises(ValueError, match="expected a list of non-empty words"):
+        tokens.sentence(["a", ""], 3)
