@@ -15,7 +15,9 @@ from coner.cli.spending import Cost, Tokens
 def serve(
     models: Annotated[
         list[Path],
-        typer.Argument(parser=model_folder, metavar="MODEL", help="Model folders, or hf://user/name; default first."),
+        typer.Argument(
+            parser=model_folder, metavar="MODEL", help="Model folders, or hf://user/name; the first is the default."
+        ),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all interfaces.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8000,

@@ -1,11 +1,5 @@
 """scikit-learn estimators, for cross-validation, searches and pipelines.
 
-    from sklearn.model_selection import GridSearchCV
-    from coner.integrations.sklearn import CrfEstimator
-
-    search = GridSearchCV(CrfEstimator(crf={"clusters": []}), {"crf__c2": [0.01, 0.1, 1]}, cv=3)
-    search.fit(words, tags)
-
 Parameters are the sections of a config; scikit-learn sets a single setting by its path (``train__groups__head__rate``).
 ``fit`` gives the same tagger as ``coner train`` with a training file only, for equal settings, sentences and seed.
 """
