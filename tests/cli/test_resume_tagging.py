@@ -1,4 +1,4 @@
-"""``coner tag`` from file to file: stopped at any moment, the same command goes on, to the same bytes."""
+"""``coner tag`` from file to file: interrupted at any moment, the same command resumes, to the same bytes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import coner.families
 from coner.cli.app import run
 from coner.core.lines import BLOCK
 from coner.core.types import Entity, Sentence
-from coner.families import chunks as chunks_module
+from coner.data.taxonomy import Taxonomy
+from coner.families.tagger import Prediction, Tagger
+from coner.tagging import file as tagging
+from coner.tagging import stream
 from helpers.shell import Completed, World, command, head, process, refusal
 
 Coner = Callable[..., Completed]
-POSIX = pytest.mark.skipif(os.name != "posix", reason="another way of stopping")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="other signals")
 
 
 @pytest.fixture(scope="session")
 def many(world: World) -> Path:
-    """Some thousands of sentences, which are some ten chunks."""
+    """Some thousands of sentences, about ten batches."""
     path = world.model.parent / "many.conll"
     path.write_text(world.train.read_text(encoding="utf-8") * 170, encoding="utf-8")
     return path
@@ -40,24 +42,24 @@ def many(world: World) -> Path:
 
 @pytest.fixture(scope="session")
 def whole(world: World, many: Path) -> dict[str, bytes]:
-    """What comes out if nothing goes wrong, by the ending."""
-    found = {}
+    """The outputs of runs that are not interrupted, by file ending."""
+    outputs = {}
     for ending in (".jsonl", ".conll.gz"):
         path = world.model.parent / f"whole{ending}"
         assert run(["tag", str(world.model), str(many), "-o", str(path)]) == 0
-        found[ending] = path.read_bytes()
-    return found
+        outputs[ending] = path.read_bytes()
+    return outputs
 
 
 def done(path: Path) -> int:
-    """Sentences, as the journal has them."""
+    """Number of sentences in the journal."""
     with suppress(FileNotFoundError):
         return int(json.loads(path.with_name(f"{path.name}.part.json").read_bytes())["counts"].get("sentences", 0))
     return 0
 
 
 def stop(arguments: Sequence[object], path: Path, number: int, *, after: int = 0) -> tuple[int, str]:
-    """Start it, and send a signal when more than so many sentences are kept; its exit code and what it said."""
+    """Start the command, and send a signal when more than ``after`` sentences are saved; its exit code and stderr."""
     with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 60
         while done(path) <= after:
@@ -65,8 +67,8 @@ def stop(arguments: Sequence[object], path: Path, number: int, *, after: int = 0
             assert time.monotonic() < deadline
             time.sleep(0.005)
         running.send_signal(number)
-        _, said = running.communicate(timeout=60)
-        return running.returncode, said
+        _, messages = running.communicate(timeout=60)
+        return running.returncode, messages
 
 
 @POSIX
@@ -78,66 +80,69 @@ def test_killed_twice_and_started_again_gives_the_same_bytes(
     arguments = ("tag", world.model, many, "-o", path)
     assert stop(arguments, path, signal.SIGKILL)[0] == -signal.SIGKILL
     first = done(path)
-    code, said = stop(arguments, path, signal.SIGKILL, after=first)
-    assert (code, said) == (-signal.SIGKILL, f"going on after {first:,} sentences\n")
+    code, messages = stop(arguments, path, signal.SIGKILL, after=first)
+    assert (code, messages) == (-signal.SIGKILL, f"resuming after {first:,} sentences\n")
     second = done(path)
     assert 0 < first < second < 10_200
     assert not path.exists()
     again = process(*arguments)
     assert again.code == 0
-    assert again.err.splitlines()[0] == f"going on after {second:,} sentences"
+    assert again.err.splitlines()[0] == f"resuming after {second:,} sentences"
     assert again.err.splitlines()[1].startswith("10200 sentences, ")
     assert [file.name for file in out.iterdir()] == [path.name]
     assert path.read_bytes() == whole[ending]
-    told = json.loads if ending == ".jsonl" else gzip.decompress
-    assert told(path.read_bytes().splitlines()[0] if ending == ".jsonl" else path.read_bytes())
+    read = json.loads if ending == ".jsonl" else gzip.decompress
+    assert read(path.read_bytes().splitlines()[0] if ending == ".jsonl" else path.read_bytes())
 
 
 @POSIX
 def test_ctrl_c_keeps_the_work(world: World, many: Path, whole: dict[str, bytes], out: Path) -> None:
     path = out / "x.jsonl"
     arguments = ("tag", world.model, many, "-o", path)
-    code, said = stop(arguments, path, signal.SIGINT)
-    assert (code, said) == (130, "coner: interrupted; progress is saved; run the same command again to resume\n")
+    code, messages = stop(arguments, path, signal.SIGINT)
+    assert (code, messages) == (130, "coner: interrupted; progress is saved; run the same command again to resume\n")
     kept = done(path)
     again = process(*arguments)
-    assert again.err.startswith(f"going on after {kept:,} sentences\n")
+    assert again.err.startswith(f"resuming after {kept:,} sentences\n")
     assert path.read_bytes() == whole[".jsonl"]
 
 
-class Fake(Exception):
-    """A crash."""
+class Crash(Exception):
+    """A crash of the tagger."""
 
 
-class FakeTagger:
-    """Finds a mention in every sentence, mends a tag in every third, and breaks off when it is told to."""
+class FakeTagger(Tagger):
+    """Predicts a mention in every sentence, repairs a tag in every third, and crashes after ``stop`` sentences."""
 
-    computes = ""
+    kind, labels, taxonomy = "fake", ("Artist",), Taxonomy("fake", {"Person": {"Artist": ""}})
 
     def __init__(self, stop: int | None = None) -> None:
-        self.repaired = 0
         self.seen: list[Sentence] = []
         self.stop = stop
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         if self.stop is not None and len(self.seen) + len(sentences) > self.stop:
-            raise Fake
+            raise Crash
         self.seen += sentences
-        self.repaired += sum(int(sentence.words[0]) % 3 == 0 for sentence in sentences)
-        return [[Entity(0, len(sentence), "Artist", 0.5)] for sentence in sentences]
+        for sentence in sentences:
+            entities = (Entity(0, len(sentence), "Artist", 0.5),)
+            yield Prediction(sentence, entities, repaired=int(sentence.words[0]) % 3 == 0)
+
+    def save(self, folder: Path) -> None:
+        raise NotImplementedError
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Sentence]]]:
-    """``coner tag`` with a fake tagger and chunks of so many words; returns what the tagger was given."""
+    """``coner tag`` with a fake tagger and batches of ``batch`` words; returns the sentences that it tagged."""
 
-    def call(*arguments: object, chunk: int = 5, stop: int | None = None, code: int = 0) -> list[Sentence]:
+    def call(*arguments: object, batch: int = 5, stop: int | None = None, code: int = 0) -> list[Sentence]:
         tagger = FakeTagger(stop)
-        monkeypatch.setattr(coner.families, "load", lambda _folder: tagger)
-        monkeypatch.setattr(chunks_module, "CHUNK", chunk)
+        monkeypatch.setattr(tagging, "load", lambda _folder: tagger)
+        monkeypatch.setattr(stream, "BATCH_WORDS", batch)
         try:
             assert run(["tag", *map(str, arguments)]) == code
-        except Fake:
+        except Crash:
             assert stop is not None
         return tagger.seen
 
@@ -150,10 +155,10 @@ Small = Callable[..., list[Sentence]]
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=25),
-    looks=st.sampled_from([("\n", "\n"), ("", "\r\n"), ("\n\n", "\n")]),
+    layout=st.sampled_from([("\n", "\n"), ("", "\r\n"), ("\n\n", "\n")]),
     final=st.booleans(),
-    form=st.sampled_from(["conll", "jsonl", "task"]),
-    chunk=st.integers(1, 40),
+    to=st.sampled_from(["conll", "jsonl", "task"]),
+    batch=st.integers(1, 40),
     stops=st.lists(st.integers(0, 25), max_size=3),
 )
 def test_no_sentence_is_tagged_twice_or_lost(
@@ -162,26 +167,26 @@ def test_no_sentence_is_tagged_twice_or_lost(
     tmp_path_factory: pytest.TempPathFactory,
     *,
     lengths: list[int],
-    looks: tuple[str, str],
+    layout: tuple[str, str],
     final: bool,
-    form: str,
-    chunk: int,
+    to: str,
+    batch: int,
     stops: list[int],
 ) -> None:
-    folder = tmp_path_factory.mktemp("chunks")
+    folder = tmp_path_factory.mktemp("batches")
     source, path = folder / "in.conll", folder / "x"
-    between, newline = looks
+    between, newline = layout
     blocks = ["".join(f"{i} O{newline}" for _ in range(length)) for i, length in enumerate(lengths)]
     text = between + (newline + between).join(blocks)
     source.write_bytes((text if final else text.removesuffix(newline)).encode())
-    arguments = (world.model, source, "--format", form, "-o")
-    small(*arguments, folder / "whole", chunk=1000)
+    arguments = (world.model, source, "--to", to, "-o")
+    small(*arguments, folder / "whole", batch=1000)
     seen: list[Sentence] = []
     for stop in stops:
         if not path.exists():
-            seen += small(*arguments, path, chunk=chunk, stop=stop)
+            seen += small(*arguments, path, batch=batch, stop=stop)
     if not path.exists():
-        seen += small(*arguments, path, chunk=chunk)
+        seen += small(*arguments, path, batch=batch)
     assert [int(sentence.words[0]) for sentence in seen] == list(range(len(lengths)))
     assert path.read_bytes() == (folder / "whole").read_bytes()
     assert {file.name for file in folder.iterdir()} == {"in.conll", "x", "whole"}
@@ -189,7 +194,7 @@ def test_no_sentence_is_tagged_twice_or_lost(
 
 @pytest.fixture
 def numbered(tmp_path: Path) -> Path:
-    """Sentences of one word, its number; a tag of every tenth has to be mended."""
+    """Numbered sentences of one word; every tenth has a tag to repair."""
     path = tmp_path / "in.conll"
     path.write_text("".join(f"{i} {'I-Artist' if i % 10 == 0 else 'O'}\n\n" for i in range(60)))
     return path
@@ -205,7 +210,7 @@ def test_counts_at_the_end_are_of_the_whole_file(
     small(*arguments, out / "x.conll", stop=33)
     capsys.readouterr()
     small(*arguments, out / "x.conll")
-    assert capsys.readouterr().err == "going on after 30 sentences\n" + expected
+    assert capsys.readouterr().err == "resuming after 30 sentences\n" + expected
 
 
 OTHER: dict[str, Callable[[World, Path, Path], list[object]]] = {
@@ -222,54 +227,52 @@ def other_input(source: Path) -> Path:
 
 def other_model(world: World, folder: Path) -> Path:
     shutil.copytree(world.model, folder / "other")
-    card = json.loads((folder / "other/model.json").read_text(encoding="utf-8"))
-    (folder / "other/model.json").write_text(json.dumps({**card, "threshold": 0.9}), encoding="utf-8")
+    manifest = json.loads((folder / "other/model.json").read_text(encoding="utf-8"))
+    (folder / "other/model.json").write_text(json.dumps({**manifest, "threshold": 0.9}), encoding="utf-8")
     return folder / "other"
 
 
 @pytest.mark.parametrize("what", OTHER)
-def test_what_belongs_to_something_else_starts_anew(
+def test_progress_of_other_work_is_discarded(
     small: Small, world: World, numbered: Path, out: Path, capsys: pytest.CaptureFixture[str], *, what: str
 ) -> None:
     small(world.model, numbered, "--repair", "-o", out / "x.conll", stop=33)
     capsys.readouterr()
     arguments = OTHER[what](world, numbered, out / "x.conll")
     assert len(small(*arguments)) == 60 + (what == "input")
-    assert capsys.readouterr().err.splitlines()[0] == f"starting anew: what was kept has another {what}"
+    assert capsys.readouterr().err.splitlines()[0] == f"starting again: saved progress belongs to another {what}"
     assert [file.name for file in out.iterdir()] == ["x.conll"]
 
 
-def test_a_fault_of_the_input_after_a_resume_is_told_with_its_line_and_leaves_nothing(
+def test_a_fault_after_resuming_is_reported_with_its_line_and_leaves_nothing(
     small: Small, world: World, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "in.conll"
-    sound = "".join(f"{i} O\n\n" for i in range(50)) + f"50 O\n{'x' * 2 * BLOCK} O\n\n"  # the fault is not read with it
+    sound = "".join(f"{i} O\n\n" for i in range(50)) + f"50 O\n{'x' * 2 * BLOCK} O\n\n"  # the fault is in a later block
     path.write_bytes(sound.encode() + b"broken \xff O\n")
     small(world.model, path, "-o", out / "x.conll", stop=33)
     assert {file.name for file in out.iterdir()} == {"x.conll.part", "x.conll.part.json"}
     small(world.model, path, "-o", out / "x.conll", code=2)
-    going, message = capsys.readouterr().err.splitlines()
-    assert going == "going on after 30 sentences"
+    resumed, message = capsys.readouterr().err.splitlines()
+    assert resumed == "resuming after 30 sentences"
     assert message.startswith(f"coner: {path}:104: byte 8 of the line is 0xff")
     assert not list(out.iterdir())
 
 
-def test_a_foreign_file_in_the_way_is_one_line(coner: Coner, world: World, out: Path) -> None:
+def test_another_file_in_the_way_is_one_line(coner: Coner, world: World, out: Path) -> None:
     (out / "x.conll.part").write_text("mine")
     assert "x.conll.part: is in the way" in refusal(coner("tag", world.model, world.dev, "-o", out / "x.conll"))
     assert (out / "x.conll.part").read_text() == "mine"
 
 
 @POSIX
-def test_a_limit_on_the_size_of_files_keeps_the_work(
-    world: World, many: Path, whole: dict[str, bytes], out: Path
-) -> None:
+def test_a_limit_on_file_size_keeps_the_work(world: World, many: Path, whole: dict[str, bytes], out: Path) -> None:
     path = out / "x.jsonl"
     arguments = ("tag", world.model, many, "-o", path)
     limit = len(whole[".jsonl"]) // 2
 
     def low() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python has it: an error in place of the end
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does by default: an error, not the end of the process
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     stopped = subprocess.run(command(*arguments), capture_output=True, text=True, preexec_fn=low, check=False)
@@ -280,11 +283,11 @@ def test_a_limit_on_the_size_of_files_keeps_the_work(
     assert stopped.stderr == expected
     kept = done(path)
     again = process(*arguments)
-    assert (again.code, again.err.splitlines()[0]) == (0, f"going on after {kept:,} sentences")
+    assert (again.code, again.err.splitlines()[0]) == (0, f"resuming after {kept:,} sentences")
     assert path.read_bytes() == whole[".jsonl"]
 
 
-# Not getrusage, whose peak a process inherits from the one that started it.
+# Not getrusage: a process inherits the peak of its parent.
 PEAK = (
     "import sys; from pathlib import Path; from coner.cli import run; code = run(sys.argv[1:]); "
     "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]); sys.exit(code)"
@@ -299,14 +302,14 @@ def test_memory_does_not_grow_with_the_file(world: World, tmp_path: Path) -> Non
         path = tmp_path / f"{sentences}.conll"
         path.write_text(head(world.train, 50) * (sentences // 50), encoding="utf-8")
         run = [sys.executable, "-c", PEAK, "tag", str(world.model), str(path), "-o", str(tmp_path / "out.conll")]
-        told = subprocess.run(run, capture_output=True, text=True, check=True)
-        assert told.stderr.startswith(f"{sentences} sentences")
-        peaks.append(int(told.stdout) // 1024)
+        finished = subprocess.run(run, capture_output=True, text=True, check=True)
+        assert finished.stderr.startswith(f"{sentences} sentences")
+        peaks.append(int(finished.stdout) // 1024)
     assert peaks[1] - peaks[0] < 8, f"{peaks} MiB"
 
 
 @POSIX
-def test_an_output_that_only_its_owner_may_read_stays_so(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_a_private_output_stays_private(coner: Coner, world: World, tmp_path: Path) -> None:
     out = tmp_path / "out.conll"
     out.touch(mode=0o600)
     assert coner("tag", world.model, world.dev, "-o", out).code == 0
