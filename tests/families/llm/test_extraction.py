@@ -58,7 +58,7 @@ def test_a_perfect_model_gives_the_gold_entities(choice: str, per_call: int, ste
     extract = extractor(choice, steps=steps, sentences=per_call)
     found = list(extract(ALL, model(knowing(steps=steps, per_call=per_call))))  # type: ignore[arg-type]
     assert [one.entities for one in found] == [one.entities for one in ALL]
-    assert {one.failure for one in found} == {None}
+    assert {one.failures for one in found} == {()}
     assert set(extract.counts) <= {"answers", "mentions", "choices"}
     assert extract.counts["mentions"] == 5
 
@@ -116,7 +116,7 @@ def test_two_steps_keep_sentences_of_a_call_together_across_chunks() -> None:
 def test_a_failure_belongs_to_the_sentences_of_its_call() -> None:
     extract = extractor(sentences=2)
     found = list(extract(ALL, model(lambda prompt: GONE if "ada" in question(prompt) else '{"1": []}')))
-    assert [(one.entities, one.failure) for one in found] == [(None, GONE), (None, GONE), ((), None)]
+    assert [(one.entities, one.failures) for one in found] == [(None, (GONE,)), (None, (GONE,)), ((), ())]
     assert extract.counts == {"failed": 1, "answers": 1}
 
 
@@ -160,10 +160,10 @@ def test_a_failure_in_the_second_step_fails_the_sentence_and_an_undecided_mentio
 
     extract = extractor(steps=2)
     found = list(extract([ADA, sentence("rosa in rome"), ASPIRIN], model(rule)))
-    assert [(one.entities, one.failure) for one in found] == [
-        (None, GONE),
-        ((Entity(2, 3, "Town"),), None),
-        (ASPIRIN.entities, None),
+    assert [(one.entities, one.failures) for one in found] == [
+        (None, (GONE,)),
+        ((Entity(2, 3, "Town"),), ()),
+        (ASPIRIN.entities, ()),
     ]
     assert (extract.counts["failed"], extract.counts["undecided"], extract.counts["untyped"]) == (1, 1, 1)
 

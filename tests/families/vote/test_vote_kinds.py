@@ -55,7 +55,7 @@ def test_models_of_several_families_vote_from_one_folder(folders: dict[str, Path
     vote = load(tmp_path / "vote")
     assert isinstance(vote, VoteTagger)
     assert [member.tagger.kind for member in vote.members] == ["crf", "encoder", "onnx"]
-    votes = [one.spans for one in vote.votes(SENTENCES)]
+    votes = [spans for spans, _ in vote.votes(SENTENCES)]
     assert votes[2] == []
     for index, sentence in enumerate(SENTENCES):
         shares: dict[Entity, float] = {}

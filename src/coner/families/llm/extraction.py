@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.alignment import align
 from coner.families.llm.answers.labels import LabelMatcher
@@ -18,26 +18,10 @@ from coner.families.llm.prompts.builder import PromptBuilder
 from coner.families.llm.prompts.examples import ExampleSelector, word_key
 from coner.families.llm.prompts.settings import PromptSettings
 from coner.families.llm.span_typer import SpanTyper
+from coner.families.tagger import Prediction
 from coner.families.usage import Failure
 
 CHUNK = 256  # sentences, about, that finish the first of two steps before the second: a client does one run at a time
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """The result for one sentence.
-
-    Attributes:
-        entities: sorted, not overlapping; ``None`` if there is no answer.
-        failure: why there is no answer.
-        readable: whether the answer says anything about the sentence; if not, there are no entities.
-        cut: whether the answer was cut off at the token limit, so that mentions may be missing.
-    """
-
-    entities: tuple[Entity, ...] | None
-    failure: Failure | None = None
-    readable: bool = True
-    cut: bool = False
 
 
 class Extractor:
@@ -69,20 +53,19 @@ class Extractor:
         """The prompts of the first step."""
         return [self._prompt(group) for group in _groups(sentences, self._settings.sentences)]
 
-    def __call__(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extraction]:
-        """One result for each sentence, in order.
+    def __call__(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Prediction]:
+        """One prediction for each sentence, in order; unreliable if the answer is unreadable or cut off.
 
-        Sentences are consumed as ``complete`` consumes prompts; with two steps, some hundred at a time. Raises whatever
-        ``complete`` raises.
+        Sentences are consumed as ``complete`` consumes prompts; with two steps, some hundred at a time.
         """
         if self._settings.steps == 1:
             yield from self._first_step(sentences, complete)
             return
         calls = -(-CHUNK // self._settings.sentences)  # whole calls, so that the ledger finds the prompts again
         for chunk in _groups(sentences, calls * self._settings.sentences):
-            yield from self._second_step(chunk, list(self._first_step(chunk, complete)), complete)
+            yield from self._second_step(list(self._first_step(chunk, complete)), complete)
 
-    def _first_step(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Extraction]:
+    def _first_step(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Prediction]:
         waiting = deque[tuple[Sentence, ...]]()
 
         def prompts() -> Iterator[Prompt]:
@@ -99,39 +82,38 @@ class Extractor:
         examples = {word_key(one): one for sentence in group for one in self._examples.select(sentence)}
         return self._builder.build(group, [example for key, example in examples.items() if key not in own])
 
-    def _extract(self, group: Sequence[Sentence], answer: Completion | Failure) -> Iterator[Extraction]:
+    def _extract(self, group: Sequence[Sentence], answer: Completion | Failure) -> Iterator[Prediction]:
         if isinstance(answer, Failure):
             add(self.counts, Outcome.FAILED)
-            yield from [Extraction(None, answer)] * len(group)
+            yield from (Prediction(sentence, None, failures=(answer,)) for sentence in group)
             return
-        add(self.counts, Outcome.ANSWERS)
         cut = answer.finish == "length"
+        add(self.counts, Outcome.ANSWERS)
         add(self.counts, Outcome.CUT, cut)
         numbered = len(group) if self._builder.numbered else None
         read = self._reader.read(answer.text, question=self._builder.question(group), numbered=numbered)
         for sentence, mentions in zip(group, read, strict=True):
             entities = align(sentence, mentions or (), self.counts)
-            yield Extraction(entities, readable=mentions is not None, cut=cut)
+            yield Prediction(sentence, entities, reliable=mentions is not None and not cut)
 
-    def _second_step(
-        self, sentences: Sequence[Sentence], grouped: Sequence[Extraction], complete: Complete
-    ) -> Iterator[Extraction]:
+    def _second_step(self, coarse: Sequence[Prediction], complete: Complete) -> Iterator[Prediction]:
         """Replace coarse by fine labels; a mention for which the model names no class is dropped."""
         choices = [
-            (sentence, entity, tuple(self._taxonomy.groups[entity.label]))
-            for sentence, one in zip(sentences, grouped, strict=True)
-            for entity in one.entities or ()
+            (prediction.sentence, entity, tuple(self._taxonomy.groups[entity.label]))
+            for prediction in coarse
+            for entity in prediction.entities or ()
         ]
         labels = iter(list(self._typer(choices, complete)))
-        for one in grouped:
-            typed = [(entity, next(labels)) for entity in one.entities or ()]
-            failure = next((label for _, label in typed if isinstance(label, Failure)), one.failure)
-            if failure is not None:
-                yield Extraction(None, failure)
+        for prediction in coarse:
+            typed = [(entity, next(labels)) for entity in prediction.entities or ()]
+            failure = next((label for _, label in typed if isinstance(label, Failure)), None)
+            if failure is not None or prediction.entities is None:
+                failures = prediction.failures if failure is None else (failure,)
+                yield Prediction(prediction.sentence, None, failures=failures)
                 continue
             kept = tuple(replace(entity, label=label) for entity, label in typed if isinstance(label, str))
             add(self.counts, Outcome.UNTYPED, len(typed) - len(kept))
-            yield replace(one, entities=kept)
+            yield replace(prediction, entities=kept)
 
 
 def _groups(sentences: Iterable[Sentence], size: int) -> Iterator[tuple[Sentence, ...]]:

@@ -16,17 +16,7 @@ from coner.families.llm.tagger import LlmTagger
 from coner.families.recipe import Inputs, Place, Recipe
 from coner.families.usage import Spending
 
-# Settings of the endpoint that do not change the answers.
-CONNECTION = {
-    "base_url",
-    "key_env",
-    "timeout",
-    "concurrency",
-    "requests_per_minute",
-    "tokens_per_minute",
-    "max_retries",
-    "prices",
-}
+ANSWER_SETTINGS = {"model", "temperature", "seed"}  # of the endpoint; the others do not change the answers
 
 
 class LlmRecipe(Recipe):
@@ -88,4 +78,5 @@ class LlmRecipe(Recipe):
 
 def answer_settings(settings: LlmExperiment) -> dict[str, Any]:
     """The settings that answers depend on: not where the endpoint is, nor how fast it is asked."""
-    return settings.model_dump(mode="json", exclude={"name": True, "data": True, "llm": CONNECTION})
+    values = settings.model_dump(mode="json", exclude={"name", "data", "llm"})
+    return {**values, "llm": settings.llm.model_dump(mode="json", include=ANSWER_SETTINGS)}

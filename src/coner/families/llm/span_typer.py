@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.answers.label_choice import read_label
+from coner.families.llm.answers.labels import read_label
 from coner.families.llm.answers.outcomes import Outcome, add
 from coner.families.llm.endpoint.messages import Complete, Completion, Message, Prompt
 from coner.families.llm.prompts.builder import closed_object, list_classes, sentence_text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import finalize
@@ -64,15 +64,9 @@ class LlmTagger(Tagger):
         A sentence whose answer cannot be read gets no entities: asking again would give the same answer.
         """
         before = self.usage(self._extractor.counts)
-        for sentence, result in zip(sentences, self._extractor(sentences, self.client()), strict=True):
+        for prediction in self._extractor(sentences, self.client()):
             now = self.usage(self._extractor.counts)
-            yield Prediction(
-                sentence,
-                result.entities,
-                failures=() if result.failure is None else (result.failure,),
-                usage=now - before,
-                reliable=result.readable and not result.cut,
-            )
+            yield replace(prediction, usage=now - before)
             before = now
 
     def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,6 @@ from coner.families.vote.tagger import Member, VoteTagger
 from coner.hub import model_name
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Scores of one threshold on the dev split, in fractions of 1."""
-
-    threshold: float
-    macro_f1: float
-    micro_f1: float
-
-
 def members_of(folders: Sequence[Path], weights: Sequence[float] = ()) -> tuple[VoteMember, ...]:
     """Model folders as members of a vote.
 
@@ -47,9 +37,7 @@ def members_of(folders: Sequence[Path], weights: Sequence[float] = ()) -> tuple[
         raise ConfigError(f"--weights: got {len(weights)}; expected {len(folders)}, one for each model")
     for weight in weights:
         if not 0 < weight < math.inf:
-            raise ConfigError(
-                f"--weights: got {weight:g}; expected numbers above 0. Fix: leave that model out"
-            )
+            raise ConfigError(f"--weights: got {weight:g}; expected numbers above 0. Fix: leave that model out")
     places = [folder.resolve() for folder in folders]
     for number, place in enumerate(places):
         if place in places[:number]:
@@ -79,14 +67,10 @@ class VoteRecipe(Recipe):
         self.settings: VoteExperiment = settings
         vote = settings.vote
         if vote.threshold == "auto" and settings.data.dev is None:
-            raise ConfigError(
-                "vote.threshold: got auto without a dev split. Fix: name it with --dev, or set a number"
-            )
+            raise ConfigError("vote.threshold: got auto without a dev split. Fix: name it with --dev, or set a number")
         for member in vote.members:
             if member.folder.is_relative_to(folder.resolve()):
-                raise ConfigError(
-                    f"{member.folder}: is in {folder}, which will be written. Fix: give another --out"
-                )
+                raise ConfigError(f"{member.folder}: is in {folder}, which will be written. Fix: give another --out")
         members = [Member(model_name(m.folder), m.folder, load(m.folder), m.weight) for m in vote.members]
         self.tagger = VoteTagger(members, threshold=0.5 if vote.threshold == "auto" else vote.threshold)
 
@@ -118,17 +102,17 @@ class VoteRecipe(Recipe):
         tagger = self.tagger
         trials = self._choose_threshold(inputs.splits["dev"].corpus) if self.settings.vote.threshold == "auto" else []
         for trial in trials:
-            place.log(f"threshold {trial.threshold:g}  dev micro {trial.micro_f1:.4f}  macro {trial.macro_f1:.4f}")
+            place.log("threshold {threshold:g}  dev micro {micro_f1:.4f}  macro {macro_f1:.4f}".format(**trial))
         place.log(f"threshold {tagger.threshold:g}")
         tagger.save(place.folder)
-        return Built(tagger, {"threshold": tagger.threshold, "trials": [asdict(trial) for trial in trials]})
+        return Built(tagger, {"threshold": tagger.threshold, "trials": trials})
 
-    def _choose_threshold(self, dev: Corpus) -> list[Trial]:
-        """Set the threshold with the best macro F1 on the dev split, the first of equal ones."""
+    def _choose_threshold(self, dev: Corpus) -> list[dict[str, float]]:
+        """Set the threshold with the best macro F1 on the dev split, the first of equal ones; return all scores."""
         votes = self.tagger.votes(dev)
         trials = []
         for threshold in self.settings.vote.thresholds:
-            scores = score_sentences(dev, [select_spans(vote.spans, threshold) for vote in votes]).fine
-            trials.append(Trial(threshold, scores.macro_f1, scores.micro_f1))
-        self.tagger.threshold = max(trials, key=lambda trial: trial.macro_f1).threshold
+            scores = score_sentences(dev, [select_spans(spans, threshold) for spans, _ in votes]).fine
+            trials.append({"threshold": threshold, "macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1})
+        self.tagger.threshold = max(trials, key=lambda trial: trial["macro_f1"])["threshold"]
         return trials

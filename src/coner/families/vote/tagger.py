@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import NamedTuple
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
@@ -40,18 +39,6 @@ class Member:
     folder: Path
     tagger: Tagger
     weight: float = 1.0
-
-
-class Votes(NamedTuple):
-    """The votes on one sentence.
-
-    Attributes:
-        spans: every span that a member predicts, with its score, sorted by last word; they may overlap.
-        repaired: predicted tags that were repaired.
-    """
-
-    spans: list[Entity]
-    repaired: int
 
 
 class VoteTagger(Tagger):
@@ -93,11 +80,14 @@ class VoteTagger(Tagger):
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The best choice among the spans that the members predict, each with its score."""
-        for sentence, votes in zip(sentences, self.votes(sentences), strict=True):
-            yield Prediction(sentence, tuple(select_spans(votes.spans, self.threshold)), votes.repaired)
+        for sentence, (spans, repaired) in zip(sentences, self.votes(sentences), strict=True):
+            yield Prediction(sentence, tuple(select_spans(spans, self.threshold)), repaired)
 
-    def votes(self, sentences: Sequence[Sentence]) -> list[Votes]:
-        """The votes on each sentence. The members tag one after another, so that their memory does not add up."""
+    def votes(self, sentences: Sequence[Sentence]) -> list[tuple[list[Entity], int]]:
+        """For each sentence all spans that members predict, sorted by last word, and the number of repaired tags.
+
+        Spans may overlap. The members tag one after another, so that their memory does not add up.
+        """
         confidences: list[defaultdict[Entity, list[float]]] = [defaultdict(list) for _ in sentences]
         repaired = [0] * len(sentences)
         for member in self.members:
@@ -105,7 +95,7 @@ class VoteTagger(Tagger):
                 repaired[number] += prediction.repaired
                 for entity in prediction.entities or ():
                     confidences[number][entity].append(member.weight * entity.score)
-        return [Votes(self._scored(spans), count) for spans, count in zip(confidences, repaired, strict=True)]
+        return [(self._scored(spans), count) for spans, count in zip(confidences, repaired, strict=True)]
 
     def _scored(self, confidences: Mapping[Entity, Sequence[float]]) -> list[Entity]:
         total = fsum(member.weight for member in self.members)  # fsum does not depend on the order of the members

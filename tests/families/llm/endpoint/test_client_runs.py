@@ -51,7 +51,7 @@ def test_prompts_are_consumed_a_few_at_a_time() -> None:
 
 
 def test_calls_continue_while_the_caller_is_busy() -> None:
-    with serving() as server:
+    with serving(lambda request, _: says(last(request), after=0.2)) as server:
         answers = client(server.url, concurrency=2)(numbered(6))
         next(answers)
         until = time.monotonic() + 10

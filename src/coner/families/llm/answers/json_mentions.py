@@ -11,9 +11,7 @@ from coner.families.llm.answers.labels import LabelMatcher, fold_label
 from coner.families.llm.answers.lenient_json import Pairs
 from coner.families.llm.answers.line_list import RawMention, read_line, says_none
 
-_TEXT_KEYS = frozenset(
-    {"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"},
-)
+_TEXT_KEYS = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
 _LABEL_KEYS = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
 _NUMBER_KEYS = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
 _NUMBER = re.compile(r"\W*(?:sentence)?[\W_]*(\d{1,6})\W*", re.IGNORECASE)

@@ -49,12 +49,9 @@ class Totals:
     seconds: float = 0.0
 
 
+@dataclass(eq=False)
 class _NoAnswer(Exception):
-    """A prompt has no answer."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
+    failure: Failure
 
 
 class Session:

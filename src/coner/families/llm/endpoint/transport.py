@@ -32,50 +32,43 @@ ADVICE = {
 }
 
 
+@dataclass(eq=False)
 class CallError(Exception):
     """A call without an answer.
 
-    Args:
+    Attributes:
         reason: one line, without the key.
         billed: whether the endpoint may have made an answer that did not arrive.
     """
 
-    def __init__(self, reason: str, *, billed: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.billed = billed
+    reason: str
+    billed: bool = False
 
 
+@dataclass(eq=False)
 class TransientError(CallError):
-    """The same call may succeed later.
+    """The same call may succeed later; ``retry_after``: seconds to wait, as the endpoint asks."""
 
-    Args:
-        retry_after: seconds to wait, as the endpoint asks; 0: it does not say.
-    """
-
-    def __init__(self, reason: str, *, retry_after: float = 0.0, billed: bool = False) -> None:
-        super().__init__(reason, billed=billed)
-        self.retry_after = retry_after
+    retry_after: float = 0.0
 
 
 class NoConnectionError(CallError):
     """Nobody listens, the host is unknown, or no secure connection can be made."""
 
 
+@dataclass(eq=False)
 class RejectedError(CallError):
     """The same call would be rejected again.
 
-    Args:
+    Attributes:
         message: of the endpoint.
         for_all: whether any other prompt would be rejected too.
         unsupported: whether a request with fewer fields may be accepted.
     """
 
-    def __init__(self, reason: str, message: str, *, for_all: bool = False, unsupported: bool = False) -> None:
-        super().__init__(reason)
-        self.message = message
-        self.for_all = for_all
-        self.unsupported = unsupported
+    message: str = ""
+    for_all: bool = False
+    unsupported: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +131,7 @@ class Transport:
             raise await self._status_error(error) from None
         except UnicodeEncodeError:
             message = "the prompt holds half of a surrogate pair; expected whole characters"
-            raise RejectedError(self._reason(message), message) from None
+            raise RejectedError(self._reason(message), message=message) from None
         return self._parse(text, time.perf_counter() - began)
 
     async def _status_error(self, error: openai.APIStatusError) -> CallError:
@@ -152,7 +145,9 @@ class Transport:
             reason = f"{reason}; {advice}"
         if status == 404:
             reason += await self._list_models()
-        return RejectedError(reason, message, for_all=status in FOR_ALL_PROMPTS, unsupported=status in {400, 422})
+        return RejectedError(
+            reason, message=message, for_all=status in FOR_ALL_PROMPTS, unsupported=status in {400, 422}
+        )
 
     async def _list_models(self) -> str:
         """The models of the endpoint, for an error message."""

@@ -14,15 +14,12 @@ from coner.core.files import atomic_write
 from coner.core.types import Sentence
 from coner.data.formats.jsonl import JsonlReader, write_jsonl
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.prompts.rankers import Bm25Ranker, EncoderRanker, Ranker
+from coner.families.llm.prompts.rankers import Bm25Ranker, Candidate, EncoderRanker
 from coner.families.llm.prompts.settings import ExampleSettings
 
 FILE = "examples.jsonl"
 CANDIDATES = 4  # ranked for each example that is needed
 TOLERANCE = 0.2  # with ``cover``: how much less, of the best remaining score, counts as equally good
-
-Candidate = tuple[float, int]
-"""Score, and index in the pool."""
 
 
 class ExampleSelector:
@@ -39,7 +36,7 @@ class ExampleSelector:
         self._settings = settings
         self._seed = seed
         self._pool = tuple(pool)
-        self._ranker: Ranker | None = None
+        self._ranker: Bm25Ranker | EncoderRanker | None = None
         if settings.choice == "none":
             self._pool = ()
         elif settings.choice == "fixed":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from coner.core.errors import MissingExtra
 
@@ -14,12 +14,8 @@ BATCH = 32  # sentences
 MAX_TOKENS = 256  # of a sentence; the rest is ignored
 
 
-class Ranker(Protocol):
-    """Finds the most similar sentences of a pool."""
-
-    def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
-        """Score and index of the best ``count`` sentences, best first; of equal ones the one with the lower index."""
-        ...
+Candidate = tuple[float, int]
+"""Score of a sentence, and its index in the pool."""
 
 
 class Bm25Ranker:
@@ -40,8 +36,8 @@ class Bm25Ranker:
         self._index: Any = bm25s.BM25()
         self._index.index([_fold(words) for words in pool], show_progress=False)
 
-    def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
-        """See ``Ranker``."""
+    def best(self, words: Sequence[str], count: int) -> list[Candidate]:
+        """The best ``count`` sentences of the pool, best first; of equal ones the one with the lower index."""
         return _best(self._index.get_scores(_fold(words)), count)
 
 
@@ -69,8 +65,8 @@ class EncoderRanker:
         self._model.train(mode=False)
         self._vectors = self._encode(pool)
 
-    def best(self, words: Sequence[str], count: int) -> list[tuple[float, int]]:
-        """See ``Ranker``."""
+    def best(self, words: Sequence[str], count: int) -> list[Candidate]:
+        """The best ``count`` sentences of the pool, best first; of equal ones the one with the lower index."""
         return _best((self._vectors @ self._encode([words])[0]).round(6), count)
 
     def _encode(self, sentences: Sequence[Sequence[str]]) -> Any:
@@ -101,7 +97,7 @@ def _fold(words: Sequence[str]) -> list[str]:
     return [word.casefold() for word in words]
 
 
-def _best(scores: np.ndarray, count: int) -> list[tuple[float, int]]:
+def _best(scores: np.ndarray, count: int) -> list[Candidate]:
     import numpy as np
 
     order = np.argsort(-scores, kind="stable")[:count]
