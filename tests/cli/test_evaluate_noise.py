@@ -77,7 +77,7 @@ def test_wrong_use_is_one_line(coner: Coner, world: World, noisy: Path, out: Pat
         assert "is no model folder; --noise and --noisy" in refusal(coner("evaluate", world.dev, world.dev, *option))
     both = refusal(coner("evaluate", world.dev, world.model, "--noise", 1, "--noisy", noisy))
     assert "choose one" in both
-    assert "rate 2 of the sentences" in refusal(coner("evaluate", world.dev, world.model, "--noise", 2))
+    assert "got rate 2; expected a fraction" in refusal(coner("evaluate", world.dev, world.model, "--noise", 2))
     assert "no such file" in refusal(coner("evaluate", world.dev, world.model, "--noisy", out / "no.conll"))
     message = refusal(coner("evaluate", world.dev, world.model, "--noisy", world.train))
     assert "expected a copy of it with typos only" in message

@@ -18,7 +18,7 @@ from coner.core.tags import OUTSIDE, Scheme, TagSet, tags_from_entities
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.formats._folders import atomic_folder
-from coner.data.formats._parquet import BATCH, ParquetRows, arrow_word_column, unreadable
+from coner.data.reading.parquet import BATCH, ParquetRows, arrow_word_column, unreadable
 from coner.data.reading.rows import ID, TAGS, TOKENS, RowReader
 
 STATE = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
