@@ -1,4 +1,4 @@
-"""``coner evaluate``: the numbers of a small case by hand, for a program and for a person."""
+"""``coner evaluate``: scores of a small case by hand, as JSON and in the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from helpers.shell import Completed, World, refusal
 Coner = Callable[..., Completed]
 
 GOLD = "nina B-Artist\nsimone I-Artist\nat O\nlouvre B-Facility\n\nserena B-Athlete\nwon O\n\nit O\nrains O\n"
-# One hit, one miss, one athlete taken for an artist, and a stray I- that opens a mention.
+# One hit, one miss, one athlete predicted as an artist, and a stray I- that starts a mention.
 FOUND = "nina B-Artist\nsimone I-Artist\nat O\nlouvre O\n\nserena B-Artist\nwon O\n\nit O\nrains I-Facility\n"
 LEVEL = {"micro_f1", "macro_f1", "precision", "recall", "classes"}
 CLASS = {"precision", "recall", "f1", "support", "predicted"}
@@ -40,7 +40,7 @@ def scores(coner: Coner, *arguments: object) -> dict[str, Any]:
     return values
 
 
-def test_numbers_are_those_by_hand(coner: Coner, files: tuple[Path, Path]) -> None:
+def test_scores_equal_those_by_hand(coner: Coner, files: tuple[Path, Path]) -> None:
     found = scores(coner, *files)
     fine, coarse = found["fine"], found["coarse"]
     third, two_thirds = pytest.approx(1 / 3), pytest.approx(2 / 3)
@@ -57,7 +57,7 @@ def test_numbers_are_those_by_hand(coner: Coner, files: tuple[Path, Path]) -> No
     assert [found[name] for name in ("sentences", "words", "skipped", "repaired")] == [3, 8, 0, 1]
 
 
-def test_keys_are_those_that_other_programs_rely_on(coner: Coner, files: tuple[Path, Path]) -> None:
+def test_the_json_has_the_documented_keys(coner: Coner, files: tuple[Path, Path]) -> None:
     found = scores(coner, *files, "--train", files[0])
     promised = {"fine", "coarse", "span", "seen", "unseen", "sentences", "words", "skipped", "repaired"}
     assert found.keys() >= promised
@@ -68,12 +68,10 @@ def test_keys_are_those_that_other_programs_rely_on(coner: Coner, files: tuple[P
     assert "recall" in found["seen"].keys() & found["unseen"].keys()
 
 
-def test_seen_and_unseen_come_with_a_training_file(coner: Coner, files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_seen_and_unseen_need_a_training_file(coner: Coner, files: tuple[Path, Path], tmp_path: Path) -> None:
     assert not {"seen", "unseen"} & set(scores(coner, *files))
     train = tmp_path / "train.conll"
-    train.write_text(
-        "Nina B-Scientist\nSimone I-Scientist\n"
-    )  # in other letters, with another label: seen all the same
+    train.write_text("Nina B-Scientist\nSimone I-Scientist\n")  # other case and label: still seen
     found = scores(coner, *files, "--train", train)
     assert (found["seen"]["recall"], found["seen"]["support"]) == (1, 1)
     assert (found["unseen"]["recall"], found["unseen"]["support"]) == (0, 2)
@@ -94,10 +92,10 @@ def test_taxonomy_sets_the_groups(coner: Coner, files: tuple[Path, Path], tmp_pa
     assert found["coarse"]["macro_f1"] == pytest.approx(2 / 3)
 
 
-def test_person_sees_the_same_numbers_and_what_was_mended(coner: Coner, files: tuple[Path, Path]) -> None:
+def test_the_terminal_shows_the_same_scores_and_the_repairs(coner: Coner, files: tuple[Path, Path]) -> None:
     done = coner("evaluate", *files)
     assert done.code == 0
-    assert done.err == "Warning: 1 faults repaired in the predictions\n"
+    assert done.err == "Warning: 1 errors repaired in the predictions\n"
     lines = done.out.splitlines()
     assert lines[0] == "gold.conll, 3 sentences, 8 words"
     assert lines[1].startswith("micro F1   0.3333  [")
@@ -107,13 +105,13 @@ def test_person_sees_the_same_numbers_and_what_was_mended(coner: Coner, files: t
     assert ["Person", "1.0000", "1.0000", "1.0000", "2", "2"] in [line.split() for line in lines]
 
 
-def test_classes_that_gold_lacks_are_told(coner: Coner, files: tuple[Path, Path]) -> None:
+def test_predicted_classes_that_gold_lacks_are_reported(coner: Coner, files: tuple[Path, Path]) -> None:
     files[1].write_text(FOUND.replace("won O", "won B-Drink"))
     done = coner("evaluate", *files)
     assert "1 predictions of classes that do not occur in gold (Drink)" in done.err
 
 
-def test_model_is_scored_like_its_predictions(coner: Coner, world: World, tmp_path: Path) -> None:
+def test_a_model_scores_like_its_predictions(coner: Coner, world: World, tmp_path: Path) -> None:
     found = scores(coner, world.dev, world.model, "--train", world.train)
     corpus = read(world.dev)
     oracle = score_sentences(corpus, load(world.model).tag(corpus)).as_dict()
@@ -137,14 +135,14 @@ def test_gold_may_be_jsonl(coner: Coner, world: World, tmp_path: Path) -> None:
     assert scores(coner, gold, world.model) == scores(coner, world.dev, world.model)
 
 
-def test_other_words_are_one_line_with_both_places(coner: Coner, files: tuple[Path, Path]) -> None:
+def test_different_words_are_one_line_with_both_places(coner: Coner, files: tuple[Path, Path]) -> None:
     gold, found = files
     found.write_text("# id 1\n" + FOUND.replace("won", "lost"))
-    assert f"{found}:8: 'lost' where {gold}:7 has 'won'; expected the same" in refusal(coner("evaluate", *files))
+    assert f"{found}:8: got 'lost' where {gold}:7 has 'won'; expected the same" in refusal(coner("evaluate", *files))
     found.write_text(FOUND.replace("\nwon O", ""))
-    assert f"{found}:7: the end of the sentence where {gold}:7 has 'won'" in refusal(coner("evaluate", *files))
+    assert f"{found}:7: got the end of the sentence where {gold}:7 has 'won'" in refusal(coner("evaluate", *files))
     found.write_text(FOUND[: FOUND.index("it ")])
-    assert f"{found}: 2 sentences where {gold} has 3" in refusal(coner("evaluate", *files))
+    assert f"{found}: got 2 sentences where {gold} has 3" in refusal(coner("evaluate", *files))
 
 
 def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
@@ -155,7 +153,7 @@ def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world
     assert "with --scheme bioes" in refusal(coner("evaluate", tagged, tagged))
 
 
-def test_faulty_gold_is_mended_only_when_asked(coner: Coner, files: tuple[Path, Path]) -> None:
+def test_gold_is_repaired_only_on_request(coner: Coner, files: tuple[Path, Path]) -> None:
     gold, found = files
     gold.write_text(GOLD.replace("B-Facility", "I-Facility"))
     assert f"{gold}:4: " in refusal(coner("evaluate", gold, found))
@@ -172,13 +170,13 @@ def test_label_outside_the_taxonomy_is_named_with_its_line(coner: Coner, files: 
     assert f"{found}:10: got label 'Facilty'" in message
 
 
-def test_damaged_model_is_one_line(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
+def test_a_damaged_model_is_one_line(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
     shutil.copytree(world.model, tmp_path / "model")
     (tmp_path / "model" / "lexicon.json").unlink()
     assert "lexicon.json: missing" in refusal(coner("evaluate", files[0], tmp_path / "model"))
 
 
-def test_model_is_judged_by_the_groups_that_it_was_trained_with(coner: Coner, world: World, out: Path) -> None:
+def test_a_model_is_evaluated_by_the_groups_of_its_training(coner: Coner, world: World, out: Path) -> None:
     own = out / "own.toml"
     text = (SAMPLE.parent / "taxonomies/multiconer2.toml").read_text(encoding="utf-8")
     own.write_text(text.replace("[Medical]", "[Health]"), encoding="utf-8")

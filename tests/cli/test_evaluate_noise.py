@@ -31,7 +31,7 @@ def noisy(coner: Coner, world: World, out: Path) -> Path:
     return path
 
 
-def test_both_sides_are_the_scorers(coner: Coner, world: World, noisy: Path) -> None:
+def test_clean_and_noisy_scores_are_those_of_the_scorer(coner: Coner, world: World, noisy: Path) -> None:
     found = scores(coner, world.dev, world.model, "--noisy", noisy, "--train", world.train)
     plain = scores(coner, world.dev, world.model, "--train", world.train)
     assert {name: found[name] for name in plain} == plain
@@ -61,22 +61,24 @@ def test_a_rate_makes_the_copy_that_the_data_command_makes(coner: Coner, world: 
     assert all(change["difference"]["value"] == 0 for change in found["changes"].values())
 
 
-def test_a_person_sees_both_and_the_difference(coner: Coner, world: World, noisy: Path) -> None:
-    said = scores(coner, world.dev, world.model, "--noisy", noisy)
+def test_the_terminal_shows_both_and_the_difference(coner: Coner, world: World, noisy: Path) -> None:
+    values = scores(coner, world.dev, world.model, "--noisy", noisy)
     lines = coner("evaluate", world.dev, world.model, "--noisy", noisy).out.splitlines()
     clean, copy = ([word for sentence in read(path) for word in sentence.words] for path in (world.dev, noisy))
     words, total = sum(a != b for a, b in zip(clean, copy, strict=True)), len(clean)
     assert f"with typos in {words} of {total} words, 40 of 40 sentences" in lines
     macro = next(line.split() for line in lines if line.startswith(" macro F1 "))
-    change = said["changes"]["macro_f1"]
+    change = values["changes"]["macro_f1"]
     assert macro[2:5] == [f"{change['clean']:.4f}", f"{change['noisy']:.4f}", f"{change['difference']['value']:+.3f}"]
 
 
 def test_wrong_use_is_one_line(coner: Coner, world: World, noisy: Path, out: Path) -> None:
     for option in (("--noise", 1), ("--noisy", noisy)):
-        assert "is no model folder; --noise and --noisy" in refusal(coner("evaluate", world.dev, world.dev, *option))
+        assert "is not a model folder; expected one with --noise or --noisy" in refusal(
+            coner("evaluate", world.dev, world.dev, *option)
+        )
     both = refusal(coner("evaluate", world.dev, world.model, "--noise", 1, "--noisy", noisy))
-    assert "choose one" in both
+    assert "--noise, --noisy: got both; expected one of them" in both
     assert "got rate 2; expected a fraction" in refusal(coner("evaluate", world.dev, world.model, "--noise", 2))
     assert "no such file" in refusal(coner("evaluate", world.dev, world.model, "--noisy", out / "no.conll"))
     message = refusal(coner("evaluate", world.dev, world.model, "--noisy", world.train))

@@ -1,4 +1,4 @@
-"""``coner train``: a run folder from a config, done once, and never mixed with another."""
+"""``coner train``: a run folder from a config, trained once, and never mixed with another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Coner = Callable[..., Completed]
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder: when it was written last, and what it holds."""
+    """Every file of a folder: time of its last change, and content."""
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
 
 
@@ -36,10 +36,10 @@ def test_folder_holds_model_record_and_log(world: World) -> None:
     assert names == {*model, "record.json", "log.txt", "tagged.dev.jsonl"}
     record = read_record(world.model)
     assert (record.name, record.kind, record.seed, set(record.scores)) == ("crf", "crf", 42, {"dev"})
-    assert [record.data[part]["sentences"] for part in ("train", "dev")] == [60, 40]
+    assert [record.data[split]["sentences"] for split in ("train", "dev")] == [60, 40]
     sizes = [path.stat().st_size for path in world.model.iterdir() if path.suffix in (".npz", ".json")]
-    cards = sum((world.model / name).stat().st_size for name in ("model.json", "record.json"))
-    assert record.size["bytes"] == sum(sizes) - cards
+    described = sum((world.model / name).stat().st_size for name in ("model.json", "record.json"))
+    assert record.size["bytes"] == sum(sizes) - described
     assert len(record.training["trials"]) == 1
     log = (world.model / "log.txt").read_text(encoding="utf-8")
     assert log.startswith("crf: train 60 sentences, dev 40 sentences; taxonomy multiconer2, 33 classes\n")
@@ -53,11 +53,11 @@ def test_record_has_the_scores_that_evaluate_gives(coner: Coner, world: World, t
     assert done.code == 0
     record = read_record(run)
     assert json.loads(done.out) == record.scores
-    for part, path in (("dev", world.dev), ("test", world.train)):
+    for split, path in (("dev", world.dev), ("test", world.train)):
         found = coner("evaluate", path, run, "--train", world.train, "--taxonomy", "multiconer2", "--json")
         evaluated = json.loads(found.out)
-        assert {name: evaluated[name] for name in record.scores[part]} == record.scores[part]
-        assert record.scores[part].keys() >= {"fine", "coarse", "span", "seen", "unseen", "sentences", "words"}
+        assert {name: evaluated[name] for name in record.scores[split]} == record.scores[split]
+        assert record.scores[split].keys() >= {"fine", "coarse", "span", "seen", "unseen", "sentences", "words"}
     assert 0 < record.scores["dev"]["fine"]["macro_f1"] < record.scores["test"]["fine"]["macro_f1"]
 
 
@@ -65,16 +65,18 @@ def test_same_command_again_does_nothing(coner: Coner, world: World, finished: P
     before = stamps(finished)
     done = coner("train", *world.settings, "--out", finished, "--json")
     assert done.code == 0
-    assert done.err == f"{finished}: this run is finished already; --overwrite does it again\n"
+    assert done.err == f"{finished}: this run is already finished; --overwrite repeats it\n"
     assert json.loads(done.out) == read_record(finished).scores
     assert stamps(finished) == before
 
 
-def test_name_and_place_of_equal_data_are_no_change(coner: Coner, world: World, finished: Path, tmp_path: Path) -> None:
+def test_equal_data_under_another_path_are_not_a_change(
+    coner: Coner, world: World, finished: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "copy.conll"
     copy.write_bytes(world.train.read_bytes())
     done = coner("train", *world.settings, "--set", f"data.train={copy}", "--set", "name=other", "--out", finished)
-    assert (done.code, "finished already" in done.err) == (0, True)
+    assert (done.code, "already finished" in done.err) == (0, True)
 
 
 @pytest.mark.parametrize("change", ["crf.c2=0.2", "seed=7", "data"])
@@ -92,7 +94,7 @@ def test_other_settings_or_data_are_refused(
     assert stamps(finished) == before
 
 
-def test_overwrite_begins_anew(coner: Coner, world: World, finished: Path) -> None:
+def test_overwrite_trains_again(coner: Coner, world: World, finished: Path) -> None:
     (finished / "left-over").write_text("")
     done = coner("train", *world.settings, "--set", "crf.c2=0.2", "--out", finished, "--overwrite")
     assert done.code == 0
@@ -102,7 +104,7 @@ def test_overwrite_begins_anew(coner: Coner, world: World, finished: Path) -> No
     assert (finished / "log.txt").read_text(encoding="utf-8").count("crf: train") == 1
 
 
-def test_a_finished_run_is_scored_on_a_test_file_that_is_named_later_but_on_one_only(
+def test_a_finished_run_is_evaluated_on_a_test_file_that_is_named_later_but_on_one_only(
     coner: Coner, world: World, finished: Path
 ) -> None:
     before = stamps(finished)
@@ -118,12 +120,12 @@ def test_a_finished_run_is_scored_on_a_test_file_that_is_named_later_but_on_one_
         [json.loads(line) for line in (run / "tagged.test.jsonl").read_text(encoding="utf-8").splitlines()]
         for run in (finished, whole)
     )
-    # On a busy machine the last digit of a probability was seen to differ.
+    # The last digit of a probability can differ on a busy machine.
     scores = [[entity.pop("score") for line in lines for entity in line["entities"]] for lines in (later, at_once)]
     assert later == at_once and scores[0] == pytest.approx(scores[1], rel=1e-12)
 
     message = refusal(coner("train", *world.settings, "--set", f"data.test={world.dev}", "--out", finished))
-    assert f"was scored on another file than {world.dev}; score it on this one with: coner evaluate" in message
+    assert f"was evaluated on another file than {world.dev}. Fix: coner evaluate" in message
 
 
 def test_a_changed_taxonomy_of_the_same_name_is_a_change(coner: Coner, world: World, out: Path) -> None:
@@ -136,32 +138,36 @@ def test_a_changed_taxonomy_of_the_same_name_is_a_change(coner: Coner, world: Wo
     assert "--overwrite" in refusal(coner("train", *arguments))
 
 
-def test_trials_of_an_encoder_are_refused(coner: Coner, world: World, out: Path) -> None:
+def test_a_shortcut_for_another_kind_is_refused(coner: Coner, world: World, out: Path) -> None:
     config = out / "encoder.toml"
     config.write_text('kind = "encoder"\n')
     arguments = (config, "--set", f"data.train={world.train}", "--out", out / "run", "--trials", 2)
-    assert "searches the regularisation of a CRF" in refusal(coner("train", *arguments))
+    assert "--trials: got a config of kind encoder; expected one with a section [crf]" in refusal(
+        coner("train", *arguments)
+    )
 
 
 def test_overwrite_keeps_the_old_model_where_the_new_one_cannot_be_trained(
     coner: Coner, world: World, finished: Path
 ) -> None:
     done = coner("train", *world.settings, "--set", 'crf.features=["nope"]', "--out", finished, "--overwrite")
-    assert (done.code, "'nope' is not known" in done.err) == (2, True)
+    assert (done.code, "crf.features: got 'nope'" in done.err) == (2, True)
     assert load(finished).kind == "crf"
     assert read_record(finished).scores == read_record(world.model).scores
 
 
 def test_a_crf_does_not_destroy_an_unfinished_encoder(coner: Coner, world: World, out: Path) -> None:
     (out / CHECKPOINT).write_bytes(b"hours of work")
-    assert "holds an unfinished run of an encoder" in refusal(coner("train", *world.settings, "--out", out))
+    assert "holds the unfinished training of another run. Fix: give another --out, or --overwrite" in refusal(
+        coner("train", *world.settings, "--out", out)
+    )
     assert (out / CHECKPOINT).read_bytes() == b"hours of work"
 
 
-def test_overwrite_spares_a_folder_that_no_run_has_written(coner: Coner, world: World, out: Path) -> None:
-    (out / "mine.txt").write_text("dear")
+def test_overwrite_keeps_files_that_no_run_has_written(coner: Coner, world: World, out: Path) -> None:
+    (out / "mine.txt").write_text("keep me")
     assert coner("train", *world.settings, "--out", out, "--overwrite").code == 0
-    assert (out / "mine.txt").read_text() == "dear"
+    assert (out / "mine.txt").read_text() == "keep me"
     assert (out / "record.json").exists()
 
 
@@ -188,13 +194,13 @@ def test_same_settings_give_the_same_weights(coner: Coner, world: World, finishe
     assert read_record(finished).fingerprint == read_record(world.model).fingerprint
 
 
-def test_unfinished_run_is_done_again(coner: Coner, world: World, finished: Path) -> None:
+def test_an_unfinished_run_is_repeated(coner: Coner, world: World, finished: Path) -> None:
     (finished / "record.json").unlink()  # as after a power cut
     assert coner("train", *world.settings, "--out", finished).code == 0
     assert read_record(finished).scores == read_record(world.model).scores
 
 
-def test_without_a_validation_file_one_is_cut_by_text(coner: Coner, world: World, out: Path) -> None:
+def test_without_a_dev_file_the_training_file_is_split_by_text(coner: Coner, world: World, out: Path) -> None:
     twice = out / "twice.conll"
     twice.write_bytes(2 * world.train.read_bytes())
     one, other = out / "one", out / "other"
@@ -208,7 +214,7 @@ def test_without_a_validation_file_one_is_cut_by_text(coner: Coner, world: World
     assert read_record(one).scores["dev"]["seen"]["support"] < read_record(one).scores["dev"]["span"]["support"]
 
 
-def test_the_scheme_that_a_message_advises_can_be_said(coner: Coner, world: World, out: Path) -> None:
+def test_the_scheme_that_a_message_suggests_can_be_chosen(coner: Coner, world: World, out: Path) -> None:
     source = out / "iob1.conll"
     source.write_text("ada I-OtherPER\nwrote O\n\nto O\nbabbage I-OtherPER\n\nhe O\nread O\n")
     arguments = (world.config, "--set", f"data.train={source}", "--set", "data.dev_share=0.4", "--out", out / "run")

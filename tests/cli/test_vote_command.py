@@ -1,4 +1,4 @@
-"""``coner vote``: a run like any other, made of runs."""
+"""``coner vote``: a run like any other, made of trained models."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_vote_is_a_run(coner: Coner, world: World, second: Path, out: Path) ->
     assert compared["warnings"] == []
 
 
-def test_it_tags_when_the_voters_are_gone(coner: Coner, world: World, second: Path, out: Path) -> None:
+def test_it_tags_after_its_members_are_deleted(coner: Coner, world: World, second: Path, out: Path) -> None:
     copies = [shutil.copytree(folder, out / folder.name) for folder in (world.model, second)]
     assert coner("vote", *copies, "--threshold", "0.2", "--out", out / "both").code == 0
     for copy in copies:
@@ -71,14 +71,14 @@ def test_it_tags_when_the_voters_are_gone(coner: Coner, world: World, second: Pa
     assert (done.code, "B-" in done.out) == (0, True)
 
 
-def test_it_is_done_once_and_scored_on_a_test_file_that_is_named_later(
+def test_it_is_run_once_and_evaluated_on_a_test_file_that_is_named_later(
     coner: Coner, world: World, second: Path, out: Path
 ) -> None:
     dev = ("--dev", world.dev)
     assert coner("vote", world.model, second, *dev, "--out", out / "both").code == 0
     before = (out / "both/record.json").read_bytes()
     done = coner("vote", second, world.model, *dev, "--out", out / "both")  # the order changes nothing
-    assert (done.code, done.err) == (0, f"{out / 'both'}: this run is finished already; --overwrite does it again\n")
+    assert (done.code, done.err) == (0, f"{out / 'both'}: this run is already finished; --overwrite repeats it\n")
     assert (out / "both/record.json").read_bytes() == before
     assert coner("vote", second, world.model, *dev, "--test", world.train, "--out", out / "both").code == 0
     assert read_record(out / "both").scores.keys() == {"dev", "test"}
@@ -94,7 +94,7 @@ def test_it_is_done_once_and_scored_on_a_test_file_that_is_named_later(
     assert (len(tagger.members), tagger.threshold) == (1, 0.3)
 
 
-def test_without_files_the_threshold_is_one_half(coner: Coner, world: World, out: Path) -> None:
+def test_the_default_threshold_is_one_half(coner: Coner, world: World, out: Path) -> None:
     assert coner("vote", world.model, "--out", out / "one").code == 0
     tagger = load(out / "one")
     assert isinstance(tagger, VoteTagger)
@@ -105,31 +105,31 @@ Wrong = tuple[Sequence[str], str]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["MODEL", "MODEL"], "got this model twice; expected it once"),
         (["MODEL", "--weights", "1,2"], "--weights: got 2; expected 1, one for each model"),
         (["MODEL", "--weights", "0"], "--weights: got 0; expected numbers above 0"),
         (["MODEL", "--weights", "nan"], "--weights: got nan; expected numbers above 0"),
-        (["MODEL", "--weights", "1;2"], "--weights '1;2': expected a number for each model, such as 1,1,2"),
-        (["MODEL", "--threshold", "2"], "--threshold '2': expected auto, or a number from 0 to 1"),
-        (["MODEL", "--threshold", "half"], "--threshold 'half': expected auto, or a number from 0 to 1"),
+        (["MODEL", "--weights", "1;2"], "--weights: got '1;2'; expected a number for each model, such as 1,1,2"),
+        (["MODEL", "--threshold", "2"], "--threshold: got '2'; expected auto, or a number from 0 to 1"),
+        (["MODEL", "--threshold", "half"], "--threshold: got 'half'; expected auto, or a number from 0 to 1"),
         (["MODEL", "--threshold", "auto"], "got auto without a dev split. Fix: name it with --dev"),
         (["nowhere"], "nowhere: does not exist; expected the folder of a trained model"),
         (["FLAT", "MODEL"], "got different taxonomies; expected one"),
         (["CUT"], "damaged or truncated"),
     ],
 )  # fmt: skip
-def test_bad_use_is_one_line(coner: Coner, world: World, out: Path, options: list[str], told: str) -> None:
+def test_bad_use_is_one_line(coner: Coner, world: World, out: Path, options: list[str], message: str) -> None:
     cut = Path(shutil.copytree(world.model, out.parent / "cut"))
     (cut / "weights.npz").write_bytes((world.model / "weights.npz").read_bytes()[:-10])
     flat = Path(shutil.copytree(world.model, out.parent / "flat"))
-    card = json.loads((flat / "model.json").read_text(encoding="utf-8"))
-    card["taxonomy"] = {"name": "flat", "groups": {label: {label: ""} for label in card["labels"]}}
-    (flat / "model.json").write_text(json.dumps(card))
+    manifest = json.loads((flat / "model.json").read_text(encoding="utf-8"))
+    manifest["taxonomy"] = {"name": "flat", "groups": {label: {label: ""} for label in manifest["labels"]}}
+    (flat / "model.json").write_text(json.dumps(manifest))
     places = {"MODEL": world.model, "CUT": cut, "FLAT": flat}
-    message = refusal(coner("vote", *(places.get(option, option) for option in options), "--out", out / "new"))
-    assert told in message
+    error = refusal(coner("vote", *(places.get(option, option) for option in options), "--out", out / "new"))
+    assert message in error
     assert not (out / "new").exists()
 
 
@@ -140,13 +140,15 @@ def test_a_member_in_the_folder_to_be_written_is_refused(coner: Coner, world: Wo
     assert load(out / "one").kind == "vote"
 
 
-def test_an_unfinished_run_is_not_written_over(coner: Coner, world: World, out: Path) -> None:
+def test_an_unfinished_run_is_not_overwritten(coner: Coner, world: World, out: Path) -> None:
     (out / "checkpoint.safetensors").write_text("")
-    assert "holds an unfinished run of an encoder" in refusal(coner("vote", world.model, "--out", out))
+    assert "holds the unfinished training of another run. Fix: give another --out, or --overwrite" in refusal(
+        coner("vote", world.model, "--out", out)
+    )
     assert coner("vote", world.model, "--out", out, "--overwrite").code == 0
     assert not (out / "checkpoint.safetensors").exists()
 
 
-def test_a_vote_is_not_exported_but_says_what_is(coner: Coner, world: World, out: Path) -> None:
+def test_a_vote_cannot_be_exported_but_its_members_can(coner: Coner, world: World, out: Path) -> None:
     assert coner("vote", world.model, "--out", out / "one").code == 0
     assert "of a vote, export the members" in refusal(coner("export", out / "one", "-o", out / "onnx"))

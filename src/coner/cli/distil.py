@@ -1,4 +1,4 @@
-"""``coner distil``: a model's labels on unlabelled text, for another model to be trained on."""
+"""``coner distil``: label text with a model, to train another model on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.options import InputFormat, InputRepair, InputScheme
 from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
 
@@ -20,9 +20,10 @@ def distil(
         ),
     ],
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="Text, CoNLL, JSONL (also .gz), or what coner convert reads.")
+        str,
+        typer.Argument(metavar="INPUT", help="Text, CoNLL, JSONL (also .gz), or any format that coner convert reads."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The CoNLL file to write; also .gz.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CoNLL file to write; also .gz.")],
     *,
     from_format: InputFormat = "auto",
     scheme: InputScheme = "iob2",
@@ -35,8 +36,8 @@ def distil(
     """Label sentences with a model, to train a smaller one on them with data.extra.
 
     Each sentence is marked with the name of the model. Labels of the input are ignored. Sentences without an answer, or
-    with one that cannot be read or was cut off, are left out and counted; if some have no answer the exit code is 3,
-    and the same command asks for them again.
+    with an incomplete one, are left out and counted. If some have no answer, the exit code is 3; run the same command
+    again to ask for them.
 
     Examples:
 
@@ -57,7 +58,7 @@ def distil(
     tagger.limit(Spending(budget_tokens, budget_cost, ledger))
     tally, counts = label(tagger, tagger.model or teacher.resolve().name, reader, out, limit=limit)
     unreadable = counts["unreadable"]
-    left_out = f", {unreadable} left out, as the answer cannot be read or was cut off" if unreadable else ""
+    left_out = f", {unreadable} left out, because the answer is incomplete or cannot be read" if unreadable else ""
     stderr.print(f"{out}: {counts['written']} of {tally.sentences} sentences, {counts['entities']} entities{left_out}")
     if not report_tally(tagger, tally):
         raise typer.Exit(INCOMPLETE)

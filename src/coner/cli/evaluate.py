@@ -1,4 +1,4 @@
-"""``coner evaluate``: a gold file against predictions, or against a model."""
+"""``coner evaluate``: score predictions, or a model, against a gold file."""
 
 from __future__ import annotations
 
@@ -8,42 +8,45 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.options import Scheme, TrainFile
 from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
 
 
 def evaluate(
-    gold: Annotated[Path, typer.Argument(help="Data file with gold tags: CoNLL or JSONL, also .gz.")],
+    gold: Annotated[Path, typer.Argument(help="File with gold labels, in any format that coner convert reads.")],
     predicted: Annotated[
         Path,
         typer.Argument(
             parser=model_folder,
             metavar="PREDICTED|MODEL",
-            help="Data file of the same words, or a model: its folder, or hf://user/name.",
+            help="File of the same sentences, or a model: its folder, or hf://user/name.",
         ),
     ],
     *,
     taxonomy: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FILE", help="Coarse groups; auto: a packaged taxonomy that knows every label, else flat."
+            metavar="NAME|FILE",
+            help="Coarse groups; auto: those of the model, else a packaged taxonomy with all labels, else none.",
         ),
     ] = "auto",
     train: TrainFile = None,
     scheme: Scheme = "iob2",
     repair: Annotated[
         bool,
-        typer.Option(help="Repair what can be repaired in the gold file too (in predictions: always), and count it."),
+        typer.Option(
+            help="Repair what can be repaired in the gold file, and count it; predictions are always repaired."
+        ),
     ] = False,
     noise: Annotated[
         float | None,
         typer.Option(
-            metavar="RATE", help="With a model: evaluate also on a copy with typos in this share of the sentences."
+            metavar="RATE", help="With a model: also evaluate on a copy with typos in this fraction of the sentences."
         ),
     ] = None,
     noisy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With a model: evaluate also on this copy of GOLD with typos.")
+        Path | None, typer.Option(metavar="FILE", help="With a model: also evaluate on this copy of GOLD with typos.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
     budget_tokens: Tokens = None,
@@ -51,7 +54,9 @@ def evaluate(
     ledger: LedgerFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; scores are fractions of 1.")] = False,
 ) -> None:
-    """Score predictions: exact span and label, micro and macro F1 (over the classes that occur in gold), each class.
+    """Score predictions: micro and macro F1 over exact spans and labels, and each class.
+
+    Macro F1 is the mean over the classes that occur in GOLD.
 
     Examples:
 

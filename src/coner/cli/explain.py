@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 
 
 def explain(

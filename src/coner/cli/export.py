@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 
 if TYPE_CHECKING:
     from coner.families.onnx.export.compare import ExportReport
@@ -41,12 +41,10 @@ def export(
 
       coner export runs/paper --int8 --dev dev.conll -o models/paper-int8
     """
-    from coner.core.errors import MissingExtra
+    from coner.core.errors import requires_extra
 
-    try:
+    with requires_extra("coner export", "export"):
         from coner.families.onnx.export.run import export as export_run
-    except ModuleNotFoundError:
-        raise MissingExtra("coner export", "export") from None
     report = export_run(model, out, dev=dev, int8=int8, max_drop=max_drop)
     if as_json:
         typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))

@@ -1,4 +1,4 @@
-"""``coner hybrid``: one model's mentions, a language model's labels where the first is in doubt."""
+"""``coner hybrid``: find mentions with a trained model, and label uncertain ones with a language model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
 from coner.cli.run import run_recipe
 from coner.cli.spending import Cost, LedgerFile, Tokens
@@ -23,12 +23,13 @@ def hybrid(
     out: Annotated[Path, typer.Option(help="Folder of the hybrid: model, record.json, log.txt.")],
     *,
     below: Annotated[
-        float, typer.Option(min=0, max=1, metavar="X", help="Ask about mentions of less confidence than this.")
+        float, typer.Option(min=0, max=1, metavar="X", help="Ask about mentions with a confidence below X.")
     ] = 0.6,
     candidates: Annotated[
-        Literal["group", "all"], typer.Option(help="Labels to choose from: the group of the first one's label, or all.")
+        Literal["group", "all"],
+        typer.Option(help="Labels to choose from: those of the predicted coarse group, or all."),
     ] = "group",
-    dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file, to be scored.")] = None,
+    dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Dev file: evaluated.")] = None,
     test: TestFile = None,
     train: TrainFile = None,
     scheme: Scheme = "iob2",
@@ -39,10 +40,10 @@ def hybrid(
     overwrite: Overwrite = False,
     as_json: ScoresJson = False,
 ) -> None:
-    """Let a trained model find the mentions, and a language model label those that it is not sure of.
+    """Find mentions with a trained model, and let a language model label those with a low confidence.
 
-    A mention without an answer keeps its label; then the exit code is 3, and the same command asks for it again. The
-    folder is a model as any other, with both in it, for coner tag, coner evaluate and coner.load.
+    A mention without an answer keeps its label; then the exit code is 3: run the same command again to ask for it. The
+    folder is a model like any other, with both models in it.
 
     Examples:
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 
 app = typer.Typer(name="llm", no_args_is_help=True, help="Inspect a prompted language model; no call is made.")
 

@@ -1,12 +1,12 @@
-"""The argument that names a model: one place for every command that takes one."""
+"""Parser of the arguments that name a model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 
-def model(text: str) -> Path:
-    """The folder of a model that the command line names: a folder, or ``hf://user/name@revision``, which is got."""
+def model_folder(text: str) -> Path:
+    """The folder of a model; ``hf://user/name@revision`` is downloaded."""
     from coner.families.locate import model_folder
 
     return model_folder(text)

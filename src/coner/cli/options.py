@@ -21,17 +21,16 @@ else:
     FormatToSplit = Literal["auto", *(format.name for format in all_formats() if format.appends and format.reader)]
 
 TrainFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Training file: recall on mentions that it knows and does not.")
+    Path | None,
+    typer.Option(metavar="FILE", help="Training file: show recall on mentions that occur in it, and on others."),
 ]
-TestFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Test file: scored once, at the end.")]
-Scheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in CoNLL.")]
-InputScheme = Annotated[
-    Literal["iob2", "iob1", "bioes"], typer.Option(help="How mentions are written in the input, if it has any.")
-]
+TestFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Test file: evaluated once, at the end.")]
+Scheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="Tag scheme of the CoNLL files.")]
+InputScheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="Tag scheme of the input, if it has tags.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the files, and count it.")]
 InputRepair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the input, and count it.")]
-Overwrite = Annotated[bool, typer.Option(help="Throw away what an earlier run wrote into the folder.")]
-ScoresJson = Annotated[bool, typer.Option("--json", help="Print the record's scores as one JSON object.")]
+Overwrite = Annotated[bool, typer.Option(help="Delete what an earlier run wrote into the folder.")]
+ScoresJson = Annotated[bool, typer.Option("--json", help="Print the scores as one JSON object.")]
 InputFormat = Annotated[
     FormatToRead, typer.Option("--from", help="Format of the input; auto: by its name, then its content.")
 ]

@@ -1,4 +1,4 @@
-"""What the commands share that end in a record."""
+"""What the commands that record a run share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool) -> None:
-    """Execute a recipe and report; exit code 3 if something has no answer."""
+    """Execute a recipe and print its outcome; exit code 3 if something has no answer."""
     from coner.core.progress import stderr
     from coner.records.record import RECORD
     from coner.runs.execute import execute

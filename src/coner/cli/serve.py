@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.spending import Cost, Tokens
 
 
@@ -47,7 +47,7 @@ def serve(
 
       curl -s localhost:8000/tag -H 'Content-Type: application/json' -d '{"text": "she moved to basel"}'
     """
-    from coner.core.errors import ConfigError, MissingExtra
+    from coner.core.errors import ConfigError, requires_extra
     from coner.families.usage import Spending
     from coner.serving.settings import Batching, Limits, Settings, name_models
 
@@ -64,8 +64,6 @@ def serve(
         access_log=access_log,
         spending=Spending(tokens=budget_tokens, cost=budget_cost),
     )
-    try:
+    with requires_extra("coner serve", "serve"):
         from coner.serving.run import run
-    except ModuleNotFoundError:
-        raise MissingExtra("coner serve", "serve") from None
     run(settings)

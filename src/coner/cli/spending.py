@@ -1,4 +1,4 @@
-"""What commands share that may ask an endpoint: options that limit it, and reports of what has no answer."""
+"""What the commands that may ask an endpoint share: options that limit it, and reports of missing answers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
     from coner.tagging.stream import Tally
 
 Tokens = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Language model: use at most so many tokens.", show_default=False)
+    int | None, typer.Option(min=1, metavar="N", help="Language model: use at most N tokens.", show_default=False)
 ]
 Cost = Annotated[
     float | None,
-    typer.Option(metavar="X", help="Language model: spend at most this, by its prices.", show_default=False),
+    typer.Option(
+        metavar="X", help="Language model: spend at most X, in the currency of its prices.", show_default=False
+    ),
 ]
 LedgerFile = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Language model: file of its answers; default: in its folder.", show_default=False
+        metavar="FILE", help="Language model: file that keeps its answers; default: in its folder.", show_default=False
     ),
 ]
 INCOMPLETE = 3  # exit code
 
 
 def report_tally(tagger: Tagger, tally: Tally) -> bool:
-    """Print what an endpoint was asked, and what has no answer; whether everything has one."""
+    """Print the usage of an endpoint, and what has no answer; return whether everything has one."""
     from coner.core.progress import stderr
 
     usage = tally.usage
@@ -50,12 +52,12 @@ def report_tally(tagger: Tagger, tally: Tally) -> bool:
 
 
 def report_record(record: Record, out: Path) -> bool:
-    """Print which splits were evaluated in part, or that nothing was asked; whether everything has an answer."""
+    """Print which splits have sentences without an answer, or that no call was made; return whether all have one."""
     from coner.core.progress import stderr
     from coner.families.registry import family
 
     if family(record.kind).asks_endpoint and not record.scores:
-        stderr.print(f"{out}: saved; no call was made, as no file to evaluate on is named")
+        stderr.print(f"{out}: saved; no call was made, because no file to evaluate on is set")
     complete = True
     for name, values in (record.llm or {}).items():
         if declined := values.get("declined"):
@@ -71,4 +73,4 @@ def report_record(record: Record, out: Path) -> bool:
 
 
 def _declined(fields: Sequence[str]) -> str:
-    return f"the endpoint does not accept {' or '.join(fields)}; it was asked without"
+    return f"the endpoint does not accept {' or '.join(fields)}; the requests were sent without"

@@ -44,17 +44,15 @@ def sweep(
       coner train runs/sweep/best.toml --set data.test=test.conll --out runs/best
     """
     from coner.config.load import load_values
-    from coner.core.errors import MissingExtra
+    from coner.core.errors import requires_extra
     from coner.families.settings import parse_trainable
     from coner.runs.sweep.space import load_space
 
     base = load_values(config, overrides or ())
     parse_trainable(base, source=str(config))
     chosen = load_space(space)
-    try:
+    with requires_extra("a search for settings", "sweep"):
         from coner.runs.sweep.study import Search, best_trial
-    except ModuleNotFoundError:
-        raise MissingExtra("a search for settings", "sweep") from None
 
     study = Search(base, chosen, out, storage=storage).run(trials)
     values = [_trial(trial) for trial in study.get_trials(deepcopy=False)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.options import HiddenFormat, InputFormat, InputRepair, InputScheme, OutputFormat
 from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
 

@@ -1,4 +1,4 @@
-"""``coner train``: from a config to a model folder with its record."""
+"""``coner train``: train a tagger from a config."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.options import Overwrite, ScoresJson
 from coner.cli.run import run_recipe
 from coner.cli.spending import Cost, LedgerFile, Tokens
@@ -16,26 +16,29 @@ from coner.core.tags import Scheme
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="A TOML file; see configs/.")],
+    config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; can be repeated."),
+        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated."),
     ] = None,
     init: Annotated[
         Path | None,
         typer.Option(
             parser=model_folder,
             metavar="RUN",
-            help="Start from the weights of this trained encoder; short for --set train.init=RUN.",
+            help="Encoder: start from the weights of this trained encoder; short for --set train.init=RUN.",
         ),
     ] = None,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write TensorBoard curves; short for --set train.tensorboard=FOLDER."),
+        typer.Option(
+            metavar="FOLDER", help="Encoder: write TensorBoard curves; short for --set train.tensorboard=FOLDER."
+        ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=0, help="CRF: also try this many random regularisations; --set crf.trials=N.")
+        int | None,
+        typer.Option(min=0, help="CRF: also try N random regularisations; short for --set crf.trials=N.", metavar="N"),
     ] = None,
     scheme: Annotated[Scheme | None, typer.Option(help="Short for --set data.scheme=...")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Short for --set data.repair=true.")] = False,
@@ -47,13 +50,13 @@ def train(
 ) -> None:
     """Train a tagger, evaluate it on data.dev and data.test, and record everything.
 
-    Without data.dev a tenth of data.train is used for it: cut by text, and always the same.
+    Without data.dev a tenth of data.train is used for it, split by text and always the same.
 
-    Progress is saved: after Ctrl-C, a crash or a power cut, run the same command again to resume (an encoder resumes
-    from its last checkpoint; a CRF starts again).
+    Progress is saved: after Ctrl-C or a crash, run the same command again to resume. An encoder resumes from its last
+    checkpoint; a CRF starts again.
 
-    A prompted language model (kind = "llm") has nothing to train: its examples are chosen and stored, and it is asked
-    about data.dev and data.test if they are named, within the budget.
+    A prompted language model (kind = "llm") has nothing to train: its examples are chosen and stored, and it is
+    evaluated on data.dev and data.test if they are set, within the budget.
 
     Several processes train one encoder together: torchrun --nproc-per-node 2 -m coner train ...
 
@@ -64,22 +67,33 @@ def train(
       coner train configs/paper.toml --set data.train=train.conll --set encoder.name=minilm --out runs/paper
     """
     from coner.core import processes
+    from coner.core.errors import ConfigError
     from coner.core.progress import stderr
     from coner.families.registry import family
     from coner.families.settings import load_experiment
     from coner.families.usage import Spending
     from coner.runs.execute import assist
 
-    given = {
-        "train.init": init and json.dumps(str(init)),
-        "train.tensorboard": tensorboard and json.dumps(str(tensorboard)),
-        "crf.trials": trials,
-        "data.scheme": scheme,
-        "data.repair": "true" if repair else None,
+    shortcuts = {
+        "--init": ("train.init", init and json.dumps(str(init))),
+        "--tensorboard": ("train.tensorboard", tensorboard and json.dumps(str(tensorboard))),
+        "--trials": ("crf.trials", trials),
+        "--scheme": ("data.scheme", scheme),
+        "--repair": ("data.repair", "true" if repair else None),
     }
-    changes = [f"{key}={value}" for key, value in given.items() if value is not None]
-    settings = load_experiment(config, [*(overrides or ()), *changes])
+    settings = load_experiment(config, overrides or ())
     declared = family(settings.kind)
+    changes = []
+    for option, (key, value) in shortcuts.items():
+        section = key.partition(".")[0]
+        if value is None:
+            continue
+        if section not in declared.settings.model_fields:
+            raise ConfigError(
+                f"{option}: got a config of kind {settings.kind}; expected one with a section [{section}]"
+            )
+        changes.append(f"{key}={value}")
+    settings = load_experiment(config, [*(overrides or ()), *changes])
     recipe = declared.recipe(settings, Spending(budget_tokens, budget_cost, ledger))
     if not declared.multiprocess:
         processes.require_single_process(f"training a model of kind {settings.kind}")

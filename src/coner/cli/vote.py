@@ -1,4 +1,4 @@
-"""``coner vote``: several trained models as one."""
+"""``coner vote``: combine several trained models into one that votes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from coner.cli.model import model as model_folder
+from coner.cli.model import model_folder
 from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
 from coner.cli.run import run_recipe
 
@@ -18,32 +18,37 @@ def vote(
         typer.Argument(
             parser=model_folder,
             metavar="RUN",
-            help="Folders of trained models, also of several kinds, or hf://user/name.",
+            help="Folders of trained models, also of different kinds, or hf://user/name.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
     *,
-    dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Validation file: scored, and for auto.")] = None,
+    dev: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Dev file: evaluated, and used to choose the threshold.")
+    ] = None,
     test: TestFile = None,
     train: TrainFile = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="1,1,2", help="What each counts, in the order of the models; else all alike.")
+        str | None, typer.Option(metavar="1,1,2", help="Weight of each model, in their order; default: equal.")
     ] = None,
     threshold: Annotated[
         str | None,
-        typer.Option(metavar="auto|X", help="What a mention's score must exceed; with --dev auto, else 0.5."),
+        typer.Option(
+            metavar="auto|X",
+            help="A mention must score more than X; default: auto (chosen on --dev) with --dev, else 0.5.",
+        ),
     ] = None,
     scheme: Scheme = "iob2",
     repair: Repair = False,
     overwrite: Overwrite = False,
     as_json: ScoresJson = False,
 ) -> None:
-    """Let trained models vote: seeds of one model, or unlike ones, such as a CRF and an encoder.
+    """Let trained models vote: seeds of one model, or different ones, such as a CRF and an encoder.
 
-    A span with a label scores the weighted mean of the probabilities that the models give it. Of spans that overlap
-    those are taken that make the most of the sum of (score - threshold).
+    The score of a span with a label is the weighted mean of its probabilities in all models. Of overlapping spans those
+    with the largest sum of (score - threshold) are chosen.
 
-    The folder is a model as any other, with the voters in it, for coner tag, coner evaluate and coner.load.
+    The folder is a model like any other, with its members in it.
 
     Examples:
 
@@ -69,7 +74,7 @@ def _weights(text: str | None) -> tuple[float, ...]:
     try:
         return tuple(float(number) for number in text.split(",")) if text is not None else ()
     except ValueError:
-        raise ConfigError(f"--weights {text!r}: expected a number for each model, such as 1,1,2") from None
+        raise ConfigError(f"--weights: got {text!r}; expected a number for each model, such as 1,1,2") from None
 
 
 def _threshold(text: str | None, dev: Path | None) -> float | Literal["auto"]:
@@ -82,5 +87,5 @@ def _threshold(text: str | None, dev: Path | None) -> float | Literal["auto"]:
     except ValueError:
         threshold = -1.0
     if not 0 <= threshold <= 1:
-        raise ConfigError(f"--threshold {text!r}: expected auto, or a number from 0 to 1")
+        raise ConfigError(f"--threshold: got {text!r}; expected auto, or a number from 0 to 1")
     return threshold

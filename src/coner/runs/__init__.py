@@ -1,1 +1,1 @@
-"""From settings to a record."""
+"""Runs: from settings to a record; ablations and searches made of them."""

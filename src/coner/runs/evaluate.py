@@ -1,4 +1,4 @@
-"""A tagger evaluated on the splits of a run."""
+"""Evaluate a tagger on the splits of a run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from coner.tagging.stream import tag_all
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One split, tagged and scored.
+    """Scores of one split.
 
     Attributes:
-        scores: of the sentences that have an answer.
-        seconds: of tagging; ``None`` if answers came from a ledger, so that it means nothing.
-        llm: what an endpoint was asked, see ``Usage.as_record``; ``None`` if nothing.
+        scores: over the sentences that have an answer.
+        seconds: for tagging; ``None`` if some answers came from a ledger, which says nothing about speed.
+        llm: usage of an endpoint, see ``Usage.as_record``; ``None`` if none was asked.
     """
 
     scores: Scores
@@ -36,7 +36,8 @@ class Evaluator:
     """Tags and scores splits, and writes the predictions into the run's folder.
 
     Attributes:
-        tagger, taxonomy: what is evaluated, by which labels.
+        tagger: to evaluate.
+        taxonomy: of the labels.
         seen: the mentions of the training split; ``None`` if there is none.
         folder: of the run.
     """
@@ -50,7 +51,7 @@ class Evaluator:
         """Tag and score one split, without the sentences that have no answer.
 
         Raises:
-            Unanswered: not one sentence has an answer.
+            Unanswered: no sentence has an answer.
         """
         began = time.monotonic()
         predictions, tally = tag_all(self.tagger, split.corpus, f"tagging {name}")

@@ -1,4 +1,4 @@
-"""One run, whatever its family: read the splits, fingerprint, resume or refuse, build, evaluate, record."""
+"""One run of any family: read the splits, fingerprint, resume or refuse, build, evaluate, record."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def execute(
     cache: SplitCache | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> Record:
-    """Build what the recipe describes in ``folder``, evaluate it on the splits that are named, and record it.
+    """Build the tagger of a recipe in ``folder``, evaluate it on the other splits, and record everything.
 
-    A finished run is not repeated; splits it has not been evaluated on yet are added. Of several processes that train
+    A finished run is not repeated; splits that it was not evaluated on yet are added. Of several processes that train
     one tagger only the first calls this; the others call ``assist``.
 
     Args:
@@ -48,12 +48,12 @@ def execute(
         folder: of the run; created if it is missing. It becomes a model folder.
         overwrite: delete what an earlier run wrote into the folder.
         cache: shared with other runs of this process.
-        on_epoch: called with the epochs done and the macro F1 on dev; what it raises ends the training.
+        on_epoch: called with the number of finished epochs and the macro F1 on dev; what it raises ends the training.
 
     Raises:
-        ConfigError: a file that is needed is not named, or the folder belongs to another run.
+        ConfigError: a required file is not named, or the folder belongs to another run.
         DataError: a file is faulty.
-        Unanswered: an endpoint answered for no sentence of a split; what was built is kept.
+        Unanswered: no sentence of a split has an answer of the endpoint; what was built is kept.
     """
     cache = cache or SplitCache()
     inputs = recipe.read(cache)
@@ -83,10 +83,10 @@ def execute(
 
 
 def assist(recipe: Recipe, folder: Path) -> None:
-    """Train along with the process that calls ``execute`` with this recipe; nothing is written.
+    """Train together with the process that calls ``execute`` with this recipe; nothing is written.
 
-    Raises as ``execute`` does, and:
-        ConfigError: the first process has other settings, data or encoder files.
+    Raises:
+        ConfigError, DataError: as ``execute``; or the first process has other settings, data or encoder files.
         Unfinished: another process has ended.
     """
     cache = SplitCache()
@@ -96,20 +96,20 @@ def assist(recipe: Recipe, folder: Path) -> None:
 
 
 def _build(recipe: Recipe, inputs: Inputs, place: Place) -> tuple[Built, dict[str, Any]]:
-    """What was built, and the facts about it for its record."""
+    """Build the tagger; also returns the facts about it for its record."""
     began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
     built = recipe.build(inputs, place)
     facts: dict[str, Any] = {"fingerprint": place.fingerprint, "commit": commit}
     if recipe.family.trains:
         facts["train_seconds"] = time.monotonic() - began
     if place.cache.runs:
-        facts["peak_rss_bytes"] = None  # the system knows only that of the whole process
+        facts["peak_rss_bytes"] = None  # the system reports only that of the whole process
     place.cache.runs += recipe.family.trains
     return built, {**facts, **built.facts}
 
 
 def _evaluate(record: Record, splits: Mapping[str, Split], evaluator: Evaluator, log: Log) -> Record:
-    """The record with every split that it lacks, or whose sentences did not all have an answer; saved after each."""
+    """Evaluate the pending splits; the record is saved after each."""
     write_record(record, evaluator.folder)
     for name in pending(record, splits):
         evaluated = _with_earlier_costs(evaluator(name, splits[name]), (record.llm or {}).get(name, {}))
@@ -120,7 +120,7 @@ def _evaluate(record: Record, splits: Mapping[str, Split], evaluator: Evaluator,
 
 
 def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:
-    """Splits that a run still has to be evaluated on."""
+    """Splits that a run was not evaluated on yet, or that have sentences without an answer."""
     llm = record.llm or {}
     return [
         name
@@ -141,7 +141,7 @@ def _with_earlier_costs(evaluated: Evaluated, earlier: Mapping[str, Any]) -> Eva
 
 
 def _with_noise(record: Record, recipe: Recipe, inputs: Inputs) -> Record:
-    """The record with the noise settings of a noisy split that is added to a finished run."""
+    """The record with the current noise settings, if a noisy split will be added to it."""
     if noisy_split("dev") not in pending(record, inputs.splits):
         return record
     data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
@@ -155,7 +155,7 @@ def headline(record: Record, split: str) -> str:
 
 
 def clear(folder: Path) -> None:
-    """Delete what a run wrote into its folder, except the log and the answers of a language model."""
+    """Delete what a run wrote into its folder, except the log and the ledger of a language model."""
     remove_model(folder)
     for path in (folder / RECORD, folder / CHECKPOINT, *(tagged_path(folder, name) for name in ALL_SPLITS)):
         path.unlink(missing_ok=True)
@@ -170,7 +170,7 @@ def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mappi
     if not (folder / RECORD).exists():
         if (folder / CHECKPOINT).exists() and not recipe.resumable:
             raise ConfigError(
-                f"{folder}: holds the unfinished training of another run; give another --out, or --overwrite"
+                f"{folder}: holds the unfinished training of another run. Fix: give another --out, or --overwrite"
             )
         return None
     record = read_record(folder)
@@ -181,19 +181,20 @@ def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mappi
 def check_finished(
     record: Record, folder: Path, fingerprint: str, splits: Mapping[str, Split], *, instead: str = "--overwrite"
 ) -> None:
-    """Check that a record is one of this run.
+    """Check that a record belongs to this run.
 
     Args:
         record: in the folder.
         folder: of the run.
         fingerprint, splits: of this run.
-        instead: what else the user could do than name another folder.
+        instead: the alternative to another folder, for the message.
 
     Raises:
-        ConfigError: it is of other settings or data, or was evaluated on another file of a split.
+        ConfigError: it has other settings or data, or was evaluated on another file of a split.
     """
     if record.fingerprint != fingerprint:
-        raise ConfigError(f"{folder}: holds a finished run of other settings or data; give another --out, or {instead}")
+        fix = f"Fix: give another --out, or {instead}"
+        raise ConfigError(f"{folder}: holds a finished run of other settings or data. {fix}")
     for name, split in splits.items():
         if name in record.data and name != "train" and record.data[name]["sha256"] != split.sha256:
             raise _other_file(folder, name, split)
@@ -203,10 +204,10 @@ def _other_file(folder: Path, name: str, split: Split) -> ConfigError:
     file = split.corpus.path
     if name in ("dev", "test"):
         return ConfigError(
-            f"data.{name}: the finished run in {folder} was evaluated on another file than {file}; "
-            f"evaluate it on this one with: coner evaluate {file} {folder}"
+            f"data.{name}: the finished run in {folder} was evaluated on another file than {file}. "
+            f"Fix: coner evaluate {file} {folder}"
         )
     return ConfigError(
-        f"data.noise: the finished run in {folder} was evaluated with other noise in {file.name}; write this noise "
-        f"with coner data noise, and evaluate it with: coner evaluate {file} {folder} --noisy FILE"
+        f"data.noise: the finished run in {folder} was evaluated with other noise in {file.name}. "
+        f"Fix: coner data noise {file} -o FILE, then coner evaluate {file} {folder} --noisy FILE"
     )

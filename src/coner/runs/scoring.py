@@ -1,9 +1,10 @@
-"""Scores of a gold file against predictions in a file, or against a model: the engine of ``coner evaluate``."""
+"""Score predictions, or a model, against a gold file: what ``coner evaluate`` does."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,11 @@ class Options:
 
     Attributes:
         taxonomy: name or file; ``auto``: the model's own, else a packaged one that has every label, else flat.
-        train: training file, to tell seen from unseen mentions.
+        train: training file, for the recall on mentions that it contains, and on others.
         scheme, repair: of the gold file; predictions are always repaired.
-        noise: share of the sentences of a noisy copy that get typos.
-        noisy: file with a noisy copy.
-        limit: only so many sentences.
+        noise: also evaluate on a copy with typos in this fraction of the sentences.
+        noisy: also evaluate on the noisy copy in this file.
+        limit: number of sentences; ``None``: all.
         spending: limits for a language model.
     """
 
@@ -52,10 +53,12 @@ class Options:
 
 @dataclass(frozen=True)
 class NoisyScores:
-    """Scores on the noisy copy, and how they differ from those on the clean sentences.
+    """Scores on the noisy copy.
 
     Attributes:
-        sentences, words: how many of the copy differ from the clean file.
+        scores: on the copy.
+        changes: from the scores on the clean sentences.
+        sentences, words: number of those that differ from the clean file.
     """
 
     scores: Scores
@@ -72,16 +75,16 @@ class NoisyScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was compared, and how well it agrees.
+    """Scores and errors of predictions.
 
     Attributes:
         corpus: gold sentences that have an answer.
         scores, errors: of the predictions.
         taxonomy: that was used.
-        repaired, skipped: in the predictions.
-        noisy: the same on a noisy copy, if there is one.
+        repaired, skipped: counts of faults in the predictions.
+        noisy: scores on the noisy copy, if there is one.
         tagger, tally: of the model, if there is one.
-        llm: what an endpoint was asked.
+        llm: usage of an endpoint, see ``Usage.as_record``; empty if none was asked.
     """
 
     corpus: Corpus
@@ -90,10 +93,10 @@ class Evaluation:
     taxonomy: Taxonomy
     repaired: int
     skipped: int
-    noisy: NoisyScores | None = None
-    tagger: Tagger | None = None
-    tally: Tally | None = None
-    llm: dict[str, Any] = field(default_factory=dict)
+    noisy: NoisyScores | None
+    tagger: Tagger | None
+    tally: Tally | None
+    llm: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -104,19 +107,25 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """Sentences that have an answer, and the predictions for them and for their noisy copies."""
+class _Predictions:
+    """Predictions for the sentences that have an answer, and for their noisy copies."""
 
     corpus: Corpus
-    predicted: Sequence[Sequence[Entity]]
+    rows: Sequence[Sequence[Entity]]
     repaired: int
     skipped: int = 0
     copy: Sequence[Sentence] = ()
-    copy_predicted: Sequence[Sequence[Entity]] = ()
+    copy_rows: Sequence[Sequence[Entity]] = ()
     copy_repaired: int = 0
     tagger: Tagger | None = None
     tally: Tally | None = None
     llm: dict[str, Any] = field(default_factory=dict)
+
+    def taxonomy(self, name: str) -> Taxonomy:
+        """The one with this name; for ``auto`` the model's own, if it has all labels."""
+        labels = {*self.corpus.labels, *(e.label for row in [*self.rows, *self.copy_rows] for e in row)}
+        own = None if self.tagger is None else self.tagger.taxonomy
+        return own if own and name == AUTO and labels <= set(own.labels) else choose_taxonomy(name, labels)
 
 
 def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
@@ -124,8 +133,8 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
 
     Raises:
         ConfigError: an option needs a model.
-        DataError: a file is faulty, or the predictions are of other sentences.
-        Unanswered: an endpoint answered for no sentence.
+        DataError: a file is faulty, or the predictions are for other sentences.
+        Unanswered: no sentence has an answer of the endpoint.
     """
     labels = None if options.taxonomy == AUTO else load_taxonomy(options.taxonomy).labels
     corpus = read(gold, scheme=options.scheme, repair=options.repair, labels=labels, gold=True)
@@ -133,45 +142,36 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
     if options.train is not None:
         seen = surfaces(read(options.train, scheme=options.scheme, repair=options.repair, gold=True))
     is_model = predicted.is_dir() and detect_folder(predicted) is None
-    copy = _noisy_copy(corpus, predicted, options)
-    limited = replace(corpus, sentences=corpus.sentences[: options.limit])
-    if is_model:
-        answers = _ask(predicted, limited, copy[: options.limit], options)
-    else:
-        answers = _from_file(predicted, limited, labels, options)
-    return _evaluation(answers, options, seen)
-
-
-def _evaluation(answers: _Answers, options: Options, seen: Collection[str] | None) -> Evaluation:
-    corpus, predicted = answers.corpus, answers.predicted
-    own = None if answers.tagger is None else answers.tagger.taxonomy
-    used = {*corpus.labels, *(e.label for row in [*predicted, *answers.copy_predicted] for e in row)}
-    keep_own = own is not None and options.taxonomy == AUTO and used <= set(own.labels)
-    taxonomy = own if own is not None and keep_own else choose_taxonomy(options.taxonomy, used)
-    groups = taxonomy.coarse_by_fine
-    scores = score_sentences(corpus, predicted, groups=groups, seen=seen)
+    copy = _noisy_copy(corpus, predicted, options)[: options.limit]
+    corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
+    found = _of_model(predicted, corpus, copy, options) if is_model else _of_file(predicted, corpus, labels, options)
+    corpus, taxonomy = found.corpus, found.taxonomy(options.taxonomy)
+    score = partial(score_sentences, groups=taxonomy.coarse_by_fine, seen=seen)
+    repaired, skipped = corpus.repaired + found.repaired, corpus.skipped + found.skipped
     return Evaluation(
         corpus,
-        replace(scores, repaired=corpus.repaired + answers.repaired, skipped=corpus.skipped + answers.skipped),
-        classify_errors((sentence.entities or () for sentence in corpus), predicted),
+        replace(score(corpus, found.rows), repaired=repaired, skipped=skipped),
+        classify_errors((sentence.entities or () for sentence in corpus), found.rows),
         taxonomy,
-        answers.repaired,
-        answers.skipped,
-        _noisy_scores(answers, groups, seen) if answers.copy else None,
-        answers.tagger,
-        answers.tally,
-        answers.llm,
+        found.repaired,
+        found.skipped,
+        _noisy_scores(found, taxonomy, score(found.copy, found.copy_rows)) if found.copy else None,
+        found.tagger,
+        found.tally,
+        found.llm,
     )
 
 
 def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Sentence]:
-    """Sentences with noise (as ``coner data noise`` makes it by default), or those of a file; else none."""
+    """The sentences with noise, as ``coner data noise`` makes it by default, or those of a file, or none."""
     if options.noise is None and options.noisy is None:
         return ()
     if options.noise is not None and options.noisy is not None:
-        raise ConfigError("--noise makes a noisy copy, --noisy names one; choose one of them")
+        raise ConfigError("--noise, --noisy: got both; expected one of them")
     if not model.is_dir():
-        raise ConfigError(f"{model}: is no model folder; --noise and --noisy need a model, to tag the noisy copy with")
+        raise ConfigError(
+            f"{model}: is not a model folder; expected one with --noise or --noisy, to tag the noisy copy"
+        )
     if options.noise is not None:
         return Noise(load_keyboard("qwerty"), rate=options.noise)(clean)
     copy = read(str(options.noisy), scheme=options.scheme, repair=options.repair, gold=True)
@@ -179,8 +179,8 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
     return copy
 
 
-def _ask(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> _Answers:
-    """A model's predictions; what has no answer, in the sentences or their copies, is left out of both."""
+def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> _Predictions:
+    """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
     tagger = load(model)
     tagger.limit(options.spending)
     clean, clean_tally = tag_all(tagger, corpus, "tagging")
@@ -190,14 +190,13 @@ def _ask(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options
     llm: dict[str, Any] = {}
     if total.usage is not None and clean_tally.usage is not None:
         shares = clean_tally.usage.per_sentence(clean_tally.answered)
-        record = total.usage.as_record(total.failures, answered=len(kept), sentences=len(corpus))
-        llm = {**record, **shares}
-    return _Answers(
+        llm = {**total.usage.as_record(total.failures, answered=len(kept), sentences=len(corpus)), **shares}
+    return _Predictions(
         replace(corpus, sentences=tuple(corpus[i] for i in kept)),
         [clean[i].entities or () for i in kept],
         clean_tally.repaired,
         copy=[copy[i] for i in kept if copy],
-        copy_predicted=[noisy[i].entities or () for i in kept if copy],
+        copy_rows=[noisy[i].entities or () for i in kept if copy],
         copy_repaired=noisy_tally.repaired,
         tagger=tagger,
         tally=total,
@@ -205,26 +204,24 @@ def _ask(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options
     )
 
 
-def _from_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> _Answers:
+def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> _Predictions:
     if options.spending != Spending():
         raise ConfigError(
-            f"--budget-tokens, --budget-cost, --ledger: {path} holds predictions, and no endpoint is asked; "
-            "leave them out"
+            f"--budget-tokens, --budget-cost, --ledger: got predictions in {path}, which ask no endpoint. "
+            "Fix: leave these options out"
         )
     predicted = read(path, scheme=options.scheme, repair=True, labels=labels, gold=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)
-    rows: list[Sequence[Entity]] = [sentence.entities or () for sentence in predicted]
-    return _Answers(gold, rows, predicted.repaired, predicted.skipped)
+    return _Predictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
 
 
-def _noisy_scores(answers: _Answers, groups: Mapping[str, str], seen: Collection[str] | None) -> NoisyScores:
-    gold = [sentence.entities or () for sentence in answers.corpus]
-    pairs = zip(answers.corpus, answers.copy, strict=True)
+def _noisy_scores(found: _Predictions, taxonomy: Taxonomy, scores: Scores) -> NoisyScores:
+    gold = [sentence.entities or () for sentence in found.corpus]
+    pairs = zip(found.corpus, found.copy, strict=True)
     words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
-    scores = score_sentences(answers.copy, answers.copy_predicted, groups=groups, seen=seen)
-    compared = changes(gold, answers.predicted, answers.copy_predicted, groups=groups)
-    return NoisyScores(replace(scores, repaired=answers.copy_repaired), compared, sum(map(bool, words)), sum(words))
+    compared = changes(gold, found.rows, found.copy_rows, groups=taxonomy.coarse_by_fine)
+    return NoisyScores(replace(scores, repaired=found.copy_repaired), compared, sum(map(bool, words)), sum(words))
 
 
 def _check_same_words(gold: Corpus, predicted: Corpus) -> None:
@@ -234,15 +231,15 @@ def _check_same_words(gold: Corpus, predicted: Corpus) -> None:
             continue
         pairs = zip(truth.words, other.words, strict=False)
         at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(truth), len(other)))
-        (here, word), (there, expected) = _word(predicted, other, at), _word(gold, truth, at)
-        message = f"got {word} where {gold.path}:{there} has {expected}; expected the same sentences and words"
-        raise DataError(message, predicted.path, here)
+        (line, word), (gold_line, gold_word) = _word(predicted, other, at), _word(gold, truth, at)
+        message = f"got {word} where {gold.path}:{gold_line} has {gold_word}; expected the same sentences and words"
+        raise DataError(message, predicted.path, line)
     if len(gold) != len(predicted):
         counts = f"got {len(predicted)} sentences where {gold.path} has {len(gold)}"
         raise DataError(f"{counts}; expected the same sentences and words", predicted.path)
 
 
 def _word(corpus: Corpus, sentence: Sentence, index: int) -> tuple[int, str]:
-    """The line of a word, and the word as a message shows it."""
+    """The line of a word, and the word as it is shown in a message."""
     rows = len(sentence.header) + index if corpus.layout is not None else 0
     return sentence.line + rows, repr(sentence.words[index]) if index < len(sentence) else "the end of the sentence"

@@ -142,7 +142,7 @@ def test_another_model_can_be_trained_on_distilled_labels(
         assert first.code == 3 and "10 of 12 sentences" in first.err and "1 of 12 sentences have no" in first.err
         done = coner("distil", teacher, gold, "-o", silver)
         assert done.code == 0 and "11 of 12 sentences" in done.err, done.err
-        assert "1 left out, as the answer cannot be read or was cut off" in done.err
+        assert "1 left out, because the answer is incomplete or cannot be read" in done.err
         assert len(server.requests) == 13
         assert coner("distil", teacher, text, "-o", tmp_path / "of_text.conll", "--limit", "2").code == 0
     kept = [sentence for number, sentence in enumerate(corpus) if number != 4]
@@ -230,5 +230,5 @@ def test_cut_answers_are_left_out_of_distillation(
         assert coner("train", CONFIG, *values, "--out", teacher).code == 0
         done = coner("distil", teacher, gold, "-o", tmp_path / "silver.conll")
     assert done.code == 0, done.err
-    assert "11 of 12 sentences" in done.err and "1 left out, as the answer cannot be read or was cut off" in done.err
+    assert "11 of 12 sentences" in done.err and "1 left out, because the answer is incomplete or cannot be read" in done.err
     assert len(read(tmp_path / "silver.conll")) == 11

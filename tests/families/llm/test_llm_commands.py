@@ -170,7 +170,7 @@ def test_fields_that_the_endpoint_declines_are_reported(coner: Coner, train: Pat
             return fails(400, "response_format is not supported")
         return fails(400, "temperature is fixed") if "temperature" in request else answered(request, turn)
 
-    said = "the endpoint does not accept a schema for answers or temperature and seed; it was asked without"
+    said = "the endpoint does not accept a schema for answers or temperature and seed; the requests were sent without"
     with serving(rule) as server:
         assert make(coner, train, server, tmp_path / "run").code == 0
         tagged = coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll", "--limit", "3")
