@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coner.report.ablation import write_plan
+from coner.records.ablation import write_plan
 from helpers.runs_of_many import make_run, sentences
 from helpers.shell import Completed, World, refusal
 

@@ -10,8 +10,9 @@ import pytest
 
 from coner.core.errors import DataError
 from coner.evaluation.significance import METRICS, difference, holm
+from coner.records.ablation import FAILED, is_ablation, write_plan
 from coner.records.record import write_record
-from coner.report.ablation import FAILED, is_ablation, read_ablation, write_plan
+from coner.report.ablation import read_ablation
 from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, Found, fake_record
 
 HALF: Found = [entities if i % 3 else () for i, entities in enumerate(PERFECT)]
@@ -142,5 +143,5 @@ def test_a_folder_without_a_finished_run_and_a_damaged_list_are_told(tmp_path: P
     with pytest.raises(DataError, match="no run of the list"):
         read_ablation(tmp_path)
     (tmp_path / ".plan.json").write_text('{"rows": 3}')
-    with pytest.raises(DataError, match=r"\.plan\.json: damaged; delete it"):
+    with pytest.raises(DataError, match=r"\.plan\.json: damaged. Fix: delete it"):
         read_ablation(tmp_path)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coner.records.ablation import write_plan
 from coner.records.record import read_record
-from coner.report.ablation import read_ablation, write_plan
+from coner.report.ablation import read_ablation
 from coner.report.compare import compare_runs
 from coner.report.seeds import by_name, by_row
 from helpers.runs_of_many import make_run, sentences

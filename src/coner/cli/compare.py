@@ -47,8 +47,8 @@ def compare(
     """
     from coner.core.errors import ConerError, DataError
     from coner.core.progress import stderr
+    from coner.records.ablation import is_ablation
     from coner.records.record import read_record
-    from coner.report.ablation import is_ablation
     from coner.report.compare import choose_part, compare_runs, to_markdown, to_tables
     from coner.report.terminal import print_whole
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,15 +9,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from coner.core.errors import DataError
-from coner.core.files import atomic_write
 from coner.evaluation.significance import METRICS, Difference, difference, same_gold, swaps_for
+from coner.records.ablation import FAILED, read_plan, run_name
 from coner.records.record import RECORD, Record, read_record
 from coner.report.columns import duration, show_difference, words
 from coner.report.compare import Differences, choose_part, corrected, with_real
 from coner.report.grid import DASH, Grid
-
-PLAN = ".plan.json"  # hidden, so that `coner compare FOLDER/*` sees runs only
-FAILED = "failed.txt"
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class AblationRow:
     @property
     def runs(self) -> tuple[str, ...]:
         """The folders of the finished runs."""
-        return tuple(run_folder(self.name, seed) for seed in self.seeds)
+        return tuple(run_name(self.name, seed) for seed in self.seeds)
 
 
 @dataclass(frozen=True)
@@ -98,18 +94,6 @@ class AblationTable:
         return [f"{row.name}, seed {seed}: failed: {why}" for row in self.rows for seed, why in row.failed.items()]
 
 
-def write_plan(rows: Mapping[str, Mapping[str, str | None]], folder: Path) -> None:
-    """Note in an ablation's folder what each row is about, and against which it stands; other rows there stay.
-
-    A row that stood against another, as one encoder against the first, still does when it is begun alone.
-    """
-    known = _read_plan(folder)
-    kept = {name: known.get(name, row)["against"] for name, row in rows.items() if row["against"] is None}
-    new = {name: {**row, "against": kept.get(name, row["against"])} for name, row in rows.items()}
-    with atomic_write(folder / PLAN) as handle:
-        json.dump({"rows": {**known, **new}}, handle, ensure_ascii=False, indent=2)
-
-
 def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
     """The table of an ablation's folder, finished or not.
 
@@ -120,9 +104,9 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
     Raises:
         DataError: no run was finished or failed, runs were not scored on the same data, or a file is damaged.
     """
-    plan = _read_plan(folder)
+    plan = read_plan(folder)
     found = {path.parent.name: read_record(path) for path in sorted(folder.glob(f"*/{RECORD}"))}
-    runs = {name: r for name, r in found.items() if r.name in plan and name == run_folder(r.name, r.seed)}
+    runs = {name: r for name, r in found.items() if r.name in plan and name == run_name(r.name, r.seed)}
     told = {path.parent.name: path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob(f"*/{FAILED}"))}
     failed = {name: why for name, why in told.items() if _is_run(name, plan)}
     if not runs and not failed:
@@ -144,28 +128,7 @@ def read_ablation(folder: Path, *, part: str | None = None) -> AblationTable:
 
 def _is_run(name: str, plan: Mapping[str, object]) -> bool:
     row, _, seed = name.rpartition(".")
-    return row in plan and seed.isdecimal() and name == run_folder(row, int(seed))
-
-
-def run_folder(row: str, seed: int) -> str:
-    """The name of the folder of a row's run."""
-    return f"{row}.{seed}"
-
-
-def is_ablation(folder: Path) -> bool:
-    """Whether ``coner ablate`` made the folder."""
-    return (folder / PLAN).is_file()
-
-
-def _read_plan(folder: Path) -> dict[str, dict[str, str | None]]:
-    path = folder / PLAN
-    try:
-        rows: dict[str, dict[str, str | None]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        return {str(name): {"about": row["about"], "against": row["against"]} for name, row in rows.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise DataError("damaged; delete it, and call coner ablate again", path) from None
+    return row in plan and seed.isdecimal() and name == run_name(row, int(seed))
 
 
 def _check(runs: Mapping[str, Record], part: str, folder: Path) -> None:

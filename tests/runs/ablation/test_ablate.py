@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import ConfigError
+from coner.records.ablation import FAILED
 from coner.records.record import read_record
-from coner.report.ablation import FAILED
 from coner.runs.ablation.plan import check_settings, load_plan, parse_plan
 from coner.runs.ablation.run import run_all, runs_of
 from helpers import SAMPLE

@@ -22,8 +22,8 @@ from coner.core.progress import Log
 from coner.data.splits import SplitCache
 from coner.families.recipe import Training
 from coner.families.registry import family
+from coner.records.ablation import FAILED, run_name, write_plan
 from coner.records.record import RECORD, read_record
-from coner.report.ablation import FAILED, run_folder, write_plan
 from coner.runs.ablation.plan import FULL, Plan
 from coner.runs.execute import LOG, check_finished, execute
 
@@ -48,7 +48,7 @@ class Run:
     @property
     def folder(self) -> str:
         """The name of its folder."""
-        return run_folder(self.row, self.seed)
+        return run_name(self.row, self.seed)
 
 
 @dataclass(frozen=True)
