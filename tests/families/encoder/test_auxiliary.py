@@ -1,4 +1,4 @@
-"""The coarse task's weight over training."""
+"""The weight of the coarse task over training."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def by_epoch(epochs: int, **settings: object) -> list[float]:
     return [coarse_weight(chosen, epochs=epochs, progress=epoch) for epoch in range(epochs)]
 
 
-def test_twenty_epochs_give_the_papers_table() -> None:
+def test_twenty_epochs_match_the_table_of_the_paper() -> None:
     assert by_epoch(20) == [*PAPER, 0.1, 0.1, 0.1, 0.1]
 
 
 @pytest.mark.parametrize("epochs", range(6, 60))
-def test_the_papers_rule_is_followed_epoch_by_epoch(epochs: int) -> None:
-    """The rule as PAPER states it: after epoch e, if e < M-5 then w -= 1/(M-4), else w = 0.1."""
+def test_residual_follows_the_rule_of_the_paper(epochs: int) -> None:
+    """After epoch e, if e < M-5 then w -= 1/(M-4), else w = 0.1."""
     weight, expected = 1.0, []
     for epoch in range(epochs):
         expected.append(weight)
@@ -38,12 +38,12 @@ def test_few_epochs_drop_the_coarse_loss_after_the_first(epochs: int) -> None:
     assert by_epoch(epochs) == [1.0, *[0.0] * (epochs - 1)]
 
 
-def test_within_an_epoch_the_weight_stands_still() -> None:
+def test_weight_is_constant_within_an_epoch() -> None:
     settings = AuxiliarySettings(schedule="residual")
     assert coarse_weight(settings, epochs=20, progress=3.99) == coarse_weight(settings, epochs=20, progress=3)
 
 
-def test_by_step_it_follows_the_same_line_without_stairs_and_stays_above_the_residual() -> None:
+def test_by_step_the_weight_falls_smoothly_and_stays_above_the_residual() -> None:
     settings = AuxiliarySettings(schedule="residual", by="step")
     weights = [coarse_weight(settings, epochs=8, progress=i / 100) for i in range(800)]
     assert weights[0] == 1
@@ -53,7 +53,7 @@ def test_by_step_it_follows_the_same_line_without_stairs_and_stays_above_the_res
     assert max(a - b for a, b in pairwise(weights)) < 0.01
 
 
-def test_linear_differs_from_residual_only_where_it_ends() -> None:
+def test_linear_differs_from_residual_only_at_the_end() -> None:
     assert by_epoch(8, schedule="linear") == [1, 0.75, 0.5, 0.25, 0, 0, 0, 0]
     assert by_epoch(8) == [1, 0.75, 0.5, 0.25, 0.1, 0.1, 0.1, 0.1]
 
@@ -63,6 +63,6 @@ def test_constant_and_none() -> None:
     assert by_epoch(3, schedule="none") == [0.0] * 3
 
 
-def test_a_constant_weight_of_one_is_refused_for_the_fine_loss_would_never_count() -> None:
-    with pytest.raises(ConfigError, match="fine loss"):
+def test_constant_weight_of_one_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="drops the fine loss"):
         parse_experiment({"kind": "encoder", "auxiliary": {"schedule": "constant"}})

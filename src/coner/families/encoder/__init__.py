@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import MissingExtra
+from coner.core.errors import requires_extra
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 from coner.families.family import Built, Family, Job
 from coner.families.recipe import file_hashes
@@ -30,10 +30,8 @@ class EncoderFamily(Family):
 
     def fit(self, settings: EncoderExperiment, job: Job) -> Built:
         """Fine-tune, from the checkpoint in the folder if there is one; the best epoch on dev is kept."""
-        try:
+        with requires_extra("training an encoder", "encoder"):
             from coner.families.encoder.fit import fit
-        except ModuleNotFoundError:
-            raise MissingExtra("training an encoder", "encoder") from None
         return fit(settings, job)
 
     def load(self, folder: Path, manifest: EncoderManifest) -> Tagger:

@@ -1,4 +1,4 @@
-"""The layout of words and pieces in a batch, against plain loops."""
+"""The layout of words and pieces in a batch, compared with plain loops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 
 
 @given(LENGTHS)
-def test_neighbours_stay_in_their_sentence_and_stand_in_at_its_edges(lengths: list[int]) -> None:
+def test_neighbours_are_in_the_same_sentence_and_edges_point_to_themselves(lengths: list[int]) -> None:
     layout = word_layout(lengths)
     previous, following, word = [], [], 0
     for length in lengths:
@@ -31,7 +31,7 @@ def test_neighbours_stay_in_their_sentence_and_stand_in_at_its_edges(lengths: li
 
 
 @given(LENGTHS)
-def test_padding_and_flattening_are_inverse_and_keep_the_order(lengths: list[int]) -> None:
+def test_padding_and_flattening_are_inverse(lengths: list[int]) -> None:
     layout = word_layout(lengths)
     words = torch.arange(sum(lengths), dtype=torch.float32)[:, None]
     padded = layout.padded(words)
@@ -44,7 +44,7 @@ def test_padding_and_flattening_are_inverse_and_keep_the_order(lengths: list[int
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 60))
-def test_runs_within_a_budget_hold_every_sentence_once(lengths: list[int], budget: int) -> None:
+def test_split_by_budget_holds_every_sentence_once(lengths: list[int], budget: int) -> None:
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     runs = split_by_budget(order, lengths, budget)
     assert [i for run in runs for i in run] == order
@@ -52,7 +52,7 @@ def test_runs_within_a_budget_hold_every_sentence_once(lengths: list[int], budge
         assert len(run) == 1 or max(lengths[i] for i in run) * len(run) <= budget
 
 
-def test_rows_hold_the_pieces_that_the_words_point_at(tiny_encoder: Callable[[str], Path]) -> None:
+def test_word_indices_point_at_their_pieces(tiny_encoder: Callable[[str], Path]) -> None:
     encoder, tokenizer = load_encoder(str(tiny_encoder("mbert")))
     maker = PieceMaker(tokenizer, limit=piece_limit(encoder.config), overlap=0.5)
     sentences = [["the", "rhine", "flows"], ["dvořák"] * 60, ["a"], ["rotterdam"]]
@@ -68,6 +68,6 @@ def test_rows_hold_the_pieces_that_the_words_point_at(tiny_encoder: Callable[[st
             assert batch.pieces.word[start : start + count].tolist() == [word] * count
             start, word = start + count, word + 1
     real = batch.ids[batch.mask.bool()]
-    assert real.tolist().count(maker.prefix[0]) == len(batch.ids)  # each row begins with the tokenizer's own token
+    assert real.tolist().count(maker.prefix[0]) == len(batch.ids)  # each row begins with the special token
     assert batch.ids.shape[0] > len(sentences)  # the long one took several rows
     assert batch.ids.shape[1] <= piece_limit(encoder.config)

@@ -22,41 +22,41 @@ def maker(request: pytest.FixtureRequest, tiny_encoder: Callable[[str], Path]) -
     return PieceMaker(tokenizer, limit=piece_limit(encoder.config))
 
 
-def test_every_word_has_at_least_one_piece_whatever_it_is_made_of(maker: PieceMaker) -> None:
+def test_every_word_has_at_least_one_piece(maker: PieceMaker) -> None:
     (pieces,) = maker([WORDS])
     assert len(pieces.counts) == len(WORDS)
     assert min(pieces.counts) >= 1
     assert sum(pieces.counts) == len(pieces.ids)
 
 
-def test_a_word_is_cut_as_in_the_middle_of_a_text(maker: PieceMaker) -> None:
-    """The tokenizer itself, given running text, makes the same pieces of words after the first."""
+def test_words_are_tokenized_as_in_the_middle_of_a_text(maker: PieceMaker) -> None:
+    """The tokenizer itself makes the same pieces from running text, after the first word."""
     words = ["the", "rhine", "flows", "through", "basel"]
     text = maker.tokenizer(" " + " ".join(words), add_special_tokens=False)["input_ids"]
     (pieces,) = maker([words])
     assert pieces.ids == text
 
 
-def test_special_tokens_are_the_tokenizers_own(maker: PieceMaker) -> None:
+def test_special_tokens_are_those_of_the_tokenizer(maker: PieceMaker) -> None:
     tokenizer = maker.tokenizer
     first, last = special_tokens(tokenizer)
     names = tokenizer.convert_ids_to_tokens([*first, *last])
     assert names in (["<s>", "</s>"], ["[CLS]", "[SEP]"])
 
 
-def test_a_second_call_gives_what_the_first_gave(maker: PieceMaker) -> None:
+def test_cached_words_give_the_same_pieces(maker: PieceMaker) -> None:
     sentence = ["the", "rhine", "\u200b", "the"]
     assert maker([sentence]) == maker([sentence, ["flows"]])[:1] == maker([sentence])
 
 
-def test_lowercasing_is_done_before_cutting(tiny_encoder: Callable[[str], Path]) -> None:
+def test_lowercase_applies_before_the_tokenizer(tiny_encoder: Callable[[str], Path]) -> None:
     encoder, tokenizer = load_encoder(str(tiny_encoder("roberta")))
     limit = piece_limit(encoder.config)
     plain, lower = PieceMaker(tokenizer, limit=limit), PieceMaker(tokenizer, limit=limit, lowercase=True)
     assert lower([["RHINE"]]) == plain([["rhine"]]) != plain([["RHINE"]])
 
 
-def test_positions_counted_from_after_the_padding_are_not_promised_twice(tiny_encoder: Callable[[str], Path]) -> None:
+def test_limit_excludes_positions_reserved_for_padding(tiny_encoder: Callable[[str], Path]) -> None:
     limits = {name: piece_limit(load_encoder(str(tiny_encoder(name)))[0].config) for name in tiny.MAKERS}
     shape = tiny.SHAPE["max_position_embeddings"]
     counted_from_padding = {"xlm_roberta", "roberta", "mpnet"}
@@ -64,7 +64,7 @@ def test_positions_counted_from_after_the_padding_are_not_promised_twice(tiny_en
 
 
 class Plain(PieceMaker):
-    """Only what windows need."""
+    """A piece maker with a window and a stride only."""
 
     def __init__(self, window: int, stride: int) -> None:
         self.window, self.stride = window, stride

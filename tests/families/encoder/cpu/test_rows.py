@@ -1,4 +1,4 @@
-"""AdamW by row: equal to AdamW where every row is used, and rows that are not used stand still."""
+"""AdamW by row: equal to AdamW if every row is used; unused rows stay unchanged."""
 
 from __future__ import annotations
 
@@ -8,12 +8,25 @@ import pytest
 import torch
 from torch import nn
 
-from coner.families.encoder.cpu.rows import RowAdamW, use_row_gradients
+from coner.core.errors import ConfigError
+from coner.families.encoder.cpu.rows import RowAdamW, set_embeddings
 
 
 def embedding() -> nn.Embedding:
     torch.manual_seed(1)
     return nn.Embedding(10, 4)
+
+
+class Encoder:
+    """Has word embeddings."""
+
+    def __init__(self, embeddings: nn.Module) -> None:
+        self.get_input_embeddings = lambda: embeddings
+
+
+def by_row(table: nn.Embedding) -> nn.Embedding:
+    set_embeddings(Encoder(table), "rows")
+    return table
 
 
 def loss(table: nn.Embedding, ids: list[int], target: float) -> torch.Tensor:
@@ -41,34 +54,32 @@ def options(table: nn.Embedding, decay: float) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_where_every_batch_uses_every_row_it_is_adamw(decay: float) -> None:
+def test_equals_adamw_if_every_batch_uses_every_row(decay: float) -> None:
     every = list(range(10))
     batches = [[[*every, 3, 3], [5]], [every], [every[::-1], every]]
-    plain, rows = embedding(), embedding()
-    assert use_row_gradients(rows)
+    plain, rows = embedding(), by_row(embedding())
     expected = trained(plain, torch.optim.AdamW(options(plain, decay)), batches)
     found = trained(rows, RowAdamW(options(rows, decay)), batches)
     torch.testing.assert_close(found, expected)
 
 
-def test_dense_gradients_get_plain_adamw() -> None:
+def test_dense_gradients_use_plain_adamw() -> None:
     plain, same = embedding(), embedding()
     batches = [[[1, 2]], [[3]]]
     expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches, most=0)
     assert torch.equal(trained(same, RowAdamW(options(same, 0.1)), batches, most=0), expected)
 
 
-def test_rows_that_are_not_used_stand_still() -> None:
-    table = embedding()
+def test_unused_rows_stay_unchanged() -> None:
+    table = by_row(embedding())
     before = table.weight.detach().clone()
-    assert use_row_gradients(table)
     after = trained(table, RowAdamW(options(table, 0.5)), [[[1, 2]], [[2, 4]], [[2]]])
     changed = (before != after).any(1).nonzero().flatten().tolist()
     assert changed == [1, 2, 4]
 
 
-def moved(table: nn.Embedding, optimizer: torch.optim.Optimizer, clip: Callable[[], object]) -> torch.Tensor:
-    """How far each weight moved in one step after several passes."""
+def change(table: nn.Embedding, optimizer: torch.optim.Optimizer, clip: Callable[[], object]) -> torch.Tensor:
+    """The change of each weight in one step after several passes."""
     before = table.weight.detach().clone()
     loss(table, [1, 1, 7], 5.0).backward()  # type: ignore[no-untyped-call]
     loss(table, [7, 2], 5.0).backward()  # type: ignore[no-untyped-call]
@@ -78,25 +89,25 @@ def moved(table: nn.Embedding, optimizer: torch.optim.Optimizer, clip: Callable[
 
 
 def slow(table: nn.Embedding) -> list[dict[str, object]]:
-    """Options with a large epsilon: else an update hardly shows by what the gradients were scaled."""
+    """Options with a large epsilon, without which an update hardly depends on the scale of the gradients."""
     return [{**options(table, 0.0)[0], "eps": 0.1}]
 
 
-@pytest.mark.parametrize("by_row", [False, True])
-def test_clipping_is_pytorchs_own(*, by_row: bool) -> None:
+@pytest.mark.parametrize("sparse", [False, True])
+def test_clipping_equals_that_of_pytorch(*, sparse: bool) -> None:
     plain, table, free = embedding(), embedding(), embedding()
-    table.sparse = by_row
+    table.sparse = sparse
     norms = []
     adam, ours, unclipped = torch.optim.AdamW(slow(plain)), RowAdamW(slow(table)), RowAdamW(slow(free))
-    expected = moved(plain, adam, lambda: norms.append(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05)))
-    found = moved(table, ours, lambda: norms.append(ours.clip(0.05)))
+    expected = change(plain, adam, lambda: norms.append(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05)))
+    found = change(table, ours, lambda: norms.append(ours.clip(0.05)))
     torch.testing.assert_close(found, expected)
     assert float(norms[1]) == pytest.approx(float(norms[0]))
-    assert not torch.allclose(found, moved(free, unclipped, lambda: None))
+    assert not torch.allclose(found, change(free, unclipped, lambda: None))
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])  # scaled by the update, and before it
-def test_the_norm_is_that_of_all_parameters_of_all_groups(precision: torch.dtype) -> None:
+def test_norm_is_over_all_parameters_of_all_groups(precision: torch.dtype) -> None:
     def step(*, ours: bool) -> tuple[float, list[torch.Tensor]]:
         torch.manual_seed(1)
         table, layer = nn.Embedding(10, 4).to(precision), nn.Linear(4, 2).to(precision)
@@ -115,7 +126,7 @@ def test_the_norm_is_that_of_all_parameters_of_all_groups(precision: torch.dtype
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_without_gradients_there_is_nothing_to_clip() -> None:
+def test_norm_without_gradients_is_zero() -> None:
     table = embedding()
     assert float(RowAdamW(options(table, 0.0)).clip(1.0)) == 0
 
@@ -123,10 +134,10 @@ def test_without_gradients_there_is_nothing_to_clip() -> None:
 def test_small_gradients_are_not_scaled() -> None:
     table, free = embedding(), embedding()
     ours, unclipped = RowAdamW(slow(table)), RowAdamW(slow(free))
-    assert torch.equal(moved(table, ours, lambda: ours.clip(1e6)), moved(free, unclipped, lambda: None))
+    assert torch.equal(change(table, ours, lambda: ours.clip(1e6)), change(free, unclipped, lambda: None))
 
 
-def test_a_scale_holds_for_one_update() -> None:
+def test_scale_applies_to_one_update() -> None:
     table = embedding()
     optimizer = RowAdamW(options(table, 0.0))
     loss(table, [1], 5.0).backward()  # type: ignore[no-untyped-call]
@@ -136,8 +147,13 @@ def test_a_scale_holds_for_one_update() -> None:
     assert optimizer.grad_scale is None
 
 
-def test_what_has_no_plain_rows_is_refused() -> None:
-    frozen = embedding().requires_grad_(requires_grad=False)
-    assert not use_row_gradients(frozen)
-    assert not use_row_gradients(nn.Linear(3, 3))
-    assert not use_row_gradients(nn.Embedding(3, 3, max_norm=1.0))
+@pytest.mark.parametrize("table", [nn.Linear(3, 3), nn.Embedding(3, 3, max_norm=1.0)], ids=["linear", "max-norm"])
+def test_rows_need_a_plain_matrix(table: nn.Module) -> None:
+    with pytest.raises(ConfigError, match=r'encoder.embeddings: got "rows" .* expected "all"'):
+        set_embeddings(Encoder(table), "rows")
+
+
+def test_frozen_embeddings_have_no_gradient() -> None:
+    table = embedding()
+    set_embeddings(Encoder(table), "frozen")
+    assert not table.weight.requires_grad

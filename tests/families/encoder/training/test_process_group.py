@@ -21,7 +21,16 @@ from coner.cli import app as cli
 from coner.core import processes
 from coner.core.errors import ConfigError
 from coner.families.encoder.training import CHECKPOINT
+from coner.families.encoder.training.process_group import ProcessGroup
 from helpers import ROOT, tiny
+from helpers.tiny_training import (
+    NO_DROPOUT,
+    PowerCut,
+    cut_before,
+    history_without_times,
+    record_norms,
+    tuning_of_case,
+)
 
 FULL = {"layers": (-1, -2, -3), "mix": "concat", "context": "bilstm", "blend": "concat", "decoder": "crf"}
 WEIGHTS = [1.0, 0.3, 2.0, 1.0, 0.7, 1.0] * 2
@@ -83,7 +92,7 @@ def in_two(root: Path, cases: list[dict[str, Any]]) -> list[int]:
 
 def make_encoders(root: Path) -> None:
     """A tiny encoder, and one without its dropout."""
-    for name, changes in (("dropping", {}), ("encoder", tiny_training.NO_DROPOUT)):
+    for name, changes in (("dropping", {}), ("encoder", NO_DROPOUT)):
         (root / name).mkdir()
         tiny.mbert(root / name)
         config = root / name / "config.json"
@@ -218,7 +227,7 @@ def test_torchrun_writes_and_reports_one_run(tmp_path: Path) -> None:
 
     again = torchrun("train", config, "--out", tmp_path / "run")
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("finished already") == 1
+    assert again.stderr.count("already finished") == 1
 
     wrong = torchrun("train", config, "--set", f"data.dev={tmp_path}/missing.conll", "--out", tmp_path / "other")
     assert wrong.returncode != 0

@@ -10,7 +10,7 @@ from torch import nn
 
 from coner.core.errors import ConfigError
 from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.training.schedule import group_parameters, rate_factor
+from coner.families.encoder.training.schedule import Schedule, group_parameters
 from coner.families.encoder.training.settings import GroupSettings, TrainSettings
 from helpers import tiny
 
@@ -20,7 +20,7 @@ def group(rate: float, *match: str, **more: float) -> GroupSettings:
 
 
 class Whole(nn.Module):
-    """A module with an encoder in it, named as in the network."""
+    """A module with an encoder under the name that it has in a network."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -28,14 +28,14 @@ class Whole(nn.Module):
         self.emissions = nn.Linear(2, 2)
 
 
-def test_the_first_matching_group_takes_a_parameter_and_vectors_are_not_decayed() -> None:
+def test_first_matching_group_takes_a_parameter_and_vectors_are_not_decayed() -> None:
     module = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
     groups = group_parameters(module, {"x": group(1, "a.*"), "y": group(2, "*", weight_decay=0.5)}, layers=0)
     found = {name: (g.rate, g.weight_decay) for g in groups for name, _ in g.parameters}
     assert found == {"a.weight": (1, 0.01), "a.bias": (1, 0), "b.weight": (2, 0.5), "b.bias": (2, 0)}
 
 
-def test_a_parameter_in_no_group_is_an_error_that_names_it() -> None:
+def test_parameter_without_a_group_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"train.groups: parameter 'b.weight' is in no group"):
         group_parameters(nn.ModuleDict({"b": nn.Linear(1, 1)}), {"x": group(1, "a.*")}, layers=0)
 
@@ -48,7 +48,7 @@ def test_frozen_parameters_are_in_no_group() -> None:
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
-def test_rates_fall_by_layer_down_the_encoder(architecture: str, tiny_encoder: Callable[[str], Path]) -> None:
+def test_rates_decay_by_layer(architecture: str, tiny_encoder: Callable[[str], Path]) -> None:
     whole = Whole(load_encoder(str(tiny_encoder(architecture)))[0])
     groups = {"encoder": group(8.0, "encoder.*", layer_decay=0.5), "head": group(9.0, "emissions.*")}
     rates = {n: g.rate for g in group_parameters(whole, groups, layers=3) for n, _ in g.parameters}
@@ -60,19 +60,20 @@ def test_rates_fall_by_layer_down_the_encoder(architecture: str, tiny_encoder: C
         )
     assert seen["head"] == {9.0}
     assert (seen["2"], seen["1"], seen["0"], seen["embeddings"]) == ({8.0}, {4.0}, {2.0}, {1.0})
-    # Relative positions serve every layer; the norm after the last one belongs to the top.
+    # All layers use the relative positions; the final norm belongs to the top layer.
     assert {n: r for n, r in rates.items() if "rel" in n} == dict.fromkeys((n for n in rates if "rel" in n), 1.0)
     assert {n: r for n, r in rates.items() if "final_norm" in n} == dict.fromkeys(
         (n for n in rates if "final_norm" in n), 8.0
     )
 
 
-def test_rates_rise_over_the_warm_up_and_reach_zero_after_the_last_step() -> None:
-    factors = [rate_factor(step, steps=100, warmup=0.1) for step in range(100)]
+def test_rates_rise_during_warmup_and_reach_zero_after_the_last_step() -> None:
+    schedule = Schedule((), epochs=1, warmup=0.1)
+    factors = [schedule.factor(step, steps=100) for step in range(100)]
     assert factors[:10] == pytest.approx([0.1 * i for i in range(1, 11)])
     assert factors[10] == 1
     assert factors[10:] == pytest.approx([1 - i / 90 for i in range(90)])
-    assert [rate_factor(step, steps=4, warmup=0) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+    assert [Schedule((), epochs=1, warmup=0).factor(step, steps=4) for step in range(4)] == [1, 0.75, 0.5, 0.25]
 
 
 def test_overriding_one_rate_keeps_the_other_groups() -> None:
@@ -82,12 +83,12 @@ def test_overriding_one_rate_keeps_the_other_groups() -> None:
     assert groups["encoder"] == TrainSettings().groups["encoder"]
 
 
-def test_a_new_group_goes_before_the_default_ones() -> None:
+def test_new_groups_come_before_the_default_ones() -> None:
     groups = TrainSettings.model_validate({"groups": {"crf": {"match": ["decoder.*"], "rate": 1e-2}}}).groups
     assert next(iter(groups)) == "crf"
 
 
-def test_times_stand_in_for_the_rate_in_a_new_group_too() -> None:
+def test_times_replaces_the_rate_in_a_new_group() -> None:
     groups = TrainSettings.model_validate({"groups": {"crf": {"match": ["emissions.*"], "times": 10}}}).groups
     (found, _) = group_parameters(nn.ModuleDict({"emissions": nn.Linear(2, 2)}), groups, layers=0)
     assert found.rate == pytest.approx(3e-4)

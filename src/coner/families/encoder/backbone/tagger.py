@@ -65,19 +65,17 @@ class NetworkTagger(Tagger):
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The entities of each sentence, each with its confidence."""
-        training = self.network.training
-        # While a network is trained no copies are kept: not every optimizer counts the versions of the weights.
-        weights = None if training else self._weights
-        with TAGGING, torch.inference_mode(), accelerated(self.encoder, self.precision, weights=weights):
+        workers = torch.get_num_threads() if self.device.type == "cpu" else 1
+        with TAGGING, torch.inference_mode():
+            training = self.network.training
             self.network.eval()
+            # While a network is trained no copies are kept: not every optimizer counts the versions of the weights.
+            weights = None if training else self._weights
             try:
-                results = tag_in_passes(
-                    sentences,
-                    self._tag_pass,
-                    pieces=self.pieces,
-                    parallel_map=parallel_map,
-                    workers=torch.get_num_threads() if self.device.type == "cpu" else 1,
-                )
+                with accelerated(self.encoder, self.precision, weights=weights):
+                    results = tag_in_passes(
+                        sentences, self._tag_pass, pieces=self.pieces, parallel_map=parallel_map, workers=workers
+                    )
             finally:
                 self.network.train(training)
         for sentence, (entities, repaired) in zip(sentences, results, strict=True):

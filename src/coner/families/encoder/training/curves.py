@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import MissingExtra
+from coner.core.errors import requires_extra
 from coner.core.files import make_folder, write_error
 
 
@@ -24,12 +24,10 @@ class Curves:
     """
 
     def __init__(self, folder: Path, *, done: int) -> None:
-        try:
+        with requires_extra("train.tensorboard", "tensorboard"):
             from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto.event_pb2 import Event, SessionLog
             from tensorboardX.proto.summary_pb2 import Summary
-        except ImportError:
-            raise MissingExtra("train.tensorboard", "tensorboard") from None
         self._event, self._summary, self.folder = Event, Summary, make_folder(folder)
         try:
             # TensorBoard reads files in the order of their names, which begin with the time of creation in seconds.

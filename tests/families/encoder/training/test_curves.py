@@ -1,4 +1,4 @@
-"""Curves of training, read back by TensorBoard's own reader: whole, true, and the same where a run was cut."""
+"""Training curves, read by TensorBoard itself: complete, and the same for a run that was interrupted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 from coner.cli.app import run
 from coner.core.errors import MissingExtra, OutputError
-from coner.data.splits import read_splits
-from coner.families.encoder.training.curves import Curves, EventFile, open_curves
-from coner.families.settings import parse_experiment
-from coner.runs.train import fingerprint_of
-from helpers import ROOT
+from coner.core.types import Entity, Sentence
+from coner.families.encoder import EncoderFamily
+from coner.families.encoder.settings import EncoderExperiment
+from coner.families.encoder.training.curves import Curves
+from coner.families.encoder.training.fine_tuning import FineTuning
+from helpers.tiny_training import PowerCut, cut_before, tuning_of
 
 pytest.importorskip("tensorboardX")
-SAMPLE = ROOT / "src/coner/data/sample/dev.conll"
 
 
 def curves_in(folder: Path) -> dict[str, dict[int, float]]:
@@ -33,56 +33,31 @@ def curves_in(folder: Path) -> dict[str, dict[int, float]]:
     return curves
 
 
-class Stop(Exception):
-    """Stands for a power cut."""
-
-
 @pytest.fixture
-def trained(settings_for: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    from coner.core.progress import Log
-    from coner.core.types import Entity, Sentence
-    from coner.data.taxonomy import Taxonomy
-    from coner.families.encoder.training.trainer import EncoderTrainer
-
+def trained(settings_for: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     sentences = [Sentence(("the", "rhine"), (Entity(1, 2, "River"),)), Sentence(("basel",), ())] * 6
 
-    def make(folder: str, *, stop_before: int = 0, **sections: Any) -> EncoderTrainer:
+    def make(folder: str, *, stop_before: int | None = None, **sections: Any) -> FineTuning:
         train = {"epochs": 3, "batch": 4, "tensorboard": tmp_path / "board"}
-        (tmp_path / folder).mkdir(exist_ok=True)
-        trainer = EncoderTrainer(
-            settings_for(train=train, **sections),
-            train=sentences,
-            dev=sentences[:2],
-            taxonomy=Taxonomy("tiny", {"Place": {"River": "", "City": ""}}),
-            folder=tmp_path / folder,
-            belongs_to="x",
-            log=Log(),
-        )
-        step, taken = trainer._step, []
-
-        def cut(chosen: Any) -> None:
-            taken.append(chosen)
-            if len(taken) == stop_before:
-                raise Stop
-            step(chosen)
-
-        monkeypatch.setattr(trainer, "_step", cut)
-        if stop_before:
-            with pytest.raises(Stop):
-                trainer.run()
+        job = {"train": sentences, "dev": sentences[:2]}
+        tuning = tuning_of(settings_for(train=train, **sections), tmp_path / folder, **job)
+        if stop_before is None:
+            tuning.run()
         else:
-            trainer.run()
-        return trainer
+            cut_before(tuning.trainer, steps=stop_before)
+            with pytest.raises(PowerCut):
+                tuning.run()
+        return tuning
 
     return make
 
 
-def test_the_curves_are_those_of_the_training(trained: Callable[..., Any], tmp_path: Path) -> None:
-    trainer = trained("run", auxiliary={"schedule": "residual"})
+def test_curves_match_the_history(trained: Callable[..., Any], tmp_path: Path) -> None:
+    tuning = trained("run", auxiliary={"schedule": "residual"})
     curves = curves_in(tmp_path / "board/run")
     names = {"loss/fine", "loss/coarse", "coarse_weight", "rate/encoder", "rate/head", "dev/micro_f1", "dev/macro_f1"}
     assert set(curves) == names
-    history = trainer.facts()["history"]
+    history = tuning.trainer.progress.history
     per_epoch = [list(range(1 + 3 * epoch, 4 + 3 * epoch)) for epoch in range(3)]  # 12 sentences, 4 a step
     for entry, steps in zip(history, per_epoch, strict=True):
         for key, name in (("loss", "loss/fine"), ("coarse_loss", "loss/coarse")):
@@ -97,8 +72,8 @@ def test_the_curves_are_those_of_the_training(trained: Callable[..., Any], tmp_p
         assert curves["rate/encoder"][step] == pytest.approx(rate / 10)  # 3e-5 and 3e-4
 
 
-@pytest.mark.parametrize("stop_before", [1, 4, 6])  # before anything, at the border of an epoch, within one
-def test_a_run_that_was_cut_has_the_curve_of_one_that_was_not(
+@pytest.mark.parametrize("stop_before", [0, 3, 5])  # before the first step, between epochs, within one
+def test_interrupted_run_has_the_curves_of_an_uninterrupted_one(
     trained: Callable[..., Any], tmp_path: Path, stop_before: int
 ) -> None:
     trained("whole", head={"dropout": 0.1})
@@ -110,27 +85,24 @@ def test_a_run_that_was_cut_has_the_curve_of_one_that_was_not(
     assert "loss/coarse" not in whole or len(whole["loss/coarse"]) == 9
 
 
-def test_where_curves_go_is_no_part_of_what_a_run_is(tmp_path: Path) -> None:
-    values = {"kind": "encoder", "data": {"train": str(SAMPLE), "take": 40}}
-    settings = [parse_experiment({**values, "train": train}) for train in ({}, {"tensorboard": "x"}, {"epochs": 3})]
-    parts, taxonomy = read_splits(settings[0].data)
-    plain, plotted, other = (fingerprint_of(each, parts, taxonomy) for each in settings)
+def test_tensorboard_folder_is_not_part_of_the_fingerprint() -> None:
+    settings = [EncoderExperiment(kind="encoder", train=train) for train in ({}, {"tensorboard": "x"}, {"epochs": 3})]
+    plain, plotted, other = (EncoderFamily().identity(each) for each in settings)
     assert plain == plotted != other
 
 
-def test_what_cannot_be_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
-        open_curves(tmp_path / "file", tmp_path / "run", done=0)
-    assert type(open_curves(None, tmp_path, done=0)) is Curves
+        Curves(tmp_path / "file", done=0)
     config = tmp_path / "crf.toml"
     config.write_text('kind = "crf"\n')
     assert run(["train", str(config), "--out", str(tmp_path / "run"), "--tensorboard", str(tmp_path / "b")]) == 2
-    assert "--tensorboard: shows the steps of an encoder's training" in capsys.readouterr().err
+    assert "train: no such setting" in capsys.readouterr().err
 
 
-def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tensorboardX.event_file_writer", None)
     with pytest.raises(MissingExtra, match=r"coner\[tensorboard\]"):
-        EventFile(tmp_path / "board", done=0)
+        Curves(tmp_path / "board", done=0)
     assert json.dumps([path.name for path in tmp_path.iterdir()]) == "[]"

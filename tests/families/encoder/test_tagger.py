@@ -1,4 +1,4 @@
-"""The encoder tagger: whole sentences, whatever their length; a folder that gives back what went in."""
+"""The encoder tagger: sentences of any length, parallel passes, saving and loading."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.build import build
 from coner.families.encoder.cpu.rows import RowAdamW
-from coner.families.encoder.network import Network
-from coner.families.encoder.tagger import EncoderTagger, coarse_tags, fine_tags
+from coner.families.encoder.tagger import EncoderTagger
 from coner.families.tagger import Tagger
 from helpers import tiny
 from helpers.spans import disjoint
@@ -42,11 +42,11 @@ def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]
         settings = settings_for(architecture, **sections)
         torch.manual_seed(3)
         encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
-        network = Network(encoder, settings, fine=fine_tags(TAXONOMY, settings), coarse=coarse_tags(TAXONOMY, settings))
+        tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
         with torch.no_grad():
-            network.emissions.weight.mul_(8)  # so that a random network finds entities
-            network.emissions.bias.zero_()
-        return EncoderTagger(network, tokenizer, taxonomy=TAXONOMY, settings=settings, device=torch.device("cpu"))
+            tagger.network.emissions.weight.mul_(8)  # so that a random network finds entities
+            tagger.network.emissions.bias.zero_()
+        return tagger
 
     return make
 
@@ -60,27 +60,27 @@ HEADS = [
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
 @pytest.mark.parametrize("head", HEADS, ids=["plain", "bioes", "paper"])
-def test_a_saved_tagger_finds_what_it_found_before(
+def test_saved_tagger_predicts_the_same(
     architecture: str, head: dict[str, Any], tagger_for: Callable[..., EncoderTagger], tmp_path: Path
 ) -> None:
     tagger = tagger_for(
         architecture, head=head, auxiliary={"schedule": "residual"}, encoder={"keep_layers": 0 if len(head) > 4 else 2}
     )
     sentences = [Sentence(tuple(words)) for words in AWKWARD]
-    found = tagger.tag(sentences)
-    assert any(found)
-    for sentence, entities in zip(sentences, found, strict=True):
+    predicted = tagger.tag(sentences)
+    assert any(predicted)
+    for sentence, entities in zip(sentences, predicted, strict=True):
         assert disjoint(entities)
         assert all(e.end <= len(sentence) and e.label in tagger.labels and 0 < e.score <= 1 for e in entities)
     tagger.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert isinstance(again, Tagger)
-    assert again.tag(sentences) == found
-    scores = [[[e.score for e in es] for es in run] for run in (found, again.tag(sentences))]
+    assert again.tag(sentences) == predicted
+    scores = [[[e.score for e in es] for es in run] for run in (predicted, again.tag(sentences))]
     assert scores[0] == scores[1]
 
 
-def test_sentences_together_and_alone_get_the_same_entities(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_batch_and_single_sentences_get_the_same_entities(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger = tagger_for(head=HEADS[2])
     sentences = [Sentence(tuple(words)) for words in AWKWARD]
     together = tagger.tag(sentences)
@@ -89,48 +89,46 @@ def test_sentences_together_and_alone_get_the_same_entities(tagger_for: Callable
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_passes_side_by_side_and_callers_at_once_find_what_one_finds(
+def test_parallel_passes_and_concurrent_callers_predict_the_same(
     precision: str, tagger_for: Callable[..., EncoderTagger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagger = tagger_for(head={"decoder": "softmax"}, train={"precision": precision})
     sentences = [Sentence(tuple(words * (1 + i % 3))) for i in range(10) for words in AWKWARD[3:]]
-    monkeypatch.setattr("coner.families.encoder.passes.LEAST", 8)
-    monkeypatch.setattr("coner.families.encoder.passes.MOST", 24)
+    monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MIN", 8)
+    monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MAX", 24)
     before = torch.get_num_threads()
-    found = {}
+    predicted = {}
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            tagger.repaired = 0
-            found[threads] = tagger.tag(sentences), tagger.repaired
+            predicted[threads] = list(tagger.predict(sentences))
         with ThreadPoolExecutor(4) as pool:
-            every = list(pool.map(lambda _: tagger.tag(sentences), range(8)))
+            concurrent = list(pool.map(lambda _: list(tagger.predict(sentences)), range(8)))
     finally:
         torch.set_num_threads(before)
-    assert found[1] == found[3]
-    assert found[1][1] > 0
-    assert every == [found[1][0]] * 8
-    assert tagger.repaired == 9 * found[1][1]
+    assert predicted[1] == predicted[3]
+    assert sum(prediction.repaired for prediction in predicted[1]) > 0
+    assert concurrent == [predicted[1]] * 8
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_an_error_in_a_pass_leaves_weights_and_mode_as_they_were(
+def test_error_in_a_pass_restores_weights_and_mode(
     threads: int, tagger_for: Callable[..., EncoderTagger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagger = tagger_for(train={"precision": "bfloat16"})
     sentences = [Sentence(tuple(words)) for words in AWKWARD[3:] * 10]
-    monkeypatch.setattr("coner.families.encoder.passes.LEAST", 8)
-    monkeypatch.setattr("coner.families.encoder.passes.MOST", 24)
-    monkeypatch.setattr("coner.families.encoder.passes.ALONE", 24)
+    monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MIN", 8)
+    monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MAX", 24)
+    monkeypatch.setattr("coner.families.encoder.backbone.passes.SINGLE_PASS", 24)
     before, expected = torch.get_num_threads(), tagger.tag(sentences)
     weights = {name: value.clone() for name, value in tagger.network.state_dict().items()}
     tagger.network.train()
-    decode, turns = tagger.network.decoder.decode, iter(range(1000))
+    decode, calls = tagger.network.decoder.decode, iter(range(1000))
 
-    def fail(*given: Any) -> Any:
-        if next(turns) == 4:
+    def fail(*arguments: Any) -> Any:
+        if next(calls) == 4:
             raise ZeroDivisionError
-        return decode(*given)
+        return decode(*arguments)
 
     monkeypatch.setattr(tagger.network.decoder, "decode", fail)
     try:
@@ -148,20 +146,20 @@ def test_an_error_in_a_pass_leaves_weights_and_mode_as_they_were(
 
 
 def assert_changed(tagger: EncoderTagger, other: EncoderTagger, before: list[list[Entity]]) -> None:
-    """Both find the same, but for ties that the last digit decides, and not what was found before."""
+    """Both predict the same, except for near ties, and not what was predicted before."""
 
     def differences(one: list[list[Entity]], two: list[list[Entity]]) -> int:
         return sum(len(set(a) ^ set(b)) for a, b in zip(one, two, strict=True))
 
     sentences = [Sentence(tuple(words)) for words in AWKWARD[3:]]
-    found = tagger.tag(sentences)
-    assert differences(found, other.tag(sentences)) <= 2
-    assert differences(found, before) > 20
+    predicted = tagger.tag(sentences)
+    assert differences(predicted, other.tag(sentences)) <= 2
+    assert differences(predicted, before) > 20
 
 
-def test_weights_that_change_are_lowered_anew(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_changed_weights_are_copied_again(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger, other = (tagger_for(train={"precision": "bfloat16"}) for _ in range(2))
-    tagger.network.eval()  # in training nothing is kept
+    tagger.network.eval()  # copies are not kept in training mode
     before = tagger.tag([Sentence(tuple(words)) for words in AWKWARD[3:]])
     with torch.no_grad():
         for network in (tagger.network, other.network):
@@ -171,7 +169,7 @@ def test_weights_that_change_are_lowered_anew(tagger_for: Callable[..., EncoderT
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_weights_that_an_optimizer_changes_are_lowered_anew(
+def test_weights_changed_by_an_optimizer_are_copied_again(
     tagger_for: Callable[..., EncoderTagger], training: bool
 ) -> None:
     tagger, other = (tagger_for(train={"precision": "bfloat16"}) for _ in range(2))
@@ -186,18 +184,18 @@ def test_weights_that_an_optimizer_changes_are_lowered_anew(
     assert_changed(tagger, other, before)
 
 
-def test_a_loaded_tagger_lowers_its_weights_once(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+def test_loaded_tagger_copies_its_weights_once(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     tagger_for(train={"precision": "bfloat16"}).save(tmp_path / "model")
     tagger = load(tmp_path / "model")
     assert isinstance(tagger, EncoderTagger)
     kept = []
     for _ in range(3):
         tagger.tag([Sentence(("the", "rhine"))])
-        kept.append(next(iter(tagger._lowered().values())))
+        kept.append(next(iter(tagger._weights().values())))
     assert kept[0] is kept[1] is kept[2]
 
 
-def test_a_tagger_loaded_in_inference_mode_tags(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
+def test_tagger_loaded_in_inference_mode_can_tag(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     tagger = tagger_for(train={"precision": "bfloat16"})
     tagger.save(tmp_path / "model")
     with torch.inference_mode():
@@ -206,23 +204,23 @@ def test_a_tagger_loaded_in_inference_mode_tags(tagger_for: Callable[..., Encode
     assert loaded.tag(sentences) == tagger.tag(sentences)
 
 
-def test_scores_that_are_no_numbers_are_an_error(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_nan_scores_are_an_error(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger = tagger_for()
     with torch.no_grad():
         tagger.network.emissions.bias[0] = torch.nan
-    with pytest.raises(ModelError, match="scores that are no numbers; train it again"):
+    with pytest.raises(ModelError, match=r"NaN or infinite. Fix: train it again"):
         tagger.tag([Sentence(("the",))])
 
 
-def test_a_sentence_that_fits_one_window_is_not_changed_by_windowing(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_short_sentence_is_the_same_with_a_small_window(tagger_for: Callable[..., EncoderTagger]) -> None:
     small = tagger_for(encoder={"window": 12}, head={"decoder": "crf"})
     large = tagger_for(head={"decoder": "crf"})
     short = [Sentence(("the", "rhine"))]
     assert small.tag(short) == large.tag(short)
 
 
-def test_the_head_sees_a_long_sentence_whole(tagger_for: Callable[..., EncoderTagger]) -> None:
-    """With an encoder whose output does not depend on context, windows must not be visible at all."""
+def test_head_sees_a_long_sentence_whole(tagger_for: Callable[..., EncoderTagger]) -> None:
+    """Windows have no effect with an encoder whose output does not depend on context."""
     taggers = [tagger_for(head={**HEADS[2], "layers": (0,), "mix": "last"}, encoder={"window": w}) for w in (9, 0)]
     for tagger in taggers:
         embeddings = tagger.network.encoder.embeddings
@@ -235,7 +233,7 @@ def test_the_head_sees_a_long_sentence_whole(tagger_for: Callable[..., EncoderTa
     assert [e.score for e in found[0]] == pytest.approx([e.score for e in found[1]], rel=1e-3)
 
 
-def test_a_sentence_of_5000_words_is_tagged_whole(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_sentence_of_5000_words_is_tagged_whole(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger = tagger_for(head=HEADS[2])
     words = ("the", "rhine", "flows", "dvořák") * 1250
     (found,) = tagger.tag([Sentence(words)])
@@ -243,21 +241,19 @@ def test_a_sentence_of_5000_words_is_tagged_whole(tagger_for: Callable[..., Enco
     assert max(entity.end for entity in found) > 4900
 
 
-def test_nothing_and_empty_sentences_are_no_error(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_empty_input_and_empty_sentences(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger = tagger_for()
     assert tagger.tag([]) == []
     assert tagger.tag([Sentence(()), Sentence(("the",))])[0] == []
 
 
-def test_gold_entities_are_not_looked_at(tagger_for: Callable[..., EncoderTagger]) -> None:
+def test_gold_entities_are_ignored(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger = tagger_for()
     words = ("the", "rhine", "flows")
     assert tagger.tag([Sentence(words, (Entity(0, 3, "City"),))]) == tagger.tag([Sentence(words)])
 
 
-def test_weights_of_another_network_are_refused_in_one_line(
-    tagger_for: Callable[..., EncoderTagger], tmp_path: Path
-) -> None:
+def test_weights_of_another_network_are_one_line(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     tagger_for(head={"decoder": "crf"}).save(tmp_path / "a")
     tagger_for(head={"decoder": "softmax"}).save(tmp_path / "b")
     card = json.loads((tmp_path / "b/model.json").read_text())
@@ -268,7 +264,7 @@ def test_weights_of_another_network_are_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_full_disk_is_one_line_and_the_model_that_was_there_stays(
+def test_full_disk_is_one_line_and_keeps_the_earlier_model(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagger = tagger_for()
@@ -278,8 +274,8 @@ def test_full_disk_is_one_line_and_the_model_that_was_there_stays(
     def fail(*_: object) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("coner.families.encoder.tagger.save_file", fail)
-    with pytest.raises(OutputError, match="No space left on device") as told:
+    monkeypatch.setattr("coner.families.encoder.backbone.tagger.save_file", fail)
+    with pytest.raises(OutputError, match=r"(?i)no space left on device") as caught:
         tagger.save(tmp_path / "model")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert {path: path.read_bytes() for path in (tmp_path / "model").rglob("*") if path.is_file()} == before
