@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import DataError
-from coner.data.keyboard import builtin_layouts, load_keyboard
+from coner.data.builtin import builtin_names
+from coner.data.keyboard import load_keyboard
 
 # Looked up by eye on pictures of the three keyboards.
 SEEN = {
@@ -24,7 +25,7 @@ def test_neighbours_are_those_on_pictures(name: str) -> None:
 
 
 def test_builtin_layouts_are_complete() -> None:
-    assert builtin_layouts() == sorted(SEEN)
+    assert builtin_names("layouts") == sorted(SEEN)
     for name in SEEN:
         found = load_keyboard(name).neighbours
         assert set("abcdefghijklmnopqrstuvwxyz") <= set(found)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from coner.core.errors import DataError, MissingExtra, OutputError
+from coner.core.errors import DataError, OutputError, requires_extra
 from coner.core.files import WRITE_ERRORS, atomic_write, make_folder, sha256
 from coner.data.stratify import SPLITS
 
@@ -105,10 +105,8 @@ def fetch(
         MissingExtra: huggingface_hub is not installed.
     """
     source, code = _choose(name, language, splits)
-    try:
+    with requires_extra("coner data fetch", "hub"):
         from huggingface_hub import HfApi
-    except ImportError:
-        raise MissingExtra("coner data fetch", "hub") from None
     api = HfApi(endpoint=endpoint)
     wanted = [f"{code}_{split}.conll" for split in splits]
     revision, listed = _listing(api, source, code, wanted[0])

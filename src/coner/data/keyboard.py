@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import DataError
-from coner.data.builtin import builtin_names, load_toml
-
-FOLDER = "layouts"
+from coner.data.builtin import load_toml
 
 
 @dataclass(frozen=True)
@@ -50,18 +48,13 @@ def _touch(right: float, down: int) -> bool:
     return abs(right) <= 1 if down == 0 else abs(down) == 1 and abs(right) < 1
 
 
-def builtin_layouts() -> list[str]:
-    """Names of the layouts that come with the package."""
-    return builtin_names(FOLDER)
-
-
 def load_keyboard(name: str) -> Keyboard:
     """A built-in layout, or one from a TOML file.
 
     Raises:
         DataError: there is no such layout, or the file is not one.
     """
-    values, path = load_toml(name, FOLDER, "layout")
+    values, path = load_toml(name, "layouts", "layout")
     rows = values.get("row")
     if set(values) != {"row"} or not isinstance(rows, list) or not rows:
         raise DataError('expected a [[row]] for each row of keys, with keys = "..." and offset = ...', path)

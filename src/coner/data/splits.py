@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,10 +11,9 @@ from coner.config.data import DataSettings
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, surfaces
 from coner.data.corpus import Corpus, read
-from coner.data.extra import Extra, leave_out
 from coner.data.files import digest
-from coner.data.noisy_sentences import make_noise, noisy_copy
-from coner.data.stratify import SPLITS, split_corpus
+from coner.data.noise import make_noise, noisy_copy
+from coner.data.stratify import SPLITS, split_corpus, text_key
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
 
@@ -23,6 +23,23 @@ def noisy_split(name: str) -> str:
 
 
 ALL_SPLITS = (*SPLITS, *map(noisy_split, SPLITS))
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A further training file.
+
+    Attributes:
+        corpus: its sentences, without those left out.
+        sha256: of the file.
+        weight: of each sentence; a sentence of the main file has weight 1.
+        left_out: indices of the sentences of the file that were left out.
+    """
+
+    corpus: Corpus
+    sha256: str
+    weight: float
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,27 @@ def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, S
 
 def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus:
     return read(path, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
+
+
+def leave_out(extra: Extra, evaluated: Iterable[Sentence]) -> Extra:
+    """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated.
+
+    Raises:
+        DataError: no sentence would be left.
+    """
+    texts = {_letters(sentence) for sentence in evaluated}
+    leaks = [_letters(sentence) in texts for sentence in extra.corpus]
+    kept = tuple(sentence for sentence, leak in zip(extra.corpus, leaks, strict=True) if not leak)
+    if not kept:
+        message = "got only sentences that are in the dev or test file too; expected others to train on"
+        raise DataError(message, extra.corpus.path)
+    left_out = tuple(index for index, leak in enumerate(leaks) if leak)
+    return replace(extra, corpus=replace(extra.corpus, sentences=kept), left_out=left_out)
+
+
+def _letters(sentence: Sentence) -> str:
+    """The text without white space: two files may split the same text into different words."""
+    return "".join(text_key(sentence).split())
 
 
 def _sha256(text: str) -> str:

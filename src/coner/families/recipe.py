@@ -13,7 +13,7 @@ from typing import Any
 from coner.config.experiment import Experiment
 from coner.core.files import sha256
 from coner.core.progress import Log
-from coner.data.noisy_sentences import make_noise, noisy_train
+from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache
 from coner.data.taxonomy import Taxonomy
 from coner.families.family import Built, Family, Job

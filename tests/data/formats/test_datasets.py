@@ -17,8 +17,8 @@ from coner.core.tags import tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats import WriteOptions
-from coner.data.reading.parquet import ParquetRows
 from coner.data.formats.datasets import BATCH, Datasets, DatasetsReader
+from coner.data.reading.parquet import ParquetRows
 from helpers.awkward import gist, sentences
 
 datasets: Any = pytest.importorskip("datasets")

@@ -92,7 +92,7 @@ def test_text_without_a_word_is_no_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without a word"):
         sentence_from_text(" \xa0")
     (tmp_path / "x.txt").write_text(" \n\n")
-    with pytest.raises(DataError, match=r"x\.txt: got no text"):
+    with pytest.raises(DataError, match=r"x\.txt: got no sentence"):
         list(TextReader(tmp_path / "x.txt"))
 
 

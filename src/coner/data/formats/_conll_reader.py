@@ -53,6 +53,7 @@ class ConllReader(Reader):
     """
 
     layout: ConllLayout
+    expected = "a word per line"
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         super().__init__(path, **options)
@@ -76,8 +77,6 @@ class ConllReader(Reader):
                 self.layout = replace(self.layout, between=gap)
             count += 1
             yield self._sentence(block)
-        if not count and not self._narrowed:
-            raise DataError("got no sentence; expected a word per line", self.path)
 
     def _blocks(self, lines: Iterable[str]) -> Iterator[_Block]:
         """A block for each sentence, and a last one without rows."""

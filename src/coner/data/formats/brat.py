@@ -49,14 +49,11 @@ class BratReader(SpanReader):
     lie in pieces, outside the text, across a line end or not where their text is, and lines that are no annotation.
     """
 
+    expected = ".txt files with .ann files beside them"
+
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        empty = True
         for text in _documents(Path(self.path)):
-            for sentence in self._pair(text):
-                empty = False
-                yield sentence
-        if empty:
-            raise DataError("got no sentence; expected .txt files with .ann files beside them", self.path)
+            yield from self._pair(text)
 
     def _pair(self, path: Path) -> Iterator[Sentence]:
         annotations = path.with_suffix(".ann")

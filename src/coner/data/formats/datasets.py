@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import DataError, MissingExtra
+from coner.core.errors import DataError, requires_extra
 from coner.core.files import atomic_write
 from coner.core.lines import Lines
 from coner.core.tags import OUTSIDE, Scheme, TagSet, tags_from_entities
@@ -96,10 +96,8 @@ def _columns(datasets: Any, sentences: Sequence[Sentence], scheme: Scheme) -> tu
 
 
 def _datasets() -> Any:
-    try:
+    with requires_extra("a Hugging Face dataset", "datasets"):
         import datasets
-    except ImportError:
-        raise MissingExtra("a Hugging Face dataset", "datasets") from None
     return datasets
 
 

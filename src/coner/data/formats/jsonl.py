@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
@@ -30,21 +29,13 @@ class JsonlReader(SpanReader):
     text, and a line that cannot be read, are skipped.
     """
 
+    expected = "a JSON object per line"
+
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        count = 0
-        for number, line in enumerate(lines, 1):
-            if not line or line.isspace():
-                continue
-            try:
-                sentence = self._from_object(_parse(line), number)
-            except ValueError as error:
-                self._skip(number, str(error))
-                continue
-            count += 1
-            yield sentence
-        if not count and not self._narrowed:
-            skipped = f", and {self.skipped} faults that were skipped" if self.skipped else ""
-            raise DataError(f"got no sentence{skipped}; expected one JSON object per line", self.path)
+        return self._each(lines, self._line)
+
+    def _line(self, line: str, number: int) -> list[Sentence]:
+        return [] if not line or line.isspace() else [self._from_object(_parse(line), number)]
 
 
 def _parse(line: str) -> dict[str, Any]:

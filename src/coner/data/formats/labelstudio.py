@@ -37,20 +37,10 @@ class LabelStudioReader(SpanReader):
     """
 
     unit = "task"
+    expected = "a JSON list of Label Studio tasks"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        empty = True
-        for number, task in enumerate(self._tasks(), 1):
-            try:
-                sentences = self._task(task, number)
-            except ValueError as error:
-                self._skip(number, str(error))
-                continue
-            for sentence in sentences:
-                empty = False
-                yield sentence
-        if empty:
-            raise DataError("got no sentence; expected a JSON list of Label Studio tasks", self.path)
+        yield from self._each(self._tasks(), self._task)
 
     def _tasks(self) -> list[Any]:
         try:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import DataError, MissingExtra
+from coner.core.errors import DataError, requires_extra
 from coner.core.files import atomic_write
 from coner.core.lines import Lines, read_bytes
 from coner.core.types import Entity, Sentence
@@ -31,15 +31,11 @@ class DocBinReader(Reader):
     """
 
     unit = "document"
+    expected = "a DocBin of spaCy"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        empty = True
         for number, doc in enumerate(self._docs(), 1):
-            for sentence in self._document(doc, number):
-                empty = False
-                yield sentence
-        if empty:
-            raise DataError("got no sentence; expected a DocBin of spaCy", self.path)
+            yield from self._document(doc, number)
 
     def _docs(self) -> Iterator[Any]:
         spacy = _spacy()
@@ -129,12 +125,10 @@ def _doc(spacy: Any, vocab: Any, sentence: Sentence) -> Any:
 
 
 def _spacy() -> Any:
-    try:
+    with requires_extra("a DocBin (.spacy)", "spacy"):
         import spacy.about
         import spacy.tokens
         import spacy.vocab
-    except ImportError:
-        raise MissingExtra("a DocBin (.spacy)", "spacy") from None
     return spacy
 
 

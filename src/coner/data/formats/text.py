@@ -17,17 +17,15 @@ from coner.data.reading.words import BOM, raw_text
 class TextReader(Reader):
     """Reads plain text; a line without a word is no sentence."""
 
+    expected = "a sentence per line"
+
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         if self._gold:
             message = "got plain text, which has no labels; expected gold labels. Fix: if it is CoNLL, use --from conll"
             raise DataError(f"{message}, or a name that ends in .conll", self.path)
-        empty = True
         for number, line in enumerate(lines, 1):
             if offsets := self._split(line):
-                empty = False
                 yield Sentence(tuple([line[a:b] for a, b in offsets]), text=line, offsets=offsets, line=number)
-        if empty:
-            raise DataError("got no text; expected a sentence per line", self.path)
 
 
 class Text(Format):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import DataError, MissingExtra
+from coner.core.errors import DataError, requires_extra
 from coner.core.types import Sentence
 from coner.data.reading.rows import TEXT, TOKENS, word_column
 from coner.data.reading.words import sentence_from_text
@@ -32,10 +32,8 @@ class ParquetRows:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
+        with requires_extra("Parquet", "datasets"):
             from pyarrow import parquet
-        except ImportError:
-            raise MissingExtra("Parquet", "datasets") from None
         self.path = path
         try:
             self._file = parquet.ParquetFile(path)

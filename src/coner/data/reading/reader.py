@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
@@ -50,6 +50,7 @@ class Reader(ABC):
         layout: of a CoNLL file; ``None`` for other formats. Complete once all is read, and at any time as far as a
             writer that follows the reader needs it.
         unit: what the numbers of faults and ``Sentence.line`` count.
+        expected: what a file should hold, for the error if it has no sentence; empty if it may have none.
         repaired: number of repairs so far.
         skipped: number of sentences, entities and headers left out so far.
         faults: both of them by type: entities ``snapped`` to words, ``overlapping``, and so on; faults that do not
@@ -62,6 +63,7 @@ class Reader(ABC):
 
     layout: ConllLayout | None = None
     unit = "line"
+    expected = ""
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         if unknown := options.keys() - ReadOptions.__annotations__.keys():
@@ -83,7 +85,7 @@ class Reader(ABC):
         self._narrowed = False
         self._first_layout: ConllLayout | None = None  # if only a later range of the file is read
         self._lines = Lines(path, self._count_repair if self._may_repair else None)
-        self._sentences = self._read(self._lines)
+        self._sentences = self._checked()
 
     def __iter__(self) -> Iterator[Sentence]:
         return self._sentences
@@ -104,8 +106,27 @@ class Reader(ABC):
         """Number of bytes of the file on disk that have been read; always 0 for a pipe."""
         return self._lines.position
 
+    def _checked(self) -> Iterator[Sentence]:
+        empty = True
+        for sentence in self._read(self._lines):
+            empty = False
+            yield sentence
+        if empty and self.expected and not self._narrowed:
+            skipped = f", and {self.skipped} faults that were skipped" if self.skipped else ""
+            raise DataError(f"got no sentence{skipped}; expected {self.expected}", self.path)
+
     @abstractmethod
     def _read(self, lines: Lines) -> Iterator[Sentence]: ...
+
+    def _each(self, items: Iterable[Any], parse: Callable[[Any, int], Iterable[Sentence]]) -> Iterator[Sentence]:
+        """The sentences of numbered items; an item for which ``parse`` raises ``ValueError`` is skipped as a fault."""
+        for number, item in enumerate(items, 1):
+            try:
+                sentences = parse(item, number)
+            except ValueError as error:
+                self._skip(number, str(error))
+            else:
+                yield from sentences
 
     def _repair(self, number: int, message: str, fault: str = "repaired") -> None:
         """Count a repair; an error unless ``repair`` was requested."""

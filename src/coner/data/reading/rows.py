@@ -44,6 +44,7 @@ class RowReader(SpanReader):
     """
 
     unit = "row"
+    expected = "a row per sentence"
 
     def _columns(self, columns: Collection[str]) -> list[str]:
         """The columns to read; the others are counted as ignored."""
@@ -59,17 +60,11 @@ class RowReader(SpanReader):
 
     def _from_rows(self, rows: Iterable[Mapping[str, Any]], names: Sequence[str] | None = None) -> Iterator[Sentence]:
         """The sentences of rows; ``names`` are those of tag ids."""
-        empty = True
-        for number, row in enumerate(rows, 1):
-            try:
-                sentence = self._tagged(row, number, names) if TOKENS in row else self._marked(row, number)
-            except ValueError as error:
-                self._skip(number, str(error))
-                continue
-            empty = False
-            yield sentence
-        if empty:
-            raise DataError("got no sentence; expected a row per sentence", self.path)
+
+        def sentence(row: Mapping[str, Any], number: int) -> list[Sentence]:
+            return [self._tagged(row, number, names) if TOKENS in row else self._marked(row, number)]
+
+        return self._each(rows, sentence)
 
     def _marked(self, row: Mapping[str, Any], number: int) -> Sentence:
         values = {key: value for key, value in row.items() if value is not None and value != ""}
