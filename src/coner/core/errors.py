@@ -6,6 +6,8 @@ A message says where (``file:line`` or a key path), what was found, what was exp
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +43,24 @@ class ModelError(ConerError):
 
 
 class MissingExtra(ConerError):
-    """An optional dependency is not installed.
-
-    Args:
-        what: what was requested, as the user knows it.
-        extra: the extra of this package that installs it.
-    """
+    """``what``, as the user knows it, needs an optional dependency, which the extra ``extra`` installs."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs packages that are not installed: pip install 'coner[{extra}]'")
+
+
+@contextmanager
+def requires_extra(what: str, extra: str) -> Iterator[None]:
+    """Raise ``MissingExtra`` for a library that the block cannot import.
+
+    A missing module of this package is a bug, not a missing extra: its error is left as it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "coner":
+            raise
+        raise MissingExtra(what, extra) from None
 
 
 class Unfinished(ConerError):

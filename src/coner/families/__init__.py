@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coner.core.errors import ConfigError, MissingExtra, ModelError
+from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.families.locate import model_folder
 from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
 from coner.families.tagger import Prediction, Tagger
@@ -31,7 +31,5 @@ def load(folder: str | Path) -> Tagger:
     except ConfigError as error:
         raise ModelError(f"{folder / MANIFEST}: {error}") from None
     typed = parse_manifest(manifest.model_dump(), declared.manifest, folder)
-    try:
+    with requires_extra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind):
         return declared.load(folder, typed)
-    except ModuleNotFoundError:
-        raise MissingExtra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind) from None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from logging import ERROR
 from typing import TYPE_CHECKING
 
-from coner.core.errors import MissingExtra, ModelError, OutputError
+from coner.core.errors import ModelError, OutputError, requires_extra
 from coner.core.files import WRITE_ERRORS
 from coner.hub.ref import RepoRef
 
@@ -21,10 +21,8 @@ LOGIN = "log in with: hf auth login (or set HF_TOKEN)"
 
 def client() -> HfApi:
     """A client for the endpoint that the environment names; ``MissingExtra`` if the library is not installed."""
-    try:
+    with requires_extra("a model on the hub", "hub"):
         from huggingface_hub import HfApi
-    except ImportError:
-        raise MissingExtra("a model on the hub", "hub") from None
     return HfApi(library_name="coner")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from coner.config.experiment import Experiment
 from coner.config.load import override
-from coner.core.errors import ConfigError, DataError, MissingExtra
+from coner.core.errors import ConfigError, DataError, requires_extra
 from coner.core.progress import Log, SilentLog
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
@@ -23,11 +23,9 @@ from coner.evaluation.score import score_sentences
 from coner.families.settings import parse_trainable
 from coner.runs.train import SentenceRecipe, fit
 
-try:
+with requires_extra("a scikit-learn estimator", "sklearn"):
     from sklearn.base import BaseEstimator
     from sklearn.utils.validation import check_is_fitted
-except ImportError:
-    raise MissingExtra("a scikit-learn estimator", "sklearn") from None
 
 Settings = Mapping[str, Any]
 Scheme = Literal["iob2", "bioes"]

@@ -14,20 +14,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import MissingExtra, ModelError
+from coner.core.errors import ModelError, requires_extra
 from coner.core.types import Sentence
 from coner.data.formats.spacy import is_space
 from coner.families import load
 from coner.families.tagger import Tagger
 
-try:
+with requires_extra("the spaCy component", "spacy"):
     import srsly
     from spacy.language import Language
     from spacy.pipeline import Pipe
     from spacy.scorer import get_ner_prf
     from spacy.tokens import Doc, Span, SpanGroup, Token
-except ImportError:
-    raise MissingExtra("the spaCy component", "spacy") from None
 
 WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
 

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from coner.core.errors import MissingExtra, OutputError
+from coner.core.errors import OutputError, requires_extra
 from coner.core.files import atomic_write
 
 FORMATS = ("svg", "png", "pdf")
@@ -54,10 +54,8 @@ def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
         raise OutputError(
             f"{path}: a picture in {kind or 'no known format'}; name a file that ends in .{', .'.join(FORMATS)}"
         )
-    try:
+    with requires_extra(what, "plots"):
         import matplotlib as mpl
-    except ImportError:
-        raise MissingExtra(what, "plots") from None
     # Neither the date nor random ids go into the file, so that equal runs give equal bytes.
     # A label with dollar signs is no formula.
     with mpl.rc_context({"svg.hashsalt": "coner", "text.parse_math": False}), atomic_write(path, "wb") as handle:

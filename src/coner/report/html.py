@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from coner.core.errors import MissingExtra
+from coner.core.errors import requires_extra
 from coner.core.files import atomic_write
 from coner.records.record import Record
 from coner.report.ablation import AblationTable
@@ -74,10 +74,8 @@ def render(
     Raises:
         MissingExtra: jinja2 is not installed.
     """
-    try:
+    with requires_extra("a page of runs", "report"):
         import jinja2
-    except ImportError:
-        raise MissingExtra("a page of runs", "report") from None
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.cores import available_cores
-from coner.core.errors import ConerError, MissingExtra, OutputError, Unfinished
+from coner.core.errors import ConerError, OutputError, Unfinished, requires_extra
 from coner.families import load
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
@@ -160,11 +160,9 @@ def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected and silent; a connection that exists already is used, and kept."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
+    with requires_extra("--engine ray", "scale"):
         import ray
         import ray.data
-    except ImportError:
-        raise MissingExtra("--engine ray", "scale") from None
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coner.core.errors import MissingExtra
+from coner.core.errors import requires_extra
 from coner.families.encoder import EncoderFamily
 from coner.families.family import Built, Job
 from coner.families.registry import families
@@ -24,10 +24,8 @@ class SpanFamily(EncoderFamily):
 
     def fit(self, settings: SpanExperiment, job: Job) -> Built:  # type: ignore[override]
         """Fine-tune, from the checkpoint in the folder if there is one; best epoch and threshold are chosen on dev."""
-        try:
+        with requires_extra("training a span classifier", "encoder"):
             from coner.families.span.fit import fit
-        except ModuleNotFoundError:
-            raise MissingExtra("training a span classifier", "encoder") from None
         return fit(settings, job)
 
     def load(self, folder: Path, manifest: SpanManifest) -> Tagger:  # type: ignore[override]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from coner.core.errors import MissingExtra
+from coner.core.errors import requires_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,10 +29,8 @@ class Bm25Ranker:
     """
 
     def __init__(self, pool: Sequence[Sequence[str]]) -> None:
-        try:
+        with requires_extra("examples.choice = 'bm25'", "llm"):
             import bm25s
-        except ImportError:
-            raise MissingExtra("examples.choice = 'bm25'", "llm") from None
         self._index: Any = bm25s.BM25()
         self._index.index([_fold(words) for words in pool], show_progress=False)
 
@@ -54,11 +52,9 @@ class EncoderRanker:
     """
 
     def __init__(self, pool: Sequence[Sequence[str]], name: str) -> None:
-        try:
+        with requires_extra("examples.choice = 'encoder'", "encoder"):
             import torch  # noqa: F401
             import transformers  # noqa: F401
-        except ImportError:
-            raise MissingExtra("examples.choice = 'encoder'", "encoder") from None
         from coner.families.encoder.backbone.pretrained import load_encoder
 
         self._model, self._tokenizer = load_encoder(name)

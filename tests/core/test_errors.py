@@ -1,0 +1,34 @@
+"""Errors for optional libraries that are not installed."""
+
+import importlib
+import sys
+
+import pytest
+
+from coner.core.errors import MissingExtra, requires_extra
+
+
+def test_missing_library_names_the_extra_that_installs_it() -> None:
+    with (
+        pytest.raises(MissingExtra, match=r"^a picture needs .*: pip install 'coner\[plots\]'$") as caught,
+        requires_extra("a picture", "plots"),
+    ):
+        importlib.import_module("not_installed_anywhere.part")
+    assert caught.value.__suppress_context__
+
+
+def test_blocked_library_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra), requires_extra("a picture", "plots"):
+        importlib.import_module("matplotlib")
+
+
+@pytest.mark.parametrize("name", ["coner.core.not_there", "coner.not_there.errors"])
+def test_missing_module_of_this_package_is_not_reported_as_a_missing_extra(name: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=name.removesuffix(".errors")), requires_extra("a picture", "plots"):
+        importlib.import_module(name)
+
+
+def test_broken_library_is_not_reported_as_missing() -> None:
+    with pytest.raises(ImportError, match="wrong version"), requires_extra("a picture", "plots"):
+        raise ImportError("wrong version", name="matplotlib")
