@@ -15,7 +15,7 @@ from coner.evaluation.score import score_sentences
 from coner.families.crf.settings import CrfExperiment
 from coner.records.record import Record
 from coner.records.recording import add_split, make_record
-from coner.runs.evaluate import Tagged
+from coner.runs.evaluate import Evaluated
 
 GROUPS = {"Artist": "Person", "City": "Place"}
 SENTENCES = (
@@ -57,5 +57,5 @@ def fake_record(
         facts={"train_seconds": 60.0} if facts is None else facts,
     )
     for part in parts:
-        record = add_split(record, part, splits[part], Tagged(scores, 2.0))
+        record = add_split(record, part, splits[part], Evaluated(scores, 2.0))
     return record
