@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from coner.cli.options import Comment, FormatToWrite, HiddenFormat, InputFormat, InputScheme
-
-if TYPE_CHECKING:
-    from coner.data.convert import Conversion
 
 SHOWN = 5  # faults; --json has all
 
@@ -48,7 +45,7 @@ def convert(
     """
     from coner.data.convert import convert as run
 
-    conversion = run(
+    report = run(
         source,
         out,
         format=from_alias or from_format,
@@ -60,39 +57,40 @@ def convert(
         repair=repair,
     )
     if as_json:
-        typer.echo(json.dumps(conversion.as_dict(), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        _show(conversion)
+        _show(report)
 
 
-def _show(conversion: Conversion) -> None:
+def _show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     from coner.core.progress import stderr
 
-    source, target, faults = conversion.input, conversion.output, conversion.faults
+    source, target, faults = report["input"], report["output"], report["faults"]
     table = Table(show_header=False)
-    for name, count in _rows(conversion):
+    for name, count in _rows(report):
         table.add_row(name, f"{count:,}")
     counts = f"{target['sentences']:,} sentences, {target['entities']:,} entities"
     stderr.print(f"{source['file']} ({source['format']}) to {target['file']} ({target['format']}): {counts}")
     stderr.print(table)
-    for number, message in faults[:SHOWN]:
-        stderr.print(f"  {conversion.unit} {number}: {message}")
+    for fault in faults[:SHOWN]:
+        (unit, number), (_, message) = fault.items()
+        stderr.print(f"  {unit} {number}: {message}")
     if len(faults) > SHOWN:
         stderr.print(f"  ... and {len(faults) - SHOWN:,} more: --json has them all")
 
 
-def _rows(conversion: Conversion) -> list[tuple[str, int]]:
-    entities, to = conversion.entities, conversion.output["format"]
+def _rows(report: dict[str, Any]) -> list[tuple[str, int]]:
+    entities, to = report["entities"], report["output"]["format"]
     rows = [("entities extended to whole words", entities["snapped"])]
     rows += [(f"entities left out: {reason}", count) for reason, count in entities["refused"].items()]
     rows += [
-        ("spans converted from UTF-16 units", conversion.by_type["converted"]),
-        ("tags, lines or bytes repaired", conversion.by_type["repaired"]),
-        ("lines, documents or tasks that could not be read", conversion.by_type["unreadable"]),
-        (f"sentences that {to} cannot hold, left out", conversion.unwritten["sentences"]),
+        ("spans converted from UTF-16 units", report["converted"]),
+        ("tags, lines or bytes repaired", report["repaired"]),
+        ("lines, documents or tasks that could not be read", report["unreadable"]),
+        (f"sentences that {to} cannot hold, left out", report["unwritten"]["sentences"]),
     ]
-    rows += [(f"not read: {what}", count) for what, count in conversion.not_read.items()]
-    rows += [(f"{to} cannot hold: {what}", count) for what, count in conversion.not_held.items()]
+    rows += [(f"not read: {what}", count) for what, count in report["not_read"].items()]
+    rows += [(f"{to} cannot hold: {what}", count) for what, count in report["not_held"].items()]
     return [("entities kept as they are", entities["kept"]), *(row for row in rows if row[1])]

@@ -33,13 +33,8 @@ def write_conll(
 ) -> int:
     """Write sentences; those without labels get ``_`` as tags, or no tags where the layout has none.
 
-    Args:
-        sentences: may come from a running reader.
-        handle: keeps line ends (see ``core.files.atomic_write``).
-        layout: of the file, or a function that returns what is known of it so far (``lambda: reader.layout``);
-            MultiCoNER's if it is ``None``.
-        scheme: iob2 or bioes.
-        written: number of sentences that the file has already, without the end of the last line.
+    ``sentences`` may come from a running reader; for the other arguments see ``WriteOptions``. Of a file that is
+    continued, the sentences ``written`` before lack the end of their last line.
 
     Returns:
         The number of sentences in the file, including those.
