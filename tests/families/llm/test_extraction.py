@@ -15,11 +15,11 @@ import coner
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
 from coner.families.llm.endpoint.messages import Completion, Prompt
-from coner.families.llm.extraction import Extractor
+from coner.families.llm.extraction import EntityExtractor
 from coner.families.llm.prompts.builder import PromptBuilder
 from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.prompts.settings import ExampleSettings, PromptSettings
-from coner.families.llm.span_typer import SpanTyper
+from coner.families.llm.span_typer import Choice, SpanTyper
 from coner.families.usage import Failure
 from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence
 
@@ -32,8 +32,8 @@ def examples(choice: str = "none") -> ExampleSelector:
     return ExampleSelector.fit(ALL, settings, seed=1, taxonomy=TAXONOMY)
 
 
-def extractor(choice: str = "none", **settings: int) -> Extractor:
-    return Extractor(TAXONOMY, PromptSettings(**settings), examples(choice))  # type: ignore[arg-type]
+def extractor(choice: str = "none", **settings: int) -> EntityExtractor:
+    return EntityExtractor(TAXONOMY, PromptSettings(**settings), examples(choice))  # type: ignore[arg-type]
 
 
 def knowing(sentences: Sequence[Sentence] = ALL, *, steps: int = 1, per_call: int = 1) -> object:
@@ -189,7 +189,7 @@ def test_a_failure_in_the_second_step_fails_the_sentence_and_an_undecided_mentio
 )
 def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | None) -> None:
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples())
-    choices = [(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
+    choices = [Choice(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
     assert list(typer(choices, model(lambda prompt: answer))) == [label]
     assert typer.counts["undecided"] == (label is None)
     assert typer.counts["thinking"] == ("<think>" in answer)
@@ -198,14 +198,14 @@ def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | Non
 def test_labels_are_in_order_whether_or_not_a_call_is_needed() -> None:
     asked = list[Prompt]()
     labels = [("Town",), ("Artist", "OtherPER"), ("Town",), ("Town",), ("OtherPER", "Artist"), ("Artist",)]
-    items = [(ADA, Entity(0, 2, "Artist"), each) for each in labels]
+    choices = [Choice(ADA, Entity(0, 2, "Artist"), each) for each in labels]
     answers = iter(['{"label": "Artist"}', GONE])
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples("fixed"))
-    found = list(typer(items, model(lambda prompt: next(answers), asked)))
+    found = list(typer(choices, model(lambda prompt: next(answers), asked)))
     assert found == ["Town", "Artist", "Town", "Town", GONE, "Artist"]
     assert asked[0].messages[0] == asked[1].messages[0]  # whatever the order of the labels: one prefix
     with pytest.raises(ValueError, match="no labels to choose from"):
-        list(typer([(ADA, Entity(0, 2, "Artist"), ())], model(lambda prompt: "")))
+        list(typer([Choice(ADA, Entity(0, 2, "Artist"), ())], model(lambda prompt: "")))
 
 
 def test_a_client_that_reads_ahead_gives_the_same_results() -> None:
@@ -220,7 +220,7 @@ def test_a_client_that_reads_ahead_gives_the_same_results() -> None:
 def test_the_expected_answers_of_the_sample_give_its_gold_entities() -> None:
     taxonomy = load_taxonomy("multiconer2")
     sample = list(coner.read(Path(coner.__file__).parent / "data/sample/dev.conll"))
-    extract = Extractor(taxonomy, PromptSettings(), examples())
+    extract = EntityExtractor(taxonomy, PromptSettings(), examples())
     builder = PromptBuilder(taxonomy, PromptSettings())
     gold = iter([builder.expected_answer([one]) for one in sample])
     found = list(extract(sample, model(lambda prompt: next(gold))))

@@ -15,7 +15,7 @@ from coner.core.types import Entity, Sentence
 from coner.families import load as load_tagger
 from coner.families.hybrid.settings import Candidates, HybridManifest
 from coner.families.llm.settings import CALLS, LEDGER
-from coner.families.llm.span_typer import SpanTyper
+from coner.families.llm.span_typer import Choice, SpanTyper
 from coner.families.llm.tagger import LlmTagger
 from coner.families.manifest import MANIFEST
 from coner.families.members import place, write_with_members
@@ -70,7 +70,7 @@ class HybridTagger(Tagger):
         """The first model's mentions, those below the confidence with the labels that the language model chooses."""
         predictions = list(self.first.predict(sentences))
         choices = [
-            (prediction.sentence, entity, self._candidates(entity))
+            Choice(prediction.sentence, entity, self._candidates(entity))
             for prediction in predictions
             for entity in prediction.entities or ()
             if entity.score < self.below

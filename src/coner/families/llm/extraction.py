@@ -10,21 +10,21 @@ from itertools import islice
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.alignment import align
+from coner.families.llm.answers.events import Event, add
 from coner.families.llm.answers.labels import LabelMatcher
-from coner.families.llm.answers.outcomes import Outcome, add
 from coner.families.llm.answers.reader import AnswerReader
 from coner.families.llm.endpoint.messages import Complete, Completion, Prompt
 from coner.families.llm.prompts.builder import PromptBuilder
 from coner.families.llm.prompts.examples import ExampleSelector, word_key
 from coner.families.llm.prompts.settings import PromptSettings
-from coner.families.llm.span_typer import SpanTyper
+from coner.families.llm.span_typer import Choice, SpanTyper
 from coner.families.tagger import Prediction
 from coner.families.usage import Failure
 
 CHUNK = 256  # sentences, about, that finish the first of two steps before the second: a client does one run at a time
 
 
-class Extractor:
+class EntityExtractor:
     """Finds the entities of sentences with a language model.
 
     With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, in
@@ -36,7 +36,7 @@ class Extractor:
         examples: what to show.
 
     Attributes:
-        counts: outcomes since it was created.
+        counts: events (see ``answers.events``) since it was created.
     """
 
     def __init__(self, taxonomy: Taxonomy, prompt: PromptSettings, examples: ExampleSelector) -> None:
@@ -47,7 +47,7 @@ class Extractor:
         self._builder = PromptBuilder(taxonomy, prompt, level="fine" if prompt.steps == 1 else "coarse")
         labels = LabelMatcher.of_classes(taxonomy) if prompt.steps == 1 else LabelMatcher(taxonomy.coarse_labels)
         self._reader = AnswerReader(labels, self.counts)
-        self._typer = SpanTyper(taxonomy, prompt, examples, counts=self.counts)
+        self._typer = SpanTyper(taxonomy, prompt, examples, self.counts)
 
     def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:
         """The prompts of the first step."""
@@ -84,12 +84,12 @@ class Extractor:
 
     def _extract(self, group: Sequence[Sentence], answer: Completion | Failure) -> Iterator[Prediction]:
         if isinstance(answer, Failure):
-            add(self.counts, Outcome.FAILED)
+            add(self.counts, Event.FAILED)
             yield from (Prediction(sentence, None, failures=(answer,)) for sentence in group)
             return
         cut = answer.finish == "length"
-        add(self.counts, Outcome.ANSWERS)
-        add(self.counts, Outcome.CUT, cut)
+        add(self.counts, Event.ANSWERS)
+        add(self.counts, Event.CUT, cut)
         numbered = len(group) if self._builder.numbered else None
         read = self._reader.read(answer.text, question=self._builder.question(group), numbered=numbered)
         for sentence, mentions in zip(group, read, strict=True):
@@ -99,7 +99,7 @@ class Extractor:
     def _second_step(self, coarse: Sequence[Prediction], complete: Complete) -> Iterator[Prediction]:
         """Replace coarse by fine labels; a mention for which the model names no class is dropped."""
         choices = [
-            (prediction.sentence, entity, tuple(self._taxonomy.groups[entity.label]))
+            Choice(prediction.sentence, entity, tuple(self._taxonomy.groups[entity.label]))
             for prediction in coarse
             for entity in prediction.entities or ()
         ]
@@ -112,7 +112,7 @@ class Extractor:
                 yield Prediction(prediction.sentence, None, failures=failures)
                 continue
             kept = tuple(replace(entity, label=label) for entity, label in typed if isinstance(label, str))
-            add(self.counts, Outcome.UNTYPED, len(typed) - len(kept))
+            add(self.counts, Event.UNTYPED, len(typed) - len(kept))
             yield replace(prediction, entities=kept)
 
 

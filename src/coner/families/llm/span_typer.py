@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
+from coner.families.llm.answers.events import Event, add
 from coner.families.llm.answers.labels import read_label
-from coner.families.llm.answers.outcomes import Outcome, add
 from coner.families.llm.endpoint.messages import Complete, Completion, Message, Prompt
 from coner.families.llm.prompts.builder import closed_object, list_classes, sentence_text
 from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.prompts.settings import PromptSettings
 from coner.families.usage import Failure
 
-Choice = tuple[Sentence, Entity, Sequence[str]]
-"""A sentence, a span in it (its label is ignored), and the labels to choose from."""
+
+class Choice(NamedTuple):
+    """A span in a sentence (its label is ignored), and the labels to choose from."""
+
+    sentence: Sentence
+    span: Entity
+    labels: Sequence[str]
+
 
 SYSTEM = """\
 Choose the class of the mention in the sentence.
@@ -41,16 +48,11 @@ class SpanTyper:
         counts: where to count; a new counter by default.
 
     Attributes:
-        counts: outcomes since it was created.
+        counts: events (see ``answers.events``) since it was created.
     """
 
     def __init__(
-        self,
-        taxonomy: Taxonomy,
-        prompt: PromptSettings,
-        examples: ExampleSelector,
-        *,
-        counts: Counter[str] | None = None,
+        self, taxonomy: Taxonomy, prompt: PromptSettings, examples: ExampleSelector, counts: Counter[str] | None = None
     ) -> None:
         self.counts: Counter[str] = Counter() if counts is None else counts
         self._settings = prompt
@@ -70,21 +72,21 @@ class SpanTyper:
 
         def prompts() -> Iterator[Prompt]:
             for choice in choices:
-                if not choice[2]:
-                    raise ValueError(f"got no labels to choose from for {choice[1]}; expected at least one")
+                if not choice.labels:
+                    raise ValueError(f"got no labels to choose from for {choice.span}; expected at least one")
                 waiting.append(choice)
-                if len(choice[2]) > 1:
+                if len(choice.labels) > 1:
                     yield self.prompt(choice)
 
         for answer in complete(prompts()):
-            while len(waiting[0][2]) == 1:
-                yield waiting.popleft()[2][0]
-            yield self._label(answer, waiting.popleft()[2])
-        yield from (choice[2][0] for choice in waiting)
+            while len(waiting[0].labels) == 1:
+                yield waiting.popleft().labels[0]
+            yield self._label(answer, waiting.popleft().labels)
+        yield from (choice.labels[0] for choice in waiting)
 
     def prompt(self, choice: Choice) -> Prompt:
         """The prompt of one choice."""
-        sentence, entity, labels = choice
+        sentence, span, labels = choice
         ordered = sorted(dict.fromkeys(labels), key=lambda label: self._order.get(label, len(self._order)))
         classes = list_classes(self._taxonomy, ordered, self._settings)
         messages = [Message("system", SYSTEM.format(classes=classes))]
@@ -93,21 +95,21 @@ class SpanTyper:
             if shown is not None:
                 messages.append(Message("user", _question(example, shown)))
                 messages.append(Message("assistant", json.dumps({"label": shown.label}, ensure_ascii=False)))
-        messages.append(Message("user", _question(sentence, entity)))
+        messages.append(Message("user", _question(sentence, span)))
         schema = closed_object({"label": {"type": "string", "enum": ordered}})
         return Prompt(tuple(messages), schema, self._settings.answer_tokens)
 
     def _label(self, answer: Completion | Failure, labels: Sequence[str]) -> str | Failure | None:
-        add(self.counts, Outcome.CHOICES)
+        add(self.counts, Event.CHOICES)
         if isinstance(answer, Failure):
-            add(self.counts, Outcome.FAILED)
+            add(self.counts, Event.FAILED)
             return answer
-        add(self.counts, Outcome.ANSWERS)
-        add(self.counts, Outcome.CUT, answer.finish == "length")
+        add(self.counts, Event.ANSWERS)
+        add(self.counts, Event.CUT, answer.finish == "length")
         label = read_label(answer.text, labels, self.counts)
-        add(self.counts, Outcome.UNDECIDED, label is None)
+        add(self.counts, Event.UNDECIDED, label is None)
         return label
 
 
-def _question(sentence: Sentence, entity: Entity) -> str:
-    return f"Sentence: {sentence_text(sentence)}\nMention: {' '.join(sentence.surface(entity).split())}"
+def _question(sentence: Sentence, span: Entity) -> str:
+    return f"Sentence: {sentence_text(sentence)}\nMention: {' '.join(sentence.surface(span).split())}"

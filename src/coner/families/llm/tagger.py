@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import finalize
 
-from coner.core.errors import MissingExtra
+from coner.core.errors import requires_extra
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.answers.outcomes import total
+from coner.families.llm.answers.events import total
 from coner.families.llm.endpoint.messages import Prompt
-from coner.families.llm.extraction import Extractor
+from coner.families.llm.extraction import EntityExtractor
 from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.settings import CALLS, LEDGER, LlmExperiment, LlmManifest
 from coner.families.manifest import write_model
@@ -50,7 +50,7 @@ class LlmTagger(Tagger):
         self.model = settings.llm.model
         self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger finds them again
         self.batch_sentences = CALLS * settings.prompt.sentences
-        self._extractor = Extractor(taxonomy, settings.prompt, examples)
+        self._extractor = EntityExtractor(taxonomy, settings.prompt, examples)
         self._spending = Spending(ledger=ledger)
         self._client: Client | None = None
 
@@ -81,11 +81,9 @@ class LlmTagger(Tagger):
             MissingExtra: the client library is not installed.
         """
         if self._client is None:
-            try:
+            with requires_extra("asking a language model", "llm"):
                 from coner.families.llm.endpoint.client import Client
                 from coner.families.llm.endpoint.ledger import Ledger
-            except ModuleNotFoundError:
-                raise MissingExtra("asking a language model", "llm") from None
             path = self._spending.ledger
             ledger = None if path is None else Ledger(path)
             if ledger is not None:
@@ -97,7 +95,7 @@ class LlmTagger(Tagger):
         """Everything asked so far.
 
         Args:
-            counts: outcomes of reading the answers.
+            counts: events of reading the answers.
             asked: sentences or spans that were asked about.
         """
         client = self._client

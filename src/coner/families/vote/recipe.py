@@ -11,7 +11,7 @@ from coner.core.errors import ConfigError
 from coner.core.files import sha256
 from coner.data import Corpus
 from coner.data.splits import SplitCache, describe, read_named_splits
-from coner.decoding.select import select_spans
+from coner.decoding.spans import select_spans
 from coner.evaluation.score import score_sentences
 from coner.families import load
 from coner.families.family import Built

@@ -1,7 +1,7 @@
 """A tagger over taggers: each predicts entities with a confidence, and together they vote.
 
 The score of a labelled span is the weighted mean of the members' confidences, 0 for a member without that span. The
-spans that do not overlap and have the highest sum of (score - threshold) are chosen (``decoding.select``). That choice
+spans that do not overlap and have the highest sum of (score - threshold) are chosen (``decoding.spans``). That choice
 is exact: two members with the halves of a mention can outvote a third with the whole.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
-from coner.decoding.select import select_spans
+from coner.decoding.spans import select_spans
 from coner.families import load as load_tagger
 from coner.families.manifest import MANIFEST
 from coner.families.members import place, write_with_members

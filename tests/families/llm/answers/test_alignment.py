@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from coner.core.types import Entity, Sentence
 from coner.families.llm.answers.alignment import SurfaceMention, align
-from coner.families.llm.answers.outcomes import total
+from coner.families.llm.answers.events import total
 from helpers.fake_model import sentence
 from helpers.spans import disjoint
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coner.families.llm.answers.events import Event, total
 from coner.families.llm.answers.labels import LabelMatcher
-from coner.families.llm.answers.outcomes import Outcome, total
 from coner.families.llm.answers.reader import AnswerReader
 from helpers.fake_model import TAXONOMY
 
@@ -205,7 +205,7 @@ def test_any_text_is_read_and_each_mention_is_kept_or_counted(text: str, numbere
     assert len(found) == (numbered or 1)
     assert counts["mentions"] == sum(len(one or ()) for one in found) + total(counts, "dropped")
     assert counts["unanswered"] == sum(one is None for one in found)
-    assert set(counts) <= set(Outcome)
+    assert set(counts) <= set(Event)
 
 
 @pytest.mark.timeout(20)

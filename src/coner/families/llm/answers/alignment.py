@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from coner.core.types import Entity, Sentence
-from coner.families.llm.answers.outcomes import Outcome, add
+from coner.families.llm.answers.events import Event, add
 
 Span = tuple[int, int]
 _ALIKE = str.maketrans("‘’‚‛`´“”„‟«»‐‑‒–—―−", "''''''" + '""""""' + "-------")
@@ -43,7 +43,7 @@ def align(sentence: Sentence, mentions: Sequence[SurfaceMention], counts: Counte
 class _Placed:
     mention: SurfaceMention
     span: Span
-    repair: Outcome | None
+    repair: Event | None
 
 
 class _Aligner:
@@ -67,10 +67,10 @@ class _Aligner:
         matches = [(repair, span) for repair, spans in self._words.find(mention.text) for span in spans]
         if not matches:
             inside = self._words.contain(mention.text)
-            add(self._counts, Outcome.INSIDE_WORD if inside else Outcome.HALLUCINATED)
+            add(self._counts, Event.INSIDE_WORD if inside else Event.HALLUCINATED)
         elif not self._displace(mention, matches):
             taken = {placed.span for placed in self._placed}
-            add(self._counts, Outcome.REPEATED if any(span in taken for _, span in matches) else Outcome.OVERLAP)
+            add(self._counts, Event.REPEATED if any(span in taken for _, span in matches) else Event.OVERLAP)
 
     def _place_if_free(self, mention: SurfaceMention) -> bool:
         for repair, spans in self._words.find(mention.text):
@@ -80,7 +80,7 @@ class _Aligner:
                 return True
         return False
 
-    def _displace(self, mention: SurfaceMention, matches: Sequence[tuple[Outcome | None, Span]]) -> bool:
+    def _displace(self, mention: SurfaceMention, matches: Sequence[tuple[Event | None, Span]]) -> bool:
         """Place a mention over shorter ones, which move or are dropped."""
         for repair, span in matches:
             others = self._overlapping(span)
@@ -89,11 +89,11 @@ class _Aligner:
                 self._put(mention, span, repair)
                 for other in others:
                     if not self._place_if_free(other.mention):
-                        add(self._counts, Outcome.OVERLAP)
+                        add(self._counts, Event.OVERLAP)
                 return True
         return False
 
-    def _put(self, mention: SurfaceMention, span: Span, repair: Outcome | None) -> None:
+    def _put(self, mention: SurfaceMention, span: Span, repair: Event | None) -> None:
         self._placed.append(_Placed(mention, span, repair))
         self._last_end = span[1]
 
@@ -112,15 +112,15 @@ class _NormalizedWords:
         self._words = words
         self._forms: dict[Callable[[str], str], _JoinedWords] = {}
 
-    def find(self, text: str) -> Iterator[tuple[Outcome | None, list[Span]]]:
+    def find(self, text: str) -> Iterator[tuple[Event | None, list[Span]]]:
         """All places of a surface form by the repair that they need, mildest first; ``None``: exactly as written."""
         yield None, self._form(str, " ").spans(text)
-        yield Outcome.CASE, self._form(str.casefold, " ").spans(text.casefold())
-        yield Outcome.SPACING, self._form(_without_spaces).spans(_without_spaces(text))
-        yield Outcome.UNICODE, self._form(_plain).spans(_plain(text))
+        yield Event.CASE, self._form(str.casefold, " ").spans(text.casefold())
+        yield Event.SPACING, self._form(_without_spaces).spans(_without_spaces(text))
+        yield Event.UNICODE, self._form(_plain).spans(_plain(text))
         core = _strip_punctuation(_plain(text))
-        yield Outcome.PUNCTUATION, self._form(_plain).spans(core)
-        yield Outcome.PART, self._form(_plain).spans_of_parts(core)
+        yield Event.PUNCTUATION, self._form(_plain).spans(core)
+        yield Event.PART, self._form(_plain).spans_of_parts(core)
 
     def contain(self, text: str) -> bool:
         """Whether the characters occur at all, wherever they start and end."""

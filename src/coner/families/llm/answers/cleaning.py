@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from coner.families.llm.answers.outcomes import Outcome, add
+from coner.families.llm.answers.events import Event, add
 
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THINKING_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
@@ -23,11 +23,11 @@ def clean_answer(text: str, question: str, counts: Counter[str]) -> str:
         counts: counts what is removed.
     """
     rest = _THINKING_END.split(_THINKING.sub("", text))[-1]
-    add(counts, Outcome.THINKING, rest != text)
+    add(counts, Event.THINKING, rest != text)
     if question and question in rest:
-        add(counts, Outcome.ECHO)
+        add(counts, Event.ECHO)
         before, _, after = rest.rpartition(question)
         rest = after if after.strip() else before
     kept = _NEXT_TURN.sub("", rest)
-    add(counts, Outcome.RUN_ON, kept != rest)
+    add(counts, Event.RUN_ON, kept != rest)
     return kept.strip()

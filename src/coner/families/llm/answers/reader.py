@@ -2,7 +2,7 @@
 
 An answer that is not valid JSON and nothing else is first cleaned of thinking, echo and invented sentences. Of several
 JSON values the last one that names a known label is taken, else the last with mentions; objects that are one mention
-each are taken together. No text raises an error, and each mention that is dropped is counted (``outcomes``).
+each are taken together. No text raises an error, and each mention that is dropped is counted (``events``).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from coner.families.llm.answers.alignment import SurfaceMention
 from coner.families.llm.answers.cleaning import clean_answer
+from coner.families.llm.answers.events import Event, add
 from coner.families.llm.answers.json_mentions import find_mentions, is_mention, split_by_sentence
 from coner.families.llm.answers.labels import LabelMatcher
 from coner.families.llm.answers.lenient_json import Pairs, find_values, parse_strict
 from coner.families.llm.answers.line_list import RawMention, read_line, says_none, sentence_number
-from coner.families.llm.answers.outcomes import Outcome, add
 
 BySentence = dict[int, list[RawMention]]
 """Mentions by sentence number; 0: the sentence is unknown."""
@@ -46,12 +46,12 @@ class AnswerReader:
         count = numbered or 1
         by_sentence = self._by_sentence(text, question, numbered)
         if by_sentence is None:
-            add(self._counts, Outcome.UNPARSABLE)
-            add(self._counts, Outcome.UNANSWERED, count)
+            add(self._counts, Event.UNPARSABLE)
+            add(self._counts, Event.UNANSWERED, count)
             return [None] * count
         raw = [by_sentence.pop(number, None) for number in range(1, count + 1)]
-        add(self._counts, Outcome.UNANSWERED, raw.count(None))
-        self._drop(Outcome.STRAY, sum(map(len, by_sentence.values())))
+        add(self._counts, Event.UNANSWERED, raw.count(None))
+        self._drop(Event.STRAY, sum(map(len, by_sentence.values())))
         return [None if mentions is None else self._with_known_labels(mentions) for mentions in raw]
 
     def _by_sentence(self, text: str, question: str, numbered: int | None) -> BySentence | None:
@@ -64,16 +64,16 @@ class AnswerReader:
         text = clean_answer(text, question, self._counts)
         found = self._from_values(find_values(text), numbered)
         if found is not None:
-            add(self._counts, Outcome.REPAIRED)
+            add(self._counts, Event.REPAIRED)
             return found
         found = self._from_lines(text, numbered)
-        add(self._counts, Outcome.PLAIN, found is not None)
+        add(self._counts, Event.PLAIN, found is not None)
         return found
 
     def _from_values(self, values: list[Any], numbered: int | None) -> BySentence | None:
         if numbered is not None and (split := _split_values(values, numbered)) is not None:
             parts, drafts = split
-            self._drop(Outcome.SUPERSEDED, len(self._mentions(drafts)))
+            self._drop(Event.SUPERSEDED, len(self._mentions(drafts)))
             return {number: self._mentions(inside) for number, inside in parts.items()}
         answers = [value for value in values if self._is_answer(value)]
         if not answers:
@@ -83,7 +83,7 @@ class AnswerReader:
         single_mentions = (some for some in (full, known) if some and all(map(is_mention, some)))
         chosen = next(single_mentions, (known or full or answers)[-1:])
         drafts = [value for value in answers if not any(value is one for one in chosen)]
-        self._drop(Outcome.SUPERSEDED, len(self._mentions(drafts)))
+        self._drop(Event.SUPERSEDED, len(self._mentions(drafts)))
         return {0 if numbered is not None and numbered > 1 else 1: self._mentions(chosen)}
 
     def _from_lines(self, text: str, numbered: int | None) -> BySentence | None:
@@ -114,21 +114,21 @@ class AnswerReader:
         return [mention for value in values for mention in find_mentions(value, self._labels)]
 
     def _with_known_labels(self, mentions: Sequence[RawMention]) -> tuple[SurfaceMention, ...]:
-        add(self._counts, Outcome.MENTIONS, len(mentions))
+        add(self._counts, Event.MENTIONS, len(mentions))
         kept = []
         for text, label in mentions:
             if label is None or not text.strip():
-                add(self._counts, Outcome.INCOMPLETE)
+                add(self._counts, Event.INCOMPLETE)
             elif (known := self._labels.match(label)) is not None:
-                add(self._counts, Outcome.LABEL, known != label)
+                add(self._counts, Event.LABEL, known != label)
                 kept.append(SurfaceMention(text, known))
             else:
-                add(self._counts, Outcome.COARSE_LABEL if self._labels.is_group(label) else Outcome.UNKNOWN_LABEL)
+                add(self._counts, Event.COARSE_LABEL if self._labels.is_group(label) else Event.UNKNOWN_LABEL)
         return tuple(kept)
 
-    def _drop(self, outcome: Outcome, count: int) -> None:
-        add(self._counts, Outcome.MENTIONS, count)
-        add(self._counts, outcome, count)
+    def _drop(self, event: Event, count: int) -> None:
+        add(self._counts, Event.MENTIONS, count)
+        add(self._counts, event, count)
 
 
 def _split_values(values: list[Any], count: int) -> tuple[dict[int, list[Any]], list[Any]] | None:

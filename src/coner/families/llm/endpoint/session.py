@@ -51,6 +51,8 @@ class Totals:
 
 @dataclass(eq=False)
 class _NoAnswer(Exception):
+    """A prompt fails."""
+
     failure: Failure
 
 
@@ -89,7 +91,7 @@ class Session:
         self._silent_since = None
         if self._given_up is not None and time.monotonic() - self._given_up_at >= GIVEN_UP:
             self._given_up, self._failures_in_a_row = None, 0
-        self._transport = Transport(self._endpoint, self._key)
+        self._transport = Transport(self._endpoint, self._key, self._estimator)
         self._slots = anyio.Semaphore(self._endpoint.concurrency)
         self._pending: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         return self
@@ -177,7 +179,7 @@ class Session:
             self.totals.calls += 1
             used = most  # until it is known; it stays unknown if the call is cancelled
             try:
-                answer = await self._send(prompt, capabilities, most)
+                answer = await self._send(prompt, capabilities)
             except CallError as error:
                 used = most if error.billed else nothing
                 raise
@@ -191,11 +193,11 @@ class Session:
         self.totals.seconds += answer.seconds
         return answer
 
-    async def _send(self, prompt: Prompt, capabilities: Capabilities, most: Tokens) -> Completion:
+    async def _send(self, prompt: Prompt, capabilities: Capabilities) -> Completion:
         """Send the request, and note what the outcome shows about the endpoint."""
         began = time.monotonic()
         try:
-            response = await self._transport.send(prompt, capabilities)
+            answer = await self._transport.send(prompt, capabilities)
         except NoConnectionError:
             self._silent_since = began if self._silent_since is None else self._silent_since
             raise
@@ -208,16 +210,7 @@ class Session:
                 self._rate.pause(error.retry_after)
             raise
         self._silent_since = None
-        prompt_tokens, completion_tokens = response.prompt_tokens, response.completion_tokens
-        if prompt_tokens is None:
-            prompt_tokens = most.prompt
-        else:
-            self._estimator.update(prompt, prompt_tokens)
-        if completion_tokens is None:
-            completion_tokens = self._estimator.estimate(response.text)
-        return Completion(
-            response.text, response.finish, prompt_tokens, completion_tokens, cached=False, seconds=response.seconds
-        )
+        return answer
 
     def _give_up(self, failure: Failure) -> _NoAnswer:
         """Let all further prompts fail, for a while at least."""

@@ -1,4 +1,4 @@
-"""Send one request over the network, without retries: a response, or an error that says what kind of fault it was."""
+"""Send one request over the network, without retries: an answer, or an error of the kind of the fault."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import anyio
 import openai
 
 from coner.families.llm.endpoint.capabilities import Capabilities
-from coner.families.llm.endpoint.messages import Prompt
+from coner.families.llm.endpoint.limits import TokenEstimator
+from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.settings import Endpoint
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -71,28 +72,19 @@ class RejectedError(CallError):
     unsupported: bool = False
 
 
-@dataclass(frozen=True)
-class Response:
-    """An answer; token counts are ``None`` if the endpoint does not give them."""
-
-    text: str
-    finish: str
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    seconds: float
-
-
 class Transport:
     """Sends requests to one endpoint.
 
     Args:
         endpoint: where.
         key: API key; hidden in every text that leaves this class.
+        estimator: for tokens that the endpoint does not count; it learns from those that it does.
     """
 
-    def __init__(self, endpoint: Endpoint, key: str) -> None:
+    def __init__(self, endpoint: Endpoint, key: str, estimator: TokenEstimator) -> None:
         self._endpoint = endpoint
         self._key = key
+        self._estimator = estimator
         self._client = openai.AsyncOpenAI(
             api_key=key,
             base_url=endpoint.base_url,
@@ -106,7 +98,7 @@ class Transport:
         """Close the connections."""
         await self._client.close()
 
-    async def send(self, prompt: Prompt, capabilities: Capabilities) -> Response:
+    async def send(self, prompt: Prompt, capabilities: Capabilities) -> Completion:
         """Send one request.
 
         Raises:
@@ -132,7 +124,7 @@ class Transport:
         except UnicodeEncodeError:
             message = "the prompt holds half of a surrogate pair; expected whole characters"
             raise RejectedError(self._reason(message), message=message) from None
-        return self._parse(text, time.perf_counter() - began)
+        return self._parse(prompt, text, time.perf_counter() - began)
 
     async def _status_error(self, error: openai.APIStatusError) -> CallError:
         status, message = error.status_code, _error_message(self._hide_key(error.response.text))
@@ -160,7 +152,7 @@ class Transport:
         more = ", ..." if len(names) > 10 else ""
         return self._hide_key(f"; it lists: {', '.join(names[:10])}{more}") if names else "; it lists no model"
 
-    def _parse(self, text: str, seconds: float) -> Response:
+    def _parse(self, prompt: Prompt, text: str, seconds: float) -> Completion:
         try:
             body = json.loads(text)
             choice = body["choices"][0]
@@ -171,14 +163,16 @@ class Transport:
             got = _error_message(self._hide_key(text)) if text.strip() else "an empty body"
             reason = self._reason(f"got {got}; expected a chat completion")
             raise TransientError(reason, billed=True) from None
-        usage = body.get("usage")
-        return Response(
-            self._hide_key(content),
-            self._hide_key(str(choice.get("finish_reason") or "stop")),
-            _token_count(usage, "prompt_tokens"),
-            _token_count(usage, "completion_tokens"),
-            seconds,
-        )
+        content, finish = self._hide_key(content), self._hide_key(str(choice.get("finish_reason") or "stop"))
+        prompt_tokens = _token_count(body, "prompt_tokens")
+        if prompt_tokens is None:
+            prompt_tokens = self._estimator.upper_bound(prompt).prompt
+        else:
+            self._estimator.update(prompt, prompt_tokens)
+        completion_tokens = _token_count(body, "completion_tokens")
+        if completion_tokens is None:
+            completion_tokens = self._estimator.estimate(content)
+        return Completion(content, finish, prompt_tokens, completion_tokens, cached=False, seconds=seconds)
 
     def _reason(self, text: str) -> str:
         return self._hide_key(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {text}")
@@ -215,6 +209,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return 0.0
 
 
-def _token_count(usage: Any, name: str) -> int | None:
+def _token_count(body: Mapping[str, Any], name: str) -> int | None:
+    usage = body.get("usage")
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and 0 <= value < MAX_TOKENS else None

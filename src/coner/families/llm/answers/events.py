@@ -1,6 +1,6 @@
 """What is counted while answers become entities: one table, so that nothing is lost silently.
 
-Every mention in an answer counts once as ``mentions``, and is either kept or counted once under an outcome of the
+Every mention in an answer counts once as ``mentions``, and is either kept or counted once under an event of the
 category ``dropped``. A repaired mention is kept, and counts once under the strongest repair that its text needed; a
 repaired label counts in addition, whether or not the text is found. An answer repaired as a whole counts once too.
 """
@@ -15,19 +15,19 @@ from typing import Literal
 Category = Literal["seen", "repaired", "dropped", "answer"]
 
 
-class Outcome(StrEnum):
+class Event(StrEnum):
     """Keys of ``counts``, each with its category and a description."""
 
     category: Category
     description: str
 
-    def __new__(cls, key: str, category: Category, description: str) -> Outcome:
+    def __new__(cls, key: str, category: Category, description: str) -> Event:
         """A string with two attributes."""
-        outcome = str.__new__(cls, key)
-        outcome._value_ = key
-        outcome.category = category
-        outcome.description = description
-        return outcome
+        event = str.__new__(cls, key)
+        event._value_ = key
+        event.category = category
+        event.description = description
+        return event
 
     ANSWERS = "answers", "seen", "answers received"
     MENTIONS = "mentions", "seen", "mentions in the answers, kept or dropped"
@@ -69,12 +69,12 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided", "answer", "of those, answers that name none of the labels, or several"
 
 
-def add(counts: Counter[str], outcome: Outcome, count: int = 1) -> None:
-    """Count an outcome; one that never happens gets no key."""
+def add(counts: Counter[str], event: Event, count: int = 1) -> None:
+    """Count an event; one that never happens gets no key."""
     if count:
-        counts[outcome.value] += count
+        counts[event.value] += count
 
 
 def total(counts: Mapping[str, int], category: Category) -> int:
     """The sum of all counts of a category."""
-    return sum(counts.get(outcome, 0) for outcome in Outcome if outcome.category == category)
+    return sum(counts.get(event, 0) for event in Event if event.category == category)
