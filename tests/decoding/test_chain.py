@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from coner.core.tags import Scheme, TagSet
 from coner.core.types import Entity
 from coner.decoding.chain import Chain
-from coner.decoding.select import select_spans
+from coner.decoding.spans import select_spans
 from helpers.chain_oracle import SCHEMES, Paths, all_spans
 from helpers.spans import disjoint
 

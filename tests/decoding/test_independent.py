@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from coner.core.tags import TagSet
-from coner.decoding.independent import span_probability
+from coner.decoding.spans import span_probability
 from helpers.chain_oracle import all_spans
 
 

@@ -2,7 +2,7 @@
 
 The best path (Viterbi) is the likeliest tag sequence of the sentence. Where several labels share the probability of a
 mention, it has no mention at all. ``likely_spans`` therefore gives each span the summed probability of all paths that
-contain it; ``select.select_spans`` chooses among them.
+contain it; ``spans.select_spans`` chooses among them.
 
 Shapes: B sentences of one length, W words, C tags. Scores are natural logarithms; a forbidden transition has minus
 infinity and so contributes nothing to any sum.
@@ -11,9 +11,10 @@ infinity and so contributes nothing to any sum.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,45 +26,27 @@ Scores = NDArray[np.float64]
 Ids = NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
-class _Prefixes:
-    """Spans whose end is not decided yet; arrays of one length.
+class _Prefixes(NamedTuple):
+    """Spans whose end is not decided yet; arrays of one length."""
 
-    Attributes:
-        rows: sentence of each.
-        starts: first word of each.
-        words: the word that it extends to.
-        labels: its label.
-        tags: its tag at that word.
-        scores: log sum of all paths up to that word that contain it.
-    """
-
-    rows: Ids
+    rows: Ids  # sentence of each
     starts: Ids
-    words: Ids
+    words: Ids  # the word that it extends to
     labels: Ids
-    tags: Ids
-    scores: Scores
+    tags: Ids  # its tag at that word
+    scores: Scores  # log sum of all paths up to that word that contain it
 
-    def __getitem__(self, chosen: NDArray[np.bool_]) -> _Prefixes:
-        return _Prefixes(*(getattr(self, name)[chosen] for name in self.__slots__))
+    def where(self, chosen: NDArray[np.bool_]) -> _Prefixes:
+        return _Prefixes._make(values[chosen] for values in self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Lattice:
-    """Forward and backward log sums of sentences of one length.
+class _Lattice(NamedTuple):
+    """Forward and backward log sums of sentences of one length."""
 
-    Attributes:
-        transitions: C x C.
-        emissions: B x W x C.
-        alpha: over the paths up to each word, given its tag. B x W x C
-        beta: over the paths after each word, given its tag, less the log partition function. B x W x C
-    """
-
-    transitions: Scores
-    emissions: Scores
-    alpha: Scores
-    beta: Scores
+    transitions: Scores  # C x C
+    emissions: Scores  # B x W x C
+    alpha: Scores  # over the paths up to each word, given its tag. B x W x C
+    beta: Scores  # over the paths after each word, given its tag, less the log partition function. B x W x C
 
     def begin(self, tags: Ids, threshold: float) -> _Prefixes:
         """Spans that begin with these tags (one per label) and are at least so probable, whatever their end."""
@@ -72,19 +55,15 @@ class _Lattice:
         return _Prefixes(rows, words, words, labels, tags[labels], alpha[rows, words, labels])
 
     def extend(self, spans: _Prefixes, tags: Ids) -> _Prefixes:
-        """The spans extended by one word with these tags (one per label)."""
         s, words, to = spans, spans.words + 1, tags[spans.labels]
         scores = s.scores + self.transitions[s.tags, to] + self.emissions[s.rows, words, to]
         return _Prefixes(s.rows, s.starts, words, s.labels, to, scores)
 
     def likely(self, spans: _Prefixes, threshold: float) -> _Prefixes:
-        """The spans that are at least so probable, whatever their end."""
-        return spans[self.log_probability(spans) >= np.log(threshold)]
+        return spans.where(self.log_probability(spans) >= np.log(threshold))
 
     def log_probability(self, spans: _Prefixes) -> Scores:
-        """Log probability of the spans so far, whatever their end."""
-        sums: Scores = spans.scores + self.beta[spans.rows, spans.words, spans.tags]
-        return sums
+        return spans.scores + self.beta[spans.rows, spans.words, spans.tags]
 
     def end_probability(self, spans: _Prefixes, inner: Ids) -> Scores:
         """Probability that the spans end at their word: the next tag may be any but their ``inner`` tag."""
@@ -151,24 +130,20 @@ class Chain:
     def decode(self, emissions: Scores) -> Iterator[list[Entity]]:
         """The entities of each best valid path, each with its probability. B x W x C to B."""
         found = [self.tags.decode(path)[0] for path in self.viterbi(emissions).tolist()]
-        some = [row for row, entities in enumerate(found) if entities]
-        scores = dict(zip(some, self.span_probabilities(emissions[some], [found[row] for row in some]), strict=True))
-        for row, entities in enumerate(found):
-            pairs = zip(entities, scores.get(row, ()), strict=True)
-            yield [Entity(e.start, e.end, e.label, score) for e, score in pairs]
+        for entities, scores in zip(found, self.span_probabilities(emissions, found), strict=True):
+            yield [replace(entity, score=score) for entity, score in zip(entities, scores, strict=True)]
 
     def span_probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[list[float]]:
         """Probability of exactly that span with that label, over all valid paths, for the entities of each sentence.
 
-        Args:
-            emissions: B x W x C.
-            entities: B.
+        Emissions are B x W x C, for entities of B sentences.
         """
         ids = {label: number for number, label in enumerate(self.tags.labels)}
-        spans = [(row, e.start, e.end - e.start, ids[e.label]) for row, some in enumerate(entities) for e in some]
+        some = [row for row, spans in enumerate(entities) if spans]
+        spans = [(row, e.start, e.end - e.start, ids[e.label]) for row, i in enumerate(some) for e in entities[i]]
         if not spans:
             return [[] for _ in entities]
-        lattice = self._lattice(emissions)
+        lattice = self._lattice(emissions[some])
         rows, starts, sizes, labels = np.array(spans, dtype=np.intp).T
         scores = np.empty(len(spans))
         for size in np.unique(sizes):
@@ -186,28 +161,24 @@ class Chain:
         """All labelled spans whose probability is at least the threshold; exact.
 
         The probability that a span begins at a word, or continues to a word, is an upper bound of that of every span
-        that does. So each is extended only while that bound is at least the threshold.
-
-        Args:
-            emissions: B x W x C.
-            threshold: above 0; the lower, the more work.
+        that does. So each is extended only while that bound is at least the threshold, which must be above 0.
 
         Returns:
-            The spans of each sentence, sorted by end; they may overlap. The score of each is the probability of exactly
-            that span with that label over all valid paths.
+            The spans of each of B sentences, sorted by end; they may overlap. The score of each is the probability of
+            exactly that span with that label over all valid paths.
         """
         lattice = self._lattice(emissions)
         ended = [lattice.begin(self._single_ids, threshold)]
         active = lattice.begin(self._begin_ids, threshold)
         while len(active.rows):
-            active = active[active.words + 1 < emissions.shape[1]]
+            active = active.where(active.words + 1 < emissions.shape[1])
             ended.append(lattice.likely(lattice.extend(active, self._end_ids), threshold))
             active = lattice.likely(lattice.extend(active, self._inner_ids), threshold)
         spans: list[list[Entity]] = [[] for _ in emissions]
         for group in ended:
             probability = lattice.end_probability(group, self._inner_ids)
             likely = probability >= threshold
-            kept = group[likely]
+            kept = group.where(likely)
             columns = (kept.rows, kept.starts, kept.words + 1, kept.labels, probability[likely])
             for row, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
                 spans[row].append(Entity(start, end, self.tags.labels[label], min(score, 1.0)))
@@ -235,14 +206,13 @@ class Chain:
         return beta
 
     def _log_matmul(self, scores: Scores, transitions: Scores) -> Scores:
-        highest = scores.max(axis=1, keepdims=True)
+        highest: Scores = scores.max(axis=1, keepdims=True)
         with np.errstate(divide="ignore"):  # the logarithm of zero is intended: no path leads there
-            sums: Scores = np.log(np.exp(scores - highest) @ transitions) + highest + self._shift
-        return sums
+            return np.log(np.exp(scores - highest) @ transitions) + highest + self._shift
 
 
 def _log_sum(scores: Scores) -> Scores:
     """Logarithm of the summed exponentials of each row."""
-    highest = scores.max(axis=1, keepdims=True)
-    sums: Scores = np.log(np.exp(scores - highest).sum(axis=1)) + highest[:, 0]
-    return sums
+    highest: Scores = scores.max(axis=1, keepdims=True)
+    sums: Scores = np.log(np.exp(scores - highest).sum(axis=1))
+    return sums + highest[:, 0]

@@ -13,7 +13,7 @@ from coner.core.progress import Log
 from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
-from coner.decoding.select import select_spans
+from coner.decoding.spans import select_spans
 from coner.evaluation.results import Level
 from coner.evaluation.score import score
 from coner.families.crf.crfsuite import Fitter

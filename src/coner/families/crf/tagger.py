@@ -18,7 +18,7 @@ from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.chain import Chain, Scores
-from coner.decoding.select import select_spans
+from coner.decoding.spans import select_spans
 from coner.families.crf.emissions import Emitter, Weights
 from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.manifest import write_model

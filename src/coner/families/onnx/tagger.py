@@ -19,7 +19,7 @@ from coner.core.errors import ConfigError, ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
-from coner.decoding.independent import span_probability
+from coner.decoding.spans import span_probability
 from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces

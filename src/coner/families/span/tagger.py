@@ -6,7 +6,7 @@ import torch
 
 from coner.core.errors import ModelError
 from coner.core.types import Entity
-from coner.decoding.select import select_spans
+from coner.decoding.spans import select_spans
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.passes import Tagged
 from coner.families.encoder.backbone.pieces import PieceMaker

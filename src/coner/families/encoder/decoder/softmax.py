@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from coner.core.types import Entity
-from coner.decoding.independent import span_probability
+from coner.decoding.spans import span_probability
 from coner.families.encoder.decoder import Decoder, check_spans, check_tag_ids, decoders, word_mask
 
 
