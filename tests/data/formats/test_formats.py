@@ -156,14 +156,18 @@ def test_an_unknown_format_gives_the_list(tmp_path: Path) -> None:
         read(tmp_path / "x", format="task")
 
 
-def test_the_documentation_has_the_tables_of_the_declarations() -> None:
+def test_the_documentation_has_the_table_of_the_declarations() -> None:
     rows = []
     for format in FORMATS:
-        names = " ".join(f"`{suffix}`" for suffix in format.suffixes) or "by content"
-        names += f"; {format.folder.replace('.ann', '`.ann`')}" if format.folder else ""
         extra = f" (extra `{format.extra}`)" if format.extra else ""
-        can = ("yes" if can else "no" for can in (format.reader, format.writes))
-        rows.append(f"| `{format.name}` | {format.title}{extra} | {' | '.join(can)} | {names} |")
-        rows.append(f"| `{format.name}` | {' | '.join('yes' if f in format.holds else 'no' for f in FEATURES)} |")
+        only = "" if format.reader and format.writes else ", write-only" if format.writes else ", read-only"
+        names = [" ".join(f"`{suffix}`" for suffix in format.suffixes), format.folder.replace(".ann", "`.ann`")]
+        cells = (
+            f"`{format.name}`",
+            format.title + extra + only,
+            ", ".join(feature for feature in FEATURES if feature in format.holds),
+            "; ".join(filter(None, names)) or "none",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
     lines = (ROOT / "docs" / "data.md").read_text(encoding="utf-8").splitlines()
     assert [row for row in rows if row not in lines] == []

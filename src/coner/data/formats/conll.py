@@ -99,7 +99,7 @@ def _replace_word(old: str, new: str, line: str) -> str:
 class Conll(Format):
     """CoNLL."""
 
-    title = "CoNLL, 1 to 4 columns or more"
+    title = "CoNLL"
     reader = ConllReader
     suffixes = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv")
     holds = frozenset({"word borders", "labels", "ids", "labels missing", "middle columns", "headers"})

@@ -16,7 +16,7 @@ from coner.data.reading.layout import FILLER
 class Task(Format):
     """Tags alone; write-only."""
 
-    title = "tags alone, as submitted to the shared task"
+    title = "tags of the shared task"
     holds = frozenset({"labels", "labels missing"})
     appends = True
 

@@ -31,7 +31,7 @@ class TextReader(Reader):
 class Text(Format):
     """Plain text."""
 
-    title = "plain text, a sentence per line"
+    title = "plain text"
     reader = TextReader
     output_suffixes = (".txt",)
     holds = frozenset({"white space"})
