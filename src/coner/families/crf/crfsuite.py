@@ -63,15 +63,13 @@ class Fitter:
         Raises:
             OutputError: no space for crfsuite's temporary files.
         """
-        self._trainer.set_params(
-            {
-                "c2": settings.c2,
-                "feature.minfreq": settings.min_frequency,
-                "max_iterations": settings.max_iterations,
-                **({"c1": settings.c1} if settings.algorithm == "lbfgs" else {}),
-            }
-        )
-        _seed_shuffles(self._seed)
+        params = {"c2": settings.c2, "feature.minfreq": settings.min_frequency}
+        params["max_iterations"] = settings.max_iterations
+        if settings.algorithm == "lbfgs":
+            params["c1"] = settings.c1
+        self._trainer.set_params(params)
+        # crfsuite shuffles the sentences with ``rand`` of the C library.
+        ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).srand(ctypes.c_uint(self._seed))
         try:
             with tempfile.TemporaryDirectory() as folder, progress_bar(what, settings.max_iterations) as shown:
                 self._trainer.on_iteration = shown.advance
@@ -79,10 +77,8 @@ class Fitter:
                 _dump(Path(folder, "model"), Path(folder, "dump"))
                 return _read_dump(Path(folder, "dump"), list(self.features), self._tags)
         except (OSError, pycrfsuite.CRFSuiteError) as error:
-            raise OutputError(
-                f"{tempfile.gettempdir()}: crfsuite's model cannot be written: {error}. Fix: free some space, or set "
-                "TMPDIR to another folder"
-            ) from None
+            folder, advice = tempfile.gettempdir(), "Fix: free some space, or set TMPDIR to another folder"
+            raise OutputError(f"{folder}: crfsuite's model cannot be written: {error}. {advice}") from None
 
 
 class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
@@ -93,14 +89,8 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
         self.on_iteration: Callable[[], None] = lambda: None
 
     def message(self, message: str) -> None:
-        """Receive a line of crfsuite's log."""
         if "Iteration #" in message or "Epoch #" in message:
             self.on_iteration()
-
-
-def _seed_shuffles(seed: int) -> None:
-    """Seed the order of the sentences: crfsuite shuffles them with ``rand`` of the C library."""
-    ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).srand(ctypes.c_uint(seed))
 
 
 def _dump(model: Path, dump: Path) -> None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,28 +23,18 @@ from coner.features.registry import Scope
 DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
 MAX_ROWS = 1 << 14  # of the table; it takes this, times its columns (9), times the tags (67), times four bytes
 Ints = NDArray[np.int64]
+Matches = tuple[str, NDArray[np.intp], Ints]  # a prefix, and the features with it: output row of each, and its number
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The weights of a CRF, those of features sparse in compressed rows.
+    """The weights of a CRF, those of features sparse in compressed rows; ``ValueError`` if they are inconsistent."""
 
-    Attributes:
-        features: the feature strings, F.
-        starts: feature f has the entries ``starts[f]`` to ``starts[f + 1]``. F + 1
-        tags: tag id of each entry.
-        values: weight of each entry.
-        transitions: C x C, from tag to tag.
-
-    Raises:
-        ValueError: the arrays are inconsistent.
-    """
-
-    features: tuple[str, ...]
-    starts: Ints
-    tags: NDArray[np.int16]
-    values: NDArray[np.float32]
-    transitions: NDArray[np.float64]
+    features: tuple[str, ...]  # F
+    starts: Ints  # feature f has the entries ``starts[f]`` to ``starts[f + 1]``. F + 1
+    tags: NDArray[np.int16]  # tag id of each entry
+    values: NDArray[np.float32]  # weight of each entry
+    transitions: NDArray[np.float64]  # from tag to tag. C x C
 
     def __post_init__(self) -> None:
         counts = len(self.features) + 1, len(self.tags), int(self.starts[-1]) if len(self.starts) else 0
@@ -54,22 +44,8 @@ class Weights:
             raise ValueError("weights of tags that do not exist")
 
 
-class _Matches(NamedTuple):
-    """Known features with the same prefix: the output row of each, and its number."""
-
-    prefix: str
-    rows: NDArray[np.intp]
-    ids: Ints
-
-
 class Emitter:
-    """Computes emissions.
-
-    Args:
-        weights: of the features.
-        extractor: of the features.
-        tags: number of tags, C.
-    """
+    """Computes emissions from weights of the extractor's features, for C tags."""
 
     def __init__(self, weights: Weights, extractor: Extractor, tags: int) -> None:
         self._weights = weights
@@ -126,19 +102,15 @@ class Emitter:
     def _contributions(self, keys: Sequence[tuple[str, Entry]]) -> NDArray[np.float64]:
         """Contributions of words and their gazetteer entries to the words around them. N x columns x C."""
         width, clusters = len(self._offsets), self._extractor.lexicon.clusters
-        matches = [
-            *self._match("word", [(word,) for word, _ in keys]),
-            *self._match("cluster", [(clusters.get(word, ()),) for word, _ in keys]),
-            *self._match("gazetteer", [(entry,) for _, entry in keys]),
-        ]
-        cells = [
-            _Matches(prefix, rows * width + column, ids)
-            for prefix, rows, ids in matches
-            for column in self._columns[prefix]
-        ]
+        matches = chain(
+            self._match("word", [(word,) for word, _ in keys]),
+            self._match("cluster", [(clusters.get(word, ()),) for word, _ in keys]),
+            self._match("gazetteer", [(entry,) for _, entry in keys]),
+        )
+        cells = [(p, rows * width + column, ids) for p, rows, ids in matches for column in self._columns[p]]
         return self._sum(cells, len(keys) * width).reshape(len(keys), width, self._tags)
 
-    def _match(self, scope: Scope, arguments: Sequence[tuple[Any, ...]]) -> Iterator[_Matches]:
+    def _match(self, scope: Scope, arguments: Sequence[tuple[Any, ...]]) -> Iterator[Matches]:
         """The features of a scope that have weights; row i belongs to the i-th arguments."""
         for feature in self._extractor.by_scope[scope]:
             values = [feature.function(*some) for some in arguments]
@@ -147,28 +119,24 @@ class Emitter:
             for prefix in dict.fromkeys(feature.prefixes.values()):
                 numbers = map(self._ids[prefix].get, flat, repeat(-1))
                 ids = np.fromiter(numbers, dtype=np.int64, count=len(flat))
-                yield _Matches(prefix, rows[ids >= 0], ids[ids >= 0])
+                yield prefix, rows[ids >= 0], ids[ids >= 0]
 
-    def _sum(self, matches: Iterable[_Matches], count: int) -> NDArray[np.float64]:
+    def _sum(self, matches: Iterable[Matches], count: int) -> NDArray[np.float64]:
         """Sum the weights of features into ``count`` rows. N x C."""
-        empty = np.empty(0, dtype=np.int64)
-        parts = list(matches)
-        features = np.concatenate([empty, *(part.ids for part in parts)])
-        cells = np.concatenate([empty, *(part.rows for part in parts)])
-        rows = self._dense[features]
-        sums = self._sum_sparse(features[rows < 0], cells[rows < 0], count)
-        _add_rows(sums, cells[rows >= 0], self._dense_weights, rows[rows >= 0])
-        return sums
-
-    def _sum_sparse(self, features: Ints, cells: Ints, count: int) -> NDArray[np.float64]:
-        """Sum the sparse weights of features into ``count`` rows; ``cells`` are the rows. N x C."""
-        w = self._weights
-        sizes = w.starts[features + 1] - w.starts[features]
+        found, empty = list(matches), np.empty(0, dtype=np.int64)
+        features = np.concatenate([empty, *(ids for _, _, ids in found)])
+        cells = np.concatenate([empty, *(rows for _, rows, _ in found)])
+        dense_rows = self._dense[features]
+        sparse, dense = dense_rows < 0, dense_rows >= 0
+        w, chosen = self._weights, features[sparse]
+        sizes = w.starts[chosen + 1] - w.starts[chosen]
         # Indices of all entries of all features: the start of each feature, repeated, plus a count from there.
-        entries = np.repeat(w.starts[features] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-        places = np.repeat(cells * self._tags, sizes) + w.tags[entries]
-        sums = np.bincount(places, weights=w.values[entries], minlength=count * self._tags)
-        return sums.astype(np.float64).reshape(count, self._tags)
+        entries = np.repeat(w.starts[chosen] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+        places = np.repeat(cells[sparse] * self._tags, sizes) + w.tags[entries]
+        totals = np.bincount(places, weights=w.values[entries], minlength=count * self._tags)
+        sums = totals.astype(np.float64).reshape(count, self._tags)  # bincount of nothing gives integers
+        _add_rows(sums, cells[dense], self._dense_weights, dense_rows[dense])
+        return sums
 
 
 def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float32], rows: Ints) -> None:
@@ -186,13 +154,9 @@ def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float3
 
 
 def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]]]:
-    """Assign offsets with the same features to one column of the table.
-
-    Returns:
-        The offsets of each column, and the columns of the features with each prefix.
-    """
-    scopes: tuple[Scope, ...] = ("word", "cluster", "gazetteer")
-    features = [feature for scope in scopes for feature in extractor.by_scope[scope]]
+    """Offsets that share one column of the table, as they get the same features; columns of each feature's prefix."""
+    of = extractor.by_scope
+    features = [*of["word"], *of["cluster"], *of["gazetteer"]]
     same: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for offset in extractor.offsets:
         same[tuple(f.prefixes[offset] for f in features if offset in f.prefixes)].append(offset)

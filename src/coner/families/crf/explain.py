@@ -33,28 +33,18 @@ class TransitionWeight:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The strongest weights of one label.
-
-    Attributes:
-        label: the label.
-        supports: features with the highest weights for its tags, descending; all above zero.
-        opposes: features with the lowest weights, ascending; all below zero.
-        transitions: to and from its tags, the strongest first.
-    """
+    """The strongest weights of one label."""
 
     label: str
-    supports: tuple[FeatureWeight, ...]
-    opposes: tuple[FeatureWeight, ...]
-    transitions: tuple[TransitionWeight, ...]
+    supports: tuple[FeatureWeight, ...]  # above zero, descending
+    opposes: tuple[FeatureWeight, ...]  # below zero, ascending
+    transitions: tuple[TransitionWeight, ...]  # to and from its tags, the strongest first
 
 
 def explain(tagger: Tagger, *, labels: Sequence[str] = (), top: int = 20) -> list[Explanation]:
-    """The strongest weights of each label.
+    """The strongest weights of these labels, or of all in the tagger's order.
 
-    Args:
-        tagger: a trained CRF.
-        labels: labels to explain; none: all, in the tagger's order.
-        top: maximum number of supporting features, of opposing features, and of transitions.
+    ``top`` limits the number of supporting features, of opposing features, and of transitions.
 
     Raises:
         ConfigError: a label that the tagger does not have.

@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from coner.core.errors import DataError
 from coner.core.progress import Log
@@ -26,24 +25,16 @@ C1, C2, FREQUENCIES = (0.003, 0.5), (0.1, 10.0), (0, 2, 3)  # of random trials: 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One fit, and its scores on the dev split.
-
-    Attributes:
-        c1, c2, min_frequency: settings of the fit.
-        threshold: the best of ``crf.thresholds``; ``None`` if there are none.
-        macro_f1, micro_f1: with that threshold, fractions of 1.
-        weights: number of weights that are not zero.
-        seconds: duration of the fit.
-    """
+    """One fit, and its scores on the dev split, as fractions of 1."""
 
     c1: float
     c2: float
     min_frequency: int
-    threshold: float | None
+    threshold: float | None  # the best of ``crf.thresholds``; ``None`` if there are none
     macro_f1: float
     micro_f1: float
-    weights: int
-    seconds: float
+    weights: int  # that are not zero
+    seconds: float  # duration of the fit
 
     def __str__(self) -> str:
         threshold = "none" if self.threshold is None else f"{self.threshold:g}"
@@ -66,12 +57,7 @@ def train(
 ) -> Trained:
     """Train a CRF, with ``crf.trials`` random changes of its regularisation; writes temporary files only.
 
-    Args:
-        settings: of the experiment.
-        train: labelled training sentences.
-        dev: validation sentences: the threshold and the best trial are chosen on them by macro F1.
-        taxonomy: of the labels.
-        log: for one line per trial.
+    The threshold and the best trial are chosen by macro F1 on ``dev``. The log gets one line per trial.
 
     Raises:
         DataError: the training sentences have no label, or one that the taxonomy lacks.
@@ -106,17 +92,19 @@ def train(
 
 
 def _candidates(settings: CrfSettings, seed: int) -> list[CrfSettings]:
-    """The configured settings, then ``trials`` random ones."""
     rng = random.Random(seed)
-    drawn: list[dict[str, Any]] = [
-        {
-            "c2": round(C2[0] * (C2[1] / C2[0]) ** rng.random(), 5),
-            "min_frequency": rng.choice(FREQUENCIES),
-            **({"c1": round(C1[0] * (C1[1] / C1[0]) ** rng.random(), 5)} if settings.algorithm == "lbfgs" else {}),
-        }
-        for _ in range(settings.trials)
-    ]
-    return [settings, *(settings.model_copy(update=values) for values in drawn)]
+    candidates = [settings]
+    for _ in range(settings.trials):
+        values = {"c2": _log_uniform(rng, *C2), "min_frequency": rng.choice(FREQUENCIES)}
+        if settings.algorithm == "lbfgs":
+            values["c1"] = _log_uniform(rng, *C1)
+        candidates.append(settings.model_copy(update=values))
+    return candidates
+
+
+def _log_uniform(rng: random.Random, low: float, high: float) -> float:
+    ratio: float = (high / low) ** rng.random()
+    return round(low * ratio, 5)
 
 
 def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float) -> Trial:
@@ -131,13 +119,5 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float
 
     tried = [(threshold, scores_at(threshold)) for threshold in crf.thresholds or (None,)]
     tagger.threshold, best = max(tried, key=lambda pair: pair[1].macro_f1)
-    return Trial(
-        c1=crf.c1,
-        c2=crf.c2,
-        min_frequency=crf.min_frequency,
-        threshold=tagger.threshold,
-        macro_f1=best.macro_f1,
-        micro_f1=best.micro_f1,
-        weights=len(tagger.weights.values),
-        seconds=seconds,
-    )
+    count = len(tagger.weights.values)
+    return Trial(crf.c1, crf.c2, crf.min_frequency, tagger.threshold, best.macro_f1, best.micro_f1, count, seconds)

@@ -32,13 +32,8 @@ BATCH_WORDS = 2048  # bounds the memory of one pass
 class CrfTagger(Tagger):
     """Finds entities by weighted features and a linear chain of tags.
 
-    Args:
-        weights: of features and transitions.
-        lexicon: for the features.
-        labels: of the training data; with the scheme of the settings they determine the tag ids.
-        taxonomy: of the labels.
-        settings: of the experiment; ``crf.features`` names all features.
-        threshold: for ``select_spans``; ``None``: predict the best tag path.
+    ``crf.features`` of the settings names all features. ``threshold`` is that of ``select_spans``; with ``None`` the
+    best tag path is predicted. The labels and the scheme of the settings determine the tag ids.
     """
 
     kind = "crf"
@@ -94,12 +89,9 @@ class CrfTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
+        settings, threshold = self.settings, self.threshold
         manifest = CrfManifest(
-            kind=self.kind,
-            labels=self.labels,
-            taxonomy=self.taxonomy,
-            settings=self.settings,
-            threshold=self.threshold,
+            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=settings, threshold=threshold
         )
         write_model(folder, manifest, self._write_files)
 
@@ -117,13 +109,9 @@ def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
         with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
             weights = Weights(features, arrays["starts"], arrays["tags"], arrays["values"], arrays["transitions"])
         lexicon = Lexicon.from_json(json.loads((folder / LEXICON).read_text(encoding="ascii")))
+        labels, taxonomy, settings = manifest.labels, manifest.taxonomy, manifest.settings
         return CrfTagger(
-            weights,
-            lexicon,
-            labels=manifest.labels,
-            taxonomy=manifest.taxonomy,
-            settings=manifest.settings,
-            threshold=manifest.threshold,
+            weights, lexicon, labels=labels, taxonomy=taxonomy, settings=settings, threshold=manifest.threshold
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ModelError(f"{folder}: its files do not fit model.json ({error}); train it again") from None
