@@ -58,9 +58,9 @@ def main() -> None:
     show(f"{len(part)} of {len(whole)} sentences; F1 with 95 % bootstrap intervals")
     for file in given.records:
         record = read_record(file)
-        if record.data["test"]["sha256"] != sha256(given.whole):
+        if record.data["test"].sha256 != sha256(given.whole):
             parser.error(f"{file}: was scored on another test file than {given.whole}")
-        found = intervals(part_of(record.sentence_counts("test"), rows))
+        found = intervals(part_of(record.sentences["test"], rows))
         told = (f"{name[:5]} {one.value:.3f} \\[{one.low:.3f}, {one.high:.3f}]" for name, one in found.items())
         show(f"{record.name:24} {'  '.join(told)}")
 

@@ -1,4 +1,4 @@
-"""``coner compare``: run folders and records in one table, and whatever was left out by name."""
+"""``coner compare``: run folders and records in one table; what is left out is named on stderr."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Coner = Callable[..., Completed]
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Two runs: one poor, scored on dev, and one without fault, on dev and test."""
-    for name, found, parts in (("poor", POOR, ("dev",)), ("perfect", PERFECT, ("dev", "test"))):
+    """Two runs: a poor one, evaluated on dev, and a perfect one, on dev and test."""
+    for name, predicted, splits in (("poor", POOR, ("dev",)), ("perfect", PERFECT, ("dev", "test"))):
         folder = tmp_path / name
         folder.mkdir()
-        write_record(fake_record(found, folder=folder, parts=parts), folder)
+        write_record(fake_record(predicted, folder=folder, splits=splits), folder)
     return tmp_path
 
 
@@ -34,7 +34,7 @@ def test_table_has_a_row_a_run_and_a_row_a_difference(coner: Coner, runs: Path) 
     assert next(row for row in rows if row and row[0] == "perfect")[1:3] == ["1.000", "[1.000,"]
 
 
-def test_table_is_never_cut(coner: Coner, runs: Path) -> None:
+def test_long_names_are_not_cut(coner: Coner, runs: Path) -> None:
     long = runs / ("x" * 150)
     (runs / "poor").rename(long)
     assert "x" * 150 in coner("compare", long, runs / "perfect").out
@@ -44,13 +44,13 @@ def test_json_is_one_object(coner: Coner, runs: Path) -> None:
     (runs / "empty").mkdir()
     done = coner("compare", runs / "poor", runs / "empty", runs / "perfect", "--json", "--baseline", "perfect")
     values = json.loads(done.out)
-    assert (values["part"], values["baseline"], values["left_out"]) == ("dev", "perfect", [str(runs / "empty")])
+    assert (values["split"], values["baseline"], values["left_out"]) == ("dev", "perfect", [str(runs / "empty")])
     assert [row["run"] for row in values["rows"]] == ["poor", "perfect"]
     assert values["best"]["macro_f1"] == ["perfect"]
     assert done.err == f"{runs / 'empty'}: left out, no record.json in it\n1 of 3 left out\n"
 
 
-def test_a_run_named_twice_is_shown_once_and_told(coner: Coner, runs: Path) -> None:
+def test_a_run_named_twice_is_shown_once(coner: Coner, runs: Path) -> None:
     (runs / "latest").symlink_to(runs / "poor")
     for other in (runs / "poor" / "record.json", runs / "latest"):
         done = coner("compare", runs / "poor", runs / "perfect", other, "--json")
@@ -64,13 +64,19 @@ def test_markdown_is_marked(coner: Coner, runs: Path) -> None:
     assert "| perfect | **1.000 [1.000, 1.000]** | **1.000 [1.000, 1.000]** |" in done.out
 
 
-def test_run_without_the_part_is_left_out_by_name(coner: Coner, runs: Path) -> None:
-    done = coner("compare", runs / "poor", runs / "perfect", "--part", "test", "--json")
+@pytest.mark.parametrize("option", ["--split", "--part"])
+def test_a_run_without_scores_on_the_split_is_left_out(coner: Coner, runs: Path, option: str) -> None:
+    done = coner("compare", runs / "poor", runs / "perfect", option, "test", "--json")
     assert [row["run"] for row in json.loads(done.out)["rows"]] == ["perfect"]
     assert done.err == "poor: left out, it has no scores on test\n1 of 2 left out\n"
 
 
-def test_records_and_folders_of_one_name_are_told_apart(coner: Coner, runs: Path, tmp_path: Path) -> None:
+def test_the_former_name_of_the_option_is_hidden(coner: Coner) -> None:
+    text = coner("compare", "--help").out
+    assert "--split" in text and "--part" not in text
+
+
+def test_records_and_folders_of_one_name_are_named_by_path(coner: Coner, runs: Path, tmp_path: Path) -> None:
     copy = tmp_path / "results" / "poor.json"
     copy.parent.mkdir()
     copy.write_bytes((runs / "poor" / "record.json").read_bytes())
@@ -79,7 +85,7 @@ def test_records_and_folders_of_one_name_are_told_apart(coner: Coner, runs: Path
     assert [row["run"] for row in values["rows"]] == [*places[:2], "perfect"]
 
 
-def test_warning_stands_before_numbers_that_must_not_be_compared(coner: Coner, runs: Path) -> None:
+def test_runs_that_must_not_be_compared_give_a_warning(coner: Coner, runs: Path) -> None:
     write_record(fake_record(PERFECT, folder=runs, sha256="e" * 64), runs / "perfect")
     done = coner("compare", runs / "poor", runs / "perfect", "--markdown")
     assert done.code == 0
@@ -87,20 +93,22 @@ def test_warning_stands_before_numbers_that_must_not_be_compared(coner: Coner, r
     assert "**" not in done.out
 
 
-def test_real_run_is_shown(coner: Coner, world: World) -> None:
+def test_a_trained_run_is_shown(coner: Coner, world: World) -> None:
     (row,) = json.loads(coner("compare", world.model, "--json").out)["rows"]
     assert (row["run"], row["kind"], row["parameters"]) == ("model", "crf", None)
     assert row["bytes"] > 0 < row["words_per_second"]
 
 
-def test_what_cannot_be_compared_is_one_line(coner: Coner, runs: Path) -> None:
+def test_wrong_input_is_refused_in_one_line(coner: Coner, runs: Path) -> None:
     (runs / "damaged").mkdir()
     (runs / "damaged" / "record.json").write_text("{")
     (runs / "empty").mkdir()
     assert "no record; expected a run folder" in refusal(coner("compare", runs / "missing"))
     assert "record.json: damaged" in refusal(coner("compare", runs / "poor", runs / "damaged"))
-    assert "--baseline 'best' is not among the runs" in refusal(coner("compare", runs / "poor", "--baseline", "best"))
-    assert "choose one" in refusal(coner("compare", runs / "poor", "--json", "--markdown"))
+    assert "--baseline: got 'best'; expected one of the runs" in refusal(
+        coner("compare", runs / "poor", "--baseline", "best")
+    )
+    assert "got --json and --markdown" in refusal(coner("compare", runs / "poor", "--json", "--markdown"))
     done = coner("compare", runs / "empty")
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines()[-1].startswith("coner: none of the 1 places has a record with scores on")

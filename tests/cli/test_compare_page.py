@@ -1,4 +1,4 @@
-"""``coner compare --html`` and ``--pictures``: files beside the table, which stays as it is."""
+"""``coner compare --html`` and ``--pictures``: files beside the table, which does not change."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def test_the_table_is_the_same_with_a_page_beside_it(coner: Coner, runs: list[Pa
     assert [path.name for path in out.iterdir()] == ["a.html"]
 
 
-def test_records_have_no_sentences(coner: Coner, runs: list[Path], out: Path) -> None:
+def test_records_without_folders_have_no_sentences(coner: Coner, runs: list[Path], out: Path) -> None:
     (out / "alone.json").write_bytes((runs[0] / "record.json").read_bytes())
     done = coner("compare", runs[1] / "record.json", out / "alone.json", "--html", out / "a.html", "--json")
     assert [row["run"] for row in json.loads(done.out)["rows"]] == ["two", "alone"]
     assert done.err == f"{out / 'a.html'}: 2 runs, 1 of them with sentences\n"
 
 
-def test_a_real_run_has_its_sentences_and_its_groups(coner: Coner, world: World, out: Path) -> None:
+def test_a_trained_run_has_sentences_and_groups(coner: Coner, world: World, out: Path) -> None:
     done = coner("compare", world.model, "--html", out / "a.html")
     assert "1 runs, 1 of them with sentences" in done.err
     page = (out / "a.html").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_an_ablation_has_a_page_of_its_runs(coner: Coner, tmp_path: Path, out: P
     assert difference in page
 
 
-def test_pictures_are_named(coner: Coner, runs: list[Path], out: Path) -> None:
+def test_pictures_are_listed(coner: Coner, runs: list[Path], out: Path) -> None:
     pytest.importorskip("matplotlib")
     done = coner("compare", *runs, "--pictures", out / "plots")
     names = [
@@ -82,9 +82,7 @@ def test_pictures_are_named(coner: Coner, runs: list[Path], out: Path) -> None:
     assert sorted(path.name for path in (out / "plots").iterdir()) == sorted(names)
 
 
-def test_what_cannot_be_written_is_one_line(
-    coner: Coner, runs: list[Path], out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_output_errors_are_one_line(coner: Coner, runs: list[Path], out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "does not exist" in refusal(coner("compare", *runs, "--html", out / "missing" / "a.html"))
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert "pip install 'coner[report]'" in refusal(coner("compare", *runs, "--html", out / "a.html"))

@@ -1,4 +1,4 @@
-"""``coner curves``: a picture of the runs that have epochs."""
+"""``coner curves``: a picture of the runs that have epochs; others are named on stderr."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trained(tmp_path: Path) -> Path:
     return folder
 
 
-def test_runs_with_epochs_are_drawn_and_others_named(coner: Coner, trained: Path, world: World, out: Path) -> None:
+def test_runs_with_epochs_are_drawn_and_others_are_named(coner: Coner, trained: Path, world: World, out: Path) -> None:
     (out.parent / "empty").mkdir()
     done = coner("curves", trained, world.model, out.parent / "empty", "-o", out / "a.svg")
     assert (done.code, done.out) == (0, "")
@@ -47,8 +47,8 @@ def test_nothing_to_draw_is_refused(coner: Coner, world: World, out: Path) -> No
     assert not list(out.iterdir())
 
 
-def test_other_pictures_and_missing_folders_are_one_line(coner: Coner, trained: Path, out: Path) -> None:
-    assert "a picture in jpg" in refusal(coner("curves", trained, "-o", out / "a.jpg"))
+def test_wrong_output_is_refused_in_one_line(coner: Coner, trained: Path, out: Path) -> None:
+    assert "got suffix '.jpg'" in refusal(coner("curves", trained, "-o", out / "a.jpg"))
     assert "does not exist" in refusal(coner("curves", trained, "-o", out / "missing" / "a.svg"))
     assert "Missing option '--out'" in refusal(coner("curves", trained))
     assert not list(out.iterdir())

@@ -128,8 +128,8 @@ def test_report_as_json_on_the_dev_split_of_the_run(coner: Coner, trained: Path,
     output = json.loads(done.out)
     assert output.keys() == {*ExportReport.__dataclass_fields__, "drop"}
     assert (output["file"], output["sentences"], output["timed"]) == ("dev.conll", 20, 20)
-    fine = read_record(trained / "run").scores["dev"]["fine"]
-    assert [output["before"][name] for name in ("micro_f1", "macro_f1")] == [fine["micro_f1"], fine["macro_f1"]]
+    fine = read_record(trained / "run").scores["dev"].fine
+    assert [output["before"][name] for name in ("micro_f1", "macro_f1")] == [fine.micro_f1, fine.macro_f1]
     assert output["after"]["what"] == "onnx, int8"
     for side in ("before", "after"):
         folder = {"before": trained / "run", "after": tmp_path / "out"}[side]
@@ -206,7 +206,7 @@ def test_dev_split_cut_from_the_training_file_is_cut_again(
     assert run(["train", str(trained / "tiny.toml"), "--set", f"data.train={world.train}", "--out", str(out)]) == 0
     done = coner("export", out, "-o", tmp_path / "out", "--json")
     assert done.code == 0, done.err
-    assert json.loads(done.out)["sentences"] == read_record(out).data["dev"]["sentences"]
+    assert json.loads(done.out)["sentences"] == read_record(out).data["dev"].sentences
 
 
 def test_missing_packages_are_one_line(made: RandomModel, tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def test_a_crf_learns_from_them_and_the_record_lists_them(coner: Coner, world: W
     assert expected in done.err
     assert "80 sentences," in done.err  # that the CRF was trained on
     record = read_record(out / "run")
-    [extra] = record.data["train"]["extra"]
+    [extra] = record.data["train"].extra
     kept = read(silver)[10:]
-    assert extra == {
+    assert extra.model_dump() == {
         "file": "silver.conll",
         "sha256": sha256(silver),
         "sentences": 20,
@@ -98,7 +98,7 @@ def test_a_crf_learns_from_them_and_the_record_lists_them(coner: Coner, world: W
         "weight": 1.0,
         "left_out": 10,
     }
-    assert record.data["train"]["sentences"] == 60
+    assert record.data["train"].sentences == 60
     assert record.counts["skipped_extra"] == 0
     assert str(silver.parent) not in (out / "run/record.json").read_text(encoding="utf-8")
     # The same file elsewhere is the same run; without it, or with more left out, it is another run.
@@ -122,7 +122,7 @@ def test_an_encoder_takes_weights(
     )
     assert coner("train", config, "--out", out / "run").code == 0
     record = read_record(out / "run")
-    assert record.data["train"]["extra"][0]["weight"] == 0.3
+    assert record.data["train"].extra[0].weight == 0.3
     assert record.settings["data"]["extra"] == [{"file": "silver.conll", "weight": 0.3}]
     heavier = f'data.extra=[{{file = "{silver}", weight = 0.4}}]'
     assert "finished run of other" in refusal(coner("train", config, "--set", heavier, "--out", out / "run"))

@@ -17,7 +17,7 @@ from coner.families.locate import model_folder
 from coner.hub import RepoRef, model_name
 from coner.hub.client import client
 from coner.hub.files import names_in
-from coner.report.card import Told
+from coner.report.card import CardMetadata
 from coner.report.publish import gather
 from helpers import repos as fake_hub
 from helpers.repos import TOKEN, FakeHub, Repo
@@ -96,7 +96,7 @@ def test_missing_relative_paths_are_cut_to_their_last_part(
     encoder = {"encoder": {"name": "owner/name"}} if kind == "encoder" else {}
     card["settings"] = {"kind": kind, **encoder, section: {name: "clients/acme/x"}}
     (out / "run/model.json").write_text(json.dumps(card))
-    sent = gather(out / "run", Told("me/crf"))["model.json"]
+    sent = gather(out / "run", CardMetadata("me/crf"))["model.json"]
     assert isinstance(sent, bytes)
     settings = json.loads(sent)["settings"]
     assert settings[section][name] == "x"
@@ -236,7 +236,7 @@ def test_folder_without_a_run_is_not_pushed(hub: FakeHub, world: World, coner: C
     (out / "run/weights.npz").write_bytes(b"damaged")
     assert "damaged" in refusal(coner("push", out / "run", "me/crf"))
     assert "expected the name of a repository" in refusal(coner("push", world.model, "crf"))
-    assert "name one of them" in refusal(coner("push", world.model, "me/crf@v1", "--revision", "v2"))
+    assert "has a revision too" in refusal(coner("push", world.model, "me/crf@v1", "--revision", "v2"))
     assert hub.requests == []
 
 

@@ -36,14 +36,14 @@ def test_folder_holds_model_record_and_log(world: World) -> None:
     assert names == {*model, "record.json", "log.txt", "tagged.dev.jsonl"}
     record = read_record(world.model)
     assert (record.name, record.kind, record.seed, set(record.scores)) == ("crf", "crf", 42, {"dev"})
-    assert [record.data[split]["sentences"] for split in ("train", "dev")] == [60, 40]
+    assert [record.data[split].sentences for split in ("train", "dev")] == [60, 40]
     sizes = [path.stat().st_size for path in world.model.iterdir() if path.suffix in (".npz", ".json")]
     described = sum((world.model / name).stat().st_size for name in ("model.json", "record.json"))
-    assert record.size["bytes"] == sum(sizes) - described
+    assert record.size.bytes == sum(sizes) - described
     assert len(record.training["trials"]) == 1
     log = (world.model / "log.txt").read_text(encoding="utf-8")
     assert log.startswith("crf: train 60 sentences, dev 40 sentences; taxonomy multiconer2, 33 classes\n")
-    assert f"dev: micro F1 {record.scores['dev']['fine']['micro_f1']:.4f}" in log
+    assert f"dev: micro F1 {record.scores['dev'].fine.micro_f1:.4f}" in log
     assert load(world.model).kind == "crf"
 
 
@@ -52,13 +52,14 @@ def test_record_has_the_scores_that_evaluate_gives(coner: Coner, world: World, t
     done = coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", run, "--json")
     assert done.code == 0
     record = read_record(run)
-    assert json.loads(done.out) == record.scores
+    assert json.loads(done.out) == record.as_dict()["scores"]
     for split, path in (("dev", world.dev), ("test", world.train)):
         found = coner("evaluate", path, run, "--train", world.train, "--taxonomy", "multiconer2", "--json")
         evaluated = json.loads(found.out)
-        assert {name: evaluated[name] for name in record.scores[split]} == record.scores[split]
-        assert record.scores[split].keys() >= {"fine", "coarse", "span", "seen", "unseen", "sentences", "words"}
-    assert 0 < record.scores["dev"]["fine"]["macro_f1"] < record.scores["test"]["fine"]["macro_f1"]
+        scores = record.as_dict()["scores"][split]
+        assert {name: evaluated[name] for name in scores} == scores
+        assert scores.keys() >= {"fine", "coarse", "span", "seen", "unseen", "sentences", "words"}
+    assert 0 < record.scores["dev"].fine.macro_f1 < record.scores["test"].fine.macro_f1
 
 
 def test_same_command_again_does_nothing(coner: Coner, world: World, finished: Path) -> None:
@@ -66,7 +67,7 @@ def test_same_command_again_does_nothing(coner: Coner, world: World, finished: P
     done = coner("train", *world.settings, "--out", finished, "--json")
     assert done.code == 0
     assert done.err == f"{finished}: this run is already finished; --overwrite repeats it\n"
-    assert json.loads(done.out) == read_record(finished).scores
+    assert json.loads(done.out) == read_record(finished).as_dict()["scores"]
     assert stamps(finished) == before
 
 
@@ -184,7 +185,7 @@ def test_trials_are_recorded_beside_the_configured_settings(coner: Coner, world:
     assert len(trials) == 3
     assert (trials[0]["c1"], trials[0]["c2"], trials[0]["min_frequency"]) == (0.0, 0.01, 0)
     assert len({trial["c2"] for trial in trials}) == 3
-    reached = read_record(run).scores["dev"]["fine"]["macro_f1"]
+    reached = read_record(run).scores["dev"].fine.macro_f1
     assert reached == pytest.approx(max(trial["macro_f1"] for trial in trials))
 
 
@@ -208,10 +209,10 @@ def test_without_a_dev_file_the_training_file_is_split_by_text(coner: Coner, wor
         arguments = (world.config, "--set", f"data.train={twice}", "--set", "crf.max_iterations=3", "--out", run)
         assert coner("train", *arguments).code == 0
     data = read_record(one).data
-    assert (data["train"]["sentences"], data["dev"]["sentences"]) == (108, 12)
-    assert data["train"]["sha256"] != data["dev"]["sha256"]
+    assert (data["train"].sentences, data["dev"].sentences) == (108, 12)
+    assert data["train"].sha256 != data["dev"].sha256
     assert read_record(other).data == data
-    assert read_record(one).scores["dev"]["seen"]["support"] < read_record(one).scores["dev"]["span"]["support"]
+    assert read_record(one).scores["dev"].seen.support < read_record(one).scores["dev"].span.support
 
 
 def test_the_scheme_that_a_message_suggests_can_be_chosen(coner: Coner, world: World, out: Path) -> None:

@@ -45,11 +45,11 @@ def test_noisy_copies_are_evaluated_besides_the_clean_splits(coner: Coner, world
     for split, path in splits.items():
         corpus = noise(read(path))
         oracle = score_sentences(corpus, tagger.tag(corpus)).fine
-        assert both.scores[f"{split}_noisy"]["fine"]["macro_f1"] == oracle.macro_f1
-        assert both.data[f"{split}_noisy"]["file"] == path.name
-        assert both.data[f"{split}_noisy"]["sentences"] == both.data[split]["sentences"]
+        assert both.scores[f"{split}_noisy"].fine.macro_f1 == oracle.macro_f1
+        assert both.data[f"{split}_noisy"].file == path.name
+        assert both.data[f"{split}_noisy"].sentences == both.data[split].sentences
         assert (out / "both" / f"tagged.{split}_noisy.jsonl").exists()
-    assert len({both.data[split]["sha256"] for split in both.data if split != "train"}) == 4
+    assert len({both.data[split].sha256 for split in both.data if split != "train"}) == 4
     # The model is the same, so its fingerprint does not depend on this noise.
     assert both.fingerprint == clean.fingerprint
 
@@ -90,7 +90,7 @@ def test_only_training_sentences_get_typos(coner: Coner, world: World, out: Path
     assert set(record.scores) == {"dev"}
     assert record.data == read_record(clean).data
     assert record.fingerprint != read_record(clean).fingerprint
-    seen = [read_record(run).scores["dev"]["seen"]["support"] for run in (out / "noisy", clean)]
+    seen = [read_record(run).scores["dev"].seen.support for run in (out / "noisy", clean)]
     assert seen[0] == seen[1]  # counted on the clean training file
 
 

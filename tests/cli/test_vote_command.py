@@ -33,7 +33,7 @@ def test_a_vote_is_a_run(coner: Coner, world: World, second: Path, out: Path) ->
     done = coner("vote", *models, *files, "--weights", "1,2", "--out", run, "--json")
     assert done.code == 0, done.err
     record = read_record(run)
-    assert json.loads(done.out) == record.scores
+    assert json.loads(done.out) == record.as_dict()["scores"]
     assert (record.name, record.kind) == ("both", "vote")
     members = [(m["folder"], m["kind"], m["seed"], m["weight"]) for m in record.settings["vote"]["members"]]
     assert members == [("model", "crf", 42, 1.0), ("other", "crf", 7, 2.0)]
@@ -41,16 +41,17 @@ def test_a_vote_is_a_run(coner: Coner, world: World, second: Path, out: Path) ->
     assert str(world.model.parent) not in (run / "record.json").read_text(encoding="utf-8")
     trials = record.training["trials"]
     best = max(trials, key=lambda trial: trial["macro_f1"])
-    assert best["macro_f1"] == record.scores["dev"]["fine"]["macro_f1"]
+    assert best["macro_f1"] == record.scores["dev"].fine.macro_f1
     assert record.training["threshold"] == best["threshold"]
     assert [trial["threshold"] for trial in trials] == record.settings["vote"]["thresholds"]
-    assert {"seen", "unseen"} <= record.scores["test"].keys()
+    assert record.scores["test"].seen and record.scores["test"].unseen
     assert (run / "tagged.dev.jsonl").exists()
 
     found = coner("evaluate", world.dev, run, "--train", world.train, "--json")
     evaluated = json.loads(found.out)
-    assert {name: evaluated[name] for name in record.scores["dev"]} == record.scores["dev"]
-    compared = json.loads(coner("compare", run, *models, "--part", "dev", "--json").out)
+    scores = record.as_dict()["scores"]["dev"]
+    assert {name: evaluated[name] for name in scores} == scores
+    compared = json.loads(coner("compare", run, *models, "--split", "dev", "--json").out)
     assert [(row["run"], row["kind"]) for row in compared["rows"]] == [
         ("both", "vote"),
         ("model", "crf"),

@@ -1,4 +1,4 @@
-"""F1 by class on resampled sentences: the intervals of single classes, and of their paired differences, must agree."""
+"""F1 by class on resampled sentences gives the intervals of single classes and of their paired differences."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from coner.core.types import Entity
+from coner.evaluation.metrics import Floats, micro_f1
 from coner.evaluation.score import score
-from coner.evaluation.significance import Floats, class_f1_draws, difference, intervals, micro_f1
+from coner.evaluation.significance import class_f1_draws, difference, intervals
 
 GOLD = [(Entity(0, 1, "A"), Entity(2, 3, "B")), (Entity(0, 1, "A"),), (Entity(1, 2, "B"),), ()] * 5
 ONE = [(Entity(0, 1, "A"),), (Entity(0, 1, "B"),), (Entity(1, 2, "B"),), (Entity(0, 1, "A"),)] * 5
@@ -16,8 +17,8 @@ LABELS = ("B", "C", "A")  # another order than the counts have, and a class that
 
 
 @pytest.mark.parametrize("label", ["A", "B"])
-def test_each_class_has_the_draws_of_its_own_metric(label: str) -> None:
-    one, two = (score(GOLD, found).fine.counts for found in (ONE, TWO))
+def test_draws_of_a_class_give_the_intervals_of_its_f1(label: str) -> None:
+    one, two = (score(GOLD, predicted).fine.counts for predicted in (ONE, TWO))
     at = one.labels.index(label)
 
     def metric(totals: Floats) -> Floats:
@@ -30,5 +31,5 @@ def test_each_class_has_the_draws_of_its_own_metric(label: str) -> None:
     assert np.quantile(draws[1] - draws[0], (0.025, 0.975)) == pytest.approx((paired.low, paired.high))
 
 
-def test_a_class_that_does_not_occur_has_nothing() -> None:
+def test_a_class_that_does_not_occur_has_f1_zero() -> None:
     assert not class_f1_draws(score(GOLD, ONE).fine.counts, LABELS, resamples=9)[:, 1].any()

@@ -1,4 +1,4 @@
-"""Kinds of errors, on cases made by hand and on random ones against the scorer."""
+"""Kinds of errors: hand-made cases, and random ones against the scorer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NONE = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"
 
 
 @pytest.mark.parametrize(
-    ("found", "fate"),
+    ("predicted", "outcome"),
     [
         ([Entity(2, 4, "A")], {"right": 1}),
         ([Entity(2, 4, "B")], {"label": 1}),
@@ -22,32 +22,32 @@ NONE = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"
         ([Entity(2, 3, "B"), Entity(3, 4, "A")], {"boundary": 1}),
         ([Entity(0, 3, "B")], {"both": 1}),
         ([], {"missed": 1}),
-        ([Entity(0, 2, "A"), Entity(4, 5, "A")], {"missed": 1, "spurious": 2}),  # beside it is not in it
+        ([Entity(0, 2, "A"), Entity(4, 5, "A")], {"missed": 1, "spurious": 2}),  # adjacent spans do not overlap
         ([Entity(2, 4, "A"), Entity(6, 7, "B")], {"right": 1, "spurious": 1}),
     ],
 )
-def test_each_fate_of_a_mention(found: list[Entity], fate: dict[str, int]) -> None:
-    assert classify_errors([[Entity(2, 4, "A")]], [found]).as_dict() == {**NONE, **fate}
+def test_each_outcome_of_a_mention(predicted: list[Entity], outcome: dict[str, int]) -> None:
+    assert classify_errors([[Entity(2, 4, "A")]], [predicted]).as_dict() == {**NONE, **outcome}
 
 
 @st.composite
 def sentence(draw: st.DrawFn) -> list[Entity]:
-    """Entities of a sentence, apart from one another."""
+    """Entities of a sentence that do not overlap."""
     borders = sorted(draw(st.sets(st.integers(0, 12), max_size=8)))
     pairs = zip(borders[::2], borders[1::2], strict=False)
     return [Entity(a, b, draw(st.sampled_from("AB"))) for a, b in pairs]
 
 
 @given(st.lists(st.tuples(sentence(), sentence()), max_size=6))
-def test_it_agrees_with_the_scorer(pairs: list[tuple[list[Entity], list[Entity]]]) -> None:
-    gold, found = [one for one, _ in pairs], [other for _, other in pairs]
-    errors, scores = classify_errors(gold, found), score(gold, found)
+def test_counts_agree_with_the_scorer(pairs: list[tuple[list[Entity], list[Entity]]]) -> None:
+    gold, predicted = [one for one, _ in pairs], [other for _, other in pairs]
+    errors, scores = classify_errors(gold, predicted), score(gold, predicted)
     assert errors.right == sum(result.tp for result in scores.fine.classes.values())
     assert errors.right + errors.label == scores.span.tp
     assert errors.right + errors.label + errors.boundary + errors.both + errors.missed == scores.span.support
 
 
-def test_other_numbers_of_sentences_are_refused() -> None:
+def test_different_numbers_of_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         classify_errors([[]], [])
 

@@ -1,4 +1,4 @@
-"""Scores by length: the scorer itself, given the mentions of one length only, is the oracle."""
+"""Scores by length: the oracle is the scorer on the mentions of one length only."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ def sentence(draw: st.DrawFn) -> tuple[Entity, ...]:
 
 
 @given(st.lists(st.tuples(sentence(), sentence()), max_size=6))
-def test_each_length_is_scored_as_if_it_were_alone(pairs: list[tuple[tuple[Entity, ...], tuple[Entity, ...]]]) -> None:
+def test_each_length_has_the_scores_of_its_mentions_alone(
+    pairs: list[tuple[tuple[Entity, ...], tuple[Entity, ...]]],
+) -> None:
     gold, predicted = [g for g, _ in pairs], [p for _, p in pairs]
-    found = score_lengths(gold, predicted, longest=4)
-    assert len(found) == 4
-    for length, result in enumerate(found, 1):
+    results = score_lengths(gold, predicted, longest=4)
+    assert len(results) == 4
+    for length, result in enumerate(results, 1):
         kept = [
             [[e for e in entities if min(4, e.end - e.start) == length] for entities in side]
             for side in (gold, predicted)

@@ -1,3 +1,5 @@
+"""The scorer against seqeval, against brute force, and on hand-made cases."""
+
 from __future__ import annotations
 
 import random
@@ -17,21 +19,21 @@ from coner.core.errors import DataError
 from coner.core.tags import entities_from_tags, repair_tags
 from coner.core.types import Entity, Sentence, surfaces
 from coner.evaluation.score import Scores, score, score_sentences, score_tags
-from helpers.judged import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
+from helpers.corpora import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
 
 approx = pytest.approx
 
 
 def plain(gold: Corpus, predicted: Corpus, **options: object) -> Scores:
-    """What ``score_tags`` must give, sentence by sentence through the readers of ``coner.core.tags``."""
-    found = [repair_tags(tags) for tags in predicted]
-    scores = score([entities_from_tags(tags) for tags in gold], [entities for entities, _ in found], **options)
-    return replace(scores, words=sum(map(len, gold)), repaired=sum(mended for _, mended in found))
+    """The expected result of ``score_tags``, by the functions of ``coner.core.tags`` for single sentences."""
+    repaired = [repair_tags(tags) for tags in predicted]
+    scores = score([entities_from_tags(tags) for tags in gold], [entities for entities, _ in repaired], **options)
+    return replace(scores, words=sum(map(len, gold)), repaired=sum(count for _, count in repaired))
 
 
 def everything(scores: Scores) -> list[object]:
     levels = (scores.fine, scores.coarse)
-    return [scores.as_dict(), *(level.counts.as_dict() for level in levels), *(level.confusion for level in levels)]
+    return [scores.as_dict(), *(level.counts for level in levels), *(level.confusion for level in levels)]
 
 
 class TestAgainstSeqeval:
@@ -71,27 +73,27 @@ class TestAgainstBruteForce:
         scores = score(gold, predicted, groups=GROUPS)
         sets = mentions(gold), mentions(predicted)
         coarse = tuple({(*rest, GROUPS[label]) for *rest, label in side} for side in sets)
-        for level, (truth, found) in ((scores.fine, sets), (scores.coarse, coarse)):
+        for level, (truth, guesses) in ((scores.fine, sets), (scores.coarse, coarse)):
             f1s = []
-            for label in {m[3] for m in truth | found}:
-                of_gold, of_found = ({m for m in side if m[3] == label} for side in (truth, found))
+            for label in {m[3] for m in truth | guesses}:
+                of_gold, of_predicted = ({m for m in side if m[3] == label} for side in (truth, guesses))
                 result = level.classes[label]
                 assert (result.tp, result.support, result.predicted) == (
-                    len(of_gold & of_found),
+                    len(of_gold & of_predicted),
                     len(of_gold),
-                    len(of_found),
+                    len(of_predicted),
                 )
-                expected = rates(len(of_gold & of_found), len(of_gold), len(of_found))
+                expected = rates(len(of_gold & of_predicted), len(of_gold), len(of_predicted))
                 assert (result.precision, result.recall, result.f1) == approx(expected)
                 f1s.extend([expected[2]] if of_gold else [])
-            assert list(level.classes) == sorted({m[3] for m in truth | found})
+            assert list(level.classes) == sorted({m[3] for m in truth | guesses})
             assert level.macro_classes == len(f1s)
             assert level.macro_f1 == approx(sum(f1s) / len(f1s) if f1s else 0)
             assert (level.precision, level.recall, level.micro_f1) == approx(
-                rates(len(truth & found), len(truth), len(found))
+                rates(len(truth & guesses), len(truth), len(guesses))
             )
             pairs = {(a, b): n for a, row in level.confusion.items() for b, n in row.items()}
-            assert pairs == confusion(truth, found)
+            assert pairs == confusion(truth, guesses)
         spans = tuple({m[:3] for m in side} for side in sets)
         expected = rates(len(spans[0] & spans[1]), len(spans[0]), len(spans[1]))
         assert (scores.span.precision, scores.span.recall, scores.span.f1) == approx(expected)
@@ -102,31 +104,31 @@ class TestAgainstBruteForce:
         counts = score(gold, predicted).fine.counts
         grid = counts.dense(LABELS)
         assert grid.shape == (len(gold), len(LABELS), 3)
-        for i, (truth, found) in enumerate(zip(gold, predicted, strict=True)):
+        for i, (truth, guesses) in enumerate(zip(gold, predicted, strict=True)):
             for j, label in enumerate(LABELS):
-                a, b = ({e for e in side if e.label == label} for side in (truth, found))
+                a, b = ({e for e in side if e.label == label} for side in (truth, guesses))
                 assert grid[i, j].tolist() == [len(a & b), len(b - a), len(a - b)]
 
     @given(tag_pairs(), st.randoms(use_true_random=False))
-    def test_recall_on_seen_and_unseen_mentions(self, pair: tuple[Corpus, Corpus], chance: random.Random) -> None:
-        words = [[chance.choice(["New", "york", "YORK", "x"]) for _ in tags] for tags in pair[0]]
+    def test_recall_on_seen_and_unseen_mentions(self, pair: tuple[Corpus, Corpus], rng: random.Random) -> None:
+        words = [[rng.choice(["New", "york", "YORK", "x"]) for _ in tags] for tags in pair[0]]
         seen = {"new york", "x", "york"}
         gold, predicted = ([entities_from_tags(tags) for tags in side] for side in pair)
         tally: Counter[tuple[bool, bool]] = Counter()
-        for sentence, truth, found in zip(words, gold, predicted, strict=True):
+        for sentence, truth, guesses in zip(words, gold, predicted, strict=True):
             for entity in truth:
                 known = " ".join(word.lower() for word in sentence[entity.start : entity.end]) in seen
-                tally[known, entity in found] += 1
+                tally[known, entity in guesses] += 1
         for scores in (score(gold, predicted, words=words, seen=seen), score_tags(*pair, words=words, seen=seen)):
-            for known, part in ((True, scores.seen), (False, scores.unseen)):
-                assert part is not None
-                assert (part.tp, part.support) == (tally[known, True], tally[known, True] + tally[known, False])
-                assert part.recall == approx(part.tp / part.support if part.support else 0)
+            for known, recall in ((True, scores.seen), (False, scores.unseen)):
+                assert recall is not None
+                assert (recall.tp, recall.support) == (tally[known, True], tally[known, True] + tally[known, False])
+                assert recall.recall == approx(recall.tp / recall.support if recall.support else 0)
 
 
 class TestTagPath:
     @given(tag_pairs(), st.data())
-    def test_equals_the_plain_path_whatever_the_predictions(
+    def test_equals_the_scores_of_entities_for_any_predicted_tags(
         self, pair: tuple[Corpus, Corpus], data: st.DataObject
     ) -> None:
         gold = pair[0]
@@ -137,7 +139,7 @@ class TestTagPath:
         assert everything(score_tags(gold, predicted)) == everything(plain(gold, predicted))
 
     @given(tag_pairs())
-    def test_equals_the_plain_path_with_groups(self, pair: tuple[Corpus, Corpus]) -> None:
+    def test_equals_the_scores_of_entities_with_groups(self, pair: tuple[Corpus, Corpus]) -> None:
         assert everything(score_tags(*pair, groups=GROUPS)) == everything(plain(*pair, groups=GROUPS))
 
     @given(
@@ -145,7 +147,7 @@ class TestTagPath:
             st.lists(st.sampled_from(["O", "B-Food", "I-Food", "I-Artist", "X-Food", "B"]), max_size=5), max_size=4
         )
     )
-    def test_refuses_the_same_gold_at_the_same_word(self, gold: Corpus) -> None:
+    def test_refuses_invalid_gold_at_the_first_wrong_tag(self, gold: Corpus) -> None:
         faults = []
         for i, tags in enumerate(gold):
             try:
@@ -159,19 +161,19 @@ class TestTagPath:
             score_tags(gold, gold)
         assert str(caught.value).startswith(faults[0])
 
-    def test_stray_inner_tags_of_a_prediction_open_a_mention_and_are_counted(self) -> None:
+    def test_stray_inside_tags_of_a_prediction_open_a_mention_and_are_counted(self) -> None:
         scores = score_tags([["O", "B-Food", "I-Food"]], [["O", "I-Food", "I-Food"]])
         assert (scores.fine.micro_f1, scores.repaired, scores.words) == (1.0, 1, 3)
 
     def test_scores_a_quarter_of_a_million_sentences_in_under_four_seconds(self) -> None:
-        chance = random.Random(1)
+        rng = random.Random(1)
         labels = [f"Label{i}" for i in range(33)]
 
         def sentence() -> list[str]:
             tags: list[str] = []
             while len(tags) < 15:
-                label = chance.choice(labels)
-                tags.extend(["B-" + label, "I-" + label] if chance.random() < 0.1 else ["O"])
+                label = rng.choice(labels)
+                tags.extend(["B-" + label, "I-" + label] if rng.random() < 0.1 else ["O"])
             return tags[:15]
 
         some = [sentence() for _ in range(1000)]
@@ -196,7 +198,7 @@ class TestByHand:
         [Entity(0, 1, "Artist")],
     )
 
-    def test_numbers(self) -> None:
+    def test_all_numbers(self) -> None:
         scores = score(self.GOLD, self.PREDICTED, groups=GROUPS)
         fine = scores.fine
         assert (fine.precision, fine.recall, fine.micro_f1) == (1 / 4, 1 / 4, 1 / 4)
@@ -211,7 +213,7 @@ class TestByHand:
         }  # fmt: skip
         assert fine.confusion == {"Artist": {"Artist": 1}, "Athlete": {"Artist": 1}}
 
-    def test_the_json_has_the_promised_shape(self) -> None:
+    def test_the_json_has_the_documented_keys(self) -> None:
         words = [["a", "b", "c", "d", "e"], ["f"], ["g", "h", "i"]]
         values = score(self.GOLD, self.PREDICTED, words=words, seen={"a b"}).as_dict()
         assert {"fine", "coarse", "span", "seen", "unseen", "sentences", "words", "skipped", "repaired"} <= set(values)
@@ -219,10 +221,10 @@ class TestByHand:
         assert {"precision", "recall", "f1", "support", "predicted"} <= set(values["coarse"]["classes"]["Artist"])
         assert (values["seen"]["recall"], values["unseen"]["recall"], values["words"]) == (1.0, 0.0, 9)
 
-    def test_without_training_nothing_is_said_of_seen_mentions(self) -> None:
+    def test_without_training_data_there_is_no_seen_recall(self) -> None:
         assert not {"seen", "unseen"} & set(score(self.GOLD, self.PREDICTED).as_dict())
 
-    def test_without_groups_coarse_is_fine(self) -> None:
+    def test_without_groups_coarse_scores_equal_fine_scores(self) -> None:
         scores = score(self.GOLD, self.PREDICTED)
         assert scores.coarse == scores.fine
 
@@ -235,7 +237,7 @@ class TestByHand:
     @pytest.mark.parametrize(
         "pair", [([], []), ([[]], [[]]), ([[Entity(0, 1, "A")]], [[]]), ([[]], [[Entity(0, 1, "A")]])]
     )
-    def test_nothing_to_divide_by_gives_zero(self, pair: tuple[list[list[Entity]], list[list[Entity]]]) -> None:
+    def test_rates_without_a_denominator_are_zero(self, pair: tuple[list[list[Entity]], list[list[Entity]]]) -> None:
         scores = score(*pair, groups={"A": "B"}, words=[["x"]] * len(pair[0]), seen=set())
         assert scores.seen is not None
         numbers = [
@@ -256,36 +258,38 @@ class TestErrors:
     ONE = Entity(0, 1, "A")
 
     def test_different_numbers_of_sentences(self) -> None:
-        with pytest.raises(DataError, match=r"gold has 1 sentences, but 2 predicted"):
+        with pytest.raises(DataError, match=r"got 2 predicted sentences for 1 gold"):
             score([[]], [[], []])
-        with pytest.raises(DataError, match=r"gold has 1 sentences, but 0 "):
+        with pytest.raises(DataError, match=r"got 0 .* for 1 gold"):
             score_tags([["O"]], [])
-        with pytest.raises(DataError, match=r"gold has 1 sentences, but 2 "):
+        with pytest.raises(DataError, match=r"got 2 lists of words for 1 gold"):
             score([[]], [[]], words=[["a"], ["b"]])
 
     def test_different_numbers_of_words(self) -> None:
-        with pytest.raises(DataError, match=r"sentence 2: 1 gold tags, 2 predicted"):
+        with pytest.raises(DataError, match=r"sentence 2: got 2 predicted tags for 1 gold tags"):
             score_tags([["O"], ["O"]], [["O"], ["O", "O"]])
-        with pytest.raises(DataError, match=r"sentence 1: 1 gold tags, 2 words"):
+        with pytest.raises(DataError, match=r"sentence 1: got 2 words for 1 gold tags"):
             score_tags([["O"]], [["O"]], words=[["a", "b"]])
 
     def test_an_entity_beyond_its_sentence(self) -> None:
-        with pytest.raises(DataError, match=r"sentence 2: a predicted entity ends at word 3, the sentence has 2 words"):
+        with pytest.raises(
+            DataError, match=r"sentence 2: got a predicted entity that ends at word 3; expected at most 2"
+        ):
             score([[], []], [[], [Entity(0, 3, "A")]], words=[["a"] * 9, ["a"] * 2])
 
     @pytest.mark.parametrize("entity", [Entity(1, 1, "A"), Entity(2, 1, "A"), Entity(-1, 1, "A")])
-    def test_an_entity_that_is_none(self, entity: Entity) -> None:
-        with pytest.raises(DataError, match=r"sentence 1: a gold entity from word"):
+    def test_an_empty_or_negative_span(self, entity: Entity) -> None:
+        with pytest.raises(DataError, match=r"sentence 1: got a gold entity from word"):
             score([[entity]], [[]])
 
     def test_two_labels_on_one_span(self) -> None:
-        with pytest.raises(DataError, match=r"sentence 2: predicted words 0 to 1 are both A and B"):
+        with pytest.raises(DataError, match=r"sentence 2: got labels A and B on predicted words 0 to 1"):
             score([[], []], [[self.ONE], [Entity(0, 1, "B"), self.ONE]])
 
     def test_a_label_without_a_group(self) -> None:
-        with pytest.raises(DataError, match=r"label 'A' is in no group .* expected one of: B"):
+        with pytest.raises(DataError, match=r"got label 'A'; expected one of the taxonomy: B"):
             score([[]], [[self.ONE]], groups={"B": "C"})
 
     def test_a_sentence_without_labels(self) -> None:
-        with pytest.raises(DataError, match=r"sentence 2 \(line 7\) carries no labels"):
+        with pytest.raises(DataError, match=r"sentence 2 \(line 7\): got no labels"):
             score_sentences([Sentence(("a",), ()), Sentence(("a",), None, line=7)], [[], []])

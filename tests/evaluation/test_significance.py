@@ -1,7 +1,8 @@
+"""Bootstrap intervals and paired tests against enumeration, real resampling and known probabilities."""
+
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import time
 
@@ -11,18 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.evaluation.counts import Counts
+from coner.evaluation.metrics import macro_f1, micro_f1
 from coner.evaluation.score import Level, score_tags
-from coner.evaluation.significance import (
-    SIGNIFICANT,
-    difference,
-    holm,
-    intervals,
-    macro_f1,
-    micro_f1,
-    same_gold,
-    swaps_for,
-)
-from helpers.judged import Corpus
+from coner.evaluation.significance import SIGNIFICANT, difference, holm, intervals, same_gold, swaps_for
+from helpers.corpora import Corpus
 
 approx = pytest.approx
 LABELS = ("A", "B", "C")
@@ -31,13 +24,13 @@ LABELS = ("A", "B", "C")
 def corpus(
     sentences: int, *, right: float, seed: int, gold_seed: int = 0, labels: tuple[str, ...] = LABELS
 ) -> tuple[Corpus, Corpus]:
-    """Gold, and predictions that are right with that probability, else of any label or missing."""
-    of_gold, chance = random.Random(gold_seed), random.Random(seed)
+    """Gold, and predictions that are correct with that probability, else of a random label or missing."""
+    of_gold, rng = random.Random(gold_seed), random.Random(seed)
     gold = [
         of_gold.choices(["O", *("B-" + label for label in labels)], k=of_gold.randrange(5)) for _ in range(sentences)
     ]
     wrong = ["O", *("B-" + label for label in labels)]
-    return gold, [[tag if chance.random() < right else chance.choice(wrong) for tag in tags] for tags in gold]
+    return gold, [[tag if rng.random() < right else rng.choice(wrong) for tag in tags] for tags in gold]
 
 
 def level(pair: tuple[Corpus, Corpus]) -> Level:
@@ -45,13 +38,13 @@ def level(pair: tuple[Corpus, Corpus]) -> Level:
 
 
 class TestIntervals:
-    def test_metrics_equal_the_scores(self) -> None:
+    def test_values_equal_the_scores(self) -> None:
         scores = level(corpus(40, right=0.5, seed=1))
         values = intervals(scores.counts, resamples=5)
         assert (values["micro_f1"].value, values["macro_f1"].value) == approx((scores.micro_f1, scores.macro_f1))
 
-    def test_equal_the_percentiles_of_corpora_that_are_really_drawn_and_scored_again(self) -> None:
-        gold, predicted = corpus(12, right=0.5, seed=2)  # so few that classes vanish from some draws
+    def test_equal_the_percentiles_of_resampled_and_rescored_corpora(self) -> None:
+        gold, predicted = corpus(12, right=0.5, seed=2)  # so few that some draws lack a class
         drawn = []
         for chosen in np.random.default_rng(7).integers(12, size=(60, 12)):
             again = level(([gold[i] for i in chosen], [predicted[i] for i in chosen]))
@@ -61,10 +54,10 @@ class TestIntervals:
             low, high = np.quantile([numbers[index] for numbers in drawn], [0.05, 0.95])
             assert (found[name].low, found[name].high) == approx((low, high))
 
-    def test_nineteen_of_twenty_hold_the_truth(self) -> None:
-        chance, inside, trials = np.random.default_rng(3), 0, 300
-        for trial in range(trials):  # one mention a sentence, found with probability 0.7: the F1 to find is 0.7
-            hit = chance.random(80) < 0.7
+    def test_coverage_is_about_95_percent(self) -> None:
+        rng, inside, trials = np.random.default_rng(3), 0, 300
+        for trial in range(trials):  # one mention a sentence, predicted with probability 0.7: the true F1 is 0.7
+            hit = rng.random(80) < 0.7
             zeros, ones = np.zeros(80, dtype=np.int64), np.ones(80, dtype=np.int64)
             tp, miss = np.where(hit, ones, zeros), np.where(hit, zeros, ones)
             counts = Counts(("A",), 80, np.arange(80), zeros, tp, miss, miss)
@@ -72,7 +65,7 @@ class TestIntervals:
             inside += found.low <= 0.7 <= found.high
         assert 0.91 <= inside / trials <= 0.985
 
-    def test_same_seed_same_interval_and_without_sentences_all_is_zero(self) -> None:
+    def test_intervals_are_reproducible_and_zero_without_sentences(self) -> None:
         counts = level(corpus(30, right=0.5, seed=1)).counts
         assert intervals(counts, seed=5) == intervals(counts, seed=5) != intervals(counts, seed=6)
         for empty in (level(([], [])), level(([[]], [[]]))):
@@ -102,12 +95,12 @@ class TestDifference:
             assert 0 < found.low < found.value < found.high
             assert found.p == approx(1 / 1001)
 
-    def test_turns_its_sign_with_the_order(self) -> None:
+    def test_swapping_the_runs_flips_the_sign(self) -> None:
         one, two = (level(corpus(60, right=0.6, seed=seed)).counts for seed in (1, 2))
         there, back = difference([one], [two]), difference([two], [one])
         assert (there.value, there.low, there.high, there.p) == approx((-back.value, -back.high, -back.low, back.p))
 
-    def test_interval_equals_that_of_corpora_that_are_really_drawn(self) -> None:
+    def test_interval_equals_that_of_resampled_and_rescored_corpora(self) -> None:
         (gold, one), (_, two) = (corpus(15, right=0.5, seed=seed) for seed in (1, 2))
         drawn = []
         for chosen in np.random.default_rng(4).integers(15, size=(50, 15)):
@@ -118,10 +111,10 @@ class TestDifference:
         assert (found.low, found.high) == approx(tuple(np.quantile(drawn, [0.025, 0.975])))
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_p_is_near_that_of_all_exchanges(self, seed: int) -> None:
+    def test_p_is_close_to_the_exact_permutation_test(self, seed: int) -> None:
         gold = [["B-A", "B-B"], ["B-B"], ["B-C", "O"], ["B-A"], ["B-A", "B-C"], ["O", "B-B"], ["B-C"]]
-        chance = random.Random(seed)
-        one, two = ([[t if chance.random() < r else "B-A" for t in tags] for tags in gold] for r in (0.9, 0.3))
+        rng = random.Random(seed)
+        one, two = ([[t if rng.random() < r else "B-A" for t in tags] for tags in gold] for r in (0.9, 0.3))
         first, second = level((gold, one)), level((gold, two))
         apart = []
         for swaps in itertools.product([False, True], repeat=len(gold)):
@@ -133,17 +126,17 @@ class TestDifference:
         exact = np.mean(np.array(apart) >= abs(second.macro_f1 - first.macro_f1) - 1e-12)
         assert difference([first.counts], [second.counts], resamples=4000).p == approx(exact, abs=0.035)
 
-    def test_runs_of_equal_quality_are_rarely_called_different(self) -> None:
-        called, trials = 0, 200
+    def test_false_positive_rate_is_about_5_percent(self) -> None:
+        rejected, trials = 0, 200
         for trial in range(trials):
             one, two = (level(corpus(40, right=0.6, seed=2 * trial + side, gold_seed=trial)).counts for side in (0, 1))
-            called += difference([one], [two], micro_f1, resamples=199, seed=trial).p <= 0.05
-        assert 0.005 <= called / trials <= 0.1
+            rejected += difference([one], [two], micro_f1, resamples=199, seed=trial).p <= 0.05
+        assert 0.005 <= rejected / trials <= 0.1
 
-    def test_runs_on_other_sentences_cannot_be_paired(self) -> None:
+    def test_runs_on_different_gold_cannot_be_paired(self) -> None:
         one, two = (level(corpus(20, right=0.5, seed=1, gold_seed=gold)).counts for gold in (1, 2))
         assert same_gold(one, one) and not same_gold(one, two)
-        with pytest.raises(ValueError, match="nothing can be paired"):
+        with pytest.raises(ValueError, match="can be paired"):
             difference([one], [two])
 
     def test_a_class_that_only_one_run_predicts(self) -> None:
@@ -161,17 +154,17 @@ class TestSeveralSeeds:
         assert found.value == approx(means[1] - means[0])
         assert found.low < found.value < found.high
 
-    def test_runs_without_any_chance_are_as_sure_as_one(self) -> None:
+    def test_identical_runs_give_the_interval_of_one(self) -> None:
         one, two = (level(corpus(30, right=right, seed=1)).counts for right in (0.5, 0.7))
         alone, thrice = difference([one], [two]), difference([one] * 3, [two] * 3)
         for name in ("value", "low", "high", "p"):
             assert getattr(thrice, name) == approx(getattr(alone, name))
 
-    def test_p_is_near_that_of_all_exchanges_of_whole_sentences(self) -> None:
+    def test_p_of_several_runs_is_close_to_the_exact_permutation_test(self) -> None:
         gold = [["B-A", "B-B"], ["B-B"], ["B-C", "O"], ["B-A"], ["B-A", "B-C"], ["O", "B-B"], ["B-C"]]
-        chance = random.Random(8)
+        rng = random.Random(8)
         sides = [
-            [[[t if chance.random() < right else "B-A" for t in tags] for tags in gold] for _ in range(2)]
+            [[[t if rng.random() < right else "B-A" for t in tags] for tags in gold] for _ in range(2)]
             for right in (0.9, 0.5)
         ]
         apart = []
@@ -188,12 +181,12 @@ class TestSeveralSeeds:
         exact = np.mean(np.array(apart) >= apart[0] - 1e-12)
         assert difference(*counts, resamples=4000).p == approx(exact, abs=0.035)
 
-    def test_luck_with_the_seeds_is_not_taken_for_a_gain(self) -> None:
-        """Runs whose quality is chance, the same chance on both sides: p alone, which does not know it, cries wolf."""
-        chance, trials = np.random.default_rng(5), 150
+    def test_variance_between_seeds_is_not_reported_as_significant(self) -> None:
+        """Both sides have the same random quality. p ignores variance between seeds: alone, it rejects too often."""
+        rng, trials = np.random.default_rng(5), 150
         by_p = by_both = 0
         for trial in range(trials):
-            right = np.clip(chance.normal(0.6, 0.08, size=(2, 3)), 0.05, 0.95)
+            right = np.clip(rng.normal(0.6, 0.08, size=(2, 3)), 0.05, 0.95)
             sides = [
                 [
                     level(corpus(60, right=r, seed=100 * trial + 10 * i + j, gold_seed=trial)).counts
@@ -203,18 +196,18 @@ class TestSeveralSeeds:
             ]
             found = difference(*sides, micro_f1, resamples=199, seed=trial)
             by_p += found.p <= 0.05
-            by_both += found.p <= 0.05 and not found.low <= 0 <= found.high
+            by_both += found.significant
         assert by_both / trials <= 0.15 < by_p / trials
 
-    def test_sides_of_unequal_number_are_refused(self) -> None:
+    def test_different_numbers_of_runs_are_refused(self) -> None:
         counts = level(corpus(5, right=0.5, seed=1)).counts
-        with pytest.raises(ValueError, match="2 and 1 runs"):
+        with pytest.raises(ValueError, match="got 2 and 1 runs"):
             difference([counts] * 2, [counts])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_is_the_closed_test_of_bonferroni(ps: list[float]) -> None:
-    """A hypothesis falls where every set of hypotheses that holds it falls by Bonferroni's test."""
+    """A hypothesis is rejected where Bonferroni's test rejects every set of hypotheses that contains it."""
     every = [some for size in range(1, len(ps) + 1) for some in itertools.combinations(range(len(ps)), size)]
     oracle = [
         max(min(1, len(some) * min(ps[i] for i in some)) for some in every if at in some) for at in range(len(ps))
@@ -222,26 +215,8 @@ def test_holm_is_the_closed_test_of_bonferroni(ps: list[float]) -> None:
     assert holm(ps) == approx(oracle)
 
 
-class TestCounts:
-    def test_survive_json(self) -> None:
-        counts = level(corpus(30, right=0.5, seed=1)).counts
-        again = Counts.from_dict(json.loads(json.dumps(counts.as_dict())))
-        assert again.as_dict() == counts.as_dict()
-        assert (again.dense() == counts.dense()).all()
-
-    @pytest.mark.parametrize(
-        "change",
-        [{"label": [9]}, {"sentence": [1]}, {"tp": [-1]}, {"fn": []}, {"fn": "x"}, {"tp": [[1]]}, {"labels": 3}],
-    )
-    def test_damaged_ones_are_refused(self, change: dict[str, object]) -> None:
-        sound = {"labels": ["A"], "sentences": 1, "sentence": [0], "label": [0], "tp": [1], "fp": [0], "fn": [0]}
-        Counts.from_dict(sound)
-        with pytest.raises((ValueError, TypeError)):
-            Counts.from_dict({**sound, **change})
-
-
 @pytest.mark.parametrize("comparisons", [1, 25, 60, 200])
-def test_the_clearest_difference_passes_the_correction_for_any_number_of_comparisons(comparisons: int) -> None:
+def test_the_smallest_p_survives_the_correction_for_any_number_of_comparisons(comparisons: int) -> None:
     sentences, none = np.arange(40), np.zeros(40, np.int64)
     right, wrong = (
         Counts(("X",), 40, sentence=sentences, label=none, tp=tp, fp=none, fn=1 - tp) for tp in (none + 1, none)

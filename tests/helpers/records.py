@@ -1,4 +1,4 @@
-"""Records of runs that never were: a few sentences, and what three taggers could have found in them."""
+"""Made-up records: a few sentences, and the predictions of three made-up taggers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from coner.config.data import DataSettings
 from coner.core.types import Entity, Sentence, surfaces
@@ -23,21 +25,21 @@ SENTENCES = (
     Sentence(("osloville", "|", "romaburg"), (Entity(0, 1, "City"), Entity(2, 3, "City"))),
     Sentence(("nothinghappened",), ()),
 ) * 4
-Found = list[tuple[Entity, ...]]
-PERFECT: Found = [sentence.entities or () for sentence in SENTENCES]
-NOTHING: Found = [() for _ in SENTENCES]
-# Artists only, and in every second sentence; each city is taken for an artist.
-POOR: Found = [
+Predicted = list[tuple[Entity, ...]]
+PERFECT: Predicted = [sentence.entities or () for sentence in SENTENCES]
+NOTHING: Predicted = [() for _ in SENTENCES]
+# Only in every second sentence, and each city is predicted as an artist.
+POOR: Predicted = [
     tuple(replace(entity, label="Artist") for entity in entities) if i % 2 else () for i, entities in enumerate(PERFECT)
 ]
 
 
 def fake_record(
-    found: Found,
+    predicted: Predicted,
     *,
     folder: Path,
     name: str = "run",
-    parts: Sequence[str] = ("dev",),
+    splits: Sequence[str] = ("dev",),
     sentences: Sequence[Sentence] = SENTENCES,
     sha256: str = "d" * 64,
     facts: Mapping[str, Any] | None = None,
@@ -45,17 +47,34 @@ def fake_record(
     groups: Mapping[str, str] = GROUPS,
     seed: int = 42,
 ) -> Record:
-    """The record of a run that found ``found`` in each of ``parts``."""
-    files = {part: Path(f"/home/ada/secret/{part}.conll") for part in ("train", *parts)}
+    """The record of a run with these predictions on each of ``splits``."""
+    files = {split: Path(f"/home/ada/secret/{split}.conll") for split in ("train", *splits)}
     known = surfaces(sentences[:1]) if seen else None
-    scores = score_sentences(sentences, found, groups=groups, seen=known)
-    splits = {part: Split(Corpus(tuple(sentences), path, repaired=1), sha256) for part, path in files.items()}
+    scores = score_sentences(sentences, predicted, groups=groups, seen=known)
+    data = {name: Split(Corpus(tuple(sentences), path, repaired=1), sha256) for name, path in files.items()}
     record = make_record(
         CrfExperiment(kind="crf", name=name, seed=seed, data=DataSettings(**files)),
-        splits={"train": splits["train"]},
+        splits={"train": data["train"]},
         folder=folder,
         facts={"train_seconds": 60.0} if facts is None else facts,
     )
-    for part in parts:
-        record = add_split(record, part, splits[part], Evaluated(scores, 2.0))
+    for split in splits:
+        record = add_split(record, split, data[split], Evaluated(scores, 2.0))
     return record
+
+
+def edited(record: Record, place: str, value: Any) -> Record:
+    """The record with another value at a place such as ``scores.dev.fine.macro_f1``, without any check."""
+    section, *keys = place.split(".")
+
+    def edit(node: Any, keys: Sequence[str]) -> Any:
+        if not keys:
+            return value
+        if isinstance(node, Mapping):
+            return {**node, keys[0]: edit(node.get(keys[0]), keys[1:])}
+        inner = edit(getattr(node, keys[0]), keys[1:])
+        if isinstance(node, BaseModel):
+            return node.model_copy(update={keys[0]: inner})
+        return replace(node, **{keys[0]: inner})
+
+    return record.model_copy(update={section: edit(getattr(record, section), keys)})

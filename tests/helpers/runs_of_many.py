@@ -1,4 +1,4 @@
-"""Runs that never were, as many as wanted, with sentences and confidences: what a page of runs is tried on."""
+"""Made-up runs with sentences and confidences, for tests of the page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
-from coner.records.record import write_record
+from coner.records.record import Size, write_record
 from coner.records.tagged import tagged_path, write_tagged
-from helpers.records import fake_record
+from helpers.records import edited, fake_record
 
 GROUPS = load_taxonomy("multiconer2").coarse_by_fine
 LABELS = tuple(GROUPS)
@@ -18,37 +18,37 @@ HOSTILE = ("</script><img", "src=x", "onerror=alert(1)>", "<!--", "&lt;b&gt;", "
 
 
 def sentences(count: int, *, seed: int = 0) -> list[Sentence]:
-    """Fifteen words each, two mentions in most; the first is hostile to pages."""
-    chance, found = random.Random(seed), list[Sentence]()
+    """Fifteen words each, two mentions in most; the first contains HTML and JavaScript."""
+    rng, made = random.Random(seed), list[Sentence]()
     for number in range(count):
-        words = tuple(f"word{chance.randrange(5000)}" for _ in range(15)) if number else HOSTILE
-        starts = (chance.randrange(3), 6 + chance.randrange(2))[: chance.choice((1, 2, 2)) if number else 1]
-        mentions = tuple(Entity(at, at + 1 + chance.randrange(2), chance.choice(LABELS)) for at in starts)
-        found.append(Sentence(words, mentions))
-    return found
+        words = tuple(f"word{rng.randrange(5000)}" for _ in range(15)) if number else HOSTILE
+        starts = (rng.randrange(3), 6 + rng.randrange(2))[: rng.choice((1, 2, 2)) if number else 1]
+        mentions = tuple(Entity(at, at + 1 + rng.randrange(2), rng.choice(LABELS)) for at in starts)
+        made.append(Sentence(words, mentions))
+    return made
 
 
 def guesses(gold: Sequence[Sentence], *, quality: float, seed: int) -> list[tuple[Entity, ...]]:
-    """What a tagger could have found that is right with a chance of ``quality``."""
-    chance, found = random.Random(seed), list[tuple[Entity, ...]]()
+    """Predictions that are correct with the probability ``quality``."""
+    rng, made = random.Random(seed), list[tuple[Entity, ...]]()
     for sentence in gold:
         entities = []
         for entity in sentence.entities or ():
-            kind, score = chance.random(), round(chance.random(), 4)
+            kind, score = rng.random(), round(rng.random(), 4)
             if kind < quality:
                 entities.append(Entity(entity.start, entity.end, entity.label, score))
             elif kind < quality + 0.15:
-                entities.append(Entity(entity.start, entity.end, chance.choice(LABELS), score))
+                entities.append(Entity(entity.start, entity.end, rng.choice(LABELS), score))
             elif kind < quality + 0.2:
                 entities.append(Entity(entity.end, entity.end + 1, entity.label, score))
-        found.append(tuple(entities))
-    return found
+        made.append(tuple(entities))
+    return made
 
 
 def make_run(folder: Path, gold: Sequence[Sentence], *, quality: float, seed: int = 0, name: str | None = None) -> Path:
-    """A folder with the record of a run on dev, and what it found."""
+    """Make a run folder with a record and predictions on dev."""
     folder.mkdir(parents=True)
-    found = guesses(gold, quality=quality, seed=seed)
+    predicted = guesses(gold, quality=quality, seed=seed)
     history = [
         {
             "epoch": epoch,
@@ -61,8 +61,8 @@ def make_run(folder: Path, gold: Sequence[Sentence], *, quality: float, seed: in
     ]
     facts = {"train_seconds": 60.0 * (seed + 1), "history": history}
     record = fake_record(
-        found, folder=folder, name=name or folder.name, sentences=gold, facts=facts, groups=GROUPS, seed=seed
+        predicted, folder=folder, name=name or folder.name, sentences=gold, facts=facts, groups=GROUPS, seed=seed
     )
-    write_record(record.model_copy(update={"size": {"parameters": 10, "bytes": 1_000_000 * (seed + 2)}}), folder)
-    write_tagged(tagged_path(folder, "dev"), gold, found)
+    write_record(edited(record, "size", Size(parameters=10, bytes=1_000_000 * (seed + 2))), folder)
+    write_tagged(tagged_path(folder, "dev"), gold, predicted)
     return folder

@@ -1,4 +1,4 @@
-"""Runs side by side: what is best, what may not be compared, and differences as the statistics have them."""
+"""Runs side by side: the best values, warnings, and paired differences."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
-from coner.evaluation.significance import METRICS, difference, holm
-from coner.records.record import Record
-from coner.report.compare import Row, choose_part, compare_runs, to_markdown, to_tables
+from coner.evaluation.metrics import BOOTSTRAPPED
+from coner.evaluation.significance import difference, holm
+from coner.records.record import Intervals, Record, Times
+from coner.report.compare import choose_split, compare_runs, to_markdown, to_tables
 from coner.report.grid import DASH
-from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, fake_record
+from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, edited, fake_record
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def records(tmp_path: Path) -> dict[str, Record]:
 
 
 def cells(markdown: str) -> list[list[list[str]]]:
-    """Tables to rows to cells; a pipe behind a backslash does not part cells."""
+    """Tables to rows to cells; an escaped pipe does not separate cells."""
     tables = markdown.split("\n\n")
     return [[re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()] for table in tables]
 
@@ -37,7 +38,7 @@ def cells(markdown: str) -> list[list[list[str]]]:
 def test_best_of_each_column_is_bold(records: dict[str, Record]) -> None:
     comparison = compare_runs(records)
     assert comparison.best["macro_f1"] == comparison.best["micro_f1"] == ("perfect",)
-    assert comparison.best["train_seconds"] == ("poor",)  # of time, little is good
+    assert comparison.best["train_seconds"] == ("poor",)  # less time is better
     heading, _, *rows = cells(to_markdown(comparison))[0]
     macro, training = (next(i for i, title in enumerate(heading) if word in title) for word in ("macro F1", "training"))
     assert [row[macro].strip().startswith("**") for row in rows] == [False, True, False]
@@ -46,18 +47,18 @@ def test_best_of_each_column_is_bold(records: dict[str, Record]) -> None:
     assert ["bold" in str(cell.style) for cell in column.cells] == [False, True, False]
 
 
-def test_equals_are_bold_together(records: dict[str, Record]) -> None:
+def test_equal_best_values_are_all_bold(records: dict[str, Record]) -> None:
     comparison = compare_runs({"one": records["perfect"], "two": records["perfect"]})
     assert comparison.best["macro_f1"] == ("one", "two")
 
 
-def test_one_run_is_not_best_of_anything(records: dict[str, Record]) -> None:
+def test_a_single_run_has_nothing_bold(records: dict[str, Record]) -> None:
     comparison = compare_runs({"poor": records["poor"]})
     assert "**" not in to_markdown(comparison)
     assert len(to_tables(comparison)) == 1
 
 
-def test_other_data_is_a_warning_and_nothing_is_best(records: dict[str, Record], tmp_path: Path) -> None:
+def test_different_data_gives_a_warning_and_nothing_is_best(records: dict[str, Record], tmp_path: Path) -> None:
     records["other"] = fake_record(PERFECT, folder=tmp_path, sha256="e" * 64)
     comparison = compare_runs(records)
     (warning,) = comparison.warnings
@@ -68,31 +69,29 @@ def test_other_data_is_a_warning_and_nothing_is_best(records: dict[str, Record],
     assert paired == {"poor": False, "perfect": True, "nothing": True, "other": False}
 
 
-def test_another_scorer_is_a_warning_and_nothing_is_best(records: dict[str, Record]) -> None:
-    changed = records["perfect"].model_dump()
-    changed["scores"]["dev"]["scorer"] = "coner 0"
-    records["perfect"] = Record.model_validate(changed)
+def test_another_scorer_gives_a_warning_and_nothing_is_best(records: dict[str, Record]) -> None:
+    records["perfect"] = edited(records["perfect"], "scores.dev.scorer", "coner 0")
     comparison = compare_runs(records)
     assert comparison.warnings == ("perfect was scored by coner 0, poor by coner 1",)
     assert not comparison.best
     assert [row.differences is None for row in comparison.rows] == [True, True, False]
 
 
-def test_other_gold_of_the_same_file_is_a_warning(records: dict[str, Record], tmp_path: Path) -> None:
+def test_different_gold_of_the_same_file_gives_a_warning(records: dict[str, Record], tmp_path: Path) -> None:
     first = Sentence(SENTENCES[0].words, (Entity(0, 2, "City"),))
     records["other"] = fake_record(PERFECT, folder=tmp_path, sentences=(first, *SENTENCES[1:]))
     comparison = compare_runs(records)
-    assert comparison.warnings == ("other was scored on other gold mentions than poor, though from the same dev file",)
+    assert comparison.warnings == ("other was scored on other gold mentions than poor, from the same dev file",)
     assert not comparison.best
     assert comparison.rows[-1].differences is None
 
 
 def test_p_is_corrected_for_the_number_of_runs(records: dict[str, Record]) -> None:
     rows = [row for row in compare_runs(records, baseline="perfect").rows if row.differences is not None]
-    for metric in METRICS:
-        found = [row.differences[metric] for row in rows if row.differences is not None]
-        assert [one.corrected_p for one in found] == holm([one.p for one in found])
-        assert max(one.corrected_p or 0 for one in found) > min(one.p for one in found)
+    for metric in BOOTSTRAPPED:
+        differences = [row.differences[metric] for row in rows if row.differences is not None]
+        assert [each.corrected_p for each in differences] == holm([each.p for each in differences])
+        assert max(each.corrected_p or 0 for each in differences) > min(each.p for each in differences)
 
 
 @pytest.mark.parametrize("baseline", ["poor", "perfect"])
@@ -103,11 +102,11 @@ def test_differences_are_paired_with_the_baseline(records: dict[str, Record], ba
         if row.run == baseline:
             assert row.differences is None
             continue
-        counts = [[records[run].sentence_counts("dev")] for run in (baseline, row.run)]
+        counts = [[records[run].sentences["dev"]] for run in (baseline, row.run)]
         assert row.differences is not None
-        for name, metric in METRICS.items():
+        for name, metric in BOOTSTRAPPED.items():
             assert replace(row.differences[name], corrected_p=None) == difference(*counts, metric)
-        drop = row.macro_f1 - records[baseline].scores["dev"]["fine"]["macro_f1"]
+        drop = row.macro_f1 - records[baseline].scores["dev"].fine.macro_f1
         assert row.differences["macro_f1"].value == pytest.approx(drop, abs=1e-12)
         assert drop != 0
     heading, _, *rows = cells(to_markdown(comparison))[1]
@@ -128,53 +127,58 @@ def test_markdown_escapes_pipes(records: dict[str, Record]) -> None:
 def test_json_has_everything(records: dict[str, Record]) -> None:
     comparison = compare_runs(records)
     values = json.loads(json.dumps(comparison.as_dict()))
-    assert (values["part"], values["baseline"], values["warnings"]) == ("dev", "poor", [])
+    assert (values["split"], values["baseline"], values["warnings"]) == ("dev", "poor", [])
+    assert values["part"] == "dev"  # the former name
     assert values["best"]["macro_f1"] == ["perfect"]
     row, scores = values["rows"][1], records["perfect"].scores["dev"]
-    assert set(row) == set(Row.__dataclass_fields__)
-    assert row["macro_interval"] == scores["intervals"]["macro_f1"]
+    assert row.keys() >= {"run", "name", "kind", "noisy_macro_f1", "words_per_second", "parameters", "bytes", "asked"}
+    assert row["macro_interval"] == list(scores.intervals.of("macro_f1") or ())
     assert (row["micro_f1"], row["coarse_macro_f1"], row["span_f1"], row["macro_classes"]) == (1, 1, 1, 2)
     assert (row["unseen_recall"], row["train_seconds"], row["sentences_per_second"]) == (1, 9000, 6)
-    found = comparison.rows[1].differences
-    assert found is not None
-    assert row["differences"] == {name: {**asdict(value), "real": value.real} for name, value in found.items()}
+    differences = comparison.rows[1].differences
+    assert differences is not None
+    assert row["differences"] == {
+        name: {**asdict(of), "significant": of.significant, "real": of.significant} for name, of in differences.items()
+    }
     assert values["rows"][2]["unseen_recall"] == 0
 
 
-def test_unknown_baseline_is_one_line(records: dict[str, Record]) -> None:
-    with pytest.raises(DataError, match=r"^--baseline 'best' is not among the runs; expected one of: poor, .*[^\n]$"):
+def test_unknown_baseline_is_refused(records: dict[str, Record]) -> None:
+    with pytest.raises(DataError, match=r"^--baseline: got 'best'; expected one of the runs: poor, .*[^\n]$"):
         compare_runs(records, baseline="best")
 
 
-def test_part_that_a_run_lacks_is_one_line(records: dict[str, Record]) -> None:
+def test_a_split_without_scores_is_refused(records: dict[str, Record]) -> None:
     with pytest.raises(DataError, match=r"^run 'poor' has no scores on test"):
-        compare_runs(records, part="test")
+        compare_runs(records, split="test")
 
 
 def test_test_is_compared_where_every_run_has_it(records: dict[str, Record], tmp_path: Path) -> None:
-    both = fake_record(PERFECT, folder=tmp_path, parts=("dev", "test"))
-    assert choose_part({"a": both, "b": both}) == compare_runs({"a": both, "b": both}).part == "test"
-    assert choose_part({"a": both, **records}) == compare_runs({"a": both, **records}).part == "dev"
+    both = fake_record(PERFECT, folder=tmp_path, splits=("dev", "test"))
+    assert choose_split({"a": both, "b": both}) == compare_runs({"a": both, "b": both}).split == "test"
+    assert choose_split({"a": both, **records}) == compare_runs({"a": both, **records}).split == "dev"
 
 
-def test_what_is_not_told_is_a_dash(records: dict[str, Record], tmp_path: Path) -> None:
-    bare = fake_record(POOR, folder=tmp_path, facts={}, seen=False).model_dump()
-    bare["time"], bare["sentences"] = {}, {}
-    del bare["scores"]["dev"]["intervals"]
-    comparison = compare_runs({"bare": Record.model_validate(bare), "perfect": records["perfect"]})
+def test_unknown_values_are_a_dash(records: dict[str, Record], tmp_path: Path) -> None:
+    bare = edited(fake_record(POOR, folder=tmp_path, facts={}, seen=False), "time", Times())
+    bare = edited(bare, "scores.dev.intervals", Intervals(level=0.95, resamples=1000))
+    comparison = compare_runs({"bare": bare, "perfect": records["perfect"]})
     heading, _, row, _ = cells(to_markdown(comparison))[0]
     shown = dict(zip((title.strip() for title in heading), (cell.strip() for cell in row), strict=True))
     assert {shown[title] for title in ("unseen recall", "training", "sentences/s", "size")} == {DASH}
     assert "[" not in shown["macro F1 (95 %)"]
-    assert len(to_tables(comparison)) == 1  # without the counts of sentences nothing can be paired
     assert comparison.best["train_seconds"] == ("perfect",)
 
 
-def test_numbers_read_well(records: dict[str, Record]) -> None:
-    row = compare_runs(records).rows[0]
-    for seconds, shown in {0.4: "0 s", 119: "119 s", 120: "2 min", 7199: "120 min", 7200: "2.0 h"}.items():
-        assert f" {shown} " in to_markdown(
-            replace(compare_runs(records), rows=(replace(row, train_seconds=seconds),), best={})
-        )
-    for size, shown in {1_500_000: "1.5 MB", 90_400_000: "90 MB", 1_234_000_000: "1,234 MB"}.items():
-        assert f" {shown} " in to_markdown(replace(compare_runs(records), rows=(replace(row, bytes=size),), best={}))
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        ("train_seconds", {0.4: "0 s", 119: "119 s", 120: "2 min", 7199: "120 min", 7200: "2.0 h"}),
+        ("bytes", {1_500_000: "1.5 MB", 90_400_000: "90 MB", 1_234_000_000: "1,234 MB"}),
+    ],
+)
+def test_times_and_sizes_have_units(records: dict[str, Record], column: str, texts: dict[float, str]) -> None:
+    comparison = compare_runs(records)
+    for value, text in texts.items():
+        row = replace(comparison.rows[0], values={**comparison.rows[0].values, column: value})
+        assert f" {text} " in to_markdown(replace(comparison, rows=(row,), best={}))

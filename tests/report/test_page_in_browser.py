@@ -1,4 +1,4 @@
-"""The page of runs in a real browser, as people use it: twenty runs of two thousand sentences."""
+"""The page of runs in a real browser: twenty runs of two thousand sentences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytest.importorskip("jinja2")
 
 RUNS, COUNT = 20, 2000
 GOLD = sentences(COUNT)
-QUALITY = [0.3 + 0.025 * (i * 7 % RUNS) for i in range(RUNS)]  # the best is not the last
+QUALITY = [0.3 + 0.025 * (i * 7 % RUNS) for i in range(RUNS)]  # the best run is not the last
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def folders(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The runs, ten names by two seeds; only made where there is a browser."""
+    """Ten names by two seeds; made only where there is a browser."""
     root = tmp_path_factory.mktemp("runs")
     return [
         make_run(root / f"row{i // 2}.{i % 2}", GOLD, quality=QUALITY[i], seed=i, name=f"row{i // 2}")
@@ -54,7 +54,7 @@ def file(folders: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Any, file: Path) -> Iterator[Any]:
-    """The page, freshly opened; nothing may have gone wrong or been asked for when the test is over."""
+    """The page, newly loaded; after the test there must be no error in the log and no request to the network."""
     resize(browser, 1280)
     prefer(browser, "light")
     for log in ("browser", "performance"):
@@ -63,8 +63,8 @@ def page(browser: Any, file: Path) -> Iterator[Any]:
     yield browser
     assert browser.get_log("browser") == []
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    assert {url for url in asked if not url.startswith("data:")} <= {file.as_uri()}
+    requested = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert {url for url in requested if not url.startswith("data:")} <= {file.as_uri()}
 
 
 def one(page: Any, selector: str) -> Any:
@@ -109,7 +109,7 @@ def order(page: Any) -> list[str]:
     return [text.removesuffix(" baseline") for text in texts(page, "#scores-table tbody th")]
 
 
-def test_it_opens_in_under_two_seconds(page: Any) -> None:
+def test_the_page_opens_in_under_two_seconds(page: Any) -> None:
     times = page.execute_script(
         "const t = performance.getEntriesByType('navigation')[0]; return [t.loadEventEnd, t.duration]"
     )
@@ -123,7 +123,7 @@ def test_it_opens_in_under_two_seconds(page: Any) -> None:
 def test_columns_sort_both_ways_by_mouse_and_by_keyboard(page: Any, records: dict[str, Record]) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    macro = {run: record.scores["dev"]["fine"]["macro_f1"] for run, record in records.items()}
+    macro = {run: record.scores["dev"].fine.macro_f1 for run, record in records.items()}
     best_first = sorted(macro, key=lambda run: -macro[run])
     head = one(page, "#scores-table thead th:nth-child(4)")
     button = head.find_element("tag name", "button")
@@ -134,23 +134,23 @@ def test_columns_sort_both_ways_by_mouse_and_by_keyboard(page: Any, records: dic
     one(page, "#scores-table thead th:first-child button").send_keys(Keys.SPACE)
     assert order(page) == sorted(records)
     assert head.get_attribute("aria-sort") is None
-    one(page, "#scores-table thead th:nth-child(14) button").click()  # p: the baseline has none, and stays last
+    one(page, "#scores-table thead th:nth-child(14) button").click()  # p: the baseline has none and is last
     assert order(page)[-1] == "row0.0"
 
 
-def test_the_best_is_bold_once(page: Any, records: dict[str, Record]) -> None:
-    best = max(records.values(), key=lambda record: record.scores["dev"]["fine"]["macro_f1"])
+def test_the_best_value_is_bold(page: Any, records: dict[str, Record]) -> None:
+    best = max(records.values(), key=lambda record: record.scores["dev"].fine.macro_f1)
     assert texts(page, "#scores-table td:nth-child(4) strong")[0].startswith(
-        f"{best.scores['dev']['fine']['macro_f1']:.3f} ["
+        f"{best.scores['dev'].fine.macro_f1:.3f} ["
     )
 
 
-def test_the_filter_leaves_fitting_runs_everywhere(page: Any) -> None:
+def test_the_filter_applies_to_all_sections(page: Any) -> None:
     draw_all(page)
     one(page, "#filter").send_keys("ROW3 crf")
     shown = [row.text.split()[0] for row in every(page, "#scores-table tbody tr") if row.is_displayed()]
     assert shown == ["row3.0", "row3.1"]
-    assert one(page, "#filter-count").text == "2 of 20 runs, here and below"
+    assert one(page, "#filter-count").text == "2 of 20 runs, in all sections"
     assert (
         texts(page, "#class-first option")
         == texts(page, "#matrix-run option")
@@ -160,14 +160,14 @@ def test_the_filter_leaves_fitting_runs_everywhere(page: Any) -> None:
     assert texts(page, "#cost .legend button") == ["row3"]
     one(page, "#filter").send_keys(" nothing")
     assert not [row for row in every(page, "#scores-table tbody tr") if row.is_displayed()]
-    choose(page, "#class-order", "name")  # nothing is there to be ordered
+    choose(page, "#class-order", "name")  # with no run shown, there is no table to sort
 
 
-def test_classes_of_any_two_runs_with_paired_intervals(page: Any, records: dict[str, Record]) -> None:
+def test_classes_of_two_runs_have_paired_intervals(page: Any, records: dict[str, Record]) -> None:
     draw_all(page)
     choose(page, "#class-first", "row2.1")
     choose(page, "#class-second", "row7.0")
-    one_run, other = (records[run].sentence_counts("dev") for run in ("row2.1", "row7.0"))
+    one_run, other = (records[run].sentences["dev"] for run in ("row2.1", "row7.0"))
     labels = tuple(GROUPS)
     left, right = (class_f1_draws(counts, labels, resamples=500) for counts in (one_run, other))
     low, high = np.quantile(right - left, (0.025, 0.975), axis=0)
@@ -177,11 +177,11 @@ def test_classes_of_any_two_runs_with_paired_intervals(page: Any, records: dict[
     ]
     assert [int(row[1]) for row in rows] == sorted((int(row[1]) for row in rows), reverse=True)
     for name, support, first, second, difference, _ in rows:
-        a, b = (records[run].scores["dev"]["fine"]["classes"][name] for run in ("row2.1", "row7.0"))
-        assert (int(support), first[:5], second[:5]) == (a["support"], f"{a['f1']:.3f}", f"{b['f1']:.3f}")
-        numbers = [float(part.strip("[,]").replace("−", "-")) for part in difference.split()]
+        a, b = (records[run].scores["dev"].fine.classes[name] for run in ("row2.1", "row7.0"))
+        assert (int(support), first[:5], second[:5]) == (a.support, f"{a.f1:.3f}", f"{b.f1:.3f}")
+        numbers = [float(piece.strip("[,]").replace("−", "-")) for piece in difference.split()]
         at = labels.index(name)
-        assert numbers == pytest.approx([b["f1"] - a["f1"], low[at], high[at]], abs=0.00102)
+        assert numbers == pytest.approx([b.f1 - a.f1, low[at], high[at]], abs=0.00102)
     choose(page, "#class-order", "name")
     assert texts(page, "#class-body tbody th") == sorted(GROUPS, key=str.casefold)
     choose(page, "#class-order", "difference")
@@ -189,11 +189,11 @@ def test_classes_of_any_two_runs_with_paired_intervals(page: Any, records: dict[
     assert values == sorted(values, reverse=True)
 
 
-def test_a_cell_opens_exactly_its_sentences(page: Any, records: dict[str, Record]) -> None:
+def test_a_cell_opens_its_sentences(page: Any, records: dict[str, Record]) -> None:
     draw_all(page)
     choose(page, "#matrix-run", "row1.0")
-    found = guesses(GOLD, quality=QUALITY[2], seed=2)
-    spans = {(i, e.start, e.end): e.label for i, entities in enumerate(found) for e in entities}
+    predicted = guesses(GOLD, quality=QUALITY[2], seed=2)
+    spans = {(i, e.start, e.end): e.label for i, entities in enumerate(predicted) for e in entities}
     gold = {(i, e.start, e.end): e.label for i, s in enumerate(GOLD) for e in s.entities or ()}
     missed = {place[0] for place, label in gold.items() if label == "Artist" and place not in spans}
     assert missed
@@ -211,7 +211,7 @@ def test_a_cell_opens_exactly_its_sentences(page: Any, records: dict[str, Record
     assert focused(page).startswith("gold Artist, predicted missed")
 
 
-def test_cells_of_groups_and_of_every_kind_count_what_the_record_counts(page: Any, records: dict[str, Record]) -> None:
+def test_cells_of_groups_have_the_counts_of_the_record(page: Any, records: dict[str, Record]) -> None:
     draw_all(page)
     one(page, 'input[value="coarse"]').click()
     choose(page, "#matrix-run", "row4.1")
@@ -222,15 +222,15 @@ def test_cells_of_groups_and_of_every_kind_count_what_the_record_counts(page: An
         cells[tuple(pair.split(", predicted "))] = int(count)
     groups = sorted(set(GROUPS.values()))
     for group in groups:
-        result = record.scores["dev"]["coarse"]["classes"][group]
-        assert cells[group, group] == result["tp"]
-        assert sum(n for (gold, _), n in cells.items() if gold == group) == result["support"]
-        assert sum(n for (_, predicted), n in cells.items() if predicted == group) == result["predicted"]
+        result = record.scores["dev"].coarse.classes[group]
+        assert cells[group, group] == result.tp
+        assert sum(n for (gold, _), n in cells.items() if gold == group) == result.support
+        assert sum(n for (_, predicted), n in cells.items() if predicted == group) == result.predicted
     page.execute_script("document.querySelector('[aria-label^=\"gold spurious, predicted Person\"]').click()")
-    assert f"{cells['spurious', 'Person']} such entities" in one(page, "#read-status").text
+    assert f"{cells['spurious', 'Person']} matching entities" in one(page, "#read-status").text
 
 
-def test_text_is_searched_and_hostile_text_is_only_text(page: Any) -> None:
+def test_search_in_the_text_and_markup_stays_text(page: Any) -> None:
     draw_all(page)
     one(page, "#read-wrong").click()
     one(page, "#read-text").send_keys("</SCRIPT><img src=x")
@@ -241,7 +241,7 @@ def test_text_is_searched_and_hostile_text_is_only_text(page: Any) -> None:
     assert every(page, "img") == []
 
 
-def test_another_run_stands_beside_and_only_differences_are_wanted(page: Any) -> None:
+def test_two_runs_side_by_side_where_they_differ(page: Any) -> None:
     draw_all(page)
     choose(page, "#read-run", "row0.0")
     choose(page, "#read-other", "row0.1")
@@ -253,7 +253,7 @@ def test_another_run_stands_beside_and_only_differences_are_wanted(page: Any) ->
     assert texts(page, "#read-list li:first-child .who") == ["gold", "row0.0", "row0.1"]
 
 
-def test_the_keyboard_alone_gets_from_the_top_to_a_sentence(page: Any) -> None:
+def test_the_keyboard_reaches_a_sentence_from_the_top(page: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     press(page, Keys.TAB)
@@ -282,14 +282,14 @@ def test_the_keyboard_alone_gets_from_the_top_to_a_sentence(page: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 800, 1280])
-def test_no_window_scrolls_sideways(page: Any, width: int) -> None:
+def test_no_width_scrolls_sideways(page: Any, width: int) -> None:
     resize(page, width)
     draw_all(page)
     page.execute_script("document.querySelector('#matrix-body button').click()")
     assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_dark_is_dark_and_can_be_read(page: Any) -> None:
+def test_dark_mode_has_enough_contrast(page: Any) -> None:
     def contrast() -> float:
         script = "const s = getComputedStyle(document.querySelector(arguments[0])); return s[arguments[1]]"
         text, back = (
@@ -311,7 +311,7 @@ def test_dark_is_dark_and_can_be_read(page: Any) -> None:
     assert light[1] < 0.05
 
 
-def test_plots_have_words_for_those_who_do_not_see_them(page: Any) -> None:
+def test_plots_have_labels_for_screen_readers(page: Any) -> None:
     draw_all(page)
     labels = [node.get_attribute("aria-label") or "" for node in every(page, "figure svg")]
     assert len(labels) == 7
@@ -322,7 +322,7 @@ def test_plots_have_words_for_those_who_do_not_see_them(page: Any) -> None:
     assert pressed.count("true") == 7
 
 
-def test_names_are_coloured_by_a_press(page: Any) -> None:
+def test_a_click_on_a_name_colours_it(page: Any) -> None:
     draw_all(page)
     grey = every(page, "#cost .legend button[aria-pressed='false']")
     name = grey[0].text
@@ -332,7 +332,7 @@ def test_names_are_coloured_by_a_press(page: Any) -> None:
         assert name in texts(page, f"#{place} .legend button[aria-pressed='true']")
 
 
-def test_records_alone_say_what_is_missing(browser: Any, folders: list[Path], tmp_path: Path) -> None:
+def test_records_without_folders_say_what_is_missing(browser: Any, folders: list[Path], tmp_path: Path) -> None:
     places = []
     for folder in folders[:2]:
         places.append(tmp_path / f"{folder.name}.json")
@@ -342,12 +342,12 @@ def test_records_alone_say_what_is_missing(browser: Any, folders: list[Path], tm
     draw_all(browser)
     assert "No run has sentences to read" in one(browser, "#errors").text
     one(browser, "#matrix-body button").click()
-    assert "No sentences of " in one(browser, "#matrix-none").text
+    assert "There are no sentences of " in one(browser, "#matrix-none").text
     assert browser.get_log("browser") == []
 
 
-def test_a_run_that_found_nothing_has_its_missed_mentions_to_read(browser: Any, tmp_path: Path) -> None:
-    run = make_run(tmp_path / "constructor", GOLD[:40], quality=-1)  # a name that every JavaScript object knows
+def test_missed_mentions_of_a_run_without_predictions_can_be_read(browser: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "constructor", GOLD[:40], quality=-1)  # a property of every JavaScript object
     assert not read_record(run).confusion["dev"]
     arguments = ["--html", str(tmp_path / "page.html"), "--pictures", str(tmp_path / "pictures")]
     assert coner(["compare", str(run), *arguments]) == 0

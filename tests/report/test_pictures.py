@@ -1,4 +1,4 @@
-"""Pictures of a comparison: which there are, and that they show the numbers."""
+"""Pictures of a comparison: which ones are written, and that they show the numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from coner.evaluation.results import Result
 from coner.records.record import Record, read_record
 from coner.report.compare import compare_runs
-from coner.report.content import in_order
-from coner.report.found import read_found
 from coner.report.pictures import confusion_grid, headline, time, write_pictures
-from helpers.runs_of_many import GROUPS, make_run, sentences
+from coner.report.report import Report, make_report
+from helpers.runs_of_many import make_run, sentences
 
 pytest.importorskip("matplotlib")
 
@@ -27,11 +27,13 @@ def records(tmp_path: Path) -> dict[str, Record]:
     }
 
 
-def test_each_picture_is_there_twice_and_the_same_again(records: dict[str, Record], tmp_path: Path) -> None:
-    comparison, folders = compare_runs(records), {run: tmp_path / run for run in records}
-    found = read_found(records, folders, part="dev", baseline="base")
+def report_of(records: dict[str, Record], root: Path) -> Report:
+    return make_report(compare_runs(records), records, {run: root / run for run in records})
+
+
+def test_each_picture_is_written_in_both_formats_and_reproducibly(records: dict[str, Record], tmp_path: Path) -> None:
     for folder in ("plots", "again"):
-        written = write_pictures(comparison, records, tmp_path / folder, groups=GROUPS, found=found)
+        written = write_pictures(report_of(records, tmp_path), tmp_path / folder)
         assert [path.name for path in written] == [f"{name}.{end}" for name in NAMES for end in ("svg", "png")]
     for path in (tmp_path / "plots").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
@@ -40,10 +42,10 @@ def test_each_picture_is_there_twice_and_the_same_again(records: dict[str, Recor
     assert "good on dev" in text
 
 
-def test_records_alone_give_all_but_calibration(records: dict[str, Record], tmp_path: Path) -> None:
-    comparison, folders = compare_runs(records), dict.fromkeys(records)
-    found = read_found(records, folders, part="dev", baseline="base")
-    written = write_pictures(comparison, records, tmp_path / "plots", groups={}, found=found)
+def test_records_without_folders_give_all_pictures_except_calibration(
+    records: dict[str, Record], tmp_path: Path
+) -> None:
+    written = write_pictures(report_of(records, tmp_path / "elsewhere"), tmp_path / "plots")
     assert {path.stem for path in written} == set(NAMES) - {"calibration"}
 
 
@@ -55,17 +57,16 @@ def test_headline_and_time_show_each_run(records: dict[str, Record]) -> None:
     points = [line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 1]
     assert points == [row.macro_f1 for row in rows]
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in time(comparison).axes[0].lines]
-    assert points == [((row.train_seconds or 0) / 60, row.macro_f1) for row in comparison.rows]
+    assert points == [((row.values["train_seconds"] or 0) / 60, row.macro_f1) for row in comparison.rows]
 
 
-def test_confusion_holds_every_mention_and_every_prediction_once(records: dict[str, Record]) -> None:
-    record = records["good"]
-    labels = in_order(records, "dev", GROUPS)
+def test_confusion_counts_every_mention_and_every_prediction_once(records: dict[str, Record], tmp_path: Path) -> None:
+    record, labels = records["good"], report_of(records, tmp_path).labels
     grid = confusion_grid(record, "dev", labels)
-    classes = record.scores["dev"]["fine"]["classes"]
+    classes = record.scores["dev"].fine.classes
     for at, label in enumerate(labels):
-        result = classes.get(label, {"support": 0, "predicted": 0, "tp": 0})
-        assert grid[at].sum() == result["support"]
-        assert grid[:, at].sum() == result["predicted"]
-        assert grid[at, at] == result["tp"]
+        result = classes.get(label, Result.of(tp=0, support=0, predicted=0))
+        assert grid[at].sum() == result.support
+        assert grid[:, at].sum() == result.predicted
+        assert grid[at, at] == result.tp
     assert grid.min() >= 0

@@ -11,7 +11,8 @@ from coner.records.ablation import write_plan
 from coner.records.record import read_record
 from coner.report.ablation import read_ablation
 from coner.report.compare import compare_runs
-from coner.report.seeds import by_name, by_row
+from coner.report.seeds import Spread, by_name
+from helpers.records import edited
 from helpers.runs_of_many import make_run, sentences
 
 GOLD = sentences(40)
@@ -27,18 +28,18 @@ def test_means_and_spread_by_name(tmp_path: Path) -> None:
     }
     plain, full, once = by_name(compare_runs(records))
     macro = {
-        name: [r.scores["dev"]["fine"]["macro_f1"] for r in records.values() if r.name == name]
-        for name in ("plain", "full")
+        name: [r.scores["dev"].fine.macro_f1 for r in records.values() if r.name == name] for name in ("plain", "full")
     }
     assert (plain.name, plain.runs, plain.against, plain.gain) == ("plain", 3, None, None)
-    assert plain.macro_f1.mean == pytest.approx(np.mean(macro["plain"]))
-    assert plain.macro_f1.deviation == pytest.approx(np.std(macro["plain"], ddof=1))
+    mean, deviation = np.mean(macro["plain"]), np.std(macro["plain"], ddof=1)
+    assert plain.scores["macro_f1"] == Spread(pytest.approx(mean), pytest.approx(deviation))
     assert (full.against, full.difference) == ("plain", None)
     assert full.gain == pytest.approx(np.mean(macro["full"]) - np.mean(macro["plain"]))
-    assert (once.runs, once.macro_f1.deviation) == (1, None)
+    assert once.scores["macro_f1"] is not None
+    assert (once.runs, once.scores["macro_f1"].deviation) == (1, None)
 
 
-def test_runs_that_all_differ_in_name_need_no_lines(tmp_path: Path) -> None:
+def test_runs_of_different_names_have_no_means(tmp_path: Path) -> None:
     records = {name: read_record(make_run(tmp_path / name, GOLD, quality=0.5)) for name in ("one", "two")}
     assert by_name(compare_runs(records)) == []
 
@@ -46,21 +47,21 @@ def test_runs_that_all_differ_in_name_need_no_lines(tmp_path: Path) -> None:
 def test_no_gain_where_numbers_must_not_be_compared(tmp_path: Path) -> None:
     names = {"one.1": "one", "one.2": "one", "two.1": "two"}
     records = {run: read_record(make_run(tmp_path / run, GOLD, quality=0.5, name=name)) for run, name in names.items()}
-    data = {"dev": {**records["two.1"].data["dev"], "sha256": "e" * 64}}
-    records["two.1"] = records["two.1"].model_copy(update={"data": data})
+    records["two.1"] = edited(records["two.1"], "data.dev.sha256", "e" * 64)
     assert [line.gain for line in by_name(compare_runs(records))] == [None, None]
 
 
-def test_an_ablation_tells_its_own_differences(tmp_path: Path) -> None:
+def test_an_ablation_has_tested_differences(tmp_path: Path) -> None:
     for seed in (1, 2):
         for name, quality in (("plain", 0.3), ("full", 0.7)):
             make_run(tmp_path / f"{name}.{seed}", GOLD, quality=quality, seed=seed, name=name)
     plan = {"full": None, "plain": "full", "later": "full"}
     write_plan({name: {"about": name, "against": against} for name, against in plan.items()}, tmp_path)
     table = read_ablation(tmp_path)
-    full, plain = by_row(table)
+    full, plain = table.seeds()
     assert (full.name, full.runs, full.against, full.gain) == ("full", 2, None, None)
     assert plain.difference == (table.rows[1].differences or {})["macro_f1"]
     assert plain.against == "full"
-    assert plain.gain == pytest.approx(plain.macro_f1.mean - full.macro_f1.mean)
+    assert plain.scores["macro_f1"] and full.scores["macro_f1"]
+    assert plain.gain == pytest.approx(plain.scores["macro_f1"].mean - full.scores["macro_f1"].mean)
     assert table.rows[1].runs == ("plain.1", "plain.2")

@@ -1,4 +1,4 @@
-"""``coner card``: what a run's record says of its model, for people who did not make it."""
+"""``coner card``: a model card from the record of a run."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from typing import Annotated
 import typer
 
 License = Annotated[
-    str | None, typer.Option("--license", metavar="NAME", help="Of the model, as the hub spells it: apache-2.0.")
+    str | None, typer.Option("--license", metavar="NAME", help="License, as the hub spells it: apache-2.0.")
 ]
-Languages = Annotated[list[str] | None, typer.Option("--language", metavar="CODE", help="Such as en; again for more.")]
+Languages = Annotated[
+    list[str] | None, typer.Option("--language", metavar="CODE", help="Language, such as en; may be repeated.")
+]
 Datasets = Annotated[
-    list[str] | None, typer.Option("--dataset", metavar="NAME", help="Of the hub, such as user/name; again for more.")
+    list[str] | None,
+    typer.Option("--dataset", metavar="NAME", help="Data set on the hub, such as user/name; may be repeated."),
 ]
 
 
 def card(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run, or a record file.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it; none: stdout.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write. Default: stdout.")] = None,
     license: License = None,
     language: Languages = None,
     dataset: Datasets = None,
     repo: Annotated[
-        str | None, typer.Option(metavar="USER/NAME", help="Its name on the hub, for the lines on how to use it.")
+        str | None, typer.Option(metavar="USER/NAME", help="Name on the hub, for the lines on how to use the model.")
     ] = None,
 ) -> None:
-    """Write a model card (README.md, with the hub's front matter) from the record of a run.
+    """Write a model card (README.md with the hub's front matter) from the record of a run.
 
-    License, language and data sets are on it only if you tell them: no record knows them.
+    Records do not contain license, language and data sets: the card has them only if you pass them.
 
     Examples:
 
@@ -38,11 +41,11 @@ def card(
     """
     from coner.core.files import atomic_write
     from coner.hub import RepoRef
-    from coner.report.card import Told
+    from coner.report.card import CardMetadata
     from coner.report.publish import card_of
 
     name = RepoRef.parse(repo).repo if repo else None
-    text = card_of(run, Told(name, license, tuple(language or ()), tuple(dataset or ())))
+    text = card_of(run, CardMetadata(name, license, tuple(language or ()), tuple(dataset or ())))
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -1,4 +1,4 @@
-"""``coner push``: a trained model to the hub."""
+"""``coner push``: publish a trained model on the hub."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from coner.cli.card import Datasets, Languages, License
 
 def push(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-    repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="Repository; made where it does not exist.")],
+    repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="Repository; created if it does not exist.")],
     private: Annotated[
-        bool, typer.Option("--private", help="A new repository is private; one that is public is refused.")
+        bool, typer.Option("--private", help="Create a private repository; a public one is refused.")
     ] = False,
     revision: Annotated[
-        str | None, typer.Option(metavar="BRANCH", help="Branch; made where it does not exist. None: main.")
+        str | None, typer.Option(metavar="BRANCH", help="Branch; created if it does not exist. Default: main.")
     ] = None,
     license: License = None,
     language: Languages = None,
     dataset: Datasets = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be sent, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files, and send nothing.")] = False,
 ) -> None:
-    """Put a model on the hub with its record and a card: the files that model.json names, and no others.
+    """Publish a model with its record and a model card: the files that model.json names, and no others.
 
-    Checkpoints, logs, tagged sentences and ledgers stay. The address of the commit goes to stdout. The token is that
-    of the hub's own client: hf auth login, or HF_TOKEN.
+    Checkpoints, logs, tagged sentences and ledgers are not sent. The URL of the commit is printed on stdout. The token
+    is that of the hub's own client: hf auth login, or HF_TOKEN.
 
     Examples:
 
@@ -39,14 +39,14 @@ def push(
     from coner.core.progress import stderr
     from coner.hub import RepoRef
     from coner.hub import push as send
-    from coner.report.card import Told
+    from coner.report.card import CardMetadata
     from coner.report.publish import gather, size
 
     place = RepoRef.parse(repo)
     if place.revision and revision:
-        raise ConfigError(f"--revision {revision}: {repo} names {place.revision} already; name one of them")
+        raise ConfigError(f"--revision: got {revision!r}, but {repo} has a revision too; expected one of them")
     place = RepoRef.parse(f"{place.repo}@{revision}") if revision else place
-    files = gather(run, Told(place.repo, license, tuple(language or ()), tuple(dataset or ())))
+    files = gather(run, CardMetadata(place.repo, license, tuple(language or ()), tuple(dataset or ())))
     lines = [f"{size(content):>13,}  {name}" for name, content in files.items()]
     total = f"{sum(map(size, files.values())):>13,}  {len(files)} files for {place}{', private' if private else ''}"
     if dry_run:

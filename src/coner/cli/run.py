@@ -26,6 +26,6 @@ def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool) -> 
         stderr.print(f"{out}: this run is already finished; --overwrite repeats it")
     complete = report_record(record, out)
     if as_json:
-        typer.echo(json.dumps(record.scores, ensure_ascii=False))
+        typer.echo(json.dumps(record.as_dict()["scores"], ensure_ascii=False))
     if not complete:
         raise typer.Exit(INCOMPLETE)

@@ -59,15 +59,15 @@ def report_record(record: Record, out: Path) -> bool:
     if family(record.kind).asks_endpoint and not record.scores:
         stderr.print(f"{out}: saved; no call was made, because no file to evaluate on is set")
     complete = True
-    for name, values in (record.llm or {}).items():
-        if declined := values.get("declined"):
-            stderr.print(f"{name}: {_declined(declined)}")
-        if not (reasons := values["unanswered"]):
+    for name, usage in record.llm.items():
+        if usage.declined:
+            stderr.print(f"{name}: {_declined(usage.declined)}")
+        if not usage.unanswered:
             continue
         complete = False
-        kinds = ", ".join(f"{count} {kind}" for kind, count in reasons.items())
-        partial = values.get("partial")
-        scored = f"evaluated on {partial['answered']} of {partial['sentences']} sentences; " if partial else ""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in usage.unanswered.items())
+        partial = usage.partial
+        scored = f"evaluated on {partial.answered} of {partial.sentences} sentences; " if partial else ""
         stderr.print(f"{name}: {scored}without an answer: {kinds}; run the same command again to ask for the rest")
     return complete
 

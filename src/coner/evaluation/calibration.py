@@ -1,7 +1,7 @@
-"""Whether confidences are right as often as they say: reliability bins, expected calibration error, Brier score.
+"""Calibration of confidences: reliability bins, expected calibration error, Brier score.
 
-Bins of equal width and their mean gap: Naeini, Cooper and Hauskrecht 2015; the squared error: Brier 1950. Judged are
-predicted entities, each by the score that it came with; mentions that were not predicted have none and do not count.
+Bins of equal width and their mean gap: Naeini, Cooper and Hauskrecht 2015; the squared error: Brier 1950. Only
+predicted entities count; a mention that was not predicted has no confidence.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Bin:
     """Predictions whose confidence is above ``low`` and at most ``high`` (the first bin holds 0 too).
 
     Attributes:
-        count: how many; at least one.
+        count: number of predictions; at least one.
         confidence: their mean confidence.
-        accuracy: the share of them that is right.
+        accuracy: the share of them that is correct.
     """
 
     low: float
@@ -37,12 +37,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far confidences can be believed. All are fractions of 1; the errors are 0 where nothing was predicted.
+    """How well calibrated confidences are, in fractions of 1; the errors are 0 where nothing was predicted.
 
     Attributes:
-        count: predictions.
+        count: number of predictions.
         error: expected calibration error: mean distance of accuracy and confidence, bins weighted by their count.
-        brier: mean squared distance of the confidence from 1 where it is right, from 0 where not.
+        brier: mean squared distance of the confidence from 1 (correct) or 0 (incorrect).
         bins: those that are not empty, from low to high.
     """
 
@@ -59,29 +59,27 @@ class Calibration:
 def calibrate(
     gold: Iterable[Sequence[Entity]], predicted: Iterable[Sequence[Entity]], *, bins: int = BINS
 ) -> Calibration:
-    """Judge the confidences of all predictions; ``ValueError`` where the numbers of sentences differ."""
-    scores, right = list[float](), list[bool]()
-    for truth, found in zip(gold, predicted, strict=True):
+    """Compare the confidences of all predictions with gold; ``ValueError`` where the numbers of sentences differ."""
+    confidences, correct = list[float](), list[bool]()
+    for truth, guesses in zip(gold, predicted, strict=True):
         mentions = set(truth)
-        scores += [entity.score for entity in found]
-        right += [entity in mentions for entity in found]
-    return reliability(np.array(scores, dtype=np.float64), np.array(right, dtype=np.bool_), bins=bins)
+        confidences += [entity.score for entity in guesses]
+        correct += [entity in mentions for entity in guesses]
+    return reliability(np.array(confidences, dtype=np.float64), np.array(correct, dtype=np.bool_), bins=bins)
 
 
-def reliability(scores: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], *, bins: int = BINS) -> Calibration:
-    """The same from numbers: confidences from 0 to 1 and whether each is right, N and N."""
-    if not len(scores):
+def reliability(
+    confidences: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], *, bins: int = BINS
+) -> Calibration:
+    """Compute calibration from N confidences (0 to 1) and whether each prediction is correct."""
+    if not len(confidences):
         return Calibration(0, 0.0, 0.0, ())
     edges = np.linspace(0, 1, bins + 1)
-    place = np.searchsorted(edges[1:-1], scores)
+    place = np.searchsorted(edges[1:-1], confidences)
     counts = np.bincount(place, minlength=bins)
-    sums = np.bincount(place, weights=scores, minlength=bins)
-    hits = np.bincount(place, weights=right, minlength=bins)
-    filled = tuple(
-        Bin(
-            float(edges[i]), float(edges[i + 1]), int(counts[i]), float(sums[i] / counts[i]), float(hits[i] / counts[i])
-        )
-        for i in np.flatnonzero(counts)
-    )
-    error = float(np.abs(hits - sums).sum() / len(scores))
-    return Calibration(len(scores), error, float(np.mean((scores - right) ** 2)), filled)
+    sums = np.bincount(place, weights=confidences, minlength=bins)
+    hits = np.bincount(place, weights=correct, minlength=bins)
+    rows = np.stack([edges[:-1], edges[1:], counts, sums / np.maximum(1, counts), hits / np.maximum(1, counts)], axis=1)
+    filled = tuple(Bin(low, high, int(count), *means) for low, high, count, *means in rows[counts > 0].tolist())
+    error = float(np.abs(hits - sums).sum() / len(confidences))
+    return Calibration(len(confidences), error, float(np.mean((confidences - correct) ** 2)), filled)

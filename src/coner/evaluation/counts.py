@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,8 @@ class Counts:
     Attributes:
         labels: the classes that occur in gold or predictions, sorted.
         sentences: N, those without a row included.
-        sentence: which sentence, counted from 0. R, as are the following.
-        label: which class, as an index into ``labels``.
+        sentence: index of the sentence, from 0; R values, as are the following.
+        label: index of the class in ``labels``.
         tp, fp, fn: the counts.
     """
 
@@ -32,40 +31,47 @@ class Counts:
     fp: Ints
     fn: Ints
 
+    @property
+    def columns(self) -> Ints:
+        """Sentence, label, tp, fp and fn, 5 x R."""
+        return np.stack([self.sentence, self.label, self.tp, self.fp, self.fn])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Counts):
+            return NotImplemented
+        same = (self.labels, self.sentences) == (other.labels, other.sentences)
+        return same and np.array_equal(self.columns, other.columns)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def dense(self, labels: tuple[str, ...] | None = None) -> npt.NDArray[np.float64]:
-        """tp, fp, fn, N x L x 3: classes in the order of ``labels`` (its own if none are given)."""
+        """Return tp, fp, fn, N x L x 3, with the classes in the order of ``labels`` (default: its own)."""
         order = {label: index for index, label in enumerate(self.labels if labels is None else labels)}
         target = np.array([order[label] for label in self.labels], dtype=np.int64)
         grid = np.zeros((self.sentences, len(order), 3))
         if self.labels:
-            grid[self.sentence, target[self.label]] = np.stack([self.tp, self.fp, self.fn], axis=1)
+            grid[self.sentence, target[self.label]] = self.columns[2:].T
         return grid
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, a list a column."""
-        columns = {name: getattr(self, name).tolist() for name in ("sentence", "label", "tp", "fp", "fn")}
-        return {"labels": list(self.labels), "sentences": self.sentences, **columns}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Counts:
-        """The inverse of ``as_dict``; ``KeyError``, ``TypeError`` or ``ValueError`` where something is amiss."""
-        columns = [np.asarray(values[name], dtype=np.int64) for name in ("sentence", "label", "tp", "fp", "fn")]
-        labels, sentences = tuple(values["labels"]), int(values["sentences"])
-        sentence, label = columns[:2]
-        if len({column.shape for column in columns}) != 1 or sentence.ndim != 1:
-            raise ValueError("the columns of the sentence counts differ in length")
-        if min(int(column.min(initial=0)) for column in columns) < 0:
-            raise ValueError("negative sentence counts")
-        if sentence.max(initial=-1) >= sentences or label.max(initial=-1) >= len(labels):
-            raise ValueError("sentence counts name a sentence or class that is not there")
-        return cls(labels, sentences, *columns)
 
     @classmethod
     def of(cls, labels: tuple[str, ...], sentences: int, *, gold: Ints, predicted: Ints, hits: Ints) -> Counts:
-        """Count mentions, each given as ``sentence * len(labels) + label``."""
+        """Count mentions, each passed as ``sentence * len(labels) + label``."""
         keys, place = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
         in_gold = np.bincount(place[: len(gold)], minlength=len(keys))
         in_predicted = np.bincount(place[len(gold) :], minlength=len(keys))
         tp = np.bincount(np.searchsorted(keys, hits), minlength=len(keys))
         sentence, label = np.divmod(keys, max(1, len(labels)))
         return cls(labels, sentences, sentence, label, tp, in_predicted - tp, in_gold - tp)
+
+    @classmethod
+    def from_columns(cls, labels: Sequence[str], sentences: int, columns: Ints) -> Counts:
+        """Build from ``columns``, 5 x R; ``ValueError`` where a value is out of range or rows are out of order."""
+        sentence, label = columns[:2]
+        if columns.min(initial=0) < 0:
+            raise ValueError("negative sentence counts")
+        if sentence.max(initial=-1) >= sentences or label.max(initial=-1) >= len(labels):
+            raise ValueError("sentence counts name a sentence or class that does not exist")
+        steps = np.diff(sentence)
+        if ((steps < 0) | ((steps == 0) & (np.diff(label) <= 0))).any():
+            raise ValueError("sentence counts are not in the order of sentence and class")
+        return cls(tuple(labels), sentences, *columns)

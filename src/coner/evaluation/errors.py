@@ -1,4 +1,4 @@
-"""What kind of errors a tagger makes: of label, of boundaries, of both, or all or nothing."""
+"""The errors of a tagger by kind: label, boundary, both, missed, spurious."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from coner.core.types import Entity
 
 @dataclass(frozen=True)
 class Errors:
-    """Gold mentions by their fate (the first five sum to their number), and predictions that touch none.
+    """Gold mentions by outcome (the first five sum to their number), and predictions that overlap none.
 
     Attributes:
-        right: found with exactly this span and label.
-        label: found with exactly this span, and another label.
-        boundary: not so, but overlapped by a prediction of this label.
+        right: predicted with exactly this span and label.
+        label: predicted with exactly this span, and another label.
+        boundary: none of these, but overlapped by a prediction of this label.
         both: overlapped by predictions of other labels only.
         missed: overlapped by no prediction.
         spurious: predictions that overlap no gold mention.
@@ -34,24 +34,23 @@ class Errors:
 
 
 def classify_errors(gold: Iterable[Sequence[Entity]], predicted: Iterable[Sequence[Entity]]) -> Errors:
-    """Count the fates of all mentions; ``ValueError`` where the numbers of sentences differ."""
-    fates = dict.fromkeys(("right", "label", "boundary", "both", "missed"), 0)
-    spurious = 0
-    for truth, found in zip(gold, predicted, strict=True):
+    """Count the outcomes of all mentions; ``ValueError`` where the numbers of sentences differ."""
+    counts = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"), 0)
+    for truth, guesses in zip(gold, predicted, strict=True):
         for mention in truth:
-            fates[_fate(mention, [other for other in found if _overlap(mention, other)])] += 1
-        spurious += sum(not any(_overlap(mention, other) for mention in truth) for other in found)
-    return Errors(**fates, spurious=spurious)
+            counts[_outcome(mention, [guess for guess in guesses if _overlap(mention, guess)])] += 1
+        counts["spurious"] += sum(not any(_overlap(mention, guess) for mention in truth) for guess in guesses)
+    return Errors(**counts)
 
 
-def _fate(mention: Entity, touching: Sequence[Entity]) -> str:
-    if mention in touching:
+def _outcome(mention: Entity, overlapping: Sequence[Entity]) -> str:
+    if mention in overlapping:
         return "right"
-    if any((other.start, other.end) == (mention.start, mention.end) for other in touching):
+    if any((other.start, other.end) == (mention.start, mention.end) for other in overlapping):
         return "label"
-    if any(other.label == mention.label for other in touching):
+    if any(other.label == mention.label for other in overlapping):
         return "boundary"
-    return "both" if touching else "missed"
+    return "both" if overlapping else "missed"
 
 
 def _overlap(one: Entity, other: Entity) -> bool:

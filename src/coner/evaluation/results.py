@@ -1,10 +1,12 @@
-"""What a comparison gives: plain frozen values, and the JSON that they become. All rates are fractions of 1."""
+"""What an evaluation gives: frozen values, and the JSON that they become. All rates are fractions of 1."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from pydantic import NonNegativeInt
 
 from coner.evaluation.counts import Counts
 
@@ -18,19 +20,19 @@ class Result:
     Attributes:
         support: mentions in gold.
         predicted: mentions predicted.
-        tp: those that are both.
+        tp: mentions that are both.
     """
 
     precision: float
     recall: float
     f1: float
-    support: int
-    predicted: int
-    tp: int
+    support: NonNegativeInt
+    predicted: NonNegativeInt
+    tp: NonNegativeInt
 
     @classmethod
     def of(cls, *, tp: int, support: int, predicted: int) -> Result:
-        """From counts."""
+        """Compute the rates from counts; a rate is 0 where there is nothing to divide by."""
         return cls(
             precision=tp / predicted if predicted else 0.0,
             recall=tp / support if support else 0.0,
@@ -42,78 +44,85 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {name: getattr(self, name) for name in ("precision", "recall", "f1", "support", "predicted", "tp")}
-
-
-@dataclass(frozen=True)
-class Level:
-    """Scores with one set of labels: fine or coarse.
-
-    Attributes:
-        precision, recall, micro_f1: over all mentions.
-        macro_f1: mean F1 of the classes that occur in gold.
-        macro_classes: how many these are.
-        classes: each class that occurs in gold or predictions, sorted by label.
-        counts: by sentence and class.
-        confusion: gold label to predicted label to how many spans have both; a span is exact. What is in no pair was
-            missed (support less the row's sum) or is spurious (predicted less the column's sum).
-    """
-
-    precision: float
-    recall: float
-    micro_f1: float
-    macro_f1: float
-    macro_classes: int
-    classes: Mapping[str, Result]
-    counts: Counts = field(repr=False, compare=False)
-    confusion: Mapping[str, Mapping[str, int]] = field(repr=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without the counts and the confusion."""
-        names = ("micro_f1", "macro_f1", "macro_classes", "precision", "recall")
-        classes = {label: result.as_dict() for label, result in self.classes.items()}
-        return {**{name: getattr(self, name) for name in names}, "classes": classes}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Recall:
-    """Recall on some of the gold mentions: how many there are, and how many were found."""
+    """Recall on some of the gold mentions: how many there are (support), and how many were predicted (tp)."""
 
     recall: float
-    support: int
-    tp: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {"recall": self.recall, "support": self.support, "tp": self.tp}
+    support: NonNegativeInt
+    tp: NonNegativeInt
 
 
 @dataclass(frozen=True)
-class Scores:
-    """All scores of a set of sentences.
+class LevelScores:
+    """Scores with one set of labels, fine or coarse, as a record keeps them.
+
+    Attributes:
+        micro_f1, precision, recall: over all mentions.
+        macro_f1: mean F1 of the classes that occur in gold.
+        macro_classes: number of these classes.
+        classes: each class that occurs in gold or predictions, sorted by label.
+    """
+
+    micro_f1: float
+    macro_f1: float
+    macro_classes: int
+    precision: float
+    recall: float
+    classes: Mapping[str, Result]
+
+
+@dataclass(frozen=True)
+class Level(LevelScores):
+    """``LevelScores`` with the counts that statistics need.
+
+    Attributes:
+        counts: by sentence and class.
+        confusion: gold label to predicted label to number of spans that have both; a span is exact. A mention in no
+            pair was missed (support less the row's sum) or is spurious (predicted less the column's sum).
+    """
+
+    counts: Counts = field(repr=False, compare=False)
+    confusion: Mapping[str, Mapping[str, int]] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitScores:
+    """All scores of a set of sentences, as a record keeps them.
 
     Attributes:
         fine, coarse: by label and by group (the same where there are no groups).
-        span: labels aside.
-        seen, unseen: recall on the mentions that training knows or not; ``None`` where no training was named.
-        sentences, words: how many were scored; words is ``None`` where they were not given.
+        span: labels ignored.
+        seen, unseen: recall on the mentions seen in training or not; ``None`` where no training data was named.
+        sentences, words: how many were scored; words is ``None`` where they were not passed.
         skipped: sentences that could not be read, as the caller counted them.
-        repaired: tags that had to be mended in the predictions, or as the caller counted them.
+        repaired: tags that had to be repaired in the predictions, or as the caller counted them.
     """
+
+    fine: LevelScores
+    coarse: LevelScores
+    span: Result
+    seen: Recall | None = None
+    unseen: Recall | None = None
+    sentences: NonNegativeInt
+    words: NonNegativeInt | None = None
+    skipped: NonNegativeInt = 0
+    repaired: NonNegativeInt = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores(SplitScores):
+    """``SplitScores`` with counts by sentence and confusion at both levels."""
 
     fine: Level
     coarse: Level
-    span: Result
-    seen: Recall | None
-    unseen: Recall | None
-    sentences: int
-    words: int | None
-    skipped: int = 0
-    repaired: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; ``seen`` and ``unseen`` only where they are known."""
-        parts = ("fine", "coarse", "span", "seen", "unseen")
-        values = {name: getattr(self, name).as_dict() for name in parts if getattr(self, name) is not None}
-        counts = {name: getattr(self, name) for name in ("sentences", "words", "skipped", "repaired")}
-        return {"scorer": SCORER, **values, **counts}
+        """Plain values for JSON, without counts and confusion; what is ``None`` is left out."""
+        values = {"scorer": SCORER, **asdict(self)}
+        for level in ("fine", "coarse"):
+            del values[level]["counts"], values[level]["confusion"]
+        return {name: value for name, value in values.items() if value is not None}

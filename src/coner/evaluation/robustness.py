@@ -1,4 +1,4 @@
-"""What noise costs: the same gold mentions, found in clean sentences and in noisy copies of them."""
+"""What noise costs: the same gold mentions, predicted in clean sentences and in noisy copies of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
+from coner.evaluation.metrics import METRICS
 from coner.evaluation.score import score
-from coner.evaluation.significance import Difference, difference, macro_f1, micro_f1
+from coner.evaluation.significance import Difference, difference
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Change:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        rest = asdict(self.difference)
-        del rest["corrected_p"]  # nothing was compared more than once
-        return {"clean": self.clean, "noisy": self.noisy, "difference": rest}
+        values = asdict(self)
+        del values["difference"]["corrected_p"]  # nothing was compared more than once
+        return values
 
 
 def changes(
@@ -34,43 +35,44 @@ def changes(
     *,
     groups: Mapping[str, str] | None = None,
 ) -> dict[str, Change]:
-    """``micro_f1``, ``macro_f1``, ``coarse_macro_f1`` and ``span_f1`` on both sides.
+    """Compare both sides by every metric that has ``from_counts``.
 
     Args:
         gold: the entities of each sentence.
-        clean, noisy: what was found in the sentences, and in their noisy copies.
+        clean, noisy: the predictions in the sentences, and in their noisy copies.
         groups: fine label to coarse label.
 
     Raises:
         DataError: as ``score``.
     """
-    sides = [score(gold, found, groups=groups) for found in (clean, noisy)]
-    # One group for all labels leaves spans: so these have counts by sentence too.
+    sides = [score(gold, predicted, groups=groups) for predicted in (clean, noisy)]
+    # With one group for all labels, the coarse counts are those of spans.
     labels = {entity.label for corpus in (gold, clean, noisy) for entities in corpus for entity in entities}
-    spans = [score(gold, found, groups=dict.fromkeys(labels, "span")) for found in (clean, noisy)]
-    chosen = {
-        "micro_f1": ([side.fine for side in sides], micro_f1),
-        "macro_f1": ([side.fine for side in sides], macro_f1),
-        "coarse_macro_f1": ([side.coarse for side in sides], macro_f1),
-        "span_f1": ([side.coarse for side in spans], micro_f1),
+    spans = [score(gold, predicted, groups=dict.fromkeys(labels, "span")).coarse for predicted in (clean, noisy)]
+    counts = {
+        "fine": [[side.fine.counts] for side in sides],
+        "coarse": [[side.coarse.counts] for side in sides],
+        "span": [[side.counts] for side in spans],
     }
-    found = {}
-    for name, (levels, metric) in chosen.items():
-        values = [level.micro_f1 if metric is micro_f1 else level.macro_f1 for level in levels]
-        paired = difference([levels[0].counts], [levels[1].counts], metric)
-        found[name] = Change(values[0], values[1], paired)
-    return found
+    result = {}
+    for metric in METRICS:
+        if metric.from_counts:
+            level, function = metric.from_counts
+            before, after = (metric.read(side) or 0.0 for side in sides)
+            result[metric.name] = Change(before, after, difference(*counts[level], function))
+    return result
 
 
 def check_copy(clean: Sequence[Sentence], noisy: Sequence[Sentence], place: object) -> None:
-    """``DataError`` where sentences are no noisy copy: not as many of them, or one with other mentions or length."""
+    """Raise ``DataError`` unless ``noisy`` has the sentences of ``clean``, of the same lengths, with the same mentions.
+
+    ``place`` is the noisy file, for messages.
+    """
+    fix = "expected a copy of it with typos only"
     for truth, copy in zip(clean, noisy, strict=False):
         if len(truth) != len(copy) or truth.entities != copy.entities:
             what = "words" if len(truth) != len(copy) else "mentions"
-            message = f"other {what} than in the clean sentence of line {truth.line}"
-            raise DataError(f"{message}; expected a copy of it with typos only", str(place), copy.line)
+            message = f"got other {what} than in the clean sentence of line {truth.line}; {fix}"
+            raise DataError(message, str(place), copy.line)
     if len(clean) != len(noisy):
-        raise DataError(
-            f"{len(noisy)} sentences, the clean file has {len(clean)}; expected a copy of it with typos only",
-            str(place),
-        )
+        raise DataError(f"got {len(noisy)} sentences, the clean file has {len(clean)}; {fix}", str(place))

@@ -1,6 +1,6 @@
-"""Scores at the level of entities: a prediction is right where exactly its span with exactly its label is in gold.
+"""Entity-level scores: a prediction is correct where exactly its span with exactly its label is in gold.
 
-Precision, recall and F1 are fractions of 1, and 0 where nothing is there to divide by. Macro F1 is the mean over the
+Precision, recall and F1 are fractions of 1, and 0 where there is nothing to divide by. Macro F1 is the mean over the
 classes that occur in gold (seqeval averages over the union with the predicted classes, which is the same wherever each
 predicted class occurs in gold); predictions of other classes count against micro F1 only. A mention is *seen* where
 its words, lower-cased, are a mention of any label in training.
@@ -32,7 +32,7 @@ def score(
     words: Sequence[Sequence[str]] | None = None,
     seen: Collection[str] | None = None,
 ) -> Scores:
-    """Compare the entities of each sentence; equal entities of a sentence count once, as in a set.
+    """Score the entities of each sentence; equal entities of a sentence count once, as in a set.
 
     Args:
         gold, predicted: the entities of each sentence, the same sentences in the same order.
@@ -46,17 +46,18 @@ def score(
         ValueError: ``seen`` without ``words``.
     """
     _same_length(gold, predicted, "predicted sentences")
-    truth, found = spans_from_entities(gold, "gold"), spans_from_entities(predicted, "predicted")
+    truth, guess = spans_from_entities(gold, "gold"), spans_from_entities(predicted, "predicted")
     if words is not None:
         _same_length(gold, words, "lists of words")
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        for what, spans in (("gold", truth), ("predicted", found)):
+        for what, spans in (("gold", truth), ("predicted", guess)):
             if (bad := np.flatnonzero(spans.end > lengths[spans.sentence])).size:
                 i, end = spans.sentence[bad[0]], spans.end[bad[0]]
                 raise DataError(
-                    f"sentence {i + 1}: a {what} entity ends at word {end}, the sentence has {lengths[i]} words"
+                    f"sentence {i + 1}: got a {what} entity that ends at word {end}; expected at most {lengths[i]}, "
+                    "the number of words"
                 )
-    scores = _score(truth, found, groups, words, seen)
+    scores = _score(truth, guess, groups, words, seen)
     return scores if words is None else replace(scores, words=int(lengths.sum()))
 
 
@@ -68,19 +69,19 @@ def score_tags(
     words: Sequence[Sequence[str]] | None = None,
     seen: Collection[str] | None = None,
 ) -> Scores:
-    """``score`` from IOB2 tags: gold read strictly, predictions mended by conlleval's rule and counted in ``repaired``.
+    """``score`` from IOB2 tags: gold is read strictly, predictions are repaired by conlleval's rule and counted.
 
     Raises:
-        DataError: as ``score``; and for a sentence with different numbers of tags, or a faulty gold tag.
+        DataError: as ``score``; and for a sentence with different numbers of tags, or an invalid gold tag.
     """
     for what, other in (("predicted tags", predicted), ("words", gold if words is None else words)):
         _same_length(gold, other, f"sentences of {what}")
         for i, (tags, rest) in enumerate(zip(gold, other, strict=True)):
             if len(tags) != len(rest):
-                raise DataError(f"sentence {i + 1}: {len(tags)} gold tags, {len(rest)} {what}; expected as many")
+                raise DataError(f"sentence {i + 1}: got {len(rest)} {what} for {len(tags)} gold tags; expected as many")
     truth, _ = spans_from_tags(gold, strict=True)
-    found, repaired = spans_from_tags(predicted, strict=False)
-    scores = _score(truth, found, groups, words, seen)
+    guess, repaired = spans_from_tags(predicted, strict=False)
+    scores = _score(truth, guess, groups, words, seen)
     return replace(scores, words=sum(map(len, gold)), repaired=repaired)
 
 
@@ -91,51 +92,50 @@ def score_sentences(
     groups: Mapping[str, str] | None = None,
     seen: Collection[str] | None = None,
 ) -> Scores:
-    """``score`` with the gold entities and the words of sentences; ``DataError`` where one carries no labels."""
+    """``score`` with the gold entities and the words of sentences; ``DataError`` where a sentence has no labels."""
     gold = []
     for index, sentence in enumerate(sentences):
         if sentence.entities is None:
-            raise DataError(f"sentence {index + 1} (line {sentence.line}) carries no labels; expected gold entities")
+            raise DataError(f"sentence {index + 1} (line {sentence.line}): got no labels; expected gold entities")
         gold.append(sentence.entities)
     return score(gold, predicted, groups=groups, words=[sentence.words for sentence in sentences], seen=seen)
 
 
 def _same_length(gold: Sequence[Any], other: Sequence[Any], what: str) -> None:
     if len(gold) != len(other):
-        raise DataError(f"gold has {len(gold)} sentences, but {len(other)} {what} came with them; expected as many")
+        raise DataError(f"got {len(other)} {what} for {len(gold)} gold sentences; expected as many")
 
 
 def _score(
     gold: Spans,
-    found: Spans,
+    predicted: Spans,
     groups: Mapping[str, str] | None,
     words: Sequence[Sequence[str]] | None,
     seen: Collection[str] | None,
 ) -> Scores:
-    names = tuple(sorted({*gold.names, *found.names}))
+    names = tuple(sorted({*gold.names, *predicted.names}))
     place = {name: index for index, name in enumerate(names)}
-    gold_label = _renumber(gold, place)
-    found_label = _renumber(found, place)
-    match = _match(gold, found)
-    fine = _level(names, gold_label, found_label, match)
+    gold_label, predicted_label = _renumber(gold, place), _renumber(predicted, place)
+    match = _match(gold, predicted)
+    fine = _level(names, gold_label, predicted_label, match)
     coarse = fine
     if groups is not None:
-        if strange := [name for name in names if name not in groups]:
-            raise DataError(
-                f"label {strange[0]!r} is in no group of the taxonomy; expected one of: {', '.join(groups)}"
-            )
+        if unknown := [name for name in names if name not in groups]:
+            raise DataError(f"got label {unknown[0]!r}; expected one of the taxonomy: {', '.join(groups)}")
         coarse_names = tuple(sorted({groups[name] for name in names}))
         table = np.array([coarse_names.index(groups[name]) for name in names], dtype=np.int64)
-        coarse = _level(coarse_names, table[gold_label], table[found_label], match)
-    span = Result.of(tp=len(match.in_gold), support=len(gold), predicted=len(found))
-    known = new = None
+        coarse = _level(coarse_names, table[gold_label], table[predicted_label], match)
+    span = Result.of(tp=len(match.in_gold), support=len(gold), predicted=len(predicted))
+    recalls: tuple[Recall | None, Recall | None] = (None, None)
     if seen is not None:
         if words is None:
-            raise ValueError("seen mentions are told by their words: give words too")
+            raise ValueError("got seen without words; expected the words of each sentence too")
         hit = np.zeros(len(gold), dtype=bool)
-        hit[match.in_gold] = gold_label[match.in_gold] == found_label[match.in_found]
-        known, new = _recalls(gold, hit, words, seen)
-    return Scores(fine, coarse, span, known, new, sentences=gold.sentences, words=None)
+        hit[match.in_gold] = gold_label[match.in_gold] == predicted_label[match.in_predicted]
+        recalls = _recalls(gold, hit, words, seen)
+    return Scores(
+        fine=fine, coarse=coarse, span=span, seen=recalls[0], unseen=recalls[1], sentences=gold.sentences, words=None
+    )
 
 
 def _renumber(spans: Spans, place: Mapping[str, int]) -> Ints:
@@ -145,44 +145,45 @@ def _renumber(spans: Spans, place: Mapping[str, int]) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class _Match:
-    """The spans that are a mention in both: ``gold``'s number ``in_gold[k]`` is ``found``'s number ``in_found[k]``."""
+    """The spans that both have: number ``in_gold[k]`` of ``gold`` is number ``in_predicted[k]`` of ``predicted``."""
 
     gold: Spans
-    found: Spans
+    predicted: Spans
     in_gold: Ints
-    in_found: Ints
+    in_predicted: Ints
 
 
-def _match(gold: Spans, found: Spans) -> _Match:
-    width = 1 + max(int(gold.end.max(initial=0)), int(found.end.max(initial=0)))
-    longest = 1 + max(int((s.end - s.start).max(initial=0)) for s in (gold, found))
-    here, there = ((s.sentence * width + s.start) * longest + (s.end - s.start) for s in (gold, found))
-    _, in_gold, in_found = np.intersect1d(here, there, assume_unique=True, return_indices=True)
-    return _Match(gold, found, in_gold, in_found)
+def _match(gold: Spans, predicted: Spans) -> _Match:
+    width = 1 + max(int(gold.end.max(initial=0)), int(predicted.end.max(initial=0)))
+    longest = 1 + max(int((s.end - s.start).max(initial=0)) for s in (gold, predicted))
+    here, there = ((s.sentence * width + s.start) * longest + (s.end - s.start) for s in (gold, predicted))
+    _, in_gold, in_predicted = np.intersect1d(here, there, assume_unique=True, return_indices=True)
+    return _Match(gold, predicted, in_gold, in_predicted)
 
 
-def _level(names: tuple[str, ...], gold_label: Ints, found_label: Ints, match: _Match) -> Level:
+def _level(names: tuple[str, ...], gold_label: Ints, predicted_label: Ints, match: _Match) -> Level:
     size = len(names)
-    same_gold, same_found = gold_label[match.in_gold], found_label[match.in_found]
-    pairs = np.bincount(same_gold * size + same_found, minlength=size * size).reshape(size, size)
-    support, predicted = np.bincount(gold_label, minlength=size), np.bincount(found_label, minlength=size)
-    hits = match.in_gold[same_gold == same_found]
+    same_gold, same_predicted = gold_label[match.in_gold], predicted_label[match.in_predicted]
+    pairs = np.bincount(same_gold * size + same_predicted, minlength=size * size).reshape(size, size)
+    support, predicted = np.bincount(gold_label, minlength=size), np.bincount(predicted_label, minlength=size)
+    hits = match.in_gold[same_gold == same_predicted]
     tp = np.diagonal(pairs)
     classes = {
         name: Result.of(tp=int(tp[i]), support=int(support[i]), predicted=int(predicted[i]))
         for i, name in enumerate(names)
     }
-    whole = Result.of(tp=int(tp.sum()), support=len(gold_label), predicted=len(found_label))
-    judged = [result.f1 for result in classes.values() if result.support]
-    gold_keys, found_keys = match.gold.sentence * size + gold_label, match.found.sentence * size + found_label
+    whole = Result.of(tp=int(tp.sum()), support=len(gold_label), predicted=len(predicted_label))
+    in_gold = [result.f1 for result in classes.values() if result.support]
+    gold_keys = match.gold.sentence * size + gold_label
+    predicted_keys = match.predicted.sentence * size + predicted_label
     return Level(
         precision=whole.precision,
         recall=whole.recall,
         micro_f1=whole.f1,
-        macro_f1=sum(judged) / len(judged) if judged else 0.0,
-        macro_classes=len(judged),
+        macro_f1=sum(in_gold) / len(in_gold) if in_gold else 0.0,
+        macro_classes=len(in_gold),
         classes=classes,
-        counts=Counts.of(names, match.gold.sentences, gold=gold_keys, predicted=found_keys, hits=gold_keys[hits]),
+        counts=Counts.of(names, match.gold.sentences, gold=gold_keys, predicted=predicted_keys, hits=gold_keys[hits]),
         confusion={
             name: {names[j]: int(pairs[i, j]) for j in np.flatnonzero(pairs[i])}
             for i, name in enumerate(names)
@@ -196,8 +197,9 @@ def _recalls(
 ) -> tuple[Recall, Recall]:
     places = zip(gold.sentence.tolist(), gold.start.tolist(), gold.end.tolist(), strict=True)
     known = np.array([" ".join(words[i][a:b]).lower() in seen for i, a, b in places], dtype=bool)
-    parts = []
-    for chosen in (known, ~known):
+
+    def recall(chosen: npt.NDArray[np.bool_]) -> Recall:
         support, tp = int(chosen.sum()), int(hit[chosen].sum())
-        parts.append(Recall(tp / support if support else 0.0, support, tp))
-    return parts[0], parts[1]
+        return Recall(tp / support if support else 0.0, support, tp)
+
+    return recall(known), recall(~known)

@@ -1,38 +1,21 @@
-"""How sure a score is: bootstrap intervals, and paired tests between runs, over sentences and seeds.
+"""How certain a score is: bootstrap intervals, and paired tests between runs, over sentences and seeds.
 
 Percentile bootstrap: Efron and Tibshirani 1993, chapter 13. Approximate randomisation: Noreen 1989; Yeh 2000.
-Both draw whole sentences, since mentions of one sentence stand or fall together.
+Both draw whole sentences, since the mentions of one sentence depend on each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from coner.evaluation.counts import Counts
+from coner.evaluation.metrics import BOOTSTRAPPED, CountMetric, Floats, f1, macro_f1
 
-Floats = npt.NDArray[np.float64]
-Metric = Callable[[Floats], Floats]  # ... x L x 3 (tp, fp, fn by class) to ...
 SIGNIFICANT = 0.05
 CELLS = 1 << 22  # of a matrix of draws, at a time
-
-
-def micro_f1(totals: Floats) -> Floats:
-    """F1 over all mentions; 0 where there are none. ... x L x 3 to ...; so is ``macro_f1``."""
-    return _f1(totals.sum(axis=-2))
-
-
-def macro_f1(totals: Floats) -> Floats:
-    """Mean F1 of the classes that occur in gold; 0 where none does."""
-    in_gold = totals[..., 0] + totals[..., 2] > 0
-    mean: Floats = np.where(in_gold, _f1(totals), 0).sum(axis=-1) / np.maximum(1, in_gold.sum(axis=-1))
-    return mean
-
-
-METRICS: Mapping[str, Metric] = {"micro_f1": micro_f1, "macro_f1": macro_f1}
 
 
 @dataclass(frozen=True)
@@ -46,9 +29,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Second less first, with its interval, and the probability of one as large (either way) by chance.
+    """Second less first, its interval, and the p value, two-sided.
 
-    ``corrected_p`` is that with a correction for the number of comparisons; ``None`` where none was made.
+    ``corrected_p`` is p corrected for the number of comparisons; ``None`` where no correction was made.
     """
 
     value: float
@@ -58,21 +41,25 @@ class Difference:
     corrected_p: float | None = None
 
     @property
-    def real(self) -> bool:
-        """Whether it is more than chance: p (corrected) of at most 0.05, and an interval that leaves 0 out."""
-        p = self.p if self.corrected_p is None else self.corrected_p
-        return p <= SIGNIFICANT and not self.low <= 0 <= self.high
+    def final_p(self) -> float:
+        """The corrected p where there is one, else p."""
+        return self.p if self.corrected_p is None else self.corrected_p
+
+    @property
+    def significant(self) -> bool:
+        """Whether p (corrected) is at most 0.05 and the interval excludes 0."""
+        return self.final_p <= SIGNIFICANT and not self.low <= 0 <= self.high
 
 
 def intervals(
     counts: Counts,
-    metrics: Mapping[str, Metric] = METRICS,
+    metrics: Mapping[str, CountMetric] = BOOTSTRAPPED,
     *,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Bootstrap percentile interval of each metric, all from the same resamples.
+    """Compute the bootstrap percentile interval of each metric, all from the same resamples.
 
     Without sentences, value and interval are 0.
     """
@@ -94,33 +81,33 @@ def class_f1_draws(counts: Counts, labels: tuple[str, ...], *, resamples: int = 
         counts: of one run.
         labels: the classes, in the order of the columns; at least those of ``counts``.
     """
-    draws: Floats = _resampled(counts.dense(labels)[None], _f1, resamples, seed)[0]
+    draws: Floats = _resampled(counts.dense(labels)[None], f1, resamples, seed)[0]
     return draws
 
 
 def difference(
     first: Sequence[Counts],
     second: Sequence[Counts],
-    metric: Metric = macro_f1,
+    metric: CountMetric = macro_f1,
     *,
     resamples: int = 1000,
     swaps: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Difference:
-    """Paired comparison of two systems on the same sentences, each with one run, or several by other seeds.
+    """Compare two systems on the same sentences, each with one run, or with several runs by other seeds.
 
-    The value is the difference of the means over the runs. The interval is the bootstrap's: the sentences are drawn for
-    all runs together, and where there are several runs, as many of each side are drawn too, so that it holds the chance
-    of training as far as so few runs show it. p is that of approximate randomisation, two-sided: each sentence's
-    predictions change sides with probability 1/2, those of all seeds at once; p = (1 + draws at least as far apart) /
-    (1 + draws). It speaks of these trained models, not of the chance of training.
+    The value is the difference of the means over the runs. The interval is a bootstrap interval: all runs share the
+    resampled sentences; where there are several runs, runs are resampled too, so that the interval includes the
+    variance of training as far as so few runs show it. p is that of approximate randomisation, two-sided: each
+    sentence's predictions change sides with probability 1/2, those of all seeds together; p = (1 + draws at least as
+    far apart) / (1 + draws). It is about these trained models and says nothing about the variance of training.
 
     Args:
-        first, second: one or more runs a side, as many on each; those of the same place belong together.
+        first, second: one or more runs a side, as many on each; those of the same place form a pair.
         metric: of the counts.
         resamples: draws of the bootstrap.
-        swaps: draws of the randomisation; see ``swaps_for`` where many differences are told.
+        swaps: draws of the randomisation; see ``swaps_for`` where there are many comparisons.
         level, seed: of the interval, and of all draws.
 
     Raises:
@@ -128,15 +115,15 @@ def difference(
     """
     runs = [*first, *second]
     if len(first) != len(second) or not first:
-        raise ValueError(f"{len(first)} and {len(second)} runs; expected as many on both sides, and at least one")
+        raise ValueError(f"got {len(first)} and {len(second)} runs; expected as many on both sides, and at least one")
     if not all(same_gold(runs[0], other) for other in runs):
-        raise ValueError("the runs were not scored on the same gold sentences, so that nothing can be paired")
+        raise ValueError("the runs were not scored on the same gold sentences; expected runs that can be paired")
     labels = tuple(sorted({label for run in runs for label in run.labels}))
     one, two = (np.stack([run.dense(labels) for run in side]) for side in (first, second))
     observed = float(np.mean(metric(two.sum(axis=1)) - metric(one.sum(axis=1))))
     left, right = (_resampled(side, metric, resamples, seed) for side in (one, two))
-    chance = np.random.default_rng([seed, 1])
-    chosen = [chance.integers(len(first), size=(len(first), resamples)) for _ in range(2)]
+    random = np.random.default_rng([seed, 1])
+    chosen = [random.integers(len(first), size=(len(first), resamples)) for _ in range(2)]
     spread = [np.take_along_axis(side, at, axis=0).mean(axis=0) for side, at in zip((left, right), chosen, strict=True)]
     low, high = _percentiles(spread[1] - spread[0], level)
     apart = np.abs(np.mean([_swapped(*pair, metric, swaps, seed) for pair in zip(one, two, strict=True)], axis=0))
@@ -145,12 +132,12 @@ def difference(
 
 
 def swaps_for(comparisons: int) -> int:
-    """How many draws of the randomisation: so many that the least p, 1 / (1 + draws), passes the correction by Holm."""
+    """Draws of the randomisation for so many comparisons: the least p, 1 / (1 + draws), must pass Holm's correction."""
     return max(1000, round(2 * comparisons / SIGNIFICANT))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p values corrected for their number (Holm 1979): at 0.05, the chance of any false find is 0.05 at most."""
+    """Correct p values for their number (Holm 1979): at 0.05, the probability of any false positive is at most 0.05."""
     corrected, worst = [0.0] * len(ps), 0.0
     for rank, at in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
         worst = max(worst, min(1.0, (len(ps) - rank) * ps[at]))
@@ -159,7 +146,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def same_gold(first: Counts, second: Counts) -> bool:
-    """Whether two runs have the same number of sentences, with as many gold mentions of each class in each."""
+    """Return whether two runs have as many sentences, and as many gold mentions of each class in each of them."""
     return first.sentences == second.sentences and _support(first) == _support(second)
 
 
@@ -168,25 +155,19 @@ def _support(counts: Counts) -> set[tuple[int, str, int]]:
     return {(sentence, counts.labels[label], support) for sentence, label, support in rows if support}
 
 
-def _resampled(grids: Floats, metric: Metric, resamples: int, seed: int) -> Floats:
+def _resampled(grids: Floats, metric: CountMetric, resamples: int, seed: int) -> Floats:
     """The metric of each run, S x N x L x 3, on resampled sentences, the same for all runs: S x draws."""
     runs, sentences, *shape = grids.shape
     draws = [np.stack([draw @ _flat(grid) for grid in grids]) for draw in _bootstrap(sentences, resamples, seed)]
     return metric(np.concatenate(draws, axis=1).reshape(runs, resamples, *shape))
 
 
-def _swapped(one: Floats, two: Floats, metric: Metric, draws: int, seed: int) -> Floats:
-    """Second less first, N x L x 3 each, when sentences change sides: one value a draw, the same draws for a seed."""
+def _swapped(one: Floats, two: Floats, metric: CountMetric, draws: int, seed: int) -> Floats:
+    """Second less first, N x L x 3 each, when sentences change sides: one value a draw, from the seed alone."""
     change = _flat(two - one)
     moved = np.concatenate([draw @ change for draw in _swaps(len(one), draws, seed)])
     moved = moved.reshape(draws, *one.shape[1:])
     return metric(two.sum(axis=0) - moved) - metric(one.sum(axis=0) + moved)
-
-
-def _f1(counts: Floats) -> Floats:
-    tp, fp, fn = np.moveaxis(counts, -1, 0)
-    f1: Floats = 2 * tp / np.maximum(1, 2 * tp + fp + fn)  # counts are whole numbers: 1 stands for 0 only
-    return f1
 
 
 def _flat(grid: Floats) -> Floats:

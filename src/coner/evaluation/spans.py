@@ -1,4 +1,4 @@
-"""Mentions of a whole corpus as arrays, from entities or straight from IOB2 tags."""
+"""Mentions of a whole corpus as arrays, from entities or directly from IOB2 tags."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Spans:
     """M mentions of N sentences, each once, sorted by sentence, start and end; no span has two labels.
 
     Attributes:
-        sentence, start, end: where; half-open word offsets. M.
-        label: an index into ``names``. M.
+        sentence, start, end: index of the sentence, and half-open word offsets; M values each.
+        label: index into ``names``; M values.
         names: labels, sorted.
         sentences: N.
     """
@@ -38,7 +38,7 @@ class Spans:
 
 
 class _Codes(dict[str, int]):
-    """Each string gets the next number when it is first asked for."""
+    """Strings to numbers: a new string gets the next number."""
 
     def __missing__(self, key: str) -> int:
         self[key] = code = len(self)
@@ -46,7 +46,7 @@ class _Codes(dict[str, int]):
 
 
 def spans_from_entities(corpus: Sequence[Sequence[Entity]], what: str) -> Spans:
-    """Entities as arrays; equal ones count once, as in a set.
+    """Convert entities to arrays; equal ones count once, as in a set.
 
     Args:
         corpus: the entities of each sentence, in any order.
@@ -60,34 +60,34 @@ def spans_from_entities(corpus: Sequence[Sequence[Entity]], what: str) -> Spans:
     sentence, start, end, label = np.array(rows, dtype=np.int64).reshape(-1, 4).T
     if (bad := np.flatnonzero((start < 0) | (end <= start))).size:
         i, a, b, _ = rows[bad[0]]
-        raise DataError(f"sentence {i + 1}: a {what} entity from word {a} to {b}; expected 0 <= start < end")
+        raise DataError(f"sentence {i + 1}: got a {what} entity from word {a} to {b}; expected 0 <= start < end")
     names, label = _sorted_names(codes, label)
     order = np.lexsort((label, end, start, sentence))
     sentence, start, end, label = sentence[order], start[order], end[order], label[order]
-    same = np.zeros(len(order), dtype=bool)  # as the one before it, the label aside
+    same = np.zeros(len(order), dtype=bool)  # span as the one before it, whatever its label
     same[1:] = (np.diff(sentence) == 0) & (np.diff(start) == 0) & (np.diff(end) == 0)
     other = np.flatnonzero(same & (np.diff(label, prepend=-1) != 0))
     if other.size:
         i = other[0]
         two = f"{names[label[i - 1]]} and {names[label[i]]}"
         raise DataError(
-            f"sentence {sentence[i] + 1}: {what} words {start[i]} to {end[i]} are both {two}; expected one label"
+            f"sentence {sentence[i] + 1}: got labels {two} on {what} words {start[i]} to {end[i]}; expected one label"
         )
     return Spans(sentence[~same], start[~same], end[~same], label[~same], names, len(corpus))
 
 
 def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[Spans, int]:
-    """IOB2 tags as arrays: what ``tags.entities_from_tags`` or ``tags.repair_tags`` finds, for a whole corpus at once.
+    """Convert the IOB2 tags of a corpus as ``tags.entities_from_tags`` or ``tags.repair_tags`` does, vectorised.
 
     Args:
         corpus: the tags of each sentence.
-        strict: a faulty tag is an error; otherwise it is mended by conlleval's rule.
+        strict: an invalid tag is an error; otherwise it is repaired by conlleval's rule.
 
     Returns:
-        The mentions, and how many tags were mended.
+        The mentions, and the number of repaired tags.
 
     Raises:
-        DataError: at the first faulty tag, when strict.
+        DataError: at the first invalid tag, when strict.
     """
     codes = _Codes()
     lengths = np.fromiter(map(len, corpus), dtype=np.int64, count=len(corpus))
@@ -107,15 +107,15 @@ def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[S
     begins = np.flatnonzero((prefix == "B") | stray)
     stops = np.append(np.flatnonzero((prefix != "I") | stray), total)
     ends = stops[np.searchsorted(stops, begins, side="right")]
-    # Of several empty sentences at one place and a full one behind them, the last is the one that holds the word.
+    # Where empty sentences start at the same word as a full one after them, the last of them holds the word.
     sentence = np.searchsorted(firsts, begins, side="right") - 1
-    names, found = _sorted_names(labels, label[begins])
-    spans = Spans(sentence, begins - firsts[sentence], ends - firsts[sentence], found, names, len(corpus))
+    names, span_label = _sorted_names(labels, label[begins])
+    spans = Spans(sentence, begins - firsts[sentence], ends - firsts[sentence], span_label, names, len(corpus))
     return spans, int(faulty.sum())
 
 
 def _tag_table(codes: _Codes, labels: _Codes) -> tuple[npt.NDArray[np.str_], Ints, npt.NDArray[np.bool_]]:
-    """For each distinct tag its prefix, its label (-1: none) and whether it is malformed; those count as outside."""
+    """For each distinct tag: its prefix, its label (-1: none), and whether it is malformed, which counts as outside."""
     prefixes, ids, malformed = [], [], []
     for tag in codes:
         prefix, name = split_tag(tag)
@@ -130,7 +130,7 @@ def _refuse(corpus: Sequence[Sequence[str]], index: int) -> None:
     try:
         entities_from_tags(corpus[index])
     except InvalidTags as fault:
-        raise DataError(f"sentence {index + 1}, word {fault.index + 1}: {fault}; mend the gold tags first") from None
+        raise DataError(f"sentence {index + 1}, word {fault.index + 1}: {fault}; repair the gold tags first") from None
 
 
 def _sorted_names(codes: _Codes, label: Ints) -> tuple[tuple[str, ...], Ints]:

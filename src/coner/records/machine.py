@@ -1,4 +1,4 @@
-"""What a run was done with: versions, commit, processor, memory. Nothing that names a person, a host or a place."""
+"""Versions, commit, hardware and memory of a run; nothing that names a person, a host or a path."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of Python and of those packages that are installed."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def commit(package: Path | None = None) -> dict[str, Any] | None:
     """The commit of the checkout that this package runs from, and whether the package differs from it.
 
-    ``None`` where the package is no part of a git checkout (installed, say, below some other project's), or there
-    is no git.
+    ``None`` where the package is not part of a git checkout (installed below another project's, for example), or
+    there is no git.
     """
     folder = package or Path(__file__).parents[1]
-    if _git(folder, "ls-files", "--error-unmatch", "errors.py") is None:
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     head, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain", "--", ".")
     return None if head is None or changes is None else {"id": head, "dirty": bool(changes)}
@@ -43,26 +43,25 @@ def commit(package: Path | None = None) -> dict[str, Any] | None:
 
 def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, threads that it computes with, and the accelerator if any."""
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "system": platform.system(),
         "processor": _processor(),
         "cores": available_cores(),
         "threads": 1,
     }
-    if (torch := sys.modules.get("torch")) is not None:  # a run without it does not pay for it
-        found["threads"] = torch.get_num_threads()
+    if (torch := sys.modules.get("torch")) is not None:  # not imported for this alone
+        facts["threads"] = torch.get_num_threads()
         if torch.cuda.is_available():
-            found["accelerator"] = torch.cuda.get_device_name()
-    return found
+            facts["accelerator"] = torch.cuda.get_device_name()
+    return facts
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has held so far, in bytes (resident set); ``None`` where it is not told."""
-    try:  # Linux; what getrusage tells there begins with the peak of the process that started this one
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
+    """Peak resident memory of this process in bytes; ``None`` where the system does not report it."""
+    # On Linux, the value of getrusage starts at the peak of the process that started this one.
+    lines = (line for line in _lines("/proc/self/status") if line.startswith("VmHWM:"))
+    if (line := next(lines, None)) is not None:
+        return 1024 * int(line.split()[1])
     try:
         import resource
     except ImportError:  # Windows
@@ -81,9 +80,13 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    names = (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name"))
     return next(names, "") or platform.machine()
+
+
+def _lines(path: str) -> list[str]:
+    """The lines of a file of the system; none where there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

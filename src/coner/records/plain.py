@@ -1,4 +1,4 @@
-"""Settings and facts as a record may hold them: JSON values, and no place on this machine."""
+"""Settings and facts as a record may hold them: JSON values without paths of this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Values as JSON has them: places by their last part, numbers that are none as null."""
+    """Convert to JSON values: of a path only the last part, and ``None`` for NaN or infinite numbers."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -22,12 +22,12 @@ def plain(value: Any) -> Any:
 
 
 def _last_part(text: str) -> str:
-    """Of a place on this machine only its last part; a hub name (``owner/model``) is no place."""
+    """The last part of a path; other text, such as a hub name (``owner/model``), stays."""
     try:
-        there = "/" in text and Path(text).exists()
-    except (OSError, ValueError):  # too long, or a zero byte: no place either
-        there = False
-    if there or text.startswith(("/", "./", "../", "~/")):
+        exists = "/" in text and Path(text).exists()
+    except (OSError, ValueError):  # too long, or a zero byte: not a path
+        exists = False
+    if exists or text.startswith(("/", "./", "../", "~/")):
         return PurePath(text).name or text
     windows = PureWindowsPath(text)
     return windows.name if windows.drive and windows.root else text

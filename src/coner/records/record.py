@@ -1,48 +1,185 @@
-"""The record of a run: one JSON file with all that is needed to judge it, compare it and do it again; and no text.
+"""The record of a run: one JSON file with all that is needed to evaluate, compare and repeat it; and no text.
 
-Files are told by base name and hash, settings that are places by their last part.
+Files are named by base name and hash, and a setting that is a path by its last part.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
+from pydantic_core import from_json
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.evaluation.counts import Counts
-from coner.records.shape import FORMS, check_form
+from coner.evaluation.results import SplitScores
+from coner.records.packed import SentenceCounts, first_fault
 
 RECORD = "record.json"
-FORMAT = 1
-COMPACT = ("history", "confusion", "sentences")  # a line each entry; the rest is indented
+FORMAT = 2
+WIDTH = 120
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class DataFile(_Section):
+    """A data file, by base name, and the counts of what was read from it."""
+
+    file: str
+    sha256: str
+    sentences: NonNegativeInt
+    words: NonNegativeInt
+    mentions: NonNegativeInt
+    repaired: NonNegativeInt
+    skipped: NonNegativeInt
+
+
+class ExtraFile(DataFile):
+    """A further training file: the weight of its sentences, and how many were left out as they are in dev or test."""
+
+    weight: float
+    left_out: NonNegativeInt
+
+
+class SplitData(DataFile):
+    """The file of a split, and further training files."""
+
+    extra: tuple[ExtraFile, ...] = ()
+
+
+class Intervals(_Section):
+    """Bootstrap percentile intervals by the name of the metric."""
+
+    __pydantic_extra__: dict[str, tuple[float, float]] = Field(init=False)
+    level: float
+    resamples: int
+
+    def of(self, metric: str) -> tuple[float, float] | None:
+        """The bounds of a metric, ``None`` where it has no interval."""
+        return self.__pydantic_extra__.get(metric)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedScores(SplitScores):
+    """Scores on a split with their intervals, and the version of the scorer."""
+
+    __pydantic_config__ = ConfigDict(extra="ignore")
+
+    scorer: str
+    intervals: Intervals
+
+
+class Speed(_Section):
+    """Time of tagging a split; ``None`` where the answers of a language model were kept from an earlier start."""
+
+    seconds: float | None = None
+    sentences_per_second: float | None = None
+    words_per_second: float | None = None
+
+
+class Times(_Section):
+    """Seconds of training, and the speed of tagging by split."""
+
+    __pydantic_extra__: dict[str, Speed] = Field(init=False)
+    train_seconds: float | None = None
+
+    def of(self, split: str) -> Speed:
+        """The speed on a split; all ``None`` where it was not measured."""
+        return self.__pydantic_extra__.get(split, Speed())
+
+
+class Memory(_Section):
+    """Peak resident memory; ``None`` where other runs were trained in the same process before."""
+
+    peak_rss_bytes: int | None = None
+
+
+class Size(_Section):
+    """Number of parameters, and the size of the model's files."""
+
+    parameters: int | None = None
+    bytes: int | None = None
+
+
+class Commit(_Section):
+    """The commit of the code, and whether the code differed from it."""
+
+    id: str
+    dirty: bool
+
+
+class Machine(_Section):
+    """Hardware and threads of the run."""
+
+    system: str
+    processor: str
+    cores: int
+    threads: int
+    accelerator: str | None = None
+
+
+class Epoch(_Section):
+    """One epoch of training: losses, weight of the coarse loss, macro F1 on dev."""
+
+    epoch: int
+    loss: float | None = None
+    coarse_loss: float | None = None
+    dev_macro_f1: float | None = None
+    weight: float | None = None
+
+
+class Partial(_Section):
+    """How many sentences of a split have an answer."""
+
+    answered: NonNegativeInt
+    sentences: NonNegativeInt
+
+
+class LlmUsage(_Section):
+    """What a language model was asked for a split, see ``families.usage.Usage.as_record``."""
+
+    calls: int = 0
+    retries: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    tokens_per_sentence: float = 0.0
+    cost_per_sentence: float = 0.0
+    seconds_per_sentence: float = 0.0
+    repaired: NonNegativeInt = 0
+    dropped: NonNegativeInt = 0
+    counts: dict[str, int] = Field(default_factory=dict)
+    unanswered: dict[str, NonNegativeInt]
+    declined: tuple[str, ...] = ()
+    partial: Partial | None = None
 
 
 class Record(BaseModel):
-    """One run.
+    """One run. What is not known is ``None``, and left out of the file.
 
     Attributes:
         format: version of this form.
         name, kind, seed, settings: of the experiment.
-        data: for each part (train, dev, test, and the noisy copies dev_noisy and test_noisy): file, sha256, sentences,
-            words, mentions, repaired, skipped; where there are further training files, they are ``extra`` of train,
-            each with its weight and how many were left out.
-        scores: for each part that was tagged: ``Scores.as_dict()``, and ``intervals`` of micro and macro F1.
-        confusion: for each such part: gold label to predicted label to spans.
-        sentences: for each such part: ``Counts.as_dict()`` of the fine labels.
-        time: ``train_seconds``, and for each part seconds, sentences and words a second.
-        memory: ``peak_rss_bytes``; ``None`` where other runs were trained in the same process before.
-        size: ``parameters``, and ``bytes`` of the model's files.
-        versions, commit, machine: what it was done with.
-        counts: what was skipped or repaired in the files, altogether; ``scores`` tell it of the predictions too.
-        history: one entry an epoch.
-        fingerprint: hash of what the result depends on.
-        training: what else the trainer told.
-        llm: for each part that a language model was asked about: what that took, see ``llm.account``; ``None`` for
-            other kinds, whose files do not have it.
+        data: by split (train, dev, test, and the noisy copies dev_noisy and test_noisy).
+        scores: by split that was evaluated, as are ``confusion`` and ``sentences``.
+        confusion: gold label to predicted label to number of spans.
+        sentences: counts of the fine labels by sentence.
+        versions, commit, machine: of the packages, the code and the hardware.
+        counts: what was skipped or repaired in the data files; ``scores`` has that of the predictions too.
+        history: one entry per epoch.
+        fingerprint: hash of all that the result depends on.
+        training: other facts about the training, by family.
+        llm: by split for which a language model was asked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,107 +189,101 @@ class Record(BaseModel):
     kind: str
     seed: int
     settings: dict[str, Any]
-    data: dict[str, dict[str, Any]]
-    scores: dict[str, dict[str, Any]]
-    confusion: dict[str, dict[str, dict[str, int]]]
-    sentences: dict[str, dict[str, Any]]
-    time: dict[str, Any]
-    memory: dict[str, int | None]
-    size: dict[str, int | None]
+    data: dict[str, SplitData]
+    scores: dict[str, RecordedScores]
+    confusion: dict[str, dict[str, dict[str, NonNegativeInt]]]
+    sentences: dict[str, SentenceCounts]
+    time: Times
+    memory: Memory
+    size: Size
     versions: dict[str, str]
-    commit: dict[str, Any] | None
-    machine: dict[str, Any]
+    commit: Commit | None = None
+    machine: Machine
     counts: dict[str, Any]
-    history: list[dict[str, Any]]
-    fingerprint: str | None
+    history: tuple[Epoch, ...]
+    fingerprint: str | None = None
     training: dict[str, Any]
-    llm: dict[str, dict[str, Any]] | None = None
-
-    @field_validator(*FORMS)
-    @classmethod
-    def _numbers_have_their_form(cls, values: Any, info: ValidationInfo) -> Any:
-        check_form(str(info.field_name), values)
-        return values
-
-    @field_validator("sentences")
-    @classmethod
-    def _sentences_are_counts(cls, sentences: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for part, values in sentences.items():
-            try:
-                Counts.from_dict(values)
-            except (KeyError, TypeError, OverflowError) as error:
-                raise ValueError(f"{part}: {error}") from None
-        return sentences
+    llm: dict[str, LlmUsage] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _parts_agree(self) -> Record:
-        for part, scores in self.scores.items():
-            classes = scores["fine"]["classes"].keys()
-            confused = self.confusion.get(part, {})
-            named = {*confused, *(label for others in confused.values() for label in others)}
-            if unknown := sorted(named - classes):
-                raise ValueError(f"confusion.{part}: {unknown[0]!r} is no class of its scores")
-            counted, scored = self.sentences.get(part, {}).get("sentences"), scores.get("sentences")
-            if None not in (counted, scored) and counted != scored:
-                raise ValueError(f"sentences.{part}: counts of {counted} sentences, scores of {scored}")
+    def _sections_agree(self) -> Record:
+        for split, scores in self.scores.items():
+            for section in ("data", "confusion", "sentences"):
+                if split not in getattr(self, section):
+                    raise ValueError(f"{section}: got nothing on {split}, which has scores")
+            classes, confusion = scores.fine.classes, self.confusion[split]
+            named = {*confusion, *(label for row in confusion.values() for label in row)}
+            if unknown := sorted(named - classes.keys()):
+                raise ValueError(f"confusion.{split}: got class {unknown[0]!r}; expected a class of scores.{split}")
+            counts = self.sentences[split]
+            if counts.sentences != scores.sentences:
+                raise ValueError(
+                    f"sentences.{split}: got counts of {counts.sentences} sentences, scores of {scores.sentences}"
+                )
+            if _totals(counts) != {label: (of.tp, of.predicted, of.support) for label, of in classes.items()}:
+                raise ValueError(f"sentences.{split}: got other counts than those of scores.{split}")
         return self
 
-    def sentence_counts(self, part: str) -> Counts:
-        """Hits and misses by sentence and class of a part that was tagged."""
-        return Counts.from_dict(self.sentences[part])
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values, as in the file."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 def write_record(record: Record, folder: Path) -> None:
-    """Write ``record.json`` into the run's folder, whole or not at all; ``OutputError`` where that cannot be."""
-    values = record.model_dump(mode="json", exclude={"llm"} if record.llm is None else None)
-    lines = [f"{json.dumps(key)}: {_text(values[key], compact=key in COMPACT)}" for key in values]
+    """Write ``record.json`` into the run's folder, whole or not at all; ``OutputError`` where that is impossible."""
     with atomic_write(folder / RECORD) as handle:
-        handle.write("{\n" + ",\n".join(lines) + "\n}\n")
+        handle.write(layout(record.as_dict()) + "\n")
+
+
+def layout(value: Any, indent: str = "") -> str:
+    """Format as JSON: an object or array on one line where it fits, else an entry a line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or len(indent) + len(line) <= WIDTH:
+        return line
+    inner = indent + " "
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {layout(item, inner)}" for key, item in value.items()]
+    else:
+        lines = [layout(item, inner) for item in value]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return f"{first}\n{inner}" + f",\n{inner}".join(lines) + f"\n{indent}{last}"
 
 
 def record_path(place: str | Path) -> Path:
-    """Where the record of a run folder is; a file is its own."""
+    """The path of the record: that in a run folder, or the file itself."""
     path = Path(place)
     return path / RECORD if path.is_dir() else path
 
 
 def read_record(place: str | Path) -> Record:
-    """Read a run folder's record, or a record file.
+    """Read the record of a run folder, or a record file, of this format or an earlier one.
 
     Raises:
         DataError: it is missing, damaged, or of a newer format.
     """
     path = record_path(place)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        content = path.read_bytes()
+        values = from_json(content, allow_inf_nan=False)
     except FileNotFoundError:
         raise DataError("no record; expected a run folder with a finished run, or a record file", path) from None
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
-    except (ValueError, RecursionError):  # not UTF-8 or not JSON
+    except ValueError:  # not UTF-8 or not JSON
         raise DataError("damaged: not valid JSON; get the file again, or run again", path) from None
     if not isinstance(values, dict) or type(values.get("format")) is not int:
         raise DataError("not a record: expected a JSON object with the key format", path)
     if values["format"] > FORMAT:
-        raise DataError(f"format {values['format']}; this version of coner reads up to {FORMAT}: update coner", path)
+        raise DataError(f"got format {values['format']}; expected at most {FORMAT}. Fix: update coner", path)
     try:
-        return Record.model_validate(values)
+        record = Record.model_validate_json(content, strict=True)
     except ValidationError as error:
-        fault = error.errors()[0]
-        what = ": ".join([*(str(part) for part in fault["loc"]), fault["msg"].removeprefix("Value error, ")])
-        raise DataError(f"damaged: {what}; get the file again, or run again", path) from None
+        raise DataError(f"damaged: {first_fault(error)}; get the file again, or run again", path) from None
+    return record.model_copy(update={"format": FORMAT})
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(name)  # NaN and the like: Python reads them, JSON has no such thing
-
-
-def _text(value: Any, *, compact: bool) -> str:
-    if not compact:
-        return json.dumps(value, ensure_ascii=False, indent=2)
-    if isinstance(value, dict):
-        inner = ",\n".join(
-            f"  {json.dumps(k, ensure_ascii=False)}: {json.dumps(v, ensure_ascii=False)}" for k, v in value.items()
-        )
-        return "{\n" + inner + "\n}"
-    return "[\n" + ",\n".join("  " + json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
+def _totals(counts: Counts) -> Mapping[str, tuple[int, int, int]]:
+    """True positives, predicted and gold mentions by class, from counts by sentence."""
+    size = len(counts.labels)
+    tp, fp, fn = (np.bincount(counts.label, weights=column, minlength=size) for column in counts.columns[2:])
+    return {label: (int(tp[i]), int(tp[i] + fp[i]), int(tp[i] + fn[i])) for i, label in enumerate(counts.labels)}

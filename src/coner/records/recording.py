@@ -1,14 +1,13 @@
-"""From what a run has read, trained and tagged to its record."""
+"""From what a run has read, built and evaluated to its record."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from coner.core.types import Sentence
 from coner.evaluation.results import Scores
 from coner.evaluation.significance import intervals
 from coner.records import machine
@@ -17,49 +16,14 @@ from coner.records.record import Record
 
 if TYPE_CHECKING:
     from coner.config.experiment import Experiment
+    from coner.data import Corpus
+    from coner.data.splits import Split
 
 LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
 
-class ReadFile(Protocol):
-    """A data file as it was read, as ``coner.data.Corpus`` is."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[Sentence]: ...
-    @property
-    def path(self) -> Path: ...
-    @property
-    def repaired(self) -> int: ...
-    @property
-    def skipped(self) -> int: ...
-
-
-class ReadExtra(Protocol):
-    """A further training file with its hash, its weight, and what of it was left out."""
-
-    @property
-    def corpus(self) -> ReadFile: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def weight(self) -> float: ...
-    @property
-    def left_out(self) -> Sequence[int]: ...
-
-
-class ReadPart(Protocol):
-    """A data file with its hash, and further files that belong to it."""
-
-    @property
-    def corpus(self) -> ReadFile: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def extras(self) -> Sequence[ReadExtra]: ...
-
-
-class TaggedPart(Protocol):
-    """How a part was tagged, how many seconds that took, and what a language model was asked for it."""
+class EvaluatedSplit(Protocol):
+    """Scores on a split, the seconds that tagging took, and what a language model was asked for it."""
 
     @property
     def scores(self) -> Scores: ...
@@ -69,86 +33,80 @@ class TaggedPart(Protocol):
     def llm(self) -> dict[str, Any] | None: ...
 
 
-def make_record(
-    settings: Experiment,
-    *,
-    splits: Mapping[str, ReadPart],
-    folder: Path,
-    facts: Mapping[str, Any],
-) -> Record:
-    """Put together what is known at the end of a run.
+def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Path, facts: Mapping[str, Any]) -> Record:
+    """Make the record of a run that was built and not yet evaluated; ``add_split`` adds an evaluation.
 
     Args:
         settings: of the experiment.
         splits: those that the tagger was built from.
         folder: of the saved model, for its size.
-        facts: what training told: ``train_seconds``, ``history``, ``parameters``, ``counts`` (of what was skipped or
-            repaired), ``fingerprint``, ``commit`` (of the code that trained; by default that of now) and
-            ``peak_rss_bytes`` (by default that of the process), each where there is one; others are kept as they are,
-            in ``training``.
+        facts: about the training: ``train_seconds``, ``history``, ``parameters``, ``bytes``, ``counts`` (of what was
+            skipped or repaired), ``fingerprint``, ``commit`` (of the code that trained; default: the present one) and
+            ``peak_rss_bytes`` (default: that of the process); others are kept in ``training``.
     """
-    told = plain(dict(facts))
-    data = {name: _describe(part) for name, part in splits.items()}
-    files = [*data.items(), *(("extra", extra) for entry in data.values() for extra in entry.get("extra", ()))]
+    rest = plain(dict(facts))
+    data = {name: _describe(split) for name, split in splits.items()}
     counts: Counter[str] = Counter()
-    for name, entry in files:
-        counts.update({f"{what}_{name}": entry[what] for what in ("repaired", "skipped")})
-    time = {"train_seconds": told.pop("train_seconds", None)}
-    return Record(
-        name=settings.name,
-        kind=settings.kind,
-        seed=settings.seed,
-        settings=plain(settings.model_dump()),
-        data=data,
-        scores={},
-        confusion={},
-        sentences={},
-        time=time,
-        memory={"peak_rss_bytes": told.pop("peak_rss_bytes", machine.peak_memory())},
-        size={"parameters": told.pop("parameters", None), "bytes": told.pop("bytes", _bytes(folder))},
-        versions=machine.versions(),
-        commit=told.pop("commit", None) or machine.commit(),
-        machine=machine.machine(),
-        counts={**counts, **told.pop("counts", {})},
-        history=told.pop("history", []),
-        fingerprint=told.pop("fingerprint", None),
-        training=told,
-        llm=None,
+    for name, entry in data.items():
+        counts.update(_faults(name, entry))
+        for extra in entry["extra"]:
+            counts.update(_faults("extra", extra))
+    return Record.model_validate(
+        {
+            "name": settings.name,
+            "kind": settings.kind,
+            "seed": settings.seed,
+            "settings": plain(settings.model_dump()),
+            "data": data,
+            "scores": {},
+            "confusion": {},
+            "sentences": {},
+            "time": {"train_seconds": rest.pop("train_seconds", None)},
+            "memory": {"peak_rss_bytes": rest.pop("peak_rss_bytes", machine.peak_memory())},
+            "size": {"parameters": rest.pop("parameters", None), "bytes": rest.pop("bytes", _bytes(folder))},
+            "versions": machine.versions(),
+            "commit": rest.pop("commit", None) or machine.commit(),
+            "machine": machine.machine(),
+            "counts": {**counts, **rest.pop("counts", {})},
+            "history": rest.pop("history", []),
+            "fingerprint": rest.pop("fingerprint", None),
+            "training": rest,
+        }
     )
 
 
-def add_split(record: Record, name: str, part: ReadPart, tagged: TaggedPart) -> Record:
-    """The record with one more part, tagged after the run was finished."""
-    data = _describe(part)
-    added = {
-        "data": data,
-        "scores": scores_with_intervals(tagged.scores),
-        "confusion": {gold: dict(row) for gold, row in tagged.scores.fine.confusion.items()},
-        "sentences": tagged.scores.fine.counts.as_dict(),
-        "time": _speed(data, tagged.seconds),
-    }
-    sections = {section: {**getattr(record, section), name: values} for section, values in added.items()}
-    mended = {f"{what}_{name}": data[what] for what in ("repaired", "skipped")}
-    llm = record.llm if tagged.llm is None else {**(record.llm or {}), name: tagged.llm}
-    return record.model_copy(update={**sections, "counts": {**record.counts, **mended}, "llm": llm})
+def add_split(record: Record, name: str, split: Split, evaluated: EvaluatedSplit) -> Record:
+    """Return the record with the evaluation of one more split."""
+    values, fine = record.as_dict(), evaluated.scores.fine
+    values["data"][name] = data = _describe(split)
+    values["counts"] |= _faults(name, data)
+    values["scores"][name] = scores_with_intervals(evaluated.scores)
+    values["confusion"][name] = fine.confusion
+    values["sentences"][name] = fine.counts
+    values["time"][name] = _speed(data, evaluated.seconds)
+    if evaluated.llm is not None:
+        values.setdefault("llm", {})[name] = evaluated.llm
+    return Record.model_validate(values)
 
 
 def scores_with_intervals(scores: Scores) -> dict[str, Any]:
-    """``Scores.as_dict()`` with bootstrap percentile intervals of micro and macro F1, as ``[low, high]``."""
-    found = intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES)
-    bounds = {name: [interval.low, interval.high] for name, interval in found.items()}
+    """``Scores.as_dict()`` with bootstrap percentile intervals as ``[low, high]``, by metric."""
+    bounds = {
+        name: [interval.low, interval.high]
+        for name, interval in intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES).items()
+    }
     return {**scores.as_dict(), "intervals": {"level": LEVEL, "resamples": RESAMPLES, **bounds}}
 
 
-def _describe(part: ReadPart) -> dict[str, Any]:
-    extras = [
-        {**_describe_file(extra.corpus, extra.sha256), "weight": extra.weight, "left_out": len(extra.left_out)}
-        for extra in part.extras
+def _describe(split: Split) -> dict[str, Any]:
+    extra = [
+        {**_describe_file(each.corpus, each.sha256), "weight": each.weight, "left_out": len(each.left_out)}
+        for each in split.extras
     ]
-    return {**_describe_file(part.corpus, part.sha256), **({"extra": extras} if extras else {})}
+    return {**_describe_file(split.corpus, split.sha256), "extra": extra}
 
 
-def _describe_file(corpus: ReadFile, sha256: str) -> dict[str, Any]:
+def _describe_file(corpus: Corpus, sha256: str) -> dict[str, Any]:
     return {
         "file": corpus.path.name,
         "sha256": sha256,
@@ -160,15 +118,19 @@ def _describe_file(corpus: ReadFile, sha256: str) -> dict[str, Any]:
     }
 
 
-def _speed(part: Mapping[str, Any], seconds: float | None) -> dict[str, float | None]:
-    rates = {f"{what}_per_second": part[what] / seconds if seconds else None for what in ("sentences", "words")}
+def _faults(name: str, data: Mapping[str, Any]) -> dict[str, int]:
+    return {f"{what}_{name}": data[what] for what in ("repaired", "skipped")}
+
+
+def _speed(data: Mapping[str, Any], seconds: float | None) -> dict[str, float | None]:
+    rates = {f"{what}_per_second": data[what] / seconds if seconds else None for what in ("sentences", "words")}
     return {"seconds": seconds, **rates}
 
 
 def _bytes(folder: Path) -> int | None:
     """The size of the files that ``model.json`` names."""
     try:
-        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        return sum(int(entry["bytes"]) for entry in card["files"].values())
+        manifest = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        return sum(int(entry["bytes"]) for entry in manifest["files"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

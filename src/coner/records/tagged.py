@@ -1,7 +1,7 @@
-"""What a run found, sentence by sentence, in its folder: the record beside it has no text.
+"""The predictions of a run by sentence, in its folder; the record beside it contains no text.
 
-``tagged.PART.jsonl`` is JSONL as every command reads it (see ``data.jsonl``), its entities the predictions, with gold
-added to each line under a key of its own, as spans of words: ``"gold": [[start, end, label], ...]``.
+``tagged.SPLIT.jsonl`` is JSONL as every command reads it (see ``data.formats.jsonl``). Its entities are the
+predictions; gold is added to each line under its own key, as spans of words: ``"gold": [[start, end, label], ...]``.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from coner.data.formats.jsonl import to_json
 
 @dataclass(frozen=True)
 class TaggedSentence:
-    """The words of a sentence, what is gold in it, and what was predicted."""
+    """The words of a sentence, its gold entities and the predicted ones."""
 
     words: tuple[str, ...]
     gold: tuple[Entity, ...]
     predicted: tuple[Entity, ...]
 
 
-def tagged_path(folder: Path, part: str) -> Path:
-    """Where a run's folder keeps what it found in a part."""
-    return folder / f"tagged.{part}.jsonl"
+def tagged_path(folder: Path, split: str) -> Path:
+    """The file of the predictions on a split in a run's folder."""
+    return folder / f"tagged.{split}.jsonl"
 
 
-def write_tagged(path: Path, sentences: Iterable[Sentence], found: Iterable[Sequence[Entity]]) -> None:
-    """Write gold sentences with what was predicted, whole or not at all; ``OutputError`` where that cannot be."""
+def write_tagged(path: Path, sentences: Iterable[Sentence], predicted: Iterable[Sequence[Entity]]) -> None:
+    """Write gold sentences with their predictions, whole or not at all; ``OutputError`` where that is impossible."""
     with atomic_write(path) as handle:
-        for sentence, entities in zip(sentences, found, strict=True):
+        for sentence, entities in zip(sentences, predicted, strict=True):
             values = to_json(replace(sentence, entities=tuple(entities)))
             values["gold"] = [[e.start, e.end, e.label] for e in sentence.entities or ()]
             handle.write(json.dumps(values, ensure_ascii=False) + "\n")
@@ -44,15 +44,16 @@ def write_tagged(path: Path, sentences: Iterable[Sentence], found: Iterable[Sequ
 
 def read_tagged(path: Path) -> list[TaggedSentence]:
     """The inverse of ``write_tagged``; ``DataError`` where the file is missing or damaged."""
-    found = list(stream(path, format="jsonl", gold=True))
+    sentences = list(stream(path, format="jsonl", gold=True))
     golds = []
     for number, line in enumerate(Lines(path), 1):
         try:
-            golds.append(
-                tuple(Entity(int(start), int(end), str(label)) for start, end, label in json.loads(line)["gold"])
-            )
+            spans = json.loads(line)["gold"]
+            golds.append(tuple(Entity(int(start), int(end), str(label)) for start, end, label in spans))
         except (ValueError, KeyError, TypeError):
             message = 'expected "gold" as a list of [start, end, label]; train again with --overwrite'
             raise DataError(message, path, number) from None
-    pairs = zip(found, golds, strict=True)
-    return [TaggedSentence(sentence.words, gold, sentence.entities or ()) for sentence, gold in pairs]
+    return [
+        TaggedSentence(sentence.words, gold, sentence.entities or ())
+        for sentence, gold in zip(sentences, golds, strict=True)
+    ]

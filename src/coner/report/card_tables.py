@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
+from coner.core.errors import ConfigError
 from coner.data.taxonomy import Taxonomy
-from coner.families.settings import parse_experiment
-from coner.families.vote.settings import VoteSettings
+from coner.evaluation.metrics import Metric, shown_in
+from coner.families.registry import family
 from coner.records.plain import plain
-from coner.records.record import Record
+from coner.records.record import Record, RecordedScores
 from coner.report.grid import DASH, Grid
 
-# Told elsewhere on the card, or no matter of the model.
+# Shown elsewhere on the card, or without influence on the model.
 APART = (
     "kind",
     "name",
@@ -27,80 +30,88 @@ APART = (
 
 
 def plain_text(text: str) -> str:
-    """A name as Markdown shows it, whatever is in it."""
+    """Escape a name for Markdown."""
     return "".join(f"\\{letter}" if letter in "\\`*[]<>#" else letter for letter in " ".join(text.split()))
 
 
-def first_part(record: Record) -> str | None:
-    """The part whose figures say most: test before dev; ``None`` where there is neither."""
-    return next((part for part in ("test", "dev", *record.scores) if part in record.scores), None)
+def first_split(record: Record) -> str | None:
+    """The split with the most meaningful scores: test before dev; ``None`` where there is none."""
+    return next((split for split in ("test", "dev", *record.scores) if split in record.scores), None)
 
 
 def score_table(record: Record) -> str:
-    """A row a part."""
-    heading = ["part", "micro F1", "macro F1 (95 %)", "coarse macro F1", "span F1", "seen recall", "unseen recall"]
-    return _markdown(heading, [[part, *_row(scores)] for part, scores in record.scores.items()])
+    """A row a split."""
+    metrics = shown_in("card")
+    rows = [[split, *(_score(metric, of) for metric in metrics.values())] for split, of in record.scores.items()]
+    return Grid.of(["split", *metrics], rows).markdown()
 
 
-def _row(scores: Mapping[str, Any]) -> list[str]:
-    fine, bounds = scores["fine"], scores.get("intervals", {}).get("macro_f1")
-    interval = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-    recalls = [f"{scores[part]['recall']:.3f}" if part in scores else DASH for part in ("seen", "unseen")]
-    rates = [f"{scores['coarse']['macro_f1']:.3f}", f"{scores['span']['f1']:.3f}"]
-    return [f"{fine['micro_f1']:.3f}", f"{fine['macro_f1']:.3f}{interval}", *rates, *recalls]
+def _score(metric: Metric, scores: RecordedScores) -> str:
+    value, bounds = metric.read(scores), scores.intervals.of(metric.name)
+    if value is None:
+        return DASH
+    return metric.text(value) + (f" [{metric.text(bounds[0])}, {metric.text(bounds[1])}]" if bounds else "")
 
 
-def class_table(record: Record, taxonomy: Taxonomy, part: str) -> str:
-    """Classes of the part, best F1 first."""
-    classes = record.scores[part]["fine"]["classes"]
+def class_table(record: Record, taxonomy: Taxonomy, split: str) -> str:
+    """The classes of a split, best F1 first."""
     groups = taxonomy.coarse_by_fine
     rows = [
         [
             plain_text(label),
             plain_text(groups.get(label, DASH)),
-            *(f"{of[rate]:.3f}" for rate in ("f1", "precision", "recall")),
-            _count(of),
+            *(f"{rate:.3f}" for rate in (of.f1, of.precision, of.recall)),
+            f"{of.support:,}",
         ]
-        for label, of in sorted(classes.items(), key=lambda item: (-item[1]["f1"], item[0]))
+        for label, of in sorted(record.scores[split].fine.classes.items(), key=lambda item: (-item[1].f1, item[0]))
     ]
-    return _markdown(["class", "group", "F1", "precision", "recall", "mentions"], rows)
+    return Grid.of(["class", "group", "F1", "precision", "recall", "mentions"], rows).markdown()
 
 
 def data_table(record: Record) -> str:
     """A row a file."""
     rows = []
-    for part, entry in record.data.items():
-        for name, file in [(part, entry), *((f"{part}, too", extra) for extra in entry.get("extra", ()))]:
-            counts = [f"{file[what]:,}" for what in ("sentences", "words", "mentions")]
-            rows.append([name, _code(file["file"]), f"`{file['sha256']}`", *counts])
-    return _markdown(["part", "file", "sha256", "sentences", "words", "mentions"], rows)
+    for split, data in record.data.items():
+        for name, file in [(split, data), *((f"{split}, extra", extra) for extra in data.extra)]:
+            counts = [f"{count:,}" for count in (file.sentences, file.words, file.mentions)]
+            rows.append([name, _code(file.file), f"`{file.sha256}`", *counts])
+    return Grid.of(["split", "file", "sha256", "sentences", "words", "mentions"], rows).markdown()
 
 
 def settings_table(record: Record) -> str:
-    """Settings that are not the defaults."""
+    """The settings that differ from the defaults."""
     rows = [[_code(key), _code(value)] for key, value in changed(record)]
     if not rows:
         return "All settings are the defaults."
-    return "Settings that are not the defaults:\n\n" + _markdown(["setting", "value"], rows)
+    return "Settings that are not the defaults:\n\n" + Grid.of(["setting", "value"], rows).markdown()
 
 
 def changed(record: Record) -> list[tuple[str, Any]]:
     """Settings of the record that differ from this version's defaults, as key path and value."""
-    if record.kind == "vote":
-        bare: dict[str, Any] = {"vote": {k: f.default for k, f in VoteSettings.model_fields.items() if k != "members"}}
-    elif record.kind in ("crf", "encoder"):
-        bare = parse_experiment({"kind": record.kind}).model_dump()
-    else:
-        bare = {}
-    default = dict(_flat(plain(bare)))
-    return [(key, value) for key, value in _flat(record.settings) if _is_told(key, value, default)]
+    try:
+        default = dict(_flat(plain(_defaults(family(record.kind).settings))))
+    except ConfigError:  # a kind of another version
+        default = {}
+    return [(key, value) for key, value in _flat(record.settings) if _is_shown(key, value, default)]
 
 
-def _is_told(key: str, value: Any, default: Mapping[str, Any]) -> bool:
-    """Whether a setting differs; what the model was made from is told in any case."""
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """The defaults of a settings model; a setting that has to be given is left out."""
+    values = {}
+    for name, field in model.model_fields.items():
+        if not field.is_required():
+            default = field.get_default(call_default_factory=True)
+            values[name] = default.model_dump() if isinstance(default, BaseModel) else default
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            values[name] = _defaults(field.annotation)
+    return values
+
+
+def _is_shown(key: str, value: Any, default: Mapping[str, Any]) -> bool:
+    """Whether a setting differs; the encoder is shown in any case."""
     if key in APART:
         return False
-    known = key in default or bool(value)  # a setting of another version that is off says nothing
+    known = key in default or bool(value)  # a setting of another version that is off means nothing
     return key == "encoder.name" or (known and value != default.get(key))
 
 
@@ -114,11 +125,3 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 
 def _code(value: Any) -> str:
     return "`" + str(value).replace("`", "'") + "`"
-
-
-def _count(result: Mapping[str, Any]) -> str:
-    return f"{result['support']:,}"
-
-
-def _markdown(heading: list[str], rows: list[list[str]]) -> str:
-    return Grid(heading, [[(cell, False) for cell in row] for row in rows]).markdown()

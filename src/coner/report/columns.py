@@ -1,76 +1,119 @@
-"""The columns of a comparison: what each shows, how it reads, and which way is better."""
+"""The columns of a comparison: the metrics, and what a run took."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
+from coner.data.splits import noisy_split
+from coner.evaluation.metrics import BOOTSTRAPPED, METRICS, Metric, shown_in
+from coner.evaluation.results import SplitScores
 from coner.evaluation.significance import Difference
+from coner.records.record import Record
 from coner.report.grid import DASH
 
-if TYPE_CHECKING:
-    from coner.report.compare import Row
+TITLES = {metric.name: metric.title for metric in METRICS}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: which field, how it reads, and whether much or little of it is good."""
+    """A value of a run on a split.
 
-    title: str
-    field: str
-    show: Callable[[Row], str]
-    good: Callable[[Sequence[float]], float]
+    Attributes:
+        name: its key in JSON.
+        read: the value, ``None`` where it is not known.
+        title: the heading; ``None``: in JSON only.
+        format: the value as text.
+        higher_is_better: whether the largest value is the best.
+        optional: left out of a table where no run has a value.
+    """
+
+    name: str
+    read: Callable[[Record, str], float | None]
+    title: str | None = None
+    format: Callable[[float], str] = str
+    higher_is_better: bool = True
+    optional: bool = False
+
+    def best(self, values: Mapping[str, float | None]) -> tuple[str, ...]:
+        """The keys of the best values."""
+        known = {run: value for run, value in values.items() if value is not None}
+        best = (max if self.higher_is_better else min)(known.values(), default=None)
+        return tuple(run for run, value in known.items() if value == best)
+
+    def text(self, value: float | None, bounds: Sequence[float] | None = None) -> str:
+        """The value as text, with its interval if there is one."""
+        if value is None:
+            return DASH
+        return self.format(value) + (f" [{self.format(bounds[0])}, {self.format(bounds[1])}]" if bounds else "")
 
 
-def _score(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3f}"
-
-
-def _with_interval(score: float, bounds: tuple[float, float] | None) -> str:
-    return _score(score) + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
-
-
-def show_difference(found: Difference) -> tuple[str, str]:
-    """A difference with its interval, and its p, corrected where it is."""
-    p = found.p if found.corrected_p is None else found.corrected_p
-    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]", f"{p:.3f}"
-
-
-def words(metric: str) -> str:
-    """The name of a metric for people."""
-    return metric.replace("_f1", " F1")
+def show_difference(difference: Difference) -> tuple[str, str]:
+    """A difference with its interval, and its p, corrected if there is a correction."""
+    one, low, high = (f"{value:+.3f}" for value in (difference.value, difference.low, difference.high))
+    return f"{one} [{low}, {high}]", f"{difference.final_p:.3f}"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds for people."""
+    """Format seconds in the unit that reads best."""
     if seconds is None:
         return DASH
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
+    minutes = f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{seconds:.0f} s" if seconds < 120 else minutes
+
+
+def metric_lines(scores: SplitScores, intervals: Mapping[str, Any]) -> list[str]:
+    """The metrics as ``coner evaluate`` prints them, one a line.
+
+    Args:
+        scores: of the file.
+        intervals: bounds by the name of the metric, as far as it has any.
+    """
+    lines = []
+    for title, metric in shown_in("evaluate").items():
+        if (value := metric.read(scores)) is not None:
+            digits = metric.decimals + 1
+            bounds = intervals.get(metric.name)
+            interval = f"  [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]" if bounds else ""
+            lines.append(f"{title:<10} {value:.{digits}f}{interval}  {metric.detail(scores)}".rstrip())
+    return lines
+
+
+def _of_metric(title: str, metric: Metric) -> Column:
+    return Column(
+        metric.name,
+        lambda record, split: metric.read(record.scores[split]),
+        f"{title} (95 %)" if metric.name in BOOTSTRAPPED else title,
+        metric.text,
+        metric.higher_is_better,
     )
 
 
-def _rate(value: float | None) -> str:
-    return DASH if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+def _noisy_macro_f1(record: Record, split: str) -> float | None:
+    scores = record.scores.get(noisy_split(split))
+    return None if scores is None else scores.fine.macro_f1
 
 
-def _size(count: int | None) -> str:
-    return DASH if count is None else f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
+
+
+_METRICS = [_of_metric(title, metric) for title, metric in shown_in("compare").items()]
 COLUMNS = (
-    Column("micro F1 (95 %)", "micro_f1", lambda row: _with_interval(row.micro_f1, row.micro_interval), max),
-    Column("macro F1 (95 %)", "macro_f1", lambda row: _with_interval(row.macro_f1, row.macro_interval), max),
-    Column("noisy macro", "noisy_macro_f1", lambda row: _score(row.noisy_macro_f1), max),
-    Column("coarse macro", "coarse_macro_f1", lambda row: _score(row.coarse_macro_f1), max),
-    Column("span F1", "span_f1", lambda row: _score(row.span_f1), max),
-    Column("unseen recall", "unseen_recall", lambda row: _score(row.unseen_recall), max),
-    Column("training", "train_seconds", lambda row: duration(row.train_seconds), min),
-    Column("sentences/s", "sentences_per_second", lambda row: _rate(row.sentences_per_second), max),
-    Column("size", "bytes", lambda row: _size(row.bytes), min),
+    *_METRICS[:2],
+    Column("noisy_macro_f1", _noisy_macro_f1, "noisy macro", "{:.3f}".format, optional=True),
+    *_METRICS[2:],
+    Column("macro_classes", lambda record, split: record.scores[split].fine.macro_classes),
+    Column("train_seconds", lambda record, _: record.time.train_seconds, "training", duration, higher_is_better=False),
+    Column(
+        "sentences_per_second", lambda record, split: record.time.of(split).sentences_per_second, "sentences/s", _rate
+    ),
+    Column("words_per_second", lambda record, split: record.time.of(split).words_per_second),
+    Column("parameters", lambda record, _: record.size.parameters),
+    Column("bytes", lambda record, _: record.size.bytes, "size", _megabytes, higher_is_better=False),
 )

@@ -1,4 +1,4 @@
-"""How runs went, epoch by epoch, as a picture: losses, macro F1 on the dev part, weight of the coarse task."""
+"""Learning curves of runs as a picture: losses, macro F1 on dev and the weight of the coarse loss by epoch."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ from typing import Any
 
 from coner.core.errors import OutputError, requires_extra
 from coner.core.files import atomic_write
+from coner.records.record import Epoch
 
 FORMATS = ("svg", "png", "pdf")
-# Okabe and Ito's colours, told apart with every kind of colour vision; markers differ too, for print without colour.
+# Okabe and Ito's colours, distinct for every kind of colour vision; markers differ too, for print without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (  # axis; key of the history, its name, line style
+PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (  # axis; field of an epoch, its name, line style
     ("training loss", (("loss", "fine", "-"), ("coarse_loss", "coarse", "--"))),
     ("macro F1 on dev", (("dev_macro_f1", "", "-"),)),
     ("weight of the coarse loss", (("weight", "", "-"),)),
 )
 
-History = Sequence[Mapping[str, Any]]
 
-
-def write_curves(histories: Mapping[str, History], path: Path) -> None:
-    """Draw the histories of runs, each a colour, and write the picture, whole or not at all.
+def write_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
+    """Draw the histories of runs, each in a colour, and write the picture, whole or not at all.
 
     Args:
-        histories: by the name of the run; as in its record, one entry an epoch.
-        path: its ending says what to write: svg, png or pdf.
+        histories: by the name of the run, as in its record.
+        path: its suffix is the format: svg, png or pdf.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        OutputError: the file cannot be written, or is to be of another kind.
+        OutputError: the file cannot be written, or has another suffix.
     """
     write_figure(lambda: draw(histories), path, what="a picture of the training")
 
@@ -42,42 +41,39 @@ def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
 
     Args:
         make: draws it.
-        path: its ending says what to write: svg, png or pdf.
-        what: the picture, as the user knows it.
+        path: its suffix is the format: svg, png or pdf.
+        what: the picture, for messages.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        OutputError: the file cannot be written, or is to be of another kind.
+        OutputError: the file cannot be written, or has another suffix.
     """
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in FORMATS:
-        raise OutputError(
-            f"{path}: a picture in {kind or 'no known format'}; name a file that ends in .{', .'.join(FORMATS)}"
-        )
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix not in FORMATS:
+        raise OutputError(f"{path}: got suffix {path.suffix!r}; expected .{', .'.join(FORMATS)}")
     with requires_extra(what, "plots"):
         import matplotlib as mpl
-    # Neither the date nor random ids go into the file, so that equal runs give equal bytes.
-    # A label with dollar signs is no formula.
+    # Without date and random ids, equal runs give equal bytes; dollar signs in a label are not a formula.
     with mpl.rc_context({"svg.hashsalt": "coner", "text.parse_math": False}), atomic_write(path, "wb") as handle:
-        metadata = {"CreationDate" if kind == "pdf" else "Date": None} if kind != "png" else None
-        make().savefig(handle, format=kind, dpi=150, metadata=metadata)
+        metadata = {"CreationDate" if suffix == "pdf" else "Date": None} if suffix != "png" else None
+        make().savefig(handle, format=suffix, dpi=150, metadata=metadata)
 
 
-def draw(histories: Mapping[str, History]) -> Any:
-    """The picture, a matplotlib ``Figure``: a panel each for loss, macro F1 and weight over the same epochs."""
+def draw(histories: Mapping[str, Sequence[Epoch]]) -> Any:
+    """Draw a matplotlib ``Figure``: a panel each for loss, macro F1 and weight over the same epochs."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 8.5), layout="constrained")
     axes = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=(4, 4, 3))
-    # Where lines coincide, as equal weights do, the larger marks of the earlier runs show from below.
+    # Where lines coincide, as equal weights do, the larger marks of earlier runs stay visible.
     sizes = [5 + 2 * behind for behind in reversed(range(len(histories)))]
     styles = list(zip(histories.items(), cycle(COLOURS), cycle(MARKERS), sizes))
     for axis, (title, lines) in zip(axes, PANELS, strict=True):
         for (_, history), colour, marker, size in styles:
             for key, _, style in lines:
-                points = [(entry["epoch"], entry[key]) for entry in history if entry.get(key) is not None]
+                points = [(epoch.epoch, value) for epoch in history if (value := getattr(epoch, key)) is not None]
                 if points:
                     axis.plot(*zip(*points, strict=True), style, color=colour, marker=marker, markersize=size, gid=key)
         axis.set_ylabel(title)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from coner.report.columns import show_difference
+from coner.report.columns import TITLES, metric_lines, show_difference
 from coner.report.grid import Grid
 from coner.report.terminal import print_whole
 
 if TYPE_CHECKING:
     from coner.evaluation.results import Result
     from coner.runs.scoring import Evaluation, NoisyScores
-
-TITLES = {"micro_f1": "micro F1", "macro_f1": "macro F1", "coarse_macro_f1": "coarse macro", "span_f1": "span F1"}
 
 
 def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str) -> None:
@@ -22,23 +20,14 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
 
     scores, errors = evaluation.scores, evaluation.errors
     fine, coarse = scores.fine, scores.coarse
-    micro, macro = (f"[{intervals[name][0]:.4f}, {intervals[name][1]:.4f}]" for name in ("micro_f1", "macro_f1"))
     partial = evaluation.llm.get("partial")
     of = f" of {partial['sentences']}, as the others have no answer" if partial else ""
     lines = [
         f"{gold}, {scores.sentences} sentences{of}, {scores.words} words",
-        f"micro F1   {fine.micro_f1:.4f}  {micro}  precision {fine.precision:.4f}, recall {fine.recall:.4f}",
-        f"macro F1   {fine.macro_f1:.4f}  {macro}  over {fine.macro_classes} classes that occur in gold",
-        f"coarse     {coarse.macro_f1:.4f}  macro F1 over {coarse.macro_classes} groups (micro {coarse.micro_f1:.4f})",
-        f"span F1    {scores.span.f1:.4f}  labels ignored",
-    ]
-    for name, recall in (("seen", scores.seen), ("unseen", scores.unseen)):
-        if recall is not None:
-            lines.append(f"{name:<10} {recall.recall:.4f}  recall on the {recall.support} mentions {name} in training")
-    lines.append(
+        *metric_lines(scores, intervals),
         f"errors     {errors.label} wrong label, {errors.boundary} wrong boundaries, {errors.both} both wrong, "
-        f"{errors.missed} missed, {errors.spurious} spurious"
-    )
+        f"{errors.missed} missed, {errors.spurious} spurious",
+    ]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("class", "precision", "recall", "F1", "gold", "predicted"):
         table.add_column(title, justify="left" if title == "class" else "right", no_wrap=True)
@@ -79,8 +68,7 @@ def _show_noisy(noisy: NoisyScores) -> None:
         [TITLES[name], f"{change.clean:.4f}", f"{change.noisy:.4f}", *show_difference(change.difference)]
         for name, change in noisy.changes.items()
     ]
-    cells = [[(cell, False) for cell in row] for row in rows]
-    print_whole(title, Grid(["", "clean", "noisy", "noisy - clean (95 %)", "p"], cells).table())
+    print_whole(title, Grid.of(["", "clean", "noisy", "noisy - clean (95 %)", "p"], rows).table())
 
 
 def _cells(name: str, result: Result) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DASH = "–"
+Cell = tuple[str, bool]  # text, and whether it is bold
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,12 @@ class Grid:
     """
 
     heading: Sequence[str]
-    rows: Sequence[Sequence[tuple[str, bool]]]
+    rows: Sequence[Sequence[Cell]]
+
+    @classmethod
+    def of(cls, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Grid:
+        """Build a table without bold cells."""
+        return cls(heading, [[(cell, False) for cell in row] for row in rows])
 
     def markdown(self) -> str:
         """As a GitHub table."""
@@ -31,7 +37,7 @@ class Grid:
         return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
     def table(self) -> Table:
-        """For a terminal."""
+        """As a table for a terminal."""
         from rich import box
         from rich.table import Table
         from rich.text import Text

@@ -15,54 +15,47 @@ from coner.evaluation.counts import Ints
 from coner.evaluation.significance import class_f1_draws
 from coner.records.record import Record
 from coner.report.compare import Comparison
-from coner.report.content import in_order
 from coner.report.curves import COLOURS, MARKERS, write_figure
-from coner.report.found import Found
+from coner.report.predictions import Predictions
+from coner.report.report import Report
 
 ENDINGS = ("svg", "png")
 GREY = "#777777"
-CURVES = 7  # of one plot: more cannot be told apart
-NAMED = 20  # names beside points: more would lie over each other
+CURVES = 7  # in one plot: more cannot be distinguished
+NAMED = 20  # names beside points: more would overlap
 
 
-def write_pictures(
-    comparison: Comparison, records: Mapping[str, Record], folder: Path, *, groups: Mapping[str, str], found: Found
-) -> list[Path]:
-    """Write the pictures that these runs give, and return their paths.
+def write_pictures(report: Report, folder: Path) -> list[Path]:
+    """Write the pictures of these runs, and return their paths.
 
     ``headline``: macro F1 with its intervals. ``classes``: F1 by class of the baseline and of the best other run.
     ``confusion``: of that run. ``calibration``: of the best runs with tagged sentences.
-    ``time``: macro F1 against training.
+    ``time``: macro F1 against time of training.
 
     Args:
-        comparison, records: of these runs.
-        folder: made if it is missing.
-        groups: fine to coarse label, for the order of the classes; may be empty.
-        found: what the runs found in which sentences.
+        report: of the runs.
+        folder: created if it is missing.
 
     Raises:
         MissingExtra: matplotlib is not installed.
         OutputError: a file cannot be written.
     """
-    part = comparison.part
-    others = [row for row in comparison.rows if row.run != comparison.baseline] or list(comparison.rows)
-    best = max(others, key=lambda row: row.macro_f1).run
-    labels = in_order(records, part, groups)
+    comparison, records, predictions, labels = report.comparison, report.records, report.predictions, report.labels
+    split, ranked = comparison.split, sorted(comparison.rows, key=lambda row: -row.macro_f1)
+    best = next((row.run for row in ranked if row.run != comparison.baseline), comparison.baseline)
     pair = {run: records[run] for run in dict.fromkeys((comparison.baseline, best))}
-    made: dict[str, Callable[[], Any]] = {"headline": lambda: headline(comparison)}
-    if all(part in record.sentences for record in pair.values()):
-        made["classes"] = lambda: classes(pair, part, labels)
-    if part in records[best].confusion:
-        made["confusion"] = lambda: confusion(records[best], part, labels, best)
-    if found.predicted:
-        shown = [
-            row.run for row in sorted(comparison.rows, key=lambda row: -row.macro_f1) if row.run in found.predicted
-        ]
-        made["calibration"] = lambda: calibration(found, shown[:CURVES])
-    if any(row.train_seconds for row in comparison.rows):
-        made["time"] = lambda: time(comparison)
+    pictures: dict[str, Callable[[], Any]] = {
+        "headline": lambda: headline(comparison),
+        "classes": lambda: classes(pair, split, labels),
+        "confusion": lambda: confusion(records[best], split, labels, best),
+    }
+    if predictions.predicted:
+        shown = [row.run for row in ranked if row.run in predictions.predicted]
+        pictures["calibration"] = lambda: calibration(predictions, shown[:CURVES])
+    if any(row.values["train_seconds"] for row in comparison.rows):
+        pictures["time"] = lambda: time(comparison)
     make_folder(folder)
-    paths = {folder / f"{name}.{ending}": draw for name, draw in made.items() for ending in ENDINGS}
+    paths = {folder / f"{name}.{ending}": draw for name, draw in pictures.items() for ending in ENDINGS}
     for path, draw in paths.items():
         write_figure(draw, path, what="pictures of runs")
     return list(paths)
@@ -74,37 +67,38 @@ def headline(comparison: Comparison) -> Any:
     figure, axis = _figure(6.5, 1.2 + 0.3 * len(rows))
     for place, row in enumerate(rows):
         own = row.run == comparison.baseline
-        if row.macro_interval:
-            axis.plot(row.macro_interval, (place, place), color=GREY if own else COLOURS[0], linewidth=2)
+        if bounds := row.intervals.get("macro_f1"):
+            axis.plot(bounds, (place, place), color=GREY if own else COLOURS[0], linewidth=2)
         axis.plot(row.macro_f1, place, "s" if own else "o", color=GREY if own else COLOURS[0])
     axis.set_yticks(range(len(rows)), [row.run for row in rows])
     axis.set_ylim(-0.7, len(rows) - 0.3)
-    figure.supxlabel(f"macro F1 on {comparison.part}, 95 % interval; square: the baseline", fontsize="medium")
+    figure.supxlabel(f"macro F1 on {comparison.split}, 95 % interval; square: the baseline", fontsize="medium")
     return figure
 
 
-def classes(runs: Mapping[str, Record], part: str, labels: list[str]) -> Any:
+def classes(runs: Mapping[str, Record], split: str, labels: list[str]) -> Any:
     """F1 by class, most frequent first, with intervals; a mark a run."""
-    first = next(iter(runs.values())).scores[part]["fine"]["classes"]
-    order = sorted(labels, key=lambda label: first.get(label, {}).get("support", 0))
+    first = next(iter(runs.values())).scores[split].fine.classes
+    order = sorted(labels, key=lambda label: first[label].support if label in first else 0)
     figure, axis = _figure(6.5, 1.2 + 0.28 * len(order))
     for shift, (run, record), colour, mark in zip((0.15, -0.15), runs.items(), (GREY, COLOURS[0]), "so", strict=False):
-        draws = class_f1_draws(record.sentence_counts(part), tuple(order))
+        draws = class_f1_draws(record.sentences[split], tuple(order))
         low, high = np.quantile(draws, (0.025, 0.975), axis=0)
         places = np.arange(len(order)) + shift
-        values = [record.scores[part]["fine"]["classes"].get(label, {}).get("f1", 0.0) for label in order]
+        scores = record.scores[split].fine.classes
+        values = [scores[label].f1 if label in scores else 0.0 for label in order]
         axis.hlines(places, low, high, color=colour, linewidth=1.5)
         axis.plot(values, places, mark, color=colour, markersize=4, label=run)
     axis.set_yticks(range(len(order)), order)
     axis.set_ylim(-0.7, len(order) - 0.3)
-    axis.set_xlabel(f"F1 on {part}, 95 % intervals")
+    axis.set_xlabel(f"F1 on {split}, 95 % intervals")
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
-def confusion(record: Record, part: str, labels: list[str], run: str) -> Any:
+def confusion(record: Record, split: str, labels: list[str], run: str) -> Any:
     """Gold by predicted class, exact spans, as shares of the gold mentions; missed and spurious at the edges."""
-    grid = confusion_grid(record, part, labels)
+    grid = confusion_grid(record, split, labels)
     shares = np.sqrt(grid / np.maximum(1, grid.sum(axis=1, keepdims=True)))
     figure, axis = _figure(2.5 + 0.27 * len(labels), 2.2 + 0.25 * len(labels))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -118,36 +112,34 @@ def confusion(record: Record, part: str, labels: list[str], run: str) -> Any:
     axis.grid(visible=False)
     axis.set_xlabel("predicted")
     axis.set_ylabel("gold")
-    axis.set_title(f"{run} on {part}")
+    axis.set_title(f"{run} on {split}")
     return figure
 
 
-def confusion_grid(record: Record, part: str, labels: list[str]) -> Ints:
+def confusion_grid(record: Record, split: str, labels: list[str]) -> Ints:
     """Counts by gold and predicted class, L + 1 x L + 1: missed in the last column, spurious in the last row."""
     place, size = {label: index for index, label in enumerate(labels)}, len(labels)
     grid = np.zeros((size + 1, size + 1), dtype=np.int64)
-    for gold, others in record.confusion[part].items():
+    for gold, others in record.confusion[split].items():
         for predicted, count in others.items():
             grid[place[gold], place[predicted]] = count
-    for label, result in record.scores[part]["fine"]["classes"].items():
+    for label, result in record.scores[split].fine.classes.items():
         at = place[label]
-        grid[at, size] = result["support"] - grid[at, :size].sum()
-        grid[size, at] = result["predicted"] - grid[:size, at].sum()
+        grid[at, size] = result.support - grid[at, :size].sum()
+        grid[size, at] = result.predicted - grid[:size, at].sum()
     return grid
 
 
-def calibration(found: Found, runs: Sequence[str]) -> Any:
-    """Share of the right predictions by confidence, of some runs."""
+def calibration(predictions: Predictions, runs: Sequence[str]) -> Any:
+    """The share of correct predictions by confidence, of some runs."""
     figure, axis = _figure(5.5, 5)
     axis.plot((0, 1), (0, 1), ":", color=GREY)
     for run, colour, marker in zip(runs, cycle(COLOURS), cycle(MARKERS), strict=False):
-        judged = calibrate(found.gold, found.predicted[run])
-        points = [(entry.confidence, entry.accuracy) for entry in judged.bins]
-        axis.plot(
-            *np.array(points).reshape(-1, 2).T, color=colour, marker=marker, label=f"{run} (ECE {judged.error:.3f})"
-        )
+        measured = calibrate(predictions.gold, predictions.predicted[run])
+        points = np.array([(entry.confidence, entry.accuracy) for entry in measured.bins]).reshape(-1, 2)
+        axis.plot(*points.T, color=colour, marker=marker, label=f"{run} (ECE {measured.error:.3f})")
     axis.set_xlabel("confidence")
-    axis.set_ylabel("share right")
+    axis.set_ylabel("share correct")
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
 
@@ -157,10 +149,11 @@ def time(comparison: Comparison) -> Any:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     figure, axis = _figure(6.5, 4.5)
-    rows = [row for row in comparison.rows if row.train_seconds]
-    names = list(dict.fromkeys(row.name for row in rows))
+    times = [(row, row.values["train_seconds"]) for row in comparison.rows]
+    timed = [(row.name, seconds / 60, row.macro_f1) for row, seconds in times if seconds]
+    names = dict.fromkeys(name for name, _, _ in timed)
     for place, (name, colour, marker) in enumerate(zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)):
-        points = [((row.train_seconds or 0) / 60, row.macro_f1) for row in rows if row.name == name]
+        points = [(minutes, macro_f1) for other, minutes, macro_f1 in timed if other == name]
         axis.plot(*zip(*points, strict=True), marker=marker, color=colour, linestyle="none")
         if place < NAMED:
             axis.annotate(name, points[0], xytext=(6, 3), textcoords="offset points", fontsize=8)
@@ -170,7 +163,7 @@ def time(comparison: Comparison) -> Any:
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(x=0.2)
     axis.set_xlabel("minutes of training")
-    axis.set_ylabel(f"macro F1 on {comparison.part}")
+    axis.set_ylabel(f"macro F1 on {comparison.split}")
     return figure
 
 

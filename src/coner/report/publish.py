@@ -1,4 +1,4 @@
-"""What of a run others may have: its model, its record and a card; never checkpoints, logs or sentences."""
+"""The files of a run that may be published: its model, its record and a card; never checkpoints, logs or sentences."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from coner.families.settings import parse_experiment
 from coner.hub.files import MANIFEST, README, RECORD, check_names
 from coner.records.plain import plain
 from coner.records.record import Record, read_record, record_path
-from coner.report.card import Told, model_card
+from coner.report.card import CardMetadata, model_card
 
 Content = Path | bytes
 
 
-def card_of(place: Path, told: Told) -> str:
-    """The model card of a run folder, or of a record file.
+def card_of(place: Path, metadata: CardMetadata) -> str:
+    """Return the model card of a run folder, or of a record file.
 
     Raises:
-        DataError: there is no record, or a damaged one.
-        ModelError: the folder holds a damaged model.
+        DataError: there is no record, or it is damaged.
+        ModelError: the folder contains a damaged model.
     """
     record = read_record(place)
-    return model_card(record, _taxonomy(record, place), told)
+    return model_card(record, _taxonomy(record, place), metadata)
 
 
-def gather(folder: Path, told: Told) -> dict[str, Content]:
-    """Everything that may leave the machine, by its name on the hub; each file checked against ``model.json``.
+def gather(folder: Path, metadata: CardMetadata) -> dict[str, Content]:
+    """Collect everything that may be published, by its name on the hub; files are checked against ``model.json``.
 
-    ``model.json`` goes without places on this machine: of a path in its settings only the last part.
+    The published ``model.json`` contains no path of this machine: of a path in its settings only the last part.
 
     Raises:
-        ModelError: the folder holds no model, a damaged one, one that asks an endpoint, or a file of a kind that is
-            not for others.
-        ConfigError: the settings in ``model.json`` are not such as this version knows.
-        DataError: there is no record.
+        ModelError: the folder contains no model, a damaged one, one that asks an endpoint, or a file of a type that
+            must not be published.
+        ConfigError: this version does not know the settings in ``model.json``.
+        DataError: there is no record, or it is damaged.
     """
-    card, files = _model(folder)
+    manifest, files = _model(folder)
     if not record_path(folder).is_file():
-        raise ModelError(f"{folder}: no {RECORD} in it, so nothing to make a card from; push a finished run")
-    text = card_of(folder, told)
-    return {README: text.encode(), MANIFEST: card, RECORD: folder / RECORD, **files}
+        raise ModelError(f"{folder}: got no {RECORD}; expected a finished run, as the card is made from its record")
+    text = card_of(folder, metadata)
+    return {README: text.encode(), MANIFEST: manifest, RECORD: folder / RECORD, **files}
 
 
 def size(content: Content) -> int:
-    """In bytes."""
+    """The size of a file, or of its content, in bytes."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
-    """A ``model.json`` for others, and the files that it names; models within it likewise."""
+    """The ``model.json`` to publish, and the files that it names; those of the members of a vote likewise."""
     manifest = read_manifest(folder)
     if family(manifest.kind).asks_endpoint:
         raise ModelError(f"{folder}: is of kind {manifest.kind}: its endpoint and its examples must not be published")
@@ -66,21 +66,21 @@ def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
         inside = name.removesuffix(f"/{MANIFEST}")
         own, others = _model(folder / inside)
         files |= {name: own, **{f"{inside}/{other}": content for other, content in others.items()}}
-    card = manifest.model_dump(mode="json")
-    if isinstance(card.get("settings"), Mapping):
-        card["settings"] = _without_places(card["settings"], source=f"{folder / MANIFEST}")
-    card["files"] = {name: {"bytes": size(content), "sha256": _digest(content)} for name, content in files.items()}
-    return (json.dumps(card, ensure_ascii=False, indent=2) + "\n").encode(), files
+    values = manifest.model_dump(mode="json")
+    if isinstance(values.get("settings"), Mapping):
+        values["settings"] = _without_paths(values["settings"], source=f"{folder / MANIFEST}")
+    values["files"] = {name: {"bytes": size(content), "sha256": _digest(content)} for name, content in files.items()}
+    return (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode(), files
 
 
-def _without_places(settings: Mapping[str, Any], *, source: str) -> dict[str, Any]:
-    """Only as settings do they tell what is a path: a relative one looks like the hub's name of an encoder."""
+def _without_paths(settings: Mapping[str, Any], *, source: str) -> dict[str, Any]:
+    """Parsed first, as text alone does not show what is a path: a relative one looks like an encoder's hub name."""
     values: dict[str, Any] = plain(parse_experiment(dict(settings), source).model_dump())
     return {**values, "data": _base_names(values["data"])}
 
 
 def _base_names(value: Any) -> Any:
-    """A taxonomy's file by its base name too, which is text: nothing else in this section has a slash."""
+    """The file of a taxonomy by its base name too: it is text, and nothing else in this section has a slash."""
     if isinstance(value, Mapping):
         return {key: _base_names(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -93,8 +93,8 @@ def _digest(content: Content) -> str:
 
 
 def _taxonomy(record: Record, place: Path) -> Taxonomy:
-    """That of the model beside the record; else the first that knows all labels that were scored."""
+    """The taxonomy of the model beside the record; else the first that knows all scored labels."""
     if place.is_dir() and (place / MANIFEST).is_file():
         return read_manifest(place).taxonomy
-    labels = {label for scores in record.scores.values() for label in scores["fine"]["classes"]}
+    labels = {label for scores in record.scores.values() for label in scores.fine.classes}
     return choose_taxonomy("auto", labels)

@@ -20,7 +20,7 @@ from coner.families.manifest import remove_model
 from coner.families.recipe import Inputs, Place, Recipe
 from coner.records import machine
 from coner.records.plain import plain
-from coner.records.record import RECORD, Record, read_record, write_record
+from coner.records.record import RECORD, LlmUsage, Record, read_record, write_record
 from coner.records.recording import add_split, make_record
 from coner.records.tagged import tagged_path
 from coner.runs.evaluate import Evaluated, Evaluator
@@ -112,7 +112,7 @@ def _evaluate(record: Record, splits: Mapping[str, Split], evaluator: Evaluator,
     """Evaluate the pending splits; the record is saved after each."""
     write_record(record, evaluator.folder)
     for name in pending(record, splits):
-        evaluated = _with_earlier_costs(evaluator(name, splits[name]), (record.llm or {}).get(name, {}))
+        evaluated = _with_earlier_costs(evaluator(name, splits[name]), record.llm.get(name))
         record = add_split(record, name, splits[name], evaluated)
         write_record(record, evaluator.folder)
         log(headline(record, name))
@@ -121,22 +121,18 @@ def _evaluate(record: Record, splits: Mapping[str, Split], evaluator: Evaluator,
 
 def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:
     """Splits that a run was not evaluated on yet, or that have sentences without an answer."""
-    llm = record.llm or {}
-    return [
-        name
-        for name in splits
-        if name != "train" and (name not in record.scores or llm.get(name, {}).get("unanswered"))
-    ]
+    unanswered = {name for name, usage in record.llm.items() if usage.unanswered}
+    return [name for name in splits if name != "train" and (name not in record.scores or name in unanswered)]
 
 
 def _only_train(splits: Mapping[str, Split]) -> dict[str, Split]:
     return {name: split for name, split in splits.items() if name == "train"}
 
 
-def _with_earlier_costs(evaluated: Evaluated, earlier: Mapping[str, Any]) -> Evaluated:
-    if evaluated.llm is None:
+def _with_earlier_costs(evaluated: Evaluated, earlier: LlmUsage | None) -> Evaluated:
+    if evaluated.llm is None or earlier is None:
         return evaluated
-    paid = {name: evaluated.llm[name] + earlier[name] for name in PAID if name in evaluated.llm and name in earlier}
+    paid = {name: evaluated.llm[name] + getattr(earlier, name) for name in PAID if name in evaluated.llm}
     return replace(evaluated, llm={**evaluated.llm, **paid})
 
 
@@ -150,8 +146,8 @@ def _with_noise(record: Record, recipe: Recipe, inputs: Inputs) -> Record:
 
 def headline(record: Record, split: str) -> str:
     """The scores on a split in one line."""
-    fine = record.scores[split]["fine"]
-    return f"{split}: micro F1 {fine['micro_f1']:.4f}, macro F1 {fine['macro_f1']:.4f}"
+    fine = record.scores[split].fine
+    return f"{split}: micro F1 {fine.micro_f1:.4f}, macro F1 {fine.macro_f1:.4f}"
 
 
 def clear(folder: Path) -> None:
@@ -196,7 +192,7 @@ def check_finished(
         fix = f"Fix: give another --out, or {instead}"
         raise ConfigError(f"{folder}: holds a finished run of other settings or data. {fix}")
     for name, split in splits.items():
-        if name in record.data and name != "train" and record.data[name]["sha256"] != split.sha256:
+        if name in record.data and name != "train" and record.data[name].sha256 != split.sha256:
             raise _other_file(folder, name, split)
 
 

@@ -42,12 +42,11 @@ def test_all_commands(coner: Coner, server: str, tmp_path: Path) -> None:
     scored = coner("train", CONFIG, *settings(server, **values, data__dev=gold), "--out", run)
     assert scored.code == 0, scored.err
     usage = read_record(run).llm
-    assert usage is not None
-    assert (usage["dev"]["calls"], usage["dev"]["cached"]) == (1, 2)
-    assert usage["dev"]["tokens_per_sentence"] > 40 and usage["dev"]["seconds_per_sentence"] > 0
+    assert (usage["dev"].calls, usage["dev"].cached) == (1, 2)
+    assert usage["dev"].tokens_per_sentence > 40 and usage["dev"].seconds_per_sentence > 0
     evaluated = json.loads(coner("evaluate", gold, run, "--json").out)
     assert evaluated["llm"]["calls"] == 0
-    assert evaluated["fine"] == read_record(run).scores["dev"]["fine"]
+    assert evaluated["fine"] == read_record(run).as_dict()["scores"]["dev"]["fine"]
     [row] = json.loads(coner("compare", run, "--json").out)["rows"]
     assert row["asked"]["answered"] == 3
     silver = coner("distil", run, gold, "-o", tmp_path / "silver.conll")

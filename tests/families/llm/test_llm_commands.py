@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from coner.data import read
-from coner.records.record import read_record
+from coner.records.record import Partial, read_record
 from coner.tagging import stream
 from helpers.fake_endpoint import FakeResponse, Request, fails, last, says, serving
 from helpers.llm_config import CONFIG, USAGE, answer, knows, settings
@@ -101,27 +101,26 @@ def test_effects_of_one_bad_answer(  # noqa: PLR0917 - pytest fills them in by n
         done = make(coner, train, server, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)
     assert done.code == code, done.err
     usage = read_record(run).llm
-    assert usage is not None
     values = usage["dev"]
-    assert {**values["counts"], **values["unanswered"], "retries": values["retries"]}.items() >= counts.items()
+    assert {**values.counts, **values.unanswered, "retries": values.retries}.items() >= counts.items()
     scores = read_record(run).scores["dev"]
-    assert scores["sentences"] == (N if code == 0 else N - 1)
+    assert scores.sentences == (N if code == 0 else N - 1)
     lost = len(read(gold)[5].entities or ())
     if code == 0:  # no entities for this sentence, all for the others
-        assert scores["fine"]["precision"] == 1
+        assert scores.fine.precision == 1
         mentions = sum(len(sentence.entities or ()) for sentence in read(gold))
-        assert scores["fine"]["recall"] == pytest.approx(1 - lost / mentions)
+        assert scores.fine.recall == pytest.approx(1 - lost / mentions)
     else:
-        assert values["partial"] == {"answered": N - 1, "sentences": N}
+        assert values.partial == Partial(answered=N - 1, sentences=N)
         assert f"dev: evaluated on {N - 1} of {N} sentences" in done.err
         assert f"{N - 1} of {N} |" in coner("compare", run, "--markdown").out
-        assert scores["fine"]["micro_f1"] == 1
+        assert scores.fine.micro_f1 == 1
         with serving(knows(gold)) as server:
             again = make(coner, train, server, run, data__dev=gold, llm__timeout=1, llm__max_retries=1)
         assert again.code == 0 and len(server.requests) == 1
         usage = read_record(run).llm
-        assert usage is not None and "partial" not in usage["dev"] and read_record(run).scores["dev"]["sentences"] == N
-        assert usage["dev"]["calls"] == values["calls"] + 1
+        assert usage["dev"].partial is None and read_record(run).scores["dev"].sentences == N
+        assert usage["dev"].calls == values.calls + 1
 
 
 def test_a_budget_stops_a_command_and_the_next_resumes(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
@@ -180,7 +179,7 @@ def test_fields_that_the_endpoint_declines_are_reported(coner: Coner, train: Pat
         assert coner("evaluate", gold, tmp_path / "run").err.count("does not accept") == 0  # the ledger had it all
         trained = make(coner, train, server, tmp_path / "other", data__test=gold)
     assert trained.code == 0 and f"test: {said}" in trained.err, trained.err
-    assert read_record(tmp_path / "other").llm["test"]["declined"]
+    assert read_record(tmp_path / "other").llm["test"].declined
 
 
 def test_a_refusal_of_all_prompts_is_a_usage_error(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
@@ -318,6 +317,6 @@ def test_an_answer_counts_as_repaired_once_and_only_if_it_is_readable(
     }
     with serving(knows(gold, odd)) as server:
         make(coner, train, server, tmp_path / "run", data__dev=gold)
-    values = (read_record(tmp_path / "run").llm or {})["dev"]
-    assert {"thinking": 1, "unparsable": 1, "cut": 1, "mended": 2}.items() <= values["counts"].items()
-    assert values["repaired"] == 2
+    values = read_record(tmp_path / "run").llm["dev"]
+    assert {"thinking": 1, "unparsable": 1, "cut": 1, "mended": 2}.items() <= values.counts.items()
+    assert values.repaired == 2

@@ -1,4 +1,4 @@
-// The error browser: sentences of a kind, by page. The text is parsed when it is first wanted.
+// The error browser: sentences that match a search, by page. The text is parsed when it is first needed.
 const PAGE = 20;
 let text = null;
 let at = 0;
@@ -8,23 +8,23 @@ let cameFrom = null;
 const texts = () => (text ??= JSON.parse($("sentences").textContent));
 const readable = () => shown.filter((run) => !Object.hasOwn(page.absent, run.run));
 
-// A choice is "any", "none", a class as "fine NAME", or a group as "coarse NAME".
-function fits(choice, entity) {
+// choice: "any", "none", a class as "fine NAME", or a group as "coarse NAME".
+function matches(choice, entity) {
   if (choice === "any") return true;
   if (choice === "none" || !entity) return choice === "none" && !entity;
   const name = page.labels[entity.label];
   return choice.startsWith("fine ") ? choice.slice(5) === name : choice.slice(7) === page.groups[name];
 }
 
-const asked = () => {
+const query = () => {
   const [gold, predicted, wrong] = [$("read-gold").value, $("read-predicted").value, $("read-wrong").checked];
-  return (unit) => fits(gold, unit.gold) && fits(predicted, unit.guess) && (!wrong || kindOf(unit) !== "right");
+  return (unit) => matches(gold, unit.gold) && matches(predicted, unit.guess) && (!wrong || kindOf(unit) !== "right");
 };
 
 function search() {
   const [run, other] = [$("read-run").value, $("read-other").value];
   const { words, gold, predicted } = texts();
-  const [wanted, needle] = [asked(), $("read-text").value.toLowerCase().trim()];
+  const [wanted, needle] = [query(), $("read-text").value.toLowerCase().trim()];
   const everything = $("read-gold").value === "any" && $("read-predicted").value === "any" && !$("read-wrong").checked;
   const differ = $("read-differ").checked && other;
   const bare = (flat) => flat.filter((_, i) => i % 4 < 3).join();
@@ -47,12 +47,12 @@ function showPage(count = counted) {
   counted = count;
   const { words, gold, predicted } = texts();
   const runs = [$("read-run").value, $("read-other").value].filter(Boolean);
-  const wanted = asked();
+  const wanted = query();
   const ringed = $("read-gold").value === "any" && $("read-predicted").value === "any" ? () => false : wanted;
   $("read-list").replaceChildren(...hits.slice(at, at + PAGE).map((i) =>
     sentenceItem(words[i], entities(gold[i], 3), runs.map((run) => ({ run, predicted: entities(predicted[run][i], 4) })), ringed)));
   const last = Math.min(at + PAGE, hits.length);
-  $("read-status").textContent = hits.length ? `${whole(at + 1)}–${whole(last)} of ${whole(hits.length)} sentences, ${whole(counted)} such entities` : "No such sentence.";
+  $("read-status").textContent = hits.length ? `${whole(at + 1)}–${whole(last)} of ${whole(hits.length)} sentences, ${whole(counted)} matching entities` : "No sentence matches.";
   $("read-previous").disabled = at === 0;
   $("read-next").disabled = last >= hits.length;
 }
@@ -68,7 +68,7 @@ function readCell(button, gold, predicted) {
   if (!$("read-list") || Object.hasOwn(page.absent, run)) {
     const why = Object.hasOwn(page.absent, run) ? page.absent[run] : "none of the runs has any";
     const note = $("matrix-none") || el("p", { id: "matrix-none", role: "status", class: "warning" });
-    note.textContent = `No sentences of ${run} to read: ${why}.`;
+    note.textContent = `There are no sentences of ${run} to read: ${why}.`;
     $("matrix-body").prepend(note);
     return;
   }
@@ -102,9 +102,9 @@ function key() {
   const sample = (kind, extra, note, scored) => [el("span", { class: `mention ${kind} ${extra}`, "--group": "var(--soft)" }, "words",
     el("small", {}, scored ? "Class 0.87 " : "Class ", scored || kind !== "span" ? KINDS[kind][0] : "∅")), ` ${note}`];
   const entry = (...children) => el("span", {}, ...children.flat());
-  return [entry(sample("right", "truth", "gold, found", false)), entry(sample("label", "truth", "gold, other class found", false)),
-    entry(sample("span", "truth", "gold, missed", false)), entry(sample("right", "guess", "predicted with confidence, right", true)),
-    entry(sample("label", "guess", "other class", true)), entry(sample("span", "guess", "no such span in gold", true)),
+  return [entry(sample("right", "truth", "gold, predicted correctly", false)), entry(sample("label", "truth", "gold, predicted as another class", false)),
+    entry(sample("span", "truth", "gold, missed", false)), entry(sample("right", "guess", "predicted, with confidence: correct", true)),
+    entry(sample("label", "guess", "predicted: another class", true)), entry(sample("span", "guess", "predicted: span not in gold", true)),
     ...groupNames.filter(Boolean).map((name) => entry(el("span", { class: "mention", "--group": groupColour(page.labels.findIndex((label) => page.groups[label] === name)) }, name)))];
 }
 

@@ -1,4 +1,4 @@
-// One plot of points and lines, as wide as its place. Names of runs have a colour, a mark and a dash each.
+// A plot of points and lines, as wide as its container. Each name of runs has a colour, a mark and a dash pattern.
 const MARKS = [
   (r) => `M${-r},0a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`,
   (r) => `M${-r},${-r}h${2 * r}v${2 * r}h${-2 * r}z`,
@@ -7,7 +7,7 @@ const MARKS = [
   (r) => `M0,${1.3 * r}L${1.2 * r},${-r}H${-1.2 * r}z`,
 ];
 const DASHES = [null, "7 3", "2 3"];
-const SHOWN = 7; // names in colour at first: more cannot be told apart
+const SHOWN = 7; // names in colour at first: more cannot be distinguished
 
 const lookOf = (name) => {
   const index = names.indexOf(name);
@@ -34,34 +34,34 @@ function legend() {
       draw("path", { d: look.mark(4), fill: coloured.has(name) ? look.colour : "var(--mute)" }));
     return el("button", { type: "button", "aria-pressed": String(coloured.has(name)), onclick: press }, sign, name);
   };
-  return el("div", { class: "legend", role: "group", "aria-label": "Names in colour" }, ...seen.map(button));
+  return el("div", { class: "legend", role: "group", "aria-label": "Names shown in colour" }, ...seen.map(button));
 }
 
-// Round values between two, at most about `count`.
+// Round values from low to high, at most about `count`.
 function ticks(low, high, count) {
   const rough = (high - low) / count || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.999);
-  const found = [];
-  for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-6; at += 1) found.push(at * step);
-  return found;
+  const values = [];
+  for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-6; at += 1) values.push(at * step);
+  return values;
 }
 
 const powers = (low, high) => {
-  const found = [];
+  const values = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1)
-    for (const factor of [1, 2, 5]) if (factor * 10 ** power >= low && factor * 10 ** power <= high) found.push(factor * 10 ** power);
-  return found;
+    for (const factor of [1, 2, 5]) if (factor * 10 ** power >= low && factor * 10 ** power <= high) values.push(factor * 10 ** power);
+  return values;
 };
 
-// An axis: {label, low, high, log, format, ticks}; gives places from `from` to `to`.
+// axis: {label, low, high, log, format, ticks}. Returns a function from values to pixels between `from` and `to`.
 function scale(axis, from, to) {
   const map = axis.log ? Math.log10 : (x) => x;
   const [low, high] = [map(axis.low), map(axis.high)];
   return (x) => from + ((map(x) - low) / (high - low || 1)) * (to - from);
 }
 
-// series: [{run, points: [{x, y, title, size, word}], line, dash}]; a word stands beside its point.
+// series: [{run, points: [{x, y, title, size, word}], line, dash}]; a word is written beside its point.
 function plot(title, { x, y, series, diagonal = false, width = 420 }) {
   const [height, left, right, top, bottom] = [260, 46, 12, 10, 40];
   const [px, py] = [scale(x, left, width - right), scale(y, height - bottom, top)];

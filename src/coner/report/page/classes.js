@@ -1,17 +1,17 @@
-// F1 by class of two runs, with bootstrap intervals; that of the difference is paired, since runs share the draws.
+// F1 by class of two runs, with bootstrap intervals; the interval of the difference is paired, as runs share the draws.
 const drawsOf = new Map();
 
-// F1 by draw and class, in steps of 1/65535; null where the record has no counts by sentence.
+// F1 by draw and class, stored in steps of 1/65535.
 function draws(run) {
-  if (!drawsOf.has(run) && run.draws) {
+  if (!drawsOf.has(run)) {
     const bytes = Uint8Array.from(atob(run.draws), (letter) => letter.charCodeAt(0));
     const view = new DataView(bytes.buffer);
     drawsOf.set(run, Float64Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true) / 65535));
   }
-  return drawsOf.get(run) || null;
+  return drawsOf.get(run);
 }
 
-// The percentile interval of 95 %, between neighbours as numpy does it.
+// The 95 % percentile interval, interpolated as numpy does it.
 function interval(values) {
   const sorted = Float64Array.from(values).sort();
   return [0.025, 0.975].map((share) => {
@@ -23,12 +23,12 @@ function interval(values) {
 
 function classInterval(run, label) {
   const all = draws(run);
-  return all && interval(Array.from({ length: page.draws }, (_, i) => all[i * page.labels.length + label]));
+  return interval(Array.from({ length: page.draws }, (_, i) => all[i * page.labels.length + label]));
 }
 
 function differenceInterval(one, two, label) {
   const [a, b] = [draws(one), draws(two)];
-  if (!a || !b || !one.paired || !two.paired) return null;
+  if (!one.paired || !two.paired) return null;
   const at = (i) => i * page.labels.length + label;
   return interval(Array.from({ length: page.draws }, (_, i) => b[at(i)] - a[at(i)]));
 }
@@ -48,7 +48,7 @@ function classLines(one, two) {
   });
 }
 
-// Both scores on one line from 0 to 1: a ring for the baseline, a disc for the candidate, with their intervals.
+// Both scores on an axis from 0 to 1: a ring for the baseline, a disc for the candidate, with their intervals.
 function dumbbell(line) {
   const [width, height] = [190, 26];
   const at = (value) => (6 + value * (width - 12)).toFixed(1);
@@ -72,7 +72,6 @@ function classTable() {
   const heads = ["class", "support", one.run, two.run, "difference (95 %)", "0 to 1: ○ baseline, ● candidate"];
   const holder = makeTable("F1 by class", heads, rows, "scroll");
   const table = holder.querySelector("table");
-  // An interval of a difference that leaves out 0 is one that the sentences alone do not explain.
   [...table.tBodies[0].rows].forEach((row, i) => {
     const pair = lines[i].intervals[2];
     if (pair && (pair[0] > 0 || pair[1] < 0)) row.className = "clear";
@@ -81,9 +80,9 @@ function classTable() {
   const sum = lines.filter((line) => line.difference > 0).length;
   const paired = one.paired && two.paired;
   $("class-body").replaceChildren(
-    el("p", { class: "note" }, `${two.run} is ahead in ${sum} of ${lines.length} classes. Bold: the interval of the difference leaves out 0. `
+    el("p", { class: "note" }, `${two.run} has the higher F1 in ${sum} of ${lines.length} classes. Bold: the interval of the difference excludes 0. `
       + `Intervals from ${page.draws} resamples of the sentences`
-      + (paired ? ", the same for both runs; with so many classes, about one in twenty is bold by chance." : ". These runs were not scored on the same gold: nothing is paired.")), holder);
+      + (paired ? ", the same for both runs. Without a true difference, about one in twenty classes would still be bold." : ". These runs were not scored on the same gold, so their differences have no interval.")), holder);
 }
 
 function orderClasses(table = $("class-body").querySelector("table")) {

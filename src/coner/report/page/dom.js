@@ -1,5 +1,5 @@
 "use strict";
-// Text goes into the page as text nodes only, never as markup.
+// Helpers for the DOM. Text enters the page only as text nodes, never as markup.
 const $ = (id) => document.getElementById(id);
 const page = JSON.parse($("content").textContent);
 const byRun = new Map(page.runs.map((run) => [run.run, run]));
@@ -30,28 +30,28 @@ function options(select, pairs, chosen) {
   select.replaceChildren(...pairs.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
 }
 
-// The runs that the filter leaves; parts of the page that show runs are drawn again when it changes.
+// The runs that pass the filter; sections are drawn again when it changes.
 let shown = page.runs;
-const parts = [];
+const sections = [];
 
-// Draws a section when it comes near the window, and again on every change after that.
+// Draws a section when it comes near the window, and again on every later change.
 function section(id, render) {
   const node = $(id);
   if (!node) return;
-  const part = { node, render, drawn: false };
-  parts.push(part);
+  const entry = { node, render, drawn: false };
+  sections.push(entry);
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    show(part);
+    show(entry);
   }, { rootMargin: "400px" }).observe(node);
 }
 
-function show(part) {
-  if (!part.drawn) part.render(part.node);
-  part.drawn = true;
+function show(entry) {
+  if (!entry.drawn) entry.render(entry.node);
+  entry.drawn = true;
 }
 
-const showAll = () => parts.forEach(show);
-const redraw = () => parts.forEach((part) => part.drawn && part.render(part.node));
+const showAll = () => sections.forEach(show);
+const redraw = () => sections.forEach((entry) => entry.drawn && entry.render(entry.node));
 window.addEventListener("beforeprint", showAll);

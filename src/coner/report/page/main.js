@@ -1,13 +1,13 @@
-// What happens when.
+// Events of the controls, and the sections of the page.
 function filterRuns() {
   const wanted = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const fitting = (run) => wanted.every((word) => `${run.run} ${run.name} ${run.kind}`.toLowerCase().includes(word));
-  shown = page.runs.filter(fitting);
+  const matches = (run) => wanted.every((word) => `${run.run} ${run.name} ${run.kind}`.toLowerCase().includes(word));
+  shown = page.runs.filter(matches);
   const kept = new Set(shown.map((run) => run.run));
   const keptNames = new Set(shown.map((run) => run.name));
   for (const row of document.querySelectorAll("#scores-table tr[data-run], #asked-table tr[data-run]")) row.hidden = !kept.has(row.dataset.run);
   for (const row of $("seeds-table")?.tBodies[0].rows ?? []) row.hidden = !keptNames.has(row.dataset.name);
-  $("filter-count").textContent = wanted.length ? `${shown.length} of ${page.runs.length} runs, here and below` : "";
+  $("filter-count").textContent = wanted.length ? `${shown.length} of ${page.runs.length} runs, in all sections` : "";
   redraw();
 }
 
@@ -38,14 +38,14 @@ section("confidence", confidenceSection);
 section("mentions", mentionsSection);
 section("noisy", noisySection);
 
-// Plots are as wide as their place: drawn again when the window has a new width.
+// Plots are as wide as their container: draw them again when the width of the window changes.
 let width = document.documentElement.clientWidth;
-let waiting = 0;
+let timer = 0;
 window.addEventListener("resize", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
     if (document.documentElement.clientWidth === width) return;
     width = document.documentElement.clientWidth;
-    parts.filter((part) => part.drawn && part.node.querySelector(".charts")).forEach((part) => part.render(part.node));
+    sections.filter((entry) => entry.drawn && entry.node.querySelector(".charts")).forEach((entry) => entry.render(entry.node));
   }, 150);
 });

@@ -1,4 +1,4 @@
-// The confusion matrix of a run, fine or rolled up; each cell opens its sentences.
+// The confusion matrix of a run by fine class or coarse group; each cell opens its sentences.
 const MISSED = "missed";
 const SPURIOUS = "spurious";
 const MOST = 16; // errors in the list below the matrix
@@ -29,11 +29,11 @@ function cell(count, total, gold, predicted) {
   const right = gold === predicted;
   const say = `gold ${gold}, predicted ${predicted}: ${count}`;
   if (!count) return el("td", {}, el("span", { class: "empty", "data-cell": "" }, hidden("0")));
-  // A square root, since most cells hold few of many.
-  const part = Math.round(6 + 64 * Math.sqrt(Math.min(1, count / Math.max(1, total))));
+  // Square root, as most cells hold a small share.
+  const shade = Math.round(6 + 64 * Math.sqrt(Math.min(1, count / Math.max(1, total))));
   return el("td", {}, el("button", {
-    type: "button", tabindex: -1, "data-cell": "", "aria-label": say, title: say, class: part > 40 ? "strong" : null,
-    "--shade": `var(--c${right ? 0 : 1})`, "--part": `${part}%`,
+    type: "button", tabindex: -1, "data-cell": "", "aria-label": say, title: say, class: shade > 40 ? "strong" : null,
+    "--colour": `var(--c${right ? 0 : 1})`, "--shade": `${shade}%`,
     onclick: (event) => readCell(event.currentTarget, gold, predicted),
   }, String(count)));
 }
@@ -60,7 +60,7 @@ function matrixTable(run) {
   return el("div", { class: "scroll" }, table);
 }
 
-// Arrow keys go to the next cell that holds something; one cell only is on the way of the tabulator key.
+// Arrow keys move to the next cell that is not empty; the tab key stops at one cell only.
 function walk(event) {
   const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
   if (!step || event.target.tagName !== "BUTTON") return;
@@ -86,9 +86,9 @@ function focusCell(table, button) {
 
 function largest(run) {
   const { labels, pairs, missed, spurious } = confusionOf(run, level());
-  const found = labels.flatMap((gold, i) => [[missed[i], gold, MISSED], [spurious[i], SPURIOUS, gold],
+  const errors = labels.flatMap((gold, i) => [[missed[i], gold, MISSED], [spurious[i], SPURIOUS, gold],
     ...labels.map((predicted, j) => [i === j ? 0 : pairs[i][j], gold, predicted])]);
-  const items = found.filter(([count]) => count).sort((a, b) => b[0] - a[0]).slice(0, MOST).map(([count, gold, predicted]) => el("li", {},
+  const items = errors.filter(([count]) => count).sort((a, b) => b[0] - a[0]).slice(0, MOST).map(([count, gold, predicted]) => el("li", {},
     el("button", { type: "button", class: "link", onclick: (event) => readCell(event.currentTarget, gold, predicted) }, `${gold} → ${predicted}`), ` ${whole(count)}`));
   return el("div", {}, el("h3", {}, "Most frequent errors, gold → predicted"), el("ol", { class: "most" }, ...items));
 }
@@ -98,6 +98,5 @@ function matrixSection() {
   const chosen = shown.find((run) => run.run === select.value) || [...shown].sort((a, b) => b.macro - a.macro)[0];
   options(select, shown.map((run) => [run.run, run.run]), chosen?.run);
   if (!chosen) return $("matrix-body").replaceChildren();
-  if (!chosen.confusion) return $("matrix-body").replaceChildren(el("p", {}, `The record of ${chosen.run} holds no confusion counts.`));
   $("matrix-body").replaceChildren(matrixTable(chosen), largest(chosen));
 }

@@ -1,25 +1,25 @@
-// One sentence as lines: what is gold in it, and what a run found. A mark tells its kind by border, sign and words.
-const KINDS = { right: ["✓", "right"], label: ["≠", "other class"], span: ["✗", "no such span"] };
+// A sentence as lines: gold, and the predictions of runs. Border, sign and text show whether a prediction is correct.
+const KINDS = { right: ["✓", "correct"], label: ["≠", "other class"], span: ["✗", "no such span"] };
 const groupNames = [...new Set(page.labels.map((label) => page.groups[label] || ""))];
 const groupColour = (label) => `var(--c${Math.max(0, groupNames.indexOf(page.groups[page.labels[label]] || "")) % 7})`;
 
-// Rows of numbers as {start, end, label, score}.
+// Rows of numbers to {start, end, label, score}.
 function entities(flat, width) {
-  const found = [];
-  for (let i = 0; i < flat.length; i += width) found.push({ start: flat[i], end: flat[i + 1], label: flat[i + 2], score: width > 3 ? flat[i + 3] / 1000 : null });
-  return found;
+  const list = [];
+  for (let i = 0; i < flat.length; i += width) list.push({ start: flat[i], end: flat[i + 1], label: flat[i + 2], score: width > 3 ? flat[i + 3] / 1000 : null });
+  return list;
 }
 
-// Each gold mention with the prediction of its exact span, and the predictions that are left.
+// Pairs of a gold mention with the prediction of exactly its span, and the predictions without a gold mention.
 function units(gold, predicted) {
   const key = (entity) => `${entity.start}-${entity.end}`;
   const at = new Map(predicted.map((entity) => [key(entity), entity]));
-  const found = gold.map((mention) => {
+  const pairs = gold.map((mention) => {
     const guess = at.get(key(mention)) || null;
     at.delete(key(mention));
     return { gold: mention, guess };
   });
-  return [...found, ...[...at.values()].map((guess) => ({ gold: null, guess }))];
+  return [...pairs, ...[...at.values()].map((guess) => ({ gold: null, guess }))];
 }
 
 const kindOf = ({ gold, guess }) => (gold && guess ? (gold.label === guess.label ? "right" : "label") : "span");
@@ -45,7 +45,7 @@ function line(who, words, marks) {
   return el("p", { class: "line" }, el("span", { class: "who" }, who), el("span", {}, ...content));
 }
 
-// chosen: tells of a unit whether it is one that was asked for.
+// chosen: whether a unit matches the search.
 function sentenceItem(words, gold, runs, chosen) {
   const all = runs.map(({ run, predicted }) => ({ run, units: units(gold, predicted) }));
   const marks = (list, side, extra, first) => list.filter((unit) => unit[side]).map((unit) => ({

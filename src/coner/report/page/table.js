@@ -1,8 +1,8 @@
-// Tables that are sorted by a press on a column's head; what has no value stands last either way.
+// Tables that are sorted by a click on a column's head; cells without a value are last in either order.
 function sortable(table) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    if (!isSorted(table, column)) return;
+    if (!isSortable(table, column)) return;
     const press = () => sort(table, column, head.getAttribute("aria-sort") === first(table, column) ? -1 : 1);
     head.replaceChildren(el("button", { type: "button", onclick: press }, ...head.childNodes));
   });
@@ -10,9 +10,9 @@ function sortable(table) {
 
 const value = (row, column) => row.cells[column].dataset.value;
 const isNumber = (table, column) => [...table.tBodies[0].rows].some((row) => value(row, column) !== undefined);
-// A column without text or value, as one of pictures, is no order.
-const isSorted = (table, column) => [...table.tBodies[0].rows].some((row) => row.cells[column].textContent);
-// Numbers begin with the greatest, words with the first.
+// A column of pictures has neither text nor values to sort by.
+const isSortable = (table, column) => [...table.tBodies[0].rows].some((row) => row.cells[column].textContent);
+// Numbers start with the largest, words with the first.
 const first = (table, column) => (isNumber(table, column) ? "descending" : "ascending");
 
 function sort(table, column, turn) {
@@ -30,11 +30,11 @@ function sort(table, column, turn) {
   table.tHead.rows[0].cells[column].setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
 }
 
-// heads: texts; rows: arrays of cells, the first of which is the row's head; a cell is a text, a node, or [value, text].
+// heads: texts; rows: arrays of cells, the first of which heads the row; a cell is a text, a node, or [value, text].
 function makeTable(caption, heads, rows, shape = "scroll tall") {
-  const cell = (given, index) => {
-    const [number, content] = Array.isArray(given) ? given : [undefined, given];
-    const attributes = { "data-value": number === null ? "" : number, class: Array.isArray(given) ? "number" : null };
+  const cell = (entry, index) => {
+    const [number, content] = Array.isArray(entry) ? entry : [undefined, entry];
+    const attributes = { "data-value": number === null ? "" : number, class: Array.isArray(entry) ? "number" : null };
     return index ? el("td", attributes, content) : el("th", { scope: "row", ...attributes }, content);
   };
   const numeric = (index) => rows.some((row) => Array.isArray(row[index]));

@@ -100,7 +100,7 @@ def read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
     else:
         corpus = read_file(source)
         sha256 = digest(corpus.path)
-    if sha256 != recorded["sha256"]:
+    if sha256 != recorded.sha256:
         raise DataError(f"differs from the dev split of {run} (by sha256). {ADVICE}", source)
     return corpus
 

@@ -1,4 +1,4 @@
-"""Random corpora to judge, and the plainest possible judge of them."""
+"""Random corpora as tags, and a scorer by brute force as an oracle."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mentions(corpus: Sequence[Sequence[Entity]]) -> set[tuple[int, int, int, str
 
 
 def rates(tp: int, support: int, predicted: int) -> tuple[float, float, float]:
-    """Precision, recall, F1 by their school definitions."""
+    """Precision, recall and F1 by their definitions."""
     precision = tp / predicted if predicted else 0.0
     recall = tp / support if support else 0.0
     return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
@@ -51,5 +51,5 @@ def rates(tp: int, support: int, predicted: int) -> tuple[float, float, float]:
 def confusion(
     gold: set[tuple[int, int, int, str]], predicted: set[tuple[int, int, int, str]]
 ) -> Counter[tuple[str, str]]:
-    """Pairs of labels on the same span, by comparing everything with everything."""
+    """Pairs of labels on the same span, by comparing all mentions with all predictions."""
     return Counter((g[3], p[3]) for g in gold for p in predicted if g[:3] == p[:3])

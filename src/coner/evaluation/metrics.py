@@ -1,0 +1,154 @@
+"""The table of metrics: what records, comparisons, model cards, the page and ``coner evaluate`` show of an evaluation.
+
+To add a metric, add one entry to ``METRICS``. A value that is not yet in ``SplitScores`` is computed in ``score``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from coner.evaluation.results import SplitScores
+
+Floats = npt.NDArray[np.float64]
+CountMetric = Callable[[Floats], Floats]  # ... x L x 3 (tp, fp, fn of each class) to ...
+Place = Literal["compare", "card", "evaluate", "hub", "ablation"]
+USUAL: tuple[Place, ...] = ("compare", "card", "evaluate", "hub")
+
+
+def f1(counts: Floats) -> Floats:
+    """F1 from tp, fp, fn, ... x 3 to ...; 0 where all three are 0."""
+    tp, fp, fn = np.moveaxis(counts, -1, 0)
+    values: Floats = 2 * tp / np.maximum(1, 2 * tp + fp + fn)  # counts are whole numbers: 1 stands for 0 only
+    return values
+
+
+def micro_f1(counts: Floats) -> Floats:
+    """F1 over all mentions, ... x L x 3 to ...; 0 where there are none."""
+    return f1(counts.sum(axis=-2))
+
+
+def macro_f1(counts: Floats) -> Floats:
+    """Mean F1 of the classes that occur in gold, ... x L x 3 to ...; 0 where none does."""
+    in_gold = counts[..., 0] + counts[..., 2] > 0
+    mean: Floats = np.where(in_gold, f1(counts), 0).sum(axis=-1) / np.maximum(1, in_gold.sum(axis=-1))
+    return mean
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: its key in JSON.
+        title: its column heading.
+        read: its value, a fraction of 1; ``None`` where it was not measured.
+        from_counts: the same value from counts of fine or coarse labels, or of spans without labels. It gives the
+            metric a paired difference in the noise table; with fine labels, which a record keeps sentence by sentence,
+            also a bootstrap interval in records and paired differences between runs.
+        titles: other titles by place; ``None`` leaves the metric out there. Places apart from ``USUAL`` have to be
+            named here.
+        detail: text that follows the value in ``coner evaluate``.
+        hub_type: its type in the metadata of a model card.
+        higher_is_better: whether the largest value of a column is the best.
+        decimals: of the value in a table; ``coner evaluate`` prints one more.
+    """
+
+    name: str
+    title: str
+    read: Callable[[SplitScores], float | None]
+    from_counts: tuple[Literal["fine", "coarse", "span"], CountMetric] | None = None
+    titles: Mapping[Place, str | None] = field(default_factory=dict)
+    detail: Callable[[SplitScores], str] = lambda scores: ""
+    hub_type: str = "f1"
+    higher_is_better: bool = True
+    decimals: int = 3
+
+    def title_in(self, place: Place) -> str | None:
+        """The title of the metric in a place, ``None`` where it is not shown there."""
+        return self.titles.get(place, self.title if place in USUAL else None)
+
+    def text(self, value: float) -> str:
+        """The value as a table shows it."""
+        return f"{value:.{self.decimals}f}"
+
+
+METRICS = (
+    Metric(
+        "micro_f1",
+        "micro F1",
+        lambda scores: scores.fine.micro_f1,
+        from_counts=("fine", micro_f1),
+        titles={"hub": "Micro F1", "ablation": "micro F1"},
+        detail=lambda scores: f"precision {scores.fine.precision:.4f}, recall {scores.fine.recall:.4f}",
+    ),
+    Metric(
+        "macro_f1",
+        "macro F1",
+        lambda scores: scores.fine.macro_f1,
+        from_counts=("fine", macro_f1),
+        titles={"hub": "Macro F1", "ablation": "macro F1"},
+        detail=lambda scores: f"over {scores.fine.macro_classes} classes that occur in gold",
+    ),
+    Metric(
+        "coarse_macro_f1",
+        "coarse macro",
+        lambda scores: scores.coarse.macro_f1,
+        from_counts=("coarse", macro_f1),
+        titles={"card": "coarse macro F1", "evaluate": "coarse", "hub": "Macro F1, coarse groups"},
+        detail=lambda scores: (
+            f"macro F1 over {scores.coarse.macro_classes} groups (micro {scores.coarse.micro_f1:.4f})"
+        ),
+    ),
+    Metric(
+        "span_f1",
+        "span F1",
+        lambda scores: scores.span.f1,
+        from_counts=("span", micro_f1),
+        titles={"hub": "Span F1, labels ignored", "ablation": "span F1"},
+        detail=lambda scores: "labels ignored",
+    ),
+    Metric(
+        "seen_recall",
+        "seen recall",
+        lambda scores: scores.seen.recall if scores.seen else None,
+        titles={"compare": None, "evaluate": "seen", "hub": None},
+        detail=lambda scores: f"recall on the {scores.seen.support if scores.seen else 0} mentions seen in training",
+    ),
+    Metric(
+        "unseen_recall",
+        "unseen recall",
+        lambda scores: scores.unseen.recall if scores.unseen else None,
+        titles={"evaluate": "unseen", "hub": None},
+        detail=lambda scores: (
+            f"recall on the {scores.unseen.support if scores.unseen else 0} mentions not seen in training"
+        ),
+    ),
+    Metric(
+        "precision",
+        "precision",
+        lambda scores: scores.fine.precision,
+        titles={"compare": None, "card": None, "evaluate": None, "hub": "Micro precision"},
+        hub_type="precision",
+    ),
+    Metric(
+        "recall",
+        "recall",
+        lambda scores: scores.fine.recall,
+        titles={"compare": None, "card": None, "evaluate": None, "hub": "Micro recall"},
+        hub_type="recall",
+    ),
+)
+
+BOOTSTRAPPED: Mapping[str, CountMetric] = {
+    metric.name: metric.from_counts[1] for metric in METRICS if metric.from_counts and metric.from_counts[0] == "fine"
+}
+
+
+def shown_in(place: Place) -> dict[str, Metric]:
+    """The metrics that are shown in a place, by the title that they have there."""
+    return {title: metric for metric in METRICS if (title := metric.title_in(place)) is not None}
