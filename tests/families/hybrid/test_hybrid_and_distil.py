@@ -80,11 +80,11 @@ def test_a_hybrid_keeps_boundaries_and_asks_about_low_confidence(  # noqa: PLR09
             changed += one.label != two.label
     assert changed > 2
     record = read_record(tmp_path / "hybrid")
-    assert record.kind == "hybrid" and record.llm is not None
-    assert record.llm["dev"]["counts"]["choices"] == sum(score < below for score in scores)
+    assert record.kind == "hybrid"
+    assert record.llm["dev"].counts["choices"] == sum(score < below for score in scores)
     rows = json.loads(coner("compare", crf, tmp_path / "hybrid", "--json").out)["rows"]
     assert rows[0]["asked"] is None and rows[0]["span_f1"] == rows[1]["span_f1"]
-    assert rows[1]["asked"]["tokens"] == pytest.approx(record.llm["dev"]["counts"]["answers"] * sum(USAGE) / 12)
+    assert rows[1]["asked"]["tokens"] == pytest.approx(record.llm["dev"].counts["answers"] * sum(USAGE) / 12)
 
 
 def test_a_shared_ledger_makes_lower_thresholds_free(
@@ -98,8 +98,8 @@ def test_a_shared_ledger_makes_lower_thresholds_free(
             assert coner("hybrid", crf, second, "--below", below, *files).code == 0
             calls.append(len(server.requests))
     assert calls[0] == calls[1] > 0
-    usages = [(read_record(tmp_path / below).llm or {})["dev"] for below in ("1", "0.9")]
-    assert usages[0]["tokens_per_sentence"] > usages[1]["tokens_per_sentence"] > 0
+    usages = [read_record(tmp_path / below).llm["dev"] for below in ("1", "0.9")]
+    assert usages[0].tokens_per_sentence > usages[1].tokens_per_sentence > 0
 
 
 def test_mentions_without_an_answer_keep_their_label(
@@ -114,15 +114,15 @@ def test_mentions_without_an_answer_keep_their_label(
         assert tagged.code == 3
         asked = sum(map(len, load(crf).tag(read(gold))))
         assert f"{asked} of {asked} spans have no answer ({asked} refused)" in tagged.err
-        assert f"12 of 12, less {asked} mentions" in coner("compare", tmp_path / "hybrid").out
+        assert f"12 of 12, without {asked} mentions" in coner("compare", tmp_path / "hybrid").out
         server.rule = last_of_enum
         record = read_record(tmp_path / "hybrid")
         crf_record = read_record(crf)
-        assert record.scores["dev"]["fine"] == crf_record.scores["dev"]["fine"]
+        assert record.scores["dev"].fine == crf_record.scores["dev"].fine
         server.requests.clear()
         assert coner(*command).code == 0 and server.requests
     again = read_record(tmp_path / "hybrid").llm
-    assert again is not None and again["dev"]["unanswered"] == {}
+    assert again["dev"].unanswered == {}
     assert coner("hybrid", second, crf, "--out", tmp_path / "x").code == 2
     assert "of kind crf; expected a prompted language model" in refusal(
         coner("hybrid", crf, crf, "--out", tmp_path / "x")
@@ -142,7 +142,7 @@ def test_another_model_can_be_trained_on_distilled_labels(
         assert first.code == 3 and "10 of 12 sentences" in first.err and "1 of 12 sentences have no" in first.err
         done = coner("distil", teacher, gold, "-o", silver)
         assert done.code == 0 and "11 of 12 sentences" in done.err, done.err
-        assert "1 left out, because the answer is incomplete or cannot be read" in done.err
+        assert "1 left out" in done.err
         assert len(server.requests) == 13
         assert coner("distil", teacher, text, "-o", tmp_path / "of_text.conll", "--limit", "2").code == 0
     kept = [sentence for number, sentence in enumerate(corpus) if number != 4]
@@ -154,7 +154,7 @@ def test_another_model_can_be_trained_on_distilled_labels(
     config.write_text('kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 5\n')
     files = ("--set", f"data.train={train}", "--set", f'data.extra=[{{file="{silver}"}}]')
     assert coner("train", config, *files, "--out", tmp_path / "student").code == 0
-    assert read_record(tmp_path / "student").data["train"]["extra"][0]["sentences"] == 11
+    assert read_record(tmp_path / "student").data["train"].extra[0].sentences == 11
     other = coner("distil", tmp_path / "student", text, "-o", tmp_path / "crf.conll")
     assert other.code == 0 and len(read(tmp_path / "crf.conll")) == 12
 
@@ -230,5 +230,5 @@ def test_cut_answers_are_left_out_of_distillation(
         assert coner("train", CONFIG, *values, "--out", teacher).code == 0
         done = coner("distil", teacher, gold, "-o", tmp_path / "silver.conll")
     assert done.code == 0, done.err
-    assert "11 of 12 sentences" in done.err and "1 left out, because the answer is incomplete or cannot be read" in done.err
+    assert "11 of 12 sentences" in done.err and "1 left out" in done.err
     assert len(read(tmp_path / "silver.conll")) == 11
