@@ -32,15 +32,9 @@ ROUNDS = 20
 
 
 def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], seed: int) -> dict[str, tuple[str, ...]]:
-    """Clusters of the words that occur at least twice.
+    """For each word that occurs at least twice one cluster name per number of clusters, such as ``(64, 256)``.
 
-    Args:
-        sentences: the words of the training text.
-        sizes: numbers of clusters, such as ``(64, 256)``.
-        seed: of the random projection and the initial centres; the same seed gives the same clusters.
-
-    Returns:
-        For each word one cluster name per size; empty if the text has too few words.
+    The same seed, which is that of the random projection and the initial centres, gives the same clusters.
     """
     counts = Counter(word for words in sentences for word in words)
     frequent = sorted(counts, key=lambda word: (-counts[word], word))  # ties by spelling, not by order in the text

@@ -2,35 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from coner.core.types import Entity
+from coner.core.errors import ConfigError
+from coner.core.types import Entity, Sentence
 from coner.features import functions  # noqa: F401  (registers the features)
-from coner.features.gazetteer import UNKNOWN, Entry
-from coner.features.lexicon import Lexicon
-from coner.features.registry import SCOPES, Scope, select
+from coner.features.clusters import Clusters, learn_clusters, read_clusters
+from coner.features.gazetteer import UNKNOWN, Entry, Gazetteer
+from coner.features.registry import FEATURES, SCOPES, Scope
 
 MAX_CACHED = 20_000  # word types; a large corpus has millions, each with some kilobytes of strings
 ByOffset = dict[int, list[str]]
 
 
-class Extractor:
-    """Computes the chosen features; those of a word type only once.
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Clusters of words, and the training mentions."""
 
-    Args:
-        names: the features, in order; none: all.
-        lexicon: for the features that look words up.
+    clusters: Clusters = field(default_factory=dict)
+    gazetteer: Gazetteer = field(default_factory=Gazetteer)
+
+    @classmethod
+    def learn(
+        cls, sentences: Sequence[Sentence], *, sizes: Sequence[int], seed: int, cluster_file: Path | None = None
+    ) -> Lexicon:
+        """Learn from labelled training sentences.
+
+        ``sizes`` are numbers of clusters, and ``seed`` is theirs; with a ``cluster_file`` they are read from there
+        instead, or ``DataError`` is raised.
+        """
+        words = [sentence.words for sentence in sentences]
+        clusters = read_clusters(cluster_file) if cluster_file else learn_clusters(words, sizes, seed)
+        return cls(clusters, Gazetteer.learn(sentences))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"clusters": self.clusters, "gazetteer": self.gazetteer.to_json()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Lexicon:
+        """Reverse ``to_json``; ``KeyError`` if it is incomplete."""
+        clusters = {word: tuple(names) for word, names in values["clusters"].items()}
+        return cls(clusters, Gazetteer.from_json(values["gazetteer"]))
+
+
+class Extractor:
+    """Computes the features of these names, in their order, or all of them; those of a word type only once.
 
     Attributes:
         names: the chosen features.
         by_scope: the same, by scope.
         offsets: of all words whose values a word gets.
+
+    Raises:
+        ConfigError: an unknown name, or one given twice.
     """
 
     def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:
         self.lexicon = lexicon or Lexicon()
-        features = select(names)
-        self.names = tuple(feature.name for feature in features)
+        self.names = tuple(names) or tuple(FEATURES)
+        for name, count in Counter(self.names).items():
+            if name not in FEATURES:
+                raise ConfigError(f"crf.features: got {name!r}; expected some of: {', '.join(sorted(FEATURES))}")
+            if count > 1:
+                raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
+        features = [FEATURES[name] for name in self.names]
         self.by_scope = {scope: [feature for feature in features if feature.scope == scope] for scope in SCOPES}
         self.offsets = sorted({offset for feature in features for offset in feature.prefixes})
         self._cache: dict[str, ByOffset] = {}
@@ -59,7 +98,6 @@ class Extractor:
         return self.lexicon.gazetteer.look_up(words, exclude) if self.by_scope["gazetteer"] else [UNKNOWN] * len(words)
 
     def _of_type(self, word: str) -> ByOffset:
-        """What a word contributes to the words around it by its letters and clusters; cached."""
         strings = self._cache.get(word)
         if strings is None:
             if len(self._cache) >= MAX_CACHED:

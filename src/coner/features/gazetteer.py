@@ -20,21 +20,13 @@ Own = Mapping[tuple[str, str], int]  # of one sentence, by text and label
 
 
 class Entry(NamedTuple):
-    """What other sentences say about one word of a sentence.
+    """What other sentences say about one word of a sentence."""
 
-    Attributes:
-        seen: its number of occurrences.
-        labels: each label with the number of occurrences in mentions of it.
-        phrase: labels of the longest known mention that covers it here, the most frequent first.
-        first: it is the first word of that mention.
-        size: words of that mention; 0: none covers it.
-    """
-
-    seen: int
-    labels: tuple[tuple[str, int], ...] = ()
-    phrase: tuple[str, ...] = ()
-    first: bool = False
-    size: int = 0
+    seen: int  # its number of occurrences
+    labels: tuple[tuple[str, int], ...] = ()  # each label with the number of occurrences in mentions of it
+    phrase: tuple[str, ...] = ()  # labels of the longest known mention that covers it here, the most frequent first
+    first: bool = False  # it is the first word of that mention
+    size: int = 0  # words of that mention; 0: none covers it
 
 
 UNKNOWN = Entry(0)
@@ -42,17 +34,11 @@ UNKNOWN = Entry(0)
 
 @dataclass(slots=True)
 class Gazetteer:
-    """Counts over labelled sentences.
+    """Counts over labelled sentences."""
 
-    Attributes:
-        phrases: text of a mention to label to count.
-        words: word to label of the mentions that it occurred in to count.
-        totals: word to number of all its occurrences.
-    """
-
-    phrases: Counts = field(default_factory=dict)
-    words: Counts = field(default_factory=dict)
-    totals: Mapping[str, int] = field(default_factory=dict)
+    phrases: Counts = field(default_factory=dict)  # text of a mention to label to count
+    words: Counts = field(default_factory=dict)  # word to label of the mentions that it occurred in to count
+    totals: Mapping[str, int] = field(default_factory=dict)  # word to number of all its occurrences
     _longest_from: dict[str, int] = field(init=False, repr=False, compare=False)  # first word to the longest phrase
     _cache: dict[str, Entry] = field(init=False, repr=False, compare=False)  # entries of words alone
 
@@ -79,8 +65,7 @@ class Gazetteer:
     def look_up(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[Entry]:
         """The entry of each word of a sentence.
 
-        Args:
-            exclude: the entities of the sentence, if it is one of those learned from; leaves out its own counts.
+        To leave out the counts of a sentence that was learned from, ``exclude`` has its entities.
         """
         own_phrases: Own = {}
         if exclude is None:
@@ -99,12 +84,11 @@ class Gazetteer:
         return entries
 
     def _entry(self, word: str) -> Entry:
-        entry = self._cache.get(word)
-        if entry is None:
-            if word not in self.totals:
-                return UNKNOWN
-            entry = self._cache[word] = self._entry_without(word, 0, {})
-        return entry
+        if word not in self.totals:
+            return UNKNOWN
+        if word not in self._cache:
+            self._cache[word] = self._entry_without(word, 0, {})
+        return self._cache[word]
 
     def _entry_without(self, word: str, occurrences: int, own: Own) -> Entry:
         """The entry of a word without its neighbours, less these occurrences and mentions."""
@@ -130,12 +114,11 @@ class Gazetteer:
         return start, ()
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
         return {"phrases": self.phrases, "words": self.words, "totals": self.totals}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Gazetteer:
-        """From the result of ``to_json``; ``KeyError`` if it is incomplete."""
+        """Reverse ``to_json``; ``KeyError`` if it is incomplete."""
         return cls(values["phrases"], values["words"], values["totals"])
 
 

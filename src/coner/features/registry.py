@@ -16,11 +16,9 @@ two features never share a string.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
-
-from coner.core.errors import ConfigError
 
 Scope = Literal["word", "cluster", "gazetteer", "place", "sentence"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -30,19 +28,12 @@ Function = TypeVar("Function", bound=Callable[..., list[str]])
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature.
+    """One feature."""
 
-    Attributes:
-        name: as in the config.
-        scope: what its function gets.
-        function: returns values; pure.
-        prefixes: offset of a word whose values a word gets (-1: the word before) to the prefix of these values.
-    """
-
-    name: str
+    name: str  # as in the config
     scope: Scope
-    function: Callable[..., Values]
-    prefixes: Mapping[int, str]
+    function: Callable[..., Values]  # pure
+    prefixes: Mapping[int, str]  # offset of a word whose values a word gets (-1: the word before) to their prefix
 
 
 FEATURES: dict[str, Feature] = {}
@@ -52,38 +43,20 @@ def feature(scope: Scope, *offsets: int, by_side: bool = False) -> Callable[[Fun
     """Decorator: register a function as a feature.
 
     Args:
-        scope: what the function gets, see above.
         offsets: of the words whose values a word gets, relative to it; none: its own. Not for ``place``, ``sentence``.
         by_side: mark values with the side of that word only, not with its distance.
     """
+
+    def mark(offset: int) -> str:
+        side = "-" if offset < 0 else "+"
+        return f"[{side if by_side else f'{offset:+}'}]" if offset else ""
 
     def register(function: Function) -> Function:
         name = function.__name__
         if name in FEATURES:
             raise ValueError(f"two features are called {name}")
-        prefixes = {offset: f"{name}{_mark(offset, by_side=by_side)}=" for offset in offsets or (0,)}
+        prefixes = {offset: f"{name}{mark(offset)}=" for offset in offsets or (0,)}
         FEATURES[name] = Feature(name, scope, function, prefixes)
         return function
 
     return register
-
-
-def _mark(offset: int, *, by_side: bool) -> str:
-    if not offset:
-        return ""
-    return f"[{'-' if offset < 0 else '+'}]" if by_side else f"[{offset:+}]"
-
-
-def select(names: Sequence[str]) -> list[Feature]:
-    """The features of these names, in their order; all features if there are none.
-
-    Raises:
-        ConfigError: an unknown name, or one given twice.
-    """
-    chosen = list(names) or list(FEATURES)
-    for index, name in enumerate(chosen):
-        if name not in FEATURES:
-            raise ConfigError(f"crf.features: got {name!r}; expected some of: {', '.join(sorted(FEATURES))}")
-        if name in chosen[:index]:
-            raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
-    return [FEATURES[name] for name in chosen]
