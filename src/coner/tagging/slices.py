@@ -16,7 +16,7 @@ from typing import BinaryIO
 from coner.core.errors import DataError
 from coner.core.lines import GZIP
 from coner.data import ConllLayout, detect
-from coner.data.formats._parquet import ParquetRows
+from coner.data.reading.parquet import ParquetRows
 from coner.data.reading.layout import HEADER
 from coner.tagging.job import TaggingJob
 
