@@ -14,10 +14,17 @@ from typing import Any
 from coner.families.llm.answers.alignment import SurfaceMention
 from coner.families.llm.answers.cleaning import clean_answer
 from coner.families.llm.answers.events import Event, add
-from coner.families.llm.answers.json_mentions import find_mentions, is_mention, split_by_sentence
 from coner.families.llm.answers.labels import LabelMatcher
 from coner.families.llm.answers.lenient_json import Pairs, find_values, parse_strict
-from coner.families.llm.answers.line_list import RawMention, read_line, says_none, sentence_number
+from coner.families.llm.answers.mentions import (
+    RawMention,
+    find_mentions,
+    is_mention,
+    read_line,
+    says_none,
+    sentence_number,
+    split_by_sentence,
+)
 
 BySentence = dict[int, list[RawMention]]
 """Mentions by sentence number; 0: the sentence is unknown."""

@@ -13,13 +13,12 @@ from concurrent.futures import Future
 from anyio.from_thread import start_blocking_portal
 
 from coner.core.errors import ConfigError
-from coner.families.llm.endpoint.api_key import read_api_key
 from coner.families.llm.endpoint.capabilities import Structured
 from coner.families.llm.endpoint.ledger import Ledger
 from coner.families.llm.endpoint.limits import Tokens
 from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.session import Session, Totals
-from coner.families.llm.endpoint.settings import Endpoint
+from coner.families.llm.endpoint.settings import Endpoint, read_api_key
 from coner.families.usage import Failure, Spending
 
 LOOKAHEAD = 4  # prompts taken for each concurrent call, so that a slow one delays few

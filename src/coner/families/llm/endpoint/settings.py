@@ -1,16 +1,21 @@
-"""Settings of an endpoint: address, model, sampling, limits and prices."""
+"""Settings of an endpoint: address, model, sampling, limits and prices; and its API key, from the environment."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from coner.config.section import Count, Rate, Section, Seed
+from coner.core.errors import ConfigError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
+NO_KEY = "none"  # the client library needs some key, even for endpoints that check none
+CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client library would send them to any endpoint
 
 
 class Prices(Section):
@@ -78,3 +83,25 @@ class Endpoint(Section):
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return host == "localhost"
+
+
+def read_api_key(endpoint: Endpoint) -> str:
+    """The key from the environment, or ``NO_KEY``. Local endpoints do not get the default key.
+
+    Raises:
+        ConfigError: the key is needed and not set, or is malformed; or the environment sets custom headers.
+    """
+    if os.environ.get(CUSTOM_HEADERS):
+        raise ConfigError(f"{CUSTOM_HEADERS}: is set, and would be sent to {endpoint.base_url} too. Fix: unset it")
+    if endpoint.local and not endpoint.key_env:
+        return NO_KEY
+    name = endpoint.key_env or DEFAULT_KEY
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise ConfigError(
+            f"key_env: the environment variable {name} is not set, and {endpoint.base_url} needs a key. "
+            "Fix: set it, or name another variable in key_env"
+        )
+    if not re.fullmatch("[!-~]+", key):
+        raise ConfigError(f"key_env: the value of {name} is not a key; expected printable ASCII without spaces")
+    return key

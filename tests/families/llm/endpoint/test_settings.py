@@ -12,10 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from coner.core.errors import ConfigError
-from coner.families.llm.endpoint.api_key import NO_KEY, read_api_key
 from coner.families.llm.endpoint.ledger import Ledger
 from coner.families.llm.endpoint.messages import Completion
-from coner.families.llm.endpoint.settings import Endpoint
+from coner.families.llm.endpoint.settings import NO_KEY, Endpoint, read_api_key
 from coner.families.usage import Failure
 from helpers.fake_endpoint import FakeResponse, Request, fails, says, serving
 from helpers.llm_client import client, prompt

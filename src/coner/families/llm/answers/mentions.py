@@ -1,4 +1,4 @@
-"""Find the mentions in a JSON value, whatever shape a model gave it."""
+"""Find the mentions in a JSON value or in lines of text, in whatever shape a model wrote them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from typing import Any
 
 from coner.families.llm.answers.labels import LabelMatcher, fold_label
 from coner.families.llm.answers.lenient_json import Pairs
-from coner.families.llm.answers.line_list import RawMention, read_line, says_none
+
+RawMention = tuple[str, str | None]
+"""Text and label of a mention as the model wrote them; label ``None``: incomplete."""
 
 _TEXT_KEYS = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
 _LABEL_KEYS = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
 _NUMBER_KEYS = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
 _NUMBER = re.compile(r"\W*(?:sentence)?[\W_]*(\d{1,6})\W*", re.IGNORECASE)
 MAX_KEY = 40  # characters; a longer key is no number
+_BULLET = re.compile(r"^\s*(?:[-*•–+>]\s+|\(?\d{1,3}[.)]\s+)*")
+_HEADING = re.compile(r"^\W*(?:sentence\s*)?(\d{1,3})\W*$", re.IGNORECASE)
+_NONE = re.compile(r"\W*(?:none|no(?: named)? entit(?:y|ies)(?: \w+)?|n/a|nothing|empty)\W*", re.IGNORECASE)
+# From the safest separator to the one that names contain themselves.
+_SEPARATORS = (r"\s*\|\s*", r"\t+", r"\s*(?:->|=>|→|⇒)\s*", r"\s*:\s+", r"\s*=\s*", r"\s+[-–—]\s+", r"\s*:\s*")
+_BRACKETS = re.compile(r"^(.*\S)\s*[(\[{<]([^()\[\]{}<>]+)[)\]}>]\W*$")
+MAX_LINE = 1000  # characters; a longer line is prose
+_QUOTES = "\"'`“”‘’«»*_ "
 
 
 def find_mentions(value: Any, labels: LabelMatcher) -> Iterator[RawMention]:
@@ -102,3 +112,44 @@ def _split_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
 def _number(text: str) -> int | None:
     match = _NUMBER.fullmatch(text) if len(text) <= MAX_KEY else None
     return int(match[1]) if match else None
+
+
+def says_none(text: str) -> bool:
+    """Whether a text says in words that there is no entity."""
+    return _NONE.fullmatch(text) is not None
+
+
+def sentence_number(line: str) -> int | None:
+    """The number of the sentence if the line is a heading."""
+    heading = _HEADING.match(line)
+    return int(heading[1]) if heading else None
+
+
+def read_line(line: str, labels: LabelMatcher) -> RawMention | None:
+    """Text and label of a line; ``None`` if it is prose.
+
+    Of several ways to split it, the first with a known label is taken; text and label may be in either order. Without a
+    known label, a line with a bullet is a mention with an unknown label.
+    """
+    if len(line) > MAX_LINE:
+        return None
+    line = "\t".join(" ".join(part.split()) for part in line.split("\t"))  # single spaces
+    bullet = _BULLET.match(line)
+    body = line[bullet.end() :] if bullet else line
+    splits = _splits(body.strip().strip(".,; "))
+    for text, label in [*splits, *((label, text) for text, label in splits)]:
+        if labels.match(label) is not None or labels.is_group(label):
+            return text, label
+    return splits[0] if splits and bullet and bullet[0].strip() else None
+
+
+def _splits(body: str) -> list[tuple[str, str]]:
+    """Every way to split a line in two, at the last and at the first separator of each kind."""
+    splits = []
+    if bracketed := _BRACKETS.match(body):
+        splits.append((bracketed[1], bracketed[2]))
+    for separator in _SEPARATORS:
+        if places := list(re.finditer(separator, body)):
+            splits += [(body[: place.start()], body[place.end() :]) for place in (places[-1], places[0])]
+    bare = [(text.strip(_QUOTES), label.strip(_QUOTES)) for text, label in splits]
+    return [(text, label) for text, label in bare if text and label]
