@@ -41,4 +41,9 @@ HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # a
 Comment = Annotated[
     str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers too, besides '# id '.")
 ]
+ShownSplit = Annotated[
+    Literal["auto", "dev", "test"],
+    typer.Option("--split", help="Split whose scores are shown; auto: test if all runs have it, else dev."),
+]
+HiddenPart = Annotated[Literal["auto", "dev", "test"] | None, typer.Option("--part", hidden=True)]  # now --split
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -8,33 +8,33 @@ from typing import Annotated, Any
 
 import typer
 
-SHOWN = 10  # trials in the table; all are in --json
+SHOWN = 10  # trials in the table; --json has all
 
 
 def sweep(
-    config: Annotated[Path, typer.Argument(help="A TOML file; what the space does not name stays as it is.")],
-    out: Annotated[Path, typer.Option(help="Folder; each trial is a run in it.")],
+    config: Annotated[Path, typer.Argument(help="TOML file; settings that are not in the space stay as they are.")],
+    out: Annotated[Path, typer.Option(help="Folder of the search; each trial gets a folder in it.")],
     space: Annotated[
-        Path, typer.Option(help="A TOML file: a table for each setting that varies, with low and high, or choices.")
+        Path, typer.Option(help="TOML file: a table for each setting that varies, with low and high, or choices.")
     ],
     *,
-    trials: Annotated[int, typer.Option(min=1, help="How many in all, earlier ones included.")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials, earlier ones included.")] = 30,
     storage: Annotated[
-        str, typer.Option(metavar="URL", help="Database of the study, for several machines; else a file in --out.")
+        str, typer.Option(metavar="URL", help="Database of the study, for several machines; default: a file in --out.")
     ] = "",
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be given again."),
+        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All trials as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all trials as one JSON object.")] = False,
 ) -> None:
-    """Search for the settings with the best macro F1 on data.dev, by optuna; the test part is never looked at.
+    """Search for the settings with the best macro F1 on data.dev, with optuna; the test split is never used.
 
-    A trial that is worse than the median at the same epoch is pruned. The best settings are written to best.toml, which
-    coner train takes. Only the best trial keeps its model.
+    A trial that is worse than the median after the same epoch is pruned. The best settings are written to best.toml,
+    for coner train. Only the best trial keeps its model.
 
-    The same command goes on where it stopped. Start it again in another terminal, or on another machine with the same
-    --storage, and they share the study. Trials that fail are told, and give exit code 3 where none is finished.
+    Run the same command again to resume. Started in several terminals, or on several machines with the same --storage,
+    it shares the trials among them. Trials that fail are reported; the exit code is 3 if none is finished.
 
     Examples:
 
@@ -51,7 +51,7 @@ def sweep(
     base = load_values(config, overrides or ())
     parse_trainable(base, source=str(config))
     chosen = load_space(space)
-    with requires_extra("a search for settings", "sweep"):
+    with requires_extra("coner sweep", "sweep"):
         from coner.runs.sweep.study import Search, best_trial
 
     study = Search(base, chosen, out, storage=storage).run(trials)
@@ -97,8 +97,8 @@ def _show(trials: list[dict[str, Any]], folder: Path) -> None:
         for index, trial in enumerate(finished[:SHOWN])
     ]
     counts = {state: sum(t["state"] == state for t in trials) for state in ("complete", "pruned", "fail", "running")}
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    print_whole(f"{folder}: {len(trials)} trials: {told}", Grid(["trial", "dev macro F1", *names], rows).table())
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    print_whole(f"{folder}: {len(trials)} trials: {states}", Grid(["trial", "dev macro F1", *names], rows).table())
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Many runs in one folder: done once, shared by processes, and none lost to the failure of another."""
+"""``coner ablate``: each run is trained once, shared by processes, and not affected by the failure of another."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coner.runs.ablation.run import run_all, runs_of
 from helpers import SAMPLE
 from helpers.shell import command, head, process, refusal
 
-LIST = """
+PLAN = """
 [[row]]
 name = "crf"
 set.head.decoder = "crf"
@@ -33,11 +33,11 @@ set.head.layers = [7]
 
 @pytest.fixture
 def config(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> list[str]:
-    """What every command of these tests names: a config for a tiny encoder, a list, a folder."""
+    """Arguments of every command here: a config for a tiny encoder, a plan, a folder."""
     (tmp_path / "train.conll").write_text(head(SAMPLE / "train.conll", 40), encoding="utf-8")
     (tmp_path / "dev.conll").write_text(head(SAMPLE / "dev.conll", 10), encoding="utf-8")
     (tmp_path / "test.conll").write_text(head(SAMPLE / "test.conll", 10), encoding="utf-8")
-    (tmp_path / "list.toml").write_text(LIST)
+    (tmp_path / "list.toml").write_text(PLAN)
     (tmp_path / "tiny.toml").write_text(
         f"""
         kind = "encoder"
@@ -50,14 +50,14 @@ def config(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> list[str]:
     return [str(tmp_path / "tiny.toml"), "--plan", str(tmp_path / "list.toml"), "--out", str(tmp_path / "out")]
 
 
-def test_a_failed_run_is_told_and_the_others_go_on_and_nothing_is_done_twice(config: list[str], tmp_path: Path) -> None:
+def test_a_failed_run_is_reported_and_no_finished_run_is_repeated(config: list[str], tmp_path: Path) -> None:
     done = process("ablate", *config, "--seeds", "2")
     assert done.code == 3, done
     out = tmp_path / "out"
     finished = sorted(path.parent.name for path in out.glob("*/record.json"))
     assert finished == ["crf.5", "crf.6", "full.5", "full.6"]
-    assert "head.layers: 7: the encoder has layers" in (out / "deep.5" / FAILED).read_text()
-    assert "deep.6: failed: head.layers: 7" in done.err
+    assert "head.layers: got 7; expected 0" in (out / "deep.5" / FAILED).read_text()
+    assert "deep.6: failed: head.layers: got 7" in done.err
     assert "Traceback" not in done.err
     assert [read_record(out / "crf.6").seed, read_record(out / "crf.6").name] == [6, "crf"]
 
@@ -66,48 +66,46 @@ def test_a_failed_run_is_told_and_the_others_go_on_and_nothing_is_done_twice(con
     assert again.code == 0, again
     assert {path: path.stat().st_mtime_ns for path in out.glob("*/record.json")} == before
 
-    scored = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", f"data.test={tmp_path}/test.conll")
-    assert scored.code == 0, scored
+    evaluated = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", f"data.test={tmp_path}/test.conll")
+    assert evaluated.code == 0, evaluated
     for path in before:
         record = read_record(path)
         assert {"dev", "test"} == record.scores.keys()
-        assert record.time["test"]["sentences_per_second"] > 0
+        assert (record.time.of("test").sentences_per_second or 0) > 0
     assert process("compare", *out.glob("crf.*"), "--json").code == 0
 
 
-def test_runs_of_other_settings_in_the_folder_are_not_taken_for_these(config: list[str], tmp_path: Path) -> None:
+def test_a_folder_with_runs_of_other_settings_is_refused(config: list[str], tmp_path: Path) -> None:
     assert process("ablate", *config, "--seeds", "1", "--rows", "crf").code == 0
     other = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", "head.dropout=0.5")
-    assert "holds a finished run of other settings or data; give another --out, or delete" in refusal(other)
+    assert "holds a finished run of other settings or data. Fix: give another --out, or delete" in refusal(other)
     assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/log.txt")) == ["crf.5", "full.5"]
     assert not list((tmp_path / "out").glob(f"*/{FAILED}"))
 
 
-def test_a_list_of_which_every_run_fails_is_a_table_of_reasons(config: list[str], tmp_path: Path) -> None:
+def test_if_every_run_fails_the_table_shows_the_reasons(config: list[str], tmp_path: Path) -> None:
     broken = ["--rows", "full", "--seeds", "1", "--set", "head.layers=[7]"]
     done = process("ablate", *config, *broken, "--markdown")
     assert done.code == 3, done
-    assert "| full | 0 (1 failed) |" in done.out and "- full, seed 5: failed: head.layers: 7" in done.out
+    assert "| full | 0 (1 failed) |" in done.out and "- full, seed 5: failed: head.layers: got 7" in done.out
     assert process("compare", tmp_path / "out").code == 0
     page = process("compare", tmp_path / "out", "--html", tmp_path / "page.html")
     assert page.code == 2 and "no finished run in it" in page.err and not (tmp_path / "page.html").exists()
-    mended = process("ablate", *config, "--rows", "crf", "--seeds", "1", "--set", "head.layers=[1]")
-    assert mended.code == 0, mended
+    fixed = process("ablate", *config, "--rows", "crf", "--seeds", "1", "--set", "head.layers=[1]")
+    assert fixed.code == 0, fixed
     (tmp_path / "out" / "crf.5" / FAILED).write_text("out of <memory>\n")
     assert process("compare", tmp_path / "out", "--html", tmp_path / "page.html").code == 0
     assert "crf, seed 5: failed: out of &lt;memory&gt;" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("form", [["a", "b"], ["a,b"], ["a b"]])
-def test_encoders_are_named_one_after_another(config: list[str], form: list[str]) -> None:
-    done = process("ablate", config[0], "--encoders", *form, *config[1:], "--set", "data.train=nowhere.conll")
+@pytest.mark.parametrize("names", [["a", "b"], ["a,b"], ["a b"]])
+def test_encoders_are_listed_with_spaces_or_commas(config: list[str], names: list[str]) -> None:
+    done = process("ablate", config[0], "--encoders", *names, *config[1:], "--set", "data.train=nowhere.conll")
     assert "nowhere.conll" in refusal(done)
-    assert "unexpected: b" in refusal(process("ablate", config[0], "b", *config[1:]))
+    assert "got unexpected arguments b; expected one config" in refusal(process("ablate", config[0], "b", *config[1:]))
 
 
-def test_two_processes_share_the_list_and_one_that_is_killed_loses_only_its_run(
-    config: list[str], tmp_path: Path
-) -> None:
+def test_two_processes_share_the_runs_and_a_killed_one_loses_only_its_own(config: list[str], tmp_path: Path) -> None:
     arguments = ["ablate", *config, "--seeds", "4", "--rows", "crf", "--set", "train.epochs=3"]
     killed = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE)
     out = tmp_path / "out"
@@ -118,12 +116,12 @@ def test_two_processes_share_the_list_and_one_that_is_killed_loses_only_its_run(
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     assert b"Traceback" not in other.communicate()[1]
-    assert other.returncode in (0, 3)  # 3: the killed one was still at a run when the other came to it
+    assert other.returncode in (0, 3)  # 3: the killed process still held a run when the other reached it
     assert process(*arguments).code == 0
     assert len(list(out.glob("*/record.json"))) == 8
 
 
-def test_ctrl_c_stops_the_whole_list(config: list[str], tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_whole_ablation(config: list[str], tmp_path: Path) -> None:
     arguments = ["ablate", *config, "--seeds", "9", "--rows", "crf", "--set", "train.epochs=50"]
     running = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -135,7 +133,7 @@ def test_ctrl_c_stops_the_whole_list(config: list[str], tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").glob("*/record.json"))) <= 1
 
 
-def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_share_the_data_that_they_read(config: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from coner.config.load import load_values
     from coner.data import splits
 
@@ -147,14 +145,14 @@ def test_runs_share_what_they_read(config: list[str], tmp_path: Path, monkeypatc
     assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]
     assert len(run_all(runs, tmp_path / "out").finished) == 4
     assert len(calls) == 1
-    # The system knows the peak of a whole process, so that of its first run alone.
-    peaks = [read_record(tmp_path / "out" / run.folder).memory["peak_rss_bytes"] for run in runs]
+    # The system reports the peak of a whole process, so it is known only for the first run.
+    peaks = [read_record(tmp_path / "out" / run.folder).memory.peak_rss_bytes for run in runs]
     assert peaks[0] and peaks[1:] == [None] * 3
-    kept = json.loads((tmp_path / "out" / ".plan.json").read_text())
-    assert kept["rows"]["crf"] == {"about": "", "against": "full"}
+    plan_file = json.loads((tmp_path / "out" / ".plan.json").read_text())
+    assert plan_file["rows"]["crf"] == {"about": "", "against": "full"}
 
 
-def test_each_row_by_each_encoder(config: list[str]) -> None:
+def test_each_row_is_run_with_each_encoder(config: list[str]) -> None:
     from coner.config.load import load_values
 
     plan = parse_plan({"row": [{"name": "a", "set": {"head": {"blend": "gate"}}}]}, "list")
@@ -167,5 +165,5 @@ def test_each_row_by_each_encoder(config: list[str]) -> None:
         ("a.other.5", "org/other"),
     ]
     assert [run.against for run in runs] == [None, "full.minilm", "full.minilm", "full.other"]
-    with pytest.raises(ConfigError, match="two of one name"):
+    with pytest.raises(ConfigError, match="expected names that differ"):
         runs_of(plan, settings, seeds=1, encoders=["a/x", "b/x"])

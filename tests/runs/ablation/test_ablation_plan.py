@@ -1,4 +1,4 @@
-"""The list of an ablation: what it says of each row, and what it refuses."""
+"""The plan of an ablation: its rows and their settings, and what it refuses."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def test_every_packaged_row_can_be_trained_and_differs_from_what_it_is_compared_
         assert set(same) - {"full"} <= {"auxiliary-by-step"} & {"auxiliary-by-step" if "by-step" in config.stem else ""}
 
 
-def test_the_papers_list_tries_every_part_of_every_slot() -> None:
+def test_the_plan_of_the_paper_tries_every_component_of_every_slot() -> None:
     plan, base = load_plan("paper"), load_values(CONFIGS[0])
-    settings = check_settings(plan, base, "config").values()
+    settings = [made for made in check_settings(plan, base, "config").values() if made.kind == "encoder"]
     tried = {
         slot: {getattr(made.head, slot) for made in settings} for slot in ("mix", "context", "blend", "decoder", "loss")
     }
-    parts = {"mix": mixes, "context": contexts, "blend": blends, "decoder": decoders, "loss": losses}
-    assert tried == {slot: set(registry.names()) for slot, registry in parts.items()}
+    registries = {"mix": mixes, "context": contexts, "blend": blends, "decoder": decoders, "loss": losses}
+    assert tried == {slot: set(registry.names()) for slot, registry in registries.items()}
     assert {made.encoder.pooling for made in settings} == {"first", "mean", "first_last"}
     assert {made.auxiliary.schedule for made in settings} == {"none", "constant", "linear", "residual"}
 
 
-def test_a_row_starts_from_the_settings_of_the_row_that_it_is_compared_with() -> None:
+def test_a_row_changes_the_settings_of_the_row_that_it_is_compared_with() -> None:
     plan = parse_plan(
         {
             "row": [
@@ -58,40 +58,45 @@ def test_a_row_starts_from_the_settings_of_the_row_that_it_is_compared_with() ->
     assert base["head"] == {"blend": "none", "dropout": 0.1}
 
 
-def test_chosen_rows_bring_what_they_are_compared_with() -> None:
+def test_chosen_rows_include_those_that_they_are_compared_with() -> None:
     plan = load_plan("paper")
     assert list(plan.choose(["loss-focal"]).rows) == ["full", "decoder-valid", "loss-focal"]
     assert plan.choose([]) is plan
-    with pytest.raises(ConfigError, match="--rows: 'blend' is not in the list; expected some of: full, plain"):
+    with pytest.raises(ConfigError, match="--rows: got 'blend'; expected some of: full, plain"):
         plan.choose(["blend"])
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"name": "a"}, {"name": "a"}], r"list: row 2: 'a' is there already"),
+        ([{"name": "a"}, {"name": "a"}], r"list: row 2: got 'a' twice"),
         (
             [{"name": "a", "against": "b"}],
-            r"list: row 'a': against = 'b' does not lead to 'full'; expected one of: full",
+            r"list: row 'a': against: got 'b', which does not lead to 'full'; expected one of: full",
         ),
-        ([{"name": "a", "against": "b"}, {"name": "b", "against": "a"}], "against = 'a' does not lead to 'full'"),
+        (
+            [{"name": "a", "against": "b"}, {"name": "b", "against": "a"}],
+            "against: got 'a', which does not lead to 'full'",
+        ),
         ([{"name": "../a"}], r"list: row 1: name: .*expected name, about, against, set"),
         ([{"name": "a", "sets": {}}], r"list: row 1: sets: "),
-        ([{"name": "full", "set": {"seed": 1}}], "'full' is the config itself"),
-        (3, r"expected \[\[row\]\] tables alone"),
+        ([{"name": "full", "set": {"seed": 1}}], "'full': got changes; expected none"),
+        (3, r"expected only \[\[row\]\] tables"),
     ],
 )
-def test_a_faulty_list_is_refused_with_its_row(rows: object, message: str) -> None:
+def test_a_faulty_plan_is_refused_with_its_row(rows: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_plan({"row": rows}, "list")
 
 
-def test_a_row_with_an_unknown_setting_is_told_before_anything_is_trained() -> None:
+def test_a_row_with_an_unknown_setting_is_refused_before_anything_is_trained() -> None:
     plan = parse_plan({"row": [{"name": "a", "set": {"head": {"glue": 1}}}]}, "list")
     with pytest.raises(ConfigError, match=r"config: row 'a': head.glue: no such setting"):
         check_settings(plan, {"kind": "encoder"}, "config")
 
 
-def test_an_unknown_list_names_the_packaged_ones() -> None:
-    with pytest.raises(ConfigError, match="'nothing': no such file, nor a packaged list; expected one of: paper"):
+def test_an_unknown_plan_lists_the_packaged_ones() -> None:
+    with pytest.raises(
+        ConfigError, match="--plan: got 'nothing', which is not a file; expected a TOML file, or one of: paper"
+    ):
         load_plan("nothing")

@@ -1,4 +1,4 @@
-"""What a search may vary: read from TOML, and put into settings."""
+"""The space of a search: read from TOML, and applied to settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_tables_become_ranges_and_choices_by_their_key_path(tmp_path: Path) -> N
     }
 
 
-def test_what_is_suggested_lies_in_the_space_and_keeps_its_type(tmp_path: Path) -> None:
+def test_suggested_values_are_in_the_space_and_keep_their_type(tmp_path: Path) -> None:
     space = space_of(
         tmp_path,
         """
@@ -59,7 +59,7 @@ def test_what_is_suggested_lies_in_the_space_and_keeps_its_type(tmp_path: Path) 
     drawn = [space.suggest(study.ask()) for _ in range(200)]
     assert {values["a"] for values in drawn} == {2, 3, 4}
     assert all(type(values["a"]) is int for values in drawn)
-    small = sum(values["b"] < 1 for values in drawn)  # by ratios: half of them lie in the lower half of the decades
+    small = sum(values["b"] < 1 for values in drawn)  # on a logarithmic scale half of them are below 1
     assert 70 < small < 130
     assert [value for value in ([-1], "all", True, 2) if all(values["c"] != value for values in drawn)] == []
     assert {values["d"] for values in drawn} == {0.0, 0.25, 0.5, 0.75, 1.0}
@@ -75,11 +75,11 @@ def test_what_is_suggested_lies_in_the_space_and_keeps_its_type(tmp_path: Path) 
         (Choices(("a", "b")), ("a", "b")),
     ],
 )
-def test_ends_are_values_that_are_drawn(values: Range | Choices, ends: tuple[object, ...]) -> None:
+def test_ends_are_values_that_can_be_drawn(values: Range | Choices, ends: tuple[object, ...]) -> None:
     assert values.ends == ends
 
 
-def test_values_go_to_their_place_and_leave_the_rest() -> None:
+def test_applied_values_leave_other_settings_alone() -> None:
     base = {"head": {"dropout": 0.1, "blend": "gate"}, "seed": 1}
     made = applied(base, {"head.dropout": 0.3, "train.groups.head.times": 5, "name": "x"})
     assert made == {
@@ -91,7 +91,7 @@ def test_values_go_to_their_place_and_leave_the_rest() -> None:
     assert base == {"head": {"dropout": 0.1, "blend": "gate"}, "seed": 1}
 
 
-def test_the_space_of_the_configs_fits_the_papers_config_at_both_ends() -> None:
+def test_the_packaged_space_is_valid_with_the_packaged_config_at_both_ends() -> None:
     space, base = load_space(CONFIGS / "space.toml"), load_values(CONFIGS / "paper-minilm.toml")
     for end in (0, -1):
         chosen = {
@@ -104,31 +104,31 @@ def test_the_space_of_the_configs_fits_the_papers_config_at_both_ends() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no setting in it"),
-        ("head.dropout = 0.3", r"head\.dropout: came 0\.3; expected a table"),
-        ("a = { low = 1 }", r"a\.high: came None; expected a number"),
-        ("a = { low = 1, high = 'x' }", r"a\.high: came 'x'"),
+        ("", "got no setting"),
+        ("head.dropout = 0.3", r"head\.dropout: got 0\.3; expected a table"),
+        ("a = { low = 1 }", r"a\.high: got None; expected a number"),
+        ("a = { low = 1, high = 'x' }", r"a\.high: got 'x'"),
         ("a = { low = 2, high = 1 }", "expected low below high"),
         ("a = { low = 0, high = 1, log = true }", "with log a low above 0"),
         (
             "a = { low = 1, high = 2, steps = 1 }",
-            r"a\.steps: not known; expected some of: choices, high, log, low, step",
+            r"a\.steps: unknown key; expected some of: choices, high, log, low, step",
         ),
-        ("a = { choices = [] }", "expected choices alone"),
-        ("a = { choices = [1], low = 1 }", "expected choices alone"),
-        ("a = { choices = [1979-05-27] }", r"came datetime\.date.*; expected text, numbers"),
-        ("a = { choices = [nan] }", "came nan; expected text, numbers"),
+        ("a = { choices = [] }", "expected only choices"),
+        ("a = { choices = [1], low = 1 }", "expected only choices"),
+        ("a = { choices = [1979-05-27] }", r"got datetime\.date.*; expected text, numbers"),
+        ("a = { choices = [nan] }", "got nan; expected text, numbers"),
         ("a = { low = 0, high = 1, step = nan }", "a step above 0"),
         ("a = { low = 0, high = 1, step = inf }", "a step above 0"),
         ("a = [", "not valid TOML"),
     ],
 )
-def test_a_faulty_space_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_a_faulty_space_is_refused_with_its_key_path(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         space_of(tmp_path, text)
 
 
-def test_whole_ends_with_a_step_that_is_not_are_no_whole_numbers(tmp_path: Path) -> None:
+def test_integer_ends_with_a_fractional_step_give_fractions(tmp_path: Path) -> None:
     space = space_of(tmp_path, "a = { low = 0, high = 1, step = 0.25 }")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     assert {space.suggest(study.ask())["a"] for _ in range(50)} == {0.0, 0.25, 0.5, 0.75, 1.0}

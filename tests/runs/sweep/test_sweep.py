@@ -1,4 +1,4 @@
-"""Searches: resumable, shared, pruned, and never with an eye on the test part."""
+"""``coner sweep``: resumable, shared, pruned, and never using the test split."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SPACE = "crf.c2 = { low = 0.01, high = 10.0, log = true }\ncrf.min_frequency = {
 
 @pytest.fixture
 def world(tmp_path: Path) -> list[str]:
-    """What every search of a CRF here names, but for its folder."""
+    """Arguments of every search of a CRF here, except its folder."""
     (tmp_path / "train.conll").write_text(head(SAMPLE / "train.conll", 40), encoding="utf-8")
-    # Sentences of the training part, so that so small a model finds some of them.
+    # Sentences of the training split, so that so small a model predicts some of them.
     (tmp_path / "dev.conll").write_text(head(SAMPLE / "train.conll", 20), encoding="utf-8")
     (tmp_path / "space.toml").write_text(SPACE)
     (tmp_path / "crf.toml").write_text(
@@ -46,11 +46,11 @@ def world(tmp_path: Path) -> list[str]:
 def search(world: list[str], out: Path, trials: int, *more: object) -> dict[str, Any]:
     done = process("sweep", *world, "--out", out, "--trials", trials, "--json", *more)
     assert done.code == 0, done
-    found: dict[str, Any] = json.loads(done.out)
-    return found
+    values: dict[str, Any] = json.loads(done.out)
+    return values
 
 
-def test_a_search_in_two_sittings_is_the_search_in_one(world: list[str], tmp_path: Path) -> None:
+def test_a_resumed_search_gives_the_same_trials(world: list[str], tmp_path: Path) -> None:
     whole = search(world, tmp_path / "whole", 4)
     part = search(world, tmp_path / "part", 2)
     assert part["trials"] == whole["trials"][:2]
@@ -71,7 +71,7 @@ def test_the_best_settings_train_to_the_score_of_the_best_trial(world: list[str]
     assert len(list((tmp_path / "out").glob("*/record.json"))) == 3
 
 
-def test_a_killed_trial_is_taken_up_again_by_the_next_call(world: list[str], tmp_path: Path) -> None:
+def test_a_killed_trial_is_resumed_by_the_next_call(world: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     running = subprocess.Popen(command("sweep", *world, "--out", out, "--trials", 3), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -87,9 +87,9 @@ def test_a_killed_trial_is_taken_up_again_by_the_next_call(world: list[str], tmp
 def test_two_processes_share_a_study(world: list[str], tmp_path: Path) -> None:
     arguments = command("sweep", *world, "--out", tmp_path / "out", "--trials", 6)
     both = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [one.communicate()[1] for one in both]
-    assert [one.returncode for one in both] == [0, 0], told
-    numbers = [line.split(":")[0] for text in told for line in text.splitlines() if ": dev macro F1" in line]
+    messages = [one.communicate()[1] for one in both]
+    assert [one.returncode for one in both] == [0, 0], messages
+    numbers = [line.split(":")[0] for text in messages for line in text.splitlines() if ": dev macro F1" in line]
     assert sorted(numbers) == [f"trial {number}" for number in range(6)]
 
 
@@ -106,14 +106,15 @@ def test_a_failing_trial_does_not_end_the_search(world: list[str], tmp_path: Pat
 
 @pytest.fixture
 def curves(tiny_encoder: Callable[[str], Path], world: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """A search over ``head.dropout`` in which training only follows a curve: the score is dropout times epoch."""
+    """A search over ``head.dropout`` with a fake training, whose score is dropout times epoch."""
 
-    def follow(settings: Any, folder: Path, *, shared: object, watch: Callable[[int, float], None]) -> Any:
+    def follow(recipe: Any, folder: Path, *, cache: object, on_epoch: Callable[[int, float], None]) -> Any:
+        settings = recipe.settings
         for epoch in range(1, settings.train.epochs + 1):
-            watch(epoch, settings.head.dropout * epoch)
+            on_epoch(epoch, settings.head.dropout * epoch)
         return SimpleNamespace(scores={"dev": {"fine": {"macro_f1": settings.head.dropout * settings.train.epochs}}})
 
-    monkeypatch.setattr(studies, "run_one", follow)
+    monkeypatch.setattr(studies, "execute", follow)
     (tmp_path / "space.toml").write_text("head.dropout = { low = 0.0, high = 0.1 }")
     data = {"train": str(tmp_path / "train.conll"), "dev": str(tmp_path / "dev.conll")}
     base = {"kind": "encoder", "seed": 1, "data": data, "train": {"epochs": 9}}
@@ -138,30 +139,30 @@ def test_trials_below_the_median_are_pruned_but_not_in_the_first_third(curves: S
     assert best.value == pytest.approx(max(trial.params["head.dropout"] for trial in finished) * 9)
 
 
-def test_a_search_never_takes_a_test_part(world: list[str], tmp_path: Path) -> None:
+def test_a_search_refuses_a_test_split(world: list[str], tmp_path: Path) -> None:
     done = process("sweep", *world, "--out", tmp_path / "out", "--set", f"data.test={tmp_path}/dev.conll")
-    assert "data.test: a search never looks at the test part" in refusal(done)
+    assert "data.test: got a test split; expected none in a search" in refusal(done)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_a_search_of_something_else_is_refused(world: list[str], tmp_path: Path) -> None:
+def test_a_folder_with_another_search_is_refused(world: list[str], tmp_path: Path) -> None:
     search(world, tmp_path / "out", 1)
     done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2, "--set", "seed=9")
-    assert "holds a search of other settings or another space; give another --out" in refusal(done)
+    assert "holds a search of other settings or another space. Fix: give another --out" in refusal(done)
 
 
 def test_a_storage_that_cannot_be_used_is_one_line(world: list[str], tmp_path: Path) -> None:
     for url in ("nothing://", f"sqlite:///{tmp_path}/missing/study.db"):
         done = process("sweep", *world, "--out", tmp_path / "out", "--storage", url)
         assert "--storage: the study cannot be opened" in refusal(done)
-    search(world, tmp_path / "out", 1, "--set", "seed=9")  # the folder is nobody's yet
+    search(world, tmp_path / "out", 1, "--set", "seed=9")  # the folder belongs to no search yet
 
 
-def test_a_folder_of_an_earlier_version_is_named_so(world: list[str], tmp_path: Path) -> None:
+def test_a_folder_of_an_earlier_version_is_refused(world: list[str], tmp_path: Path) -> None:
     search(world, tmp_path / "out", 1)
     (tmp_path / "out" / ".locks" / "search").unlink()
     done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2)
-    assert "holds a search of an earlier version of coner; give another --out" in refusal(done)
+    assert "holds a search of an earlier version of coner. Fix: give another --out" in refusal(done)
 
 
 def test_two_machines_that_ask_at_once_draw_two_trials(
@@ -182,9 +183,7 @@ def test_two_machines_that_ask_at_once_draw_two_trials(
     assert first.params != second.params
 
 
-def test_the_same_data_in_another_place_are_the_same_search_and_other_data_are_not(
-    curves: Search, tmp_path: Path
-) -> None:
+def test_moved_data_are_the_same_search_and_other_data_are_not(curves: Search, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     base = json.loads(json.dumps(curves.base))
     first = Search(base, curves.space, tmp_path / "a", storage=storage).study
@@ -212,12 +211,12 @@ def test_a_folder_may_be_moved(world: list[str], tmp_path: Path) -> None:
         ('crf.algorithm = { choices = ["sgd", "newton"] }', "space: crf.algorithm = 'newton': "),
         ("crf.c2 = { low = -1.0, high = 0.5 }", "space: crf.c2 = -1.0: "),
         ("crf.max_iterations = { low = 10.0, high = 20.0 }", "space: crf.max_iterations = 16.18: "),
-        ('data.dev = { choices = ["a", "b"] }', "space: data.dev: is the same for all trials"),
-        ('data.test = { choices = ["a"] }', "space: data.test: is the same for all trials"),
-        ('name = { choices = ["a"] }', "space: name: is the same for all trials"),
+        ('data.dev = { choices = ["a", "b"] }', "space: data.dev: must be the same for all trials"),
+        ('data.test = { choices = ["a"] }', "space: data.test: must be the same for all trials"),
+        ('name = { choices = ["a"] }', "space: name: must be the same for all trials"),
     ],
 )
-def test_a_space_that_fits_no_trial_is_refused_before_the_first(
+def test_a_space_without_a_valid_trial_is_refused_before_the_first(
     world: list[str], tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "space.toml").write_text(text)
@@ -225,7 +224,7 @@ def test_a_space_that_fits_no_trial_is_refused_before_the_first(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_best_is_kept_while_no_other_process_changes_what_is_best(curves: Search) -> None:
+def test_the_best_settings_are_written_while_no_other_process_changes_them(curves: Search) -> None:
     curves.run(2)
     best = curves.folder / studies.BEST
     best.unlink()

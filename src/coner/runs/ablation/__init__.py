@@ -1,1 +1,1 @@
-"""What each idea is worth: a declared list of runs that differ from one config in one thing each."""
+"""Ablations: a plan of runs, each of which changes one thing in a config."""

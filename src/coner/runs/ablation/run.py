@@ -1,7 +1,7 @@
-"""All runs of an ablation, one after another, in a folder that several processes may share.
+"""The runs of an ablation, one after another, in a folder that several processes may share.
 
-A run is a folder of its own, as ``coner train`` makes it, and goes on from its checkpoint. What is finished is not done
-again. A run that fails leaves the reason in its folder, and the others go on; the next call tries it again.
+Each run has its own folder, as with ``coner train``, and resumes from its checkpoint. A finished run is not repeated. A
+run that fails leaves the reason in its folder, and the others continue; the next call tries it again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ LOCKS = ".locks"
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: a row, with one encoder, by one seed.
+class AblationRun:
+    """One run: a row with one encoder and one seed.
 
     Attributes:
-        row: its name; ``about`` and ``against`` are the list's.
+        row: name of the row, and of the encoder if there are several.
+        about, against: as in the plan.
         seed, settings: of the run.
     """
 
@@ -47,18 +48,18 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """The name of its folder."""
+        """Name of its folder."""
         return run_name(self.row, self.seed)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the runs stand.
+class AblationOutcome:
+    """Folders of the runs.
 
     Attributes:
-        finished: their folders.
-        failed: folder to the reason.
-        elsewhere: folders of runs that another process has in hand.
+        finished: that are finished.
+        failed: that failed, with the reasons.
+        elsewhere: that another process is working on.
     """
 
     finished: tuple[str, ...]
@@ -66,20 +67,22 @@ class Outcome:
     elsewhere: tuple[str, ...]
 
 
-def runs_of(plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()) -> list[Run]:
-    """Every row by the first seed, then every row by the second, and so on: a whole table is there early.
+def runs_of(
+    plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()
+) -> list[AblationRun]:
+    """All rows with the first seed, then all with the second, and so on, so that a whole table is there early.
 
     Args:
         plan: the rows.
         settings: of each row.
-        seeds: how many, counted up from each config's own.
-        encoders: each row with each of these in place of its own; the rows' names tell them apart, and the whole model
-            with each stands against that with the first.
+        seeds: number of seeds, counted up from that of each config.
+        encoders: each row is run with each of these in place of its own, whose name is added to that of the row;
+            ``full`` with each is compared with ``full`` with the first.
 
     Raises:
-        ConfigError: encoders for a config that has none, or two of one name.
+        ConfigError: a config has no encoder to replace, or two encoders have one name.
     """
-    found = []
+    runs = []
     for seed in range(seeds):
         for name, row in plan.rows.items():
             first = None
@@ -88,74 +91,74 @@ def runs_of(plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encod
                 against = first if name == FULL else row.against + end
                 first = first or name + end
                 changed = chosen.model_copy(update={"seed": own, "name": name + end})
-                found.append(Run(name + end, row.about, against, own, changed))
-    return found
+                runs.append(AblationRun(name + end, row.about, against, own, changed))
+    return runs
 
 
-def run_all(runs: Sequence[Run], folder: Path) -> Outcome:
-    """Train what is not finished yet, as far as no other process is at it.
+def run_all(runs: Sequence[AblationRun], folder: Path) -> AblationOutcome:
+    """Train the runs that are not finished, except those that another process is working on.
 
     Raises:
-        ConfigError, DataError: the data cannot be read, or the folder holds finished runs of other settings or data;
-            told before anything is trained.
+        ConfigError, DataError: before anything is trained: the data cannot be read, or the folder holds finished runs
+            of other settings or data.
     """
-    shared, finished, failed, elsewhere = SplitCache(), list[str](), dict[str, str](), list[str]()
+    cache, finished, failed, elsewhere = SplitCache(), list[str](), dict[str, str](), list[str]()
     for run in runs:
-        _check(run, folder / run.folder, shared)
+        _check(run, folder / run.folder, cache)
     with FileLock(make_folder(folder / LOCKS) / "plan.lock"):
         write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
     began, trained = time.monotonic(), 0
     with Log() as log:
         log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
         for run in runs:
-            with _claim(folder, run) as mine:
-                if not mine:
+            with _lock(folder, run) as locked:
+                if not locked:
                     elsewhere.append(run.folder)
                     continue
                 new = not (folder / run.folder / RECORD).exists()
                 if new:
                     left = _time_left(began, trained, runs, folder)
                     log(f"{run.folder}: run {runs.index(run) + 1} of {len(runs)}{left}")
-                if reason := _try(run, folder / run.folder, shared, log):
+                if reason := _try(run, folder / run.folder, cache, log):
                     failed[run.folder] = reason
                 else:
                     finished.append(run.folder)
                 trained += new
-    return Outcome(tuple(finished), failed, tuple(elsewhere))
+    return AblationOutcome(tuple(finished), failed, tuple(elsewhere))
 
 
-def _check(run: Run, folder: Path, shared: SplitCache) -> None:
-    """``ConfigError`` where the folder holds another run than this: one table must not show two kinds."""
+def _check(run: AblationRun, folder: Path, cache: SplitCache) -> None:
+    """``ConfigError`` if the folder holds a run of other settings or data, which one table must not mix."""
     recipe = Training(run.settings)
-    inputs = recipe.read(shared)
+    inputs = recipe.read(cache)
     if (folder / RECORD).exists():
         fingerprint = recipe.fingerprint(inputs)
         check_finished(read_record(folder), folder, fingerprint, inputs.splits, instead="delete that folder")
 
 
 def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
-    """The row's settings with each encoder, and what that adds to its name; as they are where none is named."""
+    """The settings of a row with each encoder, after what is added to its name; unchanged if there are none."""
     if not encoders:
         yield "", experiment
         return
     short = {encoder.rstrip("/").rpartition("/")[2]: encoder for encoder in encoders}
     if len(short) < len(encoders):
-        raise ConfigError(f"--encoders: {', '.join(encoders)}: two of one name; expected names that differ at the end")
+        raise ConfigError(f"--encoders: got {', '.join(encoders)}; expected names that differ after the last /")
     for name, encoder in short.items():
         try:
             yield f".{name}", family(experiment.kind).with_encoder(experiment, encoder)
         except ConfigError as error:
-            raise ConfigError(f"--encoders: row {row!r}: {error}; expected configs of encoders") from None
+            raise ConfigError(f"--encoders: row {row!r}: {error}; expected the config of an encoder") from None
 
 
-def _try(run: Run, folder: Path, shared: SplitCache, log: Log) -> str | None:
-    """Do one run; why it failed, if it did."""
+def _try(run: AblationRun, folder: Path, cache: SplitCache, log: Log) -> str | None:
+    """Execute a run; the reason if it fails."""
     reason = folder / FAILED
     try:
-        execute(Training(run.settings), folder, cache=shared)
+        execute(Training(run.settings), folder, cache=cache)
     except ConerError as error:
         why = str(error)
-    except Exception as error:  # of any library: one row of the table, not the end of all of them
+    except Exception as error:  # of any library: it fails one run, not the ablation
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         make_folder(folder)
         with (folder / LOG).open("a", encoding="utf-8") as handle:
@@ -171,8 +174,8 @@ def _try(run: Run, folder: Path, shared: SplitCache, log: Log) -> str | None:
 
 
 @contextmanager
-def _claim(folder: Path, run: Run) -> Iterator[bool]:
-    """Whether this process may do the run; the system gives it free when the process dies."""
+def _lock(folder: Path, run: AblationRun) -> Iterator[bool]:
+    """Lock a run for this process; ``False`` if another one has it. The system releases the lock of a dead process."""
     lock = FileLock(make_folder(folder / LOCKS) / f"{run.folder}.lock")
     try:
         lock.acquire(blocking=False)
@@ -185,11 +188,11 @@ def _claim(folder: Path, run: Run) -> Iterator[bool]:
         lock.release()
 
 
-def _unfinished(runs: Sequence[Run], folder: Path) -> int:
+def _unfinished(runs: Sequence[AblationRun], folder: Path) -> int:
     return sum(not (folder / run.folder / RECORD).exists() for run in runs)
 
 
-def _time_left(began: float, trained: int, runs: Sequence[Run], folder: Path) -> str:
+def _time_left(began: float, trained: int, runs: Sequence[AblationRun], folder: Path) -> str:
     if not trained:
         return ""
     minutes = (time.monotonic() - began) / trained * _unfinished(runs, folder) / 60

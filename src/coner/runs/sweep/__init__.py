@@ -1,1 +1,1 @@
-"""A search for good settings, judged on the validation part."""
+"""A search for good settings by the score on the dev split."""

@@ -1,4 +1,4 @@
-"""The space of a search: which settings vary, and over what."""
+"""The space of a search: which settings vary, and over which values."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 Scalar = bool | int | float | str
 KEYS = {"low", "high", "step", "log", "choices"}
-VARIED_DATA = ("data.take", "data.extra", "data.noise")  # else trials would be judged on different things
+VARIED_DATA = ("data.take", "data.extra", "data.noise")  # other settings of data would change what is evaluated
 DRAWS = 20
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; whole ones where both ends are, and the step.
+    """Numbers from ``low`` to ``high``, both included; integers if both ends and the step are.
 
     Attributes:
         step: of the grid; ``None``: any number.
-        log: whether equal ratios, not equal differences, are equally likely.
+        log: draw uniformly on a logarithmic scale.
     """
 
     low: float
@@ -38,14 +38,14 @@ class Range:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The lowest and the highest value that is ever drawn, and one between them where any number may be."""
+        """The lowest and highest value that can be drawn, and one between them unless all are integers or on a grid."""
         if self.step is not None:
             return self.low, self.low + self.step * math.floor((self.high - self.low) / self.step + 1e-9)
         whole = isinstance(self.low, int) and isinstance(self.high, int)
         return (self.low, self.high) if whole else (self.low, self.high, self.low + 0.618 * (self.high - self.low))
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
-        """What the search tries next."""
+        """The value that the search tries next."""
         low, high, step = self.low, self.high, self.step or 1
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
             return trial.suggest_int(name, low, high, step=step, log=self.log)
@@ -54,7 +54,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values, of whatever kind."""
+    """One of several values of any type."""
 
     values: tuple[Any, ...]
 
@@ -64,14 +64,14 @@ class Choices:
         return self.values
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
-        """What the search tries next."""
-        by_text = {json.dumps(value): value for value in self.values}  # a storage takes no lists
+        """The value that the search tries next."""
+        by_text = {json.dumps(value): value for value in self.values}  # a storage cannot hold lists
         return by_text[trial.suggest_categorical(name, list(by_text))]
 
 
 @dataclass(frozen=True)
 class Space:
-    """Settings that vary, by their key path."""
+    """The settings that vary, by key path."""
 
     settings: Mapping[str, Range | Choices]
 
@@ -80,21 +80,21 @@ class Space:
         return {path: values.suggest(trial, path) for path, values in self.settings.items()}
 
     def check(self, fits: Callable[[dict[str, Any]], object]) -> None:
-        """Raise where a value fits nothing: neither the base settings, nor some of the others of this space.
+        """Check that every value is valid with the base settings, or with some other values of this space.
 
-        A trial may still fail, as settings may fit each other or not.
+        A trial may still fail, because not all values can be combined.
 
         Args:
-            fits: takes values by key path; ``ConfigError`` where they make no settings.
+            fits: takes values by key path, and raises ``ConfigError`` if they are not valid settings.
 
         Raises:
-            ConfigError: a value is none of its setting, or the setting is not to vary.
+            ConfigError: a value is never valid, or a setting must not vary.
         """
         for path in self.settings:
             section, _, rest = path.partition(".")
             if section in {"name", "kind"} or (section == "data" and f"data.{rest.split('.')[0]}" not in VARIED_DATA):
                 may = ", ".join(VARIED_DATA)
-                raise ConfigError(f"space: {path}: is the same for all trials; of data may vary: {may}")
+                raise ConfigError(f"space: {path}: must be the same for all trials; of data only these may vary: {may}")
         draw = random.Random(0)
         for path, values in self.settings.items():
             for value in values.ends:
@@ -105,7 +105,7 @@ class Space:
 
 
 def _fault(fits: Callable[[dict[str, Any]], object], values: dict[str, Any]) -> ConfigError | None:
-    """Why values by key path make no settings."""
+    """Why values by key path are not valid settings."""
     try:
         fits(values)
     except ConfigError as error:
@@ -114,19 +114,19 @@ def _fault(fits: Callable[[dict[str, Any]], object], values: dict[str, Any]) -> 
 
 
 def load_space(path: Path) -> Space:
-    """A space from a TOML file: a table for each setting, with ``low`` and ``high``, or with ``choices``.
+    """Load a space from a TOML file: a table for each setting, with ``low`` and ``high``, or with ``choices``.
 
     Raises:
-        ConfigError: the file cannot be read, or a setting's values make no sense.
+        ConfigError: the file cannot be read, or the values of a setting are not valid.
     """
     settings = dict(_settings(read_toml(path), (), path))
     if not settings:
-        raise ConfigError(f"{path}: no setting in it; expected tables such as [head.dropout] with low and high")
+        raise ConfigError(f"{path}: got no setting; expected tables such as [head.dropout] with low and high")
     return Space(settings)
 
 
 def applied(base: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with values by key path in their place."""
+    """The settings with other values, by key path."""
     values = dict(base)
     for path, value in chosen.items():
         for key in reversed(path.split(".")):
@@ -140,7 +140,7 @@ def _settings(table: Mapping[str, Any], path: tuple[str, ...], source: Path) -> 
         here = (*path, key)
         if not isinstance(value, dict):
             raise ConfigError(
-                f"{source}: {'.'.join(here)}: came {value!r}; expected a table with low and high, or choices"
+                f"{source}: {'.'.join(here)}: got {value!r}; expected a table with low and high, or choices"
             )
         if value.keys() & KEYS and not any(isinstance(inner, dict) for inner in value.values()):
             yield ".".join(here), _values(value, f"{source}: {'.'.join(here)}")
@@ -148,25 +148,25 @@ def _settings(table: Mapping[str, Any], path: tuple[str, ...], source: Path) -> 
             yield from _settings(value, here, source)
 
 
-def _values(given: Mapping[str, Any], place: str) -> Range | Choices:
-    if unknown := sorted(given.keys() - KEYS):
-        raise ConfigError(f"{place}.{unknown[0]}: not known; expected some of: {', '.join(sorted(KEYS))}")
-    if "choices" in given:
-        choices = given["choices"]
-        if len(given) > 1 or not isinstance(choices, list) or not choices:
-            raise ConfigError(f"{place}: expected choices alone, a list of values")
+def _values(table: Mapping[str, Any], place: str) -> Range | Choices:
+    if unknown := sorted(table.keys() - KEYS):
+        raise ConfigError(f"{place}.{unknown[0]}: unknown key; expected some of: {', '.join(sorted(KEYS))}")
+    if "choices" in table:
+        choices = table["choices"]
+        if len(table) > 1 or not isinstance(choices, list) or not choices:
+            raise ConfigError(f"{place}: expected only choices, a list of values")
         for choice in choices:
             try:
                 json.dumps(choice, allow_nan=False)
             except (TypeError, ValueError):
-                raise ConfigError(f"{place}: came {choice!r}; expected text, numbers, true, false, or lists") from None
+                raise ConfigError(f"{place}: got {choice!r}; expected text, numbers, true, false, or lists") from None
         return Choices(tuple(choices))
-    low, high, step, log = (given.get(key) for key in ("low", "high", "step", "log"))
+    low, high, step, log = (table.get(key) for key in ("low", "high", "step", "log"))
     for name, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"{place}.{name}: came {value!r}; expected a number")
+            raise ConfigError(f"{place}.{name}: got {value!r}; expected a number")
     if not isinstance(log, bool | None):
-        raise ConfigError(f"{place}.log: came {log!r}; expected true or false")
+        raise ConfigError(f"{place}.log: got {log!r}; expected true or false")
     bounded = -math.inf < low < high < math.inf  # type: ignore[operator]
     if not bounded or (step is not None and not 0 < step < math.inf) or (log and (low <= 0 or step is not None)):  # type: ignore[operator]
         raise ConfigError(f"{place}: expected low below high, a step above 0, and with log a low above 0 and no step")

@@ -1,8 +1,7 @@
-"""The trials of a search: optuna chooses and prunes, ``experiment.run`` trains, a storage keeps what came of it.
+"""The trials of a search: optuna chooses and prunes, ``runs.execute`` trains, a storage keeps the results.
 
-Several processes may work on one study. One that dies loses no more than what its trial did since the last checkpoint:
-the next process in the same folder goes on with it. Each trial is drawn by a seed of its own number, so that a search
-that was interrupted is the same as one that was not.
+Several processes may work on one study. If one dies, the next process in the same folder resumes its trial from the
+last checkpoint. The seed of a trial is derived from its number, so that an interrupted search gives the same trials.
 """
 
 from __future__ import annotations
@@ -34,25 +33,25 @@ from coner.runs.sweep.space import Space, applied
 
 BEST = "best.toml"
 STUDY = "study.db"
-OTHER = "give another --out"
-STARTUP = 8  # trials by chance, before the sampler has a model and the pruner a median
+OTHER = "Fix: give another --out"
+STARTUP = 8  # random trials, before the sampler has a model and the pruner a median
 
 
 class Pruned(Exception):
-    """The trial is worse than the median of the others at the same epoch."""
+    """The trial is worse than the median of the others after the same epoch."""
 
 
 class Search:
     """A search in a folder.
 
     Args:
-        base: settings that the space's values are put into, unchecked.
-        space: what varies.
-        folder: of the trials; each is a run's folder in it.
-        storage: URL of a database; a file in the folder if it is empty.
+        base: unchecked settings, changed by the values of the space.
+        space: the settings that vary.
+        folder: has a run folder for each trial.
+        storage: URL of a database; by default a file in the folder.
 
     Raises:
-        ConfigError: a setting is wrong, or the storage cannot be used or holds a search of other settings.
+        ConfigError: a setting is not valid, or the folder or storage holds another search or cannot be used.
     """
 
     def __init__(self, base: Mapping[str, Any], space: Space, folder: Path, *, storage: str = "") -> None:
@@ -60,25 +59,24 @@ class Search:
         self.settings = parse_trainable(dict(base))
         if self.settings.data.test is not None:
             raise ConfigError(
-                f"data.test: a search never looks at the test part; leave it out, and train {BEST} with it"
+                f"data.test: got a test split; expected none in a search. Fix: leave it out, and train {BEST} with it"
             )
         space.check(lambda values: parse_trainable(applied(base, values)))
-        # Of all files what is in them, not where they lie: another machine may have them elsewhere.
         recipe = Training(self.settings)
-        known_by = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
-        self.identity = hashlib.sha256(json.dumps(known_by).encode()).hexdigest()
+        values = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
+        self.identity = hashlib.sha256(json.dumps(values).encode()).hexdigest()
         make_folder(folder / ".locks")
         self.lock = FileLock(folder / ".locks" / "study.lock")
         with self.lock:
-            self.here = _name_of(folder / ".locks" / "name")
-            self.note = folder / ".locks" / "search"  # whose folder it is
+            self.folder_id = _folder_id(folder / ".locks" / "name")
+            self.owner = folder / ".locks" / "search"  # contains the identity of the search
             self._check_folder()
             self.study = self._open(storage or f"sqlite:///{(folder / STUDY).resolve()}")
-            with atomic_write(self.note) as handle:
+            with atomic_write(self.owner) as handle:
                 handle.write(self.identity)
 
     def run(self, trials: int) -> Study:
-        """Go on until the study has so many trials; what other processes have in hand is left to them."""
+        """Run trials until the study has this many, those of other processes included."""
         with Log() as log:
             while (claimed := self._next(trials)) is not None:
                 trial, lock = claimed
@@ -90,54 +88,54 @@ class Search:
         return self.study
 
     def place(self, number: int) -> Path:
-        """The folder of a trial."""
+        """Folder of a trial."""
         return self.folder / f"trial-{number:04}"
 
     def _check_folder(self) -> None:
-        """``ConfigError`` where it is another search's."""
-        if self.note.exists():
-            if self.note.read_text(encoding="utf-8") != self.identity:
-                raise ConfigError(f"{self.folder}: holds a search of other settings or another space; {OTHER}")
+        """``ConfigError`` if the folder holds another search."""
+        if self.owner.exists():
+            if self.owner.read_text(encoding="utf-8") != self.identity:
+                raise ConfigError(f"{self.folder}: holds a search of other settings or another space. {OTHER}")
         elif (self.folder / STUDY).exists():
-            raise ConfigError(f"{self.folder}: holds a search of an earlier version of coner; {OTHER}")
+            raise ConfigError(f"{self.folder}: holds a search of an earlier version of coner. {OTHER}")
 
     def _open(self, url: str) -> Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
-        # What learns slowly may be best in the end: nothing is pruned before a third of the epochs.
+        # A trial that learns slowly may be the best in the end.
         warmup = family(self.settings.kind).epochs(self.settings) // 3
         pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=warmup)
         try:
-            # By what is searched: machines that share a storage share the study, whatever their folders are called.
+            # Named by the settings: machines that share a storage share the study, wherever their folders are.
             return optuna.create_study(
                 storage=url, study_name=self.identity, direction="maximize", pruner=pruner, load_if_exists=True
             )
-        except Exception as error:  # of whichever database
+        except Exception as error:  # of any database
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise ConfigError(f"--storage: the study cannot be opened: {why}") from None
 
     def _next(self, trials: int) -> tuple[Trial, FileLock] | None:
-        """A trial that died in this folder, else a new one, with its lock; ``None`` where there are enough."""
+        """A trial of a dead process in this folder, or a new one, with its lock; ``None`` if there are enough."""
         with self.lock:
-            for died in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                if died.user_attrs.get("place") == self.here and (lock := self._claim(died.number)):
-                    return self._drawn(Trial(self.study, died._trial_id)), lock
+            for running in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if running.user_attrs.get("place") == self.folder_id and (lock := self._lock(running.number)):
+                    return self._drawn(Trial(self.study, running._trial_id)), lock
             if len(self.study.get_trials(deepcopy=False)) >= trials:
                 return None
             trial = self.study.ask()
-            trial.set_user_attr("place", self.here)
-            lock = self._claim(trial.number)
-            assert lock is not None, "a trial that nobody knows of yet"
+            trial.set_user_attr("place", self.folder_id)
+            lock = self._lock(trial.number)
+            assert lock is not None, "a new trial cannot be locked yet"
             return self._drawn(trial), lock
 
     def _drawn(self, trial: Trial) -> Trial:
-        """The trial with its values; one that has some keeps them."""
-        seed = self.settings.seed + trial.number  # its own number: two machines that ask at once draw two things
+        """The trial with its values, drawn now unless it has some."""
+        seed = self.settings.seed + trial.number  # so that two machines that ask at once draw different values
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
         self.space.suggest(trial)
         return trial
 
-    def _claim(self, number: int) -> FileLock | None:
+    def _lock(self, number: int) -> FileLock | None:
         lock = FileLock(self.folder / ".locks" / f"{number}.lock")
         try:
             lock.acquire(blocking=False)
@@ -146,7 +144,7 @@ class Search:
         return lock
 
     def _try(self, trial: Trial) -> str:
-        """Train and judge; what came of it, in a few words."""
+        """Train and evaluate a trial; its outcome in a few words."""
 
         def on_epoch(epoch: int, macro_f1: float) -> None:
             trial.report(macro_f1, epoch)
@@ -160,18 +158,18 @@ class Search:
         except Pruned:
             self.study.tell(trial, state=TrialState.PRUNED)
             return "pruned, worse than the median"
-        except Exception as error:  # of any library: one trial, not the end of the search
+        except Exception as error:  # of any library: it fails one trial, not the search
             why = str(error) if isinstance(error, ConerError) else f"{type(error).__name__}: {error}"
             trial.set_user_attr("failed", " ".join(why.split())[:300])
             self.study.tell(trial, state=TrialState.FAIL)
             return f"failed: {why}"
-        macro_f1 = record.scores["dev"]["fine"]["macro_f1"]
+        macro_f1 = record.scores["dev"].fine.macro_f1
         self.study.tell(trial, macro_f1)
         return f"dev macro F1 {macro_f1:.4f}"
 
     def _tidy(self) -> None:
-        """Keep the model of the best trial alone, and write its settings out."""
-        with self.lock:  # else what is best might change between the two
+        """Write the settings of the best trial, and delete the models of the other finished ones."""
+        with self.lock:  # another process must not change the best trial meanwhile
             best = best_trial(self.study)
             if best is not None:
                 chosen = self.space.suggest(optuna.trial.FixedTrial(best.params))
@@ -184,8 +182,8 @@ class Search:
                     (place / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _name_of(path: Path) -> str:
-    """What a folder is called in its study; by chance, as hosts and paths change."""
+def _folder_id(path: Path) -> str:
+    """The random identifier of a folder in its study, which stays when the folder is moved."""
     if not path.exists():
         with atomic_write(path) as handle:
             handle.write(uuid.uuid4().hex)
@@ -193,6 +191,6 @@ def _name_of(path: Path) -> str:
 
 
 def best_trial(study: Study) -> FrozenTrial | None:
-    """The finished trial with the highest score; ``None`` where none is finished."""
+    """The finished trial with the highest score; ``None`` if none is finished."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return max(finished, key=lambda trial: trial.value or 0.0, default=None)
