@@ -16,8 +16,7 @@ from coner.data.splits import Split
 from coner.evaluation.score import score_sentences
 from coner.families.crf.settings import CrfExperiment
 from coner.records.record import Record
-from coner.records.recording import add_split, make_record
-from coner.runs.evaluate import Evaluated
+from coner.records.recording import Evaluated, add_split, make_record
 
 GROUPS = {"Artist": "Person", "City": "Place"}
 SENTENCES = (

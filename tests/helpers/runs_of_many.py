@@ -8,7 +8,8 @@ from pathlib import Path
 
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
-from coner.records.record import Size, write_record
+from coner.records.record import write_record
+from coner.records.sections import Size
 from coner.records.tagged import tagged_path, write_tagged
 from helpers.records import edited, fake_record
 

@@ -28,7 +28,8 @@ from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.manifest import Manifest, write_model
 from coner.records import machine
 from coner.records.packed import COLUMNS, MOST_BYTES, pack, unpack
-from coner.records.record import FORMAT, RECORD, Memory, Size, Speed, read_record, write_record
+from coner.records.record import FORMAT, RECORD, read_record, write_record
+from coner.records.sections import Memory, Size, Speed
 from coner.records.recording import LEVEL, RESAMPLES, add_split, make_record
 from helpers import ROOT
 from helpers.records import GROUPS, PERFECT, POOR, SENTENCES, Evaluated, Split, fake_record

@@ -13,7 +13,8 @@ from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import difference, holm
-from coner.records.record import Intervals, Record, Times
+from coner.records.record import Record
+from coner.records.sections import Intervals, Times
 from coner.report.compare import choose_split, compare_runs, to_markdown, to_tables
 from coner.report.grid import DASH
 from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, edited, fake_record

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coner.core.errors import MissingExtra, OutputError
-from coner.records.record import Epoch
+from coner.records.sections import Epoch
 from coner.report.curves import COLOURS, draw, write_curves
 
 pytest.importorskip("matplotlib")

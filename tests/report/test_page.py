@@ -18,7 +18,8 @@ import pytest
 from coner.core.errors import MissingExtra
 from coner.evaluation.score import score
 from coner.evaluation.significance import class_f1_draws
-from coner.records.record import LlmUsage, Partial, Record, read_record
+from coner.records.record import Record, read_record
+from coner.records.sections import LlmUsage, Partial
 from coner.report.compare import compare_runs
 from coner.report.html import render, write_page
 from coner.report.report import Report, make_report

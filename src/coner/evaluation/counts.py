@@ -53,6 +53,12 @@ class Counts:
             grid[self.sentence, target[self.label]] = self.columns[2:].T
         return grid
 
+    def totals(self) -> dict[str, tuple[int, int, int]]:
+        """True positives, predicted mentions and gold mentions of each class."""
+        tp, fp, fn = (np.bincount(self.label, column, len(self.labels)) for column in self.columns[2:])
+        rows = np.stack([tp, tp + fp, tp + fn], axis=1).astype(np.int64).tolist()
+        return dict(zip(self.labels, map(tuple, rows), strict=True))
+
     @classmethod
     def of(cls, labels: tuple[str, ...], sentences: int, *, gold: Ints, predicted: Ints, hits: Ints) -> Counts:
         """Count mentions, each passed as ``sentence * len(labels) + label``."""

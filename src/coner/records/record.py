@@ -6,162 +6,29 @@ Files are named by base name and hash, and a setting that is a path by its last 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 from pydantic_core import from_json
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
-from coner.evaluation.counts import Counts
-from coner.evaluation.results import SplitScores
 from coner.records.packed import SentenceCounts, first_fault
+from coner.records.sections import (
+    Epoch,
+    LlmUsage,
+    Machine,
+    Memory,
+    RecordedScores,
+    Size,
+    SplitData,
+    Times,
+)
 
 RECORD = "record.json"
 FORMAT = 2
 WIDTH = 120
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-
-class DataFile(_Section):
-    """A data file, by base name, and the counts of what was read from it."""
-
-    file: str
-    sha256: str
-    sentences: NonNegativeInt
-    words: NonNegativeInt
-    mentions: NonNegativeInt
-    repaired: NonNegativeInt
-    skipped: NonNegativeInt
-
-
-class ExtraFile(DataFile):
-    """A further training file: the weight of its sentences, and how many were left out as they are in dev or test."""
-
-    weight: float
-    left_out: NonNegativeInt
-
-
-class SplitData(DataFile):
-    """The file of a split, and further training files."""
-
-    extra: tuple[ExtraFile, ...] = ()
-
-
-class Intervals(_Section):
-    """Bootstrap percentile intervals by the name of the metric."""
-
-    __pydantic_extra__: dict[str, tuple[float, float]] = Field(init=False)
-    level: float
-    resamples: int
-
-    def of(self, metric: str) -> tuple[float, float] | None:
-        """The bounds of a metric, ``None`` where it has no interval."""
-        return self.__pydantic_extra__.get(metric)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordedScores(SplitScores):
-    """Scores on a split with their intervals, and the version of the scorer."""
-
-    __pydantic_config__ = ConfigDict(extra="ignore")
-
-    scorer: str
-    intervals: Intervals
-
-
-class Speed(_Section):
-    """Time of tagging a split; ``None`` where the answers of a language model were kept from an earlier start."""
-
-    seconds: float | None = None
-    sentences_per_second: float | None = None
-    words_per_second: float | None = None
-
-
-class Times(_Section):
-    """Seconds of training, and the speed of tagging by split."""
-
-    __pydantic_extra__: dict[str, Speed] = Field(init=False)
-    train_seconds: float | None = None
-
-    def of(self, split: str) -> Speed:
-        """The speed on a split; all ``None`` where it was not measured."""
-        return self.__pydantic_extra__.get(split, Speed())
-
-
-class Memory(_Section):
-    """Peak resident memory; ``None`` where other runs were trained in the same process before."""
-
-    peak_rss_bytes: int | None = None
-
-
-class Size(_Section):
-    """Number of parameters, and the size of the model's files."""
-
-    parameters: int | None = None
-    bytes: int | None = None
-
-
-class Commit(_Section):
-    """The commit of the code, and whether the code differed from it."""
-
-    id: str
-    dirty: bool
-
-
-class Machine(_Section):
-    """Hardware and threads of the run."""
-
-    system: str
-    processor: str
-    cores: int
-    threads: int
-    accelerator: str | None = None
-
-
-class Epoch(_Section):
-    """One epoch of training: losses, weight of the coarse loss, macro F1 on dev."""
-
-    epoch: int
-    loss: float | None = None
-    coarse_loss: float | None = None
-    dev_macro_f1: float | None = None
-    weight: float | None = None
-
-
-class Partial(_Section):
-    """How many sentences of a split have an answer."""
-
-    answered: NonNegativeInt
-    sentences: NonNegativeInt
-
-
-class LlmUsage(_Section):
-    """What a language model was asked for a split, see ``families.usage.Usage.as_record``."""
-
-    calls: int = 0
-    retries: int = 0
-    cached: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
-    tokens_per_sentence: float = 0.0
-    cost_per_sentence: float = 0.0
-    seconds_per_sentence: float = 0.0
-    repaired: NonNegativeInt = 0
-    dropped: NonNegativeInt = 0
-    counts: dict[str, int] = Field(default_factory=dict)
-    unanswered: dict[str, NonNegativeInt]
-    declined: tuple[str, ...] = ()
-    partial: Partial | None = None
 
 
 class Record(BaseModel):
@@ -197,7 +64,7 @@ class Record(BaseModel):
     memory: Memory
     size: Size
     versions: dict[str, str]
-    commit: Commit | None = None
+    commit: dict[str, Any] | None = None
     machine: Machine
     counts: dict[str, Any]
     history: tuple[Epoch, ...]
@@ -216,11 +83,9 @@ class Record(BaseModel):
             if unknown := sorted(named - classes.keys()):
                 raise ValueError(f"confusion.{split}: got class {unknown[0]!r}; expected a class of scores.{split}")
             counts = self.sentences[split]
-            if counts.sentences != scores.sentences:
-                raise ValueError(
-                    f"sentences.{split}: got counts of {counts.sentences} sentences, scores of {scores.sentences}"
-                )
-            if _totals(counts) != {label: (of.tp, of.predicted, of.support) for label, of in classes.items()}:
+            if (here := counts.sentences) != scores.sentences:
+                raise ValueError(f"sentences.{split}: got counts of {here} sentences, scores of {scores.sentences}")
+            if counts.totals() != {label: (of.tp, of.predicted, of.support) for label, of in classes.items()}:
                 raise ValueError(f"sentences.{split}: got other counts than those of scores.{split}")
         return self
 
@@ -280,10 +145,3 @@ def read_record(place: str | Path) -> Record:
     except ValidationError as error:
         raise DataError(f"damaged: {first_fault(error)}; get the file again, or run again", path) from None
     return record.model_copy(update={"format": FORMAT})
-
-
-def _totals(counts: Counts) -> Mapping[str, tuple[int, int, int]]:
-    """True positives, predicted and gold mentions by class, from counts by sentence."""
-    size = len(counts.labels)
-    tp, fp, fn = (np.bincount(counts.label, weights=column, minlength=size) for column in counts.columns[2:])
-    return {label: (int(tp[i]), int(tp[i] + fp[i]), int(tp[i] + fn[i])) for i, label in enumerate(counts.labels)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from coner.evaluation.results import Scores
 from coner.evaluation.significance import intervals
@@ -22,15 +23,19 @@ if TYPE_CHECKING:
 LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
 
-class EvaluatedSplit(Protocol):
-    """Scores on a split, the seconds that tagging took, and what a language model was asked for it."""
+@dataclass(frozen=True)
+class Evaluated:
+    """One split, tagged and scored.
 
-    @property
-    def scores(self) -> Scores: ...
-    @property
-    def seconds(self) -> float | None: ...
-    @property
-    def llm(self) -> dict[str, Any] | None: ...
+    Attributes:
+        scores: of the sentences that have an answer.
+        seconds: of tagging; ``None`` if answers came from a ledger, so that it means nothing.
+        llm: what an endpoint was asked, see ``Usage.as_record``; ``None`` if nothing.
+    """
+
+    scores: Scores
+    seconds: float | None
+    llm: dict[str, Any] | None = None
 
 
 def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Path, facts: Mapping[str, Any]) -> Record:
@@ -75,7 +80,7 @@ def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Pa
     )
 
 
-def add_split(record: Record, name: str, split: Split, evaluated: EvaluatedSplit) -> Record:
+def add_split(record: Record, name: str, split: Split, evaluated: Evaluated) -> Record:
     """Return the record with the evaluation of one more split."""
     values, fine = record.as_dict(), evaluated.scores.fine
     values["data"][name] = data = _describe(split)

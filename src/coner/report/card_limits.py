@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from coner.data.splits import noisy_split
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.results import Result
-from coner.records.record import Record, RecordedScores
+from coner.records.record import Record
+from coner.records.sections import RecordedScores
 from coner.report.card_tables import first_split, plain_text
 
 WEAK = 0.5  # F1 below it

@@ -12,7 +12,8 @@ from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import Metric, shown_in
 from coner.families.registry import family
 from coner.records.plain import plain
-from coner.records.record import Record, RecordedScores
+from coner.records.record import Record
+from coner.records.sections import RecordedScores
 from coner.report.grid import DASH, Grid
 
 # Shown elsewhere on the card, or without influence on the model.

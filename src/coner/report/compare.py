@@ -10,7 +10,8 @@ from coner.core.errors import DataError
 from coner.data.splits import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import Difference, difference, holm, same_gold, swaps_for
-from coner.records.record import Record, SplitData
+from coner.records.record import Record
+from coner.records.sections import SplitData
 from coner.report.columns import COLUMNS, TITLES, Column, show_difference
 from coner.report.grid import Grid
 from coner.report.llm_usage import Asked, asked_grid, asked_of

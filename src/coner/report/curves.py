@@ -9,7 +9,7 @@ from typing import Any
 
 from coner.core.errors import OutputError, requires_extra
 from coner.core.files import atomic_write
-from coner.records.record import Epoch
+from coner.records.sections import Epoch
 
 FORMATS = ("svg", "png", "pdf")
 # Okabe and Ito's colours, distinct for every kind of colour vision; markers differ too, for print without colour.

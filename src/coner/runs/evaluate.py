@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from coner.data.splits import Split
 from coner.data.taxonomy import Taxonomy
-from coner.evaluation.results import Scores
 from coner.evaluation.score import score_sentences
 from coner.families.tagger import Tagger
+from coner.records.recording import Evaluated
 from coner.records.tagged import tagged_path, write_tagged
 from coner.tagging.stream import tag_all
 

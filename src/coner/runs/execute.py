@@ -20,10 +20,11 @@ from coner.families.manifest import remove_model
 from coner.families.recipe import Inputs, Place, Recipe
 from coner.records import machine
 from coner.records.plain import plain
-from coner.records.record import RECORD, LlmUsage, Record, read_record, write_record
-from coner.records.recording import add_split, make_record
+from coner.records.record import RECORD, Record, read_record, write_record
+from coner.records.sections import LlmUsage
+from coner.records.recording import Evaluated, add_split, make_record
 from coner.records.tagged import tagged_path
-from coner.runs.evaluate import Evaluated, Evaluator
+from coner.runs.evaluate import Evaluator
 
 LOG = "log.txt"
 CHECKPOINT = "checkpoint.safetensors"  # of a family that saves its progress

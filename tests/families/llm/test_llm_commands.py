@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from coner.data import read
-from coner.records.record import Partial, read_record
+from coner.records.record import read_record
+from coner.records.sections import Partial
 from coner.tagging import stream
 from helpers.fake_endpoint import FakeResponse, Request, fails, last, says, serving
 from helpers.llm_config import CONFIG, USAGE, answer, knows, settings
