@@ -68,7 +68,7 @@ WORDS = st.lists(st.text(min_size=1, max_size=5).filter(lambda word: word.split(
 
 @st.composite
 def labelled(draw: st.DrawFn) -> Sentence:
-    """Any words, no two the same, so that each mention stands at one place only."""
+    """Different words, so that each mention occurs once."""
     words = tuple(dict.fromkeys(draw(WORDS)))
     borders = sorted(draw(st.sets(st.integers(0, len(words)))))
     return Sentence(words, tuple(Entity(*span, draw(st.sampled_from(TAXONOMY.labels))) for span in pairwise(borders)))

@@ -1,4 +1,4 @@
-"""Several trained models that vote: weighted probabilities of spans, and the best choice among them."""
+"""Several trained models that vote: weighted confidences of spans, and the best choice among them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class VoteSettings(Section):
 
     members: Annotated[tuple[VoteMember, ...], Field(min_length=1)]
     threshold: Fraction | Literal["auto"] = Field(
-        0.5, description="minimum of the score of a mention; auto: of thresholds, the best on the dev split"
+        0.5, description="a mention needs a higher score; auto: of thresholds, the best on the dev split"
     )
     thresholds: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),

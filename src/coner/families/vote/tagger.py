@@ -46,7 +46,7 @@ class VoteTagger(Tagger):
 
     Args:
         members: at least one; their order does not change the result.
-        threshold: minimum of the score of a mention.
+        threshold: a mention needs a higher score.
 
     Raises:
         ConfigError: the taxonomies differ, or a member asks an endpoint.
@@ -75,7 +75,7 @@ class VoteTagger(Tagger):
 
     @property
     def hardware(self) -> str:
-        """Those of the members."""
+        """That of the members."""
         return "; ".join(dict.fromkeys(m.tagger.hardware for m in self.members if m.tagger.hardware))
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:

@@ -1,1 +1,1 @@
-"""Reading a language model's answers: text to entities."""
+"""From the text of an answer to entities; independent of any model."""

@@ -1,1 +1,1 @@
-"""Asking an endpoint that speaks the OpenAI protocol."""
+"""Calls to an endpoint that speaks the OpenAI protocol: client, ledger, limits."""

@@ -1,1 +1,1 @@
-"""What a language model is asked: messages, prompts and examples."""
+"""What a language model is asked: prompts and examples."""
