@@ -111,9 +111,10 @@ def test_losses_are_counted(coner: Coner, out: Path, tmp_path: Path) -> None:
 def test_sentences_that_a_format_cannot_hold_are_left_out_and_counted(coner: Coner, out: Path, tmp_path: Path) -> None:
     rows = [{"words": ["new york"], "entities": []}, {"text": "ada", "entities": []}, {"text": "bob"}]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    said = refusal(coner("convert", tmp_path / "x.jsonl", out / "x.conll"))
+    message = refusal(coner("convert", tmp_path / "x.jsonl", out / "x.conll"))
     assert (
-        "x.jsonl:1: a sentence cannot be written as conll: 'new york' cannot be a word there. Fix: write JSONL" in said
+        "x.jsonl:1: a sentence cannot be written as conll: 'new york' cannot be a word there. Fix: write JSONL"
+        in message
     )
     found = report(coner, tmp_path / "x.jsonl", out / "x.conll", "--repair")
     assert found["unwritten"] == {"sentences": 2, "words": 2, "entities": 0}
@@ -234,8 +235,8 @@ def test_the_current_folder_is_not_replaced(
     (tmp_path / "x.conll").write_text("a B-P\n")
     monkeypatch.chdir(out)
     for format in ("brat", "datasets"):
-        said = refusal(coner("convert", tmp_path / "x.conll", ".", "--to", format))
-        assert ".: cannot be created or replaced; expected the name of a new folder" in said
+        message = refusal(coner("convert", tmp_path / "x.conll", ".", "--to", format))
+        assert ".: cannot be created or replaced; expected the name of a new folder" in message
     assert list(out.iterdir()) == []
 
 

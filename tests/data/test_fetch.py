@@ -186,7 +186,7 @@ def test_git_blob_hashes_as_git_does(tmp_path: Path) -> None:
 
 def test_the_manifest_lists_all_english_files() -> None:
     known = SOURCES["multiconer2"].known
-    assert known.keys() == {f"en_{part}.conll" for part in ("train", "dev", "test")}
+    assert known.keys() == {f"en_{split}.conll" for split in ("train", "dev", "test")}
     for file in known.values():
         assert file.blob or file.sha256
         assert len(file.blob or "0" * 40) == 40

@@ -51,7 +51,7 @@ def damerau_levenshtein(a: str, b: str) -> int:
 
 
 def explained(before: str, type: str, after: str) -> bool:
-    """Whether one edit of this kind, with hand-made neighbours, makes one word the other, case aside."""
+    """Whether one edit of this type, with neighbours by hand, turns one word into the other, ignoring case."""
     a, b = before.lower(), after.lower()
     spots = range(len(a) + 1)
     if type == "replace":

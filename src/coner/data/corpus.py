@@ -67,7 +67,7 @@ def stream(path: str | Path, *, format: str = "auto", **options: Unpack[ReadOpti
     """The sentences of a file or folder, one by one, in constant memory.
 
     Args:
-        path: of any format, also gzip if that is one text file; ``-`` is standard input, whose format has to be given.
+        path: of any format, also gzip if that is one text file; ``-`` is standard input, whose format has to be named.
         format: its name, see ``coner.data.formats``; ``auto`` detects it.
         options: see ``ReadOptions``.
 

@@ -95,10 +95,10 @@ def _plain(value: Any) -> Any:
     return None if missing else value
 
 
-def as_sentences(given: Sequence[Words | Sentence]) -> list[Sentence]:
+def as_sentences(items: Sequence[Words | Sentence]) -> list[Sentence]:
     """Sentences from lists of words; ``DataError`` for a single string, or something that is not a word."""
     sentences = []
-    for number, item in enumerate(given):
+    for number, item in enumerate(items):
         if isinstance(item, Sentence):
             sentences.append(item)
             continue
@@ -113,14 +113,14 @@ def as_sentences(given: Sequence[Words | Sentence]) -> list[Sentence]:
 
 
 def labelled(
-    given: Sequence[Words | Sentence], tags: Sequence[Sequence[str]] | None, scheme: Scheme = "iob2"
+    items: Sequence[Words | Sentence], tags: Sequence[Sequence[str]] | None, scheme: Scheme = "iob2"
 ) -> list[Sentence]:
     """Sentences with gold entities, from ``tags``, or their own if ``tags`` is ``None``.
 
     Raises:
         DataError: there are no labels, the lengths differ, or a tag is not valid at its place.
     """
-    sentences = as_sentences(given)
+    sentences = as_sentences(items)
     if tags is None:
         if missing := [number for number, sentence in enumerate(sentences) if sentence.entities is None]:
             raise DataError(f"X[{missing[0]}]: got no labels; expected tags as y, or Sentences with entities")

@@ -161,22 +161,22 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def cut_dev(whole: Split, share: float) -> dict[str, Split]:
+def cut_dev(split: Split, share: float) -> dict[str, Split]:
     """Cut a dev split from a training split: the same cut every time, without a text in both.
 
     The hashes identify the file and the cut.
     """
-    cut = split_corpus(whole.corpus, dev=share, test=0, seed=1)
-    train = replace(whole.corpus, sentences=tuple(cut["train"]))
-    dev = replace(whole.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # faults are reported once
+    cut = split_corpus(split.corpus, dev=share, test=0, seed=1)
+    train = replace(split.corpus, sentences=tuple(cut["train"]))
+    dev = replace(split.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # faults are reported once
     corpora = {"train": train, "dev": dev}
-    return {name: Split(corpus, _sha256(f"{whole.sha256} {name} {share}")) for name, corpus in corpora.items()}
+    return {name: Split(corpus, _sha256(f"{split.sha256} {name} {share}")) for name, corpus in corpora.items()}
 
 
-def take(whole: Split, sentences: int) -> Split:
+def take(split: Split, sentences: int) -> Split:
     """About so many sentences of a split: the same ones every time, every class in proportion."""
-    sample = split_corpus(whole.corpus, dev=sentences / len(whole.corpus), test=0, seed=1)["dev"]
-    return Split(replace(whole.corpus, sentences=tuple(sample)), _sha256(f"{whole.sha256} take {sentences}"))
+    sample = split_corpus(split.corpus, dev=sentences / len(split.corpus), test=0, seed=1)["dev"]
+    return Split(replace(split.corpus, sentences=tuple(sample)), _sha256(f"{split.sha256} take {sentences}"))
 
 
 def seen_in(splits: dict[str, Split]) -> set[str] | None:
@@ -186,14 +186,14 @@ def seen_in(splits: dict[str, Split]) -> set[str] | None:
 
 def describe(splits: dict[str, Split]) -> str:
     """The sizes of the splits in one line, and what was repaired, skipped or left out."""
-    parts = []
+    sizes = []
     for name, split in splits.items():
-        parts.append(f"{name} {len(split.corpus)} sentences{_faults(split.corpus)}")
+        sizes.append(f"{name} {len(split.corpus)} sentences{_faults(split.corpus)}")
         for extra in split.extras:
             leaks = f", {len(extra.left_out)} left out (in dev or test too)" if extra.left_out else ""
             size = f"{extra.corpus.path.name} {len(extra.corpus)} sentences of weight {extra.weight:g}"
-            parts.append(f"{size}{leaks}{_faults(extra.corpus)}")
-    return ", ".join(parts)
+            sizes.append(f"{size}{leaks}{_faults(extra.corpus)}")
+    return ", ".join(sizes)
 
 
 def _faults(corpus: Corpus) -> str:

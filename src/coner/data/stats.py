@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Stats:
-    """Counts over sentences; a mention is an occurrence of an entity, its surface are its lower-cased words.
+    """Counts over sentences; a mention is an occurrence of an entity, its surface is its words in lower case.
 
     Attributes:
         sentences, words, mentions: numbers of them.

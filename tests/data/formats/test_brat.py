@@ -178,9 +178,9 @@ def test_a_pair_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFacto
             continue
         text, annotations = standoff(some)
         marks = [row.split("\t")[1].rsplit(" ", 2) for row in annotations.split("\n") if row]
-        said = [(label, text[int(a) : int(b)]) for label, a, b in marks]  # the oracle: slices of the text
+        annotated = [(label, text[int(a) : int(b)]) for label, a, b in marks]  # the oracle: slices of the text
         cuts = [(e.label, raw_text(s)[0], character_span(e, raw_text(s)[1])) for s in some for e in s.entities or ()]
-        assert said == [(label, whole[a:b].replace("\n", " ")) for label, whole, (a, b) in cuts]
+        assert annotated == [(label, whole[a:b].replace("\n", " ")) for label, whole, (a, b) in cuts]
         path = tmp_path_factory.getbasetemp() / "x.ann"
         Brat().write(some, path)
         read_back = list(BratReader(path, words="coner" if raw else "spaces"))

@@ -40,9 +40,9 @@ def again(path: Path, **options: Any) -> bytes:
     return handle.getvalue().encode()
 
 
-@pytest.mark.parametrize("part", ["train", "dev", "test"])
-def test_the_sample_is_written_as_it_was_read(part: str) -> None:
-    path = SAMPLE / f"{part}.conll"
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_the_sample_is_written_as_it_was_read(split: str) -> None:
+    path = SAMPLE / f"{split}.conll"
     assert again(path) == path.read_bytes()
 
 

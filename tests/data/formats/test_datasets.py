@@ -27,7 +27,7 @@ pa: Any = pytest.importorskip("pyarrow")
 ROW = {"tokens": ["ada", "met", "bob"], "ner_tags": ["B-P", "O", "B-P"]}
 
 
-def parquet(path: Path, *rows: dict[str, Any], **kinds: Any) -> Path:
+def parquet(path: Path, *rows: dict[str, Any]) -> Path:
     """As pandas or Arrow write it: without names of ids."""
     import pyarrow.parquet
 
@@ -37,8 +37,8 @@ def parquet(path: Path, *rows: dict[str, Any], **kinds: Any) -> Path:
 
 def labelled(names: list[str], *rows: dict[str, Any]) -> Any:
     tags = datasets.Sequence(datasets.ClassLabel(names=names))
-    kinds = {"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": tags}
-    return datasets.Dataset.from_list(list(rows), features=datasets.Features(kinds))
+    features = {"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": tags}
+    return datasets.Dataset.from_list(list(rows), features=datasets.Features(features))
 
 
 @given(given=st.lists(sentences(raw=False, scores=False), min_size=1, max_size=4), bioes=st.booleans())
@@ -129,8 +129,8 @@ def test_ids_without_a_name_are_faults(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_several_splits_is_refused(tmp_path: Path) -> None:
-    parts = {name: labelled(["O", "B-P"], {"tokens": [name], "ner_tags": [0]}) for name in ("train", "dev")}
-    datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "set"))
+    splits = {name: labelled(["O", "B-P"], {"tokens": [name], "ner_tags": [0]}) for name in ("train", "dev")}
+    datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "set"))
     assert detect(tmp_path / "set") == "datasets"
     with pytest.raises(DataError, match=r"holds several splits; expected one of: \S+set/dev, \S+set/train"):
         read(tmp_path / "set")
