@@ -23,19 +23,12 @@ class ConfigError(ConerError):
 
 
 class DataError(ConerError):
-    """A data file cannot be read as requested.
-
-    Args:
-        message: what was found, what was expected and how to fix it, without the place.
-        path: the file, if there is one.
-        line: the line in it, counted from 1.
-    """
+    """A data file cannot be read as requested; the message gets the file and the line, counted from 1, in front."""
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(place + message)
-        self.path = path
-        self.line = line
+        self.path, self.line = path, line
 
 
 class ModelError(ConerError):
@@ -64,12 +57,7 @@ def requires_extra(what: str, extra: str) -> Iterator[None]:
 
 
 class Unfinished(ConerError):
-    """The work was stopped, and its progress is saved.
-
-    Args:
-        message: what stopped it.
-        exit_code: of the command.
-    """
+    """The work was stopped, for the reason in the message, and its progress is saved."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(f"{message}; progress is saved; run the same command again to resume")
@@ -77,12 +65,9 @@ class Unfinished(ConerError):
 
 
 class Unanswered(ConerError):
-    """An endpoint answered no request.
+    """An endpoint answered no request; of the failures, each with ``kind`` and ``reason``, the most frequent is named.
 
-    Args:
-        message: what has no answer.
-        failures: the reasons, each with ``kind`` and ``reason``; the most frequent one is reported. Exit code 2 where
-            the endpoint refused (input or use are wrong), else 3 (another try may succeed).
+    Exit code 2 where the endpoint refused (input or use are wrong), else 3 (another try may succeed).
     """
 
     def __init__(self, message: str, failures: Counter[Any]) -> None:

@@ -9,12 +9,13 @@ import io
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from coner.core.errors import DataError, OutputError
 
+TEXT: dict[str, Any] = {"encoding": "utf-8", "newline": ""}
 # Errors of a write, as opposed to a read that happens to fail while a file is being written.
 WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
@@ -23,7 +24,8 @@ WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, 
 def atomic_write(path: str | Path, mode: Literal["w"] = "w") -> AbstractContextManager[TextIO]: ...
 @overload
 def atomic_write(path: str | Path, mode: Literal["wb"]) -> AbstractContextManager[BinaryIO]: ...
-def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractContextManager[Any]:
+@contextmanager
+def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[Any]:
     """Open a file that appears under its name when the block succeeds, and leaves no trace when it fails.
 
     Text is written as UTF-8 with its line ends unchanged; a name that ends in ``.gz`` is compressed. A device or a
@@ -32,22 +34,21 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> AbstractCo
     Raises:
         OutputError: the folder is missing, the path is a folder, no permission, no space.
     """
-    return _atomic(Path(path), mode)
-
-
-@contextmanager
-def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
-    path, special = destination(path)
+    path, special = destination(Path(path))
     temporary = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+    packed, text = path.suffix == ".gz", mode == "w"
+    opening = ("w" if special else "x") + ("b" if packed or not text else "")
     try:
-        raw = temporary.open("wb" if special else "xb")
+        raw = temporary.open(opening, **({} if "b" in opening else TEXT))
     except OSError as error:
         raise write_error(path, error) from None
     try:
         with raw:
             if not special:
                 copy_permissions(path, temporary)
-            yield from _handle(raw, path, mode)
+            with _compress(raw, text=text) if packed else nullcontext(raw) as handle:
+                yield handle
+            raw.flush()
             if not special:
                 os.fsync(raw.fileno())
         if not special:
@@ -63,8 +64,7 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
 def destination(path: Path) -> tuple[Path, bool]:
     """Resolve the path of a file to write; second, whether it is a device or a pipe, to be written directly.
 
-    Raises:
-        OutputError: the folder is missing, the path is a folder, or there is no permission to access it.
+    ``OutputError`` if the folder is missing, the path is a folder, or there is no permission to access it.
     """
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
@@ -78,23 +78,10 @@ def destination(path: Path) -> tuple[Path, bool]:
     return path, special
 
 
-def _handle(raw: BinaryIO, path: Path, mode: str) -> Iterator[IO[Any]]:
-    packed = path.suffix == ".gz"
+def _compress(raw: IO[Any], *, text: bool) -> IO[Any]:
     # No name and no time in the header, so that equal content gives equal bytes.
-    binary = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=raw, mtime=0)) if packed else raw
-    handle: IO[Any] = binary if mode == "wb" else io.TextIOWrapper(binary, encoding="utf-8", newline="")
-    try:
-        yield handle
-    except BaseException:
-        with suppress(OSError):  # report the first error only
-            handle.close()
-        raise
-    handle.flush()
-    if packed:
-        binary.close()
-    raw.flush()
-    if handle is not raw and not packed:
-        handle.detach()  # type: ignore[attr-defined]  # a text wrapper; raw stays open for fsync
+    packed = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
+    return io.TextIOWrapper(packed, **TEXT) if text else packed
 
 
 def copy_permissions(source: Path, target: Path, *, extra: int = 0) -> None:

@@ -19,11 +19,7 @@ BLOCK = 1 << 17
 
 
 def open_bytes(path: str | Path) -> BinaryIO:
-    """Open a file, decompressed if its first bytes are those of gzip; ``-`` is standard input.
-
-    Raises:
-        DataError: it is missing, a folder, or may not be read.
-    """
+    """Open a file, also gzip, or ``-`` for standard input; ``DataError`` if it is missing or may not be read."""
     if str(path) == "-":
         if sys.stdin is None:
             raise DataError("standard input is closed; name a file")
@@ -61,12 +57,8 @@ def _report_damage(path: str | Path) -> Iterator[None]:
 class Lines:
     """The lines of a UTF-8 file without their ends, in constant memory. Only ``\\n`` and ``\\r\\n`` end a line.
 
-    A byte order mark at the start is skipped.
-
-    Args:
-        path: a file, also gzip; ``-`` is standard input.
-        on_fault: called with the line number and a message for bytes that are not UTF-8, which become U+FFFD; without
-            it they are an error.
+    A byte order mark at the start is skipped. ``on_fault`` gets the line number and a message for bytes that are not
+    UTF-8, which become U+FFFD; without it they are an error.
 
     Attributes:
         bom: the file begins with a byte order mark (known once iteration begins).
@@ -88,12 +80,8 @@ class Lines:
         self._range: tuple[int, int | None] = 0, None
 
     def restrict(self, start: int, stop: int, newline: str = "\n") -> None:
-        """Read only the bytes ``start`` to ``stop``, which begin and end at line starts; before iteration, not gzip.
-
-        ``newline`` is that of the file, which only its first line shows.
-        """
-        self._range = start, stop
-        self.newline = newline
+        """Read only these bytes, which begin and end at line starts, of a file with this newline; not of gzip."""
+        self._range, self.newline = (start, stop), newline
 
     def __iter__(self) -> Iterator[str]:
         count = 0
@@ -106,9 +94,8 @@ class Lines:
             except UnicodeDecodeError:
                 text = "\n".join(self._decode(line, count + i) for i, line in enumerate(block.split(b"\n"), 1))
             lines = text.split("\n")
-            if lines[-1]:
-                self.final_newline = False
-            else:
+            self.final_newline = not lines[-1]
+            if self.final_newline:
                 lines.pop()
             if "\r" in text:
                 lines = [line.removesuffix("\r") for line in lines]
@@ -127,13 +114,11 @@ class Lines:
                 if first:
                     block, first = self._begin(block), False
                 cut = block.rfind(b"\n") + 1
-                if not cut:
-                    parts.append(block)
-                    continue
-                parts.append(block[:cut])
-                yield b"".join(parts)
-                parts = [block[cut:]] if cut < len(block) else []
-        if parts:
+                if cut:
+                    yield b"".join([*parts, block[:cut]])
+                    parts = []
+                parts.append(block[cut:])
+        if any(parts):
             yield b"".join(parts)
 
     def _read(self, handle: BinaryIO, size: int) -> bytes:
@@ -145,9 +130,8 @@ class Lines:
 
     def _begin(self, block: bytes) -> bytes:
         if b"\0" in block:
-            line = block[: block.index(b"\0")].count(b"\n") + 1
             message = "holds a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
-            raise DataError(message, self.path, line)
+            raise DataError(message, self.path, block[: block.index(b"\0")].count(b"\n") + 1)
         if block.startswith(BOM):
             self.bom, block = True, block[len(BOM) :]
         if b"\r\n" in block and block.index(b"\n") == block.index(b"\r\n") + 1:

@@ -41,8 +41,7 @@ class Bar:
     """One progress bar."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
+        self._progress, self._task = progress, task
 
     def advance(self, amount: float = 1) -> None:
         """Advance by ``amount`` steps."""
@@ -63,7 +62,7 @@ def progress_bar(what: str, total: int | None, *, done: int = 0, percent: bool =
 
     Args:
         what: the activity, such as ``training``.
-        total: number of steps; ``None`` if unknown.
+        total: number of steps, if known.
         done: steps finished by an earlier start; they do not count for the speed.
         percent: show the steps as a percentage instead of ``12/40``.
     """

@@ -1,7 +1,4 @@
-"""Components that a config chooses by name: one module or folder each, whose name is the component's name.
-
-Names are read from the files of a package, so that they can be listed and checked without importing any of them.
-"""
+"""Components that a config chooses by name: one module or folder each, whose name is the component's name."""
 
 from __future__ import annotations
 
@@ -19,14 +16,12 @@ class Registry(Generic[Component]):
 
     Args:
         key: the config key of the slot, for error messages (``head.blend``).
-        package: the package that holds the modules; those that start with ``_`` are not components.
-        packages: every component is a package; other modules of the package are not components.
+        package: holds the modules; those that start with ``_`` are not components.
+        packages: only packages are components.
     """
 
     def __init__(self, key: str, package: str, *, packages: bool = False) -> None:
-        self.key = key
-        self.package = package
-        self._packages = packages
+        self.key, self.package, self._packages = key, package, packages
         self._components: dict[str, Component] = {}
 
     def register(self, component: Component, name: str = "") -> Component:
@@ -36,7 +31,7 @@ class Registry(Generic[Component]):
         return component
 
     def names(self) -> list[str]:
-        """All names, read from the files."""
+        """All names, read from the files: nothing is imported."""
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         return sorted(m.name for m in modules if not m.name.startswith("_") and (m.ispkg or not self._packages))
 

@@ -29,7 +29,6 @@ class Output:
     """An output without safe points.
 
     Attributes:
-        handle: to write to.
         counts: as of the last safe point, of this start or an earlier one; empty if there is none.
         changed: what has changed since an earlier start, whose work was therefore discarded; empty if none was.
     """
@@ -56,11 +55,8 @@ def resumable_output(path: str | Path, depends_on: Mapping[str, Any]) -> Iterato
 
     The file exists when the block succeeds. Committed work stays after Ctrl-C, a full disk or a crash, and is deleted
     after an error of input or use, which would happen again. A name that ends in ``.gz`` gets a gzip member for each
-    safe point. A device or a pipe is written directly, without safe points.
-
-    Args:
-        path: of the output.
-        depends_on: JSON values by a name that the user understands.
+    safe point. A device or a pipe is written directly, without safe points. ``depends_on`` has JSON values by a name
+    that the user understands.
 
     Raises:
         OutputError: it cannot be written, another process is writing it, or a file that is not ours is in the way.
@@ -103,14 +99,12 @@ class _Journal(NamedTuple):
 
 
 class _ResumableOutput(Output):
-    """A part and its journal: those of an earlier start, or new ones."""
-
     def __init__(self, path: Path, depends_on: Mapping[str, Any]) -> None:
         self._buffer = io.StringIO(newline="")  # holds what is written between two safe points
         super().__init__(self._buffer)
         self._path = path
-        self._part = path.with_name(f"{path.name}.part")
-        self._journal = path.with_name(f"{path.name}.part.json")
+        names = (f"{path.name}.part", f"{path.name}.part.json", f"{path.name}.part.json.new")
+        self._part, self._journal, self._new_journal = map(path.with_name, names)
         self._depends_on = json.loads(json.dumps(depends_on))  # as the journal returns it
         self._bytes = 0
         if self._journal.exists():
@@ -164,12 +158,11 @@ class _ResumableOutput(Output):
 
     def _write_journal(self, counts: Mapping[str, int]) -> None:
         journal = _Journal(self._depends_on, self._bytes, dict(counts))
-        new = self._journal.with_name(f"{self._journal.name}.new")
-        with new.open("wb") as handle:
+        with self._new_journal.open("wb") as handle:
             handle.write(json.dumps(journal._asdict(), indent=1).encode() + b"\n")
             handle.flush()
             os.fsync(handle.fileno())
-        new.replace(self._journal)
+        self._new_journal.replace(self._journal)
 
     def commit(self, counts: Mapping[str, int]) -> None:
         """Flush what is written since the last safe point to the disk, then the journal."""
@@ -197,14 +190,12 @@ class _ResumableOutput(Output):
 
     def stop(self, *, keep: bool) -> None:
         """Close the files; delete them unless ``keep``."""
-        if keep or WINDOWS:
-            self._raw.close()
-        try:
+        with self._raw:
+            if WINDOWS:
+                self._raw.close()
             if not keep:  # under the lock, as in ``finish``
-                for path in (self._part, self._journal, self._journal.with_name(f"{self._journal.name}.new")):
+                for path in (self._part, self._journal, self._new_journal):
                     path.unlink(missing_ok=True)
-        finally:
-            self._raw.close()
 
     def _flush(self) -> None:
         data = self._buffer.getvalue().encode()
@@ -224,6 +215,5 @@ class _ResumableOutput(Output):
 
 
 def _in_the_way(path: Path) -> OutputError:
-    return OutputError(
-        f"{path}: is in the way: it does not belong to an output that was stopped; move it, or name another output"
-    )
+    why = "it does not belong to an output that was stopped"
+    return OutputError(f"{path}: is in the way: {why}; move it, or name another output")

@@ -25,11 +25,7 @@ PREFIXES: dict[Scheme, str] = {"iob2": "BI", "iob1": "BI", "bioes": "BIES"}
 
 
 class InvalidTags(ValueError):
-    """A malformed tag, or one that is not valid after the tag before it.
-
-    Attributes:
-        index: its word, counted from 0.
-    """
+    """A malformed tag, or one that is not valid after the tag before it; ``index`` is its word, counted from 0."""
 
     def __init__(self, message: str, index: int) -> None:
         super().__init__(message)
@@ -70,11 +66,7 @@ def tags_from_entities(entities: Sequence[Entity], length: int, scheme: Scheme =
 
 
 def entities_from_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> list[Entity]:
-    """Read the tags of one sentence, strictly.
-
-    Raises:
-        InvalidTags: at the first tag that is malformed or not valid at its place.
-    """
+    """Read the tags of one sentence; ``InvalidTags`` at the first that is malformed or not valid at its place."""
     entities, faults = read_tags(tags, scheme)
     if faults:
         index, problem = faults[0]
@@ -85,10 +77,8 @@ def entities_from_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> list[Ent
 def repair_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity], int]:
     """Read the tags of one sentence with the repairs of conlleval: a stray inner tag starts a mention.
 
-    In ``bioes`` a mention without an end tag ends at its last word. Malformed tags count as ``O``.
-
-    Returns:
-        The entities, and the number of repaired tags.
+    In ``bioes`` a mention without an end tag ends at its last word. Malformed tags count as ``O``. Returns the number
+    of repaired tags too.
     """
     entities, faults = read_tags(tags, scheme)
     return entities, len({index for index, _ in faults})
@@ -136,12 +126,7 @@ def _split_valid(tag: str, scheme: Scheme) -> tuple[str, str]:
 
 
 class TagSet:
-    """All tags of a set of labels in a fixed order: ``O``, then the tags of each label.
-
-    Args:
-        labels: at least one, each once; their order determines the tag ids.
-        scheme: ``iob2`` (2 tags a label) or ``bioes`` (4).
-    """
+    """All tags of distinct labels, in their order: ``O``, then those of each label, 2 in ``iob2`` or 4 in ``bioes``."""
 
     def __init__(self, labels: Sequence[str], scheme: Scheme = "iob2") -> None:
         if scheme == "iob1":

@@ -24,12 +24,7 @@ class Entity:
 class Mention:
     """An entity in a text, by characters: ``source[mention.start:mention.end] == mention.text``.
 
-    Attributes:
-        text: its characters.
-        label: the fine label.
-        group: the coarse label.
-        score: as of ``Entity``.
-        start, end: half-open; Unicode code points, counted from 0.
+    ``label`` is the fine label, ``group`` the coarse one. Offsets count Unicode code points, from 0.
     """
 
     text: str
