@@ -20,8 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from coner.core.cores import limit_thread_spin
 from coner.core.errors import ConerError
+from coner.core.processes import limit_thread_spin
 from coner.records.machine import machine
 
 RESULTS = Path(__file__).parent / "results"

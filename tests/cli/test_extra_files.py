@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coner.config.data import DataSettings, ExtraFile
+from coner.config.experiment import DataSettings, ExtraFile
 from coner.core.files import sha256
 from coner.core.types import surfaces
 from coner.data import read

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from coner.config.data import DataSettings
+from coner.config.experiment import DataSettings
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus
 from coner.data.splits import Split

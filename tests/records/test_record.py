@@ -17,7 +17,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from coner.config.data import DataSettings
+from coner.config.experiment import DataSettings
 from coner.core.errors import DataError, OutputError
 from coner.data import Corpus
 from coner.data.taxonomy import Taxonomy
@@ -29,8 +29,8 @@ from coner.families.manifest import Manifest, write_model
 from coner.records import machine
 from coner.records.packed import COLUMNS, MOST_BYTES, pack, unpack
 from coner.records.record import FORMAT, RECORD, read_record, write_record
-from coner.records.sections import Memory, Size, Speed
 from coner.records.recording import LEVEL, RESAMPLES, add_split, make_record
+from coner.records.sections import Memory, Size, Speed
 from helpers import ROOT
 from helpers.records import GROUPS, PERFECT, POOR, SENTENCES, Evaluated, Split, fake_record
 

@@ -31,7 +31,7 @@ from coner.cli import (
     vote,
 )
 from coner.core import processes
-from coner.core.cores import limit_thread_spin
+from coner.core.processes import limit_thread_spin
 
 HELP = """Train, compare and use taggers for complex, fine-grained named entities.
 

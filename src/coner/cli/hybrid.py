@@ -51,7 +51,7 @@ def hybrid(
 
       coner compare runs/paper runs/hybrid
     """
-    from coner.config.data import DataSettings
+    from coner.config.experiment import DataSettings
     from coner.families.hybrid.recipe import HybridRecipe
     from coner.families.hybrid.settings import HybridExperiment, HybridSettings
     from coner.families.manifest import read_manifest

@@ -56,7 +56,7 @@ def vote(
 
       coner vote runs/crf runs/paper --weights 1,2 --dev dev.conll --train train.conll --out runs/both
     """
-    from coner.config.data import DataSettings
+    from coner.config.experiment import DataSettings
     from coner.families.vote.recipe import VoteRecipe, members_of
     from coner.families.vote.settings import VoteExperiment, VoteSettings
 

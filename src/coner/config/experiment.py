@@ -1,9 +1,65 @@
-"""Settings that every config has."""
+"""Settings that every config has: the data, and the base class of the settings of each family."""
 
 from __future__ import annotations
 
-from coner.config.data import DataSettings
-from coner.config.section import Section, Seed
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from coner.config.section import Fraction, Natural, Positive, Section, Seed
+from coner.core.tags import Scheme
+
+
+class NoiseSettings(Section):
+    """Keyboard typos in training sentences, and in copies of dev and test to evaluate on (``coner.data.noise``)."""
+
+    rate: Fraction = Field(0.0, description="fraction of the training sentences that get typos; 0: none")
+    where: Literal["context", "mentions", "both"] = Field(
+        "both", description="put typos into words of mentions, into the other words, or into both"
+    )
+    words: Positive = Field(
+        2, description="noisy words in such a sentence: a fraction of its words if below 1, else 1 to this number"
+    )
+    layout: str = Field("qwerty", description="keyboard: qwerty, qwertz, azerty, or a TOML file")
+    seed: Seed = Field(1, description="seed of the typos")
+    score: bool = Field(False, description="also evaluate copies of dev and test with typos in every sentence")
+
+    @model_validator(mode="after")
+    def _words_are_a_fraction_or_a_number(self) -> NoiseSettings:
+        if self.words > 1 and self.words % 1:
+            raise ValueError(f"data.noise.words: {self.words:g}; expected a share below 1, or a whole number")
+        return self
+
+
+class ExtraFile(Section):
+    """An additional training file."""
+
+    file: Path = Field(description="CoNLL or JSONL, also .gz, read like data.train")
+    weight: Positive = Field(1.0, description="weight of its sentences in the loss; those of data.train have weight 1")
+
+
+class DataSettings(Section):
+    """Data files, and how to read them. Training needs ``train``; ``test`` is evaluated once, at the end."""
+
+    train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
+    dev: Path | None = Field(None, description="validation file, used for every choice; none: split off train")
+    dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="without a dev file: fraction of train to split off, by text and stratified by class"
+    )
+    take: Natural = Field(
+        0, description="train on about this many sentences, always the same, with all classes in proportion; 0: all"
+    )
+    extra: tuple[ExtraFile, ...] = Field(
+        (), description="more training files, without sentences of dev or test; such as [{file = ..., weight = 0.3}]"
+    )
+    test: Path | None = Field(None, description="test file, evaluated once, at the end")
+    taxonomy: str = Field(
+        "auto", description="a built-in name, a TOML file, or auto: a built-in one that has all labels, else flat"
+    )
+    scheme: Scheme = Field("iob2", description="tag scheme of the files: iob2, iob1 or bioes")
+    repair: bool = Field(False, description="repair faulty files where possible, and count the repairs")
+    noise: NoiseSettings = NoiseSettings()
 
 
 class Experiment(Section):

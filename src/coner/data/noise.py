@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from coner.config.data import NoiseSettings
+from coner.config.experiment import NoiseSettings
 from coner.core.errors import ConerError
 from coner.core.progress import Log
 from coner.core.types import Entity, Sentence

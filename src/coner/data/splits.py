@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from coner.config.data import DataSettings
+from coner.config.experiment import DataSettings
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, surfaces
 from coner.data.corpus import Corpus, read

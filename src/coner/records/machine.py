@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from coner.core.cores import available_cores
+from coner.core.processes import available_cores
 
 PACKAGES = (
     "coner", "numpy", "python-crfsuite", "torch", "transformers", "tokenizers", "accelerate", "safetensors",

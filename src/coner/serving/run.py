@@ -20,8 +20,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
-from coner.core.cores import available_cores
 from coner.core.errors import ConerError, ConfigError
+from coner.core.processes import available_cores
 from coner.core.progress import stderr
 from coner.families import load as load_tagger
 from coner.families.manifest import read_manifest

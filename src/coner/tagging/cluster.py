@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from coner.core.cores import available_cores
 from coner.core.errors import ConerError, OutputError, Unfinished, requires_extra
+from coner.core.processes import available_cores
 from coner.families import load
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
@@ -173,7 +173,11 @@ def _cluster(address: str | None) -> Iterator[Any]:
         return
     if address and address != "auto":
         check_address(address)
-    local = {"num_cpus": available_cores(), "object_store_memory": OBJECT_STORE, "include_dashboard": False}
+    local: dict[str, Any] = {
+        "num_cpus": available_cores(),
+        "object_store_memory": OBJECT_STORE,
+        "include_dashboard": False,
+    }
     try:
         with _no_stderr():
             ray.init(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from coner.core import cores
+from coner.core import processes
 from coner.core.errors import ConfigError, ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
@@ -135,7 +135,7 @@ def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) ->
     except Exception as error:  # errors of tokenizers have no common class
         raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}). Fix: export again") from None
     return OnnxTagger(
-        _session(folder / GRAPH, threads or cores.thread_count()),
+        _session(folder / GRAPH, threads or processes.thread_count()),
         pieces,
         decode=decode,
         manifest=manifest,

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from coner.core.cores import thread_count
 from coner.core.errors import ModelError
+from coner.core.processes import thread_count
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.passes import Tagged, tag_in_passes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coner.core import cores
+from coner.core import processes
 
 ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -20,17 +20,17 @@ ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.c
 )
 def test_container_quota_limits_the_cores(tmp_path: Path, text: str, expected: int) -> None:
     (tmp_path / "cpu.max").write_text(text + "\n")
-    assert cores.available_cores(tmp_path / "cpu.max") == expected
+    assert processes.available_cores(tmp_path / "cpu.max") == expected
 
 
 def test_without_a_quota_file_all_cores_count(tmp_path: Path) -> None:
-    assert cores.available_cores(tmp_path / "missing") == ALL
+    assert processes.available_cores(tmp_path / "missing") == ALL
 
 
 @pytest.mark.parametrize(("value", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
 def test_omp_num_threads_overrides_the_cores(monkeypatch: pytest.MonkeyPatch, value: str, expected: int | None) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert cores.thread_count() == (expected or cores.available_cores())
+    assert processes.thread_count() == (expected or processes.available_cores())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_command_line_limits_thread_spin_unless_the_user_sets_it(value: dict[str
 
 def test_local_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(cores, "available_cores", lambda: 5)
+    monkeypatch.setattr(processes, "available_cores", lambda: 5)
     for here, expected in (("2", 2), ("9", 1)):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", here)
-        assert cores.thread_count() == expected
+        assert processes.thread_count() == expected
