@@ -195,7 +195,7 @@ def test_predict_needs_a_fit() -> None:
         (
             [["a"]],
             [["B-City"]],
-            r"got 1 sentences; expected more different ones: dev_share=0.2",
+            r"got 1 sentences, of which dev_share=0.2 are needed to choose on; expected more",
         ),
     ],
 )

@@ -25,12 +25,12 @@ LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One split, tagged and scored.
+    """Scores of one split.
 
     Attributes:
-        scores: of the sentences that have an answer.
-        seconds: of tagging; ``None`` if answers came from a ledger, so that it means nothing.
-        llm: what an endpoint was asked, see ``Usage.as_record``; ``None`` if nothing.
+        scores: over the sentences that have an answer.
+        seconds: for tagging; ``None`` if some answers came from a ledger, which says nothing about speed.
+        llm: usage of an endpoint, see ``Usage.as_record``; ``None`` if none was asked.
     """
 
     scores: Scores

@@ -14,17 +14,18 @@ from coner.core.errors import ConfigError
 from coner.core.files import make_folder
 from coner.core.progress import Log
 from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split, seen_in
-from coner.families import load
+from coner.evaluation.score import score_sentences
+from coner.families import Tagger, load
 from coner.families.family import Built
 from coner.families.manifest import remove_model
 from coner.families.recipe import Inputs, Place, Recipe
 from coner.records import machine
 from coner.records.plain import plain
 from coner.records.record import RECORD, Record, read_record, write_record
-from coner.records.sections import LlmUsage
 from coner.records.recording import Evaluated, add_split, make_record
-from coner.records.tagged import tagged_path
-from coner.runs.evaluate import Evaluator
+from coner.records.sections import LlmUsage
+from coner.records.tagged import tagged_path, write_tagged
+from coner.tagging.stream import tag_all
 
 LOG = "log.txt"
 CHECKPOINT = "checkpoint.safetensors"  # of a family that saves its progress
@@ -76,9 +77,7 @@ def execute(
                 recipe.settings, splits=_only_train(inputs.splits), folder=folder, facts=facts
             )
         tagger = load(folder) if built is None else built.tagger
-        evaluator = Evaluator(tagger, inputs.taxonomy, seen_in(inputs.splits), folder)
-        record = _evaluate(_with_noise(record, recipe, inputs), inputs.splits, evaluator, log)
-        write_record(record, folder)
+        record = _evaluate(tagger, _with_noise(record, recipe, inputs), inputs, folder, log)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return record
 
@@ -109,15 +108,38 @@ def _build(recipe: Recipe, inputs: Inputs, place: Place) -> tuple[Built, dict[st
     return built, {**facts, **built.facts}
 
 
-def _evaluate(record: Record, splits: Mapping[str, Split], evaluator: Evaluator, log: Log) -> Record:
+def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log: Log) -> Record:
     """Evaluate the pending splits; the record is saved after each."""
-    write_record(record, evaluator.folder)
-    for name in pending(record, splits):
-        evaluated = _with_earlier_costs(evaluator(name, splits[name]), record.llm.get(name))
-        record = add_split(record, name, splits[name], evaluated)
-        write_record(record, evaluator.folder)
+    write_record(record, folder)
+    seen = seen_in(inputs.splits)
+    for name in pending(record, inputs.splits):
+        evaluated = _evaluate_split(tagger, name, inputs, seen, folder)
+        evaluated = _with_earlier_costs(evaluated, record.llm.get(name))
+        record = add_split(record, name, inputs.splits[name], evaluated)
+        write_record(record, folder)
         log(headline(record, name))
     return record
+
+
+def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | None, folder: Path) -> Evaluated:
+    """Tag a split, write the predictions, and score the sentences that have an answer.
+
+    Raises:
+        Unanswered: no sentence has an answer.
+    """
+    corpus = inputs.splits[name].corpus
+    began = time.monotonic()
+    predictions, tally = tag_all(tagger, corpus, f"tagging {name}")
+    seconds = time.monotonic() - began
+    answered = [(p.sentence, p.entities) for p in predictions if p.entities is not None]
+    gold, predicted = [sentence for sentence, _ in answered], [entities for _, entities in answered]
+    write_tagged(tagged_path(folder, name), gold, predicted)
+    scores = score_sentences(gold, predicted, groups=inputs.taxonomy.coarse_by_fine, seen=seen)
+    scores = replace(scores, repaired=corpus.repaired + tally.repaired, skipped=corpus.skipped)
+    if tally.usage is None:
+        return Evaluated(scores, seconds)
+    llm = tally.usage.as_record(tally.failures, answered=tally.answered, sentences=tally.sentences)
+    return Evaluated(scores, None if tally.usage.spent.get("cached") else seconds, llm)
 
 
 def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Training from Python: the run of ``coner train``, on a file or on sentences in memory."""
+"""Training from Python: the run of ``coner train``, on files or on sentences in memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
+from coner.data.reading.reader import ReadOptions
 from coner.data.splits import Split, SplitCache, cut_dev
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.families import load
@@ -33,12 +34,12 @@ def train(
     """Train a tagger.
 
     Args:
-        train: a file of labelled sentences, sentences, or a pandas frame; see ``read``.
-        dev: the same, to choose on; by default ``data.dev_share`` of the training sentences, cut by text.
+        train: the path of a file of labelled sentences, or sentences, or a pandas frame; see ``read``.
+        dev: the same, to choose on; by default the fraction ``data__dev_share`` of the sentences, split by text.
         family: ``crf``, ``encoder`` and so on; by default an encoder if its packages are installed, else a CRF.
-        out: folder of the run: the model, its record and its log; by default nothing is kept on disk.
-        **settings: as in a config: ``seed=7``, a section as a dictionary ``crf={"c2": 0.5}``, or one setting
-            ``train__epochs=4``.
+        out: folder of the run, with model, record and log, as of ``coner train``; by default nothing is kept on disk.
+        **settings: as in a config: ``seed=7``, one of a section ``train__epochs=4``, or a whole section
+            ``crf={"c2": 0.5}``.
 
     Raises:
         ConfigError: a setting is unknown or out of range, or ``out`` belongs to another run.
@@ -46,25 +47,33 @@ def train(
         MissingExtra: the family needs packages that are not installed.
     """
     kind = family or ("encoder" if all(map(find_spec, ENCODER_NEEDS)) else "crf")
-    changes: dict[str, Any] = {"kind": kind}
+    values: dict[str, Any] = {"kind": kind, "name": "" if out is None else Path(out).resolve().name}
     for key, value in settings.items():
         *sections, name = key.split("__")
-        changes = override(changes, reduce(lambda inner, s: {s: inner}, reversed(sections), {name: value}))
-    experiment = parse_trainable(changes, source="coner.train")
-    recipe = SentenceRecipe(experiment, read(train, gold=True), None if dev is None else read(dev, gold=True))
+        values = override(values, reduce(lambda inner, s: {s: inner}, reversed(sections), {name: value}))
+    recipe = _recipe(values, train, dev)
     if out is None:
         return fit(recipe, log=SilentLog())
     execute(recipe, Path(out))
     return load(out)
 
 
+def _recipe(values: dict[str, Any], train: Any, dev: Any) -> Training:
+    paths = {name: path for name, path in (("train", train), ("dev", dev)) if path is not None}
+    if all(isinstance(path, str | Path) for path in paths.values()):
+        return Training(parse_trainable(override(values, {"data": paths}), source="coner.train"))
+    settings = parse_trainable(values, source="coner.train")
+    options: ReadOptions = {"gold": True, "scheme": settings.data.scheme, "repair": settings.data.repair}
+    return SentenceRecipe(settings, read(train, **options), None if dev is None else read(dev, **options))
+
+
 class SentenceRecipe(Training):
     """A run on sentences in memory.
 
     Args:
-        settings: their files are not read.
+        settings: no file of theirs is read.
         train: labelled sentences.
-        dev: labelled sentences to choose on; ``None``: ``data.dev_share`` of the others, cut by text.
+        dev: labelled sentences to choose on; ``None``: the fraction ``data.dev_share`` of the others, split by text.
     """
 
     def __init__(self, settings: Experiment, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> None:
@@ -82,13 +91,13 @@ class SentenceRecipe(Training):
             return Inputs(cut_dev(train, data.dev_share), taxonomy)
         except DataError:
             raise DataError(
-                f"got {len(train.corpus)} sentences; expected more different ones: dev_share={data.dev_share:g} "
-                "of them are needed to choose on. Fix: add sentences, or pass a dev split of your own (dev=...)"
+                f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed to choose on; "
+                "expected more different ones. Fix: add sentences, or pass a dev split (dev=...)"
             ) from None
 
 
-def fit(recipe: SentenceRecipe, *, log: Log) -> Tagger:
-    """Build the tagger of a recipe, and keep nothing on disk."""
+def fit(recipe: Training, *, log: Log) -> Tagger:
+    """Build the tagger of a recipe, keeping nothing on disk."""
     cache = SplitCache()
     with tempfile.TemporaryDirectory(prefix="coner-") as folder:
         place = Place(Path(folder), "sentences in memory", log, cache, claim=lambda: None)
