@@ -13,9 +13,8 @@ import pytest
 
 import coner as package
 from coner.core.errors import ModelError
-from coner.families.locate import model_folder
+from coner.families import model_folder
 from coner.hub import RepoRef, model_name
-from coner.hub.client import client
 from coner.hub.files import names_in
 from coner.report.card import CardMetadata
 from coner.report.publish import gather
@@ -176,9 +175,9 @@ def test_interrupted_download_is_completed(
 ) -> None:
     assert coner("push", world.model, "me/crf").code == 0
     name = "hf://me/crf" + (f"@{hub.repos['me/crf'].branches['main']}" if revision else "")
-    from huggingface_hub import constants
+    from huggingface_hub import constants, hf_hub_download
 
-    folder = Path(client().hf_hub_download("me/crf", "model.json")).parent  # the first file of a download
+    folder = Path(hf_hub_download("me/crf", "model.json")).parent  # the first file of a download
 
     with monkeypatch.context() as offline:
         offline.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -280,6 +279,6 @@ def test_every_tokenizer_can_be_pushed(tiny_encoder: Callable[[str], Path], tmp_
 
 
 def test_hub_library_is_not_needed_for_a_folder() -> None:
-    code = "import sys; from coner.families.locate import model_folder; model_folder('runs/x'); "
+    code = "import sys; from coner.families import model_folder; model_folder('runs/x'); "
     code += "print('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -7,6 +7,6 @@ from pathlib import Path
 
 def model_folder(text: str) -> Path:
     """The folder of a model; ``hf://user/name@revision`` is downloaded."""
-    from coner.families.locate import model_folder
+    from coner.families import model_folder
 
     return model_folder(text)

@@ -7,7 +7,6 @@ are checked against what the hub lists.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from coner.core.errors import DataError, OutputError, requires_extra
 from coner.core.files import WRITE_ERRORS, atomic_write, make_folder, sha256
+from coner.core.http import one_line, status_of
 from coner.data.stratify import SPLITS
 
 if TYPE_CHECKING:
@@ -38,16 +38,10 @@ class Known:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set on the hub.
-
-    Attributes:
-        repo: its name there.
-        known: name to expected content of files known in advance.
-        licence, cite: for users of the data.
-    """
+    """A data set on the hub."""
 
     repo: str
-    known: dict[str, Known]
+    known: dict[str, Known]  # expected content, by name, of files known in advance
     licence: str
     cite: str
 
@@ -63,7 +57,7 @@ SOURCES = {
             ),
             "en_dev.conll": Known(227_151, "86e747ca6baf06bf6574024dfb6a19b4051591a1"),
             "en_test.conll": Known(
-                62_002_874, sha256="be7e85f1542a9643de5f01cc99465ec0cb9d96a20bdc3c58418d391e194aff9a"
+                62_002_874, None, "be7e85f1542a9643de5f01cc99465ec0cb9d96a20bdc3c58418d391e194aff9a"
             ),
         },
         "CC BY 4.0",
@@ -74,17 +68,12 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that was fetched, or was there.
-
-    Attributes:
-        size: in bytes.
-        checked: against ``manifest`` (known in advance) or ``hub`` (its listing).
-    """
+    """A file that was fetched, or was there."""
 
     path: Path
-    size: int
+    size: int  # bytes
     sha256: str
-    checked: str
+    checked: str  # against "manifest" (known in advance) or "hub" (its listing)
 
 
 def fetch(
@@ -104,7 +93,14 @@ def fetch(
         OutputError: the file cannot be written.
         MissingExtra: huggingface_hub is not installed.
     """
-    source, code = _choose(name, language, splits)
+    code = language.lower()
+    if name not in SOURCES:
+        raise DataError(f"got data set {name!r}; expected one of: {', '.join(SOURCES)}")
+    if code not in LANGUAGES:
+        raise DataError(f"got language {language!r}; {name} has: {', '.join(LANGUAGES)}")
+    if wrong := [split for split in splits if split not in SPLITS]:
+        raise DataError(f"got split {wrong[0]!r}; expected some of: {', '.join(SPLITS)}")
+    source = SOURCES[name]
     with requires_extra("coner data fetch", "hub"):
         from huggingface_hub import HfApi
     api = HfApi(endpoint=endpoint)
@@ -115,17 +111,6 @@ def fetch(
         raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; for {code.upper()} it has {known}")
     make_folder(out)
     return [_one(api, source, listed[file], revision, out / file) for file in wanted]
-
-
-def _choose(name: str, language: str, splits: Sequence[str]) -> tuple[Source, str]:
-    code = language.lower()
-    if name not in SOURCES:
-        raise DataError(f"got data set {name!r}; expected one of: {', '.join(SOURCES)}")
-    if code not in LANGUAGES:
-        raise DataError(f"got language {language!r}; {name} has: {', '.join(LANGUAGES)}")
-    if wrong := [split for split in splits if split not in SPLITS]:
-        raise DataError(f"got split {wrong[0]!r}; expected some of: {', '.join(SPLITS)}")
-    return SOURCES[name], code
 
 
 def _listing(api: HfApi, source: Source, code: str, first: str) -> tuple[str, dict[str, RepoSibling]]:
@@ -141,7 +126,6 @@ def _listing(api: HfApi, source: Source, code: str, first: str) -> tuple[str, di
 
 
 def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:
-    """Get one file, unless it is there already, and check it before it gets its name."""
     known = source.known.get(target.name)
     # The blob of a large file is that of a pointer to it.
     hashes = {"sha256": listed.lfs.sha256} if listed.lfs else {"blob": listed.blob_id}
@@ -151,20 +135,18 @@ def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target:
     if not (target.is_file() and not _difference(target, expected)):
         with TemporaryDirectory() as folder:
             with _hub(api, source, target.name):
-                path = api.hf_hub_download(
+                got = api.hf_hub_download(
                     source.repo, listed.rfilename, repo_type="dataset", revision=revision, local_dir=folder
                 )
-            got = Path(path)
-            if difference := _difference(got, expected):
+            if difference := _difference(Path(got), expected):
                 advice = "try again; if that repeats, the official file has changed" if known else "try again"
                 raise DataError(f"{target.name} from {source.repo} {difference}; nothing was kept. Fix: {advice}")
-            with got.open("rb") as read, atomic_write(target, "wb") as write:
-                shutil.copyfileobj(read, write)
+            with atomic_write(target, "wb") as handle:
+                handle.write(Path(got).read_bytes())
     return Fetched(target, target.stat().st_size, sha256(target), "manifest" if known else "hub")
 
 
 def _difference(path: Path, expected: Known) -> str:
-    """What is wrong with a file; empty if it is as expected."""
     if (size := path.stat().st_size) != expected.size:
         return f"has {size:,} bytes; expected {expected.size:,}"
     if expected.sha256 and (digest := sha256(path)) != expected.sha256:
@@ -176,35 +158,21 @@ def _difference(path: Path, expected: Known) -> str:
 
 def git_blob(path: Path) -> str:
     """The hash of a file in git: SHA-1 of a header and the bytes."""
-    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 @contextmanager
 def _hub(api: HfApi, source: Source, file: str) -> Iterator[None]:
-    """Turn any error of the hub's client into one line."""
     page = f"{str(api.endpoint).rstrip('/')}/datasets/{source.repo}"
     try:
         yield
     except Exception as error:
         if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
             raise OutputError(f"{file}: cannot be written: {error.strerror}") from None
-        if status := _status(error):
-            raise DataError(
-                f"{page}: got status {status} for {file}. Fix: try again later, or download it there by hand"
-            ) from None
-        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        fix = f"connect, or download {file} there on another machine and copy it here"
-        raise DataError(f"{page}: cannot be reached ({reason}). Fix: {fix}") from None
-
-
-def _status(error: BaseException | None) -> int | None:
-    """The status of the response, if there was one; the client may wrap it in another error."""
-    while error is not None:
-        if (response := getattr(error, "response", None)) is not None:
-            return int(response.status_code)
-        error = error.__cause__
-    return None
+        if status := status_of(error):
+            why, fix = f"got status {status} for {file}", "try again later, or download it there by hand"
+        else:
+            why = f"cannot be reached ({one_line(error)})"
+            fix = f"connect, or download {file} there on another machine and copy it here"
+        raise DataError(f"{page}: {why}. Fix: {fix}") from None

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from coner import hub
 from coner.core.errors import ConfigError, ModelError, requires_extra
-from coner.families.locate import model_folder
 from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
+from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 
-__all__ = ["Prediction", "Tagger", "load"]
+__all__ = ["Prediction", "Tagger", "load", "model_folder"]
+
+
+def model_folder(name: str | Path) -> Path:
+    """The folder of a model, downloaded if the name is ``hf://user/name``, with an optional ``@revision``.
+
+    Raises:
+        ModelError: the model is not available, or its family asks an endpoint, which its author would choose.
+        MissingExtra: huggingface_hub is not installed.
+    """
+    return hub.model_folder(name, trusted=_runs_here)
+
+
+def _runs_here(kind: str) -> bool:
+    try:
+        return not family(kind).asks_endpoint
+    except ConfigError:  # an unknown family, which ``load`` reports
+        return True
 
 
 def load(folder: str | Path) -> Tagger:
@@ -22,8 +40,6 @@ def load(folder: str | Path) -> Tagger:
         ModelError: the folder is missing, damaged, of a newer format, or of an unknown family.
         MissingExtra: its family needs packages that are not installed.
     """
-    from coner.families.registry import family
-
     folder = model_folder(folder)
     manifest = read_manifest(folder)
     try:

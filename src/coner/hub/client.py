@@ -8,62 +8,65 @@ from contextlib import contextmanager
 from logging import ERROR
 from typing import TYPE_CHECKING
 
-from coner.core.errors import ModelError, OutputError, requires_extra
+from coner.core.errors import ConerError, ModelError, OutputError, requires_extra
 from coner.core.files import WRITE_ERRORS
+from coner.core.http import one_line, status_of
 from coner.hub.ref import RepoRef
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-OFFLINE = "HF_HUB_OFFLINE is set"
 LOGIN = "log in with: hf auth login (or set HF_TOKEN)"
 
 
-def client() -> HfApi:
-    """A client for the endpoint that the environment names; ``MissingExtra`` if the library is not installed."""
+@contextmanager
+def hub_client(ref: RepoRef) -> Iterator[HfApi]:
+    """A client for the endpoint that the environment names.
+
+    Raises:
+        ModelError: in place of the client's errors.
+        OutputError: the cache cannot be written.
+        MissingExtra: huggingface_hub is not installed.
+    """
     with requires_extra("a model on the hub", "hub"):
         from huggingface_hub import HfApi
-    return HfApi(library_name="coner")
-
-
-@contextmanager
-def hub_errors(ref: RepoRef, endpoint: str) -> Iterator[None]:
-    """Turn errors of the client into ``ModelError``, or ``OutputError`` if the cache cannot be written."""
-    from huggingface_hub import errors
-
+    api = HfApi(library_name="coner")
     try:
         with _quiet():
-            yield
-    except (KeyboardInterrupt, ModelError, OutputError):
+            yield api
+    except ConerError:
         raise
-    except errors.GatedRepoError:
-        raise ModelError(f"{ref}: the model is gated. Fix: ask for access at {endpoint}/{ref.repo}, {LOGIN}") from None
-    except errors.RepositoryNotFoundError:
-        raise ModelError(
-            f"{ref}: not found at {endpoint}. Fix: check the name, or, if the repository is private, {LOGIN}"
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise ModelError(f"{ref}: no such revision; expected a branch, a tag or a commit after the @") from None
-    except errors.RemoteEntryNotFoundError:
-        raise ModelError(f"{ref}: has no model.json; expected a model of coner. Fix: check the name") from None
-    except errors.LocalEntryNotFoundError as error:
-        why = OFFLINE if error.__cause__ is None else _reason(error.__cause__)
-        raise ModelError(
-            f"{ref}: not in the cache, and {endpoint} cannot be reached ({why}). Fix: connect once to download it"
-        ) from None
     except Exception as error:
-        raise _translate(ref, endpoint, error) from None
+        if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
+            raise OutputError(f"{ref}: cannot write to the cache: {error.strerror}. Fix: free some space") from None
+        raise ModelError(f"{ref}: {_explain(ref.repo, str(api.endpoint), error)}") from None
 
 
-def _translate(ref: RepoRef, endpoint: str, error: Exception) -> ModelError | OutputError:
+def _explain(repo: str, endpoint: str, error: Exception) -> str:
+    from huggingface_hub import errors
+
+    known = {
+        errors.GatedRepoError: f"the model is gated. Fix: ask for access at {endpoint}/{repo}, {LOGIN}",
+        errors.RepositoryNotFoundError: f"not found at {endpoint}. Fix: check the name, or, if it is private, {LOGIN}",
+        errors.RevisionNotFoundError: "no such revision; expected a branch, a tag or a commit after the @",
+        errors.RemoteEntryNotFoundError: "has no model.json; expected a model of coner. Fix: check the name",
+    }
+    for kind, message in known.items():
+        if isinstance(error, kind):
+            return message
+    uncached = isinstance(error, errors.LocalEntryNotFoundError)
+    cause = error.__cause__ if uncached else error
+    offline = isinstance(cause, errors.OfflineModeIsEnabled)
+    reason = "HF_HUB_OFFLINE is set" if cause is None or offline else one_line(cause)
+    unreachable = f"{endpoint} cannot be reached ({reason})"
+    if uncached:
+        return f"not in the cache, and {unreachable}. Fix: connect once to download it"
     status = status_of(error)
-    if status is None and isinstance(error, OSError) and error.errno in WRITE_ERRORS:
-        return OutputError(f"{ref}: cannot write to the cache: {error.strerror}. Fix: free some space")
     if status in (401, 403):
-        return ModelError(f"{ref}: {endpoint} does not allow this ({status}). Fix: {LOGIN}, with write access")
+        return f"{endpoint} does not allow this ({status}). Fix: {LOGIN}, with write access"
     if status is not None:
-        return ModelError(f"{ref}: {endpoint} answered with status {status}. Fix: try again later")
-    return ModelError(f"{ref}: {endpoint} cannot be reached ({_reason(error)}). Fix: connect and try again")
+        return f"{endpoint} answered with status {status}. Fix: try again later"
+    return f"{unreachable}. Fix: connect and try again"
 
 
 @contextmanager
@@ -72,28 +75,14 @@ def _quiet() -> Iterator[None]:
     from huggingface_hub.utils import logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    verbosity, had_bars = logging.get_verbosity(), not are_progress_bars_disabled()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity(ERROR)
-    if had_bars and not sys.stderr.isatty():
+    hide = not (are_progress_bars_disabled() or sys.stderr.isatty())
+    if hide:
         disable_progress_bars()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
-        if had_bars:
+        if hide:
             enable_progress_bars()
-
-
-def _reason(error: BaseException) -> str:
-    if type(error).__name__ == "OfflineModeIsEnabled":
-        return OFFLINE
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-
-
-def status_of(error: BaseException | None) -> int | None:
-    """HTTP status of the hub's response, if any; the client may chain it below an error of its own."""
-    while error is not None:
-        if (response := getattr(error, "response", None)) is not None:
-            return int(response.status_code)
-        error = error.__cause__
-    return None

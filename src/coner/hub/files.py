@@ -13,15 +13,7 @@ SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".model", ".txt")  # ``.mo
 
 
 def check_names(names: Iterable[str], model: str) -> list[str]:
-    """Check the names of a model's files, and sort them.
-
-    Args:
-        names: paths below the model folder.
-        model: its name, for messages.
-
-    Raises:
-        ModelError: a path lies outside the folder, or its file type is not allowed.
-    """
+    """Sort the paths of a model's files; ``ModelError`` if one is outside its folder, or of a type not allowed."""
     names = sorted(names)
     for name in names:
         posix, windows = PurePosixPath(name), PureWindowsPath(name)

@@ -17,15 +17,10 @@ LONGEST = 96  # characters of a repository name; the limit of the hub
 
 @dataclass(frozen=True)
 class RepoRef:
-    """A repository on the hub at a revision.
+    """A repository on the hub at a revision."""
 
-    Attributes:
-        repo: ``user/name``.
-        revision: a branch, a tag or a commit; ``None``: the newest commit of the main branch.
-    """
-
-    repo: str
-    revision: str | None = None
+    repo: str  # user/name
+    revision: str | None = None  # a branch, a tag or a commit; None: the newest commit of the main branch
 
     def __str__(self) -> str:
         return f"hf://{self.repo}" + (f"@{self.revision}" if self.revision else "")

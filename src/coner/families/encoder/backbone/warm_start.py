@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from coner.core.errors import ConfigError, ModelError
-from coner.families.locate import model_folder
+from coner.families import model_folder
 from coner.families.manifest import WEIGHTS, Manifest, read_manifest
 from coner.hub import model_name
 

@@ -1,14 +1,17 @@
-"""Download a model into the hub's own cache: only the files that its ``model.json`` names."""
+"""Download models into the hub's own cache, and upload them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coner.hub.client import client, hub_errors, status_of
+from coner.core.errors import ConfigError
+from coner.core.http import status_of
+from coner.hub.client import hub_client
 from coner.hub.files import MANIFEST, README, RECORD, names_in
 from coner.hub.ref import RepoRef, is_hub_name
 
@@ -20,7 +23,9 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def model_folder(name: str | Path, *, trusted: Callable[[str], bool]) -> Path:
-    """The folder of a model, downloaded if it is on the hub; without a network, from the cache.
+    """The folder of a model; if it is on the hub, the files that its ``model.json`` names are downloaded.
+
+    Without a network, the model comes from the cache.
 
     Args:
         name: a folder, which is returned as it is, or ``hf://user/name`` with an optional ``@revision``.
@@ -34,10 +39,9 @@ def model_folder(name: str | Path, *, trusted: Callable[[str], bool]) -> Path:
     if not is_hub_name(name):
         return Path(name)
     ref = RepoRef.parse(str(name))
-    api = client()
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    with hub_client(ref) as api:
+        from huggingface_hub.errors import LocalEntryNotFoundError
 
-    with hub_errors(ref, api.endpoint):
         if _COMMIT.fullmatch(ref.revision or ""):  # a commit never changes, so the cache is enough
             with suppress(LocalEntryNotFoundError):
                 return _snapshot(api, ref, trusted, offline=True)
@@ -68,11 +72,34 @@ def _snapshot(api: HfApi, ref: RepoRef, trusted: Callable[[str], bool], *, offli
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         raise LocalEntryNotFoundError("the model in the cache is incomplete")
-    patterns = [_escape(name) for name in [MANIFEST, *names, README, RECORD]]
+    patterns = [escape(name) for name in [MANIFEST, *names, README, RECORD]]
     commit = manifest.parent.name
     return Path(api.snapshot_download(ref.repo, revision=commit, allow_patterns=patterns, local_files_only=offline))
 
 
-def _escape(name: str) -> str:
-    """A pattern that matches only this name."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+def push(ref: RepoRef, files: Mapping[str, Path | bytes], *, message: str, private: bool | None = None) -> str:
+    """Upload files in one commit, and return its address. Repository and branch are created if they do not exist.
+
+    Args:
+        ref: repository and branch.
+        files: a file, or its content, by path in the repository.
+        message: of the commit.
+        private: visibility of a new repository; ``True`` also refuses an existing public one, before anything is
+            sent. ``None``: the default of its owner.
+
+    Raises:
+        ConfigError: the repository is public.
+        ModelError: the hub cannot be reached, or does not allow it.
+        MissingExtra: huggingface_hub is not installed.
+    """
+    with hub_client(ref) as api:
+        from huggingface_hub import CommitOperationAdd
+
+        api.create_repo(ref.repo, private=private, exist_ok=True)
+        if private and not api.model_info(ref.repo).private:
+            raise ConfigError(f"--private: {ref.repo} is public. Fix: change that on its page, or leave out --private")
+        if ref.revision is not None:
+            api.create_branch(ref.repo, branch=ref.revision, exist_ok=True)
+        parts = [CommitOperationAdd(name, str(f) if isinstance(f, Path) else f) for name, f in files.items()]
+        commit = api.create_commit(ref.repo, parts, commit_message=message, revision=ref.revision)
+    return str(commit.commit_url)
