@@ -8,9 +8,9 @@ its words, lower-cased, are a mention of any label in training.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,20 @@ from coner.evaluation.spans import Spans, spans_from_entities, spans_from_tags
 __all__ = ["SCORER", "Level", "Recall", "Result", "Scores", "score", "score_sentences", "score_tags"]
 
 
+class Labelled(Protocol):
+    """A ``Sentence``, a ``Prediction``, or another object with entities."""
+
+    @property
+    def entities(self) -> Sequence[Entity] | None:
+        """``None`` if a sentence has no labels, or a prediction no answer."""
+
+
+Row = Labelled | Sequence[Entity]
+
+
 def score(
-    gold: Sequence[Sequence[Entity]],
-    predicted: Sequence[Sequence[Entity]],
+    gold: Iterable[Row],
+    predicted: Iterable[Row],
     *,
     groups: Mapping[str, str] | None = None,
     words: Sequence[Sequence[str]] | None = None,
@@ -35,18 +46,23 @@ def score(
     """Score the entities of each sentence; equal entities of a sentence count once, as in a set.
 
     Args:
-        gold, predicted: the entities of each sentence, the same sentences in the same order.
+        gold: of each sentence, the ``Sentence`` itself or its entities.
+        predicted: of the same sentences in the same order, the ``Prediction`` or its entities.
         groups: fine label to coarse label.
-        words: the words of each sentence; needed for ``seen``.
+        words: the words of each sentence, by default those of gold sentences; needed for ``seen``.
         seen: the mentions of the training data, see ``types.surfaces``.
 
     Raises:
-        DataError: the numbers of sentences differ, an entity lies outside its sentence, a span has two labels, or a
-            label has no group.
+        DataError: the numbers of sentences differ, a sentence has no labels or no answer, an entity lies outside its
+            sentence, a span has two labels, or a label has no group.
         ValueError: ``seen`` without ``words``.
     """
+    gold, predicted = list(gold), list(predicted)
     _same_length(gold, predicted, "predicted sentences")
-    truth, guess = spans_from_entities(gold, "gold"), spans_from_entities(predicted, "predicted")
+    if words is None and gold and all(isinstance(row, Sentence) for row in gold):
+        words = [row.words for row in gold if isinstance(row, Sentence)]
+    truth = spans_from_entities(_entities(gold, "got no labels; expected gold entities"), "gold")
+    guess = spans_from_entities(_entities(predicted, "got no answer; expected predicted entities"), "predicted")
     if words is not None:
         _same_length(gold, words, "lists of words")
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
@@ -59,6 +75,14 @@ def score(
                 )
     scores = _score(truth, guess, groups, words, seen)
     return scores if words is None else replace(scores, words=int(lengths.sum()))
+
+
+def _entities(rows: Sequence[Row], fault: str) -> list[Sequence[Entity]]:
+    found: list[Any] = [row if isinstance(row, list | tuple) else getattr(row, "entities", row) for row in rows]
+    if (missing := next((i for i, entities in enumerate(found) if entities is None), None)) is not None:
+        line = getattr(rows[missing], "line", 0)
+        raise DataError(f"sentence {missing + 1}{f' (line {line})' if line else ''}: {fault}")
+    return found
 
 
 def score_tags(
@@ -87,18 +111,13 @@ def score_tags(
 
 def score_sentences(
     sentences: Sequence[Sentence],
-    predicted: Sequence[Sequence[Entity]],
+    predicted: Iterable[Row],
     *,
     groups: Mapping[str, str] | None = None,
     seen: Collection[str] | None = None,
 ) -> Scores:
-    """``score`` with the gold entities and the words of sentences; ``DataError`` where a sentence has no labels."""
-    gold = []
-    for index, sentence in enumerate(sentences):
-        if sentence.entities is None:
-            raise DataError(f"sentence {index + 1} (line {sentence.line}): got no labels; expected gold entities")
-        gold.append(sentence.entities)
-    return score(gold, predicted, groups=groups, words=[sentence.words for sentence in sentences], seen=seen)
+    """``score`` for gold sentences, of which there may be none."""
+    return score(sentences, predicted, groups=groups, words=[sentence.words for sentence in sentences], seen=seen)
 
 
 def _same_length(gold: Sequence[Any], other: Sequence[Any], what: str) -> None:
