@@ -5,8 +5,7 @@
     tagger = coner.train("train.conll", out="runs/mine")  # or coner.load("runs/mine")
     print(tagger("the film was shot in reykjavík ."))
     gold = coner.read("test.conll")
-    predicted = [prediction.entities for prediction in coner.tag_stream(tagger, gold)]
-    print(coner.score(gold, predicted).fine.macro_f1)
+    print(coner.score(gold, coner.tag_stream(tagger, gold)).fine.macro_f1)
 
 Importing it is fast: no torch, no numpy; each name loads what it needs when it is first used.
 """
