@@ -22,8 +22,8 @@ from coner.evaluation.score import score_sentences
 from coner.families.crf.fit import Trained, train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.features import FEATURES, Extractor, Lexicon
+from coner.features.functions import Feature
 from coner.features.gazetteer import Entry
-from coner.features.registry import Feature
 
 NAMES = tuple(FEATURES)
 BY_SCOPE = {

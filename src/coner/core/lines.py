@@ -60,22 +60,16 @@ class Lines:
     A byte order mark at the start is skipped. ``on_fault`` gets the line number and a message for bytes that are not
     UTF-8, which become U+FFFD; without it they are an error.
 
-    Attributes:
-        bom: the file begins with a byte order mark (known once iteration begins).
-        newline: the end of the first line; ``\\n`` if there is none.
-        final_newline: the last line has an end (known once all is read).
-        position: number of bytes of the file on disk that have been read; always 0 for a pipe.
-
     Raises (while iterating):
         DataError: missing, a folder, damaged, binary, or not UTF-8: with the line and the byte.
     """
 
     def __init__(self, path: str | Path, on_fault: Callable[[int, str], None] | None = None) -> None:
         self.path = path
-        self.bom = False
-        self.newline = "\n"
-        self.final_newline = True
-        self.position = 0
+        self.bom = False  # the file begins with a byte order mark (known once iteration begins)
+        self.newline = "\n"  # the end of the first line, if there is one
+        self.final_newline = True  # the last line has an end (known once all is read)
+        self.position = 0  # number of bytes of the file on disk that have been read; always 0 for a pipe
         self._on_fault = on_fault
         self._range: tuple[int, int | None] = 0, None
 

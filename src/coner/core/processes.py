@@ -1,11 +1,16 @@
-"""Processes that a launcher (torchrun, accelerate, mpirun) started, from the environment; cores, and OpenMP threads."""
+"""The process: its launcher (torchrun, accelerate, mpirun), its cores and OpenMP threads, and Ctrl-C."""
 
 from __future__ import annotations
 
 import math
 import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 
 from coner.core.errors import ConfigError
 
@@ -95,3 +100,24 @@ def thread_count() -> int:
 def _read(names: tuple[str, ...], default: int) -> int:
     values = (os.environ[name] for name in names if os.environ.get(name, "").isdecimal())
     return int(next(values, default))
+
+
+@contextmanager
+def defer_interrupt() -> Iterator[Callable[[], bool]]:
+    """Within the block the first Ctrl-C only sets a flag, which the yielded function reads; a second one interrupts."""
+    requested = False
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal requested
+        if requested:
+            raise KeyboardInterrupt
+        requested = True
+
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+        yield lambda: False
+        return
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: requested
+    finally:
+        signal.signal(signal.SIGINT, previous)

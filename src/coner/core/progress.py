@@ -7,17 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich import progress as rich
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 WINDOW = 300  # seconds over which the speed is averaged: steps may be half a minute apart
 
@@ -40,7 +31,7 @@ stderr = _StderrConsole()
 class Bar:
     """One progress bar."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: rich.Progress, task: rich.TaskID) -> None:
         self._progress, self._task = progress, task
 
     def advance(self, amount: float = 1) -> None:
@@ -66,17 +57,21 @@ def progress_bar(what: str, total: int | None, *, done: int = 0, percent: bool =
         done: steps finished by an earlier start; they do not count for the speed.
         percent: show the steps as a percentage instead of ``12/40``.
     """
+    name, note, left = map(rich.TextColumn, ("{task.description}", "{task.fields[note]}", "left"))
+    steps = rich.TaskProgressColumn() if percent else rich.MofNCompleteColumn()
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TaskProgressColumn() if percent else MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        name,
+        rich.BarColumn(bar_width=30),
+        steps,
+        rich.TimeElapsedColumn(),
+        left,
+        rich.TimeRemainingColumn(),
+        note,
     )
-    hidden = not stderr.is_terminal
-    with Progress(*columns, console=stderr, transient=True, disable=hidden, speed_estimate_period=WINDOW) as progress:
+    shown = rich.Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal, speed_estimate_period=WINDOW
+    )
+    with shown as progress:
         yield Bar(progress, progress.add_task(what, total=total, completed=done, note=""))
 
 

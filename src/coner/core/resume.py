@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from coner.core.errors import ConerError, ConfigError, DataError, OutputError, Unfinished
 from coner.core.files import atomic_write, copy_permissions, destination, write_error
@@ -92,12 +92,6 @@ def file_stamp(path: str | Path) -> dict[str, Any]:
     return {"bytes": status.st_size, "changed": status.st_mtime_ns, "head": head.hexdigest()}
 
 
-class _Journal(NamedTuple):
-    belongs: dict[str, Any]  # what the output depends on; the key in the file
-    bytes: int
-    counts: dict[str, int]
-
-
 class _ResumableOutput(Output):
     def __init__(self, path: Path, depends_on: Mapping[str, Any]) -> None:
         self._buffer = io.StringIO(newline="")  # holds what is written between two safe points
@@ -117,7 +111,7 @@ class _ResumableOutput(Output):
         try:
             self._lock()
             copy_permissions(path, self._part, extra=0o600)  # the next start has to open it
-            self._resume(self._read_journal())
+            self._resume()
         except BaseException:
             self._raw.close()
             raise
@@ -138,28 +132,29 @@ class _ResumableOutput(Output):
         if not self._part.exists() or not os.path.samestat(os.fstat(self._raw.fileno()), self._part.stat()):
             raise busy  # it has just renamed the part that we opened to the output
 
-    def _resume(self, journal: _Journal) -> None:
-        changed = [name for name, value in self._depends_on.items() if journal.belongs.get(name) != value]
-        if journal.bytes > os.fstat(self._raw.fileno()).st_size:
+    def _resume(self) -> None:
+        depended_on, size, counts = self._read_journal()
+        changed = [name for name, value in self._depends_on.items() if depended_on.get(name) != value]
+        if size > os.fstat(self._raw.fileno()).st_size:
             changed.append("length")
         if changed:
-            self.changed = changed if journal.counts else []
+            self.changed = changed if counts else []
             self._write_journal({})
         else:
-            self._bytes, self.counts = journal.bytes, journal.counts
+            self._bytes, self.counts = size, counts
         self._raw.truncate(self._bytes)
 
-    def _read_journal(self) -> _Journal:
+    def _read_journal(self) -> tuple[dict[str, Any], int, dict[str, int]]:
         try:
             values = json.loads(self._journal.read_bytes())
-            return _Journal(dict(values["belongs"]), int(values["bytes"]), dict(values["counts"]))
+            return dict(values["belongs"]), int(values["bytes"]), dict(values["counts"])
         except (ValueError, KeyError, TypeError):
             raise _in_the_way(self._journal) from None
 
     def _write_journal(self, counts: Mapping[str, int]) -> None:
-        journal = _Journal(self._depends_on, self._bytes, dict(counts))
+        journal = {"belongs": self._depends_on, "bytes": self._bytes, "counts": dict(counts)}
         with self._new_journal.open("wb") as handle:
-            handle.write(json.dumps(journal._asdict(), indent=1).encode() + b"\n")
+            handle.write(json.dumps(journal, indent=1).encode() + b"\n")
             handle.flush()
             os.fsync(handle.fileno())
         self._new_journal.replace(self._journal)

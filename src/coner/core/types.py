@@ -37,28 +37,16 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence: its words and, if the source has them, its gold entities.
+    """One sentence: its words and, if the source has them, its gold entities."""
 
-    Attributes:
-        words: the words as in the file, including zero-width characters; never empty strings.
-        entities: gold, sorted and not overlapping; ``None`` if the source is not annotated, ``()`` if it is and the
-            sentence has no entity.
-        id: identifier in the source, if any.
-        header: the comment lines above the sentence, verbatim, without line ends.
-        columns: the middle columns of each word (between word and tag), verbatim; ``()`` if there are none.
-        text: the raw text that the words were split from, if the source was text.
-        offsets: half-open character span in ``text`` of each word.
-        line: line in the file where the sentence begins, counted from 1; 0 if it is not from a file.
-    """
-
-    words: tuple[str, ...]
-    entities: tuple[Entity, ...] | None = None
-    id: str | None = None
-    header: tuple[str, ...] = ()
-    columns: tuple[tuple[str, ...], ...] = ()
-    text: str | None = None
-    offsets: tuple[tuple[int, int], ...] = ()
-    line: int = field(default=0, compare=False)
+    words: tuple[str, ...]  # as in the file, including zero-width characters; never empty strings
+    entities: tuple[Entity, ...] | None = None  # gold, sorted and disjoint; ``None`` if the source is not annotated
+    id: str | None = None  # identifier in the source
+    header: tuple[str, ...] = ()  # the comment lines above the sentence, verbatim, without line ends
+    columns: tuple[tuple[str, ...], ...] = ()  # of each word those between word and tag, verbatim; or none at all
+    text: str | None = None  # the raw text that the words were split from, if the source was text
+    offsets: tuple[tuple[int, int], ...] = ()  # half-open character span in ``text`` of each word
+    line: int = field(default=0, compare=False)  # where it begins in the file, counted from 1; 0: not from a file
 
     def __len__(self) -> int:
         return len(self.words)

@@ -29,6 +29,7 @@ DIMENSIONS = 64
 OVERSAMPLING = 16
 POWER_ITERATIONS = 3
 ROUNDS = 20
+EDGE = ""  # stands for a word outside the sentence; no word is empty
 
 
 def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], seed: int) -> dict[str, tuple[str, ...]]:
@@ -73,19 +74,16 @@ def read_clusters(path: Path) -> dict[str, tuple[str, ...]]:
 def _mutual_information(sentences: Sequence[Sequence[str]], vocabulary: list[str], contexts: list[str]) -> Matrix:
     """Positive pointwise mutual information, words x (offsets * contexts); the sentence edge is a context too."""
     rows = {word: row for row, word in enumerate(vocabulary)}
-    columns = {word: column for column, word in enumerate(contexts)}
-    width = len(contexts) + 1
+    columns = {word: column for column, word in enumerate([*contexts, EDGE])}
+    width, edges = len(columns), [EDGE] * max(OFFSETS)
     counts = np.zeros((len(vocabulary), len(OFFSETS) * width), dtype=np.float32)
     for words in sentences:
-        for i, word in enumerate(words):
-            row = rows.get(word)
-            if row is None:
-                continue
-            for place, offset in enumerate(OFFSETS):
-                inside = 0 <= i + offset < len(words)
-                column = columns.get(words[i + offset]) if inside else width - 1
-                if column is not None:
-                    counts[row, place * width + column] += 1
+        padded = [columns.get(word) for word in (*edges, *words, *edges)]
+        for i, word in enumerate(words, start=len(edges)):
+            if word in rows:
+                for place, offset in enumerate(OFFSETS):
+                    if (column := padded[i + offset]) is not None:
+                        counts[rows[word], place * width + column] += 1
     by_context = counts.sum(axis=0) ** 0.75  # smoothed, so that rare contexts do not dominate (Levy et al. 2015)
     shares = by_context / by_context.sum()
     for own, total in zip(counts, counts.sum(axis=1), strict=True):  # by row: a second matrix would double the memory

@@ -10,10 +10,9 @@ from typing import Any
 
 from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
-from coner.features import functions  # noqa: F401  (registers the features)
 from coner.features.clusters import Clusters, learn_clusters, read_clusters
+from coner.features.functions import FEATURES, SCOPES, Scope
 from coner.features.gazetteer import UNKNOWN, Entry, Gazetteer
-from coner.features.registry import FEATURES, SCOPES, Scope
 
 MAX_CACHED = 20_000  # word types; a large corpus has millions, each with some kilobytes of strings
 ByOffset = dict[int, list[str]]
@@ -52,11 +51,6 @@ class Lexicon:
 class Extractor:
     """Computes the features of these names, in their order, or all of them; those of a word type only once.
 
-    Attributes:
-        names: the chosen features.
-        by_scope: the same, by scope.
-        offsets: of all words whose values a word gets.
-
     Raises:
         ConfigError: an unknown name, or one given twice.
     """
@@ -71,14 +65,13 @@ class Extractor:
                 raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
         features = [FEATURES[name] for name in self.names]
         self.by_scope = {scope: [feature for feature in features if feature.scope == scope] for scope in SCOPES}
-        self.offsets = sorted({offset for feature in features for offset in feature.prefixes})
+        self.offsets = sorted({offset for feature in features for offset in feature.prefixes})  # of words that matter
         self._cache: dict[str, ByOffset] = {}
 
     def __call__(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[list[str]]:
         """The features of each word of a sentence, as ``name=value``, ``name[offset]=value`` or ``name[side]=value``.
 
-        Args:
-            exclude: the sentence's entities, if the lexicon was learned from it: see ``Gazetteer.look_up``.
+        ``exclude`` has its entities if the lexicon was learned from it: see ``Gazetteer.look_up``.
         """
         of_words = [self._of_type(word) for word in words]
         of_entries = [self._by_offset("gazetteer", entry) for entry in self.entries(words, exclude)]

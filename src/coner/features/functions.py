@@ -1,19 +1,36 @@
-"""All features. To add one, write a function here; its name is its name in the config."""
+"""All features: small pure functions. To add one, write a function here; its name is its name in the config.
+
+=========  ===================  ==================================================================
+scope      the function gets    evaluated
+=========  ===================  ==================================================================
+word       ``(word)``           once per word type; a word gets the values of the words at ``offsets``
+cluster    ``(clusters)``       likewise, from the clusters of a word
+gazetteer  ``(entry)``          once per word, from the training mentions; offsets as for ``word``
+place      ``(words, i)``       for every word
+sentence   ``(words)``          once per sentence; all its words get the values
+=========  ===================  ==================================================================
+
+A function returns values (``["ing", "ng"]``); the extractor puts the feature's name and the offset before each, so that
+two features never share a string.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from math import log2
+from typing import Literal, TypeVar, get_args
 
 from coner.features.gazetteer import Entry
-from coner.features.registry import Values, feature
 
 REACH = 8  # words on either side
 AFFIX, NEIGHBOUR_AFFIX = 5, 3  # maximum letters
 NGRAMS = (3, 4)
 MAX_LETTERS = 64  # of a word: n-grams of thousands of letters say nothing about a name
 MAX_WORDS = 100  # of a sentence: in a text of thousands of words every word would indicate every topic
+RUN = re.compile(r"(.)\1+", re.DOTALL)
 EDGE = ""  # stands for a word outside the sentence; no word is empty
 
 # English; the function words of other languages cost a little time and get little weight.
@@ -22,6 +39,47 @@ STOP_WORDS = frozenset(
     his i in into is it its may more not of on one or other out over she some such than that the their there
     they this to two under until up was were when where which while who with""".split()  # noqa: SIM905  (a list would take a page)
 )
+
+Scope = Literal["word", "cluster", "gazetteer", "place", "sentence"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+Values = list[str]
+Function = TypeVar("Function", bound=Callable[..., list[str]])
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature."""
+
+    name: str  # as in the config
+    scope: Scope
+    function: Callable[..., Values]  # pure
+    prefixes: Mapping[int, str]  # offset of a word whose values a word gets (-1: the word before) to their prefix
+
+
+FEATURES: dict[str, Feature] = {}
+
+
+def feature(scope: Scope, *offsets: int, by_side: bool = False) -> Callable[[Function], Function]:
+    """Decorator: register a function as a feature.
+
+    Args:
+        offsets: of the words whose values a word gets, relative to it; none: its own. Not for ``place``, ``sentence``.
+        by_side: mark values with the side of that word only, not with its distance.
+    """
+
+    def mark(offset: int) -> str:
+        side = "-" if offset < 0 else "+"
+        return f"[{side if by_side else f'{offset:+}'}]" if offset else ""
+
+    def register(function: Function) -> Function:
+        name = function.__name__
+        if name in FEATURES:
+            raise ValueError(f"two features are called {name}")
+        prefixes = {offset: f"{name}{mark(offset)}=" for offset in offsets or (0,)}
+        FEATURES[name] = Feature(name, scope, function, prefixes)
+        return function
+
+    return register
 
 
 @feature("word")
@@ -64,7 +122,7 @@ def ngram(word: str) -> Values:
 @feature("word")
 def shape(word: str) -> Values:
     """Kinds of characters, with runs cut to two: ``Mi-2400`` becomes ``Xx-dd``."""
-    return [RUN.sub(r"\1\1", word.translate(KINDS))[:MAX_LETTERS]]
+    return [RUN.sub(r"\1\1", "".join(map(_kind, word)))[:MAX_LETTERS]]
 
 
 @feature("word", *range(-REACH, 0), *range(1, REACH + 1), by_side=True)
@@ -132,15 +190,8 @@ def _is_content(word: str) -> bool:
     return word not in STOP_WORDS and any(map(str.isalnum, word))
 
 
-class _Kinds(dict[int, str]):
-    """Kind of each character, by code point."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        letter = "X" if character.isupper() else "x" if character.isalpha() else character
-        self[code] = kind = "d" if character.isdigit() else letter
-        return kind
-
-
-KINDS = _Kinds()
-RUN = re.compile(r"(.)\1+", re.DOTALL)
+@cache
+def _kind(character: str) -> str:
+    if character.isdigit():
+        return "d"
+    return "X" if character.isupper() else "x" if character.isalpha() else character

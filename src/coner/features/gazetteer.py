@@ -84,11 +84,9 @@ class Gazetteer:
         return entries
 
     def _entry(self, word: str) -> Entry:
-        if word not in self.totals:
-            return UNKNOWN
-        if word not in self._cache:
+        if word not in self._cache and word in self.totals:
             self._cache[word] = self._entry_without(word, 0, {})
-        return self._cache[word]
+        return self._cache.get(word, UNKNOWN)
 
     def _entry_without(self, word: str, occurrences: int, own: Own) -> Entry:
         """The entry of a word without its neighbours, less these occurrences and mentions."""

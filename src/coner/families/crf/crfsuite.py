@@ -31,21 +31,13 @@ MIN_WEIGHT = 0.01  # drops a third of the weights after gradient descent, withou
 class Fitter:
     """Training data in crfsuite, from which weights can be fitted several times.
 
-    Args:
-        sentences: labelled training sentences.
-        tags: the tags to fit.
-        extractor: of the features; its lexicon was learned from the same sentences.
-        algorithm: of crfsuite.
-        seed: of the order of the sentences.
-
-    Attributes:
-        features: number of each feature string.
+    The extractor's lexicon was learned from the same sentences; ``seed`` is that of their order.
     """
 
     def __init__(
         self, sentences: Sequence[Sentence], tags: TagSet, extractor: Extractor, algorithm: Algorithm, seed: int
     ) -> None:
-        self.features: dict[str, int] = {}
+        self.features: dict[str, int] = {}  # number of each feature string
         self._tags = len(tags)
         self._seed = seed
         self._trainer = _Trainer(algorithm)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coner.features import Extractor
+from coner.features.functions import Scope
 from coner.features.gazetteer import Entry
-from coner.features.registry import Scope
 
 DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
 MAX_ROWS = 1 << 14  # of the table; it takes this, times its columns (9), times the tags (67), times four bytes

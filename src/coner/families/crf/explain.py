@@ -72,14 +72,10 @@ def _explain(tagger: CrfTagger, label: str, top: int) -> Explanation:
         )
         return tuple(row for row in rows if row.weight * sign > 0)
 
-    return Explanation(label, named(order[:top], 1), named(order[::-1][:top], -1), _transitions(tagger, own, top))
-
-
-def _transitions(tagger: CrfTagger, own: Sequence[int], top: int) -> tuple[TransitionWeight, ...]:
-    allowed, names, weights = tagger.tags.allowed(), tagger.tags.tags, tagger.weights.transitions
     transitions = [
-        TransitionWeight(names[i], names[j], float(weights[i, j]))
-        for i, j in np.argwhere(allowed)
-        if (i in own or j in own) and weights[i, j] != 0
+        TransitionWeight(tags.tags[i], tags.tags[j], float(weights.transitions[i, j]))
+        for i, j in np.argwhere(tags.allowed())
+        if (i in own or j in own) and weights.transitions[i, j] != 0
     ]
-    return tuple(sorted(transitions, key=lambda transition: -abs(transition.weight))[:top])
+    transitions.sort(key=lambda transition: -abs(transition.weight))
+    return Explanation(label, named(order[:top], 1), named(order[::-1][:top], -1), tuple(transitions[:top]))

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from coner.core.errors import ConerError, ConfigError
-from coner.core.interrupt import defer_interrupt
+from coner.core.processes import defer_interrupt
 from coner.core.progress import Bar, Log, progress_bar
 from coner.evaluation.score import Level
 from coner.families.encoder.cpu.rows import RowAdamW

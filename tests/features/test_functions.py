@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.features import FEATURES, Extractor, Feature, Lexicon
+from coner.features.functions import feature as register
 from coner.features.gazetteer import Entry, Gazetteer
-from coner.features.registry import feature as register
 
 STRANGE = [
     "a:b",
