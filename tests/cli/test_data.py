@@ -207,5 +207,6 @@ def test_offline_fetch_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 def test_stats_reads_gzip_from_standard_input() -> None:
     packed = gzip.compress((SAMPLE / "dev.conll").read_bytes())
-    done = coner("data", "stats", "-", "--from", "conll", "--json", given=packed)
-    assert json.loads(done.stdout)["sentences"] == 132
+    for option in ("--from", "--format"):  # the second is a former name
+        done = coner("data", "stats", "-", option, "conll", "--json", given=packed)
+        assert json.loads(done.stdout)["sentences"] == 132

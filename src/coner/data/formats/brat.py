@@ -43,11 +43,7 @@ NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # of a document, in any file sys
 
 
 class BratReader(SpanReader):
-    """Reads a folder of documents in the order of their names, or one document.
-
-    With ``repair`` an entity that cuts a word is extended to whole words. Skipped are entities that overlap another,
-    lie in pieces, outside the text, across a line end or not where their text is, and lines that are no annotation.
-    """
+    """Reads a folder of documents in the order of their names, or one document."""
 
     expected = ".txt files with .ann files beside them"
 

@@ -23,11 +23,7 @@ from coner.data.reading.words import entity_objects, raw_text, split_words
 
 
 class JsonlReader(SpanReader):
-    """Reads JSONL.
-
-    With ``repair`` an entity that cuts a word is extended to whole words; one that overlaps another or lies outside the
-    text, and a line that cannot be read, are skipped.
-    """
+    """Reads JSONL."""
 
     expected = "a JSON object per line"
 

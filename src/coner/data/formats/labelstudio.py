@@ -29,12 +29,7 @@ from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_te
 
 
 class LabelStudioReader(SpanReader):
-    """Reads an export as a whole.
-
-    With ``repair`` an entity that cuts a word is extended to whole words, and a span in UTF-16 units is converted.
-    Skipped are entities that overlap another, have several labels or none, lie outside the text, across a line end or
-    not where their text is, and tasks that cannot be read.
-    """
+    """Reads an export as a whole."""
 
     unit = "task"
     expected = "a JSON list of Label Studio tasks"

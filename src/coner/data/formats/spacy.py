@@ -25,10 +25,7 @@ from coner.data.reading.words import raw_text
 
 
 class DocBinReader(Reader):
-    """Reads a DocBin as a whole.
-
-    With ``repair`` entities of white space or across sentences, and documents without a word, are skipped.
-    """
+    """Reads a DocBin as a whole."""
 
     unit = "document"
     expected = "a DocBin of spaCy"

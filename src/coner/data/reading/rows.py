@@ -37,11 +37,7 @@ def word_column(columns: Collection[str], path: str | Path) -> str:
 
 
 class RowReader(SpanReader):
-    """Base class of the readers of tables.
-
-    With ``repair`` tags are repaired as in CoNLL, and an id without a name is ``O``; rows without words, or with fewer
-    or more tags than words, and faulty entities are skipped.
-    """
+    """Base class of the readers of tables."""
 
     unit = "row"
     expected = "a row per sentence"
