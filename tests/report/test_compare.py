@@ -15,7 +15,7 @@ from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import difference, holm
 from coner.records.record import Record
 from coner.records.sections import Intervals, Times
-from coner.report.compare import choose_split, compare_runs, to_markdown, to_tables
+from coner.report.compare import Comparison, choose_split, compare_runs, grids
 from coner.report.grid import DASH
 from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, edited, fake_record
 
@@ -28,6 +28,10 @@ def records(tmp_path: Path) -> dict[str, Record]:
         "perfect": fake_record(PERFECT, folder=tmp_path, facts=slow),
         "nothing": fake_record(NOTHING, folder=tmp_path, facts=slow),
     }
+
+
+def to_markdown(comparison: Comparison) -> str:
+    return "\n\n".join(grid.markdown() for grid in grids(comparison))
 
 
 def cells(markdown: str) -> list[list[list[str]]]:
@@ -44,7 +48,7 @@ def test_best_of_each_column_is_bold(records: dict[str, Record]) -> None:
     macro, training = (next(i for i, title in enumerate(heading) if word in title) for word in ("macro F1", "training"))
     assert [row[macro].strip().startswith("**") for row in rows] == [False, True, False]
     assert [row[training].strip() for row in rows] == ["**30 s**", "2.5 h", "2.5 h"]
-    column = to_tables(comparison)[0].columns[macro]
+    column = grids(comparison)[0].table().columns[macro]
     assert ["bold" in str(cell.style) for cell in column.cells] == [False, True, False]
 
 
@@ -56,7 +60,7 @@ def test_equal_best_values_are_all_bold(records: dict[str, Record]) -> None:
 def test_a_single_run_has_nothing_bold(records: dict[str, Record]) -> None:
     comparison = compare_runs({"poor": records["poor"]})
     assert "**" not in to_markdown(comparison)
-    assert len(to_tables(comparison)) == 1
+    assert len(grids(comparison)) == 1
 
 
 def test_different_data_gives_a_warning_and_nothing_is_best(records: dict[str, Record], tmp_path: Path) -> None:

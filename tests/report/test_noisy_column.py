@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from coner.records.record import Record
-from coner.report.compare import compare_runs, to_markdown
+from coner.report.compare import compare_runs, grids
 from coner.report.grid import DASH
 from helpers.records import NOTHING, PERFECT, POOR, edited, fake_record
 
@@ -17,21 +17,19 @@ def noisy(record: Record, copy: Record, *, split: str = "dev", sha256: str = "n"
 
 
 def column(markdown: str, title: str) -> list[str]:
-    heading, _, *rows = [
-        [cell.strip() for cell in line.split("|")] for line in markdown.partition("\n\n")[0].splitlines()
-    ]
+    heading, _, *rows = [[cell.strip() for cell in line.split("|")] for line in markdown.splitlines()]
     return [row[heading.index(title)] for row in rows]
 
 
 def test_the_column_appears_where_a_record_has_noisy_scores(tmp_path: Path) -> None:
     perfect, poor, nothing = (fake_record(predicted, folder=tmp_path) for predicted in (PERFECT, POOR, NOTHING))
-    assert "noisy" not in to_markdown(compare_runs({"a": perfect, "b": poor}))
+    assert "noisy" not in grids(compare_runs({"a": perfect, "b": poor}))[0].markdown()
     runs = {"a": noisy(perfect, nothing), "b": noisy(perfect, poor), "c": perfect}
     comparison = compare_runs(runs)
     assert not comparison.warnings
     assert comparison.best["noisy_macro_f1"] == ("b",)
     value = poor.scores["dev"].fine.macro_f1
-    assert column(to_markdown(comparison), "noisy macro") == ["0.000", f"**{value:.3f}**", DASH]
+    assert column(grids(comparison)[0].markdown(), "noisy macro") == ["0.000", f"**{value:.3f}**", DASH]
 
 
 def test_the_column_is_of_the_split_that_is_compared(tmp_path: Path) -> None:

@@ -160,6 +160,15 @@ def test_usage_of_a_language_model_has_a_table(report: Report) -> None:
     assert "two" not in table
 
 
+def test_runs_of_one_name_have_a_row_of_means(tmp_path: Path) -> None:
+    folders = {f"one.{i}": make_run(tmp_path / f"one.{i}", GOLD, quality=0.5, seed=i, name="one") for i in (1, 2)}
+    records = {run: read_record(folder) for run, folder in folders.items()}
+    page = render(make_report(compare_runs(records), records, folders))
+    row = page[page.index('<tr data-name="one">') :].partition("</tr>")[0]
+    mean = sum(record.scores["dev"].span.f1 for record in records.values()) / 2
+    assert f">{mean:.3f}<" in row and row.count("<td") == 9
+
+
 def test_warnings_are_at_the_top(report: Report) -> None:
     page = render(with_record(report, "two", edited(report.records["two"], "data.dev.sha256", "e" * 64)))
     assert page.index("Do not compare these numbers") < page.index('id="scores"')

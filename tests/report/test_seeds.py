@@ -9,9 +9,8 @@ import pytest
 
 from coner.records.ablation import write_plan
 from coner.records.record import read_record
-from coner.report.ablation import read_ablation
+from coner.report.ablation import Spread, by_name, read_ablation
 from coner.report.compare import compare_runs
-from coner.report.seeds import Spread, by_name
 from helpers.records import edited
 from helpers.runs_of_many import make_run, sentences
 
@@ -26,29 +25,29 @@ def test_means_and_spread_by_name(tmp_path: Path) -> None:
         for name, quality, seeds in (("plain", 0.3, (1, 2, 3)), ("full", 0.7, (1, 2)), ("once", 0.5, (1,)))
         for seed in seeds
     }
-    plain, full, once = by_name(compare_runs(records))
+    plain, full, once = by_name(compare_runs(records), records)
     macro = {
         name: [r.scores["dev"].fine.macro_f1 for r in records.values() if r.name == name] for name in ("plain", "full")
     }
-    assert (plain.name, plain.runs, plain.against, plain.gain) == ("plain", 3, None, None)
+    assert (plain.name, plain.seeds, plain.against, plain.gain) == ("plain", (1, 2, 3), None, None)
     mean, deviation = np.mean(macro["plain"]), np.std(macro["plain"], ddof=1)
     assert plain.scores["macro_f1"] == Spread(pytest.approx(mean), pytest.approx(deviation))
     assert (full.against, full.difference) == ("plain", None)
     assert full.gain == pytest.approx(np.mean(macro["full"]) - np.mean(macro["plain"]))
     assert once.scores["macro_f1"] is not None
-    assert (once.runs, once.scores["macro_f1"].deviation) == (1, None)
+    assert (once.seeds, once.scores["macro_f1"].deviation) == ((1,), None)
 
 
 def test_runs_of_different_names_have_no_means(tmp_path: Path) -> None:
     records = {name: read_record(make_run(tmp_path / name, GOLD, quality=0.5)) for name in ("one", "two")}
-    assert by_name(compare_runs(records)) == []
+    assert by_name(compare_runs(records), records) == []
 
 
 def test_no_gain_where_numbers_must_not_be_compared(tmp_path: Path) -> None:
     names = {"one.1": "one", "one.2": "one", "two.1": "two"}
     records = {run: read_record(make_run(tmp_path / run, GOLD, quality=0.5, name=name)) for run, name in names.items()}
     records["two.1"] = edited(records["two.1"], "data.dev.sha256", "e" * 64)
-    assert [line.gain for line in by_name(compare_runs(records))] == [None, None]
+    assert [line.gain for line in by_name(compare_runs(records), records)] == [None, None]
 
 
 def test_an_ablation_has_tested_differences(tmp_path: Path) -> None:
@@ -58,8 +57,8 @@ def test_an_ablation_has_tested_differences(tmp_path: Path) -> None:
     plan = {"full": None, "plain": "full", "later": "full"}
     write_plan({name: {"about": name, "against": against} for name, against in plan.items()}, tmp_path)
     table = read_ablation(tmp_path)
-    full, plain = table.seeds()
-    assert (full.name, full.runs, full.against, full.gain) == ("full", 2, None, None)
+    full, plain = table.rows
+    assert (full.name, full.seeds, full.against, full.gain) == ("full", (1, 2), None, None)
     assert plain.difference == (table.rows[1].differences or {})["macro_f1"]
     assert plain.against == "full"
     assert plain.scores["macro_f1"] and full.scores["macro_f1"]

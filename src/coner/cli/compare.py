@@ -49,7 +49,7 @@ def compare(
     from coner.core.progress import stderr
     from coner.records.ablation import is_ablation
     from coner.records.record import read_record
-    from coner.report.compare import choose_split, compare_runs, to_markdown, to_tables
+    from coner.report.compare import choose_split, compare_runs, grids
     from coner.report.places import find_runs
     from coner.report.report import make_report
     from coner.report.terminal import print_whole
@@ -84,9 +84,10 @@ def compare(
     if as_json:
         typer.echo(json.dumps({**comparison.as_dict(), "left_out": list(reasons)}, ensure_ascii=False, indent=2))
     elif markdown:
-        typer.echo(f"Scores on {comparison.split}.\n\n{to_markdown(comparison)}")
+        tables = [grid.markdown() for grid in grids(comparison)]
+        typer.echo("\n\n".join([f"Scores on {comparison.split}.", *tables]))
     else:
-        print_whole(f"Scores on {comparison.split}", *to_tables(comparison))
+        print_whole(f"Scores on {comparison.split}", *(grid.table() for grid in grids(comparison)))
 
 
 def show_ablation(folder: Path, *, split: str | None = None, as_json: bool, markdown: bool) -> AblationTable:

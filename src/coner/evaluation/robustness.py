@@ -59,7 +59,8 @@ def changes(
         if metric.from_counts:
             level, function = metric.from_counts
             before, after = (metric.read(side) or 0.0 for side in sides)
-            result[metric.name] = Change(before, after, difference(*counts[level], function))
+            first, second = counts[level]
+            result[metric.name] = Change(before, after, difference(first, second, function))
     return result
 
 

@@ -1,10 +1,12 @@
-"""An ablation as a table: a row's runs by several seeds in one line, beside the row that it is compared with."""
+"""Runs by several seeds in one line: the rows of an ablation, each compared with another, or the runs of one name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from coner.core.errors import DataError
@@ -13,23 +15,34 @@ from coner.evaluation.significance import Difference, difference, same_gold, swa
 from coner.records.ablation import FAILED, read_plan, run_name
 from coner.records.record import RECORD, Record, read_record
 from coner.report.columns import duration, show_difference
-from coner.report.compare import Differences, choose_split, corrected, plain_differences
+from coner.report.compare import Comparison, Differences, Row, choose_split, corrected, plain_differences
 from coner.report.grid import DASH, Cell, Grid
-from coner.report.seeds import Seeds, Spread, spread_text
-
-TESTED = "macro_f1"  # the metric whose difference the table shows
 
 
 @dataclass(frozen=True)
-class AblationRow:
-    """One row.
+class Spread:
+    """The mean of several runs, and their standard deviation where there is more than one."""
+
+    mean: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread | None:
+        """From the values that are known; ``None`` where none is."""
+        known = [value for value in values if value is not None]
+        return cls(mean(known), stdev(known) if len(known) > 1 else None) if known else None
+
+
+@dataclass(frozen=True)
+class SeedsRow:
+    """Runs of one name, or one row of an ablation.
 
     Attributes:
         name, about, against: as the plan has them; ``against`` is ``None`` for a row that is compared with none.
         seeds: of the finished runs.
-        scores: over them, by metric.
-        train_seconds: over them; ``None`` where it is not known.
+        scores, train_seconds: over them; scores by metric.
         differences: less the row that it is compared with, over the seeds that both have; p corrected for all rows.
+        gain: the difference of the means in macro F1, tested or not.
         failed: seed to the reason.
     """
 
@@ -39,8 +52,14 @@ class AblationRow:
     seeds: tuple[int, ...]
     scores: Mapping[str, Spread | None]
     train_seconds: Spread | None
-    differences: Differences | None
-    failed: Mapping[str, str]
+    differences: Differences | None = None
+    gain: float | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def difference(self) -> Difference | None:
+        """The tested difference that tables show."""
+        return self.differences["macro_f1"] if self.differences else None
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -50,8 +69,8 @@ class AblationRow:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         values = asdict(self)
-        scores = values.pop("scores")
-        return {**values, **scores, "differences": plain_differences(self.differences)}
+        del values["gain"]
+        return {**values.pop("scores"), **values, "differences": plain_differences(self.differences)}
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,7 @@ class AblationTable:
     """
 
     split: str
-    rows: tuple[AblationRow, ...]
+    rows: tuple[SeedsRow, ...]
     left_out: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,19 +99,30 @@ class AblationTable:
         """A line for each run that failed: which, and why."""
         return [f"{row.name}, seed {seed}: failed: {why}" for row in self.rows for seed, why in row.failed.items()]
 
-    def seeds(self) -> list[Seeds]:
-        """The rows that have a finished run."""
-        lines = []
-        for row in self.rows:
-            if row.seeds:
-                tested = row.differences[TESTED] if row.differences else None
-                against, gain = (row.against, tested.value) if tested else (None, None)
-                lines.append(Seeds(row.name, len(row.seeds), row.scores, against, gain, tested))
-        return lines
+
+def by_name(comparison: Comparison, records: Mapping[str, Record]) -> list[SeedsRow]:
+    """One row a name, in the order of the runs; empty where no name has more than one run.
+
+    Each is compared with the baseline's name, without a test; with none where numbers must not be compared.
+    """
+    named: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in comparison.rows:
+        named[row.name].append(row)
+    if len(named) == len(comparison.rows):
+        return []
+    macro = {name: mean(row.macro_f1 for row in rows) for name, rows in named.items()}
+    base = records[comparison.baseline].name
+    rows = []
+    for name, runs in named.items():
+        against = None if name == base or comparison.warnings else base
+        gain = macro[name] - macro[against] if against else None
+        found = _spreads([records[row.run] for row in runs], comparison.split)
+        rows.append(SeedsRow(name, "", against, *found, gain=gain))
+    return rows
 
 
 def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
-    """The table of an ablation's folder, finished or not.
+    """Read the table of an ablation's folder, finished or not.
 
     Args:
         folder: as ``coner ablate`` made it.
@@ -118,9 +148,10 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
     for name, entry in plan.items():
         failures = {seed: why for run, why in failed.items() for row, _, seed in [run.rpartition(".")] if row == name}
         if by_row[name] or failures:
-            about, against = entry["about"] or "", entry["against"]
-            seeds, scores, seconds = _spreads(by_row[name], split)
-            rows.append(AblationRow(name, about, against, seeds, scores, seconds, differences[name], failures))
+            tested = differences[name]
+            found = _spreads(by_row[name].values(), split)
+            gain = tested["macro_f1"].value if tested else None
+            rows.append(SeedsRow(name, entry["about"] or "", entry["against"], *found, tested, gain, failures))
     known = runs.keys() | failed.keys()
     return AblationTable(split, tuple(rows), tuple(name for name in {**records, **reasons} if name not in known))
 
@@ -153,17 +184,24 @@ def _paired(
     return {name: difference(one, two, metric, swaps=swaps) for name, metric in BOOTSTRAPPED.items()}
 
 
-def _spreads(runs: Mapping[int, Record], split: str) -> tuple[tuple[int, ...], dict[str, Spread | None], Spread | None]:
-    """The seeds of the runs, and their scores and times of training."""
-    scores = [record.scores[split] for record in runs.values()]
+def _spreads(records: Iterable[Record], split: str) -> tuple[tuple[int, ...], dict[str, Spread | None], Spread | None]:
+    """The seeds of runs, and their scores and times of training."""
+    records = sorted(records, key=lambda record: record.seed)
+    scores = [record.scores[split] for record in records]
     by_metric = {metric.name: Spread.of(map(metric.read, scores)) for metric in shown_in("ablation").values()}
-    return tuple(sorted(runs)), by_metric, Spread.of(record.time.train_seconds for record in runs.values())
+    seconds = Spread.of(record.time.train_seconds for record in records)
+    return tuple(record.seed for record in records), by_metric, seconds
 
 
-def _cells(row: AblationRow) -> list[Cell]:
+def _cells(row: SeedsRow) -> list[Cell]:
     seeds = str(len(row.seeds)) + (f" ({len(row.failed)} failed)" if row.failed else "")
-    scores = map(spread_text, row.scores.values())
-    time = duration(row.train_seconds.mean if row.train_seconds else None)
-    tested = row.differences[TESTED] if row.differences else None
-    last = [(cell, tested.significant) for cell in show_difference(tested)] if tested else [(DASH, False)] * 2
-    return [*((cell, False) for cell in (row.name, seeds, *scores, time, row.against or DASH)), *last]
+    time = duration(row.train_seconds.mean) if row.train_seconds else DASH
+    tested = [(cell, row.difference.significant) for cell in show_difference(row.difference)] if row.difference else []
+    plain = [row.name, seeds, *map(_text, row.scores.values()), time, row.against or DASH]
+    return [*((cell, False) for cell in plain), *(tested or [(DASH, False)] * 2)]
+
+
+def _text(spread: Spread | None) -> str:
+    if spread is None:
+        return DASH
+    return f"{spread.mean:.3f}" + ("" if spread.deviation is None else f" ± {spread.deviation:.3f}")

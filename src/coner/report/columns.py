@@ -55,10 +55,8 @@ def show_difference(difference: Difference) -> tuple[str, str]:
     return f"{one} [{low}, {high}]", f"{difference.final_p:.3f}"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float) -> str:
     """Format seconds in the unit that reads best."""
-    if seconds is None:
-        return DASH
     minutes = f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
     return f"{seconds:.0f} s" if seconds < 120 else minutes
 

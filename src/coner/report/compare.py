@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from coner.core.errors import DataError
 from coner.data.splits import noisy_split
@@ -15,9 +15,6 @@ from coner.records.sections import SplitData
 from coner.report.columns import COLUMNS, TITLES, Column, show_difference
 from coner.report.grid import Grid
 from coner.report.llm_usage import Asked, asked_grid, asked_of
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 Differences = Mapping[str, Difference]  # by metric
 
@@ -55,7 +52,7 @@ class Row:
             **self.values,
             **{f"{name.removesuffix('_f1')}_interval": bounds for name, bounds in self.intervals.items()},
             "differences": plain_differences(self.differences),
-            "asked": self.asked and asdict(self.asked),
+            "asked": self.asked,
         }
 
 
@@ -124,20 +121,20 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
 
 def plain_differences(differences: Differences | None) -> dict[str, Any] | None:
     """Differences as plain values, for JSON; ``real`` is the former name of ``significant``."""
-    return differences and {
-        metric: {**asdict(each), "significant": each.significant, "real": each.significant}
-        for metric, each in differences.items()
+    if differences is None:
+        return None
+    return {
+        name: {**asdict(of), "significant": of.significant, "real": of.significant} for name, of in differences.items()
     }
 
 
-def corrected(found: Mapping[str, Differences | None]) -> dict[str, Differences | None]:
+def corrected(differences: Mapping[str, Differences | None]) -> dict[str, Differences | None]:
     """Correct the p values for the number of comparisons, metric by metric (Holm)."""
-    paired = {run: dict(differences) for run, differences in found.items() if differences is not None}
+    paired = {run: dict(of) for run, of in differences.items() if of is not None}
     for metric in BOOTSTRAPPED:
-        ps = holm([differences[metric].p for differences in paired.values()])
-        for differences, p in zip(paired.values(), ps, strict=True):
-            differences[metric] = replace(differences[metric], corrected_p=p)
-    return {run: paired.get(run) for run in found}
+        for of, p in zip(paired.values(), holm([of[metric].p for of in paired.values()]), strict=True):
+            of[metric] = replace(of[metric], corrected_p=p)
+    return {run: paired.get(run) for run in differences}
 
 
 def choose_split(records: Mapping[str, Record]) -> str:
@@ -145,17 +142,8 @@ def choose_split(records: Mapping[str, Record]) -> str:
     return "test" if all("test" in record.scores for record in records.values()) else "dev"
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """GitHub tables: scores; differences, and what language models took, where there are any."""
-    return "\n\n".join(grid.markdown() for grid in _grids(comparison))
-
-
-def to_tables(comparison: Comparison) -> list[Table]:
-    """The same as tables for a terminal."""
-    return [grid.table() for grid in _grids(comparison)]
-
-
-def _grids(comparison: Comparison) -> list[Grid]:
+def grids(comparison: Comparison) -> list[Grid]:
+    """The tables: scores; differences, and what language models took, where there are any."""
     columns, best = comparison.columns, comparison.best
     rows = [
         [

@@ -10,12 +10,12 @@ from pathlib import Path
 from coner.core.errors import requires_extra
 from coner.core.files import atomic_write
 from coner.evaluation.metrics import BOOTSTRAPPED, shown_in
+from coner.report.ablation import by_name
 from coner.report.columns import TITLES, show_difference
 from coner.report.compare import column_text
 from coner.report.content import page_content, sentence_content
 from coner.report.grid import DASH
 from coner.report.report import Report
-from coner.report.seeds import by_name
 
 SCRIPTS = ("dom", "table", "chart", "classes", "matrix", "charts", "sentence", "browser", "main")
 
@@ -57,7 +57,7 @@ def render(report: Report) -> str:
         noisy=any(row.values["noisy_macro_f1"] is not None for row in comparison.rows),
         paired=sum(row.differences is not None for row in comparison.rows),
         asked=comparison.asked,
-        seeds=ablation.seeds() if ablation else by_name(comparison),
+        seeds=[row for row in ablation.rows if row.seeds] if ablation else by_name(comparison, report.records),
         seed_metrics={metric.name: title for title, metric in shown_in("ablation").items()},
         failures=ablation.failures() if ablation else [],
         data=report.records[comparison.baseline].data[comparison.split],

@@ -3,66 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from coner.records.record import Record
 from coner.report.grid import DASH, Grid
 
-
-@dataclass(frozen=True)
-class Asked:
-    """Usage of a run on one split. Answers from the ledger count at what they once took.
-
-    Attributes:
-        answered, sentences: how many sentences have an answer, of how many.
-        tokens, cost, seconds: per sentence that has one: of prompts and answers, by the prices, and of the calls.
-        repaired: answers and mentions that could be read only after a repair.
-        dropped: mentions in answers that match no words or no class, or match twice.
-        unanswered: sentences or spans without an answer.
-    """
-
-    answered: int
-    sentences: int
-    tokens: float
-    cost: float
-    seconds: float
-    repaired: int
-    dropped: int
-    unanswered: int
+HEADING = ("asked", "tokens/sentence", "cost/1000 sentences", "seconds/sentence", "repairs", "dropped", "answered")
+Asked = Mapping[str, float]
 
 
 def asked_of(record: Record, split: str) -> Asked | None:
-    """The usage on a split; ``None`` where no language model was asked."""
+    """The usage on a split; ``None`` where no language model was asked. Answers from the ledger count in full.
+
+    ``answered`` of ``sentences`` have an answer; ``tokens``, ``cost`` and ``seconds`` are per answered sentence;
+    ``repaired`` counts answers and mentions that had to be repaired, ``dropped`` mentions that match no words or no
+    class, ``unanswered`` sentences or spans.
+    """
     usage = record.llm.get(split)
     if usage is None:
         return None
     total = record.scores[split].sentences
-    return Asked(
-        answered=usage.partial.answered if usage.partial else total,
-        sentences=usage.partial.sentences if usage.partial else total,
-        tokens=usage.tokens_per_sentence,
-        cost=usage.cost_per_sentence,
-        seconds=usage.seconds_per_sentence,
-        repaired=usage.repaired,
-        dropped=usage.dropped,
-        unanswered=sum(usage.unanswered.values()),
-    )
+    return {
+        "answered": usage.partial.answered if usage.partial else total,
+        "sentences": usage.partial.sentences if usage.partial else total,
+        "tokens": usage.tokens_per_sentence,
+        "cost": usage.cost_per_sentence,
+        "seconds": usage.seconds_per_sentence,
+        "repaired": usage.repaired,
+        "dropped": usage.dropped,
+        "unanswered": sum(usage.unanswered.values()),
+    }
 
 
 def asked_grid(asked: Mapping[str, Asked]) -> Grid:
     """The table, a run a line."""
-    heading = ["asked", "tokens/sentence", "cost/1000 sentences", "seconds/sentence", "repairs", "dropped", "answered"]
-    return Grid.of(heading, [(run, *_cells(each)) for run, each in asked.items()])
+    return Grid.of(HEADING, [(run, *_cells(each)) for run, each in asked.items()])
 
 
 def _cells(asked: Asked) -> tuple[str, ...]:
     # A hybrid keeps the first label of a mention for which there is no answer.
-    lacking = asked.unanswered if asked.answered == asked.sentences else 0
+    lacking = asked["unanswered"] if asked["answered"] == asked["sentences"] else 0
     return (
-        f"{asked.tokens:,.0f}",
-        f"{asked.cost * 1000:.3g}" if asked.cost else DASH,
-        f"{asked.seconds:.2f}",
-        f"{asked.repaired:,}",
-        f"{asked.dropped:,}",
-        f"{asked.answered:,} of {asked.sentences:,}" + (f", without {lacking} mentions" if lacking else ""),
+        f"{asked['tokens']:,.0f}",
+        f"{asked['cost'] * 1000:.3g}" if asked["cost"] else DASH,
+        f"{asked['seconds']:.2f}",
+        f"{asked['repaired']:,}",
+        f"{asked['dropped']:,}",
+        f"{asked['answered']:,} of {asked['sentences']:,}" + (f", without {lacking} mentions" if lacking else ""),
     )
