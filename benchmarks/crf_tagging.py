@@ -39,13 +39,7 @@ class Ours:
     def renew(self) -> None:
         """Forget every word."""
         old = self.tagger
-        self.tagger = CrfTagger(
-            old.weights,
-            old.extractor.lexicon,
-            labels=old.labels,
-            taxonomy=old.taxonomy,
-            settings=old.settings,
-        )
+        self.tagger = CrfTagger(old.weights, old.extractor.lexicon, old.manifest)
         gc.collect()
 
     def __call__(self) -> list[list[Entity]]:

@@ -19,8 +19,9 @@ from coner.core.types import Entity, Sentence
 from coner.data import read
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.evaluation.score import score_sentences
-from coner.families.crf.fit import Trained, train
+from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
+from coner.families.family import Built
 from coner.features import FEATURES, Extractor, Lexicon
 from coner.features.functions import Feature
 from coner.features.gazetteer import Entry
@@ -65,7 +66,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{part}", type=existing, default=SAMPLE / f"{part}.conll", help="default: the sample's")
 
 
-def train_ours(task: Task) -> Trained:
+def train_ours(task: Task) -> Built:
     """Our CRF, by the default settings."""
     return train(task.settings, train=task.train, dev=task.dev, taxonomy=task.taxonomy, log=lambda _: None)
 

@@ -15,7 +15,7 @@ from coner.cli.explain import explain
 from coner.core.errors import ConfigError, ModelError
 from coner.data.taxonomy import Taxonomy
 from coner.families.crf.emissions import Weights
-from coner.families.crf.settings import CrfExperiment
+from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.crf.tagger import CrfTagger
 from coner.features import Lexicon
 
@@ -38,9 +38,8 @@ def model(tmp_path: Path) -> Path:
     )
     labels = ("Artist", "City")
     settings = CrfExperiment(kind="crf")
-    CrfTagger(weights, Lexicon(), labels=labels, taxonomy=Taxonomy.flat(labels), settings=settings).save(
-        tmp_path / "model"
-    )
+    manifest = CrfManifest(kind="crf", labels=labels, taxonomy=Taxonomy.flat(labels), settings=settings, threshold=None)
+    CrfTagger(weights, Lexicon(), manifest).save(tmp_path / "model")
     return tmp_path / "model"
 
 

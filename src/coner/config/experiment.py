@@ -15,12 +15,8 @@ class NoiseSettings(Section):
     """Keyboard typos in training sentences, and in copies of dev and test to evaluate on (``coner.data.noise``)."""
 
     rate: Fraction = Field(0.0, description="fraction of the training sentences that get typos; 0: none")
-    where: Literal["context", "mentions", "both"] = Field(
-        "both", description="put typos into words of mentions, into the other words, or into both"
-    )
-    words: Positive = Field(
-        2, description="noisy words in such a sentence: a fraction of its words if below 1, else 1 to this number"
-    )
+    where: Literal["context", "mentions", "both"] = Field("both", description="the words that may get typos")
+    words: Positive = Field(2, description="noisy words of a sentence: a fraction if below 1, else 1 to this number")
     layout: str = Field("qwerty", description="keyboard: qwerty, qwertz, azerty, or a TOML file")
     seed: Seed = Field(1, description="seed of the typos")
     score: bool = Field(False, description="also evaluate copies of dev and test with typos in every sentence")
@@ -44,18 +40,12 @@ class DataSettings(Section):
 
     train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
     dev: Path | None = Field(None, description="validation file, used for every choice; none: split off train")
-    dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.1, description="without a dev file: fraction of train to split off, by text and stratified by class"
-    )
-    take: Natural = Field(
-        0, description="train on about this many sentences, always the same, with all classes in proportion; 0: all"
-    )
-    extra: tuple[ExtraFile, ...] = Field(
-        (), description="more training files, without sentences of dev or test; such as [{file = ..., weight = 0.3}]"
-    )
+    dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="fraction of train to split off for that")
+    take: Natural = Field(0, description="train on about this many sentences, with all classes in proportion; 0: all")
+    extra: tuple[ExtraFile, ...] = Field((), description="more training files, such as [{file = ..., weight = 0.3}]")
     test: Path | None = Field(None, description="test file, evaluated once, at the end")
     taxonomy: str = Field(
-        "auto", description="a built-in name, a TOML file, or auto: a built-in one that has all labels, else flat"
+        "auto", description="a built-in name, a TOML file, or auto: one that has all labels, else flat"
     )
     scheme: Scheme = Field("iob2", description="tag scheme of the files: iob2, iob1 or bioes")
     repair: bool = Field(False, description="repair faulty files where possible, and count the repairs")

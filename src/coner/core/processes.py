@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -70,11 +70,9 @@ def available_cores(quota: Path = CGROUP) -> int:
     PyTorch ignores the quota: in a container limited to two cores on a machine with 64 it would start 64 threads.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
+    with suppress(OSError, ValueError):  # no such file, or no limit
         limit, period = quota.read_text(encoding="ascii").split()
         allowed = min(allowed, max(1, math.ceil(int(limit) / int(period))))
-    except (OSError, ValueError):  # no such file, or no limit
-        pass
     return allowed
 
 

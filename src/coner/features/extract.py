@@ -43,9 +43,9 @@ class Lexicon:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Lexicon:
-        """Reverse ``to_json``; ``KeyError`` if it is incomplete."""
+        """Reverse ``to_json``; ``KeyError`` or ``TypeError`` if it is incomplete."""
         clusters = {word: tuple(names) for word, names in values["clusters"].items()}
-        return cls(clusters, Gazetteer.from_json(values["gazetteer"]))
+        return cls(clusters, Gazetteer(**values["gazetteer"]))
 
 
 class Extractor:

@@ -114,11 +114,6 @@ class Gazetteer:
     def to_json(self) -> dict[str, Any]:
         return {"phrases": self.phrases, "words": self.words, "totals": self.totals}
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Gazetteer:
-        """Reverse ``to_json``; ``KeyError`` if it is incomplete."""
-        return cls(values["phrases"], values["words"], values["totals"])
-
 
 def _count(words: Sequence[str], entities: Iterable[Entity]) -> tuple[Own, Own]:
     """Mentions of one sentence by text and label, and their words by word and label."""
@@ -133,5 +128,4 @@ def _count(words: Sequence[str], entities: Iterable[Entity]) -> tuple[Own, Own]:
 
 def _subtract(counts: Mapping[str, int], text: str, own: Own) -> dict[str, int]:
     """Counts of a text by label, less those of its own sentence; only what is above zero."""
-    left = {label: count - own.get((text, label), 0) for label, count in counts.items()}
-    return {label: count for label, count in left.items() if count > 0}
+    return {label: left for label, count in counts.items() if (left := count - own.get((text, label), 0)) > 0}

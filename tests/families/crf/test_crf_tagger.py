@@ -18,7 +18,7 @@ from coner.data.taxonomy import Taxonomy
 from coner.families.crf import tagger as crf
 from coner.families.crf.emissions import Weights
 from coner.families.crf.explain import explain
-from coner.families.crf.settings import CrfExperiment, CrfSettings
+from coner.families.crf.settings import CrfExperiment, CrfManifest, CrfSettings
 from coner.families.crf.tagger import CrfTagger
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
@@ -47,7 +47,8 @@ def make(*, seed: int = 0, scheme: Scheme = "iob2", threshold: float | None = No
     )
     settings = CrfExperiment(kind="crf", crf=CrfSettings(features=extractor.names, scheme=scheme))
     taxonomy = Taxonomy.flat(LABELS)
-    return CrfTagger(weights, lexicon, labels=LABELS, taxonomy=taxonomy, settings=settings, threshold=threshold)
+    manifest = CrfManifest(kind="crf", labels=LABELS, taxonomy=taxonomy, settings=settings, threshold=threshold)
+    return CrfTagger(weights, lexicon, manifest)
 
 
 def slow_emissions(tagger: CrfTagger, sentence: Sentence) -> list[list[float]]:
@@ -155,8 +156,7 @@ def test_features_with_any_characters_are_saved(tmp_path: Path) -> None:
     tagger = make()
     features = ("word=a\nb", "word=\u200d", "word=\ud800", "word=:")
     weights = Weights(features, np.arange(5), np.ones(4, np.int16), np.ones(4, np.float32), tagger.weights.transitions)
-    odd = CrfTagger(weights, Lexicon(), labels=LABELS, taxonomy=tagger.taxonomy, settings=tagger.settings)
-    odd.save(tmp_path)
+    CrfTagger(weights, Lexicon(), tagger.manifest).save(tmp_path)
     again = taggers.load(tmp_path)
     assert isinstance(again, CrfTagger)
     assert again.weights.features == features

@@ -15,8 +15,9 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.score import score
 from coner.families.crf import crfsuite, fit
-from coner.families.crf.fit import Trained, train
+from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
+from coner.families.family import Built
 from helpers import small
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": "", "Athlete": ""}, "Place": {"City": ""}})
@@ -24,7 +25,7 @@ CORPUS = [*small.CORPUS, Sentence(("nothing", "happened"), ()), Sentence(("\u200
 GOLD = [list(sentence.entities or ()) for sentence in CORPUS]
 
 
-def learn(**settings: object) -> Trained:
+def learn(**settings: object) -> Built:
     values = {"c2": 0.01, "max_iterations": 30, "clusters": (4,), **settings}
     experiment = CrfExperiment(kind="crf", crf=CrfSettings.model_validate(values))
     return train(experiment, train=CORPUS, dev=CORPUS, taxonomy=TAXONOMY, log=Log())
@@ -63,9 +64,9 @@ def test_settings_of_the_tagger_list_its_features() -> None:
 
 def test_the_best_threshold_is_kept() -> None:
     trained = learn(thresholds=(0.999999, 0.3, 0.000001), max_iterations=5)
-    [trial] = trained.trials
-    assert trained.tagger.threshold == trial.threshold == 0.3
-    assert trial.macro_f1 == score(GOLD, trained.tagger.tag(CORPUS)).fine.macro_f1
+    [trial] = trained.facts["trials"]
+    assert trained.tagger.threshold == trial["threshold"] == 0.3
+    assert trial["macro_f1"] == score(GOLD, trained.tagger.tag(CORPUS)).fine.macro_f1
 
 
 def test_without_thresholds_the_best_path_is_predicted() -> None:
@@ -88,18 +89,19 @@ def test_trials_keep_the_best_and_list_all(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(fit, "C1", (0.001, 50.0))
     monkeypatch.setattr(fit, "C2", (0.001, 100.0))
     trained = learn(trials=4, algorithm="lbfgs", c1=200.0, thresholds=(0.5,))
-    reached = [trial.macro_f1 for trial in trained.trials]
+    reached = [trial["macro_f1"] for trial in trained.facts["trials"]]
     assert len(reached) == 5
-    assert trained.trials[0].c1 == 200.0
+    assert trained.facts["trials"][0]["c1"] == 200.0
     assert reached[0] < max(reached)
     assert score(GOLD, trained.tagger.tag(CORPUS)).fine.macro_f1 == max(reached)
-    best = max(trained.trials, key=lambda trial: trial.macro_f1)
+    best = max(trained.facts["trials"], key=lambda trial: trial["macro_f1"])
     kept = trained.tagger.settings.crf
-    assert (kept.c1, kept.c2, kept.min_frequency) == (best.c1, best.c2, best.min_frequency)
+    assert (kept.c1, kept.c2, kept.min_frequency) == (best["c1"], best["c2"], best["min_frequency"])
 
 
 def test_min_frequency_drops_rare_features() -> None:
-    assert learn(min_frequency=4).trials[0].weights < learn().trials[0].weights
+    [rare], [every] = (learn(**options).facts["trials"] for options in ({"min_frequency": 4}, {}))
+    assert rare["weights"] < every["weights"]
 
 
 def test_ctrl_c_stops_training_and_removes_temporary_files(

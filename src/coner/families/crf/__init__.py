@@ -27,14 +27,12 @@ class CrfFamily(Family):
 
     def fit(self, settings: CrfExperiment, job: Job) -> Built:
         """Train a CRF; with ``crf.trials`` the best of several."""
-        from dataclasses import asdict
-
         from coner.families.crf.fit import train
 
-        trained = train(settings, train=job.train, dev=job.dev, taxonomy=job.taxonomy, log=job.log)
+        built = train(settings, train=job.train, dev=job.dev, taxonomy=job.taxonomy, log=job.log)
         job.claim()
-        trained.tagger.save(job.folder)
-        return Built(trained.tagger, {"trials": [asdict(trial) for trial in trained.trials]})
+        built.tagger.save(job.folder)
+        return built
 
     def load(self, folder: Path, manifest: CrfManifest) -> Tagger:
         """Open a trained CRF."""

@@ -118,10 +118,7 @@ def _read_dump(path: Path, features: list[str], tags: int) -> Weights:
         raise OSError("the listing is truncated")
     entries.sort()
     used, counts = np.unique([feature for feature, _, _ in entries], return_counts=True)
-    return Weights(
-        features=tuple(features[int(feature)] for feature in used),
-        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        tags=np.array([tag for _, tag, _ in entries], dtype=np.int16),
-        values=np.array([weight for _, _, weight in entries], dtype=np.float32),
-        transitions=transitions,
-    )
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    ids = np.array([tag for _, tag, _ in entries], dtype=np.int16)
+    values = np.array([weight for _, _, weight in entries], dtype=np.float32)
+    return Weights(tuple(features[int(feature)] for feature in used), starts, ids, values, transitions)

@@ -19,9 +19,7 @@ class CrfSettings(Section):
 
     features: tuple[str, ...] = Field((), description="names of the features, in order; empty: all default features")
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="predicted tags; bioes takes about twice the time")
-    algorithm: Algorithm = Field(
-        "sgd", description="stochastic gradient descent, or lbfgs: several times slower, sparse with c1"
-    )
+    algorithm: Algorithm = Field("sgd", description="gradient descent, or lbfgs: several times slower, sparse with c1")
     c1: Rate = Field(0.0, description="L1 regularisation (lbfgs only)")
     c2: Rate = Field(1.0, description="L2 regularisation")
     min_frequency: Natural = Field(0, description="drop features that occur less often with a tag")

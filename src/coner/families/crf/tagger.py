@@ -16,11 +16,10 @@ import numpy as np
 from coner.core.errors import ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
-from coner.data.taxonomy import Taxonomy
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.spans import select_spans
 from coner.families.crf.emissions import Emitter, Weights
-from coner.families.crf.settings import CrfExperiment, CrfManifest
+from coner.families.crf.settings import CrfManifest
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger
 from coner.features import Extractor, Lexicon
@@ -32,29 +31,18 @@ BATCH_WORDS = 2048  # bounds the memory of one pass
 class CrfTagger(Tagger):
     """Finds entities by weighted features and a linear chain of tags.
 
-    ``crf.features`` of the settings names all features. ``threshold`` is that of ``select_spans``; with ``None`` the
-    best tag path is predicted. The labels and the scheme of the settings determine the tag ids.
+    ``crf.features`` of the manifest's settings names all features. ``threshold`` is that of ``select_spans``; with
+    ``None`` the best tag path is predicted. The labels and the scheme of the settings determine the tag ids.
     """
 
     kind = "crf"
 
-    def __init__(
-        self,
-        weights: Weights,
-        lexicon: Lexicon,
-        *,
-        labels: Sequence[str],
-        taxonomy: Taxonomy,
-        settings: CrfExperiment,
-        threshold: float | None = None,
-    ) -> None:
-        self.weights = weights
-        self.labels = tuple(labels)
-        self.taxonomy = taxonomy
-        self.settings = settings
-        self.threshold = threshold
-        self.tags = TagSet(self.labels, settings.crf.scheme)
-        self.extractor = Extractor(settings.crf.features, lexicon)
+    def __init__(self, weights: Weights, lexicon: Lexicon, manifest: CrfManifest) -> None:
+        self.weights, self.manifest = weights, manifest
+        self.labels, self.taxonomy = manifest.labels, manifest.taxonomy
+        self.settings, self.threshold = manifest.settings, manifest.threshold
+        self.tags = TagSet(self.labels, self.settings.crf.scheme)
+        self.extractor = Extractor(self.settings.crf.features, lexicon)
         self._chain = Chain(self.tags, weights.transitions)
         self._emitter = Emitter(weights, self.extractor, len(self.tags))
 
@@ -89,11 +77,7 @@ class CrfTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
-        settings, threshold = self.settings, self.threshold
-        manifest = CrfManifest(
-            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=settings, threshold=threshold
-        )
-        write_model(folder, manifest, self._write_files)
+        write_model(folder, self.manifest.model_copy(update={"threshold": self.threshold}), self._write_files)
 
     def _write_files(self, folder: Path) -> None:
         w = self.weights
@@ -109,10 +93,7 @@ def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
         with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
             weights = Weights(features, arrays["starts"], arrays["tags"], arrays["values"], arrays["transitions"])
         lexicon = Lexicon.from_json(json.loads((folder / LEXICON).read_text(encoding="ascii")))
-        labels, taxonomy, settings = manifest.labels, manifest.taxonomy, manifest.settings
-        return CrfTagger(
-            weights, lexicon, labels=labels, taxonomy=taxonomy, settings=settings, threshold=manifest.threshold
-        )
+        return CrfTagger(weights, lexicon, manifest)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ModelError(f"{folder}: its files do not fit model.json ({error}); train it again") from None
 
