@@ -40,14 +40,15 @@ from rich.console import Console
 from rich.table import Table
 
 import coner
+from coner.config.experiment import Experiment
 from coner.core.types import Entity, Sentence
 from coner.data import write_conll
 from coner.families.crf.settings import CrfExperiment
-from coner.families.settings import Experiment
+from coner.families.recipe import Training
 from coner.families.tagger import Tagger
 from coner.records.machine import machine, versions
 from coner.report.curves import COLOURS, MARKERS
-from coner.runs.train import run
+from coner.runs.execute import execute
 
 PICTURE = Path(__file__).parents[1] / "docs/scale.svg"
 SENTENCES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -58,7 +59,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from coner.cli import run
-from coner.report.machine import peak_memory
+from coner.records.machine import peak_memory
 code = run(sys.argv[1:])
 status = Path("/proc/self/status")  # a peak from getrusage may be that of the process that started this one
 peak = int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 if status.exists() else peak_memory()
@@ -156,7 +157,7 @@ def trained(settings: Experiment, corpus: Sequence[Sentence]) -> Tagger:
         if not isinstance(settings, CrfExperiment):
             changed["train"] = settings.train.model_copy(update={"epochs": 1})
         with redirect_stderr(StringIO()):
-            run(settings.model_copy(update=changed), Path(folder, "run"))
+            execute(Training(settings.model_copy(update=changed)), Path(folder, "run"))
         return coner.load(Path(folder, "run"))
 
 
