@@ -26,9 +26,9 @@ from coner.evaluation.score import score_sentences
 from coner.families.encoder.backbone.batch import collate
 from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
+from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.cpu.precision import native_precision, run_encoder
-from coner.families.encoder.network import pool
+from coner.families.encoder.cpu.accelerate import accelerated, native_precision
 
 CPU = torch.device("cpu")
 EPOCHS, BATCH, RATE = 30, 512, 2e-3
@@ -40,13 +40,19 @@ def word_vectors(name: str, sentences: Sequence[Sentence]) -> list[Tensor]:
     encoder.eval()
     maker = PieceMaker(tokenizer, limit=piece_limit(encoder.config))
     pieces = maker([sentence.words for sentence in sentences])
-    parts: list[list[Tensor]] = [[] for _ in range(encoder.config.num_hidden_layers + 1)]
-    with torch.inference_mode(), progress_bar("encoding", len(sentences)) as shown:
+    pooling = Pooling(range(encoder.config.num_hidden_layers + 1), "first")
+    parts: list[list[Tensor]] = [[] for _ in pooling.layers]
+    precision = native_precision("auto", CPU)
+    with (
+        torch.inference_mode(),
+        accelerated(encoder, precision),
+        progress_bar("encoding", len(sentences)) as shown,
+    ):
         for some in split_by_budget(range(len(pieces)), [len(p.ids) for p in pieces], 2048):
             batch = collate([pieces[i] for i in some], maker)
-            states = run_encoder(encoder, batch, native_precision("auto", CPU))
-            for layer, hidden in zip(parts, states.hidden_states, strict=True):
-                layer.append(pool(hidden, batch.pieces, "first").float())
+            output = encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
+            for layer, vectors in zip(parts, pooling(output.hidden_states, batch.pieces), strict=True):
+                layer.append(vectors)
             shown.advance(len(some))
     return [torch.cat(layer) for layer in parts]
 

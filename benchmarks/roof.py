@@ -23,8 +23,10 @@ import coner
 from coner.core.errors import ConerError
 from coner.core.progress import Log
 from coner.data import read
+from coner.families.encoder.cpu.process import configure_process
+from coner.families.encoder.fit import prepare
 from coner.families.encoder.tagger import EncoderTagger
-from coner.families.encoder.training.trainer import EncoderTrainer
+from coner.families.family import TrainingJob
 
 
 def operations(tagger: EncoderTagger, lengths: Sequence[int]) -> float:
@@ -57,16 +59,10 @@ def main() -> None:
         raise ConerError(f"{options.model}: a {tagger.kind} tagger; expected an encoder")
     sentences = list(read(options.input))
     with tempfile.TemporaryDirectory() as folder:
-        trainer = EncoderTrainer(
-            tagger.settings,
-            train=sentences,
-            dev=sentences[:1],
-            taxonomy=tagger.taxonomy,
-            folder=Path(folder),
-            belongs_to="benchmark",
-            log=Log(),
-        )
-    plan, at = trainer._plan(0), 0
+        job = TrainingJob(sentences, sentences[:1], tagger.taxonomy, Path(folder), fingerprint="benchmark", log=Log())
+        trainer = prepare(tagger.settings, job).trainer
+    configure_process()
+    batches, at = trainer.batches.epoch(0), 0
     square = torch.randn(options.size, options.size).to(tagger.precision)
     some = sentences[:2000]
     lengths = [len(pieces.ids) for pieces in tagger.pieces([sentence.words for sentence in some])]
@@ -77,11 +73,11 @@ def main() -> None:
 
     def train() -> float:
         nonlocal at
-        chosen = [plan[(at + i) % len(plan)] for i in range(options.steps)]
+        chosen = [batches[(at + i) % len(batches)] for i in range(options.steps)]
         at += options.steps
         for batch in chosen:
-            trainer._step(batch)
-        return 3 * operations(tagger, [trainer.lengths[i] for batch in chosen for i in batch])
+            trainer.step(batch)
+        return 3 * operations(tagger, [trainer.batches.lengths[i] for batch in chosen for i in batch])
 
     def tag() -> float:
         tagger.tag(some)

@@ -47,8 +47,10 @@ from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.evaluation.score import score
 from coner.evaluation.significance import intervals
 from coner.families.encoder.backbone.pretrained import load_encoder
+from coner.families.encoder.cpu.process import configure_process
+from coner.families.encoder.fit import prepare
 from coner.families.encoder.settings import EncoderExperiment
-from coner.families.encoder.training.trainer import EncoderTrainer
+from coner.families.family import TrainingJob
 
 PEERS: dict[str, dict[str, Any]] = {
     "Trainer, defaults": {},
@@ -91,41 +93,44 @@ class Ours:
                 },
             }
         )
-        self.trainer = EncoderTrainer(
-            settings,
-            train=task.train,
-            dev=task.dev,
-            taxonomy=task.taxonomy,
-            folder=folder,
-            belongs_to="benchmark",
+        self.answers: list[list[Entity]] = []
+        self.tell: Tell = lambda _answers, _seconds: None
+        job = TrainingJob(
+            task.train,
+            task.dev,
+            task.taxonomy,
+            folder,
+            fingerprint="benchmark",
             log=Log(),
+            on_epoch=lambda _epoch, _f1: self.tell(self.answers, self.tuning.trainer.progress.seconds),
         )
+        self.tuning = prepare(settings, job)
         self.words = [len(sentence) for sentence in task.train]
 
     def speeds(self, steps: int) -> Iterator[float]:
         """Real words per second over so many steps, again and again."""
-        plan = self.trainer._plan(0)
+        configure_process()
+        batches = self.tuning.trainer.batches.epoch(0)
         at = 0
         while True:
-            chosen = [plan[(at + i) % len(plan)] for i in range(steps)]
+            chosen = [batches[(at + i) % len(batches)] for i in range(steps)]
             began = time.perf_counter()
             for some in chosen:
-                self.trainer._step(some)
+                self.tuning.trainer.step(some)
             yield sum(self.words[i] for some in chosen for i in some) / (time.perf_counter() - began)
             at += steps
 
     def train(self, tell: Tell) -> None:
         """A whole training."""
-        answers: list[list[list[Entity]]] = []
-        tag = self.trainer.tagger.tag
+        tag = self.tuning.tagger.tag
 
         def keep(sentences: Sequence[Sentence]) -> list[list[Entity]]:
-            answers.append(tag(sentences))
-            return answers[-1]
+            self.answers = tag(sentences)
+            return self.answers
 
-        self.trainer.tagger.tag = keep  # type: ignore[method-assign,assignment]
-        self.trainer.watch = lambda _epoch, _f1: tell(answers[-1], self.trainer.progress.seconds)
-        self.trainer.run()
+        self.tuning.tagger.tag = keep  # type: ignore[method-assign]
+        self.tell = tell
+        self.tuning.run()
 
 
 class Peer:

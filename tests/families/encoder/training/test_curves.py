@@ -98,7 +98,7 @@ def test_invalid_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
     config = tmp_path / "crf.toml"
     config.write_text('kind = "crf"\n')
     assert run(["train", str(config), "--out", str(tmp_path / "run"), "--tensorboard", str(tmp_path / "b")]) == 2
-    assert "train: no such setting" in capsys.readouterr().err
+    assert "--tensorboard: got a config of kind crf" in capsys.readouterr().err
 
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
