@@ -49,9 +49,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
-    section = values
-    for key in keys[:-1]:
-        section = section.setdefault(key, {})
-        if not isinstance(section, dict):
+    *sections, last = keys
+    for key in sections:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
             raise ConfigError(f"--set {override!r}: {key!r} is a value, not a section")
-    section[keys[-1]] = value
+    values[last] = value

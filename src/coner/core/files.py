@@ -29,10 +29,7 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[A
     """Open a file that appears under its name when the block succeeds, and leaves no trace when it fails.
 
     Text is written as UTF-8 with its line ends unchanged; a name that ends in ``.gz`` is compressed. A device or a
-    pipe is written directly.
-
-    Raises:
-        OutputError: the folder is missing, the path is a folder, no permission, no space.
+    pipe is written directly. ``OutputError`` if the folder is missing, the path is one, no permission, or no space.
     """
     path, special = destination(Path(path))
     temporary = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")

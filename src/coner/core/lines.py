@@ -58,10 +58,8 @@ class Lines:
     """The lines of a UTF-8 file without their ends, in constant memory. Only ``\\n`` and ``\\r\\n`` end a line.
 
     A byte order mark at the start is skipped. ``on_fault`` gets the line number and a message for bytes that are not
-    UTF-8, which become U+FFFD; without it they are an error.
-
-    Raises (while iterating):
-        DataError: missing, a folder, damaged, binary, or not UTF-8: with the line and the byte.
+    UTF-8, which become U+FFFD; without it they are an error. Iterating raises ``DataError`` for a file that is missing,
+    damaged, binary, or not UTF-8, with the line and the byte.
     """
 
     def __init__(self, path: str | Path, on_fault: Callable[[int, str], None] | None = None) -> None:

@@ -40,10 +40,8 @@ def local_count() -> int:
 def require_single_process(what: str) -> None:
     """``ConfigError`` if there are several processes, each of which would do and write the same."""
     if count() > 1:
-        raise ConfigError(
-            f"got {count()} processes; expected one for {what}. Fix: start it without a launcher "
-            "(and without WORLD_SIZE in the environment)"
-        )
+        fix = "start it without a launcher (and without WORLD_SIZE in the environment)"
+        raise ConfigError(f"got {count()} processes; expected one for {what}. Fix: {fix}")
 
 
 def claim_report() -> bool:

@@ -51,23 +51,13 @@ class Bar:
 def progress_bar(what: str, total: int | None, *, done: int = 0, percent: bool = False) -> Iterator[Bar]:
     """Show a bar with the time left until the block ends; nothing where stderr is not a terminal.
 
-    Args:
-        what: the activity, such as ``training``.
-        total: number of steps, if known.
-        done: steps finished by an earlier start; they do not count for the speed.
-        percent: show the steps as a percentage instead of ``12/40``.
+    ``done`` steps were finished by an earlier start, and do not count for the speed. Steps are shown as ``12/40``, or
+    with ``percent`` as a percentage.
     """
     name, note, left = map(rich.TextColumn, ("{task.description}", "{task.fields[note]}", "left"))
     steps = rich.TaskProgressColumn() if percent else rich.MofNCompleteColumn()
-    columns = (
-        name,
-        rich.BarColumn(bar_width=30),
-        steps,
-        rich.TimeElapsedColumn(),
-        left,
-        rich.TimeRemainingColumn(),
-        note,
-    )
+    bar, spent, remaining = rich.BarColumn(bar_width=30), rich.TimeElapsedColumn(), rich.TimeRemainingColumn()
+    columns = (name, bar, steps, spent, left, remaining, note)
     shown = rich.Progress(
         *columns, console=stderr, transient=True, disable=not stderr.is_terminal, speed_estimate_period=WINDOW
     )

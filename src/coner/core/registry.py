@@ -14,10 +14,8 @@ Component = TypeVar("Component")
 class Registry(Generic[Component]):
     """The components of one slot, imported when first asked for.
 
-    Args:
-        key: the config key of the slot, for error messages (``head.blend``).
-        package: holds the modules; those that start with ``_`` are not components.
-        packages: only packages are components.
+    They are the modules of a package, except those that start with ``_``; with ``packages`` only packages. ``key`` is
+    the config key of the slot, for error messages (``head.blend``).
     """
 
     def __init__(self, key: str, package: str, *, packages: bool = False) -> None:

@@ -26,17 +26,12 @@ WINDOWS = os.name == "nt"  # cannot rename or delete an open file
 
 
 class Output:
-    """An output without safe points.
-
-    Attributes:
-        counts: as of the last safe point, of this start or an earlier one; empty if there is none.
-        changed: what has changed since an earlier start, whose work was therefore discarded; empty if none was.
-    """
+    """An output without safe points."""
 
     def __init__(self, handle: TextIO) -> None:
         self.handle = handle
-        self.counts: dict[str, int] = {}
-        self.changed: list[str] = []
+        self.counts: dict[str, int] = {}  # as of the last safe point, of this start or an earlier one, if there is one
+        self.changed: list[str] = []  # since an earlier start, whose work was therefore discarded
 
     def commit(self, counts: Mapping[str, int]) -> None:
         """Make what is written so far a safe point with these counts."""
@@ -56,11 +51,8 @@ def resumable_output(path: str | Path, depends_on: Mapping[str, Any]) -> Iterato
     The file exists when the block succeeds. Committed work stays after Ctrl-C, a full disk or a crash, and is deleted
     after an error of input or use, which would happen again. A name that ends in ``.gz`` gets a gzip member for each
     safe point. A device or a pipe is written directly, without safe points. ``depends_on`` has JSON values by a name
-    that the user understands.
-
-    Raises:
-        OutputError: it cannot be written, another process is writing it, or a file that is not ours is in the way.
-        Unfinished: it was stopped after a safe point.
+    that the user understands. ``OutputError`` if the output cannot be written, another process is writing it, or a file
+    that is not ours is in the way; ``Unfinished`` if it was stopped after a safe point.
     """
     target, special = destination(Path(path))
     if special:
@@ -160,7 +152,6 @@ class _ResumableOutput(Output):
         self._new_journal.replace(self._journal)
 
     def commit(self, counts: Mapping[str, int]) -> None:
-        """Flush what is written since the last safe point to the disk, then the journal."""
         before = self.counts
         try:
             self._flush()
@@ -171,7 +162,6 @@ class _ResumableOutput(Output):
             raise self._error(error) from None
 
     def finish(self) -> None:
-        """Rename the part to the output."""
         try:
             self._flush()
             if WINDOWS:
@@ -184,7 +174,6 @@ class _ResumableOutput(Output):
         self._journal.unlink(missing_ok=True)
 
     def stop(self, *, keep: bool) -> None:
-        """Close the files; delete them unless ``keep``."""
         with self._raw:
             if WINDOWS:
                 self._raw.close()

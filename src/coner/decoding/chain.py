@@ -79,11 +79,8 @@ class _Lattice(NamedTuple):
 class Chain:
     """A linear chain over tags in which the transitions that the scheme forbids are impossible.
 
-    Args:
-        tags: the tags and their scheme.
-        transitions: C x C, ``[i, j]`` for tag j right after tag i.
-        first: scores of the tags of first words, C; by default 0.
-        last: scores of the tags of last words, C; by default 0.
+    ``transitions[i, j]`` is the score of tag j right after tag i, C x C; ``first`` and ``last`` are the scores of the
+    tags of first and last words, C.
     """
 
     def __init__(

@@ -14,12 +14,9 @@ from coner.core.types import Entity
 def select_spans(spans: Sequence[Entity], threshold: float) -> list[Entity]:
     """Select non-overlapping spans that maximise the sum of (probability - threshold), by dynamic programming.
 
-    F1 is highest where the threshold is half of the F1 that is reached (Lipton, Elkan and Naryanaswamy 2014). It
-    therefore lies well below one half, and has to be tuned for each model.
-
-    Args:
-        spans: candidates of one sentence, sorted by end; the score of each is its probability.
-        threshold: cost of one span.
+    The candidates of one sentence are sorted by end; the score of each is its probability. F1 is highest where the
+    threshold is half of the F1 that is reached (Lipton, Elkan and Naryanaswamy 2014). It therefore lies well below one
+    half, and has to be tuned for each model.
     """
     best = [0.0]  # best[w]: highest sum over the first w words
     last: list[Entity | None] = [None]  # the span that ends at w in that selection
@@ -46,10 +43,7 @@ def span_probability(rows: NDArray[np.float64], entity: Entity, tags: TagSet) ->
     continued by I-x and E-x; E-x closes it. Otherwise B-x and I-x open a mention, and S-x and E-x are one of a single
     word. Tags that the scheme lacks have probability 0.
 
-    Args:
-        rows: probabilities of the tags of one sentence. W x C
-        entity: a span of that sentence.
-        tags: the columns of ``rows``.
+    ``rows`` are the probabilities of the tags of one sentence. W x C
     """
     none = np.zeros(len(rows))
     begin, inside, end, single = (

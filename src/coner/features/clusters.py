@@ -53,8 +53,7 @@ def learn_clusters(sentences: Sequence[Sequence[str]], sizes: Sequence[int], see
 def read_clusters(path: Path) -> dict[str, tuple[str, ...]]:
     """Read lines ``word<TAB>cluster``, with optional further clusters, coarse to fine, after further tabs.
 
-    Raises:
-        DataError: the file cannot be read, a line has no cluster, or a word occurs twice.
+    ``DataError`` if the file cannot be read, a line has no cluster, or a word occurs twice.
     """
     clusters: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(Lines(path), start=1):

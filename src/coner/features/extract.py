@@ -51,8 +51,7 @@ class Lexicon:
 class Extractor:
     """Computes the features of these names, in their order, or all of them; those of a word type only once.
 
-    Raises:
-        ConfigError: an unknown name, or one given twice.
+    ``ConfigError`` for an unknown name, or one given twice.
     """
 
     def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:

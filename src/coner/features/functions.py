@@ -62,9 +62,8 @@ FEATURES: dict[str, Feature] = {}
 def feature(scope: Scope, *offsets: int, by_side: bool = False) -> Callable[[Function], Function]:
     """Decorator: register a function as a feature.
 
-    Args:
-        offsets: of the words whose values a word gets, relative to it; none: its own. Not for ``place``, ``sentence``.
-        by_side: mark values with the side of that word only, not with its distance.
+    A word gets the values of the words at these offsets from it, by default its own; not for ``place``, ``sentence``.
+    With ``by_side`` values are marked with the side of that word only, not with its distance.
     """
 
     def mark(offset: int) -> str:

@@ -32,18 +32,17 @@ class Entry(NamedTuple):
 UNKNOWN = Entry(0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Gazetteer:
     """Counts over labelled sentences."""
 
     phrases: Counts = field(default_factory=dict)  # text of a mention to label to count
     words: Counts = field(default_factory=dict)  # word to label of the mentions that it occurred in to count
     totals: Mapping[str, int] = field(default_factory=dict)  # word to number of all its occurrences
-    _longest_from: dict[str, int] = field(init=False, repr=False, compare=False)  # first word to the longest phrase
-    _cache: dict[str, Entry] = field(init=False, repr=False, compare=False)  # entries of words alone
+    _longest_from: dict[str, int] = field(default_factory=dict, init=False)  # first word to words of its longest phrase
+    _cache: dict[str, Entry] = field(default_factory=dict, init=False)  # entries of words alone
 
     def __post_init__(self) -> None:
-        self._longest_from, self._cache = {}, {}
         for text in self.phrases:
             words = text.split(" ")
             size = min(len(words), MAX_PHRASE)

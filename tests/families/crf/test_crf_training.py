@@ -14,7 +14,7 @@ from coner.core.progress import Log
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.score import score
-from coner.families.crf import crfsuite, fit
+from coner.families.crf import fit
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.family import Built
@@ -115,7 +115,7 @@ def test_ctrl_c_stops_training_and_removes_temporary_files(
             if len(seen) == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(crfsuite._Trainer, "message", interrupt)
+    monkeypatch.setattr(fit._Trainer, "message", interrupt)
     with pytest.raises(KeyboardInterrupt):
         learn(max_iterations=1000)
     assert seen == [1, 1, 1]
@@ -127,27 +127,27 @@ def test_a_truncated_model_is_not_opened(content: bytes, tmp_path: Path) -> None
     model, dump = tmp_path / "model", tmp_path / "dump"
     model.write_bytes(content)
     with pytest.raises(OSError, match="truncated"):
-        crfsuite._dump(model, dump)
+        fit._dump(model, dump)
     assert not dump.exists()
 
 
 def test_a_truncated_listing_is_an_error(tmp_path: Path) -> None:
     listing = "TRANSITIONS = {\n  (1) 0 --> 1: 0.5\n}\n\nSTATE_FEATURES = {\n  (0) 0 --> 1: 2.000000\n}\n\n"
     (tmp_path / "dump").write_text(listing)
-    weights = crfsuite._read_dump(tmp_path / "dump", ["word=a"], 3)
+    weights = fit._read_dump(tmp_path / "dump", ["word=a"], 3)
     assert (weights.features, weights.tags.tolist(), weights.values.tolist()) == (("word=a",), [1], [2.0])
     assert weights.transitions.tolist() == [[0, 0.5, 0], [0, 0, 0], [0, 0, 0]]
     for size in (len(listing) - 4, len(listing) - 10, 3):
         (tmp_path / "dump").write_text(listing[:size])
         with pytest.raises(OSError, match="truncated"):
-            crfsuite._read_dump(tmp_path / "dump", ["word=a"], 3)
+            fit._read_dump(tmp_path / "dump", ["word=a"], 3)
 
 
 def test_a_full_disk_is_an_output_error(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: Path) -> None:
     def fail(model: Path, dump: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(crfsuite, "_dump", fail)
+    monkeypatch.setattr(fit, "_dump", fail)
     with pytest.raises(OutputError, match="No space left on device"):
         learn()
     assert list(own_temporary_folder.iterdir()) == []

@@ -44,11 +44,8 @@ class Explanation:
 def explain(tagger: Tagger, *, labels: Sequence[str] = (), top: int = 20) -> list[Explanation]:
     """The strongest weights of these labels, or of all in the tagger's order.
 
-    ``top`` limits the number of supporting features, of opposing features, and of transitions.
-
-    Raises:
-        ConfigError: a label that the tagger does not have.
-        ModelError: the tagger is not a CRF.
+    ``top`` limits the number of supporting features, of opposing features, and of transitions. ``ConfigError`` for a
+    label that the tagger does not have, ``ModelError`` if it is not a CRF.
     """
     if not isinstance(tagger, CrfTagger):
         raise ModelError(f"got a model of kind {tagger.kind}; expected a feature CRF (kind crf)")

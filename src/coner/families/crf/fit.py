@@ -1,26 +1,40 @@
-"""Training of the feature CRF, with its regularisation and threshold chosen on the dev split."""
+"""Training of the feature CRF: weights fitted by python-crfsuite; regularisation and threshold chosen on dev.
+
+crfsuite gets numbers instead of feature and tag strings, so that no character in a word can break its files. It has no
+forbidden transitions: they are ruled out in decoding only. Of its algorithms only those that maximise the likelihood
+are used, since perceptron weights do not give probabilities. Gradient descent takes a fraction of the time of L-BFGS
+(docs/speed.md).
+"""
 
 from __future__ import annotations
 
+import ctypes
 import random
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from coner.core.errors import DataError
-from coner.core.progress import Log
+import numpy as np
+import pycrfsuite
+
+from coner.core.errors import DataError, OutputError
+from coner.core.progress import Log, progress_bar
 from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.spans import select_spans
 from coner.evaluation.results import Level
 from coner.evaluation.score import score
-from coner.families.crf.crfsuite import Fitter
-from coner.families.crf.settings import CrfExperiment, CrfManifest, CrfSettings
+from coner.families.crf.emissions import Weights
+from coner.families.crf.settings import Algorithm, CrfExperiment, CrfManifest, CrfSettings
 from coner.families.crf.tagger import CrfTagger
 from coner.families.family import Built
 from coner.features import Extractor, Lexicon
 
+MIN_WEIGHT = 0.01  # drops a third of the weights after gradient descent, without a loss of F1 (docs/crf.md)
 C1, C2, FREQUENCIES = (0.003, 0.5), (0.1, 10.0), (0, 2, 3)  # of random trials: two log-uniform ranges, and a choice
 LINE = (
     "c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  threshold {threshold}  "
@@ -33,11 +47,8 @@ def train(
 ) -> Built:
     """Train a CRF, with ``crf.trials`` random changes of its regularisation; writes temporary files only.
 
-    The threshold and the best trial are chosen by macro F1 on ``dev``. The log gets one line per trial.
-
-    Raises:
-        DataError: the training sentences have no label, or one that the taxonomy lacks.
-        ConfigError: an unknown feature.
+    The threshold and the best trial are chosen by macro F1 on ``dev``. The log gets one line per trial. ``DataError``
+    if the training sentences have no label, or one that the taxonomy lacks.
     """
     found = {entity.label for sentence in train for entity in sentence.entities or ()}
     if not found:
@@ -100,3 +111,98 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float
     facts = crf.model_dump(include={"c1", "c2", "min_frequency"})
     facts |= {"threshold": tagger.threshold, "macro_f1": best.macro_f1, "micro_f1": best.micro_f1}
     return facts | {"weights": len(tagger.weights.values), "seconds": seconds}
+
+
+class Fitter:
+    """Training data in crfsuite, from which weights can be fitted several times.
+
+    The extractor's lexicon was learned from the same sentences; ``seed`` is that of their order.
+    """
+
+    def __init__(
+        self, sentences: Sequence[Sentence], tags: TagSet, extractor: Extractor, algorithm: Algorithm, seed: int
+    ) -> None:
+        self.features: dict[str, int] = {}  # number of each feature string
+        self._tags = len(tags)
+        self._seed = seed
+        self._trainer = _Trainer(algorithm)
+        with progress_bar("features", len(sentences)) as shown:
+            for sentence in sentences:
+                entities = sentence.entities or ()
+                rows = extractor(sentence.words, exclude=entities)
+                ids = [[str(self.features.setdefault(f, len(self.features))) for f in row] for row in rows]
+                self._trainer.append(ids, [str(tag) for tag in tags.encode(entities, len(sentence))])
+                shown.advance()
+
+    def fit(self, settings: CrfSettings, what: str) -> Weights:
+        """Fit weights, with a progress bar called ``what``; Ctrl-C stops after the current iteration.
+
+        ``OutputError`` if there is no space for crfsuite's temporary files.
+        """
+        params = {"c2": settings.c2, "feature.minfreq": settings.min_frequency}
+        params["max_iterations"] = settings.max_iterations
+        if settings.algorithm == "lbfgs":
+            params["c1"] = settings.c1
+        self._trainer.set_params(params)
+        # crfsuite shuffles the sentences with ``rand`` of the C library.
+        ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).srand(ctypes.c_uint(self._seed))
+        try:
+            with tempfile.TemporaryDirectory() as folder, progress_bar(what, settings.max_iterations) as shown:
+                self._trainer.on_iteration = shown.advance
+                self._trainer.train(f"{folder}/model")
+                _dump(Path(folder, "model"), Path(folder, "dump"))
+                return _read_dump(Path(folder, "dump"), list(self.features), self._tags)
+        except (OSError, pycrfsuite.CRFSuiteError) as error:
+            folder, advice = tempfile.gettempdir(), "Fix: free some space, or set TMPDIR to another folder"
+            raise OutputError(f"{folder}: crfsuite's model cannot be written: {error}. {advice}") from None
+
+
+class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
+    """Calls back in each iteration; an exception from there, also that of Ctrl-C, stops the training."""
+
+    def __init__(self, algorithm: Algorithm) -> None:
+        super().__init__(algorithm={"sgd": "l2sgd", "lbfgs": "lbfgs"}[algorithm], verbose=False)
+        self.on_iteration: Callable[[], None] = lambda: None
+
+    def message(self, message: str) -> None:
+        if "Iteration #" in message or "Epoch #" in message:
+            self.on_iteration()
+
+
+def _dump(model: Path, dump: Path) -> None:
+    """Write crfsuite's text listing of a model.
+
+    crfsuite does not notice a full disk, and crashes on the truncated file. So the size in its header (``lCRF``, then
+    four bytes, little-endian) is compared with the file first.
+    """
+    with model.open("rb") as file:
+        header = file.read(8)
+    if header[:4] != b"lCRF" or int.from_bytes(header[4:8], "little") != model.stat().st_size:
+        raise OSError("the file is truncated")
+    tagger = pycrfsuite.Tagger()
+    tagger.open(str(model))
+    tagger.dump(str(dump))
+    tagger.close()
+
+
+def _read_dump(path: Path, features: list[str], tags: int) -> Weights:
+    """Read the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight`` of a listing."""
+    transitions = np.zeros((tags, tags))
+    entries: list[tuple[int, int, float]] = []
+    fields: list[str] = []
+    with path.open(encoding="ascii") as lines:
+        for line in lines:
+            fields = line.replace(":", "").split() or fields
+            match fields:
+                case ["(0)", feature, "-->", tag, weight] if abs(float(weight)) >= MIN_WEIGHT:
+                    entries.append((int(feature), int(tag), float(weight)))
+                case ["(1)", before, "-->", tag, weight]:
+                    transitions[int(before), int(tag)] = float(weight)
+    if fields != ["}"]:
+        raise OSError("the listing is truncated")
+    entries.sort()
+    used, counts = np.unique([feature for feature, _, _ in entries], return_counts=True)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    ids = np.array([tag for _, tag, _ in entries], dtype=np.int16)
+    values = np.array([weight for _, _, weight in entries], dtype=np.float32)
+    return Weights(tuple(features[int(feature)] for feature in used), starts, ids, values, transitions)

@@ -27,9 +27,7 @@ class CrfSettings(Section):
     clusters: tuple[Count, ...] = Field((64, 256, 1024), description="numbers of word clusters; []: none")
     cluster_file: Path | None = Field(None, description="lines word<TAB>cluster, to use instead of learned clusters")
     thresholds: tuple[Fraction, ...] = Field(
-        (0.15, 0.2, 0.25, 0.3, 0.35, 0.4),
-        description="candidate thresholds for the probability of a span; the best by macro F1 on dev is kept; "
-        "[]: predict the best tag path",
+        (0.15, 0.2, 0.25, 0.3, 0.35, 0.4), description="of a span's probability; the best on dev is kept; []: best path"
     )
     trials: Natural = Field(0, description="number of trials with random c1, c2 and min_frequency")
 
