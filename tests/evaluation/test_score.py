@@ -18,7 +18,8 @@ from seqeval.scheme import IOB2
 from coner.core.errors import DataError
 from coner.core.tags import entities_from_tags, repair_tags
 from coner.core.types import Entity, Sentence, surfaces
-from coner.evaluation.score import Recall, Scores, score, score_sentences, score_tags
+from coner.evaluation.results import Recall, Scores
+from coner.evaluation.score import score, score_sentences, score_tags
 from coner.families.tagger import Prediction
 from helpers.corpora import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
 
@@ -205,11 +206,11 @@ class TestByHand:
         assert (fine.precision, fine.recall, fine.micro_f1) == (1 / 4, 1 / 4, 1 / 4)
         assert fine.classes["Artist"].f1 == 1 / 2
         assert (fine.macro_f1, fine.macro_classes) == (approx(1 / 6), 3)
-        assert scores.coarse.classes["Person"].as_dict() == {
+        assert scores.coarse.classes["Person"].__dict__ == {
             "precision": 1.0, "recall": approx(2 / 3), "f1": approx(4 / 5), "support": 3, "predicted": 2, "tp": 2,
         }  # fmt: skip
         assert (scores.coarse.macro_f1, scores.coarse.macro_classes) == (approx(2 / 5), 2)
-        assert scores.span.as_dict() == {
+        assert scores.span.__dict__ == {
             "precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "support": 4, "predicted": 4, "tp": 2,
         }  # fmt: skip
         assert fine.confusion == {"Artist": {"Artist": 1}, "Athlete": {"Artist": 1}}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from coner.evaluation.counts import Counts
 from coner.evaluation.metrics import macro_f1, micro_f1
-from coner.evaluation.score import Level, score_tags
+from coner.evaluation.results import Level
+from coner.evaluation.score import score_tags
 from coner.evaluation.significance import SIGNIFICANT, difference, holm, intervals, same_gold, swaps_for
 from helpers.corpora import Corpus
 

@@ -30,7 +30,7 @@ from coner.records import machine
 from coner.records.packed import COLUMNS, MOST_BYTES, pack, unpack
 from coner.records.record import FORMAT, RECORD, read_record, write_record
 from coner.records.recording import LEVEL, RESAMPLES, add_split, make_record
-from coner.records.sections import Memory, Size, Speed
+from coner.records.sections import Size, Speed
 from helpers import ROOT
 from helpers.records import GROUPS, PERFECT, POOR, SENTENCES, Evaluated, Split, fake_record
 
@@ -114,6 +114,8 @@ def test_data_speed_and_size_are_recorded(tmp_path: Path) -> None:
         "mentions": 12,
         "repaired": 1,
         "skipped": 0,
+        "weight": None,
+        "left_out": None,
         "extra": (),
     }
     speed = Speed(seconds=2.0, sentences_per_second=6.0, words_per_second=14.0)
@@ -272,7 +274,7 @@ def test_a_record_of_format_1_is_read(tmp_path: Path) -> None:
     old = {**values, "format": 1, "commit": None, "memory": {"peak_rss_bytes": None}}
     (tmp_path / RECORD).write_text(json.dumps(old), encoding="utf-8")
     read = read_record(tmp_path)
-    assert read == record.model_copy(update={"commit": None, "memory": Memory()})
+    assert read == record.model_copy(update={"commit": None, "memory": {"peak_rss_bytes": None}})
     write_record(read, tmp_path)
     assert json.loads((tmp_path / RECORD).read_text(encoding="utf-8"))["format"] == FORMAT
 

@@ -7,8 +7,7 @@ predicted entities count; a mention that was not predicted has no confidence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -50,10 +49,6 @@ class Calibration:
     error: float
     brier: float
     bins: tuple[Bin, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
 
 
 def calibrate(

@@ -47,12 +47,12 @@ class Metric:
         name: its key in JSON.
         title: its column heading.
         read: its value, a fraction of 1; ``None`` where it was not measured.
-        from_counts: the same value from counts of fine or coarse labels, or of spans without labels. It gives the
-            metric a paired difference in the noise table; with fine labels, which a record keeps sentence by sentence,
-            also a bootstrap interval in records and paired differences between runs.
+        from_counts: the same value from counts of fine or coarse labels, or of spans without labels. The noise table
+            then has its paired difference; with fine labels, records also have its bootstrap interval, and
+            comparisons its paired difference.
         titles: other titles by place; ``None`` leaves the metric out there. Places apart from ``USUAL`` have to be
             named here.
-        detail: text that follows the value in ``coner evaluate``.
+        detail: text after the value in ``coner evaluate``; ``{0}`` is the scores.
         hub_type: its type in the metadata of a model card.
         higher_is_better: whether the largest value of a column is the best.
         decimals: of the value in a table; ``coner evaluate`` prints one more.
@@ -63,14 +63,10 @@ class Metric:
     read: Callable[[SplitScores], float | None]
     from_counts: tuple[Literal["fine", "coarse", "span"], CountMetric] | None = None
     titles: Mapping[Place, str | None] = field(default_factory=dict)
-    detail: Callable[[SplitScores], str] = lambda scores: ""
+    detail: str = ""
     hub_type: str = "f1"
     higher_is_better: bool = True
     decimals: int = 3
-
-    def title_in(self, place: Place) -> str | None:
-        """The title of the metric in a place, ``None`` where it is not shown there."""
-        return self.titles.get(place, self.title if place in USUAL else None)
 
     def text(self, value: float) -> str:
         """The value as a table shows it."""
@@ -84,7 +80,7 @@ METRICS = (
         lambda scores: scores.fine.micro_f1,
         from_counts=("fine", micro_f1),
         titles={"hub": "Micro F1", "ablation": "micro F1"},
-        detail=lambda scores: f"precision {scores.fine.precision:.4f}, recall {scores.fine.recall:.4f}",
+        detail="precision {0.fine.precision:.4f}, recall {0.fine.recall:.4f}",
     ),
     Metric(
         "macro_f1",
@@ -92,7 +88,7 @@ METRICS = (
         lambda scores: scores.fine.macro_f1,
         from_counts=("fine", macro_f1),
         titles={"hub": "Macro F1", "ablation": "macro F1"},
-        detail=lambda scores: f"over {scores.fine.macro_classes} classes that occur in gold",
+        detail="over {0.fine.macro_classes} classes that occur in gold",
     ),
     Metric(
         "coarse_macro_f1",
@@ -100,9 +96,7 @@ METRICS = (
         lambda scores: scores.coarse.macro_f1,
         from_counts=("coarse", macro_f1),
         titles={"card": "coarse macro F1", "evaluate": "coarse", "hub": "Macro F1, coarse groups"},
-        detail=lambda scores: (
-            f"macro F1 over {scores.coarse.macro_classes} groups (micro {scores.coarse.micro_f1:.4f})"
-        ),
+        detail="macro F1 over {0.coarse.macro_classes} groups (micro {0.coarse.micro_f1:.4f})",
     ),
     Metric(
         "span_f1",
@@ -110,23 +104,21 @@ METRICS = (
         lambda scores: scores.span.f1,
         from_counts=("span", micro_f1),
         titles={"hub": "Span F1, labels ignored", "ablation": "span F1"},
-        detail=lambda scores: "labels ignored",
+        detail="labels ignored",
     ),
     Metric(
         "seen_recall",
         "seen recall",
         lambda scores: scores.seen.recall if scores.seen else None,
         titles={"compare": None, "evaluate": "seen", "hub": None},
-        detail=lambda scores: f"recall on the {scores.seen.support if scores.seen else 0} mentions seen in training",
+        detail="recall on the {0.seen.support} mentions seen in training",
     ),
     Metric(
         "unseen_recall",
         "unseen recall",
         lambda scores: scores.unseen.recall if scores.unseen else None,
         titles={"evaluate": "unseen", "hub": None},
-        detail=lambda scores: (
-            f"recall on the {scores.unseen.support if scores.unseen else 0} mentions not seen in training"
-        ),
+        detail="recall on the {0.unseen.support} mentions not seen in training",
     ),
     Metric(
         "precision",
@@ -151,4 +143,5 @@ BOOTSTRAPPED: Mapping[str, CountMetric] = {
 
 def shown_in(place: Place) -> dict[str, Metric]:
     """The metrics that are shown in a place, by the title that they have there."""
-    return {title: metric for metric in METRICS if (title := metric.title_in(place)) is not None}
+    titles = [metric.titles.get(place, metric.title if place in USUAL else None) for metric in METRICS]
+    return {title: metric for title, metric in zip(titles, METRICS, strict=True) if title is not None}

@@ -42,10 +42,6 @@ class Result:
             tp=tp,
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Recall:

@@ -18,10 +18,8 @@ import numpy.typing as npt
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.evaluation.counts import Counts, Ints
-from coner.evaluation.results import SCORER, Level, Recall, Result, Scores
+from coner.evaluation.results import Level, Recall, Result, Scores
 from coner.evaluation.spans import Spans, spans_from_entities, spans_from_tags
-
-__all__ = ["SCORER", "Level", "Recall", "Result", "Scores", "score", "score_sentences", "score_tags"]
 
 
 class Labelled(Protocol):

@@ -59,10 +59,7 @@ def intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Compute the bootstrap percentile interval of each metric, all from the same resamples.
-
-    Without sentences, value and interval are 0.
-    """
+    """Bootstrap percentile interval of each metric, all from the same resamples; 0 where there are no sentences."""
     grid = counts.dense()
     draws = [draw @ _flat(grid) for draw in _bootstrap(len(grid), resamples, seed)]
     totals = np.concatenate(draws).reshape(resamples, *grid.shape[1:])
@@ -73,13 +70,10 @@ def intervals(
 
 
 def class_f1_draws(counts: Counts, labels: tuple[str, ...], *, resamples: int = 1000, seed: int = 0) -> Floats:
-    """F1 of each class on resampled sentences, draws x L; 0 where a draw holds none of the class.
+    """F1 of each class on resampled sentences, draws x L; 0 where a draw has none of the class.
 
-    Runs on the same sentences share the draws, so that the difference of two is that of a paired bootstrap.
-
-    Args:
-        counts: of one run.
-        labels: the classes, in the order of the columns; at least those of ``counts``.
+    Runs on the same sentences share the draws, so that the difference of two is that of a paired bootstrap. ``labels``
+    are the classes in the order of the columns, at least those of ``counts``.
     """
     draws: Floats = _resampled(counts.dense(labels)[None], f1, resamples, seed)[0]
     return draws
@@ -95,19 +89,17 @@ def difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> Difference:
-    """Compare two systems on the same sentences, each with one run, or with several runs by other seeds.
+    """Compare two systems on the same sentences by the difference of their means over one or several runs.
 
-    The value is the difference of the means over the runs. The interval is a bootstrap interval: all runs share the
-    resampled sentences; where there are several runs, runs are resampled too, so that the interval includes the
-    variance of training as far as so few runs show it. p is that of approximate randomisation, two-sided: each
-    sentence's predictions change sides with probability 1/2, those of all seeds together; p = (1 + draws at least as
-    far apart) / (1 + draws). It is about these trained models and says nothing about the variance of training.
+    The interval resamples sentences, the same for all runs, and where there are several runs also runs: it includes
+    the variance of training as far as so few runs show it. p is that of approximate randomisation, two-sided: the
+    predictions for a sentence change sides with probability 1/2, those of all seeds together; p = (1 + draws at least
+    as far apart) / (1 + draws). It is about these trained models and ignores the variance of training.
 
     Args:
         first, second: one or more runs a side, as many on each; those of the same place form a pair.
         metric: of the counts.
-        resamples: draws of the bootstrap.
-        swaps: draws of the randomisation; see ``swaps_for`` where there are many comparisons.
+        resamples, swaps: draws of the bootstrap, and of the randomisation (see ``swaps_for``).
         level, seed: of the interval, and of all draws.
 
     Raises:

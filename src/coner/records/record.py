@@ -16,13 +16,12 @@ from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.records.packed import SentenceCounts, first_fault
 from coner.records.sections import (
+    DataFile,
     Epoch,
     LlmUsage,
     Machine,
-    Memory,
     RecordedScores,
     Size,
-    SplitData,
     Times,
 )
 
@@ -41,6 +40,7 @@ class Record(BaseModel):
         scores: by split that was evaluated, as are ``confusion`` and ``sentences``.
         confusion: gold label to predicted label to number of spans.
         sentences: counts of the fine labels by sentence.
+        memory: peak resident memory in bytes; ``None`` where other runs were trained in the same process before.
         versions, commit, machine: of the packages, the code and the hardware.
         counts: what was skipped or repaired in the data files; ``scores`` has that of the predictions too.
         history: one entry per epoch.
@@ -56,12 +56,12 @@ class Record(BaseModel):
     kind: str
     seed: int
     settings: dict[str, Any]
-    data: dict[str, SplitData]
+    data: dict[str, DataFile]
     scores: dict[str, RecordedScores]
     confusion: dict[str, dict[str, dict[str, NonNegativeInt]]]
     sentences: dict[str, SentenceCounts]
     time: Times
-    memory: Memory
+    memory: dict[str, int | None]
     size: Size
     versions: dict[str, str]
     commit: dict[str, Any] | None = None

@@ -14,7 +14,12 @@ class _Section(BaseModel):
 
 
 class DataFile(_Section):
-    """A data file, by base name, and the counts of what was read from it."""
+    """A data file, by base name, and the counts of what was read from it.
+
+    Attributes:
+        weight, left_out: of a further training file: of its sentences; how many are left out as dev or test has them.
+        extra: further training files.
+    """
 
     file: str
     sha256: str
@@ -23,19 +28,9 @@ class DataFile(_Section):
     mentions: NonNegativeInt
     repaired: NonNegativeInt
     skipped: NonNegativeInt
-
-
-class ExtraFile(DataFile):
-    """A further training file: the weight of its sentences, and how many were left out as they are in dev or test."""
-
-    weight: float
-    left_out: NonNegativeInt
-
-
-class SplitData(DataFile):
-    """The file of a split, and further training files."""
-
-    extra: tuple[ExtraFile, ...] = ()
+    weight: float | None = None
+    left_out: NonNegativeInt | None = None
+    extra: tuple[DataFile, ...] = ()
 
 
 class Intervals(_Section):
@@ -77,12 +72,6 @@ class Times(_Section):
     def of(self, split: str) -> Speed:
         """The speed on a split; all ``None`` where it was not measured."""
         return self.__pydantic_extra__.get(split, Speed())
-
-
-class Memory(_Section):
-    """Peak resident memory; ``None`` where other runs were trained in the same process before."""
-
-    peak_rss_bytes: int | None = None
 
 
 class Size(_Section):

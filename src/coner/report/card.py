@@ -10,13 +10,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from coner.core.errors import ConfigError
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import shown_in
-from coner.families.registry import family
 from coner.records.record import Record
 from coner.report.card_limits import limits
-from coner.report.card_tables import class_table, data_table, first_split, plain_text, score_table, settings_table
+from coner.report.card_tables import (
+    class_table,
+    data_table,
+    family_of,
+    first_split,
+    plain_text,
+    score_table,
+    settings_table,
+)
 
 TASK = "token-classification"
 
@@ -104,10 +110,8 @@ def _about(record: Record, taxonomy: Taxonomy) -> str:
         if list(classes) != [group]
     ]
     alone = [plain_text(group) for group, classes in taxonomy.groups.items() if list(classes) == [group]]
-    try:
-        kind = family(record.kind).description
-    except ConfigError:  # of another version
-        kind = "A tagger"
+    known = family_of(record)
+    kind = known.description if known else "A tagger"
     count = f"It knows {len(taxonomy.labels)} classes ({plain_text(taxonomy.name)})"
     listed = "\n".join([*groups, *([f"- {', '.join(alone)}"] if alone else [])])
     return f"{kind}, for named entity recognition. Made with `coner`.\n\n{count}:\n\n{listed}"
@@ -146,14 +150,12 @@ def _data(record: Record, metadata: CardMetadata) -> str:
 
 def _use(record: Record, metadata: CardMetadata) -> str:
     place = f"hf://{metadata.repo}" if metadata.repo else "FOLDER"
-    try:
-        extra = family(record.kind).extra
-    except ConfigError:
-        extra = None
+    known = family_of(record)
+    extra = f"{known.extra}," if known and known.extra else ""
     return "\n".join(
         [
             "```python",
-            f"import coner  # pip install 'coner[{extra + ',' if extra else ''}hub]'",
+            f"import coner  # pip install 'coner[{extra}hub]'",
             f'tagger = coner.load("{place}")',
             'print(tagger.tag([coner.sentence_from_text("she moved from são paulo to basel")]))',
             "```",

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from coner.core.errors import ConfigError
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import Metric, shown_in
-from coner.families.registry import family
+from coner.families.family import Family
+from coner.families.registry import families, family
 from coner.records.plain import plain
 from coner.records.record import Record
 from coner.records.sections import RecordedScores
@@ -33,6 +33,11 @@ APART = (
 def plain_text(text: str) -> str:
     """Escape a name for Markdown."""
     return "".join(f"\\{letter}" if letter in "\\`*[]<>#" else letter for letter in " ".join(text.split()))
+
+
+def family_of(record: Record) -> Family | None:
+    """The family of the run; ``None`` where it is of another version."""
+    return family(record.kind) if record.kind in families.names() else None
 
 
 def first_split(record: Record) -> str | None:
@@ -89,10 +94,8 @@ def settings_table(record: Record) -> str:
 
 def changed(record: Record) -> list[tuple[str, Any]]:
     """Settings of the record that differ from this version's defaults, as key path and value."""
-    try:
-        default = dict(_flat(plain(_defaults(family(record.kind).settings))))
-    except ConfigError:  # a kind of another version
-        default = {}
+    known = family_of(record)
+    default = dict(_flat(plain(_defaults(known.settings)))) if known else {}
     return [(key, value) for key, value in _flat(record.settings) if _is_shown(key, value, default)]
 
 

@@ -74,7 +74,7 @@ def metric_lines(scores: SplitScores, intervals: Mapping[str, Any]) -> list[str]
             digits = metric.decimals + 1
             bounds = intervals.get(metric.name)
             interval = f"  [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]" if bounds else ""
-            lines.append(f"{title:<10} {value:.{digits}f}{interval}  {metric.detail(scores)}".rstrip())
+            lines.append(f"{title:<10} {value:.{digits}f}{interval}  {metric.detail.format(scores)}".rstrip())
     return lines
 
 

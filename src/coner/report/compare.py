@@ -11,7 +11,7 @@ from coner.data.splits import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import Difference, difference, holm, same_gold, swaps_for
 from coner.records.record import Record
-from coner.records.sections import SplitData
+from coner.records.sections import DataFile
 from coner.report.columns import COLUMNS, TITLES, Column, show_difference
 from coner.report.grid import Grid
 from coner.report.llm_usage import Asked, asked_grid, asked_of
@@ -216,5 +216,5 @@ def _warnings(records: Mapping[str, Record], split: str, baseline: str) -> list[
     return warnings + [f"{run} was scored with other noise than {first_noisy}" for run in other]
 
 
-def _file(data: SplitData) -> str:
+def _file(data: DataFile) -> str:
     return f"{data.file} ({data.sentences} sentences, sha256 {data.sha256[:12]})"

@@ -86,8 +86,8 @@ def _run(row: Row, report: Report, labels: Sequence[str]) -> dict[str, Any]:
     }
     gold, predicted = report.predictions.gold, report.predictions.predicted.get(row.run)
     if predicted is not None:
-        values["calibration"] = calibrate(gold, predicted).as_dict()
-        values["lengths"] = [result.as_dict() for result in score_lengths(gold, predicted)]
+        values["calibration"] = asdict(calibrate(gold, predicted))
+        values["lengths"] = [asdict(result) for result in score_lengths(gold, predicted)]
     return values
 
 

@@ -23,21 +23,12 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (  # axis; fi
 
 
 def write_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
-    """Draw the histories of runs, each in a colour, and write the picture, whole or not at all.
-
-    Args:
-        histories: by the name of the run, as in its record.
-        path: its suffix is the format: svg, png or pdf.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-        OutputError: the file cannot be written, or has another suffix.
-    """
+    """Draw the histories of runs, by the name of the run; arguments and errors as in ``write_figure``."""
     write_figure(lambda: draw(histories), path, what="a picture of the training")
 
 
 def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
-    """Write a matplotlib ``Figure``, whole or not at all; equal figures give equal bytes.
+    """Write the matplotlib ``Figure`` that ``make`` draws, whole or not at all; equal figures give equal bytes.
 
     Args:
         make: draws it.

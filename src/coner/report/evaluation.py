@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from coner.report.columns import TITLES, metric_lines, show_difference
-from coner.report.grid import Grid
+from coner.report.grid import Cell, Grid
 from coner.report.terminal import print_whole
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str) -> None:
     """Print the scores of an evaluation on ``gold``, then a table of all classes."""
-    from rich import box
-    from rich.table import Table
-
     scores, errors = evaluation.scores, evaluation.errors
     fine, coarse = scores.fine, scores.coarse
     partial = evaluation.llm.get("partial")
@@ -28,16 +25,13 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
         f"errors     {errors.label} wrong label, {errors.boundary} wrong boundaries, {errors.both} both wrong, "
         f"{errors.missed} missed, {errors.spurious} spurious",
     ]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("class", "precision", "recall", "F1", "gold", "predicted"):
-        table.add_column(title, justify="left" if title == "class" else "right", no_wrap=True)
+    rows = []
     for group, classes in evaluation.taxonomy.groups.items():
         inner = [label for label in classes if label in fine.classes]
         if group in coarse.classes and inner != [group]:
-            table.add_row(*_cells(group, coarse.classes[group]), style="bold")
-        for label in inner:
-            table.add_row(*_cells(label if inner == [group] else f"  {label}", fine.classes[label]))
-    print_whole("\n".join(lines), table)
+            rows.append(_cells(group, coarse.classes[group], bold=True))
+        rows += [_cells(label if inner == [group] else f"  {label}", fine.classes[label]) for label in inner]
+    print_whole("\n".join(lines), Grid(["class", "precision", "recall", "F1", "gold", "predicted"], rows).table())
     if evaluation.noisy is not None:
         _show_noisy(evaluation.noisy)
 
@@ -71,6 +65,6 @@ def _show_noisy(noisy: NoisyScores) -> None:
     print_whole(title, Grid.of(["", "clean", "noisy", "noisy - clean (95 %)", "p"], rows).table())
 
 
-def _cells(name: str, result: Result) -> tuple[str, ...]:
+def _cells(name: str, result: Result, *, bold: bool = False) -> list[Cell]:
     rates = (f"{value:.4f}" for value in (result.precision, result.recall, result.f1))
-    return (name, *rates, str(result.support), str(result.predicted))
+    return [(cell, bold) for cell in (name, *rates, str(result.support), str(result.predicted))]

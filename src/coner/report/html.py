@@ -21,23 +21,14 @@ SCRIPTS = ("dom", "table", "chart", "classes", "matrix", "charts", "sentence", "
 
 
 def write_page(report: Report, path: Path) -> None:
-    """Write the page, whole or not at all.
-
-    Raises:
-        MissingExtra: jinja2 is not installed.
-        OutputError: the page cannot be written.
-    """
+    """Write the page, whole or not at all; ``OutputError`` where that is impossible, else as ``render``."""
     page = render(report)
     with atomic_write(path) as handle:
         handle.write(page)
 
 
 def render(report: Report) -> str:
-    """Return the page as text; equal runs give equal text.
-
-    Raises:
-        MissingExtra: jinja2 is not installed.
-    """
+    """Return the page as text; equal runs give equal text. ``MissingExtra`` where jinja2 is not installed."""
     with requires_extra("a page of runs", "report"):
         import jinja2
     environment = jinja2.Environment(

@@ -29,12 +29,8 @@ def write_pictures(report: Report, folder: Path) -> list[Path]:
     """Write the pictures of these runs, and return their paths.
 
     ``headline``: macro F1 with its intervals. ``classes``: F1 by class of the baseline and of the best other run.
-    ``confusion``: of that run. ``calibration``: of the best runs with tagged sentences.
-    ``time``: macro F1 against time of training.
-
-    Args:
-        report: of the runs.
-        folder: created if it is missing.
+    ``confusion``: of that run. ``calibration``: of the best runs with tagged sentences. ``time``: macro F1 by time of
+    training. The folder is created if it is missing.
 
     Raises:
         MissingExtra: matplotlib is not installed.

@@ -23,12 +23,7 @@ Content = Path | bytes
 
 
 def card_of(place: Path, metadata: CardMetadata) -> str:
-    """Return the model card of a run folder, or of a record file.
-
-    Raises:
-        DataError: there is no record, or it is damaged.
-        ModelError: the folder contains a damaged model.
-    """
+    """Return the model card of a run folder or a record file; errors as in ``gather``."""
     record = read_record(place)
     return model_card(record, _taxonomy(record, place), metadata)
 
@@ -39,8 +34,7 @@ def gather(folder: Path, metadata: CardMetadata) -> dict[str, Content]:
     The published ``model.json`` contains no path of this machine: of a path in its settings only the last part.
 
     Raises:
-        ModelError: the folder contains no model, a damaged one, one that asks an endpoint, or a file of a type that
-            must not be published.
+        ModelError: there is no model, or it is damaged, asks an endpoint, or has a file that must not be published.
         ConfigError: this version does not know the settings in ``model.json``.
         DataError: there is no record, or it is damaged.
     """

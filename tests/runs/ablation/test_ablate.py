@@ -146,7 +146,7 @@ def test_runs_share_the_data_that_they_read(config: list[str], tmp_path: Path, m
     assert len(run_all(runs, tmp_path / "out").finished) == 4
     assert len(calls) == 1
     # The system reports the peak of a whole process, so it is known only for the first run.
-    peaks = [read_record(tmp_path / "out" / run.folder).memory.peak_rss_bytes for run in runs]
+    peaks = [read_record(tmp_path / "out" / run.folder).memory["peak_rss_bytes"] for run in runs]
     assert peaks[0] and peaks[1:] == [None] * 3
     plan_file = json.loads((tmp_path / "out" / ".plan.json").read_text())
     assert plan_file["rows"]["crf"] == {"about": "", "against": "full"}

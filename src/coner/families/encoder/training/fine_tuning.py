@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from coner.core.types import Entity, Sentence
-from coner.evaluation.score import Level, score_sentences
+from coner.evaluation.results import Level
+from coner.evaluation.score import score_sentences
 from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.warm_start import WarmStart
 from coner.families.encoder.cpu.process import configure_process
@@ -20,7 +21,7 @@ from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Schedule, group_parameters
 from coner.families.encoder.training.settings import TrainSettings
 from coner.families.encoder.training.trainer import Trainer
-from coner.families.family import Built, Job
+from coner.families.family import Built, TrainingJob
 from coner.families.tagger import Tagger
 
 
@@ -31,7 +32,7 @@ class FineTuning:
     tagger: NetworkTagger
     trainer: Trainer
     settings: TrainSettings
-    job: Job
+    job: TrainingJob
     warm_start: WarmStart | None = None
 
     def run(self) -> Built:
@@ -66,7 +67,7 @@ def fine_tuning(
     settings: TrainSettings,
     *,
     seed: int,
-    job: Job,
+    job: TrainingJob,
     processes: ProcessGroup,
     warm_start: WarmStart | None = None,
 ) -> FineTuning:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from coner.core.errors import ConerError, ConfigError
 from coner.core.processes import defer_interrupt
 from coner.core.progress import Bar, Log, progress_bar
-from coner.evaluation.score import Level
+from coner.evaluation.results import Level
 from coner.families.encoder.cpu.rows import RowAdamW
 from coner.families.encoder.training import checkpoint
 from coner.families.encoder.training.batches import Batches
