@@ -5,8 +5,8 @@
     middleware  token, body size, timeout, cancellation; in front of
     app         routes and errors, described by openapi
     schemas     request and response bodies; sentences: texts to sentences, within limits
-    service     the models of one process, one batcher for each
-    batcher     the queue and the thread of a model; jobs: requests, and how a batch of their sentences is tagged
+    service     the models of one process, each with its queue and its thread
+    jobs        requests, and how a batch of their sentences is tagged
     metrics     counters for Prometheus
     run         socket, worker processes, signals
     page/       plain HTML, CSS and JavaScript

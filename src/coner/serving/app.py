@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from coner.serving.errors import ServiceError
 from coner.serving.middleware import RequestGuard
 from coner.serving.openapi import REASONS, describe
 from coner.serving.sentences import make_sentences
-from coner.serving.service import Load, Service
+from coner.serving.service import Load, OnError, Service
 from coner.serving.settings import Settings
 
 PAGE = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")}
@@ -33,17 +33,11 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 OPEN = frozenset({*PAGE, "/health", "/ready", "/openapi.json"})  # need no token
-PROTECTED = {"/tag", "/labels", "/models", "/metrics"}
+PATHS = OPEN | {"/tag", "/labels", "/models", "/metrics"}
 
 
-def make_app(settings: Settings, *, load: Load, on_error: Callable[[Exception], None]) -> RequestGuard:
-    """The application of one process.
-
-    Args:
-        settings: of the service.
-        load: opens a model folder.
-        on_error: called, in another thread, with the reason why a model cannot be opened.
-    """
+def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGuard:
+    """The application of one process."""
     service = Service(settings, load=load, on_error=on_error)
     token = settings.read_token()
 
@@ -53,28 +47,21 @@ def make_app(settings: Settings, *, load: Load, on_error: Callable[[Exception], 
         yield
         service.close()
 
+    summary = "Finds complex, fine-grained named entities in text."
+    # FastAPI's own pages on the API would load scripts from other sites.
     app = FastAPI(
-        title="coner",
-        version=version("coner"),
-        summary="Finds complex, fine-grained named entities in text.",
-        lifespan=lifespan,
-        docs_url=None,  # these pages load scripts from other sites
-        redoc_url=None,
+        title="coner", version=version("coner"), summary=summary, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     _add_errors(app)
     _add_tagging(app, service, settings)
     _add_operations(app, service)
     _add_page(app)
 
-    @cache
-    def openapi() -> dict[str, Any]:
-        return describe(app, models=list(settings.models), limits=settings.limits, token=token is not None)
-
-    app.openapi = openapi  # type: ignore[method-assign] # the way that FastAPI documents
-    known = OPEN | PROTECTED
+    openapi = partial(describe, app, models=list(settings.models), limits=settings.limits, token=token is not None)
+    app.openapi = cache(openapi)  # type: ignore[method-assign] # the way that FastAPI documents
 
     def record(path: str, status: int, seconds: float) -> None:
-        service.metrics.record_request(path if path in known else "other", status, seconds)
+        service.metrics.record_request(path if path in PATHS else "other", status, seconds)
 
     return RequestGuard(app, limits=settings.limits, token=token, open_paths=OPEN, on_response=record)
 
@@ -88,34 +75,30 @@ def _json(value: BaseModel) -> Response:
 
 
 def _add_tagging(app: FastAPI, service: Service, settings: Settings) -> None:
-    statuses = (400, 401, 404, 408, 413, 422, 429, 500, 502, 503, 504)
-
-    @app.post("/tag", response_model=schemas.TagResponse, responses=_errors(*statuses), tags=["tagging"])
+    @app.post("/tag", response_model=schemas.TagResponse, responses=_errors(*REASONS), tags=["tagging"])
     async def tag(request: Annotated[schemas.TagRequest, Body()]) -> Response:
         """Find the entities of one or several texts, given as strings or as lists of words."""
-        name = service.model_name(request.model)
+        batcher = service.batcher(request.model)
         sentences = make_sentences(schemas.inputs(request), settings.limits)
-        entities = await service.tag(name, sentences)
-        taxonomy = service.tagger(name).taxonomy
+        entities = await batcher.tag(sentences)
+        taxonomy = batcher.loaded().taxonomy
         results = [schemas.text_result(*pair, taxonomy) for pair in zip(sentences, entities, strict=True)]
-        return _json(schemas.TagResponse(model=name, results=results))
+        return _json(schemas.TagResponse(model=batcher.name, results=results))
 
     @app.get("/labels", response_model=schemas.ModelLabels, responses=_errors(401, 404, 422, 503), tags=["tagging"])
     async def labels(model: str | None = None) -> Response:
         """The labels that a model can predict, by coarse group, with their definitions."""
-        name = service.model_name(model)
-        tagger = service.tagger(name)
-        return _json(schemas.model_labels(name, tagger.taxonomy, tagger.labels))
+        batcher = service.batcher(model)
+        tagger = batcher.loaded()
+        return _json(schemas.model_labels(batcher.name, tagger.taxonomy, tagger.labels))
 
     @app.get("/models", response_model=schemas.Models, responses=_errors(401), tags=["tagging"])
     async def models() -> Response:
         """All models of the service; a request that names no model gets the first."""
-        entries = []
+        default, entries = service.batcher(None).name, []
         for name, batcher in service.batchers.items():
-            tagger = batcher.tagger
-            kind = None if tagger is None else tagger.kind
-            default = name == service.default
-            entries.append(schemas.ModelEntry(name=name, default=default, ready=tagger is not None, kind=kind))
+            kind = None if batcher.tagger is None else batcher.tagger.kind
+            entries.append(schemas.ModelEntry(name=name, default=name == default, ready=kind is not None, kind=kind))
         return _json(schemas.Models(models=entries))
 
 
@@ -128,15 +111,13 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     @app.get("/ready", response_model=schemas.Status, responses=_errors(503), tags=["operation"])
     async def ready() -> Response:
         """Whether to send requests: all models are loaded and no queue is full."""
-        service.check_ready()
+        for batcher in service.batchers.values():
+            batcher.check_ready()
         return _json(schemas.Status(status="ready"))
 
-    @app.get(
-        "/metrics",
-        response_class=Response,
-        responses={200: {"content": {"text/plain": {}}}, **_errors(401)},
-        tags=["operation"],
-    )
+    responses: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}, **_errors(401)}
+
+    @app.get("/metrics", response_class=Response, responses=responses, tags=["operation"])
     async def metrics() -> Response:
         """Metrics for Prometheus, of the worker that answers."""
         return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -144,13 +125,16 @@ def _add_operations(app: FastAPI, service: Service) -> None:
 
 def _add_page(app: FastAPI) -> None:
     folder = resources.files("coner.serving").joinpath("page")
-    for path, (name, media_type) in PAGE.items():
-        page = Response(folder.joinpath(name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
-        app.add_api_route(path, _constant(page), include_in_schema=False, response_class=Response)
+    pages = {
+        path: Response(folder.joinpath(name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
+        for path, (name, media_type) in PAGE.items()
+    }
 
+    async def page(request: Request) -> Response:
+        return pages[request.scope["path"]]
 
-def _constant(page: Response) -> Callable[[], Response]:
-    return lambda: page  # FastAPI would read a default argument from the query
+    for path in pages:
+        app.add_api_route(path, page, include_in_schema=False)
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -175,8 +159,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> Response:
-        codes = {404: "not_found", 405: "wrong_method"}
-        code = codes.get(error.status_code, "invalid_request")
+        code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "invalid_request")
         return ServiceError(error.status_code, code, error.detail, error.headers).response()
 
     @app.exception_handler(Exception)

@@ -8,14 +8,7 @@ from fastapi.responses import JSONResponse
 
 
 class ServiceError(Exception):
-    """A request that cannot be answered.
-
-    Args:
-        status: HTTP status.
-        code: name for programs, the same in every version.
-        message: one line for people.
-        headers: added to those of the response.
-    """
+    """A request that cannot be answered: HTTP status, code for programs, one line for people, further headers."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
@@ -11,33 +12,27 @@ from prometheus_client.registry import Collector
 from coner.core.types import Sentence
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+SIZES = tuple(1 << power for power in range(14))
 
 
-class Metrics:
+class Metrics(Collector):
     """All metrics of one process."""
 
     def __init__(self) -> None:
-        self._all = CollectorRegistry()
-        self._all.register(_WorkerLabel(registry := CollectorRegistry()))
+        self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        by_path, by_model = ["path"], ["model"]
+        by_model: dict[str, Any] = {"labelnames": ["model"], "registry": registry}
+        by_path: dict[str, Any] = {"labelnames": ["path"], "registry": registry}
         self._requests = Counter("coner_requests", "Requests answered.", ["path", "status"], registry=registry)
         self._request_seconds = Histogram(
-            "coner_request_seconds", "Time from headers to response.", by_path, buckets=SECONDS, registry=registry
+            "coner_request_seconds", "Time from headers to response.", buckets=SECONDS, **by_path
         )
-        self._words = Counter("coner_words", "Words tagged.", by_model, registry=registry)
-        self._dropped = Counter(
-            "coner_dropped_sentences", "Sentences of cancelled requests.", by_model, registry=registry
-        )
-        self._batch_sentences = Histogram(
-            "coner_batch_sentences", "Sentences in a batch.", by_model, buckets=SIZES, registry=registry
-        )
-        self._batch_seconds = Histogram(
-            "coner_batch_seconds", "Time to tag a batch.", by_model, buckets=SECONDS, registry=registry
-        )
-        self._waiting = Gauge("coner_waiting_words", "Words in the queue.", by_model, registry=registry)
-        self._ready = Gauge("coner_model_ready", "1 if the model is loaded.", by_model, registry=registry)
+        self._words = Counter("coner_words", "Words tagged.", **by_model)
+        self._dropped = Counter("coner_dropped_sentences", "Sentences of cancelled requests.", **by_model)
+        self._batch_sentences = Histogram("coner_batch_sentences", "Sentences in a batch.", buckets=SIZES, **by_model)
+        self._batch_seconds = Histogram("coner_batch_seconds", "Time to tag a batch.", buckets=SECONDS, **by_model)
+        self._waiting = Gauge("coner_waiting_words", "Words in the queue.", **by_model)
+        self._ready = Gauge("coner_model_ready", "1 if the model is loaded.", **by_model)
 
     def record_request(self, path: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -63,16 +58,10 @@ class Metrics:
 
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus."""
-        return generate_latest(self._all)
-
-
-class _WorkerLabel(Collector):
-    """The metrics of a registry, each sample labelled with the process id."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+        return generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
+        """All metrics, each sample labelled with the process id."""
         worker = {"worker": str(os.getpid())}
         for metric in self._registry.collect():
             metric.samples = [

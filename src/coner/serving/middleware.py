@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,44 +16,31 @@ from coner.serving.settings import Limits
 HEADERS = [(b"x-content-type-options", b"nosniff")]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class RequestGuard:
-    """Checks token, body size and time, and cancels a request whose client has disconnected.
+    """Checks token, body size and time, and cancels a request whose client has disconnected."""
 
-    Args:
-        app: application to protect; it gets a request once its whole body is there.
-        limits: bytes of a body, and seconds to receive it.
-        token: that a request must carry, if any.
-        open_paths: paths that need no token.
-        on_response: called with path, status and seconds of every response.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        limits: Limits,
-        token: str | None,
-        open_paths: frozenset[str],
-        on_response: Callable[[str, int, float], None],
-    ) -> None:
-        self._app, self._limits, self._open_paths, self._on_response = app, limits, open_paths, on_response
-        self._token = None if token is None else token.encode()
+    app: ASGIApp  # gets a request once its whole body is there
+    limits: Limits
+    token: str | None  # that a request must carry; no repr shows it
+    open_paths: frozenset[str]  # need no token
+    on_response: Callable[[str, int, float], None]  # called with path, status and seconds of every response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; lifespan events are passed on."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         start = time.monotonic()
 
         async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._on_response(scope["path"], message["status"], time.monotonic() - start)
+                self.on_response(scope["path"], message["status"], time.monotonic() - start)
                 message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
             await send(message)
 
         try:
-            headers: Mapping[bytes, bytes] = dict(scope["headers"])
+            headers = dict(scope["headers"])
             self._authorise(scope["path"], headers)
             body = await self._body(headers, receive)
         except ServiceError as error:
@@ -62,25 +50,24 @@ class RequestGuard:
             await self._run_while_connected(scope, body, receive, respond)
 
     def _authorise(self, path: str, headers: Mapping[bytes, bytes]) -> None:
-        if self._token is None or path in self._open_paths:
+        if self.token is None or path in self.open_paths:
             return
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self.token.encode()):
             message = "the token is missing or wrong. Fix: send the header 'Authorization: Bearer TOKEN'"
             raise ServiceError(401, "unauthorised", message, {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
         """The whole body; ``None`` if the client has disconnected."""
-        limit = self._limits.body
-        too_large = ServiceError(
-            413, "too_large", f"the body is too large; expected at most {limit} bytes. Fix: send several requests"
-        )
+        limit = self.limits.body
+        why = f"the body is too large; expected at most {limit} bytes. Fix: send several requests"
+        too_large = ServiceError(413, "too_large", why)
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > limit:
             raise too_large
         body, more = bytearray(), True
         try:
-            async with asyncio.timeout(self._limits.seconds):
+            async with asyncio.timeout(self.limits.seconds):
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -90,7 +77,7 @@ class RequestGuard:
                     if len(body) > limit:
                         raise too_large
         except TimeoutError:
-            why = f"the body was not received within {self._limits.seconds:g} s"
+            why = f"the body was not received within {self.limits.seconds:g} s"
             raise ServiceError(408, "too_slow", why, {"Connection": "close"}) from None
         return bytes(body)
 
@@ -101,14 +88,12 @@ class RequestGuard:
         async def replay() -> Message:
             return first.pop() if first else await asyncio.shield(disconnected)
 
-        work = asyncio.ensure_future(self._app(scope, replay, send))
+        work = asyncio.ensure_future(self.app(scope, replay, send))
         try:
             await asyncio.wait({work, disconnected}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                work.cancel()
-            await asyncio.wait({work})
         finally:
             disconnected.cancel()
-            work.cancel()
-        if not work.cancelled() and (error := work.exception()) is not None:
-            raise error
+            work.cancel()  # changes nothing if it is done
+        await asyncio.wait({work})
+        if not work.cancelled():
+            work.result()  # raises its error

@@ -8,11 +8,8 @@ import math
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -29,7 +26,6 @@ from coner.families.registry import family
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.serving.app import make_app
-from coner.serving.middleware import RequestGuard
 from coner.serving.service import Load
 from coner.serving.settings import Settings
 
@@ -66,8 +62,8 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
 
     Args:
         settings: of the service.
-        load: opens a model folder; a function that can be pickled. By default models are checked before the service
-            starts, and opened like those of ``coner.load``.
+        load: a function that can be pickled; by default ``coner.load``, and models are checked before the service
+            starts.
 
     Raises:
         ConerError: a model cannot be opened, the address is taken, or the token is missing.
@@ -111,8 +107,13 @@ def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:
         server.should_exit = True
 
     server = uvicorn.Server(_config(settings, make_app(settings, load=load, on_error=stop)))
-    with _stopped_by_signals(server):
+    # uvicorn raises a signal again after its shutdown; the default handler would kill the process.
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
         server.run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if errors:
         raise errors[0]
 
@@ -120,15 +121,12 @@ def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:
 def _run_several(settings: Settings, load: Load, listener: socket.socket) -> None:
     threads = max(1, available_cores() // settings.workers)  # by default, each worker would use all cores
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    config = _config(settings, partial(_worker, settings, load), workers=settings.workers, factory=True)
+    factory = partial(make_app, settings, load=load, on_error=_exit_worker)
+    config = _config(settings, factory, workers=settings.workers, factory=True)
     supervisor = Multiprocess(config, sockets=[listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise ConerError("a worker could not open its models; the reason is above")
-
-
-def _worker(settings: Settings, load: Load) -> RequestGuard:
-    return make_app(settings, load=load, on_error=_exit_worker)
 
 
 def _exit_worker(error: Exception) -> None:
@@ -166,18 +164,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"--host {host} --port {port}: {why}. Fix: choose another address") from None
     listener.set_inheritable(True)
     return listener
-
-
-@contextmanager
-def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Handle signals ourselves: uvicorn raises a signal again after its shutdown, which would kill the process."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
@@ -50,7 +49,7 @@ FORMS = {"text": OneText, "texts": Texts, "words": OneSentence, "sentences": Sen
 
 
 def _form(body: Any) -> str | None:
-    """The key that says which form a body has; ``None`` if it has no such key, several, or too many others."""
+    """The key that says which form a body has; None if it has no such key, several, or too many others."""
     named = [key for key in FORMS if key in body] if isinstance(body, dict) and len(body) <= MOST_KEYS else []
     return named[0] if len(named) == 1 else None
 
@@ -155,7 +154,7 @@ class Error(_Response):
     error: ErrorBody
 
 
-def inputs(request: OneText | Texts | OneSentence | Sentences) -> Sequence[str] | Sequence[list[str]]:
+def inputs(request: OneText | Texts | OneSentence | Sentences) -> list[str] | list[list[str]]:
     """The texts, or lists of words, of a request."""
     if isinstance(request, OneText):
         return [request.text]
@@ -167,22 +166,21 @@ def inputs(request: OneText | Texts | OneSentence | Sentences) -> Sequence[str] 
 def text_result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) -> TextResult:
     """The response for one sentence and its entities."""
     text, offsets = raw_text(sentence)
-    found = []
-    for entity in entities:
-        first, last = character_span(entity, offsets)
-        found.append(
-            FoundEntity(
-                start=entity.start,
-                end=entity.end,
-                char_start=first,
-                char_end=last,
-                text=text[first:last],
-                label=entity.label,
-                group=taxonomy.coarse_of(entity.label),
-                confidence=min(1.0, max(0.0, entity.score)),  # rounding may put a sum of probabilities above 1
-            )
+    spans = [character_span(entity, offsets) for entity in entities]
+    shown = [
+        FoundEntity(
+            start=entity.start,
+            end=entity.end,
+            char_start=first,
+            char_end=last,
+            text=text[first:last],
+            label=entity.label,
+            group=taxonomy.coarse_of(entity.label),
+            confidence=min(1.0, max(0.0, entity.score)),  # rounding may put a sum of probabilities above 1
         )
-    return TextResult(words=list(sentence.words), entities=found)
+        for entity, (first, last) in zip(entities, spans, strict=True)
+    ]
+    return TextResult(words=list(sentence.words), entities=shown)
 
 
 def model_labels(model: str, taxonomy: Taxonomy, known: tuple[str, ...]) -> ModelLabels:

@@ -13,60 +13,37 @@ from coner.hub import model_name
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one request may ask for.
+    """The most that one request may ask for."""
 
-    Attributes:
-        body: bytes of the body.
-        texts: texts.
-        text_words: words in one text.
-        words: words in all texts.
-        seconds: time to receive the body, and again to answer.
-    """
-
-    body: int = 1 << 20
+    body: int = 1 << 20  # bytes
     texts: int = 256
-    text_words: int = 4096
-    words: int = 16384
-    seconds: float = 30.0
+    text_words: int = 4096  # words in one text
+    words: int = 16384  # words in all texts
+    seconds: float = 30.0  # to receive the body, and again to answer
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How requests share a model.
+    """How requests share a model."""
 
-    Attributes:
-        words: in a batch; a longer text is a batch of its own.
-        wait: seconds that the oldest request waits for a batch to fill.
-        queue: words that may wait; a request that does not fit is rejected.
-    """
-
-    words: int = 2048
-    wait: float = 0.002
-    queue: int = 32768
+    words: int = 2048  # in a batch; a longer text is a batch of its own
+    wait: float = 0.002  # seconds that the oldest request waits for a batch to fill
+    queue: int = 32768  # words that may wait; a request that does not fit is rejected
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that defines a service.
+    """Everything that defines a service."""
 
-    Attributes:
-        models: model folders by name, the default first.
-        host, port: address to listen on; port 0 picks a free one.
-        workers: processes, each with its own copy of the models.
-        token: environment variable that holds the token; ``None``: no token is needed.
-        access_log: whether to log every request on stderr.
-        spending: limits for all calls to language models since the service started.
-    """
-
-    models: dict[str, Path]
+    models: dict[str, Path]  # folders by name, the default first
     host: str = "127.0.0.1"
-    port: int = 8000
-    workers: int = 1
+    port: int = 8000  # 0: any free one
+    workers: int = 1  # processes, each with its own copy of the models
     limits: Limits = field(default_factory=Limits)
     batching: Batching = field(default_factory=Batching)
-    token: str | None = None
-    access_log: bool = False
-    spending: Spending = field(default_factory=Spending)
+    token: str | None = None  # environment variable that holds the token; None: no token is needed
+    access_log: bool = False  # log every request on stderr
+    spending: Spending = field(default_factory=Spending)  # for all calls since the service started
 
     def read_token(self) -> str | None:
         """The token, which is not stored here; ``ConfigError`` if its variable is unset or empty."""
