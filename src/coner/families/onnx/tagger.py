@@ -7,15 +7,17 @@ same tags, confidences and repairs as the tagger that was exported.
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+import tokenizers
 
-from coner.core import processes
 from coner.core.errors import ConfigError, ModelError
+from coner.core.processes import thread_count
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
@@ -25,23 +27,14 @@ from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.manifest import write_model
 from coner.families.onnx.settings import OnnxManifest
-from coner.families.onnx.tokenizer import TOKENIZER, FileTokenizer
 from coner.families.tagger import Prediction, Tagger
 
-GRAPH, CHAIN = "model.onnx", "chain.npz"
+GRAPH, CHAIN, TOKENIZER = "model.onnx", "chain.npz", "tokenizer.json"
 Decode = Callable[[Scores], Iterator[Tagged]]  # emissions of sentences of equal length, B x W x C
 
 
 class OnnxTagger(Tagger):
-    """An exported encoder with its tokenizer and decoder.
-
-    Args:
-        session: the graph.
-        pieces: splits words into pieces.
-        decode: emissions to entities.
-        manifest: of the model folder.
-        folder: the model folder, which ``save`` copies.
-    """
+    """An exported encoder with its tokenizer and decoder; ``save`` copies its folder."""
 
     kind = "onnx"
 
@@ -55,13 +48,9 @@ class OnnxTagger(Tagger):
         folder: Path,
     ) -> None:
         self.pieces = pieces
-        self.taxonomy = manifest.taxonomy
-        self.labels = manifest.taxonomy.labels
-        self._session = session
+        self.taxonomy, self.labels = manifest.taxonomy, manifest.taxonomy.labels
+        self._session, self._decode, self._manifest, self._folder = session, decode, manifest, folder
         self._inputs = [value.name for value in session.get_inputs()]
-        self._decode = decode
-        self._manifest = manifest
-        self._folder = folder
 
     @property
     def hardware(self) -> str:
@@ -91,14 +80,12 @@ class OnnxTagger(Tagger):
 
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:
         emissions = self.emissions(sentences)
-        by_length: defaultdict[int, list[int]] = defaultdict(list)
-        for i, rows in enumerate(emissions):
-            by_length[len(rows)].append(i)
-        results: list[Tagged] = [([], 0) for _ in sentences]
-        for same in by_length.values():  # so that neither padding nor masks are needed
-            for i, result in zip(same, self._decode(np.stack([emissions[i] for i in same])), strict=True):
-                results[i] = result
-        return results
+        lengths = [len(rows) for rows in emissions]
+        results: dict[int, Tagged] = {}
+        for length in set(lengths):  # together, so that neither padding nor masks are needed
+            same = [i for i, words in enumerate(lengths) if words == length]
+            results |= zip(same, self._decode(np.stack([emissions[i] for i in same])), strict=True)
+        return [results[i] for i in range(len(sentences))]
 
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
@@ -111,50 +98,34 @@ class OnnxTagger(Tagger):
 
 
 def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) -> OnnxTagger:
-    """Open the tagger of a model folder.
-
-    Args:
-        folder: the model folder, whose files are checked.
-        manifest: of the folder.
-        threads: by default as many as torch would use.
+    """Open the tagger of a model folder, whose files are checked; by default with as many threads as torch would use.
 
     Raises:
         ModelError: the files do not fit the manifest.
     """
+    made = manifest.pieces
+    tags = TagSet(manifest.taxonomy.labels, manifest.scheme)
+    decode: Decode = partial(_decode_independent, tags=tags)
     try:
-        settings = manifest.pieces
-        pieces = PieceMaker(
-            FileTokenizer(folder / TOKENIZER, pad=settings.pad, unknown=settings.unknown),
-            limit=settings.limit,
-            overlap=settings.overlap,
-            lowercase=settings.lowercase,
-        )
-        decode = make_decoder(manifest.decoder, TagSet(manifest.taxonomy.labels, manifest.scheme), folder)
+        tokenizer = FileTokenizer(folder / TOKENIZER, pad=made.pad, unknown=made.unknown)
+        pieces = PieceMaker(tokenizer, limit=made.limit, overlap=made.overlap, lowercase=made.lowercase)
+        if manifest.decoder == "crf":
+            with np.load(folder / CHAIN, allow_pickle=False) as arrays:
+                chain = Chain(tags, arrays["transitions"], first=arrays["first"], last=arrays["last"])
+            decode = partial(_decode_chain, chain=chain)
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise ModelError(f"{folder}: the files do not fit model.json ({error}). Fix: export again") from None
     except Exception as error:  # errors of tokenizers have no common class
         raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}). Fix: export again") from None
-    return OnnxTagger(
-        _session(folder / GRAPH, threads or processes.thread_count()),
-        pieces,
-        decode=decode,
-        manifest=manifest,
-        folder=folder,
-    )
+    session = _session(folder / GRAPH, threads or thread_count())
+    return OnnxTagger(session, pieces, decode=decode, manifest=manifest, folder=folder)
 
 
-def make_decoder(name: str, tags: TagSet, folder: Path) -> Decode:
-    """The decoder of that name, in numpy; ``ValueError`` if there is none."""
-    if name == "softmax":
-        return lambda emissions: _decode_independent(emissions, tags)
-    if name != "crf":
-        raise ValueError(f"got decoder {name!r}; expected softmax or crf")
-    with np.load(folder / CHAIN, allow_pickle=False) as arrays:
-        chain = Chain(tags, arrays["transitions"], first=arrays["first"], last=arrays["last"])
-    return lambda emissions: ((entities, 0) for entities in chain.decode(emissions))
+def _decode_chain(emissions: Scores, *, chain: Chain) -> Iterator[Tagged]:
+    return ((entities, 0) for entities in chain.decode(emissions))
 
 
-def _decode_independent(emissions: Scores, tags: TagSet) -> Iterator[Tagged]:
+def _decode_independent(emissions: Scores, *, tags: TagSet) -> Iterator[Tagged]:
     odds = np.exp(emissions - emissions.max(axis=2, keepdims=True))
     probabilities = odds / odds.sum(axis=2, keepdims=True)
     for path, rows in zip(emissions.argmax(axis=2).tolist(), probabilities, strict=True):
@@ -171,3 +142,18 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{path}: cannot be run ({reason}). Fix: export again, or update onnxruntime") from None
+
+
+class FileTokenizer:
+    """The part of a transformers tokenizer that ``pieces.Tokenizer`` requires, from a file without truncation."""
+
+    def __init__(self, path: Path, *, pad: int, unknown: int) -> None:
+        self.pad_token_id, self.unk_token_id = pad, unknown
+        self._backend = tokenizers.Tokenizer.from_file(str(path))
+
+    def __call__(self, text: Any, *, add_special_tokens: bool = True) -> Mapping[str, Any]:
+        """The ``input_ids`` of a text, or of each text in a list."""
+        if isinstance(text, str):
+            return {"input_ids": self._backend.encode(text, add_special_tokens=add_special_tokens).ids}
+        encodings = self._backend.encode_batch_fast(text, add_special_tokens=add_special_tokens)
+        return {"input_ids": [encoding.ids for encoding in encodings]}

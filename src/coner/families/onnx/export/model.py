@@ -15,8 +15,7 @@ from coner.families.manifest import write_model
 from coner.families.onnx.export.graph import write_graph
 from coner.families.onnx.export.quantise import quantise
 from coner.families.onnx.settings import OnnxManifest, PieceSettings
-from coner.families.onnx.tagger import CHAIN, GRAPH, OnnxTagger
-from coner.families.onnx.tokenizer import TOKENIZER
+from coner.families.onnx.tagger import CHAIN, GRAPH, TOKENIZER, OnnxTagger
 
 
 def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> None:
