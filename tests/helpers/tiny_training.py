@@ -21,7 +21,7 @@ from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.checkpoint import read_checkpoint
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.trainer import Trainer
-from coner.families.family import Job
+from coner.families.family import TrainingJob
 from helpers.rivers import SENTENCES as FOUR
 from helpers.rivers import TAXONOMY
 
@@ -35,7 +35,7 @@ def tuning_of(settings: EncoderExperiment, folder: Path, **job: Any) -> FineTuni
     """A training run that is ready to start; ``job`` replaces the default sentences, fingerprint and so on."""
     folder.mkdir(exist_ok=True)
     defaults = {"train": SENTENCES, "dev": SENTENCES[:4], "taxonomy": TAXONOMY, "fingerprint": "x", "log": Log()}
-    return prepare(settings, Job(folder=folder, **{**defaults, **job}))
+    return prepare(settings, TrainingJob(folder=folder, **{**defaults, **job}))
 
 
 def tuning_of_case(case: dict[str, Any], encoder: Path, folder: Path) -> FineTuning:

@@ -16,7 +16,7 @@ from coner.core.progress import Log
 from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache
 from coner.data.taxonomy import Taxonomy
-from coner.families.family import Built, Family, Job
+from coner.families.family import Built, Family, TrainingJob
 from coner.families.registry import family
 
 
@@ -38,7 +38,7 @@ class Place:
         log: takes the lines that a person reads.
         cache: shared by the runs of this process.
         claim: called before the first file is written: removes what an earlier run left in the folder.
-        on_epoch: see ``Job``.
+        on_epoch: see ``TrainingJob``.
     """
 
     folder: Path
@@ -128,7 +128,7 @@ class Training(Recipe):
     def build(self, inputs: Inputs, place: Place) -> Built:
         """Fit on the training split, choose on dev."""
         train, data = inputs.splits["train"], self.settings.data
-        job = Job(
+        job = TrainingJob(
             train=noisy_train(train.sentences, data.noise, place.log),
             dev=inputs.splits["dev"].corpus,
             taxonomy=inputs.taxonomy,

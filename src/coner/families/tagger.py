@@ -80,7 +80,7 @@ class Tagger(ABC):
         if spending != Spending():
             raise ConfigError(
                 f"--budget-tokens, --budget-cost, --ledger: got a model of kind {self.kind}, which asks no endpoint; "
-                "expected none of these options. Fix: leave them out"
+                "Fix: leave these options out"
             )
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:

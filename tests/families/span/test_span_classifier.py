@@ -15,7 +15,7 @@ from coner.core.errors import ConfigError, ModelError
 from coner.core.progress import SilentLog
 from coner.core.types import Entity, Sentence
 from coner.families.encoder.backbone.batch import collate, word_layout
-from coner.families.family import Job
+from coner.families.family import TrainingJob
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.families.settings import parse_experiment
@@ -32,20 +32,20 @@ RATES = {"encoder": {"rate": 3e-3}, "head": {"rate": 1e-2}}
 
 
 @pytest.fixture
-def job_for(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> Callable[..., tuple[Any, Job]]:
+def job_for(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> Callable[..., tuple[Any, TrainingJob]]:
     """Settings of a span classifier over a tiny encoder, and its job."""
 
-    def make(**sections: Any) -> tuple[Any, Job]:
+    def make(**sections: Any) -> tuple[Any, TrainingJob]:
         train = {"precision": "float32", "device": "cpu", "batch": 4, "groups": RATES, **sections.pop("train", {})}
         values = {"kind": "span", "encoder": {"name": str(tiny_encoder("mbert"))}, "train": train, **sections}
-        job = Job(SENTENCES, SENTENCES[:4], TAXONOMY, tmp_path, "x", SilentLog())
+        job = TrainingJob(SENTENCES, SENTENCES[:4], TAXONOMY, tmp_path, "x", SilentLog())
         return parse_experiment(values), job
 
     return make
 
 
 @pytest.fixture
-def untrained(job_for: Callable[..., tuple[Any, Job]]) -> SpanTagger:
+def untrained(job_for: Callable[..., tuple[Any, TrainingJob]]) -> SpanTagger:
     """A tagger with random weights that finds entities."""
     torch.manual_seed(0)
     tagger = prepare(*job_for(span={"max_words": 3, "dropout": 0.0}))[1]
@@ -112,7 +112,7 @@ def test_entities_are_sorted_and_do_not_overlap_and_no_batch_changes_them(untrai
 
 
 @pytest.mark.parametrize("scores", ["linear", "cosine"])
-def test_every_parameter_gets_a_gradient(job_for: Callable[..., tuple[Any, Job]], scores: str) -> None:
+def test_every_parameter_gets_a_gradient(job_for: Callable[..., tuple[Any, TrainingJob]], scores: str) -> None:
     tuning, tagger = prepare(*job_for(span={"scores": scores, "max_words": 3}))
     tagger.network.train()
     loss = tuning.trainer.objective.losses(range(len(SENTENCES)))["loss"]
@@ -123,10 +123,12 @@ def test_every_parameter_gets_a_gradient(job_for: Callable[..., tuple[Any, Job]]
 
 
 def test_the_loss_is_the_cross_entropy_of_every_span_by_the_weight_of_its_sentence(
-    job_for: Callable[..., tuple[Any, Job]],
+    job_for: Callable[..., tuple[Any, TrainingJob]],
 ) -> None:
     settings, job = job_for(span={"max_words": 2, "dropout": 0.0})
-    tuning, tagger = prepare(settings, Job(FOUR, FOUR, TAXONOMY, job.folder, "x", job.log, weights=[1.0, 0.5, 2.0, 0]))
+    tuning, tagger = prepare(
+        settings, TrainingJob(FOUR, FOUR, TAXONOMY, job.folder, "x", job.log, weights=[1.0, 0.5, 2.0, 0])
+    )
     tagger.network.eval()
     expected = 0.0
     with torch.inference_mode():
@@ -148,7 +150,7 @@ def test_cosines_do_not_depend_on_the_length_of_a_vector() -> None:
 
 @pytest.mark.parametrize("scores", ["linear", "cosine"])
 def test_a_small_corpus_is_learned_by_heart_and_survives_its_folder(
-    job_for: Callable[..., tuple[Any, Job]], scores: str, tmp_path: Path
+    job_for: Callable[..., tuple[Any, TrainingJob]], scores: str, tmp_path: Path
 ) -> None:
     settings, job = job_for(train={"epochs": 25, "groups": RATES}, span={"scores": scores})
     built = family("span").fit(settings, job)
@@ -165,7 +167,7 @@ def test_a_small_corpus_is_learned_by_heart_and_survives_its_folder(
     ]
 
 
-def test_training_from_sentences_in_memory_needs_no_folder(job_for: Callable[..., tuple[Any, Job]]) -> None:
+def test_training_from_sentences_in_memory_needs_no_folder(job_for: Callable[..., tuple[Any, TrainingJob]]) -> None:
     settings, _ = job_for(train={"epochs": 1})
     tagger = fit(SentenceRecipe(settings, SENTENCES, SENTENCES[:4]), log=SilentLog())
     assert tagger.kind == "span"
@@ -182,7 +184,7 @@ def test_one_mention_in_a_thousand_may_be_longer_than_the_longest_span() -> None
 
 
 def test_a_damaged_folder_and_wrong_settings_are_one_line(
-    job_for: Callable[..., tuple[Any, Job]], tmp_path: Path
+    job_for: Callable[..., tuple[Any, TrainingJob]], tmp_path: Path
 ) -> None:
     settings, job = job_for(train={"epochs": 1})
     family("span").fit(settings, job)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.families.crf.settings import CrfExperiment, CrfManifest
-from coner.families.family import Built, Family, Job
+from coner.families.family import Built, Family, TrainingJob
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
@@ -25,7 +25,7 @@ class CrfFamily(Family):
     trains = True
     threaded = False
 
-    def fit(self, settings: CrfExperiment, job: Job) -> Built:
+    def fit(self, settings: CrfExperiment, job: TrainingJob) -> Built:
         """Train a CRF; with ``crf.trials`` the best of several."""
         from coner.families.crf.fit import train
 
@@ -44,7 +44,3 @@ class CrfFamily(Family):
         """The settings, and the hash of the cluster file."""
         cluster_file = settings.crf.cluster_file
         return {**super().identity(settings), "files": file_hashes([cluster_file] if cluster_file else [])}
-
-    def card_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings."""
-        return dict(settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 from coner.core.errors import requires_extra
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
-from coner.families.family import Built, Family, Job
+from coner.families.family import Built, Family, TrainingJob
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
@@ -28,7 +28,7 @@ class EncoderFamily(Family):
     multiprocess = True
     exports = True
 
-    def fit(self, settings: EncoderExperiment, job: Job) -> Built:
+    def fit(self, settings: EncoderExperiment, job: TrainingJob) -> Built:
         """Fine-tune, from the checkpoint in the folder if there is one; the best epoch on dev is kept."""
         with requires_extra("training an encoder", "encoder"):
             from coner.families.encoder.fit import fit
@@ -64,7 +64,3 @@ class EncoderFamily(Family):
     def with_encoder(self, settings: EncoderExperiment, name: str) -> EncoderExperiment:
         """The settings with another ``encoder.name``."""
         return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={"name": name})})
-
-    def card_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """All of them."""
-        return dict(settings)

@@ -16,11 +16,11 @@ from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning, fine_tuning
 from coner.families.encoder.training.process_group import ProcessGroup
-from coner.families.family import Built, Job
+from coner.families.family import Built, TrainingJob
 from coner.families.manifest import parse_manifest
 
 
-def fit(settings: EncoderExperiment, job: Job) -> Built:
+def fit(settings: EncoderExperiment, job: TrainingJob) -> Built:
     """Fine-tune a tagger, alone or with the other processes that a launcher started; see ``FineTuning.run``."""
     with restored_process():
         tuning = prepare(settings, job)
@@ -28,7 +28,7 @@ def fit(settings: EncoderExperiment, job: Job) -> Built:
         return tuning.run()
 
 
-def prepare(settings: EncoderExperiment, job: Job) -> FineTuning:
+def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning:
     """Build tagger and trainer from settings and data.
 
     Raises:
@@ -60,7 +60,7 @@ def prepare(settings: EncoderExperiment, job: Job) -> FineTuning:
     )
 
 
-def _warm_start(tagger: EncoderTagger, job: Job) -> WarmStart | None:
+def _warm_start(tagger: EncoderTagger, job: TrainingJob) -> WarmStart | None:
     """Load the weights of ``train.init``; those that score tags only if the tags are the same."""
     init = tagger.settings.train.init
     if init is None:

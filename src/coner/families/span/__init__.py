@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coner.core.errors import requires_extra
 from coner.families.encoder import EncoderFamily
-from coner.families.family import Built, Job
+from coner.families.family import Built, TrainingJob
 from coner.families.registry import families
 from coner.families.span.settings import SpanExperiment, SpanManifest
 from coner.families.tagger import Tagger
@@ -22,7 +22,7 @@ class SpanFamily(EncoderFamily):
     manifest = SpanManifest  # type: ignore[assignment]
     exports = False
 
-    def fit(self, settings: SpanExperiment, job: Job) -> Built:  # type: ignore[override]
+    def fit(self, settings: SpanExperiment, job: TrainingJob) -> Built:  # type: ignore[override]
         """Fine-tune, from the checkpoint in the folder if there is one; best epoch and threshold are chosen on dev."""
         with requires_extra("training a span classifier", "encoder"):
             from coner.families.span.fit import fit

@@ -16,7 +16,7 @@ from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.cpu.rows import set_embeddings
 from coner.families.encoder.training.fine_tuning import FineTuning, fine_tuning
 from coner.families.encoder.training.process_group import ProcessGroup
-from coner.families.family import Built, Job
+from coner.families.family import Built, TrainingJob
 from coner.families.span.build import build
 from coner.families.span.objective import SpanObjective
 from coner.families.span.settings import SpanExperiment
@@ -34,7 +34,7 @@ class Trial:
     micro_f1: float
 
 
-def fit(settings: SpanExperiment, job: Job) -> Built:
+def fit(settings: SpanExperiment, job: TrainingJob) -> Built:
     """Fine-tune, then choose the threshold on dev; alone or with the other processes that a launcher started."""
     with restored_process():
         tuning, tagger = prepare(settings, job)
@@ -49,7 +49,7 @@ def fit(settings: SpanExperiment, job: Job) -> Built:
     return Built(tagger, {**built.facts, **facts, "trials": [asdict(trial) for trial in trials]})
 
 
-def prepare(settings: SpanExperiment, job: Job) -> tuple[FineTuning, SpanTagger]:
+def prepare(settings: SpanExperiment, job: TrainingJob) -> tuple[FineTuning, SpanTagger]:
     """Build tagger and trainer from settings and data.
 
     Raises:
