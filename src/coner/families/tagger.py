@@ -79,7 +79,7 @@ class Tagger(ABC):
         """
         if spending != Spending():
             raise ConfigError(
-                f"--budget-tokens, --budget-cost, --ledger: got a model of kind {self.kind}, which asks no endpoint; "
+                f"--budget-tokens, --budget-cost, --ledger: got a model of kind {self.kind}, which asks no endpoint. "
                 "Fix: leave these options out"
             )
 
