@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from coner.core.progress import progress_bar
-from coner.core.types import Sentence
 from coner.data import Corpus
 from coner.evaluation.score import score_sentences
-from coner.families.manifest import MANIFEST, Manifest
 from coner.families.tagger import Tagger
 
 ROUNDS = 5
 TIMED = 500  # sentences in a round, spread over the whole file
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A model to measure: its tagger, a description, and the size of its files."""
 
     tagger: Tagger
@@ -31,17 +26,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Figures:
-    """Measurements of one model.
+    """Measurements of one model."""
 
-    Attributes:
-        what: library and precision.
-        sentences_per_second: median of the rounds.
-        bytes: size of its files.
-        micro_f1, macro_f1: fractions of 1.
-    """
-
-    what: str
-    sentences_per_second: float
+    what: str  # library and precision
+    sentences_per_second: float  # median of the rounds
     bytes: int
     micro_f1: float
     macro_f1: float
@@ -49,23 +37,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """Both models, and how they were measured.
-
-    Attributes:
-        before, after: the trained and the exported model.
-        file: name of the dev file.
-        sentences: in the dev split.
-        timed: sentences in a round.
-        rounds: for each model, alternating.
-        threads: of each model.
-    """
+    """Both models, and how they were measured."""
 
     before: Figures
     after: Figures
-    file: str
-    sentences: int
-    timed: int
-    rounds: int
+    file: str  # name of the dev file
+    sentences: int  # in the dev split
+    timed: int  # sentences in a round
+    rounds: int  # for each model, alternating
     threads: int
 
     @property
@@ -83,28 +62,19 @@ def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -
     """Score both models on all sentences, then time them in alternating rounds, so that other load affects both."""
     both, sentences = (before, after), dev.sentences
     some = sentences[:: max(1, len(sentences) // TIMED)]
+    seconds: tuple[list[float], list[float]] = ([], [])
     with progress_bar("measuring", 2 * (len(sentences) + ROUNDS * len(some))) as bar:
-        scores, seconds = [], []
+        scores = []
         for model in both:  # this also fills the caches, before the clock runs
             scores.append(score_sentences(sentences, model.tagger.tag(sentences)).fine)
             bar.advance(len(sentences))
-        for _ in range(ROUNDS):
-            seconds.append([_time(model.tagger, some, bar.advance) for model in both])
+        for model, times in [*zip(both, seconds, strict=True)] * ROUNDS:
+            start = time.perf_counter()
+            model.tagger.tag(some)
+            times.append(time.perf_counter() - start)
+            bar.advance(len(some))
     first, second = (
         Figures(model.what, len(some) / statistics.median(times), model.bytes, fine.micro_f1, fine.macro_f1)
-        for model, times, fine in zip(both, zip(*seconds, strict=True), scores, strict=True)
+        for model, times, fine in zip(both, seconds, scores, strict=True)
     )
     return ExportReport(first, second, dev.path.name, len(sentences), len(some), ROUNDS, threads)
-
-
-def _time(tagger: Tagger, sentences: Sequence[Sentence], advance: Callable[[int], object]) -> float:
-    start = time.perf_counter()
-    tagger.tag(sentences)
-    seconds = time.perf_counter() - start
-    advance(len(sentences))
-    return seconds
-
-
-def model_bytes(folder: Path, manifest: Manifest) -> int:
-    """Size of a model on disk: its manifest and the files that it names."""
-    return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files.values())

@@ -18,19 +18,8 @@ from coner.families.encoder.network import Network
 OPSET = 17  # the first with layer normalisation as one step
 OUTPUT = "emissions"
 # The inputs and the sizes of their axes, all of which are dynamic (see ``layout.lay_out``).
-AXES = {
-    "ids": ("R", "P"),
-    "mask": ("R", "P"),
-    "first": ("N",),
-    "last": ("N",),
-    "every": ("M",),
-    "word": ("M",),
-    "lengths": ("B",),
-    "grid": ("B", "W"),
-    "cells": ("N",),
-    "previous": ("N",),
-    "following": ("N",),
-}
+AXES = {"ids": "RP", "mask": "RP", "first": "N", "last": "N", "every": "M", "word": "M"}
+AXES |= {"lengths": "B", "grid": "BW", "cells": "N", "previous": "N", "following": "N"}
 
 
 class Emissions(nn.Module):

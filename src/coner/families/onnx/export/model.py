@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer as Backend
@@ -19,12 +20,7 @@ from coner.families.onnx.tagger import CHAIN, GRAPH, TOKENIZER, OnnxTagger
 
 
 def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> None:
-    """Write a tagger as a model of kind ``onnx``: all of it, or nothing.
-
-    Args:
-        tagger: with its network on the CPU.
-        folder: to write into.
-        int8: quantise the weights to 8-bit integers.
+    """Write a tagger, whose network is on the CPU, as a model of kind ``onnx``: all of it, or nothing.
 
     Raises:
         ConfigError: its tokenizer has no ``tokenizer.json``, or its decoder exists in torch only.
@@ -38,24 +34,27 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
         )
     decoder = tagger.network.decoder
     if not isinstance(decoder, ConstrainedDecoder | SoftmaxDecoder):
-        raise ConfigError(
-            f"head.decoder: got {tagger.settings.head.decoder!r}; expected crf, softmax or valid to export"
-        )
+        name = tagger.settings.head.decoder
+        raise ConfigError(f"head.decoder: got {name!r}; expected crf, softmax or valid to export")
 
     def write(aside: Path) -> None:
-        _write_tokenizer(tagger, aside / TOKENIZER)
+        backend = Backend.from_str(tagger.tokenizer.backend_tokenizer.to_str())
+        backend.no_truncation()  # as transformers calls it, whatever the file says
+        backend.no_padding()
+        try:
+            backend.save(str(aside / TOKENIZER))
+        except Exception as error:  # a bare one, as for a full disk
+            raise OSError(None, str(error)) from error
         if isinstance(decoder, ConstrainedDecoder):
             chain = decoder.scores()
             scores = {"transitions": chain.transitions, "first": chain.start, "last": chain.end}
-            arrays = {name: value.detach().numpy() for name, value in scores.items()}
-            np.savez(aside / CHAIN, **arrays)  # type: ignore[arg-type]
+            arrays: dict[str, Any] = {name: values.detach().numpy() for name, values in scores.items()}
+            np.savez(aside / CHAIN, **arrays)
         try:
             write_graph(tagger.network, tagger.pieces, aside / GRAPH)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(
-                f"encoder {tagger.settings.encoder.name!r}: cannot be exported to ONNX: {reason}"
-            ) from None
+            name, reason = tagger.settings.encoder.name, str(error).strip().splitlines()[0]
+            raise ModelError(f"encoder {name!r}: cannot be exported to ONNX: {reason}") from None
         if int8:
             quantise(aside / GRAPH)
 
@@ -80,13 +79,3 @@ def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
             lowercase=encoder.lowercase,
         ),
     )
-
-
-def _write_tokenizer(tagger: EncoderTagger, path: Path) -> None:
-    backend = Backend.from_str(tagger.tokenizer.backend_tokenizer.to_str())
-    backend.no_truncation()  # as transformers calls it, whatever the file says
-    backend.no_padding()
-    try:
-        backend.save(str(path))
-    except Exception as error:  # a bare one, as for a full disk
-        raise OSError(None, str(error)) from error

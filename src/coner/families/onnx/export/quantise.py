@@ -32,14 +32,8 @@ def quantise(path: Path) -> None:
     with _quiet():
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-        quantizer = MatMulNBitsQuantizer(
-            model,
-            bits=8,
-            block_size=BLOCK,
-            is_symmetric=True,
-            accuracy_level=INT8,
-            op_types_to_quantize=("MatMul",),
-        )
+        how = {"bits": 8, "block_size": BLOCK, "is_symmetric": True, "accuracy_level": INT8}
+        quantizer = MatMulNBitsQuantizer(model, **how, op_types_to_quantize=("MatMul",))
         quantizer.process()
     save_graph(quantizer.model.model, path)
 
@@ -82,12 +76,11 @@ def _quantise_table(graph: onnx.GraphProto, table: onnx.TensorProto, lookups: li
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the quantiser, whose import would also configure the logging of the whole process."""
-    root, before = logging.getLogger(), logging.root.manager.disable
-    handler = logging.NullHandler()
-    root.addHandler(handler)
+    before, handler = logging.root.manager.disable, logging.NullHandler()
+    logging.root.addHandler(handler)
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
-        root.removeHandler(handler)
+        logging.root.removeHandler(handler)

@@ -9,16 +9,15 @@ import torch
 
 from coner.core.errors import ConerError, ConfigError, DataError, ModelError, OutputError
 from coner.core.files import check_folder
-from coner.data import Corpus, read
-from coner.data.files import digest
-from coner.data.splits import read_splits
+from coner.data import Corpus
+from coner.data.splits import read_named_splits, read_splits
 from coner.families.encoder.build import load as load_encoder
 from coner.families.encoder.cpu.accelerate import native_precision
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
-from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
+from coner.families.manifest import MANIFEST, Manifest, parse_manifest, read_manifest
 from coner.families.onnx import tagger as onnx
-from coner.families.onnx.export.compare import Candidate, ExportReport, compare, model_bytes
+from coner.families.onnx.export.compare import Candidate, ExportReport, compare
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.registry import family
@@ -40,7 +39,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     Raises:
         ConerError: more is lost; nothing is written then.
         ModelError: the family of the model cannot be exported.
-        ConfigError: the dev split is not known or not there, or a part of the model cannot be exported.
+        ConfigError: the dev split is not known or not there, or a component of the model cannot be exported.
         DataError: the dev file is not that of the run, or faulty.
         OutputError: ``out`` holds a model, or cannot be written.
     """
@@ -61,12 +60,9 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         write_onnx(tagger, folder, int8=int8)
         written = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
         exported = onnx.load(folder, written, threads=threads)
-        report = compare(
-            Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest)),
-            Candidate(exported, f"onnx, {written.weights}", model_bytes(folder, written)),
-            corpus,
-            threads=threads,
-        )
+        before = Candidate(tagger, f"torch, {str(precision).removeprefix('torch.')}", _bytes(run, manifest))
+        after = Candidate(exported, f"onnx, {written.weights}", _bytes(folder, written))
+        report = compare(before, after, corpus, threads=threads)
         _check(report, int8=int8, max_drop=max_drop)
         exported.save(out)
     return report
@@ -79,42 +75,38 @@ def read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
         ConfigError: the dev split of the run is not known or not there.
         DataError: it is faulty, or has changed since the run.
     """
-    data = tagger.settings.data
-
-    def read_file(path: Path) -> Corpus:
-        return read(path, scheme=data.scheme, repair=data.repair, labels=tagger.taxonomy.labels, gold=True)
-
+    data = tagger.settings.data.model_copy(update={"test": None, "extra": ()})
     if dev is not None:
-        return read_file(dev)
+        data = data.model_copy(update={"train": None, "dev": dev})
+        return read_named_splits(data, tagger.taxonomy)["dev"].corpus
     if not (run / RECORD).exists():
         raise ConfigError(f"{run}: has no {RECORD} that names its dev split. {ADVICE}")
-    recorded = read_record(run).data.get("dev")
-    source = data.dev or data.train
+    recorded, source = read_record(run).data.get("dev"), data.dev or data.train
     if recorded is None or source is None:
         raise ConfigError(f"{run / RECORD}: names no dev split. {ADVICE}")
     if not source.exists():
         raise ConfigError(f"{run}: its dev split is from {source}, which does not exist. {ADVICE}")
     if data.dev is None:
-        split = read_splits(data.model_copy(update={"test": None, "extra": ()}))[0]["dev"]
-        corpus, sha256 = split.corpus, split.sha256
+        split = read_splits(data)[0]["dev"]
     else:
-        corpus = read_file(source)
-        sha256 = digest(corpus.path)
-    if sha256 != recorded.sha256:
+        split = read_named_splits(data.model_copy(update={"train": None}), tagger.taxonomy)["dev"]
+    if split.sha256 != recorded.sha256:
         raise DataError(f"differs from the dev split of {run} (by sha256). {ADVICE}", source)
-    return corpus
+    return split.corpus
+
+
+def _bytes(folder: Path, manifest: Manifest) -> int:
+    return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files.values())
 
 
 def _check(report: ExportReport, *, int8: bool, max_drop: float) -> None:
-    before, after = report.before, report.after
     drops = [
-        f"{name.replace('_f1', ' F1')} drops from {100 * getattr(before, name):.2f} to {100 * getattr(after, name):.2f}"
+        f"{name.replace('_f1', ' F1')} drops from {100 * getattr(report.before, name):.2f} "
+        f"to {100 * getattr(report.after, name):.2f}"
         for name, points in report.drop.items()
         if not points <= max_drop  # true for NaN
     ]
     if drops:
         fix = "leave out --int8, or allow more with --max-drop" if int8 else "allow more with --max-drop"
-        raise ConerError(
-            f"{report.file}: {' and '.join(drops)}; expected to lose at most {max_drop:g} points, so nothing was "
-            f"written. Fix: {fix}"
-        )
+        lost = f"expected to lose at most {max_drop:g} points, so nothing was written"
+        raise ConerError(f"{report.file}: {' and '.join(drops)}; {lost}. Fix: {fix}")
