@@ -1,4 +1,4 @@
-"""How a run of one family differs from others: which splits it reads, what identifies it, how its tagger is built."""
+"""How runs differ: which splits they read, what identifies them, how their tagger is built."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coner.config.experiment import Experiment
 from coner.core.files import sha256
 from coner.core.progress import Log
 from coner.data.noise import make_noise, noisy_train
-from coner.data.splits import Split, SplitCache
+from coner.data.splits import Split, SplitCache, describe
 from coner.data.taxonomy import Taxonomy
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.registry import family
@@ -30,15 +30,13 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run writes, and what it is known by.
+    """Where a run writes, and its fingerprint.
 
     Attributes:
         folder: of the run.
         fingerprint: of everything that the tagger depends on.
-        log: takes the lines that a person reads.
-        cache: shared by the runs of this process.
-        claim: called before the first file is written: removes what an earlier run left in the folder.
-        on_epoch: see ``TrainingJob``.
+        cache: shared by the runs in this process.
+        log, claim, on_epoch: see ``TrainingJob``.
     """
 
     folder: Path
@@ -54,8 +52,8 @@ class Recipe(ABC):
 
     Attributes:
         settings: recorded with the run.
-        rebuild: build the tagger again although the run is finished: it is cheap, and its endpoint may have moved.
-        resumable: an interrupted run may have left a checkpoint that this run can use.
+        rebuild: build the tagger of a finished run again: that is cheap, and its endpoint may have changed.
+        resumable: it can resume from a checkpoint of an interrupted run.
     """
 
     settings: Experiment
@@ -64,7 +62,7 @@ class Recipe(ABC):
 
     @property
     def family(self) -> Family:
-        """The declaration of its family."""
+        """Its declaration."""
         return family(self.settings.kind)
 
     @abstractmethod
@@ -72,7 +70,7 @@ class Recipe(ABC):
         """Read the splits.
 
         Raises:
-            ConfigError: a file that is needed is not named.
+            ConfigError: a required file is not set.
             DataError: a file is faulty.
         """
 
@@ -90,15 +88,13 @@ class Recipe(ABC):
 
     def describe(self, inputs: Inputs) -> str:
         """First line of the log."""
-        from coner.data.splits import describe
-
         taxonomy = inputs.taxonomy
         files = describe(inputs.splits) or "no files"
         return f"{self.settings.name}: {files}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes"
 
 
 class Training(Recipe):
-    """A family that is fitted on labelled sentences.
+    """Fits a tagger on labelled sentences.
 
     Args:
         settings: with ``data.train`` set.
@@ -109,14 +105,14 @@ class Training(Recipe):
         self.resumable = self.family.multiprocess
 
     def read(self, cache: SplitCache) -> Inputs:
-        """All splits; a dev split is cut from the training file where none is named."""
+        """Read all splits; without a dev file a part of the training file is split off."""
         return Inputs(*cache.read(self.settings.data))
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         """Settings, taxonomy, hashes of the training and dev files, noise."""
         splits, noise = inputs.splits, self.settings.data.noise
-        apart = {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}
-        data = self.settings.data.model_dump(mode="json", exclude=apart)
+        covered = {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}  # by hashes, or not relevant
+        data = self.settings.data.model_dump(mode="json", exclude=covered)
         values = {**self.family.identity(self.settings), "data": data, "taxonomy": inputs.taxonomy.as_dict()}
         values["sha256"] = {name: split.sha256 for name, split in splits.items() if name in ("train", "dev")}
         if noise.rate:
@@ -144,5 +140,5 @@ class Training(Recipe):
 
 
 def file_hashes(paths: list[Path]) -> list[str]:
-    """Hashes of those files that exist, for a fingerprint."""
+    """Hashes of the files that exist, for a fingerprint."""
     return [sha256(path) for path in paths if path.is_file()]

@@ -1,4 +1,4 @@
-"""The families of taggers: each package in this folder registers one declaration."""
+"""The registry of families: each package in this folder registers its declaration."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ families: Registry[type[Family]] = Registry("kind", "coner.families", packages=T
 
 
 def family(kind: str) -> Family:
-    """The declaration of a family by its name; ``ConfigError`` lists the names where there is none."""
+    """The declaration of a family; ``ConfigError`` lists the families if there is none of this name."""
     return families[kind]()
 
 
 def kinds(*, configurable: bool | None = None, trains: bool | None = None) -> list[str]:
-    """Names of the families, optionally of those with these properties only."""
+    """Names of the families, or of those with these properties."""
     return [
         name
         for name in families.names()

@@ -1,4 +1,4 @@
-"""From a config to typed settings: its ``kind`` says which family's model checks it."""
+"""Check a config with the settings model of its family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coner.families.registry import family, kinds
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read a config file and apply ``key.path=value`` overrides (values in TOML's syntax, or plain strings).
+    """Read a config file and apply ``key.path=value`` overrides, whose values are TOML or plain strings.
 
     Raises:
         ConfigError: the file or an override cannot be read, or a setting is unknown or out of range.
@@ -37,7 +37,7 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
 
 
 def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experiment:
-    """``parse_experiment`` for families that are fitted on data; ``ConfigError`` for the others."""
+    """``parse_experiment`` for families that train; ``ConfigError`` for the others."""
     settings = parse_experiment(values, source)
     if not family(settings.kind).trains:
         raise ConfigError(
@@ -49,18 +49,18 @@ def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experim
 
 def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
-    path = [str(key) for key in first["loc"] if "[" not in str(key)]  # which names a branch of a union
+    path = [str(key) for key in first["loc"] if "[" not in str(key)]  # the name of a branch of a union
     place = ".".join(path) or "settings"
     if first["type"] == "extra_forbidden":
         return f"{place}: no such setting; expected one of: {', '.join(_siblings(model, path))}"
-    if first["type"] == "value_error":  # from a check of the settings' own, which names the key
+    if first["type"] == "value_error":  # by a validator, which names the key itself
         return str(first["ctx"]["error"])
     got = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
     return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}{got}"
 
 
 def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """The keys of the section that an unknown key was found in."""
+    """The keys of the section with the unknown key."""
     section: type[BaseModel] | None = model
     for key in path[:-1]:
         if section is not None and key in section.model_fields:  # else a key of a mapping, or an index

@@ -1,4 +1,4 @@
-"""The contract of every tagger: sentences in, one prediction a sentence out, and a folder to live in."""
+"""The contract of every tagger: sentences in, one prediction per sentence out; saved as a folder."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from coner.families.usage import Failure, Spending, Usage
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a tagger says about one sentence.
+    """The prediction for one sentence.
 
     Attributes:
-        sentence: as it was given.
-        entities: sorted, not overlapping, each with its confidence; ``None`` where there is no answer.
-        repaired: predicted tags that were repaired (see ``tags.repair_tags``).
+        sentence: the input.
+        entities: sorted, not overlapping, each with its confidence; ``None`` if there is no answer.
+        repaired: number of predicted tags that were repaired (see ``tags.repair_tags``).
         failures: why the sentence, or some of its spans, have no answer.
-        usage: what an endpoint was asked meanwhile; the usages of a stream add up to its total.
-        reliable: the whole answer could be read; where it could not, entities may be missing.
+        usage: of an endpoint, since the prediction before.
+        reliable: the whole answer could be read; if not, entities may be missing.
     """
 
     sentence: Sentence
@@ -45,9 +45,9 @@ class Tagger(ABC):
         model: name of the language model that it asks; empty if it asks none.
         labels: every label that it can predict.
         taxonomy: of the labels.
-        unit: what a failure counts: a ``sentence``, or a ``span`` of a sentence that is tagged all the same.
-        batch_sentences: most sentences of one call of ``predict`` in a stream; ``None``: no limit but their words.
-        batch_multiple: sentences of a batch are a multiple of this, except in the last one.
+        unit: what failures count: a ``sentence``, or a ``span`` of a sentence that is tagged nevertheless.
+        batch_sentences: most sentences of a batch in a stream; ``None``: limited by their words only.
+        batch_multiple: batches have a multiple of this number of sentences, except the last one.
     """
 
     kind: ClassVar[str]
@@ -60,22 +60,22 @@ class Tagger(ABC):
 
     @abstractmethod
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """One prediction a sentence, in order; gold entities are ignored."""
+        """Yield a prediction for each sentence, in order; gold entities are ignored."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
+        """Write the model folder, completely or not at all; ``OutputError`` if that fails."""
 
     @property
     def hardware(self) -> str:
-        """Device, threads and precision, for people; empty if there is nothing to choose."""
+        """Device, threads and precision, for messages; empty if there is nothing to choose."""
         return ""
 
     def limit(self, spending: Spending) -> None:
-        """Limit what all further calls to an endpoint may spend; to be called before the first call.
+        """Limit calls to an endpoint, before the first one.
 
         Raises:
-            ConfigError: a limit is given, but this family asks no endpoint.
+            ConfigError: there is a limit, and this family asks no endpoint.
         """
         if spending != Spending():
             raise ConfigError(
@@ -125,7 +125,7 @@ class Tagger(ABC):
 
 
 def _lines(text: str, number: int) -> Iterator[tuple[int, Sentence]]:
-    """Where each line begins, and the sentence in it."""
+    """The start of each line, and its sentence."""
     if not isinstance(text, str):
         raise DataError(f"text {number}: got {type(text).__name__}; expected a string (for words in a list: tag)")
     if (half := lone_surrogate(text)) is not None:

@@ -1,4 +1,4 @@
-"""What a tagger asked of an endpoint, and what that took."""
+"""Usage of an endpoint: calls, costs, failures, and limits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from coner.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something that was asked has no answer, after all retries or because the budget is spent.
+    """Why a request has no answer, after all retries or because the budget is spent.
 
     Attributes:
         kind: ``budget``, ``refused`` (by the endpoint: wrong model, key, request), ``unreachable`` or ``exhausted``.
-        reason: one line for the user, without any key.
+        reason: one line for the user, without the API key.
     """
 
     kind: Literal["budget", "refused", "unreachable", "exhausted"]
@@ -50,13 +50,13 @@ class Usage:
     Attributes:
         model: its name at the endpoint.
         spent: ``calls``, ``retries``, ``cached``, ``failed``, ``prompt_tokens``, ``completion_tokens``, ``cost`` and
-            ``seconds``: paid now.
-        taken: ``answers``, ``tokens``, ``cost`` and ``seconds`` of all answers; those from the ledger at what they
-            cost when they were first asked for.
+            ``seconds``, now.
+        taken: ``answers``, ``tokens``, ``cost`` and ``seconds`` of all answers, those from the ledger with their
+            original costs.
         counts: what was read, repaired and dropped in the answers, by rule.
         repaired, dropped: answers or mentions, summed over ``counts``.
-        asked: sentences, or spans, that were asked about.
-        declined: request fields that the endpoint does not accept and that were left out.
+        asked: number of sentences, or spans, in requests.
+        declined: request fields that were left out because the endpoint does not accept them.
     """
 
     model: str
@@ -93,16 +93,16 @@ class Usage:
         )
 
     def per_sentence(self, answered: int) -> dict[str, float]:
-        """Mean tokens, cost and seconds of the sentences that have an answer."""
+        """Mean tokens, cost and seconds of a sentence that has an answer."""
         return {f"{name}_per_sentence": self.taken.get(name, 0) / answered for name in ("tokens", "cost", "seconds")}
 
     def as_record(self, failures: Mapping[Failure, int], *, answered: int, sentences: int) -> dict[str, Any]:
         """Plain values for the record of a split.
 
         Args:
-            failures: what has no answer, with counts.
-            answered: sentences with an answer.
-            sentences: of the split.
+            failures: with counts.
+            answered: number of sentences with an answer.
+            sentences: number of sentences of the split.
         """
         return {
             **self.spent,
