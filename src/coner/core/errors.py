@@ -73,7 +73,7 @@ class Unanswered(ConerError):
     def __init__(self, message: str, failures: Counter[Any]) -> None:
         [(first, _)] = failures.most_common(1)
         super().__init__(f"{message} ({first.kind}): {first.reason}")
-        self.exit_code = 2 if first.kind == "refused" else 3
+        self.exit_code = {"refused": 2}.get(first.kind, 3)
 
 
 class OutputError(ConerError):
