@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from coner.families.llm.endpoint.client import Client
@@ -26,3 +29,9 @@ def client(url: str, *, ledger: Ledger | None = None, spending: Spending | None 
 def kinds(answers: list[Completion | Failure]) -> list[str]:
     """The text of each answer, or the kind of the failure."""
     return [answer.text if isinstance(answer, Completion) else answer.kind for answer in answers]
+
+
+def stored(path: Path) -> int:
+    """Number of answers in a ledger."""
+    with closing(sqlite3.connect(path)) as database:
+        return int(database.execute("SELECT count(*) FROM answers").fetchone()[0])

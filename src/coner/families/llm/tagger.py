@@ -107,7 +107,7 @@ class LlmTagger(Tagger):
             repaired=total(counts, "repaired"),
             dropped=total(counts, "dropped"),
             asked=asked,
-            declined=() if client is None else client.declined,
+            declined=() if client is None else client.capabilities.declined,
         )
 
     def save(self, folder: Path) -> None:

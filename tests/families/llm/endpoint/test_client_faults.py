@@ -259,9 +259,9 @@ def test_structured_output_falls_back_once_for_all_prompts() -> None:
 
     with serving(rule) as server:
         ask = client(server.url, concurrency=1)
-        assert ask.structured == "json_schema"
+        assert ask.capabilities.structured == "json_schema"
         assert kinds(list(ask(prompt(str(i), schema=SCHEMA) for i in range(5)))) == ["fine"] * 5
-    assert ask.structured == "plain"
+    assert ask.capabilities.structured == "plain"
     assert server.turns == {"0": 3, "1": 1, "2": 1, "3": 1, "4": 1}
     assert [request.get("response_format") for request in server.requests[:4]] == [
         {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}},
@@ -278,7 +278,7 @@ def test_structured_output_falls_back_no_further_than_needed() -> None:
     with serving(rule) as server:
         ask = client(server.url)
         list(ask(prompt(str(i), schema=SCHEMA) for i in range(20)))
-        assert ask.structured == "json_object"
+        assert ask.capabilities.structured == "json_object"
         assert len(server.requests) <= 20 + 4  # those that were in flight when the first was rejected
 
 
@@ -289,7 +289,7 @@ def test_a_rejection_that_no_fallback_cures_does_not_affect_others() -> None:
     with serving(rule) as server:
         ask = client(server.url, concurrency=1)
         assert kinds(list(ask(prompt(str(i), schema=SCHEMA) for i in range(3)))) == ["refused", "{}", "{}"]
-    assert ask.structured == "json_schema"
+    assert ask.capabilities.structured == "json_schema"
     assert server.turns == {"0": 3, "1": 1, "2": 1}
 
 

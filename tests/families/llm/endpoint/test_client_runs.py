@@ -20,7 +20,7 @@ from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.session import Totals
 from coner.families.usage import Spending
 from helpers.fake_endpoint import FakeResponse, Request, echo, fails, last, says, serving
-from helpers.llm_client import client, kinds, prompt
+from helpers.llm_client import client, kinds, prompt, stored
 
 
 def numbered(count: int) -> Iterator[Prompt]:
@@ -196,6 +196,18 @@ def test_a_caller_that_stops_early_cancels_the_calls_in_flight() -> None:
         assert len(server.requests) == sent <= 3
 
 
+def test_an_abandoned_call_frees_its_reservation_and_counts_as_the_most_it_may_have_cost() -> None:
+    with serving(lambda request, _: says(last(request), after=30 if last(request) == "slow" else 0)) as server:
+        # "a" and "b" use 10 tokens each and reserve 23; "slow" reserves 114, "c" 113.
+        ask = client(server.url, spending=Spending(tokens=10 + 114 + 23), concurrency=2, timeout=60)
+        answers = ask([prompt("a"), prompt("slow", max_tokens=100)])
+        next(answers)
+        while len(server.requests) < 2:
+            time.sleep(0.02)
+        answers.close()  # type: ignore[attr-defined]  # a generator
+        assert kinds(list(ask([prompt("b"), prompt("c", max_tokens=100)]))) == ["b", "budget"]
+
+
 def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:
     def rule(request: Request, _: int) -> FakeResponse:
         return says(last(request), after=0.0 if int(last(request)) < 5 else 30.0)
@@ -203,7 +215,7 @@ def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:
     with serving(rule) as server, Ledger(tmp_path / "l.sqlite") as ledger:
 
         def interrupt() -> None:
-            while ledger.count() < 5:
+            while stored(ledger.path) < 5:
                 time.sleep(0.02)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -213,4 +225,4 @@ def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             got.extend(client(server.url, ledger=ledger, timeout=60)(numbered(50)))  # type: ignore[arg-type]
         assert time.monotonic() - began < 15
-        assert ledger.count() == 5
+        assert stored(ledger.path) == 5

@@ -72,7 +72,7 @@ def test_structured_answers_follow_the_schema_and_are_stored(server: str, tmp_pa
                 "HumanSettlement",
             }
             assert answer.prompt_tokens > 40 and 3 < answer.completion_tokens <= 160
-        assert ask.structured == "json_schema"
+        assert ask.capabilities.structured == "json_schema"
         assert (ask.totals.calls, ask.totals.retries) == (3, 0)
         again = client(server, ledger=ledger)
         assert [answer.text for answer in again(prompts) if isinstance(answer, Completion)] == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,16 +19,13 @@ _FORMAT = re.compile(r"response_format|json_schema|json_object|json schema|struc
 class Capabilities:
     """What an endpoint accepts, as far as its answers have shown.
 
-    Attributes:
-        structured: how an answer is constrained to a schema: by ``json_schema`` (OpenAI, vLLM, llama.cpp, Ollama), by
-            ``json_object`` with a schema (llama-cpp-python), or not at all (``plain``).
-        length_field: name of the limit of the answer's tokens.
-        sampling: whether temperature and seed may be set; reasoning models have their own.
+    An answer is constrained to a schema by ``json_schema`` (OpenAI, vLLM, llama.cpp, Ollama), by ``json_object`` with a
+    schema (llama-cpp-python), or not at all (``plain``).
     """
 
     structured: Structured = "json_schema"
     length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    sampling: bool = True
+    sampling: bool = True  # temperature and seed may be set; reasoning models have their own
 
     @property
     def declined(self) -> tuple[str, ...]:
@@ -48,8 +44,11 @@ class Capabilities:
             body["temperature"] = endpoint.temperature
             if endpoint.seed is not None:
                 body["seed"] = endpoint.seed
-        if prompt.schema is not None and self.structured != "plain":
-            body["response_format"] = _response_format(prompt.schema, self.structured)
+        if prompt.schema is not None and self.structured == "json_schema":
+            form = {"name": "answer", "strict": True, "schema": dict(prompt.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        elif prompt.schema is not None and self.structured == "json_object":
+            body["response_format"] = {"type": "json_object", "schema": dict(prompt.schema)}
         return body
 
     def reduced(self, rejection: str, prompt: Prompt) -> Capabilities | None:
@@ -61,9 +60,3 @@ class Capabilities:
         if prompt.schema is not None and self.structured in _FALLBACK and _FORMAT.search(rejection):
             return replace(self, structured=_FALLBACK[self.structured])
         return None
-
-
-def _response_format(schema: Mapping[str, Any], structured: Structured) -> dict[str, Any]:
-    if structured == "json_schema":
-        return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)}}
-    return {"type": "json_object", "schema": dict(schema)}

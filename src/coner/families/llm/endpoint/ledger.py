@@ -110,32 +110,22 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def count(self) -> int:
-        """Number of stored answers."""
-        with self._access():
-            return int(self._database.execute("SELECT count(*) FROM answers").fetchone()[0])
-
     def get(self, key: str) -> Completion | None:
         """The answer to the prompt with this hash."""
         query = "SELECT text, finish, prompt_tokens, completion_tokens, seconds FROM answers WHERE prompt = ?"
         with self._access():
             row: Any = self._database.execute(query, (key,)).fetchone()
-        if row is None:
-            return None
-        text, finish, prompt_tokens, completion_tokens, seconds = row
-        return Completion(text, finish, prompt_tokens, completion_tokens, cached=True, seconds=seconds)
+        return None if row is None else Completion(*row[:4], cached=True, seconds=row[4])
 
     def put(self, key: str, model: str, answer: Completion) -> None:
         """Store an answer on disk; an answer that is already there stays."""
-        row = (answer.text, answer.finish, answer.prompt_tokens, answer.completion_tokens, answer.seconds)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        statement = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        values = (answer.text, answer.finish, answer.prompt_tokens, answer.completion_tokens, answer.seconds)
+        row = (key, model, *values, datetime.now(UTC).isoformat(timespec="seconds"))
         with self._access():
-            self._database.execute(statement, (key, model, *row, now))
+            self._database.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     @contextmanager
     def _access(self) -> Iterator[None]:
-        """One access at a time; errors of SQLite become errors of one line."""
         with self._lock:
             try:
                 yield

@@ -34,35 +34,31 @@ class Tokens(NamedTuple):
 class TokenEstimator:
     """Estimates tokens from bytes; the ratio rises to the highest one that the endpoint has counted."""
 
-    def __init__(self, tokens_per_byte: float = 1 / 3) -> None:
-        self._tokens_per_byte = tokens_per_byte
+    def __init__(self) -> None:
+        self._tokens_per_byte = 1 / 3
 
     def estimate(self, text: str) -> int:
         """Tokens of a text."""
-        return math.ceil(_size(text) * self._tokens_per_byte)
+        return math.ceil(len(text.encode("utf-8", "replace")) * self._tokens_per_byte)
 
     def upper_bound(self, prompt: Prompt) -> Tokens:
         """Tokens that a call may use, with an answer up to its limit."""
-        return Tokens(math.ceil(_prompt_size(prompt) * self._tokens_per_byte), prompt.max_tokens)
+        return Tokens(math.ceil(_prompt_bytes(prompt) * self._tokens_per_byte), prompt.max_tokens)
 
     def update(self, prompt: Prompt, counted: int) -> None:
         """Learn from the tokens that the endpoint counted in a prompt."""
-        self._tokens_per_byte = max(self._tokens_per_byte, counted / max(_prompt_size(prompt), 1))
+        self._tokens_per_byte = max(self._tokens_per_byte, counted / max(_prompt_bytes(prompt), 1))
 
 
-def _prompt_size(prompt: Prompt) -> int:
-    return sum(_size(message.content) + 12 for message in prompt.messages)  # 12: role and separators
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
+def _prompt_bytes(prompt: Prompt) -> int:
+    return sum(len(m.content.encode("utf-8", "replace")) + 12 for m in prompt.messages)  # 12: role and separators
 
 
 @dataclass
 class Slot:
-    """A call within the window of the rate: when it started, and its tokens."""
+    """A call within the window of the rate."""
 
-    at: float
+    at: float  # when it started
     tokens: int
 
 
@@ -119,11 +115,7 @@ class RateLimiter:
 
 
 class BudgetLimiter:
-    """Keeps calls within a budget: the most that a call may use is reserved before it, and settled after it.
-
-    Attributes:
-        spent: whether nothing more may be sent.
-    """
+    """Keeps calls within a budget: the most that a call may use is reserved before it, and settled after it."""
 
     def __init__(self, limits: Spending, prices: Prices) -> None:
         self._tokens = math.inf if limits.tokens is None else limits.tokens
@@ -131,8 +123,8 @@ class BudgetLimiter:
         self._prices = prices
         self._used = Tokens(0, 0)
         self._reserved: list[Tokens] = []
-        self._settled: anyio.Event | None = None
-        self.spent = False
+        self._settled = anyio.Event()
+        self.spent = False  # nothing more may be sent
 
     async def reserve(self, most: Tokens) -> bool:
         """Reserve tokens for a call; ``False`` if they do not fit, and then no further call does.
@@ -143,20 +135,18 @@ class BudgetLimiter:
             if self._fits(most):
                 self._reserved.append(most)
                 return True
-            if not self._reserved:
-                self.spent = True
-            else:
-                self._settled = self._settled or anyio.Event()
+            if self._reserved:
                 await self._settled.wait()
+            else:
+                self.spent = True
         return False
 
     def settle(self, most: Tokens, used: Tokens) -> None:
         """Replace a reservation by what the call used."""
         self._reserved.remove(most)
         self._used = Tokens(self._used.prompt + used.prompt, self._used.completion + used.completion)
-        if self._settled:
-            self._settled.set()
-            self._settled = None
+        self._settled.set()
+        self._settled = anyio.Event()
 
     def _fits(self, most: Tokens) -> bool:
         bound = [self._used, *self._reserved, most]

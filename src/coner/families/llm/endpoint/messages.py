@@ -23,37 +23,23 @@ class Message:
 
 @dataclass(frozen=True)
 class Prompt:
-    """The content of one call.
+    """The content of one call."""
 
-    Attributes:
-        messages: those that are equal in all calls come first, for the prefix cache of a server.
-        schema: JSON schema of the answer; ``None`` for plain text.
-        max_tokens: limit of the answer.
-    """
-
-    messages: tuple[Message, ...]
-    schema: Mapping[str, Any] | None
-    max_tokens: int
+    messages: tuple[Message, ...]  # those that are equal in all calls come first, for the prefix cache of a server
+    schema: Mapping[str, Any] | None  # JSON schema of the answer; None: plain text
+    max_tokens: int  # limit of the answer
 
 
 @dataclass(frozen=True)
 class Completion:
-    """The answer to a prompt.
-
-    Attributes:
-        text: the answer.
-        finish: ``stop`` if the model ended it, ``length`` if it was cut off, or the endpoint's own word.
-        prompt_tokens, completion_tokens: as counted by the endpoint, else estimated.
-        cached: whether it is from the ledger and not from a call.
-        seconds: duration of the call that gave it, without retries.
-    """
+    """The answer to a prompt; tokens are as counted by the endpoint, else estimated."""
 
     text: str
-    finish: str
+    finish: str  # "stop" if the model ended it, "length" if it was cut off, or the endpoint's own word
     prompt_tokens: int
     completion_tokens: int
-    cached: bool
-    seconds: float
+    cached: bool  # whether it is from the ledger and not from a call
+    seconds: float  # duration of the call that gave it, without retries
 
 
 Complete = Callable[[Iterable[Prompt]], Iterator[Completion | Failure]]

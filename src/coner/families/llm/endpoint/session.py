@@ -1,7 +1,8 @@
-"""The calls of one client: each prompt becomes a completion or a failure. Everything here runs in one event loop."""
+"""The calls of a client: each prompt becomes a completion or a failure. Everything here runs in one event loop."""
 
 from __future__ import annotations
 
+import random
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -9,16 +10,17 @@ from typing import Self
 from weakref import WeakValueDictionary
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
+from coner.core.errors import ConfigError
 from coner.families.llm.endpoint.capabilities import Capabilities
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
 from coner.families.llm.endpoint.messages import Completion, Prompt
-from coner.families.llm.endpoint.settings import Endpoint
+from coner.families.llm.endpoint.settings import Endpoint, read_api_key
 from coner.families.llm.endpoint.transport import CallError, NoConnectionError, RejectedError, TransientError, Transport
 from coner.families.usage import Failure, Spending
 
+MAX_WAIT = 60.0  # seconds before a retry
 MAX_SILENCE = 10.0  # seconds without a connection until the endpoint is given up; one more attempt takes 7 at most
 MAX_RETRY_AFTER = 600.0  # seconds; an endpoint that asks to wait longer is given up
 GIVEN_UP = 60.0  # seconds until an endpoint that was given up is tried again
@@ -27,61 +29,50 @@ MAX_FAILURES = 10  # prompts in a row without an answer after all retries, until
 
 @dataclass
 class Totals:
-    """What a client sent and spent.
+    """What a client sent and spent."""
 
-    Attributes:
-        calls: requests sent, with or without an answer.
-        retries: requests sent again.
-        cached: prompts answered by the ledger.
-        failed: prompts without an answer.
-        prompt_tokens, completion_tokens: of the answers; as counted by the endpoint, else estimated.
-        cost: of these tokens, in the currency of the prices.
-        seconds: sum of the durations of the answered calls, which may overlap.
-    """
-
-    calls: int = 0
-    retries: int = 0
-    cached: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
+    calls: int = 0  # requests sent, with or without an answer
+    retries: int = 0  # requests sent again
+    cached: int = 0  # prompts answered by the ledger
+    failed: int = 0  # prompts without an answer
+    prompt_tokens: int = 0  # of the answered calls, as counted by the endpoint, else estimated
+    completion_tokens: int = 0  # likewise
+    cost: float = 0.0  # of these tokens, in the currency of the prices
+    seconds: float = 0.0  # sum of the durations of the answered calls, which may overlap
 
 
 @dataclass(eq=False)
 class _NoAnswer(Exception):
-    """A prompt fails."""
-
     failure: Failure
 
 
 class Session:
     """Calls to an endpoint; an asynchronous context manager that may be entered again, but not while it is open.
 
-    Args:
-        endpoint, key: where to ask.
-        ledger: stores the answers; without one, each prompt is a call.
-        spending: limits for all calls.
-        first_wait: seconds before the first retry, about; each next one waits twice as long.
-
-    Attributes:
-        totals: what was sent and spent.
-        capabilities: what the endpoint accepts, as far as its answers have shown.
+    ``Client`` documents the arguments and attributes.
     """
 
     def __init__(
-        self, endpoint: Endpoint, key: str, *, ledger: Ledger | None, spending: Spending, first_wait: float
+        self,
+        endpoint: Endpoint,
+        *,
+        ledger: Ledger | None = None,
+        spending: Spending | None = None,
+        first_wait: float = 1.0,
     ) -> None:
+        spending, prices = spending or Spending(), endpoint.prices
+        if spending.cost is not None and not (prices.prompt or prices.completion):
+            raise ConfigError("--budget-cost: there are no prices to compute a cost. Fix: set llm.prices too")
+        self.endpoint = endpoint
         self.totals = Totals()
+        self.taken: dict[str, float] = {"answers": 0, "tokens": 0, "cost": 0.0, "seconds": 0.0}
         self.capabilities = Capabilities()
-        self._endpoint = endpoint
-        self._key = key
+        self._key = read_api_key(endpoint)
         self._ledger = ledger
-        self._budget = BudgetLimiter(spending, endpoint.prices)
+        self._first_wait = first_wait
+        self._budget = BudgetLimiter(spending, prices)
         self._rate = RateLimiter(endpoint.requests_per_minute, endpoint.tokens_per_minute)
         self._estimator = TokenEstimator()
-        self._backoff = wait_exponential(multiplier=first_wait, max=60) + wait_random(0, first_wait)
         self._given_up: Failure | None = None  # the failure of every further prompt
         self._given_up_at = 0.0
         self._failures_in_a_row = 0
@@ -91,8 +82,8 @@ class Session:
         self._silent_since = None
         if self._given_up is not None and time.monotonic() - self._given_up_at >= GIVEN_UP:
             self._given_up, self._failures_in_a_row = None, 0
-        self._transport = Transport(self._endpoint, self._key, self._estimator)
-        self._slots = anyio.Semaphore(self._endpoint.concurrency)
+        self._transport = Transport(self.endpoint, self._key, self._estimator)
+        self._slots = anyio.Semaphore(self.endpoint.concurrency)
         self._pending: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         return self
 
@@ -105,7 +96,7 @@ class Session:
         Raises:
             DataError, OutputError: the ledger fails.
         """
-        key = prompt_hash(prompt, self._endpoint)
+        key = prompt_hash(prompt, self.endpoint)
         # An equal prompt waits until the first one's answer is in the ledger.
         async with self._pending.setdefault(key, anyio.Lock()) if self._ledger is not None else nullcontext():
             if self._ledger is not None and (stored := self._ledger.get(key)):
@@ -118,33 +109,41 @@ class Session:
                 self.totals.failed += 1
                 return error.failure
             if self._ledger is not None:
-                self._ledger.put(key, self._endpoint.model, answer)
+                self._ledger.put(key, self.endpoint.model, answer)
             return answer
 
     async def _ask(self, prompt: Prompt) -> Completion:
-        """Call with retries."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((TransientError, NoConnectionError)),
-            stop=self._stop_retrying,
-            wait=self._retry_wait,
-            before_sleep=self._count_retry,
-            sleep=anyio.sleep,
-            reraise=True,
-        )
-        try:
-            answer: Completion = await retrying(self._attempt, prompt)
-        except NoConnectionError as error:
-            reason = f"{error.reason}. Fix: start the endpoint, or correct base_url"
-            raise self._give_up(Failure("unreachable", reason)) from None
-        except TransientError as error:
-            self._failures_in_a_row += 1
-            reason = f"{error.reason}; tried {self._endpoint.max_retries + 1} times"
-            if self._failures_in_a_row < MAX_FAILURES:
-                raise _NoAnswer(Failure("exhausted", reason)) from None
-            reason += f", as {MAX_FAILURES} prompts in a row; the endpoint is given up"
-            raise self._give_up(Failure("exhausted", reason)) from None
-        self._failures_in_a_row = 0
-        return answer
+        """Call with retries, each after about twice the wait of the one before."""
+        retries = 0
+        while True:
+            wait = min(self._first_wait * 2 ** min(retries, 99), MAX_WAIT) + random.uniform(0, self._first_wait)
+            exhausted = retries >= self.endpoint.max_retries
+            try:
+                answer = await self._attempt(prompt)
+            except NoConnectionError as error:
+                if self._silent_since is not None:
+                    exhausted = time.monotonic() - self._silent_since >= MAX_SILENCE
+                if exhausted:
+                    reason = f"{error.reason}. Fix: start the endpoint, or correct base_url"
+                    raise self._give_up(Failure("unreachable", reason)) from None
+                wait = min(wait, 2.0)
+            except TransientError as error:
+                if exhausted:
+                    raise self._exhausted(error) from None
+            else:
+                self._failures_in_a_row = 0
+                return answer
+            retries += 1
+            self.totals.retries += 1
+            await anyio.sleep(wait)
+
+    def _exhausted(self, error: TransientError) -> _NoAnswer:
+        self._failures_in_a_row += 1
+        reason = f"{error.reason}; tried {self.endpoint.max_retries + 1} times"
+        if self._failures_in_a_row < MAX_FAILURES:
+            return _NoAnswer(Failure("exhausted", reason))
+        reason += f", as {MAX_FAILURES} prompts in a row; the endpoint is given up"
+        return self._give_up(Failure("exhausted", reason))
 
     async def _attempt(self, prompt: Prompt) -> Completion:
         """One call; repeated with fewer fields if the endpoint does not accept one."""
@@ -189,7 +188,7 @@ class Session:
             self._budget.settle(most, used)
         self.totals.prompt_tokens += used.prompt
         self.totals.completion_tokens += used.completion
-        self.totals.cost += used.cost(self._endpoint.prices)
+        self.totals.cost += used.cost(self.endpoint.prices)
         self.totals.seconds += answer.seconds
         return answer
 
@@ -206,8 +205,7 @@ class Session:
             if error.retry_after > MAX_RETRY_AFTER:
                 reason = f"{error.reason}; it asks to wait {error.retry_after:.0f} s. Fix: try again later"
                 raise self._give_up(Failure("exhausted", reason)) from None
-            if error.retry_after:
-                self._rate.pause(error.retry_after)
+            self._rate.pause(error.retry_after)
             raise
         self._silent_since = None
         return answer
@@ -221,19 +219,3 @@ class Session:
     def _check_given_up(self) -> None:
         if self._given_up is not None:
             raise _NoAnswer(self._given_up)
-
-    def _stop_retrying(self, state: RetryCallState) -> bool:
-        if isinstance(_error(state), NoConnectionError) and self._silent_since is not None:
-            return time.monotonic() - self._silent_since >= MAX_SILENCE
-        return state.attempt_number > self._endpoint.max_retries
-
-    def _retry_wait(self, state: RetryCallState) -> float:
-        wait = self._backoff(state)
-        return min(wait, 2.0) if isinstance(_error(state), NoConnectionError) else wait
-
-    def _count_retry(self, _state: RetryCallState) -> None:
-        self.totals.retries += 1
-
-
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from coner.config.section import Count, Rate, Section, Seed
+from coner.config.section import Count, Natural, Positive, Rate, Section, Seed
 from coner.core.errors import ConfigError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -39,11 +40,11 @@ class Endpoint(Section):
     )
     temperature: Rate = Field(0.0, description="0: the most likely answer")
     seed: Seed | None = Field(0, description="of the sampling, if the endpoint takes one; none: not sent")
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(120.0, description="seconds for one call")
+    timeout: Positive = Field(120.0, description="seconds for one call")
     concurrency: Count = Field(4, description="calls at the same time")
-    requests_per_minute: Annotated[int, Field(ge=0)] = Field(0, description="0: no limit")
-    tokens_per_minute: Annotated[int, Field(ge=0)] = Field(0, description="estimated before each call; 0: no limit")
-    max_retries: Annotated[int, Field(ge=0)] = Field(5, description="of a call that may succeed later")
+    requests_per_minute: Natural = Field(0, description="0: no limit")
+    tokens_per_minute: Natural = Field(0, description="estimated before each call; 0: no limit")
+    max_retries: Natural = Field(5, description="of a call that may succeed later")
     prices: Prices = Field(Prices(), description="to compute the cost")
 
     @field_validator("base_url")
@@ -56,10 +57,8 @@ class Endpoint(Section):
         except ValueError:
             raise ValueError("base_url: got an invalid address; expected one like http://127.0.0.1:8080/v1") from None
         if parts.username or parts.password or parts.query or parts.fragment:  # the address is recorded
-            raise ValueError(
-                "base_url: got an address with a user, a key or a query. Fix: put the key into the variable that "
-                "key_env names"
-            )
+            fix = "Fix: put the key into the variable that key_env names"
+            raise ValueError(f"base_url: got an address with a user, a key or a query. {fix}")
         if not (value.isascii() and value.isprintable()):
             raise ValueError("base_url: got an address that is not ASCII. Fix: write other letters as xn--...")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -69,20 +68,21 @@ class Endpoint(Section):
     @property
     def local(self) -> bool:
         """Whether it is on this machine or in its network, where a key is seldom needed."""
-        host = urlsplit(self.base_url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_private
-        except ValueError:
+        if isinstance(host := self._host(), str):
             return "." not in host or host.endswith((".local", ".localhost", ".internal"))
+        return host.is_private
 
     @property
     def on_this_machine(self) -> bool:
         """Whether no proxy can be in between."""
+        host = self._host()
+        return host == "localhost" if isinstance(host, str) else host.is_loopback
+
+    def _host(self) -> str | IPv4Address | IPv6Address:
         host = urlsplit(self.base_url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        with suppress(ValueError):
+            return ip_address(host)
+        return host
 
 
 def read_api_key(endpoint: Endpoint) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,22 +36,17 @@ ADVICE = {
 
 @dataclass(eq=False)
 class CallError(Exception):
-    """A call without an answer.
+    """A call without an answer."""
 
-    Attributes:
-        reason: one line, without the key.
-        billed: whether the endpoint may have made an answer that did not arrive.
-    """
-
-    reason: str
-    billed: bool = False
+    reason: str  # one line, without the key
+    billed: bool = False  # the endpoint may have made an answer that did not arrive
 
 
 @dataclass(eq=False)
 class TransientError(CallError):
-    """The same call may succeed later; ``retry_after``: seconds to wait, as the endpoint asks."""
+    """The same call may succeed later."""
 
-    retry_after: float = 0.0
+    retry_after: float = 0.0  # seconds to wait, as the endpoint asks
 
 
 class NoConnectionError(CallError):
@@ -59,26 +55,18 @@ class NoConnectionError(CallError):
 
 @dataclass(eq=False)
 class RejectedError(CallError):
-    """The same call would be rejected again.
+    """The same call would be rejected again."""
 
-    Attributes:
-        message: of the endpoint.
-        for_all: whether any other prompt would be rejected too.
-        unsupported: whether a request with fewer fields may be accepted.
-    """
-
-    message: str = ""
-    for_all: bool = False
-    unsupported: bool = False
+    message: str = ""  # of the endpoint
+    for_all: bool = False  # any other prompt would be rejected too
+    unsupported: bool = False  # a request with fewer fields may be accepted
 
 
 class Transport:
     """Sends requests to one endpoint.
 
-    Args:
-        endpoint: where.
-        key: API key; hidden in every text that leaves this class.
-        estimator: for tokens that the endpoint does not count; it learns from those that it does.
+    The key is hidden in every text that leaves this class. The estimator is used for tokens that the endpoint does not
+    count, and learns from those that it does.
     """
 
     def __init__(self, endpoint: Endpoint, key: str, estimator: TokenEstimator) -> None:
@@ -99,11 +87,7 @@ class Transport:
         await self._client.close()
 
     async def send(self, prompt: Prompt, capabilities: Capabilities) -> Completion:
-        """Send one request.
-
-        Raises:
-            TransientError, NoConnectionError, RejectedError: there is no answer.
-        """
+        """Send one request; ``CallError`` if there is no answer."""
         began = time.perf_counter()
         body = capabilities.request(prompt, self._endpoint)
         try:
@@ -137,12 +121,10 @@ class Transport:
             reason = f"{reason}; {advice}"
         if status == 404:
             reason += await self._list_models()
-        return RejectedError(
-            reason, message=message, for_all=status in FOR_ALL_PROMPTS, unsupported=status in {400, 422}
-        )
+        for_all, unsupported = status in FOR_ALL_PROMPTS, status in {400, 422}
+        return RejectedError(reason, message=message, for_all=for_all, unsupported=unsupported)
 
     async def _list_models(self) -> str:
-        """The models of the endpoint, for an error message."""
         try:
             with anyio.fail_after(2 * CONNECT_TIMEOUT):
                 raw = await self._client.models.with_raw_response.list()
@@ -164,15 +146,13 @@ class Transport:
             reason = self._reason(f"got {got}; expected a chat completion")
             raise TransientError(reason, billed=True) from None
         content, finish = self._hide_key(content), self._hide_key(str(choice.get("finish_reason") or "stop"))
-        prompt_tokens = _token_count(body, "prompt_tokens")
-        if prompt_tokens is None:
-            prompt_tokens = self._estimator.upper_bound(prompt).prompt
+        asked, said = (_token_count(body, name) for name in ("prompt_tokens", "completion_tokens"))
+        if asked is None:
+            asked = self._estimator.upper_bound(prompt).prompt
         else:
-            self._estimator.update(prompt, prompt_tokens)
-        completion_tokens = _token_count(body, "completion_tokens")
-        if completion_tokens is None:
-            completion_tokens = self._estimator.estimate(content)
-        return Completion(content, finish, prompt_tokens, completion_tokens, cached=False, seconds=seconds)
+            self._estimator.update(prompt, asked)
+        said = self._estimator.estimate(content) if said is None else said
+        return Completion(content, finish, asked, said, cached=False, seconds=seconds)
 
     def _reason(self, text: str) -> str:
         return self._hide_key(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {text}")
@@ -198,15 +178,11 @@ def _error_message(text: str) -> str:
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds of a ``Retry-After`` header, which holds seconds or a date; 0 if it is missing or malformed."""
     value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-        return seconds if seconds > 0 else 0.0  # NaN, too
-    except ValueError:
-        pass
-    try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
-        return 0.0
+    with suppress(ValueError):
+        return max(0.0, float(value))  # in this order NaN gives 0
+    with suppress(ValueError, TypeError):
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    return 0.0
 
 
 def _token_count(body: Mapping[str, Any], name: str) -> int | None:
