@@ -32,8 +32,7 @@ Scheme = Literal["iob2", "bioes"]
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """Base of the estimators; scikit-learn reads the parameters from the signature of each ``__init__``."""
-
+    # scikit-learn reads the parameters from the signature of each __init__.
     _kind: ClassVar[str]
     _sections: ClassVar[tuple[str, ...]]
     taxonomy: str
@@ -74,9 +73,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         """Predict one tag per word, in ``scheme``; gold entities are ignored."""
         check_is_fitted(self, "tagger_")
         sentences = as_sentences(X)
-        predicted = self.tagger_.tag(sentences)
-        pairs = zip(sentences, predicted, strict=True)
-        return [tags_from_entities(entities, len(sentence), self.scheme) for sentence, entities in pairs]
+        pairs = zip(self.tagger_.tag(sentences), sentences, strict=True)
+        return [tags_from_entities(entities, len(sentence), self.scheme) for entities, sentence in pairs]
 
     def score(self, X: Sequence[Words | Sentence], y: Sequence[Sequence[str]] | None = None) -> float:
         """Macro or micro F1 (see ``average``) of exact spans with their labels, as a fraction of 1."""
@@ -104,13 +102,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         return self
 
     def _settings(self) -> Experiment:
-        if self.average not in ("macro", "micro"):
-            raise ConfigError(f"average: got {self.average!r}; expected macro or micro")
-        if self.scheme not in ("iob2", "bioes"):
-            raise ConfigError(f"scheme: got {self.scheme!r}; expected iob2 or bioes")
+        for name, choices in {"average": ("macro", "micro"), "scheme": ("iob2", "bioes")}.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ConfigError(f"{name}: got {value!r}; expected {' or '.join(choices)}")
         sections = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
-        data = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
-        values = {"kind": self._kind, "seed": self.seed, "data": data, **sections}
+        sections["data"] = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
+        values = {"kind": self._kind, "seed": self.seed, **sections}
         return parse_trainable(_plain(values), source=type(self).__name__)
 
 
@@ -123,7 +120,6 @@ class CrfEstimator(_Estimator):
         scheme: of all tags: ``iob2`` or ``bioes``.
         average: of ``score``: ``macro`` or ``micro``.
         dev_share: fraction of the sentences to choose the threshold on.
-        seed: of everything random.
         verbose: 1 logs the training on stderr.
 
     Attributes:
@@ -155,9 +151,6 @@ class EncoderEstimator(_Estimator):
     Args:
         encoder, head, auxiliary, train: sections of a config; settings that are missing have their defaults.
         taxonomy, scheme, average, dev_share, seed, verbose: as in ``CrfEstimator``; ``dev_share`` chooses the epoch.
-
-    Attributes:
-        tagger_, labels_: as in ``CrfEstimator``.
     """
 
     _kind, _sections = "encoder", ("encoder", "head", "auxiliary", "train")
@@ -182,7 +175,7 @@ class EncoderEstimator(_Estimator):
 
 
 def _plain(value: Any) -> Any:
-    """Settings with numpy scalars, which searches draw, as Python numbers."""
+    # Searches draw numpy scalars; settings are Python numbers.
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -31,15 +31,7 @@ WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
 
 
 class ConerPipe(Pipe):
-    """The component.
-
-    Args:
-        model: folder of a trained model.
-        name: of the component and of its span group.
-
-    Raises:
-        ModelError: the folder exists, but the model in it cannot be opened.
-    """
+    """The component, from the folder of a model; ``ModelError`` if it exists, but cannot be opened."""
 
     def __init__(self, model: str, *, name: str = "coner") -> None:
         self.name = name
@@ -79,16 +71,15 @@ class ConerPipe(Pipe):
     def _annotate(self, docs: Sequence[Doc]) -> None:
         sentences = [(number, tokens) for number, doc in enumerate(docs) for tokens in _sentences(doc)]
         predicted = self.tagger.tag([Sentence(tuple([token.text for token in tokens])) for _, tokens in sentences])
-        spans: list[list[Span]] = [[] for _ in docs]
-        scores: list[list[float]] = [[] for _ in docs]
+        groups = [SpanGroup(doc, name=self.name, attrs={"scores": []}) for doc in docs]
         for (number, tokens), entities in zip(sentences, predicted, strict=True):
             for entity in entities:
                 start, end = tokens[entity.start].i, tokens[entity.end - 1].i + 1
-                spans[number].append(Span(docs[number], start, end, label=entity.label))
-                scores[number].append(entity.score)
-        for doc, own, confidences in zip(docs, spans, scores, strict=True):
-            doc.set_ents(own, default="outside")
-            doc.spans[self.name] = SpanGroup(doc, name=self.name, attrs={"scores": confidences}, spans=own)
+                groups[number].append(Span(docs[number], start, end, label=entity.label))
+                groups[number].attrs["scores"].append(entity.score)
+        for doc, group in zip(docs, groups, strict=True):
+            doc.set_ents(list(group), default="outside")
+            doc.spans[self.name] = group
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the model into a folder; ``OutputError`` if that fails."""
@@ -105,22 +96,28 @@ class ConerPipe(Pipe):
             self.tagger.save(Path(folder))
             files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
             packed = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-        data: bytes = srsly.msgpack_dumps(packed)
-        return data
+        return bytes(srsly.msgpack_dumps(packed))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ConerPipe":
         """Load a model from ``to_bytes``."""
+        files: Any = srsly.msgpack_loads(data)
+        if not isinstance(files, dict) or not all(isinstance(content, bytes) for content in files.values()):
+            raise ModelError("got bytes that are not a model; expected the result of to_bytes")
         unpacked = tempfile.TemporaryDirectory(prefix="coner-")
-        _unpack(data, Path(unpacked.name))
-        self._tagger = load(unpacked.name)
+        folder = Path(unpacked.name).resolve()
+        for name, content in files.items():
+            path = folder / str(name)
+            if not path.resolve().is_relative_to(folder):
+                raise ModelError(f"got a model with a file {name!r}; expected only files inside the model folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        self._tagger = load(folder)
         self._unpacked = unpacked  # some families read their files later
         return self
 
 
 @Language.factory(
-    "coner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
-    default_score_weights=WEIGHTS,
+    "coner", assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"], default_score_weights=WEIGHTS
 )
 def make(nlp: Language, name: str, model: str) -> ConerPipe:  # noqa: ARG001 - spaCy's signature
     """Make the component; spaCy calls this."""
@@ -128,19 +125,6 @@ def make(nlp: Language, name: str, model: str) -> ConerPipe:  # noqa: ARG001 - s
 
 
 def _sentences(doc: Doc) -> Iterator[list[Token]]:
-    """The tokens of each sentence, without white space; sentences without other tokens are left out."""
     for span in doc.sents if doc.has_annotation("SENT_START") else (doc[:],):
         if tokens := [token for token in span if not is_space(token)]:
             yield tokens
-
-
-def _unpack(data: bytes, folder: Path) -> None:
-    files: Any = srsly.msgpack_loads(data)
-    if not isinstance(files, dict) or not all(isinstance(content, bytes) for content in files.values()):
-        raise ModelError("got bytes that are not a model; expected the result of to_bytes")
-    for name, content in files.items():
-        path = folder / str(name)
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ModelError(f"got a model with a file {name!r}; expected only files inside the model folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)

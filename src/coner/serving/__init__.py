@@ -3,7 +3,7 @@
 ::
 
     middleware  token, body size, timeout, cancellation; in front of
-    app         routes and errors, described by openapi
+    app         routes, errors, and the OpenAPI description
     schemas     request and response bodies; sentences: texts to sentences, within limits
     service     the models of one process, each with its queue and its thread
     jobs        requests, and how a batch of their sentences is tagged

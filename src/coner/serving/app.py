@@ -1,4 +1,4 @@
-"""The routes of the service, and its errors as JSON."""
+"""The routes of the service, its errors as JSON, and its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from coner.serving import schemas
-from coner.serving.errors import ServiceError
+from coner.serving.errors import REASONS, ServiceError
 from coner.serving.middleware import RequestGuard
-from coner.serving.openapi import REASONS, describe
 from coner.serving.sentences import make_sentences
 from coner.serving.service import Load, OnError, Service
-from coner.serving.settings import Settings
+from coner.serving.settings import Limits, Settings
 
 PAGE = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")}
 PAGE |= {f"/{name}.js": (f"{name}.js", "text/javascript") for name in ("page", "view", "export")}
@@ -57,7 +56,7 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
     _add_operations(app, service)
     _add_page(app)
 
-    openapi = partial(describe, app, models=list(settings.models), limits=settings.limits, token=token is not None)
+    openapi = partial(_describe, app, models=list(settings.models), limits=settings.limits, token=token is not None)
     app.openapi = cache(openapi)  # type: ignore[method-assign] # the way that FastAPI documents
 
     def record(path: str, status: int, seconds: float) -> None:
@@ -165,3 +164,27 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def internal_error(_request: Request, _error: Exception) -> Response:
         return ServiceError(500, "internal", "the service failed; see the log of the server").response()
+
+
+def _describe(app: FastAPI, *, models: list[str], limits: Limits, token: bool) -> dict[str, Any]:
+    """The OpenAPI description, with the names of the models, the lengths of lists, and whether a token is needed."""
+    description = FastAPI.openapi(app)
+    components, model = description["components"], {"type": "string", "enum": models}
+    most = {"texts": limits.texts, "sentences": limits.texts, "words": limits.text_words}
+    for form in schemas.FORMS.values():
+        properties = components["schemas"][form.__name__]["properties"]
+        properties["model"]["anyOf"][0] = model
+        for key in most.keys() & properties.keys():
+            properties[key]["maxItems"] = most[key]
+    operations = [operation for path in description["paths"].values() for operation in path.values()]
+    for operation in operations:
+        for parameter in operation.get("parameters", []):
+            if parameter["name"] == "model":
+                parameter["schema"] = model
+        if token and "401" in operation["responses"]:
+            operation["security"] = [{"token": []}]
+    for name in ("HTTPValidationError", "ValidationError"):  # other errors than ours
+        components["schemas"].pop(name, None)
+    if token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    return description

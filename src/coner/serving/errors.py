@@ -6,6 +6,20 @@ from collections.abc import Mapping
 
 from fastapi.responses import JSONResponse
 
+REASONS = {
+    400: "The body cannot be parsed.",
+    401: "The token is missing or wrong.",
+    404: "No model has that name.",
+    408: "The body was not received in time.",
+    413: "The body is too large.",
+    422: "The request is invalid or exceeds a limit.",
+    429: "The queue is full; retry after the seconds in Retry-After.",
+    500: "The model failed.",
+    502: "The endpoint of a prompted model gave no answer.",
+    503: "The model is still loading or overloaded, or the service is stopping.",
+    504: "No answer in time.",
+}
+
 
 class ServiceError(Exception):
     """A request that cannot be answered: HTTP status, code for programs, one line for people, further headers."""

@@ -187,7 +187,6 @@ def model_labels(model: str, taxonomy: Taxonomy, known: tuple[str, ...]) -> Mode
     """The labels that a model knows, in the order of its taxonomy."""
     groups = []
     for name, classes in taxonomy.groups.items():
-        entries = [LabelEntry(name=fine, definition=text) for fine, text in classes.items() if fine in known]
-        if entries:
+        if entries := [LabelEntry(name=fine, definition=text) for fine, text in classes.items() if fine in known]:
             groups.append(LabelGroup(name=name, labels=entries))
     return ModelLabels(model=model, taxonomy=taxonomy.name, groups=groups)
