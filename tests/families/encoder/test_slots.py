@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from coner.families.encoder.blend import blends
 from coner.families.encoder.build import build
 from coner.families.encoder.context import contexts
 from coner.families.encoder.decoder import decoders
+from coner.families.encoder.loss import losses
 from coner.families.encoder.mix import mixes
 from coner.families.encoder.objective import TaggingObjective
 
@@ -30,6 +32,7 @@ CHOICES = (
     + [{"context": name} for name in contexts.names()]
     + [{"blend": name} for name in blends.names()]
     + [{"decoder": name, "scheme": scheme} for name in decoders.names() for scheme in ("iob2", "bioes")]
+    + [{"loss": name} for name in losses.names()]
 )
 
 
@@ -120,6 +123,15 @@ def test_mixes_by_hand() -> None:
     assert torch.equal(mixes["concat"](2, 3)(layers), torch.cat(layers, -1))
     assert torch.allclose(mixes["weighted"](2, 3)(layers), 2 * torch.ones(2, 3))
     assert torch.equal(mixes["last"](1, 3)(layers[1:]), layers[1])
+
+
+def test_losses_by_hand() -> None:
+    scores, gold = torch.tensor([[0.5, 0.5], [0.2, 0.8]], dtype=torch.float64).log(), torch.tensor([0, 1])
+    counts = torch.tensor([1.0, 4.0])  # weights 1 and 1/2, divided by their mean over 5 words, 3/5
+    expected = {"cross_entropy": (1, 1), "weighted": (5 / 3, 5 / 6), "focal": (0.25, 0.04)}
+    for name, (first, second) in expected.items():
+        loss = losses[name](counts)(scores, gold)
+        assert loss.item() == pytest.approx(-first * math.log(0.5) - second * math.log(0.8), rel=1e-6), name
 
 
 def test_bilstm_equals_that_of_torch_on_each_sentence() -> None:
