@@ -76,11 +76,11 @@ def score(
 
 
 def _entities(rows: Sequence[Row], fault: str) -> list[Sequence[Entity]]:
-    found: list[Any] = [row if isinstance(row, list | tuple) else getattr(row, "entities", row) for row in rows]
-    if (missing := next((i for i, entities in enumerate(found) if entities is None), None)) is not None:
+    lists: list[Any] = [row if isinstance(row, list | tuple) else getattr(row, "entities", row) for row in rows]
+    if (missing := next((i for i, entities in enumerate(lists) if entities is None), None)) is not None:
         line = getattr(rows[missing], "line", 0)
         raise DataError(f"sentence {missing + 1}{f' (line {line})' if line else ''}: {fault}")
-    return found
+    return lists
 
 
 def score_tags(

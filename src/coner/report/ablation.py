@@ -116,8 +116,8 @@ def by_name(comparison: Comparison, records: Mapping[str, Record]) -> list[Seeds
     for name, runs in named.items():
         against = None if name == base or comparison.warnings else base
         gain = macro[name] - macro[against] if against else None
-        found = _spreads([records[row.run] for row in runs], comparison.split)
-        rows.append(SeedsRow(name, "", against, *found, gain=gain))
+        spreads = _spreads([records[row.run] for row in runs], comparison.split)
+        rows.append(SeedsRow(name, "", against, *spreads, gain=gain))
     return rows
 
 
@@ -149,9 +149,9 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
         failures = {seed: why for run, why in failed.items() for row, _, seed in [run.rpartition(".")] if row == name}
         if by_row[name] or failures:
             tested = differences[name]
-            found = _spreads(by_row[name].values(), split)
+            spreads = _spreads(by_row[name].values(), split)
             gain = tested["macro_f1"].value if tested else None
-            rows.append(SeedsRow(name, entry["about"] or "", entry["against"], *found, tested, gain, failures))
+            rows.append(SeedsRow(name, entry["about"] or "", entry["against"], *spreads, tested, gain, failures))
     known = runs.keys() | failed.keys()
     return AblationTable(split, tuple(rows), tuple(name for name in {**records, **reasons} if name not in known))
 

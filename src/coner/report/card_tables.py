@@ -37,7 +37,8 @@ def plain_text(text: str) -> str:
 
 def family_of(record: Record) -> Family | None:
     """The family of the run; ``None`` where it is of another version."""
-    return family(record.kind) if record.kind in families.names() else None
+    name = record.kind
+    return family(name) if name in families.names() else None
 
 
 def first_split(record: Record) -> str | None:
@@ -100,7 +101,7 @@ def changed(record: Record) -> list[tuple[str, Any]]:
 
 
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    """The defaults of a settings model; a setting that has to be given is left out."""
+    """The defaults of a settings model; a required setting is left out."""
     values = {}
     for name, field in model.model_fields.items():
         if not field.is_required():
