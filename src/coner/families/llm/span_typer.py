@@ -10,7 +10,7 @@ from typing import NamedTuple
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.events import Event, add
-from coner.families.llm.answers.labels import read_label
+from coner.families.llm.answers.reader import read_label
 from coner.families.llm.endpoint.messages import Complete, Completion, Message, Prompt
 from coner.families.llm.prompts.builder import closed_object, list_classes, sentence_text
 from coner.families.llm.prompts.examples import ExampleSelector

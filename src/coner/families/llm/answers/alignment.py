@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
 
 from coner.core.types import Entity, Sentence
 from coner.families.llm.answers.events import Event, add
@@ -26,8 +27,7 @@ Span = tuple[int, int]
 _ALIKE = str.maketrans("‘’‚‛`´“”„‟«»‐‑‒–—―−", "''''''" + '""""""' + "-------")
 
 
-@dataclass(frozen=True)
-class SurfaceMention:
+class SurfaceMention(NamedTuple):
     """A mention as an answer gives it: its text, and a label that was asked for."""
 
     text: str
@@ -36,11 +36,16 @@ class SurfaceMention:
 
 def align(sentence: Sentence, mentions: Sequence[SurfaceMention], counts: Counter[str]) -> tuple[Entity, ...]:
     """Mentions as entities of the sentence: sorted, not overlapping; repairs and dropped mentions are counted."""
-    return _Aligner(sentence.words, counts).align(mentions)
+    aligner = _Aligner(sentence.words, counts)
+    for mention in mentions:
+        aligner.place(mention)
+    for placed in aligner.placed:
+        if placed.repair:
+            add(counts, placed.repair)
+    return tuple(sorted(Entity(*placed.span, placed.mention.label) for placed in aligner.placed))
 
 
-@dataclass
-class _Placed:
+class _Placed(NamedTuple):
     mention: SurfaceMention
     span: Span
     repair: Event | None
@@ -50,18 +55,10 @@ class _Aligner:
     def __init__(self, words: Sequence[str], counts: Counter[str]) -> None:
         self._words = _NormalizedWords(words)
         self._counts = counts
-        self._placed: list[_Placed] = []
+        self.placed: list[_Placed] = []
         self._last_end = 0
 
-    def align(self, mentions: Sequence[SurfaceMention]) -> tuple[Entity, ...]:
-        for mention in mentions:
-            self._place(mention)
-        for placed in self._placed:
-            if placed.repair:
-                add(self._counts, placed.repair)
-        return tuple(sorted(Entity(*placed.span, placed.mention.label) for placed in self._placed))
-
-    def _place(self, mention: SurfaceMention) -> None:
+    def place(self, mention: SurfaceMention) -> None:
         if self._place_if_free(mention):
             return
         matches = [(repair, span) for repair, spans in self._words.find(mention.text) for span in spans]
@@ -69,7 +66,7 @@ class _Aligner:
             inside = self._words.contain(mention.text)
             add(self._counts, Event.INSIDE_WORD if inside else Event.HALLUCINATED)
         elif not self._displace(mention, matches):
-            taken = {placed.span for placed in self._placed}
+            taken = {placed.span for placed in self.placed}
             add(self._counts, Event.REPEATED if any(span in taken for _, span in matches) else Event.OVERLAP)
 
     def _place_if_free(self, mention: SurfaceMention) -> bool:
@@ -82,11 +79,11 @@ class _Aligner:
 
     def _displace(self, mention: SurfaceMention, matches: Sequence[tuple[Event | None, Span]]) -> bool:
         """Place a mention over shorter ones, which move or are dropped."""
-        for repair, span in matches:
-            others = self._overlapping(span)
-            if all(_length(span) > _length(other.span) for other in others):
-                self._placed = [placed for placed in self._placed if placed not in others]
-                self._put(mention, span, repair)
+        for repair, (start, end) in matches:
+            others = self._overlapping((start, end))
+            if all(end - start > other.span[1] - other.span[0] for other in others):
+                self.placed = [placed for placed in self.placed if placed not in others]
+                self._put(mention, (start, end), repair)
                 for other in others:
                     if not self._place_if_free(other.mention):
                         add(self._counts, Event.OVERLAP)
@@ -94,23 +91,18 @@ class _Aligner:
         return False
 
     def _put(self, mention: SurfaceMention, span: Span, repair: Event | None) -> None:
-        self._placed.append(_Placed(mention, span, repair))
+        self.placed.append(_Placed(mention, span, repair))
         self._last_end = span[1]
 
     def _overlapping(self, span: Span) -> list[_Placed]:
-        return [placed for placed in self._placed if placed.span[0] < span[1] and span[0] < placed.span[1]]
-
-
-def _length(span: Span) -> int:
-    return span[1] - span[0]
+        return [placed for placed in self.placed if placed.span[0] < span[1] and span[0] < placed.span[1]]
 
 
 class _NormalizedWords:
     """The words of a sentence in several normal forms, to find surface forms in; each form is made when needed."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._words = words
-        self._forms: dict[Callable[[str], str], _JoinedWords] = {}
+        self._form = cache(lambda normalize, joint="": _JoinedWords([normalize(word) for word in words], joint))
 
     def find(self, text: str) -> Iterator[tuple[Event | None, list[Span]]]:
         """All places of a surface form by the repair that they need, mildest first; ``None``: exactly as written."""
@@ -126,11 +118,6 @@ class _NormalizedWords:
         """Whether the characters occur at all, wherever they start and end."""
         core = _strip_punctuation(_plain(text))
         return bool(core) and core in self._form(_plain).text
-
-    def _form(self, normalize: Callable[[str], str], separator: str = "") -> _JoinedWords:
-        if normalize not in self._forms:
-            self._forms[normalize] = _JoinedWords([normalize(word) for word in self._words], separator)
-        return self._forms[normalize]
 
 
 class _JoinedWords:
@@ -167,7 +154,7 @@ class _JoinedWords:
     def _can_cut(self, at: int) -> bool:
         if at in self._starts or at in self._ends:
             return True
-        return not (_is_alphanumeric(self.text[at - 1]) and _is_alphanumeric(self.text[at]))
+        return not all(map(_is_alphanumeric, self.text[at - 1 : at + 1]))
 
 
 def _occurrences(text: str, within: str) -> Iterator[int]:
@@ -190,7 +177,6 @@ def _plain(text: str) -> str:
 
 
 def _strip_punctuation(text: str) -> str:
-    """Without punctuation and symbols at the ends."""
     inside = [at for at, character in enumerate(text) if _is_alphanumeric(character)]
     return text[inside[0] : inside[-1] + 1] if inside else ""
 

@@ -15,7 +15,6 @@ MAX_DEPTH = 40  # deeper nesting is no answer, and would exhaust the stack
 MAX_RETRIES = 20  # of reading on behind an opening bracket that turned out to be prose
 _SEPARATORS = re.compile(r"[\s,;]*")
 _BARE_WORD = re.compile(r"[^\s,;:{}\[\]\"'][^\s,;:{}\[\]\"]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(r"[{\[]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 T = TypeVar("T")
@@ -29,22 +28,16 @@ class Pairs(list[tuple[str, Any]]):
 
 
 def parse_strict(text: str) -> Any:
-    """The value of a text that is valid JSON and nothing else.
-
-    Raises:
-        ValueError: it is not, or is nested too deeply.
-    """
+    """The value of a text that is valid JSON and nothing else; ``None`` if it is not, or is nested too deeply."""
     try:
         value = json.loads(text, object_pairs_hook=Pairs, parse_int=str, parse_float=str, parse_constant=str)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    except (ValueError, RecursionError):
+        return None
     level = [value]
     for _ in range(MAX_DEPTH):
         containers = (item for item in level if isinstance(item, list))
         level = [inner for item in containers for inner in ([v for _, v in item] if isinstance(item, Pairs) else item)]
-    if level:
-        raise ValueError("nested too deeply")
-    return value
+    return None if level else value
 
 
 def find_values(text: str) -> list[Any]:
@@ -63,14 +56,11 @@ def find_values(text: str) -> list[Any]:
 
 def _is_prose(value: Any) -> bool:
     """Whether it is only words in brackets."""
-    if isinstance(value, Pairs):
-        return bool(value) and not any(key or isinstance(inner, list) for key, inner in value)
-    return bool(value) and not any(isinstance(inner, list) for inner in value)
+    pairs = value if isinstance(value, Pairs) else [("", inner) for inner in value]
+    return bool(pairs) and not any(key or isinstance(inner, list) for key, inner in pairs)
 
 
 class _Parser:
-    """Reads values from ``text``, starting at the character ``at``."""
-
     def __init__(self, text: str, at: int) -> None:
         self.text = text
         self.at = at
@@ -128,7 +118,8 @@ class _Parser:
             if character == "\\" and self.at < len(text):
                 characters.append(self._escaped())
             elif character == quote and self._ends_here(quote):
-                return _join_surrogates("".join(characters))
+                # Escaped halves of a surrogate pair are joined, and a lone half becomes U+FFFD.
+                return "".join(characters).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             else:
                 characters.append(character)
         raise EOFError
@@ -159,10 +150,3 @@ class _Parser:
         if self.at == len(self.text):
             raise EOFError
         return None if word[0] in {"null", "None"} else word[0]
-
-
-def _join_surrogates(text: str) -> str:
-    """Join escaped halves of a surrogate pair; a lone half becomes U+FFFD."""
-    if not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -64,20 +64,15 @@ def _in_object(pairs: Pairs, labels: LabelMatcher) -> Iterator[RawMention]:
 
 def is_mention(value: Any) -> bool:
     """Whether it is an object with a text, and without lists or objects in it."""
-    if not isinstance(value, Pairs) or any(isinstance(item, list) for _, item in value):
-        return False
-    return any(fold_label(key) in _TEXT_KEYS and isinstance(item, str) for key, item in value)
+    flat = isinstance(value, Pairs) and not any(isinstance(item, list) for _, item in value)
+    return flat and any(fold_label(key) in _TEXT_KEYS and isinstance(item, str) for key, item in value)
 
 
 def split_by_sentence(value: Any, count: int) -> dict[int, list[Any]] | None:
-    """The parts of an answer by sentence number (0: unnumbered); ``None`` if the answer has no such form.
+    """The parts of an answer about ``count`` sentences, by number (0: unnumbered); ``None`` if it has no such form.
 
-    The value is an object with numbers as keys, a list of objects with a number each, or a list with one part for each
+    It is an object with numbers as keys, a list of objects with a number each, or a list with one part for each
     sentence; it may be inside an object with one key.
-
-    Args:
-        value: the answer.
-        count: number of sentences.
     """
     if isinstance(value, Pairs):
         return _split_object(value, count)
@@ -144,7 +139,6 @@ def read_line(line: str, labels: LabelMatcher) -> RawMention | None:
 
 
 def _splits(body: str) -> list[tuple[str, str]]:
-    """Every way to split a line in two, at the last and at the first separator of each kind."""
     splits = []
     if bracketed := _BRACKETS.match(body):
         splits.append((bracketed[1], bracketed[2]))

@@ -1,4 +1,4 @@
-"""Read the mentions in an answer: the JSON asked for, JSON inside prose or cut off, or a list of lines.
+"""Read the mentions or the label in an answer: the JSON asked for, JSON inside prose or cut off, or lines of text.
 
 An answer that is not valid JSON and nothing else is first cleaned of thinking, echo and invented sentences. Of several
 JSON values the last one that names a known label is taken, else the last with mentions; objects that are one mention
@@ -7,12 +7,12 @@ each are taken together. No text raises an error, and each mention that is dropp
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from coner.families.llm.answers.alignment import SurfaceMention
-from coner.families.llm.answers.cleaning import clean_answer
 from coner.families.llm.answers.events import Event, add
 from coner.families.llm.answers.labels import LabelMatcher
 from coner.families.llm.answers.lenient_json import Pairs, find_values, parse_strict
@@ -29,14 +29,13 @@ from coner.families.llm.answers.mentions import (
 BySentence = dict[int, list[RawMention]]
 """Mentions by sentence number; 0: the sentence is unknown."""
 
+_THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_THINKING_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_NEXT_TURN = re.compile(r"(?<=[}\]`])[^\S\n]*+\n\s*+(?:Sentence:|Input:|User:|<\|im_start\|>).*", re.DOTALL)
+
 
 class AnswerReader:
-    """Reads answers.
-
-    Args:
-        labels: the labels that were asked for.
-        counts: counts every repair and every dropped mention.
-    """
+    """Reads answers with ``labels``; every repair and every dropped mention is counted in ``counts``."""
 
     def __init__(self, labels: LabelMatcher, counts: Counter[str]) -> None:
         self._labels = labels
@@ -62,19 +61,13 @@ class AnswerReader:
         return [None if mentions is None else self._with_known_labels(mentions) for mentions in raw]
 
     def _by_sentence(self, text: str, question: str, numbered: int | None) -> BySentence | None:
-        try:
-            value = parse_strict(text)
-        except ValueError:
-            value = None
-        if isinstance(value, list):
+        if isinstance(value := parse_strict(text), list):
             return self._from_values([value], numbered)
-        text = clean_answer(text, question, self._counts)
-        found = self._from_values(find_values(text), numbered)
-        if found is not None:
+        text = _clean(text, question, self._counts)
+        if (found := self._from_values(find_values(text), numbered)) is not None:
             add(self._counts, Event.REPAIRED)
-            return found
-        found = self._from_lines(text, numbered)
-        add(self._counts, Event.PLAIN, found is not None)
+        elif (found := self._from_lines(text, numbered)) is not None:
+            add(self._counts, Event.PLAIN)
         return found
 
     def _from_values(self, values: list[Any], numbered: int | None) -> BySentence | None:
@@ -91,7 +84,7 @@ class AnswerReader:
         chosen = next(single_mentions, (known or full or answers)[-1:])
         drafts = [value for value in answers if not any(value is one for one in chosen)]
         self._drop(Event.SUPERSEDED, len(self._mentions(drafts)))
-        return {0 if numbered is not None and numbered > 1 else 1: self._mentions(chosen)}
+        return {1 if numbered in (None, 1) else 0: self._mentions(chosen)}
 
     def _from_lines(self, text: str, numbered: int | None) -> BySentence | None:
         if says_none(text):
@@ -148,3 +141,48 @@ def _split_values(values: list[Any], count: int) -> tuple[dict[int, list[Any]], 
         return last, values[:-1]
     together = split_by_sentence(values, count) if len(values) > 1 else last
     return None if together is None else (together, [])
+
+
+def read_label(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None:
+    """The label that an answer names; ``None`` if it names none, or several.
+
+    Searched in turn: the strings of its JSON; then, without thinking, the whole text, its lines and its words.
+    """
+    matcher = LabelMatcher(labels)
+    for strings in _readings(text, labels, counts):
+        if found := {label for label in map(matcher.match, strings) if label is not None}:
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _readings(text: str, labels: Sequence[str], counts: Counter[str]) -> Iterator[list[str]]:
+    yield list(_strings(parse_strict(text)))
+    rest = _clean(text, "", counts)
+    yield list(_strings(find_values(rest)))
+    yield [rest]
+    yield [part for line in rest.splitlines() for part in (line, line.rpartition(":")[2])]
+    yield [label for label in labels if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", rest, re.IGNORECASE)]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for inner in [item for _, item in value] if isinstance(value, Pairs) else value:
+            yield from _strings(inner)
+
+
+def _clean(text: str, question: str, counts: Counter[str]) -> str:
+    """Remove from an answer thinking, an echo of the question at the end of the prompt, and invented further sentences.
+
+    A thinking block that never ends hides the rest; one whose start is in the prompt starts with the answer.
+    """
+    rest = _THINKING_END.split(_THINKING.sub("", text))[-1]
+    add(counts, Event.THINKING, rest != text)
+    if question and question in rest:
+        add(counts, Event.ECHO)
+        before, _, after = rest.rpartition(question)
+        rest = after if after.strip() else before
+    kept = _NEXT_TURN.sub("", rest)
+    add(counts, Event.RUN_ON, kept != rest)
+    return kept.strip()
