@@ -14,9 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from coner.core.errors import DataError, OutputError, requires_extra
+from coner.core.errors import DataError, OutputError, one_line, requires_extra, status_of
 from coner.core.files import WRITE_ERRORS, atomic_write, make_folder, sha256
-from coner.core.http import one_line, status_of
 from coner.data.stratify import SPLITS
 
 if TYPE_CHECKING:
@@ -105,24 +104,18 @@ def fetch(
         from huggingface_hub import HfApi
     api = HfApi(endpoint=endpoint)
     wanted = [f"{code}_{split}.conll" for split in splits]
-    revision, listed = _listing(api, source, code, wanted[0])
-    if missing := [file for file in wanted if file not in listed]:
+    with _hub(api, source, wanted[0]):  # one request without retries, so that being offline is reported at once
+        info = api.dataset_info(source.repo, files_metadata=True, timeout=TIMEOUT)
+    revision, listed = info.sha or "main", {}
+    for file in info.siblings or ():  # the folder of a language starts with its code: EN-English
+        folder, _, base = file.rfilename.partition("/")
+        if folder.partition("-")[0].lower() == code and "/" not in base:
+            listed[base] = file
+    if missing := [base for base in wanted if base not in listed]:
         known = ", ".join(sorted(listed)) or "nothing"
         raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; for {code.upper()} it has {known}")
     make_folder(out)
-    return [_one(api, source, listed[file], revision, out / file) for file in wanted]
-
-
-def _listing(api: HfApi, source: Source, code: str, first: str) -> tuple[str, dict[str, RepoSibling]]:
-    """The commit, and its files of a language by name: their folder starts with the code (``EN-English``)."""
-    with _hub(api, source, first):  # one request without retries, so that being offline is reported at once
-        info = api.dataset_info(source.repo, files_metadata=True, timeout=TIMEOUT)
-    listed = {}
-    for file in info.siblings or ():
-        folder, _, name = file.rfilename.partition("/")
-        if folder.partition("-")[0].lower() == code and "/" not in name:
-            listed[name] = file
-    return info.sha or "main", listed
+    return [_one(api, source, listed[base], revision, out / base) for base in wanted]
 
 
 def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:

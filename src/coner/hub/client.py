@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from logging import ERROR
 from typing import TYPE_CHECKING
 
-from coner.core.errors import ConerError, ModelError, OutputError, requires_extra
+from coner.core.errors import ConerError, ModelError, OutputError, one_line, requires_extra, status_of
 from coner.core.files import WRITE_ERRORS
-from coner.core.http import one_line, status_of
 from coner.hub.ref import RepoRef
 
 if TYPE_CHECKING:

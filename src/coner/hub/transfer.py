@@ -9,8 +9,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coner.core.errors import ConfigError
-from coner.core.http import status_of
+from coner.core.errors import ConfigError, status_of
 from coner.hub.client import hub_client
 from coner.hub.files import MANIFEST, README, RECORD, names_in
 from coner.hub.ref import RepoRef, is_hub_name

@@ -60,7 +60,9 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
     app.openapi = cache(openapi)  # type: ignore[method-assign] # the way that FastAPI documents
 
     def record(path: str, status: int, seconds: float) -> None:
-        service.metrics.record_request(path if path in PATHS else "other", status, seconds)
+        path = path if path in PATHS else "other"
+        service.metrics.requests.labels(path, str(status)).inc()
+        service.metrics.request_seconds.labels(path).observe(seconds)
 
     return RequestGuard(app, limits=settings.limits, token=token, open_paths=OPEN, on_response=record)
 

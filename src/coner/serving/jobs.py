@@ -13,7 +13,7 @@ from itertools import groupby
 from coner.core.errors import Unanswered
 from coner.core.types import Entity, Sentence
 from coner.families.registry import family
-from coner.families.tagger import Tagger
+from coner.families.tagger import Prediction, Tagger
 
 LOG = logging.getLogger("coner.serving")
 WORD = 32  # characters that count as one word, so that huge words cannot fill the memory
@@ -65,18 +65,15 @@ def tag_batch(tagger: Tagger, batch: Sequence[tuple[Job, int]]) -> list[Result]:
 
 def _tag_each(tagger: Tagger, sentences: Sequence[Sentence]) -> list[Result]:
     try:
-        predictions = list(tagger.predict(sentences))
-        if len(predictions) != len(sentences):
-            raise RuntimeError(f"got {len(predictions)} predictions for {len(sentences)} sentences")
+        predictions: list[Prediction] | None = list(tagger.predict(sentences))
     except Exception as error:
         if len(sentences) == 1 or family(tagger.kind).asks_endpoint:  # its calls would be paid twice
             LOG.exception("the model failed on %d texts", len(sentences))
             return [error] * len(sentences)
-        predictions = []
-    if not predictions:  # one by one, so that the others get their entities
+        predictions = None
+    if predictions is None:  # one by one, so that the others get their entities
         return [result for sentence in sentences for result in _tag_each(tagger, [sentence])]
-    unanswered = [prediction for prediction in predictions if prediction.entities is None]
-    if unanswered:
+    if unanswered := [prediction for prediction in predictions if prediction.entities is None]:
         failures = Counter(failure for prediction in unanswered for failure in prediction.failures)
         lost = Unanswered(f"{len(unanswered)} of {len(sentences)} texts have no answer", failures)
         LOG.warning("%s", lost)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
-
-from coner.core.types import Sentence
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SIZES = tuple(1 << power for power in range(14))
@@ -23,37 +21,22 @@ class Metrics(Collector):
         ProcessCollector(registry=registry)
         by_model: dict[str, Any] = {"labelnames": ["model"], "registry": registry}
         by_path: dict[str, Any] = {"labelnames": ["path"], "registry": registry}
-        self._requests = Counter("coner_requests", "Requests answered.", ["path", "status"], registry=registry)
-        self._request_seconds = Histogram(
+        self.requests = Counter("coner_requests", "Requests answered.", ["path", "status"], registry=registry)
+        self.request_seconds = Histogram(
             "coner_request_seconds", "Time from headers to response.", buckets=SECONDS, **by_path
         )
-        self._words = Counter("coner_words", "Words tagged.", **by_model)
-        self._dropped = Counter("coner_dropped_sentences", "Sentences of cancelled requests.", **by_model)
-        self._batch_sentences = Histogram("coner_batch_sentences", "Sentences in a batch.", buckets=SIZES, **by_model)
-        self._batch_seconds = Histogram("coner_batch_seconds", "Time to tag a batch.", buckets=SECONDS, **by_model)
+        self.words = Counter("coner_words", "Words tagged.", **by_model)
+        self.dropped = Counter("coner_dropped_sentences", "Sentences of cancelled requests.", **by_model)
+        self.batch_sentences = Histogram("coner_batch_sentences", "Sentences in a batch.", buckets=SIZES, **by_model)
+        self.batch_seconds = Histogram("coner_batch_seconds", "Time to tag a batch.", buckets=SECONDS, **by_model)
         self._waiting = Gauge("coner_waiting_words", "Words in the queue.", **by_model)
         self._ready = Gauge("coner_model_ready", "1 if the model is loaded.", **by_model)
-
-    def record_request(self, path: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
-        self._requests.labels(path, str(status)).inc()
-        self._request_seconds.labels(path).observe(seconds)
-
-    def record_batch(self, model: str, sentences: Sequence[Sentence], seconds: float) -> None:
-        """Count a batch that was tagged."""
-        self._words.labels(model).inc(sum(map(len, sentences)))
-        self._batch_sentences.labels(model).observe(len(sentences))
-        self._batch_seconds.labels(model).observe(seconds)
-
-    def record_dropped(self, model: str, sentences: int) -> None:
-        """Count sentences of a cancelled request."""
-        self._dropped.labels(model).inc(sentences)
 
     def watch(self, model: str, *, waiting: Callable[[], float], ready: Callable[[], float]) -> None:
         """Show a model: its state is read whenever the metrics are, its counters start at 0."""
         self._waiting.labels(model).set_function(waiting)
         self._ready.labels(model).set_function(ready)
-        for metric in (self._words, self._dropped, self._batch_sentences, self._batch_seconds):
+        for metric in (self.words, self.dropped, self.batch_sentences, self.batch_seconds):
             metric.labels(model)
 
     def text(self) -> bytes:

@@ -40,8 +40,6 @@ LOGGING: dict[str, Any] = {
         for name, level in (("coner.serving", "INFO"), ("uvicorn.error", "WARNING"), ("uvicorn.access", "INFO"))
     },
 }
-BACKLOG = 2048
-KEEP_ALIVE = 60  # seconds that a connection may be idle
 LINGER = 0.2  # seconds that an idle connection stays open when the service stops
 
 
@@ -145,7 +143,7 @@ def _config(settings: Settings, app: Any, **options: Any) -> uvicorn.Config:
         access_log=settings.access_log,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=60,  # seconds that a connection may be idle
         timeout_graceful_shutdown=math.ceil(2 * settings.limits.seconds) + 1,  # the slowest body and the slowest answer
         timeout_worker_healthcheck=60,  # importing torch takes a while
         **options,
@@ -158,7 +156,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(*how)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(2048)
     except (OSError, UnicodeError) as error:
         why = "invalid host name" if isinstance(error, UnicodeError) else (error.strerror or str(error)).lower()
         raise ConfigError(f"--host {host} --port {port}: {why}. Fix: choose another address") from None

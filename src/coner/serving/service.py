@@ -118,7 +118,7 @@ class Batcher:
                 return
             del self._jobs[job]
             self._reduce(job.waiting())
-        self._metrics.record_dropped(self.name, len(job.sentences) - job.taken)
+        self._metrics.dropped.labels(self.name).inc(len(job.sentences) - job.taken)
 
     def _reduce(self, words: int) -> None:
         self.waiting -= words
@@ -173,7 +173,9 @@ class Batcher:
         results = tag_batch(tagger, batch)
         seconds = max(time.monotonic() - start, 1e-6)
         self._speed += 0.2 * (sum(map(weight, sentences)) / seconds - self._speed)
-        self._metrics.record_batch(self.name, sentences, seconds)
+        self._metrics.words.labels(self.name).inc(sum(map(len, sentences)))
+        self._metrics.batch_sentences.labels(self.name).observe(len(sentences))
+        self._metrics.batch_seconds.labels(self.name).observe(seconds)
         for (job, index), result in zip(batch, results, strict=True):
             job.add(index, result)
 

@@ -14,6 +14,7 @@ from coner.families.encoder.backbone.batch import as_batch
 from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.encoder.network import Network
+from coner.families.onnx.export.quantise import quantise
 
 OPSET = 17  # the first with layer normalisation as one step
 OUTPUT = "emissions"
@@ -36,10 +37,10 @@ class Emissions(nn.Module):
         return emissions
 
 
-def write_graph(network: Network, maker: PieceMaker, path: Path) -> None:
+def write_graph(network: Network, maker: PieceMaker, path: Path, *, int8: bool) -> None:
     """Write a network that is on the CPU into ``path``, and its weights into a file beside it.
 
-    The graph has only those inputs that the pooling and the context of the network use.
+    The graph has only those inputs that the pooling and the context of the network use. ``int8`` quantises the weights.
     """
     example = lay_out([Pieces([maker.unknown] * 6, [2, 1, 3]), Pieces([maker.unknown] * 2, [1, 1])], maker)
     training = network.training
@@ -58,13 +59,8 @@ def write_graph(network: Network, maker: PieceMaker, path: Path) -> None:
             output_names=[OUTPUT],
             dynamic_axes={**{name: dict(enumerate(axes)) for name, axes in AXES.items()}, OUTPUT: {0: "N"}},
         )
-        save_graph(onnx.load(traced), path)
+        model = onnx.load(traced)
     network.train(training)
-
-
-def save_graph(model: onnx.ModelProto, path: Path) -> None:
-    """Write a graph, and its weights into a file beside it, since a graph file is limited to 2 GB."""
-    weights = path.with_name(path.name + ".data")
-    weights.unlink(missing_ok=True)  # onnx would append to it
-    onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
+    weights = path.with_name(path.name + ".data")  # a graph file is limited to 2 GB
+    onnx.save_model(quantise(model) if int8 else model, path, save_as_external_data=True, location=weights.name)
     weights.chmod(path.stat().st_mode)  # onnx makes it readable for its owner only

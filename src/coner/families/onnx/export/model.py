@@ -14,7 +14,6 @@ from coner.families.encoder.decoder.softmax import SoftmaxDecoder
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import write_model
 from coner.families.onnx.export.graph import write_graph
-from coner.families.onnx.export.quantise import quantise
 from coner.families.onnx.settings import OnnxManifest, PieceSettings
 from coner.families.onnx.tagger import CHAIN, GRAPH, TOKENIZER, OnnxTagger
 
@@ -51,12 +50,10 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
             arrays: dict[str, Any] = {name: values.detach().numpy() for name, values in scores.items()}
             np.savez(aside / CHAIN, **arrays)
         try:
-            write_graph(tagger.network, tagger.pieces, aside / GRAPH)
+            write_graph(tagger.network, tagger.pieces, aside / GRAPH, int8=int8)
         except RuntimeError as error:
             name, reason = tagger.settings.encoder.name, str(error).strip().splitlines()[0]
             raise ModelError(f"encoder {name!r}: cannot be exported to ONNX: {reason}") from None
-        if int8:
-            quantise(aside / GRAPH)
 
     write_model(folder, _manifest(tagger, int8=int8), write)
 

@@ -12,34 +12,31 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
-from coner.families.onnx.export.graph import save_graph
 
 BLOCK = 32  # weights that share a scale
 INT8 = 4  # accuracy level of onnxruntime: multiply in 8-bit integers
 MIN_TABLE = 1 << 16  # elements of a table that is worth the extra operations
 
 
-def quantise(path: Path) -> None:
-    """Quantise the matrices and embeddings of a graph, in place."""
-    model = onnx.load(path)
-    quantise_tables(model.graph, min_size=MIN_TABLE)
+def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Quantise the matrices and embeddings of a graph, which is changed."""
+    _quantise_tables(model.graph)
     with _quiet():
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
         how = {"bits": 8, "block_size": BLOCK, "is_symmetric": True, "accuracy_level": INT8}
         quantizer = MatMulNBitsQuantizer(model, **how, op_types_to_quantize=("MatMul",))
         quantizer.process()
-    save_graph(quantizer.model.model, path)
+    quantised: onnx.ModelProto = quantizer.model.model
+    return quantised
 
 
-def quantise_tables(graph: onnx.GraphProto, *, min_size: int) -> None:
-    """Quantise tables of at least ``min_size`` elements that are used for row lookups only."""
+def _quantise_tables(graph: onnx.GraphProto) -> None:
+    """Quantise large tables that are used for row lookups only."""
     readers = defaultdict(list)
     for node in graph.node:
         for place, name in enumerate(node.input):
@@ -47,7 +44,7 @@ def quantise_tables(graph: onnx.GraphProto, *, min_size: int) -> None:
     for table in list(graph.initializer):
         looked_up = all(node.op_type == "Gather" and place == 0 for node, place in readers[table.name])
         by_row = all(attribute.i == 0 for node, _ in readers[table.name] for attribute in node.attribute)
-        if len(table.dims) == 2 and np.prod(table.dims) >= min_size and looked_up and by_row:
+        if len(table.dims) == 2 and np.prod(table.dims) >= MIN_TABLE and looked_up and by_row:
             _quantise_table(graph, table, [node for node, _ in readers[table.name]])
 
 
