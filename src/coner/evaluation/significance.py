@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coner.evaluation.counts import Counts
+from coner.evaluation.counts import Counts, Ints
 from coner.evaluation.metrics import BOOTSTRAPPED, CountMetric, Floats, f1, macro_f1
 
 SIGNIFICANT = 0.05
@@ -157,7 +157,7 @@ def _resampled(grids: Floats, metric: CountMetric, resamples: int, seed: int) ->
 def _swapped(one: Floats, two: Floats, metric: CountMetric, draws: int, seed: int) -> Floats:
     """Second less first, N x L x 3 each, when sentences change sides: one value a draw, from the seed alone."""
     change = _flat(two - one)
-    moved = np.concatenate([draw @ change for draw in _swaps(len(one), draws, seed)])
+    moved = np.concatenate([draw @ change for draw in _integers(2, len(one), draws, seed)])
     moved = moved.reshape(draws, *one.shape[1:])
     return metric(two.sum(axis=0) - moved) - metric(one.sum(axis=0) + moved)
 
@@ -171,23 +171,17 @@ def _percentiles(values: Floats, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _blocks(sentences: int, draws: int) -> Iterator[int]:
-    block = max(1, CELLS // max(1, sentences))
+def _integers(below: int, sentences: int, draws: int, seed: int) -> Iterator[Ints]:
+    """Random integers, draws x N, block by block."""
+    random, block = np.random.default_rng(seed), max(1, CELLS // max(1, sentences))
     for done in range(0, draws, block):
-        yield min(block, draws - done)
+        shape = (min(block, draws - done), sentences)
+        yield random.integers(below, size=shape) if below else np.zeros(shape, np.int64)
 
 
 def _bootstrap(sentences: int, draws: int, seed: int) -> Iterator[Floats]:
     """How often each sentence is drawn, block by block: draws x N."""
-    random = np.random.default_rng(seed)
-    for block in _blocks(sentences, draws):
-        chosen = random.integers(sentences, size=(block, sentences)) if sentences else np.empty((block, 0), np.int64)
-        chosen += np.arange(block)[:, None] * sentences
-        yield np.bincount(chosen.ravel(), minlength=block * sentences).reshape(block, sentences).astype(np.float64)
-
-
-def _swaps(sentences: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Which sentences change sides, block by block: draws x N."""
-    random = np.random.default_rng(seed)
-    for block in _blocks(sentences, draws):
-        yield random.integers(2, size=(block, sentences)).astype(np.float64)
+    for chosen in _integers(sentences, sentences, draws, seed):
+        size = len(chosen)
+        places = chosen + np.arange(size)[:, None] * sentences
+        yield np.bincount(places.ravel(), minlength=places.size).reshape(size, sentences).astype(np.float64)

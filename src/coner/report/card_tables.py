@@ -17,17 +17,10 @@ from coner.records.sections import RecordedScores
 from coner.report.grid import DASH, Grid
 
 # Shown elsewhere on the card, or without influence on the model.
-APART = (
-    "kind",
-    "name",
-    "seed",
-    "data.train",
-    "data.dev",
-    "data.test",
-    "data.extra",
-    "train.checkpoint_minutes",
-    "train.tensorboard",
-)
+APART = {
+    *("kind", "name", "seed", "data.train", "data.dev", "data.test", "data.extra"),
+    *("train.checkpoint_minutes", "train.tensorboard"),
+}
 
 
 def plain_text(text: str) -> str:
