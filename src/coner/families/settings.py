@@ -25,11 +25,11 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
 def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experiment:
     """Check a dictionary of settings; ``ConfigError`` names the key path of the first wrong one."""
-    kind, expected = values.get("kind"), kinds(configurable=True)
-    if not isinstance(kind, str) or kind not in expected:
-        got = f"got {kind!r}" if "kind" in values else "not set"
+    name, expected = values.get("kind"), kinds(configurable=True)
+    if name not in expected:
+        got = f"got {name!r}" if "kind" in values else "not set"
         raise ConfigError(f"{source}: kind: {got}; expected one of: {', '.join(expected)}")
-    model = family(kind).settings
+    model = family(str(name)).settings
     try:
         return model.model_validate(values)
     except ValidationError as error:

@@ -12,14 +12,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from coner.core.errors import DataError, OutputError
+from coner.core.errors import DataError
 from coner.core.files import atomic_write, make_folder, write_error
 from coner.core.resume import file_stamp
 from coner.tagging.slice_tagger import counts_path
@@ -96,26 +93,6 @@ class OutputFile:
                         shutil.copyfileobj(part, handle, 1 << 20)
         with out.open("rb+") as handle:
             os.fsync(handle.fileno())
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Make the folder, and keep other processes out of it; the system releases the lock when this process dies.
-
-    Raises:
-        OutputError: it cannot be made, or another process is writing into it.
-    """
-    lock = FileLock(make_folder(folder / STATE) / "lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise OutputError(f"{folder}: another process is writing into it. Fix: wait, or name another folder") from None
-    except OSError as error:
-        raise write_error(folder, error) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _counts(tagged: str) -> dict[str, int] | None:

@@ -112,7 +112,8 @@ def curves(tiny_encoder: Callable[[str], Path], world: list[str], tmp_path: Path
         settings = recipe.settings
         for epoch in range(1, settings.train.epochs + 1):
             on_epoch(epoch, settings.head.dropout * epoch)
-        return SimpleNamespace(scores={"dev": {"fine": {"macro_f1": settings.head.dropout * settings.train.epochs}}})
+        fine = SimpleNamespace(macro_f1=settings.head.dropout * settings.train.epochs)
+        return SimpleNamespace(scores={"dev": SimpleNamespace(fine=fine)})
 
     monkeypatch.setattr(studies, "execute", follow)
     (tmp_path / "space.toml").write_text("head.dropout = { low = 0.0, high = 0.1 }")

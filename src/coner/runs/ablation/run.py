@@ -9,15 +9,14 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from coner.config.experiment import Experiment
 from coner.core.errors import ConerError, ConfigError
-from coner.core.files import atomic_write, make_folder
+from coner.core.files import atomic_write, make_folder, try_lock
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
 from coner.families.recipe import Training
@@ -111,10 +110,10 @@ def run_all(runs: Sequence[AblationRun], folder: Path) -> AblationOutcome:
     with Log() as log:
         log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
         for run in runs:
-            with _lock(folder, run) as locked:
-                if not locked:
-                    elsewhere.append(run.folder)
-                    continue
+            if (lock := try_lock(folder / LOCKS / f"{run.folder}.lock")) is None:
+                elsewhere.append(run.folder)
+                continue
+            with lock:
                 new = not (folder / run.folder / RECORD).exists()
                 if new:
                     left = _time_left(began, trained, runs, folder)
@@ -171,21 +170,6 @@ def _try(run: AblationRun, folder: Path, cache: SplitCache, log: Log) -> str | N
         handle.write(why + "\n")
     log(f"{run.folder}: failed: {why}")
     return why
-
-
-@contextmanager
-def _lock(folder: Path, run: AblationRun) -> Iterator[bool]:
-    """Lock a run for this process; ``False`` if another one has it. The system releases the lock of a dead process."""
-    lock = FileLock(make_folder(folder / LOCKS) / f"{run.folder}.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 def _unfinished(runs: Sequence[AblationRun], folder: Path) -> int:

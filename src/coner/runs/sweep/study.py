@@ -11,17 +11,18 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import optuna
 import tomli_w
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from optuna import Study, Trial
 from optuna.trial import FrozenTrial, TrialState
 
 from coner.core.errors import ConerError, ConfigError
-from coner.core.files import atomic_write, make_folder
+from coner.core.files import atomic_write, make_folder, try_lock
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
 from coner.families.manifest import remove_model
@@ -114,7 +115,7 @@ class Search:
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise ConfigError(f"--storage: the study cannot be opened: {why}") from None
 
-    def _next(self, trials: int) -> tuple[Trial, FileLock] | None:
+    def _next(self, trials: int) -> tuple[Trial, AbstractContextManager[object]] | None:
         """A trial of a dead process in this folder, or a new one, with its lock; ``None`` if there are enough."""
         with self.lock:
             for running in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -135,13 +136,8 @@ class Search:
         self.space.suggest(trial)
         return trial
 
-    def _lock(self, number: int) -> FileLock | None:
-        lock = FileLock(self.folder / ".locks" / f"{number}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return None
-        return lock
+    def _lock(self, number: int) -> AbstractContextManager[object] | None:
+        return try_lock(self.folder / ".locks" / f"{number}.lock")
 
     def _try(self, trial: Trial) -> str:
         """Train and evaluate a trial; its outcome in a few words."""
