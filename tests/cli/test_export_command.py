@@ -18,8 +18,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import ConllLayout, read, write_conll
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
-from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.build import build
+from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.onnx.export.compare import ExportReport
 from coner.records.record import read_record
 from helpers.shell import Completed, World, command, head, refusal
@@ -60,8 +59,8 @@ class RandomModel:
 
     def __init__(self, settings: Any, folder: Path, source: Path) -> None:
         torch.manual_seed(3)
-        encoder, tokenizer = load_encoder(settings.encoder.name)
-        tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
+        backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
+        tagger = build(settings, backbone, taxonomy=TAXONOMY)
         with torch.no_grad():
             tagger.network.emissions.weight.mul_(8)
         self.folder, self.dev = folder / "model", folder / "dev.conll"

@@ -14,9 +14,8 @@ from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.encoder.backbone.batch import Batch, collate
-from coner.families.encoder.backbone.pretrained import load_encoder
 from coner.families.encoder.blend import blends
-from coner.families.encoder.build import build
+from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.encoder.context import contexts
 from coner.families.encoder.decoder import decoders
 from coner.families.encoder.loss import losses
@@ -41,8 +40,8 @@ class Model:
 
     def __init__(self, settings: Any) -> None:
         torch.manual_seed(1)
-        encoder, tokenizer = load_encoder(settings.encoder.name)
-        tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
+        backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
+        tagger = build(settings, backbone, taxonomy=TAXONOMY)
         self.network, self.maker, self.tags = tagger.network.eval(), tagger.pieces, tagger.tags
         sentences = [Sentence(tuple(words), tuple(gold)) for words, gold in zip(SENTENCES, GOLD, strict=True)]
         self.objective = TaggingObjective(tagger, sentences, None, coarse_weight=lambda _: 0.5, scale=1.0)

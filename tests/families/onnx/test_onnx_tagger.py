@@ -15,8 +15,7 @@ from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
-from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.build import build
+from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.tagger import OnnxTagger
@@ -45,8 +44,8 @@ def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]
     def make(architecture: str = "mbert", **sections: Any) -> EncoderTagger:
         settings = settings_for(architecture, **sections)
         torch.manual_seed(3)
-        encoder, tokenizer = load_encoder(settings.encoder.name)
-        tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
+        backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
+        tagger = build(settings, backbone, taxonomy=TAXONOMY)
         network = tagger.network
         with torch.no_grad():
             network.emissions.weight.mul_(8)  # so that a random network finds entities

@@ -16,8 +16,7 @@ from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment
-from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.build import build
+from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.onnx.export.model import write_onnx
 from coner.families.vote.tagger import Member, VoteTagger
 
@@ -34,8 +33,8 @@ def folders(settings_for: Callable[..., Any], tmp_path: Path) -> dict[str, Path]
     """A model folder of each family."""
     settings = settings_for()
     torch.manual_seed(3)
-    encoder, tokenizer = load_encoder(settings.encoder.name)
-    tagger = build(settings, encoder, tokenizer, taxonomy=TAXONOMY, device=torch.device("cpu"))
+    backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
+    tagger = build(settings, backbone, taxonomy=TAXONOMY)
     with torch.no_grad():
         tagger.network.emissions.weight.mul_(8)  # so that a random network finds entities
         tagger.network.emissions.bias.zero_()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from accelerate.utils import set_seed
 
-from coner.core.errors import ConfigError
 from coner.families.encoder.auxiliary import coarse_weight
-from coner.families.encoder.backbone.pretrained import load_encoder
 from coner.families.encoder.backbone.warm_start import WarmStart, load_matching, trained_encoder
-from coner.families.encoder.build import build, tag_sets
+from coner.families.encoder.build import Backbone, build, pretrained_backbone, tag_sets
 from coner.families.encoder.cpu.process import restored_process
-from coner.families.encoder.cpu.rows import set_embeddings
 from coner.families.encoder.objective import TaggingObjective, tag_counts
-from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, EncoderSettings
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning, fine_tuning
 from coner.families.encoder.training.process_group import ProcessGroup
+from coner.families.encoder.training.settings import TrainSettings
 from coner.families.family import Built, TrainingJob
 from coner.families.manifest import parse_manifest
 
@@ -34,20 +32,10 @@ def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning:
     Raises:
         ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
     """
-    processes = ProcessGroup(settings.train.device)
-    set_seed(settings.seed)
-    encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
-    set_embeddings(encoder, settings.encoder.embeddings)
-    tagger = build(
-        settings,
-        encoder,
-        tokenizer,
-        taxonomy=job.taxonomy,
-        device=processes.device,
-        counts=tag_counts(job.train, job.weights, tag_sets(settings, job.taxonomy)[0]),
-        cache=job.pieces.setdefault((settings.encoder.name, settings.encoder.lowercase), {}),
-    )
-    start = _warm_start(tagger, job)
+    processes, backbone = start(settings.encoder, settings.train, seed=settings.seed, job=job)
+    counts = tag_counts(job.train, job.weights, tag_sets(settings, job.taxonomy)[0])
+    tagger = build(settings, backbone, taxonomy=job.taxonomy, counts=counts)
+    warm_start = _warm_start(tagger, job)
     objective = TaggingObjective(
         tagger,
         job.train,
@@ -56,8 +44,18 @@ def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning:
         scale=settings.auxiliary.scale,
     )
     return fine_tuning(
-        tagger, objective, settings.train, seed=settings.seed, job=job, processes=processes, warm_start=start
+        tagger, objective, settings.train, seed=settings.seed, job=job, processes=processes, warm_start=warm_start
     )
+
+
+def start(
+    encoder: EncoderSettings, train: TrainSettings, *, seed: int, job: TrainingJob
+) -> tuple[ProcessGroup, Backbone]:
+    """Connect the processes, seed the random generators, and load the pretrained encoder."""
+    processes = ProcessGroup(train.device)
+    set_seed(seed)
+    cache = job.pieces.setdefault((encoder.name, encoder.lowercase), {})
+    return processes, pretrained_backbone(encoder, train, device=processes.device, cache=cache)
 
 
 def _warm_start(tagger: EncoderTagger, job: TrainingJob) -> WarmStart | None:
@@ -65,9 +63,7 @@ def _warm_start(tagger: EncoderTagger, job: TrainingJob) -> WarmStart | None:
     init = tagger.settings.train.init
     if init is None:
         return None
-    if init.resolve() == job.folder.resolve():
-        raise ConfigError(f"train.init: got {init}, the folder of this run. Fix: choose another --out")
-    folder, manifest = trained_encoder(init)
+    folder, manifest = trained_encoder(init, run=job.folder)
     same_fine = same_coarse = False
     if manifest.kind == tagger.kind:
         trained = parse_manifest(manifest.model_dump(), EncoderManifest, folder)

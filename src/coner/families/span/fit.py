@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from accelerate.utils import set_seed
-
-from coner.core.errors import ConfigError
 from coner.core.types import Sentence
 from coner.evaluation.score import score_sentences
-from coner.families.encoder.backbone.pretrained import load_encoder
 from coner.families.encoder.backbone.warm_start import load_matching, trained_encoder
 from coner.families.encoder.cpu.process import restored_process
-from coner.families.encoder.cpu.rows import set_embeddings
+from coner.families.encoder.fit import start
 from coner.families.encoder.training.fine_tuning import FineTuning, fine_tuning
-from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.family import Built, TrainingJob
 from coner.families.span.build import build
 from coner.families.span.objective import SpanObjective
@@ -55,31 +50,19 @@ def prepare(settings: SpanExperiment, job: TrainingJob) -> tuple[FineTuning, Spa
     Raises:
         ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
     """
-    processes = ProcessGroup(settings.train.device)
-    set_seed(settings.seed)
-    encoder, tokenizer = load_encoder(settings.encoder.name, keep_layers=settings.encoder.keep_layers)
-    set_embeddings(encoder, settings.encoder.embeddings)
+    processes, backbone = start(settings.encoder, settings.train, seed=settings.seed, job=job)
     max_words = settings.span.max_words or longest_span(job.train)
     longer = sum(e.end - e.start > max_words for sentence in job.train for e in sentence.entities or ())
     if longer:
         job.log(f"{longer} mentions of the training split are longer than {max_words} words, and cannot be learned")
-    tagger = build(
-        settings,
-        encoder,
-        tokenizer,
-        taxonomy=job.taxonomy,
-        device=processes.device,
-        max_words=max_words,
-        cache=job.pieces.setdefault((settings.encoder.name, settings.encoder.lowercase), {}),
-    )
-    start, init = None, settings.train.init
+    tagger = build(settings, backbone, taxonomy=job.taxonomy, max_words=max_words)
+    warm_start, init = None, settings.train.init
     if init is not None:
-        if init.resolve() == job.folder.resolve():
-            raise ConfigError(f"train.init: got {init}, the folder of this run. Fix: choose another --out")
-        start = load_matching(tagger.network, trained_encoder(init)[0], excluded=("emissions.",))
+        folder, _ = trained_encoder(init, run=job.folder)
+        warm_start = load_matching(tagger.network, folder, excluded=("emissions.",))
     objective = SpanObjective(tagger, job.train, job.weights)
     tuning = fine_tuning(
-        tagger, objective, settings.train, seed=settings.seed, job=job, processes=processes, warm_start=start
+        tagger, objective, settings.train, seed=settings.seed, job=job, processes=processes, warm_start=warm_start
     )
     return tuning, tagger
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from coner.core.errors import ModelError
+from coner.core.errors import ConfigError, ModelError
 from coner.core.processes import thread_count
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
@@ -21,7 +22,7 @@ from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated
 from coner.families.encoder.cpu.parallel import parallel_map
-from coner.families.manifest import WEIGHTS, Manifest, write_model
+from coner.families.manifest import MANIFEST, WEIGHTS, Manifest, write_model
 from coner.families.tagger import Prediction, Tagger
 
 TAGGING = Lock()  # held while weights are replaced by copies and the number of threads is changed
@@ -90,9 +91,10 @@ class NetworkTagger(Tagger):
         write_model(folder, self.manifest, self._write_files)
 
     def load_weights(self, folder: Path) -> None:
-        """Read the weights of a model folder; ``ModelError`` if they do not fit the network."""
+        """Load the weights of a model folder, for tagging; ``ModelError`` if they do not fit the network."""
         try:
             self.network.load_state_dict(load_file(folder / WEIGHTS))
+            self.network.eval()
         except (SafetensorError, OSError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f"{folder / WEIGHTS}: does not fit model.json ({reason}). Fix: train again") from None
@@ -108,6 +110,15 @@ class NetworkTagger(Tagger):
             raise
         except Exception as error:  # safetensors and tokenizers have their own errors for a full disk
             raise OSError(None, str(error)) from error
+
+
+@contextmanager
+def damage_reported(folder: Path) -> Iterator[None]:
+    """``ModelError`` if the manifest of a model folder describes no network."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise ModelError(f"{folder / MANIFEST}: damaged ({error}). Fix: train again or copy the folder again") from None
 
 
 def best_device() -> torch.device:

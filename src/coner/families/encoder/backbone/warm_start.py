@@ -42,12 +42,19 @@ class WarmStart:
         return {"model": self.model, "loaded": len(self.loaded), "new": list(self.new), "unused": list(self.unused)}
 
 
-def trained_encoder(folder: Path) -> tuple[Path, Manifest]:
+def trained_encoder(folder: Path, *, run: Path | None = None) -> tuple[Path, Manifest]:
     """Locate a trained model with an encoder and check its files.
+
+    Args:
+        folder: of the model.
+        run: folder of the run that starts from it.
 
     Raises:
         ModelError: the folder is missing, damaged, or holds a model without an encoder.
+        ConfigError: it is the folder of the run.
     """
+    if run is not None and folder.resolve() == run.resolve():
+        raise ConfigError(f"train.init: got {folder}, the folder of this run. Fix: choose another --out")
     folder = model_folder(folder)
     manifest = read_manifest(folder)
     if WEIGHTS not in manifest.files:
