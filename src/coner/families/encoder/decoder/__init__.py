@@ -20,11 +20,9 @@ from coner.families.encoder.loss.cross_entropy import CrossEntropy
 
 
 class Decoder(nn.Module, ABC):
-    """Turns emissions into tags. The content of padded positions, NaN included, has no effect.
+    """Turns emissions into tags, whose ids are their columns; what stands at padded positions, even NaN, is ignored.
 
-    Args:
-        tags: the tags; their ids are the columns of the emissions.
-        criterion: token-level loss, for decoders that score each word by itself; cross-entropy by default.
+    ``criterion`` is the token-level loss, for decoders that score each word by itself.
     """
 
     def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
@@ -34,18 +32,14 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
-        """The loss in nats, summed over the batch.
+        """The loss in nats, summed over the batch: a scalar in float32 or wider.
+
+        The gradient of padded positions is exactly zero; ``ValueError`` if a gold tag id or a length is out of range.
 
         Args:
             emissions: B x W x C.
             lengths: words of each sentence. B, integers from 0 to W.
             gold: tag ids. B x W, int64.
-
-        Returns:
-            A scalar, in float32 or wider. The gradient of padded positions is exactly zero.
-
-        Raises:
-            ValueError: a gold tag id or a length is out of range.
         """
 
     @abstractmethod
@@ -56,9 +50,7 @@ class Decoder(nn.Module, ABC):
     def confidence(self, emissions: Tensor, lengths: Tensor, spans: Sequence[Sequence[Entity]]) -> list[list[float]]:
         """For each entity of each sentence, the probability of exactly that span with that label.
 
-        Raises:
-            ValueError: a span lies outside its sentence.
-            KeyError: a label is not in the tag set.
+        ``ValueError`` if a span lies outside its sentence, ``KeyError`` if a label is not in the tag set.
         """
 
 

@@ -1,4 +1,4 @@
-"""Potentials of a linear chain over tags, and its best path."""
+"""A linear chain over the tags of a batch: its words packed by position, its potentials, and its best path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,49 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from coner.families.encoder.decoder._packing import Packing
+from coner.families.encoder.decoder import word_mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packing:
+    """The N words of a padded batch in packed rows: all first words, then all second words, and so on.
+
+    Sentences are ordered from long to short, so that those that reach a position are the first ones of those that reach
+    the position before. Sentences without a word are left out.
+
+    Attributes:
+        sizes: number of sentences that have a word at each position; sums to N.
+        words: index of each packed row in the batch flattened to B*W rows. N
+        before: row of the word before, for every row from S on. N - S
+        last: row of each sentence's last word. S
+    """
+
+    sizes: tuple[int, ...]
+    words: Tensor
+    before: Tensor
+    last: Tensor
+
+    @classmethod
+    def of(cls, lengths: Tensor, width: int, device: torch.device) -> Packing:
+        """The packing of a batch padded to ``width`` words; ``ValueError`` if a length is out of range."""
+        lengths, order = lengths.cpu().sort(descending=True, stable=True)
+        present = word_mask(lengths, width).T
+        position, column = present.nonzero(as_tuple=True)
+        sizes = present.sum(1)
+        count = int((lengths > 0).sum())
+        words = order[column] * width + position
+        before = torch.arange(count, len(position)) - sizes[position[count:] - 1]
+        last = (sizes.cumsum(0) - sizes)[lengths[:count] - 1] + torch.arange(count)
+        nonzero = tuple(size for size in sizes.tolist() if size)
+        return cls(nonzero, words.to(device), before.to(device), last.to(device))
+
+    def positions(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Views of packed rows (N x ...), one for each position."""
+        return tuple(torch.split_with_sizes(rows, self.sizes))
+
+    def __len__(self) -> int:
+        """Number of sentences that have a word: S."""
+        return len(self.last)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +71,9 @@ class Chain:
         """The chain on another device, in another type."""
         return Chain(*(value.to(device, dtype) for value in (self.start, self.transitions, self.end)))
 
-    def shifted(self) -> Chain:
-        """The chain with transitions shifted to a maximum of 0, which changes no probability."""
-        return Chain(self.start, self.transitions - self.transitions.max(), self.end)
+    def shifted_transitions(self) -> Tensor:
+        """The transitions shifted to a maximum of 0, which changes no probability."""
+        return self.transitions - self.transitions.max()
 
     def unary(self, emissions: Tensor, packing: Packing) -> Tensor:
         """Potentials of single words, start and end included, shifted to a maximum of 0: B x W x C to N x C."""

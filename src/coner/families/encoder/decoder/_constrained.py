@@ -11,9 +11,8 @@ from torch import Tensor
 from coner.core.tags import TagSet
 from coner.core.types import Entity
 from coner.families.encoder.decoder import Decoder, check_spans
-from coner.families.encoder.decoder._chain import Chain, viterbi
+from coner.families.encoder.decoder._chain import Chain, Packing, viterbi
 from coner.families.encoder.decoder._lattice import Lattice, forward_backward
-from coner.families.encoder.decoder._packing import Packing
 from coner.families.encoder.loss import Loss
 
 
@@ -62,22 +61,19 @@ class ConstrainedDecoder(Decoder):
         with torch.autocast(emissions.device.type, enabled=False):
             emissions = at_least_float32(emissions)
             lattices = forward_backward(emissions, lengths, self.chain(emissions.dtype))
-        width = emissions.shape[1]
         readers = {}
         for lattice in lattices:
             reader = _SpanReader(lattice, self.tags)
-            readers.update(dict.fromkeys((lattice.packing.words[: len(lattice.packing)] // width).tolist(), reader))
+            readers.update(dict.fromkeys(reader.rows, reader))
         confidences: list[list[float]] = []
         for sentence, (length, entities) in enumerate(zip(lengths.tolist(), spans, strict=True)):
             check_spans(entities, length)
-            first = sentence * width
-            confidences.append([readers[sentence].probability(entity, first, length) for entity in entities])
+            first = sentence * emissions.shape[1]
+            confidences.append([readers[first].probability(entity, first, length) for entity in entities])
         return confidences
 
 
 class _SpanReader:
-    """Probabilities of spans, from one lattice."""
-
     def __init__(self, lattice: Lattice, tags: TagSet) -> None:
         self.tags = tags
         self.rows = {word: row for row, word in enumerate(lattice.packing.words.tolist())}
@@ -89,10 +85,7 @@ class _SpanReader:
     def probability(self, entity: Entity, first: int, length: int) -> float:
         """P(exactly this span with this label): alpha at its first tag, its own tags, and no continuation after it.
 
-        Args:
-            entity: a span of a sentence.
-            first: position of the sentence's first word in the flattened batch.
-            length: words of the sentence.
+        ``first`` is the position of the sentence's first word in the flattened batch, ``length`` its number of words.
         """
         path = self.tags.encode([Entity(0, entity.end - entity.start, entity.label)], entity.end - entity.start)
         rows = [self.rows[first + word] for word in range(entity.start, entity.end)]

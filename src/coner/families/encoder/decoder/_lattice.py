@@ -1,6 +1,6 @@
 """Forward-backward over packed words, in exp space where that is exact, else in log space.
 
-Potentials are in nats, shifted so that none exceeds 0 (``Chain.unary``, ``Chain.shifted``); forbidden transitions are
+Potentials are in nats, shifted so that none exceeds 0 (see ``Chain``); forbidden transitions are
 ``-inf``, a true zero in exp space.
 
 **When exp space is exact.** Each position computes ``q = (alpha @ exp(transitions)) * exp(unary)``. ``alpha`` sums to 1
@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from coner.families.encoder.decoder._chain import Chain
-from coner.families.encoder.decoder._packing import Packing
+from coner.families.encoder.decoder._chain import Chain, Packing
 
 CHUNK = 64  # words whose C x C transitions are in memory at once, in log space
 
@@ -67,7 +66,7 @@ class Lattice(ABC):
 
 
 class ScaledLattice(Lattice):
-    """In exp space, each word's alpha scaled to sum to 1."""
+    """In exp space; alpha sums to 1 at each word."""
 
     def log(self, values: Tensor) -> Tensor:
         return values.log()
@@ -110,7 +109,7 @@ def forward_backward(emissions: Tensor, lengths: Tensor, chain: Chain) -> list[L
     """
     width = emissions.shape[1]
     packing = Packing.of(lengths, width, emissions.device)
-    unary, transitions = chain.unary(emissions, packing), chain.shifted().transitions
+    unary, transitions = chain.unary(emissions, packing), chain.shifted_transitions()
     weights, moves = unary.exp(), transitions.exp()
     alpha, scale = _scaled_forward(weights, moves, packing)
     inexact = packing.words[underflows(unary, alpha, scale)]
@@ -132,7 +131,6 @@ def underflows(unary: Tensor, alpha: Tensor, scale: Tensor) -> Tensor:
 
 
 def _scaled_forward(unary: Tensor, transitions: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
-    """Alpha and scale, from potentials in exp space."""
     alpha = torch.empty_like(unary)
     scale = unary.new_empty(len(unary), 1)
     before = transitions[:0]
@@ -147,7 +145,6 @@ def _scaled_forward(unary: Tensor, transitions: Tensor, packing: Packing) -> tup
 
 
 def _scaled_backward(unary: Tensor, transitions: Tensor, scale: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
-    """Beta and entry, from potentials in exp space and the scale of the forward pass."""
     beta = torch.ones_like(unary)
     entry = unary / scale
     back = transitions.T.contiguous()
@@ -161,9 +158,9 @@ def _scaled_backward(unary: Tensor, transitions: Tensor, scale: Tensor, packing:
 
 def log_lattice(emissions: Tensor, lengths: Tensor, chain: Chain) -> LogLattice:
     """Forward-backward in log space (arguments as of ``forward_backward``)."""
-    chain = chain.to(torch.device("cpu"), torch.float64).shifted()
+    chain = chain.to(torch.device("cpu"), torch.float64)
     packing = Packing.of(lengths, emissions.shape[1], torch.device("cpu"))
-    unary, transitions = chain.unary(emissions.cpu(), packing), chain.transitions
+    unary, transitions = chain.unary(emissions.cpu(), packing), chain.shifted_transitions()
     alpha, beta = unary.clone(), torch.zeros_like(unary)
     scale = unary.new_empty(len(unary), 1)
     before = transitions[:0]

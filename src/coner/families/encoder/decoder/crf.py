@@ -15,10 +15,9 @@ from torch.autograd.function import once_differentiable
 
 from coner.core.tags import TagSet
 from coner.families.encoder.decoder import check_tag_ids, decoders
-from coner.families.encoder.decoder._chain import Chain
+from coner.families.encoder.decoder._chain import Chain, Packing
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder, at_least_float32
 from coner.families.encoder.decoder._lattice import forward_backward
-from coner.families.encoder.decoder._packing import Packing
 from coner.families.encoder.loss import Loss
 
 
@@ -49,8 +48,6 @@ class CrfDecoder(ConstrainedDecoder):
 
 
 class _NegativeLogLikelihood(torch.autograd.Function):
-    """The summed loss; its gradient is computed in the same pass."""
-
     @staticmethod
     def forward(  # noqa: PLR0917 (autograd passes by position)
         ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, lengths: Tensor, gold: Tensor
@@ -79,14 +76,9 @@ class _NegativeLogLikelihood(torch.autograd.Function):
 
 
 def _check_gold(gold: Tensor, lengths: Tensor, chain: Chain) -> None:
-    """Raise ``ValueError`` unless the gold tags of every sentence are a valid sequence of tag ids."""
     packing = Packing.of(lengths, gold.shape[1], gold.device)
     path = gold.flatten()[packing.words]
     check_tag_ids(path, len(chain.start))
-    moves = (
-        chain.start[path[: len(packing)]],
-        chain.transitions[path[packing.before], path[len(packing) :]],
-        chain.end[path[packing.last]],
-    )
-    if torch.isneginf(torch.cat(moves)).any():
+    first, moves = chain.start[path[: len(packing)]], chain.transitions[path[packing.before], path[len(packing) :]]
+    if torch.isneginf(torch.cat([first, moves, chain.end[path[packing.last]]])).any():
         raise ValueError("gold tags: got a sequence that the tag scheme forbids. Fix: write it with TagSet.encode")
