@@ -35,13 +35,9 @@ def rows_of(whole: list[Sentence], part: list[Sentence]) -> list[int]:
 def part_of(counts: Counts, rows: list[int]) -> Counts:
     """The counts of some sentences, which are counted anew from 0 in the order of ``rows``."""
     place = {row: number for number, row in enumerate(rows)}
-    kept = np.isin(counts.sentence, rows)
-    return replace(
-        counts,
-        sentences=len(rows),
-        sentence=np.array([place[row] for row in counts.sentence[kept].tolist()], dtype=np.int64),
-        **{name: getattr(counts, name)[kept] for name in ("label", "tp", "fp", "fn")},
-    )
+    columns = counts.columns[:, np.isin(counts.columns[0], rows)]
+    columns[0] = [place[row] for row in columns[0].tolist()]
+    return replace(counts, sentences=len(rows), columns=columns[:, np.lexsort(columns[1::-1])])
 
 
 def main() -> None:

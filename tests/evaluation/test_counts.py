@@ -20,17 +20,17 @@ from coner.evaluation.counts import Counts
     ],
 )
 def test_impossible_columns_are_refused(columns: list[list[int]], message: str) -> None:
-    sound = Counts.from_columns(["A", "B"], 2, np.array([[0, 1], [1, 0], [1, 1], [0, 0], [0, 2]]))
+    sound = Counts(("A", "B"), 2, np.array([[0, 1], [1, 0], [1, 1], [0, 0], [0, 2]]))
     assert sound.dense()[1].tolist() == [[1, 0, 2], [0, 0, 0]]
     with pytest.raises(ValueError, match=message):
-        Counts.from_columns(["A", "B"], 2, np.array(columns))
+        Counts(("A", "B"), 2, np.array(columns))
 
 
 def test_equality_compares_all_values() -> None:
     columns = np.array([[0, 1], [1, 0], [1, 1], [0, 0], [0, 2]])
-    one = Counts.from_columns(["A", "B"], 2, columns)
-    assert one == Counts.from_columns(["A", "B"], 2, columns.copy())
-    assert one != Counts.from_columns(["A", "C"], 2, columns)
-    assert one != Counts.from_columns(["A", "B"], 3, columns)
-    assert one != Counts.from_columns(["A", "B"], 2, columns + np.array([[0], [0], [1], [0], [0]]))
-    assert one != Counts.from_columns(["A", "B"], 2, columns[:, :1])
+    one = Counts(("A", "B"), 2, columns)
+    assert one == Counts(("A", "B"), 2, columns.copy())
+    assert one != Counts(("A", "C"), 2, columns)
+    assert one != Counts(("A", "B"), 3, columns)
+    assert one != Counts(("A", "B"), 2, columns + np.array([[0], [0], [1], [0], [0]]))
+    assert one != Counts(("A", "B"), 2, columns[:, :1])

@@ -61,7 +61,7 @@ class TestIntervals:
             hit = rng.random(80) < 0.7
             zeros, ones = np.zeros(80, dtype=np.int64), np.ones(80, dtype=np.int64)
             tp, miss = np.where(hit, ones, zeros), np.where(hit, zeros, ones)
-            counts = Counts(("A",), 80, np.arange(80), zeros, tp, miss, miss)
+            counts = Counts(("A",), 80, np.stack([np.arange(80), zeros, tp, miss, miss]))
             found = intervals(counts, resamples=300, seed=trial)["micro_f1"]
             inside += found.low <= 0.7 <= found.high
         assert 0.91 <= inside / trials <= 0.985
@@ -219,8 +219,6 @@ def test_holm_is_the_closed_test_of_bonferroni(ps: list[float]) -> None:
 @pytest.mark.parametrize("comparisons", [1, 25, 60, 200])
 def test_the_smallest_p_survives_the_correction_for_any_number_of_comparisons(comparisons: int) -> None:
     sentences, none = np.arange(40), np.zeros(40, np.int64)
-    right, wrong = (
-        Counts(("X",), 40, sentence=sentences, label=none, tp=tp, fp=none, fn=1 - tp) for tp in (none + 1, none)
-    )
+    right, wrong = (Counts(("X",), 40, np.stack([sentences, none, tp, none, 1 - tp])) for tp in (none + 1, none))
     found = difference([wrong], [right], resamples=10, swaps=swaps_for(comparisons))
     assert holm([found.p] * comparisons)[0] <= SIGNIFICANT

@@ -310,7 +310,7 @@ def test_packed_counts_are_lossless(rows: dict[tuple[int, int], tuple[int, int, 
     table = np.array([(*place, *values) for place, values in sorted(rows.items())], dtype=np.int64).reshape(-1, 5)
     steps = np.diff(table[:, 0], prepend=0)
     assume((steps < 2**32).all())
-    counts = Counts.from_columns(("A", "B", "C"), 2**33 + 1, table.T)
+    counts = Counts(("A", "B", "C"), 2**33 + 1, table.T)
     assert unpack(json.loads(json.dumps(pack(counts)))) == counts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,28 +12,27 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """True positives, false positives and false negatives: one row for each sentence and class that has any.
+    """True positives, false positives and false negatives; ``ValueError`` where they are impossible.
 
     Attributes:
         labels: the classes that occur in gold or predictions, sorted.
         sentences: N, those without a row included.
-        sentence: index of the sentence, from 0; R values, as are the following.
-        label: index of the class in ``labels``.
-        tp, fp, fn: the counts.
+        columns: sentence and class (indices from 0), tp, fp and fn, 5 x R; a row for each pair that has any, in order.
     """
 
     labels: tuple[str, ...]
     sentences: int
-    sentence: Ints
-    label: Ints
-    tp: Ints
-    fp: Ints
-    fn: Ints
+    columns: Ints
 
-    @property
-    def columns(self) -> Ints:
-        """Sentence, label, tp, fp and fn, 5 x R."""
-        return np.stack([self.sentence, self.label, self.tp, self.fp, self.fn])
+    def __post_init__(self) -> None:
+        sentence, label = self.columns[:2]
+        if self.columns.min(initial=0) < 0:
+            raise ValueError("negative sentence counts")
+        if sentence.max(initial=-1) >= self.sentences or label.max(initial=-1) >= len(self.labels):
+            raise ValueError("sentence counts name a sentence or class that does not exist")
+        steps = np.diff(sentence)
+        if ((steps < 0) | ((steps == 0) & (np.diff(label) <= 0))).any():
+            raise ValueError("sentence counts are not in the order of sentence and class")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Counts):
@@ -49,13 +47,12 @@ class Counts:
         order = {label: index for index, label in enumerate(self.labels if labels is None else labels)}
         target = np.array([order[label] for label in self.labels], dtype=np.int64)
         grid = np.zeros((self.sentences, len(order), 3))
-        if self.labels:
-            grid[self.sentence, target[self.label]] = self.columns[2:].T
+        grid[self.columns[0], target[self.columns[1]]] = self.columns[2:].T
         return grid
 
     def totals(self) -> dict[str, tuple[int, int, int]]:
         """True positives, predicted mentions and gold mentions of each class."""
-        tp, fp, fn = (np.bincount(self.label, column, len(self.labels)) for column in self.columns[2:])
+        tp, fp, fn = (np.bincount(self.columns[1], column, len(self.labels)) for column in self.columns[2:])
         rows = np.stack([tp, tp + fp, tp + fn], axis=1).astype(np.int64).tolist()
         return dict(zip(self.labels, map(tuple, rows), strict=True))
 
@@ -63,21 +60,9 @@ class Counts:
     def of(cls, labels: tuple[str, ...], sentences: int, *, gold: Ints, predicted: Ints, hits: Ints) -> Counts:
         """Count mentions, each passed as ``sentence * len(labels) + label``."""
         keys, place = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
-        in_gold = np.bincount(place[: len(gold)], minlength=len(keys))
-        in_predicted = np.bincount(place[len(gold) :], minlength=len(keys))
-        tp = np.bincount(np.searchsorted(keys, hits), minlength=len(keys))
+        in_gold, in_predicted, tp = (
+            np.bincount(places, minlength=len(keys))
+            for places in (place[: len(gold)], place[len(gold) :], np.searchsorted(keys, hits))
+        )
         sentence, label = np.divmod(keys, max(1, len(labels)))
-        return cls(labels, sentences, sentence, label, tp, in_predicted - tp, in_gold - tp)
-
-    @classmethod
-    def from_columns(cls, labels: Sequence[str], sentences: int, columns: Ints) -> Counts:
-        """Build from ``columns``, 5 x R; ``ValueError`` where a value is out of range or rows are out of order."""
-        sentence, label = columns[:2]
-        if columns.min(initial=0) < 0:
-            raise ValueError("negative sentence counts")
-        if sentence.max(initial=-1) >= sentences or label.max(initial=-1) >= len(labels):
-            raise ValueError("sentence counts name a sentence or class that does not exist")
-        steps = np.diff(sentence)
-        if ((steps < 0) | ((steps == 0) & (np.diff(label) <= 0))).any():
-            raise ValueError("sentence counts are not in the order of sentence and class")
-        return cls(tuple(labels), sentences, *columns)
+        return cls(labels, sentences, np.stack([sentence, label, tp, in_predicted - tp, in_gold - tp]))

@@ -6,7 +6,7 @@ Both draw whole sentences, since the mentions of one sentence depend on each oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,15 +28,12 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Interval):
     """Second less first, its interval, and the p value, two-sided.
 
     ``corrected_p`` is p corrected for the number of comparisons; ``None`` where no correction was made.
     """
 
-    value: float
-    low: float
-    high: float
     p: float
     corrected_p: float | None = None
 
@@ -61,8 +58,7 @@ def intervals(
 ) -> dict[str, Interval]:
     """Bootstrap percentile interval of each metric, all from the same resamples; 0 where there are no sentences."""
     grid = counts.dense()
-    draws = [draw @ _flat(grid) for draw in _bootstrap(len(grid), resamples, seed)]
-    totals = np.concatenate(draws).reshape(resamples, *grid.shape[1:])
+    totals = _resampled(grid, resamples, seed)
     return {
         name: Interval(float(metric(grid.sum(axis=0))), *_percentiles(metric(totals), level))
         for name, metric in metrics.items()
@@ -75,8 +71,7 @@ def class_f1_draws(counts: Counts, labels: tuple[str, ...], *, resamples: int = 
     Runs on the same sentences share the draws, so that the difference of two is that of a paired bootstrap. ``labels``
     are the classes in the order of the columns, at least those of ``counts``.
     """
-    draws: Floats = _resampled(counts.dense(labels)[None], f1, resamples, seed)[0]
-    return draws
+    return f1(_resampled(counts.dense(labels), resamples, seed))
 
 
 def difference(
@@ -111,16 +106,17 @@ def difference(
     if not all(same_gold(runs[0], other) for other in runs):
         raise ValueError("the runs were not scored on the same gold sentences; expected runs that can be paired")
     labels = tuple(sorted({label for run in runs for label in run.labels}))
-    one, two = (np.stack([run.dense(labels) for run in side]) for side in (first, second))
-    observed = float(np.mean(metric(two.sum(axis=1)) - metric(one.sum(axis=1))))
-    left, right = (_resampled(side, metric, resamples, seed) for side in (one, two))
+    one, two = (np.stack([run.dense(labels) for run in side], axis=1) for side in (first, second))  # N x S x L x 3
+    observed = float(np.mean(metric(two.sum(axis=0)) - metric(one.sum(axis=0))))
     random = np.random.default_rng([seed, 1])
-    chosen = [random.integers(len(first), size=(len(first), resamples)) for _ in range(2)]
-    spread = [np.take_along_axis(side, at, axis=0).mean(axis=0) for side, at in zip((left, right), chosen, strict=True)]
-    low, high = _percentiles(spread[1] - spread[0], level)
-    apart = np.abs(np.mean([_swapped(*pair, metric, swaps, seed) for pair in zip(one, two, strict=True)], axis=0))
+    means = []
+    for side in (one, two):
+        chosen = random.integers(len(first), size=(len(first), resamples)).T
+        means.append(np.take_along_axis(metric(_resampled(side, resamples, seed)), chosen, axis=1).mean(axis=1))
+    moved = _totals(two - one, _integers(2, len(one), swaps, seed))  # draws x S x L x 3
+    apart = np.abs(np.mean(metric(two.sum(axis=0) - moved) - metric(one.sum(axis=0) + moved), axis=1))
     p = (1 + int((apart >= abs(observed) - 1e-12).sum())) / (1 + swaps)
-    return Difference(observed, low, high, p)
+    return Difference(observed, *_percentiles(means[1] - means[0], level), p)
 
 
 def swaps_for(comparisons: int) -> int:
@@ -143,27 +139,8 @@ def same_gold(first: Counts, second: Counts) -> bool:
 
 
 def _support(counts: Counts) -> set[tuple[int, str, int]]:
-    rows = zip(counts.sentence.tolist(), counts.label.tolist(), (counts.tp + counts.fn).tolist(), strict=True)
-    return {(sentence, counts.labels[label], support) for sentence, label, support in rows if support}
-
-
-def _resampled(grids: Floats, metric: CountMetric, resamples: int, seed: int) -> Floats:
-    """The metric of each run, S x N x L x 3, on resampled sentences, the same for all runs: S x draws."""
-    runs, sentences, *shape = grids.shape
-    draws = [np.stack([draw @ _flat(grid) for grid in grids]) for draw in _bootstrap(sentences, resamples, seed)]
-    return metric(np.concatenate(draws, axis=1).reshape(runs, resamples, *shape))
-
-
-def _swapped(one: Floats, two: Floats, metric: CountMetric, draws: int, seed: int) -> Floats:
-    """Second less first, N x L x 3 each, when sentences change sides: one value a draw, from the seed alone."""
-    change = _flat(two - one)
-    moved = np.concatenate([draw @ change for draw in _integers(2, len(one), draws, seed)])
-    moved = moved.reshape(draws, *one.shape[1:])
-    return metric(two.sum(axis=0) - moved) - metric(one.sum(axis=0) + moved)
-
-
-def _flat(grid: Floats) -> Floats:
-    return grid.reshape(len(grid), grid.shape[1] * grid.shape[2])
+    rows = counts.columns.T.tolist()
+    return {(sentence, counts.labels[label], tp + fn) for sentence, label, tp, _, fn in rows if tp + fn}
 
 
 def _percentiles(values: Floats, level: float) -> tuple[float, float]:
@@ -171,17 +148,24 @@ def _percentiles(values: Floats, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _resampled(grid: Floats, draws: int, seed: int) -> Floats:
+    """Counts, N x ..., summed over resampled sentences: draws x ...; the seed alone decides which."""
+    sentences = len(grid)
+
+    def often(chosen: Ints) -> Ints:
+        places = chosen + np.arange(len(chosen))[:, None] * sentences
+        return np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
+
+    return _totals(grid, map(often, _integers(sentences, sentences, draws, seed)))
+
+
+def _totals(grid: Floats, weights: Iterable[Ints]) -> Floats:
+    """Counts, N x ..., summed with the weights of sentences, blocks of draws x N: draws x ..."""
+    return np.concatenate([np.tensordot(block, grid, axes=1) for block in weights])
+
+
 def _integers(below: int, sentences: int, draws: int, seed: int) -> Iterator[Ints]:
     """Random integers, draws x N, block by block."""
     random, block = np.random.default_rng(seed), max(1, CELLS // max(1, sentences))
     for done in range(0, draws, block):
-        shape = (min(block, draws - done), sentences)
-        yield random.integers(below, size=shape) if below else np.zeros(shape, np.int64)
-
-
-def _bootstrap(sentences: int, draws: int, seed: int) -> Iterator[Floats]:
-    """How often each sentence is drawn, block by block: draws x N."""
-    for chosen in _integers(sentences, sentences, draws, seed):
-        size = len(chosen)
-        places = chosen + np.arange(size)[:, None] * sentences
-        yield np.bincount(places.ravel(), minlength=places.size).reshape(size, sentences).astype(np.float64)
+        yield random.integers(below, size=(min(block, draws - done), sentences)) if below else np.zeros((draws, 0), int)

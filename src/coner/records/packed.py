@@ -39,7 +39,7 @@ def first_fault(error: ValidationError) -> str:
 
 def pack(counts: Counts) -> dict[str, Any]:
     """Convert to JSON values; ``unpack`` is the inverse."""
-    columns = counts.columns
+    columns = counts.columns.copy()
     columns[0] = np.diff(columns[0], prepend=0)
     planes = columns.astype("<u4").view(np.uint8).reshape(*columns.shape, 4).transpose(0, 2, 1)
     packed = base64.b64encode(zlib.compress(planes.tobytes(), 9)).decode("ascii")
@@ -55,7 +55,7 @@ def unpack(values: Any) -> Counts:
     except ValidationError as error:
         raise ValueError(first_fault(error)) from None
     columns = _decompress(stored.packed) if stored.packed is not None else _from_lists(stored)
-    return Counts.from_columns(stored.labels, stored.sentences, columns)
+    return Counts(tuple(stored.labels), stored.sentences, columns)
 
 
 def _from_lists(stored: _Stored) -> Ints:
