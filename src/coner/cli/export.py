@@ -61,10 +61,9 @@ def _print(report: ExportReport) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("", "sentences/s", "MB", "micro F1", "macro F1"):
         table.add_column(title, justify="right" if title else "left", no_wrap=True)
-    for name, model in (("before", report.before), ("after", report.after)):
-        scores = (f"{model.micro_f1:.4f}", f"{model.macro_f1:.4f}")
-        size = f"{model.bytes / 1e6:.1f}"
-        table.add_row(f"{name}: {model.what}", f"{model.sentences_per_second:.0f}", size, *scores)
+    for name, model in {"before": report.before, "after": report.after}.items():
+        speed_and_size = f"{model.sentences_per_second:.0f}", f"{model.bytes / 1e6:.1f}"
+        table.add_row(f"{name}: {model.what}", *speed_and_size, f"{model.micro_f1:.4f}", f"{model.macro_f1:.4f}")
     how = (
         f"F1 on {report.file}, {report.sentences} sentences; speed on {report.timed} of them, "
         f"median of {report.rounds} alternating rounds, {report.threads} threads"

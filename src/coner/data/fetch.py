@@ -81,10 +81,8 @@ def fetch(
     """Download and check files of a data set; a file that fails its check is not kept.
 
     Args:
-        name: of the data set, a key of ``SOURCES``.
+        name: key of ``SOURCES``.
         language: code such as ``en``.
-        out: folder for the files; is created if it does not exist.
-        splits: which of train, dev and test.
         endpoint: of the hub; if ``None``, ``HF_ENDPOINT`` or the public one.
 
     Raises:

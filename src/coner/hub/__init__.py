@@ -3,7 +3,7 @@
 Of a model, this package knows only ``model.json`` and the types of its files.
 """
 
+from coner.hub.client import model_folder, push
 from coner.hub.ref import RepoRef, is_hub_name, model_name
-from coner.hub.transfer import model_folder, push
 
 __all__ = ["RepoRef", "is_hub_name", "model_folder", "model_name", "push"]

@@ -26,15 +26,11 @@ def check_names(names: Iterable[str], model: str) -> list[str]:
 
 
 def names_in(manifest: bytes, model: str, *, trusted: Callable[[str], bool]) -> list[str]:
-    """The files that the ``model.json`` of a model on the hub names, checked.
+    """The files that the content of a ``model.json`` names; ``ModelError`` if one is not allowed.
 
     Args:
-        manifest: content of ``model.json``.
-        model: its name, for messages.
-        trusted: whether models of this kind may be used without trusting their author: whether they send nothing.
-
-    Raises:
-        ModelError: it is not a model of coner, not of a trusted kind, or a file is not allowed.
+        model: name of the model, for messages.
+        trusted: whether models of a kind may be used without trusting their author, because they send nothing.
     """
     try:
         values = json.loads(manifest)

@@ -27,6 +27,8 @@ with requires_extra("a scikit-learn estimator", "sklearn"):
     from sklearn.base import BaseEstimator
     from sklearn.utils.validation import check_is_fitted
 
+Sentences = Sequence[Words | Sentence]
+Tags = Sequence[Sequence[str]]  # one tag per word
 Settings = Mapping[str, Any]
 Scheme = Literal["iob2", "bioes"]
 
@@ -35,20 +37,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
     # scikit-learn reads the parameters from the signature of each __init__.
     _kind: ClassVar[str]
     _sections: ClassVar[tuple[str, ...]]
-    taxonomy: str
-    scheme: Scheme
-    average: str
-    dev_share: float
-    seed: int
-    verbose: int
 
-    def fit(
-        self,
-        X: Sequence[Words | Sentence],
-        y: Sequence[Sequence[str]] | None = None,
-        *,
-        dev: tuple[Sequence[Words | Sentence], Sequence[Sequence[str]] | None] | None = None,
-    ) -> Self:
+    def fit(self, X: Sentences, y: Tags | None = None, *, dev: tuple[Sentences, Tags | None] | None = None) -> Self:
         """Fit a tagger on labelled sentences.
 
         Args:
@@ -69,14 +59,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         self.labels_ = self.tagger_.labels
         return self
 
-    def predict(self, X: Sequence[Words | Sentence]) -> list[list[str]]:
+    def predict(self, X: Sentences) -> list[list[str]]:
         """Predict one tag per word, in ``scheme``; gold entities are ignored."""
         check_is_fitted(self, "tagger_")
         sentences = as_sentences(X)
         pairs = zip(self.tagger_.tag(sentences), sentences, strict=True)
         return [tags_from_entities(entities, len(sentence), self.scheme) for entities, sentence in pairs]
 
-    def score(self, X: Sequence[Words | Sentence], y: Sequence[Sequence[str]] | None = None) -> float:
+    def score(self, X: Sentences, y: Tags | None = None) -> float:
         """Macro or micro F1 (see ``average``) of exact spans with their labels, as a fraction of 1."""
         check_is_fitted(self, "tagger_")
         gold = labelled(X, y, self.scheme)

@@ -94,8 +94,8 @@ class ConerPipe(Pipe):
         """The files of the model as one byte string."""
         with tempfile.TemporaryDirectory() as folder:
             self.tagger.save(Path(folder))
-            files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-            packed = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+            paths = sorted(Path(folder).rglob("*"))
+            packed = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
         return bytes(srsly.msgpack_dumps(packed))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ConerPipe":

@@ -4,8 +4,8 @@
 
     middleware  token, body size, timeout, cancellation; in front of
     app         routes, errors, and the OpenAPI description
-    schemas     request and response bodies; sentences: texts to sentences, within limits
-    service     the models of one process, each with its queue and its thread
+    schemas     request and response bodies; texts to sentences, within limits
+    batcher     the queue and the thread of a model
     jobs        requests, and how a batch of their sentences is tagged
     metrics     counters for Prometheus
     run         socket, worker processes, signals

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib import resources
@@ -11,16 +12,18 @@ from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from coner.serving import schemas
+from coner.serving.batcher import Batcher, Load, OnError
 from coner.serving.errors import REASONS, ServiceError
+from coner.serving.metrics import Metrics
 from coner.serving.middleware import RequestGuard
-from coner.serving.sentences import make_sentences
-from coner.serving.service import Load, OnError, Service
 from coner.serving.settings import Limits, Settings
+
+Batchers = Mapping[str, Batcher]  # by the names of the models, the default first
 
 PAGE = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css")}
 PAGE |= {f"/{name}.js": (f"{name}.js", "text/javascript") for name in ("page", "view", "export")}
@@ -37,14 +40,18 @@ PATHS = OPEN | {"/tag", "/labels", "/models", "/metrics"}
 
 def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGuard:
     """The application of one process."""
-    service = Service(settings, load=load, on_error=on_error)
-    token = settings.read_token()
+    token, metrics = settings.read_token(), Metrics()
+    options: dict[str, Any] = {"load": load, "on_error": on_error, "metrics": metrics}
+    batchers = {name: Batcher(name, settings, **options) for name in settings.models}
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        service.start()
+        for batcher in batchers.values():
+            batcher.start()
         yield
-        service.close()
+        end = time.monotonic() + settings.limits.seconds  # for all models together
+        for batcher in batchers.values():
+            batcher.close(max(0.0, end - time.monotonic()))
 
     summary = "Finds complex, fine-grained named entities in text."
     # FastAPI's own pages on the API would load scripts from other sites.
@@ -52,8 +59,8 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
         title="coner", version=version("coner"), summary=summary, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     _add_errors(app)
-    _add_tagging(app, service, settings)
-    _add_operations(app, service)
+    _add_tagging(app, batchers, settings.limits)
+    _add_operations(app, batchers, metrics)
     _add_page(app)
 
     openapi = partial(_describe, app, models=list(settings.models), limits=settings.limits, token=token is not None)
@@ -61,8 +68,8 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
 
     def record(path: str, status: int, seconds: float) -> None:
         path = path if path in PATHS else "other"
-        service.metrics.requests.labels(path, str(status)).inc()
-        service.metrics.request_seconds.labels(path).observe(seconds)
+        metrics.requests.labels(path, str(status)).inc()
+        metrics.request_seconds.labels(path).observe(seconds)
 
     return RequestGuard(app, limits=settings.limits, token=token, open_paths=OPEN, on_response=record)
 
@@ -75,12 +82,19 @@ def _json(value: BaseModel) -> Response:
     return Response(value.model_dump_json(), media_type="application/json")  # FastAPI would validate it again
 
 
-def _add_tagging(app: FastAPI, service: Service, settings: Settings) -> None:
+def _choose(batchers: Batchers, name: str | None) -> Batcher:
+    name = next(iter(batchers)) if name is None else name
+    if name not in batchers:
+        raise ServiceError(404, "unknown_model", f"got model {name!r}; expected one of: {', '.join(batchers)}")
+    return batchers[name]
+
+
+def _add_tagging(app: FastAPI, batchers: Batchers, limits: Limits) -> None:
     @app.post("/tag", response_model=schemas.TagResponse, responses=_errors(*REASONS), tags=["tagging"])
     async def tag(request: Annotated[schemas.TagRequest, Body()]) -> Response:
         """Find the entities of one or several texts, given as strings or as lists of words."""
-        batcher = service.batcher(request.model)
-        sentences = make_sentences(schemas.inputs(request), settings.limits)
+        batcher = _choose(batchers, request.model)
+        sentences = schemas.make_sentences(request, limits)
         entities = await batcher.tag(sentences)
         taxonomy = batcher.loaded().taxonomy
         results = [schemas.text_result(*pair, taxonomy) for pair in zip(sentences, entities, strict=True)]
@@ -89,21 +103,21 @@ def _add_tagging(app: FastAPI, service: Service, settings: Settings) -> None:
     @app.get("/labels", response_model=schemas.ModelLabels, responses=_errors(401, 404, 422, 503), tags=["tagging"])
     async def labels(model: str | None = None) -> Response:
         """The labels that a model can predict, by coarse group, with their definitions."""
-        batcher = service.batcher(model)
+        batcher = _choose(batchers, model)
         tagger = batcher.loaded()
         return _json(schemas.model_labels(batcher.name, tagger.taxonomy, tagger.labels))
 
     @app.get("/models", response_model=schemas.Models, responses=_errors(401), tags=["tagging"])
     async def models() -> Response:
         """All models of the service; a request that names no model gets the first."""
-        default, entries = service.batcher(None).name, []
-        for name, batcher in service.batchers.items():
+        default, entries = _choose(batchers, None).name, []
+        for name, batcher in batchers.items():
             kind = None if batcher.tagger is None else batcher.tagger.kind
             entries.append(schemas.ModelEntry(name=name, default=name == default, ready=kind is not None, kind=kind))
         return _json(schemas.Models(models=entries))
 
 
-def _add_operations(app: FastAPI, service: Service) -> None:
+def _add_operations(app: FastAPI, batchers: Batchers, collector: Metrics) -> None:
     @app.get("/health", response_model=schemas.Status, tags=["operation"])
     async def health() -> Response:
         """Whether the process is alive."""
@@ -112,7 +126,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     @app.get("/ready", response_model=schemas.Status, responses=_errors(503), tags=["operation"])
     async def ready() -> Response:
         """Whether to send requests: all models are loaded and no queue is full."""
-        for batcher in service.batchers.values():
+        for batcher in batchers.values():
             batcher.check_ready()
         return _json(schemas.Status(status="ready"))
 
@@ -121,7 +135,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", response_class=Response, responses=responses, tags=["operation"])
     async def metrics() -> Response:
         """Metrics for Prometheus, of the worker that answers."""
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(collector), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.registry import Collector
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -38,10 +38,6 @@ class Metrics(Collector):
         self._ready.labels(model).set_function(ready)
         for metric in (self.words, self.dropped, self.batch_sentences, self.batch_seconds):
             metric.labels(model)
-
-    def text(self) -> bytes:
-        """All metrics in the text format of Prometheus."""
-        return generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, each sample labelled with the process id."""

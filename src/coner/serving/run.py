@@ -26,7 +26,7 @@ from coner.families.registry import family
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.serving.app import make_app
-from coner.serving.service import Load
+from coner.serving.batcher import Load
 from coner.serving.settings import Settings
 
 LOG = logging.getLogger("coner.serving")

@@ -1,14 +1,18 @@
-"""Request and response bodies; the OpenAPI description is generated from them."""
+"""Request and response bodies, from which the OpenAPI description is generated; to sentences, and from entities."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from coner.core.types import Entity, Sentence
-from coner.data.reading.words import character_span, raw_text
+from coner.data.reading.words import character_span, find_words, lone_surrogate, raw_text
 from coner.data.taxonomy import Taxonomy
+from coner.serving.errors import ServiceError
+from coner.serving.settings import Limits
 
 # Lists fail at their first invalid item: errors for a million items would fill the memory.
 Words = Annotated[list[Annotated[str, Field(min_length=1)]], Field(fail_fast=True)]
@@ -154,13 +158,49 @@ class Error(_Response):
     error: ErrorBody
 
 
-def inputs(request: OneText | Texts | OneSentence | Sentences) -> list[str] | list[list[str]]:
-    """The texts, or lists of words, of a request."""
-    if isinstance(request, OneText):
-        return [request.text]
-    if isinstance(request, OneSentence):
-        return [request.words]
-    return request.texts if isinstance(request, Texts) else request.sentences
+def make_sentences(request: OneText | Texts | OneSentence | Sentences, limits: Limits) -> list[Sentence]:
+    """One sentence for each text or list of words; empty where there are no words.
+
+    Raises:
+        ServiceError: 422, at the first limit that is exceeded or the first lone surrogate. A text is read no further
+            than its limit.
+    """
+    values = next(getattr(request, form) for form in FORMS if hasattr(request, form))
+    inputs: list[str] | list[list[str]] = values if isinstance(request, Texts | Sentences) else [values]
+    if len(inputs) > limits.texts:
+        raise _invalid(f"got {len(inputs)} texts; expected at most {limits.texts}. Fix: send several requests")
+    sentences, total = [], 0
+    for number, text in enumerate(inputs):
+        place = f"text {number}"
+        sentence = _from_text(text, place, limits) if isinstance(text, str) else _from_words(text, place)
+        if len(sentence) > limits.text_words:
+            raise _invalid(f"{place}: too long; expected at most {limits.text_words} words. Fix: send several texts")
+        total += len(sentence)
+        if total > limits.words:
+            raise _invalid(f"{place}: expected at most {limits.words} words in one request. Fix: send several requests")
+        sentences.append(sentence)
+    return sentences
+
+
+def _from_text(text: str, place: str, limits: Limits) -> Sentence:
+    _check(text, place)
+    offsets = tuple(islice(find_words(text), limits.text_words + 1))
+    return Sentence(tuple([text[start:end] for start, end in offsets]), text=text, offsets=offsets)
+
+
+def _from_words(words: Sequence[str], place: str) -> Sentence:
+    for number, word in enumerate(words):
+        _check(word, f"{place}, word {number}")
+    return Sentence(tuple(words))
+
+
+def _check(text: str, place: str) -> None:
+    if (index := lone_surrogate(text)) is not None:
+        raise _invalid(f"{place}: got half of a surrogate pair at character {index}; expected whole characters")
+
+
+def _invalid(message: str) -> ServiceError:
+    return ServiceError(422, "invalid_request", message)
 
 
 def text_result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) -> TextResult:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import tokenizers
+from onnxruntime import InferenceSession, SessionOptions
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.processes import thread_count
@@ -39,13 +39,7 @@ class OnnxTagger(Tagger):
     kind = "onnx"
 
     def __init__(
-        self,
-        session: onnxruntime.InferenceSession,
-        pieces: PieceMaker,
-        *,
-        decode: Decode,
-        manifest: OnnxManifest,
-        folder: Path,
+        self, session: InferenceSession, pieces: PieceMaker, *, decode: Decode, manifest: OnnxManifest, folder: Path
     ) -> None:
         self.pieces = pieces
         self.taxonomy, self.labels = manifest.taxonomy, manifest.taxonomy.labels
@@ -133,12 +127,12 @@ def _decode_independent(emissions: Scores, *, tags: TagSet) -> Iterator[Tagged]:
         yield [Entity(e.start, e.end, e.label, span_probability(rows, e, tags)) for e in entities], repaired
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
+def _session(path: Path, threads: int) -> InferenceSession:
+    options = SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{path}: cannot be run ({reason}). Fix: export again, or update onnxruntime") from None

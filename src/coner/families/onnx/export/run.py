@@ -27,11 +27,9 @@ ADVICE = "Fix: name a dev file with --dev FILE"
 
 
 def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float) -> ExportReport:
-    """Write a trained encoder as a model of kind ``onnx``, if its F1 on the dev split does not drop.
+    """Write the trained encoder of a run as a model of kind ``onnx``, if its F1 on the dev split does not drop.
 
     Args:
-        run: folder of the trained model.
-        out: folder of the exported model; must not hold a model.
         dev: dev file; by default that of the run's record.
         int8: quantise the weights to 8-bit integers.
         max_drop: most points (of 100) that micro or macro F1 may lose.

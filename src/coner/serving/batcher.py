@@ -1,4 +1,4 @@
-"""The models of one process, with batches across requests: one queue and one thread a model.
+"""Batches across requests: one queue and one thread a model.
 
 A request is a job of one or several sentences. The thread fills a batch with the sentences of the oldest jobs, so a
 large job is spread over several batches, and the rest of it is dropped once its client has disconnected.
@@ -178,33 +178,3 @@ class Batcher:
         self._metrics.batch_seconds.labels(self.name).observe(seconds)
         for (job, index), result in zip(batch, results, strict=True):
             job.add(index, result)
-
-
-class Service:
-    """All models of one process by name, the default first."""
-
-    def __init__(self, settings: Settings, *, load: Load, on_error: OnError) -> None:
-        self.metrics = metrics = Metrics()
-        self.batchers = {
-            name: Batcher(name, settings, load=load, on_error=on_error, metrics=metrics) for name in settings.models
-        }
-        self._seconds = settings.limits.seconds
-
-    def start(self) -> None:
-        """Start loading all models."""
-        for batcher in self.batchers.values():
-            batcher.start()
-
-    def close(self) -> None:
-        """Finish what waits, then stop; all models together have the time limit of one request."""
-        end = time.monotonic() + self._seconds
-        for batcher in self.batchers.values():
-            batcher.close(max(0.0, end - time.monotonic()))
-
-    def batcher(self, name: str | None) -> Batcher:
-        """The model of that name, or the default; ``ServiceError`` 404 if there is none."""
-        name = next(iter(self.batchers)) if name is None else name
-        if name not in self.batchers:
-            known = ", ".join(self.batchers)
-            raise ServiceError(404, "unknown_model", f"got model {name!r}; expected one of: {known}")
-        return self.batchers[name]
