@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,15 +11,14 @@ import typer
 from coner.cli.model import model_folder
 from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
 from coner.cli.run import run_recipe
+from coner.core.errors import ConfigError
 
 
 def vote(
     models: Annotated[
         list[Path],
         typer.Argument(
-            parser=model_folder,
-            metavar="RUN",
-            help="Folders of trained models, also of different kinds, or hf://user/name.",
+            parser=model_folder, metavar="RUN", help="Folders of trained models, of any kind, or hf://user/name."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
@@ -60,32 +60,32 @@ def vote(
     from coner.families.vote.recipe import VoteRecipe, members_of
     from coner.families.vote.settings import VoteExperiment, VoteSettings
 
-    settings = VoteExperiment(
-        name=out.resolve().name,
-        data=DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair),
-        vote=VoteSettings(members=members_of(models, _weights(weights)), threshold=_threshold(threshold, dev)),
-    )
+    members = members_of(models, _weights(weights, len(models)))
+    default = "auto" if dev else "0.5"
+    chosen = VoteSettings(members=members, threshold=_threshold(default if threshold is None else threshold))
+    data = DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair)
+    settings = VoteExperiment(name=out.resolve().name, data=data, vote=chosen)
     run_recipe(VoteRecipe(settings, out), out, overwrite=overwrite, as_json=as_json)
 
 
-def _weights(text: str | None) -> tuple[float, ...]:
-    from coner.core.errors import ConfigError
-
+def _weights(text: str | None, models: int) -> list[float]:
     try:
-        return tuple(float(number) for number in text.split(",")) if text is not None else ()
+        weights = [1.0] * models if text is None else [float(number) for number in text.split(",")]
     except ValueError:
-        raise ConfigError(f"--weights: got {text!r}; expected a number for each model, such as 1,1,2") from None
+        weights = []
+    if len(weights) != models or not all(0 < weight < math.inf for weight in weights):
+        some = ",".join("1" * models)
+        raise ConfigError(f"--weights: got {text!r}; expected a number above 0 for each model, such as {some}")
+    return weights
 
 
-def _threshold(text: str | None, dev: Path | None) -> float | Literal["auto"]:
-    from coner.core.errors import ConfigError
-
-    if text == "auto" or (text is None and dev is not None):
+def _threshold(text: str) -> float | Literal["auto"]:
+    if text == "auto":
         return "auto"
     try:
-        threshold = 0.5 if text is None else float(text)
+        threshold = float(text)
     except ValueError:
-        threshold = -1.0
+        threshold = math.nan
     if not 0 <= threshold <= 1:
         raise ConfigError(f"--threshold: got {text!r}; expected auto, or a number from 0 to 1")
     return threshold

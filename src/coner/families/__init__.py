@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coner import hub
 from coner.core.errors import ConfigError, ModelError, requires_extra
-from coner.families.manifest import MANIFEST, parse_manifest, read_manifest
+from coner.families.manifest import COPY, MANIFEST, parse_manifest, read_manifest
 from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 
@@ -48,4 +48,7 @@ def load(folder: str | Path) -> Tagger:
         raise ModelError(f"{folder / MANIFEST}: {error}") from None
     typed = parse_manifest(manifest.model_dump(), declared.manifest, folder)
     with requires_extra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind):
-        return declared.load(folder, typed)
+        try:
+            return declared.load(folder, typed)
+        except ConfigError as error:  # of parts that do not fit together
+            raise ModelError(f"{folder / MANIFEST}: damaged: {error}. {COPY}") from None

@@ -1,4 +1,4 @@
-"""Models within a model: their files are hard links to those of the original models if possible, else copies."""
+"""Taggers made of trained models: their files lie in the folder of the whole, shared with the originals if possible."""
 
 from __future__ import annotations
 
@@ -7,38 +7,81 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from coner.config.experiment import Experiment
+from coner.core.errors import ConfigError
+from coner.data.splits import SplitCache, read_named_splits
+from coner.data.taxonomy import Taxonomy
+from coner.families import load
+from coner.families.family import Built
 from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
+from coner.families.recipe import Inputs, Place, Recipe
+from coner.families.tagger import Tagger
 
-MEMBERS = "members"  # subfolder with a folder for each member
+
+class Combination(Recipe):
+    """The run of a tagger made of trained models; a family sets ``tagger``.
+
+    Args:
+        settings: recorded; the files in them are evaluated on.
+        folder: of the run; no member may be in it.
+        members: folders of the trained models, opened as ``members``.
+    """
+
+    tagger: Tagger
+
+    def __init__(self, settings: Experiment, folder: Path, members: Sequence[Path]) -> None:
+        self.settings = settings
+        for member in members:
+            if member.resolve().is_relative_to(folder.resolve()):
+                raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: give another --out")
+        self.members = [load(member) for member in members]
+
+    def read(self, cache: SplitCache) -> Inputs:
+        """Read the files that are named."""
+        return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
+
+    def build(self, inputs: Inputs, place: Place) -> Built:
+        """Write the model folder."""
+        place.claim()
+        self.tagger.save(place.folder)
+        return Built(self.tagger)
 
 
-def place(number: int) -> str:
-    """The path of a member in the folder, counted from 1."""
-    return f"{MEMBERS}/{number}"
+def shared_taxonomy(taggers: Sequence[Tagger], folders: Sequence[Path]) -> Taxonomy:
+    """The taxonomy of all taggers; ``ConfigError`` names the folders of two that differ."""
+    for tagger, folder in zip(taggers, folders, strict=True):
+        if tagger.taxonomy.coarse_by_fine != taggers[0].taxonomy.coarse_by_fine:
+            one, two = f"{folders[0]} ({taggers[0].taxonomy.name})", f"{folder} ({tagger.taxonomy.name})"
+            raise ConfigError(f"{one}, {two}: got different taxonomies; expected one. Fix: train with data.taxonomy")
+    return taggers[0].taxonomy
+
+
+def member_folders(folder: Path, count: int) -> list[Path]:
+    """The folders of the members of a saved model, numbered from 1."""
+    return [folder / "members" / str(number) for number in range(1, count + 1)]
 
 
 def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]) -> None:
-    """Write a model folder with its members, completely or not at all.
+    """Write a model folder with those of its members in it, whole or not at all.
 
     Raises:
-        ModelError: the folder of a member is missing or damaged.
-        OutputError: the folder cannot be written.
+        ModelError: a member's folder is gone or damaged.
+        OutputError: it cannot be written.
     """
     files = [[MANIFEST, *read_manifest(member).files] for member in members]
 
     def write(temporary: Path) -> None:
-        for number, (member, names) in enumerate(zip(members, files, strict=True), 1):
+        for source, target, names in zip(members, member_folders(temporary, len(members)), files, strict=True):
             for name in names:
-                _link(member / name, temporary / place(number) / name)
+                _link(source / name, target / name)
 
     write_model(folder, manifest, write)
 
 
 def _link(source: Path, target: Path) -> None:
-    """Link or copy a file; links are safe because files of models are replaced, never changed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if os.access(source, os.W_OK):  # a link has the permissions of its file, which must be opened to be flushed
+        if os.access(source, os.W_OK):  # a link has the rights of its file, and what is saved is opened to be flushed
             target.hardlink_to(source.resolve())
             return
     except OSError:

@@ -27,6 +27,11 @@ class Inputs:
     splits: dict[str, Split]
     taxonomy: Taxonomy
 
+    @property
+    def train_sha256(self) -> str | None:
+        """Hash of the training split, if there is one."""
+        return self.splits["train"].sha256 if "train" in self.splits else None
+
 
 @dataclass(frozen=True)
 class Place:

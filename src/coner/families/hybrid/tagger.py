@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from coner.core.errors import ConfigError, ModelError
+from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.families import load as load_tagger
 from coner.families.hybrid.settings import Candidates, HybridManifest
 from coner.families.llm.settings import CALLS, LEDGER
 from coner.families.llm.span_typer import Choice, SpanTyper
 from coner.families.llm.tagger import LlmTagger
-from coner.families.manifest import MANIFEST
-from coner.families.members import place, write_with_members
+from coner.families.members import member_folders, shared_taxonomy, write_with_members
+from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Spending, Usage
 
@@ -30,11 +30,12 @@ class HybridTagger(Tagger):
         first: finds the mentions.
         llm: chooses labels, with its examples and its endpoint.
         folders: of both models.
+        ledger: file that stores the answers.
         below: confidence of the first model below which the other is asked.
         candidates: the labels to choose from: ``group`` of the first model's label, or ``all``.
 
     Raises:
-        ConfigError: the taxonomies differ.
+        ConfigError: ``llm`` is no language model, ``first`` is, or the taxonomies differ.
     """
 
     kind = "hybrid"
@@ -42,20 +43,31 @@ class HybridTagger(Tagger):
     batch_sentences = CALLS
 
     def __init__(
-        self, first: Tagger, llm: LlmTagger, *, folders: tuple[Path, Path], below: float, candidates: Candidates
+        self,
+        first: Tagger,
+        llm: Tagger,
+        *,
+        folders: Sequence[Path],
+        ledger: Path,
+        below: float,
+        candidates: Candidates,
     ) -> None:
-        if first.taxonomy.coarse_by_fine != llm.taxonomy.coarse_by_fine:
-            one, two = (f"{folder} ({t.taxonomy.name})" for folder, t in zip(folders, (first, llm), strict=True))
-            raise ConfigError(f"{one}, {two}: got different taxonomies; expected one. Fix: train with data.taxonomy")
+        if not isinstance(llm, LlmTagger):
+            wrong = f"{folders[1]}: got a model of kind {llm.kind}"
+            raise ConfigError(f"{wrong}; expected a prompted language model (llm) as the second")
+        if family(first.kind).asks_endpoint:
+            wrong = f"{folders[0]}: got a model of kind {first.kind}, which gives no confidence"
+            raise ConfigError(f"{wrong}; expected a trained model as the first")
         self.first = first
         self.llm = llm
         self.folders = folders
         self.below = below
         self.candidates = candidates
-        self.taxonomy = first.taxonomy
-        self.labels = first.taxonomy.labels
+        self.taxonomy = shared_taxonomy((first, llm), folders)
+        self.labels = self.taxonomy.labels
         self.model = llm.model
         self._typer = SpanTyper(llm.taxonomy, llm.settings.prompt, llm.examples)
+        self.limit(Spending(ledger=ledger))
 
     @property
     def hardware(self) -> str:
@@ -98,11 +110,7 @@ class HybridTagger(Tagger):
             OutputError: it cannot be written.
         """
         manifest = HybridManifest(
-            kind=self.kind,
-            labels=self.labels,
-            taxonomy=self.taxonomy,
-            below=self.below,
-            candidates=self.candidates,
+            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, below=self.below, candidates=self.candidates
         )
         write_with_members(folder, manifest, self.folders)
 
@@ -117,18 +125,9 @@ class HybridTagger(Tagger):
 
 
 def load(folder: Path, manifest: HybridManifest) -> HybridTagger:
-    """Open the tagger of a model folder.
-
-    Raises:
-        ModelError: its members do not fit the manifest.
-        MissingExtra: a member's family needs packages that are not installed.
-    """
-    folders = (folder / place(1), folder / place(2))
-    first, llm = (load_tagger(each) for each in folders)
-    try:
-        if not isinstance(llm, LlmTagger):
-            raise ConfigError(f"its second member is of kind {llm.kind}; expected a prompted language model")
-        llm.limit(Spending(ledger=folder / LEDGER))
-        return HybridTagger(first, llm, folders=folders, below=manifest.below, candidates=manifest.candidates)
-    except ConfigError as error:
-        raise ModelError(f"{folder}/{MANIFEST}: damaged: {error}. Fix: copy the folder again") from None
+    """Open the tagger of a model folder; ``ConfigError`` if its members do not fit together."""
+    folders = member_folders(folder, 2)
+    first, llm = map(load_tagger, folders)
+    return HybridTagger(
+        first, llm, folders=folders, ledger=folder / LEDGER, below=manifest.below, candidates=manifest.candidates
+    )

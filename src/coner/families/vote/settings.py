@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from coner.config.experiment import Experiment
-from coner.config.section import Fraction, Section, Seed
+from coner.config.section import Fraction, Positive, Section, Seed
 from coner.families.manifest import Manifest
 
 
@@ -18,7 +18,7 @@ class VoteMember(Section):
     folder: Path = Field(description="folder of a trained model")
     kind: str
     seed: Seed | None = Field(None, description="of its training, if it has one")
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    weight: Positive = 1.0
 
 
 class VoteSettings(Section):
@@ -46,7 +46,7 @@ class MemberEntry(Section):
     """A member in ``model.json``: the name of its run, and its weight."""
 
     name: str
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    weight: Positive
 
 
 class VoteManifest(Manifest):

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
-from coner.core.errors import ConfigError, ModelError
+from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.decoding.spans import select_spans
 from coner.families import load as load_tagger
-from coner.families.manifest import MANIFEST
-from coner.families.members import place, write_with_members
+from coner.families.members import member_folders, shared_taxonomy, write_with_members
 from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 from coner.families.vote.settings import MemberEntry, VoteManifest
@@ -26,19 +25,12 @@ from coner.families.vote.settings import MemberEntry, VoteManifest
 
 @dataclass(frozen=True)
 class Member:
-    """One tagger of a vote.
+    """One tagger of a vote."""
 
-    Attributes:
-        name: base name of the folder that it was trained in.
-        folder: of its model now.
-        tagger: opened from there.
-        weight: in the mean, above 0.
-    """
-
-    name: str
-    folder: Path
+    name: str  # base name of the folder that it was trained in
+    folder: Path  # of its model now
     tagger: Tagger
-    weight: float = 1.0
+    weight: float = 1.0  # above 0
 
 
 class VoteTagger(Tagger):
@@ -55,22 +47,16 @@ class VoteTagger(Tagger):
     kind = "vote"
 
     def __init__(self, members: Sequence[Member], *, threshold: float) -> None:
-        first = members[0]
         for member in members:
             if family(member.tagger.kind).asks_endpoint:
                 raise ConfigError(
                     f"{member.folder}: got a model of kind {member.tagger.kind}, which asks an endpoint; a vote cannot "
                     "limit its cost. Fix: leave it out"
                 )
-            if member.tagger.taxonomy.coarse_by_fine != first.tagger.taxonomy.coarse_by_fine:
-                one, two = (f"{each.folder} ({each.tagger.taxonomy.name})" for each in (first, member))
-                raise ConfigError(
-                    f"{one}, {two}: got different taxonomies; expected one. Fix: train with data.taxonomy"
-                )
         known = {label for member in members for label in member.tagger.labels}
         self.members = tuple(members)
         self.threshold = threshold
-        self.taxonomy = first.tagger.taxonomy
+        self.taxonomy = shared_taxonomy([m.tagger for m in members], [m.folder for m in members])
         self.labels = tuple(label for label in self.taxonomy.labels if label in known)
 
     @property
@@ -121,18 +107,7 @@ class VoteTagger(Tagger):
 
 
 def load(folder: Path, manifest: VoteManifest) -> VoteTagger:
-    """Open the tagger of a model folder.
-
-    Raises:
-        ModelError: its members do not fit the manifest.
-        MissingExtra: a member's family needs packages that are not installed.
-    """
-    places = [folder / place(number) for number in range(1, len(manifest.members) + 1)]
-    try:
-        members = [
-            Member(entry.name, where, load_tagger(where), entry.weight)
-            for where, entry in zip(places, manifest.members, strict=True)
-        ]
-        return VoteTagger(members, threshold=manifest.threshold)
-    except ConfigError as error:
-        raise ModelError(f"{folder}/{MANIFEST}: damaged: {error}. Fix: copy the folder again") from None
+    """Open the tagger of a model folder; ``ConfigError`` if its members do not fit together."""
+    folders = member_folders(folder, len(manifest.members))
+    members = [Member(e.name, f, load_tagger(f), e.weight) for e, f in zip(manifest.members, folders, strict=True)]
+    return VoteTagger(members, threshold=manifest.threshold)

@@ -115,7 +115,10 @@ class Ledger:
         query = "SELECT text, finish, prompt_tokens, completion_tokens, seconds FROM answers WHERE prompt = ?"
         with self._access():
             row: Any = self._database.execute(query, (key,)).fetchone()
-        return None if row is None else Completion(*row[:4], cached=True, seconds=row[4])
+        if row is None:
+            return None
+        text, finish, asked, said, seconds = row
+        return Completion(text, finish, asked, said, cached=True, seconds=seconds)
 
     def put(self, key: str, model: str, answer: Completion) -> None:
         """Store an answer on disk; an answer that is already there stays."""
