@@ -94,11 +94,7 @@ class Family(ABC):
         """The recipe of ``coner train``; ``ConfigError`` if spending is limited and the family asks no endpoint."""
         from coner.families.recipe import Training
 
-        if spending is not None and spending != Spending():
-            raise ConfigError(
-                f"--budget-tokens, --budget-cost, --ledger: got a config of kind {self.kind}, which asks no endpoint. "
-                "Fix: leave these options out"
-            )
+        (spending or Spending()).require_none(f"a config of kind {self.kind}")
         return Training(settings)
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from coner.core.errors import ConfigError, DataError, Unanswered
+from coner.core.errors import DataError, Unanswered
 from coner.core.types import Entity, Mention, Sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
@@ -77,11 +77,7 @@ class Tagger(ABC):
         Raises:
             ConfigError: there is a limit, and this family asks no endpoint.
         """
-        if spending != Spending():
-            raise ConfigError(
-                f"--budget-tokens, --budget-cost, --ledger: got a model of kind {self.kind}, which asks no endpoint. "
-                "Fix: leave these options out"
-            )
+        spending.require_none(f"a model of kind {self.kind}")
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """The entities of each sentence.

@@ -42,6 +42,12 @@ class Spending:
         if self.cost is not None and not 0 < self.cost < float("inf"):
             raise ConfigError(f"--budget-cost: got {self.cost:g}; expected an amount above 0")
 
+    def require_none(self, what: str) -> None:
+        """Raise ``ConfigError`` if there is a limit or a ledger: ``what`` asks no endpoint."""
+        if self != Spending():
+            options = "--budget-tokens, --budget-cost, --ledger"
+            raise ConfigError(f"{options}: got {what}, which asks no endpoint. Fix: leave these options out")
+
 
 @dataclass(frozen=True)
 class Usage:

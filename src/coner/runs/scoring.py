@@ -205,11 +205,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
 
 
 def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> _Predictions:
-    if options.spending != Spending():
-        raise ConfigError(
-            f"--budget-tokens, --budget-cost, --ledger: got predictions in {path}, which ask no endpoint. "
-            "Fix: leave these options out"
-        )
+    options.spending.require_none(f"a file of predictions, {path}")
     predicted = read(path, scheme=options.scheme, repair=True, labels=labels, gold=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)
