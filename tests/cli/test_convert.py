@@ -24,7 +24,7 @@ Coner = Callable[..., Completed]
 OUTPUTS: dict[str, tuple[str, list[str]]] = {
     format.name: ("x" + (*format.suffixes, *format.output_suffixes)[0], ["--to", format.name])
     for format in all_formats()
-    if format.reader and format.writes
+    if format.reader
 }
 OUTPUTS |= {f"{name}, a folder": ("folder", ["--to", name]) for name in OUTPUTS if formats[name].folder}
 EMPTY = ["repaired", "unreadable", "converted"]

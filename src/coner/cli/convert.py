@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from coner.cli.options import Comment, FormatToWrite, HiddenFormat, InputFormat, InputScheme
+
+if TYPE_CHECKING:
+    from coner.data.reading.reader import ReadOptions
 
 SHOWN = 5  # faults; --json has all
 
@@ -45,17 +48,8 @@ def convert(
     """
     from coner.data.convert import convert as run
 
-    report = run(
-        source,
-        out,
-        format=from_alias or from_format,
-        to=to,
-        write_scheme=write_scheme,
-        scheme=scheme,
-        comment=comment,
-        words=words,
-        repair=repair,
-    )
+    options: ReadOptions = {"scheme": scheme, "comment": comment, "words": words, "repair": repair}
+    report = run(source, out, format=from_alias or from_format, to=to, write_scheme=write_scheme, **options)
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -68,29 +62,27 @@ def _show(report: dict[str, Any]) -> None:
     from coner.core.progress import stderr
 
     source, target, faults = report["input"], report["output"], report["faults"]
-    table = Table(show_header=False)
-    for name, count in _rows(report):
-        table.add_row(name, f"{count:,}")
     counts = f"{target['sentences']:,} sentences, {target['entities']:,} entities"
     stderr.print(f"{source['file']} ({source['format']}) to {target['file']} ({target['format']}): {counts}")
+    entities, to = report["entities"], target["format"]
+    rows = {
+        "entities kept as they are": entities["kept"],
+        "entities extended to whole words": entities["snapped"],
+        **{f"entities left out: {reason}": count for reason, count in entities["refused"].items()},
+        "spans converted from UTF-16 units": report["converted"],
+        "tags, lines or bytes repaired": report["repaired"],
+        "lines, documents or tasks that could not be read": report["unreadable"],
+        f"sentences that {to} cannot hold, left out": report["unwritten"]["sentences"],
+        **{f"not read: {what}": count for what, count in report["not_read"].items()},
+        **{f"{to} cannot hold: {what}": count for what, count in report["not_held"].items()},
+    }
+    table = Table(show_header=False)
+    for index, (name, count) in enumerate(rows.items()):
+        if count or not index:
+            table.add_row(name, f"{count:,}")
     stderr.print(table)
     for fault in faults[:SHOWN]:
         (unit, number), (_, message) = fault.items()
         stderr.print(f"  {unit} {number}: {message}")
     if len(faults) > SHOWN:
         stderr.print(f"  ... and {len(faults) - SHOWN:,} more: --json has them all")
-
-
-def _rows(report: dict[str, Any]) -> list[tuple[str, int]]:
-    entities, to = report["entities"], report["output"]["format"]
-    rows = [("entities extended to whole words", entities["snapped"])]
-    rows += [(f"entities left out: {reason}", count) for reason, count in entities["refused"].items()]
-    rows += [
-        ("spans converted from UTF-16 units", report["converted"]),
-        ("tags, lines or bytes repaired", report["repaired"]),
-        ("lines, documents or tasks that could not be read", report["unreadable"]),
-        (f"sentences that {to} cannot hold, left out", report["unwritten"]["sentences"]),
-    ]
-    rows += [(f"not read: {what}", count) for what, count in report["not_read"].items()]
-    rows += [(f"{to} cannot hold: {what}", count) for what, count in report["not_held"].items()]
-    return [("entities kept as they are", entities["kept"]), *(row for row in rows if row[1])]

@@ -71,17 +71,17 @@ def stats(
         values = {"file": file, **statistics.as_dict(), "fault_count": len(faults), "faults": grouped}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        _show(file, statistics, None if against is None else str(against), grouped, reader.unit)
+        _show(file, statistics, against, grouped, reader.unit)
 
 
-def _show(file: str, stats: Stats, against: str | None, faults: dict[str, list[int]], unit: str) -> None:
+def _show(file: str, stats: Stats, against: Path | None, faults: dict[str, list[int]], unit: str) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
     table = Table(title=escape(file), show_header=False, title_justify="left")
-    for name, value in _rows(stats, against):
+    for name, value in _rows(stats, against).items():
         table.add_row(escape(name), value)
     console.print(table)
     if stats.classes:
@@ -89,19 +89,18 @@ def _show(file: str, stats: Stats, against: str | None, faults: dict[str, list[i
         for label, count in stats.classes.items():
             classes.add_row(escape(label), f"{count:,}", f"{100 * count / stats.mentions:.1f} %")
         console.print(classes)
-
-    def section(count: int, what: str, items: list[str]) -> None:
+    ids = [f"{id}: {n} times" for id, n in stats.repeated_ids.items()]
+    surfaces = [f"{s}: {', '.join(f'{k} {n}' for k, n in labels.items())}" for s, labels in stats.ambiguous.items()]
+    messages = [_fault(message, lines, unit) for message, lines in faults.items()]
+    for count, what, items in (
+        (len(ids), "ids used more than once", ids),
+        (len(surfaces), "surfaces with several labels", surfaces),
+        (sum(map(len, faults.values())), "faults", messages),
+    ):
         console.print(f"{count:,} {what}", style="bold", markup=False)
         more = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []
         for line in items[:SHOWN] + more:
             console.print("  " + line, markup=False, soft_wrap=True)
-
-    ids = [f"{name}: {n} times" for name, n in stats.repeated_ids.items()]
-    section(len(ids), "ids used more than once", ids)
-    surfaces = [f"{s}: {', '.join(f'{k} {n}' for k, n in labels.items())}" for s, labels in stats.ambiguous.items()]
-    section(len(surfaces), "surfaces with several labels", surfaces)
-    messages = [_fault(message, lines, unit) for message, lines in faults.items()]
-    section(sum(map(len, faults.values())), "faults", messages)
 
 
 def _fault(message: str, lines: list[int], unit: str) -> str:
@@ -109,23 +108,23 @@ def _fault(message: str, lines: list[int], unit: str) -> str:
     return f"{len(lines):,} x {message}: {unit}{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
 
 
-def _rows(stats: Stats, against: str | None) -> list[tuple[str, str]]:
+def _rows(stats: Stats, against: Path | None) -> dict[str, str]:
     sentence, mention = stats.sentence_words, stats.mention_words
-    rows = [
-        ("sentences", f"{stats.sentences:,}"),
-        ("without labels", f"{stats.unlabelled:,}"),
-        ("without a mention", f"{stats.without_mention:,}"),
-        ("words", f"{stats.words:,}"),
-        ("words per sentence", f"mean {sentence.mean:.1f}, median {sentence.median}, 95 % up to {sentence.p95}"),
-        ("longest sentence", f"{sentence.longest:,} words"),
-        ("mentions", f"{stats.mentions:,}"),
-        ("words per mention", f"mean {mention.mean:.1f}, 95 % up to {mention.p95}, longest {mention.longest}"),
-        ("next to a mention of their class", f"{stats.touching:,} mentions"),
-        ("repeated texts", f"{stats.repeated_texts:,} ({stats.repeats:,} repeats)"),
-    ]
+    rows = {
+        "sentences": f"{stats.sentences:,}",
+        "without labels": f"{stats.unlabelled:,}",
+        "without a mention": f"{stats.without_mention:,}",
+        "words": f"{stats.words:,}",
+        "words per sentence": f"mean {sentence.mean:.1f}, median {sentence.median}, 95 % up to {sentence.p95}",
+        "longest sentence": f"{sentence.longest:,} words",
+        "mentions": f"{stats.mentions:,}",
+        "words per mention": f"mean {mention.mean:.1f}, 95 % up to {mention.p95}, longest {mention.longest}",
+        "next to a mention of their class": f"{stats.touching:,} mentions",
+        "repeated texts": f"{stats.repeated_texts:,} ({stats.repeats:,} repeats)",
+    }
     if against is not None:
         rate = "" if stats.unseen_rate is None else f" ({100 * stats.unseen_rate:.1f} %)"
-        rows.append((f"unseen in {Path(against).name}", f"{stats.unseen or 0:,} mentions{rate}"))
+        rows[f"unseen in {against.name}"] = f"{stats.unseen or 0:,} mentions{rate}"
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -59,18 +60,15 @@ def noise(
         stderr.print(f"{counts.repaired} faults to repair and {counts.skipped} to skip are in the copy too")
     if as_json:
         settings = {"rate": rate, "where": where, "words_a_sentence": words, "layout": layout, "seed": seed}
-        values = {"source": str(file), "file": str(out), "sha256": sha256(out), **settings, **counts.as_dict()}
+        values = {"source": str(file), "file": str(out), "sha256": sha256(out), **settings, **asdict(counts)}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        typer.echo(f"{out}  {describe(counts)}")
+        typer.echo(f"{out}  {_describe(counts)}")
 
 
-def describe(counts: NoiseCounts) -> str:
-    """The counts in one line."""
-    types = ", ".join(f"{count:,} {type}" for type, count in counts.as_dict()["kinds"].items())
+def _describe(counts: NoiseCounts) -> str:
+    types = ", ".join(f"{count:,} {type}" for type, count in counts.kinds.items())
     inside = "" if counts.in_mentions is None else f", {counts.in_mentions:,} of them in mentions"
     spared = f"; {counts.spared:,} more have no word for it" if counts.spared else ""
-    return (
-        f"{counts.noisy:,} of {counts.sentences:,} sentences noisy, {sum(counts.types.values()):,} of "
-        f"{counts.words:,} words{inside} ({types}){spared}"
-    )
+    words = f"{sum(counts.kinds.values()):,} of {counts.words:,} words"
+    return f"{counts.noisy:,} of {counts.sentences:,} sentences noisy, {words}{inside} ({types}){spared}"

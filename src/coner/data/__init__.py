@@ -1,7 +1,7 @@
 """Data: reading and writing, taxonomies, splits, noise and statistics."""
 
 from coner.data.corpus import Corpus, read, stream
-from coner.data.detect import detect, detect_folder, format_of_name
+from coner.data.detect import detect, format_of_name
 from coner.data.formats.conll import write_conll
 from coner.data.reading.layout import ConllLayout
 from coner.data.reading.reader import Reader
@@ -11,7 +11,6 @@ __all__ = [
     "Corpus",
     "Reader",
     "detect",
-    "detect_folder",
     "format_of_name",
     "read",
     "stream",

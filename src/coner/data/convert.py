@@ -55,14 +55,16 @@ def convert(
     options["on_fault"] = lambda number, message: faults.append((number, message))
     reader = stream(source, format=format, **options)
     sentences = list(reader)
-    reasons = _unfit(sentences, to)
-    for sentence, reason in reasons:
-        message = f"a sentence cannot be written as {to}: {reason}"
-        if not options.get("repair"):
-            raise reader.error(sentence.line, f"{message}. Fix: write JSONL, or leave it out with --repair")
-        faults.append((sentence.line, message))
-    unfit = {id(sentence) for sentence, _ in reasons}
-    fitting = [sentence for sentence in sentences if id(sentence) not in unfit]
+    labelled = any(sentence.entities is not None for sentence in sentences)
+    fitting, unfit = list[Sentence](), list[Sentence]()
+    for sentence in sentences:
+        reason = formats[to].unfit(sentence, labelled=labelled)
+        (fitting if reason is None else unfit).append(sentence)
+        if reason is not None:
+            message = f"a sentence cannot be written as {to}: {reason}"
+            if not options.get("repair"):
+                raise reader.error(sentence.line, f"{message}. Fix: write JSONL, or leave it out with --repair")
+            faults.append((sentence.line, message))
     if not fitting:
         raise DataError(f"got no sentence that can be written as {to}", source)
     lost = formats[to].write(fitting, out, WriteOptions(reader.layout, write_scheme))
@@ -73,18 +75,11 @@ def convert(
         "output": {"file": str(out), "format": to, **_counts(fitting)},
         "entities": {"kept": counts["entities"] - snapped, "snapped": snapped, "refused": refused},
         **{fault: reader.faults[fault] for fault in OTHER},
-        "unwritten": _counts([sentence for sentence, _ in reasons]),
+        "unwritten": _counts(unfit),
         "not_read": dict(sorted((+reader.ignored).items())),
         "not_held": dict(sorted(lost.items())),
         "faults": [{reader.unit: number, "message": message} for number, message in faults],
     }
-
-
-def _unfit(sentences: Sequence[Sentence], to: str) -> list[tuple[Sentence, str]]:
-    """The sentences that a format cannot hold, each with the reason."""
-    labelled = any(sentence.entities is not None for sentence in sentences)
-    reasons = ((sentence, formats[to].unfit(sentence, labelled=labelled)) for sentence in sentences)
-    return [(sentence, reason) for sentence, reason in reasons if reason is not None]
 
 
 def _counts(sentences: Sequence[Sentence]) -> dict[str, int]:

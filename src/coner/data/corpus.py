@@ -17,21 +17,13 @@ from coner.data.reading.reader import Reader, ReadOptions
 
 @dataclass(frozen=True, repr=False)
 class Corpus(Sequence[Sentence]):
-    """The sentences of a file or folder.
+    """The sentences of a file or folder."""
 
-    Attributes:
-        sentences: in the order of the file.
-        path: of the file; ``memory`` or ``frame`` if they come from neither file nor folder.
-        layout: of a CoNLL file; ``None`` for other formats.
-        repaired: number of repairs.
-        skipped: number of sentences, entities and headers left out as faulty.
-    """
-
-    sentences: tuple[Sentence, ...]
-    path: Path
-    layout: ConllLayout | None = None
-    repaired: int = 0
-    skipped: int = 0
+    sentences: tuple[Sentence, ...]  # in the order of the file
+    path: Path  # of the file; ``memory`` or ``frame`` if they come from neither file nor folder
+    layout: ConllLayout | None = None  # of a CoNLL file
+    repaired: int = 0  # number of repairs
+    skipped: int = 0  # number of sentences, entities and headers left out as faulty
 
     @overload
     def __getitem__(self, index: int) -> Sentence: ...
@@ -49,8 +41,13 @@ class Corpus(Sequence[Sentence]):
     def __repr__(self) -> str:
         entities = sum(len(sentence.entities or ()) for sentence in self.sentences)
         counts = f"{len(self)} sentences, {self.words} words, {entities} entities, {len(self.labels)} labels"
-        faults = "".join(f", {n} {name}" for name, n in (("repaired", self.repaired), ("skipped", self.skipped)) if n)
-        return f"Corpus({str(self.path)!r}: {counts}{faults})"
+        return f"Corpus({str(self.path)!r}: {counts}{self.faults})"
+
+    @property
+    def faults(self) -> str:
+        """The counts of faults that are not 0, each after a comma: ``, 3 repaired, 1 skipped``."""
+        counts = {"repaired": self.repaired, "skipped": self.skipped}
+        return "".join(f", {count} {what}" for what, count in counts.items() if count)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -81,17 +78,12 @@ def stream(path: str | Path, *, format: str = "auto", **options: Unpack[ReadOpti
 def read(
     source: str | Path | Iterable[Sentence] | Frame, *, format: str = "auto", **options: Unpack[ReadOptions]
 ) -> Corpus:
-    """All sentences of a file or folder, or of data in memory.
+    """All sentences of a file or folder, or of data in memory; options and errors as for ``stream``.
 
     Args:
-        source: a path (see ``stream``), sentences, or a pandas frame. A row of a frame is a sentence, with the columns
-            ``tokens`` and ``ner_tags``, or ``text`` and ``entities``, and maybe ``id``; or a word, with the columns
-            ``sentence``, ``word`` and ``tag``. The columns of labels may be absent.
-        format: of a path, as for ``stream``.
-        options: as for ``stream``.
-
-    Raises:
-        DataError, ConfigError: as ``stream``.
+        source: a path, sentences, or a pandas frame. A row of a frame is a sentence, with the columns ``tokens`` and
+            ``ner_tags``, or ``text`` and ``entities``, and maybe ``id``; or a word, with the columns ``sentence``,
+            ``word`` and ``tag``. The columns of labels may be absent.
     """
     if isinstance(source, Corpus) and not options:
         return source

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from coner.core.errors import DataError, OutputError
 from coner.core.lines import BOM, read_bytes
-from coner.data.formats import Format, all_formats, formats
+from coner.data.formats import Format, all_formats, formats, suffix
 
 HEAD = 1 << 16
 
@@ -22,29 +22,28 @@ def detect(path: str | Path) -> str:
         DataError: it cannot be read, is a folder without data, or is a pipe, whose start would be lost.
     """
     file = Path(path)
-    claims = _claims(file)
+    claims = claimed_by(file)
     if claims and (len(claims) == 1 or not file.is_file()):
         return claims[0].name
     if file.is_dir():
         expected = ", or ".join(format.folder for format in all_formats() if format.folder)
         raise DataError(f"is a folder; expected a file, {expected}", path)
-    piped = ", ".join(format.name for format in all_formats() if format.reader and not format.folder)
-    if str(path) == "-":
-        raise DataError(f"got standard input, whose format is unknown. Fix: --from with one of: {piped}", path)
-    if file.exists() and not file.is_file():
-        raise DataError(f"is a pipe or device, whose format is unknown. Fix: --from with one of: {piped}", path)
+    if str(path) == "-" or (file.exists() and not file.is_file()):
+        got = "got standard input" if str(path) == "-" else "is a pipe or device"
+        choices = ", ".join(format.name for format in all_formats() if format.reader and not format.folder)
+        raise DataError(f"{got}, whose format is unknown. Fix: --from with one of: {choices}", path)
     head = read_bytes(path, HEAD).removeprefix(BOM)
     return max(claims or all_formats(), key=lambda format: format.sniff(head)).name
 
 
+def claimed_by(path: Path) -> list[Format]:
+    """The formats that a file or folder may have by its name; empty for a folder without data."""
+    return [format for format in all_formats() if format.claims(path)]
+
+
 def detect_folder(path: Path) -> str | None:
     """The format of a folder; ``None`` if it holds no data."""
-    claims = _claims(path)
-    return claims[0].name if claims else None
-
-
-def _claims(path: Path) -> list[Format]:
-    return [format for format in all_formats() if format.claims(path)]
+    return next((format.name for format in claimed_by(path)), None)
 
 
 def output_format(path: str | Path, to: str = "auto") -> str:
@@ -58,16 +57,15 @@ def output_format(path: str | Path, to: str = "auto") -> str:
         raise OutputError("-: expected the name of a file or folder to write, such as /dev/stdout")
     if to != "auto":
         return formats[to].name
-    suffix = Path(str(path).lower().removesuffix(".gz")).suffix
-    names = [f.name for f in all_formats() if suffix and suffix in (*f.suffixes, *f.output_suffixes)]
+    end = suffix(path)
+    names = [format.name for format in all_formats() if end and end in (*format.suffixes, *format.output_suffixes)]
     if len(names) == 1:
         return names[0]
-    choices = names or [format.name for format in all_formats() if format.writes]
-    reason = f"got the ambiguous ending {suffix!r}" if names else "got a name that belongs to no format"
-    raise OutputError(f"{path}: {reason}. Fix: --to with one of: {', '.join(choices)}")
+    choices = ", ".join(names or formats.names())
+    reason = f"got the ambiguous ending {end!r}" if names else "got a name that belongs to no format"
+    raise OutputError(f"{path}: {reason}. Fix: --to with one of: {choices}")
 
 
 def format_of_name(path: str | Path) -> str | None:
     """The first format whose files have such names."""
-    suffix = Path(str(path).lower().removesuffix(".gz")).suffix
-    return next((format.name for format in all_formats() if suffix and suffix in format.suffixes), None)
+    return next((format.name for format in all_formats() if suffix(path) in format.suffixes), None)

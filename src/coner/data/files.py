@@ -7,13 +7,13 @@ from pathlib import Path
 
 from coner.core.errors import OutputError
 from coner.core.files import sha256
-from coner.data.formats import all_formats
+from coner.data.detect import claimed_by
 
 
 def source_files(path: Path) -> list[Path]:
     """The existing files that belong to data at ``path``: the file itself, both files of a pair, those of a folder."""
-    format = next((format for format in all_formats() if format.claims(path)), None)
-    return [file for file in (format.files(path) if format else [path]) if file.is_file()]
+    claims = claimed_by(path)
+    return [file for file in (claims[0].files(path) if claims else [path]) if file.is_file()]
 
 
 def digest(path: Path) -> str:
@@ -28,9 +28,7 @@ def digest(path: Path) -> str:
 
 def keep_apart(source: str | Path, *outputs: Path) -> None:
     """Raise ``OutputError`` if an output is a file of the source."""
-    if str(source) == "-":
-        return
-    files = source_files(Path(source))
+    files = [] if str(source) == "-" else source_files(Path(source))
     for out in outputs:
         if out.is_file() and any(file.samefile(out) for file in files):
             raise OutputError(f"{out}: is the input itself. Fix: choose another output")

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from coner.core.errors import DataError
 from coner.data.builtin import load_toml
@@ -27,25 +25,6 @@ class Keyboard:
     """The neighbours of each key that has any, both in lower case, sorted."""
 
     neighbours: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of_rows(cls, rows: list[tuple[float, str]]) -> Keyboard:
-        """Build from the offset and the keys of each row, from the top."""
-        places = [
-            (key, offset + column, height)
-            for height, (offset, keys) in enumerate(rows)
-            for column, key in enumerate(keys)
-            if key != " "
-        ]
-        neighbours = {
-            key: tuple(sorted(other for other, u, v in places if other != key and _touch(u - x, v - y)))
-            for key, x, y in places
-        }
-        return cls({key: others for key, others in neighbours.items() if others})
-
-
-def _touch(right: float, down: int) -> bool:
-    return abs(right) <= 1 if down == 0 else abs(down) == 1 and abs(right) < 1
 
 
 def load_keyboard(name: str) -> Keyboard:
@@ -58,23 +37,32 @@ def load_keyboard(name: str) -> Keyboard:
     rows = values.get("row")
     if set(values) != {"row"} or not isinstance(rows, list) or not rows:
         raise DataError('expected a [[row]] for each row of keys, with keys = "..." and offset = ...', path)
-    checked = [_row(row, f"row {number}", path) for number, row in enumerate(rows, 1)]
-    keys = [key for _, row in checked for key in row if key != " "]
-    if twice := [key for key in keys if keys.count(key) > 1]:
-        raise DataError(f"got key {twice[0]!r} twice; expected each key once", path)
-    keyboard = Keyboard.of_rows(checked)
-    if not keyboard.neighbours:
+    places: dict[str, tuple[float, int]] = {}  # of each key
+    for number, row in enumerate(rows, 1):
+        match row:
+            case {"keys": str(keys), "offset": (int() | float()) as offset} if len(row) == 2 and abs(offset) < 100:
+                pass
+            case _:
+                expected = "expected keys in quotes, offset as a number of key widths, and nothing else"
+                raise DataError(f"row {number}: {expected}", path)
+        for column, key in enumerate(keys):
+            if key == " ":
+                continue
+            if not key.isprintable() or key.isspace() or key != key.lower():
+                message = f"row {number}: got key {key!r}; expected visible characters in lower case"
+                raise DataError(message, path)
+            if key in places:
+                raise DataError(f"got key {key!r} twice; expected each key once", path)
+            places[key] = offset + column, number
+    neighbours = {}
+    for key, place in places.items():
+        if near := [other for other in places if _touch(place, places[other])]:
+            neighbours[key] = tuple(sorted(near))
+    if not neighbours:
         raise DataError("got no two keys side by side; expected rows of keys", path)
-    return keyboard
+    return Keyboard(neighbours)
 
 
-def _row(row: Any, where: str, path: Path) -> tuple[float, str]:
-    if not isinstance(row, dict) or set(row) != {"keys", "offset"}:
-        raise DataError(f'{where}: expected keys = "..." and offset = ..., and nothing else', path)
-    keys, offset = row["keys"], row["offset"]
-    if not isinstance(keys, str) or type(offset) not in (int, float) or not abs(offset) < 100:
-        raise DataError(f"{where}: expected keys in quotes, and offset as a number of key widths", path)
-    for key in keys:
-        if key != " " and (not key.isprintable() or key.isspace() or key != key.lower()):
-            raise DataError(f"{where}: got key {key!r}; expected visible characters in lower case", path)
-    return float(offset), keys
+def _touch(a: tuple[float, int], b: tuple[float, int]) -> bool:
+    right, down = abs(a[0] - b[0]), abs(a[1] - b[1])
+    return 0 < right <= 1 if down == 0 else down == 1 and right < 1

@@ -14,7 +14,7 @@ from coner.core.lines import Lines
 from coner.core.tags import InvalidTags, Scheme, entities_from_tags
 from coner.core.types import Sentence
 from coner.data.reading.reader import Reader, ReadOptions
-from coner.data.reading.rows import ID, TAGS, TEXT, TOKENS, RowReader
+from coner.data.reading.tables import ID, TAGS, TEXT, TOKENS, RowReader
 
 Words = Sequence[str]
 SENTENCE, WORD, TAG = "sentence", "word", "tag"
@@ -54,8 +54,8 @@ class SentencesReader(Reader):
 class FrameReader(RowReader):
     """Reads a pandas frame.
 
-    A row is a sentence, with the columns of ``reading.rows``; or, with the columns ``sentence`` and ``word``, and maybe
-    ``tag``, a row is a word, and rows with the same value of ``sentence`` that follow one another are a sentence.
+    A row is a sentence, with the columns of ``reading.tables``; or, with the columns ``sentence`` and ``word``, and
+    maybe ``tag``, a row is a word, and rows with the same value of ``sentence`` that follow one another are a sentence.
     """
 
     def __init__(self, frame: Frame, **options: Unpack[ReadOptions]) -> None:
@@ -63,17 +63,14 @@ class FrameReader(RowReader):
         self._frame = frame
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        columns = [str(column) for column in self._frame.columns]
-        rows = _rows(self._frame, columns)
-        if {SENTENCE, WORD} <= set(columns) and TOKENS not in columns and TEXT not in columns:
-            columns, rows = [ID, TOKENS, *([TAGS] if TAG in columns else [])], _joined(rows)
+        names = [str(column) for column in self._frame.columns]
+        cells = self._frame.itertuples(index=False, name=None)
+        rows: Iterator[dict[str, Any]] = (dict(zip(names, map(_plain, row), strict=True)) for row in cells)
+        columns = names
+        if {SENTENCE, WORD} <= set(names) and TOKENS not in names and TEXT not in names:
+            columns, rows = [ID, TOKENS, *([TAGS] if TAG in names else [])], _joined(rows)
         wanted = self._columns(columns)
-        yield from self._from_rows({column: row[column] for column in wanted} for row in rows)
-
-
-def _rows(frame: Frame, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for cells in frame.itertuples(index=False, name=None):
-        yield dict(zip(columns, map(_plain, cells), strict=True))
+        return self._from_rows({column: row[column] for column in wanted} for row in rows)
 
 
 def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -97,19 +94,17 @@ def _plain(value: Any) -> Any:
 
 def as_sentences(items: Sequence[Words | Sentence]) -> list[Sentence]:
     """Sentences from lists of words; ``DataError`` for a single string, or something that is not a word."""
-    sentences = []
-    for number, item in enumerate(items):
-        if isinstance(item, Sentence):
-            sentences.append(item)
-            continue
-        if isinstance(item, str):
-            fix = "coner.sentence_from_text splits a text"
-            raise DataError(f"X[{number}]: got a single string; expected a list of words. Fix: {fix}")
-        words = tuple(item)
-        if bad := [word for word in words if not isinstance(word, str) or not word]:
-            raise DataError(f"X[{number}]: got {bad[0]!r} as a word; expected non-empty strings")
-        sentences.append(Sentence(words))
-    return sentences
+    return [item if isinstance(item, Sentence) else _from_words(item, f"X[{i}]") for i, item in enumerate(items)]
+
+
+def _from_words(words: Words, place: str) -> Sentence:
+    if isinstance(words, str):
+        fix = "coner.sentence_from_text splits a text"
+        raise DataError(f"{place}: got a single string; expected a list of words. Fix: {fix}")
+    sentence = Sentence(tuple(words))
+    if bad := [word for word in sentence.words if not isinstance(word, str) or not word]:
+        raise DataError(f"{place}: got {bad[0]!r} as a word; expected non-empty strings")
+    return sentence
 
 
 def labelled(

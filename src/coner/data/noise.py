@@ -31,32 +31,21 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Typo:
-    """A typo in a word: the index of the word, the type of typo, and the word as it is typed."""
+    """A typo in a word of a sentence."""
 
-    index: int
+    index: int  # of the word
     type: TypoType
-    word: str
+    word: str  # as it is typed
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Puts typos into sentences.
+    """Puts typos into sentences; ``ConerError`` if ``rate`` or ``words`` is out of range."""
 
-    Attributes:
-        keyboard: typos happen only in characters that are on it.
-        rate: fraction of the sentences, each chosen independently.
-        where: in words of mentions, in the other words, or in both.
-        words: number of typos in a noisy sentence: below 1, this fraction of the words that qualify, at least one; a
-            whole number N, one to N words, uniformly.
-        seed: another seed gives other noise.
-
-    Raises:
-        ConerError: ``rate`` or ``words`` is out of range.
-    """
-
-    keyboard: Keyboard
-    rate: float = 0.3
-    where: Where = "both"
+    keyboard: Keyboard  # typos happen only in characters that are on it
+    rate: float = 0.3  # fraction of the sentences, each chosen independently
+    where: Where = "both"  # in words of mentions, in the other words, or in both
+    # In a noisy sentence: below 1, this fraction of the words that qualify, at least one; N: one to N, uniformly.
     words: float = 2
     seed: int = 1
 
@@ -88,10 +77,8 @@ class Noise:
         places = self._places(sentence.words, sentence.entities or ())
         if not places:
             return []
-        if self.words < 1:
-            count = max(1, round(self.words * len(places)))
-        else:
-            count = min(len(places), 1 + int(chance.random() * self.words))
+        wanted = round(self.words * len(places)) if self.words < 1 else 1 + int(chance.random() * self.words)
+        count = min(len(places), max(1, wanted))
         chosen = sorted(places.pop(_below(len(places), chance)) for _ in range(count))
         return [Typo(i, *mistype(sentence.words[i], self.keyboard, chance)) for i in chosen]
 
@@ -100,7 +87,6 @@ class Noise:
         return [retype(sentence, self.typos(sentence) or ()) for sentence in sentences]
 
     def _places(self, words: Sequence[str], entities: Iterable[Entity]) -> list[int]:
-        """The indices of the words that qualify."""
         inside = {i for entity in entities for i in range(entity.start, entity.end)}
         return [
             i
@@ -136,12 +122,8 @@ def mistype(word: str, keyboard: Keyboard, chance: random.Random) -> tuple[TypoT
     keys = [character.lower() if character.lower() in keyboard.neighbours else "" for character in word]
     known = [i for i, key in enumerate(keys) if key]
     pairs = [i for i in known[:-1] if keys[i + 1] and keys[i + 1] != keys[i]]
-    places: dict[TypoType, list[int]] = {
-        "replace": known,
-        "insert": known,
-        "drop": known if len(known) > 1 else [],
-        "swap": pairs,
-    }
+    drops = known if len(known) > 1 else []
+    places: dict[TypoType, list[int]] = {"replace": known, "insert": known, "drop": drops, "swap": pairs}
     type = _pick([type for type in TYPES if places[type]], chance)
     i = _pick(places[type], chance)
     if type == "drop":

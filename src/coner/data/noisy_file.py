@@ -6,11 +6,10 @@ holds besides the sentence.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Unpack
+from typing import Unpack
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
@@ -26,26 +25,17 @@ from coner.data.reading.reader import Reader, ReadOptions
 
 @dataclass
 class NoiseCounts:
-    """Counts of the noise in a file.
-
-    Attributes:
-        sentences, words: of the file.
-        noisy: sentences with a typo.
-        spared: sentences that were chosen, but have no word that qualifies.
-        types: words with a typo, by type.
-        in_mentions: how many of them are words of mentions; ``None`` if a sentence has no labels.
-        repaired, skipped: faults of the file that the reader repaired or left out; the copy keeps them. In a line with
-            a typo, bytes that are not UTF-8 become U+FFFD.
-    """
+    """Counts of the noise in a file."""
 
     sentences: int = 0
     words: int = 0
-    noisy: int = 0
-    spared: int = 0
-    types: Counter[str] = field(default_factory=Counter)
-    in_mentions: int | None = 0
+    noisy: int = 0  # sentences with a typo
+    spared: int = 0  # sentences that were chosen, but have no word that qualifies
+    in_mentions: int | None = 0  # words of mentions with a typo; ``None`` if a sentence has no labels
+    # Faults of the file, which the copy keeps; but in a line with a typo, bytes that are not UTF-8 become U+FFFD.
     repaired: int = 0
     skipped: int = 0
+    kinds: dict[str, int] = field(default_factory=lambda: dict[str, int](dict.fromkeys(TYPES, 0)))  # typos by type
 
     def add(self, sentence: Sentence, typos: list[Typo] | None) -> None:
         """Count one sentence."""
@@ -53,28 +43,20 @@ class NoiseCounts:
         self.words += len(sentence)
         self.noisy += bool(typos)
         self.spared += typos == []
-        self.types.update(typo.type for typo in typos or ())
+        for typo in typos or ():
+            self.kinds[typo.type] += 1
         if sentence.entities is None:
             self.in_mentions = None
         elif self.in_mentions is not None:
             self.in_mentions += sum(e.start <= t.index < e.end for t in typos or () for e in sentence.entities)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        names = ("sentences", "words", "noisy", "spared", "in_mentions", "repaired", "skipped")
-        return {**{name: getattr(self, name) for name in names}, "kinds": {type: self.types[type] for type in TYPES}}
-
 
 def write_noisy(
     source: Path, out: Path, noise: Noise, *, format: str = "auto", **options: Unpack[ReadOptions]
 ) -> NoiseCounts:
-    """Write a noisy copy of a file, in constant memory.
+    """Write a noisy copy of a CoNLL or JSONL file, also gzip, in constant memory; it has the same format.
 
-    Args:
-        source: CoNLL or JSONL, also gzip.
-        out: of the same format; compressed if its name ends in ``.gz``.
-        noise: what to do.
-        format, options: of the source, as for ``coner.data.stream``.
+    ``format`` and ``options`` are of the source, as for ``coner.data.stream``.
 
     Raises:
         DataError: the source is faulty, neither CoNLL nor JSONL, no file, or has no labels where noise needs them.
@@ -88,8 +70,16 @@ def write_noisy(
         raise DataError(f"got {format}; expected {editable}. Fix: convert it with coner convert", source)
     keep_apart(source, out)
     reader, counts = stream(source, format=format, **options), NoiseCounts()
-    with atomic_write(out, "wb") as handle:
-        _copy(source, handle, _edits(reader, format, noise, counts, options.get("comment")))
+    edits = _edits(reader, format, noise, counts, options.get("comment"))
+    none: Edit = (0, str)
+    with atomic_write(out, "wb") as handle, open_bytes(source) as lines:
+        at, edit = next(edits, none)
+        for number, line in enumerate(lines, 1):
+            if number == at:
+                handle.write(_edited(line.decode(errors="replace"), edit))
+                at, edit = next(edits, none)
+            else:
+                handle.write(line)
     counts.repaired, counts.skipped = reader.repaired, reader.skipped
     return counts
 
@@ -106,19 +96,6 @@ def _edits(reader: Reader, format: str, noise: Noise, counts: NoiseCounts, comme
         counts.add(sentence, typos)
         if typos:
             yield from formats[format].edits(sentence, retype(sentence, typos))
-
-
-def _copy(source: Path, handle: BinaryIO, edits: Iterator[Edit]) -> None:
-    """Copy a file with its edits, which are in the order of its lines."""
-    none: Edit = (0, str)
-    at, edit = next(edits, none)
-    with open_bytes(source) as lines:
-        for number, line in enumerate(lines, 1):
-            if number == at:
-                handle.write(_edited(line.decode(errors="replace"), edit))
-                at, edit = next(edits, none)
-            else:
-                handle.write(line)
 
 
 def _edited(line: str, edit: Callable[[str], str]) -> bytes:

@@ -27,19 +27,12 @@ ALL_SPLITS = (*SPLITS, *map(noisy_split, SPLITS))
 
 @dataclass(frozen=True)
 class Extra:
-    """A further training file.
+    """A further training file."""
 
-    Attributes:
-        corpus: its sentences, without those left out.
-        sha256: of the file.
-        weight: of each sentence; a sentence of the main file has weight 1.
-        left_out: indices of the sentences of the file that were left out.
-    """
-
-    corpus: Corpus
-    sha256: str
-    weight: float
-    left_out: tuple[int, ...] = ()
+    corpus: Corpus  # without the sentences left out
+    sha256: str  # of the file
+    weight: float  # of each sentence; a sentence of the main file has weight 1
+    left_out: tuple[int, ...] = ()  # indices of sentences of the file
 
 
 @dataclass(frozen=True)
@@ -63,17 +56,12 @@ class Split:
 
 @dataclass
 class SplitCache:
-    """What the runs in one process share, so that it is computed once.
+    """What the runs in one process share, so that it is computed once."""
 
-    Attributes:
-        splits: splits and taxonomy, by the settings that they were read with.
-        pieces: of words, by the name of the tokenizer and whether it lower-cases (see ``PieceMaker``).
-        runs: number of runs that have trained.
-    """
-
-    splits: dict[str, tuple[dict[str, Split], Taxonomy]] = field(default_factory=dict)
+    splits: dict[str, tuple[dict[str, Split], Taxonomy]] = field(default_factory=dict)  # by the settings of the data
+    # Of words, by the name of the tokenizer and whether it lower-cases (see ``PieceMaker``).
     pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
-    runs: int = 0
+    runs: int = 0  # that have trained
 
     def read(self, settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
         """``read_splits``, once for equal settings."""
@@ -109,7 +97,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     splits |= read_named_splits(settings.model_copy(update={"train": None}), taxonomy)
     evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
     extras = [
-        leave_out(Extra(_read_gold(extra.file, settings, taxonomy), digest(extra.file), extra.weight), evaluated)
+        _leave_out(Extra(_read_gold(extra.file, settings, taxonomy), digest(extra.file), extra.weight), evaluated)
         for extra in settings.extra
     ]
     splits["train"] = replace(splits["train"], extras=tuple(extras))
@@ -136,13 +124,9 @@ def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus
     return read(path, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
 
 
-def leave_out(extra: Extra, evaluated: Iterable[Sentence]) -> Extra:
-    """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated.
-
-    Raises:
-        DataError: no sentence would be left.
-    """
-    texts = {_letters(sentence) for sentence in evaluated}
+def _leave_out(extra: Extra, evaluated: Iterable[Sentence]) -> Extra:
+    """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated."""
+    texts = set(map(_letters, evaluated))
     leaks = [_letters(sentence) in texts for sentence in extra.corpus]
     kept = tuple(sentence for sentence, leak in zip(extra.corpus, leaks, strict=True) if not leak)
     if not kept:
@@ -188,14 +172,9 @@ def describe(splits: dict[str, Split]) -> str:
     """The sizes of the splits in one line, and what was repaired, skipped or left out."""
     sizes = []
     for name, split in splits.items():
-        sizes.append(f"{name} {len(split.corpus)} sentences{_faults(split.corpus)}")
+        sizes.append(f"{name} {len(split.corpus)} sentences{split.corpus.faults}")
         for extra in split.extras:
             leaks = f", {len(extra.left_out)} left out (in dev or test too)" if extra.left_out else ""
             size = f"{extra.corpus.path.name} {len(extra.corpus)} sentences of weight {extra.weight:g}"
-            sizes.append(f"{size}{leaks}{_faults(extra.corpus)}")
+            sizes.append(f"{size}{leaks}{extra.corpus.faults}")
     return ", ".join(sizes)
-
-
-def _faults(corpus: Corpus) -> str:
-    counts = {"repaired": corpus.repaired, "skipped": corpus.skipped}
-    return "".join(f", {count} {what}" for what, count in counts.items() if count)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from coner.core.types import Sentence
@@ -21,38 +22,34 @@ class Spread:
     p95: int
     longest: int
 
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> Spread:
+        """Of these numbers; a quantile is the smallest one that so many of them do not exceed."""
+        ordered = sorted(numbers)
+        if not ordered:
+            return cls(0.0, 0, 0, 0)
+        n = len(ordered)
+        return cls(fmean(ordered), ordered[(n - 1) // 2], ordered[(19 * n - 1) // 20], ordered[-1])
+
 
 @dataclass(frozen=True)
 class Stats:
-    """Counts over sentences; a mention is an occurrence of an entity, its surface is its words in lower case.
-
-    Attributes:
-        sentences, words, mentions: numbers of them.
-        unlabelled: sentences without labels.
-        without_mention: labelled sentences without a mention.
-        sentence_words, mention_words: lengths in words.
-        classes: label to mentions, most frequent first.
-        touching: mentions that start where another one of the same label ends.
-        repeated_texts: texts (ignoring case) that occur more than once; ``repeats`` are the sentences after the first.
-        repeated_ids: ids used more than once.
-        ambiguous: surface to label to mentions, for surfaces with several labels, most frequent first.
-        unseen: mentions whose surface is no mention of the other file; ``None`` without another file.
-    """
+    """Counts over sentences; a mention is an occurrence of an entity, its surface is its words in lower case."""
 
     sentences: int
     words: int
     mentions: int
-    unlabelled: int
-    without_mention: int
+    unlabelled: int  # sentences without labels
+    without_mention: int  # labelled sentences without a mention
     sentence_words: Spread
     mention_words: Spread
-    classes: dict[str, int]
-    touching: int
-    repeated_texts: int
-    repeats: int
-    repeated_ids: dict[str, int]
-    ambiguous: dict[str, dict[str, int]]
-    unseen: int | None = None
+    classes: dict[str, int]  # label to mentions, most frequent first
+    touching: int  # mentions that start where another one of the same label ends
+    repeated_texts: int  # texts (ignoring case) that occur more than once
+    repeats: int  # sentences after the first of such a text
+    repeated_ids: dict[str, int]  # ids used more than once
+    ambiguous: dict[str, dict[str, int]]  # surfaces with several labels to mentions by label, most frequent first
+    unseen: int | None = None  # mentions whose surface is no mention of the other file; ``None`` without one
 
     @property
     def unseen_rate(self) -> float | None:
@@ -66,69 +63,44 @@ class Stats:
 
 def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = None) -> Stats:
     """Count in one pass over the sentences; ``seen`` are the ``core.types.surfaces`` of another file."""
-    lengths, mention_lengths = Counter[int](), Counter[int]()
-    classes, texts, ids = Counter[str](), Counter[int](), Counter[str]()
+    lengths, mention_lengths = list[int](), list[int]()
+    texts, ids, classes = Counter[int](), Counter[str](), Counter[str]()
     labels_of: defaultdict[str, Counter[str]] = defaultdict(Counter)
     unlabelled = without = touching = 0
     for sentence in sentences:
-        lengths[len(sentence)] += 1
+        lengths.append(len(sentence))
         texts[hash(text_key(sentence))] += 1  # a hash, so that a large file fits in memory
         if sentence.id is not None:
             ids[sentence.id] += 1
-        if sentence.entities is None:
-            unlabelled += 1
-            continue
-        without += not sentence.entities
-        ends = {(entity.end, entity.label) for entity in sentence.entities}
-        for entity in sentence.entities:
-            mention_lengths[entity.end - entity.start] += 1
+        unlabelled += sentence.entities is None
+        without += sentence.entities is not None and not sentence.entities
+        ends = {(entity.end, entity.label) for entity in sentence.entities or ()}
+        for entity in sentence.entities or ():
+            mention_lengths.append(entity.end - entity.start)
             classes[entity.label] += 1
             labels_of[sentence.surface(entity).lower()][entity.label] += 1
             touching += (entity.start, entity.label) in ends
-    several = {surface: labels for surface, labels in labels_of.items() if len(labels) > 1}
+    totals = _ordered({surface: labels.total() for surface, labels in labels_of.items()})
     return Stats(
-        sentences=lengths.total(),
-        words=sum(length * count for length, count in lengths.items()),
-        mentions=classes.total(),
+        sentences=len(lengths),
+        words=sum(lengths),
+        mentions=len(mention_lengths),
         unlabelled=unlabelled,
         without_mention=without,
-        sentence_words=_spread(lengths),
-        mention_words=_spread(mention_lengths),
+        sentence_words=Spread.of(lengths),
+        mention_words=Spread.of(mention_lengths),
         classes=_ordered(classes),
         touching=touching,
         repeated_texts=sum(count > 1 for count in texts.values()),
-        repeats=sum(count - 1 for count in texts.values()),
-        repeated_ids=_ordered(Counter({name: count for name, count in ids.items() if count > 1})),
-        ambiguous={
-            surface: _ordered(several[surface])
-            for surface in _ordered(Counter({surface: labels.total() for surface, labels in several.items()}))
-        },
-        unseen=None
-        if seen is None
-        else sum(labels.total() for surface, labels in labels_of.items() if surface not in seen),
+        repeats=texts.total() - len(texts),
+        repeated_ids=_ordered({id: count for id, count in ids.items() if count > 1}),
+        ambiguous={surface: _ordered(labels_of[surface]) for surface in totals if len(labels_of[surface]) > 1},
+        unseen=None if seen is None else sum(count for surface, count in totals.items() if surface not in seen),
     )
 
 
-def _ordered(counts: Counter[str]) -> dict[str, int]:
+def _ordered(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _spread(counts: Counter[int]) -> Spread:
-    total = counts.total()
-    if not total:
-        return Spread(0.0, 0, 0, 0)
-    mean = sum(value * count for value, count in counts.items()) / total
-    return Spread(mean, _quantile(counts, total, 1, 2), _quantile(counts, total, 19, 20), max(counts))
-
-
-def _quantile(counts: Counter[int], total: int, part: int, whole: int) -> int:
-    """The smallest value that ``part/whole`` of all do not exceed; in integers, so that rounding has no influence."""
-    reached = 0
-    for value in sorted(counts):
-        reached += counts[value]
-        if whole * reached >= part * total:
-            return value
-    raise AssertionError("unreachable: no value exceeds the last one")
 
 
 def watch_labels(reader: Reader, known: Collection[str], on_fault: Callable[[int, str], None]) -> Iterator[Sentence]:

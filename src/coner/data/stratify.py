@@ -40,8 +40,7 @@ def split_corpus(
 
     Args:
         sentences: the corpus; without labels only the sizes are kept in proportion.
-        dev: share of the sentences; 0 for no such split.
-        test: as ``dev``.
+        dev, test: shares of the sentences; 0 for no such split.
         seed: another seed gives another split.
 
     Raises:
@@ -54,9 +53,9 @@ def split_corpus(
     shares = {name: share for name, share in shares.items() if share > 0}
     groups = _group(sentences, seed)
     chosen = _stratify(groups, shares, len(sentences))
-    if missing := shares.keys() - chosen.values():
-        name = min(missing, key=SPLITS.index)
-        raise DataError(f"got {len(groups)} different sentences, and {name} would be empty. Fix: set its share to 0")
+    if missing := [name for name in shares if name not in chosen.values()]:
+        count = f"got {len(groups)} different sentences"
+        raise DataError(f"{count}, and {missing[0]} would be empty. Fix: set its share to 0")
     split_of = {member: name for i, name in chosen.items() for member in groups[i].members}
     return {name: [s for i, s in enumerate(sentences) if split_of[i] == name] for name in shares}
 
@@ -88,26 +87,23 @@ def _stratify(groups: list[_Group], shares: dict[str, float], total: int) -> dic
             holders[label].append(index)
     chosen: dict[int, str] = {}
 
-    def assign(index: int, label: str | None) -> None:
-        group = groups[index]
-        lack = {name: (wanted[name][label] if label else 0.0, room[name]) for name in shares}
-        best = max(lack.values())
-        ties = [name for name in shares if lack[name] == best]
-        name = ties[group.order[-1] % len(ties)]
-        chosen[index] = name
-        room[name] -= len(group.members)
-        for mentioned, count in group.classes.items():
-            wanted[name][mentioned] -= count
-            left[mentioned] -= count
+    def assign(indices: Iterable[int], label: str | None) -> None:
+        for index in indices:
+            if index in chosen:
+                continue
+            group = groups[index]
+            lack = {name: (wanted[name][label] if label else 0.0, room[name]) for name in shares}
+            ties = [name for name in shares if lack[name] == max(lack.values())]
+            chosen[index] = name = ties[group.order[-1] % len(ties)]
+            room[name] -= len(group.members)
+            for mentioned, count in group.classes.items():
+                wanted[name][mentioned] -= count
+                left[mentioned] -= count
 
     while waiting := [(count, label) for label, count in left.items() if count > 0]:
         rarest = min(waiting)[1]
-        for index in holders[rarest]:
-            if index not in chosen:
-                assign(index, rarest)
-    for index in range(len(groups)):
-        if index not in chosen:
-            assign(index, None)
+        assign(holders[rarest], rarest)
+    assign(range(len(groups)), None)
     return chosen
 
 
@@ -119,14 +115,7 @@ def write_splits(
     *,
     source: Path | None = None,
 ) -> dict[str, Path]:
-    """Write ``<folder>/<split>.<format>`` for each split; all files or none.
-
-    Args:
-        splits: see ``split_corpus``.
-        folder: is created if it does not exist.
-        format: one that appends.
-        options: how to write.
-        source: of the sentences, which is not overwritten.
+    """Write ``<folder>/<split>.<format>`` for each split, in a format that appends; all files or none.
 
     Returns:
         The file of each split.

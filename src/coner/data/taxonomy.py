@@ -24,15 +24,10 @@ FOLDER = "taxonomies"
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Fine classes in coarse groups.
+    """Fine classes in coarse groups."""
 
-    Attributes:
-        name: of the taxonomy; ``flat`` if it was made from labels.
-        groups: coarse label to fine label to definition (may be empty), in the order of the file.
-    """
-
-    name: str
-    groups: Mapping[str, Mapping[str, str]]
+    name: str  # ``flat`` if it was made from labels
+    groups: Mapping[str, Mapping[str, str]]  # coarse to fine label to definition (may be empty), in the file's order
 
     @cached_property
     def coarse_by_fine(self) -> dict[str, str]:
@@ -96,13 +91,7 @@ def load_taxonomy(name: str) -> Taxonomy:
 
 
 def choose_taxonomy(name: str, labels: Iterable[str]) -> Taxonomy:
-    """The taxonomy of an experiment.
-
-    Args:
-        name: a built-in name, or a TOML file; ``auto`` takes the first built-in taxonomy that has every label, else a
-            flat one.
-        labels: of the training data.
-    """
+    """The taxonomy of a name or TOML file; for ``auto`` the first built-in one with every label, else a flat one."""
     if name != AUTO:
         return load_taxonomy(name)
     known = set(labels)

@@ -21,8 +21,7 @@ from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
-from coner.data.reading.parquet import ParquetRows
-from coner.data.reading.rows import LABEL_COLUMN, TOKENS
+from coner.data.reading.tables import LABEL_COLUMN, TOKENS, ParquetRows
 from coner.data.reading.words import character_span
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.job import TaggingJob

@@ -17,7 +17,7 @@ from coner.core.errors import DataError
 from coner.core.lines import GZIP
 from coner.data import ConllLayout, detect
 from coner.data.reading.layout import HEADER
-from coner.data.reading.parquet import ParquetRows
+from coner.data.reading.tables import ParquetRows
 from coner.tagging.job import TaggingJob
 
 SIZE = 4 << 20  # bytes, of Parquet decompressed: seconds of work for a CRF, a minute or more for an encoder

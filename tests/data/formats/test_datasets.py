@@ -18,7 +18,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats import WriteOptions
 from coner.data.formats.datasets import BATCH, Datasets, DatasetsReader
-from coner.data.reading.parquet import ParquetRows
+from coner.data.reading.tables import ParquetRows
 from helpers.awkward import gist, sentences
 
 datasets: Any = pytest.importorskip("datasets")
@@ -101,7 +101,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "got tag None of word 1, which has no name",
     ),
     "too few tags": ({"tokens": ["a", "b"], "ner_tags": ["O"]}, "unreadable", "got 1 ner_tags for 2 words"),
-    "no words": ({"tokens": [], "ner_tags": []}, "unreadable", "got tokens .*; expected a list of non-empty words"),
+    "no words": ({"tokens": [], "ner_tags": []}, "unreadable", "got tokens .*; expected a list of non-empty strings"),
     "null": ({"tokens": None, "ner_tags": []}, "unreadable", "got tokens .*; expected a list"),
     "an empty word": ({"tokens": ["", "b"], "ner_tags": ["O", "O"]}, "unreadable", "got tokens .*; expected a list"),
 }
@@ -232,5 +232,5 @@ def test_cells_without_a_word_are_no_sentence(tmp_path: Path) -> None:
     assert texts.sentence("ada b", 3) == Sentence(("ada", "b"), text="ada b", offsets=((0, 3), (4, 5)), line=3)
     tokens = ParquetRows(parquet(tmp_path / "y.parquet", {"tokens": ["ada"]}))
     assert [tokens.sentence(cell, 3) for cell in (None, [])] == [None, None]
-    with pytest.raises(ValueError, match="expected a list of non-empty words"):
+    with pytest.raises(ValueError, match="expected a list of non-empty strings"):
         tokens.sentence(["a", ""], 3)

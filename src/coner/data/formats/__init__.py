@@ -30,52 +30,31 @@ Edit = tuple[int, Callable[[str], str]]  # a line of a file, from 1, and the fun
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How sentences are written; a format ignores what does not apply to it.
+    """How sentences are written; a format ignores what does not apply to it."""
 
-    Attributes:
-        layout: of a CoNLL file, or a function that returns what is known of it so far (``lambda: reader.layout``);
-            MultiCoNER's if it is ``None``.
-        scheme: of tags: iob2 or bioes.
-        written: number of sentences that the file has already; only for formats that append.
-    """
-
+    # Of a CoNLL file, or what returns as much of it as is known (``lambda: reader.layout``); ``None``: MultiCoNER's.
     layout: ConllLayout | Callable[[], ConllLayout | None] | None = None
-    scheme: Scheme = "iob2"
-    written: int = 0
+    scheme: Scheme = "iob2"  # of tags: iob2 or bioes
+    written: int = 0  # number of sentences that the file has already; only for formats that append
 
 
 DEFAULTS = WriteOptions()
 
 
 class Format(ABC):
-    """A data format; an instance is registered by its module.
+    """A data format; an instance is registered by its module."""
 
-    Attributes:
-        title: its name in prose.
-        reader: its reader; ``None`` if it is only written.
-        writes: whether it can be written.
-        suffixes: endings of file names that belong to it, also with ``.gz`` behind.
-        output_suffixes: further endings that choose it for output only.
-        folder: what a folder of this format is; empty if it is always one file.
-        extra: the extra of this package that it needs.
-        holds: which of ``FEATURES`` it keeps.
-        bad_word, bad_label: match what cannot be a word or a label.
-        appends: ``write_text`` can append to earlier output.
-        editable: ``edits`` is implemented.
-    """
-
-    title: ClassVar[str]
-    reader: ClassVar[type[Reader] | None] = None
-    writes: ClassVar[bool] = True
-    suffixes: ClassVar[tuple[str, ...]] = ()
-    output_suffixes: ClassVar[tuple[str, ...]] = ()
-    folder: ClassVar[str] = ""
-    extra: ClassVar[str] = ""
-    holds: ClassVar[frozenset[str]] = frozenset()
-    bad_word: ClassVar[re.Pattern[str] | None] = None
+    title: ClassVar[str]  # in prose
+    reader: ClassVar[type[Reader] | None] = None  # ``None`` if it is only written
+    suffixes: ClassVar[tuple[str, ...]] = ()  # endings of file names that belong to it, also with ``.gz`` behind
+    output_suffixes: ClassVar[tuple[str, ...]] = ()  # further endings that choose it for output only
+    folder: ClassVar[str] = ""  # what a folder of this format is; empty if it is always one file
+    extra: ClassVar[str] = ""  # the extra of this package that it needs
+    holds: ClassVar[frozenset[str]] = frozenset()  # which of ``FEATURES`` it keeps
+    bad_word: ClassVar[re.Pattern[str] | None] = None  # matches what cannot be a word
     bad_label: ClassVar[re.Pattern[str] | None] = None
-    appends: ClassVar[bool] = False
-    editable: ClassVar[bool] = False
+    appends: ClassVar[bool] = False  # ``write_text`` can append to earlier output
+    editable: ClassVar[bool] = False  # ``edits`` is implemented
 
     @property
     def name(self) -> str:
@@ -84,7 +63,7 @@ class Format(ABC):
 
     def claims(self, path: Path) -> bool:
         """Whether the name of a file, or the names of the files in a folder, say that it is this format."""
-        return not path.is_dir() and Path(path.name.lower().removesuffix(".gz")).suffix in self.suffixes
+        return not path.is_dir() and suffix(path) in self.suffixes
 
     def sniff(self, head: bytes) -> float:
         """How much the start of a file without a byte order mark looks like this format, from 0 to 1."""
@@ -104,9 +83,7 @@ class Format(ABC):
     def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
         """Why the format cannot hold a sentence at all; ``None`` if it can.
 
-        Args:
-            sentence: to write.
-            labelled: some sentence that goes into the same file has labels.
+        ``labelled``: some sentence that goes into the same file has labels.
         """
         if self.bad_word and (word := next(filter(self.bad_word.search, sentence.words), None)):
             return f"{word!r} cannot be a word there"
@@ -124,7 +101,6 @@ class Format(ABC):
         return +lost
 
     def _features(self, sentence: Sentence) -> Iterator[tuple[str, int]]:
-        """What a sentence has of ``FEATURES``, and how much of it."""
         header = HEADER + (sentence.id or "")
         yield "ids", sentence.id is not None
         yield "headers", any(line != header for line in sentence.header)
@@ -140,10 +116,7 @@ class Format(ABC):
         return raw_text(sentence)[0] if "white space" in self.holds else " ".join(sentence.words)
 
     def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
-        """Write sentences that are not ``unfit`` to a file, or a new folder; complete or not at all.
-
-        Returns:
-            See ``lost``.
+        """Write sentences that are not ``unfit`` to a file, or a new folder; complete or not at all. Returns ``lost``.
 
         Raises:
             MissingExtra: the library that writes the format is not installed.
@@ -172,3 +145,8 @@ formats: Registry[Format] = Registry("format", __name__)
 def all_formats() -> list[Format]:
     """Every format, in the order of the names."""
     return [formats[name] for name in formats.names()]
+
+
+def suffix(path: str | Path) -> str:
+    """The ending of the name of a file in lower case, without ``.gz``."""
+    return Path(str(path).lower().removesuffix(".gz")).suffix

@@ -47,10 +47,7 @@ class _Block:
 
 
 class ConllReader(Reader):
-    """Reads CoNLL.
-
-    ``repaired`` counts tags, lines and bytes; ``skipped`` counts headers without a word below them.
-    """
+    """Reads CoNLL."""
 
     layout: ConllLayout
     expected = "a word per line"
@@ -82,36 +79,35 @@ class ConllReader(Reader):
         """A block for each sentence, and a last one without rows."""
         block, marks, number = _Block(), self._marks, 0
         for number, line in enumerate(lines, 1):
-            if not line or (line[0] in " \t" and not line.strip(" \t")):
-                if block.rows:
-                    yield block
-                    block = _Block()
-                elif block.header:
-                    self._skip_header(block, number)
-                    block.header = []
+            empty = not line or (line[0] in " \t" and not line.strip(" \t"))
+            header = not empty and line.startswith(marks)
+            if block.rows and (empty or header):
+                if header:
+                    message = "got a header inside a sentence; expected an empty line above it"
+                    self._fault(number, message, "repaired")
+                yield block
+                block = _Block()
+            if empty:
+                self._drop_header(block, number)
                 block.gap.append(line)
-            elif line.startswith(marks):
-                if block.rows:
-                    self._repair(number, "got a header inside a sentence; expected an empty line above it")
-                    yield block
-                    block = _Block()
+            elif header:
                 block.header.append(line)
             else:
-                if not block.rows:
-                    block.line = number
+                block.line = block.line or number
                 block.rows.append(line)
         if block.rows:
             yield block
             block = _Block()
-        elif block.header:
-            self._skip_header(block, number + 1)
+        self._drop_header(block, number + 1)
         yield block
 
-    def _skip_header(self, block: _Block, number: int) -> None:
+    def _drop_header(self, block: _Block, number: int) -> None:
         """Skip a header without words; for the user's own comment mark this is no fault."""
-        named = any(line.startswith(HEADER) for line in block.header)
-        message = f"got header {block.header[0]!r} without a word below it"
-        (self._skip if named else self._count_skip)(number - len(block.header), message)
+        if block.header:
+            fault = self._fault if any(line.startswith(HEADER) for line in block.header) else self._count_fault
+            message = f"got header {block.header[0]!r} without a word below it"
+            fault(number - len(block.header), message, "unreadable")
+            block.header = []
 
     def _learn_layout(self, block: _Block, gap: str, lines: Lines) -> None:
         rows = [SPACES.split(row.strip(" \t")) for row in block.rows]
@@ -159,7 +155,7 @@ class ConllReader(Reader):
         width = len(self.layout.separators)
         if faulty := len(rest) != width:
             got = f"got {len(rest) + 1} column{'s' * bool(rest)}"
-            self._repair(number, f"{got}; expected {width + 1} as before, separated by spaces or tabs")
+            self._fault(number, f"{got}; expected {width + 1} as before, separated by spaces or tabs", "repaired")
             rest = self._refit(rest, width)
         if self.layout.tags != "gold" and rest and rest[-1] != FILLER:
             message = f"got {rest[-1]!r} as tag; expected {FILLER!r}, as the file starts without tags"
@@ -189,7 +185,7 @@ class ConllReader(Reader):
         for index, message in faults:
             likely = LIKELY[self._scheme].get(tags[index][0])
             hint = f"; if the file is in {likely}, read it with --scheme {likely}" if likely else ""
-            self._repair(line + index, message + hint)
+            self._fault(line + index, message + hint, "repaired")
         for entity in entities:
             self._check_label(entity.label, line + entity.start)
         return tuple(entities)

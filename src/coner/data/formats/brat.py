@@ -30,15 +30,8 @@ from coner.data.reading.words import BOM, character_span, raw_text
 
 PAIR = (".txt", ".ann")
 SPANS = re.compile(r"(\S+) (-?[0-9]{1,18} -?[0-9]{1,18}(?:;-?[0-9]{1,18} -?[0-9]{1,18})*)")
-OTHER = {
-    "R": "relations",
-    "*": "relations",
-    "E": "events",
-    "A": "attributes",
-    "M": "attributes",
-    "N": "normalizations",
-    "#": "notes",
-}
+OTHER = {"R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes"}
+OTHER |= {"N": "normalizations", "#": "notes"}
 NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # of a document, in any file system
 
 
@@ -48,20 +41,17 @@ class BratReader(SpanReader):
     expected = ".txt files with .ann files beside them"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        for text in _documents(Path(self.path)):
-            yield from self._pair(text)
-
-    def _pair(self, path: Path) -> Iterator[Sentence]:
-        annotations = path.with_suffix(".ann")
-        self._file = path
-        text = whole_text(path)
-        marks = None
-        if annotations.exists():
-            self._file = annotations
-            marks = list(self._marks(whole_text(annotations).removeprefix(BOM), text))
-        elif self._gold:
-            raise DataError(f"got no {annotations.name}; expected gold labels (an empty file if there are none)", path)
-        yield from self._document(text, marks, id=path.stem)
+        for path in _documents(Path(self.path)):
+            annotations = path.with_suffix(".ann")
+            self._file = path
+            text, marks = whole_text(path), None
+            if annotations.exists():
+                self._file = annotations
+                marks = list(self._marks(whole_text(annotations).removeprefix(BOM), text))
+            elif self._gold:
+                message = f"got no {annotations.name}; expected gold labels (an empty file if there are none)"
+                raise DataError(message, path)
+            yield from self._document(text, marks, id=path.stem)
 
     def _marks(self, annotations: str, text: str) -> Iterator[Mark]:
         for number, row in enumerate(annotations.split("\n"), 1):
@@ -79,18 +69,17 @@ class BratReader(SpanReader):
         match = SPANS.fullmatch(span)
         if not match or not re.fullmatch("T[^ ]+", name):
             expected = "T1, a tab, a label with the start and end of the span, a tab, the text"
-            self._skip(number, f"got {line[:60]!r}; expected {expected}")
+            self._fault(number, f"got {line[:60]!r}; expected {expected}")
             return None
         pieces = [tuple(map(int, piece.split(" "))) for piece in match[2].split(";")]
         place = f"entity {name} {span!r}"
-        gaps = [(a[1], b[0]) for a, b in pairwise(pieces)]
         inside = all(0 <= a < b <= len(text) for a, b in pieces)
         at_place = "".join(text[a:b] for a, b in pieces)
         if inside and tab and not same_text(at_place, covered):
             message = f"{place}: got the text {covered[:40]!r}; expected {at_place[:40]!r}, which stands there"
-            self._skip(number, message, "text differs")
-        elif any(a > b or text[a:b].strip() for a, b in gaps):
-            self._skip(number, f"{place}: got {len(pieces)} pieces; expected one", "discontinuous")
+            self._fault(number, message, "text differs")
+        elif any(a > b or text[a:b].strip() for (_, a), (b, _) in pairwise(pieces)):
+            self._fault(number, f"{place}: got {len(pieces)} pieces; expected one", "discontinuous")
         else:  # a span outside the text is reported when it is placed on words
             return Mark(pieces[0][0], pieces[-1][1], match[1], 1.0, number)
         return None
@@ -175,9 +164,7 @@ class Brat(Format):
         """Write a folder, with a document for each sentence named by its id or number; or a pair, all in one document.
 
         A pair is written if ``path`` ends in ``.ann`` or ``.txt``. Sentences without labels get an empty ``.ann`` file.
-
-        Returns:
-            See ``lost``; also ids that are no file names, and the ``order`` of the sentences that moved.
+        Returns ``lost``, also ids that are no file names, and the ``order`` of the sentences that moved.
         """
         if path.suffix not in PAIR:
             return self.lost(sentences) + _write_folder(sentences, path)

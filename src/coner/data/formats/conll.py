@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain, repeat
+from operator import methodcaller
 from pathlib import Path
 from typing import TextIO
 
@@ -30,14 +30,10 @@ def write_conll(
     scheme: Scheme = "iob2",
     *,
     written: int = 0,
-) -> int:
-    """Write sentences; those without labels get ``_`` as tags, or no tags where the layout has none.
+) -> None:
+    """Write sentences, see ``WriteOptions``; those without labels get ``_`` as tags, or no tags if the layout has none.
 
-    ``sentences`` may come from a running reader; for the other arguments see ``WriteOptions``. Of a file that is
-    continued, the sentences ``written`` before lack the end of their last line.
-
-    Returns:
-        The number of sentences in the file, including those.
+    Of a file that is continued, the sentences ``written`` before lack the end of their last line.
 
     Raises:
         OutputError: a word is empty or has a space, a tab or a line end in it; an id or label would be read as another.
@@ -50,14 +46,16 @@ def write_conll(
         handle.write(now.newline.join(_lines(sentence, now, scheme)))
     now = current() or ConllLayout()
     handle.write(now.newline * now.final_newline * bool(count) + now.ending)
-    return count
 
 
-def check_labels(sentence: Sentence) -> None:
-    """Raise ``OutputError`` for a label that would not be read back from a column of tags."""
-    for entity in sentence.entities or ():
+def column_of_tags(sentence: Sentence, scheme: Scheme) -> Sequence[str]:
+    """The tags of the words, ``_`` if there are no labels; ``OutputError`` for a label that would not be read back."""
+    if sentence.entities is None:
+        return [FILLER] * len(sentence)
+    for entity in sentence.entities:
         if SPACES_AND_ENDS.search(entity.label):
             raise _unfit(sentence, "label", entity.label)
+    return tags_from_entities(sentence.entities, len(sentence), scheme)
 
 
 def _unfit(sentence: Sentence, what: str, value: str) -> OutputError:
@@ -74,26 +72,17 @@ def _lines(sentence: Sentence, layout: ConllLayout, scheme: Scheme) -> Iterator[
         yield HEADER + sentence.id
     if not all(sentence.words) or SPACES_AND_ENDS.search("".join(sentence.words)):
         raise _unfit(sentence, "word", next(w for w in sentence.words if not w or SPACES_AND_ENDS.search(w)))
-    check_labels(sentence)
-    tags: Sequence[str] | None = None
-    if sentence.entities is not None:
-        tags = tags_from_entities(sentence.entities, len(sentence), scheme)
-    elif layout.tags != "absent":
-        tags = [FILLER] * len(sentence)
-    blank = (FILLER,) * (len(layout.separators) - (layout.tags != "absent"))
-    columns = sentence.columns or repeat(blank)
+    absent = layout.tags == "absent"
+    tags = [""] * len(sentence) if absent and sentence.entities is None else column_of_tags(sentence, scheme)
+    blank = (FILLER,) * (len(layout.separators) - (not absent))
     tails: dict[tuple[tuple[str, ...], str], str] = {}
-    for word, middle, tag in zip(sentence.words, columns, tags or repeat(""), strict=False):
+    for word, middle, tag in zip(sentence.words, sentence.columns or repeat(blank), tags, strict=False):
         key = (middle, tag)
         if key not in tails:
             cells = (*middle, tag) if tag else middle
             separators = chain(layout.separators, repeat(layout.separators[-1] if layout.separators else " "))
             tails[key] = "".join(chain.from_iterable(zip(separators, cells, strict=False)))
         yield word + tails[key]
-
-
-def _replace_word(old: str, new: str, line: str) -> str:
-    return line.replace(old, new, 1)  # the word is the first thing on its line
 
 
 class Conll(Format):
@@ -134,7 +123,7 @@ class Conll(Format):
         first = before.line + len(before.header)
         for index, (old, new) in enumerate(zip(before.words, after.words, strict=True)):
             if old != new:
-                yield first + index, partial(_replace_word, old, new)
+                yield first + index, methodcaller("replace", old, new, 1)  # the word is the first thing on its line
 
 
 formats.register(Conll())

@@ -1,4 +1,4 @@
-"""Hugging Face datasets: a Parquet file, or a folder of ``save_to_disk``; for the columns see ``reading.rows``.
+"""Hugging Face datasets: a Parquet file, or a folder of ``save_to_disk``; for the columns see ``reading.tables``.
 
 Parquet and Arrow are tables: reading them runs no code, and nothing is fetched or cached.
 """
@@ -18,8 +18,7 @@ from coner.core.tags import OUTSIDE, Scheme, TagSet, tags_from_entities
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.formats._folders import atomic_folder
-from coner.data.reading.parquet import BATCH, ParquetRows, arrow_word_column, unreadable
-from coner.data.reading.rows import ID, TAGS, TOKENS, RowReader
+from coner.data.reading.tables import BATCH, ID, TAGS, TOKENS, ParquetRows, RowReader, arrow_word_column, readable
 
 STATE = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
 
@@ -29,10 +28,18 @@ class DatasetsReader(RowReader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         features, batches = self._open(Path(self.path))
-        names = self._tag_names(features)
+        feature = getattr(features.get(TAGS), "feature", None)
+        self._tag_names = names = getattr(feature, "names", None)
+        if TAGS in features and names is None and getattr(feature, "dtype", "string") not in ("string", "large_string"):
+            raise DataError(f"got numbers without names as {TAGS}; expected strings, or a ClassLabel", self.path)
         wanted = self._columns(features)
-        rows = self._guarded(row for batch in batches for row in batch.select(wanted).to_pylist())
-        yield from self._from_rows(rows, names)
+
+        def rows() -> Iterator[Any]:
+            with readable(self.path):
+                for batch in batches:
+                    yield from batch.select(wanted).to_pylist()
+
+        return self._from_rows(rows())
 
     def _open(self, path: Path) -> tuple[dict[str, Any], Iterator[Any]]:
         """The features of the columns, and record batches or tables."""
@@ -45,44 +52,23 @@ class DatasetsReader(RowReader):
         if (path / "dataset_dict.json").is_file():
             splits = ", ".join(sorted(str(split) for split in path.iterdir() if split.is_dir()))
             raise DataError(f"holds several splits; expected one of: {splits}", path)
-        try:
-            with _no_progress_bars(datasets):
-                data = datasets.Dataset.load_from_disk(str(path.resolve()))
-        except Exception as error:  # whatever the library raises for folders that are not its own
-            raise unreadable(error, path) from None
+        with readable(path), _no_progress_bars(datasets):
+            data = datasets.Dataset.load_from_disk(str(path.resolve()))
         arrow_word_column(data.features.arrow_schema, path)
         return dict(data.features), iter(data.with_format("arrow").iter(BATCH))
 
-    def _guarded(self, rows: Iterator[Any]) -> Iterator[Any]:
-        try:
-            yield from rows
-        except DataError:
-            raise
-        except Exception as error:  # damaged in the middle
-            raise unreadable(error, self.path) from None
 
-    def _tag_names(self, features: dict[str, Any]) -> list[str] | None:
-        """The names of the tags if the tags are ids."""
-        feature = getattr(features.get(TAGS), "feature", None)
-        names: list[str] | None = getattr(feature, "names", None)
-        if TAGS in features and names is None and getattr(feature, "dtype", "string") not in ("string", "large_string"):
-            raise DataError(f"got numbers without names as {TAGS}; expected strings, or a ClassLabel", self.path)
-        return names
+def _table(datasets: Any, sentences: Sequence[Sentence], scheme: Scheme) -> Any:
+    """An Arrow table, without columns that would be empty.
 
-
-def _columns(datasets: Any, sentences: Sequence[Sentence], scheme: Scheme) -> tuple[Any, dict[str, list[Any]]]:
-    """The features of the columns, and their values.
-
-    ``ner_tags`` are ids of a ``ClassLabel``: ``O``, then the tags of each label in alphabetical order. Columns that
-    would be empty are left out.
+    ``ner_tags`` are ids of a ``ClassLabel``: ``O``, then the tags of each label in alphabetical order.
     """
-    features: dict[str, Any] = {}
-    columns: dict[str, list[Any]] = {}
-    if any(sentence.id is not None for sentence in sentences):
-        features[ID] = datasets.Value("string")
-        columns[ID] = [sentence.id for sentence in sentences]
-    features[TOKENS] = datasets.Sequence(datasets.Value("string"))
-    columns[TOKENS] = [list(sentence.words) for sentence in sentences]
+    import pyarrow as pa
+
+    features = {ID: datasets.Value("string"), TOKENS: datasets.Sequence(datasets.Value("string"))}
+    columns: dict[str, list[Any]] = {ID: [s.id for s in sentences], TOKENS: [list(s.words) for s in sentences]}
+    if not any(id is not None for id in columns[ID]):
+        del features[ID], columns[ID]
     if any(sentence.entities is not None for sentence in sentences):
         labels = sorted({entity.label for sentence in sentences for entity in sentence.entities or ()})
         names = list(TagSet(labels, scheme).tags) if labels else [OUTSIDE]
@@ -92,7 +78,7 @@ def _columns(datasets: Any, sentences: Sequence[Sentence], scheme: Scheme) -> tu
             None if s.entities is None else [ids[tag] for tag in tags_from_entities(s.entities, len(s), scheme)]
             for s in sentences
         ]
-    return datasets.Features(features), columns
+    return pa.Table.from_pydict(columns, schema=datasets.Features(features).arrow_schema)
 
 
 def _datasets() -> Any:
@@ -131,12 +117,10 @@ class Datasets(Format):
     def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
         """Write a Parquet file if the name ends in ``.parquet``, else a folder."""
         datasets = _datasets()
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        features, columns = _columns(datasets, sentences, options.scheme)
-        table = pa.Table.from_pydict(columns, schema=features.arrow_schema)
+        table = _table(datasets, sentences, options.scheme)
         if path.suffix == ".parquet":
+            from pyarrow import parquet
+
             with atomic_write(path, "wb") as handle:
                 parquet.write_table(table, handle)
         else:

@@ -81,10 +81,7 @@ class Jsonl(Format):
 
     def edits(self, before: Sentence, after: Sentence) -> Iterator[Edit]:
         changes = zip(before.offsets, before.words, after.words, strict=True)
-        lengths = [(end, len(new) - len(old)) for (_, end), old, new in changes]
-
-        def moved(place: int) -> int:
-            return place + sum(by for end, by in lengths if end <= place)
+        moves = [(end, len(new) - len(old)) for (_, end), old, new in changes]
 
         def edit(line: str) -> str:
             values = json.loads(line)
@@ -93,7 +90,8 @@ class Jsonl(Format):
             if values.get("words") is not None or after.offsets != split_words(after.text or ""):
                 values["words"] = list(after.words)
             for entity in values.get("entities") or ():
-                entity.update({key: moved(entity[key]) for key in ("start", "end")})
+                for key in ("start", "end"):
+                    entity[key] += sum(by for end, by in moves if end <= entity[key])
             return json.dumps(values, ensure_ascii=line.isascii())
 
         yield before.line, edit

@@ -35,7 +35,7 @@ class LabelStudioReader(SpanReader):
     expected = "a JSON list of Label Studio tasks"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        yield from self._each(self._tasks(), self._task)
+        return self._each(self._tasks(), self._task)
 
     def _tasks(self) -> list[Any]:
         try:
@@ -43,16 +43,15 @@ class LabelStudioReader(SpanReader):
         except json.JSONDecodeError as error:
             message = f"not JSON: {error.msg.lower()} at column {error.colno}"
             raise DataError(message, self.path, error.lineno) from None
-        except RecursionError:
-            raise DataError("not the JSON of tasks: nested too deeply", self.path) from None
-        except ValueError as error:  # a number of thousands of digits
-            raise DataError(f"not the JSON of tasks: {str(error).lower()}", self.path) from None
+        except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).lower()
+            raise DataError(f"not the JSON of tasks: {reason}", self.path) from None
         if not isinstance(tasks, list):
             message = f"got a JSON {type(tasks).__name__}; expected a list of tasks"
             raise DataError(f"{message}. Fix: export as JSON, not as JSON-MIN or CSV", self.path)
         return tasks
 
-    def _task(self, task: Any, number: int) -> list[Sentence]:
+    def _task(self, task: Any, number: int) -> Iterator[Sentence]:
         data = task.get("data") if isinstance(task, dict) else None
         if not isinstance(data, dict):
             raise ValueError('got a task without "data"; expected what Label Studio exports as JSON')
@@ -60,21 +59,18 @@ class LabelStudioReader(SpanReader):
         if lone_surrogate(json.dumps(task, ensure_ascii=False)) is not None:
             raise ValueError("got half of a surrogate pair; expected whole characters")
         words = data.get("words")
-        aligned = None if words is None else align_words({"text": text, "words": words}, self._split)
+        offsets = () if words is None else align_words({"text": text, "words": words}, self._split)[1]
         results = self._results(task)
         if results is None and self._gold:
             raise self.error(number, "got no annotation that was not cancelled; expected gold labels")
-        marks = None if results is None else list(self._marks(results, text, number))
+        marks = None if results is None else self._marks(results, text, number)
         id = data.get("id", task.get("id"))
         id = str(id) if isinstance(id, str | int) and str(id) else None
-        if aligned is None:
-            return list(self._document(text, marks, id=id, number=number))
-        words, text, offsets = aligned
-        entities = None if marks is None else self._place(marks, len(text), offsets)
-        return [Sentence(words, entities, id, text=text, offsets=offsets, line=number)]
+        if not offsets:
+            return self._document(text, marks, id=id, number=number)
+        return self._cut(text, [((0, len(text)), offsets)], marks, id=id, number=number)
 
     def _results(self, task: dict[str, Any]) -> list[Any] | None:
-        """Of the first annotation that was not cancelled."""
         annotations = _list(task, "annotations")
         kept = [item for item in annotations if isinstance(item, dict) and not item.get("was_cancelled")]
         self.ignored["cancelled annotations"] += len(annotations) - len(kept)
@@ -97,20 +93,20 @@ class LabelStudioReader(SpanReader):
         start, end, labels, covered = map(values.get, ("start", "end", "labels", "text"))
         place = f"result {result.get('id')!r}"
         if type(start) is not int or type(end) is not int:
-            self._skip(number, f"{place}: got start {start!r:.40} and end {end!r:.40}; expected whole numbers")
+            self._fault(number, f"{place}: got start {start!r:.40} and end {end!r:.40}; expected whole numbers")
             return None
         place = f"{place}, entity {start}-{end}"
         if not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
             several = isinstance(labels, list) and len(labels) > 1
             message = f"{place}: got labels {labels!r:.80}; expected one label"
-            self._skip(number, message, "several labels" if several else "without a label")
+            self._fault(number, message, "several labels" if several else "without a label")
             return None
         if isinstance(covered, str) and not same_text(text[max(start, 0) : max(end, 0)], covered):
             utf16 = text.encode("utf-16-le")
             if not (0 <= start < end <= len(utf16) // 2 and same_text(_units(utf16, start, end), covered)):
-                self._skip(number, f"{place}: got text {covered[:40]!r}, which is not there", "text differs")
+                self._fault(number, f"{place}: got text {covered[:40]!r}, which is not there", "text differs")
                 return None
-            self._repair(number, f"{place}: got UTF-16 units; expected code points", "converted")
+            self._fault(number, f"{place}: got UTF-16 units; expected code points", "converted")
             start, end = len(_units(utf16, 0, start)), len(_units(utf16, 0, end))
         score: Any = result.get("score")
         known = type(score) in (int, float) and 0 <= score <= 1

@@ -17,14 +17,13 @@ from typing import Any
 from coner.core.errors import DataError, requires_extra
 from coner.core.files import atomic_write
 from coner.core.lines import Lines, read_bytes
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
-from coner.data.reading.reader import Reader
-from coner.data.reading.spans import shift
-from coner.data.reading.words import raw_text
+from coner.data.reading.spans import Mark, SpanReader
+from coner.data.reading.words import Span, raw_text
 
 
-class DocBinReader(Reader):
+class DocBinReader(SpanReader):
     """Reads a DocBin as a whole."""
 
     unit = "document"
@@ -32,7 +31,7 @@ class DocBinReader(Reader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         for number, doc in enumerate(self._docs(), 1):
-            yield from self._document(doc, number)
+            yield from self._from_doc(doc, number)
 
     def _docs(self) -> Iterator[Any]:
         spacy = _spacy()
@@ -43,58 +42,45 @@ class DocBinReader(Reader):
             message = f"spaCy {spacy.about.__version__} cannot read it: {type(error).__name__}: {error}"
             raise DataError(f"{message}; expected what DocBin.to_disk writes", self.path) from None
 
-    def _document(self, doc: Any, number: int) -> Iterator[Sentence]:
-        words = [not is_space(token) for token in doc]
-        before = [0]  # number of words before each token
-        for word in words:
-            before.append(before[-1] + word)
-        borders = _borders(doc)
+    def _from_doc(self, doc: Any, number: int) -> Iterator[Sentence]:
         labelled = any(token.ent_iob for token in doc)
         if self._gold and not labelled:
             raise self.error(number, "got no entity annotation on any token; expected gold labels")
         if labelled:
-            missing = sum(w and not token.ent_iob for w, token in zip(words, doc, strict=True))
-            self.ignored["words without annotation"] += missing
+            self.ignored["words without annotation"] += sum(not (token.ent_iob or is_space(token)) for token in doc)
         self.ignored["spans in span groups"] += sum(map(len, doc.spans.values()))
-        entities = self._entities(doc, before, borders, number)
-        if not before[-1]:
-            self._skip(number, "got a document without a word")
-        ranges = [(a, b) for a, b in pairwise(borders) if before[a] < before[b]]
+        borders = _borders(doc)
+        places: list[tuple[Span, Sequence[Span]]] = []
+        for start, end in pairwise(borders):
+            if words := _words(doc[start:end]):
+                places.append(((words[0][0], words[-1][1]), words))
+        marks = self._marks(doc, borders, number) if labelled else None
         id = doc.user_data.get("id")
-        name = str(id) if isinstance(id, str | int) and str(id) else None
-        for count, (start, end) in enumerate(ranges, 1):
-            tokens = [token for token in doc[start:end] if not is_space(token)]
-            own = [entity for entity in entities if before[start] <= entity.start < before[end]]
-            first = tokens[0].idx
-            yield Sentence(
-                words=tuple([token.text for token in tokens]),
-                entities=shift(own, -before[start]) if labelled else None,
-                id=name if name is None or len(ranges) == 1 else f"{name}-{count}",
-                text=doc.text[first : tokens[-1].idx + len(tokens[-1].text)],
-                offsets=tuple([(t.idx - first, t.idx - first + len(t.text)) for t in tokens]),
-                line=number,
-            )
+        id = str(id) if isinstance(id, str | int) and str(id) else None
+        return self._cut(doc.text, places, marks, id=id, number=number)
 
-    def _entities(self, doc: Any, before: list[int], borders: list[int], number: int) -> list[Entity]:
-        kept = []
+    def _marks(self, doc: Any, borders: list[int], number: int) -> Iterator[Mark]:
         for span in doc.ents:
-            place = f"entity {span.start_char}-{span.end_char} {span.label_!r}"
+            place, words = f"entity {span.start_char}-{span.end_char} {span.label_!r}", _words(span)
             self._check_label(span.label_, number)
-            start, end = before[span.start], before[span.end]
-            if start == end:
-                self._skip(number, f"{place} is white space", "outside")
+            if not words:
+                self._fault(number, f"{place} is white space", "outside")
             elif not span.label_:
-                self._skip(number, f"{place} has no label", "without a label")
+                self._fault(number, f"{place} has no label", "without a label")
             elif any(span.start < border < span.end for border in borders):
-                self._skip(number, f"{place} crosses a sentence boundary", "across sentences")
+                self._fault(number, f"{place} crosses a sentence boundary", "across sentences")
             else:
-                kept.append(Entity(start, end, span.label_))
-        return kept
+                yield Mark(words[0][0], words[-1][1], span.label_, 1.0, number)
 
 
 def is_space(token: Any) -> bool:
     """Whether a token is ASCII white space; for spaCy's own ``is_space`` no-break spaces, words in CoNLL, are too."""
     return not token.text.strip(" \t\r\n")
+
+
+def _words(tokens: Any) -> list[Span]:
+    """The spans of the tokens that are words in the text of their document."""
+    return [(token.idx, token.idx + len(token.text)) for token in tokens if not is_space(token)]
 
 
 def _borders(doc: Any) -> list[int]:

@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO
 
-from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
-from coner.data.formats.conll import check_labels
-from coner.data.reading.layout import FILLER
+from coner.data.formats.conll import column_of_tags
 
 
 class Task(Format):
@@ -22,11 +20,7 @@ class Task(Format):
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         for sentence in sentences:
-            check_labels(sentence)
-            tags = [FILLER] * len(sentence)
-            if sentence.entities is not None:
-                tags = tags_from_entities(sentence.entities, len(sentence), options.scheme)
-            handle.write("\n".join(tags) + "\n\n")
+            handle.write("\n".join(column_of_tags(sentence, options.scheme)) + "\n\n")
 
     def lost(self, sentences: Iterable[Sentence]) -> Counter[str]:
         sentences = list(sentences)

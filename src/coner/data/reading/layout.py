@@ -11,22 +11,13 @@ FILLER = "_"
 
 @dataclass(frozen=True, slots=True)
 class ConllLayout:
-    """Columns and empty lines of a CoNLL file; the defaults are MultiCoNER's.
+    """Columns and empty lines of a CoNLL file; the defaults are MultiCoNER's."""
 
-    Attributes:
-        separators: the white space between the columns, one fewer than columns.
-        tags: ``gold`` in the last column; ``filler``: that column holds ``_``; ``absent``: there is no such column.
-        beginning, between, ending: the empty lines before, between and after the sentences, verbatim.
-        newline: the line end.
-        final_newline: the last line has a line end.
-        bom: the file starts with a byte order mark.
-    """
-
-    separators: tuple[str, ...] = (" ", " ", " ")
-    tags: Literal["gold", "filler", "absent"] = "gold"
-    beginning: str = "\n"
+    separators: tuple[str, ...] = (" ", " ", " ")  # white space between the columns, one fewer than columns
+    tags: Literal["gold", "filler", "absent"] = "gold"  # in the last column; filler: it holds ``_``; absent: no column
+    beginning: str = "\n"  # the empty lines before the first sentence, verbatim
     between: str = "\n\n"
     ending: str = "\n"
     newline: str = "\n"
-    final_newline: bool = True
-    bom: bool = False
+    final_newline: bool = True  # the last line has a line end
+    bom: bool = False  # the file starts with a byte order mark

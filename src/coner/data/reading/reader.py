@@ -16,63 +16,39 @@ from coner.core.types import Sentence
 from coner.data.reading.layout import ConllLayout
 from coner.data.reading.words import SPLITTERS, Splitter
 
+REPAIRS = ("repaired", "snapped", "converted")  # types of faults that are repaired; the others are left out
+
 
 class ReadOptions(TypedDict, total=False):
-    """How data is read; a reader ignores what does not apply to its format.
+    """How data is read; a reader ignores what does not apply to its format."""
 
-    Attributes:
-        scheme: tag scheme of CoNLL and of ``ner_tags``, ``iob2`` by default; never guessed.
-        repair: repair or skip what is faulty, and count it, instead of raising an error.
-        labels: the labels that may occur; any, if ``None``.
-        comment: start of further header lines in CoNLL, besides ``# id ``.
-        words: how text is split into words: ``coner`` (default, see ``split_words``), or ``spaces``, at white space.
-        gold: refuse sentences without labels.
-        on_fault: called with the line and the message of everything that is repaired or skipped.
-    """
-
-    scheme: Scheme
-    repair: bool
-    labels: Collection[str] | None
-    comment: str | None
-    words: Splitter
-    gold: bool
-    on_fault: Callable[[int, str], None] | None
+    scheme: Scheme  # of the tags in CoNLL and ``ner_tags``; ``iob2`` by default, never guessed
+    repair: bool  # repair or leave out what is faulty, and count it, instead of raising an error
+    labels: Collection[str] | None  # those that may occur; any, if ``None``
+    comment: str | None  # start of further header lines in CoNLL, besides ``# id ``
+    words: Splitter  # of text: ``coner`` (default, see ``split_words``), or ``spaces``, at white space
+    gold: bool  # refuse sentences without labels
+    on_fault: Callable[[int, str], None] | None  # gets the line and the message of what is repaired or left out
 
 
 class Reader(ABC):
     """The sentences of a file, in order and in constant memory; can be iterated once.
 
-    Args:
-        path: a file, also gzip; ``-`` is standard input.
-        options: see ``ReadOptions``.
-
-    Attributes:
-        layout: of a CoNLL file; ``None`` for other formats. Complete once all is read, and at any time as far as a
-            writer that follows the reader needs it.
-        unit: what the numbers of faults and ``Sentence.line`` count.
-        expected: what a file should hold, for the error if it has no sentence; empty if it may have none.
-        repaired: number of repairs so far.
-        skipped: number of sentences, entities and headers left out so far.
-        faults: both of them by type: entities ``snapped`` to words, ``overlapping``, and so on; faults that do not
-            concern an entity are ``repaired`` or ``unreadable``.
-        ignored: what the file holds besides words and entities, by type: relations, other columns. Not a fault.
-
     Raises (while iterating):
         DataError: with the line, at the first fault that is not to be repaired.
     """
 
+    # Of a CoNLL file: complete once all is read, and at any time as far as a writer behind the reader needs it.
     layout: ConllLayout | None = None
-    unit = "line"
-    expected = ""
+    unit = "line"  # what the numbers of faults and ``Sentence.line`` count
+    expected = ""  # content of a file, for the error if it has no sentence; empty if it may have none
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         if unknown := options.keys() - ReadOptions.__annotations__.keys():
             raise TypeError(f"unexpected option {min(unknown)!r}; expected {', '.join(ReadOptions.__annotations__)}")
         self.path = path
-        self.repaired = 0
-        self.skipped = 0
-        self.faults: Counter[str] = Counter()
-        self.ignored: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()  # so far, by type: ``snapped`` to words, ``overlapping``, and so on
+        self.ignored: Counter[str] = Counter()  # what else the file holds, by type: relations, columns. Not a fault
         self._file = path  # the one that is being read, if the path is a folder
         self._scheme: Scheme = options.get("scheme", "iob2")
         self._may_repair = options.get("repair", False)
@@ -84,11 +60,21 @@ class Reader(ABC):
         self._on_fault = options.get("on_fault")
         self._narrowed = False
         self._first_layout: ConllLayout | None = None  # if only a later range of the file is read
-        self._lines = Lines(path, self._count_repair if self._may_repair else None)
+        self._lines = Lines(path, self._count_fault if self._may_repair else None)
         self._sentences = self._checked()
 
     def __iter__(self) -> Iterator[Sentence]:
         return self._sentences
+
+    @property
+    def repaired(self) -> int:
+        """Number of repairs so far."""
+        return sum(self.faults[fault] for fault in REPAIRS)
+
+    @property
+    def skipped(self) -> int:
+        """Number of sentences, entities and headers left out so far."""
+        return self.faults.total() - self.repaired
 
     def narrow(self, start: int, stop: int, layout: ConllLayout | None) -> None:
         """Read only the bytes ``start`` to ``stop``, which begin and end between sentences; before iteration, not gzip.
@@ -98,8 +84,7 @@ class Reader(ABC):
         """
         self._lines.restrict(start, stop, layout.newline if layout else "\n")
         self._narrowed = True
-        if start:
-            self._first_layout = layout
+        self._first_layout = layout if start else None
 
     @property
     def position(self) -> int:
@@ -119,36 +104,23 @@ class Reader(ABC):
     def _read(self, lines: Lines) -> Iterator[Sentence]: ...
 
     def _each(self, items: Iterable[Any], parse: Callable[[Any, int], Iterable[Sentence]]) -> Iterator[Sentence]:
-        """The sentences of numbered items; an item for which ``parse`` raises ``ValueError`` is skipped as a fault."""
+        """The sentences of numbered items; an item for which ``parse`` raises ``ValueError`` is a fault."""
         for number, item in enumerate(items, 1):
             try:
                 sentences = parse(item, number)
             except ValueError as error:
-                self._skip(number, str(error))
+                self._fault(number, str(error))
             else:
                 yield from sentences
 
-    def _repair(self, number: int, message: str, fault: str = "repaired") -> None:
-        """Count a repair; an error unless ``repair`` was requested."""
+    def _fault(self, number: int, message: str, fault: str = "unreadable") -> None:
+        """Count a fault of this type; an error unless ``repair`` was requested."""
         if not self._may_repair:
-            raise self.error(number, f"{message}. Fix: correct it, or use --repair")
-        self._count_repair(number, message, fault)
+            fix = "use --repair" if fault in REPAIRS else "leave it out with --repair"
+            raise self.error(number, f"{message}. Fix: correct it, or {fix}")
+        self._count_fault(number, message, fault)
 
-    def _count_repair(self, number: int, message: str, fault: str = "repaired") -> None:
-        self.repaired += 1
-        self._report(number, message, fault)
-
-    def _skip(self, number: int, message: str, fault: str = "unreadable") -> None:
-        """Count something that is left out; an error unless ``repair`` was requested."""
-        if not self._may_repair:
-            raise self.error(number, f"{message}. Fix: correct it, or leave it out with --repair")
-        self._count_skip(number, message, fault)
-
-    def _count_skip(self, number: int, message: str, fault: str = "unreadable") -> None:
-        self.skipped += 1
-        self._report(number, message, fault)
-
-    def _report(self, number: int, message: str, fault: str) -> None:
+    def _count_fault(self, number: int, message: str, fault: str = "repaired") -> None:
         self.faults[fault] += 1
         if self._on_fault is not None:
             place = "" if self._file == self.path else f"{Path(self._file).name}: "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,7 @@ from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, raw_
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An entity as a file has it: a half-open span of characters.
-
-    Attributes:
-        number: the line (or task, or row) of the file that holds it.
-    """
+    """An entity as a file has it: a half-open span of characters; ``number`` is its line, task, row or document."""
 
     start: int
     end: int
@@ -56,56 +53,71 @@ class SpanReader(Reader):
             first = bisect_right(offsets, start, key=lambda span: span[1])
             last = bisect_left(offsets, end, key=lambda span: span[0])
             if not 0 <= start < end <= length or first >= last:
-                self._skip(number, f"{place} covers no word of the text of {length} characters", "outside")
+                self._fault(number, f"{place} covers no word of the text of {length} characters", "outside")
             elif bisect_right(ends, first) != bisect_right(ends, last - 1):
-                self._skip(number, f"{place} crosses a sentence boundary", "across sentences")
+                self._fault(number, f"{place} crosses a sentence boundary", "across sentences")
             elif kept and first < kept[-1].end:
                 nested = first == kept[-1].start or last <= kept[-1].end
-                self._skip(number, f"{place} overlaps the entity before it", "nested" if nested else "overlapping")
+                self._fault(number, f"{place} overlaps the entity before it", "nested" if nested else "overlapping")
             else:
                 if (offsets[first][0], offsets[last - 1][1]) != (start, end):
                     words = f"{offsets[first][0]}-{offsets[last - 1][1]}"
-                    self._repair(number, f"{place} starts or ends inside a word; expected {words}", "snapped")
+                    self._fault(number, f"{place} starts or ends inside a word; expected {words}", "snapped")
                 kept.append(Entity(first, last, mark.label, mark.score))
         return tuple(kept)
 
     def _document(
         self, text: str, marks: Iterable[Mark] | None, *, id: str | None, number: int | None = None
     ) -> Iterator[Sentence]:
-        """The sentences of a document.
+        """The sentences of a document, one for each line with a word; for the arguments see ``_cut``.
 
-        Args:
-            text: whole; a byte order mark counts as a character, and belongs to no word.
-            marks: ``None`` if it has no labels.
-            id: of the document.
-            number: of the document, if its lines are not those of the file.
+        A byte order mark counts as a character of the text, and belongs to no word.
         """
-        length = len(text)
         text = " " + text[1:] if text.startswith(BOM) else text
-        offsets: list[Span] = []
-        lines, ends = list[Span](), list[int]()
+        lines: list[tuple[Span, Sequence[Span]]] = []
         for start, end in line_spans(text):
             if words := self._split(text[start:end]):
-                offsets += [(start + a, start + b) for a, b in words]
-                lines.append((start, end))
-                ends.append(len(offsets))
-        entities = None if marks is None else self._place(marks, length, offsets, ends)
-        if not lines:
-            self._skip(number or 1, "got a document without a word")
-        starts = [entity.start for entity in entities or ()]
+                lines.append(((start, end), [(start + a, start + b) for a, b in words]))
+        return self._cut(text, lines, marks, id=id, number=number)
+
+    def _cut(
+        self,
+        text: str,
+        places: Sequence[tuple[Span, Sequence[Span]]],
+        marks: Iterable[Mark] | None,
+        *,
+        id: str | None,
+        number: int | None,
+    ) -> Iterator[Sentence]:
+        """The sentences at some places of a text.
+
+        Args:
+            text: of the document.
+            places: of each sentence its span, and those of its words.
+            marks: ``None`` if the document has no labels.
+            id: of the document.
+            number: of the document; ``None``: the number of a sentence is its line in the text.
+        """
+        offsets = [word for _, words in places for word in words]
+        ends = list(accumulate(len(words) for _, words in places))
+        entities = () if marks is None else self._place(marks, len(text), offsets, ends)
+        if not places:
+            self._fault(number or 1, "got a document without a word")
+        starts = [entity.start for entity in entities]
         first, row, reached = 0, 1, 0
-        for count, ((start, end), last) in enumerate(zip(lines, ends, strict=True), 1):
+        for count, ((start, end), words) in enumerate(places, 1):
             row, reached = row + text.count("\n", reached, start), start
-            own = (entities or ())[bisect_left(starts, first) : bisect_left(starts, last)]
+            own = entities[bisect_left(starts, first) : bisect_left(starts, first + len(words))]
+            shifted = [replace(entity, start=entity.start - first, end=entity.end - first) for entity in own]
             yield Sentence(
-                words=tuple([text[a:b] for a, b in offsets[first:last]]),
-                entities=None if entities is None else shift(own, -first),
-                id=id if id is None or len(lines) == 1 else f"{id}-{count}",
+                words=tuple([text[a:b] for a, b in words]),
+                entities=None if marks is None else tuple(shifted),
+                id=id if id is None or len(places) == 1 else f"{id}-{count}",
                 text=text[start:end],
-                offsets=tuple([(a - start, b - start) for a, b in offsets[first:last]]),
-                line=row if number is None else number,
+                offsets=tuple([(a - start, b - start) for a, b in words]),
+                line=number or row,
             )
-            first = last
+            first += len(words)
 
     def _from_object(self, values: Mapping[str, Any], number: int) -> Sentence:
         """The sentence of an object with ``text`` or ``words``, and maybe ``id`` and ``entities``.
@@ -114,7 +126,7 @@ class SpanReader(Reader):
             ValueError: it is malformed.
             DataError: it lacks gold labels, or an entity is faulty.
         """
-        words, text, offsets = align_words(values, self._split)
+        text, offsets = align_words(values, self._split)
         id = values.get("id")
         if (id is not None and not isinstance(id, str | int)) or lone_surrogate(str(id)) is not None:
             raise ValueError(f"got id {id!r:.80}; expected a string")
@@ -125,25 +137,19 @@ class SpanReader(Reader):
             entities = self._place([_mark(item, number) for item in items], len(text), offsets)
         elif self._gold:
             raise self.error(number, 'got no "entities"; expected gold labels (an empty list if there are none)')
+        words = tuple([text[a:b] for a, b in offsets])
         return Sentence(words, entities, None if id is None else str(id), text=text, offsets=offsets, line=number)
 
 
-def align_words(
-    values: Mapping[str, Any], split: Callable[[str], tuple[Span, ...]]
-) -> tuple[tuple[str, ...], str, tuple[Span, ...]]:
-    """The words of an object, its text, and the span of each word in it.
+def align_words(values: Mapping[str, Any], split: Callable[[str], tuple[Span, ...]]) -> tuple[str, tuple[Span, ...]]:
+    """The text of an object with ``text``, ``words`` or both, and the span of each word in it.
 
-    Args:
-        values: with ``text``, ``words`` (a list of strings that follow one another in the text), or both.
-        split: finds the words of a text without ``words``.
-
-    Raises:
-        ValueError: ``text`` and ``words`` are malformed, or do not agree.
+    ``words`` is a list of strings that follow one another in the text; without it, ``split`` finds the words.
+    ``ValueError`` if they are malformed, or do not agree.
     """
     words, text = values.get("words"), values.get("text")
     if words is not None:
-        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-            raise ValueError(f"got words {words!r:.80}; expected a list of non-empty strings")
+        check_words("words", words)
         text = " ".join(words) if text is None else text
     if not isinstance(text, str):
         raise ValueError(f'got text {text!r:.80}; expected an object with a string "text", or "words"')
@@ -152,9 +158,9 @@ def align_words(
     if words is None:
         if not (offsets := split(text)):
             raise ValueError("got text without a word")
-        return tuple([text[a:b] for a, b in offsets]), text, offsets
+        return text, offsets
     if text == " ".join(words):  # a search would not find a word of white space
-        return tuple(words), *raw_text(Sentence(tuple(words)))
+        return raw_text(Sentence(tuple(words)))
     spans, end = [], 0
     for word in words:
         start = text.find(word, end)
@@ -164,27 +170,28 @@ def align_words(
         spans.append((start, end))
     if text[end:].strip():
         raise ValueError(f"got text after the last word, at character {end}; expected all words of the text")
-    return tuple(words), text, tuple(spans)
+    return text, tuple(spans)
+
+
+def check_words(name: str, words: Any) -> None:
+    """Raise ``ValueError`` for anything but a list of words."""
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+        raise ValueError(f"got {name} {words!r:.80}; expected a list of non-empty strings")
 
 
 def _mark(item: Any, number: int) -> Mark:
     if not isinstance(item, dict):
         raise ValueError(f"got entity {item!r:.200}; expected an object")
-    values = {"score": 1.0, **item}
-    for key in ("start", "end"):
-        if type(values.get(key)) is not int:
-            raise ValueError(f"entity {item!r:.200}: got {key} {values.get(key)!r:.80}; expected a whole number")
-    label, score = values.get("label"), values["score"]
+    value: Callable[[str], Any] = {"score": 1.0, **item}.get
+    start, end, label, score = map(value, ("start", "end", "label", "score"))
+    for key, place in {"start": start, "end": end}.items():
+        if type(place) is not int:
+            raise ValueError(f"entity {item!r:.200}: got {key} {place!r:.80}; expected a whole number")
     if not isinstance(label, str) or not label or lone_surrogate(label) is not None:
         raise ValueError(f"entity {item!r:.200}: got label {label!r}; expected a non-empty string of whole characters")
     if type(score) not in (int, float) or not 0 <= score <= 1:
         raise ValueError(f"entity {item!r:.200}: got score {score!r}; expected a number from 0 to 1")
-    return Mark(values["start"], values["end"], label, score, number)
-
-
-def shift(entities: Iterable[Entity], by: int) -> tuple[Entity, ...]:
-    """Move entities by a number of words."""
-    return tuple([replace(entity, start=entity.start + by, end=entity.end + by) for entity in entities])
+    return Mark(start, end, label, score, number)
 
 
 def whole_text(path: str | Path) -> str:

@@ -49,7 +49,8 @@ SPLITTERS: dict[Splitter, Callable[[str], tuple[Span, ...]]] = {"coner": split_w
 
 @cache  # not at import: it looks up the category of every character of Unicode
 def _word_pattern() -> re.Pattern[str]:
-    marks = "".join(map(re.escape, filter(_is_mark, map(chr, range(sys.maxunicode + 1)))))
+    characters = map(chr, range(sys.maxunicode + 1))
+    marks = "".join([re.escape(c) for c in characters if unicodedata.category(c) in ("Mn", "Mc", "Me", "Cf")])
     inner = f"(?:[^\\W{IDEOGRAPHS}]|[{marks}])"
     joint = f"(?:[-.'’&](?=[^\\W{IDEOGRAPHS}])|(?<=[0-9]),(?=[0-9]))"
     clitic = f"['’][sS](?!{inner})"
@@ -58,18 +59,8 @@ def _word_pattern() -> re.Pattern[str]:
     )
 
 
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
-
-
 def sentence_from_text(text: str, *, id: str | None = None, line: int = 0, words: Splitter = "coner") -> Sentence:
-    """A sentence without entities; ``ValueError`` if the text has no word.
-
-    Args:
-        text: is kept, with the place of each word in it.
-        id, line: of the sentence.
-        words: ``spaces`` splits at white space only.
-    """
+    """A sentence without entities, which keeps the text; ``ValueError`` if the text has no word."""
     offsets = SPLITTERS[words](text)
     if not offsets:
         raise ValueError("got text without a word")
@@ -105,8 +96,7 @@ def raw_text(sentence: Sentence) -> tuple[str, tuple[Span, ...]]:
         return sentence.text, sentence.offsets
     spans, end = [], -1
     for word in sentence.words:
-        start = end + 1
-        end = start + len(word)
+        start, end = end + 1, end + 1 + len(word)
         spans.append((start, end))
     return " ".join(sentence.words), tuple(spans)
 
@@ -118,7 +108,7 @@ def character_span(entity: Entity, offsets: tuple[Span, ...]) -> Span:
 
 def entity_objects(sentence: Sentence) -> list[dict[str, Any]]:
     """The entities of a sentence as JSONL has them: character spans with their labels, and scores other than 1."""
-    _, offsets = raw_text(sentence)
+    offsets = raw_text(sentence)[1]
     objects: list[dict[str, Any]] = []
     for entity in sentence.entities or ():
         start, end = character_span(entity, offsets)
