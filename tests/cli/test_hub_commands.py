@@ -15,7 +15,7 @@ import coner as package
 from coner.core.errors import ModelError
 from coner.families import model_folder
 from coner.hub import RepoRef, model_name
-from coner.hub.files import names_in
+from coner.hub.names import names_in
 from coner.report.card import CardMetadata
 from coner.report.publish import gather
 from helpers import repos as fake_hub
@@ -270,7 +270,7 @@ def test_files_outside_the_folder_or_of_other_types_are_refused(name: str) -> No
 def test_every_tokenizer_can_be_pushed(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    from coner.hub.files import check_names
+    from coner.hub.names import check_names
     from helpers.tiny import MAKERS
 
     for name in MAKERS:

@@ -49,9 +49,9 @@ def push(
     files = gather(run, CardMetadata(place.repo, license, tuple(language or ()), tuple(dataset or ())))
     lines = [f"{size(content):>13,}  {name}" for name, content in files.items()]
     total = f"{sum(map(size, files.values())):>13,}  {len(files)} files for {place}{', private' if private else ''}"
+    listing = "\n".join([*lines, total])
     if dry_run:
-        typer.echo("\n".join([*lines, total]))
+        typer.echo(listing)
         return
-    for line in [*lines, total]:
-        stderr.print(line)
+    stderr.print(listing)
     typer.echo(send(place, files, message=f"{run.resolve().name}, by coner push", private=private or None))

@@ -4,6 +4,6 @@ Of a model, this package knows only ``model.json`` and the types of its files.
 """
 
 from coner.hub.client import model_folder, push
-from coner.hub.ref import RepoRef, is_hub_name, model_name
+from coner.hub.names import RepoRef, is_hub_name, model_name
 
 __all__ = ["RepoRef", "is_hub_name", "model_folder", "model_name", "push"]

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from coner.core.errors import ConerError, ConfigError, ModelError, OutputError, one_line, requires_extra, status_of
 from coner.core.files import WRITE_ERRORS
-from coner.hub.files import MANIFEST, README, RECORD, names_in
-from coner.hub.ref import RepoRef, is_hub_name
+from coner.hub.names import MANIFEST, README, RECORD, RepoRef, is_hub_name, names_in
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

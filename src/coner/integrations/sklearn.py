@@ -19,7 +19,7 @@ from coner.core.progress import Log, SilentLog
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
 from coner.data.memory import Words, as_sentences, labelled
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.settings import parse_trainable
 from coner.runs.train import SentenceRecipe, fit
 
@@ -70,7 +70,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         """Macro or micro F1 (see ``average``) of exact spans with their labels, as a fraction of 1."""
         check_is_fitted(self, "tagger_")
         gold = labelled(X, y, self.scheme)
-        fine = score_sentences(gold, self.tagger_.tag(gold)).fine
+        fine = score(gold, self.tagger_.tag(gold)).fine
         return fine.macro_f1 if self.average == "macro" else fine.micro_f1
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.families.settings import parse_experiment
-from coner.hub.files import MANIFEST, README, RECORD, check_names
+from coner.hub.names import MANIFEST, README, RECORD, check_names
 from coner.records.plain import plain
 from coner.records.record import Record, read_record, record_path
 from coner.report.card import CardMetadata, model_card

@@ -20,10 +20,9 @@ class Metrics(Collector):
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         by_model: dict[str, Any] = {"labelnames": ["model"], "registry": registry}
-        by_path: dict[str, Any] = {"labelnames": ["path"], "registry": registry}
         self.requests = Counter("coner_requests", "Requests answered.", ["path", "status"], registry=registry)
         self.request_seconds = Histogram(
-            "coner_request_seconds", "Time from headers to response.", buckets=SECONDS, **by_path
+            "coner_request_seconds", "Time from headers to response.", ["path"], buckets=SECONDS, registry=registry
         )
         self.words = Counter("coner_words", "Words tagged.", **by_model)
         self.dropped = Counter("coner_dropped_sentences", "Sentences of cancelled requests.", **by_model)

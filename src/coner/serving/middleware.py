@@ -13,8 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coner.serving.errors import ServiceError
 from coner.serving.settings import Limits
 
-HEADERS = [(b"x-content-type-options", b"nosniff")]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RequestGuard:
@@ -36,7 +34,8 @@ class RequestGuard:
         async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.on_response(scope["path"], message["status"], time.monotonic() - start)
-                message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
+                headers = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
+                message = {**message, "headers": headers}
             await send(message)
 
         try:

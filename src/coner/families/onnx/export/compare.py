@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from coner.core.progress import progress_bar
 from coner.data import Corpus
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.tagger import Tagger
 
 ROUNDS = 5
@@ -66,7 +66,7 @@ def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -
     with progress_bar("measuring", 2 * (len(sentences) + ROUNDS * len(some))) as bar:
         scores = []
         for model in both:  # this also fills the caches, before the clock runs
-            scores.append(score_sentences(sentences, model.tagger.tag(sentences)).fine)
+            scores.append(score(sentences, model.tagger.tag(sentences)).fine)
             bar.advance(len(sentences))
         for model, times in [*zip(both, seconds, strict=True)] * ROUNDS:
             start = time.perf_counter()

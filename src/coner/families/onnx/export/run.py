@@ -49,7 +49,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         hint = "a CRF needs no torch; of a vote, export the members"
         raise ModelError(f"{run}: got a model of kind {manifest.kind}; expected a trained encoder ({hint})")
     trained = load_encoder(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
-    corpus = read_dev(run, trained, dev)
+    corpus = _read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
     precision = native_precision(trained.settings.train.precision, device)
     tagger = EncoderTagger(trained.network.to(device), trained.pieces, manifest=trained.manifest, precision=precision)
@@ -66,13 +66,8 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     return report
 
 
-def read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
-    """The dev file, or, if it is ``None``, the dev split of the run: its file, or the same cut of its training file.
-
-    Raises:
-        ConfigError: the dev split of the run is not known or not there.
-        DataError: it is faulty, or has changed since the run.
-    """
+def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
+    """The dev file, or, if it is ``None``, the dev split of the run: its file, or the same cut of its training file."""
     data = tagger.settings.data.model_copy(update={"test": None, "extra": ()})
     if dev is not None:
         data = data.model_copy(update={"train": None, "dev": dev})
