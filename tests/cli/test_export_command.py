@@ -19,7 +19,7 @@ from coner.data import ConllLayout, read, write_conll
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.encoder.build import build, pretrained_backbone
-from coner.families.onnx.export.compare import ExportReport
+from coner.families.onnx.export.run import ExportReport
 from coner.records.record import read_record
 from helpers.shell import Completed, World, command, head, refusal
 

@@ -11,7 +11,7 @@ import typer
 from coner.cli.model import model_folder
 
 if TYPE_CHECKING:
-    from coner.families.onnx.export.compare import ExportReport
+    from coner.families.onnx.export.run import ExportReport
 
 
 def export(

@@ -117,7 +117,7 @@ def test_every_architecture_and_tokenizer_gives_equal_predictions(
 def test_entities_do_not_depend_on_the_batch(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coner.families.onnx.export.quantise.MIN_TABLE", 100)
+    monkeypatch.setattr("coner.families.onnx.export.graph.MIN_TABLE", 100)
     tagger = tagger_for(**CASES["the paper's"])
     for int8 in (False, True):
         folder = tmp_path / f"int8={int8}"
@@ -132,7 +132,7 @@ def test_entities_do_not_depend_on_the_batch(
 def test_quantised_emissions_are_close_and_files_are_smaller(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coner.families.onnx.export.quantise.MIN_TABLE", 100)
+    monkeypatch.setattr("coner.families.onnx.export.graph.MIN_TABLE", 100)
     tagger = tagger_for(**CASES["the paper's"])
     for int8 in (False, True):
         write_onnx(tagger, tmp_path / str(int8), int8=int8)
