@@ -59,7 +59,6 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     """Serve until SIGINT or SIGTERM, then answer every accepted request and return.
 
     Args:
-        settings: of the service.
         load: a function that can be pickled; by default ``coner.load``, and models are checked before the service
             starts.
 

@@ -111,7 +111,16 @@ def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) ->
         raise ModelError(f"{folder}: the files do not fit model.json ({error}). Fix: export again") from None
     except Exception as error:  # errors of tokenizers have no common class
         raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}). Fix: export again") from None
-    session = _session(folder / GRAPH, threads or thread_count())
+    options = SessionOptions()
+    options.intra_op_num_threads = threads or thread_count()
+    options.log_severity_level = 3  # errors only
+    try:
+        session = InferenceSession(folder / GRAPH, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"{folder / GRAPH}: cannot be run ({reason}). Fix: export again, or update onnxruntime"
+        ) from None
     return OnnxTagger(session, pieces, decode=decode, manifest=manifest, folder=folder)
 
 
@@ -125,17 +134,6 @@ def _decode_independent(emissions: Scores, *, tags: TagSet) -> Iterator[Tagged]:
     for path, rows in zip(emissions.argmax(axis=2).tolist(), probabilities, strict=True):
         entities, repaired = tags.decode(path)
         yield [Entity(e.start, e.end, e.label, span_probability(rows, e, tags)) for e in entities], repaired
-
-
-def _session(path: Path, threads: int) -> InferenceSession:
-    options = SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only
-    try:
-        return InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path}: cannot be run ({reason}). Fix: export again, or update onnxruntime") from None
 
 
 class FileTokenizer:

@@ -6,8 +6,6 @@ import logging
 import tempfile
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -83,12 +81,19 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
     batch. Here the scales of a word depend on no other word.
     """
     _quantise_tables(model.graph)
-    with _quiet():
+    # The quantiser logs each step, and its import would configure the logging of the whole process.
+    before, handler = logging.root.manager.disable, logging.NullHandler()
+    logging.root.addHandler(handler)
+    logging.disable(logging.WARNING)
+    try:
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
         how = {"bits": 8, "block_size": BLOCK, "is_symmetric": True, "accuracy_level": INT8}
         quantizer = MatMulNBitsQuantizer(model, **how, op_types_to_quantize=("MatMul",))
         quantizer.process()
+    finally:
+        logging.disable(before)
+        logging.root.removeHandler(handler)
     quantised: onnx.ModelProto = quantizer.model.model
     return quantised
 
@@ -126,16 +131,3 @@ def _quantise_table(graph: onnx.GraphProto, table: onnx.TensorProto, lookups: li
         graph.node.remove(lookup)
         for node in reversed(new):
             graph.node.insert(at, node)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the quantiser, whose import would also configure the logging of the whole process."""
-    before, handler = logging.root.manager.disable, logging.NullHandler()
-    logging.root.addHandler(handler)
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-        logging.root.removeHandler(handler)
