@@ -13,11 +13,6 @@ from coner.cli.model import model_folder
 app = typer.Typer(name="llm", no_args_is_help=True, help="Inspect a prompted language model; no call is made.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keep ``preview`` a subcommand while it is the only one."""
-
-
 @app.command()
 def preview(
     model: Annotated[Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a prompted model.")],
@@ -46,9 +41,8 @@ def _text(values: dict[str, Any]) -> str:
     lines = []
     for number, prompt in enumerate(values["prompts"], 1):
         lines.append(f"--- call {number} of {values['calls']}")
-        for message in prompt["messages"]:
-            lines += [f"[{message['role']}]", message["content"]]
-        lines += ["[schema of the answer]", json.dumps(prompt["schema"], ensure_ascii=False)]
+        lines += [f"[{message['role']}]\n{message['content']}" for message in prompt["messages"]]
+        lines.append(f"[schema of the answer]\n{json.dumps(prompt['schema'], ensure_ascii=False)}")
     cost = f", cost at most {values['cost_at_most']:.6g}" if values["cost_at_most"] else ""
     step = " of the first step" if values["steps"] > 1 else ""
     lines.append(

@@ -27,12 +27,10 @@ class HybridTagger(Tagger):
     """Finds mentions with one model, and lets another choose the labels of those below a confidence.
 
     Args:
-        first: finds the mentions.
-        llm: chooses labels, with its examples and its endpoint.
+        first, llm: both models.
         folders: of both models.
         ledger: file that stores the answers.
-        below: confidence of the first model below which the other is asked.
-        candidates: the labels to choose from: ``group`` of the first model's label, or ``all``.
+        below, candidates: see ``HybridSettings``.
 
     Raises:
         ConfigError: ``llm`` is no language model, ``first`` is, or the taxonomies differ.
@@ -88,7 +86,7 @@ class HybridTagger(Tagger):
             if entity.score < self.below
         ]
         before = self._usage()
-        labels = iter(list(self._typer(choices, self.llm.client())) if choices else [])
+        labels = iter(self._typer(choices, self.llm.client()) if choices else ())
         usage: Usage | None = self._usage() - before
         for prediction in predictions:
             entities = list(prediction.entities or ())
@@ -103,12 +101,7 @@ class HybridTagger(Tagger):
             usage = None  # that of the whole batch counts once
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with both models in it, all of it or nothing.
-
-        Raises:
-            ModelError: one of the folders is gone or damaged.
-            OutputError: it cannot be written.
-        """
+        """Write the model folder with both models in it; see ``write_with_members``."""
         manifest = HybridManifest(
             kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, below=self.below, candidates=self.candidates
         )
@@ -119,9 +112,8 @@ class HybridTagger(Tagger):
         return self.llm.usage(counts, asked=counts["choices"])
 
     def _candidates(self, entity: Entity) -> list[str]:
-        labels = self.taxonomy.groups[self.taxonomy.coarse_of(entity.label)]
-        others = self.taxonomy.labels if self.candidates == "all" else labels
-        return list(dict.fromkeys([entity.label, *others]))
+        group = self.taxonomy.groups[self.taxonomy.coarse_of(entity.label)]
+        return list(dict.fromkeys([entity.label, *(group if self.candidates == "group" else self.labels)]))
 
 
 def load(folder: Path, manifest: HybridManifest) -> HybridTagger:

@@ -28,15 +28,8 @@ class EntityExtractor:
     """Finds the entities of sentences with a language model.
 
     With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, in
-    one call a mention, for the fine label within the group; groups of one class need no second call.
-
-    Args:
-        taxonomy: the classes, with their definitions.
-        prompt: how to ask.
-        examples: what to show.
-
-    Attributes:
-        counts: events (see ``answers.events``) since it was created.
+    one call a mention, for the fine label within the group; groups of one class need no second call. Events are counted
+    in ``counts`` (see ``answers.events``).
     """
 
     def __init__(self, taxonomy: Taxonomy, prompt: PromptSettings, examples: ExampleSelector) -> None:
@@ -44,7 +37,7 @@ class EntityExtractor:
         self._settings = prompt
         self._taxonomy = taxonomy
         self._examples = examples
-        self._builder = PromptBuilder(taxonomy, prompt, level="fine" if prompt.steps == 1 else "coarse")
+        self._builder = PromptBuilder(taxonomy, prompt)
         labels = LabelMatcher.of_classes(taxonomy) if prompt.steps == 1 else LabelMatcher(taxonomy.coarse_labels)
         self._reader = AnswerReader(labels, self.counts)
         self._typer = SpanTyper(taxonomy, prompt, examples, self.counts)
@@ -103,7 +96,7 @@ class EntityExtractor:
             for prediction in coarse
             for entity in prediction.entities or ()
         ]
-        labels = iter(list(self._typer(choices, complete)))
+        labels = iter(self._typer(choices, complete))
         for prediction in coarse:
             typed = [(entity, next(labels)) for entity in prediction.entities or ()]
             failure = next((label for _, label in typed if isinstance(label, Failure)), None)
@@ -117,7 +110,6 @@ class EntityExtractor:
 
 
 def _groups(sentences: Iterable[Sentence], size: int) -> Iterator[tuple[Sentence, ...]]:
-    """Groups of ``size`` sentences; the last one may be smaller."""
     rest = iter(sentences)
     while group := tuple(islice(rest, size)):
         yield group

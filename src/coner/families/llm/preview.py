@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,11 @@ from coner.families.tagger import Tagger
 
 
 def preview(tagger: Tagger, folder: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """The prompts of the first step, with estimated tokens and cost.
-
-    Args:
-        tagger: a prompted language model.
-        folder: of its model, for error messages.
-        texts: one sentence each.
+    """The prompts of the first step about texts of one sentence each, with estimated tokens and cost.
 
     Raises:
         DataError: a text is no sentence.
-        ModelError: the tagger is of another family.
+        ModelError: the tagger, from ``folder``, is of another family.
     """
     if not isinstance(tagger, LlmTagger):
         raise ModelError(f"{folder}: got a model of kind {tagger.kind}; expected a prompted language model (llm)")
@@ -41,13 +37,5 @@ def preview(tagger: Tagger, folder: Path, texts: Sequence[str]) -> dict[str, Any
         "prompt_tokens": sum(bound.prompt for bound in bounds),
         "completion_tokens_at_most": sum(bound.completion for bound in bounds),
         "cost_at_most": sum(bound.cost(settings.llm.prices) for bound in bounds),
-        "prompts": [
-            {
-                "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
-                "schema": prompt.schema,
-                "max_tokens": prompt.max_tokens,
-                "prompt_tokens": bound.prompt,
-            }
-            for prompt, bound in zip(prompts, bounds, strict=True)
-        ],
+        "prompts": [{**asdict(p), "prompt_tokens": bound.prompt} for p, bound in zip(prompts, bounds, strict=True)],
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from coner.core.types import Entity, Sentence
@@ -19,7 +19,7 @@ from coner.families.usage import Failure
 
 
 class Choice(NamedTuple):
-    """A span in a sentence (its label is ignored), and the labels to choose from."""
+    """A span in a sentence (its label is ignored), and the labels to choose from: at least one."""
 
     sentence: Sentence
     span: Entity
@@ -39,16 +39,8 @@ class SpanTyper:
     """Lets a language model choose among labels.
 
     Each call asks about one mention whatever ``prompt.sentences`` says: most of the prompt is equal in all calls and
-    stays in the server's cache.
-
-    Args:
-        taxonomy: has the definitions of the labels.
-        prompt: definitions, length of the answer.
-        examples: of each selected sentence, one mention with one of the labels is shown.
-        counts: where to count; a new counter by default.
-
-    Attributes:
-        counts: events (see ``answers.events``) since it was created.
+    stays in the server's cache. Of each example, one mention with one of the labels is shown. Events are counted in
+    ``counts`` (see ``answers.events``).
     """
 
     def __init__(
@@ -60,29 +52,13 @@ class SpanTyper:
         self._taxonomy = taxonomy
         self._order = {label: place for place, label in enumerate(taxonomy.labels)}
 
-    def __call__(self, choices: Iterable[Choice], complete: Complete) -> Iterator[str | Failure | None]:
+    def __call__(self, choices: Sequence[Choice], complete: Complete) -> list[str | Failure | None]:
         """One label for each choice, in order; ``None`` if the answer names none of them.
 
         A choice of one label needs no call.
-
-        Raises:
-            ValueError: a choice of no label.
         """
-        waiting = deque[Choice]()
-
-        def prompts() -> Iterator[Prompt]:
-            for choice in choices:
-                if not choice.labels:
-                    raise ValueError(f"got no labels to choose from for {choice.span}; expected at least one")
-                waiting.append(choice)
-                if len(choice.labels) > 1:
-                    yield self.prompt(choice)
-
-        for answer in complete(prompts()):
-            while len(waiting[0].labels) == 1:
-                yield waiting.popleft().labels[0]
-            yield self._label(answer, waiting.popleft().labels)
-        yield from (choice.labels[0] for choice in waiting)
+        answers = iter(list(complete(self.prompt(choice) for choice in choices if len(choice.labels) > 1)))
+        return [c.labels[0] if len(c.labels) == 1 else self._label(next(answers), c.labels) for c in choices]
 
     def prompt(self, choice: Choice) -> Prompt:
         """The prompt of one choice."""

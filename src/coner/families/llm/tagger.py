@@ -29,20 +29,11 @@ if TYPE_CHECKING:
 
 
 class LlmTagger(Tagger):
-    """Asks a language model for the entities of each sentence.
-
-    Args:
-        settings: endpoint, prompt and examples.
-        examples: shown in the prompts.
-        taxonomy: the labels to ask for.
-        ledger: file that stores the answers; ``None``: each prompt is a call.
-    """
+    """Asks a language model for the entities of each sentence; the file ``ledger`` stores the answers."""
 
     kind = "llm"
 
-    def __init__(
-        self, settings: LlmExperiment, examples: ExampleSelector, *, taxonomy: Taxonomy, ledger: Path | None
-    ) -> None:
+    def __init__(self, settings: LlmExperiment, examples: ExampleSelector, *, taxonomy: Taxonomy, ledger: Path) -> None:
         self.settings = settings
         self.examples = examples
         self.taxonomy = taxonomy
@@ -51,12 +42,12 @@ class LlmTagger(Tagger):
         self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger finds them again
         self.batch_sentences = CALLS * settings.prompt.sentences
         self._extractor = EntityExtractor(taxonomy, settings.prompt, examples)
-        self._spending = Spending(ledger=ledger)
+        self._spending, self._ledger = Spending(), ledger
         self._client: Client | None = None
 
     def limit(self, spending: Spending) -> None:
         """Limit all calls, and choose the file that stores their answers; call it before the first call."""
-        self._spending = Spending(spending.tokens, spending.cost, spending.ledger or self._spending.ledger)
+        self._spending, self._ledger = spending, spending.ledger or self._ledger
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """One prediction a sentence, in order, as the answers arrive.
@@ -84,31 +75,19 @@ class LlmTagger(Tagger):
             with requires_extra("asking a language model", "llm"):
                 from coner.families.llm.endpoint.client import Client
                 from coner.families.llm.endpoint.ledger import Ledger
-            path = self._spending.ledger
-            ledger = None if path is None else Ledger(path)
-            if ledger is not None:
-                finalize(self, ledger.__exit__, None, None, None)
+            ledger = Ledger(self._ledger)
+            finalize(self, ledger.__exit__)
             self._client = Client(self.settings.llm, ledger=ledger, spending=self._spending)
         return self._client
 
     def usage(self, counts: Counter[str], *, asked: int = 0) -> Usage:
-        """Everything asked so far.
-
-        Args:
-            counts: events of reading the answers.
-            asked: sentences or spans that were asked about.
-        """
-        client = self._client
-        return Usage(
-            self.model,
-            {} if client is None else asdict(client.totals),
-            {} if client is None else dict(client.taken),
-            Counter(counts),
-            repaired=total(counts, "repaired"),
-            dropped=total(counts, "dropped"),
-            asked=asked,
-            declined=() if client is None else client.capabilities.declined,
-        )
+        """Everything asked so far, with the events of reading the answers and the number of spans asked about."""
+        repaired, dropped = total(counts, "repaired"), total(counts, "dropped")
+        usage = Usage(self.model, counts=Counter(counts), repaired=repaired, dropped=dropped, asked=asked)
+        if (client := self._client) is None:
+            return usage
+        declined = client.capabilities.declined
+        return replace(usage, spent=asdict(client.totals), taken=dict(client.taken), declined=declined)
 
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""

@@ -91,11 +91,7 @@ class VoteTagger(Tagger):
         ]
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with all members in it, all of it or nothing; ``OutputError`` if that fails.
-
-        Raises:
-            ModelError: a member's folder is gone or damaged.
-        """
+        """Write the model folder with all members in it; see ``write_with_members``."""
         manifest = VoteManifest(
             kind=self.kind,
             labels=self.labels,

@@ -51,7 +51,7 @@ def test_several_sentences_are_numbered_and_so_are_the_examples() -> None:
 
 
 def test_groups_list_their_classes_and_examples_use_coarse_labels() -> None:
-    prompt = PromptBuilder(TAXONOMY, PromptSettings(steps=2), level="coarse").build([NOBODY], [ASPIRIN])
+    prompt = PromptBuilder(TAXONOMY, PromptSettings(steps=2)).build([NOBODY], [ASPIRIN])
     assert "- Person: Artist, OtherPER\n- Place: where people live\n- Medical: a drug\n" in prompt.messages[0].content
     assert json.loads(prompt.messages[2].content)["entities"][0] == {"text": "aspirin", "label": "Medical"}
     assert prompt.schema is not None

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.endpoint.messages import Message, Prompt
 from coner.families.llm.prompts.settings import PromptSettings
-
-Level = Literal["fine", "coarse"]
 
 ONE = """\
 Find the named entities in the sentence and give each its class.
@@ -38,41 +36,26 @@ Answer in JSON, for each number a list, in the order of the sentence, with the w
 
 
 class PromptBuilder:
-    """Builds prompts that ask for the mentions of sentences and their labels.
+    """Builds prompts that ask for the mentions of sentences and their labels; coarse ones in the first of two steps."""
 
-    Args:
-        taxonomy: the classes.
-        settings: sentences a call, definitions, length of the answer.
-        level: whether to ask for fine or coarse labels.
-
-    Attributes:
-        labels: the labels that are asked for.
-        numbered: whether the sentences of a call are numbered.
-    """
-
-    def __init__(self, taxonomy: Taxonomy, settings: PromptSettings, *, level: Level = "fine") -> None:
+    def __init__(self, taxonomy: Taxonomy, settings: PromptSettings) -> None:
         self._settings = settings
         self.numbered = settings.sentences > 1
-        self._label: Callable[[str], str] = str if level == "fine" else taxonomy.coarse_of
-        if level == "fine":
-            self.labels, classes = taxonomy.labels, list_classes(taxonomy, taxonomy.labels, settings)
-        else:
-            self.labels, classes = taxonomy.coarse_labels, _list_groups(taxonomy, settings)
+        self._label: Callable[[str], str] = str
+        self._labels, classes = taxonomy.labels, list_classes(taxonomy, taxonomy.labels, settings)
+        if settings.steps > 1:
+            self._label = taxonomy.coarse_of
+            self._labels, classes = taxonomy.coarse_labels, _list_groups(taxonomy, settings)
         self._system = Message("system", (SEVERAL if self.numbered else ONE).format(classes=classes))
 
     def build(self, sentences: Sequence[Sentence], examples: Sequence[Sentence]) -> Prompt:
-        """The prompt of one call.
-
-        Args:
-            sentences: at least one, at most as many as the settings allow.
-            examples: labelled sentences, in the order in which they are shown.
-        """
+        """The prompt of one call, with labelled examples in the order in which they are shown."""
         turns = [examples] if self.numbered and examples else [[example] for example in examples]
         messages = [self._system]
         for turn in turns:
             messages += [Message("user", self.question(turn)), Message("assistant", self.expected_answer(turn))]
         messages.append(Message("user", self.question(sentences)))
-        schema = _mentions_schema(self.labels, len(sentences) if self.numbered else None)
+        schema = _mentions_schema(self._labels, len(sentences) if self.numbered else None)
         return Prompt(tuple(messages), schema, self._settings.answer_tokens * len(sentences))
 
     def question(self, sentences: Sequence[Sentence]) -> str:
@@ -106,15 +89,11 @@ def list_classes(taxonomy: Taxonomy, labels: Sequence[str], settings: PromptSett
 
 
 def _list_groups(taxonomy: Taxonomy, settings: PromptSettings) -> str:
-    """Groups, each with the names of its classes; a group of one class with the definition of that class."""
+    # Each with the names of its classes; a group of one class with the definition of that class.
     if not settings.definitions:
         return ", ".join(taxonomy.coarse_labels)
-    return _lines(
-        {
-            coarse: ", ".join(classes) if len(classes) > 1 else next(iter(classes.values()), "")
-            for coarse, classes in taxonomy.groups.items()
-        }
-    )
+    described = (", ".join(c) if len(c) > 1 else next(iter(c.values()), "") for c in taxonomy.groups.values())
+    return _lines(dict(zip(taxonomy.groups, described, strict=True)))
 
 
 def _lines(definitions: Mapping[str, str]) -> str:
@@ -122,10 +101,7 @@ def _lines(definitions: Mapping[str, str]) -> str:
 
 
 def _mentions_schema(labels: Sequence[str], numbered: int | None) -> dict[str, Any]:
-    """JSON schema of an answer about one sentence, or about so many numbered ones.
-
-    It uses only what the structured output of every server supports: no lengths, no patterns.
-    """
+    # Only what the structured output of every server supports: no lengths, no patterns.
     mention = closed_object({"text": {"type": "string"}, "label": {"type": "string", "enum": list(labels)}})
     if numbered is None:
         return closed_object({"entities": {"type": "array", "items": mention}})
@@ -136,9 +112,5 @@ def _mentions_schema(labels: Sequence[str], numbered: int | None) -> dict[str, A
 
 def closed_object(properties: Mapping[str, Any]) -> dict[str, Any]:
     """JSON schema of an object with exactly these keys."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    keys = {"properties": dict(properties), "required": list(properties)}
+    return {"type": "object", **keys, "additionalProperties": False}

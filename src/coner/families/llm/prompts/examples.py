@@ -23,14 +23,7 @@ TOLERANCE = 0.2  # with ``cover``: how much less, of the best remaining score, c
 
 
 class ExampleSelector:
-    """Selects examples for a sentence; created by ``fit`` or ``load``.
-
-    Args:
-        pool: labelled sentences to select from; no two have the same words, ignoring case.
-        settings: how to select. With ``cover``, of about equally good candidates the one with the most classes that
-            are not shown yet.
-        seed: of the random choices.
-    """
+    """Selects examples for a sentence; created by ``fit`` or ``load``."""
 
     def __init__(self, pool: Sequence[Sentence], settings: ExampleSettings, *, seed: int) -> None:
         self._settings = settings
@@ -57,8 +50,7 @@ class ExampleSelector:
 
         Raises:
             ConfigError: examples are needed, and there are no such sentences.
-            MissingExtra: the packages of ``bm25`` or ``encoder`` are not installed.
-            ModelError: the encoder cannot be loaded.
+            MissingExtra, ModelError: see ``rankers``.
         """
         pool: dict[tuple[str, ...], Sentence] = {}
         labels = set(taxonomy.labels)
@@ -82,15 +74,10 @@ class ExampleSelector:
         return tuple(self._pool[index] for _, index in sorted(selected, key=lambda one: (one[0], -one[1])))
 
     def save(self, folder: Path) -> None:
-        """Write the pool into a model folder, as JSONL; without examples there is no file.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        if self._settings.choice == "none":
-            return
-        with atomic_write(folder / FILE) as handle:
-            write_jsonl(self._pool, handle)
+        """Write the pool into a model folder, as JSONL; without examples there is no file."""
+        if self._settings.choice != "none":
+            with atomic_write(folder / FILE) as handle:
+                write_jsonl(self._pool, handle)
 
     @classmethod
     def load(cls, folder: Path, settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> ExampleSelector:
@@ -99,7 +86,6 @@ class ExampleSelector:
         Raises:
             ModelError: the file is missing.
             DataError: the file cannot be read, or has a label that is not in the taxonomy.
-            MissingExtra: see ``fit``.
         """
         path = folder / FILE
         if settings.choice == "none":
@@ -109,8 +95,7 @@ class ExampleSelector:
         return cls(tuple(JsonlReader(path, labels=taxonomy.labels, gold=True)), settings, seed=seed)
 
     def _ranked(self, sentence: Sentence) -> list[Candidate]:
-        """The best candidates, best first; one more than needed, since it may be the sentence itself."""
-        count = min(len(self._pool), self._settings.count * CANDIDATES + 1)
+        count = min(len(self._pool), self._settings.count * CANDIDATES + 1)  # one may be the sentence itself
         if self._ranker is not None:
             return self._ranker.best(sentence.words, count)
         return [(1.0, index) for index in _random(self._seed, sentence).sample(range(len(self._pool)), count)]
@@ -127,7 +112,7 @@ class ExampleSelector:
         return selected
 
     def _select_fixed(self) -> tuple[Sentence, ...]:
-        """Random sentences; with ``cover`` each one adds the most classes, and of equal ones the shortest is taken."""
+        """With ``cover`` each one adds the most classes, and of equal ones the shortest is taken."""
         # The order depends on the words of each sentence alone, so that loading a saved selection selects it again.
         rest = sorted(self._pool, key=lambda sentence: _random(self._seed, sentence).random())
         if not self._settings.cover:
@@ -146,7 +131,6 @@ class ExampleSelector:
 
 
 def _random(seed: int, sentence: Sentence) -> random.Random:
-    """A generator that depends on the words of a sentence, the same on every machine."""
     return random.Random(f"{seed} {' '.join(sentence.words)}")
 
 

@@ -12,21 +12,12 @@ if TYPE_CHECKING:
 
 BATCH = 32  # sentences
 MAX_TOKENS = 256  # of a sentence; the rest is ignored
-
-
 Candidate = tuple[float, int]
 """Score of a sentence, and its index in the pool."""
 
 
 class Bm25Ranker:
-    """Ranks by shared words, ignoring case.
-
-    Args:
-        pool: words of each sentence; at least one sentence.
-
-    Raises:
-        MissingExtra: bm25s is not installed.
-    """
+    """Ranks a pool of at least one sentence by shared words, ignoring case; ``MissingExtra`` without bm25s."""
 
     def __init__(self, pool: Sequence[Sequence[str]]) -> None:
         with requires_extra("examples.choice = 'bm25'", "llm"):
@@ -40,42 +31,35 @@ class Bm25Ranker:
 
 
 class EncoderRanker:
-    """Ranks by the cosine of the mean vectors of an encoder's last layer.
-
-    Args:
-        pool: words of each sentence; at least one sentence.
-        name: a packaged encoder, or a folder.
+    """Ranks a pool of at least one sentence by the cosine of the mean vectors of an encoder's last layer.
 
     Raises:
         MissingExtra: torch or transformers are not installed.
-        ModelError: the encoder cannot be loaded.
+        ModelError: the encoder, which is packaged or in a folder, cannot be loaded.
     """
 
     def __init__(self, pool: Sequence[Sequence[str]], name: str) -> None:
         with requires_extra("examples.choice = 'encoder'", "encoder"):
             import torch  # noqa: F401
-            import transformers  # noqa: F401
-        from coner.families.encoder.backbone.pretrained import load_encoder
+
+            from coner.families.encoder.backbone.pretrained import load_encoder
 
         self._model, self._tokenizer = load_encoder(name)
         self._model.train(mode=False)
         self._vectors = self._encode(pool)
 
     def best(self, words: Sequence[str], count: int) -> list[Candidate]:
-        """The best ``count`` sentences of the pool, best first; of equal ones the one with the lower index."""
+        """As of ``Bm25Ranker``."""
         return _best((self._vectors @ self._encode([words])[0]).round(6), count)
 
     def _encode(self, sentences: Sequence[Sequence[str]]) -> Any:
         """Vectors of length 1: B x H."""
         import numpy as np
 
-        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))  # little padding
-        vectors: list[Any] = [None] * len(sentences)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            for row, vector in zip(rows, self._encode_batch([" ".join(sentences[i]) for i in rows]), strict=True):
-                vectors[row] = vector
-        return np.stack(vectors)
+        order = np.argsort([len(words) for words in sentences], kind="stable")  # little padding
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        vectors = np.concatenate([self._encode_batch([" ".join(sentences[i]) for i in batch]) for batch in batches])
+        return vectors[np.argsort(order)]
 
     def _encode_batch(self, texts: list[str]) -> Any:
         import torch
