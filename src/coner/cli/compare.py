@@ -50,9 +50,9 @@ def compare(
     from coner.records.ablation import is_ablation
     from coner.records.record import read_record
     from coner.report.compare import choose_split, compare_runs, grids
+    from coner.report.grid import print_whole
     from coner.report.places import find_runs
     from coner.report.report import make_report
-    from coner.report.terminal import print_whole
 
     split = split_alias or split
     if as_json and markdown:
@@ -94,7 +94,7 @@ def show_ablation(folder: Path, *, split: str | None = None, as_json: bool, mark
     """Print the table of an ablation's folder, and return it; failures and what is left out go to stderr."""
     from coner.core.progress import stderr
     from coner.report.ablation import read_ablation
-    from coner.report.terminal import print_whole
+    from coner.report.grid import print_whole
 
     table = read_ablation(folder, split=split)
     failures = table.failures()

@@ -56,7 +56,7 @@ def _print(report: ExportReport) -> None:
     from rich import box
     from rich.table import Table
 
-    from coner.report.terminal import print_whole
+    from coner.report.grid import print_whole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("", "sentences/s", "MB", "micro F1", "macro F1"):

@@ -83,16 +83,15 @@ def _trial(trial: Any) -> dict[str, Any]:
 
 
 def _show(trials: list[dict[str, Any]], folder: Path) -> None:
-    from coner.report.grid import DASH, Grid
-    from coner.report.terminal import print_whole
+    from coner.report.grid import DASH, Grid, bold, print_whole
 
     finished = sorted((t for t in trials if t["dev_macro_f1"] is not None), key=lambda t: -t["dev_macro_f1"])
     names = list(dict.fromkeys(name for trial in trials for name in trial["settings"]))
     rows = [
         [
-            (str(trial["number"]), index == 0),
-            (f"{trial['dev_macro_f1']:.4f}", index == 0),
-            *((_value(trial["settings"][name]) if name in trial["settings"] else DASH, False) for name in names),
+            bold(str(trial["number"]), index == 0),
+            bold(f"{trial['dev_macro_f1']:.4f}", index == 0),
+            *(_value(trial["settings"][name]) if name in trial["settings"] else DASH for name in names),
         ]
         for index, trial in enumerate(finished[:SHOWN])
     ]

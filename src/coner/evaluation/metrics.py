@@ -55,7 +55,6 @@ class Metric:
         detail: text after the value in ``coner evaluate``; ``{0}`` is the scores.
         hub_type: its type in the metadata of a model card.
         higher_is_better: whether the largest value of a column is the best.
-        decimals: of the value in a table; ``coner evaluate`` prints one more.
     """
 
     name: str
@@ -66,11 +65,6 @@ class Metric:
     detail: str = ""
     hub_type: str = "f1"
     higher_is_better: bool = True
-    decimals: int = 3
-
-    def text(self, value: float) -> str:
-        """The value as a table shows it."""
-        return f"{value:.{self.decimals}f}"
 
 
 METRICS = (

@@ -10,13 +10,13 @@ from statistics import mean, stdev
 from typing import Any
 
 from coner.core.errors import DataError
-from coner.evaluation.metrics import BOOTSTRAPPED, shown_in
-from coner.evaluation.significance import Difference, difference, same_gold, swaps_for
+from coner.evaluation.metrics import shown_in
+from coner.evaluation.significance import Difference, same_gold, swaps_for
 from coner.records.ablation import FAILED, read_plan, run_name
 from coner.records.record import RECORD, Record, read_record
 from coner.report.columns import duration, show_difference
-from coner.report.compare import Comparison, Differences, Row, choose_split, corrected, plain_differences
-from coner.report.grid import DASH, Cell, Grid
+from coner.report.compare import Comparison, Differences, choose_split, corrected, paired, plain_differences
+from coner.report.grid import DASH, Grid, bold
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Spread:
         """From the values that are known; ``None`` where none is."""
         known = [value for value in values if value is not None]
         return cls(mean(known), stdev(known) if len(known) > 1 else None) if known else None
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + ("" if self.deviation is None else f" ± {self.deviation:.3f}")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,15 @@ class SeedsRow:
         del values["gain"]
         return {**values.pop("scores"), **values, "differences": plain_differences(self.differences)}
 
+    def cells(self) -> list[str]:
+        """The cells of the table."""
+        seeds = str(len(self.seeds)) + (f" ({len(self.failed)} failed)" if self.failed else "")
+        time = duration(self.train_seconds.mean) if self.train_seconds else DASH
+        of = self.difference
+        tested = [bold(cell, of.significant) for cell in show_difference(of)] if of else [DASH] * 2
+        scores = (str(spread or DASH) for spread in self.scores.values())
+        return [self.name, seeds, *scores, time, self.against or DASH, *tested]
+
 
 @dataclass(frozen=True)
 class AblationTable:
@@ -93,7 +105,7 @@ class AblationTable:
     def grid(self) -> Grid:
         """The table: means with deviations, and the difference in macro F1, bold where it is significant."""
         titles = [*shown_in("ablation"), "training", "against", "macro F1 (95 %)", "p"]
-        return Grid(["row", "seeds", *titles], [_cells(row) for row in self.rows])
+        return Grid(["row", "seeds", *titles], [row.cells() for row in self.rows])
 
     def failures(self) -> list[str]:
         """A line for each run that failed: which, and why."""
@@ -105,19 +117,18 @@ def by_name(comparison: Comparison, records: Mapping[str, Record]) -> list[Seeds
 
     Each is compared with the baseline's name, without a test; with none where numbers must not be compared.
     """
-    named: defaultdict[str, list[Row]] = defaultdict(list)
+    named: defaultdict[str, list[Record]] = defaultdict(list)
     for row in comparison.rows:
-        named[row.name].append(row)
+        named[row.name].append(records[row.run])
     if len(named) == len(comparison.rows):
         return []
-    macro = {name: mean(row.macro_f1 for row in rows) for name, rows in named.items()}
+    macro = {name: mean(run.scores[comparison.split].fine.macro_f1 for run in runs) for name, runs in named.items()}
     base = records[comparison.baseline].name
     rows = []
     for name, runs in named.items():
         against = None if name == base or comparison.warnings else base
         gain = macro[name] - macro[against] if against else None
-        spreads = _spreads([records[row.run] for row in runs], comparison.split)
-        rows.append(SeedsRow(name, "", against, *spreads, gain=gain))
+        rows.append(SeedsRow(name, "", against, *_spreads(runs, comparison.split), gain=gain))
     return rows
 
 
@@ -135,30 +146,32 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
     records = {path.parent.name: read_record(path) for path in sorted(folder.glob(f"*/{RECORD}"))}
     runs = {run: of for run, of in records.items() if of.name in plan and run == run_name(of.name, of.seed)}
     reasons = {path.parent.name: path.read_text("utf-8").strip() for path in sorted(folder.glob(f"*/{FAILED}"))}
-    failed = {run: why for run, why in reasons.items() if _is_run(run, plan)}
-    if not runs and not failed:
+    failed: dict[str, dict[str, str]] = {row: {} for row in plan}
+    for run, why in reasons.items():
+        row, _, seed = run.rpartition(".")
+        if row in plan and seed.isdecimal() and run == run_name(row, int(seed)):
+            failed[row][seed] = why
+    if not runs and not any(failed.values()):
         raise DataError("no run of the plan in it; start it with coner ablate", folder)
     split = split or (choose_split(runs) if runs else "dev")
     _check(runs, split, folder)
     by_row = {row: {each.seed: each for each in runs.values() if each.name == row} for row in plan}
-    pairs = {row: (by_row.get(plan[row]["against"] or "", {}), by_row[row]) for row in plan}
-    swaps = swaps_for(sum(not one.keys().isdisjoint(two) for one, two in pairs.values()))
-    differences = corrected({row: _paired(one, two, split, swaps) for row, (one, two) in pairs.items()})
+    sides = {}
+    for row, entry in plan.items():
+        other = by_row.get(entry["against"] or "", {})
+        if seeds := sorted(other.keys() & by_row[row].keys()):
+            sides[row] = [[side[seed] for seed in seeds] for side in (other, by_row[row])]
+    swaps = swaps_for(len(sides))
+    differences = corrected({row: paired(*pair, split, swaps) for row, pair in sides.items()})
     rows = []
-    for name, entry in plan.items():
-        failures = {seed: why for run, why in failed.items() for row, _, seed in [run.rpartition(".")] if row == name}
-        if by_row[name] or failures:
-            tested = differences[name]
-            spreads = _spreads(by_row[name].values(), split)
+    for row, entry in plan.items():
+        if by_row[row] or failed[row]:
+            tested = differences.get(row)
             gain = tested["macro_f1"].value if tested else None
-            rows.append(SeedsRow(name, entry["about"] or "", entry["against"], *spreads, tested, gain, failures))
-    known = runs.keys() | failed.keys()
+            found = _spreads(by_row[row].values(), split)
+            rows.append(SeedsRow(row, entry["about"] or "", entry["against"], *found, tested, gain, failed[row]))
+    known = runs.keys() | {run_name(row, int(seed)) for row, seeds in failed.items() for seed in seeds}
     return AblationTable(split, tuple(rows), tuple(name for name in {**records, **reasons} if name not in known))
-
-
-def _is_run(name: str, plan: Mapping[str, object]) -> bool:
-    row, _, seed = name.rpartition(".")
-    return row in plan and seed.isdecimal() and name == run_name(row, int(seed))
 
 
 def _check(runs: Mapping[str, Record], split: str, folder: Path) -> None:
@@ -174,16 +187,6 @@ def _check(runs: Mapping[str, Record], split: str, folder: Path) -> None:
             raise DataError(f"run {name!r} was scored on another {split} file than the others", folder)
 
 
-def _paired(
-    first: Mapping[int, Record], second: Mapping[int, Record], split: str, swaps: int
-) -> dict[str, Difference] | None:
-    seeds = sorted(first.keys() & second.keys())
-    if not seeds:
-        return None
-    one, two = ([runs[seed].sentences[split] for seed in seeds] for runs in (first, second))
-    return {name: difference(one, two, metric, swaps=swaps) for name, metric in BOOTSTRAPPED.items()}
-
-
 def _spreads(records: Iterable[Record], split: str) -> tuple[tuple[int, ...], dict[str, Spread | None], Spread | None]:
     """The seeds of runs, and their scores and times of training."""
     records = sorted(records, key=lambda record: record.seed)
@@ -191,17 +194,3 @@ def _spreads(records: Iterable[Record], split: str) -> tuple[tuple[int, ...], di
     by_metric = {metric.name: Spread.of(map(metric.read, scores)) for metric in shown_in("ablation").values()}
     seconds = Spread.of(record.time.train_seconds for record in records)
     return tuple(record.seed for record in records), by_metric, seconds
-
-
-def _cells(row: SeedsRow) -> list[Cell]:
-    seeds = str(len(row.seeds)) + (f" ({len(row.failed)} failed)" if row.failed else "")
-    time = duration(row.train_seconds.mean) if row.train_seconds else DASH
-    tested = [(cell, row.difference.significant) for cell in show_difference(row.difference)] if row.difference else []
-    plain = [row.name, seeds, *map(_text, row.scores.values()), time, row.against or DASH]
-    return [*((cell, False) for cell in plain), *(tested or [(DASH, False)] * 2)]
-
-
-def _text(spread: Spread | None) -> str:
-    if spread is None:
-        return DASH
-    return f"{spread.mean:.3f}" + ("" if spread.deviation is None else f" ± {spread.deviation:.3f}")

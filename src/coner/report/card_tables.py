@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from coner.data.taxonomy import Taxonomy
-from coner.evaluation.metrics import Metric, shown_in
+from coner.evaluation.metrics import shown_in
 from coner.families.family import Family
 from coner.families.registry import families, family
 from coner.records.plain import plain
 from coner.records.record import Record
-from coner.records.sections import RecordedScores
+from coner.report.columns import metric_column
 from coner.report.grid import DASH, Grid
 
 # Shown elsewhere on the card, or without influence on the model.
@@ -41,16 +41,12 @@ def first_split(record: Record) -> str | None:
 
 def score_table(record: Record) -> str:
     """A row a split."""
-    metrics = shown_in("card")
-    rows = [[split, *(_score(metric, of) for metric in metrics.values())] for split, of in record.scores.items()]
-    return Grid.of(["split", *metrics], rows).markdown()
-
-
-def _score(metric: Metric, scores: RecordedScores) -> str:
-    value, bounds = metric.read(scores), scores.intervals.of(metric.name)
-    if value is None:
-        return DASH
-    return metric.text(value) + (f" [{metric.text(bounds[0])}, {metric.text(bounds[1])}]" if bounds else "")
+    columns = {title: metric_column(title, metric) for title, metric in shown_in("card").items()}
+    rows = [
+        [split, *(column.text(column.read(record, split), of.intervals.of(column.name)) for column in columns.values())]
+        for split, of in record.scores.items()
+    ]
+    return Grid(["split", *columns], rows).markdown()
 
 
 def class_table(record: Record, taxonomy: Taxonomy, split: str) -> str:
@@ -65,7 +61,7 @@ def class_table(record: Record, taxonomy: Taxonomy, split: str) -> str:
         ]
         for label, of in sorted(record.scores[split].fine.classes.items(), key=lambda item: (-item[1].f1, item[0]))
     ]
-    return Grid.of(["class", "group", "F1", "precision", "recall", "mentions"], rows).markdown()
+    return Grid(["class", "group", "F1", "precision", "recall", "mentions"], rows).markdown()
 
 
 def data_table(record: Record) -> str:
@@ -75,7 +71,7 @@ def data_table(record: Record) -> str:
         for name, file in [(split, data), *((f"{split}, extra", extra) for extra in data.extra)]:
             counts = [f"{count:,}" for count in (file.sentences, file.words, file.mentions)]
             rows.append([name, _code(file.file), f"`{file.sha256}`", *counts])
-    return Grid.of(["split", "file", "sha256", "sentences", "words", "mentions"], rows).markdown()
+    return Grid(["split", "file", "sha256", "sentences", "words", "mentions"], rows).markdown()
 
 
 def settings_table(record: Record) -> str:
@@ -83,7 +79,7 @@ def settings_table(record: Record) -> str:
     rows = [[_code(key), _code(value)] for key, value in changed(record)]
     if not rows:
         return "All settings are the defaults."
-    return "Settings that are not the defaults:\n\n" + Grid.of(["setting", "value"], rows).markdown()
+    return "Settings that are not the defaults:\n\n" + Grid(["setting", "value"], rows).markdown()
 
 
 def changed(record: Record) -> list[tuple[str, Any]]:

@@ -1,19 +1,19 @@
-"""The columns of a comparison: the metrics, and what a run took."""
+"""The columns of a comparison: the metrics, what a run took, and what language models took."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from coner.data.splits import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED, METRICS, Metric, shown_in
-from coner.evaluation.results import SplitScores
 from coner.evaluation.significance import Difference
 from coner.records.record import Record
 from coner.report.grid import DASH
 
 TITLES = {metric.name: metric.title for metric in METRICS}
+ASKED = ("asked", "tokens/sentence", "cost/1000 sentences", "seconds/sentence", "repairs", "dropped", "answered")
+Asked = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,15 @@ class Column:
         return self.format(value) + (f" [{self.format(bounds[0])}, {self.format(bounds[1])}]" if bounds else "")
 
 
+def metric_column(title: str, metric: Metric) -> Column:
+    """The column of a metric."""
+
+    def read(record: Record, split: str) -> float | None:
+        return metric.read(record.scores[split])
+
+    return Column(metric.name, read, title, "{:.3f}".format, metric.higher_is_better)
+
+
 def show_difference(difference: Difference) -> tuple[str, str]:
     """A difference with its interval, and its p, corrected if there is a correction."""
     one, low, high = (f"{value:+.3f}" for value in (difference.value, difference.low, difference.high))
@@ -61,31 +70,41 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else minutes
 
 
-def metric_lines(scores: SplitScores, intervals: Mapping[str, Any]) -> list[str]:
-    """The metrics as ``coner evaluate`` prints them, one a line.
+def asked_of(record: Record, split: str) -> Asked | None:
+    """The usage of a language model; ``None`` where none was asked. Answers from the ledger count in full.
 
-    Args:
-        scores: of the file.
-        intervals: bounds by the name of the metric, as far as it has any.
+    ``answered`` of ``sentences`` have an answer; ``tokens``, ``cost`` and ``seconds`` are per answered sentence;
+    ``repaired`` counts answers and mentions that had to be repaired, ``dropped`` mentions that match no words or no
+    class, ``unanswered`` sentences or spans.
     """
-    lines = []
-    for title, metric in shown_in("evaluate").items():
-        if (value := metric.read(scores)) is not None:
-            digits = metric.decimals + 1
-            bounds = intervals.get(metric.name)
-            interval = f"  [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]" if bounds else ""
-            lines.append(f"{title:<10} {value:.{digits}f}{interval}  {metric.detail.format(scores)}".rstrip())
-    return lines
+    usage = record.llm.get(split)
+    if usage is None:
+        return None
+    total = record.scores[split].sentences
+    return {
+        "answered": usage.partial.answered if usage.partial else total,
+        "sentences": usage.partial.sentences if usage.partial else total,
+        "tokens": usage.tokens_per_sentence,
+        "cost": usage.cost_per_sentence,
+        "seconds": usage.seconds_per_sentence,
+        "repaired": usage.repaired,
+        "dropped": usage.dropped,
+        "unanswered": sum(usage.unanswered.values()),
+    }
 
 
-def _of_metric(title: str, metric: Metric) -> Column:
-    return Column(
-        metric.name,
-        lambda record, split: metric.read(record.scores[split]),
-        f"{title} (95 %)" if metric.name in BOOTSTRAPPED else title,
-        metric.text,
-        metric.higher_is_better,
-    )
+def asked_cells(asked: Asked) -> list[str]:
+    """The cells of a run below ``ASKED``, except its name."""
+    # A hybrid keeps the first label of a mention for which there is no answer.
+    lacking = asked["unanswered"] if asked["answered"] == asked["sentences"] else 0
+    return [
+        f"{asked['tokens']:,.0f}",
+        f"{asked['cost'] * 1000:.3g}" if asked["cost"] else DASH,
+        f"{asked['seconds']:.2f}",
+        f"{asked['repaired']:,}",
+        f"{asked['dropped']:,}",
+        f"{asked['answered']:,} of {asked['sentences']:,}" + (f", without {lacking} mentions" if lacking else ""),
+    ]
 
 
 def _noisy_macro_f1(record: Record, split: str) -> float | None:
@@ -101,16 +120,17 @@ def _megabytes(count: float) -> str:
     return f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
 
 
-_METRICS = [_of_metric(title, metric) for title, metric in shown_in("compare").items()]
+_METRICS = [
+    metric_column(f"{title} (95 %)" if metric.name in BOOTSTRAPPED else title, metric)
+    for title, metric in shown_in("compare").items()
+]
 COLUMNS = (
     *_METRICS[:2],
     Column("noisy_macro_f1", _noisy_macro_f1, "noisy macro", "{:.3f}".format, optional=True),
     *_METRICS[2:],
     Column("macro_classes", lambda record, split: record.scores[split].fine.macro_classes),
     Column("train_seconds", lambda record, _: record.time.train_seconds, "training", duration, higher_is_better=False),
-    Column(
-        "sentences_per_second", lambda record, split: record.time.of(split).sentences_per_second, "sentences/s", _rate
-    ),
+    Column("sentences_per_second", lambda run, split: run.time.of(split).sentences_per_second, "sentences/s", _rate),
     Column("words_per_second", lambda record, split: record.time.of(split).words_per_second),
     Column("parameters", lambda record, _: record.size.parameters),
     Column("bytes", lambda record, _: record.size.bytes, "size", _megabytes, higher_is_better=False),

@@ -11,10 +11,8 @@ from coner.data.splits import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import Difference, difference, holm, same_gold, swaps_for
 from coner.records.record import Record
-from coner.records.sections import DataFile
-from coner.report.columns import COLUMNS, TITLES, Column, show_difference
-from coner.report.grid import Grid
-from coner.report.llm_usage import Asked, asked_grid, asked_of
+from coner.report.columns import ASKED, COLUMNS, TITLES, Asked, Column, asked_cells, asked_of, show_difference
+from coner.report.grid import Grid, bold
 
 Differences = Mapping[str, Difference]  # by metric
 
@@ -44,6 +42,10 @@ class Row:
     def macro_f1(self) -> float:
         """The score that runs are ordered by."""
         return self.values["macro_f1"] or 0.0
+
+    def text(self, column: Column) -> str:
+        """Its cell in a column."""
+        return column.text(self.values[column.name], self.intervals.get(column.name))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -77,16 +79,13 @@ class Comparison:
     @property
     def columns(self) -> list[Column]:
         """The columns of its table."""
-        return [
-            column
-            for column in COLUMNS
-            if column.title and (not column.optional or any(row.values[column.name] is not None for row in self.rows))
-        ]
+        empty = {name for name in self.rows[0].values if all(row.values[name] is None for row in self.rows)}
+        return [column for column in COLUMNS if column.title and not (column.optional and column.name in empty)]
 
     @property
     def asked(self) -> Grid:
-        """What language models took; without rows where none was asked."""
-        return asked_grid({row.run: row.asked for row in self.rows if row.asked is not None})
+        """What language models took for the answers; without rows where none was asked."""
+        return Grid(ASKED, [[row.run, *asked_cells(row.asked)] for row in self.rows if row.asked is not None])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``part`` is the former name of ``split``."""
@@ -110,13 +109,40 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
     baseline = baseline or next(iter(records))
     if baseline not in records:
         raise DataError(f"--baseline: got {baseline!r}; expected one of the runs: {', '.join(records)}")
-    swaps = swaps_for(len(records) - 1)
-    differences = corrected({run: _paired(records[baseline], record, split, swaps) for run, record in records.items()})
-    rows = tuple(_row(run, record, split, differences[run]) for run, record in records.items())
+    first, swaps = records[baseline], swaps_for(len(records) - 1)
+    pairs = {run: of for run, of in records.items() if run != baseline and _can_pair(first, of, split)}
+    differences = corrected({run: paired([first], [record], split, swaps) for run, record in pairs.items()})
+    rows = tuple(
+        Row(
+            run=run,
+            name=record.name,
+            kind=record.kind,
+            values={column.name: column.read(record, split) for column in COLUMNS},
+            intervals={name: bounds for name in BOOTSTRAPPED if (bounds := record.scores[split].intervals.of(name))},
+            differences=differences.get(run),
+            asked=asked_of(record, split),
+        )
+        for run, record in records.items()
+    )
     warnings = tuple(_warnings(records, split, baseline))
     columns = () if warnings or len(rows) == 1 else [column for column in COLUMNS if column.title]
     best = {column.name: column.best({row.run: row.values[column.name] for row in rows}) for column in columns}
     return Comparison(split, baseline, rows, warnings, best)
+
+
+def paired(first: Sequence[Record], second: Sequence[Record], split: str, swaps: int) -> dict[str, Difference]:
+    """Second less first by metric, over as many runs on each side; for ``swaps`` see ``swaps_for``."""
+    one, two = ([record.sentences[split] for record in side] for side in (first, second))
+    return {name: difference(one, two, metric, swaps=swaps) for name, metric in BOOTSTRAPPED.items()}
+
+
+def corrected(differences: Mapping[str, Differences]) -> dict[str, Differences]:
+    """Correct the p values for the number of comparisons, metric by metric (Holm)."""
+    ps = {metric: holm([of[metric].p for of in differences.values()]) for metric in BOOTSTRAPPED}
+    return {
+        run: {metric: replace(of[metric], corrected_p=ps[metric][index]) for metric in BOOTSTRAPPED}
+        for index, (run, of) in enumerate(differences.items())
+    }
 
 
 def plain_differences(differences: Differences | None) -> dict[str, Any] | None:
@@ -128,15 +154,6 @@ def plain_differences(differences: Differences | None) -> dict[str, Any] | None:
     }
 
 
-def corrected(differences: Mapping[str, Differences | None]) -> dict[str, Differences | None]:
-    """Correct the p values for the number of comparisons, metric by metric (Holm)."""
-    paired = {run: dict(of) for run, of in differences.items() if of is not None}
-    for metric in BOOTSTRAPPED:
-        for of, p in zip(paired.values(), holm([of[metric].p for of in paired.values()]), strict=True):
-            of[metric] = replace(of[metric], corrected_p=p)
-    return {run: paired.get(run) for run in differences}
-
-
 def choose_split(records: Mapping[str, Record]) -> str:
     """Test where every run has been scored on it, else dev."""
     return "test" if all("test" in record.scores for record in records.values()) else "dev"
@@ -146,51 +163,19 @@ def grids(comparison: Comparison) -> list[Grid]:
     """The tables: scores; differences, and what language models took, where there are any."""
     columns, best = comparison.columns, comparison.best
     rows = [
-        [
-            (row.run, False),
-            *((column_text(column, row), row.run in best.get(column.name, ())) for column in columns),
-        ]
+        [row.run, *(bold(row.text(column), row.run in best.get(column.name, ())) for column in columns)]
         for row in comparison.rows
     ]
     grids = [Grid(["run", *(column.title or "" for column in columns)], rows)]
-    paired = [(row.run, row.differences) for row in comparison.rows if row.differences is not None]
-    if paired:
-        p = "p (Holm)" if len(paired) > 1 else "p"
-        ends = (" (95 %)", f", {p}")
+    if paired := {row.run: row.differences for row in comparison.rows if row.differences is not None}:
+        ends = (" (95 %)", ", p (Holm)" if len(paired) > 1 else ", p")
         heading = [f"less {comparison.baseline}", *(f"{TITLES[name]}{end}" for name in BOOTSTRAPPED for end in ends)]
         cells = [
-            [(run, False), *((text, of[m].significant) for m in BOOTSTRAPPED for text in show_difference(of[m]))]
-            for run, of in paired
+            [run, *(bold(text, of[m].significant) for m in BOOTSTRAPPED for text in show_difference(of[m]))]
+            for run, of in paired.items()
         ]
         grids.append(Grid(heading, cells))
     return [*grids, comparison.asked] if comparison.asked.rows else grids
-
-
-def column_text(column: Column, row: Row) -> str:
-    """The cell of a row in a column."""
-    return column.text(row.values[column.name], row.intervals.get(column.name))
-
-
-def _row(run: str, record: Record, split: str, differences: Differences | None) -> Row:
-    intervals = record.scores[split].intervals
-    return Row(
-        run=run,
-        name=record.name,
-        kind=record.kind,
-        values={column.name: column.read(record, split) for column in COLUMNS},
-        intervals={name: bounds for name in BOOTSTRAPPED if (bounds := intervals.of(name))},
-        differences=differences,
-        asked=asked_of(record, split),
-    )
-
-
-def _paired(first: Record, second: Record, split: str, swaps: int) -> dict[str, Difference] | None:
-    if first is second or _scored(first, split) != _scored(second, split):
-        return None
-    one, two = first.sentences[split], second.sentences[split]
-    if not same_gold(one, two):
-        return None
-    return {name: difference([one], [two], metric, swaps=swaps) for name, metric in BOOTSTRAPPED.items()}
 
 
 def _scored(record: Record, split: str) -> tuple[str, str]:
@@ -198,12 +183,18 @@ def _scored(record: Record, split: str) -> tuple[str, str]:
     return record.data[split].sha256, record.scores[split].scorer
 
 
+def _can_pair(first: Record, second: Record, split: str) -> bool:
+    same = _scored(first, split) == _scored(second, split)
+    return same and same_gold(first.sentences[split], second.sentences[split])
+
+
 def _warnings(records: Mapping[str, Record], split: str, baseline: str) -> list[str]:
     warnings, first = [], records[baseline]
     for run, record in records.items():
         (data, scorer), (other_data, other_scorer) = _scored(first, split), _scored(record, split)
         if data != other_data:
-            there, here = (_file(each.data[split]) for each in (first, record))
+            files = (each.data[split] for each in (first, record))
+            there, here = (f"{file.file} ({file.sentences} sentences, sha256 {file.sha256[:12]})" for file in files)
             warnings.append(f"{run} was scored on other data than {baseline}: {here}, not {there}")
         elif not same_gold(first.sentences[split], record.sentences[split]):
             warnings.append(f"{run} was scored on other gold mentions than {baseline}, from the same {split} file")
@@ -214,7 +205,3 @@ def _warnings(records: Mapping[str, Record], split: str, baseline: str) -> list[
     first_noisy = next(iter(noises), "")
     other = [run for run, sha256 in noises.items() if sha256 != noises[first_noisy]]
     return warnings + [f"{run} was scored with other noise than {first_noisy}" for run in other]
-
-
-def _file(data: DataFile) -> str:
-    return f"{data.file} ({data.sentences} sentences, sha256 {data.sha256[:12]})"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from coner.report.columns import TITLES, metric_lines, show_difference
-from coner.report.grid import Cell, Grid
-from coner.report.terminal import print_whole
+from coner.evaluation.metrics import shown_in
+from coner.report.columns import TITLES, show_difference
+from coner.report.grid import Grid, bold, print_whole
 
 if TYPE_CHECKING:
     from coner.evaluation.results import Result
-    from coner.runs.scoring import Evaluation, NoisyScores
+    from coner.runs.scoring import Evaluation
 
 
 def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str) -> None:
@@ -19,21 +19,31 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
     fine, coarse = scores.fine, scores.coarse
     partial = evaluation.llm.get("partial")
     of = f" of {partial['sentences']}, as the others have no answer" if partial else ""
-    lines = [
-        f"{gold}, {scores.sentences} sentences{of}, {scores.words} words",
-        *metric_lines(scores, intervals),
+    lines = [f"{gold}, {scores.sentences} sentences{of}, {scores.words} words"]
+    for title, metric in shown_in("evaluate").items():
+        if (value := metric.read(scores)) is not None:
+            bounds = intervals.get(metric.name)
+            interval = f"  [{bounds[0]:.4f}, {bounds[1]:.4f}]" if bounds else ""
+            lines.append(f"{title:<10} {value:.4f}{interval}  {metric.detail.format(scores)}".rstrip())
+    lines.append(
         f"errors     {errors.label} wrong label, {errors.boundary} wrong boundaries, {errors.both} both wrong, "
-        f"{errors.missed} missed, {errors.spurious} spurious",
-    ]
+        f"{errors.missed} missed, {errors.spurious} spurious"
+    )
     rows = []
     for group, classes in evaluation.taxonomy.groups.items():
         inner = [label for label in classes if label in fine.classes]
         if group in coarse.classes and inner != [group]:
-            rows.append(_cells(group, coarse.classes[group], bold=True))
+            rows.append([bold(cell, True) for cell in _cells(group, coarse.classes[group])])
         rows += [_cells(label if inner == [group] else f"  {label}", fine.classes[label]) for label in inner]
     print_whole("\n".join(lines), Grid(["class", "precision", "recall", "F1", "gold", "predicted"], rows).table())
-    if evaluation.noisy is not None:
-        _show_noisy(evaluation.noisy)
+    if (noisy := evaluation.noisy) is not None:
+        words = f"{noisy.words} of {noisy.scores.words} words"
+        title = f"with typos in {words}, {noisy.sentences} of {noisy.scores.sentences} sentences"
+        rows = [
+            [TITLES[name], f"{change.clean:.4f}", f"{change.noisy:.4f}", *show_difference(change.difference)]
+            for name, change in noisy.changes.items()
+        ]
+        print_whole(title, Grid(["", "clean", "noisy", "noisy - clean (95 %)", "p"], rows).table())
 
 
 def warnings(evaluation: Evaluation) -> list[str]:
@@ -55,16 +65,6 @@ def warnings(evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def _show_noisy(noisy: NoisyScores) -> None:
-    scores = noisy.scores
-    title = f"with typos in {noisy.words} of {scores.words} words, {noisy.sentences} of {scores.sentences} sentences"
-    rows = [
-        [TITLES[name], f"{change.clean:.4f}", f"{change.noisy:.4f}", *show_difference(change.difference)]
-        for name, change in noisy.changes.items()
-    ]
-    print_whole(title, Grid.of(["", "clean", "noisy", "noisy - clean (95 %)", "p"], rows).table())
-
-
-def _cells(name: str, result: Result, *, bold: bool = False) -> list[Cell]:
+def _cells(name: str, result: Result) -> list[str]:
     rates = (f"{value:.4f}" for value in (result.precision, result.recall, result.f1))
-    return [(cell, bold) for cell in (name, *rates, str(result.support), str(result.predicted))]
+    return [name, *rates, str(result.support), str(result.predicted)]

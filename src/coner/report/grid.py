@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
 DASH = "–"
-Cell = tuple[str, bool]  # text, and whether it is bold
+WIDEST = 100_000  # columns
+
+
+class Bold(str):
+    """The text of a cell in bold."""
+
+    __slots__ = ()
+
+
+def bold(text: str, when: bool) -> str:
+    """The text of a cell, in bold under a condition."""
+    return Bold(text) if when else text
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table.
-
-    Attributes:
-        heading: the titles of the columns; the first column names the rows, the others are set to the right.
-        rows: cells as text, each bold or not.
-    """
+    """A table; the first column names the rows, the others are set to the right."""
 
     heading: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-
-    @classmethod
-    def of(cls, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Grid:
-        """Build a table without bold cells."""
-        return cls(heading, [[(cell, False) for cell in row] for row in rows])
+    rows: Sequence[Sequence[str]]
 
     def markdown(self) -> str:
         """As a GitHub table."""
         lines = [self.heading, ["---", *["---:"] * (len(self.heading) - 1)]]
-        lines += [[f"**{cell}**" if bold else cell for cell, bold in row] for row in self.rows]
+        lines += [[f"**{cell}**" if isinstance(cell, Bold) else cell for cell in row] for row in self.rows]
         return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
     def table(self) -> Table:
@@ -46,5 +48,17 @@ class Grid:
         for index, title in enumerate(self.heading):
             table.add_column(title, justify="right" if index else "left", no_wrap=True)
         for row in self.rows:
-            table.add_row(*(Text(cell, style="bold" if bold else "") for cell, bold in row))
+            table.add_row(*(Text(cell, style="bold" if isinstance(cell, Bold) else "") for cell in row))
         return table
+
+
+def print_whole(*things: RenderableType) -> None:
+    """Print each on standard output, never cut: a narrower terminal wraps the lines itself."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    for thing in things:
+        wanted = Measurement.get(console, console.options.update(width=WIDEST), thing).maximum
+        console.width = max(console.width, wanted)
+        console.print(thing)

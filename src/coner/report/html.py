@@ -12,7 +12,6 @@ from coner.core.files import atomic_write
 from coner.evaluation.metrics import BOOTSTRAPPED, shown_in
 from coner.report.ablation import by_name
 from coner.report.columns import TITLES, show_difference
-from coner.report.compare import column_text
 from coner.report.content import page_content, sentence_content
 from coner.report.grid import DASH
 from coner.report.report import Report
@@ -42,7 +41,6 @@ def render(report: Report) -> str:
     return environment.from_string(_file("page.html")).render(
         comparison=comparison,
         rows=comparison.rows,
-        column_text=column_text,
         show_difference=show_difference,
         tested={name: TITLES[name] for name in BOOTSTRAPPED},
         noisy=any(row.values["noisy_macro_f1"] is not None for row in comparison.rows),
