@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -57,7 +57,7 @@ class Built:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Family(ABC):
+class Family:
     """A family. Its package ``families/<kind>`` registers one subclass; importing it loads no heavy library.
 
     Attributes:
@@ -86,9 +86,14 @@ class Family(ABC):
     exports: ClassVar[bool] = False
     threaded: ClassVar[bool] = True
 
-    @abstractmethod
     def load(self, folder: Path, manifest: Any) -> Tagger:
-        """Open a model folder, whose manifest and files have been checked; ``ModelError`` if they do not fit."""
+        """Open a model folder, whose manifest and files have been checked, by ``load`` of the package's ``tagger.py``.
+
+        Raises:
+            ConfigError, ModelError: they do not fit together.
+        """
+        tagger: Tagger = import_module(f"{type(self).__module__}.tagger").load(folder, manifest)
+        return tagger
 
     def recipe(self, settings: Any, spending: Spending | None = None) -> Recipe:
         """The recipe of ``coner train``; ``ConfigError`` if spending is limited and the family asks no endpoint."""
@@ -105,7 +110,7 @@ class Family(ABC):
         """What a fitted tagger depends on besides the data: the settings, and hashes of the files that they name."""
         return settings.model_dump(mode="json", exclude={"name": True, "data": True})  # type: ignore[no-any-return]
 
-    def release(self, settings: Any) -> None:  # noqa: B027 - most families have nothing to do
+    def release(self, settings: Any) -> None:
         """Called by the first of several processes if there is nothing to train, so that the others stop waiting."""
 
     def epochs(self, settings: Any) -> int:

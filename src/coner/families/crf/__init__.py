@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
-from coner.families.tagger import Tagger
 
 
 @families.register
@@ -32,12 +30,6 @@ class CrfFamily(Family):
         job.claim()
         built.tagger.save(job.folder)
         return built
-
-    def load(self, folder: Path, manifest: CrfManifest) -> Tagger:
-        """Open a trained CRF."""
-        from coner.families.crf.tagger import load
-
-        return load(folder, manifest)
 
     def identity(self, settings: CrfExperiment) -> dict[str, Any]:
         """The settings, and the hash of the cluster file."""

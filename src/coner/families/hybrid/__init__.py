@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from coner.families.family import Family
 from coner.families.hybrid.settings import HybridExperiment, HybridManifest
 from coner.families.registry import families
-from coner.families.tagger import Tagger
 
 
 @families.register
@@ -20,9 +17,3 @@ class HybridFamily(Family):
     manifest = HybridManifest
     extra = "llm"
     asks_endpoint = True
-
-    def load(self, folder: Path, manifest: HybridManifest) -> Tagger:
-        """Open a hybrid with both of its models; nothing is asked."""
-        from coner.families.hybrid.tagger import load
-
-        return load(folder, manifest)

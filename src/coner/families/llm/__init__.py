@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from coner.families.family import Family
 from coner.families.llm.settings import LlmExperiment, LlmManifest
 from coner.families.recipe import Recipe
 from coner.families.registry import families
-from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 
 
@@ -23,12 +20,6 @@ class LlmFamily(Family):
     extra = "llm"
     configurable = True
     asks_endpoint = True
-
-    def load(self, folder: Path, manifest: LlmManifest) -> Tagger:
-        """Open a prompted language model; nothing is asked."""
-        from coner.families.llm.tagger import load
-
-        return load(folder, manifest)
 
     def recipe(self, settings: LlmExperiment, spending: Spending | None = None) -> Recipe:
         """Choose the examples and write the model folder."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from coner.config.experiment import Experiment
 from coner.families.family import Family
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.registry import families
-from coner.families.tagger import Tagger
 
 
 @families.register
@@ -20,9 +17,3 @@ class OnnxFamily(Family):
     settings = Experiment
     manifest = OnnxManifest
     extra = "onnx"
-
-    def load(self, folder: Path, manifest: OnnxManifest) -> Tagger:
-        """Open an exported encoder."""
-        from coner.families.onnx.tagger import load
-
-        return load(folder, manifest)
