@@ -18,10 +18,10 @@ from coner.core.types import Entity, Sentence
 from coner.data import ConllLayout, read, write_conll
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
-from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.onnx.export.run import ExportReport
 from coner.records.record import read_record
 from helpers.shell import Completed, World, command, head, refusal
+from helpers.tiny_training import untrained
 
 Coner = Callable[..., Completed]
 
@@ -59,8 +59,7 @@ class RandomModel:
 
     def __init__(self, settings: Any, folder: Path, source: Path) -> None:
         torch.manual_seed(3)
-        backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
-        tagger = build(settings, backbone, taxonomy=TAXONOMY)
+        tagger = untrained(settings, TAXONOMY)
         with torch.no_grad():
             tagger.network.emissions.weight.mul_(8)
         self.folder, self.dev = folder / "model", folder / "dev.conll"

@@ -187,6 +187,6 @@ def test_removing_a_model_keeps_other_files_and_those_outside_the_folder(tmp_pat
 def test_a_model_whose_packages_are_missing_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model(tmp_path, manifest("encoder", settings={"kind": "encoder"}), lambda _: None)
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "coner.families.encoder.build", raising=False)
+    monkeypatch.delitem(sys.modules, "coner.families.encoder.tagger", raising=False)
     with pytest.raises(MissingExtra, match=r"a model of kind encoder needs .* pip install 'coner\[encoder\]'"):
         load(tmp_path)

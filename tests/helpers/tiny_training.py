@@ -15,8 +15,10 @@ from torch import Tensor
 
 from coner.core.errors import ConerError
 from coner.core.progress import Log
+from coner.data.taxonomy import Taxonomy
 from coner.families.encoder.fit import prepare
-from coner.families.encoder.settings import EncoderExperiment
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.checkpoint import read_checkpoint
 from coner.families.encoder.training.fine_tuning import FineTuning
@@ -29,6 +31,12 @@ SENTENCES = FOUR * 3
 DEV = SENTENCES[:3]  # an odd number: shards of two and one
 RATES = {"encoder": {"rate": 3e-3}, "head": {"rate": 1e-2}}
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
+def untrained(settings: EncoderExperiment, taxonomy: Taxonomy) -> EncoderTagger:
+    """A tagger with a new head around the pretrained encoder of the settings, on the CPU."""
+    manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
+    return EncoderTagger.pretrained(manifest, torch.device("cpu"))
 
 
 def tuning_of(settings: EncoderExperiment, folder: Path, **job: Any) -> FineTuning:

@@ -79,13 +79,13 @@ def test_gradient_is_that_of_the_sum_over_single_sentences(tuning_for: Make, hea
     weights = [1.0, 0.3, 0.3, 1.7]
     tuning = tuning_for(SENTENCES, weights, **head)
     gradients = gradients_of(tuning)
-    objective, network = tuning.trainer.objective, tuning.tagger.network
+    objective, network, settings = tuning.trainer.objective, tuning.tagger.network, tuning.tagger.settings
     assert all(value.grad is None for value in network.parameters())
     total = torch.zeros(())
     for i, weight in enumerate(weights):
         batch = collate([objective.pieces[i]], tuning.tagger.pieces)
         losses = network.losses(batch, gold_grid([objective.fine[i]]), gold_grid([objective.coarse[i]]))
-        total = total + weight * (0.6 * losses["fine"] + 0.4 * objective.scale * losses["coarse"])
+        total = total + weight * (0.6 * losses["fine"] + 0.4 * settings.auxiliary.scale * losses["coarse"])
     (total / sum(w * len(s) for w, s in zip(weights, SENTENCES, strict=True))).backward()
     assert_close(gradients, {name: p.grad for name, p in network.named_parameters() if p.grad is not None})
 

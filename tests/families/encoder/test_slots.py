@@ -15,12 +15,12 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.blend import blends
-from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.encoder.context import contexts
 from coner.families.encoder.decoder import decoders
+from coner.families.encoder.fit import TaggingObjective
 from coner.families.encoder.loss import losses
 from coner.families.encoder.mix import mixes
-from coner.families.encoder.objective import TaggingObjective
+from helpers.tiny_training import untrained
 
 SENTENCES = [["the", "rhine", "flows", "through", "basel"], ["dvořák"], ["são", "paulo"]]
 GOLD = [[Entity(1, 2, "River"), Entity(4, 5, "City")], [Entity(0, 1, "Artist")], [Entity(0, 2, "City")]]
@@ -40,11 +40,10 @@ class Model:
 
     def __init__(self, settings: Any) -> None:
         torch.manual_seed(1)
-        backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
-        tagger = build(settings, backbone, taxonomy=TAXONOMY)
+        tagger = untrained(settings, TAXONOMY)
         self.network, self.maker, self.tags = tagger.network.eval(), tagger.pieces, tagger.tags
         sentences = [Sentence(tuple(words), tuple(gold)) for words, gold in zip(SENTENCES, GOLD, strict=True)]
-        self.objective = TaggingObjective(tagger, sentences, None, coarse_weight=lambda _: 0.5, scale=1.0)
+        self.objective = TaggingObjective(tagger, sentences)
 
     def batch(self, sentences: list[list[str]]) -> Batch:
         return collate(self.maker(sentences), self.maker)

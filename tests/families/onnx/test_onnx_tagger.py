@@ -15,12 +15,12 @@ from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
-from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.tagger import OnnxTagger
 from coner.families.tagger import Tagger
 from helpers import tiny
+from helpers.tiny_training import untrained
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
 WORDS = [
@@ -44,8 +44,7 @@ def tagger_for(settings_for: Callable[..., Any]) -> Callable[..., EncoderTagger]
     def make(architecture: str = "mbert", **sections: Any) -> EncoderTagger:
         settings = settings_for(architecture, **sections)
         torch.manual_seed(3)
-        backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
-        tagger = build(settings, backbone, taxonomy=TAXONOMY)
+        tagger = untrained(settings, TAXONOMY)
         network = tagger.network
         with torch.no_grad():
             network.emissions.weight.mul_(8)  # so that a random network finds entities

@@ -48,7 +48,7 @@ def job_for(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> Callable[...
 def untrained(job_for: Callable[..., tuple[Any, TrainingJob]]) -> SpanTagger:
     """A tagger with random weights that finds entities."""
     torch.manual_seed(0)
-    tagger = prepare(*job_for(span={"max_words": 3, "dropout": 0.0}))[1]
+    tagger = prepare(*job_for(span={"max_words": 3, "dropout": 0.0})).tagger
     with torch.no_grad():
         scores = tagger.network.emissions.scores
         assert isinstance(scores, nn.Linear)
@@ -113,7 +113,8 @@ def test_entities_are_sorted_and_do_not_overlap_and_no_batch_changes_them(untrai
 
 @pytest.mark.parametrize("scores", ["linear", "cosine"])
 def test_every_parameter_gets_a_gradient(job_for: Callable[..., tuple[Any, TrainingJob]], scores: str) -> None:
-    tuning, tagger = prepare(*job_for(span={"scores": scores, "max_words": 3}))
+    tuning = prepare(*job_for(span={"scores": scores, "max_words": 3}))
+    tagger = tuning.tagger
     tagger.network.train()
     loss = tuning.trainer.objective.losses(range(len(SENTENCES)))["loss"]
     loss.backward()
@@ -126,9 +127,8 @@ def test_the_loss_is_the_cross_entropy_of_every_span_by_the_weight_of_its_senten
     job_for: Callable[..., tuple[Any, TrainingJob]],
 ) -> None:
     settings, job = job_for(span={"max_words": 2, "dropout": 0.0})
-    tuning, tagger = prepare(
-        settings, TrainingJob(FOUR, FOUR, TAXONOMY, job.folder, "x", job.log, weights=[1.0, 0.5, 2.0, 0])
-    )
+    tuning = prepare(settings, TrainingJob(FOUR, FOUR, TAXONOMY, job.folder, "x", job.log, weights=[1.0, 0.5, 2.0, 0]))
+    tagger = tuning.tagger
     tagger.network.eval()
     expected = 0.0
     with torch.inference_mode():

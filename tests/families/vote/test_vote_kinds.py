@@ -16,9 +16,9 @@ from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment
-from coner.families.encoder.build import build, pretrained_backbone
 from coner.families.onnx.export.model import write_onnx
 from coner.families.vote.tagger import Member, VoteTagger
+from helpers.tiny_training import untrained
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
 SENTENCES = [
@@ -33,8 +33,7 @@ def folders(settings_for: Callable[..., Any], tmp_path: Path) -> dict[str, Path]
     """A model folder of each family."""
     settings = settings_for()
     torch.manual_seed(3)
-    backbone = pretrained_backbone(settings.encoder, settings.train, device=torch.device("cpu"))
-    tagger = build(settings, backbone, taxonomy=TAXONOMY)
+    tagger = untrained(settings, TAXONOMY)
     with torch.no_grad():
         tagger.network.emissions.weight.mul_(8)  # so that a random network finds entities
         tagger.network.emissions.bias.zero_()

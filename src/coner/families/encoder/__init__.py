@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from coner.config.experiment import Experiment
 from coner.core.errors import requires_extra
-from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, FineTunedExperiment
 from coner.families.family import Built, Family, TrainingJob
+from coner.families.manifest import Manifest
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
@@ -19,27 +21,27 @@ class EncoderFamily(Family):
 
     kind = "encoder"
     description = "A fine-tuned pretrained encoder with a head of its own"
-    settings = EncoderExperiment
-    manifest = EncoderManifest
+    settings: ClassVar[type[Experiment]] = EncoderExperiment
+    manifest: ClassVar[type[Manifest]] = EncoderManifest
     extra = "encoder"
     configurable = True
     trains = True
     multiprocess = True
     exports = True
 
-    def fit(self, settings: EncoderExperiment, job: TrainingJob) -> Built:
+    def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fine-tune, from the checkpoint in the folder if there is one; the best epoch on dev is kept."""
         with requires_extra("training an encoder", "encoder"):
             from coner.families.encoder.fit import fit
         return fit(settings, job)
 
-    def load(self, folder: Path, manifest: EncoderManifest) -> Tagger:
+    def load(self, folder: Path, manifest: Any) -> Tagger:
         """Open a trained encoder."""
-        from coner.families.encoder.build import load
+        from coner.families.encoder.tagger import EncoderTagger
 
-        return load(folder, manifest)
+        return EncoderTagger.load(folder, manifest)
 
-    def identity(self, settings: EncoderExperiment) -> dict[str, Any]:
+    def identity(self, settings: FineTunedExperiment) -> dict[str, Any]:
         """The settings, and hashes of the pretrained encoder and of the model that training starts from."""
         apart: dict[str, Any] = {"name": True, "data": True, "train": {"checkpoint_minutes", "init", "tensorboard"}}
         values: dict[str, Any] = settings.model_dump(mode="json", exclude=apart)
@@ -50,16 +52,16 @@ class EncoderFamily(Family):
             values["init"] = weights_hash(settings.train.init)
         return values
 
-    def release(self, settings: EncoderExperiment) -> None:
+    def release(self, settings: FineTunedExperiment) -> None:
         """Tell the other processes that there is nothing to train."""
         from coner.families.encoder.training.process_group import ProcessGroup
 
         ProcessGroup(settings.train.device).release()
 
-    def epochs(self, settings: EncoderExperiment) -> int:
+    def epochs(self, settings: FineTunedExperiment) -> int:
         """``train.epochs``."""
         return settings.train.epochs
 
-    def with_encoder(self, settings: EncoderExperiment, name: str) -> EncoderExperiment:
+    def with_encoder(self, settings: FineTunedExperiment, name: str) -> FineTunedExperiment:
         """The settings with another ``encoder.name``."""
         return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={"name": name})})

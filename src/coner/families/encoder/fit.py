@@ -2,73 +2,85 @@
 
 from __future__ import annotations
 
-from accelerate.utils import set_seed
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
+from torch import Tensor
+
+from coner.core.types import Entity, Sentence
 from coner.families.encoder.auxiliary import coarse_weight
-from coner.families.encoder.backbone.warm_start import WarmStart, load_matching, trained_encoder
-from coner.families.encoder.build import Backbone, build, pretrained_backbone, tag_sets
+from coner.families.encoder.backbone.batch import Batch, gold_grid
 from coner.families.encoder.cpu.process import restored_process
-from coner.families.encoder.objective import TaggingObjective, tag_counts
-from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, EncoderSettings
+from coner.families.encoder.loss import losses
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
-from coner.families.encoder.training.fine_tuning import FineTuning, fine_tuning
-from coner.families.encoder.training.process_group import ProcessGroup
-from coner.families.encoder.training.settings import TrainSettings
+from coner.families.encoder.training.fine_tuning import FineTuning
+from coner.families.encoder.training.objective import Objective
 from coner.families.family import Built, TrainingJob
-from coner.families.manifest import parse_manifest
 
 
+@restored_process()
 def fit(settings: EncoderExperiment, job: TrainingJob) -> Built:
     """Fine-tune a tagger, alone or with the other processes that a launcher started; see ``FineTuning.run``."""
-    with restored_process():
-        tuning = prepare(settings, job)
-        job.claim()
-        return tuning.run()
+    return prepare(settings, job).run()
 
 
-def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning:
-    """Build tagger and trainer from settings and data.
-
-    Raises:
-        ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
-    """
-    processes, backbone = start(settings.encoder, settings.train, seed=settings.seed, job=job)
-    counts = tag_counts(job.train, job.weights, tag_sets(settings, job.taxonomy)[0])
-    tagger = build(settings, backbone, taxonomy=job.taxonomy, counts=counts)
-    warm_start = _warm_start(tagger, job)
-    objective = TaggingObjective(
-        tagger,
-        job.train,
-        job.weights,
-        coarse_weight=lambda epoch: coarse_weight(settings.auxiliary, epochs=settings.train.epochs, progress=epoch),
-        scale=settings.auxiliary.scale,
-    )
-    return fine_tuning(
-        tagger, objective, settings.train, seed=settings.seed, job=job, processes=processes, warm_start=warm_start
-    )
+def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[EncoderTagger]:
+    """Build tagger and trainer; raises as ``FineTuning``."""
+    labels, kind = job.taxonomy.labels, EncoderTagger.kind
+    manifest = EncoderManifest(kind=kind, labels=labels, taxonomy=job.taxonomy, settings=settings)
+    return FineTuning(EncoderTagger, TaggingObjective, manifest, job)
 
 
-def start(
-    encoder: EncoderSettings, train: TrainSettings, *, seed: int, job: TrainingJob
-) -> tuple[ProcessGroup, Backbone]:
-    """Connect the processes, seed the random generators, and load the pretrained encoder."""
-    processes = ProcessGroup(train.device)
-    set_seed(seed)
-    cache = job.pieces.setdefault((encoder.name, encoder.lowercase), {})
-    return processes, pretrained_backbone(encoder, train, device=processes.device, cache=cache)
+class TaggingObjective(Objective):
+    """``(1 - w) fine + w scale coarse``, where w, the weight of the coarse loss, decays."""
 
+    names = ("fine", "coarse")
+    tagger: EncoderTagger
 
-def _warm_start(tagger: EncoderTagger, job: TrainingJob) -> WarmStart | None:
-    """Load the weights of ``train.init``; those that score tags only if the tags are the same."""
-    init = tagger.settings.train.init
-    if init is None:
-        return None
-    folder, manifest = trained_encoder(init, run=job.folder)
-    same_fine = same_coarse = False
-    if manifest.kind == tagger.kind:
-        trained = parse_manifest(manifest.model_dump(), EncoderManifest, folder)
-        fine, coarse = tag_sets(trained.settings, trained.taxonomy)
-        own_fine, own_coarse = tag_sets(tagger.settings, tagger.taxonomy)
-        same_fine, same_coarse = fine.tags == own_fine.tags, coarse.tags == own_coarse.tags
-    excluded = (*(() if same_fine else ("emissions.", "decoder.")), *(() if same_coarse else ("auxiliary.",)))
-    return load_matching(tagger.network, folder, excluded=excluded)
+    def __init__(
+        self, tagger: EncoderTagger, sentences: Sequence[Sentence], weights: Sequence[float] | None = None
+    ) -> None:
+        super().__init__(tagger, sentences, weights)
+        tags, network = tagger.tags, tagger.network
+        self.fine = [tags.encode(s.entities or (), len(s)) for s in sentences]
+        counts = [0.0] * len(tags)
+        for weight, path in zip(self.sentence_weights, self.fine, strict=True):
+            for tag in path:
+                counts[tag] += weight
+        criterion = losses[tagger.settings.head.loss](torch.tensor(counts, dtype=torch.float64))
+        network.decoder.criterion = criterion.to(tagger.device)
+        self.coarse: list[list[int]] | None = None
+        if network.auxiliary is not None:
+            groups, encode = tagger.taxonomy.coarse_of, network.auxiliary.decoder.tags.encode
+            coarse = ([Entity(e.start, e.end, groups(e.label)) for e in s.entities or ()] for s in sentences)
+            self.coarse = [encode(entities, len(s)) for entities, s in zip(coarse, sentences, strict=True)]
+
+    def batch_losses(self, batch: Batch, examples: Sequence[int]) -> Mapping[str, Tensor]:
+        fine = gold_grid([self.fine[i] for i in examples]).to(batch.ids.device)
+        coarse = None if self.coarse is None else gold_grid([self.coarse[i] for i in examples]).to(batch.ids.device)
+        return self.tagger.network.losses(batch, fine, coarse, [self.sentence_weights[i] for i in examples])
+
+    def coarse_weight(self, epoch: float) -> float:
+        """w after this many epochs."""
+        settings = self.tagger.settings
+        return coarse_weight(settings.auxiliary, epochs=settings.train.epochs, progress=epoch)
+
+    def weights(self, epoch: float) -> Mapping[str, float]:
+        weight = self.coarse_weight(epoch)
+        if self.coarse is None or weight == 0:  # without a gradient the optimizer leaves the coarse layer alone
+            return {"fine": 1.0}
+        return {"fine": 1 - weight, "coarse": weight * self.tagger.settings.auxiliary.scale}
+
+    def history(self, losses: Mapping[str, float], epoch: float) -> dict[str, Any]:
+        coarse = None if self.coarse is None else losses["coarse"]
+        return {"loss": losses["fine"], "coarse_loss": coarse, "weight": self.coarse_weight(epoch)}
+
+    def log_line(self, entry: Mapping[str, Any]) -> str:
+        return f"loss {entry['loss']:.4f}  coarse weight {entry['weight']:.4f}"
+
+    def curves(self, losses: Mapping[str, float], epoch: float) -> dict[str, float]:
+        if self.coarse is None:
+            return {"loss/fine": losses["fine"]}
+        return {**super().curves(losses, epoch), "coarse_weight": self.coarse_weight(epoch)}

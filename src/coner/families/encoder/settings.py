@@ -74,14 +74,25 @@ class AuxiliarySettings(Section):
         return self
 
 
-class EncoderExperiment(Experiment):
+class FineTunedExperiment(Experiment):
+    """A config of a family that fine-tunes a pretrained encoder; the family adds sections of its own."""
+
+    encoder: EncoderSettings = EncoderSettings()
+    train: TrainSettings = TrainSettings()
+
+
+class FineTunedManifest(Manifest):
+    """``model.json`` of a fine-tuned encoder."""
+
+    settings: FineTunedExperiment
+
+
+class EncoderExperiment(FineTunedExperiment):
     """A config with ``kind = "encoder"``."""
 
     kind: Literal["encoder"]
-    encoder: EncoderSettings = EncoderSettings()
     head: HeadSettings = HeadSettings()
     auxiliary: AuxiliarySettings = AuxiliarySettings()
-    train: TrainSettings = TrainSettings()
 
     @model_validator(mode="after")
     def _check_combinations(self) -> EncoderExperiment:
@@ -95,7 +106,7 @@ class EncoderExperiment(Experiment):
         return self
 
 
-class EncoderManifest(Manifest):
+class EncoderManifest(FineTunedManifest):
     """``model.json`` of an encoder tagger."""
 
     settings: EncoderExperiment

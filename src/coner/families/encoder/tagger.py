@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
+from torch import nn
 
 from coner.core.errors import ModelError
+from coner.core.tags import TagSet
 from coner.core.types import Entity
+from coner.families.encoder.auxiliary import Auxiliary
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.passes import Tagged
-from coner.families.encoder.backbone.pieces import PieceMaker
+from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
 from coner.families.encoder.backbone.tagger import NetworkTagger
-from coner.families.encoder.network import Network
+from coner.families.encoder.blend import blends
+from coner.families.encoder.context import contexts
+from coner.families.encoder.decoder import decoders
+from coner.families.encoder.mix import mixes
+from coner.families.encoder.network import Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 
 
@@ -21,16 +29,43 @@ class EncoderTagger(NetworkTagger):
     network: Network
     manifest: EncoderManifest
 
-    def __init__(
-        self, network: Network, pieces: PieceMaker, *, manifest: EncoderManifest, precision: torch.dtype
-    ) -> None:
-        super().__init__(network, pieces, manifest=manifest, precision=precision)
-        self.tags = network.decoder.tags
+    @classmethod
+    def build_network(cls, manifest: EncoderManifest, encoder: Any) -> Network:
+        """Compose the network; ``ConfigError`` if a component is unknown, or does not fit this encoder."""
+        settings, config = manifest.settings, encoder.config
+        head, auxiliary = settings.head, settings.auxiliary
+        fine, coarse = tag_sets(manifest)
+        pooling = Pooling(hidden_layers(head.layers, int(config.num_hidden_layers)), settings.encoder.pooling)
+        # The order of these lines is that of the random initial values: a change of it changes what a seed gives.
+        mix = mixes[head.mix](len(pooling.layers), pooling.size(int(config.hidden_size)))
+        context = contexts[head.context](mix.size, head.width or int(config.hidden_size))
+        blend = blends[head.blend](context.size)
+        emissions = nn.Linear(blend.size, len(fine))
+        decoder = decoders[head.decoder](fine)
+        task = None
+        if auxiliary.schedule != "none":
+            task = Auxiliary(nn.Linear(blend.size, len(coarse)), decoders[auxiliary.decoder](coarse))
+            task.requires_grad_(not auxiliary.frozen)
+        layers = Head(mix, context, nn.Dropout(head.dropout), blend, emissions)
+        return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=task)
 
     @property
     def settings(self) -> EncoderExperiment:
         """With which it was trained."""
         return self.manifest.settings
+
+    @property
+    def tags(self) -> TagSet:
+        """The tags that the network scores."""
+        return self.network.decoder.tags
+
+    def foreign_weights(self, trained: Any) -> tuple[str, ...]:
+        """Those that score tags, unless the tags are the same."""
+        if trained.kind != self.kind:
+            return ("emissions.", "decoder.", "auxiliary.")
+        (fine, coarse), (own_fine, own_coarse) = tag_sets(trained), tag_sets(self.manifest)
+        scoring = () if fine.tags == own_fine.tags else ("emissions.", "decoder.")
+        return scoring if coarse.tags == own_coarse.tags else (*scoring, "auxiliary.")
 
     def tag_batch(self, batch: Batch) -> list[Tagged]:
         emissions = self.network(batch)
@@ -43,3 +78,9 @@ class EncoderTagger(NetworkTagger):
             ([Entity(e.start, e.end, e.label, score) for e, score in zip(entities, scores, strict=True)], repaired)
             for (entities, repaired), scores in zip(decoded, confidences, strict=True)
         ]
+
+
+def tag_sets(manifest: EncoderManifest) -> tuple[TagSet, TagSet]:
+    """The tags to predict, and those of the auxiliary task."""
+    taxonomy, scheme = manifest.taxonomy, manifest.settings.head.scheme
+    return TagSet(taxonomy.labels, scheme), TagSet(taxonomy.coarse_labels, scheme)

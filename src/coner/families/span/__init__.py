@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from coner.core.errors import requires_extra
 from coner.families.encoder import EncoderFamily
@@ -18,18 +19,18 @@ class SpanFamily(EncoderFamily):
 
     kind = "span"
     description = "A fine-tuned pretrained encoder that classifies spans"
-    settings = SpanExperiment  # type: ignore[assignment]
-    manifest = SpanManifest  # type: ignore[assignment]
+    settings = SpanExperiment
+    manifest = SpanManifest
     exports = False
 
-    def fit(self, settings: SpanExperiment, job: TrainingJob) -> Built:  # type: ignore[override]
+    def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fine-tune, from the checkpoint in the folder if there is one; best epoch and threshold are chosen on dev."""
         with requires_extra("training a span classifier", "encoder"):
             from coner.families.span.fit import fit
         return fit(settings, job)
 
-    def load(self, folder: Path, manifest: SpanManifest) -> Tagger:  # type: ignore[override]
+    def load(self, folder: Path, manifest: Any) -> Tagger:
         """Open a trained span classifier."""
-        from coner.families.span.build import load
+        from coner.families.span.tagger import SpanTagger
 
-        return load(folder, manifest)
+        return SpanTagger.load(folder, manifest)

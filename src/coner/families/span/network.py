@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,13 +15,16 @@ from coner.families.span.spans import Spans, enumerate_spans
 NO_ENTITY_BIAS = 4.0  # at the start: some fifty spans without a label for each one that has one
 
 
-class CosineScores(nn.Module):
-    """Scaled cosines between a vector and one vector a class.
+def class_scores(kind: Literal["linear", "cosine"], width: int, classes: int) -> nn.Linear | CosineScores:
+    """Scores of classes, of which the first is no entity: S x H to S x L."""
+    scores = nn.Linear(width, classes) if kind == "linear" else CosineScores(width, classes)
+    with torch.no_grad():
+        scores.bias[0] = NO_ENTITY_BIAS
+    return scores
 
-    Args:
-        width: of the vectors, H.
-        classes: number of them, L.
-    """
+
+class CosineScores(nn.Module):
+    """Scaled cosines between a vector of width H and one vector for each of L classes."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
@@ -39,7 +44,7 @@ class SpanScores(nn.Module):
         size: of the word vectors.
         width: of the span vectors, H.
         max_words: longest span, M.
-        scores: from a span vector to the scores of no label and of L labels.
+        scores: from a span vector to the scores of no label and of the labels.
         dropout: of the span vectors.
     """
 
@@ -52,20 +57,14 @@ class SpanScores(nn.Module):
         self.scores = scores
 
     def forward(self, words: Tensor, spans: Spans) -> Tensor:
-        """Word vectors N x size to scores S x (1 + L)."""
+        """Word vectors N x size to scores S x L."""
         start, end = self.start(words)[spans.first], self.end(words)[spans.last]
         scores: Tensor = self.scores(self.dropout(F.gelu(start + end + self.length(spans.length - 1))))
         return scores
 
 
 class SpanNetwork(nn.Module):
-    """Scores every short span of a batch.
-
-    Args:
-        encoder: a pretrained model of transformers.
-        pooling: hidden states to word vectors; of one layer.
-        emissions: word vectors to scores of spans.
-    """
+    """Scores every short span of a batch, from word vectors pooled from one layer of a pretrained encoder."""
 
     def __init__(self, encoder: nn.Module, *, pooling: Pooling, emissions: SpanScores) -> None:
         super().__init__()
@@ -73,14 +72,9 @@ class SpanNetwork(nn.Module):
         self.pooling = pooling
         self.emissions = emissions
 
-    @property
-    def max_words(self) -> int:
-        """The longest span, M."""
-        return self.emissions.length.num_embeddings
-
     def forward(self, batch: Batch) -> tuple[Spans, Tensor]:
-        """The spans of a batch, and their scores. S x (1 + L)"""
+        """The spans of a batch, and their scores. S x L"""
         states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True).hidden_states
         [words] = self.pooling(states, batch.pieces)
-        spans = enumerate_spans(batch.words, self.max_words)
+        spans = enumerate_spans(batch.words, self.emissions.length.num_embeddings)
         return spans, self.emissions(words, spans)

@@ -6,18 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coner.config.experiment import Experiment
-from coner.config.section import Count, Fraction, Section
-from coner.families.encoder.settings import EncoderSettings
-from coner.families.encoder.training.settings import TrainSettings
-from coner.families.manifest import Manifest
+from coner.config.section import Count, Fraction, Natural, Section
+from coner.families.encoder.settings import FineTunedExperiment, FineTunedManifest
 
 
 class SpanSettings(Section):
     """From word vectors to labelled spans."""
 
     layer: int = Field(-1, description="hidden layer: 0 embeddings, -1 the last")
-    width: Annotated[int, Field(ge=0)] = Field(0, description="width of a span's vector; 0: the encoder's")
+    width: Natural = Field(0, description="width of a span's vector; 0: the encoder's")
     max_words: Annotated[int, Field(ge=0, le=64)] = Field(
         0, description="longest span; 0: that of all but one in a thousand mentions of the training split"
     )
@@ -32,16 +29,14 @@ class SpanSettings(Section):
     )
 
 
-class SpanExperiment(Experiment):
+class SpanExperiment(FineTunedExperiment):
     """A config with ``kind = "span"``."""
 
     kind: Literal["span"]
-    encoder: EncoderSettings = EncoderSettings()
     span: SpanSettings = SpanSettings()
-    train: TrainSettings = TrainSettings()
 
 
-class SpanManifest(Manifest):
+class SpanManifest(FineTunedManifest):
     """``model.json`` of a span classifier."""
 
     settings: SpanExperiment

@@ -44,14 +44,7 @@ def enumerate_spans(words: WordLayout, max_words: int) -> Spans:
 
 
 def gold_labels(spans: Spans, words: WordLayout, gold: Sequence[Iterable[Entity]], ids: dict[str, int]) -> Tensor:
-    """The label of every span, 0 for none. S
-
-    Args:
-        spans: of the batch.
-        words: of the batch.
-        gold: entities of each sentence; those longer than the longest span are left out. B
-        ids: of the labels, from 1.
-    """
+    """The label of every span, 0 for none: S. The entities of each sentence (B) longer than any span are left out."""
     labels = torch.zeros_like(spans.first)
     longest = spans.number.shape[1]
     rows = [

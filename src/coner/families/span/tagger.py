@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-import torch
+from functools import cached_property
+from typing import Any
 
 from coner.core.errors import ModelError
 from coner.core.types import Entity
 from coner.decoding.spans import select_spans
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.passes import Tagged
-from coner.families.encoder.backbone.pieces import PieceMaker
+from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
 from coner.families.encoder.backbone.tagger import NetworkTagger
-from coner.families.span.network import SpanNetwork
+from coner.families.span.network import SpanNetwork, SpanScores, class_scores
 from coner.families.span.settings import SpanManifest
 
 
 class SpanTagger(NetworkTagger):
-    """Classifies every short span. Arguments as of ``NetworkTagger``.
-
-    Attributes:
-        ids: of the labels, from 1; 0 is no label.
-    """
+    """Classifies every short span. Arguments as of ``NetworkTagger``."""
 
     kind = "span"
     network: SpanNetwork
     manifest: SpanManifest
 
-    def __init__(
-        self, network: SpanNetwork, pieces: PieceMaker, *, manifest: SpanManifest, precision: torch.dtype
-    ) -> None:
-        super().__init__(network, pieces, manifest=manifest, precision=precision)
-        self.ids = {label: number for number, label in enumerate(self.labels, 1)}
+    @classmethod
+    def build_network(cls, manifest: SpanManifest, encoder: Any) -> SpanNetwork:
+        """Compose the network; ``ConfigError`` if a setting does not fit this encoder."""
+        span, hidden = manifest.settings.span, int(encoder.config.hidden_size)
+        layers = hidden_layers([span.layer], int(encoder.config.num_hidden_layers))
+        pooling = Pooling(layers, manifest.settings.encoder.pooling)
+        width = span.width or hidden
+        scores = class_scores(span.scores, width, 1 + len(manifest.labels))
+        size, longest = pooling.size(hidden), manifest.max_words
+        emissions = SpanScores(size, width, max_words=longest, scores=scores, dropout=span.dropout)
+        return SpanNetwork(encoder, pooling=pooling, emissions=emissions)
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Of the labels, from 1; 0 is no label."""
+        return {label: number for number, label in enumerate(self.labels, 1)}
 
     @property
     def threshold(self) -> float:

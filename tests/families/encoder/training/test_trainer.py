@@ -146,7 +146,7 @@ def test_each_epoch_is_evaluated_with_its_own_weights(tuning_for: Make, monkeypa
     tag, predicted = EncoderTagger.tag, []
 
     def checked(tagger: EncoderTagger, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        fresh = EncoderTagger(tagger.network, tagger.pieces, manifest=tagger.manifest, precision=tagger.precision)
+        fresh = EncoderTagger(tagger.network, tagger.tokenizer, tagger.manifest)
         predicted.append(tag(tagger, sentences))
         assert predicted[-1] == tag(fresh, sentences)
         return predicted[-1]

@@ -1,13 +1,12 @@
-"""What taggers over a pretrained encoder share: passes over sentences, saving and loading."""
+"""What taggers over a pretrained encoder share: building, passes over sentences, saving and loading."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from safetensors import SafetensorError
@@ -19,35 +18,77 @@ from coner.core.processes import thread_count
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
-from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
-from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated
+from coner.families.encoder.backbone.pieces import PieceMaker, Pieces, piece_limit
+from coner.families.encoder.backbone.pretrained import build_encoder, load_encoder, load_tokenizer
+from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated, native_precision
 from coner.families.encoder.cpu.parallel import parallel_map
-from coner.families.manifest import MANIFEST, WEIGHTS, Manifest, write_model
+from coner.families.encoder.cpu.rows import set_embeddings
+from coner.families.manifest import MANIFEST, WEIGHTS, write_model
 from coner.families.tagger import Prediction, Tagger
+
+if TYPE_CHECKING:
+    from coner.families.encoder.settings import FineTunedManifest
 
 TAGGING = Lock()  # held while weights are replaced by copies and the number of threads is changed
 ENCODER = "encoder"  # folder of the encoder's config and tokenizer in a model folder
+Cache = dict[str, list[int]]  # see ``PieceMaker``
 
 
 class NetworkTagger(Tagger):
-    """A tagger over a pretrained encoder. A family implements ``tag_batch``.
+    """A tagger over a pretrained encoder. A family implements ``build_network`` and ``tag_batch``.
 
     Args:
         network: with its pretrained encoder as ``encoder``, on the device where it computes.
-        pieces: tokenizer of the encoder.
+        tokenizer: of the encoder.
         manifest: what ``model.json`` says.
-        precision: of the encoder's layers.
+        cache: of pieces.
     """
 
-    def __init__(self, network: nn.Module, pieces: PieceMaker, *, manifest: Manifest, precision: torch.dtype) -> None:
-        self.network = network
-        self.pieces = pieces
-        self.tokenizer: Any = pieces.tokenizer
-        self.manifest = manifest
+    def __init__(
+        self, network: nn.Module, tokenizer: Any, manifest: FineTunedManifest, *, cache: Cache | None = None
+    ) -> None:
+        self.network, self.tokenizer, self.manifest = network, tokenizer, manifest
         self.taxonomy, self.labels = manifest.taxonomy, manifest.labels
-        self.precision = precision
         self.device = next(network.parameters()).device
-        self._weights = LoweredWeights(self.encoder, precision)
+        self.precision = native_precision(manifest.settings.train.precision, self.device)
+        self._weights = LoweredWeights(self.encoder, self.precision)
+        made, limit = manifest.settings.encoder, piece_limit(self.encoder.config, manifest.settings.encoder.window)
+        self.pieces = PieceMaker(tokenizer, limit=limit, overlap=made.overlap, lowercase=made.lowercase, cache=cache)
+
+    @classmethod
+    @abstractmethod
+    def build_network(cls, manifest: Any, encoder: Any) -> nn.Module:
+        """Compose a network around an encoder, newly initialised; ``ConfigError`` if a setting does not fit it."""
+
+    @classmethod
+    def pretrained(cls, manifest: FineTunedManifest, device: torch.device, *, cache: Cache | None = None) -> Self:
+        """A tagger to be trained, around the pretrained encoder that the settings name.
+
+        Raises:
+            ModelError: the encoder cannot be loaded.
+            ConfigError: a setting does not fit it.
+        """
+        settings = manifest.settings.encoder
+        encoder, tokenizer = load_encoder(settings.name, keep_layers=settings.keep_layers)
+        set_embeddings(encoder, settings.embeddings)
+        return cls(cls.build_network(manifest, encoder).to(device), tokenizer, manifest, cache=cache)
+
+    @classmethod
+    def load(cls, folder: Path, manifest: FineTunedManifest) -> Self:
+        """Open a model folder; ``ModelError`` if its files do not fit the manifest."""
+        source = folder / ENCODER
+        try:
+            encoder, tokenizer = build_encoder(source), load_tokenizer(str(folder), str(source))
+            tagger = cls(cls.build_network(manifest, encoder).to(best_device()), tokenizer, manifest)
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            reason = f"damaged ({error}). Fix: train again or copy the folder again"
+            raise ModelError(f"{folder / MANIFEST}: {reason}") from None
+        tagger.load_weights(folder)
+        return tagger
+
+    def foreign_weights(self, trained: Any) -> tuple[str, ...]:
+        """Prefixes of weights that have another meaning in a trained model, whose manifest is given."""
+        return ("emissions.",)
 
     @property
     def encoder(self) -> Any:
@@ -110,15 +151,6 @@ class NetworkTagger(Tagger):
             raise
         except Exception as error:  # safetensors and tokenizers have their own errors for a full disk
             raise OSError(None, str(error)) from error
-
-
-@contextmanager
-def damage_reported(folder: Path) -> Iterator[None]:
-    """``ModelError`` if the manifest of a model folder describes no network."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise ModelError(f"{folder / MANIFEST}: damaged ({error}). Fix: train again or copy the folder again") from None
 
 
 def best_device() -> torch.device:

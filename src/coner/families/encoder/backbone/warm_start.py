@@ -12,25 +12,19 @@ from torch import nn
 
 from coner.core.errors import ConfigError, ModelError
 from coner.families import model_folder
-from coner.families.manifest import WEIGHTS, Manifest, read_manifest
+from coner.families.manifest import WEIGHTS, Manifest, parse_manifest, read_manifest
+from coner.families.registry import family
 from coner.hub import model_name
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """What was loaded from a trained model.
+    """Which weights were loaded from a trained model."""
 
-    Attributes:
-        model: base name of its folder.
-        loaded: names of the weights that were loaded.
-        new: weights of the network that keep their initial values.
-        unused: weights of the model that have no counterpart in the network.
-    """
-
-    model: str
+    model: str  # base name of its folder
     loaded: Sequence[str]
-    new: Sequence[str]
-    unused: Sequence[str]
+    new: Sequence[str]  # weights of the network that keep their initial values
+    unused: Sequence[str]  # weights of the model that have no counterpart in the network
 
     def __str__(self) -> str:
         parts = [f"starting from {self.model}: {len(self.loaded)} of {len(self.loaded) + len(self.new)} weights loaded"]
@@ -43,11 +37,7 @@ class WarmStart:
 
 
 def trained_encoder(folder: Path, *, run: Path | None = None) -> tuple[Path, Manifest]:
-    """Locate a trained model with an encoder and check its files.
-
-    Args:
-        folder: of the model.
-        run: folder of the run that starts from it.
+    """Locate a trained model with an encoder, from which a run starts, and check its files.
 
     Raises:
         ModelError: the folder is missing, damaged, or holds a model without an encoder.
@@ -59,7 +49,7 @@ def trained_encoder(folder: Path, *, run: Path | None = None) -> tuple[Path, Man
     manifest = read_manifest(folder)
     if WEIGHTS not in manifest.files:
         raise ModelError(f"train.init: got {folder}, a model of kind {manifest.kind}; expected one with an encoder")
-    return folder, manifest
+    return folder, parse_manifest(manifest.model_dump(), family(manifest.kind).manifest, folder)
 
 
 def weights_hash(folder: Path) -> str:
@@ -68,15 +58,9 @@ def weights_hash(folder: Path) -> str:
 
 
 def load_matching(network: nn.Module, folder: Path, *, excluded: tuple[str, ...] = ()) -> WarmStart:
-    """Load the weights whose names and shapes agree with the network.
+    """Load the weights of a trained model whose names and shapes agree with the network.
 
-    Args:
-        network: to be trained.
-        folder: of the trained model.
-        excluded: prefixes of names that are not loaded.
-
-    Raises:
-        ConfigError: no weight of the pretrained encoder fits.
+    Names that begin with a prefix in ``excluded`` are left out. ``ConfigError`` if no weight of the encoder fits.
     """
     weights, own = load_file(folder / WEIGHTS), network.state_dict()
     loaded = {

@@ -22,13 +22,13 @@ from coner.families.encoder.loss.cross_entropy import CrossEntropy
 class Decoder(nn.Module, ABC):
     """Turns emissions into tags, whose ids are their columns; what stands at padded positions, even NaN, is ignored.
 
-    ``criterion`` is the token-level loss, for decoders that score each word by itself.
+    ``criterion``, a token-level loss, is for decoders that score each word by itself; training replaces it.
     """
 
-    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
+    def __init__(self, tags: TagSet) -> None:
         super().__init__()
         self.tags = tags
-        self.criterion = criterion or CrossEntropy(torch.ones(len(tags)))
+        self.criterion: Loss = CrossEntropy(torch.ones(len(tags)))
 
     @abstractmethod
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from coner.core.types import Entity
 from coner.families.encoder.decoder import Decoder, check_spans
 from coner.families.encoder.decoder._chain import Chain, Packing, viterbi
 from coner.families.encoder.decoder._lattice import Lattice, forward_backward
-from coner.families.encoder.loss import Loss
 
 
 class ConstrainedDecoder(Decoder):
@@ -26,8 +25,8 @@ class ConstrainedDecoder(Decoder):
     forbidden_transitions: Tensor
     forbidden_end: Tensor
 
-    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
-        super().__init__(tags, criterion)
+    def __init__(self, tags: TagSet) -> None:
+        super().__init__(tags)
         self.register_buffer("forbidden_start", ~torch.tensor(tags.allowed_first()), persistent=False)
         self.register_buffer("forbidden_transitions", ~torch.tensor(tags.allowed()), persistent=False)
         self.register_buffer("forbidden_end", ~torch.tensor(tags.allowed_last()), persistent=False)

@@ -18,15 +18,14 @@ from coner.families.encoder.decoder import check_tag_ids, decoders
 from coner.families.encoder.decoder._chain import Chain, Packing
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder, at_least_float32
 from coner.families.encoder.decoder._lattice import forward_backward
-from coner.families.encoder.loss import Loss
 
 
 @decoders.register
 class CrfDecoder(ConstrainedDecoder):
     """Linear-chain CRF. Parameters of forbidden transitions exist, are 0, and get a gradient of 0."""
 
-    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
-        super().__init__(tags, criterion)
+    def __init__(self, tags: TagSet) -> None:
+        super().__init__(tags)
         self.start, self.transitions, self.end = (
             nn.Parameter(torch.empty(forbidden.shape).uniform_(-0.1, 0.1).masked_fill(forbidden, 0.0))
             for forbidden in (self.forbidden_start, self.forbidden_transitions, self.forbidden_end)

@@ -9,15 +9,14 @@ from coner.families.encoder.decoder import decoders
 from coner.families.encoder.decoder._chain import Chain
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.decoder.softmax import TokenLevel
-from coner.families.encoder.loss import Loss
 
 
 @decoders.register
 class ValidDecoder(TokenLevel, ConstrainedDecoder):
     """Every allowed transition scores 0."""
 
-    def __init__(self, tags: TagSet, criterion: Loss | None = None) -> None:
-        super().__init__(tags, criterion)
+    def __init__(self, tags: TagSet) -> None:
+        super().__init__(tags)
         torch.empty(len(tags) * (len(tags) + 2)).uniform_()  # earlier versions drew these too: a seed keeps its results
 
     def scores(self) -> Chain:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
+from accelerate.utils import set_seed
 
 from coner.core.types import Entity, Sentence
 from coner.evaluation.results import Level
 from coner.evaluation.score import score_sentences
 from coner.families.encoder.backbone.tagger import NetworkTagger
-from coner.families.encoder.backbone.warm_start import WarmStart
+from coner.families.encoder.backbone.warm_start import load_matching, trained_encoder
 from coner.families.encoder.cpu.process import configure_process
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.batches import Batches
@@ -19,24 +20,62 @@ from coner.families.encoder.training.checkpoint import Storage
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Schedule, group_parameters
-from coner.families.encoder.training.settings import TrainSettings
 from coner.families.encoder.training.trainer import Trainer
 from coner.families.family import Built, TrainingJob
 from coner.families.tagger import Tagger
 
+if TYPE_CHECKING:
+    from coner.families.encoder.settings import FineTunedManifest
 
-@dataclass(frozen=True)
-class FineTuning:
-    """A tagger and the trainer of its network, ready to run."""
+T = TypeVar("T", bound=NetworkTagger)
+MakeObjective = Callable[[T, Sequence[Sentence], Sequence[float] | None], Objective]
 
-    tagger: NetworkTagger
-    trainer: Trainer
-    settings: TrainSettings
-    job: TrainingJob
-    warm_start: WarmStart | None = None
+
+class FineTuning(Generic[T]):
+    """A tagger around a pretrained encoder and the trainer of its network, ready to run.
+
+    Args:
+        kind: class of the tagger.
+        objective: makes the objective from the tagger, the training sentences and their weights.
+        manifest: of the tagger.
+        job: sentences, and the folder of the run.
+
+    Raises:
+        ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
+        ModelError: the encoder, or the model to start from, cannot be loaded.
+    """
+
+    def __init__(
+        self, kind: type[T], objective: MakeObjective[T], manifest: FineTunedManifest, job: TrainingJob
+    ) -> None:
+        seed, encoder, train = manifest.settings.seed, manifest.settings.encoder, manifest.settings.train
+        processes = ProcessGroup(train.device)
+        set_seed(seed)
+        cache = job.pieces.setdefault((encoder.name, encoder.lowercase), {})
+        self.tagger = tagger = kind.pretrained(manifest, processes.device, cache=cache)
+        self.job, self.warm_start, self.curves = job, None, train.tensorboard
+        if train.init is not None:
+            folder, trained = trained_encoder(train.init, run=job.folder)
+            excluded = tagger.foreign_weights(trained)
+            self.warm_start = load_matching(tagger.network, folder, excluded=excluded)
+        losses = objective(tagger, job.train, job.weights)
+        layers = tagger.encoder.config.num_hidden_layers
+        groups = group_parameters(tagger.network, train.groups, layers=layers)
+        self.trainer = Trainer(
+            tagger.network,
+            losses,
+            batches=Batches(losses.lengths, train.batch, train.batch_pieces, seed),
+            schedule=Schedule(groups, train.epochs, train.warmup, train.clip, train.patience),
+            evaluate=lambda: evaluate(tagger, job.dev, processes),
+            storage=Storage(
+                job.folder / CHECKPOINT, job.fingerprint, train.checkpoint_minutes, lambda: tagger.save(job.folder)
+            ),
+            processes=processes,
+        )
 
     def run(self) -> Built:
         """Train to the end, from the checkpoint if there is one; process 0 gets the tagger of the best epoch."""
+        self.job.claim()
         configure_process()
         tagger, trainer, job = self.tagger, self.trainer, self.job
         processes = trainer.processes
@@ -50,8 +89,8 @@ class FineTuning:
         for line in trainer.schedule.table():
             job.log(line)
         job.log(f"{f'{processes.count} processes, each on ' if processes.count > 1 else ''}{tagger.hardware}")
-        folder = self.settings.tensorboard
-        trainer.run(job.log, curves=folder and folder / job.folder.resolve().name, on_epoch=job.on_epoch)
+        curves = self.curves and self.curves / job.folder.resolve().name
+        trainer.run(job.log, curves=curves, on_epoch=job.on_epoch)
         if processes.is_first:
             tagger.load_weights(job.folder)
         tagger.network.eval()
@@ -59,38 +98,6 @@ class FineTuning:
         if self.warm_start is not None:
             facts["init"] = self.warm_start.as_dict()
         return Built(tagger, facts)
-
-
-def fine_tuning(
-    tagger: NetworkTagger,
-    objective: Objective,
-    settings: TrainSettings,
-    *,
-    seed: int,
-    job: TrainingJob,
-    processes: ProcessGroup,
-    warm_start: WarmStart | None = None,
-) -> FineTuning:
-    """Compose the training run of a tagger from its settings."""
-    layers, folder = tagger.encoder.config.num_hidden_layers, job.folder
-    trainer = Trainer(
-        tagger.network,
-        objective,
-        batches=Batches(objective.lengths, settings.batch, settings.batch_pieces, seed),
-        schedule=Schedule(
-            group_parameters(tagger.network, settings.groups, layers=layers),
-            epochs=settings.epochs,
-            warmup=settings.warmup,
-            clip=settings.clip,
-            patience=settings.patience,
-        ),
-        evaluate=lambda: evaluate(tagger, job.dev, processes),
-        storage=Storage(
-            folder / CHECKPOINT, job.fingerprint, settings.checkpoint_minutes, save_best=lambda: tagger.save(folder)
-        ),
-        processes=processes,
-    )
-    return FineTuning(tagger, trainer, settings, job, warm_start)
 
 
 def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:

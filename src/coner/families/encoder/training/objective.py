@@ -8,25 +8,46 @@ from typing import Any
 
 from torch import Tensor
 
+from coner.core.types import Sentence
+from coner.families.encoder.backbone.batch import Batch, collate
+from coner.families.encoder.cpu.accelerate import accelerated
+
 
 class Objective(ABC):
-    """Losses of a model on numbered training examples.
+    """Losses of the network of a tagger on labelled sentences, which are named by their numbers.
+
+    Args:
+        tagger: a ``NetworkTagger``.
+        sentences: to train on.
+        weights: of the loss of each sentence; ``None``: all 1.
 
     Attributes:
         names: of the losses.
-        lengths: pieces of each example.
+        lengths: pieces of each sentence.
     """
 
     names: tuple[str, ...] = ("loss",)
-    lengths: Sequence[int]
 
-    @abstractmethod
+    def __init__(self, tagger: Any, sentences: Sequence[Sentence], weights: Sequence[float] | None = None) -> None:
+        self.tagger, self.sentences = tagger, sentences
+        self.sentence_weights = list(weights or [1.0] * len(sentences))
+        self.pieces = tagger.pieces([sentence.words for sentence in sentences])
+        self.lengths = [len(pieces.ids) for pieces in self.pieces]
+
     def size(self, examples: Sequence[int]) -> float:
-        """What the summed losses of a step over these examples are divided by, such as their number of words."""
+        """What the summed losses of a step are divided by: the words of these sentences, weighted."""
+        return sum(self.sentence_weights[i] * len(self.sentences[i]) for i in examples)
+
+    def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
+        """The losses by name, summed over these sentences, from one pass of the network; some may be missing."""
+        tagger = self.tagger
+        batch = collate([self.pieces[i] for i in examples], tagger.pieces).to(tagger.device)
+        with accelerated(tagger.encoder, tagger.precision):
+            return self.batch_losses(batch, examples)
 
     @abstractmethod
-    def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        """The losses by name, summed over these examples, from one pass of the model; some may be missing."""
+    def batch_losses(self, batch: Batch, examples: Sequence[int]) -> Mapping[str, Tensor]:
+        """``losses`` of these sentences as a batch on the device of the network."""
 
     def weights(self, epoch: float) -> Mapping[str, float]:
         """The weight of each loss that is minimised, after this many epochs; by default 1."""

@@ -17,8 +17,6 @@ from coner.core.progress import progress_bar
 from coner.data import Corpus
 from coner.data.splits import read_named_splits, read_splits
 from coner.evaluation.score import score
-from coner.families.encoder.build import load as load_encoder
-from coner.families.encoder.cpu.accelerate import native_precision
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import MANIFEST, Manifest, parse_manifest, read_manifest
@@ -98,17 +96,16 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     if not family(manifest.kind).exports:
         hint = "a CRF needs no torch; of a vote, export the members"
         raise ModelError(f"{run}: got a model of kind {manifest.kind}; expected a trained encoder ({hint})")
-    trained = load_encoder(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
+    trained = EncoderTagger.load(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
     corpus = _read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
-    precision = native_precision(trained.settings.train.precision, device)
-    tagger = EncoderTagger(trained.network.to(device), trained.pieces, manifest=trained.manifest, precision=precision)
+    tagger = EncoderTagger(trained.network.to(device), trained.tokenizer, trained.manifest)
     with tempfile.TemporaryDirectory() as scratch:
         folder, threads = Path(scratch) / "model", torch.get_num_threads()
         write_onnx(tagger, folder, int8=int8)
         written = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
         exported = onnx.load(folder, written, threads=threads)
-        before = Candidate(tagger, f"torch, {str(precision).removeprefix('torch.')}", _bytes(run, manifest))
+        before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", _bytes(run, manifest))
         after = Candidate(exported, f"onnx, {written.weights}", _bytes(folder, written))
         report = compare(before, after, corpus, threads=threads)
         _check(report, int8=int8, max_drop=max_drop)
