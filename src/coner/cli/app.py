@@ -72,8 +72,7 @@ app.add_typer(llm.app, name="llm", rich_help_panel="Use")
 
 @app.callback(invoke_without_command=True)
 def _options(
-    context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    context: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version and exit.")
 ) -> None:
     if version:
         from importlib.metadata import version as installed

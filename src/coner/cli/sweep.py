@@ -23,8 +23,7 @@ def sweep(
         str, typer.Option(metavar="URL", help="Database of the study, for several machines; default: a file in --out.")
     ] = "",
     overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated."),
+        list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all trials as one JSON object.")] = False,
 ) -> None:

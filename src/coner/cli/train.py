@@ -19,8 +19,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
     overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated."),
+        list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
     ] = None,
     init: Annotated[
         Path | None,
