@@ -11,8 +11,9 @@ import pytest
 from coner.core.errors import DataError
 from coner.records.record import read_record
 from coner.records.tagged import tagged_path, write_tagged
-from coner.report.groups import find_groups
-from coner.report.predictions import Predictions, folder_of, read_predictions
+from coner.report.places import folder_of
+from coner.report.predictions import Predictions, read_predictions
+from coner.report.report import find_groups
 from helpers.records import edited
 from helpers.runs_of_many import GROUPS, guesses, make_run, sentences
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from coner.cli.options import HiddenPart, ShownSplit
 
 if TYPE_CHECKING:
     from coner.report.ablation import AblationTable
+    from coner.report.grid import Grid
     from coner.report.report import Report
 
 
@@ -45,13 +46,11 @@ def compare(
 
       coner compare runs/ablation
     """
-    from coner.core.errors import ConerError, DataError
+    from coner.core.errors import ConerError
     from coner.core.progress import stderr
     from coner.records.ablation import is_ablation
-    from coner.records.record import read_record
     from coner.report.compare import choose_split, compare_runs, grids
-    from coner.report.grid import print_whole
-    from coner.report.places import find_runs
+    from coner.report.places import read_runs, report_left_out
     from coner.report.report import make_report
 
     split = split_alias or split
@@ -64,51 +63,46 @@ def compare(
         if html or pictures:
             _write(_ablation_report(table, runs[0], baseline), html, pictures)
         return
-    places, left_out = find_runs(runs)
-    records = {run: read_record(place) for run, place in places.items()}
+    records, places, reasons = read_runs(runs)
     chosen = choose_split(records) if split == "auto" else split
-    reasons = {str(place): why for place, why in left_out.items()}
     reasons |= {run: f"it has no scores on {chosen}" for run, each in records.items() if chosen not in each.scores}
+    report_left_out(reasons, len(runs), f"scores on {chosen}; train first")
     records = {run: record for run, record in records.items() if run not in reasons}
-    for run, why in reasons.items():
-        stderr.print(f"{run}: left out, {why}")
-    if not records:
-        raise DataError(f"none of the {len(runs)} places has a record with scores on {chosen}; train first")
-    if reasons:
-        stderr.print(f"{len(reasons)} of {len(runs)} left out")
     comparison = compare_runs(records, split=chosen, baseline=baseline)
     for warning in comparison.warnings:
         stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold")
     if html or pictures:
         _write(make_report(comparison, records, places), html, pictures)
-    if as_json:
-        typer.echo(json.dumps({**comparison.as_dict(), "left_out": list(reasons)}, ensure_ascii=False, indent=2))
-    elif markdown:
-        tables = [grid.markdown() for grid in grids(comparison)]
-        typer.echo("\n\n".join([f"Scores on {comparison.split}.", *tables]))
-    else:
-        print_whole(f"Scores on {comparison.split}", *(grid.table() for grid in grids(comparison)))
+    values = {**comparison.as_dict(), "left_out": list(reasons)}
+    _print(chosen, grids(comparison), values, as_json=as_json, markdown=markdown)
 
 
 def show_ablation(folder: Path, *, split: str | None = None, as_json: bool, markdown: bool) -> AblationTable:
     """Print the table of an ablation's folder, and return it; failures and what is left out go to stderr."""
     from coner.core.progress import stderr
     from coner.report.ablation import read_ablation
-    from coner.report.grid import print_whole
 
     table = read_ablation(folder, split=split)
-    failures = table.failures()
     for name in table.left_out:
         stderr.print(f"{folder / name}: left out, its run is of another name or seed")
-    if as_json:
-        typer.echo(json.dumps(table.as_dict(), ensure_ascii=False, indent=2))
-    elif markdown:
-        typer.echo("\n".join([f"Scores on {table.split}.\n\n{table.grid().markdown()}", *(f"- {f}" for f in failures)]))
-    else:
-        print_whole(f"Scores on {table.split}", table.grid().table())
-    for failure in () if markdown else failures:
-        stderr.print(failure)
+    _print(table.split, [table.grid()], table.as_dict(), as_json=as_json, markdown=markdown)
+    for failure in table.failures():
+        if markdown:
+            typer.echo(f"- {failure}")
+        else:
+            stderr.print(failure)
     return table
+
+
+def _print(split: str, grids: list[Grid], values: dict[str, Any], *, as_json: bool, markdown: bool) -> None:
+    from coner.report.grid import print_whole
+
+    if as_json:
+        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+    elif markdown:
+        typer.echo("\n\n".join([f"Scores on {split}.", *(grid.markdown() for grid in grids)]))
+    else:
+        print_whole(f"Scores on {split}", *(grid.table() for grid in grids))
 
 
 def _ablation_report(table: AblationTable, folder: Path, baseline: str | None) -> Report:
@@ -125,7 +119,6 @@ def _ablation_report(table: AblationTable, folder: Path, baseline: str | None) -
 
 
 def _write(report: Report, html: Path | None, pictures: Path | None) -> None:
-    """Write the page, the pictures, or both."""
     from coner.core.progress import stderr
 
     if html:

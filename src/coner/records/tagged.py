@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from coner.core.errors import DataError
@@ -17,15 +17,6 @@ from coner.core.lines import Lines
 from coner.core.types import Entity, Sentence
 from coner.data import stream
 from coner.data.formats.jsonl import to_json
-
-
-@dataclass(frozen=True)
-class TaggedSentence:
-    """The words of a sentence, its gold entities and the predicted ones."""
-
-    words: tuple[str, ...]
-    gold: tuple[Entity, ...]
-    predicted: tuple[Entity, ...]
 
 
 def tagged_path(folder: Path, split: str) -> Path:
@@ -42,18 +33,16 @@ def write_tagged(path: Path, sentences: Iterable[Sentence], predicted: Iterable[
             handle.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
-def read_tagged(path: Path) -> list[TaggedSentence]:
-    """The inverse of ``write_tagged``; ``DataError`` where the file is missing or damaged."""
-    sentences = list(stream(path, format="jsonl", gold=True))
-    golds = []
-    for number, line in enumerate(Lines(path), 1):
+def read_tagged(path: Path) -> tuple[list[Sentence], list[tuple[Entity, ...]]]:
+    """Gold sentences and their predictions; ``DataError`` where the file is missing or damaged."""
+    tagged = list(stream(path, format="jsonl", gold=True))
+    sentences = []
+    for number, (line, sentence) in enumerate(zip(Lines(path), tagged, strict=True), 1):
         try:
             spans = json.loads(line)["gold"]
-            golds.append(tuple(Entity(int(start), int(end), str(label)) for start, end, label in spans))
+            gold = tuple(Entity(int(start), int(end), str(label)) for start, end, label in spans)
         except (ValueError, KeyError, TypeError):
             message = 'expected "gold" as a list of [start, end, label]; train again with --overwrite'
             raise DataError(message, path, number) from None
-    return [
-        TaggedSentence(sentence.words, gold, sentence.entities or ())
-        for sentence, gold in zip(sentences, golds, strict=True)
-    ]
+        sentences.append(replace(sentence, entities=gold))
+    return sentences, [sentence.entities or () for sentence in tagged]

@@ -1,16 +1,19 @@
-"""What a page or pictures are made from: the comparison, the records behind it, and the predictions."""
+"""What a page or pictures are made from: the comparison, the records behind it, coarse groups and predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coner.data.taxonomy import Taxonomy, builtin_taxonomies, load_taxonomy
 from coner.records.record import Record
 from coner.report.ablation import AblationTable
 from coner.report.compare import Comparison
-from coner.report.groups import find_groups
-from coner.report.predictions import Predictions, folder_of, read_predictions
+from coner.report.places import folder_of
+from coner.report.predictions import Predictions, read_predictions
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,35 @@ def make_report(
     split, baseline = comparison.split, comparison.baseline
     predictions = read_predictions(records, folders, split=split, baseline=baseline)
     return Report(comparison, records, find_groups(records, folders, split), predictions, ablation)
+
+
+def find_groups(records: Mapping[str, Record], folders: Mapping[str, Path | None], split: str) -> dict[str, str]:
+    """Return fine label to coarse label, for every label of these runs; empty where they are unknown.
+
+    Records do not have them. The taxonomies of the models beside the records are tried, then the packaged ones. One is
+    taken if it knows every label, and its groups have the numbers of mentions that each record has for them.
+    """
+    labels = {label for record in records.values() for label in record.scores[split].fine.classes}
+    for taxonomy in _taxonomies(folders):
+        groups = taxonomy.coarse_by_fine
+        usable = labels and labels <= groups.keys() and any(fine != coarse for fine, coarse in groups.items())
+        if usable and all(_fits(groups, record, split) for record in records.values()):
+            return {label: groups[label] for label in taxonomy.labels if label in labels}
+    return {}
+
+
+def _taxonomies(folders: Mapping[str, Path | None]) -> Iterator[Taxonomy]:
+    for folder in filter(None, folders.values()):
+        try:
+            values = json.loads((folder / "model.json").read_text(encoding="utf-8"))["taxonomy"]
+            yield Taxonomy(values["name"], {str(coarse): dict(fines) for coarse, fines in values["groups"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # no model here, or a damaged one: the next folder may have one
+    yield from map(load_taxonomy, builtin_taxonomies())
+
+
+def _fits(groups: Mapping[str, str], record: Record, split: str) -> bool:
+    scores, summed = record.scores[split], Counter[str]()
+    for label, result in scores.fine.classes.items():
+        summed[groups[label]] += result.support
+    return +summed == +Counter({label: result.support for label, result in scores.coarse.classes.items()})
