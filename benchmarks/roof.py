@@ -59,7 +59,14 @@ def main() -> None:
         raise ConerError(f"{options.model}: a {tagger.kind} tagger; expected an encoder")
     sentences = list(read(options.input))
     with tempfile.TemporaryDirectory() as folder:
-        job = TrainingJob(sentences, sentences[:1], tagger.taxonomy, Path(folder), fingerprint="benchmark", log=Log())
+        job = TrainingJob(
+            train=sentences,
+            dev=sentences[:1],
+            taxonomy=tagger.taxonomy,
+            folder=Path(folder),
+            fingerprint="benchmark",
+            log=Log(),
+        )
         trainer = prepare(tagger.settings, job).trainer
     configure_process()
     batches, at = trainer.batches.epoch(0), 0

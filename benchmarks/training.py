@@ -96,10 +96,10 @@ class Ours:
         self.answers: list[list[Entity]] = []
         self.tell: Tell = lambda _answers, _seconds: None
         job = TrainingJob(
-            task.train,
-            task.dev,
-            task.taxonomy,
-            folder,
+            train=task.train,
+            dev=task.dev,
+            taxonomy=task.taxonomy,
+            folder=folder,
             fingerprint="benchmark",
             log=Log(),
             on_epoch=lambda _epoch, _f1: self.tell(self.answers, self.tuning.trainer.progress.seconds),

@@ -13,8 +13,8 @@ from coner.core.errors import ConfigError, DataError
 from coner.data import write_conll
 from coner.data.splits import SplitCache
 from coner.families.crf import CrfFamily
-from coner.families.family import Built
-from coner.families.recipe import Inputs, Place, Recipe, Training
+from coner.families.family import Built, Place
+from coner.families.recipe import Inputs, Recipe, Training
 from coner.families.settings import parse_trainable
 from coner.records.record import read_record
 from coner.runs import execute as running

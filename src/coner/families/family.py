@@ -21,32 +21,28 @@ if TYPE_CHECKING:
     from coner.families.recipe import Recipe
 
 
-@dataclass(frozen=True)
-class TrainingJob:
-    """What a tagger is fitted on, and the folder that it is saved in.
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a run writes, and what it shares with others."""
 
-    Attributes:
-        train, dev: labelled sentences, to fit on and to choose on.
-        taxonomy: has all of their labels.
-        folder: of the run.
-        fingerprint: of settings and data; a checkpoint with another one is refused.
-        log: for lines that a person reads.
-        weights: of each training sentence in the loss; ``None``: all 1.
-        pieces: cache of tokenized words, by tokenizer; jobs in one process may share it.
-        on_epoch: called with the number of finished epochs and the macro F1 on ``dev``; an exception ends the training.
-        claim: called before the first file is written: deletes what an earlier run wrote into the folder.
-    """
-
-    train: Sequence[Sentence]
-    dev: Sequence[Sentence]
-    taxonomy: Taxonomy
     folder: Path
-    fingerprint: str
+    fingerprint: str  # of settings and data; a checkpoint with another one is refused
     log: Log
-    weights: Sequence[float] | None = None
+    # Cache of tokenized words, by tokenizer and whether it lower-cases; runs in one process may share it.
     pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
+    # Called with the number of finished epochs and the macro F1 on dev; an exception ends the training.
     on_epoch: Callable[[int, float], None] | None = None
-    claim: Callable[[], None] = lambda: None
+    claim: Callable[[], None] = lambda: None  # deletes what an earlier run wrote; called before the first file
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob(Place):
+    """What a tagger is fitted on, and the folder that it is saved in."""
+
+    train: Sequence[Sentence]  # labelled
+    dev: Sequence[Sentence]  # labelled, to choose on
+    taxonomy: Taxonomy  # has all of their labels
+    weights: Sequence[float] | None = None  # of each training sentence in the loss; ``None``: all 1
 
 
 @dataclass(frozen=True)
@@ -58,33 +54,19 @@ class Built:
 
 
 class Family:
-    """A family. Its package ``families/<kind>`` registers one subclass; importing it loads no heavy library.
+    """A family. Its package ``families/<kind>`` registers one subclass; importing it loads no heavy library."""
 
-    Attributes:
-        kind: its name in configs and in ``model.json``; that of the package.
-        description: one line, without a full stop.
-        settings: model of its configs.
-        manifest: model of its ``model.json``.
-        extra: optional dependency of this package that its models need.
-        configurable: ``coner train`` accepts its configs.
-        trains: it is fitted on labelled sentences; ablations, sweeps and the estimators accept it.
-        multiprocess: several processes can train one tagger together.
-        asks_endpoint: its taggers send sentences to an endpoint.
-        exports: its taggers can be exported to ONNX.
-        threaded: a tagger uses several cores.
-    """
-
-    kind: ClassVar[str]
-    description: ClassVar[str]
-    settings: ClassVar[type[Experiment]]
-    manifest: ClassVar[type[Manifest]] = Manifest
-    extra: ClassVar[str | None] = None
-    configurable: ClassVar[bool] = False
-    trains: ClassVar[bool] = False
-    multiprocess: ClassVar[bool] = False
-    asks_endpoint: ClassVar[bool] = False
-    exports: ClassVar[bool] = False
-    threaded: ClassVar[bool] = True
+    kind: ClassVar[str]  # its name in configs and in ``model.json``; that of the package
+    description: ClassVar[str]  # one line, without a full stop
+    settings: ClassVar[type[Experiment]]  # model of its configs
+    manifest: ClassVar[type[Manifest]] = Manifest  # model of its ``model.json``
+    extra: ClassVar[str | None] = None  # optional dependency of this package that its models need
+    configurable: ClassVar[bool] = False  # ``coner train`` accepts its configs
+    trains: ClassVar[bool] = False  # it is fitted on labelled sentences; ablations, sweeps and the estimators accept it
+    multiprocess: ClassVar[bool] = False  # several processes can train one tagger together
+    asks_endpoint: ClassVar[bool] = False  # its taggers send sentences to an endpoint
+    exports: ClassVar[bool] = False  # its taggers can be exported to ONNX
+    threaded: ClassVar[bool] = True  # a tagger uses several cores
 
     def load(self, folder: Path, manifest: Any) -> Tagger:
         """Open a model folder, whose manifest and files have been checked, by ``load`` of the package's ``tagger.py``.

@@ -47,22 +47,15 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What ``model.json`` says; a family adds its own fields.
-
-    Attributes:
-        format: version of the manifest's own layout.
-        kind: the family.
-        labels: every label that the tagger can predict.
-        taxonomy: of the labels.
-        files: every other file of the model, by its path in the folder; filled in when the model is written.
-    """
+    """What ``model.json`` says; a family adds its own fields."""
 
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
 
-    kind: str
-    labels: Annotated[tuple[str, ...], Field(min_length=1)]
-    taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]
-    format: Annotated[int, Field(ge=1)] = FORMAT
+    kind: str  # the family
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]  # every label that the tagger can predict
+    taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
+    format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
+    # every other file of the model, by its path in the folder; filled in when the model is written
     files: dict[str, FileEntry] = {}
 
 

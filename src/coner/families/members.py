@@ -12,9 +12,9 @@ from coner.core.errors import ConfigError
 from coner.data.splits import SplitCache, read_named_splits
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
-from coner.families.family import Built
+from coner.families.family import Built, Place
 from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
-from coner.families.recipe import Inputs, Place, Recipe
+from coner.families.recipe import Inputs, Recipe
 from coner.families.tagger import Tagger
 
 

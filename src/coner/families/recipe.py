@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coner.config.experiment import Experiment
 from coner.core.files import sha256
-from coner.core.progress import Log
 from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache, describe
 from coner.data.taxonomy import Taxonomy
-from coner.families.family import Built, Family, TrainingJob
+from coner.families.family import Built, Family, Place, TrainingJob
 from coner.families.registry import family
 
 
@@ -33,37 +31,12 @@ class Inputs:
         return self.splits["train"].sha256 if "train" in self.splits else None
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a run writes, and its fingerprint.
-
-    Attributes:
-        folder: of the run.
-        fingerprint: of everything that the tagger depends on.
-        cache: shared by the runs in this process.
-        log, claim, on_epoch: see ``TrainingJob``.
-    """
-
-    folder: Path
-    fingerprint: str
-    log: Log
-    cache: SplitCache
-    claim: Callable[[], None]
-    on_epoch: Callable[[int, float], None] | None = None
-
-
 class Recipe(ABC):
-    """What ``runs.execute`` needs to know about a run.
+    """What ``runs.execute`` needs to know about a run."""
 
-    Attributes:
-        settings: recorded with the run.
-        rebuild: build the tagger of a finished run again: that is cheap, and its endpoint may have changed.
-        resumable: it can resume from a checkpoint of an interrupted run.
-    """
-
-    settings: Experiment
-    rebuild: bool = False
-    resumable: bool = False
+    settings: Experiment  # recorded with the run
+    rebuild: bool = False  # build the tagger of a finished run again: that is cheap, and its endpoint may have changed
+    resumable: bool = False  # it can resume from a checkpoint of an interrupted run
 
     @property
     def family(self) -> Family:
@@ -130,16 +103,11 @@ class Training(Recipe):
         """Fit on the training split, choose on dev."""
         train, data = inputs.splits["train"], self.settings.data
         job = TrainingJob(
+            **vars(place),
             train=noisy_train(train.sentences, data.noise, place.log),
             dev=inputs.splits["dev"].corpus,
             taxonomy=inputs.taxonomy,
-            folder=place.folder,
-            fingerprint=place.fingerprint,
-            log=place.log,
             weights=train.weights,
-            pieces=place.cache.pieces,
-            on_epoch=place.on_epoch,
-            claim=place.claim,
         )
         return self.family.fit(self.settings, job)
 

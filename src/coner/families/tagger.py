@@ -18,45 +18,28 @@ from coner.families.usage import Failure, Spending, Usage
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The prediction for one sentence.
+    """The prediction for one sentence."""
 
-    Attributes:
-        sentence: the input.
-        entities: sorted, not overlapping, each with its confidence; ``None`` if there is no answer.
-        repaired: number of predicted tags that were repaired (see ``tags.repair_tags``).
-        failures: why the sentence, or some of its spans, have no answer.
-        usage: of an endpoint, since the prediction before.
-        reliable: the whole answer could be read; if not, entities may be missing.
-    """
-
-    sentence: Sentence
+    sentence: Sentence  # the input
+    # sorted, not overlapping, each with its confidence; ``None`` if there is no answer
     entities: tuple[Entity, ...] | None
-    repaired: int = 0
-    failures: tuple[Failure, ...] = ()
-    usage: Usage | None = None
-    reliable: bool = True
+    repaired: int = 0  # number of predicted tags that were repaired (see ``tags.repair_tags``)
+    failures: tuple[Failure, ...] = ()  # why the sentence, or some of its spans, have no answer
+    usage: Usage | None = None  # of an endpoint, since the prediction before
+    reliable: bool = True  # the whole answer could be read; if not, entities may be missing
 
 
 class Tagger(ABC):
-    """Finds entities. A family implements ``predict`` and ``save``; the rest is built on them.
+    """Finds entities. A family implements ``predict`` and ``save``; the rest is built on them."""
 
-    Attributes:
-        kind: its family, as in ``model.json``.
-        model: name of the language model that it asks; empty if it asks none.
-        labels: every label that it can predict.
-        taxonomy: of the labels.
-        unit: what failures count: a ``sentence``, or a ``span`` of a sentence that is tagged nevertheless.
-        batch_sentences: most sentences of a batch in a stream; ``None``: limited by their words only.
-        batch_multiple: batches have a multiple of this number of sentences, except the last one.
-    """
-
-    kind: ClassVar[str]
-    model: str = ""
-    labels: tuple[str, ...]
-    taxonomy: Taxonomy
+    kind: ClassVar[str]  # its family, as in ``model.json``
+    model: str = ""  # name of the language model that it asks; empty if it asks none
+    labels: tuple[str, ...]  # every label that it can predict
+    taxonomy: Taxonomy  # of the labels
+    # what failures count: a ``sentence``, or a ``span`` of a sentence that is tagged nevertheless
     unit: str = "sentence"
-    batch_sentences: int | None = None
-    batch_multiple: int = 1
+    batch_sentences: int | None = None  # most sentences of a batch in a stream; ``None``: limited by their words only
+    batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
 
     @abstractmethod
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:

@@ -13,30 +13,19 @@ from coner.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a request has no answer, after all retries or because the budget is spent.
+    """Why a request has no answer, after all retries or because the budget is spent."""
 
-    Attributes:
-        kind: ``budget``, ``refused`` (by the endpoint: wrong model, key, request), ``unreachable`` or ``exhausted``.
-        reason: one line for the user, without the API key.
-    """
-
-    kind: Literal["budget", "refused", "unreachable", "exhausted"]
-    reason: str
+    kind: Literal["budget", "refused", "unreachable", "exhausted"]  # refused: wrong model, key or request
+    reason: str  # one line for the user, without the API key
 
 
 @dataclass(frozen=True)
 class Spending:
-    """Limits on what calls to an endpoint may spend; ``None``: no limit.
+    """Limits on what calls to an endpoint may spend; ``None``: no limit."""
 
-    Attributes:
-        tokens: of prompts and answers together.
-        cost: in the currency of the prices.
-        ledger: file that keeps the answers, in place of the one in the model's folder.
-    """
-
-    tokens: int | None = None
-    cost: float | None = None
-    ledger: Path | None = None
+    tokens: int | None = None  # of prompts and answers together
+    cost: float | None = None  # in the currency of the prices
+    ledger: Path | None = None  # file that keeps the answers, in place of the one in the model's folder
 
     def __post_init__(self) -> None:
         if self.cost is not None and not 0 < self.cost < float("inf"):
@@ -51,51 +40,38 @@ class Spending:
 
 @dataclass(frozen=True)
 class Usage:
-    """Calls to a language model; usages can be added.
+    """Calls to a language model; usages can be added."""
 
-    Attributes:
-        model: its name at the endpoint.
-        spent: ``calls``, ``retries``, ``cached``, ``failed``, ``prompt_tokens``, ``completion_tokens``, ``cost`` and
-            ``seconds``, now.
-        taken: ``answers``, ``tokens``, ``cost`` and ``seconds`` of all answers, those from the ledger with their
-            original costs.
-        counts: what was read, repaired and dropped in the answers, by rule.
-        repaired, dropped: answers or mentions, summed over ``counts``.
-        asked: number of sentences, or spans, in requests.
-        declined: request fields that were left out because the endpoint does not accept them.
-    """
-
-    model: str
+    model: str  # its name at the endpoint
+    # calls, retries, cached, failed, prompt_tokens, completion_tokens, cost and seconds, now
     spent: Mapping[str, float] = field(default_factory=dict)
+    # answers, tokens, cost and seconds of all answers, those from the ledger with their original costs
     taken: Mapping[str, float] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    repaired: int = 0
+    counts: Counter[str] = field(default_factory=Counter)  # what was read, repaired and dropped in the answers, by rule
+    repaired: int = 0  # answers or mentions, summed over ``counts``; so is ``dropped``
     dropped: int = 0
-    asked: int = 0
-    declined: tuple[str, ...] = ()
+    asked: int = 0  # number of sentences, or spans, in requests
+    declined: tuple[str, ...] = ()  # request fields that were left out because the endpoint does not accept them
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            other.model,
-            _combined(self.spent, other.spent, 1),
-            _combined(self.taken, other.taken, 1),
-            self.counts + other.counts,
-            self.repaired + other.repaired,
-            self.dropped + other.dropped,
-            self.asked + other.asked,
-            tuple(dict.fromkeys((*self.declined, *other.declined))),
-        )
+        return self._combined(other, 1)
 
     def __sub__(self, earlier: Usage) -> Usage:
+        return self._combined(earlier, -1)
+
+    def _combined(self, other: Usage, sign: int) -> Usage:
+        def sums(one: Mapping[str, float], two: Mapping[str, float]) -> dict[str, float]:
+            return {name: one.get(name, 0) + sign * two.get(name, 0) for name in {**one, **two}}
+
         return Usage(
             self.model,
-            _combined(self.spent, earlier.spent, -1),
-            _combined(self.taken, earlier.taken, -1),
-            self.counts - earlier.counts,
-            self.repaired - earlier.repaired,
-            self.dropped - earlier.dropped,
-            self.asked - earlier.asked,
-            self.declined,
+            sums(self.spent, other.spent),
+            sums(self.taken, other.taken),
+            self.counts + other.counts if sign > 0 else self.counts - other.counts,
+            self.repaired + sign * other.repaired,
+            self.dropped + sign * other.dropped,
+            self.asked + sign * other.asked,
+            tuple(dict.fromkeys((*self.declined, *other.declined))),
         )
 
     def per_sentence(self, answered: int) -> dict[str, float]:
@@ -103,13 +79,7 @@ class Usage:
         return {f"{name}_per_sentence": self.taken.get(name, 0) / answered for name in ("tokens", "cost", "seconds")}
 
     def as_record(self, failures: Mapping[Failure, int], *, answered: int, sentences: int) -> dict[str, Any]:
-        """Plain values for the record of a split.
-
-        Args:
-            failures: with counts.
-            answered: number of sentences with an answer.
-            sentences: number of sentences of the split.
-        """
+        """Plain values for the record of a split, with the numbers of its answered and of all sentences."""
         return {
             **self.spent,
             **self.per_sentence(answered),
@@ -128,7 +98,3 @@ def by_kind(failures: Mapping[Failure, int]) -> dict[str, int]:
     for failure, count in failures.items():
         kinds[failure.kind] += count
     return dict(sorted(kinds.items()))
-
-
-def _combined(one: Mapping[str, float], other: Mapping[str, float], sign: int) -> dict[str, float]:
-    return {name: one.get(name, 0) + sign * other.get(name, 0) for name in {**one, **other}}

@@ -16,9 +16,9 @@ from coner.core.progress import Log
 from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split, seen_in
 from coner.evaluation.score import score_sentences
 from coner.families import Tagger, load
-from coner.families.family import Built
+from coner.families.family import Built, Place
 from coner.families.manifest import remove_model
-from coner.families.recipe import Inputs, Place, Recipe
+from coner.families.recipe import Inputs, Recipe
 from coner.records import machine
 from coner.records.plain import plain
 from coner.records.record import RECORD, Record, read_record, write_record
@@ -70,12 +70,17 @@ def execute(
         built = None
         if record is None or recipe.rebuild:
             log(recipe.describe(inputs))
-            claim = partial(clear, folder) if overwrite else lambda: None
-            place = Place(folder, fingerprint, log, cache, claim, on_epoch)
-            built, facts = _build(recipe, inputs, place)
-            record = record or make_record(
-                recipe.settings, splits=_only_train(inputs.splits), folder=folder, facts=facts
+            place = Place(
+                folder=folder,
+                fingerprint=fingerprint,
+                log=log,
+                pieces=cache.pieces,
+                on_epoch=on_epoch,
+                claim=partial(clear, folder) if overwrite else lambda: None,
             )
+            built, facts = _build(recipe, inputs, place, cache)
+            train = {name: split for name, split in inputs.splits.items() if name == "train"}
+            record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
         tagger = load(folder) if built is None else built.tagger
         record = _evaluate(tagger, _with_noise(record, recipe, inputs), inputs, folder, log)
         (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -89,22 +94,21 @@ def assist(recipe: Recipe, folder: Path) -> None:
         ConfigError, DataError: as ``execute``; or the first process has other settings, data or encoder files.
         Unfinished: another process has ended.
     """
-    cache = SplitCache()
-    inputs = recipe.read(cache)
+    inputs = recipe.read(SplitCache())
     with Log() as log:
-        recipe.build(inputs, Place(folder, recipe.fingerprint(inputs), log, cache, lambda: None))
+        recipe.build(inputs, Place(folder=folder, fingerprint=recipe.fingerprint(inputs), log=log))
 
 
-def _build(recipe: Recipe, inputs: Inputs, place: Place) -> tuple[Built, dict[str, Any]]:
+def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> tuple[Built, dict[str, Any]]:
     """Build the tagger; also returns the facts about it for its record."""
     began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
     built = recipe.build(inputs, place)
     facts: dict[str, Any] = {"fingerprint": place.fingerprint, "commit": commit}
     if recipe.family.trains:
         facts["train_seconds"] = time.monotonic() - began
-    if place.cache.runs:
+    if cache.runs:
         facts["peak_rss_bytes"] = None  # the system reports only that of the whole process
-    place.cache.runs += recipe.family.trains
+    cache.runs += recipe.family.trains
     return built, {**facts, **built.facts}
 
 
@@ -117,7 +121,8 @@ def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log:
         evaluated = _with_earlier_costs(evaluated, record.llm.get(name))
         record = add_split(record, name, inputs.splits[name], evaluated)
         write_record(record, folder)
-        log(headline(record, name))
+        fine = record.scores[name].fine
+        log(f"{name}: micro F1 {fine.micro_f1:.4f}, macro F1 {fine.macro_f1:.4f}")
     return record
 
 
@@ -148,10 +153,6 @@ def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:
     return [name for name in splits if name != "train" and (name not in record.scores or name in unanswered)]
 
 
-def _only_train(splits: Mapping[str, Split]) -> dict[str, Split]:
-    return {name: split for name, split in splits.items() if name == "train"}
-
-
 def _with_earlier_costs(evaluated: Evaluated, earlier: LlmUsage | None) -> Evaluated:
     if evaluated.llm is None or earlier is None:
         return evaluated
@@ -165,12 +166,6 @@ def _with_noise(record: Record, recipe: Recipe, inputs: Inputs) -> Record:
         return record
     data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
     return record.model_copy(update={"settings": {**record.settings, "data": data}})
-
-
-def headline(record: Record, split: str) -> str:
-    """The scores on a split in one line."""
-    fine = record.scores[split].fine
-    return f"{split}: micro F1 {fine.micro_f1:.4f}, macro F1 {fine.macro_f1:.4f}"
 
 
 def clear(folder: Path) -> None:

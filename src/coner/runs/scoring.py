@@ -29,41 +29,25 @@ from coner.tagging.stream import Tally, tag_all
 
 @dataclass(frozen=True)
 class Options:
-    """How files are read and compared.
+    """How files are read and compared."""
 
-    Attributes:
-        taxonomy: name or file; ``auto``: the model's own, else a packaged one that has every label, else flat.
-        train: training file, for the recall on mentions that it contains, and on others.
-        scheme, repair: of the gold file; predictions are always repaired.
-        noise: also evaluate on a copy with typos in this fraction of the sentences.
-        noisy: also evaluate on the noisy copy in this file.
-        limit: number of sentences; ``None``: all.
-        spending: limits for a language model.
-    """
-
-    taxonomy: str = AUTO
-    train: Path | None = None
-    scheme: Scheme = "iob2"
+    taxonomy: str = AUTO  # name or file; ``auto``: the model's own, else a packaged one that has every label, else flat
+    train: Path | None = None  # training file, for the recall on mentions that it contains, and on others
+    scheme: Scheme = "iob2"  # of the gold file; predictions are always repaired. [scheme, repair]
     repair: bool = False
-    noise: float | None = None
-    noisy: Path | None = None
-    limit: int | None = None
-    spending: Spending = field(default_factory=Spending)
+    noise: float | None = None  # also evaluate on a copy with typos in this fraction of the sentences
+    noisy: Path | None = None  # also evaluate on the noisy copy in this file
+    limit: int | None = None  # number of sentences; ``None``: all
+    spending: Spending = field(default_factory=Spending)  # limits for a language model
 
 
 @dataclass(frozen=True)
 class NoisyScores:
-    """Scores on the noisy copy.
+    """Scores on the noisy copy."""
 
-    Attributes:
-        scores: on the copy.
-        changes: from the scores on the clean sentences.
-        sentences, words: number of those that differ from the clean file.
-    """
-
-    scores: Scores
-    changes: Mapping[str, Change]
-    sentences: int
+    scores: Scores  # on the copy
+    changes: Mapping[str, Change]  # from the scores on the clean sentences
+    sentences: int  # number of those that differ from the clean file. [sentences, words]
     words: int
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,28 +59,18 @@ class NoisyScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores and errors of predictions.
+    """Scores and errors of predictions."""
 
-    Attributes:
-        corpus: gold sentences that have an answer.
-        scores, errors: of the predictions.
-        taxonomy: that was used.
-        repaired, skipped: counts of faults in the predictions.
-        noisy: scores on the noisy copy, if there is one.
-        tagger, tally: of the model, if there is one.
-        llm: usage of an endpoint, see ``Usage.as_record``; empty if none was asked.
-    """
-
-    corpus: Corpus
-    scores: Scores
+    corpus: Corpus  # gold sentences that have an answer
+    scores: Scores  # of the predictions. [scores, errors]
     errors: Errors
-    taxonomy: Taxonomy
-    repaired: int
+    taxonomy: Taxonomy  # that was used
+    repaired: int  # counts of faults in the predictions. [repaired, skipped]
     skipped: int
-    noisy: NoisyScores | None
-    tagger: Tagger | None
+    noisy: NoisyScores | None  # scores on the noisy copy, if there is one
+    tagger: Tagger | None  # of the model, if there is one. [tagger, tally]
     tally: Tally | None
-    llm: dict[str, Any]
+    llm: dict[str, Any]  # usage of an endpoint, see ``Usage.as_record``; empty if none was asked
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -144,21 +118,25 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
     is_model = predicted.is_dir() and detect_folder(predicted) is None
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
-    found = _of_model(predicted, corpus, copy, options) if is_model else _of_file(predicted, corpus, labels, options)
-    corpus, taxonomy = found.corpus, found.taxonomy(options.taxonomy)
+    predictions = (
+        _of_model(predicted, corpus, copy, options) if is_model else _of_file(predicted, corpus, labels, options)
+    )
+    corpus, taxonomy = predictions.corpus, predictions.taxonomy(options.taxonomy)
     score = partial(score_sentences, groups=taxonomy.coarse_by_fine, seen=seen)
-    repaired, skipped = corpus.repaired + found.repaired, corpus.skipped + found.skipped
+    repaired, skipped = corpus.repaired + predictions.repaired, corpus.skipped + predictions.skipped
     return Evaluation(
         corpus,
-        replace(score(corpus, found.rows), repaired=repaired, skipped=skipped),
-        classify_errors((sentence.entities or () for sentence in corpus), found.rows),
+        replace(score(corpus, predictions.rows), repaired=repaired, skipped=skipped),
+        classify_errors((sentence.entities or () for sentence in corpus), predictions.rows),
         taxonomy,
-        found.repaired,
-        found.skipped,
-        _noisy_scores(found, taxonomy, score(found.copy, found.copy_rows)) if found.copy else None,
-        found.tagger,
-        found.tally,
-        found.llm,
+        predictions.repaired,
+        predictions.skipped,
+        _noisy_scores(predictions, taxonomy, score(predictions.copy, predictions.copy_rows))
+        if predictions.copy
+        else None,
+        predictions.tagger,
+        predictions.tally,
+        predictions.llm,
     )
 
 
@@ -212,12 +190,12 @@ def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: 
     return _Predictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
 
 
-def _noisy_scores(found: _Predictions, taxonomy: Taxonomy, scores: Scores) -> NoisyScores:
-    gold = [sentence.entities or () for sentence in found.corpus]
-    pairs = zip(found.corpus, found.copy, strict=True)
+def _noisy_scores(predictions: _Predictions, taxonomy: Taxonomy, scores: Scores) -> NoisyScores:
+    gold = [sentence.entities or () for sentence in predictions.corpus]
+    pairs = zip(predictions.corpus, predictions.copy, strict=True)
     words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
-    compared = changes(gold, found.rows, found.copy_rows, groups=taxonomy.coarse_by_fine)
-    return NoisyScores(replace(scores, repaired=found.copy_repaired), compared, sum(map(bool, words)), sum(words))
+    compared = changes(gold, predictions.rows, predictions.copy_rows, groups=taxonomy.coarse_by_fine)
+    return NoisyScores(replace(scores, repaired=predictions.copy_repaired), compared, sum(map(bool, words)), sum(words))
 
 
 def _check_same_words(gold: Corpus, predicted: Corpus) -> None:

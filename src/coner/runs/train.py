@@ -20,7 +20,8 @@ from coner.data.reading.reader import ReadOptions
 from coner.data.splits import Split, SplitCache, cut_dev
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.families import load
-from coner.families.recipe import Inputs, Place, Training
+from coner.families.family import Place
+from coner.families.recipe import Inputs, Training
 from coner.families.settings import parse_trainable
 from coner.families.tagger import Tagger
 from coner.runs.execute import execute
@@ -98,10 +99,9 @@ class SentenceRecipe(Training):
 
 def fit(recipe: Training, *, log: Log) -> Tagger:
     """Build the tagger of a recipe, keeping nothing on disk."""
-    cache = SplitCache()
     with tempfile.TemporaryDirectory(prefix="coner-") as folder:
-        place = Place(Path(folder), "sentences in memory", log, cache, claim=lambda: None)
-        return recipe.build(recipe.read(cache), place).tagger
+        place = Place(folder=Path(folder), fingerprint="sentences in memory", log=log)
+        return recipe.build(recipe.read(SplitCache()), place).tagger
 
 
 def _split(sentences: Sequence[Sentence], name: str) -> Split:

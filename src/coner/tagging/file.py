@@ -30,17 +30,11 @@ STDIO = "-"  # standard input or output
 
 @dataclass(frozen=True)
 class TaggedFile:
-    """How tagging a file ended.
+    """How tagging a file ended."""
 
-    Attributes:
-        tagger: of the model.
-        reader: of the input, with the counts of its faults.
-        tally: counts over all sentences, those of earlier starts included.
-    """
-
-    tagger: Tagger
-    reader: Reader
-    tally: Tally
+    tagger: Tagger  # of the model
+    reader: Reader  # of the input, with the counts of its faults
+    tally: Tally  # counts over all sentences, those of earlier starts included
 
 
 def tag_file(

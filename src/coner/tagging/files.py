@@ -26,17 +26,11 @@ Engine = Callable[[TaggingJob, Sequence[Work]], Iterator[tuple[int, dict[str, in
 
 @dataclass(frozen=True)
 class TaggedFiles:
-    """How tagging files ended.
+    """How tagging files ended."""
 
-    Attributes:
-        files: outputs that are there now.
-        before: how many of them an earlier start had finished.
-        counts: as ``tag_slice`` returns them, over the other files.
-    """
-
-    files: int
-    before: int
-    counts: Counter[str]
+    files: int  # outputs that are there now
+    before: int  # how many of them an earlier start had finished
+    counts: Counter[str]  # as ``tag_slice`` returns them, over the other files
 
 
 def engine_by_name(name: str, address: str | None, workers: int | None) -> Engine:

@@ -10,25 +10,15 @@ from coner.data import Reader, stream
 
 @dataclass(frozen=True)
 class TaggingJob:
-    """A model and options: plain values, which travel as JSON.
+    """A model and options: plain values, which travel as JSON."""
 
-    Attributes:
-        model: its folder, absolute.
-        format: of the input; ``auto`` detects that of each file, see ``data.detect``.
-        scheme: of the tags in the input.
-        write: scheme of the tags to write.
-        comment: start of further header lines in CoNLL, besides ``# id ``.
-        repair: repair and count faults of the input, instead of raising an error.
-        version: of coner.
-    """
-
-    model: str
-    format: str
-    scheme: Scheme
-    write: Scheme
-    comment: str | None
-    repair: bool
-    version: str
+    model: str  # its folder, absolute
+    format: str  # of the input; ``auto`` detects that of each file, see ``data.detect``
+    scheme: Scheme  # of the tags in the input
+    write: Scheme  # scheme of the tags to write
+    comment: str | None  # start of further header lines in CoNLL, besides ``# id ``
+    repair: bool  # repair and count faults of the input, instead of raising an error
+    version: str  # of coner
 
     def reader(self, path: str, format: str) -> Reader:
         """The sentences of a file in this format, from its start."""

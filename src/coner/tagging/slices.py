@@ -26,24 +26,15 @@ FORMATS = ("conll", "jsonl", "datasets")
 
 @dataclass(frozen=True)
 class Slice:
-    """A range of a file: plain values, which travel as JSON.
+    """A range of a file: plain values, which travel as JSON."""
 
-    Attributes:
-        path: of the file, absolute.
-        source: the file as the user named it.
-        format: of the file, and of the output.
-        start, stop: the first byte, and the one after the last; of Parquet, rows.
-        last: the file ends with it.
-        weight: bytes on disk, for the progress bar.
-    """
-
-    path: str
-    source: str
-    format: str
-    start: int
-    stop: int
-    last: bool
-    weight: int
+    path: str  # of the file, absolute
+    source: str  # the file as the user named it
+    format: str  # of the file, and of the output
+    start: int  # the first byte; of Parquet, row
+    stop: int  # after the last one
+    last: bool  # the file ends with it
+    weight: int  # bytes on disk, for the progress bar
 
     @property
     def whole(self) -> bool:

@@ -21,23 +21,15 @@ BATCH_WORDS = 1 << 14  # about a thousand sentences: some seconds of an encoder'
 
 @dataclass
 class Tally:
-    """Counts over the predictions of a stream.
-
-    Attributes:
-        sentences, answered: number of all sentences, and of those that have an answer.
-        entities, repaired: predicted entities, and predicted tags that were repaired.
-        failures: why sentences, or spans, have no answer.
-        usage: of an endpoint; ``None`` if none was asked.
-        unanswered_before: number of those that had no answer in earlier starts.
-    """
+    """Counts over the predictions of a stream."""
 
     sentences: int = 0
-    answered: int = 0
+    answered: int = 0  # sentences that have an answer
     entities: int = 0
-    repaired: int = 0
-    failures: Counter[Failure] = field(default_factory=Counter)
-    usage: Usage | None = None
-    unanswered_before: int = 0
+    repaired: int = 0  # predicted tags
+    failures: Counter[Failure] = field(default_factory=Counter)  # why sentences, or spans, have no answer
+    usage: Usage | None = None  # of an endpoint; ``None`` if none was asked
+    unanswered_before: int = 0  # in earlier starts
 
     @classmethod
     def resumed(cls, counts: Mapping[str, int]) -> Tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def job_for(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> Callable[...
     def make(**sections: Any) -> tuple[Any, TrainingJob]:
         train = {"precision": "float32", "device": "cpu", "batch": 4, "groups": RATES, **sections.pop("train", {})}
         values = {"kind": "span", "encoder": {"name": str(tiny_encoder("mbert"))}, "train": train, **sections}
-        job = TrainingJob(SENTENCES, SENTENCES[:4], TAXONOMY, tmp_path, "x", SilentLog())
+        job = TrainingJob(
+            train=SENTENCES, dev=SENTENCES[:4], taxonomy=TAXONOMY, folder=tmp_path, fingerprint="x", log=SilentLog()
+        )
         return parse_experiment(values), job
 
     return make
@@ -127,7 +130,7 @@ def test_the_loss_is_the_cross_entropy_of_every_span_by_the_weight_of_its_senten
     job_for: Callable[..., tuple[Any, TrainingJob]],
 ) -> None:
     settings, job = job_for(span={"max_words": 2, "dropout": 0.0})
-    tuning = prepare(settings, TrainingJob(FOUR, FOUR, TAXONOMY, job.folder, "x", job.log, weights=[1.0, 0.5, 2.0, 0]))
+    tuning = prepare(settings, replace(job, train=FOUR, dev=FOUR, weights=[1.0, 0.5, 2.0, 0]))
     tagger = tuning.tagger
     tagger.network.eval()
     expected = 0.0

@@ -8,12 +8,12 @@ from coner.core.errors import ConfigError, DataError
 from coner.data import read
 from coner.data.splits import SplitCache, read_named_splits, take
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
-from coner.families.family import Built
+from coner.families.family import Built, Place
 from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.prompts.settings import ExampleSettings
 from coner.families.llm.settings import LEDGER, LlmExperiment
 from coner.families.llm.tagger import LlmTagger
-from coner.families.recipe import Inputs, Place, Recipe
+from coner.families.recipe import Inputs, Recipe
 from coner.families.usage import Spending
 
 ANSWER_SETTINGS = {"model", "temperature", "seed"}  # of the endpoint; the others do not change the answers
@@ -22,9 +22,7 @@ ANSWER_SETTINGS = {"model", "temperature", "seed"}  # of the endpoint; the other
 class LlmRecipe(Recipe):
     """Chooses the examples and writes the model folder; the first calls are made when splits are evaluated.
 
-    Args:
-        settings: without ``data.train`` there are no examples, and ``data.taxonomy`` names the labels.
-        spending: limits for all calls; the ledger is by default in the run's folder, where ``overwrite`` keeps it.
+    Without ``data.train`` there are no examples, and ``data.taxonomy`` names the labels. ``spending`` limits all calls.
     """
 
     rebuild = True

@@ -12,10 +12,10 @@ from coner.core.files import sha256
 from coner.data import Corpus
 from coner.decoding.spans import select_spans
 from coner.evaluation.score import score
-from coner.families.family import Built
+from coner.families.family import Built, Place
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.members import Combination
-from coner.families.recipe import Inputs, Place
+from coner.families.recipe import Inputs
 from coner.families.vote.settings import VoteExperiment, VoteMember
 from coner.families.vote.tagger import Member, VoteTagger
 from coner.hub import model_name
@@ -41,10 +41,6 @@ def members_of(folders: Sequence[Path], weights: Sequence[float]) -> tuple[VoteM
 
 class VoteRecipe(Combination):
     """Writes a model folder with the members in it, and chooses a threshold if that is asked for.
-
-    Args:
-        settings: members, and the files to evaluate on; ``data.train`` only distinguishes seen and unseen mentions.
-        folder: of the run; no member may be in it.
 
     Raises:
         ConfigError: the taxonomies differ, a member asks an endpoint, or a dev split is needed and not named.
@@ -87,7 +83,7 @@ class VoteRecipe(Combination):
         return replace(super().build(inputs, place), facts=facts)
 
     def _choose_threshold(self, dev: Corpus) -> list[dict[str, float]]:
-        """Set the threshold with the best macro F1 on the dev split, the first of equal ones; return all scores."""
+        """Set the threshold with the best macro F1, the first of equal ones; return all scores."""
         votes = self.tagger.votes(dev)
         trials = []
         for threshold in self.vote.thresholds:

@@ -20,20 +20,13 @@ FULL = "full"  # the row with the config as it is
 
 
 class PlanRow(BaseModel):
-    """One row of a plan.
-
-    Attributes:
-        name: also of the folders of its runs.
-        about: what it changes, in a few words.
-        against: the row that it is compared with, and whose settings it changes.
-        set: the changes.
-    """
+    """One row of a plan."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")]
-    about: str = ""
-    against: str = FULL
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")]  # also of the folders of its runs
+    about: str = ""  # what it changes, in a few words
+    against: str = FULL  # the row that it is compared with, and whose settings it changes
     set: dict[str, Any] = {}
 
 

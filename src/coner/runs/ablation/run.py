@@ -31,16 +31,10 @@ LOCKS = ".locks"
 
 @dataclass(frozen=True)
 class AblationRun:
-    """One run: a row with one encoder and one seed.
+    """One run: a row with one encoder and one seed."""
 
-    Attributes:
-        row: name of the row, and of the encoder if there are several.
-        about, against: as in the plan.
-        seed, settings: of the run.
-    """
-
-    row: str
-    about: str
+    row: str  # name of the row, and of the encoder if there are several
+    about: str  # this and the next as in the plan
     against: str | None
     seed: int
     settings: Experiment
@@ -53,17 +47,11 @@ class AblationRun:
 
 @dataclass(frozen=True)
 class AblationOutcome:
-    """Folders of the runs.
-
-    Attributes:
-        finished: that are finished.
-        failed: that failed, with the reasons.
-        elsewhere: that another process is working on.
-    """
+    """Folders of the runs."""
 
     finished: tuple[str, ...]
-    failed: Mapping[str, str]
-    elsewhere: tuple[str, ...]
+    failed: Mapping[str, str]  # with the reasons
+    elsewhere: tuple[str, ...]  # another process is working on them
 
 
 def runs_of(

@@ -24,17 +24,12 @@ DRAWS = 20
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; integers if both ends and the step are.
-
-    Attributes:
-        step: of the grid; ``None``: any number.
-        log: draw uniformly on a logarithmic scale.
-    """
+    """Numbers from ``low`` to ``high``, both included; integers if both ends and the step are."""
 
     low: float
     high: float
-    step: float | None = None
-    log: bool = False
+    step: float | None = None  # of the grid; ``None``: any number
+    log: bool = False  # draw uniformly on a logarithmic scale
 
     @property
     def ends(self) -> tuple[float, ...]:

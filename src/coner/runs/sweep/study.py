@@ -85,7 +85,7 @@ class Search:
                     log(f"trial {trial.number}: {json.dumps(self.space.suggest(trial))}")
                     log(f"trial {trial.number}: {self._try(trial)}")
                     self._tidy()
-        self._tidy()  # other machines may have found better
+        self._tidy()  # other machines may have better trials
         return self.study
 
     def place(self, number: int) -> Path:
