@@ -101,9 +101,9 @@ def test_ctrl_c_keeps_the_work(world: World, many: Path, whole: dict[str, bytes]
     arguments = ("tag", world.model, many, "-o", path)
     code, messages = stop(arguments, path, signal.SIGINT)
     assert (code, messages) == (130, "coner: interrupted; progress is saved; run the same command again to resume\n")
-    kept = done(path)
+    saved = done(path)
     again = process(*arguments)
-    assert again.err.startswith(f"resuming after {kept:,} sentences\n")
+    assert again.err.startswith(f"resuming after {saved:,} sentences\n")
     assert path.read_bytes() == whole[".jsonl"]
 
 
@@ -281,9 +281,9 @@ def test_a_limit_on_file_size_keeps_the_work(world: World, many: Path, whole: di
         f"coner: {path}: cannot be written: file too large; progress is saved; run the same command again to resume\n"
     )
     assert stopped.stderr == expected
-    kept = done(path)
+    saved = done(path)
     again = process(*arguments)
-    assert (again.code, again.err.splitlines()[0]) == (0, f"resuming after {kept:,} sentences")
+    assert (again.code, again.err.splitlines()[0]) == (0, f"resuming after {saved:,} sentences")
     assert path.read_bytes() == whole[".jsonl"]
 
 

@@ -38,10 +38,10 @@ def written(coner: Coner, *arguments: object) -> str:
 
 
 def test_conll_keeps_everything_except_the_tags(coner: Coner, world: World) -> None:
-    given = world.dev.read_text(encoding="utf-8").split("\n")
+    original = world.dev.read_text(encoding="utf-8").split("\n")
     lines = written(coner, world.model, world.dev).split("\n")
-    assert sum(line.startswith("# id ") for line in given) == 40
-    for before, after in zip_longest(given, lines):
+    assert sum(line.startswith("# id ") for line in original) == 40
+    for before, after in zip_longest(original, lines):
         if before.startswith("# id "):
             assert after == before
         else:

@@ -150,8 +150,8 @@ def test_a_killed_driver_can_be_resumed(cluster: str, world: World, case: Case, 
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as running:
         until(lambda: (out / ".coner/a.conll.json").exists() or running.poll() is not None)
         running.kill()
-        said = running.communicate()[1]
-    assert said == b""  # Ray prints nothing
+        stderr = running.communicate()[1]
+    assert stderr == b""  # Ray prints nothing
     assert not (out / "d.jsonl").exists()
     before = (out / "a.conll").stat().st_ino
     until(lambda: not pools())  # its workers die with it
