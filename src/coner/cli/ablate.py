@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import HiddenPart, ShownSplit
+from coner.cli.options import HiddenPart, Overrides, ShownSplit
 
 
 def ablate(
@@ -23,10 +23,7 @@ def ablate(
     encoders: Annotated[
         str, typer.Option(metavar="NAMES", help="Run each row with each of these encoders: a b c.")
     ] = "",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting of all rows; can be repeated."),
-    ] = None,
+    overrides: Overrides = None,
     split: ShownSplit = "auto",
     split_alias: HiddenPart = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON object.")] = False,

@@ -7,18 +7,12 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.options import InputFormat, InputRepair, InputScheme
-from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
+from coner.cli.options import Cost, InputFormat, InputRepair, InputScheme, LedgerFile, Limit, Tokens, model_argument
+from coner.cli.outcome import INCOMPLETE, report_tally
 
 
 def distil(
-    teacher: Annotated[
-        Path,
-        typer.Argument(
-            parser=model_folder, metavar="MODEL", help="Folder of a model, such as a prompted language model."
-        ),
-    ],
+    teacher: Annotated[Path, model_argument("Folder of a model, such as a prompted language model.")],
     source: Annotated[
         str,
         typer.Argument(metavar="INPUT", help="Text, CoNLL, JSONL (also .gz), or any format that coner convert reads."),
@@ -28,7 +22,7 @@ def distil(
     from_format: InputFormat = "auto",
     scheme: InputScheme = "iob2",
     repair: InputRepair = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,

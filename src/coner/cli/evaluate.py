@@ -8,20 +8,15 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.options import Scheme, TrainFile
-from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
+from coner.cli.options import Cost, LedgerFile, Limit, Scheme, Tokens, TrainFile, model_argument
+from coner.cli.outcome import INCOMPLETE, report_tally
 
 
 def evaluate(
     gold: Annotated[Path, typer.Argument(help="File with gold labels, in any format that coner convert reads.")],
     predicted: Annotated[
         Path,
-        typer.Argument(
-            parser=model_folder,
-            metavar="PREDICTED|MODEL",
-            help="File of the same sentences, or a model: its folder, or hf://user/name.",
-        ),
+        model_argument("File of the same sentences, or a model: its folder, or hf://user/name.", "PREDICTED|MODEL"),
     ],
     *,
     taxonomy: Annotated[
@@ -48,7 +43,7 @@ def evaluate(
     noisy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With a model: also evaluate on this copy of GOLD with typos.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,

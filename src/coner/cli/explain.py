@@ -9,13 +9,11 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model_folder
+from coner.cli.options import model_argument
 
 
 def explain(
-    model: Annotated[
-        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained CRF, or hf://user/name.")
-    ],
+    model: Annotated[Path, model_argument("Folder of a trained CRF, or hf://user/name.")],
     label: Annotated[list[str] | None, typer.Option(help="Only this label; may be repeated. Default: all.")] = None,
     top: Annotated[
         int, typer.Option(min=1, help="Number of supporting features, of opposing features, and of transitions.")

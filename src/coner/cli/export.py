@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coner.cli.model import model_folder
+from coner.cli.options import model_argument
 
 if TYPE_CHECKING:
     from coner.families.onnx.export.run import ExportReport
 
 
 def export(
-    model: Annotated[
-        Path,
-        typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained encoder, or hf://user/name."),
-    ],
+    model: Annotated[Path, model_argument("Folder of a trained encoder, or hf://user/name.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the exported model; must not hold a model.")],
     int8: Annotated[bool, typer.Option("--int8", help="Weights as 8-bit integers: about a third of the size.")] = False,
     dev: Annotated[

@@ -7,19 +7,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
-from coner.cli.run import run_recipe
-from coner.cli.spending import Cost, LedgerFile, Tokens
+from coner.cli.options import (
+    Cost,
+    LedgerFile,
+    Overwrite,
+    Repair,
+    Scheme,
+    ScoresJson,
+    TestFile,
+    Tokens,
+    TrainFile,
+    model_argument,
+)
+from coner.cli.outcome import run_recipe
 
 
 def hybrid(
-    first: Annotated[
-        Path, typer.Argument(parser=model_folder, metavar="RUN", help="Folder of the model that finds the mentions.")
-    ],
-    llm: Annotated[
-        Path, typer.Argument(parser=model_folder, metavar="LLM", help="Folder of a prompted language model.")
-    ],
+    first: Annotated[Path, model_argument("Folder of the model that finds the mentions.", "RUN")],
+    llm: Annotated[Path, model_argument("Folder of a prompted language model.", "LLM")],
     out: Annotated[Path, typer.Option(help="Folder of the hybrid: model, record.json, log.txt.")],
     *,
     below: Annotated[

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from coner.cli.model import model_folder
+from coner.cli.options import model_argument
 
 app = typer.Typer(name="llm", no_args_is_help=True, help="Inspect a prompted language model; no call is made.")
 
 
 @app.command()
 def preview(
-    model: Annotated[Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a prompted model.")],
+    model: Annotated[Path, model_argument("Folder of a prompted model.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, each in quotes.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -31,7 +31,7 @@ def preview(
       coner llm preview runs/llm "she moved to basel" "he sang" --json
     """
     from coner.families import load
-    from coner.families.llm.preview import preview as preview_prompts
+    from coner.families.llm.tagger import preview as preview_prompts
 
     values = preview_prompts(load(model), model, texts)
     typer.echo(json.dumps(values, ensure_ascii=False, indent=2) if as_json else _text(values))

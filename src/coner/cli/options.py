@@ -1,9 +1,9 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -20,6 +20,38 @@ else:
     FormatToAppend = Literal["auto", *(format.name for format in all_formats() if format.appends)]
     FormatToSplit = Literal["auto", *(format.name for format in all_formats() if format.appends and format.reader)]
 
+
+def model_folder(text: str) -> Path:
+    """The folder of a model; ``hf://user/name@revision`` is downloaded."""
+    from coner.families import model_folder
+
+    return model_folder(text)
+
+
+def model_argument(help: str, metavar: str = "MODEL") -> Any:
+    """An argument that names a model."""
+    return typer.Argument(parser=model_folder, metavar=metavar, help=help)
+
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")]
+Tokens = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Language model: use at most N tokens.", show_default=False)
+]
+Cost = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X", help="Language model: spend at most X, in the currency of its prices.", show_default=False
+    ),
+]
+LedgerFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Language model: file that keeps its answers; default: in its folder.", show_default=False
+    ),
+]
 TrainFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Training file: show recall on mentions that occur in it, and on others."),

@@ -8,17 +8,11 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.spending import Cost, Tokens
+from coner.cli.options import Cost, Tokens, model_argument
 
 
 def serve(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            parser=model_folder, metavar="MODEL", help="Model folders, or hf://user/name; the first is the default."
-        ),
-    ],
+    models: Annotated[list[Path], model_argument("Model folders, or hf://user/name; the first is the default.")],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all interfaces.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each loads all models.")] = 1,

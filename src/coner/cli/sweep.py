@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from coner.cli.options import Overrides
+
 SHOWN = 10  # trials in the table; --json has all
 
 
@@ -22,9 +24,7 @@ def sweep(
     storage: Annotated[
         str, typer.Option(metavar="URL", help="Database of the study, for several machines; default: a file in --out.")
     ] = "",
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
-    ] = None,
+    overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all trials as one JSON object.")] = False,
 ) -> None:
     """Search for the settings with the best macro F1 on data.dev, with optuna; the test split is never used.

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.options import HiddenFormat, InputFormat, InputRepair, InputScheme, OutputFormat
-from coner.cli.spending import INCOMPLETE, Cost, LedgerFile, Tokens, report_tally
+from coner.cli.options import (
+    Cost,
+    HiddenFormat,
+    InputFormat,
+    InputRepair,
+    InputScheme,
+    LedgerFile,
+    Limit,
+    OutputFormat,
+    Tokens,
+    model_argument,
+)
+from coner.cli.outcome import INCOMPLETE, report_tally
 
 if TYPE_CHECKING:
     from coner.tagging.file import TaggedFile
@@ -17,9 +27,7 @@ if TYPE_CHECKING:
 
 
 def tag(
-    model: Annotated[
-        Path, typer.Argument(parser=model_folder, metavar="MODEL", help="Folder of a trained model, or hf://user/name.")
-    ],
+    model: Annotated[Path, model_argument("Folder of a trained model, or hf://user/name.")],
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -50,7 +58,7 @@ def tag(
     workers: Annotated[
         int | None, typer.Option(min=1, help="With ray: number of workers; default: as many as the cores allow.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")] = None,
+    limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,

@@ -8,19 +8,15 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.options import Overwrite, ScoresJson
-from coner.cli.run import run_recipe
-from coner.cli.spending import Cost, LedgerFile, Tokens
+from coner.cli.options import Cost, LedgerFile, Overrides, Overwrite, ScoresJson, Tokens, model_folder
+from coner.cli.outcome import run_recipe
 from coner.core.tags import Scheme
 
 
 def train(
     config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
-    ] = None,
+    overrides: Overrides = None,
     init: Annotated[
         Path | None,
         typer.Option(

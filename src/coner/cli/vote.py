@@ -8,19 +8,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from coner.cli.model import model_folder
-from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile
-from coner.cli.run import run_recipe
+from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile, model_argument
+from coner.cli.outcome import run_recipe
 from coner.core.errors import ConfigError
 
 
 def vote(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            parser=model_folder, metavar="RUN", help="Folders of trained models, of any kind, or hf://user/name."
-        ),
-    ],
+    models: Annotated[list[Path], model_argument("Folders of trained models, of any kind, or hf://user/name.", "RUN")],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
     *,
     dev: Annotated[

@@ -1,33 +1,20 @@
-"""What the commands that may ask an endpoint share: options that limit it, and reports of missing answers."""
+"""What commands print at their end: usage of an endpoint, missing answers, scores of a run."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from coner.families.recipe import Recipe
     from coner.families.tagger import Tagger
     from coner.records.record import Record
     from coner.tagging.stream import Tally
 
-Tokens = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Language model: use at most N tokens.", show_default=False)
-]
-Cost = Annotated[
-    float | None,
-    typer.Option(
-        metavar="X", help="Language model: spend at most X, in the currency of its prices.", show_default=False
-    ),
-]
-LedgerFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Language model: file that keeps its answers; default: in its folder.", show_default=False
-    ),
-]
 INCOMPLETE = 3  # exit code
 
 
@@ -74,3 +61,20 @@ def report_record(record: Record, out: Path) -> bool:
 
 def _declined(fields: Sequence[str]) -> str:
     return f"the endpoint does not accept {' or '.join(fields)}; the requests were sent without"
+
+
+def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool) -> None:
+    """Execute a recipe and print its outcome; exit code 3 if something has no answer."""
+    from coner.core.progress import stderr
+    from coner.records.record import RECORD
+    from coner.runs.execute import execute
+
+    finished = (out / RECORD).exists() and not overwrite and not recipe.rebuild
+    record = execute(recipe, out, overwrite=overwrite)
+    if finished:
+        stderr.print(f"{out}: this run is already finished; --overwrite repeats it")
+    complete = report_record(record, out)
+    if as_json:
+        typer.echo(json.dumps(record.as_dict()["scores"], ensure_ascii=False))
+    if not complete:
+        raise typer.Exit(INCOMPLETE)
