@@ -1,13 +1,15 @@
-"""Kinds of errors: hand-made cases, and random ones against the scorer."""
+"""Kinds of errors and scores by length: hand-made cases, and random ones against the scorer."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.core.types import Entity
-from coner.evaluation.errors import Errors, classify_errors
+from coner.evaluation.errors import Errors, classify_errors, score_lengths
 from coner.evaluation.score import score
 
 NONE = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"), 0)
@@ -55,3 +57,27 @@ def test_different_numbers_of_sentences_are_refused() -> None:
 def test_a_perfect_prediction_has_no_errors() -> None:
     gold = [[Entity(0, 1, "A"), Entity(1, 2, "A")], []]
     assert classify_errors(gold, gold) == Errors(right=2, label=0, boundary=0, both=0, missed=0, spurious=0)
+
+
+@st.composite
+def long_mentions(draw: st.DrawFn) -> tuple[Entity, ...]:
+    """Mentions of up to eight words, not overlapping."""
+    borders = sorted(draw(st.sets(st.integers(0, 24), max_size=8)))
+    spans = list(pairwise(borders))[::2]
+    return tuple(Entity(start, end, draw(st.sampled_from("AB"))) for start, end in spans if end - start <= 8)
+
+
+@given(st.lists(st.tuples(long_mentions(), long_mentions()), max_size=6))
+def test_each_length_has_the_scores_of_its_mentions_alone(
+    pairs: list[tuple[tuple[Entity, ...], tuple[Entity, ...]]],
+) -> None:
+    gold, predicted = [g for g, _ in pairs], [p for _, p in pairs]
+    results = score_lengths(gold, predicted, longest=4)
+    assert len(results) == 4
+    for length, result in enumerate(results, 1):
+        kept = [
+            [[e for e in entities if min(4, e.end - e.start) == length] for entities in side]
+            for side in (gold, predicted)
+        ]
+        alone = score(*kept).fine
+        assert (result.precision, result.recall, result.f1) == (alone.precision, alone.recall, alone.micro_f1)

@@ -19,36 +19,23 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Bin:
-    """Predictions whose confidence is above ``low`` and at most ``high`` (the first bin holds 0 too).
-
-    Attributes:
-        count: number of predictions; at least one.
-        confidence: their mean confidence.
-        accuracy: the share of them that is correct.
-    """
+    """Predictions, at least one, whose confidence is above ``low`` and at most ``high``; 0 is in the first bin."""
 
     low: float
     high: float
     count: int
-    confidence: float
-    accuracy: float
+    confidence: float  # mean
+    accuracy: float  # share of them that is correct
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How well calibrated confidences are, in fractions of 1; the errors are 0 where nothing was predicted.
+    """How well calibrated confidences are, in fractions of 1; the errors are 0 where nothing was predicted."""
 
-    Attributes:
-        count: number of predictions.
-        error: expected calibration error: mean distance of accuracy and confidence, bins weighted by their count.
-        brier: mean squared distance of the confidence from 1 (correct) or 0 (incorrect).
-        bins: those that are not empty, from low to high.
-    """
-
-    count: int
-    error: float
-    brier: float
-    bins: tuple[Bin, ...]
+    count: int  # of predictions
+    error: float  # expected calibration error: mean distance of accuracy and confidence, bins weighted by their count
+    brier: float  # mean squared distance of the confidence from 1 (correct) or 0 (incorrect)
+    bins: tuple[Bin, ...]  # those that are not empty, from low to high
 
 
 def calibrate(
@@ -71,9 +58,7 @@ def reliability(
         return Calibration(0, 0.0, 0.0, ())
     edges = np.linspace(0, 1, bins + 1)
     place = np.searchsorted(edges[1:-1], confidences)
-    counts = np.bincount(place, minlength=bins)
-    sums = np.bincount(place, weights=confidences, minlength=bins)
-    hits = np.bincount(place, weights=correct, minlength=bins)
+    counts, sums, hits = (np.bincount(place, weights, minlength=bins) for weights in (None, confidences, correct))
     rows = np.stack([edges[:-1], edges[1:], counts, sums / np.maximum(1, counts), hits / np.maximum(1, counts)], axis=1)
     filled = tuple(Bin(low, high, int(count), *means) for low, high, count, *means in rows[counts > 0].tolist())
     error = float(np.abs(hits - sums).sum() / len(confidences))

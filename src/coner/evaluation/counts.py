@@ -12,17 +12,11 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """True positives, false positives and false negatives; ``ValueError`` where they are impossible.
+    """True positives, false positives and false negatives; ``ValueError`` where they are impossible."""
 
-    Attributes:
-        labels: the classes that occur in gold or predictions, sorted.
-        sentences: N, those without a row included.
-        columns: sentence and class (indices from 0), tp, fp and fn, 5 x R; a row for each pair that has any, in order.
-    """
-
-    labels: tuple[str, ...]
-    sentences: int
-    columns: Ints
+    labels: tuple[str, ...]  # that occur in gold or predictions, sorted
+    sentences: int  # N, those without a row included
+    columns: Ints  # sentence, class (indices from 0), tp, fp and fn, 5 x R; a row for each pair that has any, in order
 
     def __post_init__(self) -> None:
         sentence, label = self.columns[:2]

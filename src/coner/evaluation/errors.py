@@ -1,32 +1,27 @@
-"""The errors of a tagger by kind: label, boundary, both, missed, spurious."""
+"""Where a tagger fails: its errors by kind, and its scores by the length of mentions."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from coner.core.types import Entity
+from coner.evaluation.results import Result
+
+LONGEST = 5  # words; this and all greater lengths share one result
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Gold mentions by outcome (the first five sum to their number), and predictions that overlap none.
+    """Gold mentions by outcome (the first five sum to their number), and predictions that overlap none."""
 
-    Attributes:
-        right: predicted with exactly this span and label.
-        label: predicted with exactly this span, and another label.
-        boundary: none of these, but overlapped by a prediction of this label.
-        both: overlapped by predictions of other labels only.
-        missed: overlapped by no prediction.
-        spurious: predictions that overlap no gold mention.
-    """
-
-    right: int
-    label: int
-    boundary: int
-    both: int
-    missed: int
-    spurious: int
+    right: int = 0  # predicted with exactly this span and label
+    label: int = 0  # predicted with exactly this span, and another label
+    boundary: int = 0  # none of these, but overlapped by a prediction of this label
+    both: int = 0  # overlapped by predictions of other labels only
+    missed: int = 0  # overlapped by no prediction
+    spurious: int = 0  # predictions that overlap no gold mention
 
     def as_dict(self) -> dict[str, int]:
         """Plain values, for JSON."""
@@ -35,12 +30,28 @@ class Errors:
 
 def classify_errors(gold: Iterable[Sequence[Entity]], predicted: Iterable[Sequence[Entity]]) -> Errors:
     """Count the outcomes of all mentions; ``ValueError`` where the numbers of sentences differ."""
-    counts = dict.fromkeys(("right", "label", "boundary", "both", "missed", "spurious"), 0)
+    counts = Counter[str]()
     for truth, guesses in zip(gold, predicted, strict=True):
-        for mention in truth:
-            counts[_outcome(mention, [guess for guess in guesses if _overlap(mention, guess)])] += 1
+        counts.update(_outcome(mention, [guess for guess in guesses if _overlap(mention, guess)]) for mention in truth)
         counts["spurious"] += sum(not any(_overlap(mention, guess) for mention in truth) for guess in guesses)
     return Errors(**counts)
+
+
+def score_lengths(
+    gold: Iterable[Sequence[Entity]], predicted: Iterable[Sequence[Entity]], *, longest: int = LONGEST
+) -> tuple[Result, ...]:
+    """Score mentions of 1, 2, ..., ``longest`` or more words; ``ValueError`` where the numbers of sentences differ.
+
+    Gold mentions count at their own length, predictions at theirs; a hit has both, since its span is exact.
+    """
+    support, total, hits = Counter[int](), Counter[int](), Counter[int]()
+    for truth, guesses in zip(gold, predicted, strict=True):
+        mentions, answers = set(truth), set(guesses)
+        for counter, entities in ((support, mentions), (total, answers), (hits, mentions & answers)):
+            counter.update(min(longest, entity.end - entity.start) for entity in entities)
+    return tuple(
+        Result.of(tp=hits[length], support=support[length], predicted=total[length]) for length in range(1, longest + 1)
+    )
 
 
 def _outcome(mention: Entity, overlapping: Sequence[Entity]) -> str:

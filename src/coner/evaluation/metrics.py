@@ -43,27 +43,19 @@ def macro_f1(counts: Floats) -> Floats:
 class Metric:
     """One metric.
 
-    Attributes:
-        name: its key in JSON.
-        title: its column heading.
-        read: its value, a fraction of 1; ``None`` where it was not measured.
-        from_counts: the same value from counts of fine or coarse labels, or of spans without labels. The noise table
-            then has its paired difference; with fine labels, records also have its bootstrap interval, and
-            comparisons its paired difference.
-        titles: other titles by place; ``None`` leaves the metric out there. Places apart from ``USUAL`` have to be
-            named here.
-        detail: text after the value in ``coner evaluate``; ``{0}`` is the scores.
-        hub_type: its type in the metadata of a model card.
-        higher_is_better: whether the largest value of a column is the best.
+    With ``from_counts``, the noise table has its paired difference; if that is of fine labels, records also have its
+    bootstrap interval, and comparisons its paired difference.
     """
 
-    name: str
-    title: str
-    read: Callable[[SplitScores], float | None]
+    name: str  # its key in JSON
+    title: str  # its column heading
+    read: Callable[[SplitScores], float | None]  # a fraction of 1; ``None`` where it was not measured
+    # The same value from counts of fine or coarse labels, or of spans without labels.
     from_counts: tuple[Literal["fine", "coarse", "span"], CountMetric] | None = None
+    # Other titles by place, ``None`` to leave it out there; places apart from ``USUAL`` have to be named.
     titles: Mapping[Place, str | None] = field(default_factory=dict)
-    detail: str = ""
-    hub_type: str = "f1"
+    detail: str = ""  # text after the value in ``coner evaluate``; ``{0}`` is the scores
+    hub_type: str = "f1"  # in the metadata of a model card
     higher_is_better: bool = True
 
 

@@ -15,32 +15,21 @@ SCORER = "coner 1"  # changes whenever equal input may give other numbers
 
 @dataclass(frozen=True)
 class Result:
-    """Precision, recall and F1 of one class, or of all mentions.
-
-    Attributes:
-        support: mentions in gold.
-        predicted: mentions predicted.
-        tp: mentions that are both.
-    """
+    """Precision, recall and F1 of one class, or of all mentions."""
 
     precision: float
     recall: float
     f1: float
-    support: NonNegativeInt
+    support: NonNegativeInt  # mentions in gold
     predicted: NonNegativeInt
     tp: NonNegativeInt
 
     @classmethod
     def of(cls, *, tp: int, support: int, predicted: int) -> Result:
         """Compute the rates from counts; a rate is 0 where there is nothing to divide by."""
-        return cls(
-            precision=tp / predicted if predicted else 0.0,
-            recall=tp / support if support else 0.0,
-            f1=2 * tp / (support + predicted) if support + predicted else 0.0,
-            support=support,
-            predicted=predicted,
-            tp=tp,
-        )
+        precision, recall = tp / predicted if predicted else 0.0, tp / support if support else 0.0
+        f1 = 2 * tp / (support + predicted) if support + predicted else 0.0
+        return cls(precision, recall, f1, support, predicted, tp)
 
 
 @dataclass(frozen=True)
@@ -54,31 +43,22 @@ class Recall:
 
 @dataclass(frozen=True)
 class LevelScores:
-    """Scores with one set of labels, fine or coarse, as a record keeps them.
-
-    Attributes:
-        micro_f1, precision, recall: over all mentions.
-        macro_f1: mean F1 of the classes that occur in gold.
-        macro_classes: number of these classes.
-        classes: each class that occurs in gold or predictions, sorted by label.
-    """
+    """Scores with one set of labels, fine or coarse, as a record keeps them."""
 
     micro_f1: float
-    macro_f1: float
-    macro_classes: int
-    precision: float
+    macro_f1: float  # mean F1 of the classes that occur in gold
+    macro_classes: int  # number of these classes
+    precision: float  # over all mentions, as is recall
     recall: float
-    classes: Mapping[str, Result]
+    classes: Mapping[str, Result]  # that occur in gold or predictions, sorted by label
 
 
 @dataclass(frozen=True)
 class Level(LevelScores):
     """``LevelScores`` with the counts that statistics need.
 
-    Attributes:
-        counts: by sentence and class.
-        confusion: gold label to predicted label to number of spans that have both; a span is exact. A mention in no
-            pair was missed (support less the row's sum) or is spurious (predicted less the column's sum).
+    ``confusion``: gold label to predicted label to number of spans that have both; a span is exact. A mention in no
+    pair was missed (support less the row's sum) or is spurious (predicted less the column's sum).
     """
 
     counts: Counts = field(repr=False, compare=False)
@@ -87,26 +67,17 @@ class Level(LevelScores):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitScores:
-    """All scores of a set of sentences, as a record keeps them.
-
-    Attributes:
-        fine, coarse: by label and by group (the same where there are no groups).
-        span: labels ignored.
-        seen, unseen: recall on the mentions seen in training or not; ``None`` where no training data was named.
-        sentences, words: how many were scored; words is ``None`` where they were not passed.
-        skipped: sentences that could not be read, as the caller counted them.
-        repaired: tags that had to be repaired in the predictions, or as the caller counted them.
-    """
+    """All scores of a set of sentences, as a record keeps them."""
 
     fine: LevelScores
-    coarse: LevelScores
-    span: Result
-    seen: Recall | None = None
+    coarse: LevelScores  # by group; the same as fine where there are no groups
+    span: Result  # labels ignored
+    seen: Recall | None = None  # on mentions seen in training; ``None`` where no training data was named
     unseen: Recall | None = None
     sentences: NonNegativeInt
-    words: NonNegativeInt | None = None
-    skipped: NonNegativeInt = 0
-    repaired: NonNegativeInt = 0
+    words: NonNegativeInt | None = None  # ``None`` where they were not passed
+    skipped: NonNegativeInt = 0  # sentences that could not be read, as the caller counted them
+    repaired: NonNegativeInt = 0  # tags of the predictions, or as the caller counted them
 
 
 @dataclass(frozen=True, kw_only=True)

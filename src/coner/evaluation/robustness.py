@@ -35,32 +35,24 @@ def changes(
     *,
     groups: Mapping[str, str] | None = None,
 ) -> dict[str, Change]:
-    """Compare both sides by every metric that has ``from_counts``.
+    """Compare predictions in sentences with those in their noisy copies, by every metric that has ``from_counts``.
 
-    Args:
-        gold: the entities of each sentence.
-        clean, noisy: the predictions in the sentences, and in their noisy copies.
-        groups: fine label to coarse label.
-
-    Raises:
-        DataError: as ``score``.
+    ``groups`` is fine label to coarse label; errors as in ``score``.
     """
-    sides = [score(gold, predicted, groups=groups) for predicted in (clean, noisy)]
     # With one group for all labels, the coarse counts are those of spans.
-    labels = {entity.label for corpus in (gold, clean, noisy) for entities in corpus for entity in entities}
-    spans = [score(gold, predicted, groups=dict.fromkeys(labels, "span")).coarse for predicted in (clean, noisy)]
-    counts = {
-        "fine": [[side.fine.counts] for side in sides],
-        "coarse": [[side.coarse.counts] for side in sides],
-        "span": [[side.counts] for side in spans],
-    }
+    spans = {entity.label: "span" for corpus in (gold, clean, noisy) for entities in corpus for entity in entities}
+    sides = []
+    for predicted in (clean, noisy):
+        scores = score(gold, predicted, groups=groups)
+        counts = {"fine": scores.fine.counts, "coarse": scores.coarse.counts}
+        sides.append((scores, {**counts, "span": score(gold, predicted, groups=spans).coarse.counts}))
+    (before, first), (after, second) = sides
     result = {}
     for metric in METRICS:
         if metric.from_counts:
             level, function = metric.from_counts
-            before, after = (metric.read(side) or 0.0 for side in sides)
-            first, second = counts[level]
-            result[metric.name] = Change(before, after, difference(first, second, function))
+            change = difference([first[level]], [second[level]], function)
+            result[metric.name] = Change(metric.read(before) or 0.0, metric.read(after) or 0.0, change)
     return result
 
 

@@ -29,13 +29,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference(Interval):
-    """Second less first, its interval, and the p value, two-sided.
-
-    ``corrected_p`` is p corrected for the number of comparisons; ``None`` where no correction was made.
-    """
+    """Second less first, its interval, and the p value, two-sided."""
 
     p: float
-    corrected_p: float | None = None
+    corrected_p: float | None = None  # for the number of comparisons; ``None`` where no correction was made
 
     @property
     def final_p(self) -> float:
@@ -120,7 +117,7 @@ def difference(
 
 
 def swaps_for(comparisons: int) -> int:
-    """Draws of the randomisation for so many comparisons: the least p, 1 / (1 + draws), must pass Holm's correction."""
+    """Draws of the randomisation for this many comparisons, so that the least p can pass Holm's correction."""
     return max(1000, round(2 * comparisons / SIGNIFICANT))
 
 

@@ -16,21 +16,14 @@ from coner.evaluation.counts import Ints
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """M mentions of N sentences, each once, sorted by sentence, start and end; no span has two labels.
+    """M mentions of N sentences, each once, sorted by sentence, start and end; no span has two labels."""
 
-    Attributes:
-        sentence, start, end: index of the sentence, and half-open word offsets; M values each.
-        label: index into ``names``; M values.
-        names: labels, sorted.
-        sentences: N.
-    """
-
-    sentence: Ints
-    start: Ints
+    sentence: Ints  # index, from 0; M values, as are the following
+    start: Ints  # half-open word offsets
     end: Ints
-    label: Ints
-    names: tuple[str, ...]
-    sentences: int
+    label: Ints  # index into ``names``
+    names: tuple[str, ...]  # labels, sorted
+    sentences: int  # N
 
     def __len__(self) -> int:
         return len(self.sentence)

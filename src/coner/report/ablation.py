@@ -44,7 +44,7 @@ class SeedsRow:
         name, about, against: as the plan has them; ``against`` is ``None`` for a row that is compared with none.
         seeds: of the finished runs.
         scores, train_seconds: over them; scores by metric.
-        differences: less the row that it is compared with, over the seeds that both have; p corrected for all rows.
+        differences: minus the row that it is compared with, over the seeds that both have; p corrected for all rows.
         gain: the difference of the means in macro F1, tested or not.
         failed: seed to the reason.
     """

@@ -25,7 +25,7 @@ class Row:
         run: the name of its folder or file; ``name`` and ``kind`` are the record's.
         values: by column; scores are fractions of 1, and ``None`` is unknown.
         intervals: bootstrap percentile intervals by metric.
-        differences: this run less the baseline, by metric; ``None`` for the baseline, and where runs cannot be paired.
+        differences: this run minus the baseline, by metric; ``None`` for the baseline, and where runs cannot be paired.
             p is corrected for the number of runs.
         asked: what a language model took for it; ``None`` where none was asked.
     """
@@ -131,7 +131,7 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
 
 
 def paired(first: Sequence[Record], second: Sequence[Record], split: str, swaps: int) -> dict[str, Difference]:
-    """Second less first by metric, over as many runs on each side; for ``swaps`` see ``swaps_for``."""
+    """Second minus first by metric, over as many runs on each side; for ``swaps`` see ``swaps_for``."""
     one, two = ([record.sentences[split] for record in side] for side in (first, second))
     return {name: difference(one, two, metric, swaps=swaps) for name, metric in BOOTSTRAPPED.items()}
 
@@ -169,7 +169,7 @@ def grids(comparison: Comparison) -> list[Grid]:
     grids = [Grid(["run", *(column.title or "" for column in columns)], rows)]
     if paired := {row.run: row.differences for row in comparison.rows if row.differences is not None}:
         ends = (" (95 %)", ", p (Holm)" if len(paired) > 1 else ", p")
-        heading = [f"less {comparison.baseline}", *(f"{TITLES[name]}{end}" for name in BOOTSTRAPPED for end in ends)]
+        heading = [f"minus {comparison.baseline}", *(f"{TITLES[name]}{end}" for name in BOOTSTRAPPED for end in ends)]
         cells = [
             [run, *(bold(text, of[m].significant) for m in BOOTSTRAPPED for text in show_difference(of[m]))]
             for run, of in paired.items()

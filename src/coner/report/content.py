@@ -11,7 +11,7 @@ import numpy as np
 
 from coner.core.types import Entity
 from coner.evaluation.calibration import calibrate
-from coner.evaluation.lengths import score_lengths
+from coner.evaluation.errors import score_lengths
 from coner.evaluation.significance import class_f1_draws
 from coner.records.record import Record
 from coner.report.compare import Row

@@ -3,7 +3,7 @@ const PAGE = 20;
 let text = null;
 let at = 0;
 let hits = [];
-let cameFrom = null;
+let openedFrom = null;
 
 const texts = () => (text ??= JSON.parse($("sentences").textContent));
 const readable = () => shown.filter((run) => !Object.hasOwn(page.absent, run.run));
@@ -81,7 +81,7 @@ function readCell(button, gold, predicted) {
   $("read-wrong").checked = false;
   $("read-differ").checked = false;
   $("read-text").value = "";
-  cameFrom = button;
+  openedFrom = button;
   $("read-back").hidden = false;
   search();
   $("errors").scrollIntoView();

@@ -25,8 +25,8 @@ on("read-text", "input", search);
 on("read-previous", "click", () => turn(-1));
 on("read-next", "click", () => turn(1));
 on("read-back", "click", () => {
-  cameFrom?.isConnected ? cameFrom.focus() : $("matrix-run").focus();
-  (cameFrom ?? $("matrix-run")).scrollIntoView({ block: "center" });
+  openedFrom?.isConnected ? openedFrom.focus() : $("matrix-run").focus();
+  (openedFrom ?? $("matrix-run")).scrollIntoView({ block: "center" });
 });
 
 section("classes", classSection);
