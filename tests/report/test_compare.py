@@ -115,7 +115,7 @@ def test_differences_are_paired_with_the_baseline(records: dict[str, Record], ba
         assert row.differences["macro_f1"].value == pytest.approx(drop, abs=1e-12)
         assert drop != 0
     heading, _, *rows = cells(to_markdown(comparison))[1]
-    assert heading[0].strip() == f"less {baseline}"
+    assert heading[0].strip() == f"minus {baseline}"
     assert [row[0].strip() for row in rows] == [run for run in records if run != baseline]
     assert all(("-" if baseline == "perfect" or row[0].strip() == "nothing" else "+") in row[1] for row in rows)
 
@@ -124,7 +124,7 @@ def test_markdown_escapes_pipes(records: dict[str, Record]) -> None:
     named = {"a|b": records["poor"], "c": records["perfect"]}
     text = to_markdown(compare_runs(named))
     assert "a\\|b" in text
-    assert "less a\\|b" in text
+    assert "minus a\\|b" in text
     for table in cells(text):
         assert len({len(row) for row in table}) == 1
 

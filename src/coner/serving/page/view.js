@@ -54,7 +54,7 @@ export function details(entity, { definition, unique }) {
   const list = make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   const content = [make("strong", {}, entity.text), list];
   if (definition) content.splice(1, 0, make("p", {}, definition));
-  if (unique) content.push(make("p", { className: "unique" }, "Found by this model only."));
+  if (unique) content.push(make("p", { className: "unique" }, "Predicted by this model only."));
   return content;
 }
 
