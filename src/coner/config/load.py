@@ -40,6 +40,15 @@ def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     return merged
 
 
+def override_paths(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``values`` with other values by key path, such as ``train.epochs``."""
+    for path, value in changes.items():
+        for key in reversed(path.split(".")):
+            value = {key: value}  # noqa: PLW2901 - from the inside out
+        values = override(values, value)
+    return dict(values)
+
+
 def _apply(values: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from coner.data.detect import detect_folder
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
-from coner.evaluation.errors import Errors, classify_errors
+from coner.evaluation.errors import classify_errors
 from coner.evaluation.results import Scores
-from coner.evaluation.robustness import Change, changes, check_copy
+from coner.evaluation.robustness import changes, check_copy
 from coner.evaluation.score import score_sentences
 from coner.families import load
 from coner.families.tagger import Tagger
@@ -33,8 +32,8 @@ class Options:
 
     taxonomy: str = AUTO  # name or file; ``auto``: the model's own, else a packaged one that has every label, else flat
     train: Path | None = None  # training file, for the recall on mentions that it contains, and on others
-    scheme: Scheme = "iob2"  # of the gold file; predictions are always repaired. [scheme, repair]
-    repair: bool = False
+    scheme: Scheme = "iob2"  # of the gold file
+    repair: bool = False  # the gold file; predictions are always repaired
     noise: float | None = None  # also evaluate on a copy with typos in this fraction of the sentences
     noisy: Path | None = None  # also evaluate on the noisy copy in this file
     limit: int | None = None  # number of sentences; ``None``: all
@@ -42,64 +41,68 @@ class Options:
 
 
 @dataclass(frozen=True)
-class NoisyScores:
-    """Scores on the noisy copy."""
-
-    scores: Scores  # on the copy
-    changes: Mapping[str, Change]  # from the scores on the clean sentences
-    sentences: int  # number of those that differ from the clean file. [sentences, words]
-    words: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        counts = {"noisy_sentences": self.sentences, "noisy_words": self.words}
-        noisy = {**scores_with_intervals(self.scores), **counts}
-        return {"noisy": noisy, "changes": {name: change.as_dict() for name, change in self.changes.items()}}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores and errors of predictions."""
-
-    corpus: Corpus  # gold sentences that have an answer
-    scores: Scores  # of the predictions. [scores, errors]
-    errors: Errors
-    taxonomy: Taxonomy  # that was used
-    repaired: int  # counts of faults in the predictions. [repaired, skipped]
-    skipped: int
-    noisy: NoisyScores | None  # scores on the noisy copy, if there is one
-    tagger: Tagger | None  # of the model, if there is one. [tagger, tally]
-    tally: Tally | None
-    llm: dict[str, Any]  # usage of an endpoint, see ``Usage.as_record``; empty if none was asked
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        values = {**scores_with_intervals(self.scores), "errors": self.errors.as_dict()}
-        if self.llm:
-            values |= {"llm": self.llm, **({"partial": self.llm["partial"]} if "partial" in self.llm else {})}
-        return values if self.noisy is None else {**values, **self.noisy.as_dict()}
-
-
-@dataclass(frozen=True)
-class _Predictions:
-    """Predictions for the sentences that have an answer, and for their noisy copies."""
+class Predictions:
+    """Predictions for the gold sentences that have an answer."""
 
     corpus: Corpus
     rows: Sequence[Sequence[Entity]]
     repaired: int
     skipped: int = 0
-    copy: Sequence[Sentence] = ()
+    copy: Sequence[Sentence] = ()  # the noisy copies of the sentences, and their predictions
     copy_rows: Sequence[Sequence[Entity]] = ()
     copy_repaired: int = 0
-    tagger: Tagger | None = None
+    tagger: Tagger | None = None  # if it is a model
     tally: Tally | None = None
-    llm: dict[str, Any] = field(default_factory=dict)
+    llm: dict[str, Any] = field(default_factory=dict)  # usage of an endpoint, see ``Usage.as_record``
 
     def taxonomy(self, name: str) -> Taxonomy:
         """The one with this name; for ``auto`` the model's own, if it has all labels."""
         labels = {*self.corpus.labels, *(e.label for row in [*self.rows, *self.copy_rows] for e in row)}
         own = None if self.tagger is None else self.tagger.taxonomy
         return own if own and name == AUTO and labels <= set(own.labels) else choose_taxonomy(name, labels)
+
+
+class Evaluation:
+    """Scores and errors of predictions.
+
+    Args:
+        predictions: of a file or a model.
+        taxonomy: has all labels.
+        seen: surfaces of the mentions in a training file, for the recall on them.
+
+    Attributes:
+        noisy: scores on the noisy copy, ``None`` if there is none.
+        changes: from the scores on the clean sentences to those, by metric.
+        noisy_sentences, noisy_words: numbers of those that differ in the copy.
+    """
+
+    def __init__(self, predictions: Predictions, taxonomy: Taxonomy, seen: Set[str] | None) -> None:
+        self.predictions, self.taxonomy, groups = predictions, taxonomy, taxonomy.coarse_by_fine
+        self.corpus, rows, copy = predictions.corpus, predictions.rows, predictions.copy
+        gold = [sentence.entities or () for sentence in self.corpus]
+        scores = score_sentences(self.corpus, rows, groups=groups, seen=seen)
+        repaired, skipped = self.corpus.repaired + predictions.repaired, self.corpus.skipped + predictions.skipped
+        self.scores = replace(scores, repaired=repaired, skipped=skipped)
+        self.errors = classify_errors(gold, rows)
+        self.noisy: Scores | None = None
+        if copy:
+            scores = score_sentences(copy, predictions.copy_rows, groups=groups, seen=seen)
+            self.noisy = replace(scores, repaired=predictions.copy_repaired)
+            self.changes = changes(gold, rows, predictions.copy_rows, groups=groups)
+            pairs = zip(self.corpus, copy, strict=True)
+            words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
+            self.noisy_sentences, self.noisy_words = sum(map(bool, words)), sum(words)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        values, llm = {**scores_with_intervals(self.scores), "errors": self.errors.as_dict()}, self.predictions.llm
+        if llm:
+            values |= {"llm": llm, **({"partial": llm["partial"]} if "partial" in llm else {})}
+        if self.noisy is not None:
+            counts = {"noisy_sentences": self.noisy_sentences, "noisy_words": self.noisy_words}
+            values["noisy"] = {**scores_with_intervals(self.noisy), **counts}
+            values["changes"] = {name: change.as_dict() for name, change in self.changes.items()}
+        return values
 
 
 def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
@@ -115,29 +118,13 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
     seen = None
     if options.train is not None:
         seen = surfaces(read(options.train, scheme=options.scheme, repair=options.repair, gold=True))
-    is_model = predicted.is_dir() and detect_folder(predicted) is None
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
-    predictions = (
-        _of_model(predicted, corpus, copy, options) if is_model else _of_file(predicted, corpus, labels, options)
-    )
-    corpus, taxonomy = predictions.corpus, predictions.taxonomy(options.taxonomy)
-    score = partial(score_sentences, groups=taxonomy.coarse_by_fine, seen=seen)
-    repaired, skipped = corpus.repaired + predictions.repaired, corpus.skipped + predictions.skipped
-    return Evaluation(
-        corpus,
-        replace(score(corpus, predictions.rows), repaired=repaired, skipped=skipped),
-        classify_errors((sentence.entities or () for sentence in corpus), predictions.rows),
-        taxonomy,
-        predictions.repaired,
-        predictions.skipped,
-        _noisy_scores(predictions, taxonomy, score(predictions.copy, predictions.copy_rows))
-        if predictions.copy
-        else None,
-        predictions.tagger,
-        predictions.tally,
-        predictions.llm,
-    )
+    if predicted.is_dir() and detect_folder(predicted) is None:
+        predictions = _of_model(predicted, corpus, copy, options)
+    else:
+        predictions = _of_file(predicted, corpus, labels, options)
+    return Evaluation(predictions, predictions.taxonomy(options.taxonomy), seen)
 
 
 def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Sentence]:
@@ -147,9 +134,8 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
     if options.noise is not None and options.noisy is not None:
         raise ConfigError("--noise, --noisy: got both; expected one of them")
     if not model.is_dir():
-        raise ConfigError(
-            f"{model}: is not a model folder; expected one with --noise or --noisy, to tag the noisy copy"
-        )
+        message = "is not a model folder; expected one with --noise or --noisy, to tag the noisy copy"
+        raise ConfigError(f"{model}: {message}")
     if options.noise is not None:
         return Noise(load_keyboard("qwerty"), rate=options.noise)(clean)
     copy = read(str(options.noisy), scheme=options.scheme, repair=options.repair, gold=True)
@@ -157,7 +143,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
     return copy
 
 
-def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> _Predictions:
+def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> Predictions:
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
     tagger = load(model)
     tagger.limit(options.spending)
@@ -169,7 +155,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     if total.usage is not None and clean_tally.usage is not None:
         shares = clean_tally.usage.per_sentence(clean_tally.answered)
         llm = {**total.usage.as_record(total.failures, answered=len(kept), sentences=len(corpus)), **shares}
-    return _Predictions(
+    return Predictions(
         replace(corpus, sentences=tuple(corpus[i] for i in kept)),
         [clean[i].entities or () for i in kept],
         clean_tally.repaired,
@@ -182,20 +168,12 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     )
 
 
-def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> _Predictions:
+def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> Predictions:
     options.spending.require_none(f"a file of predictions, {path}")
     predicted = read(path, scheme=options.scheme, repair=True, labels=labels, gold=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)
-    return _Predictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
-
-
-def _noisy_scores(predictions: _Predictions, taxonomy: Taxonomy, scores: Scores) -> NoisyScores:
-    gold = [sentence.entities or () for sentence in predictions.corpus]
-    pairs = zip(predictions.corpus, predictions.copy, strict=True)
-    words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
-    compared = changes(gold, predictions.rows, predictions.copy_rows, groups=taxonomy.coarse_by_fine)
-    return NoisyScores(replace(scores, repaired=predictions.copy_repaired), compared, sum(map(bool, words)), sum(words))
+    return Predictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
 
 
 def _check_same_words(gold: Corpus, predicted: Corpus) -> None:

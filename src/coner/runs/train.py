@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from coner.config.experiment import Experiment
-from coner.config.load import override
+from coner.config.load import override, override_paths
 from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
@@ -49,9 +48,7 @@ def train(
     """
     kind = family or ("encoder" if all(map(find_spec, ENCODER_NEEDS)) else "crf")
     values: dict[str, Any] = {"kind": kind, "name": "" if out is None else Path(out).resolve().name}
-    for key, value in settings.items():
-        *sections, name = key.split("__")
-        values = override(values, reduce(lambda inner, s: {s: inner}, reversed(sections), {name: value}))
+    values = override_paths(values, {key.replace("__", "."): value for key, value in settings.items()})
     recipe = _recipe(values, train, dev)
     if out is None:
         return fit(recipe, log=SilentLog())

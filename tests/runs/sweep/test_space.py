@@ -7,10 +7,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from coner.config.load import load_values
+from coner.config.load import load_values, override_paths
 from coner.core.errors import ConfigError
 from coner.families.settings import parse_experiment
-from coner.runs.sweep.space import Choices, Range, applied, load_space
+from coner.runs.sweep.space import Choices, Range, load_space
 from helpers import ROOT
 
 CONFIGS = ROOT / "configs"
@@ -81,7 +81,7 @@ def test_ends_are_values_that_can_be_drawn(values: Range | Choices, ends: tuple[
 
 def test_applied_values_leave_other_settings_alone() -> None:
     base = {"head": {"dropout": 0.1, "blend": "gate"}, "seed": 1}
-    made = applied(base, {"head.dropout": 0.3, "train.groups.head.times": 5, "name": "x"})
+    made = override_paths(base, {"head.dropout": 0.3, "train.groups.head.times": 5, "name": "x"})
     assert made == {
         "head": {"dropout": 0.3, "blend": "gate"},
         "seed": 1,
@@ -98,7 +98,7 @@ def test_the_packaged_space_is_valid_with_the_packaged_config_at_both_ends() -> 
             path: (values.low, values.high)[end] if isinstance(values, Range) else values.values[end]
             for path, values in space.settings.items()
         }
-        parse_experiment(applied(base, chosen))
+        parse_experiment(override_paths(base, chosen))
 
 
 @pytest.mark.parametrize(

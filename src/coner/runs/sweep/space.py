@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coner.config.load import override, read_toml
+from coner.config.load import read_toml
 from coner.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -118,16 +118,6 @@ def load_space(path: Path) -> Space:
     if not settings:
         raise ConfigError(f"{path}: got no setting; expected tables such as [head.dropout] with low and high")
     return Space(settings)
-
-
-def applied(base: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with other values, by key path."""
-    values = dict(base)
-    for path, value in chosen.items():
-        for key in reversed(path.split(".")):
-            value = {key: value}  # noqa: PLW2901 - from the inside out
-        values = override(values, value)
-    return values
 
 
 def _settings(table: Mapping[str, Any], path: tuple[str, ...], source: Path) -> Iterator[tuple[str, Range | Choices]]:

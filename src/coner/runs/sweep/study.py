@@ -21,6 +21,7 @@ from filelock import FileLock
 from optuna import Study, Trial
 from optuna.trial import FrozenTrial, TrialState
 
+from coner.config.load import override_paths
 from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder, try_lock
 from coner.core.progress import Log
@@ -30,7 +31,7 @@ from coner.families.recipe import Training
 from coner.families.registry import family
 from coner.families.settings import parse_trainable
 from coner.runs.execute import CHECKPOINT, execute
-from coner.runs.sweep.space import Space, applied
+from coner.runs.sweep.space import Space
 
 BEST = "best.toml"
 STUDY = "study.db"
@@ -62,7 +63,7 @@ class Search:
             raise ConfigError(
                 f"data.test: got a test split; expected none in a search. Fix: leave it out, and train {BEST} with it"
             )
-        space.check(lambda values: parse_trainable(applied(base, values)))
+        space.check(lambda values: parse_trainable(override_paths(base, values)))
         recipe = Training(self.settings)
         values = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
         self.identity = hashlib.sha256(json.dumps(values).encode()).hexdigest()
@@ -148,7 +149,7 @@ class Search:
                 raise Pruned
 
         try:
-            values = applied(self.base, {**self.space.suggest(trial), "name": f"trial-{trial.number}"})
+            values = override_paths(self.base, {**self.space.suggest(trial), "name": f"trial-{trial.number}"})
             recipe = Training(parse_trainable(values))
             record = execute(recipe, self.place(trial.number), cache=self.cache, on_epoch=on_epoch)
         except Pruned:
@@ -170,7 +171,7 @@ class Search:
             if best is not None:
                 chosen = self.space.suggest(optuna.trial.FixedTrial(best.params))
                 with atomic_write(self.folder / BEST, "wb") as handle:
-                    tomli_w.dump(applied(self.base, {**chosen, "name": "best"}), handle)
+                    tomli_w.dump(override_paths(self.base, {**chosen, "name": "best"}), handle)
             for trial in self.study.get_trials(deepcopy=False):
                 place = self.place(trial.number)
                 if trial.state.is_finished() and place.exists() and (best is None or trial.number != best.number):
