@@ -70,7 +70,7 @@ def evaluate(
     spending = Spending(budget_tokens, budget_cost, ledger)
     options = Options(taxonomy, train, scheme, repair, noise, noisy, limit, spending)
     evaluation = evaluate_files(gold, predicted, options)
-    tagger, tally = evaluation.tagger, evaluation.tally
+    tagger, tally = evaluation.predictions.tagger, evaluation.predictions.tally
     complete = tagger is None or tally is None or report_tally(tagger, tally)
     for line in warnings(evaluation):
         stderr.print(line)

@@ -17,7 +17,7 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
     """Print the scores of an evaluation on ``gold``, then a table of all classes."""
     scores, errors = evaluation.scores, evaluation.errors
     fine, coarse = scores.fine, scores.coarse
-    partial = evaluation.llm.get("partial")
+    partial = evaluation.predictions.llm.get("partial")
     of = f" of {partial['sentences']}, as the others have no answer" if partial else ""
     lines = [f"{gold}, {scores.sentences} sentences{of}, {scores.words} words"]
     for title, metric in shown_in("evaluate").items():
@@ -37,11 +37,11 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
         rows += [_cells(label if inner == [group] else f"  {label}", fine.classes[label]) for label in inner]
     print_whole("\n".join(lines), Grid(["class", "precision", "recall", "F1", "gold", "predicted"], rows).table())
     if (noisy := evaluation.noisy) is not None:
-        words = f"{noisy.words} of {noisy.scores.words} words"
-        title = f"with typos in {words}, {noisy.sentences} of {noisy.scores.sentences} sentences"
+        words = f"{evaluation.noisy_words} of {noisy.words} words"
+        title = f"with typos in {words}, {evaluation.noisy_sentences} of {noisy.sentences} sentences"
         rows = [
             [TITLES[name], f"{change.clean:.4f}", f"{change.noisy:.4f}", *show_difference(change.difference)]
-            for name, change in noisy.changes.items()
+            for name, change in evaluation.changes.items()
         ]
         print_whole(title, Grid(["", "clean", "noisy", "noisy - clean (95 %)", "p"], rows).table())
 
@@ -52,8 +52,8 @@ def warnings(evaluation: Evaluation) -> list[str]:
     counts = {
         "errors repaired in the gold file": corpus.repaired,
         "items of the gold file left out": corpus.skipped,
-        "errors repaired in the predictions": evaluation.repaired,
-        "items of the predictions left out": evaluation.skipped,
+        "errors repaired in the predictions": evaluation.predictions.repaired,
+        "items of the predictions left out": evaluation.predictions.skipped,
     }
     lines = [f"Warning: {count} {what}" for what, count in counts.items() if count]
     absent = {label: result.predicted for label, result in fine.classes.items() if not result.support}
