@@ -13,18 +13,11 @@ POOL = 50  # batches whose examples are sorted by length together: little paddin
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of training examples of similar length, in random order.
+    """Batches of training examples of similar length, in random order."""
 
-    Attributes:
-        lengths: pieces of each example.
-        size: examples a batch.
-        pass_pieces: most pieces in one pass of the model, padding included.
-        seed: of the run.
-    """
-
-    lengths: Sequence[int]
-    size: int
-    pass_pieces: int
+    lengths: Sequence[int]  # pieces of each example
+    size: int  # examples a batch
+    pass_pieces: int  # most pieces in one pass of the model, padding included
     seed: int
 
     def __len__(self) -> int:

@@ -21,60 +21,41 @@ from coner.core.errors import ModelError
 from coner.core.files import atomic_write
 
 FORMAT = 1
+DELETE = "Fix: delete it to start again"
 
 
 @dataclass
 class Progress:
     """How far a run has come.
 
-    Attributes:
-        epoch: completed epochs.
-        step: completed steps of the current epoch.
-        best: macro F1 of the best epoch on the dev split; -1 before the first.
-        best_epoch: its number, counted from 1.
-        seconds: spent on training so far, over all sessions.
-        sums: each loss (divided by the size of its step), summed over the current epoch, then its number of steps.
-        history: one entry an epoch.
+    ``sums`` has each loss (divided by the size of its step), summed over the current epoch, then its number of steps.
     """
 
-    epoch: int = 0
-    step: int = 0
-    best: float = -1.0
-    best_epoch: int = 0
-    seconds: float = 0.0
+    epoch: int = 0  # completed epochs
+    step: int = 0  # completed steps of the current epoch
+    best: float = -1.0  # macro F1 of the best epoch on the dev split
+    best_epoch: int = 0  # counted from 1
+    seconds: float = 0.0  # spent on training, over all sessions
     sums: list[float] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)  # an entry an epoch
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that is needed to resume exactly.
+    """All that is needed to resume exactly."""
 
-    Attributes:
-        tensors: weights (``model.…``), optimizer state (``optimizer.exp_avg.…`` and others, by parameter name), random
-            state.
-        state: position and fingerprint of the run, as plain JSON values.
-    """
-
-    tensors: Mapping[str, Tensor]
-    state: dict[str, Any]
+    tensors: Mapping[str, Tensor]  # see ``TrainingState.tensors``
+    state: dict[str, Any]  # position and fingerprint of the run, as plain JSON values
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Where and when a run is saved.
-
-    Attributes:
-        checkpoint: file of the whole state.
-        fingerprint: of settings and data; the checkpoint of another one is refused.
-        minutes: most time between two checkpoints.
-        save_best: saves the model; called when an epoch is the best so far.
-    """
+    """Where and when a run is saved."""
 
     checkpoint: Path
-    fingerprint: str
-    minutes: float
-    save_best: Callable[[], None]
+    fingerprint: str  # of settings and data; the checkpoint of another one is refused
+    minutes: float  # most time between two checkpoints
+    save_best: Callable[[], None]  # saves the model; called when an epoch is the best so far
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -91,28 +72,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as handle:
             header = handle.metadata() or {}
-            if header.get("format") != str(FORMAT):
-                raise ModelError(
-                    f"{path}: got checkpoint format {header.get('format')!r}; expected {FORMAT!r}. {DELETE}"
-                )
+            if (format := header.get("format")) != str(FORMAT):
+                raise ModelError(f"{path}: got checkpoint format {format!r}; expected {FORMAT!r}. {DELETE}")
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dictionary
             return Checkpoint(tensors, json.loads(header["state"]))
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path}: not a complete checkpoint ({error}). {DELETE}") from None
 
 
-DELETE = "Fix: delete it to start again"
-
-
 @dataclass(frozen=True)
 class TrainingState:
-    """The tensors that training changes.
-
-    Attributes:
-        model, optimizer: in training.
-        names: of the trained parameters.
-        device: of the model.
-    """
+    """The tensors that training changes; ``names`` are those of the trained parameters."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -120,7 +90,7 @@ class TrainingState:
     device: torch.device
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights, optimizer state and random state."""
+        """Weights (``model.…``), optimizer state (``optimizer.exp_avg.…``, by parameter name) and random state."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for parameter, state in self.optimizer.state.items():
             tensors.update({f"optimizer.{kind}.{self.names[parameter]}": value for kind, value in state.items()})

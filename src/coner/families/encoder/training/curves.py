@@ -12,11 +12,9 @@ from coner.core.files import make_folder, write_error
 
 
 class Curves:
-    """An event file for the curves of one session; TensorBoard joins those of a run.
+    """An event file for the curves of one session, after ``done`` steps; TensorBoard joins those of a run.
 
-    Args:
-        folder: of the run's curves; created if it is missing.
-        done: steps before this session. Later values of an earlier session are hidden: those steps are repeated.
+    Later values of an earlier session are hidden, since their steps are repeated.
 
     Raises:
         MissingExtra: tensorboardX is not installed.

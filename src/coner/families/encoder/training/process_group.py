@@ -9,16 +9,16 @@ their weights stay equal to the last bit.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs, broadcast
+from accelerate.utils import InitProcessGroupKwargs, broadcast, broadcast_object_list
 from torch import Tensor
 
 from coner.core import processes
@@ -28,19 +28,13 @@ from coner.families.encoder.training.checkpoint import Checkpoint
 TIMEOUT = timedelta(minutes=10)  # longer than the first process needs to write a checkpoint
 BUCKET = 1 << 24  # numbers that are sent together: 64 MB
 LOST = "another process of this training has ended or does not answer"
+Value = TypeVar("Value")
 
 
 class ProcessGroup:
-    """Communication between the processes of a training run.
+    """Communication between the processes of a training run; ``device`` is ``train.device``.
 
-    Args:
-        device: ``train.device``.
-
-    Attributes:
-        count: number of processes.
-        rank: of this one, from 0.
-        is_first: this is process 0, which writes the files.
-        device: where this process computes.
+    Process 0, which ``is_first``, writes the files.
 
     Raises (also the methods):
         ConfigError: the device does not exist, or there are more processes on this machine than devices; or the
@@ -94,7 +88,7 @@ class ProcessGroup:
         return sums
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Replace each gradient by its sum over all processes; a parameter that none has used stays without."""
+        """Replace each gradient by its sum over all processes; a parameter that none has used stays without one."""
         if self.count == 1:
             return
         every = list(parameters)
@@ -123,41 +117,32 @@ class ProcessGroup:
             parts = self._accelerator.gather(padded).split(max(sizes))
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
-    def broadcast(self, text: str) -> str:
-        """The text of process 0, in all processes."""
+    def broadcast(self, value: Value) -> Value:
+        """The small value of process 0, such as a text, in all processes."""
         if self.count == 1:
-            return text
-        data = torch.tensor(list(text.encode()), dtype=torch.uint8, device=self.device)
-        size = int(self.sum([float(len(data) * self.is_first)])[0])
-        if size == 0:
-            return ""
-        return bytes(self._broadcast(data if self.is_first else data.new_empty(size)).tolist()).decode()
+            return value
+        with _connected():
+            first: Value = broadcast_object_list([value])[0]
+        return first
 
     def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """The checkpoint of process 0, in all processes, on the CPU: no other one needs the run's folder."""
         if self.count == 1:
             return checkpoint
-        own = checkpoint or Checkpoint({}, {})
-        shapes = {name: (str(value.dtype), list(value.shape)) for name, value in own.tensors.items()}
-        text = self.broadcast("" if checkpoint is None else json.dumps([own.state, shapes]))
-        if not text:
+        own = {} if checkpoint is None else checkpoint.tensors
+        shapes = {name: (value.dtype, value.shape) for name, value in own.items()}
+        first = self.broadcast(None if checkpoint is None else (checkpoint.state, shapes))
+        if first is None:
             return None
-        state, shapes = json.loads(text)
         tensors = {}
-        for name, (dtype, shape) in shapes.items():
-            kind = getattr(torch, dtype.removeprefix("torch."))
-            value = own.tensors[name] if self.is_first else torch.empty(shape, dtype=kind)
-            tensors[name] = self._broadcast(value.to(self.device)).cpu()
-        return Checkpoint(tensors, state)
-
-    def _broadcast(self, value: Tensor) -> Tensor:
-        with _connected():
-            first: Tensor = broadcast(value)
-        return first
+        for name, (dtype, shape) in first[1].items():
+            value = own[name] if self.is_first else torch.empty(shape, dtype=dtype)
+            with _connected():
+                tensors[name] = broadcast(value.to(self.device)).cpu()
+        return Checkpoint(tensors, first[0])
 
 
 def _accelerator(device: str) -> Accelerator:
-    """Accelerate's view of the machine and of the processes."""
     count, local = processes.count(), processes.local_count()
     if count > 1 and "MASTER_ADDR" not in os.environ:
         raise ConfigError(
@@ -171,9 +156,8 @@ def _accelerator(device: str) -> Accelerator:
             f"got {local} processes on a machine with {torch.accelerator.device_count()} accelerators; "
             "expected at most one a device. Fix: start fewer, or --set train.device=cpu"
         )
-    try:
-        options = [InitProcessGroupKwargs(timeout=TIMEOUT)] if count > 1 else []
-        # "no": ignore the launcher's setting
+    options = [InitProcessGroupKwargs(timeout=TIMEOUT)] if count > 1 else []
+    try:  # "no": ignore the launcher's setting
         accelerator = Accelerator(cpu=cpu, mixed_precision="no", kwargs_handlers=options)
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
@@ -204,7 +188,7 @@ def _connected() -> Iterator[None]:
 
 
 def _buckets(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Groups of parameters: many small messages are slow, and a single one needs as much memory as the model."""
+    """Parameters to be sent together: many messages are slow, and a single one needs as much memory as the model."""
     bucket: list[Tensor] = []
     for parameter in parameters:
         if bucket and sum(p.numel() for p in bucket) + parameter.numel() > BUCKET:
@@ -216,7 +200,6 @@ def _buckets(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def _rows(parameter: Tensor) -> tuple[Tensor, Tensor]:
-    """Which rows of a matrix have a gradient, and their gradients."""
     if parameter.grad is None:
         return torch.zeros(0, dtype=torch.int64, device=parameter.device), torch.zeros_like(parameter[:0])
     gradient = parameter.grad.coalesce()

@@ -16,24 +16,15 @@ from coner.families.encoder.training.settings import GroupSettings
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters with the same learning rate and weight decay.
+    """Named parameters with the same peak learning rate and weight decay, which is 0 for vectors (biases, norms).
 
-    Attributes:
-        name: of the group in the config, followed by the distance from the top encoder layer if rates decay by layer.
-        rate: peak learning rate.
-        weight_decay: of AdamW; 0 for vectors (biases, norms).
-        parameters: name and parameter.
+    The name is that of the group in the config; if rates decay by layer, the distance from the top layer follows it.
     """
 
     name: str
     rate: float
     weight_decay: float
     parameters: tuple[tuple[str, nn.Parameter], ...]
-
-    @property
-    def count(self) -> int:
-        """Number of trained values."""
-        return sum(parameter.numel() for _, parameter in self.parameters)
 
     def options(self) -> dict[str, Any]:
         """The group as optimizers of PyTorch expect it."""
@@ -42,15 +33,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a model is trained, and at which rates.
-
-    Attributes:
-        groups: of the trained parameters.
-        epochs: most epochs.
-        warmup: fraction of all steps with a rising rate.
-        clip: largest norm of the gradient; 0: no clipping.
-        patience: stop after this many epochs without a better one; 0: never.
-    """
+    """How long a model is trained, and at which rates; ``TrainSettings`` explains the numbers."""
 
     groups: Sequence[ParameterGroup]
     epochs: int
@@ -71,20 +54,16 @@ class Schedule:
         for group in self.groups:
             (first, _), *more = group.parameters
             names = f"{first} and {len(more)} more" if more else first
-            lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {group.count:>12,}  {names}")
+            count = sum(parameter.numel() for _, parameter in group.parameters)
+            lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {count:>12,}  {names}")
         return lines
 
 
 def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, layers: int) -> list[ParameterGroup]:
     """Assign every trainable parameter to the first group with a pattern that matches its name.
 
-    Args:
-        module: encoder layers are recognised by the number in ``...layer(s).N...``.
-        groups: in order of precedence.
-        layers: number of encoder layers; the embeddings count as the layer below the lowest.
-
-    Raises:
-        ConfigError: a parameter matches no group.
+    ``layers`` is the number of encoder layers, which are recognised by the number in ``...layer(s).N...``.
+    ``ConfigError`` if a parameter matches no group.
     """
     members: dict[tuple[str, float, float], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in module.named_parameters():
@@ -103,7 +82,6 @@ def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, 
 
 
 def _rate(groups: Mapping[str, GroupSettings], label: str) -> float:
-    """The peak rate of a group: its own, or a multiple of the encoder's."""
     if not (times := groups[label].times):
         return groups[label].rate
     if label == "encoder":

@@ -32,20 +32,9 @@ from coner.families.encoder.training.schedule import Schedule
 
 
 class Trainer:
-    """Trains a model, alone or together with other processes.
+    """Trains a model, which is on the device of ``processes``, alone or together with other processes.
 
-    Args:
-        model: on the device of ``processes``.
-        objective: what is minimised.
-        batches: which examples make up which step.
-        schedule: epochs and learning rates.
-        evaluate: scores the model on the dev split; called after each epoch.
-        storage: of the checkpoint and of the best model.
-        processes: that train together.
-
-    Attributes:
-        progress: how far the training has come.
-        steps: of an epoch.
+    ``evaluate`` scores the model on the dev split; it is called after each epoch.
     """
 
     def __init__(
@@ -65,7 +54,7 @@ class Trainer:
         self.optimizer = RowAdamW([group.options() for group in schedule.groups])
         self.names: dict[Tensor, str] = {p: name for group in schedule.groups for name, p in group.parameters}
         self.progress = checkpoint.Progress(sums=self._zeros())
-        self.steps = len(batches)
+        self.steps = len(batches)  # of an epoch
         self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device)
         self._curves: Curves | None = None
 
@@ -98,8 +87,7 @@ class Trainer:
         Args:
             log: takes a line an epoch.
             curves: folder for TensorBoard.
-            on_epoch: called with the number of completed epochs and the last macro F1, after a checkpoint; what it
-                raises ends the training.
+            on_epoch: as of ``TrainingJob``; called after a checkpoint.
         """
         epochs, done = self.schedule.epochs, self.done
         opened = Curves(curves, done=done) if curves is not None and self.processes.is_first else nullcontext()
@@ -155,7 +143,6 @@ class Trainer:
             self._curves.add(done + 1, {**values, **rates})
 
     def _run_steps(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
-        """The remaining steps of the epoch."""
         progress, last_saved = self.progress, time.monotonic()
         batches = self.batches.epoch(progress.epoch)
         while progress.step < len(batches):
