@@ -149,7 +149,7 @@ def _match(gold: Spans, predicted: Spans) -> tuple[Ints, Ints]:
     """Numbers of the spans that both have, in gold and in the predictions."""
     width = 1 + max(int(gold.end.max(initial=0)), int(predicted.end.max(initial=0)))
     here, there = ((spans.sentence * width + spans.start) * width + spans.end for spans in (gold, predicted))
-    return np.intersect1d(here, there, assume_unique=True, return_indices=True)[1:]  # type: ignore[no-any-return]
+    return np.intersect1d(here, there, assume_unique=True, return_indices=True)[1:]
 
 
 def _level(gold: Spans, predicted: Spans, match: tuple[Ints, Ints], groups: Mapping[str, str]) -> tuple[Level, Ints]:

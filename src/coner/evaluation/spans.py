@@ -51,7 +51,8 @@ def spans_from_entities(corpus: Sequence[Sequence[Entity]], what: str) -> Spans:
         (i, a, b, label), (*_, second) = rows[other[0]], rows[other[0] + 1]
         two = f"{names[label]} and {names[second]}"
         raise DataError(f"sentence {i + 1}: got labels {two} on {what} words {a} to {b}; expected one label")
-    return Spans(*np.concatenate([rows[:1], rows[1:][~same]]).T, names, len(corpus))
+    sentence, start, end, labels = np.concatenate([rows[:1], rows[1:][~same]]).T
+    return Spans(sentence, start, end, labels, names, len(corpus))
 
 
 def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[Spans, int]:

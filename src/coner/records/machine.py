@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,8 @@ def versions() -> dict[str, str]:
     """Versions of Python and of those packages that are installed."""
     installed = {"python": platform.python_version()}
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             installed[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return installed
 
 
@@ -43,12 +42,9 @@ def commit(package: Path | None = None) -> dict[str, Any] | None:
 
 def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, threads that it computes with, and the accelerator if any."""
-    facts: dict[str, Any] = {
-        "system": platform.system(),
-        "processor": _processor(),
-        "cores": available_cores(),
-        "threads": 1,
-    }
+    names = (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name"))
+    processor = next(names, "") or platform.machine()
+    facts = {"system": platform.system(), "processor": processor, "cores": available_cores(), "threads": 1}
     if (torch := sys.modules.get("torch")) is not None:  # not imported for this alone
         facts["threads"] = torch.get_num_threads()
         if torch.cuda.is_available():
@@ -79,13 +75,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _processor() -> str:
-    names = (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name"))
-    return next(names, "") or platform.machine()
-
-
 def _lines(path: str) -> list[str]:
-    """The lines of a file of the system; none where there is no such file."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -31,7 +31,7 @@ class _Stored(BaseModel):
 
 
 def first_fault(error: ValidationError) -> str:
-    """The first error in one line: the section of the record, the place in it, and what is wrong there."""
+    """The first error in one line: section of the record, place in it, and what is wrong there."""
     fault = error.errors()[0]
     section, *place = [str(key) for key in fault["loc"]] or [""]
     return ": ".join(filter(None, (section, ".".join(place), fault["msg"].removeprefix("Value error, "))))

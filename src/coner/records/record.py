@@ -15,15 +15,7 @@ from pydantic_core import from_json
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.records.packed import SentenceCounts, first_fault
-from coner.records.sections import (
-    DataFile,
-    Epoch,
-    LlmUsage,
-    Machine,
-    RecordedScores,
-    Size,
-    Times,
-)
+from coner.records.sections import DataFile, Epoch, LlmUsage, Machine, RecordedScores, Size, Times
 
 RECORD = "record.json"
 FORMAT = 2
@@ -31,23 +23,7 @@ WIDTH = 120
 
 
 class Record(BaseModel):
-    """One run. What is not known is ``None``, and left out of the file.
-
-    Attributes:
-        format: version of this form.
-        name, kind, seed, settings: of the experiment.
-        data: by split (train, dev, test, and the noisy copies dev_noisy and test_noisy).
-        scores: by split that was evaluated, as are ``confusion`` and ``sentences``.
-        confusion: gold label to predicted label to number of spans.
-        sentences: counts of the fine labels by sentence.
-        memory: peak resident memory in bytes; ``None`` where other runs were trained in the same process before.
-        versions, commit, machine: of the packages, the code and the hardware.
-        counts: what was skipped or repaired in the data files; ``scores`` has that of the predictions too.
-        history: one entry per epoch.
-        fingerprint: hash of all that the result depends on.
-        training: other facts about the training, by family.
-        llm: by split for which a language model was asked.
-    """
+    """One run. What is not known is ``None``, and left out of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,21 +32,21 @@ class Record(BaseModel):
     kind: str
     seed: int
     settings: dict[str, Any]
-    data: dict[str, DataFile]
-    scores: dict[str, RecordedScores]
-    confusion: dict[str, dict[str, dict[str, NonNegativeInt]]]
-    sentences: dict[str, SentenceCounts]
+    data: dict[str, DataFile]  # by split: train, dev, test, and the noisy copies dev_noisy and test_noisy
+    scores: dict[str, RecordedScores]  # by split that was evaluated, as are confusion and sentences
+    confusion: dict[str, dict[str, dict[str, NonNegativeInt]]]  # gold label to predicted label to number of spans
+    sentences: dict[str, SentenceCounts]  # of the fine labels
     time: Times
-    memory: dict[str, int | None]
+    memory: dict[str, int | None]  # peak in bytes; ``None`` where other runs were trained in the same process before
     size: Size
     versions: dict[str, str]
     commit: dict[str, Any] | None = None
     machine: Machine
-    counts: dict[str, Any]
+    counts: dict[str, Any]  # skipped or repaired in the data files; ``scores`` has that of the predictions too
     history: tuple[Epoch, ...]
-    fingerprint: str | None = None
-    training: dict[str, Any]
-    llm: dict[str, LlmUsage] = Field(default_factory=dict)
+    fingerprint: str | None = None  # hash of all that the result depends on
+    training: dict[str, Any]  # other facts about the training, by family
+    llm: dict[str, LlmUsage] = Field(default_factory=dict)  # by split for which a language model was asked
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Record:
@@ -121,11 +97,7 @@ def record_path(place: str | Path) -> Path:
 
 
 def read_record(place: str | Path) -> Record:
-    """Read the record of a run folder, or a record file, of this format or an earlier one.
-
-    Raises:
-        DataError: it is missing, damaged, or of a newer format.
-    """
+    """Read a record of this format or an earlier one; ``DataError`` if it is missing, damaged, or of a newer format."""
     path = record_path(place)
     try:
         content = path.read_bytes()

@@ -17,25 +17,18 @@ from coner.records.record import Record
 
 if TYPE_CHECKING:
     from coner.config.experiment import Experiment
-    from coner.data import Corpus
-    from coner.data.splits import Split
+    from coner.data.splits import Extra, Split
 
 LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores of one split.
+    """Scores of one split."""
 
-    Attributes:
-        scores: over the sentences that have an answer.
-        seconds: for tagging; ``None`` if some answers came from a ledger, which says nothing about speed.
-        llm: usage of an endpoint, see ``Usage.as_record``; ``None`` if none was asked.
-    """
-
-    scores: Scores
-    seconds: float | None
-    llm: dict[str, Any] | None = None
+    scores: Scores  # over the sentences that have an answer
+    seconds: float | None  # for tagging; ``None`` if some answers came from a ledger, which says nothing about speed
+    llm: dict[str, Any] | None = None  # usage of an endpoint, see ``Usage.as_record``; ``None`` if none was asked
 
 
 def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Path, facts: Mapping[str, Any]) -> Record:
@@ -53,9 +46,8 @@ def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Pa
     data = {name: _describe(split) for name, split in splits.items()}
     counts: Counter[str] = Counter()
     for name, entry in data.items():
-        counts.update(_faults(name, entry))
-        for extra in entry["extra"]:
-            counts.update(_faults("extra", extra))
+        for key, file in [(name, entry), *(("extra", extra) for extra in entry["extra"])]:
+            counts.update(_faults(key, file))
     return Record.model_validate(
         {
             "name": settings.name,
@@ -82,13 +74,14 @@ def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Pa
 
 def add_split(record: Record, name: str, split: Split, evaluated: Evaluated) -> Record:
     """Return the record with the evaluation of one more split."""
-    values, fine = record.as_dict(), evaluated.scores.fine
+    values, fine, seconds = record.as_dict(), evaluated.scores.fine, evaluated.seconds
     values["data"][name] = data = _describe(split)
     values["counts"] |= _faults(name, data)
     values["scores"][name] = scores_with_intervals(evaluated.scores)
     values["confusion"][name] = fine.confusion
     values["sentences"][name] = fine.counts
-    values["time"][name] = _speed(data, evaluated.seconds)
+    rates = {f"{what}_per_second": data[what] / seconds if seconds else None for what in ("sentences", "words")}
+    values["time"][name] = {"seconds": seconds, **rates}
     if evaluated.llm is not None:
         values.setdefault("llm", {})[name] = evaluated.llm
     return Record.model_validate(values)
@@ -96,25 +89,21 @@ def add_split(record: Record, name: str, split: Split, evaluated: Evaluated) -> 
 
 def scores_with_intervals(scores: Scores) -> dict[str, Any]:
     """``Scores.as_dict()`` with bootstrap percentile intervals as ``[low, high]``, by metric."""
-    bounds = {
-        name: [interval.low, interval.high]
-        for name, interval in intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES).items()
-    }
+    found = intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES)
+    bounds = {name: [interval.low, interval.high] for name, interval in found.items()}
     return {**scores.as_dict(), "intervals": {"level": LEVEL, "resamples": RESAMPLES, **bounds}}
 
 
 def _describe(split: Split) -> dict[str, Any]:
-    extra = [
-        {**_describe_file(each.corpus, each.sha256), "weight": each.weight, "left_out": len(each.left_out)}
-        for each in split.extras
-    ]
-    return {**_describe_file(split.corpus, split.sha256), "extra": extra}
+    extra = [{**_file(each), "weight": each.weight, "left_out": len(each.left_out)} for each in split.extras]
+    return {**_file(split), "extra": extra}
 
 
-def _describe_file(corpus: Corpus, sha256: str) -> dict[str, Any]:
+def _file(split: Split | Extra) -> dict[str, Any]:
+    corpus = split.corpus
     return {
         "file": corpus.path.name,
-        "sha256": sha256,
+        "sha256": split.sha256,
         "sentences": len(corpus),
         "words": sum(map(len, corpus)),
         "mentions": sum(len(sentence.entities or ()) for sentence in corpus),
@@ -125,11 +114,6 @@ def _describe_file(corpus: Corpus, sha256: str) -> dict[str, Any]:
 
 def _faults(name: str, data: Mapping[str, Any]) -> dict[str, int]:
     return {f"{what}_{name}": data[what] for what in ("repaired", "skipped")}
-
-
-def _speed(data: Mapping[str, Any], seconds: float | None) -> dict[str, float | None]:
-    rates = {f"{what}_per_second": data[what] / seconds if seconds else None for what in ("sentences", "words")}
-    return {"seconds": seconds, **rates}
 
 
 def _bytes(folder: Path) -> int | None:

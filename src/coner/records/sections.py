@@ -14,12 +14,7 @@ class _Section(BaseModel):
 
 
 class DataFile(_Section):
-    """A data file, by base name, and the counts of what was read from it.
-
-    Attributes:
-        weight, left_out: of a further training file: of its sentences; how many are left out as dev or test has them.
-        extra: further training files.
-    """
+    """A data file, by base name, and the counts of what was read from it."""
 
     file: str
     sha256: str
@@ -28,9 +23,9 @@ class DataFile(_Section):
     mentions: NonNegativeInt
     repaired: NonNegativeInt
     skipped: NonNegativeInt
-    weight: float | None = None
-    left_out: NonNegativeInt | None = None
-    extra: tuple[DataFile, ...] = ()
+    weight: float | None = None  # of its sentences, if this is a further training file
+    left_out: NonNegativeInt | None = None  # number of its sentences that dev or test has too
+    extra: tuple[DataFile, ...] = ()  # further training files
 
 
 class Intervals(_Section):

@@ -160,9 +160,9 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
     for row, entry in plan.items():
         other = by_row.get(entry["against"] or "", {})
         if seeds := sorted(other.keys() & by_row[row].keys()):
-            sides[row] = [[side[seed] for seed in seeds] for side in (other, by_row[row])]
+            sides[row] = [other[seed] for seed in seeds], [by_row[row][seed] for seed in seeds]
     swaps = swaps_for(len(sides))
-    differences = corrected({row: paired(*pair, split, swaps) for row, pair in sides.items()})
+    differences = corrected({row: paired(one, two, split, swaps) for row, (one, two) in sides.items()})
     rows = []
     for row, entry in plan.items():
         if by_row[row] or failed[row]:
