@@ -111,4 +111,4 @@ def test_wrong_input_is_refused_in_one_line(coner: Coner, runs: Path) -> None:
     assert "got --json and --markdown" in refusal(coner("compare", runs / "poor", "--json", "--markdown"))
     done = coner("compare", runs / "empty")
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-1].startswith("coner: none of the 1 places has a record with scores on")
+    assert done.err.splitlines()[-1].startswith("coner: none of the 1 paths has a record with scores on")

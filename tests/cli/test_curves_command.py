@@ -43,7 +43,7 @@ def test_runs_with_epochs_are_drawn_and_others_are_named(coner: Coner, trained: 
 def test_nothing_to_draw_is_refused(coner: Coner, world: World, out: Path) -> None:
     done = coner("curves", world.model, "-o", out / "a.svg")
     assert (done.code, done.err.count("coner: ")) == (2, 1)
-    assert "coner: none of the 1 places has a record with epochs" in done.err
+    assert "coner: none of the 1 paths has a record with epochs" in done.err
     assert not list(out.iterdir())
 
 

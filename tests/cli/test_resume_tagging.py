@@ -261,7 +261,7 @@ def test_a_fault_after_resuming_is_reported_with_its_line_and_leaves_nothing(
 
 def test_another_file_in_the_way_is_one_line(coner: Coner, world: World, out: Path) -> None:
     (out / "x.conll.part").write_text("mine")
-    assert "x.conll.part: is in the way" in refusal(coner("tag", world.model, world.dev, "-o", out / "x.conll"))
+    assert "x.conll.part: exists already" in refusal(coner("tag", world.model, world.dev, "-o", out / "x.conll"))
     assert (out / "x.conll.part").read_text() == "mine"
 
 

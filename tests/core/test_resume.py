@@ -170,7 +170,7 @@ def test_a_full_disk_keeps_committed_work(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(("name", "content"), [("out.part", "mine"), ("out.part.json", "{}"), ("out.part.json", "-")])
 def test_a_file_of_the_same_name_is_not_touched(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(OutputError, match=f"{name}: is in the way"), start(tmp_path / "out"):
+    with pytest.raises(OutputError, match=f"{name}: exists already"), start(tmp_path / "out"):
         pass
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, content)]
 

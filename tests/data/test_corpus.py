@@ -51,7 +51,7 @@ def test_a_damaged_gzip_file_is_one_line_whatever_its_name(tmp_path: Path, name:
     packed = gzip.compress(CONLL.encode())
     for damaged in (packed[:-12], packed[:-8] + bytes(8)):
         (tmp_path / name).write_bytes(damaged)
-        with pytest.raises(DataError, match=rf"{name}: cannot be read: .*; get the file again") as caught:
+        with pytest.raises(DataError, match=rf"{name}: cannot be read: .*; copy the file again") as caught:
             read(tmp_path / name)
         assert "\n" not in str(caught.value)
 

@@ -40,7 +40,7 @@ def ablate(
     compare FOLDER shows the table so far.
 
     A row shows mean and standard deviation over its seeds. A difference in macro F1 is bold if it is significant: p <=
-    0.05 by approximate randomization, corrected for the number of rows (Holm), and a bootstrap interval over sentences
+    0.05 by approximate randomisation, corrected for the number of rows (Holm), and a bootstrap interval over sentences
     and seeds without 0.
 
     Examples:

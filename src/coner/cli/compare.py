@@ -34,7 +34,7 @@ def compare(
 ) -> None:
     """Show runs in one table, the best in bold, with paired differences (bootstrap interval, randomisation test).
 
-    The folder of an ablation is shown as its table: one line a row, over its seeds.
+    The folder of an ablation is shown as its table: one line per row, over its seeds.
 
     Examples:
 
@@ -58,7 +58,7 @@ def compare(
         raise ConerError("got --json and --markdown; expected one of them")
     if len(runs) == 1 and is_ablation(runs[0]):
         if baseline is not None and not (html or pictures):
-            raise ConerError("--baseline: the plan of an ablation says what its rows are compared with; leave it out")
+            raise ConerError("--baseline: got an ablation, whose plan names the baseline per row. Fix: leave it out")
         table = show_ablation(runs[0], split=None if split == "auto" else split, as_json=as_json, markdown=markdown)
         if html or pictures:
             _write(_ablation_report(table, runs[0], baseline), html, pictures)

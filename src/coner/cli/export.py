@@ -22,7 +22,7 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="Dev file to compare on; default: that of the run.")
     ] = None,
     max_drop: Annotated[
-        float, typer.Option(min=0, help="Most points (of 100) of micro or macro F1 that may be lost.")
+        float, typer.Option(min=0, help="Maximum loss of micro or macro F1, in percentage points.")
     ] = 0.3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, F1 in fractions of 1.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", hidden=True)] = False,  # noqa: ARG001 - once required

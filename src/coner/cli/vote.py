@@ -39,7 +39,7 @@ def vote(
 ) -> None:
     """Let trained models vote: seeds of one model, or different ones, such as a CRF and an encoder.
 
-    The score of a span with a label is the weighted mean of its probabilities in all models. Of overlapping spans those
+    The score of a span with a label is the weighted mean of its confidences in all models. Of overlapping spans those
     with the largest sum of (score - threshold) are chosen.
 
     The folder is a model like any other, with its members in it.

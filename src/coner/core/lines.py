@@ -51,7 +51,7 @@ def _report_damage(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError, zlib.error) as error:  # gzip: truncated or damaged
-        raise DataError(f"cannot be read: {str(error).lower()}; get the file again", path) from None
+        raise DataError(f"cannot be read: {str(error).lower()}; copy the file again", path) from None
 
 
 class Lines:
@@ -80,7 +80,7 @@ class Lines:
         for block in self._blocks():
             if b"\0" in block:  # such as a power cut leaves at the end of a file that was being written
                 line = count + 1 + block.count(b"\n", 0, block.index(b"\0"))
-                raise DataError("holds a zero byte: a damaged file; get it again", self.path, line)
+                raise DataError("holds a zero byte: a damaged file; copy it again", self.path, line)
             try:
                 text = block.decode("utf-8")
             except UnicodeDecodeError:

@@ -200,4 +200,4 @@ class _ResumableOutput(Output):
 
 def _in_the_way(path: Path) -> OutputError:
     why = "it does not belong to an output that was stopped"
-    return OutputError(f"{path}: is in the way: {why}; move it, or name another output")
+    return OutputError(f"{path}: exists already: {why}; move it, or name another output")

@@ -107,7 +107,7 @@ def read_record(place: str | Path) -> Record:
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
     except ValueError:  # not UTF-8 or not JSON
-        raise DataError("damaged: not valid JSON; get the file again, or run again", path) from None
+        raise DataError("damaged: not valid JSON; copy the file again, or run again", path) from None
     if not isinstance(values, dict) or type(values.get("format")) is not int:
         raise DataError("not a record: expected a JSON object with the key format", path)
     if values["format"] > FORMAT:
@@ -115,5 +115,5 @@ def read_record(place: str | Path) -> Record:
     try:
         record = Record.model_validate_json(content, strict=True)
     except ValidationError as error:
-        raise DataError(f"damaged: {first_fault(error)}; get the file again, or run again", path) from None
+        raise DataError(f"damaged: {first_fault(error)}; copy the file again, or run again", path) from None
     return record.model_copy(update={"format": FORMAT})

@@ -38,7 +38,7 @@ def report_left_out(reasons: Mapping[str, str], total: int, expected: str) -> No
     for run, why in reasons.items():
         stderr.print(f"{run}: left out, {why}")
     if len(reasons) == total:
-        raise DataError(f"none of the {total} places has a record with {expected}")
+        raise DataError(f"none of the {total} paths has a record with {expected}")
     if reasons:
         stderr.print(f"{len(reasons)} of {total} left out")
 

@@ -89,7 +89,7 @@ class SentenceRecipe(Training):
             return Inputs(cut_dev(train, data.dev_share), taxonomy)
         except DataError:
             raise DataError(
-                f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed to choose on; "
+                f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed as dev split; "
                 "expected more different ones. Fix: add sentences, or pass a dev split (dev=...)"
             ) from None
 

@@ -93,7 +93,7 @@ def _check_budget(settings: Settings, *, asks: bool) -> None:
     if limited and settings.workers > 1:
         raise ConfigError("--budget-tokens, --budget-cost: workers cannot share a budget. Fix: use --workers 1")
     if asks and not limited:
-        stderr.print("warning: requests cost calls of a language model without limit; set one with --budget-tokens")
+        stderr.print("warning: requests call a language model without a limit on tokens; set one with --budget-tokens")
 
 
 def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:

@@ -29,10 +29,10 @@ class EncoderSettings(Section):
         "all",
         description="word embeddings to update at each step: all, the rows that the batch used, or none (frozen)",
     )
-    pooling: Literal["first", "mean", "first_last"] = Field("first", description="from pieces to one vector a word")
+    pooling: Literal["first", "mean", "first_last"] = Field("first", description="from pieces to one vector per word")
     lowercase: bool = Field(False, description="lower-case words before the tokenizer")
     window: Annotated[int, Field(ge=0)] = Field(
-        0, description="most pieces in one pass; 0: the encoder's limit, 512 at most"
+        0, description="maximum number of pieces per pass; 0: the encoder's limit, at most 512"
     )
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="fraction of a window that the next repeats")
 

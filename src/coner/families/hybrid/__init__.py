@@ -12,7 +12,7 @@ class HybridFamily(Family):
     """The declaration of the family."""
 
     kind = "hybrid"
-    description = "A trained model whose doubtful labels a language model chooses"
+    description = "A trained model with a language model that relabels mentions with a low confidence"
     settings = HybridExperiment
     manifest = HybridManifest
     extra = "llm"

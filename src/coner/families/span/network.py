@@ -1,4 +1,4 @@
-"""The network: encoder, one vector a word, one vector a span, one score a class."""
+"""The network: encoder, one vector per word, one vector per span, one score per class."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class SpanSettings(Section):
     dropout: Fraction = Field(0.1, description="dropout of the spans' vectors")
     thresholds: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.2, 0.3, 0.4, 0.5, 0.6),
-        description="probabilities that a mention has to exceed, to choose from: the best macro F1 on dev",
+        description="candidate thresholds for the probability of a mention; chosen by macro F1 on dev",
     )
 
 

@@ -144,7 +144,7 @@ def test_a_retry_after_of_a_day_gives_the_endpoint_up(value: str) -> None:
     with serving(lambda *_: fails(429, headers={"Retry-After": value})) as server:
         answers = list(client(server.url, concurrency=1)([prompt("a"), prompt("b")]))
     assert kinds(answers) == ["exhausted"] * 2
-    assert "it asks to wait" in only(answers[:1]).reason
+    assert "it asks for a wait of" in only(answers[:1]).reason
     assert len(server.requests) == 1
 
 

@@ -17,7 +17,7 @@ class Batches:
 
     lengths: Sequence[int]  # pieces of each example
     size: int  # examples a batch
-    pass_pieces: int  # most pieces in one pass of the model, padding included
+    pass_pieces: int  # maximum number of pieces per pass of the model, padding included
     seed: int
 
     def __len__(self) -> int:

@@ -154,7 +154,7 @@ def _accelerator(device: str) -> Accelerator:
     if count > 1 and not cpu and local > torch.accelerator.device_count():
         raise ConfigError(
             f"got {local} processes on a machine with {torch.accelerator.device_count()} accelerators; "
-            "expected at most one a device. Fix: start fewer, or --set train.device=cpu"
+            "expected at most one per device. Fix: start fewer, or --set train.device=cpu"
         )
     options = [InitProcessGroupKwargs(timeout=TIMEOUT)] if count > 1 else []
     try:  # "no": ignore the launcher's setting

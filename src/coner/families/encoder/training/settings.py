@@ -45,11 +45,11 @@ class TrainSettings(Section):
     init: Path | None = Field(
         None, description="folder of a trained model to start from: weights whose names and shapes fit are loaded"
     )
-    epochs: Count = Field(8, description="most passes over the train split")
-    batch: Count = Field(32, description="sentences a step")
+    epochs: Count = Field(8, description="maximum number of passes over the train split")
+    batch: Count = Field(32, description="sentences per step")
     batch_pieces: Count = Field(
         4096,
-        description="most pieces in one pass of the encoder, padding between sentences included; "
+        description="maximum number of pieces per pass of the encoder, padding between sentences included; "
         "a larger step takes several passes, with the same gradient",
     )
     groups: dict[str, GroupSettings] = Field(
@@ -58,7 +58,7 @@ class TrainSettings(Section):
     warmup: Fraction = Field(
         0.1, description="fraction of all steps with a rising rate; then it falls linearly to zero"
     )
-    clip: Rate = Field(1.0, description="largest norm of the gradient; 0: no clipping")
+    clip: Rate = Field(1.0, description="maximum norm of the gradient; 0: no clipping")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the encoder; auto: bfloat16 if the hardware has it"
     )
@@ -67,7 +67,7 @@ class TrainSettings(Section):
         0, description="stop after this many epochs without a better one; 0: never"
     )
     checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        10.0, description="most minutes between two checkpoints"
+        10.0, description="maximum number of minutes between two checkpoints"
     )
     tensorboard: Path | None = Field(
         None, description="folder for TensorBoard: curves of each run, in a folder of its name"

@@ -22,8 +22,8 @@ CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client library would send them t
 class Prices(Section):
     """Prices of a million tokens, in any currency."""
 
-    prompt: Rate = Field(0.0, description="a million tokens of the prompt")
-    completion: Rate = Field(0.0, description="a million tokens of the answer")
+    prompt: Rate = Field(0.0, description="price per million tokens of the prompt")
+    completion: Rate = Field(0.0, description="price per million tokens of the answer")
 
 
 class Endpoint(Section):

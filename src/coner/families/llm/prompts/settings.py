@@ -16,8 +16,8 @@ class PromptSettings(Section):
         1, description="1: fine labels at once; 2: coarse labels first, then the fine label of each mention"
     )
     definitions: bool = Field(True, description="show the taxonomy's definition of each class")
-    sentences: Count = Field(1, description="sentences a call")
-    answer_tokens: Count = Field(256, description="limit of the answer, a sentence; a longer one is cut off")
+    sentences: Count = Field(1, description="sentences per call")
+    answer_tokens: Count = Field(256, description="maximum tokens of the answer, per sentence; a longer one is cut off")
 
 
 class ExampleSettings(Section):
@@ -28,6 +28,6 @@ class ExampleSettings(Section):
         description="none: zero-shot; fixed: for every sentence the same few that cover the classes; random: others "
         "for every sentence; bm25: the most similar ones by their words; encoder: by a sentence encoder",
     )
-    count: Count = Field(6, description="examples a sentence")
+    count: Count = Field(6, description="examples per sentence")
     cover: bool = Field(True, description="of about equally good ones, prefer those with classes not shown yet")
     encoder: str = Field("minilm", description='of choice = "encoder": a packaged encoder, or a folder')
