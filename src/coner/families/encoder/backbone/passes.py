@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
 from coner.core.types import Entity, Sentence
 from coner.families.encoder.backbone.layout import split_by_budget
@@ -15,20 +14,12 @@ PARALLEL_MIN, PARALLEL_MAX = 512, 2048  # pieces of one of several parallel pass
 Tagged = tuple[list[Entity], int]  # entities of a sentence, and how many of its tags were repaired
 
 
-class PassMap(Protocol):
-    """``map``, or a parallel version of it."""
-
-    def __call__(
-        self, function: Callable[[list[Pieces]], list[Tagged]], passes: Sequence[list[Pieces]], /
-    ) -> Iterable[list[Tagged]]: ...
-
-
 def tag_in_passes(
     sentences: Sequence[Sentence],
     tag: Callable[[list[Pieces]], list[Tagged]],
     *,
     pieces: PieceMaker,
-    parallel_map: PassMap = map,
+    parallel_map: Callable[..., Iterable[list[Tagged]]] = map,
     workers: int = 1,
 ) -> list[Tagged]:
     """The entities of each sentence, in order, and how many of its tags were repaired.
@@ -37,7 +28,7 @@ def tag_in_passes(
         sentences: of any length; those without a word have no entities.
         tag: tags the sentences of one pass.
         pieces: tokenizer.
-        parallel_map: calls ``tag`` if there are enough passes for several ``workers``.
+        parallel_map: a parallel ``map``, used if there are enough passes for several ``workers``.
         workers: passes that run at the same time.
     """
     results: list[Tagged] = [([], 0) for _ in sentences]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Protocol
 
 from coner.core.errors import ConfigError
@@ -27,15 +27,10 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The pieces of one sentence, without special tokens.
+    """The pieces of one sentence, without special tokens."""
 
-    Attributes:
-        ids: all pieces in order. P
-        counts: number of pieces of each word, at least one. W
-    """
-
-    ids: list[int]
-    counts: list[int]
+    ids: list[int]  # all pieces in order. P
+    counts: list[int]  # number of pieces of each word, at least one. W
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +49,14 @@ class PieceMaker:
     The pieces of a word do not depend on its neighbours, so each distinct word is tokenized once. A word without pieces
     (a lone zero-width character) gets the unknown piece, so that every word has a vector.
 
+    ``ConfigError`` if the limit leaves no room for a piece.
+
     Args:
         tokenizer: of transformers, or one with the same interface.
         limit: most pieces of one pass of the encoder, special tokens included.
         overlap: fraction of a window that the next one repeats, below 1.
         lowercase: lower-case words first.
         cache: pieces by word, filled here; tokenizers with the same vocabulary and case may share it.
-
-    Raises:
-        ConfigError: the limit leaves no room for a piece.
     """
 
     def __init__(
@@ -74,8 +68,7 @@ class PieceMaker:
         lowercase: bool = False,
         cache: dict[str, list[int]] | None = None,
     ) -> None:
-        self.tokenizer = tokenizer
-        self.lowercase = lowercase
+        self.tokenizer, self.lowercase = tokenizer, lowercase
         self.prefix, self.suffix = special_tokens(tokenizer)
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.pad
@@ -101,11 +94,8 @@ class PieceMaker:
             tokenized = {word: ids or [self.unknown] for word, ids in zip(new, ids_of_new, strict=True)}
             known.update(tokenized)
             self._cache.update(tokenized)
-        pieces = []
-        for sentence in sentences:
-            by_word = [known[word] for word in sentence]
-            pieces.append(Pieces([i for ids in by_word for i in ids], [len(ids) for ids in by_word]))
-        return pieces
+        by_word = [[known[word] for word in sentence] for sentence in sentences]
+        return [Pieces([*chain(*words)], [len(ids) for ids in words]) for words in by_word]
 
     def windows(self, pieces: int) -> list[Window]:
         """Windows over a sentence with this many pieces; each piece is kept where it has the most context."""
@@ -113,10 +103,8 @@ class PieceMaker:
         while starts[-1] + self.window < pieces:
             starts.append(min(starts[-1] + self.stride, pieces - self.window))
         borders = [0, *((b + a + self.window) // 2 for a, b in pairwise(starts)), pieces]
-        return [
-            Window(start, min(start + self.window, pieces), borders[i], borders[i + 1])
-            for i, start in enumerate(starts)
-        ]
+        kept = zip(starts, pairwise(borders), strict=True)
+        return [Window(start, min(start + self.window, pieces), *border) for start, border in kept]
 
 
 def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

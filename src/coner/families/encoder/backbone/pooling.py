@@ -17,14 +17,9 @@ Method = Literal["first", "mean", "first_last"]
 
 @dataclass(frozen=True)
 class Pooling:
-    """Selects L hidden layers and pools their pieces.
+    """Selects L hidden layers and pools their pieces."""
 
-    Attributes:
-        layers: indices of the hidden states, 0 for the embeddings. L
-        method: of ``pool``.
-    """
-
-    layers: Sequence[int]
+    layers: Sequence[int]  # indices of the hidden states, 0 for the embeddings. L
     method: Method
 
     def __call__(self, states: Sequence[Tensor], pieces: PieceLayout) -> list[Tensor]:
@@ -37,7 +32,7 @@ class Pooling:
 
 
 def pool(states: Tensor, pieces: PieceLayout, method: Method) -> Tensor:
-    """Vectors of pieces, R x P x H, to one vector a word, N x H (N x 2H for ``first_last``)."""
+    """Vectors of pieces, R x P x H, to one vector per word, N x H (N x 2H for ``first_last``)."""
     flat = states.flatten(0, 1)
     if method == "first":
         return flat[pieces.first]
@@ -55,8 +50,7 @@ def pool(states: Tensor, pieces: PieceLayout, method: Method) -> Tensor:
 def hidden_layers(requested: Sequence[int] | Literal["all"], count: int) -> list[int]:
     """Indices of hidden states, for an encoder with ``count`` layers: 0 is the embeddings, -1 the last layer.
 
-    Raises:
-        ConfigError: a layer does not exist.
+    ``ConfigError`` if a layer does not exist.
     """
     if requested == "all":
         return list(range(count + 1))

@@ -10,32 +10,29 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from coner.core.errors import ModelError
 from coner.core.files import sha256
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
 
 @dataclass(frozen=True)
 class Packaged:
-    """A published checkpoint inside packages.
+    """A published checkpoint inside packages."""
 
-    Attributes:
-        distributions: the packages, in order, with pinned versions.
-        files: one a package, relative to site-packages: the model folder, or a slice of a zip of it.
-        sha256: of ``model.safetensors``, equal to that of the published checkpoint.
-    """
-
-    distributions: tuple[str, ...]
-    files: tuple[str, ...]
-    sha256: str
+    distributions: tuple[str, ...]  # the packages, in order, with pinned versions
+    files: tuple[str, ...]  # one a package, relative to site-packages: the model folder, or a slice of a zip of it
+    sha256: str  # of ``model.safetensors``, equal to that of the published checkpoint
 
     @property
     def command(self) -> str:
@@ -60,11 +57,9 @@ PACKAGED = {
 def locate(name: str) -> str:
     """The folder of a short name; any other name (a local folder, or on the hub) unchanged.
 
-    Raises:
-        ModelError: the package of a short name is not installed, or its weights are not the published ones.
+    ``ModelError`` if the package of a short name is not installed, or its weights are not the published ones.
     """
-    packaged = PACKAGED.get(name)
-    if packaged is None:
+    if (packaged := PACKAGED.get(name)) is None:
         return name
     paths = [_installed(name, packaged, i) for i in range(len(packaged.files))]
     folder = paths[0] if paths[0].is_dir() else _unpacked(name, packaged, paths)
@@ -77,28 +72,17 @@ def locate(name: str) -> str:
     return str(folder)
 
 
-def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The encoder in float32 and its tokenizer.
+def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[Any, Any]:
+    """The encoder in float32 and its tokenizer, by short name, local folder, or hub name.
 
-    Args:
-        name: short name, local folder, or hub name.
-        keep_layers: number of lowest layers to load; 0 for all.
-
-    Raises:
-        ModelError: there is no such model, it has fewer layers, or it cannot be read.
+    ``keep_layers`` is the number of lowest layers to load, 0 for all. ``ModelError`` if there is no such model, it has
+    fewer layers, or it cannot be read.
     """
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModel
-
-    silence()
     source = locate(name)
-    try:
+    with _reading(name):
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        if keep_layers > config.num_hidden_layers:
-            raise ModelError(
-                f"encoder.keep_layers: got {keep_layers}; expected at most {config.num_hidden_layers} for {name!r}"
-            )
+        if keep_layers > (layers := config.num_hidden_layers):
+            raise ModelError(f"encoder.keep_layers: got {keep_layers}; expected at most {layers} for {name!r}")
         if keep_layers:
             config.num_hidden_layers = keep_layers
             if getattr(config, "layer_types", None):
@@ -107,59 +91,52 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[PreTrainedModel, P
         model, info = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
         if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
             raise ModelError(f"encoder {name!r}: its file lacks {len(missing)} of its weights ({missing[0]} first)")
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:  # RuntimeError: shapes do not fit
-        raise _unreadable(name, error) from None
     return _without_pooler(model), load_tokenizer(name, source)
 
 
-def load_tokenizer(name: str, source: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(name: str, source: str) -> Any:
     """The tokenizer of a model folder or hub name; ``name`` is for error messages."""
-    from transformers import AutoTokenizer
-
-    try:
+    with _reading(name):
         return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _unreadable(name, error) from None
 
 
-def build_encoder(folder: Path) -> PreTrainedModel:
+def build_encoder(folder: Path) -> Any:
     """The architecture of a saved ``config.json``, with random weights."""
-    from transformers import AutoConfig, AutoModel
-
-    silence()
     build: Callable[..., Any] = AutoModel.from_config
-    try:
+    with _reading(str(folder)):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
         return _without_pooler(build(config, trust_remote_code=False))
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(str(folder), error) from None
 
 
-def silence() -> None:
-    """Turn off the progress bars and warnings of transformers."""
-    from transformers.utils import logging
-
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
     for turn_off in (logging.set_verbosity_error, logging.disable_progress_bar):
         turn_off()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    # RuntimeError: shapes do not fit. ImportError: the tokenizer needs another package.
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"encoder {name!r}: cannot be loaded ({reason}); expected a short name ({', '.join(PACKAGED)}), a folder "
+            "with config.json, tokenizer files and model.safetensors, or a name on the model hub"
+        ) from None
 
 
-def _without_pooler(model: Any) -> PreTrainedModel:
-    """Remove the sentence pooler, if there is one: taggers do not use it, and it would never get a gradient."""
+def _without_pooler(model: Any) -> Any:
+    """Without the sentence pooler, if there is one: taggers do not use it, and it would never get a gradient."""
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
-    encoder: PreTrainedModel = model
-    return encoder
+    return model
 
 
 def _installed(name: str, packaged: Packaged, index: int) -> Path:
     distribution = packaged.distributions[index].partition("==")[0]
-    try:
+    with suppress(metadata.PackageNotFoundError):
         path = Path(str(metadata.distribution(distribution).locate_file(packaged.files[index])))
-    except metadata.PackageNotFoundError:
-        path = Path()
-    if path == Path() or not path.exists():
-        raise ModelError(f"encoder {name!r}: its packages are not installed. Fix: {packaged.command}")
-    return path
+        if path.exists():
+            return path
+    raise ModelError(f"encoder {name!r}: its packages are not installed. Fix: {packaged.command}")
 
 
 def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
@@ -185,11 +162,3 @@ def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
             return target
         raise ModelError(f"encoder {name!r}: cannot be unpacked into {cache}: {error}") from None
     return target
-
-
-def _unreadable(name: str, error: Exception) -> ModelError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return ModelError(
-        f"encoder {name!r}: cannot be loaded ({reason}); expected a short name ({', '.join(PACKAGED)}), a folder with "
-        "config.json, tokenizer files and model.safetensors, or a name on the model hub"
-    )
