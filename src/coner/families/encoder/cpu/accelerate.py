@@ -25,17 +25,13 @@ EMBEDDINGS = "embeddings"  # the first module of every encoder of transformers
 def accelerated(encoder: nn.Module, precision: torch.dtype, *, weights: LoweredWeights | None = None) -> Iterator[None]:
     """Within it an encoder computes in ``precision``, the layers after it in float32, and dropout is fast on a CPU.
 
-    One thread at a time may enter it with the same encoder; passes within it may run in several threads.
-
-    Args:
-        encoder: a pretrained model of transformers.
-        precision: of its layers.
-        weights: copies to keep for the next time; by default they are made for this time, and passes share them.
+    One thread at a time may enter it with the same encoder; passes within it may run in several threads. ``weights``
+    are copies to keep for the next time; by default they are made for this time.
     """
     device = next(encoder.parameters()).device.type
     has_embeddings = isinstance(getattr(encoder, EMBEDDINGS, None), nn.Module)
     with ExitStack() as stack:
-        if layer_precision(encoder) != precision:
+        if next((weight.dtype for weight in _layer_weights(encoder)), torch.float32) != precision:
             if device == "cpu" and has_embeddings:
                 stack.enter_context(_lowered(encoder, precision, weights or LoweredWeights(encoder, precision)))
             else:
@@ -67,18 +63,11 @@ class LoweredWeights:
 
 def native_precision(requested: str, device: torch.device) -> torch.dtype:
     """The requested precision, ``bfloat16`` or ``float32``; for ``auto``, bfloat16 if the hardware has it."""
-    if requested != "auto":
-        return torch.bfloat16 if requested == "bfloat16" else torch.float32
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         native = device.type == "cpu" and _cpu_has_bfloat16()
-    return torch.bfloat16 if native else torch.float32
-
-
-def layer_precision(encoder: nn.Module) -> torch.dtype:
-    """The present precision of the weights of the layers."""
-    return next((weight.dtype for weight in _layer_weights(encoder)), torch.float32)
+    return torch.bfloat16 if requested == "bfloat16" or (requested == "auto" and native) else torch.float32
 
 
 def _layer_weights(encoder: nn.Module) -> list[nn.Parameter]:
@@ -88,7 +77,6 @@ def _layer_weights(encoder: nn.Module) -> list[nn.Parameter]:
 
 @contextmanager
 def _lowered(encoder: nn.Module, precision: torch.dtype, weights: LoweredWeights) -> Iterator[None]:
-    """Within it the layers use copies in place of their weights."""
     copies: Mapping[Any, Any] = weights()
     replaced = [
         (module._parameters, name, weight)

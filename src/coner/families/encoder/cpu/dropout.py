@@ -48,8 +48,7 @@ class _Dropout(torch.autograd.Function):
         return _mask(upstream, kept, ctx.scale), None
 
 
-def _random_bits(count: int) -> Tensor:
-    """``count`` random integers, int16."""
+def _random_bits(count: int) -> Tensor:  # int16
     seed = int(torch.randint(2**63 - 1, ()))
     numbers = np.random.SFC64(seed).random_raw(-(-count // 4))
     return torch.from_numpy(numbers.view(np.int16))[:count]

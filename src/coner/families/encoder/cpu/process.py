@@ -17,22 +17,17 @@ TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # parameters of glibc's mallop
 
 
 def configure_process() -> None:
-    """Compute with one thread a core, and reuse freed memory."""
-    keep_freed_memory()
-    torch.set_num_threads(thread_count())
-
-
-def keep_freed_memory() -> bool:
-    """Let glibc keep freed memory for the rest of this process; returns whether it accepted that.
+    """Compute with one thread a core, and let glibc keep freed memory for the rest of this process.
 
     Otherwise it returns large blocks to the system, and a moment later gets them back page by page, cleared. A step
     frees and allocates hundreds of megabytes: gradients, copies of weights in bfloat16.
     """
+    torch.set_num_threads(thread_count())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
-    if mallopt is None:  # another C library
-        return False
-    # One arena, so that the next step can use what the threads of a validation have freed.
-    return all([mallopt(MMAP_MAX, 0), mallopt(TRIM_THRESHOLD, 2**31 - 1), mallopt(ARENA_MAX, 1)])
+    if mallopt is not None:  # else another C library
+        # One arena, so that the next step can use what the threads of a validation have freed.
+        for parameter, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (ARENA_MAX, 1)):
+            mallopt(parameter, value)
 
 
 @contextmanager
