@@ -63,10 +63,10 @@ def test_only_noisy_words_differ(
     labels = [[(s.entities, s.id, s.header, s.columns) for s in corpus] for corpus in (clean, noisy)]
     assert labels[0] == labels[1]
     pairs = list(zip(source.read_bytes().split(b"\n"), out.read_bytes().split(b"\n"), strict=True))
-    changed = sum(counts.kinds.values()) if layout else counts.noisy
+    changed = sum(counts["kinds"].values()) if layout else counts["noisy"]
     assert sum(a != b for a, b in pairs) == changed
-    assert (counts.sentences, counts.words) == (len(corpus), sum(map(len, corpus)))
-    assert counts.noisy == sum(a.words != b.words for a, b in zip(clean, noisy, strict=True))
+    assert (counts["sentences"], counts["words"]) == (len(corpus), sum(map(len, corpus)))
+    assert counts["noisy"] == sum(a.words != b.words for a, b in zip(clean, noisy, strict=True))
     if not noise.rate:
         assert out.read_bytes() == source.read_bytes()
 

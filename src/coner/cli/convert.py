@@ -24,16 +24,10 @@ def convert(
     from_alias: HiddenFormat = None,
     to: Annotated[FormatToWrite, typer.Option("--to", help="Format of OUT; auto: by its name.")] = "auto",
     scheme: InputScheme = "iob2",
-    write_scheme: Annotated[
-        Literal["iob2", "bioes"], typer.Option("--tags", help="Scheme of the tags to write, in CoNLL and datasets.")
-    ] = "iob2",
+    write_scheme: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Tag scheme to write.")] = "iob2",
     comment: Comment = None,
-    words: Annotated[
-        Literal["coner", "spaces"], typer.Option(help="Split text into words by coner's rules, or at white space only.")
-    ] = "coner",
-    repair: Annotated[
-        bool, typer.Option(help="Extend entities to whole words, leave out what cannot be kept, and count both.")
-    ] = False,
+    words: Annotated[Literal["coner", "spaces"], typer.Option(help="Split text by rules, or at spaces.")] = "coner",
+    repair: Annotated[bool, typer.Option(help="Extend entities to whole words, leave out what does not fit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report, with all faults, as JSON.")] = False,
 ) -> None:
     """Convert data between formats, and report what was kept, repaired, left out, and what OUT cannot hold.

@@ -4,34 +4,93 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from coner.cli.noise import noise
 from coner.cli.options import Comment, FormatToSplit, HiddenFormat, InputFormat, JsonOutput, Repair, Scheme
 
-if TYPE_CHECKING:
-    from coner.data.stats import Stats
-
 app = typer.Typer(no_args_is_help=True, help="Statistics, splits, noise and the official files of a data set.")
-app.command()(noise)
-
 SHOWN = 5  # lines of a fault, surfaces, ids; --json has all
+LENGTHS = "mean {mean:.1f}, median {median}, 95 % up to {p95}, longest {longest}"
+ROWS = {  # of the table of counts
+    "sentences": "sentences",
+    "unlabelled": "without labels",
+    "without_mention": "without a mention",
+    "words": "words",
+    "sentence_words": "words per sentence",
+    "mentions": "mentions",
+    "mention_words": "words per mention",
+    "touching": "next to a mention of their class",
+    "repeated_texts": "repeated texts",
+    "repeats": "repeats of a text",
+}
+
+
+def _print_json(values: Any) -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def noise(
+    file: Annotated[Path, typer.Argument(help="CoNLL or JSONL, also .gz.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The noisy copy, in the same format.")],
+    rate: Annotated[float, typer.Option(help="Fraction of the sentences that get typos, from 0 to 1.")] = 0.3,
+    where: Annotated[
+        Literal["context", "mentions", "both"], typer.Option(help="Typos in mentions, in the other words, or in both.")
+    ] = "both",
+    words: Annotated[float, typer.Option(help="Noisy words in such a sentence: a fraction below 1, or one to N.")] = 2,
+    layout: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="qwerty, qwertz, azerty, or a TOML file.")
+    ] = "qwerty",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same noise on any machine.")] = 1,
+    scheme: Scheme = "iob2",
+    from_format: InputFormat = "auto",
+    from_alias: HiddenFormat = None,
+    comment: Comment = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Count faults, and keep them in the copy.")] = False,
+    as_json: JsonOutput = False,
+) -> None:
+    """Copy a file with keyboard typos in some words; everything else stays the same, byte for byte.
+
+    Examples:
+
+      coner data noise dev.conll -o dev.noisy.conll
+
+      coner data noise train.conll -o noisy.conll --rate 0.5 --where context --words 0.2 --layout qwertz
+    """
+    from coner.core.files import sha256
+    from coner.core.progress import stderr
+    from coner.data.keyboard import load_keyboard
+    from coner.data.noise import Noise
+    from coner.data.noisy_file import write_noisy
+
+    typos = Noise(load_keyboard(layout), rate=rate, where=where, words=words, seed=seed)
+    format = from_alias or from_format
+    counts = write_noisy(file, out, typos, format=format, scheme=scheme, comment=comment, repair=repair)
+    if counts["repaired"] or counts["skipped"]:
+        stderr.print("{repaired} faults to repair and {skipped} to skip are in the copy too".format(**counts))
+    if as_json:
+        settings = {"rate": rate, "where": where, "words_a_sentence": words, "layout": layout, "seed": seed}
+        _print_json({"source": str(file), "file": str(out), "sha256": sha256(out), **settings, **counts})
+    else:
+        types = ", ".join(f"{count:,} {type}" for type, count in counts["kinds"].items())
+        total = f"{sum(counts['kinds'].values()):,} of {counts['words']:,} words"
+        inside = "" if counts["in_mentions"] is None else ", {in_mentions:,} of them in mentions".format(**counts)
+        spared = "; {spared:,} more have no word for it".format(**counts) if counts["spared"] else ""
+        sentences = "{noisy:,} of {sentences:,} sentences noisy".format(**counts)
+        typer.echo(f"{out}  {sentences}, {total}{inside} ({types}){spared}")
 
 
 @app.command()
 def stats(
-    file: Annotated[
-        str, typer.Argument(help="CoNLL, JSONL, text (also .gz), or any other format; - is standard input.")
-    ],
+    file: Annotated[str, typer.Argument(help="File or folder of any format; - is standard input.")],
     *,
     against: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Count mentions that are unseen in this (training) file.")
+        Path | None, typer.Option(metavar="FILE", help="Count mentions that are not in this file.")
     ] = None,
-    taxonomy: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Report labels that are not in it as faults.")
-    ] = None,
+    taxonomy: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Labels outside of it are faults.")] = None,
     scheme: Scheme = "iob2",
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
@@ -65,67 +124,49 @@ def stats(
             stderr.print(f"{against}: {len(faults)} faults repaired or skipped; coner data stats {against} lists them")
             faults.clear()
     reader = stream(file, scheme=scheme, format=from_alias or from_format, comment=comment, repair=True, on_fault=note)
-    statistics = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
+    counts = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
     grouped = group_faults(faults)
     if as_json:
-        values = {"file": file, **statistics.as_dict(), "fault_count": len(faults), "faults": grouped}
-        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+        _print_json({"file": file, **counts, "fault_count": len(faults), "faults": grouped})
     else:
-        _show(file, statistics, against, grouped, reader.unit)
+        _show(file, counts, against, grouped, reader.unit)
 
 
-def _show(file: str, stats: Stats, against: Path | None, faults: dict[str, list[int]], unit: str) -> None:
+def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[str, list[int]], unit: str) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
     table = Table(title=escape(file), show_header=False, title_justify="left")
-    for name, value in _rows(stats, against).items():
-        table.add_row(escape(name), value)
-    console.print(table)
-    if stats.classes:
-        classes = Table("class", "mentions", "share")
-        for label, count in stats.classes.items():
-            classes.add_row(escape(label), f"{count:,}", f"{100 * count / stats.mentions:.1f} %")
-        console.print(classes)
-    ids = [f"{id}: {n} times" for id, n in stats.repeated_ids.items()]
-    surfaces = [f"{s}: {', '.join(f'{k} {n}' for k, n in labels.items())}" for s, labels in stats.ambiguous.items()]
-    messages = [_fault(message, lines, unit) for message, lines in faults.items()]
-    for count, what, items in (
-        (len(ids), "ids used more than once", ids),
-        (len(surfaces), "surfaces with several labels", surfaces),
-        (sum(map(len, faults.values())), "faults", messages),
-    ):
-        console.print(f"{count:,} {what}", style="bold", markup=False)
-        more = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []
-        for line in items[:SHOWN] + more:
-            console.print("  " + line, markup=False, soft_wrap=True)
-
-
-def _fault(message: str, lines: list[int], unit: str) -> str:
-    more = f" and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
-    return f"{len(lines):,} x {message}: {unit}{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
-
-
-def _rows(stats: Stats, against: Path | None) -> dict[str, str]:
-    sentence, mention = stats.sentence_words, stats.mention_words
-    rows = {
-        "sentences": f"{stats.sentences:,}",
-        "without labels": f"{stats.unlabelled:,}",
-        "without a mention": f"{stats.without_mention:,}",
-        "words": f"{stats.words:,}",
-        "words per sentence": f"mean {sentence.mean:.1f}, median {sentence.median}, 95 % up to {sentence.p95}",
-        "longest sentence": f"{sentence.longest:,} words",
-        "mentions": f"{stats.mentions:,}",
-        "words per mention": f"mean {mention.mean:.1f}, 95 % up to {mention.p95}, longest {mention.longest}",
-        "next to a mention of their class": f"{stats.touching:,} mentions",
-        "repeated texts": f"{stats.repeated_texts:,} ({stats.repeats:,} repeats)",
-    }
+    for key, name in ROWS.items():
+        table.add_row(name, f"{counts[key]:,}" if isinstance(counts[key], int) else LENGTHS.format(**counts[key]))
     if against is not None:
-        rate = "" if stats.unseen_rate is None else f" ({100 * stats.unseen_rate:.1f} %)"
-        rows[f"unseen in {against.name}"] = f"{stats.unseen or 0:,} mentions{rate}"
-    return rows
+        rate = "" if counts["unseen_rate"] is None else f" ({100 * counts['unseen_rate']:.1f} %)"
+        table.add_row(escape(f"unseen in {against.name}"), f"{counts['unseen']:,} mentions{rate}")
+    console.print(table)
+    if counts["classes"]:
+        classes = Table("class", "mentions", "share")
+        for label, count in counts["classes"].items():
+            classes.add_row(escape(label), f"{count:,}", f"{100 * count / counts['mentions']:.1f} %")
+        console.print(classes)
+    ids = [f"{id}: {count} times" for id, count in counts["repeated_ids"].items()]
+    surfaces, messages = [], []
+    for surface, labels in counts["ambiguous"].items():
+        surfaces.append(f"{surface}: " + ", ".join(f"{label} {count}" for label, count in labels.items()))
+    for message, lines in faults.items():
+        more = f" and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
+        numbers = f"{unit}{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
+        messages.append(f"{len(lines):,} x {message}: {numbers}")
+    for title, items in (
+        (f"{len(ids):,} ids used more than once", ids),
+        (f"{len(surfaces):,} surfaces with several labels", surfaces),
+        (f"{sum(map(len, faults.values())):,} faults", messages),
+    ):
+        console.print(title, style="bold", markup=False)
+        rest = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []
+        for line in items[:SHOWN] + rest:
+            console.print("  " + line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -140,9 +181,7 @@ def split(
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
     comment: Comment = None,
-    to: Annotated[
-        FormatToSplit, typer.Option("--to", help="Format of the splits; auto: CoNLL for CoNLL, else JSONL.")
-    ] = "auto",
+    to: Annotated[FormatToSplit, typer.Option("--to", help="Format; auto: CoNLL for CoNLL, else JSONL.")] = "auto",
     repair: Repair = False,
     as_json: JsonOutput = False,
 ) -> None:
@@ -162,25 +201,19 @@ def split(
     splits = split_corpus(corpus, dev=dev, test=test, seed=seed)
     format = to if to != "auto" else "conll" if corpus.layout else "jsonl"
     options = WriteOptions(corpus.layout, "iob2" if scheme == "iob1" else scheme)
-    files = write_splits(splits, out, format, options, source=corpus.path)
-    values: dict[str, Any] = {
-        name: {
-            "file": str(path),
-            "sentences": len(splits[name]),
-            "mentions": sum(len(sentence.entities or ()) for sentence in splits[name]),
-            "sha256": sha256(path),
-        }
-        for name, path in files.items()
-    }
-    if corpus.repaired or corpus.skipped:
+    written: dict[str, dict[str, Any]] = {}
+    for name, path in write_splits(splits, out, format, options, source=corpus.path).items():
+        mentions = sum(len(sentence.entities or ()) for sentence in splits[name])
+        size = {"sentences": len(splits[name]), "mentions": mentions}
+        written[name] = {"file": str(path), **size, "sha256": sha256(path)}
+    faults = {"repaired": corpus.repaired, "skipped": corpus.skipped}
+    if corpus.faults:
         stderr.print(f"{corpus.repaired} repaired, {corpus.skipped} left out")
-    if as_json:
-        counts = {"source": file, "seed": seed, "repaired": corpus.repaired, "skipped": corpus.skipped}
-        old_name = {"parts": values}  # of "splits"
-        typer.echo(json.dumps({**counts, "splits": values, **old_name}, ensure_ascii=False, indent=2))
-        return
-    for split in values.values():
-        typer.echo("{file}  {sentences:,} sentences  {mentions:,} mentions  sha256 {sha256}".format(**split))
+    if as_json:  # "parts" is a former name of "splits"
+        _print_json({"source": file, "seed": seed, **faults, "splits": written, "parts": written})
+    else:
+        for values in written.values():
+            typer.echo("{file}  {sentences:,} sentences  {mentions:,} mentions  sha256 {sha256}".format(**values))
 
 
 @app.command()
@@ -208,8 +241,7 @@ def fetch(
     chosen = [*(splits or ()), *(splits_alias or ())] or SPLITS
     fetched = fetching.fetch(name, language=language, out=out, splits=chosen)
     if as_json:
-        values = [{"file": str(f.path), "bytes": f.size, "sha256": f.sha256, "checked": f.checked} for f in fetched]
-        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+        _print_json([{"file": str(f.path), "bytes": f.size, "sha256": f.sha256, "checked": f.checked} for f in fetched])
     else:
         for file in fetched:
             by = "a manifest of 2023" if file.checked == "manifest" else "the hub's listing"

@@ -1,18 +1,8 @@
 """Data: reading and writing, taxonomies, splits, noise and statistics."""
 
 from coner.data.corpus import Corpus, read, stream
-from coner.data.detect import detect, format_of_name
+from coner.data.files import detect, format_of_name
 from coner.data.formats.conll import write_conll
-from coner.data.reading.layout import ConllLayout
-from coner.data.reading.reader import Reader
+from coner.data.reading.reader import ConllLayout, Reader
 
-__all__ = [
-    "ConllLayout",
-    "Corpus",
-    "Reader",
-    "detect",
-    "format_of_name",
-    "read",
-    "stream",
-    "write_conll",
-]
+__all__ = ["ConllLayout", "Corpus", "Reader", "detect", "format_of_name", "read", "stream", "write_conll"]

@@ -19,8 +19,7 @@ def builtin_names(folder: str) -> list[str]:
 def load_toml(name: str, folder: str, kind: str) -> tuple[dict[str, Any], Path]:
     """The values of a built-in file or of a path, and the path to report in errors.
 
-    Raises:
-        DataError: there is no such file, or it is not TOML; ``kind`` says in the message what it should be.
+    ``DataError`` if there is no such file, or it is not TOML; ``kind`` says in the message what it should be.
     """
     builtin, path = builtin_names(folder), Path(name)
     try:

@@ -10,8 +10,7 @@ from coner.core.errors import DataError
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
 from coner.data.corpus import stream
-from coner.data.detect import detect, output_format
-from coner.data.files import keep_apart
+from coner.data.files import detect, keep_apart, output_format
 from coner.data.formats import WriteOptions, formats
 from coner.data.reading.reader import ReadOptions
 
@@ -27,14 +26,9 @@ def convert(
     write_scheme: Scheme = "iob2",
     **options: Unpack[ReadOptions],
 ) -> dict[str, Any]:
-    """Convert a file or folder.
+    """Convert a file or folder (``-``: standard input) from one format to another; ``auto``: by name and content.
 
-    Args:
-        source: ``-`` is standard input.
-        out: file or folder to write; no file of the source.
-        format, to: of input and output; ``auto``: by name and content.
-        write_scheme: of tags in the output: iob2 or bioes.
-        options: how to read. With ``repair`` sentences that the output cannot hold are left out and counted.
+    ``options`` say how to read. With ``repair`` sentences that the output cannot hold are left out and counted.
 
     Returns:
         The report: ``input`` and ``output`` (file, format, counts); ``entities`` (``kept``, ``snapped`` to whole words,
@@ -43,10 +37,9 @@ def convert(
         ``faults``, each with its number and message.
 
     Raises:
-        ConfigError: there is no such format.
         DataError: the input is faulty, or the output format cannot hold a sentence, or any sentence.
         MissingExtra: the library of a format is not installed.
-        OutputError: the output cannot be written.
+        OutputError: the output is a file of the source, or cannot be written.
     """
     to = output_format(out, to)
     keep_apart(source, *([] if out.is_dir() else formats[to].files(out)))

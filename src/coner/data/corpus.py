@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from coner.core.types import Sentence
-from coner.data.detect import detect
+from coner.data.files import detect
 from coner.data.formats import formats
 from coner.data.memory import Frame, FrameReader, SentencesReader
-from coner.data.reading.layout import ConllLayout
-from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.reader import ConllLayout, Reader, ReadOptions
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,13 +1,64 @@
-"""The files of a data source: their hash, and the check that no output replaces them."""
+"""Data files: their format, their hash, and the check that no output replaces them."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-from coner.core.errors import OutputError
+from coner.core.errors import DataError, OutputError
 from coner.core.files import sha256
-from coner.data.detect import claimed_by
+from coner.core.lines import BOM, read_bytes
+from coner.data.formats import Format, all_formats, formats, suffix
+
+HEAD = 1 << 16
+
+
+def detect(path: str | Path) -> str:
+    """The name of the format of a file or folder: by its name, else, as for ``.json``, by its start.
+
+    ``DataError`` if it cannot be read, is a folder without data, or is a pipe, whose start would be lost.
+    """
+    file = Path(path)
+    claims = claimed_by(file)
+    if claims and (len(claims) == 1 or not file.is_file()):
+        return claims[0].name
+    if file.is_dir():
+        expected = ", or ".join(format.folder for format in all_formats() if format.folder)
+        raise DataError(f"is a folder; expected a file, {expected}", path)
+    if str(path) == "-" or (file.exists() and not file.is_file()):
+        got = "got standard input" if str(path) == "-" else "is a pipe or device"
+        choices = ", ".join(format.name for format in all_formats() if format.reader and not format.folder)
+        raise DataError(f"{got}, whose format is unknown. Fix: --from with one of: {choices}", path)
+    head = read_bytes(path, HEAD).removeprefix(BOM)
+    return max(claims or all_formats(), key=lambda format: format.sniff(head)).name
+
+
+def claimed_by(path: Path) -> list[Format]:
+    """The formats that a file or folder may have by its name; empty for a folder without data."""
+    return [format for format in all_formats() if format.claims(path)]
+
+
+def output_format(path: str | Path, to: str = "auto") -> str:
+    """The format to write: ``to``, or for ``auto`` the one that the name of the file belongs to.
+
+    ``OutputError`` if no format, or several, have such names, or ``path`` is ``-``.
+    """
+    if str(path) == "-":
+        raise OutputError("-: expected the name of a file or folder to write, such as /dev/stdout")
+    if to != "auto":
+        return formats[to].name
+    end = suffix(path)
+    names = [format.name for format in all_formats() if end and end in (*format.suffixes, *format.output_suffixes)]
+    if len(names) == 1:
+        return names[0]
+    choices = ", ".join(names or formats.names())
+    reason = f"got the ambiguous ending {end!r}" if names else "got a name that belongs to no format"
+    raise OutputError(f"{path}: {reason}. Fix: --to with one of: {choices}")
+
+
+def format_of_name(path: str | Path) -> str | None:
+    """The first format whose files have such names."""
+    return next((format.name for format in all_formats() if suffix(path) in format.suffixes), None)
 
 
 def source_files(path: Path) -> list[Path]:

@@ -1,38 +1,22 @@
 """Keyboards: which keys are neighbours, from the geometry of their rows.
 
-A layout is a TOML file with a table for each row, from the top: its keys, and the distance of its first key from the
-left, in key widths. A space stands for a key without a letter::
-
-    [[row]]
-    keys = "qwertyuiop"
-    offset = 0.5
-
-A key is a square of width 1. Two keys are neighbours if their sides touch along more than a corner: the next one in the
-row, and those of the row above or below at less than one width of horizontal distance.
+A layout is a TOML file with a ``[[row]]`` for each row, from the top: its ``keys``, where a space stands for a key
+without a letter, and the ``offset`` of its first key from the left, in key widths. Two keys are neighbours if their
+sides touch along more than a corner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from coner.core.errors import DataError
 from coner.data.builtin import load_toml
 
-
-@dataclass(frozen=True)
-class Keyboard:
-    """The neighbours of each key that has any, both in lower case, sorted."""
-
-    neighbours: Mapping[str, tuple[str, ...]]
+Keyboard = Mapping[str, Sequence[str]]  # the neighbours of each key that has any, both in lower case, sorted
 
 
 def load_keyboard(name: str) -> Keyboard:
-    """A built-in layout, or one from a TOML file.
-
-    Raises:
-        DataError: there is no such layout, or the file is not one.
-    """
+    """A built-in layout, or one from a TOML file; ``DataError`` if there is none, or the file is faulty."""
     values, path = load_toml(name, "layouts", "layout")
     rows = values.get("row")
     if set(values) != {"row"} or not isinstance(rows, list) or not rows:
@@ -54,13 +38,13 @@ def load_keyboard(name: str) -> Keyboard:
             if key in places:
                 raise DataError(f"got key {key!r} twice; expected each key once", path)
             places[key] = offset + column, number
-    neighbours = {}
+    neighbours: dict[str, Sequence[str]] = {}
     for key, place in places.items():
         if near := [other for other in places if _touch(place, places[other])]:
-            neighbours[key] = tuple(sorted(near))
+            neighbours[key] = sorted(near)
     if not neighbours:
         raise DataError("got no two keys side by side; expected rows of keys", path)
-    return Keyboard(neighbours)
+    return neighbours
 
 
 def _touch(a: tuple[float, int], b: tuple[float, int]) -> bool:

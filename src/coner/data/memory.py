@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -14,7 +13,7 @@ from coner.core.lines import Lines
 from coner.core.tags import InvalidTags, Scheme, entities_from_tags
 from coner.core.types import Sentence
 from coner.data.reading.reader import Reader, ReadOptions
-from coner.data.reading.tables import ID, TAGS, TEXT, TOKENS, RowReader
+from coner.data.reading.tables import ID, TAGS, TEXT, TOKENS, RowReader, plain
 
 Words = Sequence[str]
 SENTENCE, WORD, TAG = "sentence", "word", "tag"
@@ -65,7 +64,7 @@ class FrameReader(RowReader):
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         names = [str(column) for column in self._frame.columns]
         cells = self._frame.itertuples(index=False, name=None)
-        rows: Iterator[dict[str, Any]] = (dict(zip(names, map(_plain, row), strict=True)) for row in cells)
+        rows: Iterator[dict[str, Any]] = (dict(zip(names, map(plain, row), strict=True)) for row in cells)
         columns = names
         if {SENTENCE, WORD} <= set(names) and TOKENS not in names and TEXT not in names:
             columns, rows = [ID, TOKENS, *([TAGS] if TAG in names else [])], _joined(rows)
@@ -78,18 +77,6 @@ def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         rows = list(group)
         tags = [row.get(TAG) for row in rows]
         yield {ID: id, TOKENS: [row[WORD] for row in rows], TAGS: None if set(tags) == {None} else tags}
-
-
-def _plain(value: Any) -> Any:
-    """A cell without the types of numpy and pandas; missing values are ``None``."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, tuple | list):
-        return list(map(_plain, value))
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    missing = type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
-    return None if missing else value
 
 
 def as_sentences(items: Sequence[Words | Sentence]) -> list[Sentence]:
@@ -112,8 +99,7 @@ def labelled(
 ) -> list[Sentence]:
     """Sentences with gold entities, from ``tags``, or their own if ``tags`` is ``None``.
 
-    Raises:
-        DataError: there are no labels, the lengths differ, or a tag is not valid at its place.
+    ``DataError`` if there are no labels, the lengths differ, or a tag is not valid at its place.
     """
     sentences = as_sentences(items)
     if tags is None:

@@ -17,7 +17,6 @@ from coner.config.experiment import NoiseSettings
 from coner.core.errors import ConerError
 from coner.core.progress import Log
 from coner.core.types import Entity, Sentence
-from coner.data.corpus import Corpus
 from coner.data.keyboard import Keyboard, load_keyboard
 from coner.data.reading.words import Span
 
@@ -60,13 +59,12 @@ class Noise:
     def key(self) -> str:
         """Everything that the noise depends on, as text."""
         own = {"rate": float(self.rate), "where": self.where, "words": float(self.words), "seed": self.seed}
-        return json.dumps({**own, "version": VERSION, "keys": dict(self.keyboard.neighbours)}, sort_keys=True)
+        return json.dumps({**own, "version": VERSION, "keys": self.keyboard}, sort_keys=True)
 
     def typos(self, sentence: Sentence) -> list[Typo] | None:
         """The typos of a sentence, in order; ``None`` if it is not chosen, empty if it has no word that qualifies.
 
-        Raises:
-            ValueError: ``where`` needs labels, and the sentence has none.
+        ``ValueError`` if ``where`` needs labels, and the sentence has none.
         """
         if self.where != "both" and sentence.entities is None:
             raise ValueError(f"noise in {self.where} needs labels; the sentence has no labels")
@@ -88,13 +86,8 @@ class Noise:
 
     def _places(self, words: Sequence[str], entities: Iterable[Entity]) -> list[int]:
         inside = {i for entity in entities for i in range(entity.start, entity.end)}
-        return [
-            i
-            for i, word in enumerate(words)
-            if word != MARKER
-            and (self.where == "both" or (i in inside) == (self.where == "mentions"))
-            and any(character.lower() in self.keyboard.neighbours for character in word)
-        ]
+        places = [i for i in range(len(words)) if self.where == "both" or (i in inside) == (self.where == "mentions")]
+        return [i for i in places if words[i] != MARKER and any(c.lower() in self.keyboard for c in words[i])]
 
 
 def retype(sentence: Sentence, typos: Iterable[Typo]) -> Sentence:
@@ -119,7 +112,7 @@ def mistype(word: str, keyboard: Keyboard, chance: random.Random) -> tuple[TypoT
     All types that the word allows are equally likely: a key is replaced by a neighbour, a neighbour is inserted before
     or after it, a key is dropped (never the only one), or two different keys are swapped.
     """
-    keys = [character.lower() if character.lower() in keyboard.neighbours else "" for character in word]
+    keys = [character.lower() if character.lower() in keyboard else "" for character in word]
     known = [i for i, key in enumerate(keys) if key]
     pairs = [i for i in known[:-1] if keys[i + 1] and keys[i + 1] != keys[i]]
     drops = known if len(known) > 1 else []
@@ -130,7 +123,7 @@ def mistype(word: str, keyboard: Keyboard, chance: random.Random) -> tuple[TypoT
         return type, word[:i] + word[i + 1 :]
     if type == "swap":
         return type, word[:i] + _cased(keys[i + 1], word[i]) + _cased(keys[i], word[i + 1]) + word[i + 2 :]
-    other = _cased(_pick(keyboard.neighbours[keys[i]], chance), word[i])
+    other = _cased(_pick(keyboard[keys[i]], chance), word[i])
     if type == "replace":
         return type, word[:i] + other + word[i + 1 :]
     i += _below(2, chance)
@@ -160,16 +153,11 @@ def make_noise(settings: NoiseSettings, *, rate: float) -> Noise:
 def noisy_train(train: Sequence[Sentence], settings: NoiseSettings, log: Log) -> Sequence[Sentence]:
     """Replace some training sentences by noisy ones.
 
-    They are replaced, not added: then runs with and without noise take the same number of steps, no sentence counts
-    twice, and the gazetteer, which excludes the mentions of the sentence itself, does not find them in a copy.
+    If they were added, runs with noise would take more steps, and the gazetteer, which excludes the mentions of the
+    sentence itself, would find them in a copy.
     """
     if not settings.rate:
         return train
     noisy = make_noise(settings, rate=settings.rate)(train)
     log(f"noise in {sum(a != b for a, b in zip(train, noisy, strict=True))} of {len(train)} training sentences")
     return noisy
-
-
-def noisy_copy(corpus: Corpus, noise: Noise) -> Corpus:
-    """A corpus with typos, without the counts of faults, which are reported for the original."""
-    return replace(corpus, sentences=tuple(noise(corpus)), repaired=0, skipped=0)

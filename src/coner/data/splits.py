@@ -12,7 +12,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, surfaces
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
-from coner.data.noise import make_noise, noisy_copy
+from coner.data.noise import make_noise
 from coner.data.stratify import SPLITS, split_corpus, text_key
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
@@ -26,22 +26,14 @@ ALL_SPLITS = (*SPLITS, *map(noisy_split, SPLITS))
 
 
 @dataclass(frozen=True)
-class Extra:
-    """A further training file."""
-
-    corpus: Corpus  # without the sentences left out
-    sha256: str  # of the file
-    weight: float  # of each sentence; a sentence of the main file has weight 1
-    left_out: tuple[int, ...] = ()  # indices of sentences of the file
-
-
-@dataclass(frozen=True)
 class Split:
-    """A split: its corpus, the hash that identifies it, and further files to train on."""
+    """A split, or a further training file of one."""
 
     corpus: Corpus
-    sha256: str
-    extras: tuple[Extra, ...] = ()
+    sha256: str  # identifies it; of the file, if it is all of one
+    extras: tuple[Split, ...] = ()  # further files to train on
+    weight: float = 1.0  # of each sentence of the corpus
+    left_out: tuple[int, ...] = ()  # indices of sentences of a further file that are not in the corpus
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -51,7 +43,7 @@ class Split:
     @property
     def weights(self) -> list[float]:
         """The weight of each sentence."""
-        return [1.0] * len(self.corpus) + [extra.weight for extra in self.extras for _ in extra.corpus]
+        return [self.weight] * len(self.corpus) + [extra.weight for extra in self.extras for _ in extra.corpus]
 
 
 @dataclass
@@ -96,25 +88,22 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
         splits["train"] = take(splits["train"], settings.take)
     splits |= read_named_splits(settings.model_copy(update={"train": None}), taxonomy)
     evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
-    extras = [
-        _leave_out(Extra(_read_gold(extra.file, settings, taxonomy), digest(extra.file), extra.weight), evaluated)
-        for extra in settings.extra
-    ]
+    extras = []
+    for extra in settings.extra:
+        further = Split(_read_gold(extra.file, settings, taxonomy), digest(extra.file), weight=extra.weight)
+        extras.append(_leave_out(further, evaluated))
     splits["train"] = replace(splits["train"], extras=tuple(extras))
     if settings.noise.score:
         noise = make_noise(settings.noise, rate=1.0)
         for name in [name for name in splits if name != "train"]:
-            sha256 = _sha256(f"{splits[name].sha256} noise {noise.key}")
-            splits[noisy_split(name)] = Split(noisy_copy(splits[name].corpus, noise), sha256)
+            corpus = splits[name].corpus
+            copy = replace(corpus, sentences=tuple(noise(corpus)), repaired=0, skipped=0)  # faults are reported once
+            splits[noisy_split(name)] = Split(copy, _sha256(f"{splits[name].sha256} noise {noise.key}"))
     return splits, taxonomy
 
 
 def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
-    """Read the train, dev and test files that the settings name; no split is cut from another.
-
-    Raises:
-        DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy.
-    """
+    """Read the train, dev and test files that the settings name, as ``read_splits`` does; none is cut from another."""
     paths = {"train": settings.train, "dev": settings.dev, "test": settings.test}
     corpora = {name: _read_gold(path, settings, taxonomy) for name, path in paths.items() if path is not None}
     return {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
@@ -124,7 +113,7 @@ def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus
     return read(path, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
 
 
-def _leave_out(extra: Extra, evaluated: Iterable[Sentence]) -> Extra:
+def _leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:
     """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated."""
     texts = set(map(_letters, evaluated))
     leaks = [_letters(sentence) in texts for sentence in extra.corpus]
@@ -146,10 +135,7 @@ def _sha256(text: str) -> str:
 
 
 def cut_dev(split: Split, share: float) -> dict[str, Split]:
-    """Cut a dev split from a training split: the same cut every time, without a text in both.
-
-    The hashes identify the file and the cut.
-    """
+    """Cut a dev split from a training split: the same cut every time, without a text in both."""
     cut = split_corpus(split.corpus, dev=share, test=0, seed=1)
     train = replace(split.corpus, sentences=tuple(cut["train"]))
     dev = replace(split.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # faults are reported once

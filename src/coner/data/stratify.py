@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from coner.core.errors import ConerError, DataError, OutputError
@@ -24,24 +23,10 @@ from coner.data.formats import DEFAULTS, WriteOptions, all_formats, formats
 SPLITS = ("train", "dev", "test")
 
 
-@dataclass(slots=True)
-class _Group:
-    """Sentences with the same text."""
-
-    order: bytes
-    members: list[int] = field(default_factory=list)
-    classes: Counter[str] = field(default_factory=Counter)  # of all their mentions
-
-
 def split_corpus(
     sentences: Sequence[Sentence], *, dev: float = 0.1, test: float = 0.1, seed: int = 1
 ) -> dict[str, list[Sentence]]:
-    """Split into train, dev and test, each in the order of the corpus.
-
-    Args:
-        sentences: the corpus; without labels only the sizes are kept in proportion.
-        dev, test: shares of the sentences; 0 for no such split.
-        seed: another seed gives another split.
+    """Split into train, dev and test, each in the order of the corpus; a share of 0 gives no such split.
 
     Raises:
         ConerError: the shares leave no sentences to train on.
@@ -51,13 +36,16 @@ def split_corpus(
         raise ConerError(f"got shares dev={dev:g} and test={test:g}; expected numbers from 0 that sum to less than 1")
     shares = dict(zip(SPLITS, (1 - dev - test, dev, test), strict=True))
     shares = {name: share for name, share in shares.items() if share > 0}
-    groups = _group(sentences, seed)
-    chosen = _stratify(groups, shares, len(sentences))
+    texts = list(map(text_key, sentences))
+    hashes = {text: hashlib.sha256(f"{seed}\n{text}".encode()).digest() for text in texts}
+    classes = {text: Counter[str]() for text in sorted(hashes, key=hashes.__getitem__)}
+    for text, sentence in zip(texts, sentences, strict=True):
+        classes[text].update(entity.label for entity in sentence.entities or ())
+    chosen = _stratify(classes, Counter(texts), hashes, shares)
     if missing := [name for name in shares if name not in chosen.values()]:
-        count = f"got {len(groups)} different sentences"
+        count = f"got {len(classes)} different sentences"
         raise DataError(f"{count}, and {missing[0]} would be empty. Fix: set its share to 0")
-    split_of = {member: name for i, name in chosen.items() for member in groups[i].members}
-    return {name: [s for i, s in enumerate(sentences) if split_of[i] == name] for name in shares}
+    return {name: [s for s, text in zip(sentences, texts, strict=True) if chosen[text] == name] for name in shares}
 
 
 def text_key(sentence: Sentence) -> str:
@@ -65,50 +53,36 @@ def text_key(sentence: Sentence) -> str:
     return " ".join(sentence.words).lower()
 
 
-def _group(sentences: Iterable[Sentence], seed: int) -> list[_Group]:
-    groups: dict[str, _Group] = {}
-    for index, sentence in enumerate(sentences):
-        key = text_key(sentence)
-        if key not in groups:
-            groups[key] = _Group(hashlib.sha256(f"{seed}\n{key}".encode()).digest())
-        groups[key].members.append(index)
-        groups[key].classes.update(entity.label for entity in sentence.entities or ())
-    return sorted(groups.values(), key=lambda group: group.order)
-
-
-def _stratify(groups: list[_Group], shares: dict[str, float], total: int) -> dict[int, str]:
-    """The split of each group, by the index of the group."""
-    left: Counter[str] = sum((group.classes for group in groups), Counter())
+def _stratify(
+    classes: Mapping[str, Counter[str]], sizes: Counter[str], hashes: Mapping[str, bytes], shares: Mapping[str, float]
+) -> dict[str, str]:
+    """The split of each text, from its mentions by class, the number of its sentences, and its hash."""
+    left: Counter[str] = sum(classes.values(), Counter())
     wanted = {name: {label: share * n for label, n in left.items()} for name, share in shares.items()}
-    room = {name: share * total for name, share in shares.items()}
-    holders: dict[str, list[int]] = {label: [] for label in left}
-    for index, group in enumerate(groups):
-        for label in group.classes:
-            holders[label].append(index)
-    chosen: dict[int, str] = {}
+    room = {name: share * sizes.total() for name, share in shares.items()}
+    holders = {label: [text for text, own in classes.items() if label in own] for label in left}
+    chosen: dict[str, str] = {}
 
-    def assign(indices: Iterable[int], label: str | None) -> None:
-        for index in indices:
-            if index in chosen:
-                continue
-            group = groups[index]
-            lack = {name: (wanted[name][label] if label else 0.0, room[name]) for name in shares}
-            ties = [name for name in shares if lack[name] == max(lack.values())]
-            chosen[index] = name = ties[group.order[-1] % len(ties)]
-            room[name] -= len(group.members)
-            for mentioned, count in group.classes.items():
-                wanted[name][mentioned] -= count
-                left[mentioned] -= count
+    def assign(texts: Iterable[str], label: str | None) -> None:
+        for text in texts:
+            if text not in chosen:
+                lack = {name: (wanted[name][label] if label else 0.0, room[name]) for name in shares}
+                ties = [name for name in shares if lack[name] == max(lack.values())]
+                chosen[text] = name = ties[hashes[text][-1] % len(ties)]
+                room[name] -= sizes[text]
+                for mentioned, count in classes[text].items():
+                    wanted[name][mentioned] -= count
+                    left[mentioned] -= count
 
     while waiting := [(count, label) for label, count in left.items() if count > 0]:
         rarest = min(waiting)[1]
         assign(holders[rarest], rarest)
-    assign(range(len(groups)), None)
+    assign(classes, None)
     return chosen
 
 
 def write_splits(
-    splits: dict[str, list[Sentence]],
+    splits: Mapping[str, Sequence[Sentence]],
     folder: Path,
     format: str,
     options: WriteOptions = DEFAULTS,
@@ -117,12 +91,8 @@ def write_splits(
 ) -> dict[str, Path]:
     """Write ``<folder>/<split>.<format>`` for each split, in a format that appends; all files or none.
 
-    Returns:
-        The file of each split.
-
-    Raises:
-        OutputError: a file cannot be written, is the source, or belongs to another split in the folder, whose test
-            sentences may be training sentences now.
+    ``OutputError`` if a file cannot be written, is the source, or belongs to another split in the folder, whose test
+    sentences may be training sentences now. Returns the files.
     """
     make_folder(folder)
     files = {name: folder / f"{name}{formats[format].suffixes[0]}" for name in splits}

@@ -1,11 +1,6 @@
 """Two-level label sets: coarse groups of fine classes, from a TOML file, or flat from the labels of a data set.
 
-A taxonomy file names each group and, below it, each class with its definition in one line::
-
-    name = "multiconer2"
-
-    [Location]
-    Facility = "a building or structure that people made: bridge, museum, stadium"
+A file has a section for each group, with a line for each class: ``Facility = "bridge, museum, stadium"``.
 """
 
 from __future__ import annotations
@@ -69,11 +64,7 @@ def builtin_taxonomies() -> list[str]:
 
 
 def load_taxonomy(name: str) -> Taxonomy:
-    """A built-in taxonomy, or one from a TOML file.
-
-    Raises:
-        DataError: there is no such taxonomy, or the file is not one.
-    """
+    """A built-in taxonomy, or one from a TOML file; ``DataError`` if there is none, or the file is faulty."""
     values, path = load_toml(name, FOLDER, "taxonomy")
     own = values.pop("name", path.stem)
     if not isinstance(own, str):

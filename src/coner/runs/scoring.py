@@ -11,7 +11,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.tags import Scheme
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
-from coner.data.detect import detect_folder
+from coner.data.files import claimed_by
 from coner.data.keyboard import load_keyboard
 from coner.data.noise import Noise
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
@@ -120,7 +120,7 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
         seen = surfaces(read(options.train, scheme=options.scheme, repair=options.repair, gold=True))
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
-    if predicted.is_dir() and detect_folder(predicted) is None:
+    if predicted.is_dir() and not claimed_by(predicted):
         predictions = _of_model(predicted, corpus, copy, options)
     else:
         predictions = _of_file(predicted, corpus, labels, options)

@@ -13,7 +13,7 @@ from coner.core.progress import progress_bar
 from coner.core.types import Sentence
 from coner.data import Reader, write_conll
 from coner.data.formats.conll import UNFIT_ID
-from coner.data.reading.layout import HEADER
+from coner.data.reading.reader import HEADER
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.stream import Tally, tag_corpus
 
@@ -22,13 +22,6 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
     """Label the sentences of a reader and write them as CoNLL, each marked with the name of the model.
 
     Sentences without an answer, or whose answer could not be read completely, are left out.
-
-    Args:
-        tagger: the model.
-        name: of the model.
-        reader: of the sentences.
-        out: the file to write.
-        limit: number of sentences to label; ``None``: all.
 
     Returns:
         The tally of all sentences; and counts of sentences ``written``, their ``entities``, and ``unreadable`` answers.
@@ -41,13 +34,11 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
 
     def usable(predictions: Iterator[Prediction]) -> Iterator[Sentence]:
         for number, prediction in enumerate(predictions, 1):
-            if prediction.entities is None:
-                continue
-            if not prediction.reliable:
+            if prediction.entities is not None and prediction.reliable:
+                counts.update(written=1, entities=len(prediction.entities))
+                yield _marked(prediction, mark, number)
+            elif prediction.entities is not None:
                 counts["unreadable"] += 1
-                continue
-            counts.update(written=1, entities=len(prediction.entities))
-            yield _marked(prediction, mark, number)
 
     with atomic_write(out) as handle, progress_bar("labelling", limit) as bar:
         tally = tag_corpus(

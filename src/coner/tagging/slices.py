@@ -16,7 +16,7 @@ from typing import BinaryIO
 from coner.core.errors import DataError
 from coner.core.lines import GZIP
 from coner.data import ConllLayout, detect
-from coner.data.reading.layout import HEADER
+from coner.data.reading.reader import HEADER
 from coner.data.reading.tables import ParquetRows
 from coner.tagging.job import TaggingJob
 
@@ -43,12 +43,7 @@ class Slice:
 
 
 def cut(source: str, job: TaggingJob, size: int) -> list[Slice]:
-    """The slices of a file, in order; at least one.
-
-    Args:
-        source: the file as the user names it.
-        job: how to read it.
-        size: of a slice, about, in bytes.
+    """The slices of a file, in order, of about ``size`` bytes; at least one.
 
     Raises:
         DataError: the file cannot be read, has another format, or its first sentence is faulty.
@@ -74,14 +69,7 @@ def cut(source: str, job: TaggingJob, size: int) -> list[Slice]:
 
 
 def name_source(error: DataError, path: str, source: str, *, lines_before: int = 0) -> DataError:
-    """An error of a reader with the file as the user named it.
-
-    Args:
-        error: of the reader.
-        path: of the file, as the reader knew it.
-        source: the user's name of it.
-        lines_before: lines of the file before those that the reader was given.
-    """
+    """An error of a reader with the file as the user named it (``source``), and the line in the whole file."""
     if str(error.path) != path:
         return error
     line = None if error.line is None else error.line + lines_before
@@ -122,10 +110,7 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
 def _between(
     handle: BinaryIO, total: int, size: int, *, least: int, border: Callable[[BinaryIO], int]
 ) -> Iterator[tuple[int, int]]:
-    """Ranges of about ``size`` bytes, of which the first has at least ``least``.
-
-    ``border`` returns the first possible cut after the line at which the file stands.
-    """
+    # ``border`` returns the first possible cut after the line at which the file stands.
     start, aim = 0, max(size, least)
     while aim < total:
         handle.seek(aim - 1)

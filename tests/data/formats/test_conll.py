@@ -19,7 +19,7 @@ from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data.formats._conll_reader import ConllReader
 from coner.data.formats.conll import write_conll
-from coner.data.reading.layout import ConllLayout
+from coner.data.reading.reader import ConllLayout
 from helpers import ROOT
 
 SHARED = ROOT.parent / "shared" / "data" / "multiconer2"

@@ -1,9 +1,4 @@
-"""Data formats: one file each, registered under the name of the file.
-
-A format is found by the name of a file, by the names of the files of a folder, or by the first bytes of a file; see
-``coner.data.detect``. Its declarations are the source of the choices and messages of the command line, and of the
-tables in ``docs/data.md``.
-"""
+"""Data formats: one file each, registered under its name; choices, messages and ``docs/data.md`` follow from them."""
 
 from __future__ import annotations
 
@@ -20,8 +15,7 @@ from coner.core.files import atomic_write
 from coner.core.registry import Registry
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.reading.layout import HEADER, ConllLayout
-from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.reader import HEADER, ConllLayout, Reader, ReadOptions
 from coner.data.reading.words import raw_text, split_words
 
 FEATURES = ("word borders", "labels", "ids", "labels missing", "scores", "white space", "middle columns", "headers")
@@ -81,10 +75,7 @@ class Format(ABC):
         return self.reader(path, **options)
 
     def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
-        """Why the format cannot hold a sentence at all; ``None`` if it can.
-
-        ``labelled``: some sentence that goes into the same file has labels.
-        """
+        """Why the format cannot hold a sentence, in a file with labels if it is ``labelled``; ``None`` if it can."""
         if self.bad_word and (word := next(filter(self.bad_word.search, sentence.words), None)):
             return f"{word!r} cannot be a word there"
         labels = [entity.label for entity in sentence.entities or ()]
@@ -118,9 +109,7 @@ class Format(ABC):
     def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
         """Write sentences that are not ``unfit`` to a file, or a new folder; complete or not at all. Returns ``lost``.
 
-        Raises:
-            MissingExtra: the library that writes the format is not installed.
-            OutputError: it cannot be written.
+        ``OutputError`` if it cannot be written; ``MissingExtra`` if the library for it is not installed.
         """
         with atomic_write(path) as handle:
             self.write_text(sentences, handle, options)
@@ -129,8 +118,7 @@ class Format(ABC):
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         """Write sentences, which may come from a running reader, to an open file that keeps line ends.
 
-        Raises:
-            OutputError: the format cannot hold a sentence.
+        ``OutputError`` if the format cannot hold a sentence.
         """
         raise NotImplementedError(f"{self.name} is not written as a stream of text")
 

@@ -1,13 +1,8 @@
-"""The CoNLL reader.
+"""The CoNLL reader; for the format see ``docs/data.md``.
 
-The first column is the word, the last one its tag, and the columns between them are kept as they are. Columns are
-separated by ASCII spaces and tabs only: zero-width and no-break spaces, U+2028 and the like are part of the word. A
-line of spaces and tabs is an empty line. A line that starts with ``# id `` (or with the user's comment mark) is a
-header of the sentence below it; any other ``#`` starts a word.
-
-A file has no tags if it has one column, or if the last column of its first sentence holds only ``_``. Such a last
-column is the place for the tags, except in files of three columns: those are the test files of the shared task, to
-which a fourth column is added.
+Columns are separated by ASCII spaces and tabs only: zero-width and no-break spaces, U+2028 and the like are part of the
+word. A last column of ``_`` is the place for the tags, except in files of three columns: those are the test files of
+the shared task, to which a fourth column is added.
 """
 
 from __future__ import annotations
@@ -23,8 +18,7 @@ from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.tags import Scheme, read_tags
 from coner.core.types import Entity, Sentence
-from coner.data.reading.layout import FILLER, HEADER, ConllLayout
-from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.reader import FILLER, HEADER, ConllLayout, Reader, ReadOptions
 
 SPACES = re.compile("[ \t]+")
 TAG = re.compile("O|[BIES]-.+")
@@ -47,8 +41,6 @@ class _Block:
 
 
 class ConllReader(Reader):
-    """Reads CoNLL."""
-
     layout: ConllLayout
     expected = "a word per line"
 
@@ -140,10 +132,11 @@ class ConllReader(Reader):
             words.append(word)
             cells.append(cell)
         wide = len(separators) > (self.layout.tags != "absent")
+        ids = [line.removeprefix(HEADER).partition("\t")[0] for line in block.header if line.startswith(HEADER)]
         return Sentence(
             words=tuple(words),
             entities=self._entities([tag for _, tag in cells], block.line),
-            id=_id(block.header),
+            id=(ids[0].strip(" ") or None) if ids else None,
             header=tuple(block.header),
             columns=tuple([middle for middle, _ in cells]) if wide else (),
             line=block.line - len(block.header),
@@ -189,9 +182,3 @@ class ConllReader(Reader):
         for entity in entities:
             self._check_label(entity.label, line + entity.start)
         return tuple(entities)
-
-
-def _id(header: list[str]) -> str | None:
-    """What follows the first ``# id ``, up to a tab."""
-    ids = (line.removeprefix(HEADER).partition("\t")[0].strip(" ") for line in header if line.startswith(HEADER))
-    return next(ids, None) or None

@@ -16,8 +16,7 @@ from coner.core.files import write_error
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill, which gets its name when the block succeeds, and leaves no trace when it fails.
 
-    Raises:
-        OutputError: something of that name exists, its parent folder does not, no permission, no space.
+    ``OutputError`` if something of that name exists, its parent folder does not, or it cannot be written.
     """
     if not path.name:  # "." and "/"
         raise OutputError(f"{path}: cannot be created or replaced; expected the name of a new folder")

@@ -1,13 +1,7 @@
 """brat standoff: a text (``x.txt``) with its annotations (``x.ann``); a folder of such pairs, or one pair.
 
-::
-
-    T1	Scientist 8 11	ada
-
-Spans are half-open and count code points of the text, including a byte order mark and ``\\r``. Only text annotations
-(``T``) are read; relations, events, attributes, normalizations and notes are counted. A span in several pieces is one
-span if only white space lies between them. The text of an annotation has to be the text at its place. A text without an
-``.ann`` file has no labels. The id of a document is its name.
+Spans count code points of the text, including a byte order mark and ``\\r``. Only text annotations (``T``) are read. A
+span in several pieces is one span if only white space lies between them.
 """
 
 from __future__ import annotations
@@ -137,8 +131,6 @@ def standoff(sentences: Sequence[Sentence]) -> tuple[str, str]:
 
 
 class Brat(Format):
-    """brat standoff."""
-
     title = "brat"
     reader = BratReader
     suffixes = (".ann",)

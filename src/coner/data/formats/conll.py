@@ -16,7 +16,7 @@ from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
 from coner.data.formats._conll_reader import ConllReader
-from coner.data.reading.layout import FILLER, HEADER, ConllLayout
+from coner.data.reading.reader import FILLER, HEADER, ConllLayout
 
 SPACES_AND_ENDS = re.compile("[ \t\n]")
 UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # the reader cuts an id at tabs, and strips spaces
@@ -33,10 +33,8 @@ def write_conll(
 ) -> None:
     """Write sentences, see ``WriteOptions``; those without labels get ``_`` as tags, or no tags if the layout has none.
 
-    Of a file that is continued, the sentences ``written`` before lack the end of their last line.
-
-    Raises:
-        OutputError: a word is empty or has a space, a tab or a line end in it; an id or label would be read as another.
+    Of a file that is continued, the sentences ``written`` before lack the end of their last line. ``OutputError`` for a
+    word, an id or a label that would be read as another.
     """
     current: Callable[[], ConllLayout | None] = layout if callable(layout) else lambda: layout
     count = written
@@ -86,8 +84,6 @@ def _lines(sentence: Sentence, layout: ConllLayout, scheme: Scheme) -> Iterator[
 
 
 class Conll(Format):
-    """CoNLL."""
-
     title = "CoNLL"
     reader = ConllReader
     suffixes = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv")

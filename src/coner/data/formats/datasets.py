@@ -24,8 +24,6 @@ STATE = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by d
 
 
 class DatasetsReader(RowReader):
-    """Reads a Parquet file or a folder."""
-
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         features, batches = self._open(Path(self.path))
         feature = getattr(features.get(TAGS), "feature", None)
@@ -99,8 +97,6 @@ def _no_progress_bars(datasets: Any) -> Iterator[None]:
 
 
 class Datasets(Format):
-    """Hugging Face datasets."""
-
     title = "Hugging Face datasets"
     reader = DatasetsReader
     suffixes = (".parquet",)

@@ -1,13 +1,4 @@
-"""JSONL: one JSON object per line, with entities as half-open spans of characters.
-
-::
-
-    {"id": "7", "text": "she met ada.", "entities": [{"start": 8, "end": 11, "label": "OtherPER", "score": 0.9}]}
-
-``id`` and ``score`` are optional. Without ``entities`` the sentence has no labels. ``words`` is needed only if the
-words are not those of ``split_words``: a list of strings that follow one another in the text; ``text`` may then be
-absent, and spans count in the words joined by single spaces. Other keys are not read.
-"""
+"""JSONL: one JSON object per line, with entities as half-open spans of characters; see ``docs/data.md``."""
 
 from __future__ import annotations
 
@@ -23,8 +14,6 @@ from coner.data.reading.words import entity_objects, raw_text, split_words
 
 
 class JsonlReader(SpanReader):
-    """Reads JSONL."""
-
     expected = "a JSON object per line"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
@@ -65,8 +54,6 @@ def to_json(sentence: Sentence) -> dict[str, Any]:
 
 
 class Jsonl(Format):
-    """JSONL."""
-
     title = "JSONL"
     reader = JsonlReader
     suffixes = (".jsonl", ".ndjson", ".json")

@@ -1,17 +1,8 @@
 """Label Studio: a JSON list of tasks, as it is exported and imported.
 
-::
-
-    [{"data": {"text": "she met ada.", "id": "7"},
-      "annotations": [{"result": [{"from_name": "label", "to_name": "text", "type": "labels",
-                                   "value": {"start": 8, "end": 11, "text": "ada", "labels": ["Scientist"]}}]}]}]
-
-Of the annotations of a task the first that was not cancelled is read, and of its results those of type ``labels``; the
-others are counted, as are predictions. A task without such an annotation has no labels. Spans are half-open and count
-code points; old versions of Label Studio count UTF-16 units, which ``value.text`` reveals. The text is ``data.text``,
-or the only string in ``data``. ``data.words``, a list of strings, is written if the words are not those of
-``split_words``; it makes the task one sentence, otherwise each line of the text is one. The id is ``data.id``, else
-that of the task.
+Of the annotations of a task the first that was not cancelled is read, and of its results those of type ``labels``. Old
+versions of Label Studio count UTF-16 units, which ``value.text`` reveals. The text is ``data.text``, or the only string
+in ``data``. ``data.words``, written if the words are not those of ``split_words``, makes the task one sentence.
 """
 
 from __future__ import annotations
@@ -29,8 +20,6 @@ from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_te
 
 
 class LabelStudioReader(SpanReader):
-    """Reads an export as a whole."""
-
     unit = "task"
     expected = "a JSON list of Label Studio tasks"
 
@@ -82,39 +71,38 @@ class LabelStudioReader(SpanReader):
     def _marks(self, results: list[Any], text: str, number: int) -> Iterator[Mark]:
         for result in results:
             type_ = result.get("type") if isinstance(result, dict) else None
-            if type_ != "labels":
+            if type_ == "labels":
+                yield from self._mark(result, text, number)
+            else:
                 self.ignored[f"results of type {type_}"] += 1
-            elif mark := self._mark(result, text, number):
-                yield mark
 
-    def _mark(self, result: dict[str, Any], text: str, number: int) -> Mark | None:
+    def _mark(self, result: dict[str, Any], text: str, number: int) -> Iterator[Mark]:
         value = result.get("value")
         values = value if isinstance(value, dict) else {}
         start, end, labels, covered = map(values.get, ("start", "end", "labels", "text"))
-        place = f"result {result.get('id')!r}"
-        if type(start) is not int or type(end) is not int:
-            self._fault(number, f"{place}: got start {start!r:.40} and end {end!r:.40}; expected whole numbers")
-            return None
-        place = f"{place}, entity {start}-{end}"
-        if not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
-            several = isinstance(labels, list) and len(labels) > 1
-            message = f"{place}: got labels {labels!r:.80}; expected one label"
-            self._fault(number, message, "several labels" if several else "without a label")
-            return None
-        if isinstance(covered, str) and not same_text(text[max(start, 0) : max(end, 0)], covered):
-            utf16 = text.encode("utf-16-le")
-            if not (0 <= start < end <= len(utf16) // 2 and same_text(_units(utf16, start, end), covered)):
-                self._fault(number, f"{place}: got text {covered[:40]!r}, which is not there", "text differs")
-                return None
-            self._fault(number, f"{place}: got UTF-16 units; expected code points", "converted")
-            start, end = len(_units(utf16, 0, start)), len(_units(utf16, 0, end))
         score: Any = result.get("score")
         known = type(score) in (int, float) and 0 <= score <= 1
-        return Mark(start, end, labels[0], score if known else 1.0, number)
+        name = f"result {result.get('id')!r}"
+        place = f"{name}, entity {start}-{end}"
+        if type(start) is not int or type(end) is not int:
+            self._fault(number, f"{name}: got start {start!r:.40} and end {end!r:.40}; expected whole numbers")
+        elif not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
+            fault = "several labels" if isinstance(labels, list) and len(labels) > 1 else "without a label"
+            self._fault(number, f"{place}: got labels {labels!r:.80}; expected one label", fault)
+        elif not isinstance(covered, str) or same_text(text[max(start, 0) : max(end, 0)], covered):
+            yield Mark(start, end, labels[0], score if known else 1.0, number)
+        else:
+            units = text.encode("utf-16-le")
+            if 0 <= start < end <= len(units) // 2 and same_text(_decode(units, start, end), covered):
+                self._fault(number, f"{place}: got UTF-16 units; expected code points", "converted")
+                start, end = len(_decode(units, 0, start)), len(_decode(units, 0, end))
+                yield Mark(start, end, labels[0], score if known else 1.0, number)
+            else:
+                self._fault(number, f"{place}: got text {covered[:40]!r}, which is not there", "text differs")
 
 
-def _units(utf16: bytes, start: int, end: int) -> str:
-    return utf16[2 * start : 2 * end].decode("utf-16-le", "replace")
+def _decode(units: bytes, start: int, end: int) -> str:
+    return units[2 * start : 2 * end].decode("utf-16-le", "replace")
 
 
 def _text(data: dict[str, Any]) -> str:
@@ -152,8 +140,6 @@ def to_task(sentence: Sentence) -> dict[str, Any]:
 
 
 class LabelStudio(Format):
-    """Label Studio."""
-
     title = "Label Studio"
     reader = LabelStudioReader
     suffixes = (".json",)

@@ -1,8 +1,7 @@
-"""spaCy's DocBin (``.spacy``): documents of tokens with entities.
+"""spaCy's DocBin: documents of tokens with entities, split at sentence boundaries, else at line ends.
 
-A document is split into sentences at its own sentence boundaries, else at its line ends. Tokens of white space are
-dropped. A document whose tokens all lack an entity annotation has no labels. The id is ``doc.user_data["id"]``, which
-``DocBin(store_user_data=True)`` stores. A DocBin is zlib, msgpack and plain arrays: reading it runs no code.
+A document whose tokens all lack an entity annotation has no labels. A DocBin is zlib, msgpack and plain arrays: reading
+it runs no code.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ from coner.data.reading.words import Span, raw_text
 
 
 class DocBinReader(SpanReader):
-    """Reads a DocBin as a whole."""
-
     unit = "document"
     expected = "a DocBin of spaCy"
 
@@ -116,8 +113,6 @@ def _spacy() -> Any:
 
 
 class Spacy(Format):
-    """spaCy's DocBin."""
-
     title = "spaCy's DocBin"
     reader = DocBinReader
     suffixes = (".spacy",)

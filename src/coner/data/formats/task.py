@@ -12,8 +12,6 @@ from coner.data.formats.conll import column_of_tags
 
 
 class Task(Format):
-    """Tags alone; write-only."""
-
     title = "tags of the shared task"
     holds = frozenset({"labels", "labels missing"})
     appends = True

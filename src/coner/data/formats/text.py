@@ -15,8 +15,6 @@ from coner.data.reading.words import BOM, raw_text
 
 
 class TextReader(Reader):
-    """Reads plain text; a line without a word is no sentence."""
-
     expected = "a sentence per line"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
@@ -29,8 +27,6 @@ class TextReader(Reader):
 
 
 class Text(Format):
-    """Plain text."""
-
     title = "plain text"
     reader = TextReader
     output_suffixes = (".txt",)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.reading.layout import ConllLayout
 from coner.data.reading.words import SPLITTERS, Splitter
 
+HEADER, FILLER = "# id ", "_"  # of CoNLL
 REPAIRS = ("repaired", "snapped", "converted")  # types of faults that are repaired; the others are left out
 
 
@@ -31,11 +32,24 @@ class ReadOptions(TypedDict, total=False):
     on_fault: Callable[[int, str], None] | None  # gets the line and the message of what is repaired or left out
 
 
+@dataclass(frozen=True, slots=True)
+class ConllLayout:
+    """Columns and empty lines of a CoNLL file; the defaults are MultiCoNER's."""
+
+    separators: tuple[str, ...] = (" ", " ", " ")  # white space between the columns, one fewer than columns
+    tags: Literal["gold", "filler", "absent"] = "gold"  # in the last column; filler: it holds ``_``; absent: no column
+    beginning: str = "\n"  # the empty lines before the first sentence, verbatim
+    between: str = "\n\n"
+    ending: str = "\n"
+    newline: str = "\n"
+    final_newline: bool = True  # the last line has a line end
+    bom: bool = False  # the file starts with a byte order mark
+
+
 class Reader(ABC):
     """The sentences of a file, in order and in constant memory; can be iterated once.
 
-    Raises (while iterating):
-        DataError: with the line, at the first fault that is not to be repaired.
+    While iterating, ``DataError`` at the first fault that is not to be repaired, with the line.
     """
 
     # Of a CoNLL file: complete once all is read, and at any time as far as a writer behind the reader needs it.
@@ -77,10 +91,10 @@ class Reader(ABC):
         return self.faults.total() - self.repaired
 
     def narrow(self, start: int, stop: int, layout: ConllLayout | None) -> None:
-        """Read only the bytes ``start`` to ``stop``, which begin and end between sentences; before iteration, not gzip.
+        """Before iteration: read only these bytes, which begin and end between sentences; not of gzip.
 
-        Lines are then counted from ``start``, and a range without a sentence is not a fault. ``layout`` is that of a
-        CoNLL file, which only its first sentence shows.
+        Lines are then counted from ``start``, and a range without a sentence is not a fault. The ``layout`` of a CoNLL
+        file shows only in its first sentence.
         """
         self._lines.restrict(start, stop, layout.newline if layout else "\n")
         self._narrowed = True
@@ -104,7 +118,7 @@ class Reader(ABC):
     def _read(self, lines: Lines) -> Iterator[Sentence]: ...
 
     def _each(self, items: Iterable[Any], parse: Callable[[Any, int], Iterable[Sentence]]) -> Iterator[Sentence]:
-        """The sentences of numbered items; an item for which ``parse`` raises ``ValueError`` is a fault."""
+        """The sentences of items; one for which ``parse`` (of item and number) raises ``ValueError`` is a fault."""
         for number, item in enumerate(items, 1):
             try:
                 sentences = parse(item, number)
@@ -134,10 +148,8 @@ class Reader(ABC):
 
     def _check_label(self, label: str, number: int) -> None:
         """Raise for an unknown label, also with ``repair``: what it should be cannot be known."""
-        if self._labels is None or label in self._labels:
-            return
-        known = sorted(self._labels)
-        close = get_close_matches(label, known, n=1)
-        fix = f"write {close[0]!r}, or use" if close else "use"
-        message = f"got label {label!r}, which is not in the taxonomy; expected one of: {', '.join(known)}"
-        raise self.error(number, f"{message}. Fix: {fix} another taxonomy")
+        if self._labels is not None and label not in self._labels:
+            known = sorted(self._labels)
+            message = f"got label {label!r}, which is not in the taxonomy; expected one of: {', '.join(known)}. Fix: "
+            fix = "".join(f"write {close!r}, or " for close in get_close_matches(label, known, n=1))
+            raise self.error(number, f"{message}{fix}use another taxonomy")

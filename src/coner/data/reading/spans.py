@@ -19,6 +19,8 @@ from coner.core.types import Entity, Sentence
 from coner.data.reading.reader import Reader
 from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, raw_text
 
+Place = tuple[Span, Sequence[Span]]  # of a sentence in a text, and of its words
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -39,11 +41,8 @@ class SpanReader(Reader):
     ) -> tuple[Entity, ...]:
         """Convert character spans to word spans; each is kept, extended to whole words, or skipped as a fault.
 
-        Args:
-            marks: in any order; of two that share a word the later one is skipped.
-            length: of the text, in characters.
-            offsets: the spans of the words in it.
-            ends: the words at which sentences end, if the text has several.
+        Of two that share a word the later one is skipped. ``length`` is that of the text, ``offsets`` are the spans of
+        its words, and ``ends`` the words at which sentences end.
         """
         kept: list[Entity] = []
         for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
@@ -69,34 +68,21 @@ class SpanReader(Reader):
     def _document(
         self, text: str, marks: Iterable[Mark] | None, *, id: str | None, number: int | None = None
     ) -> Iterator[Sentence]:
-        """The sentences of a document, one for each line with a word; for the arguments see ``_cut``.
-
-        A byte order mark counts as a character of the text, and belongs to no word.
-        """
-        text = " " + text[1:] if text.startswith(BOM) else text
-        lines: list[tuple[Span, Sequence[Span]]] = []
+        """The sentences of a document, one for each line with a word; for the arguments see ``_cut``."""
+        text = " " + text[1:] if text.startswith(BOM) else text  # it counts, and belongs to no word
+        lines: list[Place] = []
         for start, end in line_spans(text):
             if words := self._split(text[start:end]):
                 lines.append(((start, end), [(start + a, start + b) for a, b in words]))
         return self._cut(text, lines, marks, id=id, number=number)
 
     def _cut(
-        self,
-        text: str,
-        places: Sequence[tuple[Span, Sequence[Span]]],
-        marks: Iterable[Mark] | None,
-        *,
-        id: str | None,
-        number: int | None,
+        self, text: str, places: Sequence[Place], marks: Iterable[Mark] | None, *, id: str | None, number: int | None
     ) -> Iterator[Sentence]:
-        """The sentences at some places of a text.
+        """The sentences of a document.
 
-        Args:
-            text: of the document.
-            places: of each sentence its span, and those of its words.
-            marks: ``None`` if the document has no labels.
-            id: of the document.
-            number: of the document; ``None``: the number of a sentence is its line in the text.
+        ``places`` are the span of each sentence in the text, and those of its words. Without ``marks`` the document has
+        no labels. Without its ``number`` sentences are numbered by their lines in the text.
         """
         offsets = [word for _, words in places for word in words]
         ends = list(accumulate(len(words) for _, words in places))
@@ -122,9 +108,7 @@ class SpanReader(Reader):
     def _from_object(self, values: Mapping[str, Any], number: int) -> Sentence:
         """The sentence of an object with ``text`` or ``words``, and maybe ``id`` and ``entities``.
 
-        Raises:
-            ValueError: it is malformed.
-            DataError: it lacks gold labels, or an entity is faulty.
+        ``ValueError`` if it is malformed; ``DataError`` if it lacks gold labels, or an entity is faulty.
         """
         text, offsets = align_words(values, self._split)
         id = values.get("id")
@@ -195,10 +179,9 @@ def _mark(item: Any, number: int) -> Mark:
 
 
 def whole_text(path: str | Path) -> str:
-    """Every character of a file, with its line ends and byte order mark.
+    """Every character of a file, with its line ends and byte order mark; ``DataError`` if it is not UTF-8.
 
-    Raises:
-        DataError: missing, binary, or not UTF-8: a repaired byte would move every span behind it.
+    Bytes are not repaired: that would move every span behind them.
     """
     data = read_bytes(path)
     if b"\0" in data:

@@ -1,20 +1,12 @@
 """Tables with a row per sentence, from Hugging Face datasets, Parquet files or pandas frames.
 
-============  ===================================================================================
-column        holds
-============  ===================================================================================
-``tokens``    the words, a list of strings; if it is there, ``text`` is not read
-``ner_tags``  their tags: a list of strings, or of ids with known names; may be absent
-``text``      a string, split into words
-``entities``  objects with ``start`` and ``end`` (characters), ``label`` and ``score``; may be absent
-``id``        of the sentence; may be absent
-============  ===================================================================================
-
-A row whose labels are null has none.
+Words are in the column ``tokens``, and tags (strings, or ids with known names) in ``ner_tags``; or, if there are no
+``tokens``, in ``text``, and entities as in JSONL in ``entities``. A row whose labels are null has none.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
@@ -61,7 +53,7 @@ class RowReader(SpanReader):
         return self._each(rows, self._row)
 
     def _row(self, row: Mapping[str, Any], number: int) -> list[Sentence]:
-        return [self._tagged(row, number) if TOKENS in row else self._from_object(_filled(row), number)]
+        return [self._tagged(row, number) if TOKENS in row else self._from_object(plain(row), number)]
 
     def _tagged(self, row: Mapping[str, Any], number: int) -> Sentence:
         words, tags, id = row[TOKENS], row.get(TAGS), row.get(ID)
@@ -90,21 +82,21 @@ class RowReader(SpanReader):
         return tuple(entities)
 
 
-def _filled(value: Any) -> Any:
-    """A value without nulls, which a column of objects has where a score is absent."""
+def plain(value: Any) -> Any:
+    """A value without types of numpy and pandas, missing values ``None``, and without the empty values of an object."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, tuple | list):
+        return list(map(plain, value))
     if isinstance(value, dict):
-        return {key: _filled(item) for key, item in value.items() if item not in (None, "")}
-    return list(map(_filled, value)) if isinstance(value, list) else value
+        items = {key: plain(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item not in (None, "")}
+    missing = type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
+    return None if missing else value
 
 
 class ParquetRows:
     """The rows of a Parquet file, read in ranges; needs pyarrow alone.
-
-    Attributes:
-        schema: of Arrow.
-        column: the one that holds the words, ``tokens`` or ``text``.
-        count: number of rows.
-        size: about how many bytes they are once decompressed.
 
     Raises:
         DataError: it is not Parquet, or has no column of words.
@@ -122,7 +114,7 @@ class ParquetRows:
         self.schema = self._file.schema_arrow
         self.column = arrow_word_column(self.schema, path)
         self.count: int = meta.num_rows
-        self.size: int = sum(group.total_byte_size for group in groups)
+        self.size: int = sum(group.total_byte_size for group in groups)  # about, in bytes, once decompressed
         self._borders = list(accumulate((group.num_rows for group in groups), initial=0))  # of the row groups
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Any]:
@@ -145,10 +137,7 @@ class ParquetRows:
             return list(batch.column(self.column).to_pylist())
 
     def sentence(self, cell: Any, number: int) -> Sentence | None:
-        """The sentence of a cell, whose ``line`` is the row ``number``; ``None`` for null, or without a word.
-
-        ``ValueError`` if a word is empty or null.
-        """
+        """The sentence of the cell of a row, ``None`` without a word; ``ValueError`` if one is empty or null."""
         if not cell or (self.column == TEXT and cell.isspace()):
             return None
         if self.column == TEXT:
