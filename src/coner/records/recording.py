@@ -17,7 +17,7 @@ from coner.records.record import Record
 
 if TYPE_CHECKING:
     from coner.config.experiment import Experiment
-    from coner.data.splits import Extra, Split
+    from coner.data.splits import Split
 
 LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
@@ -99,7 +99,7 @@ def _describe(split: Split) -> dict[str, Any]:
     return {**_file(split), "extra": extra}
 
 
-def _file(split: Split | Extra) -> dict[str, Any]:
+def _file(split: Split) -> dict[str, Any]:
     corpus = split.corpus
     return {
         "file": corpus.path.name,
