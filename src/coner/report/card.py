@@ -10,63 +10,49 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from coner.data.splits import noisy_split
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import shown_in
 from coner.records.record import Record
-from coner.report.card_limits import limits
-from coner.report.card_tables import (
-    class_table,
-    data_table,
-    family_of,
-    first_split,
-    plain_text,
-    score_table,
-    settings_table,
-)
+from coner.report.card_tables import class_table, data_table, family_of, plain_text, score_table, settings_table
 
 TASK = "token-classification"
+WEAK = 0.5  # F1 below it
+FEW = 30  # mentions: a score on fewer is unreliable
 
 
 @dataclass(frozen=True)
 class CardMetadata:
-    """What no record knows, as far as the maker of the model says.
+    """What no record knows, as far as the maker of the model says."""
 
-    Attributes:
-        repo: ``user/name`` on the hub.
-        license: as the hub spells it, such as ``apache-2.0``.
-        languages: codes, such as ``en``.
-        datasets: of the hub, such as ``user/name``.
-    """
-
-    repo: str | None = None
-    license: str | None = None
-    languages: Sequence[str] = ()
-    datasets: Sequence[str] = ()
+    repo: str | None = None  # user/name on the hub
+    license: str | None = None  # as the hub spells it, such as apache-2.0
+    languages: Sequence[str] = ()  # codes, such as en
+    datasets: Sequence[str] = ()  # of the hub, such as user/name
 
 
 def model_card(record: Record, taxonomy: Taxonomy, metadata: CardMetadata | None = None) -> str:
-    """Return the whole README.md.
-
-    Args:
-        record: of the run.
-        taxonomy: of its labels.
-        metadata: by the maker.
-    """
+    """Return the whole README.md; ``taxonomy`` is that of the labels of the run."""
     metadata = metadata or CardMetadata()
     name = metadata.repo.partition("/")[2] if metadata.repo else record.name or record.kind
     front = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _front(record, metadata, name)]
-    split = first_split(record)
+    split = _first_split(record)
     sections = {
         f"# {plain_text(name)}": _about(record, taxonomy),
         "## Scores": _scores(record),
         f"## Classes ({split})": class_table(record, taxonomy, split) if split else "",
         "## Training": _training(record),
         "## Data": _data(record, metadata),
-        "## Limitations": "\n".join(f"- {limit}" for limit in limits(record, taxonomy)),
+        "## Limitations": "\n".join(f"- {limit}" for limit in _limits(record, taxonomy)),
         "## Use": _use(record, metadata),
     }
     text = "\n\n".join(f"{title}\n\n{content}" for title, content in sections.items() if content)
     return "\n".join(["---", *front, "---", "", text, ""])
+
+
+def _first_split(record: Record) -> str | None:
+    """The split with the most meaningful scores: test before dev; ``None`` where there is none."""
+    return next((split for split in ("test", "dev", *record.scores) if split in record.scores), None)
 
 
 def _front(record: Record, metadata: CardMetadata, name: str) -> Iterator[tuple[str, Any]]:
@@ -104,17 +90,14 @@ def _result(record: Record, split: str, metadata: CardMetadata) -> dict[str, Any
 
 
 def _about(record: Record, taxonomy: Taxonomy) -> str:
-    groups = [
-        f"- {plain_text(group)}: {', '.join(map(plain_text, classes))}"
-        for group, classes in taxonomy.groups.items()
-        if list(classes) != [group]
-    ]
-    alone = [plain_text(group) for group, classes in taxonomy.groups.items() if list(classes) == [group]]
+    groups = {plain_text(group): ", ".join(map(plain_text, classes)) for group, classes in taxonomy.groups.items()}
+    lines = [f"- {group}: {classes}" for group, classes in groups.items() if classes != group]
+    if alone := [group for group, classes in groups.items() if classes == group]:
+        lines.append(f"- {', '.join(alone)}")
     known = family_of(record)
     kind = known.description if known else "A tagger"
     count = f"It knows {len(taxonomy.labels)} classes ({plain_text(taxonomy.name)})"
-    listed = "\n".join([*groups, *([f"- {', '.join(alone)}"] if alone else [])])
-    return f"{kind}, for named entity recognition. Made with `coner`.\n\n{count}:\n\n{listed}"
+    return "\n".join([f"{kind}, for named entity recognition. Made with `coner`.\n\n{count}:\n", *lines])
 
 
 def _scores(record: Record) -> str:
@@ -148,20 +131,45 @@ def _data(record: Record, metadata: CardMetadata) -> str:
     return f"{data_table(record)}\n\n{source}"
 
 
+def _limits(record: Record, taxonomy: Taxonomy) -> Iterator[str]:
+    """The most serious first; each a figure of the record, or what it does not have."""
+    split = _first_split(record)
+    if split is None:
+        yield "Nothing is known: the run was not evaluated."
+        return
+    scores, noisy = record.scores[split], record.scores.get(noisy_split(split))
+    known = {label: of for label, of in scores.fine.classes.items() if of.support}
+    if weak := sorted((of.f1, label) for label, of in known.items() if of.f1 < WEAK):
+        named = ", ".join(f"{plain_text(label)} ({f1:.2f})" for f1, label in weak)
+        yield f"Weak classes, with F1 below {WEAK} on {split}: {named}."
+    if few := sorted((of.support, label) for label, of in known.items() if of.support < FEW):
+        named = ", ".join(f"{plain_text(label)} ({support})" for support, label in few)
+        yield f"Unreliable scores, with fewer than {FEW} mentions in {split}: {named}."
+    if absent := [label for label in taxonomy.labels if label not in known]:
+        yield f"Not measured, as {split} has no mention of them: {', '.join(map(plain_text, absent))}."
+    seen, unseen = scores.seen, scores.unseen
+    if seen and unseen and unseen.support and unseen.recall < seen.recall:
+        yield f"Names not seen in training: recall {unseen.recall:.3f}, and {seen.recall:.3f} on the others ({split})."
+    if noisy:
+        after, before = noisy.fine.macro_f1, scores.fine.macro_f1
+        yield f"Text with typos: macro F1 {after:.3f} on a noisy copy of {split}, {before:.3f} on the clean text."
+    else:
+        yield "Text with typos: not measured."
+    if "test" not in record.scores:
+        yield "There is no test file: choices may have been made on dev, so its scores are optimistic."
+    yield "Other languages, domains and spelling than those of the files above: not measured."
+
+
 def _use(record: Record, metadata: CardMetadata) -> str:
     place = f"hf://{metadata.repo}" if metadata.repo else "FOLDER"
     known = family_of(record)
     extra = f"{known.extra}," if known and known.extra else ""
-    return "\n".join(
-        [
-            "```python",
-            f"import coner  # pip install 'coner[{extra}hub]'",
-            f'tagger = coner.load("{place}")',
-            'print(tagger.tag([coner.sentence_from_text("she moved from são paulo to basel")]))',
-            "```",
-            "",
-            "```console",
-            f"$ coner tag {place} input.conll -o output.conll",
-            "```",
-        ]
-    )
+    return f"""```python
+import coner  # pip install 'coner[{extra}hub]'
+tagger = coner.load("{place}")
+print(tagger.tag([coner.sentence_from_text("she moved from são paulo to basel")]))
+```
+
+```console
+$ coner tag {place} input.conll -o output.conll
+```"""

@@ -34,11 +34,6 @@ def family_of(record: Record) -> Family | None:
     return family(name) if name in families.names() else None
 
 
-def first_split(record: Record) -> str | None:
-    """The split with the most meaningful scores: test before dev; ``None`` where there is none."""
-    return next((split for split in ("test", "dev", *record.scores) if split in record.scores), None)
-
-
 def score_table(record: Record) -> str:
     """A row a split."""
     columns = {title: metric_column(title, metric) for title, metric in shown_in("card").items()}
@@ -52,15 +47,10 @@ def score_table(record: Record) -> str:
 def class_table(record: Record, taxonomy: Taxonomy, split: str) -> str:
     """The classes of a split, best F1 first."""
     groups = taxonomy.coarse_by_fine
-    rows = [
-        [
-            plain_text(label),
-            plain_text(groups.get(label, DASH)),
-            *(f"{rate:.3f}" for rate in (of.f1, of.precision, of.recall)),
-            f"{of.support:,}",
-        ]
-        for label, of in sorted(record.scores[split].fine.classes.items(), key=lambda item: (-item[1].f1, item[0]))
-    ]
+    rows = []
+    for label, of in sorted(record.scores[split].fine.classes.items(), key=lambda item: (-item[1].f1, item[0])):
+        rates = (f"{rate:.3f}" for rate in (of.f1, of.precision, of.recall))
+        rows.append([plain_text(label), plain_text(groups.get(label, DASH)), *rates, f"{of.support:,}"])
     return Grid(["class", "group", "F1", "precision", "recall", "mentions"], rows).markdown()
 
 
@@ -83,10 +73,15 @@ def settings_table(record: Record) -> str:
 
 
 def changed(record: Record) -> list[tuple[str, Any]]:
-    """Settings of the record that differ from this version's defaults, as key path and value."""
+    """Settings of the record that differ from this version's defaults, as key path and value; always the encoder."""
     known = family_of(record)
     default = dict(_flat(plain(_defaults(known.settings)))) if known else {}
-    return [(key, value) for key, value in _flat(record.settings) if _is_shown(key, value, default)]
+    return [
+        (key, value)
+        for key, value in _flat(record.settings)
+        # An unknown setting, of another version, that is off means nothing.
+        if key == "encoder.name" or (key not in APART and (key in default or value) and value != default.get(key))
+    ]
 
 
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
@@ -99,14 +94,6 @@ def _defaults(model: type[BaseModel]) -> dict[str, Any]:
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             values[name] = _defaults(field.annotation)
     return values
-
-
-def _is_shown(key: str, value: Any, default: Mapping[str, Any]) -> bool:
-    """Whether a setting differs; the encoder is shown in any case."""
-    if key in APART:
-        return False
-    known = key in default or bool(value)  # a setting of another version that is off means nothing
-    return key == "encoder.name" or (known and value != default.get(key))
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
