@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     from coner.families.llm.endpoint.client import Client
 
     assert Client.__init__.__kwdefaults__ is not None
-    monkeypatch.setitem(Client.__init__.__kwdefaults__, "first_wait", 0.01)
+    monkeypatch.setitem(Client.__init__.__kwdefaults__, "backoff", 0.01)
 
 
 @pytest.fixture(scope="session")

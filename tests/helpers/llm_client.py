@@ -23,7 +23,7 @@ def prompt(text: str, *, schema: Any = None, max_tokens: int = 10) -> Prompt:
 def client(url: str, *, ledger: Ledger | None = None, spending: Spending | None = None, **settings: Any) -> Client:
     """A client with short retries."""
     values = {"model": "tiny", "timeout": 30.0, "max_retries": 3, **settings}
-    return Client(Endpoint(base_url=url, **values), ledger=ledger, spending=spending, first_wait=0.01)
+    return Client(Endpoint(base_url=url, **values), ledger=ledger, spending=spending, backoff=0.01)
 
 
 def kinds(answers: list[Completion | Failure]) -> list[str]:

@@ -17,12 +17,7 @@ from coner.families.usage import Spending
 
 
 class HybridRecipe(Combination):
-    """Writes a model folder with both models in it.
-
-    Args:
-        settings: the models, and the files to evaluate on.
-        folder: of the run; neither model may be in it.
-        spending: limits for all calls; the ledger is by default in the run's folder.
+    """Writes a model folder with both models in it; ``spending`` limits all calls.
 
     Raises:
         ConfigError: the second model is no language model, the first one is, or the taxonomies differ.

@@ -14,8 +14,8 @@ from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.families import load as load_tagger
 from coner.families.hybrid.settings import Candidates, HybridManifest
+from coner.families.llm.extraction import Choice, SpanTyper
 from coner.families.llm.settings import CALLS, LEDGER
-from coner.families.llm.span_typer import Choice, SpanTyper
 from coner.families.llm.tagger import LlmTagger
 from coner.families.members import member_folders, shared_taxonomy, write_with_members
 from coner.families.registry import family
@@ -27,8 +27,7 @@ class HybridTagger(Tagger):
     """Finds mentions with one model, and lets another choose the labels of those below a confidence.
 
     Args:
-        first, llm: both models.
-        folders: of both models.
+        first, llm: both models, opened from ``folders``.
         ledger: file that stores the answers.
         below, candidates: see ``HybridSettings``.
 
@@ -41,14 +40,7 @@ class HybridTagger(Tagger):
     batch_sentences = CALLS
 
     def __init__(
-        self,
-        first: Tagger,
-        llm: Tagger,
-        *,
-        folders: Sequence[Path],
-        ledger: Path,
-        below: float,
-        candidates: Candidates,
+        self, first: Tagger, llm: Tagger, *, folders: Sequence[Path], ledger: Path, below: float, candidates: Candidates
     ) -> None:
         if not isinstance(llm, LlmTagger):
             wrong = f"{folders[1]}: got a model of kind {llm.kind}"

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from coner.core.errors import requires_extra
+from coner.core.errors import DataError, ModelError, requires_extra
 from coner.core.types import Sentence
+from coner.data.reading.words import sentence_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.events import total
-from coner.families.llm.endpoint.messages import Prompt
 from coner.families.llm.extraction import EntityExtractor
 from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.settings import CALLS, LEDGER, LlmExperiment, LlmManifest
@@ -41,7 +41,7 @@ class LlmTagger(Tagger):
         self.model = settings.llm.model
         self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger finds them again
         self.batch_sentences = CALLS * settings.prompt.sentences
-        self._extractor = EntityExtractor(taxonomy, settings.prompt, examples)
+        self.extractor = EntityExtractor(taxonomy, settings.prompt, examples)
         self._spending, self._ledger = Spending(), ledger
         self._client: Client | None = None
 
@@ -54,15 +54,11 @@ class LlmTagger(Tagger):
 
         A sentence whose answer cannot be read gets no entities: asking again would give the same answer.
         """
-        before = self.usage(self._extractor.counts)
-        for prediction in self._extractor(sentences, self.client()):
-            now = self.usage(self._extractor.counts)
+        before = self.usage(self.extractor.counts)
+        for prediction in self.extractor(sentences, self.client()):
+            now = self.usage(self.extractor.counts)
             yield replace(prediction, usage=now - before)
             before = now
-
-    def prompts(self, sentences: Sequence[Sentence]) -> list[Prompt]:
-        """The first prompts about these sentences; nothing is sent."""
-        return self._extractor.prompts(sentences)
 
     def client(self) -> Client:
         """The client of the endpoint, created at the first call of this method.
@@ -100,3 +96,32 @@ def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
     settings, taxonomy = manifest.settings, manifest.taxonomy
     examples = ExampleSelector.load(folder, settings.examples, seed=settings.seed, taxonomy=taxonomy)
     return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)
+
+
+def preview(tagger: Tagger, folder: Path, texts: Sequence[str]) -> dict[str, Any]:
+    """The prompts of the first step about texts of one sentence each, with estimated tokens and cost.
+
+    Raises:
+        DataError: a text is no sentence.
+        ModelError: the tagger, from ``folder``, is of another family.
+    """
+    from coner.families.llm.endpoint.limits import TokenEstimator
+
+    if not isinstance(tagger, LlmTagger):
+        raise ModelError(f"{folder}: got a model of kind {tagger.kind}; expected a prompted language model (llm)")
+    try:
+        prompts = tagger.extractor.prompts([sentence_from_text(text) for text in texts])
+    except ValueError as error:
+        raise DataError(f"TEXT: {error}; expected sentences, each in quotes") from None
+    estimator, settings = TokenEstimator(), tagger.settings
+    bounds = [estimator.upper_bound(prompt) for prompt in prompts]
+    return {
+        "model": settings.llm.model,
+        "base_url": settings.llm.base_url,
+        "steps": settings.prompt.steps,
+        "calls": len(prompts),
+        "prompt_tokens": sum(bound.prompt for bound in bounds),
+        "completion_tokens_at_most": sum(bound.completion for bound in bounds),
+        "cost_at_most": sum(bound.cost(settings.llm.prices) for bound in bounds),
+        "prompts": [{**asdict(p), "prompt_tokens": bound.prompt} for p, bound in zip(prompts, bounds, strict=True)],
+    }

@@ -34,11 +34,7 @@ class Member:
 
 
 class VoteTagger(Tagger):
-    """Tags by vote.
-
-    Args:
-        members: at least one; their order does not change the result.
-        threshold: a mention needs a higher score.
+    """Tags by vote of at least one member, in any order; a mention needs a score above ``threshold``.
 
     Raises:
         ConfigError: the taxonomies differ, or a member asks an endpoint.

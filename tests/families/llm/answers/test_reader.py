@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.families.llm.answers.events import Event, total
-from coner.families.llm.answers.labels import LabelMatcher
+from coner.families.llm.answers.mentions import LabelMatcher
 from coner.families.llm.answers.reader import AnswerReader
 from helpers.fake_model import TAXONOMY
 

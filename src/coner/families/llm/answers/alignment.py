@@ -53,7 +53,8 @@ class _Placed(NamedTuple):
 
 class _Aligner:
     def __init__(self, words: Sequence[str], counts: Counter[str]) -> None:
-        self._words = _NormalizedWords(words)
+        # Words in a normal form; each form is made when needed.
+        self._form = cache(lambda normalize, joint="": _JoinedWords([normalize(word) for word in words], joint))
         self._counts = counts
         self.placed: list[_Placed] = []
         self._last_end = 0
@@ -61,16 +62,27 @@ class _Aligner:
     def place(self, mention: SurfaceMention) -> None:
         if self._place_if_free(mention):
             return
-        matches = [(repair, span) for repair, spans in self._words.find(mention.text) for span in spans]
+        matches = [(repair, span) for repair, spans in self._find(mention.text) for span in spans]
         if not matches:
-            inside = self._words.contain(mention.text)
+            core = _strip_punctuation(_plain(mention.text))
+            inside = core and core in self._form(_plain).text
             add(self._counts, Event.INSIDE_WORD if inside else Event.HALLUCINATED)
         elif not self._displace(mention, matches):
             taken = {placed.span for placed in self.placed}
             add(self._counts, Event.REPEATED if any(span in taken for _, span in matches) else Event.OVERLAP)
 
+    def _find(self, text: str) -> Iterator[tuple[Event | None, list[Span]]]:
+        """All places of a surface form by the repair that they need, mildest first; ``None``: exactly as written."""
+        yield None, self._form(str, " ").spans(text)
+        yield Event.CASE, self._form(str.casefold, " ").spans(text.casefold())
+        yield Event.SPACING, self._form(_without_spaces).spans(_without_spaces(text))
+        plain, core = _plain(text), _strip_punctuation(_plain(text))
+        yield Event.UNICODE, self._form(_plain).spans(plain)
+        yield Event.PUNCTUATION, self._form(_plain).spans(core)
+        yield Event.PART, self._form(_plain).spans_of_parts(core)
+
     def _place_if_free(self, mention: SurfaceMention) -> bool:
-        for repair, spans in self._words.find(mention.text):
+        for repair, spans in self._find(mention.text):
             if free := [span for span in spans if not self._overlapping(span)]:
                 span = next((span for span in free if span[0] >= self._last_end), free[0])
                 self._put(mention, span, repair)
@@ -84,9 +96,7 @@ class _Aligner:
             if all(end - start > other.span[1] - other.span[0] for other in others):
                 self.placed = [placed for placed in self.placed if placed not in others]
                 self._put(mention, (start, end), repair)
-                for other in others:
-                    if not self._place_if_free(other.mention):
-                        add(self._counts, Event.OVERLAP)
+                add(self._counts, Event.OVERLAP, sum(not self._place_if_free(other.mention) for other in others))
                 return True
         return False
 
@@ -98,45 +108,20 @@ class _Aligner:
         return [placed for placed in self.placed if placed.span[0] < span[1] and span[0] < placed.span[1]]
 
 
-class _NormalizedWords:
-    """The words of a sentence in several normal forms, to find surface forms in; each form is made when needed."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._form = cache(lambda normalize, joint="": _JoinedWords([normalize(word) for word in words], joint))
-
-    def find(self, text: str) -> Iterator[tuple[Event | None, list[Span]]]:
-        """All places of a surface form by the repair that they need, mildest first; ``None``: exactly as written."""
-        yield None, self._form(str, " ").spans(text)
-        yield Event.CASE, self._form(str.casefold, " ").spans(text.casefold())
-        yield Event.SPACING, self._form(_without_spaces).spans(_without_spaces(text))
-        yield Event.UNICODE, self._form(_plain).spans(_plain(text))
-        core = _strip_punctuation(_plain(text))
-        yield Event.PUNCTUATION, self._form(_plain).spans(core)
-        yield Event.PART, self._form(_plain).spans_of_parts(core)
-
-    def contain(self, text: str) -> bool:
-        """Whether the characters occur at all, wherever they start and end."""
-        core = _strip_punctuation(_plain(text))
-        return bool(core) and core in self._form(_plain).text
-
-
 class _JoinedWords:
     """Words as one text, with the word that each character belongs to, and where words start and end."""
 
-    def __init__(self, words: Sequence[str], separator: str) -> None:
-        self.text = ""
+    def __init__(self, words: Sequence[str], joint: str) -> None:
+        self.text = joint.join(words)
         self._starts: dict[int, int] = {}
         self._ends: dict[int, int] = {}
-        self._owners: list[int] = []  # a separator belongs to the word before it
+        self._owners: list[int] = []
         for index, word in enumerate(words):
-            if index:
-                self.text += separator
-                self._owners += [index - 1] * len(separator)
             if word:  # else nothing of the word is left in this form
-                self._starts[len(self.text)] = index
-                self.text += word
+                self._starts[len(self._owners)] = index
                 self._owners += [index] * len(word)
-                self._ends[len(self.text)] = index + 1
+                self._ends[len(self._owners)] = index + 1
+            self._owners += [index] * len(joint)
 
     def spans(self, text: str) -> list[Span]:
         """Where the text covers whole words."""

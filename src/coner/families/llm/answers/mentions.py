@@ -1,13 +1,15 @@
-"""Find the mentions in a JSON value or in lines of text, in whatever shape a model wrote them."""
+"""Find mentions in a JSON value or in lines of text, and match their labels, in whatever shape a model wrote them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from coner.families.llm.answers.labels import LabelMatcher, fold_label
+from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.lenient_json import Pairs
 
 RawMention = tuple[str, str | None]
@@ -28,6 +30,48 @@ MAX_LINE = 1000  # characters; a longer line is prose
 _QUOTES = "\"'`“”‘’«»*_ "
 
 
+class LabelMatcher:
+    """Matches labels regardless of case, spaces, accents, punctuation and a group in front (``Person: Artist``).
+
+    Labels that differ in nothing else must be written exactly. ``names`` are accepted, and also those in ``prefixed``,
+    each with its group in front; ``groups``, coarse labels, are recognized and not accepted.
+    """
+
+    def __init__(self, names: Sequence[str], groups: Iterable[str] = (), *, prefixed: Iterable[str] = ()) -> None:
+        self.names = tuple(names)
+        self._exact = frozenset(names)
+        alone = _unambiguous(zip(map(_fold, names), names, strict=True))
+        self._folded = _unambiguous(zip(map(_fold, prefixed), names, strict=False)) | alone
+        self._groups = {_fold(group) for group in groups}
+
+    @classmethod
+    def of_classes(cls, taxonomy: Taxonomy) -> LabelMatcher:
+        """Accepts the fine labels of a taxonomy, and recognizes its groups."""
+        prefixed = [coarse + fine for fine, coarse in taxonomy.coarse_by_fine.items()]
+        return cls(taxonomy.labels, taxonomy.coarse_labels, prefixed=prefixed)
+
+    def match(self, text: str) -> str | None:
+        """The accepted label that the text stands for, or ``None``."""
+        return text if text in self._exact else self._folded.get(_fold(text))
+
+    def is_group(self, text: str) -> bool:
+        """Whether the text, which stands for no accepted label, names a group."""
+        return _fold(text) in self._groups
+
+
+def _fold(text: str) -> str:
+    """Only the letters and digits, without case and accents."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in folded if character.isalnum())
+
+
+def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    values = defaultdict[str, set[str]](set)
+    for key, value in pairs:
+        values[key].add(value)
+    return {key: next(iter(options)) for key, options in values.items() if key and len(options) == 1}
+
+
 def find_mentions(value: Any, labels: LabelMatcher) -> Iterator[RawMention]:
     """Text and label of each mention in a value, in order."""
     if isinstance(value, Pairs):
@@ -45,14 +89,14 @@ def find_mentions(value: Any, labels: LabelMatcher) -> Iterator[RawMention]:
 
 def _in_object(pairs: Pairs, labels: LabelMatcher) -> Iterator[RawMention]:
     containers = [(key, value) for key, value in pairs if isinstance(value, list)]
-    texts = [value for key, value in pairs if fold_label(key) in _TEXT_KEYS and isinstance(value, str)]
-    names = [value for key, value in pairs if fold_label(key) in _LABEL_KEYS and isinstance(value, str)]
+    texts = [value for key, value in pairs if _fold(key) in _TEXT_KEYS and isinstance(value, str)]
+    names = [value for key, value in pairs if _fold(key) in _LABEL_KEYS and isinstance(value, str)]
     if names or (texts and not containers):
         for text, name in zip_longest(texts, names):
             yield text or "", name
     elif not containers:  # {text: label} or {label: text}
         for key, value in pairs:
-            if isinstance(value, str) and fold_label(key) not in _NUMBER_KEYS and not says_none(value):
+            if isinstance(value, str) and _fold(key) not in _NUMBER_KEYS and not says_none(value):
                 label_first = labels.match(value) is None and labels.match(key) is not None
                 yield (value, key) if label_first else (key, value)
     for key, value in containers:
@@ -65,7 +109,7 @@ def _in_object(pairs: Pairs, labels: LabelMatcher) -> Iterator[RawMention]:
 def is_mention(value: Any) -> bool:
     """Whether it is an object with a text, and without lists or objects in it."""
     flat = isinstance(value, Pairs) and not any(isinstance(item, list) for _, item in value)
-    return flat and any(fold_label(key) in _TEXT_KEYS and isinstance(item, str) for key, item in value)
+    return flat and any(_fold(key) in _TEXT_KEYS and isinstance(item, str) for key, item in value)
 
 
 def split_by_sentence(value: Any, count: int) -> dict[int, list[Any]] | None:
@@ -91,7 +135,7 @@ def split_by_sentence(value: Any, count: int) -> dict[int, list[Any]] | None:
 
 
 def _split_object(pairs: Pairs, count: int) -> dict[int, list[Any]] | None:
-    numbers = (_number(part) for key, part in pairs if fold_label(key) in _NUMBER_KEYS and isinstance(part, str))
+    numbers = (_number(part) for key, part in pairs if _fold(key) in _NUMBER_KEYS and isinstance(part, str))
     if (own := next(numbers, None)) is not None:
         return {own: [pairs]}
     numbered = [(_number(key), part) for key, part in pairs]

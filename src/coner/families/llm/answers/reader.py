@@ -14,9 +14,9 @@ from typing import Any
 
 from coner.families.llm.answers.alignment import SurfaceMention
 from coner.families.llm.answers.events import Event, add
-from coner.families.llm.answers.labels import LabelMatcher
 from coner.families.llm.answers.lenient_json import Pairs, find_values, parse_strict
 from coner.families.llm.answers.mentions import (
+    LabelMatcher,
     RawMention,
     find_mentions,
     is_mention,

@@ -33,7 +33,7 @@ class Client(Session):
         ledger: stores the answers; without one, each prompt is a call.
         spending: limits for all calls of this client. A call is sent if the most that it may use is left, as estimated.
             An answer that is lost on the way counts as the most that it may have used.
-        first_wait: seconds before the first retry, about; each next one waits twice as long.
+        backoff: seconds before the first retry, about; each next one waits twice as long.
 
     Attributes:
         totals: what was sent and spent.

@@ -15,6 +15,9 @@ from coner.families.llm.endpoint.messages import Prompt
 from coner.families.llm.endpoint.settings import Prices
 from coner.families.usage import Spending
 
+Clock = Callable[[], float]  # seconds
+Sleep = Callable[[float], Awaitable[None]]
+
 
 class Tokens(NamedTuple):
     """Tokens of one call."""
@@ -63,22 +66,12 @@ class Slot:
 
 
 class RateLimiter:
-    """Limits requests and tokens within any window of a minute, and pauses if the endpoint asks for it.
-
-    Args:
-        requests, tokens: limits; 0: none.
-        clock, sleep: in seconds.
-    """
+    """Limits requests and tokens within any window of a minute (0: no limit), and pauses where an endpoint asks to."""
 
     WINDOW = 60.0
 
     def __init__(
-        self,
-        requests: int,
-        tokens: int,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        self, requests: int, tokens: int, *, clock: Clock = time.monotonic, sleep: Sleep = anyio.sleep
     ) -> None:
         self._requests = requests or math.inf
         self._tokens = tokens or math.inf

@@ -6,10 +6,12 @@ prompts and reading answers need no network; only ``endpoint`` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from coner.families.llm.endpoint.settings import Endpoint
 from coner.families.usage import Failure
 
 
@@ -43,3 +45,54 @@ class Completion:
 
 
 Complete = Callable[[Iterable[Prompt]], Iterator[Completion | Failure]]
+Structured = Literal["json_schema", "json_object", "plain"]
+
+_FALLBACK: dict[Structured, Structured] = {"json_schema": "json_object", "json_object": "plain"}
+_FORMAT = re.compile(r"response_format|json_schema|json_object|json schema|structured output|grammar", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an endpoint accepts, as far as its answers have shown.
+
+    An answer is constrained to a schema by ``json_schema`` (OpenAI, vLLM, llama.cpp, Ollama), by ``json_object`` with a
+    schema (llama-cpp-python), or not at all (``plain``).
+    """
+
+    structured: Structured = "json_schema"
+    length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    sampling: bool = True  # temperature and seed may be set; reasoning models have their own
+
+    @property
+    def declined(self) -> tuple[str, ...]:
+        """What the endpoint does not accept and is left out."""
+        schema = ("a schema for answers",) if self.structured == "plain" else ()
+        return schema if self.sampling else (*schema, "temperature and seed")
+
+    def request(self, prompt: Prompt, endpoint: Endpoint) -> dict[str, Any]:
+        """The body of a request."""
+        body: dict[str, Any] = {
+            "model": endpoint.model,
+            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            self.length_field: prompt.max_tokens,
+        }
+        if self.sampling:
+            body["temperature"] = endpoint.temperature
+            if endpoint.seed is not None:
+                body["seed"] = endpoint.seed
+        if prompt.schema is not None and self.structured == "json_schema":
+            form = {"name": "answer", "strict": True, "schema": dict(prompt.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        elif prompt.schema is not None and self.structured == "json_object":
+            body["response_format"] = {"type": "json_object", "schema": dict(prompt.schema)}
+        return body
+
+    def reduced(self, rejection: str, prompt: Prompt) -> Capabilities | None:
+        """What to try after a request was rejected with this message; ``None`` if the message is about other things."""
+        if self.length_field == "max_tokens" and "max_completion_tokens" in rejection:
+            return replace(self, length_field="max_completion_tokens")
+        if self.sampling and re.search(r"\b(temperature|seed)\b", rejection):
+            return replace(self, sampling=False)
+        if prompt.schema is not None and self.structured in _FALLBACK and _FORMAT.search(rejection):
+            return replace(self, structured=_FALLBACK[self.structured])
+        return None

@@ -12,10 +12,9 @@ from weakref import WeakValueDictionary
 import anyio
 
 from coner.core.errors import ConfigError
-from coner.families.llm.endpoint.capabilities import Capabilities
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
-from coner.families.llm.endpoint.messages import Completion, Prompt
+from coner.families.llm.endpoint.messages import Capabilities, Completion, Prompt
 from coner.families.llm.endpoint.settings import Endpoint, read_api_key
 from coner.families.llm.endpoint.transport import CallError, NoConnectionError, RejectedError, TransientError, Transport
 from coner.families.usage import Failure, Spending
@@ -58,7 +57,7 @@ class Session:
         *,
         ledger: Ledger | None = None,
         spending: Spending | None = None,
-        first_wait: float = 1.0,
+        backoff: float = 1.0,
     ) -> None:
         spending, prices = spending or Spending(), endpoint.prices
         if spending.cost is not None and not (prices.prompt or prices.completion):
@@ -69,7 +68,7 @@ class Session:
         self.capabilities = Capabilities()
         self._key = read_api_key(endpoint)
         self._ledger = ledger
-        self._first_wait = first_wait
+        self._backoff = backoff
         self._budget = BudgetLimiter(spending, prices)
         self._rate = RateLimiter(endpoint.requests_per_minute, endpoint.tokens_per_minute)
         self._estimator = TokenEstimator()
@@ -116,7 +115,7 @@ class Session:
         """Call with retries, each after about twice the wait of the one before."""
         retries = 0
         while True:
-            wait = min(self._first_wait * 2 ** min(retries, 99), MAX_WAIT) + random.uniform(0, self._first_wait)
+            wait = min(self._backoff * 2 ** min(retries, 99), MAX_WAIT) + random.uniform(0, self._backoff)
             exhausted = retries >= self.endpoint.max_retries
             try:
                 answer = await self._attempt(prompt)
@@ -142,7 +141,7 @@ class Session:
         reason = f"{error.reason}; tried {self.endpoint.max_retries + 1} times"
         if self._failures_in_a_row < MAX_FAILURES:
             return _NoAnswer(Failure("exhausted", reason))
-        reason += f", as {MAX_FAILURES} prompts in a row; the endpoint is given up"
+        reason += f", as {MAX_FAILURES} prompts in a row; no further calls are made"
         return self._give_up(Failure("exhausted", reason))
 
     async def _attempt(self, prompt: Prompt) -> Completion:
@@ -203,7 +202,7 @@ class Session:
         except TransientError as error:
             self._silent_since = None
             if error.retry_after > MAX_RETRY_AFTER:
-                reason = f"{error.reason}; it asks to wait {error.retry_after:.0f} s. Fix: try again later"
+                reason = f"{error.reason}; it asks for a wait of {error.retry_after:.0f} s. Fix: try again later"
                 raise self._give_up(Failure("exhausted", reason)) from None
             self._rate.pause(error.retry_after)
             raise

@@ -14,9 +14,8 @@ from typing import Any
 import anyio
 import openai
 
-from coner.families.llm.endpoint.capabilities import Capabilities
 from coner.families.llm.endpoint.limits import TokenEstimator
-from coner.families.llm.endpoint.messages import Completion, Prompt
+from coner.families.llm.endpoint.messages import Capabilities, Completion, Prompt
 from coner.families.llm.endpoint.settings import Endpoint
 
 CONNECT_TIMEOUT = 5.0  # seconds

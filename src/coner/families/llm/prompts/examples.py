@@ -14,12 +14,14 @@ from coner.core.files import atomic_write
 from coner.core.types import Sentence
 from coner.data.formats.jsonl import JsonlReader, write_jsonl
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.prompts.rankers import Bm25Ranker, Candidate, EncoderRanker
+from coner.families.llm.prompts.rankers import Ranker, bm25_ranker, encoder_ranker
 from coner.families.llm.prompts.settings import ExampleSettings
 
 FILE = "examples.jsonl"
 CANDIDATES = 4  # ranked for each example that is needed
 TOLERANCE = 0.2  # with ``cover``: how much less, of the best remaining score, counts as equally good
+Candidate = tuple[float, int]
+"""Score of a sentence, and its index in the pool."""
 
 
 class ExampleSelector:
@@ -28,16 +30,14 @@ class ExampleSelector:
     def __init__(self, pool: Sequence[Sentence], settings: ExampleSettings, *, seed: int) -> None:
         self._settings = settings
         self._seed = seed
-        self._pool = tuple(pool)
-        self._ranker: Bm25Ranker | EncoderRanker | None = None
-        if settings.choice == "none":
-            self._pool = ()
-        elif settings.choice == "fixed":
+        self._pool = () if settings.choice == "none" else tuple(pool)
+        self._ranker: Ranker | None = None
+        if settings.choice == "fixed":
             self._pool = self._select_fixed()
         elif settings.choice == "bm25":
-            self._ranker = Bm25Ranker([sentence.words for sentence in self._pool])
+            self._ranker = bm25_ranker([sentence.words for sentence in self._pool])
         elif settings.choice == "encoder":
-            self._ranker = EncoderRanker([sentence.words for sentence in self._pool], settings.encoder)
+            self._ranker = encoder_ranker([sentence.words for sentence in self._pool], settings.encoder)
 
     def __len__(self) -> int:
         return len(self._pool)
@@ -96,9 +96,10 @@ class ExampleSelector:
 
     def _ranked(self, sentence: Sentence) -> list[Candidate]:
         count = min(len(self._pool), self._settings.count * CANDIDATES + 1)  # one may be the sentence itself
-        if self._ranker is not None:
-            return self._ranker.best(sentence.words, count)
-        return [(1.0, index) for index in _random(self._seed, sentence).sample(range(len(self._pool)), count)]
+        if self._ranker is None:
+            return [(1.0, index) for index in _random(self._seed, sentence).sample(range(len(self._pool)), count)]
+        scores = self._ranker(sentence.words)
+        return [(float(scores[index]), int(index)) for index in (-scores).argsort(kind="stable")[:count]]
 
     def _covering(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         rest, selected, shown = list(candidates), list[Candidate](), set[str]()
