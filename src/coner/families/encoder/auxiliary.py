@@ -12,12 +12,7 @@ from coner.families.encoder.settings import AuxiliarySettings
 
 
 class Auxiliary(nn.Module):
-    """Scores coarse tags from the vectors that score the fine ones; used in training only.
-
-    Args:
-        emissions: word vectors to scores of K coarse tags.
-        decoder: of the coarse tags.
-    """
+    """Scores K coarse tags from the vectors that score the fine ones; used in training only."""
 
     def __init__(self, emissions: nn.Linear, decoder: Decoder) -> None:
         super().__init__()
@@ -30,17 +25,12 @@ class Auxiliary(nn.Module):
 
 
 def coarse_weight(settings: AuxiliarySettings, *, epochs: int, progress: float) -> float:
-    """The weight w in ``L = (1 - w) fine + w scale coarse``.
+    """The weight w in ``L = (1 - w) fine + w scale coarse``, at a ``progress`` from 0 to the planned ``epochs``.
 
     ``residual`` by epoch is the schedule of arXiv 2401.00698: w falls from ``start`` in equal steps after each epoch,
     over all but the last ``hold`` epochs, which have ``residual``. With at most ``hold + 1`` epochs the coarse loss is
     dropped after the first one. ``linear`` falls in the same way to zero. By step, w follows the same line without
     stairs, but not below its end.
-
-    Args:
-        settings: schedule, start, residual, hold.
-        epochs: planned number of epochs.
-        progress: completed epochs and the fraction of the current one: 0 <= progress < epochs.
     """
     if settings.schedule == "none":
         return 0.0

@@ -32,35 +32,16 @@ class Head:
 
 
 class Network(nn.Module):
-    """Scores the tags of each word, and computes the losses of training.
-
-    Args:
-        encoder: a pretrained model of transformers.
-        pooling: hidden states to word vectors.
-        head: word vectors to emissions of C tags.
-        decoder: of the tags.
-        auxiliary: the coarse task, if there is one.
-    """
+    """Scores the C tags of each word, and computes the losses of training."""
 
     def __init__(
-        self,
-        encoder: nn.Module,
-        *,
-        pooling: Pooling,
-        head: Head,
-        decoder: Decoder,
-        auxiliary: Auxiliary | None = None,
+        self, encoder: nn.Module, *, pooling: Pooling, head: Head, decoder: Decoder, auxiliary: Auxiliary | None = None
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.pooling = pooling
-        self.mix = head.mix
-        self.context = head.context
-        self.dropout = head.dropout
-        self.blend = head.blend
-        self.emissions = head.emissions
-        self.decoder = decoder
-        self.auxiliary = auxiliary
+        self.encoder, self.pooling = encoder, pooling
+        self.mix, self.context, self.dropout = head.mix, head.context, head.dropout
+        self.blend, self.emissions = head.blend, head.emissions
+        self.decoder, self.auxiliary = decoder, auxiliary
 
     def words(self, batch: Batch) -> Tensor:
         """Blended vectors of the words. N x H"""
@@ -77,14 +58,7 @@ class Network(nn.Module):
     def losses(
         self, batch: Batch, fine: Tensor, coarse: Tensor | None = None, weights: Sequence[float] | None = None
     ) -> dict[str, Tensor]:
-        """Summed losses ``fine`` and, with an auxiliary task, ``coarse``.
-
-        Args:
-            batch: B sentences.
-            fine: gold tags. B x W
-            coarse: gold coarse tags, for the auxiliary task. B x W
-            weights: of the loss of each sentence. B; ``None``: all 1
-        """
+        """Summed losses ``fine`` and, with an auxiliary task, ``coarse``: from gold tags, B x W; with weights, B."""
         words = self.words(batch)
         emissions = batch.words.padded(self.emissions(words))
         losses = {"fine": weighted_loss(self.decoder, emissions, batch.words.lengths, fine, weights)}

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from coner.config.experiment import Experiment
-from coner.config.section import Fraction, Rate, Section
+from coner.config.section import Fraction, Natural, Rate, Section
 from coner.families.encoder.training.settings import TrainSettings
 from coner.families.manifest import Manifest
 
@@ -24,16 +24,13 @@ class EncoderSettings(Section):
     """The pretrained encoder, and how its pieces become words."""
 
     name: str = Field("minilm", description="short name of a packaged model, a hub name, or a local folder")
-    keep_layers: Annotated[int, Field(ge=0)] = Field(0, description="number of lowest layers to use; 0: all")
+    keep_layers: Natural = Field(0, description="number of lowest layers to use; 0: all")
     embeddings: Literal["all", "rows", "frozen"] = Field(
-        "all",
-        description="word embeddings to update at each step: all, the rows that the batch used, or none (frozen)",
+        "all", description="word embeddings to update at each step: all, the rows that the batch used, or none (frozen)"
     )
     pooling: Literal["first", "mean", "first_last"] = Field("first", description="from pieces to one vector per word")
     lowercase: bool = Field(False, description="lower-case words before the tokenizer")
-    window: Annotated[int, Field(ge=0)] = Field(
-        0, description="maximum number of pieces per pass; 0: the encoder's limit, at most 512"
-    )
+    window: Natural = Field(0, description="maximum number of pieces per pass; 0: the encoder's limit, at most 512")
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="fraction of a window that the next repeats")
 
 
@@ -45,7 +42,7 @@ class HeadSettings(Section):
     )
     mix: str = Field("last", description=f"combines the layers: {_names('mix')}")
     context: str = Field("none", description=f"layer over the words of a sentence: {_names('context')}")
-    width: Annotated[int, Field(ge=0)] = Field(0, description="width of the context's output; 0: the encoder's")
+    width: Natural = Field(0, description="width of the context's output; 0: the encoder's")
     dropout: Fraction = Field(0.1, description="dropout after the context")
     blend: str = Field("none", description=f"combines a word with its neighbours: {_names('blend')}")
     decoder: str = Field("softmax", description=f"from scores to tags: {_names('decoder')}")
@@ -60,7 +57,7 @@ class AuxiliarySettings(Section):
     by: Literal["epoch", "step"] = Field("epoch", description="when w changes")
     start: Fraction = Field(1.0, description="w at the start (constant: throughout)")
     residual: Fraction = Field(0.1, description="w at the end, for residual")
-    hold: Annotated[int, Field(ge=0)] = Field(4, description="last epochs that keep the end value")
+    hold: Natural = Field(4, description="last epochs that keep the end value")
     scale: Rate = Field(1.5, description="factor on the coarse loss")
     decoder: str = Field("crf", description=f"decoder of the coarse tags: {_names('decoder')}")
     frozen: bool = Field(False, description="do not train the coarse layer and its decoder")
@@ -68,9 +65,7 @@ class AuxiliarySettings(Section):
     @model_validator(mode="after")
     def _check_constant_weight(self) -> AuxiliarySettings:
         if self.schedule == "constant" and self.start == 1:
-            raise ValueError(
-                "auxiliary.start: got 1 for a constant weight, which drops the fine loss; expected below 1"
-            )
+            raise ValueError("auxiliary.start: got 1 for a constant weight, which drops the fine loss; expected less")
         return self
 
 
@@ -96,11 +91,9 @@ class EncoderExperiment(FineTunedExperiment):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> EncoderExperiment:
-        head = self.head
-        if head.mix == "last" and len(head.layers) != 1:
-            raise ValueError(
-                f'head.layers: got {len(head.layers)} layers for head.mix = "last"; expected one, or another mix'
-            )
+        head, layers = self.head, len(self.head.layers)
+        if head.mix == "last" and layers != 1:
+            raise ValueError(f'head.layers: got {layers} layers for head.mix = "last"; expected one, or another mix')
         if head.decoder == "crf" and head.loss != "cross_entropy":
             raise ValueError(f'head.loss: got "{head.loss}", but the CRF has its own loss; expected softmax or valid')
         return self

@@ -10,19 +10,11 @@ from coner.core.registry import Registry
 
 
 class Blend(nn.Module, ABC):
-    """Combines three vectors into one for each word.
+    """Combines three vectors of width H (``size``) into one for each word; a subclass may set another ``self.size``.
 
     At the edge of a sentence the word itself replaces its missing neighbour, so a blend needs to know nothing of
     sentences or padding.
-
-    Args:
-        size: width of the input, H.
-
-    Attributes:
-        size: width of the output; H unless a subclass sets another.
     """
-
-    size: int
 
     def __init__(self, size: int) -> None:
         super().__init__()

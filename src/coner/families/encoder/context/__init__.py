@@ -11,17 +11,7 @@ from coner.families.encoder.backbone.batch import WordLayout
 
 
 class Context(nn.Module, ABC):
-    """Transforms word vectors within each sentence.
-
-    Args:
-        size: width of the input, H.
-        out: requested width of the output.
-
-    Attributes:
-        size: width of the output; ``out`` unless a subclass sets another.
-    """
-
-    size: int
+    """Transforms word vectors of width H (``size``) to width ``out``; a subclass may set another ``self.size``."""
 
     def __init__(self, size: int, out: int) -> None:
         super().__init__()

@@ -10,11 +10,7 @@ from coner.core.registry import Registry
 
 
 class Loss(nn.Module, ABC):
-    """A loss over rows of scores. It has no parameters and is not saved with a model.
-
-    Args:
-        counts: count of each tag in the train split. C
-    """
+    """A loss without parameters over rows of scores; ``counts`` are those of each tag in the train split. C"""
 
     def __init__(self, counts: Tensor) -> None:
         super().__init__()

@@ -11,17 +11,7 @@ from coner.core.registry import Registry
 
 
 class Mix(nn.Module, ABC):
-    """Combines the word vectors of L layers.
-
-    Args:
-        layers: number of layers, L.
-        size: their width, H.
-
-    Attributes:
-        size: width of the output; H unless a subclass sets another.
-    """
-
-    size: int
+    """Combines the word vectors, of width H (``size``), of L ``layers``; a subclass may set another ``self.size``."""
 
     def __init__(self, layers: int, size: int) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from coner.config.section import Count, Fraction, Rate, Section
+from coner.config.section import Count, Fraction, Natural, Positive, Rate, Section
 
 
 class GroupSettings(Section):
@@ -15,13 +15,9 @@ class GroupSettings(Section):
 
     match: tuple[str, ...] = Field(description="shell patterns on parameter names, such as encoder.*")
     rate: Rate = Field(description="peak learning rate")
-    times: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0, description="peak learning rate as a multiple of the encoder group's, instead of rate; 0: use rate"
-    )
+    times: Rate = Field(0, description="peak rate as a multiple of the encoder group's, instead of rate; 0: use rate")
     weight_decay: Rate = Field(0.01, description="of AdamW, on matrices; biases and norms are not decayed")
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="rate factor per encoder layer, downwards"
-    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="rate factor per layer, downwards")
 
     @model_validator(mode="before")
     @classmethod
@@ -33,45 +29,31 @@ HEAD_PARAMETERS = ("mix.*", "context.*", "blend.*", "emissions.*", "decoder.*", 
 
 
 def _default_groups() -> dict[str, GroupSettings]:
-    return {
-        "encoder": GroupSettings(match=("encoder.*",), rate=3e-5),
-        "head": GroupSettings(match=HEAD_PARAMETERS, rate=3e-4),
-    }
+    encoder, head = GroupSettings(match=("encoder.*",), rate=3e-5), GroupSettings(match=HEAD_PARAMETERS, rate=3e-4)
+    return {"encoder": encoder, "head": head}
 
 
 class TrainSettings(Section):
     """The training loop."""
 
-    init: Path | None = Field(
-        None, description="folder of a trained model to start from: weights whose names and shapes fit are loaded"
-    )
+    init: Path | None = Field(None, description="folder of a trained model to start from, as far as its weights fit")
     epochs: Count = Field(8, description="maximum number of passes over the train split")
     batch: Count = Field(32, description="sentences per step")
     batch_pieces: Count = Field(
-        4096,
-        description="maximum number of pieces per pass of the encoder, padding between sentences included; "
-        "a larger step takes several passes, with the same gradient",
+        4096, description="maximum number of pieces per pass, with padding; a larger step takes several passes"
     )
     groups: dict[str, GroupSettings] = Field(
         default_factory=_default_groups, description="learning rates by patterns on parameter names"
     )
-    warmup: Fraction = Field(
-        0.1, description="fraction of all steps with a rising rate; then it falls linearly to zero"
-    )
+    warmup: Fraction = Field(0.1, description="fraction of all steps with a rising rate; then it falls to zero")
     clip: Rate = Field(1.0, description="maximum norm of the gradient; 0: no clipping")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the encoder; auto: bfloat16 if the hardware has it"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: an accelerator if there is one")
-    patience: Annotated[int, Field(ge=0)] = Field(
-        0, description="stop after this many epochs without a better one; 0: never"
-    )
-    checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        10.0, description="maximum number of minutes between two checkpoints"
-    )
-    tensorboard: Path | None = Field(
-        None, description="folder for TensorBoard: curves of each run, in a folder of its name"
-    )
+    patience: Natural = Field(0, description="stop after this many epochs without a better one; 0: never")
+    checkpoint_minutes: Positive = Field(10.0, description="maximum number of minutes between two checkpoints")
+    tensorboard: Path | None = Field(None, description="folder for TensorBoard; each run gets a folder of its name")
 
     @model_validator(mode="before")
     @classmethod
@@ -79,9 +61,9 @@ class TrainSettings(Section):
         """A group that names only its rate keeps the default's patterns: ``train.groups.head.rate=1e-3`` is enough."""
         if isinstance(values, dict) and isinstance(groups := values.get("groups"), dict):
             merged = {name: group.model_dump() for name, group in _default_groups().items()}
+            default = tuple(merged)
             for name, group in groups.items():
                 merged[name] = {**merged.get(name, {}), **group} if isinstance(group, dict) else group
             # New groups come first: the default ones match everything.
-            order = [*(name for name in groups if name not in _default_groups()), *_default_groups()]
-            values = {**values, "groups": {name: merged[name] for name in order}}
+            values = {**values, "groups": dict(sorted(merged.items(), key=lambda item: item[0] in default))}
         return values
