@@ -138,7 +138,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "binary.conll").write_bytes(b"\x7fELF\0")
     for name, message in {
         "empty.conll": "empty.conll: got no sentence",
-        "binary.conll": "binary.conll:1: holds a zero byte",
+        "binary.conll": "binary.conll:1: contains a zero byte",
         "missing.conll": "missing.conll: no such file",
         "": "is a folder; expected a file",
     }.items():

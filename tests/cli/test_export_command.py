@@ -175,7 +175,7 @@ def test_export_errors_are_one_line(coner: Coner, world: World, made: RandomMode
     message = refusal(coner("export", world.model, "-o", out))
     assert "got a model of kind crf; expected a trained encoder" in message
     message = refusal(coner("export", made.folder, "-o", made.folder, "--dev", made.dev))
-    assert "already holds a model" in message
+    assert "already contains a model" in message
     message = refusal(coner("export", made.folder, "-o", made.dev / "out", "--dev", made.dev))
     assert f"{made.dev}: is a file; expected a folder" in message
     message = refusal(coner("export", made.folder, "-o", out))

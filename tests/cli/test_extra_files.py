@@ -109,7 +109,7 @@ def test_a_crf_learns_from_them_and_the_record_lists_them(coner: Coner, world: W
     test.write_text(head(SAMPLE / "test.conll", 5), encoding="utf-8")
     for changed in ([], [*named, "--set", f"data.test={test}"]):
         message = refusal(coner("train", *world.settings, *changed, "--out", out / "run"))
-        assert "holds a finished run of other settings or data" in message
+        assert "contains a finished run with other settings or data" in message
 
 
 def test_an_encoder_takes_weights(

@@ -85,7 +85,7 @@ def test_it_is_run_once_and_evaluated_on_a_test_file_that_is_named_later(
     assert read_record(out / "both").scores.keys() == {"dev", "test"}
     for other in (("--weights", "1,2"), ("--threshold", "0.4")):
         message = refusal(coner("vote", world.model, second, *dev, *other, "--out", out / "both"))
-        assert "holds a finished run of other settings or data" in message
+        assert "contains a finished run with other settings or data" in message
     done = coner("vote", world.model, "--threshold", "0.3", "--out", out / "both", "--overwrite")
     assert done.code == 0, done.err
     assert read_record(out / "both").scores == {}
@@ -143,7 +143,7 @@ def test_a_member_in_the_folder_to_be_written_is_refused(coner: Coner, world: Wo
 
 def test_an_unfinished_run_is_not_overwritten(coner: Coner, world: World, out: Path) -> None:
     (out / "checkpoint.safetensors").write_text("")
-    assert "holds the unfinished training of another run. Fix: give another --out, or --overwrite" in refusal(
+    assert "contains the unfinished training of another run. Fix: give another --out, or --overwrite" in refusal(
         coner("vote", world.model, "--out", out)
     )
     assert coner("vote", world.model, "--out", out, "--overwrite").code == 0

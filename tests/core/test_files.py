@@ -144,7 +144,7 @@ def test_error_of_a_file_that_is_not_text_is_one_line(tmp_path: Path) -> None:
     for name, what in {
         "missing": "no such file",
         ".": "is a folder",
-        "binary": "binary:2: holds a zero byte",
+        "binary": "binary:2: contains a zero byte",
         "utf16": "UTF-16",
         "truncated.gz": "cannot be read",
         "damaged.gz": "cannot be read",
@@ -157,7 +157,7 @@ def test_error_of_a_file_that_is_not_text_is_one_line(tmp_path: Path) -> None:
 def test_a_zero_byte_anywhere_is_an_error(tmp_path: Path) -> None:
     for last in (b"b\0b\n", b"\0" * 5000, b"x" * 3 * BLOCK + b"\0"):
         (tmp_path / "x").write_bytes(b"good line\n" * 30_000 + last)
-        with pytest.raises(DataError, match=r"x:30001: holds a zero byte: a damaged file; copy it again"):
+        with pytest.raises(DataError, match=r"x:30001: contains a zero byte: a damaged file; copy it again"):
             list(Lines(tmp_path / "x", lambda *_: None))
 
 

@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(hub: Hub, tmp_path: Path) -> N
     [
         ("multiconer1", "en", ["train"], "got data set 'multiconer1'; expected one of: multiconer2"),
         ("multiconer2", "english", ["train"], "got language 'english'; multiconer2 has: bn, de, en"),
-        ("multiconer2", "en", ["train", "valid"], "got split 'valid'; expected some of: train, dev, test"),
+        ("multiconer2", "en", ["train", "valid"], "got split 'valid'; expected any of: train, dev, test"),
     ],
 )
 def test_unknown_names_give_the_list(tmp_path: Path, name: str, language: str, splits: list[str], message: str) -> None:

@@ -48,7 +48,7 @@ def test_a_config_of_a_family_has_its_settings_and_a_recipe(kind: str) -> None:
 @pytest.mark.parametrize("kind", kinds(trains=True))
 def test_a_family_that_trains_refuses_limits_for_an_endpoint(kind: str) -> None:
     settings = parse_trainable({"kind": kind})
-    with pytest.raises(ConfigError, match=f"got a config of kind {kind}, which asks no endpoint"):
+    with pytest.raises(ConfigError, match=f"got a config of kind {kind}, which calls no endpoint"):
         family(kind).recipe(settings, Spending(tokens=1))
     assert family(kind).identity(settings).keys().isdisjoint({"name", "data"})
 

@@ -127,7 +127,7 @@ def test_tag_needs_an_answer_for_every_sentence() -> None:
 
 def test_limits_are_refused_where_no_endpoint_is_asked() -> None:
     Long().limit(Spending())
-    with pytest.raises(ConfigError, match="got a model of kind long, which asks no endpoint"):
+    with pytest.raises(ConfigError, match="got a model of kind long, which calls no endpoint"):
         Long().limit(Spending(tokens=1))
 
 

@@ -96,7 +96,7 @@ def test_order_of_the_config_is_kept_and_the_default_is_all() -> None:
 
 
 def test_an_unknown_name_lists_the_known_names() -> None:
-    with pytest.raises(ConfigError, match=r"crf\.features: got 'sufix'; expected some of: .*suffix"):
+    with pytest.raises(ConfigError, match=r"crf\.features: got 'sufix'; expected any of: .*suffix"):
         Extractor(["word", "sufix"])
 
 

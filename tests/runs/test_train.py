@@ -97,7 +97,7 @@ def test_a_run_of_sentences_is_finished_once(tmp_path: Path) -> None:
     coner.train(CORPUS, CORPUS, **arguments)
     assert (tmp_path / "run/record.json").read_bytes() == before
     for change in ({"seed": 7}, {"train": CORPUS[:-1]}):
-        with pytest.raises(ConfigError, match="holds a finished run of other settings or data"):
+        with pytest.raises(ConfigError, match="contains a finished run with other settings or data"):
             coner.train(**{"train": CORPUS, "dev": CORPUS, **arguments, **change})
 
 

@@ -132,7 +132,7 @@ def test_invalid_options_are_refused(models: list[Path], tmp_path: Path) -> None
     twin.symlink_to(models[0])
     assert "got two models named 'good'" in refused(models[0], twin)
     assert "--token-env NO_SUCH" in refused(models[0], "--token-env", "NO_SUCH")
-    assert "no model here asks an endpoint" in refused(models[0], "--budget-tokens", "5")
+    assert "none of the models calls an endpoint" in refused(models[0], "--budget-tokens", "5")
     assert "expected finite numbers" in refused(models[0], "--wait-ms", "inf")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -21,7 +21,7 @@ ROWS = {  # of the table of counts
     "sentence_words": "words per sentence",
     "mentions": "mentions",
     "mention_words": "words per mention",
-    "touching": "next to a mention of their class",
+    "touching": "adjacent to a mention of the same class",
     "repeated_texts": "repeated texts",
     "repeats": "repeats of a text",
 }
@@ -244,7 +244,7 @@ def fetch(
         _print_json([{"file": str(f.path), "bytes": f.size, "sha256": f.sha256, "checked": f.checked} for f in fetched])
     else:
         for file in fetched:
-            by = "a manifest of 2023" if file.checked == "manifest" else "the hub's listing"
+            by = "the published hashes" if file.checked == "manifest" else "the hub's listing"
             typer.echo(f"{file.path}  {file.size:,} bytes  sha256 {file.sha256}  checked against {by}")
     source = fetching.SOURCES[name]
     stderr.print(f"{source.repo}: licence {source.licence}; cite {source.cite}")

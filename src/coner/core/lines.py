@@ -80,7 +80,7 @@ class Lines:
         for block in self._blocks():
             if b"\0" in block:  # such as a power cut leaves at the end of a file that was being written
                 line = count + 1 + block.count(b"\n", 0, block.index(b"\0"))
-                raise DataError("holds a zero byte: a damaged file; copy it again", self.path, line)
+                raise DataError("contains a zero byte: a damaged file; copy it again", self.path, line)
             try:
                 text = block.decode("utf-8")
             except UnicodeDecodeError:
@@ -122,7 +122,7 @@ class Lines:
 
     def _begin(self, block: bytes) -> bytes:
         if b"\0" in block:
-            message = "holds a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
+            message = "contains a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
             raise DataError(message, self.path, block[: block.index(b"\0")].count(b"\n") + 1)
         if block.startswith(BOM):
             self.bom, block = True, block[len(BOM) :]

@@ -1,6 +1,6 @@
 """Download the official files of a data set from the hub, and check them.
 
-Sizes and hashes of the English files are known in advance (from a public manifest of 2023); those of other languages
+Sizes and hashes of the English files are known in advance (published in 2023); those of other languages
 are checked against what the hub lists.
 """
 
@@ -96,7 +96,7 @@ def fetch(
     if code not in LANGUAGES:
         raise DataError(f"got language {language!r}; {name} has: {', '.join(LANGUAGES)}")
     if wrong := [split for split in splits if split not in SPLITS]:
-        raise DataError(f"got split {wrong[0]!r}; expected some of: {', '.join(SPLITS)}")
+        raise DataError(f"got split {wrong[0]!r}; expected any of: {', '.join(SPLITS)}")
     source = SOURCES[name]
     with requires_extra("coner data fetch", "hub"):
         from huggingface_hub import HfApi

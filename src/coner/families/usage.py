@@ -35,7 +35,7 @@ class Spending:
         """Raise ``ConfigError`` if there is a limit or a ledger: ``what`` asks no endpoint."""
         if self != Spending():
             options = "--budget-tokens, --budget-cost, --ledger"
-            raise ConfigError(f"{options}: got {what}, which asks no endpoint. Fix: leave these options out")
+            raise ConfigError(f"{options}: got {what}, which calls no endpoint. Fix: leave these options out")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Extractor:
         self.names = tuple(names) or tuple(FEATURES)
         for name, count in Counter(self.names).items():
             if name not in FEATURES:
-                raise ConfigError(f"crf.features: got {name!r}; expected some of: {', '.join(sorted(FEATURES))}")
+                raise ConfigError(f"crf.features: got {name!r}; expected any of: {', '.join(sorted(FEATURES))}")
             if count > 1:
                 raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
         features = [FEATURES[name] for name in self.names]

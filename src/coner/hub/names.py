@@ -86,6 +86,6 @@ def names_in(manifest: bytes, model: str, *, trusted: Callable[[str], bool]) -> 
     if not trusted(kind):
         raise ModelError(
             f"{model}: got a model of kind {kind}, which sends texts, and an API key of this machine, to an address "
-            "that its author chose; expected one that runs here"
+            "that its author chose; expected one that runs on this machine"
         )
     return check_names(names, model)

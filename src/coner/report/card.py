@@ -135,7 +135,7 @@ def _limits(record: Record, taxonomy: Taxonomy) -> Iterator[str]:
     """The most serious first; each a figure of the record, or what it does not have."""
     split = _first_split(record)
     if split is None:
-        yield "Nothing is known: the run was not evaluated."
+        yield "Not measured: the run was not evaluated."
         return
     scores, noisy = record.scores[split], record.scores.get(noisy_split(split))
     known = {label: of for label, of in scores.fine.classes.items() if of.support}

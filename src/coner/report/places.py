@@ -26,7 +26,7 @@ def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], dict[str, Path
         if place.is_dir() and not (place / RECORD).exists():
             left_out[str(place)] = f"no {RECORD} in it"
         elif (first := kept.setdefault(record_path(place).resolve(), place)) is not place:
-            left_out[str(place)] = f"it is {first}"
+            left_out[str(place)] = f"the same record as {first}"
     named = [(_name(place), place) for place in kept.values()]
     names = [name for name, _ in named]
     runs = {name if names.count(name) == 1 else str(place): place for name, place in named}

@@ -72,7 +72,7 @@ class Batcher:
             async with asyncio.timeout(self._seconds):
                 results = await asyncio.wrap_future(job.future)
         except TimeoutError:
-            why = f"no answer within {self._seconds:g} s. Fix: send less at once, or try again later"
+            why = f"no answer within {self._seconds:g} s. Fix: send less text per request, or try again later"
             raise self._error(504, "timed_out", why) from None
         except Unanswered:  # the reason names the endpoint, so it stays in the log
             raise self._error(502, "no_answer", "its language model gave no answer; try again later") from None

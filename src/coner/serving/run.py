@@ -89,7 +89,7 @@ def _load(spending: Spending, folder: Path) -> Tagger:
 def _check_budget(settings: Settings, *, asks: bool) -> None:
     limited = settings.spending != Spending()
     if limited and not asks:
-        raise ConfigError("--budget-tokens, --budget-cost: no model here asks an endpoint. Fix: leave them out")
+        raise ConfigError("--budget-tokens, --budget-cost: none of the models calls an endpoint. Fix: leave them out")
     if limited and settings.workers > 1:
         raise ConfigError("--budget-tokens, --budget-cost: workers cannot share a budget. Fix: use --workers 1")
     if asks and not limited:

@@ -89,7 +89,7 @@ FAULTS: dict[str, tuple[str, list[str], str, str]] = {
         "T1\tP 8 11\tbob",
         [],
         "text differs",
-        "got the text 'bob'; expected 'ada', which stands there",
+        "got the text 'bob'; expected 'ada', the text at that place",
     ),
     "no text at all": ("T1\tP 8 11", ["ada"], "", ""),
     "no tabs": ("T1 P 8 11 ada", [], "unreadable", "got 'T1 P 8 11 ada'; expected T1, a tab"),

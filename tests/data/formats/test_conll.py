@@ -208,7 +208,7 @@ FAULTS = {
     "header alone": ("# id 1\n\n# id 2\nb O\n", {}, ":1: got header '# id 1' without a word"),
     "header at the end": ("a O\n\n# id 2\n", {}, ":3: got header '# id 2' without a word"),
     "encoding": (b"a O\ncaf\xe9 O\n", {}, ":2: byte 4 of the line is 0xe9, which is not UTF-8"),
-    "binary": (b"\x89PNG\r\n\x1a\n\0\0", {}, ":3: holds a zero byte"),
+    "binary": (b"\x89PNG\r\n\x1a\n\0\0", {}, ":3: contains a zero byte"),
     "empty": ("", {}, "got no sentence; expected a word per line"),
     "blank": ("\n\t\n \n", {}, "got no sentence"),
     "no gold": ("a _ _\n", {"gold": True}, ":1: got only '_' in the last column: no tags; expected"),

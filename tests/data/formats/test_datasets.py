@@ -132,7 +132,7 @@ def test_a_folder_of_several_splits_is_refused(tmp_path: Path) -> None:
     splits = {name: labelled(["O", "B-P"], {"tokens": [name], "ner_tags": [0]}) for name in ("train", "dev")}
     datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "set"))
     assert detect(tmp_path / "set") == "datasets"
-    with pytest.raises(DataError, match=r"holds several splits; expected one of: \S+set/dev, \S+set/train"):
+    with pytest.raises(DataError, match=r"contains several splits; expected one of: \S+set/dev, \S+set/train"):
         read(tmp_path / "set")
     assert read(tmp_path / "set/dev")[0].words == ("dev",)
 

@@ -97,7 +97,7 @@ def test_other_labels_load_the_encoder_but_not_the_scores_of_tags(
         assert torch.equal(value, initial[name] if name in new else before[name]), name
     facts = tuning.run().facts["init"]
     loaded = len(weights) - len(new)
-    line = f"{loaded} of {len(weights)} weights loaded, {len(new)} newly initialised (emissions.weight first)\n"
+    line = f"{loaded} of {len(weights)} weights loaded, {len(new)} newly initialised (first: emissions.weight)\n"
     assert f"starting from first: {line}" in log_of(tmp_path / "second")
     assert set(facts["new"]) == new
 
@@ -139,7 +139,7 @@ def test_another_encoder_is_an_error(trained: Path, tuning_for: Make, tmp_path: 
     config.intermediate_size = 24
     AutoModel.from_config(config).save_pretrained(wide)
     with pytest.raises(
-        ConfigError, match=r"train.init: got .*first, no weight of whose encoder fits; expected a model with the same"
+        ConfigError, match=r"train.init: got .*first, whose encoder has other weights; expected a model with the same"
     ):
         tuning_for("second", encoder={"name": str(wide)}, train={"init": trained})
 

@@ -169,7 +169,7 @@ def test_models_that_ask_an_endpoint_do_not_tag_folders_vote_or_go_to_the_hub(
         assert tagged.code == 2
         assert f"of kind {kind}, which may leave sentences without an answer" in refusal(tagged)
         voted = coner("vote", crf, tmp_path / kind, "--out", tmp_path / "vote")
-        assert f"of kind {kind}, which asks an endpoint" in refusal(voted)
+        assert f"of kind {kind}, which calls an endpoint" in refusal(voted)
         pushed = coner("push", tmp_path / kind, "me/model", "--dry-run")
         assert f"is of kind {kind}: its endpoint" in refusal(pushed)
     assert not (tmp_path / "out").exists() and not (tmp_path / "vote").exists()

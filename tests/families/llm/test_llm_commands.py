@@ -247,7 +247,7 @@ def test_compare_shows_tokens_and_cost(coner: Coner, train: Path, gold: Path, tm
     )
     assert "tokens/sentence" not in coner("compare", runs[0], "--markdown").out
     refused = coner("tag", runs[0], gold, "--budget-tokens", "5")
-    assert "of kind crf, which asks no endpoint" in refusal(refused)
+    assert "of kind crf, which calls no endpoint" in refusal(refused)
     assert len(read_text(coner, runs[0], gold, "--limit", "3")) == 3
 
 

@@ -61,7 +61,7 @@ def test_chosen_rows_include_those_that_they_are_compared_with() -> None:
     plan = load_plan("paper")
     assert list(plan.choose(["loss-focal"]).rows) == ["full", "decoder-valid", "loss-focal"]
     assert plan.choose([]) is plan
-    with pytest.raises(ConfigError, match="--rows: got 'blend'; expected some of: full, plain"):
+    with pytest.raises(ConfigError, match="--rows: got 'blend'; expected any of: full, plain"):
         plan.choose(["blend"])
 
 

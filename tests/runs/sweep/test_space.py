@@ -112,7 +112,7 @@ def test_the_packaged_space_is_valid_with_the_packaged_config_at_both_ends() -> 
         ("a = { low = 0, high = 1, log = true }", "with log a low above 0"),
         (
             "a = { low = 1, high = 2, steps = 1 }",
-            r"a\.steps: unknown key; expected some of: choices, high, log, low, step",
+            r"a\.steps: unknown key; expected any of: choices, high, log, low, step",
         ),
         ("a = { choices = [] }", "expected only choices"),
         ("a = { choices = [1], low = 1 }", "expected only choices"),

@@ -149,7 +149,7 @@ def test_a_search_refuses_a_test_split(world: list[str], tmp_path: Path) -> None
 def test_a_folder_with_another_search_is_refused(world: list[str], tmp_path: Path) -> None:
     search(world, tmp_path / "out", 1)
     done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2, "--set", "seed=9")
-    assert "holds a search of other settings or another space. Fix: give another --out" in refusal(done)
+    assert "contains a search with other settings or another space. Fix: give another --out" in refusal(done)
 
 
 def test_a_storage_that_cannot_be_used_is_one_line(world: list[str], tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_folder_of_an_earlier_version_is_refused(world: list[str], tmp_path: P
     search(world, tmp_path / "out", 1)
     (tmp_path / "out" / ".locks" / "search").unlink()
     done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2)
-    assert "holds a search of an earlier version of coner. Fix: give another --out" in refusal(done)
+    assert "contains a search by an earlier version of coner. Fix: give another --out" in refusal(done)
 
 
 def test_two_machines_that_ask_at_once_draw_two_trials(
@@ -194,7 +194,7 @@ def test_moved_data_are_the_same_search_and_other_data_are_not(curves: Search, t
     assert Search(base, curves.space, tmp_path / "b", storage=storage).study.study_name == first.study_name
     moved.write_text(head(SAMPLE / "train.conll", 10), encoding="utf-8")
     assert Search(base, curves.space, tmp_path / "c", storage=storage).study.study_name != first.study_name
-    with pytest.raises(ConfigError, match="holds a search of other settings"):
+    with pytest.raises(ConfigError, match="contains a search with other settings"):
         Search(base, curves.space, tmp_path / "a", storage=storage)
 
 

@@ -70,7 +70,7 @@ class BratReader(SpanReader):
         inside = all(0 <= a < b <= len(text) for a, b in pieces)
         at_place = "".join(text[a:b] for a, b in pieces)
         if inside and tab and not same_text(at_place, covered):
-            message = f"{place}: got the text {covered[:40]!r}; expected {at_place[:40]!r}, which stands there"
+            message = f"{place}: got the text {covered[:40]!r}; expected {at_place[:40]!r}, the text at that place"
             self._fault(number, message, "text differs")
         elif any(a > b or text[a:b].strip() for (_, a), (b, _) in pairwise(pieces)):
             self._fault(number, f"{place}: got {len(pieces)} pieces; expected one", "discontinuous")

@@ -49,7 +49,7 @@ class DatasetsReader(RowReader):
             return dict(datasets.Features.from_arrow_schema(file.schema)), file.batches()
         if (path / "dataset_dict.json").is_file():
             splits = ", ".join(sorted(str(split) for split in path.iterdir() if split.is_dir()))
-            raise DataError(f"holds several splits; expected one of: {splits}", path)
+            raise DataError(f"contains several splits; expected one of: {splits}", path)
         with readable(path), _no_progress_bars(datasets):
             data = datasets.Dataset.load_from_disk(str(path.resolve()))
         arrow_word_column(data.features.arrow_schema, path)

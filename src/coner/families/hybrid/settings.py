@@ -28,7 +28,7 @@ class HybridExperiment(Experiment):
     """The settings of ``coner hybrid``: not read from a config, but recorded like those of every run."""
 
     kind: Literal["hybrid"] = "hybrid"
-    seed: Seed = Field(0, description="nothing here is random")
+    seed: Seed = Field(0, description="not used: nothing is random")
     hybrid: HybridSettings
 
 

@@ -38,7 +38,7 @@ class VoteExperiment(Experiment):
     """The settings of ``coner vote``: not read from a config, but recorded like those of every run."""
 
     kind: Literal["vote"] = "vote"
-    seed: Seed = Field(0, description="nothing here is random; see the seeds of the members")
+    seed: Seed = Field(0, description="not used: voting is deterministic; the members have their own seeds")
     vote: VoteSettings
 
 

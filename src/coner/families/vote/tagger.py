@@ -46,7 +46,7 @@ class VoteTagger(Tagger):
         for member in members:
             if family(member.tagger.kind).asks_endpoint:
                 raise ConfigError(
-                    f"{member.folder}: got a model of kind {member.tagger.kind}, which asks an endpoint; a vote cannot "
+                    f"{member.folder}: got a model of kind {member.tagger.kind}, which calls an endpoint; voting cannot "
                     "limit its cost. Fix: leave it out"
                 )
         known = {label for member in members for label in member.tagger.labels}

@@ -29,7 +29,7 @@ class WarmStart:
     def __str__(self) -> str:
         parts = [f"starting from {self.model}: {len(self.loaded)} of {len(self.loaded) + len(self.new)} weights loaded"]
         others = ((self.new, "newly initialised"), (self.unused, "of that model unused"))
-        return ", ".join([*parts, *(f"{len(names)} {what} ({names[0]} first)" for names, what in others if names)])
+        return ", ".join([*parts, *(f"{len(names)} {what} (first: {names[0]})" for names, what in others if names)])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the record."""
@@ -70,7 +70,7 @@ def load_matching(network: nn.Module, folder: Path, *, excluded: tuple[str, ...]
     }
     if not any(name.startswith("encoder.") for name in loaded):
         raise ConfigError(
-            f"train.init: got {folder}, no weight of whose encoder fits; expected a model with the same encoder.name"
+            f"train.init: got {folder}, whose encoder has other weights; expected a model with the same encoder.name"
         )
     network.load_state_dict(loaded, strict=False)
     new = [name for name in own if name not in loaded]

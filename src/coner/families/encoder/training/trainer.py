@@ -72,7 +72,7 @@ class Trainer:
             return False
         if saved.state["belongs_to"] != self.storage.fingerprint:
             raise ConfigError(
-                f"{path.parent}: holds an unfinished run of other settings or data. "
+                f"{path.parent}: contains an unfinished run with other settings or data. "
                 "Fix: choose another --out, or --overwrite"
             )
         self._state.restore(saved.tensors)

@@ -105,7 +105,7 @@ class Transport:
         except openai.APIStatusError as error:
             raise await self._status_error(error) from None
         except UnicodeEncodeError:
-            message = "the prompt holds half of a surrogate pair; expected whole characters"
+            message = "the prompt contains half of a surrogate pair; expected whole characters"
             raise RejectedError(self._reason(message), message=message) from None
         return self._parse(prompt, text, time.perf_counter() - began)
 

@@ -90,7 +90,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         OutputError: ``out`` holds a model, or cannot be written.
     """
     if (out / MANIFEST).exists():
-        raise OutputError(f"{out}: already holds a model. Fix: choose another folder")
+        raise OutputError(f"{out}: already contains a model. Fix: choose another folder")
     check_folder(out)
     manifest = read_manifest(run)
     if not family(manifest.kind).exports:
