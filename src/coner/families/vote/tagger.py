@@ -46,8 +46,8 @@ class VoteTagger(Tagger):
         for member in members:
             if family(member.tagger.kind).asks_endpoint:
                 raise ConfigError(
-                    f"{member.folder}: got a model of kind {member.tagger.kind}, which calls an endpoint; voting cannot "
-                    "limit its cost. Fix: leave it out"
+                    f"{member.folder}: got a model of kind {member.tagger.kind}, which calls an endpoint; "
+                    "voting cannot limit its cost. Fix: leave it out"
                 )
         known = {label for member in members for label in member.tagger.labels}
         self.members = tuple(members)
