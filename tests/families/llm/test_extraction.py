@@ -15,10 +15,10 @@ import coner
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
 from coner.families.llm.endpoint.messages import Completion, Prompt
+from coner.families.llm.examples import ExampleSelector
 from coner.families.llm.extraction import Choice, EntityExtractor, SpanTyper
-from coner.families.llm.prompts.builder import PromptBuilder
-from coner.families.llm.prompts.examples import ExampleSelector
-from coner.families.llm.prompts.settings import ExampleSettings, PromptSettings
+from coner.families.llm.prompts import PromptBuilder
+from coner.families.llm.settings import ExampleSettings, PromptSettings
 from coner.families.usage import Failure
 from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, model, question, says, sentence
 

@@ -16,9 +16,9 @@ from coner.families.llm.answers.events import Event, add
 from coner.families.llm.answers.mentions import LabelMatcher
 from coner.families.llm.answers.reader import AnswerReader, read_label
 from coner.families.llm.endpoint.messages import Complete, Completion, Message, Prompt
-from coner.families.llm.prompts.builder import PromptBuilder, closed_object, list_classes, sentence_text
-from coner.families.llm.prompts.examples import ExampleSelector, word_key
-from coner.families.llm.prompts.settings import PromptSettings
+from coner.families.llm.examples import ExampleSelector, word_key
+from coner.families.llm.prompts import PromptBuilder, closed_object, list_classes, sentence_text
+from coner.families.llm.settings import PromptSettings
 from coner.families.tagger import Prediction
 from coner.families.usage import Failure
 

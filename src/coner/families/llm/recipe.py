@@ -9,9 +9,8 @@ from coner.data import read
 from coner.data.splits import SplitCache, read_named_splits, take
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.families.family import Built, Place
-from coner.families.llm.prompts.examples import ExampleSelector
-from coner.families.llm.prompts.settings import ExampleSettings
-from coner.families.llm.settings import LEDGER, LlmExperiment
+from coner.families.llm.examples import ExampleSelector
+from coner.families.llm.settings import LEDGER, ExampleSettings, LlmExperiment
 from coner.families.llm.tagger import LlmTagger
 from coner.families.recipe import Inputs, Recipe
 from coner.families.usage import Spending

@@ -17,8 +17,8 @@ from coner.core.types import Sentence
 from coner.data.reading.words import sentence_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.events import total
+from coner.families.llm.examples import ExampleSelector
 from coner.families.llm.extraction import EntityExtractor
-from coner.families.llm.prompts.examples import ExampleSelector
 from coner.families.llm.settings import CALLS, LEDGER, LlmExperiment, LlmManifest
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger

@@ -14,7 +14,7 @@ from typing import Any
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.endpoint.messages import Message, Prompt
-from coner.families.llm.prompts.settings import PromptSettings
+from coner.families.llm.settings import PromptSettings
 
 ONE = """\
 Find the named entities in the sentence and give each its class.

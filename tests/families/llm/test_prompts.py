@@ -7,8 +7,8 @@ import json
 import jsonschema_rs
 
 from coner.families.llm.endpoint.messages import Message
-from coner.families.llm.prompts.builder import PromptBuilder
-from coner.families.llm.prompts.settings import PromptSettings
+from coner.families.llm.prompts import PromptBuilder
+from coner.families.llm.settings import PromptSettings
 from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
 
 SYSTEM = """\

@@ -12,8 +12,8 @@ import pytest
 
 from coner.core.errors import ConfigError, DataError, MissingExtra, ModelError
 from coner.core.types import Sentence
-from coner.families.llm.prompts.examples import FILE, ExampleSelector
-from coner.families.llm.prompts.settings import ExampleSettings
+from coner.families.llm.examples import FILE, ExampleSelector
+from coner.families.llm.settings import ExampleSettings
 from helpers.fake_model import ADA, ASPIRIN, NOBODY, TAXONOMY, sentence
 
 POOL = [

@@ -6,20 +6,25 @@ A sentence is never its own example, nor is one with the same words in other cas
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from coner.core.errors import ConfigError, ModelError
+from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.core.files import atomic_write
 from coner.core.types import Sentence
 from coner.data.formats.jsonl import JsonlReader, write_jsonl
 from coner.data.taxonomy import Taxonomy
-from coner.families.llm.prompts.rankers import Ranker, bm25_ranker, encoder_ranker
-from coner.families.llm.prompts.settings import ExampleSettings
+from coner.families.llm.settings import ExampleSettings
 
 FILE = "examples.jsonl"
 CANDIDATES = 4  # ranked for each example that is needed
 TOLERANCE = 0.2  # with ``cover``: how much less, of the best remaining score, counts as equally good
+BATCH = 32  # sentences
+MAX_TOKENS = 256  # of a sentence; the rest is ignored
+Words = Sequence[str]
+Ranker = Callable[[Words], Any]
+"""From the words of a sentence to an array with a score for each sentence of the pool."""
 Candidate = tuple[float, int]
 """Score of a sentence, and its index in the pool."""
 
@@ -142,3 +147,51 @@ def word_key(sentence: Sentence) -> tuple[str, ...]:
 
 def _labels(sentence: Sentence) -> set[str]:
     return {entity.label for entity in sentence.entities or ()}
+
+
+def bm25_ranker(pool: Sequence[Words]) -> Ranker:
+    """Scores by shared words, ignoring case; ``MissingExtra`` without bm25s."""
+    with requires_extra("examples.choice = 'bm25'", "llm"):
+        import bm25s
+    index = bm25s.BM25()
+    index.index([_fold(words) for words in pool], show_progress=False)
+    return lambda words: index.get_scores(_fold(words))
+
+
+def _fold(words: Words) -> list[str]:
+    return [word.casefold() for word in words]
+
+
+def encoder_ranker(pool: Sequence[Words], name: str) -> Ranker:
+    """Cosines of the mean vectors of the last layer of an encoder, which is packaged or in a folder.
+
+    Raises:
+        MissingExtra: torch or transformers are not installed.
+        ModelError: the encoder cannot be loaded.
+    """
+    with requires_extra("examples.choice = 'encoder'", "encoder"):
+        import numpy as np
+        import torch
+
+        from coner.families.encoder.backbone.pretrained import load_encoder
+
+    model, tokenizer = load_encoder(name)
+    model.train(mode=False)
+    positions = getattr(model.config, "max_position_embeddings", MAX_TOKENS)
+    longest = min(MAX_TOKENS, positions - 2)  # RoBERTa counts positions from 2
+
+    def encode_batch(texts: list[str]) -> Any:
+        tokens = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        with torch.inference_mode():
+            hidden = model(**tokens).last_hidden_state  # B x P x H
+            means = [row[real].mean(0) for row, real in zip(hidden, tokens["attention_mask"].bool(), strict=True)]
+            return torch.nn.functional.normalize(torch.stack(means), dim=-1).numpy()
+
+    def encode(sentences: Sequence[Words]) -> Any:  # B x H
+        order = np.argsort([len(words) for words in sentences], kind="stable")  # little padding
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        vectors = np.concatenate([encode_batch([" ".join(sentences[i]) for i in batch]) for batch in batches])
+        return vectors[np.argsort(order)]
+
+    vectors = encode(pool)
+    return lambda words: (vectors @ encode([words])[0]).round(6)

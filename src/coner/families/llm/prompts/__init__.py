@@ -1,1 +1,0 @@
-"""What a language model is asked: prompts and examples."""
