@@ -84,8 +84,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     splits = {"train": Split(train, digest(train.path))}
     if settings.dev is None:
         splits = cut_dev(splits["train"], settings.dev_share)
-    if 0 < settings.take < len(splits["train"].corpus):
-        splits["train"] = take(splits["train"], settings.take)
+    splits["train"] = _take(splits["train"], settings.take)
     splits |= read_named_splits(settings.model_copy(update={"train": None}), taxonomy)
     evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
     extras = []
@@ -106,7 +105,10 @@ def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, S
     """Read the train, dev and test files that the settings name, as ``read_splits`` does; none is cut from another."""
     paths = {"train": settings.train, "dev": settings.dev, "test": settings.test}
     corpora = {name: _read_gold(path, settings, taxonomy) for name, path in paths.items() if path is not None}
-    return {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
+    splits = {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
+    if "train" in splits:
+        splits["train"] = _take(splits["train"], settings.take)
+    return splits
 
 
 def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus:
@@ -143,8 +145,10 @@ def cut_dev(split: Split, share: float) -> dict[str, Split]:
     return {name: Split(corpus, _sha256(f"{split.sha256} {name} {share}")) for name, corpus in corpora.items()}
 
 
-def take(split: Split, sentences: int) -> Split:
-    """About so many sentences of a split: the same ones every time, every class in proportion."""
+def _take(split: Split, sentences: int) -> Split:
+    """About so many sentences of a split (0: all): the same ones every time, every class in proportion."""
+    if not 0 < sentences < len(split.corpus):
+        return split
     sample = split_corpus(split.corpus, dev=sentences / len(split.corpus), test=0, seed=1)["dev"]
     return Split(replace(split.corpus, sentences=tuple(sample)), _sha256(f"{split.sha256} take {sentences}"))
 

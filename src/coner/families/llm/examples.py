@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.core.files import atomic_write
@@ -23,10 +23,8 @@ TOLERANCE = 0.2  # with ``cover``: how much less, of the best remaining score, c
 BATCH = 32  # sentences
 MAX_TOKENS = 256  # of a sentence; the rest is ignored
 Words = Sequence[str]
-Ranker = Callable[[Words], Any]
-"""From the words of a sentence to an array with a score for each sentence of the pool."""
-Candidate = tuple[float, int]
-"""Score of a sentence, and its index in the pool."""
+Ranker = Callable[[Words], Any]  # from the words of a sentence to an array with a score for each one of the pool
+Candidate = tuple[float, int]  # score of a sentence, and its index in the pool
 
 
 class ExampleSelector:
@@ -48,14 +46,12 @@ class ExampleSelector:
         return len(self._pool)
 
     @classmethod
-    def fit(
-        cls, sentences: Sequence[Sentence], settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy
-    ) -> ExampleSelector:
+    def fit(cls, sentences: Sequence[Sentence], settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> Self:
         """Take the labelled training sentences whose labels are in the taxonomy; of equal ones the first.
 
         Raises:
             ConfigError: examples are needed, and there are no such sentences.
-            MissingExtra, ModelError: see ``rankers``.
+            MissingExtra, ModelError: see ``bm25_ranker`` and ``encoder_ranker``.
         """
         pool: dict[tuple[str, ...], Sentence] = {}
         labels = set(taxonomy.labels)
@@ -85,17 +81,16 @@ class ExampleSelector:
                 write_jsonl(self._pool, handle)
 
     @classmethod
-    def load(cls, folder: Path, settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> ExampleSelector:
+    def load(cls, folder: Path, settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> Self:
         """Read the pool of a model folder; an index is built again.
 
         Raises:
             ModelError: the file is missing.
             DataError: the file cannot be read, or has a label that is not in the taxonomy.
         """
-        path = folder / FILE
         if settings.choice == "none":
             return cls((), settings, seed=seed)
-        if not path.is_file():
+        if not (path := folder / FILE).is_file():
             raise ModelError(f"{path}: the file is missing; the model folder is damaged. Fix: train again")
         return cls(tuple(JsonlReader(path, labels=taxonomy.labels, gold=True)), settings, seed=seed)
 
@@ -118,12 +113,11 @@ class ExampleSelector:
         return selected
 
     def _select_fixed(self) -> tuple[Sentence, ...]:
-        """With ``cover`` each one adds the most classes, and of equal ones the shortest is taken."""
         # The order depends on the words of each sentence alone, so that loading a saved selection selects it again.
         rest = sorted(self._pool, key=lambda sentence: _random(self._seed, sentence).random())
         if not self._settings.cover:
             return tuple(rest[: self._settings.count])
-        rest.sort(key=len)
+        rest.sort(key=len)  # each one adds the most classes; of equal ones the shortest is taken
         selected, shown = list[Sentence](), set[str]()
         while rest and len(selected) < self._settings.count:
             best = max(rest, key=lambda sentence: len(_labels(sentence) - shown))

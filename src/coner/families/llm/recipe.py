@@ -6,7 +6,7 @@ from typing import Any
 
 from coner.core.errors import ConfigError, DataError
 from coner.data import read
-from coner.data.splits import SplitCache, read_named_splits, take
+from coner.data.splits import SplitCache, read_named_splits
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.families.family import Built, Place
 from coner.families.llm.examples import ExampleSelector
@@ -34,17 +34,13 @@ class LlmRecipe(Recipe):
 
     def read(self, cache: SplitCache) -> Inputs:
         """Read the files that are named."""
-        data, taxonomy = self.settings.data, self._taxonomy()
-        splits = read_named_splits(data, taxonomy)
-        if "train" in splits and 0 < data.take < len(splits["train"].corpus):
-            splits["train"] = take(splits["train"], data.take)
-        return Inputs(splits, taxonomy)
+        taxonomy = self._taxonomy()
+        return Inputs(read_named_splits(self.settings.data, taxonomy), taxonomy)
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         """What the answers depend on."""
-        train = inputs.splits.get("train")
         values = answer_settings(self.settings)
-        return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": None if train is None else train.sha256}
+        return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": inputs.train_sha256}
 
     def build(self, inputs: Inputs, place: Place) -> Built:
         """Choose the examples and write the model folder."""
