@@ -125,7 +125,7 @@ def test_an_encoder_takes_weights(
     assert record.data["train"].extra[0].weight == 0.3
     assert record.settings["data"]["extra"] == [{"file": "silver.conll", "weight": 0.3}]
     heavier = f'data.extra=[{{file = "{silver}", weight = 0.4}}]'
-    assert "finished run of other" in refusal(coner("train", config, "--set", heavier, "--out", out / "run"))
+    assert "finished run with other" in refusal(coner("train", config, "--set", heavier, "--out", out / "run"))
 
 
 @pytest.mark.parametrize(

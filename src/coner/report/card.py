@@ -96,7 +96,7 @@ def _about(record: Record, taxonomy: Taxonomy) -> str:
         lines.append(f"- {', '.join(alone)}")
     known = family_of(record)
     kind = known.description if known else "A tagger"
-    count = f"It knows {len(taxonomy.labels)} classes ({plain_text(taxonomy.name)})"
+    count = f"It predicts {len(taxonomy.labels)} classes ({plain_text(taxonomy.name)})"
     return "\n".join([f"{kind}, for named entity recognition. Made with `coner`.\n\n{count}:\n", *lines])
 
 
@@ -127,7 +127,7 @@ def _training(record: Record) -> str:
 
 def _data(record: Record, metadata: CardMetadata) -> str:
     named = "".join(f" `{name}`" for name in metadata.datasets)
-    source = f"Data sets, according to the maker:{named}." if named else "The source of the files is not recorded."
+    source = f"Data sets, according to the author:{named}." if named else "The source of the files is not recorded."
     return f"{data_table(record)}\n\n{source}"
 
 

@@ -187,8 +187,8 @@ def test_command_records_the_model_and_refuses_other_ones(
     moved = shutil.copytree(plain, tmp_path / "elsewhere")
     assert run(["train", str(config), "--set", f"train.init={moved}", "--out", str(continued)]) == 0  # finished already
     for arguments, message in (
-        ([config, "--init", other, "--out", continued], "finished run of other settings"),
-        ([config, "--out", continued], "finished run of other settings"),
+        ([config, "--init", other, "--out", continued], "finished run with other settings"),
+        ([config, "--out", continued], "finished run with other settings"),
         ([config, "--init", tmp_path / "none", "--out", tmp_path / "new"], "none: does not exist; expected the folder"),
         ([config, "--init", tmp_path, "--out", tmp_path / "new"], "got no model.json; expected the folder"),
         (

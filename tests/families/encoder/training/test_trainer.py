@@ -120,7 +120,7 @@ def test_step_of_several_passes_has_the_gradient_of_one_large_batch(tuning_for: 
 
 def test_checkpoint_of_other_settings_is_an_error(tuning_for: Make) -> None:
     tuning_for(train={"epochs": 1}).run()
-    with pytest.raises(ConfigError, match=r"unfinished run of other settings or data. Fix: choose another --out"):
+    with pytest.raises(ConfigError, match=r"unfinished run with other settings or data. Fix: choose another --out"):
         tuning_for(job={"fingerprint": "y"}).run()
 
 
