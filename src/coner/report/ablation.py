@@ -38,26 +38,17 @@ class Spread:
 
 @dataclass(frozen=True)
 class SeedsRow:
-    """Runs of one name, or one row of an ablation.
-
-    Attributes:
-        name, about, against: as the plan has them; ``against`` is ``None`` for a row that is compared with none.
-        seeds: of the finished runs.
-        scores, train_seconds: over them; scores by metric.
-        differences: minus the row that it is compared with, over the seeds that both have; p corrected for all rows.
-        gain: the difference of the means in macro F1, tested or not.
-        failed: seed to the reason.
-    """
+    """Runs of one name, or one row of an ablation."""
 
     name: str
     about: str
-    against: str | None
-    seeds: tuple[int, ...]
-    scores: Mapping[str, Spread | None]
+    against: str | None  # the row that it is compared with
+    seeds: tuple[int, ...]  # of the finished runs
+    scores: Mapping[str, Spread | None]  # over them, by metric
     train_seconds: Spread | None
-    differences: Differences | None = None
-    gain: float | None = None
-    failed: Mapping[str, str] = field(default_factory=dict)
+    differences: Differences | None = None  # over the seeds that both rows have; p corrected for all rows
+    gain: float | None = None  # the difference of the means in macro F1, tested or not
+    failed: Mapping[str, str] = field(default_factory=dict)  # seed to the reason
 
     @property
     def difference(self) -> Difference | None:
@@ -87,15 +78,11 @@ class SeedsRow:
 
 @dataclass(frozen=True)
 class AblationTable:
-    """All rows, by their scores on one split of the data.
-
-    Attributes:
-        left_out: folders with a run that is not in the plan: another name, or another seed, than the folder has.
-    """
+    """All rows, by their scores on one split of the data."""
 
     split: str
     rows: tuple[SeedsRow, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # folders with a run of another name or seed than the folder has
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``part`` is the former name of ``split``."""

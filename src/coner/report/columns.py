@@ -18,23 +18,14 @@ Asked = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Column:
-    """A value of a run on a split.
+    """A value of a run on a split."""
 
-    Attributes:
-        name: its key in JSON.
-        read: the value, ``None`` where it is not known.
-        title: the heading; ``None``: in JSON only.
-        format: the value as text.
-        higher_is_better: whether the largest value is the best.
-        optional: left out of a table where no run has a value.
-    """
-
-    name: str
-    read: Callable[[Record, str], float | None]
-    title: str | None = None
+    name: str  # its key in JSON
+    read: Callable[[Record, str], float | None]  # ``None`` where it is not known
+    title: str | None = None  # the heading; ``None``: in JSON only
     format: Callable[[float], str] = str
     higher_is_better: bool = True
-    optional: bool = False
+    optional: bool = False  # left out of a table where no run has a value
 
     def best(self, values: Mapping[str, float | None]) -> tuple[str, ...]:
         """The keys of the best values."""

@@ -13,13 +13,12 @@ from coner.core.types import Entity
 from coner.evaluation.calibration import calibrate
 from coner.evaluation.errors import score_lengths
 from coner.evaluation.significance import class_f1_draws
-from coner.records.record import Record
 from coner.report.compare import Row
 from coner.report.predictions import Predictions
 from coner.report.report import Report
 
 DRAWS = 500  # of the bootstrap by class; the page holds as many numbers a class for each run
-STEPS = 65535  # of a number that is stored in two bytes
+STEPS = 65535  # of F1 by draw and class, a little-endian number of two bytes
 HISTORY = ("epoch", "loss", "coarse_loss", "dev_macro_f1", "weight")
 
 
@@ -58,6 +57,7 @@ def _run(row: Row, report: Report, labels: Sequence[str]) -> dict[str, Any]:
     split, record = report.comparison.split, report.records[row.run]
     scores, place = record.scores[split], {label: index for index, label in enumerate(labels)}
     noisy = row.values["noisy_macro_f1"]
+    draws = class_f1_draws(record.sentences[split], tuple(labels), resamples=DRAWS)
     values = {
         "run": row.run,
         "name": row.name,
@@ -71,7 +71,7 @@ def _run(row: Row, report: Report, labels: Sequence[str]) -> dict[str, Any]:
             place[label]: [round(result.f1, 5), result.support, result.predicted, result.tp]
             for label, result in scores.fine.classes.items()
         },
-        "draws": _draws(record, split, labels),
+        "draws": base64.b64encode(np.rint(draws * STEPS).astype("<u2").tobytes()).decode("ascii"),
         "confusion": [
             [place[gold], place[predicted], count]
             for gold, others in record.confusion[split].items()
@@ -89,12 +89,6 @@ def _run(row: Row, report: Report, labels: Sequence[str]) -> dict[str, Any]:
         values["calibration"] = asdict(calibrate(gold, predicted))
         values["lengths"] = [asdict(result) for result in score_lengths(gold, predicted)]
     return values
-
-
-def _draws(record: Record, split: str, labels: Sequence[str]) -> str:
-    """F1 by draw and class in steps of 1/65535, little-endian, as base64."""
-    draws = class_f1_draws(record.sentences[split], tuple(labels), resamples=DRAWS)
-    return base64.b64encode(np.rint(draws * STEPS).astype("<u2").tobytes()).decode("ascii")
 
 
 def _flat(entities: Iterable[Entity], place: Mapping[str, int], *, scored: bool) -> list[int]:

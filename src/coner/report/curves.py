@@ -23,17 +23,14 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (  # axis; fi
 
 
 def write_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
-    """Draw the histories of runs, by the name of the run; arguments and errors as in ``write_figure``."""
+    """Draw the histories of runs, by the name of the run; errors as in ``write_figure``."""
     write_figure(lambda: draw(histories), path, what="a picture of the training")
 
 
 def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
     """Write the matplotlib ``Figure`` that ``make`` draws, whole or not at all; equal figures give equal bytes.
 
-    Args:
-        make: draws it.
-        path: its suffix is the format: svg, png or pdf.
-        what: the picture, for messages.
+    The suffix is the format: svg, png or pdf; ``what`` is the picture, for messages.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -48,6 +45,13 @@ def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
     with mpl.rc_context({"svg.hashsalt": "coner", "text.parse_math": False}), atomic_write(path, "wb") as handle:
         metadata = {"CreationDate" if suffix == "pdf" else "Date": None} if suffix != "png" else None
         make().savefig(handle, format=suffix, dpi=150, metadata=metadata)
+
+
+def style_axis(axis: Any) -> None:
+    """Draw grid lines behind the data, and no frame above and to the right."""
+    axis.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_axisbelow(True)
 
 
 def draw(histories: Mapping[str, Sequence[Epoch]]) -> Any:
@@ -68,9 +72,7 @@ def draw(histories: Mapping[str, Sequence[Epoch]]) -> Any:
                 if points:
                     axis.plot(*zip(*points, strict=True), style, color=colour, marker=marker, markersize=size, gid=key)
         axis.set_ylabel(title)
-        axis.grid(visible=True, color="#dddddd", linewidth=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.set_axisbelow(True)
+        style_axis(axis)
         if len(lines) > 1:
             keys = [Line2D([], [], color="#444444", ls=style, label=name) for _, name, style in lines]
             axis.legend(handles=keys, loc="upper right", frameon=False)

@@ -15,7 +15,7 @@ from coner.evaluation.counts import Ints
 from coner.evaluation.significance import class_f1_draws
 from coner.records.record import Record
 from coner.report.compare import Comparison
-from coner.report.curves import COLOURS, MARKERS, write_figure
+from coner.report.curves import COLOURS, MARKERS, style_axis, write_figure
 from coner.report.predictions import Predictions
 from coner.report.report import Report
 
@@ -26,15 +26,11 @@ NAMED = 20  # names beside points: more would overlap
 
 
 def write_pictures(report: Report, folder: Path) -> list[Path]:
-    """Write the pictures of these runs, and return their paths.
+    """Write the pictures of these runs, and return their paths; errors as in ``write_figure``.
 
     ``headline``: macro F1 with its intervals. ``classes``: F1 by class of the baseline and of the best other run.
     ``confusion``: of that run. ``calibration``: of the best runs with tagged sentences. ``time``: macro F1 by time of
     training. The folder is created if it is missing.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-        OutputError: a file cannot be written.
     """
     comparison, records, predictions, labels = report.comparison, report.records, report.predictions, report.labels
     split, ranked = comparison.split, sorted(comparison.rows, key=lambda row: -row.macro_f1)
@@ -145,11 +141,12 @@ def time(comparison: Comparison) -> Any:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     figure, axis = _figure(6.5, 4.5)
-    times = [(row, row.values["train_seconds"]) for row in comparison.rows]
-    timed = [(row.name, seconds / 60, row.macro_f1) for row, seconds in times if seconds]
-    names = dict.fromkeys(name for name, _, _ in timed)
-    for place, (name, colour, marker) in enumerate(zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)):
-        points = [(minutes, macro_f1) for other, minutes, macro_f1 in timed if other == name]
+    named: dict[str, list[tuple[float, float]]] = {}
+    for row in comparison.rows:
+        if seconds := row.values["train_seconds"]:
+            named.setdefault(row.name, []).append((seconds / 60, row.macro_f1))
+    looks = zip(named.items(), cycle(COLOURS), cycle(MARKERS), strict=False)
+    for place, ((name, points), colour, marker) in enumerate(looks):
         axis.plot(*zip(*points, strict=True), marker=marker, color=colour, linestyle="none")
         if place < NAMED:
             axis.annotate(name, points[0], xytext=(6, 3), textcoords="offset points", fontsize=8)
@@ -167,8 +164,5 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    axis = figure.subplots()
-    axis.grid(visible=True, color="#dddddd", linewidth=0.6)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.set_axisbelow(True)
+    style_axis(axis := figure.subplots())
     return figure, axis

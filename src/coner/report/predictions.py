@@ -17,33 +17,21 @@ Entities = tuple[tuple[Entity, ...], ...]  # of each sentence
 
 @dataclass(frozen=True)
 class Predictions:
-    """Sentences that runs share.
+    """Sentences that runs share."""
 
-    Attributes:
-        words, gold: of each sentence; empty where no run has any.
-        predicted: by run.
-        absent: the other runs, and the reason why they have none.
-    """
-
-    words: tuple[tuple[str, ...], ...]
+    words: tuple[tuple[str, ...], ...]  # of each sentence; empty where no run has any
     gold: Entities
-    predicted: Mapping[str, Entities]
-    absent: Mapping[str, str]
+    predicted: Mapping[str, Entities]  # by run
+    absent: Mapping[str, str]  # the other runs, and the reason why they have none
 
 
 def read_predictions(
     records: Mapping[str, Record], folders: Mapping[str, Path | None], *, split: str, baseline: str
 ) -> Predictions:
-    """Read the predictions of runs on a split, as far as their folders have them.
+    """Read the predictions of runs on a split, as far as their folders have them; ``None``: there is only a record.
 
-    Args:
-        records: by the name of the run.
-        folders: of each run, ``None`` where there is only a record.
-        split: of the data.
-        baseline: the run whose sentences are taken where runs differ in them, if it has any.
-
-    Raises:
-        DataError: a file is damaged.
+    Where runs differ in their sentences, those of the baseline are taken, if it has any. ``DataError`` if a file is
+    damaged.
     """
     shared: list[tuple[tuple[str, ...], tuple[Entity, ...]]] = []
     predicted, absent = dict[str, Entities](), dict[str, str]()

@@ -6,17 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 from coner.core.errors import ModelError
 from coner.core.files import sha256
-from coner.data.taxonomy import Taxonomy, choose_taxonomy
+from coner.data.taxonomy import choose_taxonomy
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.families.settings import parse_experiment
 from coner.hub.names import MANIFEST, README, RECORD, check_names
 from coner.records.plain import plain
-from coner.records.record import Record, read_record, record_path
+from coner.records.record import read_record, record_path
 from coner.report.card import CardMetadata, model_card
 
 Content = Path | bytes
@@ -25,7 +24,12 @@ Content = Path | bytes
 def card_of(place: Path, metadata: CardMetadata) -> str:
     """Return the model card of a run folder or a record file; errors as in ``gather``."""
     record = read_record(place)
-    return model_card(record, _taxonomy(record, place), metadata)
+    if place.is_dir() and (place / MANIFEST).is_file():
+        taxonomy = read_manifest(place).taxonomy
+    else:
+        labels = {label for scores in record.scores.values() for label in scores.fine.classes}
+        taxonomy = choose_taxonomy("auto", labels)
+    return model_card(record, taxonomy, metadata)
 
 
 def gather(folder: Path, metadata: CardMetadata) -> dict[str, Content]:
@@ -62,33 +66,14 @@ def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
         files |= {name: own, **{f"{inside}/{other}": content for other, content in others.items()}}
     values = manifest.model_dump(mode="json")
     if isinstance(values.get("settings"), Mapping):
-        values["settings"] = _without_paths(values["settings"], source=f"{folder / MANIFEST}")
+        # Parsed first, as text alone does not show what is a path: a relative one looks like an encoder's hub name.
+        parsed = parse_experiment(dict(values["settings"]), f"{folder / MANIFEST}").model_dump()
+        parsed["data"]["taxonomy"] = PurePath(parsed["data"]["taxonomy"])  # these two are text that may name a file
+        parsed["data"]["noise"]["layout"] = PurePath(parsed["data"]["noise"]["layout"])
+        values["settings"] = plain(parsed)
     values["files"] = {name: {"bytes": size(content), "sha256": _digest(content)} for name, content in files.items()}
     return (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode(), files
 
 
-def _without_paths(settings: Mapping[str, Any], *, source: str) -> dict[str, Any]:
-    """Parsed first, as text alone does not show what is a path: a relative one looks like an encoder's hub name."""
-    values: dict[str, Any] = plain(parse_experiment(dict(settings), source).model_dump())
-    return {**values, "data": _base_names(values["data"])}
-
-
-def _base_names(value: Any) -> Any:
-    """The file of a taxonomy by its base name too: it is text, and nothing else in this section has a slash."""
-    if isinstance(value, Mapping):
-        return {key: _base_names(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_base_names(item) for item in value]
-    return PurePath(value).name if isinstance(value, str) else value
-
-
 def _digest(content: Content) -> str:
     return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256(content)
-
-
-def _taxonomy(record: Record, place: Path) -> Taxonomy:
-    """The taxonomy of the model beside the record; else the first that knows all scored labels."""
-    if place.is_dir() and (place / MANIFEST).is_file():
-        return read_manifest(place).taxonomy
-    labels = {label for scores in record.scores.values() for label in scores.fine.classes}
-    return choose_taxonomy("auto", labels)

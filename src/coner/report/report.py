@@ -18,21 +18,13 @@ from coner.report.predictions import Predictions, read_predictions
 
 @dataclass(frozen=True)
 class Report:
-    """Runs to be shown.
-
-    Attributes:
-        comparison: of these runs.
-        records: by run.
-        groups: fine to coarse label of all labels; empty where there are none.
-        predictions: of the runs.
-        ablation: whose runs these are, if they are of one; its differences over seeds are shown.
-    """
+    """Runs to be shown."""
 
     comparison: Comparison
     records: Mapping[str, Record]
-    groups: Mapping[str, str]
+    groups: Mapping[str, str]  # fine to coarse label of all labels; empty where there are none
     predictions: Predictions
-    ablation: AblationTable | None = None
+    ablation: AblationTable | None = None  # whose runs these are; its differences over seeds are shown
 
     @property
     def labels(self) -> list[str]:
@@ -48,11 +40,7 @@ def make_report(
     places: Mapping[str, Path],
     ablation: AblationTable | None = None,
 ) -> Report:
-    """Read what the page shows beside the records; ``places`` are the run folders or record files by run.
-
-    Raises:
-        DataError: a file is damaged.
-    """
+    """Read what the page shows beside the records; ``places`` are the run folders or record files by run."""
     folders = {run: folder_of(place) for run, place in places.items()}
     split, baseline = comparison.split, comparison.baseline
     predictions = read_predictions(records, folders, split=split, baseline=baseline)
