@@ -173,7 +173,7 @@ WRONG: dict[str, tuple[Callable[[Path, Path], list[Any]], str]] = {
     ),
     "empty word": (
         lambda a, f: [a, f / "word.parquet", "-o", "OUT"],
-        "word.parquet: row 2: got tokens ['b', '']; expected a list of non-empty words",
+        "word.parquet: row 2: got tokens ['b', '']; expected a list of non-empty",
     ),
     "format": (lambda a, _: [a, "-o", "OUT/", "--to", "jsonl"], "--to jsonl: files in a folder keep the format"),
     "workers of a folder": (lambda a, _: [a, a, "-o", "OUT/", "--workers", 2], "--workers: only for --engine ray"),
