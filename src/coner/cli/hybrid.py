@@ -62,9 +62,8 @@ def hybrid(
     from coner.families.manifest import read_manifest
     from coner.families.usage import Spending
 
-    chosen = HybridSettings(
-        first=first, first_kind=read_manifest(first).kind, llm=llm, below=below, candidates=candidates
-    )
+    kind = read_manifest(first).kind
+    chosen = HybridSettings(first=first, first_kind=kind, llm=llm, below=below, candidates=candidates)
     data = DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair)
     settings = HybridExperiment(name=out.resolve().name, data=data, hybrid=chosen)
     recipe = HybridRecipe(settings, out, Spending(budget_tokens, budget_cost, ledger))

@@ -61,12 +61,7 @@ class LlmTagger(Tagger):
             before = now
 
     def client(self) -> Client:
-        """The client of the endpoint, created at the first call of this method.
-
-        Raises:
-            ConfigError: the key is missing, or the cost is limited and there are no prices.
-            MissingExtra: the client library is not installed.
-        """
+        """The client of the endpoint, created at the first call of this method; see ``Client`` for its errors."""
         if self._client is None:
             with requires_extra("asking a language model", "llm"):
                 from coner.families.llm.endpoint.client import Client

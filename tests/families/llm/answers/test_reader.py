@@ -166,7 +166,7 @@ def test_the_only_sentence_of_a_numbered_call_needs_no_number() -> None:
 
 
 MENTIONS = st.lists(
-    st.tuples(st.text(min_size=1, max_size=8).filter(str.strip), st.sampled_from(FINE.names)), max_size=5
+    st.tuples(st.text(min_size=1, max_size=8).filter(str.strip), st.sampled_from(TAXONOMY.labels)), max_size=5
 )
 
 

@@ -12,9 +12,7 @@ from typing import Any
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.answers.lenient_json import Pairs
 
-RawMention = tuple[str, str | None]
-"""Text and label of a mention as the model wrote them; label ``None``: incomplete."""
-
+RawMention = tuple[str, str | None]  # text and label as the model wrote them; label None: incomplete
 _TEXT_KEYS = frozenset({"text", "entity", "mention", "name", "span", "surface", "word", "words", "value", "phrase"})
 _LABEL_KEYS = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
 _NUMBER_KEYS = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
@@ -38,7 +36,6 @@ class LabelMatcher:
     """
 
     def __init__(self, names: Sequence[str], groups: Iterable[str] = (), *, prefixed: Iterable[str] = ()) -> None:
-        self.names = tuple(names)
         self._exact = frozenset(names)
         alone = _unambiguous(zip(map(_fold, names), names, strict=True))
         self._folded = _unambiguous(zip(map(_fold, prefixed), names, strict=False)) | alone

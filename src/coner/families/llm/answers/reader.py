@@ -26,9 +26,7 @@ from coner.families.llm.answers.mentions import (
     split_by_sentence,
 )
 
-BySentence = dict[int, list[RawMention]]
-"""Mentions by sentence number; 0: the sentence is unknown."""
-
+BySentence = dict[int, list[RawMention]]  # by sentence number; 0: the sentence is unknown
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THINKING_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _NEXT_TURN = re.compile(r"(?<=[}\]`])[^\S\n]*+\n\s*+(?:Sentence:|Input:|User:|<\|im_start\|>).*", re.DOTALL)
@@ -44,10 +42,7 @@ class AnswerReader:
     def read(self, text: str, *, question: str, numbered: int | None) -> list[tuple[SurfaceMention, ...] | None]:
         """The mentions of each sentence in order; ``None`` for a sentence that the answer does not cover.
 
-        Args:
-            text: the answer.
-            question: end of the prompt.
-            numbered: how many numbered sentences were asked about; ``None``: one without a number.
+        The answer is to ``numbered`` sentences, or to one without a number; ``question`` is the end of the prompt.
         """
         count = numbered or 1
         by_sentence = self._by_sentence(text, question, numbered)

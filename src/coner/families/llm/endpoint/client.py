@@ -29,7 +29,6 @@ class Client(Session):
     It serves one caller at a time.
 
     Args:
-        endpoint: where, and how to ask.
         ledger: stores the answers; without one, each prompt is a call.
         spending: limits for all calls of this client. A call is sent if the most that it may use is left, as estimated.
             An answer that is lost on the way counts as the most that it may have used.
@@ -49,11 +48,7 @@ class Client(Session):
         return f"Client({self.endpoint.base_url!r}, {self.endpoint.model!r})"
 
     def __call__(self, prompts: Iterable[Prompt]) -> Iterator[Completion | Failure]:
-        """The answers, in order.
-
-        Raises:
-            DataError, OutputError: the ledger fails.
-        """
+        """The answers, in order; ``DataError`` or ``OutputError`` if the ledger fails."""
         waiting: deque[Future[Completion | Failure]] = deque()
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(self) as session:
             try:

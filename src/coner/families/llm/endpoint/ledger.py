@@ -54,10 +54,7 @@ def prompt_hash(prompt: Prompt, endpoint: Endpoint) -> str:
 
 
 class Ledger:
-    """The stored answers; safe to use from several threads.
-
-    Args:
-        path: the file, created if it is missing; its folder must exist.
+    """The stored answers; safe to use from several threads. The file is created if it is missing.
 
     Raises (all methods):
         DataError: the file is damaged, or no ledger.

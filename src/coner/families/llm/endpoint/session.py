@@ -90,11 +90,7 @@ class Session:
         await self._transport.close()
 
     async def answer(self, prompt: Prompt) -> Completion | Failure:
-        """Answer a prompt from the ledger, or from the endpoint and store the answer.
-
-        Raises:
-            DataError, OutputError: the ledger fails.
-        """
+        """Answer a prompt from the ledger, or from the endpoint and store the answer."""
         key = prompt_hash(prompt, self.endpoint)
         # An equal prompt waits until the first one's answer is in the ledger.
         async with self._pending.setdefault(key, anyio.Lock()) if self._ledger is not None else nullcontext():
