@@ -120,11 +120,7 @@ def by_name(comparison: Comparison, records: Mapping[str, Record]) -> list[Seeds
 
 
 def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
-    """Read the table of an ablation's folder, finished or not.
-
-    Args:
-        folder: as ``coner ablate`` made it.
-        split: whose scores; default: test where every run has it, else dev.
+    """Read the table of the folder of ``coner ablate``, finished or not; the default split is that of ``choose_split``.
 
     Raises:
         DataError: no run has finished or failed, runs were not scored on the same data, or a file is damaged.

@@ -19,24 +19,16 @@ Differences = Mapping[str, Difference]  # by metric
 
 @dataclass(frozen=True)
 class Row:
-    """One run.
+    """One run."""
 
-    Attributes:
-        run: the name of its folder or file; ``name`` and ``kind`` are the record's.
-        values: by column; scores are fractions of 1, and ``None`` is unknown.
-        intervals: bootstrap percentile intervals by metric.
-        differences: this run minus the baseline, by metric; ``None`` for the baseline, and where runs cannot be paired.
-            p is corrected for the number of runs.
-        asked: what a language model took for it; ``None`` where none was asked.
-    """
-
-    run: str
-    name: str
+    run: str  # the name of its folder or file
+    name: str  # the record's, as is the kind
     kind: str
-    values: Mapping[str, float | None]
-    intervals: Mapping[str, Sequence[float]]
+    values: Mapping[str, float | None]  # by column; ``None`` is unknown
+    intervals: Mapping[str, Sequence[float]]  # bootstrap percentile intervals by metric
+    # This run minus the baseline, p corrected for the number of runs; ``None`` for the baseline, and without a pair.
     differences: Differences | None
-    asked: Asked | None
+    asked: Asked | None  # what a language model took for it; ``None`` where none was asked
 
     @property
     def macro_f1(self) -> float:
@@ -50,7 +42,7 @@ class Row:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            **{name: getattr(self, name) for name in ("run", "name", "kind")},
+            **{"run": self.run, "name": self.name, "kind": self.kind},
             **self.values,
             **{f"{name.removesuffix('_f1')}_interval": bounds for name, bounds in self.intervals.items()},
             "differences": plain_differences(self.differences),
@@ -60,21 +52,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs on one split of the data.
+    """Runs on one split of the data."""
 
-    Attributes:
-        split: ``dev`` or ``test``.
-        baseline: the run that the differences are taken from.
-        rows: in the order in which they were named.
-        warnings: why numbers of this table must not be compared; then nothing is called best.
-        best: column to the runs that are best in it.
-    """
-
-    split: str
-    baseline: str
-    rows: tuple[Row, ...]
-    warnings: tuple[str, ...]
-    best: Mapping[str, tuple[str, ...]]
+    split: str  # dev or test
+    baseline: str  # the run that the differences are taken from
+    rows: tuple[Row, ...]  # in the order in which they were named
+    warnings: tuple[str, ...]  # why numbers of this table must not be compared; then nothing is called best
+    best: Mapping[str, tuple[str, ...]]  # column to the runs that are best in it
 
     @property
     def columns(self) -> list[Column]:
@@ -93,12 +77,9 @@ class Comparison:
 
 
 def compare_runs(records: Mapping[str, Record], *, split: str | None = None, baseline: str | None = None) -> Comparison:
-    """Put runs side by side.
+    """Put runs side by side, by the names of the runs.
 
-    Args:
-        records: by the name of the run.
-        split: whose scores; default: test where every run has it, else dev.
-        baseline: the run to take differences from; default: the first one.
+    Default: scores on test where every run has it, else dev, and differences from the first run.
 
     Raises:
         DataError: a run has no scores on that split, or there is no such baseline.

@@ -76,8 +76,7 @@ def draw(histories: Mapping[str, Sequence[Epoch]]) -> Any:
         if len(lines) > 1:
             keys = [Line2D([], [], color="#444444", ls=style, label=name) for _, name, style in lines]
             axis.legend(handles=keys, loc="upper right", frameon=False)
-    axes[-1].set_ylim(-0.05, 1.05)
-    axes[-1].set_xlabel("epoch")
+    axes[-1].set(ylim=(-0.05, 1.05), xlabel="epoch")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     runs = [Line2D([], [], color=colour, marker=marker, label=name) for (name, _), colour, marker, _ in styles]
     figure.legend(handles=runs, loc="outside upper center", ncols=min(4, len(runs)), frameon=False)

@@ -58,10 +58,10 @@ def headline(comparison: Comparison) -> Any:
     rows = sorted(comparison.rows, key=lambda row: row.macro_f1)
     figure, axis = _figure(6.5, 1.2 + 0.3 * len(rows))
     for place, row in enumerate(rows):
-        own = row.run == comparison.baseline
+        mark, colour = ("s", GREY) if row.run == comparison.baseline else ("o", COLOURS[0])
         if bounds := row.intervals.get("macro_f1"):
-            axis.plot(bounds, (place, place), color=GREY if own else COLOURS[0], linewidth=2)
-        axis.plot(row.macro_f1, place, "s" if own else "o", color=GREY if own else COLOURS[0])
+            axis.plot(bounds, (place, place), color=colour, linewidth=2)
+        axis.plot(row.macro_f1, place, mark, color=colour)
     axis.set_yticks(range(len(rows)), [row.run for row in rows])
     axis.set_ylim(-0.7, len(rows) - 0.3)
     figure.supxlabel(f"macro F1 on {comparison.split}, 95 % interval; square: the baseline", fontsize="medium")
@@ -82,8 +82,7 @@ def classes(runs: Mapping[str, Record], split: str, labels: list[str]) -> Any:
         axis.hlines(places, low, high, color=colour, linewidth=1.5)
         axis.plot(values, places, mark, color=colour, markersize=4, label=run)
     axis.set_yticks(range(len(order)), order)
-    axis.set_ylim(-0.7, len(order) - 0.3)
-    axis.set_xlabel(f"F1 on {split}, 95 % intervals")
+    axis.set(ylim=(-0.7, len(order) - 0.3), xlabel=f"F1 on {split}, 95 % intervals")
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
 
@@ -102,9 +101,7 @@ def confusion(record: Record, split: str, labels: list[str], run: str) -> Any:
     axis.set_yticks(range(len(labels) + 1), [*labels, "spurious"])
     axis.tick_params(length=0)
     axis.grid(visible=False)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel("gold")
-    axis.set_title(f"{run} on {split}")
+    axis.set(xlabel="predicted", ylabel="gold", title=f"{run} on {split}")
     return figure
 
 
@@ -130,8 +127,7 @@ def calibration(predictions: Predictions, runs: Sequence[str]) -> Any:
         measured = calibrate(predictions.gold, predictions.predicted[run])
         points = np.array([(entry.confidence, entry.accuracy) for entry in measured.bins]).reshape(-1, 2)
         axis.plot(*points.T, color=colour, marker=marker, label=f"{run} (ECE {measured.error:.3f})")
-    axis.set_xlabel("confidence")
-    axis.set_ylabel("share correct")
+    axis.set(xlabel="confidence", ylabel="share correct")
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
 
@@ -150,13 +146,11 @@ def time(comparison: Comparison) -> Any:
         axis.plot(*zip(*points, strict=True), marker=marker, color=colour, linestyle="none")
         if place < NAMED:
             axis.annotate(name, points[0], xytext=(6, 3), textcoords="offset points", fontsize=8)
-    axis.set_xscale("log")
+    axis.set(xscale="log", xlabel="minutes of training", ylabel=f"macro F1 on {comparison.split}")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(x=0.2)
-    axis.set_xlabel("minutes of training")
-    axis.set_ylabel(f"macro F1 on {comparison.split}")
     return figure
 
 
