@@ -87,9 +87,8 @@ def main() -> None:
     """Run the command line and exit the process."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not if it is closed
-            stream.reconfigure(
-                encoding="utf-8", errors="backslashreplace", newline=""
-            )  # file names need not be valid text
+            # File names need not be valid text.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
     limit_thread_spin()
     code = run(sys.argv[1:])
     if processes.count() > 1:

@@ -7,24 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from coner.cli.options import (
-    Cost,
-    LedgerFile,
-    Overwrite,
-    Repair,
-    Scheme,
-    ScoresJson,
-    TestFile,
-    Tokens,
-    TrainFile,
-    model_argument,
-)
+from coner.cli import options
 from coner.cli.outcome import run_recipe
 
 
 def hybrid(
-    first: Annotated[Path, model_argument("Folder of the model that finds the mentions.", "RUN")],
-    llm: Annotated[Path, model_argument("Folder of a prompted language model.", "LLM")],
+    first: Annotated[Path, options.model_argument("Folder of the model that finds the mentions.", "RUN")],
+    llm: Annotated[Path, options.model_argument("Folder of a prompted language model.", "LLM")],
     out: Annotated[Path, typer.Option(help="Folder of the hybrid: model, record.json, log.txt.")],
     *,
     below: Annotated[
@@ -35,15 +24,15 @@ def hybrid(
         typer.Option(help="Labels to choose from: those of the predicted coarse group, or all."),
     ] = "group",
     dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Dev file: evaluated.")] = None,
-    test: TestFile = None,
-    train: TrainFile = None,
-    scheme: Scheme = "iob2",
-    repair: Repair = False,
-    budget_tokens: Tokens = None,
-    budget_cost: Cost = None,
-    ledger: LedgerFile = None,
-    overwrite: Overwrite = False,
-    as_json: ScoresJson = False,
+    test: options.TestFile = None,
+    train: options.TrainFile = None,
+    scheme: options.Scheme = "iob2",
+    repair: options.Repair = False,
+    budget_tokens: options.Tokens = None,
+    budget_cost: options.Cost = None,
+    ledger: options.LedgerFile = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.ScoresJson = False,
 ) -> None:
     """Find mentions with a trained model, and let a language model label those with a low confidence.
 

@@ -67,10 +67,8 @@ def sweep(
 def _trial(trial: Any) -> dict[str, Any]:
     from optuna.distributions import CategoricalDistribution
 
-    settings = {
-        name: json.loads(value) if isinstance(trial.distributions[name], CategoricalDistribution) else value
-        for name, value in trial.params.items()
-    }
+    texts = [name for name, values in trial.distributions.items() if isinstance(values, CategoricalDistribution)]
+    settings = {name: json.loads(value) if name in texts else value for name, value in trial.params.items()}
     return {
         "number": trial.number,
         "state": trial.state.name.lower(),
@@ -86,14 +84,11 @@ def _show(trials: list[dict[str, Any]], folder: Path) -> None:
 
     finished = sorted((t for t in trials if t["dev_macro_f1"] is not None), key=lambda t: -t["dev_macro_f1"])
     names = list(dict.fromkeys(name for trial in trials for name in trial["settings"]))
-    rows = [
-        [
-            bold(str(trial["number"]), index == 0),
-            bold(f"{trial['dev_macro_f1']:.4f}", index == 0),
-            *(_value(trial["settings"][name]) if name in trial["settings"] else DASH for name in names),
-        ]
-        for index, trial in enumerate(finished[:SHOWN])
-    ]
+    rows = []
+    for index, trial in enumerate(finished[:SHOWN]):
+        cells = (str(trial["number"]), f"{trial['dev_macro_f1']:.4f}")
+        values = (_value(trial["settings"][name]) if name in trial["settings"] else DASH for name in names)
+        rows.append([*(bold(cell, index == 0) for cell in cells), *values])
     counts = {state: sum(t["state"] == state for t in trials) for state in ("complete", "pruned", "fail", "running")}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     print_whole(f"{folder}: {len(trials)} trials: {states}", Grid(["trial", "dev macro F1", *names], rows).table())

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from coner.cli.options import (
-    Cost,
-    HiddenFormat,
-    InputFormat,
-    InputRepair,
-    InputScheme,
-    LedgerFile,
-    Limit,
-    OutputFormat,
-    Tokens,
-    model_argument,
-)
+from coner.cli import options
 from coner.cli.outcome import INCOMPLETE, report_tally
 
 if TYPE_CHECKING:
     from coner.tagging.file import TaggedFile
-    from coner.tagging.files import TaggedFiles
+    from coner.tagging.files import Engine, TaggedFiles
 
 
 def tag(
-    model: Annotated[Path, model_argument("Folder of a trained model, or hf://user/name.")],
+    model: Annotated[Path, options.model_argument("Folder of a trained model, or hf://user/name.")],
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -39,15 +29,15 @@ def tag(
     out: Annotated[
         str, typer.Option("--out", "-o", help="Output file, or a folder if it ends in /; - is standard output.")
     ] = "-",
-    to: OutputFormat = "auto",
-    to_alias: HiddenFormat = None,
-    from_format: InputFormat = "auto",
+    to: options.OutputFormat = "auto",
+    to_alias: options.HiddenFormat = None,
+    from_format: options.InputFormat = "auto",
     write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Tag scheme of the output.")] = "iob2",
-    scheme: InputScheme = "iob2",
+    scheme: options.InputScheme = "iob2",
     comment: Annotated[
         str | None, typer.Option(metavar="MARK", help="Input lines that start with MARK are headers too.")
     ] = None,
-    repair: InputRepair = False,
+    repair: options.InputRepair = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Tag into a folder in this process, or by workers of a Ray cluster.")
     ] = "local",
@@ -58,10 +48,10 @@ def tag(
     workers: Annotated[
         int | None, typer.Option(min=1, help="With ray: number of workers; default: as many as the cores allow.")
     ] = None,
-    limit: Limit = None,
-    budget_tokens: Tokens = None,
-    budget_cost: Cost = None,
-    ledger: LedgerFile = None,
+    limit: options.Limit = None,
+    budget_tokens: options.Tokens = None,
+    budget_cost: options.Cost = None,
+    ledger: options.LedgerFile = None,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
@@ -87,7 +77,7 @@ def tag(
     from coner.families.usage import Spending
     from coner.records.machine import versions
     from coner.tagging.file import tag_file
-    from coner.tagging.files import engine_by_name, tag_files
+    from coner.tagging.files import local_engine, tag_files
     from coner.tagging.job import TaggingJob
 
     to = to_alias or to
@@ -104,43 +94,39 @@ def tag(
             raise typer.Exit(INCOMPLETE)
         return
     if limit is not None or spending != Spending():
-        options = "--limit, --budget-tokens, --budget-cost, --ledger"
-        raise ConfigError(f"{options}: only for a single file. Fix: leave them out, or tag one file at a time")
+        limits = "--limit, --budget-tokens, --budget-cost, --ledger"
+        raise ConfigError(f"{limits}: only for a single file. Fix: leave them out, or tag one file at a time")
     if to != "auto":
         raise OutputError(f"--to {to}: files in a folder keep the format of their inputs. Fix: leave it out")
     if out == "-":
-        raise OutputError(
-            "--out: not set; several files, and --engine ray, need a folder to write into. Fix: -o FOLDER/"
-        )
-    for line in _files_summary(tag_files(sources, Path(out), job, engine_by_name(engine, address, workers))):
+        message = "not set; several files, and --engine ray, need a folder to write into. Fix: -o FOLDER/"
+        raise OutputError(f"--out: {message}")
+    chosen: Engine = local_engine
+    if engine == "ray":
+        from coner.tagging.cluster import ray_engine
+
+        chosen = ray_engine(address, workers)
+    for line in _files_summary(tag_files(sources, Path(out), job, chosen)):
         stderr.print(line)
 
 
 def _file_summary(done: TaggedFile) -> str:
     tagger, reader, tally = done.tagger, done.reader, done.tally
-    counts = {
-        "repaired in the input": reader.repaired,
-        "left out": reader.skipped,
-        "tags repaired": tally.repaired,
-        f"{tagger.unit}s without an answer": tally.lacking,
-    }
-    line = _counts(tally.sentences, tally.entities, counts)
+    counts = [tally.sentences, tally.entities, reader.repaired, reader.skipped, tally.repaired]
+    line = _counts(counts, {f"{tagger.unit}s without an answer": tally.lacking})
     return f"{line} ({tagger.hardware})" if tagger.hardware else line
 
 
 def _files_summary(done: TaggedFiles) -> list[str]:
     lines = [f"{done.before} of {done.files} files were already finished"] if done.before else []
     if done.before < done.files:
-        counts = done.counts
-        other = {
-            "repaired in the input": counts["repaired"],
-            "left out": counts["skipped"],
-            "tags repaired": counts["tags_repaired"],
-        }
-        lines.append(f"{done.files - done.before} files, {_counts(counts['sentences'], counts['entities'], other)}")
+        counts = [done.counts[name] for name in ("sentences", "entities", "repaired", "skipped", "tags_repaired")]
+        lines.append(f"{done.files - done.before} files, {_counts(counts)}")
     return lines
 
 
-def _counts(sentences: int, entities: int, other: dict[str, int]) -> str:
-    more = [f"{count} {what}" for what, count in other.items() if count]
+def _counts(counts: Sequence[int], other: Mapping[str, int] | None = None) -> str:
+    sentences, entities, *faults = counts
+    titled = dict(zip(("repaired in the input", "left out", "tags repaired"), faults, strict=True)) | dict(other or {})
+    more = [f"{count} {what}" for what, count in titled.items() if count]
     return ", ".join([f"{sentences} sentences", f"{entities} entities", *more])

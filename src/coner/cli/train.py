@@ -84,9 +84,8 @@ def train(
         if value is None:
             continue
         if section not in declared.settings.model_fields:
-            raise ConfigError(
-                f"{option}: got a config of kind {settings.kind}; expected one with a section [{section}]"
-            )
+            got = f"got a config of kind {settings.kind}"
+            raise ConfigError(f"{option}: {got}; expected one with a section [{section}]")
         changes.append(f"{key}={value}")
     settings = load_experiment(config, [*(overrides or ()), *changes])
     recipe = declared.recipe(settings, Spending(budget_tokens, budget_cost, ledger))

@@ -69,11 +69,7 @@ class Family:
     threaded: ClassVar[bool] = True  # a tagger uses several cores
 
     def load(self, folder: Path, manifest: Any) -> Tagger:
-        """Open a model folder, whose manifest and files have been checked, by ``load`` of the package's ``tagger.py``.
-
-        Raises:
-            ConfigError, ModelError: they do not fit together.
-        """
+        """Open a model folder, whose manifest and files were checked, by ``load`` of the package's ``tagger.py``."""
         tagger: Tagger = import_module(f"{type(self).__module__}.tagger").load(folder, manifest)
         return tagger
 

@@ -60,15 +60,9 @@ class Manifest(BaseModel):
 
 
 def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
-    """Write a model into ``folder``: all of it, or nothing.
+    """Write a model into ``folder``: all of it, or nothing; ``OutputError`` if that fails.
 
-    Args:
-        folder: created if it is missing.
-        manifest: without ``files``, which are added.
-        write: writes the model's files into the folder that is passed to it.
-
-    Raises:
-        OutputError: the folder cannot be written.
+    ``write`` writes the files into the folder that is passed to it; the manifest gets their hashes.
     """
     state = "nothing was changed"
     try:
@@ -108,11 +102,7 @@ def remove_model(folder: Path) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read ``model.json`` and check every file that it names.
-
-    Raises:
-        ModelError: something is missing, damaged, or of a newer format.
-    """
+    """Read ``model.json`` and check every file that it names; ``ModelError`` if one is missing or damaged."""
     values, path = _read(folder), folder / MANIFEST
     format = values.get("format")
     if not isinstance(format, int) or not isinstance(values.get("kind"), str):
@@ -166,11 +156,10 @@ def _check(folder: Path, name: str, entry: FileEntry) -> None:
     if size != entry.bytes:
         raise ModelError(f"{path}: damaged or truncated: got {size} bytes; expected {entry.bytes}. {COPY}")
     try:
-        changed = sha256(path) != entry.sha256
+        if sha256(path) != entry.sha256:
+            raise ModelError(f"{path}: damaged: its sha256 is not the one in {MANIFEST}. {COPY}")
     except DataError as error:
         raise ModelError(str(error)) from None
-    if changed:
-        raise ModelError(f"{path}: damaged: its sha256 is not the one in {MANIFEST}. {COPY}")
 
 
 def _flush(path: Path) -> None:

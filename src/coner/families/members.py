@@ -19,13 +19,7 @@ from coner.families.tagger import Tagger
 
 
 class Combination(Recipe):
-    """The run of a tagger made of trained models; a family sets ``tagger``.
-
-    Args:
-        settings: recorded; the files in them are evaluated on.
-        folder: of the run; no member may be in it.
-        members: folders of the trained models, opened as ``members``.
-    """
+    """The run of a tagger made of trained models, which are not in its folder; a family sets ``tagger``."""
 
     tagger: Tagger
 
@@ -37,11 +31,9 @@ class Combination(Recipe):
         self.members = [load(member) for member in members]
 
     def read(self, cache: SplitCache) -> Inputs:
-        """Read the files that are named."""
         return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
 
     def build(self, inputs: Inputs, place: Place) -> Built:
-        """Write the model folder."""
         place.claim()
         self.tagger.save(place.folder)
         return Built(self.tagger)
@@ -62,12 +54,7 @@ def member_folders(folder: Path, count: int) -> list[Path]:
 
 
 def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]) -> None:
-    """Write a model folder with those of its members in it, whole or not at all.
-
-    Raises:
-        ModelError: a member's folder is gone or damaged.
-        OutputError: it cannot be written.
-    """
+    """Write a model folder with those of its members in it, whole or not at all."""
     files = [[MANIFEST, *read_manifest(member).files] for member in members]
 
     def write(temporary: Path) -> None:

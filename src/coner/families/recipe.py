@@ -45,12 +45,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def read(self, cache: SplitCache) -> Inputs:
-        """Read the splits.
-
-        Raises:
-            ConfigError: a required file is not set.
-            DataError: a file is faulty.
-        """
+        """Read the splits; ``ConfigError`` if a required file is not set, ``DataError`` if one is faulty."""
 
     @abstractmethod
     def identity(self, inputs: Inputs) -> dict[str, Any]:
@@ -72,22 +67,16 @@ class Recipe(ABC):
 
 
 class Training(Recipe):
-    """Fits a tagger on labelled sentences.
-
-    Args:
-        settings: with ``data.train`` set.
-    """
+    """Fits a tagger on labelled sentences."""
 
     def __init__(self, settings: Experiment) -> None:
         self.settings = settings
         self.resumable = self.family.multiprocess
 
     def read(self, cache: SplitCache) -> Inputs:
-        """Read all splits; without a dev file a part of the training file is split off."""
         return Inputs(*cache.read(self.settings.data))
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
-        """Settings, taxonomy, hashes of the training and dev files, noise."""
         splits, noise = inputs.splits, self.settings.data.noise
         covered = {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}  # by hashes, or not relevant
         data = self.settings.data.model_dump(mode="json", exclude=covered)
@@ -100,7 +89,6 @@ class Training(Recipe):
         return values
 
     def build(self, inputs: Inputs, place: Place) -> Built:
-        """Fit on the training split, choose on dev."""
         train, data = inputs.splits["train"], self.settings.data
         job = TrainingJob(
             **vars(place),

@@ -15,8 +15,5 @@ def family(kind: str) -> Family:
 
 def kinds(*, configurable: bool | None = None, trains: bool | None = None) -> list[str]:
     """Names of the families, or of those with these properties."""
-    return [
-        name
-        for name in families.names()
-        if configurable in (None, family(name).configurable) and trains in (None, family(name).trains)
-    ]
+    all_kinds = {name: family(name) for name in families.names()}
+    return [n for n, f in all_kinds.items() if configurable in (None, f.configurable) and trains in (None, f.trains)]

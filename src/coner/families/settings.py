@@ -15,11 +15,7 @@ from coner.families.registry import family, kinds
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read a config file and apply ``key.path=value`` overrides, whose values are TOML or plain strings.
-
-    Raises:
-        ConfigError: the file or an override cannot be read, or a setting is unknown or out of range.
-    """
+    """Read a config file and apply ``key.path=value`` overrides, whose values are TOML or plain strings."""
     return parse_experiment(load_values(path, overrides), source=str(path))
 
 
@@ -40,10 +36,8 @@ def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experim
     """``parse_experiment`` for families that train; ``ConfigError`` for the others."""
     settings = parse_experiment(values, source)
     if not family(settings.kind).trains:
-        raise ConfigError(
-            f"{source}: kind: got {settings.kind!r}, which has nothing to train; "
-            f"expected one of: {', '.join(kinds(trains=True))}"
-        )
+        got, known = f"got {settings.kind!r}, which has nothing to train", ", ".join(kinds(trains=True))
+        raise ConfigError(f"{source}: kind: {got}; expected one of: {known}")
     return settings
 
 
@@ -60,7 +54,6 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """The keys of the section with the unknown key."""
     section: type[BaseModel] | None = model
     for key in path[:-1]:
         if section is not None and key in section.model_fields:  # else a key of a mapping, or an index

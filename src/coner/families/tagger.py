@@ -55,19 +55,11 @@ class Tagger(ABC):
         return ""
 
     def limit(self, spending: Spending) -> None:
-        """Limit calls to an endpoint, before the first one.
-
-        Raises:
-            ConfigError: there is a limit, and this family asks no endpoint.
-        """
+        """Limit calls to an endpoint, before the first one; ``ConfigError`` if this family asks none."""
         spending.require_none(f"a model of kind {self.kind}")
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """The entities of each sentence.
-
-        Raises:
-            Unanswered: a sentence has no answer; ``predict`` gives the others.
-        """
+        """The entities of each sentence; ``Unanswered`` if one has no answer (``predict`` gives the others)."""
         predictions = list(self.predict(sentences))
         if lost := [p for p in predictions if p.entities is None]:
             failures = Counter(failure for p in lost for failure in p.failures)
@@ -79,12 +71,7 @@ class Tagger(ABC):
         return self.texts([text])[0]
 
     def texts(self, texts: Sequence[str]) -> list[list[Mention]]:
-        """The mentions of each text, in order. Each line is a sentence; lines may be of any length.
-
-        Raises:
-            DataError: a text is not a string.
-            Unanswered: a sentence has no answer.
-        """
+        """The mentions of each text, in order; each line is a sentence. ``Unanswered`` if one has no answer."""
         if isinstance(texts, str):
             raise DataError("expected a list of texts, got a single string; call the tagger itself with one text")
         lines = [(number, *line) for number, text in enumerate(texts) for line in _lines(text, number)]
@@ -92,10 +79,8 @@ class Tagger(ABC):
         for (number, begin, sentence), entities in zip(lines, self.tag([line[2] for line in lines]), strict=True):
             for entity in entities:
                 start, end = (begin + place for place in character_span(entity, sentence.offsets))
-                group = self.taxonomy.coarse_of(entity.label)
-                mentions[number].append(
-                    Mention(texts[number][start:end], entity.label, group, entity.score, start=start, end=end)
-                )
+                text, group = texts[number][start:end], self.taxonomy.coarse_of(entity.label)
+                mentions[number].append(Mention(text, entity.label, group, entity.score, start=start, end=end))
         return mentions
 
     def __repr__(self) -> str:
@@ -104,7 +89,6 @@ class Tagger(ABC):
 
 
 def _lines(text: str, number: int) -> Iterator[tuple[int, Sentence]]:
-    """The start of each line, and its sentence."""
     if not isinstance(text, str):
         raise DataError(f"text {number}: got {type(text).__name__}; expected a string (for words in a list: tag)")
     if (half := lone_surrogate(text)) is not None:

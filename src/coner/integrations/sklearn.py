@@ -17,11 +17,12 @@ from coner.config.load import override
 from coner.core.errors import ConfigError, DataError, requires_extra
 from coner.core.progress import Log, SilentLog
 from coner.core.tags import tags_from_entities
-from coner.core.types import Sentence
+from coner.core.types import Entity, Sentence
 from coner.data.memory import Words, as_sentences, labelled
 from coner.evaluation.score import score
 from coner.families.settings import parse_trainable
 from coner.runs.train import SentenceRecipe, fit
+from coner.tagging.stream import tag_stream
 
 with requires_extra("a scikit-learn estimator", "sklearn"):
     from sklearn.base import BaseEstimator
@@ -61,16 +62,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
     def predict(self, X: Sentences) -> list[list[str]]:
         """Predict one tag per word, in ``scheme``; gold entities are ignored."""
-        check_is_fitted(self, "tagger_")
         sentences = as_sentences(X)
-        pairs = zip(self.tagger_.tag(sentences), sentences, strict=True)
+        pairs = zip(self._entities(sentences), sentences, strict=True)
         return [tags_from_entities(entities, len(sentence), self.scheme) for entities, sentence in pairs]
 
     def score(self, X: Sentences, y: Tags | None = None) -> float:
         """Macro or micro F1 (see ``average``) of exact spans with their labels, as a fraction of 1."""
-        check_is_fitted(self, "tagger_")
         gold = labelled(X, y, self.scheme)
-        fine = score(gold, self.tagger_.tag(gold)).fine
+        fine = score(gold, self._entities(gold)).fine
         return fine.macro_f1 if self.average == "macro" else fine.micro_f1
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -90,6 +89,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             change = reduce(lambda inner, name: {name: inner}, reversed(path), value)
             setattr(self, section, override(getattr(self, section) or {}, change))
         return self
+
+    def _entities(self, sentences: Sequence[Sentence]) -> list[Sequence[Entity]]:
+        check_is_fitted(self, "tagger_")
+        return [prediction.entities or () for prediction in tag_stream(self.tagger_, sentences)]
 
     def _settings(self) -> Experiment:
         for name, choices in {"average": ("macro", "micro"), "scheme": ("iob2", "bioes")}.items():

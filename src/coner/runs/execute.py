@@ -23,7 +23,6 @@ from coner.records import machine
 from coner.records.plain import plain
 from coner.records.record import RECORD, Record, read_record, write_record
 from coner.records.recording import Evaluated, add_split, make_record
-from coner.records.sections import LlmUsage
 from coner.records.tagged import tagged_path, write_tagged
 from coner.tagging.stream import tag_all
 
@@ -50,7 +49,7 @@ def execute(
         folder: of the run; created if it is missing. It becomes a model folder.
         overwrite: delete what an earlier run wrote into the folder.
         cache: shared with other runs of this process.
-        on_epoch: called with the number of finished epochs and the macro F1 on dev; what it raises ends the training.
+        on_epoch: see ``Place``.
 
     Raises:
         ConfigError: a required file is not named, or the folder belongs to another run.
@@ -70,14 +69,9 @@ def execute(
         built = None
         if record is None or recipe.rebuild:
             log(recipe.describe(inputs))
-            place = Place(
-                folder=folder,
-                fingerprint=fingerprint,
-                log=log,
-                pieces=cache.pieces,
-                on_epoch=on_epoch,
-                claim=partial(clear, folder) if overwrite else lambda: None,
-            )
+            place = Place(folder=folder, fingerprint=fingerprint, log=log, pieces=cache.pieces, on_epoch=on_epoch)
+            if overwrite:
+                place = replace(place, claim=partial(clear, folder))
             built, facts = _build(recipe, inputs, place, cache)
             train = {name: split for name, split in inputs.splits.items() if name == "train"}
             record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
@@ -100,7 +94,6 @@ def assist(recipe: Recipe, folder: Path) -> None:
 
 
 def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> tuple[Built, dict[str, Any]]:
-    """Build the tagger; also returns the facts about it for its record."""
     began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
     built = recipe.build(inputs, place)
     facts: dict[str, Any] = {"fingerprint": place.fingerprint, "commit": commit}
@@ -113,12 +106,13 @@ def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> t
 
 
 def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log: Log) -> Record:
-    """Evaluate the pending splits; the record is saved after each."""
     write_record(record, folder)
     seen = seen_in(inputs.splits)
     for name in pending(record, inputs.splits):
         evaluated = _evaluate_split(tagger, name, inputs, seen, folder)
-        evaluated = _with_earlier_costs(evaluated, record.llm.get(name))
+        if evaluated.llm is not None and (earlier := record.llm.get(name)) is not None:
+            paid = {name: evaluated.llm[name] + getattr(earlier, name) for name in PAID if name in evaluated.llm}
+            evaluated = replace(evaluated, llm={**evaluated.llm, **paid})
         record = add_split(record, name, inputs.splits[name], evaluated)
         write_record(record, folder)
         fine = record.scores[name].fine
@@ -127,11 +121,6 @@ def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log:
 
 
 def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | None, folder: Path) -> Evaluated:
-    """Tag a split, write the predictions, and score the sentences that have an answer.
-
-    Raises:
-        Unanswered: no sentence has an answer.
-    """
     corpus = inputs.splits[name].corpus
     began = time.monotonic()
     predictions, tally = tag_all(tagger, corpus, f"tagging {name}")
@@ -153,13 +142,6 @@ def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:
     return [name for name in splits if name != "train" and (name not in record.scores or name in unanswered)]
 
 
-def _with_earlier_costs(evaluated: Evaluated, earlier: LlmUsage | None) -> Evaluated:
-    if evaluated.llm is None or earlier is None:
-        return evaluated
-    paid = {name: evaluated.llm[name] + getattr(earlier, name) for name in PAID if name in evaluated.llm}
-    return replace(evaluated, llm={**evaluated.llm, **paid})
-
-
 def _with_noise(record: Record, recipe: Recipe, inputs: Inputs) -> Record:
     """The record with the current noise settings, if a noisy split will be added to it."""
     if noisy_split("dev") not in pending(record, inputs.splits):
@@ -176,16 +158,11 @@ def clear(folder: Path) -> None:
 
 
 def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mapping[str, Split]) -> Record | None:
-    """What an earlier start of this run recorded in its folder.
-
-    Raises:
-        ConfigError: the folder belongs to another run, finished or not.
-    """
+    """What an earlier start recorded in the folder; ``ConfigError`` if another run did, finished or not."""
     if not (folder / RECORD).exists():
         if (folder / CHECKPOINT).exists() and not recipe.resumable:
-            raise ConfigError(
-                f"{folder}: holds the unfinished training of another run. Fix: give another --out, or --overwrite"
-            )
+            fix = "Fix: give another --out, or --overwrite"
+            raise ConfigError(f"{folder}: contains the unfinished training of another run. {fix}")
         return None
     record = read_record(folder)
     check_finished(record, folder, fingerprint, splits)
@@ -195,33 +172,20 @@ def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mappi
 def check_finished(
     record: Record, folder: Path, fingerprint: str, splits: Mapping[str, Split], *, instead: str = "--overwrite"
 ) -> None:
-    """Check that a record belongs to this run.
+    """``ConfigError`` if a record has other settings or data than this run, or scores on another file of a split.
 
-    Args:
-        record: in the folder.
-        folder: of the run.
-        fingerprint, splits: of this run.
-        instead: the alternative to another folder, for the message.
-
-    Raises:
-        ConfigError: it has other settings or data, or was evaluated on another file of a split.
+    ``instead`` is the alternative to another folder, for the message.
     """
     if record.fingerprint != fingerprint:
         fix = f"Fix: give another --out, or {instead}"
-        raise ConfigError(f"{folder}: holds a finished run of other settings or data. {fix}")
+        raise ConfigError(f"{folder}: contains a finished run with other settings or data. {fix}")
     for name, split in splits.items():
-        if name in record.data and name != "train" and record.data[name].sha256 != split.sha256:
-            raise _other_file(folder, name, split)
-
-
-def _other_file(folder: Path, name: str, split: Split) -> ConfigError:
-    file = split.corpus.path
-    if name in ("dev", "test"):
-        return ConfigError(
-            f"data.{name}: the finished run in {folder} was evaluated on another file than {file}. "
-            f"Fix: coner evaluate {file} {folder}"
-        )
-    return ConfigError(
-        f"data.noise: the finished run in {folder} was evaluated with other noise in {file.name}. "
-        f"Fix: coner data noise {file} -o FILE, then coner evaluate {file} {folder} --noisy FILE"
-    )
+        if name not in record.data or name == "train" or record.data[name].sha256 == split.sha256:
+            continue
+        file, again = split.corpus.path, f"coner evaluate {split.corpus.path} {folder}"
+        if name in ("dev", "test"):
+            key, difference, fix = name, f"on another file than {file}", again
+        else:
+            key, difference = "noise", f"with other noise in {file.name}"
+            fix = f"coner data noise {file} -o FILE, then {again} --noisy FILE"
+        raise ConfigError(f"data.{key}: the finished run in {folder} was evaluated {difference}. Fix: {fix}")

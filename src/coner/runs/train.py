@@ -66,20 +66,13 @@ def _recipe(values: dict[str, Any], train: Any, dev: Any) -> Training:
 
 
 class SentenceRecipe(Training):
-    """A run on sentences in memory.
-
-    Args:
-        settings: no file of theirs is read.
-        train: labelled sentences.
-        dev: labelled sentences to choose on; ``None``: the fraction ``data.dev_share`` of the others, split by text.
-    """
+    """A run on labelled sentences in memory; without ``dev`` the fraction ``data.dev_share`` of them, split by text."""
 
     def __init__(self, settings: Experiment, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> None:
         super().__init__(settings)
         self._train, self._dev = _split(train, "train"), None if dev is None else _split(dev, "dev")
 
     def read(self, cache: SplitCache) -> Inputs:
-        """The sentences as splits."""
         data, train, dev = self.settings.data, self._train, self._dev
         taxonomy = choose_taxonomy(data.taxonomy, train.corpus.labels)
         _check_labels((*train.corpus, *(dev.corpus if dev else ())), train.corpus, taxonomy)
@@ -88,10 +81,9 @@ class SentenceRecipe(Training):
         try:
             return Inputs(cut_dev(train, data.dev_share), taxonomy)
         except DataError:
-            raise DataError(
-                f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed as dev split; "
-                "expected more different ones. Fix: add sentences, or pass a dev split (dev=...)"
-            ) from None
+            got = f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed as dev split"
+            fix = "Fix: add sentences, or pass a dev split (dev=...)"
+            raise DataError(f"{got}; expected more different ones. {fix}") from None
 
 
 def fit(recipe: Training, *, log: Log) -> Tagger:

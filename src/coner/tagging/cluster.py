@@ -33,12 +33,7 @@ OBJECT_STORE = 128 << 20  # bytes, of a cluster on this machine: it holds names 
 
 
 class Worker:
-    """One worker of the pool: loads the model once, then tags slices.
-
-    Args:
-        job: a ``TaggingJob`` as JSON.
-        threads: that it may use.
-    """
+    """One worker of the pool: loads the model of a ``TaggingJob`` (as JSON) once, then tags slices."""
 
     def __init__(self, job: str, threads: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is loaded
@@ -64,8 +59,11 @@ class Worker:
             return {"error": self._error}
         piece = Slice(**values)
         try:
-            if _count_try(Path(f"{out}.tries")) > TRIES:
-                fix = "it may need more memory than there is. Fix: fewer --workers"
+            with Path(f"{out}.tries").open("ab") as tries:  # a worker that dies leaves no other trace
+                tries.write(b".")
+                tried = tries.tell()
+            if tried > TRIES:
+                fix = "it may need more memory than is available. Fix: fewer --workers"
                 return {"error": f"{piece.source}: a slice of it ended its worker {TRIES} times; {fix}"}
             return {"index": index, "counts": tag_slice(self._tagger, self._job, piece, out)}
         except (ConerError, OSError) as error:
@@ -75,34 +73,26 @@ class Worker:
 def _describe(error: Exception, *needed: str) -> str:
     """The message of an error, or the first of the paths that this node lacks."""
     missing = next((path for path in needed if not Path(path).exists()), None)
-    if missing is None:
-        return str(error)
     advice = "model, input and output must be on storage that every node sees"
-    return f"{missing}: does not exist on node {socket.gethostname()}; {advice}"
-
-
-def _count_try(path: Path) -> int:
-    """Count this try of a slice, in a file, because a worker that dies leaves no other trace."""
-    with path.open("ab") as handle:
-        handle.write(b".")
-        return handle.tell()
+    return f"{missing}: does not exist on node {socket.gethostname()}; {advice}" if missing else str(error)
 
 
 def ray_engine(address: str | None, workers: int | None) -> Engine:
-    """An engine that tags on a Ray cluster.
+    """An engine that tags on a Ray cluster, with as many workers as the cores allow unless their number is given.
 
-    Args:
-        address: of a running cluster; ``None`` starts one on this machine, which ends with the work.
-        workers: their number; ``None``: as many as the cores allow.
+    Without an address it starts a cluster on this machine, which ends with the work.
     """
 
     def engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
         with _cluster(address) as ray:
-            threaded = family(read_manifest(Path(job.model)).kind).threaded
+            setting = os.environ.get("OMP_NUM_THREADS", "")
+            most = int(setting) if setting.isdecimal() and int(setting) else THREADS
+            if not family(read_manifest(Path(job.model)).kind).threaded:
+                most = 1
             nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-            number, threads = share_cores(nodes, most_threads=_most_threads() if threaded else 1, workers=workers)
+            number, threads = share_cores(nodes, most_threads=most, workers=workers)
             try:
-                for row in _rows(job, work, min(number, len(work)), threads):
+                for row in _tagged(job, work, min(number, len(work)), threads).iter_rows():
                     done = json.loads(row["done"])
                     if "error" in done:
                         raise ConerError(done["error"])
@@ -116,19 +106,16 @@ def ray_engine(address: str | None, workers: int | None) -> Engine:
 
 
 def share_cores(nodes: Sequence[int], *, most_threads: int, workers: int | None) -> tuple[int, int]:
-    """The number of workers, and of threads of each, so that no core runs two threads.
+    """The number of workers, and of threads of each, so that no core runs two threads; ``OutputError`` without cores.
 
     Args:
         nodes: number of cores of each node.
         most_threads: of a worker.
         workers: their number, if the user chose one; there is at most one a core.
-
-    Raises:
-        OutputError: there is no core.
     """
     nodes = [cores for cores in nodes if cores]
     if not nodes:
-        raise OutputError("got a Ray cluster without cores; expected some. Fix: ray start --num-cpus N")
+        raise OutputError("got a Ray cluster without cores; expected at least one. Fix: ray start --num-cpus N")
     threads = min([most_threads, *nodes])
     while workers and threads > 1 and sum(node // threads for node in nodes) < workers:
         threads -= 1
@@ -136,23 +123,17 @@ def share_cores(nodes: Sequence[int], *, most_threads: int, workers: int | None)
     return min(workers or most, most), threads
 
 
-def _most_threads() -> int:
-    setting = os.environ.get("OMP_NUM_THREADS", "")
-    return int(setting) if setting.isdecimal() and int(setting) else THREADS
-
-
-def _rows(job: TaggingJob, work: Sequence[Work], workers: int, threads: int) -> Iterator[Any]:
+def _tagged(job: TaggingJob, work: Sequence[Work], workers: int, threads: int) -> Any:
     import ray.data
 
     items = [json.dumps([index, asdict(piece), out]) for index, (piece, out) in enumerate(work)]
-    tagged = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+    return ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         Worker,
         fn_constructor_args=(json.dumps(asdict(job)), threads),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
         num_cpus=threads,
     )
-    return iter(tagged.iter_rows())
 
 
 @contextmanager
@@ -173,19 +154,13 @@ def _cluster(address: str | None) -> Iterator[Any]:
         return
     if address and address != "auto":
         check_address(address)
-    local: dict[str, Any] = {
-        "num_cpus": available_cores(),
-        "object_store_memory": OBJECT_STORE,
-        "include_dashboard": False,
-    }
+    where: dict[str, Any] = {"address": address}
+    if not address:
+        limits = {"num_cpus": available_cores(), "object_store_memory": OBJECT_STORE, "include_dashboard": False}
+        where = {"address": "local", **limits}
     try:
         with _no_stderr():
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if address else local),
-            )
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
     except Exception as error:  # of many types
         reason = f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
         if address:
@@ -213,11 +188,10 @@ def check_address(address: str) -> None:
 def _no_stderr() -> Iterator[None]:
     """Discard what Ray's native code prints when it starts, which has no setting for that."""
     kept = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, 2)
+        with Path(os.devnull).open("wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(null)

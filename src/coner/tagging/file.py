@@ -49,14 +49,12 @@ def tag_file(
     """Tag a file; sentences without an answer are written without labels.
 
     Args:
-        job: model and options.
         source, out: files; ``-`` is standard input or output.
         to: format of the output; ``auto``: by its name, else CoNLL for CoNLL and JSONL for all others.
         limit: number of sentences to tag; ``None``: all.
-        spending: limits for a language model.
+        spending: limits for a language model; ``ConfigError`` for others.
 
     Raises:
-        ConfigError: ``spending`` has limits, and the model asks no endpoint.
         DataError: the input is faulty.
         OutputError: the output cannot be written.
         Unanswered: no sentence has an answer.
@@ -109,9 +107,8 @@ def _output_format(to: str, out: str, read_as: str) -> str:
     if to != "auto":
         if not formats[to].appends:
             choices = ", ".join(format.name for format in all_formats() if format.appends)
-            raise OutputError(
-                f"--to: got {to!r}, which is not written sentence by sentence; expected one of: {choices}"
-            )
+            message = "which is not written sentence by sentence; expected one of"
+            raise OutputError(f"--to: got {to!r}, {message}: {choices}")
         return to
     by_name = format_of_name(out)
     if by_name == "datasets":

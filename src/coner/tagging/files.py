@@ -33,15 +33,6 @@ class TaggedFiles:
     counts: Counter[str]  # as ``tag_slice`` returns them, over the other files
 
 
-def engine_by_name(name: str, address: str | None, workers: int | None) -> Engine:
-    """The engine of this process (``local``), or of a Ray cluster (``ray``); see ``cluster.ray_engine``."""
-    if name == "local":
-        return local_engine
-    from coner.tagging.cluster import ray_engine
-
-    return ray_engine(address, workers)
-
-
 def local_engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
     """Tag slices in this process, one after another."""
     tagger = load(job.model)
@@ -56,9 +47,6 @@ def tag_files(
 
     Args:
         sources: CoNLL, JSONL or Parquet files with different names.
-        out: the folder; made if it is missing.
-        job: model and options.
-        engine: what tags the slices.
         size: of a slice, about, in bytes.
 
     Raises:
@@ -69,10 +57,9 @@ def tag_files(
     """
     kind = read_manifest(Path(job.model)).kind
     if family(kind).asks_endpoint:
-        raise ConfigError(
-            f"{job.model}: got a model of kind {kind}, which may leave sentences without an answer; "
-            "expected another model for several files. Fix: tag one file at a time"
-        )
+        got = f"got a model of kind {kind}, which may leave sentences without an answer"
+        fix = "expected another model for several files. Fix: tag one file at a time"
+        raise ConfigError(f"{job.model}: {got}; {fix}")
     _check_outputs(sources, out)
     slices = [cut(source, job, size) for source in sources]
     depends_on = [sha256(Path(job.model) / MANIFEST), {**asdict(job), "model": None}]
@@ -90,7 +77,7 @@ def tag_files(
 
 
 def _tag(outputs: Sequence[OutputFile], job: TaggingJob, engine: Engine) -> Counter[str]:
-    """Tag the slices that are not finished, and join each file as soon as its last slice is."""
+    # Each file is joined as soon as its last slice is finished.
     work: list[Work] = []
     owners: list[OutputFile] = []
     waiting: Counter[OutputFile] = Counter()
@@ -130,7 +117,6 @@ def _join(output: OutputFile, counts: Counter[str]) -> None:
 
 
 def _check_outputs(sources: Sequence[str], out: Path) -> None:
-    """``OutputError`` if two outputs have the same name, or one would replace an input or a folder."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; expected a folder for several files, or for --engine ray")
     seen: dict[str, str] = {}
@@ -139,7 +125,6 @@ def _check_outputs(sources: Sequence[str], out: Path) -> None:
         if name in seen:
             raise OutputError(f"{source}: has the same name as {seen[name]}; expected different names in one folder")
         seen[name] = source
-        target = out / name
-        if target.is_dir():
+        if (target := out / name).is_dir():
             raise OutputError(f"{target}: is a folder; expected a free name for the output. Fix: name another --out")
         keep_apart(source, target)

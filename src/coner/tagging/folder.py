@@ -26,12 +26,9 @@ STATE = ".coner"
 
 
 class OutputFile:
-    """One file of the folder.
+    """One file of an output folder (absolute), from the slices of its input.
 
-    Args:
-        folder: the output folder, absolute.
-        slices: of the input, in order.
-        depends_on: what the output depends on besides its input: plain JSON values.
+    ``depends_on`` is what the output depends on besides its input, as JSON values.
 
     Attributes:
         tagged: the files of the tagged slices, in order.

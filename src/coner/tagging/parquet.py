@@ -58,21 +58,15 @@ def join_rows(files: Sequence[Path], out: Path) -> None:
 
 
 class _Rows:
-    """The rows of a slice and their predictions.
-
-    Attributes:
-        skipped: rows left untagged because a word is empty.
-    """
-
     def __init__(self, piece: Slice, job: TaggingJob) -> None:
-        self.skipped = 0
+        self.skipped = 0  # rows left untagged because a word is empty
         self._piece, self._job = piece, job
         self._file = ParquetRows(piece.path)
         self._batches: list[Any] = []
         self._predicted: list[Any] = []  # of each row that has been read; ``None`` if it is null or left untagged
 
     def sentences(self) -> Iterator[Sentence]:
-        """The sentences of those rows that have words; ``line`` is the row in the file, from 1."""
+        # The ``line`` of a sentence is its row in the file, from 1.
         for batch in self._file.batches(self._piece.start, self._piece.stop):
             cells = self._file.cells(batch)
             first = self._piece.start + len(self._predicted) + 1
@@ -92,12 +86,10 @@ class _Rows:
                     yield sentence
 
     def add(self, predictions: Iterator[Prediction]) -> None:
-        """Keep predictions for these sentences."""
         for prediction in predictions:
             self._put(prediction.sentence.line, self._cell(prediction))
 
     def table(self) -> Any:
-        """The rows with their predictions, an Arrow table."""
         import pyarrow as pa
 
         rows = pa.Table.from_batches(self._batches, self._file.schema)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
-from coner.data import ConllLayout, Reader
+from coner.data import ConllLayout
 from coner.data.formats import WriteOptions, formats
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.file import labelled
@@ -27,12 +26,6 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
 
     If a slice is tagged twice, by a worker that was taken for dead, the same bytes are written twice.
 
-    Args:
-        tagger: of the job's model.
-        job: how to read and write.
-        piece: the slice.
-        out: the file to write.
-
     Returns:
         ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input, ``tags_repaired`` in the predictions.
 
@@ -41,23 +34,16 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
         OutputError: the file cannot be written.
     """
     try:
-        if piece.format == "datasets":
-            tally, repaired, skipped = tag_rows(tagger, piece, job, Path(out))
-        else:
-            tally, repaired, skipped = _tag_text(tagger, piece, job, Path(out))
+        tag = tag_rows if piece.format == "datasets" else _tag_text
+        tally, repaired, skipped = tag(tagger, piece, job, Path(out))
     except DataError as error:
         before = 0 if piece.whole or error.line is None else _lines_before(piece)
         raise name_source(error, piece.path, piece.source, lines_before=before) from None
-    counts = Counter(
-        sentences=tally.sentences,
-        entities=tally.entities,
-        tags_repaired=tally.repaired,
-        repaired=repaired,
-        skipped=skipped,
-    )
+    counts = {"sentences": tally.sentences, "entities": tally.entities, "tags_repaired": tally.repaired}
+    counts |= {"repaired": repaired, "skipped": skipped}
     with atomic_write(counts_path(out)) as handle:
         json.dump(counts, handle)
-    return dict(counts)
+    return counts
 
 
 def counts_path(out: str) -> Path:
@@ -72,18 +58,17 @@ def _tag_text(tagger: Tagger, piece: Slice, job: TaggingJob, out: Path) -> tuple
         reader.narrow(piece.start, piece.stop, gap[0] if gap else None)
     with atomic_write(out) as handle:
 
+        def layout() -> ConllLayout:
+            whole = reader.layout or ConllLayout()
+            return whole if piece.last else replace(whole, ending="", final_newline=False)
+
         def write(predictions: Iterator[Prediction]) -> None:
             # A slice after the first starts with the end of the line before it; only the last one ends its last line.
-            options = WriteOptions(lambda: _layout(reader, piece), job.write, int(piece.start > 0))
+            options = WriteOptions(layout, job.write, int(piece.start > 0))
             formats[piece.format].write_text(map(labelled, predictions), handle, options)
 
         tally = tag_corpus(tagger, reader, write)
     return tally, reader.repaired, reader.skipped
-
-
-def _layout(reader: Reader, piece: Slice) -> ConllLayout:
-    layout = reader.layout or ConllLayout()
-    return layout if piece.last else replace(layout, ending="", final_newline=False)
 
 
 def _lines_before(piece: Slice) -> int:

@@ -58,15 +58,9 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         usages = [usage for usage in (self.usage, other.usage) if usage is not None]
-        return Tally(
-            self.sentences + other.sentences,
-            self.answered + other.answered,
-            self.entities + other.entities,
-            self.repaired + other.repaired,
-            self.failures + other.failures,
-            reduce(add, usages) if usages else None,
-            self.unanswered_before + other.unanswered_before,
-        )
+        total = {name: getattr(self, name) + getattr(other, name) for name in (*COUNTS, "failures")}
+        before = self.unanswered_before + other.unanswered_before
+        return Tally(**total, usage=reduce(add, usages) if usages else None, unanswered_before=before)
 
     def require_answer(self) -> None:
         """Raise ``Unanswered`` if there were failures and no answer."""
@@ -87,13 +81,7 @@ class Tally:
 
 
 def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = None) -> Iterator[list[Sentence]]:
-    """Batches of sentences to tag together; where a batch ends depends on the tagger and the sentences alone.
-
-    Args:
-        tagger: declares how many sentences suit it.
-        sentences: read as batches are requested.
-        batch: number of sentences in a batch, instead of what suits the tagger.
-    """
+    """Batches of ``batch`` sentences, or of as many as suit the tagger; where one ends depends on these alone."""
     most, multiple = (batch, 1) if batch else (tagger.batch_sentences, tagger.batch_multiple)
     chunk: list[Sentence] = []
     words = 0
@@ -114,10 +102,7 @@ def tag_stream(tagger: Tagger, sentences: Iterable[Sentence], *, batch: int | No
     Args:
         tagger: of any family.
         sentences: read at most a batch ahead of the predictions that are consumed.
-        batch: number of sentences in a batch; by default what suits the tagger.
-
-    Raises:
-        ConfigError: ``batch`` is below 1.
+        batch: number of sentences in a batch, at least 1; by default what suits the tagger.
     """
     if batch is not None and batch < 1:
         raise ConfigError(f"batch: got {batch}; expected at least 1")
@@ -165,11 +150,7 @@ def tag_corpus(
 
 
 def tag_all(tagger: Tagger, sentences: Sequence[Sentence], title: str) -> tuple[list[Prediction], Tally]:
-    """Tag sentences in memory, with a progress bar.
-
-    Raises:
-        Unanswered: no sentence has an answer.
-    """
+    """Tag sentences in memory, with a progress bar; ``Unanswered`` if none has an answer."""
     predictions: list[Prediction] = []
     with progress_bar(title, len(sentences)) as bar:
         tally = tag_corpus(tagger, sentences, predictions.extend, after_batch=lambda t: bar.advance_to(t.sentences))

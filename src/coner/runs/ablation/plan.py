@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -41,7 +41,7 @@ class Plan:
         wanted = set[str]()
         for name in names:
             if name not in self.rows:
-                raise ConfigError(f"--rows: got {name!r}; expected some of: {', '.join(self.rows)}")
+                raise ConfigError(f"--rows: got {name!r}; expected any of: {', '.join(self.rows)}")
             while name not in wanted:
                 wanted.add(name)
                 name = self.rows[name].against  # noqa: PLW2901 - follows the rows up to full
@@ -66,14 +66,12 @@ def load_plan(source: str) -> Plan:
     Raises:
         ConfigError: it cannot be read, two rows have one name, or a row is compared with an unknown one.
     """
-    packaged = resources.files(__package__) / f"{source}.toml"
-    if "/" not in source and packaged.is_file():
-        with resources.as_file(packaged) as path:
+    if source in names():
+        with resources.as_file(resources.files(__package__) / f"{source}.toml") as path:
             return parse_plan(read_toml(path), source)
     if not Path(source).is_file():
-        raise ConfigError(
-            f"--plan: got {source!r}, which is not a file; expected a TOML file, or one of: {', '.join(names())}"
-        )
+        known = ", ".join(names())
+        raise ConfigError(f"--plan: got {source!r}, which is not a file; expected a TOML file, or one of: {known}")
     return parse_plan(read_toml(Path(source)), source)
 
 
@@ -90,7 +88,13 @@ def parse_plan(values: Mapping[str, Any], source: str) -> Plan:
         raise ConfigError(f"{source}: got {', '.join(values) or 'nothing'}; expected only [[row]] tables")
     rows = {FULL: PlanRow(name=FULL, about="the config as it is")}
     for number, table in enumerate(tables, 1):
-        row = _row(table, f"{source}: row {number}")
+        try:
+            row = PlanRow.model_validate(table)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key, message = ".".join(map(str, first["loc"])), first["msg"][0].lower() + first["msg"][1:]
+            expected = "expected name, about, against, set"
+            raise ConfigError(f"{source}: row {number}: {key}: {message}; {expected}") from None
         if row.name in rows and row.name != FULL:
             raise ConfigError(f"{source}: row {number}: got {row.name!r} twice; expected another name")
         rows[row.name] = row
@@ -106,24 +110,13 @@ def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str
     return {name: parse_trainable(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
 
 
-def _row(table: object, place: str) -> PlanRow:
-    try:
-        return PlanRow.model_validate(table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key, message = ".".join(map(str, first["loc"])), first["msg"][0].lower() + first["msg"][1:]
-        raise ConfigError(f"{place}: {key}: {message}; expected name, about, against, set") from None
-
-
 def _follow(row: PlanRow, rows: Mapping[str, PlanRow], source: str) -> None:
     """``ConfigError`` if following ``against`` from a row does not lead to ``full``."""
     passed: list[str] = []
     while row.name != FULL:
         passed.append(row.name)
         if row.against not in rows or row.against in passed:
-            known: Iterable[str] = (name for name in rows if name not in passed)
-            raise ConfigError(
-                f"{source}: row {row.name!r}: against: got {row.against!r}, which does not lead to {FULL!r}; "
-                f"expected one of: {', '.join(known)}"
-            )
+            known = ", ".join(name for name in rows if name not in passed)
+            got = f"against: got {row.against!r}, which does not lead to {FULL!r}"
+            raise ConfigError(f"{source}: row {row.name!r}: {got}; expected one of: {known}")
         row = rows[row.against]

@@ -63,11 +63,8 @@ def runs_of(
         plan: the rows.
         settings: of each row.
         seeds: number of seeds, counted up from that of each config.
-        encoders: each row is run with each of these in place of its own, whose name is added to that of the row;
-            ``full`` with each is compared with ``full`` with the first.
-
-    Raises:
-        ConfigError: a config has no encoder to replace, or two encoders have one name.
+        encoders: each row is run with each of these in place of its own, and named after both; ``full`` with each is
+            compared with ``full`` with the first. ``ConfigError`` if a config has no encoder, or two have one name.
     """
     runs = []
     for seed in range(seeds):
@@ -91,7 +88,11 @@ def run_all(runs: Sequence[AblationRun], folder: Path) -> AblationOutcome:
     """
     cache, finished, failed, elsewhere = SplitCache(), list[str](), dict[str, str](), list[str]()
     for run in runs:
-        _check(run, folder / run.folder, cache)
+        recipe, place = Training(run.settings), folder / run.folder
+        inputs = recipe.read(cache)
+        if (place / RECORD).exists():
+            fingerprint = recipe.fingerprint(inputs)
+            check_finished(read_record(place), place, fingerprint, inputs.splits, instead="delete that folder")
     with FileLock(make_folder(folder / LOCKS) / "plan.lock"):
         write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
     began, trained = time.monotonic(), 0
@@ -102,9 +103,8 @@ def run_all(runs: Sequence[AblationRun], folder: Path) -> AblationOutcome:
                 elsewhere.append(run.folder)
                 continue
             with lock:
-                new = not (folder / run.folder / RECORD).exists()
-                if new:
-                    left = _time_left(began, trained, runs, folder)
+                if new := not (folder / run.folder / RECORD).exists():
+                    left = _time_left(began, trained, _unfinished(runs, folder))
                     log(f"{run.folder}: run {runs.index(run) + 1} of {len(runs)}{left}")
                 if reason := _try(run, folder / run.folder, cache, log):
                     failed[run.folder] = reason
@@ -114,17 +114,8 @@ def run_all(runs: Sequence[AblationRun], folder: Path) -> AblationOutcome:
     return AblationOutcome(tuple(finished), failed, tuple(elsewhere))
 
 
-def _check(run: AblationRun, folder: Path, cache: SplitCache) -> None:
-    """``ConfigError`` if the folder holds a run of other settings or data, which one table must not mix."""
-    recipe = Training(run.settings)
-    inputs = recipe.read(cache)
-    if (folder / RECORD).exists():
-        fingerprint = recipe.fingerprint(inputs)
-        check_finished(read_record(folder), folder, fingerprint, inputs.splits, instead="delete that folder")
-
-
 def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
-    """The settings of a row with each encoder, after what is added to its name; unchanged if there are none."""
+    # Yields what is added to the name of the row, and the settings.
     if not encoders:
         yield "", experiment
         return
@@ -139,22 +130,19 @@ def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) ->
 
 
 def _try(run: AblationRun, folder: Path, cache: SplitCache, log: Log) -> str | None:
-    """Execute a run; the reason if it fails."""
-    reason = folder / FAILED
+    """Execute a run; returns the reason if it fails, which is also written into its folder."""
     try:
         execute(Training(run.settings), folder, cache=cache)
     except ConerError as error:
         why = str(error)
     except Exception as error:  # of any library: it fails one run, not the ablation
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        make_folder(folder)
-        with (folder / LOG).open("a", encoding="utf-8") as handle:
+        with (make_folder(folder) / LOG).open("a", encoding="utf-8") as handle:
             handle.write(traceback.format_exc())
     else:
-        reason.unlink(missing_ok=True)
+        (folder / FAILED).unlink(missing_ok=True)
         return None
-    make_folder(folder)
-    with atomic_write(reason) as handle:
+    with atomic_write(make_folder(folder) / FAILED) as handle:
         handle.write(why + "\n")
     log(f"{run.folder}: failed: {why}")
     return why
@@ -164,8 +152,8 @@ def _unfinished(runs: Sequence[AblationRun], folder: Path) -> int:
     return sum(not (folder / run.folder / RECORD).exists() for run in runs)
 
 
-def _time_left(began: float, trained: int, runs: Sequence[AblationRun], folder: Path) -> str:
+def _time_left(began: float, trained: int, unfinished: int) -> str:
     if not trained:
         return ""
-    minutes = (time.monotonic() - began) / trained * _unfinished(runs, folder) / 60
+    minutes = (time.monotonic() - began) / trained * unfinished / 60
     return f"; about {minutes / 60:.1f} hours left" if minutes >= 90 else f"; about {minutes:.0f} minutes left"

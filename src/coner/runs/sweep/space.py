@@ -55,11 +55,9 @@ class Choices:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """All of them."""
         return self.values
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
-        """The value that the search tries next."""
         by_text = {json.dumps(value): value for value in self.values}  # a storage cannot hold lists
         return by_text[trial.suggest_categorical(name, list(by_text))]
 
@@ -75,15 +73,9 @@ class Space:
         return {path: values.suggest(trial, path) for path, values in self.settings.items()}
 
     def check(self, fits: Callable[[dict[str, Any]], object]) -> None:
-        """Check that every value is valid with the base settings, or with some other values of this space.
+        """Raise ``ConfigError`` if a setting must not vary, or a value fits neither the base nor any other values.
 
-        A trial may still fail, because not all values can be combined.
-
-        Args:
-            fits: takes values by key path, and raises ``ConfigError`` if they are not valid settings.
-
-        Raises:
-            ConfigError: a value is never valid, or a setting must not vary.
+        ``fits`` raises it for invalid values by key path. A trial may still fail: not all values can be combined.
         """
         for path in self.settings:
             section, _, rest = path.partition(".")
@@ -100,7 +92,6 @@ class Space:
 
 
 def _fault(fits: Callable[[dict[str, Any]], object], values: dict[str, Any]) -> ConfigError | None:
-    """Why values by key path are not valid settings."""
     try:
         fits(values)
     except ConfigError as error:
@@ -109,11 +100,7 @@ def _fault(fits: Callable[[dict[str, Any]], object], values: dict[str, Any]) -> 
 
 
 def load_space(path: Path) -> Space:
-    """Load a space from a TOML file: a table for each setting, with ``low`` and ``high``, or with ``choices``.
-
-    Raises:
-        ConfigError: the file cannot be read, or the values of a setting are not valid.
-    """
+    """Load a space from a TOML file: a table for each setting, with ``low`` and ``high``, or with ``choices``."""
     settings = dict(_settings(read_toml(path), (), path))
     if not settings:
         raise ConfigError(f"{path}: got no setting; expected tables such as [head.dropout] with low and high")
@@ -123,19 +110,18 @@ def load_space(path: Path) -> Space:
 def _settings(table: Mapping[str, Any], path: tuple[str, ...], source: Path) -> Iterator[tuple[str, Range | Choices]]:
     for key, value in table.items():
         here = (*path, key)
+        place = f"{source}: {'.'.join(here)}"
         if not isinstance(value, dict):
-            raise ConfigError(
-                f"{source}: {'.'.join(here)}: got {value!r}; expected a table with low and high, or choices"
-            )
+            raise ConfigError(f"{place}: got {value!r}; expected a table with low and high, or choices")
         if value.keys() & KEYS and not any(isinstance(inner, dict) for inner in value.values()):
-            yield ".".join(here), _values(value, f"{source}: {'.'.join(here)}")
+            yield ".".join(here), _values(value, place)
         else:
             yield from _settings(value, here, source)
 
 
 def _values(table: Mapping[str, Any], place: str) -> Range | Choices:
     if unknown := sorted(table.keys() - KEYS):
-        raise ConfigError(f"{place}.{unknown[0]}: unknown key; expected some of: {', '.join(sorted(KEYS))}")
+        raise ConfigError(f"{place}.{unknown[0]}: unknown key; expected any of: {', '.join(sorted(KEYS))}")
     if "choices" in table:
         choices = table["choices"]
         if len(table) > 1 or not isinstance(choices, list) or not choices:

@@ -44,12 +44,10 @@ class Pruned(Exception):
 
 
 class Search:
-    """A search in a folder.
+    """A search in a folder, which has a run folder for each trial.
 
     Args:
         base: unchecked settings, changed by the values of the space.
-        space: the settings that vary.
-        folder: has a run folder for each trial.
         storage: URL of a database; by default a file in the folder.
 
     Raises:
@@ -60,9 +58,8 @@ class Search:
         self.base, self.space, self.folder, self.cache = base, space, folder, SplitCache()
         self.settings = parse_trainable(dict(base))
         if self.settings.data.test is not None:
-            raise ConfigError(
-                f"data.test: got a test split; expected none in a search. Fix: leave it out, and train {BEST} with it"
-            )
+            fix = f"Fix: leave it out, and train {BEST} with it"
+            raise ConfigError(f"data.test: got a test split; expected none in a search. {fix}")
         space.check(lambda values: parse_trainable(override_paths(base, values)))
         recipe = Training(self.settings)
         values = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
@@ -71,10 +68,14 @@ class Search:
         self.lock = FileLock(folder / ".locks" / "study.lock")
         with self.lock:
             self.folder_id = _folder_id(folder / ".locks" / "name")
-            self.owner = folder / ".locks" / "search"  # contains the identity of the search
-            self._check_folder()
+            owner = folder / ".locks" / "search"  # contains the identity of the search
+            if owner.exists():
+                if owner.read_text(encoding="utf-8") != self.identity:
+                    raise ConfigError(f"{folder}: contains a search with other settings or another space. {OTHER}")
+            elif (folder / STUDY).exists():
+                raise ConfigError(f"{folder}: contains a search by an earlier version of coner. {OTHER}")
             self.study = self._open(storage or f"sqlite:///{(folder / STUDY).resolve()}")
-            with atomic_write(self.owner) as handle:
+            with atomic_write(owner) as handle:
                 handle.write(self.identity)
 
     def run(self, trials: int) -> Study:
@@ -92,14 +93,6 @@ class Search:
     def place(self, number: int) -> Path:
         """Folder of a trial."""
         return self.folder / f"trial-{number:04}"
-
-    def _check_folder(self) -> None:
-        """``ConfigError`` if the folder holds another search."""
-        if self.owner.exists():
-            if self.owner.read_text(encoding="utf-8") != self.identity:
-                raise ConfigError(f"{self.folder}: holds a search of other settings or another space. {OTHER}")
-        elif (self.folder / STUDY).exists():
-            raise ConfigError(f"{self.folder}: holds a search of an earlier version of coner. {OTHER}")
 
     def _open(self, url: str) -> Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -131,7 +124,6 @@ class Search:
             return self._drawn(trial), lock
 
     def _drawn(self, trial: Trial) -> Trial:
-        """The trial with its values, drawn now unless it has some."""
         seed = self.settings.seed + trial.number  # so that two machines that ask at once draw different values
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
         self.space.suggest(trial)
@@ -141,8 +133,6 @@ class Search:
         return try_lock(self.folder / ".locks" / f"{number}.lock")
 
     def _try(self, trial: Trial) -> str:
-        """Train and evaluate a trial; its outcome in a few words."""
-
         def on_epoch(epoch: int, macro_f1: float) -> None:
             trial.report(macro_f1, epoch)
             if trial.should_prune():
