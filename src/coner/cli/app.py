@@ -6,30 +6,12 @@ import io
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import TextIO
 
 import typer
 
-from coner.cli import (
-    ablate,
-    card,
-    compare,
-    convert,
-    curves,
-    data,
-    distil,
-    evaluate,
-    explain,
-    export,
-    hybrid,
-    llm,
-    push,
-    serve,
-    sweep,
-    tag,
-    train,
-    vote,
-)
+from coner.cli import data, llm
 from coner.core import processes
 from coner.core.processes import limit_thread_spin
 
@@ -47,12 +29,12 @@ Examples:
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wrong input or use, 3 incomplete with
 progress saved, 130 interrupted.
 """
-PANELS = {
-    "Train": (train.train, sweep.sweep, ablate.ablate, vote.vote, hybrid.hybrid, distil.distil),
-    "Use": (tag.tag, serve.serve),
-    "Compare": (evaluate.evaluate, compare.compare, curves.curves, explain.explain),
-    "Data": (convert.convert,),
-    "Share": (export.export, card.card, push.push),
+PANELS = {  # each command is the function of its name in the module of its name
+    "Train": ("train", "sweep", "ablate", "vote", "hybrid", "distil"),
+    "Use": ("tag", "serve"),
+    "Compare": ("evaluate", "compare", "curves", "explain"),
+    "Data": ("convert",),
+    "Share": ("export", "card", "push"),
 }
 
 app = typer.Typer(
@@ -63,9 +45,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help=HELP,
 )
-for panel, functions in PANELS.items():
-    for function in functions:
-        app.command(rich_help_panel=panel)(function)
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(getattr(import_module(f"coner.cli.{command}"), command))
 app.add_typer(data.app, name="data", rich_help_panel="Data")
 app.add_typer(llm.app, name="llm", rich_help_panel="Use")
 

@@ -87,12 +87,9 @@ def _show(trials: list[dict[str, Any]], folder: Path) -> None:
     rows = []
     for index, trial in enumerate(finished[:SHOWN]):
         cells = (str(trial["number"]), f"{trial['dev_macro_f1']:.4f}")
-        values = (_value(trial["settings"][name]) if name in trial["settings"] else DASH for name in names)
-        rows.append([*(bold(cell, index == 0) for cell in cells), *values])
+        values = [trial["settings"].get(name, DASH) for name in names]
+        shown = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in values]
+        rows.append([*(bold(cell, index == 0) for cell in cells), *shown])
     counts = {state: sum(t["state"] == state for t in trials) for state in ("complete", "pruned", "fail", "running")}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     print_whole(f"{folder}: {len(trials)} trials: {states}", Grid(["trial", "dev macro F1", *names], rows).table())
-
-
-def _value(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -53,7 +53,6 @@ def execute(
 
     Raises:
         ConfigError: a required file is not named, or the folder belongs to another run.
-        DataError: a file is faulty.
         Unanswered: no sentence of a split has an answer of the endpoint; what was built is kept.
     """
     cache = cache or SplitCache()
@@ -76,7 +75,10 @@ def execute(
             train = {name: split for name, split in inputs.splits.items() if name == "train"}
             record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
         tagger = load(folder) if built is None else built.tagger
-        record = _evaluate(tagger, _with_noise(record, recipe, inputs), inputs, folder, log)
+        if noisy_split("dev") in pending(record, inputs.splits):  # the noise may be another than in an earlier start
+            data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
+            record = record.model_copy(update={"settings": {**record.settings, "data": data}})
+        record = _evaluate(tagger, record, inputs, folder, log)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return record
 
@@ -140,14 +142,6 @@ def pending(record: Record, splits: Mapping[str, Split]) -> list[str]:
     """Splits that a run was not evaluated on yet, or that have sentences without an answer."""
     unanswered = {name for name, usage in record.llm.items() if usage.unanswered}
     return [name for name in splits if name != "train" and (name not in record.scores or name in unanswered)]
-
-
-def _with_noise(record: Record, recipe: Recipe, inputs: Inputs) -> Record:
-    """The record with the current noise settings, if a noisy split will be added to it."""
-    if noisy_split("dev") not in pending(record, inputs.splits):
-        return record
-    data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
-    return record.model_copy(update={"settings": {**record.settings, "data": data}})
 
 
 def clear(folder: Path) -> None:

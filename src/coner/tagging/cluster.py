@@ -37,8 +37,7 @@ class Worker:
 
     def __init__(self, job: str, threads: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is loaded
-        self._job = TaggingJob(**json.loads(job))
-        self._error = ""
+        self._job, self._error = TaggingJob(**json.loads(job)), ""
         try:
             self._tagger = load(self._job.model)
         except ConerError as error:

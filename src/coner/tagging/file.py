@@ -12,7 +12,7 @@ from typing import Any
 
 from coner.core.errors import OutputError
 from coner.core.files import sha256
-from coner.core.progress import Bar, progress_bar, stderr
+from coner.core.progress import progress_bar, stderr
 from coner.core.resume import Output, file_stamp, plain_output, resumable_output
 from coner.core.types import Sentence
 from coner.data import Reader, detect, format_of_name
@@ -80,7 +80,9 @@ def tag_file(
             layout = WriteOptions(lambda: reader.layout, job.write, written)
             formats[to_format].write_text(map(labelled, predictions), output.handle, layout)
 
-        with _file_bar(reader) as bar:
+        # Progress in bytes, because the number of sentences is not known before all are read.
+        size = Path(source).stat().st_size if source != STDIO and Path(source).is_file() else None
+        with progress_bar("tagging", size, done=reader.position, percent=True) as bar:
 
             def commit(tally: Tally) -> None:
                 output.commit(tally.counts())
@@ -94,13 +96,6 @@ def tag_file(
 def labelled(prediction: Prediction) -> Sentence:
     """The sentence with the predicted entities in place of its own."""
     return replace(prediction.sentence, entities=prediction.entities)
-
-
-def _file_bar(reader: Reader) -> AbstractContextManager[Bar]:
-    """Progress in bytes, because the number of sentences is not known before all are read."""
-    file = Path(str(reader.path))
-    size = file.stat().st_size if reader.path != STDIO and file.is_file() else None
-    return progress_bar("tagging", size, done=reader.position, percent=True)
 
 
 def _output_format(to: str, out: str, read_as: str) -> str:

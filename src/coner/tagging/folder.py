@@ -55,8 +55,7 @@ class OutputFile:
 
     def begin(self) -> list[dict[str, int] | None]:
         """Make the folder of the tagged slices and delete those of other work; the counts of each finished slice."""
-        parts = self._parts / self._digest
-        make_folder(parts)
+        parts = make_folder(self._parts / self._digest)
         for other in self._parts.iterdir():
             if other != parts:
                 shutil.rmtree(other, ignore_errors=True)

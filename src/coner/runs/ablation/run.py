@@ -41,7 +41,6 @@ class AblationRun:
 
     @property
     def folder(self) -> str:
-        """Name of its folder."""
         return run_name(self.row, self.seed)
 
 

@@ -40,7 +40,6 @@ class Range:
         return (self.low, self.high) if whole else (self.low, self.high, self.low + 0.618 * (self.high - self.low))
 
     def suggest(self, trial: BaseTrial, name: str) -> Any:
-        """The value that the search tries next."""
         low, high, step = self.low, self.high, self.step or 1
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
             return trial.suggest_int(name, low, high, step=step, log=self.log)
