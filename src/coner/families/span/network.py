@@ -40,12 +40,7 @@ class CosineScores(nn.Module):
 class SpanScores(nn.Module):
     """Scores of the labels of spans, from the vectors of their first and last words and their lengths.
 
-    Args:
-        size: of the word vectors.
-        width: of the span vectors, H.
-        max_words: longest span, M.
-        scores: from a span vector to the scores of no label and of the labels.
-        dropout: of the span vectors.
+    Word vectors have this ``size``, span vectors this ``width``, H; ``scores`` are those of span vectors.
     """
 
     def __init__(self, size: int, width: int, *, max_words: int, scores: nn.Module, dropout: float) -> None:

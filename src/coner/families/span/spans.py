@@ -14,22 +14,14 @@ from coner.families.encoder.backbone.batch import WordLayout
 
 @dataclass(frozen=True)
 class Spans:
-    """Every span of up to M words, sentence by sentence, by first word and then by length.
+    """Every span of up to M words, sentence by sentence, by first word and then by length."""
 
-    Attributes:
-        sentence: the sentence that it lies in. S, into B
-        start: its first word within the sentence. S
-        first, last: its first and last word. S, into N
-        length: its words, from 1. S
-        number: for each word and length less one the number of the span; -1 if it would leave the sentence. N x M
-    """
-
-    sentence: Tensor
-    start: Tensor
-    first: Tensor
-    last: Tensor
-    length: Tensor
-    number: Tensor
+    sentence: Tensor  # that it lies in. S, into B
+    start: Tensor  # first word within the sentence. S
+    first: Tensor  # first word. S, into N
+    last: Tensor  # last word. S, into N
+    length: Tensor  # its words, from 1. S
+    number: Tensor  # by word and length less one, the number of the span; -1 if it would leave the sentence. N x M
 
 
 def enumerate_spans(words: WordLayout, max_words: int) -> Spans:

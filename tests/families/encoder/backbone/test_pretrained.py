@@ -97,7 +97,7 @@ def test_weights_missing_in_the_file_are_an_error(tiny_encoder: Callable[[str], 
     lost = next(name for name in weights if "layer.1" in name)
     del weights[lost]
     save_file(weights, tmp_path / "m/model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelError, match=rf"its file lacks 1 of its weights \({lost} first\)"):
+    with pytest.raises(ModelError, match=rf"its file lacks 1 of its weights \(first: {lost}\)"):
         load_encoder(str(tmp_path / "m"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,20 +11,9 @@ from torch import Tensor
 from coner.families.encoder.backbone.layout import lay_out, word_arrays
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
-T = TypeVar("T", bound="Tensors")
-
-
-class Tensors:
-    """Base of dataclasses of tensors."""
-
-    def to(self: T, device: torch.device) -> T:
-        """The same on another device."""
-        values = (getattr(self, field.name).to(device) for field in fields(self))  # type: ignore[arg-type]
-        return type(self)(*values)
-
 
 @dataclass(frozen=True)
-class WordLayout(Tensors):
+class WordLayout:
     """Where the words of a batch lie in its sentences, as in ``layout.word_arrays``; all that the head needs."""
 
     lengths: Tensor
@@ -44,7 +32,7 @@ class WordLayout(Tensors):
 
 
 @dataclass(frozen=True)
-class PieceLayout(Tensors):
+class PieceLayout:
     """Where the pieces of the words lie in the encoder's rows, as in ``layout.lay_out``."""
 
     first: Tensor
@@ -54,7 +42,7 @@ class PieceLayout(Tensors):
 
 
 @dataclass(frozen=True)
-class Batch(Tensors):
+class Batch:
     """The input of one pass of a network, as in ``layout.lay_out``."""
 
     ids: Tensor
@@ -63,9 +51,10 @@ class Batch(Tensors):
     words: WordLayout
 
 
-def collate(sentences: Sequence[Pieces], maker: PieceMaker) -> Batch:
+def collate(sentences: Sequence[Pieces], maker: PieceMaker, device: torch.device | str = "cpu") -> Batch:
     """Lay sentences out as a batch."""
-    return as_batch({name: torch.from_numpy(array) for name, array in lay_out(sentences, maker).items()})
+    arrays = lay_out(sentences, maker)
+    return as_batch({name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
 
 
 def as_batch(tensors: Mapping[str, Tensor]) -> Batch:

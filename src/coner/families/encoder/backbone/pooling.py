@@ -24,27 +24,24 @@ class Pooling:
 
     def __call__(self, states: Sequence[Tensor], pieces: PieceLayout) -> list[Tensor]:
         """All hidden states, R x P x H each, to L tensors of N x H (N x 2H for ``first_last``) in float32."""
-        return [pool(states[layer], pieces, self.method).float() for layer in self.layers]
+        return [self._pool(states[layer].flatten(0, 1), pieces).float() for layer in self.layers]
 
     def size(self, hidden: int) -> int:
         """Width of the word vectors of an encoder with hidden states of this width."""
         return 2 * hidden if self.method == "first_last" else hidden
 
-
-def pool(states: Tensor, pieces: PieceLayout, method: Method) -> Tensor:
-    """Vectors of pieces, R x P x H, to one vector per word, N x H (N x 2H for ``first_last``)."""
-    flat = states.flatten(0, 1)
-    if method == "first":
-        return flat[pieces.first]
-    if method == "first_last":
-        return torch.cat([flat[pieces.first], flat[pieces.last]], dim=-1)
-    # No index_add, bincount or len(): ONNX lacks the first two, and would store the length as a constant.
-    word = pieces.word[:, None]
-    every = flat[pieces.every].float()
-    sums = every.new_zeros(pieces.first.shape[0], every.shape[1])
-    sums = sums.scatter_add(0, word.expand(-1, every.shape[1]), every)
-    counts = torch.zeros_like(pieces.first)[:, None].scatter_add(0, word, torch.ones_like(word))
-    return sums / counts
+    def _pool(self, flat: Tensor, pieces: PieceLayout) -> Tensor:
+        if self.method == "first":
+            return flat[pieces.first]
+        if self.method == "first_last":
+            return torch.cat([flat[pieces.first], flat[pieces.last]], dim=-1)
+        # No index_add, bincount or len(): ONNX lacks the first two, and would store the length as a constant.
+        word = pieces.word[:, None]
+        every = flat[pieces.every].float()
+        sums = every.new_zeros(pieces.first.shape[0], every.shape[1])
+        sums = sums.scatter_add(0, word.expand(-1, every.shape[1]), every)
+        counts = torch.zeros_like(pieces.first)[:, None].scatter_add(0, word, torch.ones_like(word))
+        return sums / counts
 
 
 def hidden_layers(requested: Sequence[int] | Literal["all"], count: int) -> list[int]:

@@ -90,7 +90,7 @@ def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[Any, Any]:
         options = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
         model, info = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
         if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
-            raise ModelError(f"encoder {name!r}: its file lacks {len(missing)} weights (first: {missing[0]})")
+            raise ModelError(f"encoder {name!r}: its file lacks {len(missing)} of its weights (first: {missing[0]})")
     return _without_pooler(model), load_tokenizer(name, source)
 
 

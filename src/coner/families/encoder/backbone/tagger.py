@@ -37,11 +37,7 @@ Cache = dict[str, list[int]]  # see ``PieceMaker``
 class NetworkTagger(Tagger):
     """A tagger over a pretrained encoder. A family implements ``build_network`` and ``tag_batch``.
 
-    Args:
-        network: with its pretrained encoder as ``encoder``, on the device where it computes.
-        tokenizer: of the encoder.
-        manifest: what ``model.json`` says.
-        cache: of pieces.
+    The network is on the device where it computes, and has the pretrained encoder as ``encoder``.
     """
 
     def __init__(
@@ -64,9 +60,7 @@ class NetworkTagger(Tagger):
     def pretrained(cls, manifest: FineTunedManifest, device: torch.device, *, cache: Cache | None = None) -> Self:
         """A tagger to be trained, around the pretrained encoder that the settings name.
 
-        Raises:
-            ModelError: the encoder cannot be loaded.
-            ConfigError: a setting does not fit it.
+        ``ModelError`` if the encoder cannot be loaded, ``ConfigError`` if a setting does not fit it.
         """
         settings = manifest.settings.encoder
         encoder, tokenizer = load_encoder(settings.name, keep_layers=settings.keep_layers)
@@ -125,7 +119,7 @@ class NetworkTagger(Tagger):
 
     @torch.inference_mode()  # it applies to one thread
     def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:
-        return self.tag_batch(collate(sentences, self.pieces).to(self.device))
+        return self.tag_batch(collate(sentences, self.pieces, self.device))
 
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,18 +18,12 @@ class Packing:
 
     Sentences are ordered from long to short, so that those that reach a position are the first ones of those that reach
     the position before. Sentences without a word are left out.
-
-    Attributes:
-        sizes: number of sentences that have a word at each position; sums to N.
-        words: index of each packed row in the batch flattened to B*W rows. N
-        before: row of the word before, for every row from S on. N - S
-        last: row of each sentence's last word. S
     """
 
-    sizes: tuple[int, ...]
-    words: Tensor
-    before: Tensor
-    last: Tensor
+    sizes: tuple[int, ...]  # number of sentences that have a word at each position; sums to N
+    words: Tensor  # index of each packed row in the batch flattened to B*W rows. N
+    before: Tensor  # row of the word before, for every row from S on. N - S
+    last: Tensor  # row of each sentence's last word. S
 
     @classmethod
     def of(cls, lengths: Tensor, width: int, device: torch.device) -> Packing:
@@ -41,8 +36,7 @@ class Packing:
         words = order[column] * width + position
         before = torch.arange(count, len(position)) - sizes[position[count:] - 1]
         last = (sizes.cumsum(0) - sizes)[lengths[:count] - 1] + torch.arange(count)
-        nonzero = tuple(size for size in sizes.tolist() if size)
-        return cls(nonzero, words.to(device), before.to(device), last.to(device))
+        return cls(tuple(filter(None, sizes.tolist())), words.to(device), before.to(device), last.to(device))
 
     def positions(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Views of packed rows (N x ...), one for each position."""
@@ -53,23 +47,12 @@ class Packing:
         return len(self.last)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chain:
-    """Log potentials of a linear chain; those of forbidden transitions are ``-inf``.
+class Chain(NamedTuple):
+    """Log potentials of a linear chain; those of forbidden transitions are ``-inf``."""
 
-    Attributes:
-        start: of each tag at the first word. C
-        transitions: ``[i, j]``: of tag j right after tag i. C x C
-        end: of each tag at the last word. C
-    """
-
-    start: Tensor
-    transitions: Tensor
-    end: Tensor
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Chain:
-        """The chain on another device, in another type."""
-        return Chain(*(value.to(device, dtype) for value in (self.start, self.transitions, self.end)))
+    start: Tensor  # of each tag at the first word. C
+    transitions: Tensor  # [i, j]: of tag j right after tag i. C x C
+    end: Tensor  # of each tag at the last word. C
 
     def shifted_transitions(self) -> Tensor:
         """The transitions shifted to a maximum of 0, which changes no probability."""

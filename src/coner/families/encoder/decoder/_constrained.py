@@ -31,18 +31,19 @@ class ConstrainedDecoder(Decoder):
         self.register_buffer("forbidden_transitions", ~torch.tensor(tags.allowed()), persistent=False)
         self.register_buffer("forbidden_end", ~torch.tensor(tags.allowed_last()), persistent=False)
 
+    @property
+    def forbidden(self) -> Chain:
+        """True at what the scheme forbids, as in a chain."""
+        return Chain(self.forbidden_start, self.forbidden_transitions, self.forbidden_end)
+
     @abstractmethod
     def scores(self) -> Chain:
         """Scores of the transitions; what stands at forbidden ones is ignored."""
 
     def chain(self, dtype: torch.dtype) -> Chain:
         """The scores with forbidden transitions at ``-inf``."""
-        scores = self.scores()
-        return Chain(
-            scores.start.to(dtype).masked_fill(self.forbidden_start, -torch.inf),
-            scores.transitions.to(dtype).masked_fill(self.forbidden_transitions, -torch.inf),
-            scores.end.to(dtype).masked_fill(self.forbidden_end, -torch.inf),
-        )
+        pairs = zip(self.scores(), self.forbidden, strict=True)
+        return Chain(*(scores.to(dtype).masked_fill(forbidden, -torch.inf) for scores, forbidden in pairs))
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:

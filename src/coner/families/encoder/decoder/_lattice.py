@@ -28,24 +28,17 @@ CHUNK = 64  # words whose C x C transitions are in memory at once, in log space
 class Lattice(ABC):
     """The result of forward-backward. ``alpha`` to ``entry`` are in exp space or in logs, as the subclass says.
 
-    Attributes:
-        packing: the order of the rows.
-        unary: log potentials of the words. N x C
-        transitions: log potentials of the transitions. C x C
-        alpha: P(tag | this word and those before). N x C
-        scale: normaliser of each word; its product over a sentence is the partition function. N x 1
-        beta: ``alpha * beta`` are the marginals of the tags. N x C
-        entry: ``exp(unary) / scale * beta``; ``alpha[before] * exp(transitions) * entry`` are the marginals of the
-            transitions into a word. N x C
+    ``entry`` is ``exp(unary) / scale * beta``; ``alpha[before] * exp(transitions) * entry`` are the marginals of the
+    transitions into a word.
     """
 
-    packing: Packing
-    unary: Tensor
-    transitions: Tensor
-    alpha: Tensor
-    scale: Tensor
-    beta: Tensor
-    entry: Tensor
+    packing: Packing  # order of the rows
+    unary: Tensor  # log potentials of the words. N x C
+    transitions: Tensor  # log potentials. C x C
+    alpha: Tensor  # P(tag | this word and those before). N x C
+    scale: Tensor  # normaliser of each word; its product over a sentence is the partition function. N x 1
+    beta: Tensor  # alpha * beta are the marginals of the tags. N x C
+    entry: Tensor  # N x C
 
     @abstractmethod
     def log(self, values: Tensor) -> Tensor:
@@ -98,14 +91,9 @@ class LogLattice(Lattice):
 
 
 def forward_backward(emissions: Tensor, lengths: Tensor, chain: Chain) -> list[Lattice]:
-    """The lattices of a batch: one in exp space, and one in log space for the sentences that need it.
+    """The lattices of emissions (B x W x C): one in exp space, and one in log space for the sentences that need it.
 
     Log space is computed in float64 on the CPU: it is rarely needed, hardly parallel, and some devices have no float64.
-
-    Args:
-        emissions: B x W x C, float32 or float64.
-        lengths: B.
-        chain: on the same device and of the same type.
     """
     width = emissions.shape[1]
     packing = Packing.of(lengths, width, emissions.device)
@@ -158,7 +146,7 @@ def _scaled_backward(unary: Tensor, transitions: Tensor, scale: Tensor, packing:
 
 def log_lattice(emissions: Tensor, lengths: Tensor, chain: Chain) -> LogLattice:
     """Forward-backward in log space (arguments as of ``forward_backward``)."""
-    chain = chain.to(torch.device("cpu"), torch.float64)
+    chain = Chain(*(values.to("cpu", torch.float64) for values in chain))
     packing = Packing.of(lengths, emissions.shape[1], torch.device("cpu"))
     unary, transitions = chain.unary(emissions.cpu(), packing), chain.shifted_transitions()
     alpha, beta = unary.clone(), torch.zeros_like(unary)

@@ -7,6 +7,7 @@ the expected count less the observed one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ class CrfDecoder(ConstrainedDecoder):
         super().__init__(tags)
         self.start, self.transitions, self.end = (
             nn.Parameter(torch.empty(forbidden.shape).uniform_(-0.1, 0.1).masked_fill(forbidden, 0.0))
-            for forbidden in (self.forbidden_start, self.forbidden_transitions, self.forbidden_end)
+            for forbidden in self.forbidden
         )
 
     def scores(self) -> Chain:
@@ -40,10 +41,8 @@ class CrfDecoder(ConstrainedDecoder):
             emissions = at_least_float32(emissions)
             chain = self.chain(emissions.dtype)
             _check_gold(gold, lengths, chain)
-            total: Tensor = _NegativeLogLikelihood.apply(  # type: ignore[no-untyped-call]
-                emissions, chain.start, chain.transitions, chain.end, lengths, gold
-            )
-            return total
+            apply: Callable[..., Tensor] = _NegativeLogLikelihood.apply
+            return apply(emissions, *chain, lengths, gold)
 
 
 class _NegativeLogLikelihood(torch.autograd.Function):

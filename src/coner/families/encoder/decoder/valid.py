@@ -20,5 +20,4 @@ class ValidDecoder(TokenLevel, ConstrainedDecoder):
         torch.empty(len(tags) * (len(tags) + 2)).uniform_()  # earlier versions drew these too: a seed keeps its results
 
     def scores(self) -> Chain:
-        forbidden = (self.forbidden_start, self.forbidden_transitions, self.forbidden_end)
-        return Chain(*(torch.zeros(each.shape, device=each.device) for each in forbidden))
+        return Chain(*(torch.zeros(forbidden.shape, device=forbidden.device) for forbidden in self.forbidden))

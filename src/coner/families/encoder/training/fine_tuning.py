@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import torch
 from accelerate.utils import set_seed
 
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.evaluation.results import Level
 from coner.evaluation.score import score_sentences
 from coner.families.encoder.backbone.tagger import NetworkTagger
@@ -32,13 +31,7 @@ MakeObjective = Callable[[T, Sequence[Sentence], Sequence[float] | None], Object
 
 
 class FineTuning(Generic[T]):
-    """A tagger around a pretrained encoder and the trainer of its network, ready to run.
-
-    Args:
-        kind: class of the tagger.
-        objective: makes the objective from the tagger, the training sentences and their weights.
-        manifest: of the tagger.
-        job: sentences, and the folder of the run.
+    """A tagger, of this ``kind`` and with this manifest, around a pretrained encoder; and the trainer of its network.
 
     Raises:
         ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
@@ -102,18 +95,7 @@ class FineTuning(Generic[T]):
 
 def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:
     """The scores of fine labels, the same in every process, each of which tags its shard of the sentences."""
-    if processes.count == 1:
-        return score_sentences(sentences, tagger.tag(sentences)).fine
     shard = processes.shard(range(len(sentences)))
-    predicted = tagger.tag([sentences[index] for index in shard])
-    ids = {label: i for i, label in enumerate(tagger.labels)}
-    rows = [
-        (index, entity.start, entity.end, ids[entity.label])
-        for index, entities in zip(shard, predicted, strict=True)
-        for entity in entities
-    ]
-    every: list[list[Entity]] = [[] for _ in sentences]
-    table = torch.tensor(rows, device=processes.device).view(-1, 4).long()
-    for index, start, end, label in processes.gather(table).tolist():
-        every[index].append(Entity(start, end, tagger.labels[label]))
-    return score_sentences(sentences, every).fine
+    predicted = zip(shard, tagger.tag([sentences[i] for i in shard]), strict=True)
+    every = dict(processes.gather_values([*predicted]))
+    return score_sentences(sentences, [every[i] for i in range(len(sentences))]).fine

@@ -14,17 +14,7 @@ from coner.families.encoder.cpu.accelerate import accelerated
 
 
 class Objective(ABC):
-    """Losses of the network of a tagger on labelled sentences, which are named by their numbers.
-
-    Args:
-        tagger: a ``NetworkTagger``.
-        sentences: to train on.
-        weights: of the loss of each sentence; ``None``: all 1.
-
-    Attributes:
-        names: of the losses.
-        lengths: pieces of each sentence.
-    """
+    """Losses of the network of a ``NetworkTagger`` on labelled sentences, which may have weights; by default all 1."""
 
     names: tuple[str, ...] = ("loss",)
 
@@ -32,16 +22,16 @@ class Objective(ABC):
         self.tagger, self.sentences = tagger, sentences
         self.sentence_weights = list(weights or [1.0] * len(sentences))
         self.pieces = tagger.pieces([sentence.words for sentence in sentences])
-        self.lengths = [len(pieces.ids) for pieces in self.pieces]
+        self.lengths = [len(pieces.ids) for pieces in self.pieces]  # for batches
 
     def size(self, examples: Sequence[int]) -> float:
         """What the summed losses of a step are divided by: the words of these sentences, weighted."""
         return sum(self.sentence_weights[i] * len(self.sentences[i]) for i in examples)
 
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        """The losses by name, summed over these sentences, from one pass of the network; some may be missing."""
+        """The losses by name, summed over sentences, given by number, from one pass; some losses may be missing."""
         tagger = self.tagger
-        batch = collate([self.pieces[i] for i in examples], tagger.pieces).to(tagger.device)
+        batch = collate([self.pieces[i] for i in examples], tagger.pieces, tagger.device)
         with accelerated(tagger.encoder, tagger.precision):
             return self.batch_losses(batch, examples)
 

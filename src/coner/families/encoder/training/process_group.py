@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs, broadcast, broadcast_object_list
+from accelerate.utils import InitProcessGroupKwargs, broadcast, broadcast_object_list, gather_object
 from torch import Tensor
 
 from coner.core import processes
@@ -116,6 +116,14 @@ class ProcessGroup:
         with _connected():
             parts = self._accelerator.gather(padded).split(max(sizes))
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+    def gather_values(self, values: list[Value]) -> list[Value]:
+        """The small values of all processes, in the order of the processes."""
+        if self.count == 1:
+            return values
+        with _connected():
+            every: list[Value] = gather_object(values)
+        return every
 
     def broadcast(self, value: Value) -> Value:
         """The small value of process 0, such as a text, in all processes."""
