@@ -1,12 +1,12 @@
 """The table of metrics: what records, comparisons, model cards, the page and ``coner evaluate`` show of an evaluation.
 
-To add a metric, add one entry to ``METRICS``. A value that is not yet in ``SplitScores`` is computed in ``score``.
+To add a metric, add one entry to ``METRICS``, with ``usual(title)`` as its titles. A value that is not yet in ``SplitScores`` is computed in ``score``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,6 @@ from coner.evaluation.results import SplitScores
 Floats = npt.NDArray[np.float64]
 CountMetric = Callable[[Floats], Floats]  # ... x L x 3 (tp, fp, fn of each class) to ...
 Place = Literal["compare", "card", "evaluate", "hub", "ablation"]
-USUAL: tuple[Place, ...] = ("compare", "card", "evaluate", "hub")
 
 
 def f1(counts: Floats) -> Floats:
@@ -39,6 +38,11 @@ def macro_f1(counts: Floats) -> Floats:
     return mean
 
 
+def usual(title: str) -> dict[Place, str]:
+    """One title in all usual places."""
+    return dict.fromkeys(("compare", "card", "evaluate", "hub"), title)
+
+
 @dataclass(frozen=True)
 class Metric:
     """One metric.
@@ -48,12 +52,10 @@ class Metric:
     """
 
     name: str  # its key in JSON
-    title: str  # its column heading
     read: Callable[[SplitScores], float | None]  # a fraction of 1; ``None`` where it was not measured
+    titles: Mapping[Place, str]  # the places that show it, each with the title there
     # The same value from counts of fine or coarse labels, or of spans without labels.
     from_counts: tuple[Literal["fine", "coarse", "span"], CountMetric] | None = None
-    # Other titles by place, ``None`` to leave it out there; places apart from ``USUAL`` have to be named.
-    titles: Mapping[Place, str | None] = field(default_factory=dict)
     detail: str = ""  # text after the value in ``coner evaluate``; ``{0}`` is the scores
     hub_type: str = "f1"  # in the metadata of a model card
     higher_is_better: bool = True
@@ -62,64 +64,46 @@ class Metric:
 METRICS = (
     Metric(
         "micro_f1",
-        "micro F1",
         lambda scores: scores.fine.micro_f1,
+        {**usual("micro F1"), "hub": "Micro F1", "ablation": "micro F1"},
         from_counts=("fine", micro_f1),
-        titles={"hub": "Micro F1", "ablation": "micro F1"},
         detail="precision {0.fine.precision:.4f}, recall {0.fine.recall:.4f}",
     ),
     Metric(
         "macro_f1",
-        "macro F1",
         lambda scores: scores.fine.macro_f1,
+        {**usual("macro F1"), "hub": "Macro F1", "ablation": "macro F1"},
         from_counts=("fine", macro_f1),
-        titles={"hub": "Macro F1", "ablation": "macro F1"},
         detail="over {0.fine.macro_classes} classes that occur in gold",
     ),
     Metric(
         "coarse_macro_f1",
-        "coarse macro",
         lambda scores: scores.coarse.macro_f1,
+        {"compare": "coarse macro", "card": "coarse macro F1", "evaluate": "coarse", "hub": "Macro F1, coarse groups"},
         from_counts=("coarse", macro_f1),
-        titles={"card": "coarse macro F1", "evaluate": "coarse", "hub": "Macro F1, coarse groups"},
         detail="macro F1 over {0.coarse.macro_classes} groups (micro {0.coarse.micro_f1:.4f})",
     ),
     Metric(
         "span_f1",
-        "span F1",
         lambda scores: scores.span.f1,
+        {**usual("span F1"), "hub": "Span F1, labels ignored", "ablation": "span F1"},
         from_counts=("span", micro_f1),
-        titles={"hub": "Span F1, labels ignored", "ablation": "span F1"},
         detail="labels ignored",
     ),
     Metric(
         "seen_recall",
-        "seen recall",
         lambda scores: scores.seen.recall if scores.seen else None,
-        titles={"compare": None, "evaluate": "seen", "hub": None},
+        {"card": "seen recall", "evaluate": "seen"},
         detail="recall on the {0.seen.support} mentions seen in training",
     ),
     Metric(
         "unseen_recall",
-        "unseen recall",
         lambda scores: scores.unseen.recall if scores.unseen else None,
-        titles={"evaluate": "unseen", "hub": None},
+        {"compare": "unseen recall", "card": "unseen recall", "evaluate": "unseen"},
         detail="recall on the {0.unseen.support} mentions not seen in training",
     ),
-    Metric(
-        "precision",
-        "precision",
-        lambda scores: scores.fine.precision,
-        titles={"compare": None, "card": None, "evaluate": None, "hub": "Micro precision"},
-        hub_type="precision",
-    ),
-    Metric(
-        "recall",
-        "recall",
-        lambda scores: scores.fine.recall,
-        titles={"compare": None, "card": None, "evaluate": None, "hub": "Micro recall"},
-        hub_type="recall",
-    ),
+    Metric("precision", lambda scores: scores.fine.precision, {"hub": "Micro precision"}, hub_type="precision"),
+    Metric("recall", lambda scores: scores.fine.recall, {"hub": "Micro recall"}, hub_type="recall"),
 )
 
 BOOTSTRAPPED: Mapping[str, CountMetric] = {
@@ -129,5 +113,4 @@ BOOTSTRAPPED: Mapping[str, CountMetric] = {
 
 def shown_in(place: Place) -> dict[str, Metric]:
     """The metrics that are shown in a place, by the title that they have there."""
-    titles = [metric.titles.get(place, metric.title if place in USUAL else None) for metric in METRICS]
-    return {title: metric for title, metric in zip(titles, METRICS, strict=True) if title is not None}
+    return {metric.titles[place]: metric for metric in METRICS if place in metric.titles}

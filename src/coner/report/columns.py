@@ -11,7 +11,7 @@ from coner.evaluation.significance import Difference
 from coner.records.record import Record
 from coner.report.grid import DASH
 
-TITLES = {metric.name: metric.title for metric in METRICS}
+TITLES = {metric.name: metric.titles.get("compare", metric.name) for metric in METRICS}
 ASKED = ("asked", "tokens/sentence", "cost/1000 sentences", "seconds/sentence", "repairs", "dropped", "answered")
 Asked = Mapping[str, float]
 
