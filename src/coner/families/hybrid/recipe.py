@@ -49,6 +49,5 @@ class HybridRecipe(Combination):
         }
 
     def describe(self, inputs: Inputs) -> str:
-        """Models and files."""
         first, llm = self.hybrid.first.name, self.hybrid.llm.name
         return f"{first}, with labels of {llm} for mentions below {self.hybrid.below:g}\n{super().describe(inputs)}"

@@ -61,11 +61,9 @@ class HybridTagger(Tagger):
 
     @property
     def hardware(self) -> str:
-        """That of the first model."""
         return self.first.hardware
 
     def limit(self, spending: Spending) -> None:
-        """Limit all calls, and choose the file that stores their answers."""
         self.llm.limit(spending)
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
@@ -93,7 +91,7 @@ class HybridTagger(Tagger):
             usage = None  # that of the whole batch counts once
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with both models in it; see ``write_with_members``."""
+        """Write the model folder with both models in it; ``ModelError`` if the folder of one is gone or damaged."""
         manifest = HybridManifest(
             kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, below=self.below, candidates=self.candidates
         )

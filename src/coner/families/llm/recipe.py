@@ -33,17 +33,14 @@ class LlmRecipe(Recipe):
         self._spending = spending or Spending()
 
     def read(self, cache: SplitCache) -> Inputs:
-        """Read the files that are named."""
         taxonomy = self._taxonomy()
         return Inputs(read_named_splits(self.settings.data, taxonomy), taxonomy)
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
-        """What the answers depend on."""
         values = answer_settings(self.settings)
         return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": inputs.train_sha256}
 
     def build(self, inputs: Inputs, place: Place) -> Built:
-        """Choose the examples and write the model folder."""
         settings, taxonomy = self.settings, inputs.taxonomy
         train = inputs.splits["train"].sentences if "train" in inputs.splits else ()
         examples = ExampleSelector.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)

@@ -81,7 +81,6 @@ class LlmTagger(Tagger):
         return replace(usage, spent=asdict(client.totals), taken=dict(client.taken), declined=declined)
 
     def save(self, folder: Path) -> None:
-        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
         manifest = LlmManifest(kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=self.settings)
         write_model(folder, manifest, self.examples.save)
 

@@ -69,12 +69,10 @@ class VoteRecipe(Combination):
         }
 
     def describe(self, inputs: Inputs) -> str:
-        """Members and files."""
         members = (f"{model_name(m.folder)}: {m.kind}, seed {m.seed}, weight {m.weight:g}" for m in self.vote.members)
         return "\n".join([*members, super().describe(inputs)])
 
     def build(self, inputs: Inputs, place: Place) -> Built:
-        """Choose the threshold and write the model folder."""
         trials = self._choose_threshold(inputs.splits["dev"].corpus) if self.vote.threshold == "auto" else []
         for trial in trials:
             place.log("threshold {threshold:g}  dev micro {micro_f1:.4f}  macro {macro_f1:.4f}".format(**trial))

@@ -57,7 +57,6 @@ class VoteTagger(Tagger):
 
     @property
     def hardware(self) -> str:
-        """That of the members."""
         return "; ".join(dict.fromkeys(m.tagger.hardware for m in self.members if m.tagger.hardware))
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
@@ -87,13 +86,10 @@ class VoteTagger(Tagger):
         ]
 
     def save(self, folder: Path) -> None:
-        """Write the model folder with all members in it; see ``write_with_members``."""
+        """Write the model folder with all members in it; ``ModelError`` if the folder of one is gone or damaged."""
+        entries = tuple(MemberEntry(name=member.name, weight=member.weight) for member in self.members)
         manifest = VoteManifest(
-            kind=self.kind,
-            labels=self.labels,
-            taxonomy=self.taxonomy,
-            threshold=self.threshold,
-            members=tuple(MemberEntry(name=member.name, weight=member.weight) for member in self.members),
+            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, threshold=self.threshold, members=entries
         )
         write_with_members(folder, manifest, [member.folder for member in self.members])
 
