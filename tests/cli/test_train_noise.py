@@ -11,8 +11,7 @@ import pytest
 
 from coner.core.errors import ConfigError
 from coner.data import read
-from coner.data.keyboard import load_keyboard
-from coner.data.noise import Noise
+from coner.data.noise import Noise, load_keyboard
 from coner.data.splits import SplitCache
 from coner.evaluation.score import score_sentences
 from coner.families import load

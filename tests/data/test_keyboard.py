@@ -8,7 +8,7 @@ import pytest
 
 from coner.core.errors import DataError
 from coner.data.builtin import builtin_names
-from coner.data.keyboard import load_keyboard
+from coner.data.noise import load_keyboard
 
 # Looked up by eye on pictures of the three keyboards.
 SEEN = {

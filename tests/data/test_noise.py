@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from coner.core.errors import ConerError
 from coner.core.types import Entity, Sentence
-from coner.data.keyboard import load_keyboard
-from coner.data.noise import TYPES, VERSION, Noise, Typo, mistype, retype
+from coner.data.noise import TYPES, VERSION, Noise, Typo, load_keyboard, mistype, retype
 from coner.data.reading.words import sentence_from_text
 
 QWERTY = load_keyboard("qwerty")

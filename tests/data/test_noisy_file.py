@@ -13,8 +13,7 @@ from coner.core.files import atomic_write
 from coner.core.types import Entity, Sentence
 from coner.data import ConllLayout, read, write_conll
 from coner.data.formats.jsonl import write_jsonl
-from coner.data.keyboard import load_keyboard
-from coner.data.noise import Noise
+from coner.data.noise import Noise, load_keyboard
 from coner.data.noisy_file import write_noisy
 
 QWERTY = load_keyboard("qwerty")

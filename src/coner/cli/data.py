@@ -62,8 +62,7 @@ def noise(
     """
     from coner.core.files import sha256
     from coner.core.progress import stderr
-    from coner.data.keyboard import load_keyboard
-    from coner.data.noise import Noise
+    from coner.data.noise import Noise, load_keyboard
     from coner.data.noisy_file import write_noisy
 
     typos = Noise(load_keyboard(layout), rate=rate, where=where, words=words, seed=seed)

@@ -21,16 +21,13 @@ def load_toml(name: str, folder: str, kind: str) -> tuple[dict[str, Any], Path]:
 
     ``DataError`` if there is no such file, or it is not TOML; ``kind`` says in the message what it should be.
     """
-    builtin, path = builtin_names(folder), Path(name)
+    builtin = builtin_names(folder)
+    path = Path(f"{name}.toml" if name in builtin else name)
+    file = resources.files("coner.data").joinpath(folder, path.name) if name in builtin else path
     try:
-        if name in builtin:
-            path = Path(f"{name}.toml")
-            text = resources.files("coner.data").joinpath(folder, path.name).read_text(encoding="utf-8")
-        elif path.is_file():
-            text = path.read_text(encoding="utf-8")
-        else:
+        if not file.is_file():
             raise DataError(f"got {kind} {name!r}; expected one of: {', '.join(builtin)}, or the path of a TOML file")
-        return tomllib.loads(text), path
+        return tomllib.loads(file.read_text(encoding="utf-8")), path
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"not valid TOML: {error}", path) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -30,11 +30,7 @@ def convert(
 
     ``options`` say how to read. With ``repair`` sentences that the output cannot hold are left out and counted.
 
-    Returns:
-        The report: ``input`` and ``output`` (file, format, counts); ``entities`` (``kept``, ``snapped`` to whole words,
-        ``refused`` by reason); counts of the faults in ``OTHER``; ``unwritten`` (counts of sentences that the output
-        cannot hold); ``not_read`` and ``not_held`` (what coner does not read, and what the output cannot hold);
-        ``faults``, each with its number and message.
+    Returns the report, ready for JSON.
 
     Raises:
         DataError: the input is faulty, or the output format cannot hold a sentence, or any sentence.
@@ -69,8 +65,8 @@ def convert(
         "entities": {"kept": counts["entities"] - snapped, "snapped": snapped, "refused": refused},
         **{fault: reader.faults[fault] for fault in OTHER},
         "unwritten": _counts(unfit),
-        "not_read": dict(sorted((+reader.ignored).items())),
-        "not_held": dict(sorted(lost.items())),
+        "not_read": dict(sorted((+reader.ignored).items())),  # by coner
+        "not_held": dict(sorted(lost.items())),  # by the format of the output
         "faults": [{reader.unit: number, "message": message} for number, message in faults],
     }
 

@@ -60,16 +60,10 @@ class Corpus(Sequence[Sentence]):
 
 
 def stream(path: str | Path, *, format: str = "auto", **options: Unpack[ReadOptions]) -> Reader:
-    """The sentences of a file or folder, one by one, in constant memory.
+    """The sentences of a file (also gzip) or folder, one by one, in constant memory.
 
-    Args:
-        path: of any format, also gzip if that is one text file; ``-`` is standard input, whose format has to be named.
-        format: its name, see ``coner.data.formats``; ``auto`` detects it.
-        options: see ``ReadOptions``.
-
-    Raises:
-        DataError: at once or while iterating: the file and line, what was found, what was expected, and how to fix it.
-        ConfigError: there is no such format, or it is write-only.
+    The format is one of ``coner.data.formats``; standard input (``-``) needs it. For the options see ``ReadOptions``.
+    At once or while iterating, ``DataError`` says where the data is faulty, and how to fix it.
     """
     return formats[detect(path) if format == "auto" else format].read(path, **options)
 
@@ -79,10 +73,8 @@ def read(
 ) -> Corpus:
     """All sentences of a file or folder, or of data in memory; options and errors as for ``stream``.
 
-    Args:
-        source: a path, sentences, or a pandas frame. A row of a frame is a sentence, with the columns ``tokens`` and
-            ``ner_tags``, or ``text`` and ``entities``, and maybe ``id``; or a word, with the columns ``sentence``,
-            ``word`` and ``tag``. The columns of labels may be absent.
+    A row of a pandas frame is a sentence, with the columns ``tokens`` and ``ner_tags``, or ``text`` and ``entities``,
+    and maybe ``id``; or a word, with ``sentence``, ``word`` and ``tag``. The columns of labels may be absent.
     """
     if isinstance(source, Corpus) and not options:
         return source

@@ -51,11 +51,7 @@ class SentencesReader(Reader):
 
 
 class FrameReader(RowReader):
-    """Reads a pandas frame.
-
-    A row is a sentence, with the columns of ``reading.tables``; or, with the columns ``sentence`` and ``word``, and
-    maybe ``tag``, a row is a word, and rows with the same value of ``sentence`` that follow one another are a sentence.
-    """
+    """Reads a pandas frame; if a row is a word, rows with the same ``sentence`` that follow one another are one."""
 
     def __init__(self, frame: Frame, **options: Unpack[ReadOptions]) -> None:
         super().__init__("frame", **options)
@@ -69,7 +65,7 @@ class FrameReader(RowReader):
         if {SENTENCE, WORD} <= set(names) and TOKENS not in names and TEXT not in names:
             columns, rows = [ID, TOKENS, *([TAGS] if TAG in names else [])], _joined(rows)
         wanted = self._columns(columns)
-        return self._from_rows({column: row[column] for column in wanted} for row in rows)
+        return self._each(({column: row[column] for column in wanted} for row in rows), self._row)
 
 
 def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

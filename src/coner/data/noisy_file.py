@@ -26,13 +26,8 @@ def write_noisy(
 ) -> dict[str, Any]:
     """Write a noisy copy of a CoNLL or JSONL file, also gzip, in constant memory; it has the same format.
 
-    ``format`` and ``options`` are of the source, as for ``coner.data.stream``. The copy keeps faults; but in a line
-    with a typo, bytes that are not UTF-8 become U+FFFD.
-
-    Returns:
-        Counts of ``sentences`` and ``words`` of the file; ``noisy`` sentences; sentences that are ``spared``, as they
-        were chosen, but have no word that qualifies; words with a typo by type (``kinds``), and ``in_mentions``
-        (``None`` if a sentence has no labels); faults of the file, ``repaired`` and ``skipped``.
+    The copy keeps faults; but in a line with a typo, bytes that are not UTF-8 become U+FFFD. For the options see
+    ``coner.data.stream``. Returns counts, ready for JSON.
 
     Raises:
         DataError: the source is faulty, neither CoNLL nor JSONL, no file, or has no labels where noise needs them.
@@ -57,11 +52,11 @@ def write_noisy(
             else:
                 handle.write(line)
     return {
-        **{name: counts[name] for name in ("sentences", "words", "noisy", "spared")},
-        "in_mentions": None if counts["without labels"] else counts["in mentions"],
+        **{name: counts[name] for name in ("sentences", "words", "noisy", "spared")},  # spared: no word qualifies
+        "in_mentions": None if counts["without labels"] else counts["in mentions"],  # words with a typo
         "repaired": reader.repaired,
         "skipped": reader.skipped,
-        "kinds": {type: counts[type] for type in TYPES},
+        "kinds": {type: counts[type] for type in TYPES},  # words with a typo
     }
 
 

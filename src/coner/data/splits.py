@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from coner.config.experiment import DataSettings
 from coner.core.errors import ConfigError, DataError
@@ -95,9 +96,8 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     if settings.noise.score:
         noise = make_noise(settings.noise, rate=1.0)
         for name in [name for name in splits if name != "train"]:
-            corpus = splits[name].corpus
-            copy = replace(corpus, sentences=tuple(noise(corpus)), repaired=0, skipped=0)  # faults are reported once
-            splits[noisy_split(name)] = Split(copy, _sha256(f"{splits[name].sha256} noise {noise.key}"))
+            noisy = noise(splits[name].corpus)
+            splits[noisy_split(name)] = _derive(splits[name], noisy, f"noise {noise.key}", repaired=0, skipped=0)
     return splits, taxonomy
 
 
@@ -132,17 +132,17 @@ def _letters(sentence: Sentence) -> str:
     return "".join(text_key(sentence).split())
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _derive(split: Split, sentences: Iterable[Sentence], change: str, **faults: Any) -> Split:
+    """A split of other sentences of the same file, whose hash tells the ``change``; faults are reported once."""
+    corpus = replace(split.corpus, sentences=tuple(sentences), **faults)
+    return Split(corpus, hashlib.sha256(f"{split.sha256} {change}".encode()).hexdigest())
 
 
 def cut_dev(split: Split, share: float) -> dict[str, Split]:
     """Cut a dev split from a training split: the same cut every time, without a text in both."""
     cut = split_corpus(split.corpus, dev=share, test=0, seed=1)
-    train = replace(split.corpus, sentences=tuple(cut["train"]))
-    dev = replace(split.corpus, sentences=tuple(cut["dev"]), repaired=0, skipped=0)  # faults are reported once
-    corpora = {"train": train, "dev": dev}
-    return {name: Split(corpus, _sha256(f"{split.sha256} {name} {share}")) for name, corpus in corpora.items()}
+    dev = _derive(split, cut["dev"], f"dev {share}", repaired=0, skipped=0)
+    return {"train": _derive(split, cut["train"], f"train {share}"), "dev": dev}
 
 
 def _take(split: Split, sentences: int) -> Split:
@@ -150,7 +150,7 @@ def _take(split: Split, sentences: int) -> Split:
     if not 0 < sentences < len(split.corpus):
         return split
     sample = split_corpus(split.corpus, dev=sentences / len(split.corpus), test=0, seed=1)["dev"]
-    return Split(replace(split.corpus, sentences=tuple(sample)), _sha256(f"{split.sha256} take {sentences}"))
+    return _derive(split, sample, f"take {sentences}")
 
 
 def seen_in(splits: dict[str, Split]) -> set[str] | None:

@@ -1,9 +1,8 @@
 """Split a corpus into train, dev and test, without leaks and with every class in proportion.
 
-Sentences with the same words, ignoring case, stay together. Such groups are distributed by iterative stratification
-(Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data"): the class with the fewest mentions
-left comes first, and each of its groups goes to the split that lacks most of that class. Ties are broken by a hash of
-seed and text, so that a seed gives the same split on any machine, whatever the order of the file.
+Sentences with the same words, ignoring case, stay together. They are distributed by iterative stratification (Sechidis,
+Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data"): the class with the fewest mentions left comes
+first, and its sentences go to the split that lacks most of that class. Ties are broken by a hash of seed and text.
 """
 
 from __future__ import annotations

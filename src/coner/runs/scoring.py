@@ -12,8 +12,7 @@ from coner.core.tags import Scheme
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
 from coner.data.files import claimed_by
-from coner.data.keyboard import load_keyboard
-from coner.data.noise import Noise
+from coner.data.noise import Noise, load_keyboard
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.evaluation.errors import classify_errors
 from coner.evaluation.results import Scores

@@ -6,7 +6,7 @@ import re
 from abc import ABC
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TextIO, Unpack
 
@@ -47,6 +47,7 @@ class Format(ABC):
     holds: ClassVar[frozenset[str]] = frozenset()  # which of ``FEATURES`` it keeps
     bad_word: ClassVar[re.Pattern[str] | None] = None  # matches what cannot be a word
     bad_label: ClassVar[re.Pattern[str] | None] = None
+    bad_id: ClassVar[re.Pattern[str] | None] = None  # such ids are left out
     appends: ClassVar[bool] = False  # ``write_text`` can append to earlier output
     editable: ClassVar[bool] = False  # ``edits`` is implemented
 
@@ -88,6 +89,7 @@ class Format(ABC):
         lost: Counter[str] = Counter()
         for sentence in sentences:
             lost.update({feature: count for feature, count in self._features(sentence) if feature not in self.holds})
+            lost["ids"] += self._without_id(sentence) is not sentence
             lost["white space"] += sentence.text is not None and sentence.text != self.text_read_back(sentence)
         return +lost
 
@@ -102,6 +104,10 @@ class Format(ABC):
         text, offsets = raw_text(sentence)
         yield "word borders", offsets != split_words(text)
 
+    def _without_id(self, sentence: Sentence) -> Sentence:
+        bad = self.bad_id and sentence.id is not None and self.bad_id.search(sentence.id)
+        return replace(sentence, id=None) if bad else sentence
+
     def text_read_back(self, sentence: Sentence) -> str:
         """The text of a sentence after it was written and read."""
         return raw_text(sentence)[0] if "white space" in self.holds else " ".join(sentence.words)
@@ -112,7 +118,7 @@ class Format(ABC):
         ``OutputError`` if it cannot be written; ``MissingExtra`` if the library for it is not installed.
         """
         with atomic_write(path) as handle:
-            self.write_text(sentences, handle, options)
+            self.write_text(map(self._without_id, sentences), handle, options)
         return self.lost(sentences)
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:

@@ -149,7 +149,11 @@ class ConllReader(Reader):
         if faulty := len(rest) != width:
             got = f"got {len(rest) + 1} column{'s' * bool(rest)}"
             self._fault(number, f"{got}; expected {width + 1} as before, separated by spaces or tabs", "repaired")
-            rest = self._refit(rest, width)
+            tags = ["O" if self.layout.tags == "gold" else FILLER] * (self.layout.tags != "absent")
+            if rest and tags and TAG.fullmatch(rest[-1]):
+                rest, tags = rest[:-1], rest[-1:]
+            middle = width - len(tags)  # middle columns are cut or filled
+            rest = (rest + [FILLER] * middle)[:middle] + tags
         if self.layout.tags != "gold" and rest and rest[-1] != FILLER:
             message = f"got {rest[-1]!r} as tag; expected {FILLER!r}, as the file starts without tags"
             raise DataError(f"{message}. Fix: tag all of it or none", self.path, number)
@@ -160,14 +164,6 @@ class ConllReader(Reader):
                 self._cells.clear()
             self._cells[after] = cell
         return word, cell
-
-    def _refit(self, rest: list[str], width: int) -> list[str]:
-        """Cut or fill the middle columns; the tag is the last cell if it looks like one, else ``O``."""
-        tags = ["O" if self.layout.tags == "gold" else FILLER] * (self.layout.tags != "absent")
-        if rest and tags and TAG.fullmatch(rest[-1]):
-            rest, tags = rest[:-1], rest[-1:]
-        middle = width - len(tags)
-        return (rest + [FILLER] * middle)[:middle] + tags
 
     def _entities(self, tags: list[str], line: int) -> tuple[Entity, ...] | None:
         if self.layout.tags != "gold":

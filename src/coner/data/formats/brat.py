@@ -54,17 +54,17 @@ class BratReader(SpanReader):
                 continue
             if line[0] in OTHER:
                 self.ignored[OTHER[line[0]]] += 1
-            elif mark := self._mark(line, text, number):
-                yield mark
+            else:
+                yield from self._mark(line, text, number)
 
-    def _mark(self, line: str, text: str, number: int) -> Mark | None:
+    def _mark(self, line: str, text: str, number: int) -> Iterator[Mark]:
         name, _, rest = line.partition("\t")
         span, tab, covered = rest.partition("\t")
         match = SPANS.fullmatch(span)
         if not match or not re.fullmatch("T[^ ]+", name):
             expected = "T1, a tab, a label with the start and end of the span, a tab, the text"
             self._fault(number, f"got {line[:60]!r}; expected {expected}")
-            return None
+            return
         pieces = [tuple(map(int, piece.split(" "))) for piece in match[2].split(";")]
         place = f"entity {name} {span!r}"
         inside = all(0 <= a < b <= len(text) for a, b in pieces)
@@ -75,8 +75,7 @@ class BratReader(SpanReader):
         elif any(a > b or text[a:b].strip() for (_, a), (b, _) in pairwise(pieces)):
             self._fault(number, f"{place}: got {len(pieces)} pieces; expected one", "discontinuous")
         else:  # a span outside the text is reported when it is placed on words
-            return Mark(pieces[0][0], pieces[-1][1], match[1], 1.0, number)
-        return None
+            yield Mark(pieces[0][0], pieces[-1][1], match[1], 1.0, number)
 
 
 def _documents(path: Path) -> list[Path]:

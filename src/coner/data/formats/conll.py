@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 from operator import methodcaller
-from pathlib import Path
 from typing import TextIO
 
 from coner.core.errors import OutputError
@@ -90,6 +88,7 @@ class Conll(Format):
     holds = frozenset({"word borders", "labels", "ids", "labels missing", "middle columns", "headers"})
     bad_word = re.compile("[ \t\n\0]")
     bad_label = re.compile(r"[\s\0]")
+    bad_id = UNFIT_ID
     appends = editable = True
 
     def sniff(self, head: bytes) -> float:
@@ -102,15 +101,6 @@ class Conll(Format):
         if labelled and sentence.entities is None:
             return "it has no labels where others have; a CoNLL file has labels for all sentences or for none"
         return super().unfit(sentence, labelled=labelled)
-
-    def lost(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        sentences = list(sentences)
-        unfit = sum(sentence.id is not None and bool(UNFIT_ID.search(sentence.id)) for sentence in sentences)
-        return super().lost(sentences) + Counter(ids=unfit)
-
-    def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
-        super().write([replace(s, id=None) if s.id and UNFIT_ID.search(s.id) else s for s in sentences], path, options)
-        return self.lost(sentences)
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         write_conll(sentences, handle, options.layout, options.scheme, written=options.written)

@@ -37,7 +37,7 @@ class DatasetsReader(RowReader):
                 for batch in batches:
                     yield from batch.select(wanted).to_pylist()
 
-        return self._from_rows(rows())
+        return self._each(rows(), self._row)
 
     def _open(self, path: Path) -> tuple[dict[str, Any], Iterator[Any]]:
         """The features of the columns, and record batches or tables."""

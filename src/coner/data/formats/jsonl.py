@@ -20,19 +20,17 @@ class JsonlReader(SpanReader):
         return self._each(lines, self._line)
 
     def _line(self, line: str, number: int) -> list[Sentence]:
-        return [] if not line or line.isspace() else [self._from_object(_parse(line), number)]
-
-
-def _parse(line: str) -> dict[str, Any]:
-    try:
-        values = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("not the JSON of a sentence: nested too deeply") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"got a JSON {type(values).__name__}; expected an object")
-    return values
+        if not line or line.isspace():
+            return []
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}") from None
+        except RecursionError:
+            raise ValueError("not the JSON of a sentence: nested too deeply") from None
+        if not isinstance(values, dict):
+            raise ValueError(f"got a JSON {type(values).__name__}; expected an object")
+        return [self._from_object(values, number)]
 
 
 def write_jsonl(sentences: Iterable[Sentence], handle: TextIO) -> None:

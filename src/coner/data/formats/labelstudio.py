@@ -54,7 +54,6 @@ class LabelStudioReader(SpanReader):
             raise self.error(number, "got no annotation that was not cancelled; expected gold labels")
         marks = None if results is None else self._marks(results, text, number)
         id = data.get("id", task.get("id"))
-        id = str(id) if isinstance(id, str | int) and str(id) else None
         if not offsets:
             return self._document(text, marks, id=id, number=number)
         return self._cut(text, [((0, len(text)), offsets)], marks, id=id, number=number)

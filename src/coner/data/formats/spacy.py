@@ -46,15 +46,17 @@ class DocBinReader(SpanReader):
         if labelled:
             self.ignored["words without annotation"] += sum(not (token.ent_iob or is_space(token)) for token in doc)
         self.ignored["spans in span groups"] += sum(map(len, doc.spans.values()))
-        borders = _borders(doc)
+        if doc.has_annotation("SENT_START"):
+            starts = [sent.start for sent in doc.sents]
+        else:
+            starts = [token.i + 1 for token in doc if "\n" in token.text and is_space(token)]
+        borders = sorted({0, *starts, len(doc)})
         places: list[tuple[Span, Sequence[Span]]] = []
         for start, end in pairwise(borders):
             if words := _words(doc[start:end]):
                 places.append(((words[0][0], words[-1][1]), words))
         marks = self._marks(doc, borders, number) if labelled else None
-        id = doc.user_data.get("id")
-        id = str(id) if isinstance(id, str | int) and str(id) else None
-        return self._cut(doc.text, places, marks, id=id, number=number)
+        return self._cut(doc.text, places, marks, id=doc.user_data.get("id"), number=number)
 
     def _marks(self, doc: Any, borders: list[int], number: int) -> Iterator[Mark]:
         for span in doc.ents:
@@ -78,30 +80,6 @@ def is_space(token: Any) -> bool:
 def _words(tokens: Any) -> list[Span]:
     """The spans of the tokens that are words in the text of their document."""
     return [(token.idx, token.idx + len(token.text)) for token in tokens if not is_space(token)]
-
-
-def _borders(doc: Any) -> list[int]:
-    """The tokens at which sentences start, and the number of tokens."""
-    if doc.has_annotation("SENT_START"):
-        inner = [sent.start for sent in doc.sents]
-    else:
-        inner = [token.i + 1 for token in doc if "\n" in token.text and is_space(token)]
-    return sorted({0, *inner, len(doc)})
-
-
-def _doc(spacy: Any, vocab: Any, sentence: Sentence) -> Any:
-    _, offsets = raw_text(sentence)
-    doc = spacy.tokens.Doc(
-        vocab,
-        words=list(sentence.words),
-        spaces=[end < start for (_, end), (start, _) in pairwise(offsets)] + [False],
-        sent_starts=[True] + [False] * (len(sentence) - 1),
-    )
-    if sentence.entities is not None:
-        doc.set_ents([spacy.tokens.Span(doc, e.start, e.end, e.label) for e in sentence.entities], default="outside")
-    if sentence.id is not None:
-        doc.user_data["id"] = sentence.id
-    return doc
 
 
 def _spacy() -> Any:
@@ -133,7 +111,15 @@ class Spacy(Format):
         vocab = spacy.vocab.Vocab()
         packed = spacy.tokens.DocBin(attrs=("ENT_IOB", "ENT_TYPE", "SENT_START"), store_user_data=True)
         for sentence in sentences:
-            packed.add(_doc(spacy, vocab, sentence))
+            spaces = [end < start for (_, end), (start, _) in pairwise(raw_text(sentence)[1])]
+            starts = [True] + [False] * (len(sentence) - 1)
+            doc = spacy.tokens.Doc(vocab, words=list(sentence.words), spaces=[*spaces, False], sent_starts=starts)
+            if sentence.entities is not None:
+                spans = [spacy.tokens.Span(doc, e.start, e.end, e.label) for e in sentence.entities]
+                doc.set_ents(spans, default="outside")
+            if sentence.id is not None:
+                doc.user_data["id"] = sentence.id
+            packed.add(doc)
         with atomic_write(path, "wb") as handle:
             handle.write(packed.to_bytes())
         return self.lost(sentences)

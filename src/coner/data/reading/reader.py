@@ -72,7 +72,6 @@ class Reader(ABC):
         self._split = SPLITTERS[options.get("words", "coner")]
         self._gold = options.get("gold", False)
         self._on_fault = options.get("on_fault")
-        self._narrowed = False
         self._first_layout: ConllLayout | None = None  # if only a later range of the file is read
         self._lines = Lines(path, self._count_fault if self._may_repair else None)
         self._sentences = self._checked()
@@ -97,7 +96,7 @@ class Reader(ABC):
         file shows only in its first sentence.
         """
         self._lines.restrict(start, stop, layout.newline if layout else "\n")
-        self._narrowed = True
+        self.expected = ""
         self._first_layout = layout if start else None
 
     @property
@@ -110,7 +109,7 @@ class Reader(ABC):
         for sentence in self._read(self._lines):
             empty = False
             yield sentence
-        if empty and self.expected and not self._narrowed:
+        if empty and self.expected:
             skipped = f", and {self.skipped} faults that were skipped" if self.skipped else ""
             raise DataError(f"got no sentence{skipped}; expected {self.expected}", self.path)
 

@@ -66,7 +66,7 @@ class SpanReader(Reader):
         return tuple(kept)
 
     def _document(
-        self, text: str, marks: Iterable[Mark] | None, *, id: str | None, number: int | None = None
+        self, text: str, marks: Iterable[Mark] | None, *, id: object, number: int | None = None
     ) -> Iterator[Sentence]:
         """The sentences of a document, one for each line with a word; for the arguments see ``_cut``."""
         text = " " + text[1:] if text.startswith(BOM) else text  # it counts, and belongs to no word
@@ -77,7 +77,7 @@ class SpanReader(Reader):
         return self._cut(text, lines, marks, id=id, number=number)
 
     def _cut(
-        self, text: str, places: Sequence[Place], marks: Iterable[Mark] | None, *, id: str | None, number: int | None
+        self, text: str, places: Sequence[Place], marks: Iterable[Mark] | None, *, id: object, number: int | None
     ) -> Iterator[Sentence]:
         """The sentences of a document.
 
@@ -89,6 +89,7 @@ class SpanReader(Reader):
         entities = () if marks is None else self._place(marks, len(text), offsets, ends)
         if not places:
             self._fault(number or 1, "got a document without a word")
+        name = str(id) if isinstance(id, str | int) and str(id) else None
         starts = [entity.start for entity in entities]
         first, row, reached = 0, 1, 0
         for count, ((start, end), words) in enumerate(places, 1):
@@ -98,7 +99,7 @@ class SpanReader(Reader):
             yield Sentence(
                 words=tuple([text[a:b] for a, b in words]),
                 entities=None if marks is None else tuple(shifted),
-                id=id if id is None or len(places) == 1 else f"{id}-{count}",
+                id=name if name is None or len(places) == 1 else f"{name}-{count}",
                 text=text[start:end],
                 offsets=tuple([(a - start, b - start) for a, b in words]),
                 line=number or row,

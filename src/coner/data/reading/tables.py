@@ -7,7 +7,7 @@ Words are in the column ``tokens``, and tags (strings, or ids with known names) 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -48,9 +48,6 @@ class RowReader(SpanReader):
         wanted = [name for name in (ID, words, labels) if name in columns]
         self.ignored.update(f"column {name}" for name in columns if name not in wanted)
         return wanted
-
-    def _from_rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Sentence]:
-        return self._each(rows, self._row)
 
     def _row(self, row: Mapping[str, Any], number: int) -> list[Sentence]:
         return [self._tagged(row, number) if TOKENS in row else self._from_object(plain(row), number)]

@@ -24,7 +24,7 @@ from coner.core.types import Entity, Sentence
 Span = tuple[int, int]
 Splitter = Literal["coner", "spaces"]
 BOM = "\ufeff"
-SPACED = re.compile("[^ \t\r\n]+")
+SPACED = re.compile("[^ \t\r\n]+")  # the words of CoNLL, if they are joined by spaces
 LINE = re.compile("[^\n]+")
 IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
@@ -39,12 +39,10 @@ def find_words(text: str) -> Iterator[Span]:
     return (match.span() for match in _word_pattern().finditer(text))
 
 
-def split_spaces(text: str) -> tuple[Span, ...]:
-    """The spans between ASCII spaces, tabs and line ends: the words of CoNLL, if they are joined by spaces."""
-    return tuple([match.span() for match in SPACED.finditer(text)])
-
-
-SPLITTERS: dict[Splitter, Callable[[str], tuple[Span, ...]]] = {"coner": split_words, "spaces": split_spaces}
+SPLITTERS: dict[Splitter, Callable[[str], tuple[Span, ...]]] = {
+    "coner": split_words,
+    "spaces": lambda text: tuple([match.span() for match in SPACED.finditer(text)]),
+}
 
 
 @cache  # not at import: it looks up the category of every character of Unicode
