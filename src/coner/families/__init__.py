@@ -7,7 +7,7 @@ from pathlib import Path
 from coner import hub
 from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.families.manifest import COPY, MANIFEST, parse_manifest, read_manifest
-from coner.families.registry import families, family
+from coner.families.registry import family, kinds
 from coner.families.tagger import Prediction, Tagger
 
 __all__ = ["Prediction", "Tagger", "load", "model_folder"]
@@ -20,8 +20,8 @@ def model_folder(name: str | Path) -> Path:
         ModelError: the model is not available, or its family asks an endpoint, which its author would choose.
         MissingExtra: huggingface_hub is not installed.
     """
-    # ``load`` reports an unknown family.
-    return hub.model_folder(name, trusted=lambda kind: kind not in families.names() or not family(kind).asks_endpoint)
+    remote = {declared for declared in kinds() if family(declared).asks_endpoint}  # ``load`` reports an unknown one
+    return hub.model_folder(name, trusted=lambda model_kind: model_kind not in remote)
 
 
 def load(folder: str | Path) -> Tagger:
