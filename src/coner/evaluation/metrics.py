@@ -1,6 +1,7 @@
 """The table of metrics: what records, comparisons, model cards, the page and ``coner evaluate`` show of an evaluation.
 
-To add a metric, add one entry to ``METRICS``, with ``usual(title)`` as its titles. A value that is not yet in ``SplitScores`` is computed in ``score``.
+To add a metric, add one entry to ``METRICS``, with ``usual(title)`` as its titles. A value that is not yet in
+``SplitScores`` is computed in ``score``.
 """
 
 from __future__ import annotations
