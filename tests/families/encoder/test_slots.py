@@ -20,6 +20,7 @@ from coner.families.encoder.decoder import decoders
 from coner.families.encoder.fit import TaggingObjective
 from coner.families.encoder.loss import losses
 from coner.families.encoder.mix import mixes
+from helpers.layouts import word_layout
 from helpers.tiny_training import untrained
 
 SENTENCES = [["the", "rhine", "flows", "through", "basel"], ["dvořák"], ["são", "paulo"]]
@@ -134,7 +135,6 @@ def test_losses_by_hand() -> None:
 
 def test_bilstm_equals_that_of_torch_on_each_sentence() -> None:
     """The oracle is a bidirectional LSTM of torch with the same weights, sentence by sentence."""
-    from coner.families.encoder.backbone.batch import word_layout
     from coner.families.encoder.context.bilstm import BiLstm
 
     torch.manual_seed(0)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from coner.families.encoder.backbone.batch import WordLayout, word_layout
+from coner.families.encoder.backbone.batch import WordLayout
 from coner.families.encoder.blend import blends
 from coner.families.encoder.context import contexts
+from helpers.layouts import word_layout
 
 SIZE = 8
 INPUTS = ["words", "lengths", "grid", "cells", "previous", "following"]

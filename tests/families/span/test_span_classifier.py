@@ -15,7 +15,7 @@ import coner
 from coner.core.errors import ConfigError, ModelError
 from coner.core.progress import SilentLog
 from coner.core.types import Entity, Sentence
-from coner.families.encoder.backbone.batch import collate, word_layout
+from coner.families.encoder.backbone.batch import collate
 from coner.families.family import TrainingJob
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
@@ -25,6 +25,7 @@ from coner.families.span.network import CosineScores
 from coner.families.span.spans import enumerate_spans, gold_labels
 from coner.families.span.tagger import SpanTagger
 from coner.runs.train import SentenceRecipe, fit
+from helpers.layouts import word_layout
 from helpers.rivers import SENTENCES as FOUR
 from helpers.rivers import TAXONOMY
 

@@ -36,7 +36,6 @@ class EncoderFamily(Family):
         return fit(settings, job)
 
     def load(self, folder: Path, manifest: Any) -> Tagger:
-        """Open a trained encoder."""
         from coner.families.encoder.tagger import EncoderTagger
 
         return EncoderTagger.load(folder, manifest)
@@ -53,15 +52,12 @@ class EncoderFamily(Family):
         return values
 
     def release(self, settings: FineTunedExperiment) -> None:
-        """Tell the other processes that there is nothing to train."""
         from coner.families.encoder.training.process_group import ProcessGroup
 
         ProcessGroup(settings.train.device).release()
 
     def epochs(self, settings: FineTunedExperiment) -> int:
-        """``train.epochs``."""
         return settings.train.epochs
 
     def with_encoder(self, settings: FineTunedExperiment, name: str) -> FineTunedExperiment:
-        """The settings with another ``encoder.name``."""
         return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={"name": name})})

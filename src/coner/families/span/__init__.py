@@ -30,7 +30,6 @@ class SpanFamily(EncoderFamily):
         return fit(settings, job)
 
     def load(self, folder: Path, manifest: Any) -> Tagger:
-        """Open a trained span classifier."""
         from coner.families.span.tagger import SpanTagger
 
         return SpanTagger.load(folder, manifest)

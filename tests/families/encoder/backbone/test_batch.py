@@ -9,10 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.families.encoder.backbone.batch import collate, word_layout
+from coner.families.encoder.backbone.batch import collate
 from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
 from coner.families.encoder.backbone.pretrained import load_encoder
+from helpers.layouts import word_layout
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from coner.families.encoder.backbone.layout import lay_out, word_arrays
+from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
 
@@ -62,11 +62,6 @@ def as_batch(tensors: Mapping[str, Tensor]) -> Batch:
     pieces = PieceLayout(**{field.name: tensors[field.name] for field in fields(PieceLayout)})
     words = WordLayout(**{field.name: tensors[field.name] for field in fields(WordLayout)})
     return Batch(tensors["ids"], tensors["mask"], pieces, words)
-
-
-def word_layout(lengths: Sequence[int]) -> WordLayout:
-    """The layout of sentences with these numbers of words, all at least one."""
-    return WordLayout(**{name: torch.from_numpy(array) for name, array in word_arrays(lengths).items()})
 
 
 def gold_grid(tags: Sequence[Sequence[int]]) -> Tensor:

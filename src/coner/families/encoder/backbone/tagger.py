@@ -91,7 +91,6 @@ class NetworkTagger(Tagger):
 
     @property
     def hardware(self) -> str:
-        """Device, threads, and the encoder's precision."""
         precision = str(self.precision).removeprefix("torch.")
         return f"{self.device.type}, {torch.get_num_threads()} threads, encoder in {precision}"
 
@@ -100,7 +99,6 @@ class NetworkTagger(Tagger):
         """The entities of each sentence of a batch, with confidences, and how many of its tags were repaired."""
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """The entities of each sentence, each with its confidence."""
         workers = torch.get_num_threads() if self.device.type == "cpu" else 1
         with TAGGING, torch.inference_mode():
             training = self.network.training
@@ -122,7 +120,6 @@ class NetworkTagger(Tagger):
         return self.tag_batch(collate(sentences, self.pieces, self.device))
 
     def save(self, folder: Path) -> None:
-        """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
         write_model(folder, self.manifest, self._write_files)
 
     def load_weights(self, folder: Path) -> None:

@@ -14,6 +14,8 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import reduce
+from itertools import accumulate, groupby
 from typing import TypeVar
 
 import torch
@@ -101,21 +103,8 @@ class ProcessGroup:
             for p, part in zip(bucket, total.split([p.numel() for p in bucket]), strict=True):
                 p.grad = part.view_as(p)
         for p in (p for p, used in zip(every, sparse, strict=True) if used):
-            rows, values = _rows(p)
-            p.grad = torch.sparse_coo_tensor(self.gather(rows)[None], self.gather(values), p.shape).coalesce()
-
-    def gather(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, N x ..., in the order of the processes; each may have a different number."""
-        if self.count == 1:
-            return rows
-        sizes = [int(n) for n in self.sum([float(len(rows) * (i == self.rank)) for i in range(self.count)])]
-        if not max(sizes):
-            return rows
-        padded = rows.new_zeros(max(sizes), *rows.shape[1:])
-        padded[: len(rows)] = rows
-        with _connected():
-            parts = self._accelerator.gather(padded).split(max(sizes))
-        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+            gradients = self.gather_values([] if p.grad is None else [p.grad.coalesce().cpu()])
+            p.grad = reduce(torch.add, gradients).coalesce().to(p.device)
 
     def gather_values(self, values: list[Value]) -> list[Value]:
         """The small values of all processes, in the order of the processes."""
@@ -197,18 +186,6 @@ def _connected() -> Iterator[None]:
 
 def _buckets(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     """Parameters to be sent together: many messages are slow, and a single one needs as much memory as the model."""
-    bucket: list[Tensor] = []
-    for parameter in parameters:
-        if bucket and sum(p.numel() for p in bucket) + parameter.numel() > BUCKET:
-            yield bucket
-            bucket = []
-        bucket.append(parameter)
-    if bucket:
-        yield bucket
-
-
-def _rows(parameter: Tensor) -> tuple[Tensor, Tensor]:
-    if parameter.grad is None:
-        return torch.zeros(0, dtype=torch.int64, device=parameter.device), torch.zeros_like(parameter[:0])
-    gradient = parameter.grad.coalesce()
-    return gradient.indices()[0], gradient.values()
+    ends = accumulate(parameter.numel() for parameter in parameters)
+    for _, pairs in groupby(zip(parameters, ends, strict=True), key=lambda pair: pair[1] // BUCKET):
+        yield [parameter for parameter, _ in pairs]
