@@ -55,7 +55,7 @@ def test_a_run_named_twice_is_shown_once(coner: Coner, runs: Path) -> None:
     for other in (runs / "poor" / "record.json", runs / "latest"):
         done = coner("compare", runs / "poor", runs / "perfect", other, "--json")
         assert [row["run"] for row in json.loads(done.out)["rows"]] == ["poor", "perfect"]
-        assert f"{other}: left out, it is {runs / 'poor'}" in done.err and "1 of 3 left out" in done.err
+        assert f"{other}: left out, the same record as {runs / 'poor'}" in done.err and "1 of 3 left out" in done.err
 
 
 def test_markdown_is_marked(coner: Coner, runs: Path) -> None:
