@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from coner.core.types import Entity, Sentence
-from coner.families.encoder.auxiliary import coarse_weight
 from coner.families.encoder.backbone.batch import Batch, gold_grid
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.loss import losses
-from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.encoder.settings import AuxiliarySettings, EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.objective import Objective
@@ -84,3 +83,25 @@ class TaggingObjective(Objective):
         if self.coarse is None:
             return {"loss/fine": losses["fine"]}
         return {**super().curves(losses, epoch), "coarse_weight": self.coarse_weight(epoch)}
+
+
+def coarse_weight(settings: AuxiliarySettings, *, epochs: int, progress: float) -> float:
+    """The weight w in ``L = (1 - w) fine + w scale coarse``, at a ``progress`` from 0 to the planned ``epochs``.
+
+    ``residual`` by epoch is the schedule of arXiv 2401.00698: w falls from ``start`` in equal steps after each epoch,
+    over all but the last ``hold`` epochs, which have ``residual``. With at most ``hold + 1`` epochs the coarse loss is
+    dropped after the first one. ``linear`` falls in the same way to zero. By step, w follows the same line without
+    stairs, but not below its end.
+    """
+    if settings.schedule == "none":
+        return 0.0
+    if settings.schedule == "constant":
+        return settings.start
+    end = settings.residual if settings.schedule == "residual" else 0.0
+    falling = epochs - settings.hold
+    if falling <= 1:
+        return settings.start if progress < 1 else 0.0
+    if settings.by == "step":
+        return max(end, settings.start * (1 - progress / falling))
+    epoch = int(progress)
+    return settings.start * (1 - epoch / falling) if epoch < falling else end

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from coner.families.encoder.auxiliary import Auxiliary
-from coner.families.encoder.backbone.batch import Batch
+from coner.families.encoder.backbone.batch import Batch, WordLayout
 from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.blend import Blend
 from coner.families.encoder.context import Context
@@ -29,6 +28,18 @@ class Head:
     dropout: nn.Dropout
     blend: Blend
     emissions: nn.Linear
+
+
+class Auxiliary(nn.Module):
+    """Scores K coarse tags from the vectors that score the fine ones; used in training only."""
+
+    def __init__(self, emissions: nn.Linear, decoder: Decoder) -> None:
+        super().__init__()
+        self.emissions, self.decoder = emissions, decoder
+
+    def loss(self, words: Tensor, layout: WordLayout, gold: Tensor, weights: Sequence[float] | None = None) -> Tensor:
+        """Summed coarse loss of word vectors, N x H, against gold coarse tags, B x W; sentences weighted, B."""
+        return weighted_loss(self.decoder, layout.padded(self.emissions(words)), layout.lengths, gold, weights)
 
 
 class Network(nn.Module):

@@ -9,7 +9,6 @@ from torch import nn
 from coner.core.errors import ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity
-from coner.families.encoder.auxiliary import Auxiliary
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.passes import Tagged
 from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
@@ -18,7 +17,7 @@ from coner.families.encoder.blend import blends
 from coner.families.encoder.context import contexts
 from coner.families.encoder.decoder import decoders
 from coner.families.encoder.mix import mixes
-from coner.families.encoder.network import Head, Network
+from coner.families.encoder.network import Auxiliary, Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 
 

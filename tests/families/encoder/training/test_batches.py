@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.families.encoder.training.batches import Batches
+from coner.families.encoder.training.schedule import Batches
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=400), st.integers(1, 7), st.integers(0, 3), st.integers(0, 3))

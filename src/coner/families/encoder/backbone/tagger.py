@@ -18,10 +18,10 @@ from coner.core.processes import thread_count
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
-from coner.families.encoder.backbone.pieces import PieceMaker, Pieces, piece_limit
+from coner.families.encoder.backbone.pieces import Cache, PieceMaker, Pieces, piece_limit
 from coner.families.encoder.backbone.pretrained import build_encoder, load_encoder, load_tokenizer
 from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated, native_precision
-from coner.families.encoder.cpu.parallel import parallel_map
+from coner.families.encoder.cpu.process import parallel_map
 from coner.families.encoder.cpu.rows import set_embeddings
 from coner.families.manifest import MANIFEST, WEIGHTS, write_model
 from coner.families.tagger import Prediction, Tagger
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 TAGGING = Lock()  # held while weights are replaced by copies and the number of threads is changed
 ENCODER = "encoder"  # folder of the encoder's config and tokenizer in a model folder
-Cache = dict[str, list[int]]  # see ``PieceMaker``
 
 
 class NetworkTagger(Tagger):

@@ -1,18 +1,22 @@
-"""Settings of the whole process for training, and their restoration."""
+"""Threads, memory and random generators of this process."""
 
 from __future__ import annotations
 
 import ctypes
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from coner.core.processes import thread_count
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # parameters of glibc's mallopt(3)
 
 
@@ -45,3 +49,29 @@ def restored_process() -> Iterator[None]:
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
         torch.set_num_threads(threads)
+
+
+def parallel_map(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """The results in order, computed by as many workers as torch has threads, each with one thread.
+
+    Threads that share a pass wait for each other after every loop, and while Python moves from one loop to the next;
+    workers with a pass each do not. A thread of the caller that uses torch for the first time meanwhile inherits the
+    thread count of that moment: one. After an error or Ctrl-C the running items are finished and the others dropped.
+    """
+    threads = torch.get_num_threads()
+    if min(threads, len(items)) < 2:
+        return [function(item) for item in items]
+    try:
+        with ThreadPoolExecutor(min(threads, len(items)), initializer=_use_one_thread) as pool:
+            try:
+                return list(pool.map(function, items))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        torch.set_num_threads(threads)  # some libraries share the setting of a thread with the whole process
+
+
+def _use_one_thread() -> None:
+    torch.get_num_threads()  # the first call of a thread copies the setting of the process
+    torch.set_num_threads(1)

@@ -14,11 +14,10 @@ from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.warm_start import load_matching, trained_encoder
 from coner.families.encoder.cpu.process import configure_process
 from coner.families.encoder.training import CHECKPOINT
-from coner.families.encoder.training.batches import Batches
 from coner.families.encoder.training.checkpoint import Storage
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
-from coner.families.encoder.training.schedule import Schedule, group_parameters
+from coner.families.encoder.training.schedule import Batches, Schedule, group_parameters
 from coner.families.encoder.training.trainer import Trainer
 from coner.families.family import Built, TrainingJob
 from coner.families.tagger import Tagger

@@ -1,17 +1,51 @@
-"""Learning rates: parameter groups by name, layer-wise decay, warm-up and linear decay."""
+"""Which examples make up which step, and at which learning rates: groups of parameters, decay by layer and by step."""
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from torch import nn
 
 from coner.core.errors import ConfigError
+from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.training.settings import GroupSettings
+
+POOL = 50  # batches whose examples are sorted by length together: little padding, and still a random order
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches of examples of similar length, in an order that seed and epoch determine: a run can resume anywhere."""
+
+    lengths: Sequence[int]  # pieces of each example
+    size: int  # examples a batch
+    pass_pieces: int  # maximum number of pieces per pass of the model, padding included
+    seed: int
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return len(self.epoch(0))
+
+    def epoch(self, number: int) -> list[list[int]]:
+        """The batches of an epoch (counted from 0) as indices of examples; every example occurs once."""
+        generator = random.Random(f"{self.seed} {number}")
+        order = list(range(len(self.lengths)))
+        generator.shuffle(order)
+        batches: list[list[int]] = []
+        pool = self.size * POOL
+        for start in range(0, len(order), pool):
+            by_length = sorted(order[start : start + pool], key=lambda i: self.lengths[i])
+            batches.extend(by_length[i : i + self.size] for i in range(0, len(by_length), self.size))
+        generator.shuffle(batches)
+        return batches
+
+    def passes(self, examples: Sequence[int]) -> list[list[int]]:
+        """The examples of a step, divided into passes of the model."""
+        return split_by_budget(examples, self.lengths, self.pass_pieces)
 
 
 @dataclass(frozen=True)
@@ -25,10 +59,6 @@ class ParameterGroup:
     rate: float
     weight_decay: float
     parameters: tuple[tuple[str, nn.Parameter], ...]
-
-    def options(self) -> dict[str, Any]:
-        """The group as optimizers of PyTorch expect it."""
-        return {"params": [p for _, p in self.parameters], "lr": self.rate, "weight_decay": self.weight_decay}
 
 
 @dataclass(frozen=True)
@@ -85,9 +115,7 @@ def _rate(groups: Mapping[str, GroupSettings], label: str) -> float:
     if not (times := groups[label].times):
         return groups[label].rate
     if label == "encoder":
-        raise ConfigError(
-            "train.groups.encoder.times: the rates of other groups are multiples of this one; expected rate"
-        )
+        raise ConfigError("train.groups.encoder.times: other groups' rates are multiples of this one; expected rate")
     return times * groups["encoder"].rate
 
 

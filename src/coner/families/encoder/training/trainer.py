@@ -24,11 +24,10 @@ from coner.core.progress import Bar, Log, progress_bar
 from coner.evaluation.results import Level
 from coner.families.encoder.cpu.rows import RowAdamW
 from coner.families.encoder.training import checkpoint
-from coner.families.encoder.training.batches import Batches
 from coner.families.encoder.training.curves import Curves
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
-from coner.families.encoder.training.schedule import Schedule
+from coner.families.encoder.training.schedule import Batches, Schedule
 
 
 class Trainer:
@@ -51,7 +50,8 @@ class Trainer:
         self.model, self.objective = model, objective
         self.batches, self.schedule = batches, schedule
         self.evaluate, self.storage, self.processes = evaluate, storage, processes
-        self.optimizer = RowAdamW([group.options() for group in schedule.groups])
+        groups = [(group, [p for _, p in group.parameters]) for group in schedule.groups]
+        self.optimizer = RowAdamW([{"params": p, "lr": g.rate, "weight_decay": g.weight_decay} for g, p in groups])
         self.names: dict[Tensor, str] = {p: name for group in schedule.groups for name, p in group.parameters}
         self.progress = checkpoint.Progress(sums=self._zeros())
         self.steps = len(batches)  # of an epoch
@@ -71,10 +71,8 @@ class Trainer:
         if saved is None:
             return False
         if saved.state["belongs_to"] != self.storage.fingerprint:
-            raise ConfigError(
-                f"{path.parent}: contains an unfinished run with other settings or data. "
-                "Fix: choose another --out, or --overwrite"
-            )
+            got = f"{path.parent}: contains an unfinished run with other settings or data"
+            raise ConfigError(f"{got}. Fix: choose another --out, or --overwrite")
         self._state.restore(saved.tensors)
         self.progress = checkpoint.Progress(**saved.state["progress"])
         return True
@@ -84,10 +82,7 @@ class Trainer:
     ) -> None:
         """Train to the end; the best epoch is saved, and the model keeps the weights of the last one.
 
-        Args:
-            log: takes a line an epoch.
-            curves: folder for TensorBoard.
-            on_epoch: as of ``TrainingJob``; called after a checkpoint.
+        ``curves`` is a folder for TensorBoard; ``on_epoch``, as of ``TrainingJob``, is called after a checkpoint.
         """
         epochs, done = self.schedule.epochs, self.done
         opened = Curves(curves, done=done) if curves is not None and self.processes.is_first else nullcontext()

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from coner.core.errors import ConfigError
-from coner.families.encoder.auxiliary import coarse_weight
+from coner.families.encoder.fit import coarse_weight
 from coner.families.encoder.settings import AuxiliarySettings
 from coner.families.settings import parse_experiment
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from coner.families.encoder.cpu.parallel import parallel_map
+from coner.families.encoder.cpu.process import parallel_map
 
 
 @pytest.fixture(autouse=True, params=[1, 2, 3])
