@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from coner.core.types import Entity
 from coner.evaluation.results import Result
@@ -22,10 +22,6 @@ class Errors:
     both: int = 0  # overlapped by predictions of other labels only
     missed: int = 0  # overlapped by no prediction
     spurious: int = 0  # predictions that overlap no gold mention
-
-    def as_dict(self) -> dict[str, int]:
-        """Plain values, for JSON."""
-        return asdict(self)
 
 
 def classify_errors(gold: Iterable[Sequence[Entity]], predicted: Iterable[Sequence[Entity]]) -> Errors:

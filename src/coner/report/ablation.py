@@ -162,7 +162,6 @@ def _check(runs: Mapping[str, Record], split: str, folder: Path) -> None:
     for name, record in runs.items():
         if split not in record.scores:
             raise DataError(f"run {name!r} has no scores on {split}; compare on another --split", folder)
-    for name, record in runs.items():
         first = next(iter(runs.values()))
         if record.scores[split].scorer != first.scores[split].scorer:
             raise DataError(f"run {name!r} cannot be compared: it was scored by another version of coner", folder)

@@ -35,14 +35,16 @@ def model_card(record: Record, taxonomy: Taxonomy, metadata: CardMetadata | None
     """Return the whole README.md; ``taxonomy`` is that of the labels of the run."""
     metadata = metadata or CardMetadata()
     name = metadata.repo.partition("/")[2] if metadata.repo else record.name or record.kind
-    front = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _front(record, metadata, name)]
+    front = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _front(record, metadata, name).items()]
     split = _first_split(record)
+    named = "".join(f" `{name}`" for name in metadata.datasets)
+    source = f"Data sets, according to the author:{named}." if named else "The source of the files is not recorded."
     sections = {
         f"# {plain_text(name)}": _about(record, taxonomy),
         "## Scores": _scores(record),
         f"## Classes ({split})": class_table(record, taxonomy, split) if split else "",
         "## Training": _training(record),
-        "## Data": _data(record, metadata),
+        "## Data": f"{data_table(record)}\n\n{source}",
         "## Limitations": "\n".join(f"- {limit}" for limit in _limits(record, taxonomy)),
         "## Use": _use(record, metadata),
     }
@@ -55,22 +57,22 @@ def _first_split(record: Record) -> str | None:
     return next((split for split in ("test", "dev", *record.scores) if split in record.scores), None)
 
 
-def _front(record: Record, metadata: CardMetadata, name: str) -> Iterator[tuple[str, Any]]:
-    """Keys of the front matter; each value is JSON, which is YAML too."""
-    if metadata.license:
-        yield "license", metadata.license
-    if metadata.languages:
-        yield "language", list(metadata.languages)
-    if metadata.datasets:
-        yield "datasets", list(metadata.datasets)
+def _front(record: Record, metadata: CardMetadata, name: str) -> dict[str, Any]:
+    """The front matter; each value is JSON, which is YAML too."""
     encoder = record.settings.get("encoder", {}).get("name", "")
-    if encoder.count("/") == 1:  # a repository of the hub: of a path, records keep only the last part
-        yield "base_model", encoder
-    yield "library_name", "coner"
-    yield "pipeline_tag", TASK
-    yield "tags", ["coner", "named-entity-recognition", TASK, record.kind]
-    yield "metrics", ["f1", "precision", "recall"]
-    yield "model-index", [{"name": name, "results": [_result(record, split, metadata) for split in record.scores]}]
+    values = {
+        "license": metadata.license,
+        "language": list(metadata.languages),
+        "datasets": list(metadata.datasets),
+        # A repository of the hub: of a path, records keep only the last part.
+        "base_model": encoder if encoder.count("/") == 1 else None,
+        "library_name": "coner",
+        "pipeline_tag": TASK,
+        "tags": ["coner", "named-entity-recognition", TASK, record.kind],
+        "metrics": ["f1", "precision", "recall"],
+        "model-index": [{"name": name, "results": [_result(record, split, metadata) for split in record.scores]}],
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def _result(record: Record, split: str, metadata: CardMetadata) -> dict[str, Any]:
@@ -123,12 +125,6 @@ def _training(record: Record) -> str:
         facts.append(f"{size.bytes / 1e6:.1f} MB")
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     return f"{'; '.join(facts)}.\n\n{settings_table(record)}\n\nVersions: {versions}."
-
-
-def _data(record: Record, metadata: CardMetadata) -> str:
-    named = "".join(f" `{name}`" for name in metadata.datasets)
-    source = f"Data sets, according to the author:{named}." if named else "The source of the files is not recorded."
-    return f"{data_table(record)}\n\n{source}"
 
 
 def _limits(record: Record, taxonomy: Taxonomy) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        values, llm = {**scores_with_intervals(self.scores), "errors": self.errors.as_dict()}, self.predictions.llm
+        values, llm = {**scores_with_intervals(self.scores), "errors": asdict(self.errors)}, self.predictions.llm
         if llm:
             values |= {"llm": llm, **({"partial": llm["partial"]} if "partial" in llm else {})}
         if self.noisy is not None:
