@@ -9,7 +9,7 @@ from coner.config.experiment import Experiment
 from coner.core.errors import requires_extra
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, FineTunedExperiment
 from coner.families.family import Built, Family, TrainingJob
-from coner.families.manifest import Manifest
+from coner.families.manifest import WEIGHTS, Manifest
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
@@ -46,9 +46,9 @@ class EncoderFamily(Family):
         values: dict[str, Any] = settings.model_dump(mode="json", exclude=apart)
         values["files"] = file_hashes([Path(settings.encoder.name, n) for n in ("config.json", "model.safetensors")])
         if settings.train.init is not None:
-            from coner.families.encoder.backbone.warm_start import weights_hash
+            from coner.families.encoder.backbone.warm_start import trained_encoder
 
-            values["init"] = weights_hash(settings.train.init)
+            values["init"] = trained_encoder(settings.train.init)[1].files[WEIGHTS].sha256
         return values
 
     def release(self, settings: FineTunedExperiment) -> None:

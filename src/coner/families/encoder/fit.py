@@ -27,8 +27,8 @@ def fit(settings: EncoderExperiment, job: TrainingJob) -> Built:
 
 def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[EncoderTagger]:
     """Build tagger and trainer; raises as ``FineTuning``."""
-    labels, kind = job.taxonomy.labels, EncoderTagger.kind
-    manifest = EncoderManifest(kind=kind, labels=labels, taxonomy=job.taxonomy, settings=settings)
+    taxonomy = job.taxonomy
+    manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
     return FineTuning(EncoderTagger, TaggingObjective, manifest, job)
 
 

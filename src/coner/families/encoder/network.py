@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from coner.families.encoder.backbone.batch import Batch, WordLayout
+from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.blend import Blend
 from coner.families.encoder.context import Context
@@ -36,10 +36,6 @@ class Auxiliary(nn.Module):
     def __init__(self, emissions: nn.Linear, decoder: Decoder) -> None:
         super().__init__()
         self.emissions, self.decoder = emissions, decoder
-
-    def loss(self, words: Tensor, layout: WordLayout, gold: Tensor, weights: Sequence[float] | None = None) -> Tensor:
-        """Summed coarse loss of word vectors, N x H, against gold coarse tags, B x W; sentences weighted, B."""
-        return weighted_loss(self.decoder, layout.padded(self.emissions(words)), layout.lengths, gold, weights)
 
 
 class Network(nn.Module):
@@ -70,9 +66,10 @@ class Network(nn.Module):
         self, batch: Batch, fine: Tensor, coarse: Tensor | None = None, weights: Sequence[float] | None = None
     ) -> dict[str, Tensor]:
         """Summed losses ``fine`` and, with an auxiliary task, ``coarse``: from gold tags, B x W; with weights, B."""
-        words = self.words(batch)
-        emissions = batch.words.padded(self.emissions(words))
-        losses = {"fine": weighted_loss(self.decoder, emissions, batch.words.lengths, fine, weights)}
+        words, layout = self.words(batch), batch.words
+        emissions = layout.padded(self.emissions(words))
+        losses = {"fine": weighted_loss(self.decoder, emissions, layout.lengths, fine, weights)}
         if self.auxiliary is not None and coarse is not None:
-            losses["coarse"] = self.auxiliary.loss(words, batch.words, coarse, weights)
+            emissions = layout.padded(self.auxiliary.emissions(words))
+            losses["coarse"] = weighted_loss(self.auxiliary.decoder, emissions, layout.lengths, coarse, weights)
         return losses

@@ -40,8 +40,7 @@ def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
     ids = np.full((len(rows), width), maker.pad, dtype=np.int64)
     mask = np.zeros_like(ids)
     for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-        mask[i, : len(row)] = 1
+        ids[i, : len(row)], mask[i, : len(row)] = row, 1
     every = np.concatenate(
         [np.arange(row * width + column, row * width + column + n, dtype=np.int64) for row, column, n in places]
     )

@@ -24,12 +24,8 @@ def tag_in_passes(
 ) -> list[Tagged]:
     """The entities of each sentence, in order, and how many of its tags were repaired.
 
-    Args:
-        sentences: of any length; those without a word have no entities.
-        tag: tags the sentences of one pass.
-        pieces: tokenizer.
-        parallel_map: a parallel ``map``, used if there are enough passes for several ``workers``.
-        workers: passes that run at the same time.
+    ``tag`` tags the sentences of one pass, all of which have a word. ``parallel_map`` is a parallel ``map``, used if
+    there are enough passes for several ``workers``.
     """
     results: list[Tagged] = [([], 0) for _ in sentences]
     for start in range(0, len(sentences), CHUNK):

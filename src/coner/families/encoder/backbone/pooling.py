@@ -45,10 +45,7 @@ class Pooling:
 
 
 def hidden_layers(requested: Sequence[int] | Literal["all"], count: int) -> list[int]:
-    """Indices of hidden states, for an encoder with ``count`` layers: 0 is the embeddings, -1 the last layer.
-
-    ``ConfigError`` if a layer does not exist.
-    """
+    """Indices of hidden states, of an encoder with ``count`` layers; ``ConfigError`` if a layer does not exist."""
     if requested == "all":
         return list(range(count + 1))
     indices = [layer if layer >= 0 else count + 1 + layer for layer in requested]

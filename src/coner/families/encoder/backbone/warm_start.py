@@ -52,11 +52,6 @@ def trained_encoder(folder: Path, *, run: Path | None = None) -> tuple[Path, Man
     return folder, parse_manifest(manifest.model_dump(), family(manifest.kind).manifest, folder)
 
 
-def weights_hash(folder: Path) -> str:
-    """The sha256 of the weights of a trained model; raises as ``trained_encoder``."""
-    return trained_encoder(folder)[1].files[WEIGHTS].sha256
-
-
 def load_matching(network: nn.Module, folder: Path, *, excluded: tuple[str, ...] = ()) -> WarmStart:
     """Load the weights of a trained model whose names and shapes agree with the network.
 

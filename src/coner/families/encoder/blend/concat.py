@@ -9,7 +9,7 @@ from coner.families.encoder.blend import Blend, blends
 
 
 @blends.register
-class Concat(Blend):
+class ConcatBlend(Blend):
     """``[e(t); e(t-1); e(t+1)]``, the blend of the final model of arXiv 2401.00698."""
 
     def __init__(self, size: int) -> None:

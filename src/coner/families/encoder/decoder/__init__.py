@@ -58,10 +58,8 @@ def weighted_loss(
     decoder: Decoder, emissions: Tensor, lengths: Tensor, gold: Tensor, weights: Sequence[float] | None
 ) -> Tensor:
     """``Decoder.loss`` with the loss of each sentence multiplied by its weight (B); ``None``: all 1."""
-    if weights is None:
-        return decoder.loss(emissions, lengths, gold)
-    if len(set(weights)) == 1:
-        return weights[0] * decoder.loss(emissions, lengths, gold)
+    if weights is None or len(set(weights)) == 1:
+        return (1.0 if weights is None else weights[0]) * decoder.loss(emissions, lengths, gold)
     total = emissions.new_zeros((), dtype=torch.promote_types(emissions.dtype, torch.float32))
     for weight in sorted(set(weights)):
         rows = torch.tensor([row for row, own in enumerate(weights) if own == weight], device=emissions.device)

@@ -47,7 +47,7 @@ class Packing:
         return len(self.last)
 
 
-class Chain(NamedTuple):
+class ChainScores(NamedTuple):
     """Log potentials of a linear chain; those of forbidden transitions are ``-inf``."""
 
     start: Tensor  # of each tag at the first word. C

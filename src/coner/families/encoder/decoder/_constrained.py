@@ -11,7 +11,7 @@ from torch import Tensor
 from coner.core.tags import TagSet
 from coner.core.types import Entity
 from coner.families.encoder.decoder import Decoder, check_spans
-from coner.families.encoder.decoder._chain import Chain, Packing, viterbi
+from coner.families.encoder.decoder._chain import ChainScores, Packing, viterbi
 from coner.families.encoder.decoder._lattice import Lattice, forward_backward
 
 
@@ -32,18 +32,18 @@ class ConstrainedDecoder(Decoder):
         self.register_buffer("forbidden_end", ~torch.tensor(tags.allowed_last()), persistent=False)
 
     @property
-    def forbidden(self) -> Chain:
+    def forbidden(self) -> ChainScores:
         """True at what the scheme forbids, as in a chain."""
-        return Chain(self.forbidden_start, self.forbidden_transitions, self.forbidden_end)
+        return ChainScores(self.forbidden_start, self.forbidden_transitions, self.forbidden_end)
 
     @abstractmethod
-    def scores(self) -> Chain:
+    def scores(self) -> ChainScores:
         """Scores of the transitions; what stands at forbidden ones is ignored."""
 
-    def chain(self, dtype: torch.dtype) -> Chain:
+    def chain(self, dtype: torch.dtype) -> ChainScores:
         """The scores with forbidden transitions at ``-inf``."""
         pairs = zip(self.scores(), self.forbidden, strict=True)
-        return Chain(*(scores.to(dtype).masked_fill(forbidden, -torch.inf) for scores, forbidden in pairs))
+        return ChainScores(*(scores.to(dtype).masked_fill(forbidden, -torch.inf) for scores, forbidden in pairs))
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:
@@ -82,11 +82,8 @@ class _SpanReader:
             lattice.log(values).cpu() for values in (lattice.alpha, lattice.scale, lattice.entry)
         )
 
-    def probability(self, entity: Entity, first: int, length: int) -> float:
-        """P(exactly this span with this label): alpha at its first tag, its own tags, and no continuation after it.
-
-        ``first`` is the position of the sentence's first word in the flattened batch, ``length`` its number of words.
-        """
+    def probability(self, entity: Entity, first: int, length: int) -> float:  # of the sentence in the flattened batch
+        """P(exactly this span with this label): alpha at its first tag, its own tags, and no continuation after it."""
         path = self.tags.encode([Entity(0, entity.end - entity.start, entity.label)], entity.end - entity.start)
         rows = [self.rows[first + word] for word in range(entity.start, entity.end)]
         log = self.alpha[rows[0], path[0]]

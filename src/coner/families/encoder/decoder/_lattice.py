@@ -1,6 +1,6 @@
 """Forward-backward over packed words, in exp space where that is exact, else in log space.
 
-Potentials are in nats, shifted so that none exceeds 0 (see ``Chain``); forbidden transitions are
+Potentials are in nats, shifted so that none exceeds 0 (see ``ChainScores``); forbidden transitions are
 ``-inf``, a true zero in exp space.
 
 **When exp space is exact.** Each position computes ``q = (alpha @ exp(transitions)) * exp(unary)``. ``alpha`` sums to 1
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from coner.families.encoder.decoder._chain import Chain, Packing
+from coner.families.encoder.decoder._chain import ChainScores, Packing
 
 CHUNK = 64  # words whose C x C transitions are in memory at once, in log space
 
@@ -90,7 +90,7 @@ class LogLattice(Lattice):
         return total
 
 
-def forward_backward(emissions: Tensor, lengths: Tensor, chain: Chain) -> list[Lattice]:
+def forward_backward(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> list[Lattice]:
     """The lattices of emissions (B x W x C): one in exp space, and one in log space for the sentences that need it.
 
     Log space is computed in float64 on the CPU: it is rarely needed, hardly parallel, and some devices have no float64.
@@ -144,9 +144,9 @@ def _scaled_backward(unary: Tensor, transitions: Tensor, scale: Tensor, packing:
     return beta, entry
 
 
-def log_lattice(emissions: Tensor, lengths: Tensor, chain: Chain) -> LogLattice:
+def log_lattice(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> LogLattice:
     """Forward-backward in log space (arguments as of ``forward_backward``)."""
-    chain = Chain(*(values.to("cpu", torch.float64) for values in chain))
+    chain = ChainScores(*(values.to("cpu", torch.float64) for values in chain))
     packing = Packing.of(lengths, emissions.shape[1], torch.device("cpu"))
     unary, transitions = chain.unary(emissions.cpu(), packing), chain.shifted_transitions()
     alpha, beta = unary.clone(), torch.zeros_like(unary)

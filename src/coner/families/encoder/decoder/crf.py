@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from coner.core.tags import TagSet
 from coner.families.encoder.decoder import check_tag_ids, decoders
-from coner.families.encoder.decoder._chain import Chain, Packing
+from coner.families.encoder.decoder._chain import ChainScores, Packing
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder, at_least_float32
 from coner.families.encoder.decoder._lattice import forward_backward
 
@@ -32,8 +32,8 @@ class CrfDecoder(ConstrainedDecoder):
             for forbidden in self.forbidden
         )
 
-    def scores(self) -> Chain:
-        return Chain(self.start, self.transitions, self.end)
+    def scores(self) -> ChainScores:
+        return ChainScores(self.start, self.transitions, self.end)
 
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
         """See ``Decoder.loss``; also ``ValueError`` if the gold tags of a sentence are not a valid sequence."""
@@ -52,7 +52,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     ) -> Tensor:
         loss = emissions.new_zeros(())
         inner, first, between, last = (x.new_zeros(x.shape) for x in (emissions, start, transitions, end))
-        for lattice in forward_backward(emissions, lengths, Chain(start, transitions, end)):
+        for lattice in forward_backward(emissions, lengths, ChainScores(start, transitions, end)):
             packing = lattice.packing
             path = gold.flatten()[packing.words.to(gold.device)].to(lattice.unary.device)
             loss += lattice.nll(path).to(loss)
@@ -73,7 +73,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         return (*(gradient * upstream for gradient in ctx.saved_tensors), None, None)
 
 
-def _check_gold(gold: Tensor, lengths: Tensor, chain: Chain) -> None:
+def _check_gold(gold: Tensor, lengths: Tensor, chain: ChainScores) -> None:
     packing = Packing.of(lengths, gold.shape[1], gold.device)
     path = gold.flatten()[packing.words]
     check_tag_ids(path, len(chain.start))

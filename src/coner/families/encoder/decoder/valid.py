@@ -6,7 +6,7 @@ import torch
 
 from coner.core.tags import TagSet
 from coner.families.encoder.decoder import decoders
-from coner.families.encoder.decoder._chain import Chain
+from coner.families.encoder.decoder._chain import ChainScores
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.decoder.softmax import TokenLevel
 
@@ -19,5 +19,5 @@ class ValidDecoder(TokenLevel, ConstrainedDecoder):
         super().__init__(tags)
         torch.empty(len(tags) * (len(tags) + 2)).uniform_()  # earlier versions drew these too: a seed keeps its results
 
-    def scores(self) -> Chain:
-        return Chain(*(torch.zeros(forbidden.shape, device=forbidden.device) for forbidden in self.forbidden))
+    def scores(self) -> ChainScores:
+        return ChainScores(*(torch.zeros(forbidden.shape, device=forbidden.device) for forbidden in self.forbidden))

@@ -10,7 +10,7 @@ from coner.families.encoder.loss import Loss, losses
 
 
 @losses.register
-class Weighted(Loss):
+class WeightedLoss(Loss):
     """-w log p of the gold tag; w is inversely proportional to the square root of its frequency.
 
     The mean weight of a training word is 1, so that the loss has the scale of cross-entropy. Without the square root, a

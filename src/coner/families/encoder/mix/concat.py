@@ -11,7 +11,7 @@ from coner.families.encoder.mix import Mix, mixes
 
 
 @mixes.register
-class Concat(Mix):
+class ConcatMix(Mix):
     """``[H(-1); H(-2); H(-3)]`` of arXiv 2401.00698, in the order of ``head.layers``."""
 
     def __init__(self, layers: int, size: int) -> None:

@@ -11,7 +11,7 @@ from coner.families.encoder.mix import Mix, mixes
 
 
 @mixes.register
-class Weighted(Mix):
+class WeightedMix(Mix):
     """Scalar mix (Peters et al. 2018, ELMo): softmax-normalised weights, equal at first, and one scale."""
 
     def __init__(self, layers: int, size: int) -> None:

@@ -48,11 +48,9 @@ class FineTuning(Generic[T]):
         self.job, self.warm_start, self.curves = job, None, train.tensorboard
         if train.init is not None:
             folder, trained = trained_encoder(train.init, run=job.folder)
-            excluded = tagger.foreign_weights(trained)
-            self.warm_start = load_matching(tagger.network, folder, excluded=excluded)
+            self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
         losses = objective(tagger, job.train, job.weights)
-        layers = tagger.encoder.config.num_hidden_layers
-        groups = group_parameters(tagger.network, train.groups, layers=layers)
+        groups = group_parameters(tagger.network, train.groups, layers=tagger.encoder.config.num_hidden_layers)
         self.trainer = Trainer(
             tagger.network,
             losses,

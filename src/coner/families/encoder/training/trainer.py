@@ -84,10 +84,10 @@ class Trainer:
 
         ``curves`` is a folder for TensorBoard; ``on_epoch``, as of ``TrainingJob``, is called after a checkpoint.
         """
-        epochs, done = self.schedule.epochs, self.done
+        epochs, patience, done = self.schedule.epochs, self.schedule.patience or math.inf, self.done
         opened = Curves(curves, done=done) if curves is not None and self.processes.is_first else nullcontext()
         with opened as self._curves, progress_bar("training", epochs * self.steps, done=done) as bar:
-            while self.progress.epoch < epochs and not self._out_of_patience():
+            while self.progress.epoch < epochs and self.progress.epoch - self.progress.best_epoch < patience:
                 with defer_interrupt() as interrupted:
                     self._run_steps(bar, interrupted)
                     macro = self._end_epoch(log)
@@ -191,10 +191,6 @@ class Trainer:
         if not math.isfinite(value):
             step = f"{self.done + 1} of {self.schedule.epochs * self.steps}"
             raise ConerError(f"the {what} is NaN or infinite at step {step}. Fix: lower the learning rates")
-
-    def _out_of_patience(self) -> bool:
-        patience, progress = self.schedule.patience, self.progress
-        return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
     def _save_checkpoint(self) -> None:
         if not self.processes.is_first:
