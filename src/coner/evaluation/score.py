@@ -19,7 +19,7 @@ from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.evaluation.counts import Counts, Ints
 from coner.evaluation.results import Level, Recall, Result, Scores
-from coner.evaluation.spans import Spans, spans_from_entities, spans_from_tags
+from coner.evaluation.spans import SpanArrays, spans_from_entities, spans_from_tags
 
 
 class Labelled(Protocol):
@@ -117,8 +117,8 @@ def _same_length(gold: Sequence[Any], other: Sequence[Any], what: str) -> None:
 
 
 def _score(
-    gold: Spans,
-    predicted: Spans,
+    gold: SpanArrays,
+    predicted: SpanArrays,
     groups: Mapping[str, str] | None,
     words: Sequence[Sequence[str]] | None,
     seen: Collection[str] | None,
@@ -145,14 +145,16 @@ def _score(
     return replace(scores, seen=recall(known), unseen=recall(~known))
 
 
-def _match(gold: Spans, predicted: Spans) -> tuple[Ints, Ints]:
+def _match(gold: SpanArrays, predicted: SpanArrays) -> tuple[Ints, Ints]:
     """Numbers of the spans that both have, in gold and in the predictions."""
     width = 1 + max(int(gold.end.max(initial=0)), int(predicted.end.max(initial=0)))
     here, there = ((spans.sentence * width + spans.start) * width + spans.end for spans in (gold, predicted))
     return np.intersect1d(here, there, assume_unique=True, return_indices=True)[1:]
 
 
-def _level(gold: Spans, predicted: Spans, match: tuple[Ints, Ints], groups: Mapping[str, str]) -> tuple[Level, Ints]:
+def _level(
+    gold: SpanArrays, predicted: SpanArrays, match: tuple[Ints, Ints], groups: Mapping[str, str]
+) -> tuple[Level, Ints]:
     """Scores by group of label, and the numbers of the gold mentions that were predicted with their group."""
     names = tuple(sorted({groups[name] for name in (*gold.names, *predicted.names)}))
     size, sides = len(names), (gold, predicted)
@@ -162,7 +164,7 @@ def _level(gold: Spans, predicted: Spans, match: tuple[Ints, Ints], groups: Mapp
     pairs = np.bincount(one * size + two, minlength=size * size).reshape(size, size)
     support, guesses = (np.bincount(label, minlength=size).tolist() for label in labels)
     counts = zip(names, np.diagonal(pairs).tolist(), support, guesses, strict=True)
-    classes = {name: Result.of(tp=tp, support=gold, predicted=predicted) for name, tp, gold, predicted in counts}
+    classes = {name: Result.of(tp=tp, support=total, predicted=found) for name, tp, total, found in counts}
     whole = Result.of(tp=int(np.trace(pairs)), support=len(gold), predicted=len(predicted))
     in_gold = [result.f1 for result in classes.values() if result.support]
     keys = [side.sentence * size + label for side, label in zip(sides, labels, strict=True)]

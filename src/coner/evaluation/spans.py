@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,7 +16,7 @@ from coner.evaluation.counts import Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Spans:
+class SpanArrays:
     """M mentions of N sentences, each once, sorted by sentence, start and end; no span has two labels."""
 
     sentence: Ints  # index, from 0; M values, as are the following
@@ -29,7 +30,7 @@ class Spans:
         return len(self.sentence)
 
 
-def spans_from_entities(corpus: Sequence[Sequence[Entity]], what: str) -> Spans:
+def spans_from_entities(corpus: Sequence[Sequence[Entity]], what: str) -> SpanArrays:
     """Convert entities, in any order, to arrays; equal ones of a sentence count once, as in a set.
 
     ``what`` is ``gold`` or ``predicted``, for messages.
@@ -52,21 +53,22 @@ def spans_from_entities(corpus: Sequence[Sequence[Entity]], what: str) -> Spans:
         two = f"{names[label]} and {names[second]}"
         raise DataError(f"sentence {i + 1}: got labels {two} on {what} words {a} to {b}; expected one label")
     sentence, start, end, labels = np.concatenate([rows[:1], rows[1:][~same]]).T
-    return Spans(sentence, start, end, labels, names, len(corpus))
+    return SpanArrays(sentence, start, end, labels, names, len(corpus))
 
 
-def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[Spans, int]:
+def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[SpanArrays, int]:
     """Convert IOB2 tags as ``tags.entities_from_tags`` (strict) or ``tags.repair_tags`` does, vectorised.
 
     Returns the mentions, and the number of repaired tags; ``DataError`` at the first invalid tag, when strict.
     """
-    tags = list(dict.fromkeys(chain.from_iterable(corpus)))
-    code = {tag: index for index, tag in enumerate(tags)}
-    name = [tag[2:] if tag.startswith(("B-", "I-")) else "" for tag in tags]  # of a malformed tag: none
-    names = tuple(sorted({*name} - {""}))
     lengths = np.fromiter(map(len, corpus), dtype=np.int64, count=len(corpus))
     firsts, total = np.cumsum(lengths) - lengths, int(lengths.sum())
-    words = np.fromiter(map(code.__getitem__, chain.from_iterable(corpus)), dtype=np.int64, count=total)
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__  # a new tag gets the next number
+    words = np.fromiter(map(numbers.__getitem__, chain.from_iterable(corpus)), dtype=np.int64, count=total)
+    tags = list(numbers)
+    name = [tag[2:] if tag.startswith(("B-", "I-")) else "" for tag in tags]  # of a malformed tag: none
+    names = tuple(sorted({*name} - {""}))
     label = np.array([names.index(each) if each else -1 for each in name], dtype=np.int64)[words]
     inner = np.array([tag.startswith("I-") for tag in tags], dtype=bool)[words] & (label >= 0)
     malformed = np.array([not each and tag != OUTSIDE for tag, each in zip(tags, name, strict=True)], dtype=bool)[words]
@@ -87,5 +89,5 @@ def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[S
     ends = stops[np.searchsorted(stops, begins, side="right")]
     # Where empty sentences start at the same word as a full one after them, the last of them holds the word.
     sentence = np.searchsorted(firsts, begins, side="right") - 1
-    spans = Spans(sentence, begins - firsts[sentence], ends - firsts[sentence], label[begins], names, len(corpus))
+    spans = SpanArrays(sentence, begins - firsts[sentence], ends - firsts[sentence], label[begins], names, len(corpus))
     return spans, int(faulty.sum())
