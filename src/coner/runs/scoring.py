@@ -40,7 +40,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class GoldPredictions:
     """Predictions for the gold sentences that have an answer."""
 
     corpus: Corpus
@@ -75,7 +75,7 @@ class Evaluation:
         noisy_sentences, noisy_words: numbers of those that differ in the copy.
     """
 
-    def __init__(self, predictions: Predictions, taxonomy: Taxonomy, seen: Set[str] | None) -> None:
+    def __init__(self, predictions: GoldPredictions, taxonomy: Taxonomy, seen: Set[str] | None) -> None:
         self.predictions, self.taxonomy, groups = predictions, taxonomy, taxonomy.coarse_by_fine
         self.corpus, rows, copy = predictions.corpus, predictions.rows, predictions.copy
         gold = [sentence.entities or () for sentence in self.corpus]
@@ -142,7 +142,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
     return copy
 
 
-def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> Predictions:
+def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> GoldPredictions:
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
     tagger = load(model)
     tagger.limit(options.spending)
@@ -154,7 +154,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     if total.usage is not None and clean_tally.usage is not None:
         shares = clean_tally.usage.per_sentence(clean_tally.answered)
         llm = {**total.usage.as_record(total.failures, answered=len(kept), sentences=len(corpus)), **shares}
-    return Predictions(
+    return GoldPredictions(
         replace(corpus, sentences=tuple(corpus[i] for i in kept)),
         [clean[i].entities or () for i in kept],
         clean_tally.repaired,
@@ -167,12 +167,12 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     )
 
 
-def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> Predictions:
+def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> GoldPredictions:
     options.spending.require_none(f"a file of predictions, {path}")
     predicted = read(path, scheme=options.scheme, repair=True, labels=labels, gold=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)
-    return Predictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
+    return GoldPredictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
 
 
 def _check_same_words(gold: Corpus, predicted: Corpus) -> None:
