@@ -51,9 +51,9 @@ def corpus(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
     texts = [" ".join(sentence.words) for sentence in package.read(world.train)] * 3
     pq.write_table(pa.table({"key": range(len(texts)), "text": texts}), folder / "c.parquet")
     with (folder / "d.jsonl").open("w", encoding="utf-8") as handle:
-        from coner.data.formats.jsonl import write_jsonl
+        from coner.data.formats import formats
 
-        write_jsonl(package.read(world.train), handle)
+        formats["jsonl"].write_text(package.read(world.train), handle)
     return sorted(folder.iterdir())
 
 

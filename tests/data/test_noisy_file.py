@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.types import Entity, Sentence
-from coner.data import ConllLayout, read, write_conll
-from coner.data.formats.jsonl import write_jsonl
+from coner.data import ConllLayout, read
+from coner.data.formats import WriteOptions, formats
 from coner.data.noise import Noise, load_keyboard
 from coner.data.noisy_file import write_noisy
 
@@ -54,7 +54,7 @@ def test_only_noisy_words_differ(
     folder = tmp_path_factory.mktemp("noisy")
     source, out = (folder / f"{name}.{'conll' if layout else 'jsonl'}" for name in ("clean", "noisy"))
     with atomic_write(source) as handle:
-        write_conll(corpus, handle, layout) if layout else write_jsonl(corpus, handle)
+        formats["conll" if layout else "jsonl"].write_text(corpus, handle, WriteOptions(layout))
     counts = write_noisy(source, out, noise)
     clean, noisy = read(source), read(out)
     assert noisy.layout == clean.layout

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
-from coner.data import detect, read, stream, write_conll
-from coner.data.formats.jsonl import write_jsonl
+from coner.data import detect, read, stream
+from coner.data.formats import WriteOptions, formats
 from coner.data.taxonomy import Taxonomy
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.cluster import share_cores
@@ -56,7 +56,7 @@ def at_once(path: Path) -> tuple[bytes, dict[str, int]]:
     reader = stream(path, repair=True, comment="%", format=(format := detect(path)))
     tagged = [replace(sentence, entities=(Entity(0, 1, "Artist", 0.5),)) for sentence in reader]
     text = io.StringIO(newline="")
-    write_conll(tagged, text, reader.layout) if format == "conll" else write_jsonl(tagged, text)
+    formats[format].write_text(tagged, text, WriteOptions(reader.layout))
     counts = {"sentences": len(tagged), "repaired": reader.repaired, "skipped": reader.skipped}
     return text.getvalue().encode(), counts
 

@@ -42,19 +42,13 @@ Tokens = Annotated[
 ]
 Cost = Annotated[
     float | None,
-    typer.Option(
-        metavar="X", help="Language model: spend at most X, in the currency of its prices.", show_default=False
-    ),
+    typer.Option(metavar="X", help="Language model: spend at most X, in its currency.", show_default=False),
 ]
 LedgerFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Language model: file that keeps its answers; default: in its folder.", show_default=False
-    ),
+    Path | None, typer.Option(metavar="FILE", help="Language model: file of its answers; default: in its folder.")
 ]
 TrainFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Training file: show recall on mentions that occur in it, and on others."),
+    Path | None, typer.Option(metavar="FILE", help="Training file: show recall on mentions in it, and on others.")
 ]
 TestFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Test file: evaluated once, at the end.")]
 Scheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="Tag scheme of the CoNLL files.")]
@@ -63,19 +57,13 @@ Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repai
 InputRepair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the input, and count it.")]
 Overwrite = Annotated[bool, typer.Option(help="Delete what an earlier run wrote into the folder.")]
 ScoresJson = Annotated[bool, typer.Option("--json", help="Print the scores as one JSON object.")]
-InputFormat = Annotated[
-    FormatToRead, typer.Option("--from", help="Format of the input; auto: by its name, then its content.")
-]
-OutputFormat = Annotated[
-    FormatToAppend, typer.Option("--to", help="Format of the output; auto: by its name, else as the input.")
-]
+InputFormat = Annotated[FormatToRead, typer.Option("--from", help="Input format; auto: by name, then by content.")]
+OutputFormat = Annotated[FormatToAppend, typer.Option("--to", help="Output format; auto: by name, else as the input.")]
 HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # a former name of --from, and of --to
 Comment = Annotated[
     str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers too, besides '# id '.")
 ]
-ShownSplit = Annotated[
-    Literal["auto", "dev", "test"],
-    typer.Option("--split", help="Split whose scores are shown; auto: test if all runs have it, else dev."),
-]
-HiddenPart = Annotated[Literal["auto", "dev", "test"] | None, typer.Option("--part", hidden=True)]  # now --split
+Shown = Literal["auto", "dev", "test"]
+ShownSplit = Annotated[Shown, typer.Option("--split", help="Split to show; auto: test if all runs have it, else dev.")]
+HiddenPart = Annotated[Shown | None, typer.Option("--part", hidden=True)]  # now --split
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -16,7 +16,6 @@ from coner.data.reading.reader import Reader, ReadOptions
 from coner.data.reading.tables import ID, TAGS, TEXT, TOKENS, RowReader, plain
 
 Words = Sequence[str]
-SENTENCE, WORD, TAG = "sentence", "word", "tag"
 
 
 @runtime_checkable
@@ -30,8 +29,6 @@ class Frame(Protocol):
 
 
 class SentencesReader(Reader):
-    """Checks sentences that are in memory."""
-
     unit = "sentence"
 
     def __init__(self, sentences: Iterable[Sentence], **options: Unpack[ReadOptions]) -> None:
@@ -62,17 +59,17 @@ class FrameReader(RowReader):
         cells = self._frame.itertuples(index=False, name=None)
         rows: Iterator[dict[str, Any]] = (dict(zip(names, map(plain, row), strict=True)) for row in cells)
         columns = names
-        if {SENTENCE, WORD} <= set(names) and TOKENS not in names and TEXT not in names:
-            columns, rows = [ID, TOKENS, *([TAGS] if TAG in names else [])], _joined(rows)
+        if {"sentence", "word"} <= set(names) and TOKENS not in names and TEXT not in names:
+            columns, rows = [ID, TOKENS, *([TAGS] if "tag" in names else [])], _joined(rows)
         wanted = self._columns(columns)
         return self._each(({column: row[column] for column in wanted} for row in rows), self._row)
 
 
 def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for id, group in groupby(words, itemgetter(SENTENCE)):
+    for id, group in groupby(words, itemgetter("sentence")):
         rows = list(group)
-        tags = [row.get(TAG) for row in rows]
-        yield {ID: id, TOKENS: [row[WORD] for row in rows], TAGS: None if set(tags) == {None} else tags}
+        tags = [row.get("tag") for row in rows]
+        yield {ID: id, TOKENS: [row["word"] for row in rows], TAGS: None if set(tags) == {None} else tags}
 
 
 def as_sentences(items: Sequence[Words | Sentence]) -> list[Sentence]:

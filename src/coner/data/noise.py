@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 from coner.config.experiment import NoiseSettings
 from coner.core.errors import ConerError, DataError
 from coner.core.progress import Log
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.data.builtin import load_toml
 from coner.data.reading.words import Span
 
@@ -73,7 +73,14 @@ class Noise:
         chance = random.Random(int.from_bytes(digest))
         if chance.random() >= self.rate:
             return None
-        places = self._places(sentence.words, sentence.entities or ())
+        inside = {i for entity in sentence.entities or () for i in range(entity.start, entity.end)}
+        places = [
+            i
+            for i, word in enumerate(sentence.words)
+            if word != MARKER
+            and (self.where == "both" or (i in inside) == (self.where == "mentions"))
+            and any(character.lower() in self.keyboard for character in word)
+        ]
         if not places:
             return []
         wanted = round(self.words * len(places)) if self.words < 1 else 1 + int(chance.random() * self.words)
@@ -84,11 +91,6 @@ class Noise:
     def __call__(self, sentences: Iterable[Sentence]) -> list[Sentence]:
         """The sentences in their order, some of them noisy; errors as for ``typos``."""
         return [retype(sentence, self.typos(sentence) or ()) for sentence in sentences]
-
-    def _places(self, words: Sequence[str], entities: Iterable[Entity]) -> list[int]:
-        inside = {i for entity in entities for i in range(entity.start, entity.end)}
-        places = [i for i in range(len(words)) if self.where == "both" or (i in inside) == (self.where == "mentions")]
-        return [i for i in places if words[i] != MARKER and any(c.lower() in self.keyboard for c in words[i])]
 
 
 def retype(sentence: Sentence, typos: Iterable[Typo]) -> Sentence:

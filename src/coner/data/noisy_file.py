@@ -26,12 +26,8 @@ def write_noisy(
 ) -> dict[str, Any]:
     """Write a noisy copy of a CoNLL or JSONL file, also gzip, in constant memory; it has the same format.
 
-    The copy keeps faults; but in a line with a typo, bytes that are not UTF-8 become U+FFFD. For the options see
-    ``coner.data.stream``. Returns counts, ready for JSON.
-
-    Raises:
-        DataError: the source is faulty, neither CoNLL nor JSONL, no file, or has no labels where noise needs them.
-        OutputError: ``out`` is the source, or cannot be written.
+    The copy keeps faults; but in a line with a typo, bytes that are not UTF-8 become U+FFFD. Returns counts, ready for
+    JSON. ``DataError`` if the source is faulty, or has no labels where noise needs them.
     """
     if str(source) == "-" or (source.exists() and not source.is_file() and not source.is_dir()):
         raise DataError("is a pipe or device, which cannot be read twice; expected a file", source)

@@ -14,7 +14,6 @@ from coner.core.errors import DataError
 from coner.data.builtin import builtin_names, load_toml
 
 AUTO = "auto"
-FOLDER = "taxonomies"
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,12 @@ class Taxonomy:
 
 def builtin_taxonomies() -> list[str]:
     """Names of the taxonomies that come with the package."""
-    return builtin_names(FOLDER)
+    return builtin_names("taxonomies")
 
 
 def load_taxonomy(name: str) -> Taxonomy:
     """A built-in taxonomy, or one from a TOML file; ``DataError`` if there is none, or the file is faulty."""
-    values, path = load_toml(name, FOLDER, "taxonomy")
+    values, path = load_toml(name, "taxonomies", "taxonomy")
     own = values.pop("name", path.stem)
     if not isinstance(own, str):
         raise DataError('name: expected text in quotes; no group can be called "name"', path)

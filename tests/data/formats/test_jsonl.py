@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
-from coner.data.formats.jsonl import JsonlReader, to_json, write_jsonl
+from coner.data.formats.jsonl import Jsonl, JsonlReader, to_json
 from coner.data.reading.words import sentence_from_text
 
 
@@ -46,7 +46,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, given: list[Sentence]) -> None:
     path = tmp_path_factory.getbasetemp() / "x.jsonl"
     with path.open("w", encoding="utf-8", newline="") as handle:
-        write_jsonl(given, handle)
+        Jsonl().write_text(given, handle)
     read_back = list(JsonlReader(path))
     assert [(s.words, s.entities, s.id) for s in read_back] == [(s.words, s.entities, s.id) for s in given]
     assert [s.text for s in read_back] == [" ".join(s.words) if s.text is None else s.text for s in given]
@@ -151,5 +151,5 @@ def test_of_two_entities_that_overlap_repair_keeps_the_first(tmp_path: Path) -> 
 
 def test_line_separators_of_unicode_do_not_end_a_line() -> None:
     handle = io.StringIO()
-    write_jsonl([Sentence(("a\u2028b", "c\x85d"), ())], handle)
+    Jsonl().write_text([Sentence(("a\u2028b", "c\x85d"), ())], handle)
     assert handle.getvalue().count("\n") == 1

@@ -22,12 +22,14 @@ FEATURES = ("word borders", "labels", "ids", "labels missing", "scores", "white 
 Edit = tuple[int, Callable[[str], str]]  # a line of a file, from 1, and the function that replaces it, without its end
 
 
+Layout = ConllLayout | Callable[[], ConllLayout | None] | None  # a function returns what is known of it so far
+
+
 @dataclass(frozen=True)
 class WriteOptions:
     """How sentences are written; a format ignores what does not apply to it."""
 
-    # Of a CoNLL file, or what returns as much of it as is known (``lambda: reader.layout``); ``None``: MultiCoNER's.
-    layout: ConllLayout | Callable[[], ConllLayout | None] | None = None
+    layout: Layout = None  # of a CoNLL file; ``None``: MultiCoNER's
     scheme: Scheme = "iob2"  # of tags: iob2 or bioes
     written: int = 0  # number of sentences that the file has already; only for formats that append
 
@@ -110,7 +112,10 @@ class Format(ABC):
 
     def text_read_back(self, sentence: Sentence) -> str:
         """The text of a sentence after it was written and read."""
-        return raw_text(sentence)[0] if "white space" in self.holds else " ".join(sentence.words)
+        if "white space" not in self.holds:
+            return " ".join(sentence.words)
+        text = raw_text(sentence)[0]
+        return self.bad_word.sub(" ", text) if self.bad_word else text
 
     def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
         """Write sentences that are not ``unfit`` to a file, or a new folder; complete or not at all. Returns ``lost``.

@@ -30,8 +30,6 @@ NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # of a document, in any file sys
 
 
 class BratReader(SpanReader):
-    """Reads a folder of documents in the order of their names, or one document."""
-
     expected = ".txt files with .ann files beside them"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
@@ -147,9 +145,6 @@ class Brat(Format):
         if path.is_dir():  # other files in it do not belong to the data
             return [file for file in super().files(path) if file.suffix in PAIR]
         return [path.with_suffix(suffix) for suffix in PAIR] if path.suffix in PAIR else [path]
-
-    def text_read_back(self, sentence: Sentence) -> str:
-        return raw_text(sentence)[0].replace("\n", " ")
 
     def write(self, sentences: Sequence[Sentence], path: Path, options: WriteOptions = DEFAULTS) -> Counter[str]:
         """Write a folder, with a document for each sentence named by its id or number; or a pair, all in one document.

@@ -12,7 +12,7 @@ from typing import TextIO
 from coner.core.errors import OutputError
 from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Sentence
-from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
+from coner.data.formats import DEFAULTS, Edit, Format, Layout, WriteOptions, formats
 from coner.data.formats._conll_reader import ConllReader
 from coner.data.reading.reader import FILLER, HEADER, ConllLayout
 
@@ -22,12 +22,7 @@ TAGGED = re.compile(rb"[ \t](?:O|_|[BIES]-[^ \t]+)[ \t\r]*$")
 
 
 def write_conll(
-    sentences: Iterable[Sentence],
-    handle: TextIO,
-    layout: ConllLayout | Callable[[], ConllLayout | None] | None = None,
-    scheme: Scheme = "iob2",
-    *,
-    written: int = 0,
+    sentences: Iterable[Sentence], handle: TextIO, layout: Layout = None, scheme: Scheme = "iob2", *, written: int = 0
 ) -> None:
     """Write sentences, see ``WriteOptions``; those without labels get ``_`` as tags, or no tags if the layout has none.
 

@@ -33,12 +33,6 @@ class JsonlReader(SpanReader):
         return [self._from_object(values, number)]
 
 
-def write_jsonl(sentences: Iterable[Sentence], handle: TextIO) -> None:
-    """Write sentences, one object per line."""
-    for sentence in sentences:
-        handle.write(json.dumps(to_json(sentence), ensure_ascii=False) + "\n")
-
-
 def to_json(sentence: Sentence) -> dict[str, Any]:
     """The object of a sentence."""
     text, offsets = raw_text(sentence)
@@ -62,7 +56,8 @@ class Jsonl(Format):
         return float(head.lstrip().startswith(b"{"))
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
-        write_jsonl(sentences, handle)
+        for sentence in sentences:
+            handle.write(json.dumps(to_json(sentence), ensure_ascii=False) + "\n")
 
     def edits(self, before: Sentence, after: Sentence) -> Iterator[Edit]:
         changes = zip(before.offsets, before.words, after.words, strict=True)

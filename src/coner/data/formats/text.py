@@ -11,7 +11,7 @@ from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.reading.reader import Reader
-from coner.data.reading.words import BOM, raw_text
+from coner.data.reading.words import BOM
 
 
 class TextReader(Reader):
@@ -36,12 +36,9 @@ class Text(Format):
     def sniff(self, head: bytes) -> float:
         return 0.1  # of whatever is nothing else
 
-    def text_read_back(self, sentence: Sentence) -> str:
-        return raw_text(sentence)[0].replace("\n", " ")
-
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         for index, sentence in enumerate(sentences):
-            text = re.sub("[\n\0]", " ", raw_text(sentence)[0])
+            text = self.text_read_back(sentence)
             # U+FEFF at the start of a file is read as a byte order mark, after an empty line it is not.
             handle.write(("\n" if index == 0 and text.startswith(BOM) else "") + text + "\n")
 

@@ -92,11 +92,10 @@ class Reader(ABC):
     def narrow(self, start: int, stop: int, layout: ConllLayout | None) -> None:
         """Before iteration: read only these bytes, which begin and end between sentences; not of gzip.
 
-        Lines are then counted from ``start``, and a range without a sentence is not a fault. The ``layout`` of a CoNLL
-        file shows only in its first sentence.
+        Lines are then counted from ``start``. The ``layout`` of a CoNLL file shows only in its first sentence.
         """
         self._lines.restrict(start, stop, layout.newline if layout else "\n")
-        self.expected = ""
+        self.expected = ""  # a range without a sentence is no fault
         self._first_layout = layout if start else None
 
     @property

@@ -19,7 +19,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.reading.reader import Reader
 from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, raw_text
 
-Place = tuple[Span, Sequence[Span]]  # of a sentence in a text, and of its words
+Places = Sequence[tuple[Span, Sequence[Span]]]  # of sentences in a text, each with those of its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Mark:
     label: str
     score: float
     number: int
+
+
+Marks = Iterable[Mark] | None  # ``None``: the document has no labels
 
 
 class SpanReader(Reader):
@@ -65,25 +68,17 @@ class SpanReader(Reader):
                 kept.append(Entity(first, last, mark.label, mark.score))
         return tuple(kept)
 
-    def _document(
-        self, text: str, marks: Iterable[Mark] | None, *, id: object, number: int | None = None
-    ) -> Iterator[Sentence]:
+    def _document(self, text: str, marks: Marks, *, id: object, number: int | None = None) -> Iterator[Sentence]:
         """The sentences of a document, one for each line with a word; for the arguments see ``_cut``."""
         text = " " + text[1:] if text.startswith(BOM) else text  # it counts, and belongs to no word
-        lines: list[Place] = []
+        lines = []
         for start, end in line_spans(text):
             if words := self._split(text[start:end]):
                 lines.append(((start, end), [(start + a, start + b) for a, b in words]))
         return self._cut(text, lines, marks, id=id, number=number)
 
-    def _cut(
-        self, text: str, places: Sequence[Place], marks: Iterable[Mark] | None, *, id: object, number: int | None
-    ) -> Iterator[Sentence]:
-        """The sentences of a document.
-
-        ``places`` are the span of each sentence in the text, and those of its words. Without ``marks`` the document has
-        no labels. Without its ``number`` sentences are numbered by their lines in the text.
-        """
+    def _cut(self, text: str, places: Places, marks: Marks, *, id: object, number: int | None) -> Iterator[Sentence]:
+        """The sentences of a document; without its ``number`` they are numbered by their lines in the text."""
         offsets = [word for _, words in places for word in words]
         ends = list(accumulate(len(words) for _, words in places))
         entities = () if marks is None else self._place(marks, len(text), offsets, ends)
@@ -180,10 +175,7 @@ def _mark(item: Any, number: int) -> Mark:
 
 
 def whole_text(path: str | Path) -> str:
-    """Every character of a file, with its line ends and byte order mark; ``DataError`` if it is not UTF-8.
-
-    Bytes are not repaired: that would move every span behind them.
-    """
+    """Every character of a file; ``DataError`` if it is not UTF-8: a repaired byte would move every span behind it."""
     data = read_bytes(path)
     if b"\0" in data:
         message = "got a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"

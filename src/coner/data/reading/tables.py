@@ -93,12 +93,7 @@ def plain(value: Any) -> Any:
 
 
 class ParquetRows:
-    """The rows of a Parquet file, read in ranges; needs pyarrow alone.
-
-    Raises:
-        DataError: it is not Parquet, or has no column of words.
-        MissingExtra: pyarrow is not installed.
-    """
+    """The rows of a Parquet file, read in ranges; ``DataError`` if it is not Parquet, or has no column of words."""
 
     def __init__(self, path: str | Path) -> None:
         with requires_extra("Parquet", "datasets"):

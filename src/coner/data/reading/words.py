@@ -52,9 +52,8 @@ def _word_pattern() -> re.Pattern[str]:
     inner = f"(?:[^\\W{IDEOGRAPHS}]|[{marks}])"
     joint = f"(?:[-.'’&](?=[^\\W{IDEOGRAPHS}])|(?<=[0-9]),(?=[0-9]))"
     clitic = f"['’][sS](?!{inner})"
-    return re.compile(
-        f"{clitic}|[{marks}]*[{IDEOGRAPHS}][{marks}]*|{inner}+(?:(?!{clitic}){joint}{inner}+)*|\\S[{marks}]*"
-    )
+    ideograph, run = f"[{marks}]*[{IDEOGRAPHS}][{marks}]*", f"{inner}+(?:(?!{clitic}){joint}{inner}+)*"
+    return re.compile(f"{clitic}|{ideograph}|{run}|\\S[{marks}]*")
 
 
 def sentence_from_text(text: str, *, id: str | None = None, line: int = 0, words: Splitter = "coner") -> Sentence:

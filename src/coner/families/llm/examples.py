@@ -13,7 +13,8 @@ from typing import Any, Self
 from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.core.files import atomic_write
 from coner.core.types import Sentence
-from coner.data.formats.jsonl import JsonlReader, write_jsonl
+from coner.data.formats import formats
+from coner.data.formats.jsonl import JsonlReader
 from coner.data.taxonomy import Taxonomy
 from coner.families.llm.settings import ExampleSettings
 
@@ -78,7 +79,7 @@ class ExampleSelector:
         """Write the pool into a model folder, as JSONL; without examples there is no file."""
         if self._settings.choice != "none":
             with atomic_write(folder / FILE) as handle:
-                write_jsonl(self._pool, handle)
+                formats["jsonl"].write_text(self._pool, handle)
 
     @classmethod
     def load(cls, folder: Path, settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> Self:
