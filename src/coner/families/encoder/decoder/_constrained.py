@@ -82,8 +82,11 @@ class _SpanReader:
             lattice.log(values).cpu() for values in (lattice.alpha, lattice.scale, lattice.entry)
         )
 
-    def probability(self, entity: Entity, first: int, length: int) -> float:  # first: place of the sentence in the flattened batch
-        """P(exactly this span with this label): alpha at its first tag, its own tags, and no continuation after it."""
+    def probability(self, entity: Entity, first: int, length: int) -> float:
+        """P(exactly this span with this label): alpha at its first tag, its own tags, and no continuation after it.
+
+        The sentence begins at ``first`` in the flattened batch.
+        """
         path = self.tags.encode([Entity(0, entity.end - entity.start, entity.label)], entity.end - entity.start)
         rows = [self.rows[first + word] for word in range(entity.start, entity.end)]
         log = self.alpha[rows[0], path[0]]
