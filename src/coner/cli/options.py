@@ -37,13 +37,8 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N sentences.")]
-Tokens = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Language model: use at most N tokens.", show_default=False)
-]
-Cost = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Language model: spend at most X, in its currency.", show_default=False),
-]
+Tokens = Annotated[int | None, typer.Option(min=1, metavar="N", help="Language model: use at most N tokens.")]
+Cost = Annotated[float | None, typer.Option(metavar="X", help="Language model: spend at most X, in its currency.")]
 LedgerFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Language model: file of its answers; default: in its folder.")
 ]
@@ -60,9 +55,7 @@ ScoresJson = Annotated[bool, typer.Option("--json", help="Print the scores as on
 InputFormat = Annotated[FormatToRead, typer.Option("--from", help="Input format; auto: by name, then by content.")]
 OutputFormat = Annotated[FormatToAppend, typer.Option("--to", help="Output format; auto: by name, else as the input.")]
 HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # a former name of --from, and of --to
-Comment = Annotated[
-    str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers too, besides '# id '.")
-]
+Comment = Annotated[str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers too.")]
 Shown = Literal["auto", "dev", "test"]
 ShownSplit = Annotated[Shown, typer.Option("--split", help="Split to show; auto: test if all runs have it, else dev.")]
 HiddenPart = Annotated[Shown | None, typer.Option("--part", hidden=True)]  # now --split

@@ -90,10 +90,7 @@ def _from_words(words: Words, place: str) -> Sentence:
 def labelled(
     items: Sequence[Words | Sentence], tags: Sequence[Sequence[str]] | None, scheme: Scheme = "iob2"
 ) -> list[Sentence]:
-    """Sentences with gold entities, from ``tags``, or their own if ``tags`` is ``None``.
-
-    ``DataError`` if there are no labels, the lengths differ, or a tag is not valid at its place.
-    """
+    """Sentences with gold entities, from ``tags`` or their own; ``DataError`` if there are none, or they do not fit."""
     sentences = as_sentences(items)
     if tags is None:
         if missing := [number for number, sentence in enumerate(sentences) if sentence.entities is None]:

@@ -63,7 +63,7 @@ class Noise:
         return json.dumps({**own, "version": VERSION, "keys": self.keyboard}, sort_keys=True)
 
     def typos(self, sentence: Sentence) -> list[Typo] | None:
-        """The typos of a sentence, in order; ``None`` if it is not chosen, empty if it has no word that qualifies.
+        """The typos of a sentence, in order; ``None`` if it is not chosen, empty if no word qualifies.
 
         ``ValueError`` if ``where`` needs labels, and the sentence has none.
         """

@@ -153,7 +153,14 @@ class Brat(Format):
         Returns ``lost``, also ids that are no file names, and the ``order`` of the sentences that moved.
         """
         if path.suffix not in PAIR:
-            return self.lost(sentences) + _write_folder(sentences, path)
+            names = document_names(sentences)
+            with atomic_folder(path) as folder:
+                for sentence, name in zip(sentences, names, strict=True):
+                    for suffix, content in zip(PAIR, standoff([sentence]), strict=True):
+                        (folder / (name + suffix)).write_bytes(content.encode())
+            unnamed = sum(s.id is not None and s.id != name for s, name in zip(sentences, names, strict=True))
+            moved = sum(a != b for a, b in zip(names, sorted(names), strict=True))
+            return self.lost(sentences) + Counter(ids=unnamed, order=moved)
         if folder := next((file for file in self.files(path) if file.is_dir()), None):
             raise OutputError(f"{folder}: is a folder; expected the name of a file to write")
         with ExitStack() as stack:  # neither file is there before both are written
@@ -161,17 +168,6 @@ class Brat(Format):
             for handle, content in zip(handles, standoff(sentences), strict=True):
                 handle.write(content)
         return self.lost(sentences) + Counter(ids=sum(sentence.id is not None for sentence in sentences))
-
-
-def _write_folder(sentences: Sequence[Sentence], path: Path) -> Counter[str]:
-    names = document_names(sentences)
-    with atomic_folder(path) as folder:
-        for sentence, name in zip(sentences, names, strict=True):
-            for suffix, content in zip(PAIR, standoff([sentence]), strict=True):
-                (folder / (name + suffix)).write_bytes(content.encode())
-    lost = sum(s.id is not None and s.id != name for s, name in zip(sentences, names, strict=True))
-    moved = sum(a != b for a, b in zip(names, sorted(names), strict=True))
-    return Counter({"ids": lost, "order": moved})
 
 
 formats.register(Brat())

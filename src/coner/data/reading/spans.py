@@ -44,8 +44,7 @@ class SpanReader(Reader):
     ) -> tuple[Entity, ...]:
         """Convert character spans to word spans; each is kept, extended to whole words, or skipped as a fault.
 
-        Of two that share a word the later one is skipped. ``length`` is that of the text, ``offsets`` are the spans of
-        its words, and ``ends`` the words at which sentences end.
+        ``length``: of the text; ``offsets``: the spans of its words; ``ends``: the words at which sentences end.
         """
         kept: list[Entity] = []
         for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
@@ -102,10 +101,7 @@ class SpanReader(Reader):
             first += len(words)
 
     def _from_object(self, values: Mapping[str, Any], number: int) -> Sentence:
-        """The sentence of an object with ``text`` or ``words``, and maybe ``id`` and ``entities``.
-
-        ``ValueError`` if it is malformed; ``DataError`` if it lacks gold labels, or an entity is faulty.
-        """
+        """The sentence of an object with ``text`` or ``words``, and maybe ``id`` and ``entities``, see JSONL."""
         text, offsets = align_words(values, self._split)
         id = values.get("id")
         if (id is not None and not isinstance(id, str | int)) or lone_surrogate(str(id)) is not None:
@@ -122,9 +118,8 @@ class SpanReader(Reader):
 
 
 def align_words(values: Mapping[str, Any], split: Callable[[str], tuple[Span, ...]]) -> tuple[str, tuple[Span, ...]]:
-    """The text of an object with ``text``, ``words`` or both, and the span of each word in it.
+    """The text of an object with ``text``, ``words`` or both, and the span of each word, by default found by ``split``.
 
-    ``words`` is a list of strings that follow one another in the text; without it, ``split`` finds the words.
     ``ValueError`` if they are malformed, or do not agree.
     """
     words, text = values.get("words"), values.get("text")
