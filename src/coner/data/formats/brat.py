@@ -161,8 +161,8 @@ class Brat(Format):
             unnamed = sum(s.id is not None and s.id != name for s, name in zip(sentences, names, strict=True))
             moved = sum(a != b for a, b in zip(names, sorted(names), strict=True))
             return self.lost(sentences) + Counter(ids=unnamed, order=moved)
-        if folder := next((file for file in self.files(path) if file.is_dir()), None):
-            raise OutputError(f"{folder}: is a folder; expected the name of a file to write")
+        if taken := next((file for file in self.files(path) if file.is_dir()), None):
+            raise OutputError(f"{taken}: is a folder; expected the name of a file to write")
         with ExitStack() as stack:  # neither file is there before both are written
             handles = [stack.enter_context(atomic_write(file)) for file in self.files(path)]
             for handle, content in zip(handles, standoff(sentences), strict=True):
