@@ -67,8 +67,7 @@ class FineTuning(Generic[T]):
         """Train to the end, from the checkpoint if there is one; process 0 gets the tagger of the best epoch."""
         self.job.claim()
         configure_process()
-        tagger, trainer, job = self.tagger, self.trainer, self.job
-        processes = trainer.processes
+        tagger, trainer, job, processes = self.tagger, self.trainer, self.job, self.trainer.processes
         if not processes.start(job.fingerprint):
             return Built(tagger)
         if trainer.resume():

@@ -29,7 +29,6 @@ from coner.families.encoder.training.checkpoint import Checkpoint
 
 TIMEOUT = timedelta(minutes=10)  # longer than the first process needs to write a checkpoint
 BUCKET = 1 << 24  # numbers that are sent together: 64 MB
-LOST = "another process of this training has ended or does not answer"
 Value = TypeVar("Value")
 
 
@@ -181,7 +180,7 @@ def _connected() -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        raise Unfinished(LOST, 3) from error
+        raise Unfinished("another process of this training has ended or does not answer", 3) from error
 
 
 def _buckets(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
