@@ -19,8 +19,8 @@ class TextReader(Reader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         if self._gold:
-            message = "got plain text, which has no labels; expected gold labels. Fix: if it is CoNLL, use --from conll"
-            raise DataError(f"{message}, or a name that ends in .conll", self.path)
+            message = "got plain text, which has no labels; expected gold labels. Fix: if it is CoNLL, rename it to .conll"
+            raise DataError(message, self.path)
         for number, line in enumerate(lines, 1):
             if offsets := self._split(line):
                 yield Sentence(tuple([line[a:b] for a, b in offsets]), text=line, offsets=offsets, line=number)

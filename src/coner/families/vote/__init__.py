@@ -15,3 +15,4 @@ class VoteFamily(Family):
     description = "A vote of several trained models"
     settings = VoteExperiment
     manifest = VoteManifest
+    extra = "encoder"  # of most members
