@@ -19,7 +19,7 @@ class TextReader(Reader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         if self._gold:
-            message = "got plain text, which has no labels; expected gold labels. Fix: if it is CoNLL, rename it to .conll"
+            message = "got plain text, which has no labels; expected gold labels. Fix: name CoNLL files .conll"
             raise DataError(message, self.path)
         for number, line in enumerate(lines, 1):
             if offsets := self._split(line):
