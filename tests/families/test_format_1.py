@@ -25,8 +25,8 @@ def test_a_folder_of_format_1_predicts_what_it_predicted(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["llm", "hybrid"])
-def test_a_folder_of_format_1_that_asks_an_endpoint_loads(kind: str) -> None:
+def test_a_folder_of_format_1_that_calls_an_endpoint_loads(kind: str) -> None:
     tagger = coner.load(FOLDERS / kind)
-    assert family(tagger.kind).asks_endpoint
+    assert family(tagger.kind).calls_endpoint
     assert tagger.labels == ("Artist", "City")
     assert tagger.model == "tiny"

@@ -32,12 +32,12 @@ def test_a_family_declares_its_settings_its_manifest_and_what_it_can_do(kind: st
     assert issubclass(declared.manifest, Manifest)
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert declared.extra is None or f"\n{declared.extra} = [" in pyproject
-    assert not (declared.trains and declared.asks_endpoint)
+    assert not (declared.trains and declared.calls_endpoint)
 
 
 @pytest.mark.parametrize("kind", kinds(configurable=True))
 def test_a_config_of_a_family_has_its_settings_and_a_recipe(kind: str) -> None:
-    needs = {"llm": {"model": "tiny"}} if family(kind).asks_endpoint else {}
+    needs = {"llm": {"model": "tiny"}} if family(kind).calls_endpoint else {}
     settings = parse_experiment({"kind": kind, **needs})
     assert type(settings) is family(kind).settings
     recipe = family(kind).recipe(settings)

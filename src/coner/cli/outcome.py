@@ -43,7 +43,7 @@ def report_record(record: Record, out: Path) -> bool:
     from coner.core.progress import stderr
     from coner.families.registry import family
 
-    if family(record.kind).asks_endpoint and not record.scores:
+    if family(record.kind).calls_endpoint and not record.scores:
         stderr.print(f"{out}: saved; no call was made, because no file to evaluate on is set")
     complete = True
     for name, usage in record.llm.items():

@@ -20,7 +20,7 @@ def model_folder(name: str | Path) -> Path:
         ModelError: the model is not available, or its family asks an endpoint, which its author would choose.
         MissingExtra: huggingface_hub is not installed.
     """
-    remote = {declared for declared in kinds() if family(declared).asks_endpoint}  # ``load`` reports an unknown one
+    remote = {declared for declared in kinds() if family(declared).calls_endpoint}  # ``load`` reports an unknown one
     return hub.model_folder(name, trusted=lambda model_kind: model_kind not in remote)
 
 

@@ -64,7 +64,7 @@ class Family:
     configurable: ClassVar[bool] = False  # ``coner train`` accepts its configs
     trains: ClassVar[bool] = False  # it is fitted on labelled sentences; ablations, sweeps and the estimators accept it
     multiprocess: ClassVar[bool] = False  # several processes can train one tagger together
-    asks_endpoint: ClassVar[bool] = False  # its taggers send sentences to an endpoint
+    calls_endpoint: ClassVar[bool] = False  # its taggers send sentences to an endpoint
     exports: ClassVar[bool] = False  # its taggers can be exported to ONNX
     threaded: ClassVar[bool] = True  # a tagger uses several cores
 

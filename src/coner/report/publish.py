@@ -57,7 +57,7 @@ def size(content: Content) -> int:
 def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
     """The ``model.json`` to publish, and the files that it names; those of the members of a vote likewise."""
     manifest = read_manifest(folder)
-    if family(manifest.kind).asks_endpoint:
+    if family(manifest.kind).calls_endpoint:
         raise ModelError(f"{folder}: is of kind {manifest.kind}: its endpoint and its examples must not be published")
     files: dict[str, Content] = {name: folder / name for name in check_names(manifest.files, str(folder))}
     for name in [name for name in files if name.endswith(f"/{MANIFEST}")]:  # a member of a vote

@@ -67,7 +67,7 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     """
     if load is None:
         families = [family(read_manifest(folder).kind) for folder in settings.models.values()]
-        _check_budget(settings, asks=any(declared.asks_endpoint for declared in families))
+        _check_budget(settings, asks=any(declared.calls_endpoint for declared in families))
         load = partial(_load, settings.spending)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
@@ -81,7 +81,7 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
 
 def _load(spending: Spending, folder: Path) -> Tagger:
     tagger = load_tagger(folder)
-    if family(tagger.kind).asks_endpoint:
+    if family(tagger.kind).calls_endpoint:
         tagger.limit(spending)
     return tagger
 

@@ -56,7 +56,7 @@ def tag_files(
         Unfinished: it was interrupted.
     """
     kind = read_manifest(Path(job.model)).kind
-    if family(kind).asks_endpoint:
+    if family(kind).calls_endpoint:
         got = f"got a model of kind {kind}, which may leave sentences without an answer"
         fix = "expected another model for several files. Fix: tag one file at a time"
         raise ConfigError(f"{job.model}: {got}; {fix}")

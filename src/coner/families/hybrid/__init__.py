@@ -16,4 +16,4 @@ class HybridFamily(Family):
     settings = HybridExperiment
     manifest = HybridManifest
     extra = "llm"
-    asks_endpoint = True
+    calls_endpoint = True

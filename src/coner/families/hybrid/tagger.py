@@ -45,7 +45,7 @@ class HybridTagger(Tagger):
         if not isinstance(llm, LlmTagger):
             wrong = f"{folders[1]}: got a model of kind {llm.kind}"
             raise ConfigError(f"{wrong}; expected a prompted language model (llm) as the second")
-        if family(first.kind).asks_endpoint:
+        if family(first.kind).calls_endpoint:
             wrong = f"{folders[0]}: got a model of kind {first.kind}, which gives no confidence"
             raise ConfigError(f"{wrong}; expected a trained model as the first")
         self.first = first

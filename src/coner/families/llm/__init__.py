@@ -19,7 +19,7 @@ class LlmFamily(Family):
     manifest = LlmManifest
     extra = "llm"
     configurable = True
-    asks_endpoint = True
+    calls_endpoint = True
 
     def recipe(self, settings: LlmExperiment, spending: Spending | None = None) -> Recipe:
         """Choose the examples and write the model folder."""

@@ -44,7 +44,7 @@ class VoteTagger(Tagger):
 
     def __init__(self, members: Sequence[Member], *, threshold: float) -> None:
         for member in members:
-            if family(member.tagger.kind).asks_endpoint:
+            if family(member.tagger.kind).calls_endpoint:
                 raise ConfigError(
                     f"{member.folder}: got a model of kind {member.tagger.kind}, which calls an endpoint; "
                     "voting cannot limit its cost. Fix: leave it out"
