@@ -153,7 +153,7 @@ def test_the_report_is_one_line(coner: Coner, tmp_path: Path) -> None:
     source.write_text("京 O\n\ngas B-City\n")
     done = coner("data", "noise", source, "-o", made, "--rate", 1, "--seed", 3)
     assert done.out.startswith(f"{made}  1 of 2 sentences noisy, 1 of 2 words, 1 of them in mentions (")
-    assert done.out.endswith("); 1 more have no word for it\n")
+    assert done.out.endswith("); 1 more have no suitable word\n")
 
 
 def test_noise_is_the_same_in_another_process(coner: Coner, out: Path) -> None:

@@ -63,4 +63,4 @@ def test_a_slice_that_always_kills_its_worker_is_given_up(
     for _ in range(cluster.TRIES):
         with pytest.raises(Death):
             send()
-    assert "ended its worker 5 times" in str(send()["error"])
+    assert "crashed its worker 5 times" in str(send()["error"])

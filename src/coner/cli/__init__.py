@@ -1,4 +1,4 @@
-"""The command line: a file a command. Arguments in, one call out."""
+"""The command line: one module per command, which reads the arguments and makes one call."""
 
 from coner.cli.app import main, run
 

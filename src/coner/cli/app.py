@@ -29,7 +29,7 @@ Examples:
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wrong input or use, 3 incomplete with
 progress saved, 130 interrupted.
 """
-PANELS = {  # each command is the function of its name in the module of its name
+PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
     "Train": ("train", "sweep", "ablate", "vote", "hybrid", "distil"),
     "Use": ("tag", "serve"),
     "Compare": ("evaluate", "compare", "curves", "explain"),
@@ -69,7 +69,7 @@ def main() -> None:
     """Run the command line and exit the process."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not if it is closed
-            # File names need not be valid text.
+            # File names may not be valid UTF-8.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
     limit_thread_spin()
     code = run(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""``coner convert``: data from one format to another, and what was lost on the way."""
+"""``coner convert``: convert data between formats, and report what was lost."""
 
 from __future__ import annotations
 

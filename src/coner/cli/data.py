@@ -77,7 +77,7 @@ def noise(
         types = ", ".join(f"{count:,} {type}" for type, count in counts["kinds"].items())
         total = f"{sum(counts['kinds'].values()):,} of {counts['words']:,} words"
         inside = "" if counts["in_mentions"] is None else ", {in_mentions:,} of them in mentions".format(**counts)
-        spared = "; {spared:,} more have no word for it".format(**counts) if counts["spared"] else ""
+        spared = "; {spared:,} more have no suitable word".format(**counts) if counts["spared"] else ""
         sentences = "{noisy:,} of {sentences:,} sentences noisy".format(**counts)
         typer.echo(f"{out}  {sentences}, {total}{inside} ({types}){spared}")
 

@@ -19,7 +19,7 @@ def preview(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, each in quotes.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the exact prompts about sentences, and what they may cost at most. No call is made, and no key is needed.
+    """Show the exact prompts for some sentences, and their maximum cost. No call is made, and no key is needed.
 
     Tokens are estimated as before a call: a third of the bytes of the prompt, and the limit of the answer. With
     `prompt.steps = 2` these are the prompts of the first step; those of the second depend on the answers.

@@ -23,7 +23,9 @@ def serve(
     batch_words: Annotated[int, typer.Option(min=1, help="Maximum words per batch; 1: no batches.")] = 2048,
     wait_ms: Annotated[float, typer.Option(min=0, help="Milliseconds to wait for a batch to fill.")] = 2,
     queue_words: Annotated[int, typer.Option(min=1, help="Maximum words in the queue; above it, status 429.")] = 32768,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to receive a body; again to answer: 504.")] = 30,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds to receive a body (else 408), and to answer (else 504).")
+    ] = 30,
     max_body: Annotated[int, typer.Option(min=1, help="Maximum bytes per request; above it, status 413.")] = 1 << 20,
     max_texts: Annotated[int, typer.Option(min=1, help="Maximum texts per request; above it, status 422.")] = 256,
     max_text_words: Annotated[int, typer.Option(min=1, help="Maximum words per text; above it, status 422.")] = 4096,

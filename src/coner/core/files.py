@@ -31,7 +31,7 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[A
     """Open a file that appears under its name when the block succeeds, and leaves no trace when it fails.
 
     Text is written as UTF-8 with its line ends unchanged; a name that ends in ``.gz`` is compressed. A device or a
-    pipe is written directly. ``OutputError`` if the folder is missing, the path is one, no permission, or no space.
+    pipe is written directly. ``OutputError`` if the folder is missing, the path is one, or it cannot be written.
     """
     path, special = destination(Path(path))
     temporary = path if special else path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
@@ -84,13 +84,13 @@ def _compress(raw: IO[Any], *, text: bool) -> IO[Any]:
 
 
 def copy_permissions(source: Path, target: Path, *, extra: int = 0) -> None:
-    """Give ``target``, which will replace ``source``, its permissions, plus ``extra`` ones; for no source, nothing."""
+    """Give ``target``, which will replace ``source``, its permissions, plus ``extra`` ones, if it exists."""
     if source.exists():
         target.chmod((source.stat().st_mode & 0o777) | extra)
 
 
 def write_error(path: Path, error: OSError) -> OutputError:
-    """The error of the system on a write, as one line."""
+    """Convert an error of the system on a write to one line."""
     return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
 
 

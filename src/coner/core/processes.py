@@ -38,7 +38,7 @@ def local_count() -> int:
 
 
 def require_single_process(what: str) -> None:
-    """``ConfigError`` if there are several processes, each of which would do and write the same."""
+    """``ConfigError`` if there are several processes, each of which would write the same files."""
     if count() > 1:
         fix = "start it without a launcher (and without WORLD_SIZE in the environment)"
         raise ConfigError(f"got {count()} processes; expected one for {what}. Fix: {fix}")

@@ -12,7 +12,7 @@ Component = TypeVar("Component")
 
 
 class Registry(Generic[Component]):
-    """The components of one slot, imported when first asked for.
+    """The components of one slot, imported on first use.
 
     They are the modules of a package, except those that start with ``_``; with ``packages`` only packages. ``key`` is
     the config key of the slot, for error messages (``head.blend``).

@@ -57,5 +57,5 @@ class Sentence:
 
 
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:
-    """Lower-cased surface forms of all gold mentions, to tell seen mentions from unseen ones."""
+    """Lower-cased surface forms of all gold mentions, to separate seen from unseen mentions."""
     return {sentence.surface(entity).lower() for sentence in sentences for entity in sentence.entities or ()}

@@ -1,4 +1,4 @@
-"""Hits and misses of each sentence by class: all that intervals and significance tests need, and no text."""
+"""Counts of each sentence by class, which intervals and significance tests need; no text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Counts:
 
     labels: tuple[str, ...]  # that occur in gold or predictions, sorted
     sentences: int  # N, those without a row included
-    columns: Ints  # sentence, class (indices from 0), tp, fp and fn, 5 x R; a row for each pair that has any, in order
+    columns: Ints  # 5 x R: sentence, class (indices from 0), tp, fp, fn; one entry per pair with any count, sorted
 
     def __post_init__(self) -> None:
         sentence, label = self.columns[:2]

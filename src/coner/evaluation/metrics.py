@@ -23,7 +23,7 @@ Place = Literal["compare", "card", "evaluate", "hub", "ablation"]
 def f1(counts: Floats) -> Floats:
     """F1 from tp, fp, fn, ... x 3 to ...; 0 where all three are 0."""
     tp, fp, fn = np.moveaxis(counts, -1, 0)
-    values: Floats = 2 * tp / np.maximum(1, 2 * tp + fp + fn)  # counts are whole numbers: 1 stands for 0 only
+    values: Floats = 2 * tp / np.maximum(1, 2 * tp + fp + fn)  # counts are integers: only 0 becomes 1
     return values
 
 
@@ -48,8 +48,8 @@ def usual(title: str) -> dict[Place, str]:
 class Metric:
     """One metric.
 
-    With ``from_counts``, the noise table has its paired difference; if that is of fine labels, records also have its
-    bootstrap interval, and comparisons its paired difference.
+    With ``from_counts``, the noise table shows its paired difference; with counts of fine labels, records also hold its
+    bootstrap interval, and comparisons show its paired difference.
     """
 
     name: str  # its key in JSON

@@ -1,4 +1,4 @@
-"""What an evaluation gives: frozen values, and the JSON that they become. All rates are fractions of 1."""
+"""Results of an evaluation, and their JSON form. All rates are fractions of 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What noise costs: the same gold mentions, predicted in clean sentences and in noisy copies of them."""
+"""Robustness to noise: scores on clean sentences and on noisy copies with the same gold mentions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Change:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         values = asdict(self)
-        del values["difference"]["corrected_p"]  # nothing was compared more than once
+        del values["difference"]["corrected_p"]  # there is only one comparison
         return values
 
 

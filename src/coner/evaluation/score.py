@@ -146,7 +146,7 @@ def _score(
 
 
 def _match(gold: SpanArrays, predicted: SpanArrays) -> tuple[Ints, Ints]:
-    """Numbers of the spans that both have, in gold and in the predictions."""
+    """Indices of the spans that both have, in gold and in predicted."""
     width = 1 + max(int(gold.end.max(initial=0)), int(predicted.end.max(initial=0)))
     here, there = ((spans.sentence * width + spans.start) * width + spans.end for spans in (gold, predicted))
     return np.intersect1d(here, there, assume_unique=True, return_indices=True)[1:]
@@ -155,7 +155,7 @@ def _match(gold: SpanArrays, predicted: SpanArrays) -> tuple[Ints, Ints]:
 def _level(
     gold: SpanArrays, predicted: SpanArrays, match: tuple[Ints, Ints], groups: Mapping[str, str]
 ) -> tuple[Level, Ints]:
-    """Scores by group of label, and the numbers of the gold mentions that were predicted with their group."""
+    """Scores by group of label, and the indices of the gold mentions that were predicted with their group."""
     names = tuple(sorted({groups[name] for name in (*gold.names, *predicted.names)}))
     size, sides = len(names), (gold, predicted)
     tables = [np.array([names.index(groups[name]) for name in side.names], dtype=np.int64) for side in sides]

@@ -89,7 +89,7 @@ def difference(
     as far apart) / (1 + draws). It is about these trained models and ignores the variance of training.
 
     Args:
-        first, second: one or more runs a side, as many on each; those of the same place form a pair.
+        first, second: one or more runs per side, equally many on each; runs at the same index form a pair.
         metric: of the counts.
         resamples, swaps: draws of the bootstrap, and of the randomisation (see ``swaps_for``).
         level, seed: of the interval, and of all draws.
@@ -146,14 +146,14 @@ def _percentiles(values: Floats, level: float) -> tuple[float, float]:
 
 
 def _resampled(grid: Floats, draws: int, seed: int) -> Floats:
-    """Counts, N x ..., summed over resampled sentences: draws x ...; the seed alone decides which."""
+    """Counts, N x ..., summed over resampled sentences: draws x ...; they depend on the seed alone."""
     sentences = len(grid)
 
-    def often(chosen: Ints) -> Ints:
+    def multiplicities(chosen: Ints) -> Ints:
         places = chosen + np.arange(len(chosen))[:, None] * sentences
         return np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
 
-    return _totals(grid, map(often, _integers(sentences, sentences, draws, seed)))
+    return _totals(grid, map(multiplicities, _integers(sentences, sentences, draws, seed)))
 
 
 def _totals(grid: Floats, weights: Iterable[Ints]) -> Floats:

@@ -31,8 +31,8 @@ class Lexicon:
     ) -> Lexicon:
         """Learn from labelled training sentences.
 
-        ``sizes`` are numbers of clusters, and ``seed`` is theirs; with a ``cluster_file`` they are read from there
-        instead, or ``DataError`` is raised.
+        ``sizes`` are numbers of clusters, learned with ``seed``; with a ``cluster_file`` the clusters are read from it
+        instead (errors as in ``read_clusters``).
         """
         words = [sentence.words for sentence in sentences]
         clusters = read_clusters(cluster_file) if cluster_file else learn_clusters(words, sizes, seed)
@@ -49,9 +49,9 @@ class Lexicon:
 
 
 class Extractor:
-    """Computes the features of these names, in their order, or all of them; those of a word type only once.
+    """Computes the named features, in this order, by default all; those of a word type are cached.
 
-    ``ConfigError`` for an unknown name, or one given twice.
+    ``ConfigError`` for an unknown or repeated name.
     """
 
     def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:
@@ -70,7 +70,7 @@ class Extractor:
     def __call__(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[list[str]]:
         """The features of each word of a sentence, as ``name=value``, ``name[offset]=value`` or ``name[side]=value``.
 
-        ``exclude`` has its entities if the lexicon was learned from it: see ``Gazetteer.look_up``.
+        ``exclude``: its gold entities, if the lexicon was learned from this sentence; see ``Gazetteer.look_up``.
         """
         of_words = [self._of_type(word) for word in words]
         of_entries = [self._by_offset("gazetteer", entry) for entry in self.entries(words, exclude)]

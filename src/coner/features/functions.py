@@ -53,7 +53,7 @@ class Feature:
     name: str  # as in the config
     scope: Scope
     function: Callable[..., Values]  # pure
-    prefixes: Mapping[int, str]  # offset of a word whose values a word gets (-1: the word before) to their prefix
+    prefixes: Mapping[int, str]  # by offset of the word that the values come from (-1: the word before)
 
 
 FEATURES: dict[str, Feature] = {}
@@ -126,7 +126,7 @@ def shape(word: str) -> Values:
 
 @feature("word", *range(-REACH, 0), *range(1, REACH + 1), by_side=True)
 def beside(word: str) -> Values:
-    """Content words up to eight words away, by side: a name after *album* is not one before it."""
+    """Content words up to eight words away, by side: *album* before a name differs from *album* after it."""
     return [word] if _is_content(word) else []
 
 
@@ -151,7 +151,7 @@ def position(words: Sequence[str], i: int) -> Values:
 
 @feature("sentence")
 def topic(words: Sequence[str]) -> Values:
-    """Every content word of the sentence, once: an unseen name in a sentence with *album* and *label* is a musician."""
+    """Every content word of the sentence, once: an unseen name beside *album* and *label* is likely a musician."""
     return list(dict.fromkeys(filter(_is_content, words[:MAX_WORDS])))
 
 

@@ -20,7 +20,7 @@ Own = Mapping[tuple[str, str], int]  # of one sentence, by text and label
 
 
 class Entry(NamedTuple):
-    """What other sentences say about one word of a sentence."""
+    """What the training mentions say about one word of a sentence."""
 
     seen: int  # its number of occurrences
     labels: tuple[tuple[str, int], ...] = ()  # each label with the number of occurrences in mentions of it
@@ -64,7 +64,7 @@ class Gazetteer:
     def look_up(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[Entry]:
         """The entry of each word of a sentence.
 
-        To leave out the counts of a sentence that was learned from, ``exclude`` has its entities.
+        ``exclude``: the gold entities of a training sentence, whose counts are left out.
         """
         own_phrases: Own = {}
         if exclude is None:

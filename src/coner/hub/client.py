@@ -104,8 +104,8 @@ def push(ref: RepoRef, files: Mapping[str, Path | bytes], *, message: str, priva
             raise ConfigError(f"--private: {ref.repo} is public. Fix: change that on its page, or leave out --private")
         if ref.revision is not None:
             api.create_branch(ref.repo, branch=ref.revision, exist_ok=True)
-        parts = [CommitOperationAdd(name, str(f) if isinstance(f, Path) else f) for name, f in files.items()]
-        commit = api.create_commit(ref.repo, parts, commit_message=message, revision=ref.revision)
+        operations = [CommitOperationAdd(name, str(f) if isinstance(f, Path) else f) for name, f in files.items()]
+        commit = api.create_commit(ref.repo, operations, commit_message=message, revision=ref.revision)
     return str(commit.commit_url)
 
 

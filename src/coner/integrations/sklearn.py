@@ -45,7 +45,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         Args:
             X: sentences, each a list of words or a ``Sentence``.
             y: one tag per word, in ``scheme``; by default the entities of the sentences.
-            dev: X and y of a dev split; by default ``dev_share`` of the sentences, without texts that stay in train.
+            dev: X and y of a dev split; by default ``dev_share`` of the sentences, split by text.
 
         Raises:
             ConfigError: a setting is unknown or out of range.
@@ -110,9 +110,10 @@ class CrfEstimator(_Estimator):
     Args:
         crf: section of a config; settings that are missing have their defaults.
         taxonomy: name of a packaged taxonomy, a TOML file, or ``auto``.
-        scheme: of all tags: ``iob2`` or ``bioes``.
+        scheme: of gold and predicted tags: ``iob2`` or ``bioes``.
         average: of ``score``: ``macro`` or ``micro``.
         dev_share: fraction of the sentences to choose the threshold on.
+        seed: of all random choices.
         verbose: 1 logs the training on stderr.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The folder of an ablation: a run folder for each row and seed, the plan of the rows, and the reasons of failures."""
+"""The folder of an ablation: a run folder for each row and seed, the plan of the rows, and why runs failed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def is_ablation(folder: Path) -> bool:
 
 
 def write_plan(rows: Mapping[str, Mapping[str, str | None]], folder: Path) -> None:
-    """Add rows to the plan of a folder, each with ``about`` and ``against``; other rows in it stay.
+    """Add rows to the plan of a folder, each with ``about`` and ``against``; other rows are kept.
 
-    A row that was compared with another one stays so if it is started alone later, as one encoder of several can be.
+    A row without ``against`` keeps the one in the plan: a later call may start one of several encoders alone.
     """
     known = read_plan(folder)
     kept = {name: known.get(name, row)["against"] for name, row in rows.items() if row["against"] is None}

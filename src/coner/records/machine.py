@@ -30,8 +30,8 @@ def versions() -> dict[str, str]:
 def commit(package: Path | None = None) -> dict[str, Any] | None:
     """The commit of the checkout that this package runs from, and whether the package differs from it.
 
-    ``None`` where the package is not part of a git checkout (installed below another project's, for example), or
-    there is no git.
+    ``None`` if the package is not tracked in a git checkout (installed inside another project, for example), or git is
+    not installed.
     """
     folder = package or Path(__file__).parents[1]
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:

@@ -1,6 +1,6 @@
-"""Counts by sentence inside a record's JSON: compressed since format 2, a list a column in format 1.
+"""Counts by sentence inside a record's JSON: compressed since format 2, one list per column in format 1.
 
-The five columns of ``Counts`` (each sentence as its distance from the one before) are 32-bit little-endian unsigned
+The five columns of ``Counts`` (sentence indices as differences) are 32-bit little-endian unsigned
 integers, stored column by column and, within a column, all lowest bytes first; then zlib, then base64.
 """
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, NonNegativeInt, PlainSerializer, PlainValidator,
 from coner.evaluation.counts import Counts, Ints
 
 COLUMNS = ("sentence", "label", "tp", "fp", "fn")
-MOST_BYTES = 1 << 28  # decompressed: 13 million rows, which no machine could score
+MOST_BYTES = 1 << 28  # decompressed: 13 million rows; limits the memory that a damaged record can take
 
 
 class _Stored(BaseModel):

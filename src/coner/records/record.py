@@ -23,7 +23,7 @@ WIDTH = 120
 
 
 class Record(BaseModel):
-    """One run. What is not known is ``None``, and left out of the file."""
+    """One run. Unknown values are ``None``, and omitted from the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,11 +42,11 @@ class Record(BaseModel):
     versions: dict[str, str]
     commit: dict[str, Any] | None = None
     machine: Machine
-    counts: dict[str, Any]  # skipped or repaired in the data files; ``scores`` has that of the predictions too
+    counts: dict[str, Any]  # faults skipped or repaired in the data files; ``scores`` includes those of the predictions
     history: tuple[Epoch, ...]
     fingerprint: str | None = None  # hash of all that the result depends on
     training: dict[str, Any]  # other facts about the training, by family
-    llm: dict[str, LlmUsage] = Field(default_factory=dict)  # by split for which a language model was asked
+    llm: dict[str, LlmUsage] = Field(default_factory=dict)  # by split for which a language model was called
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Record:
@@ -71,13 +71,13 @@ class Record(BaseModel):
 
 
 def write_record(record: Record, folder: Path) -> None:
-    """Write ``record.json`` into the run's folder, whole or not at all; ``OutputError`` where that is impossible."""
+    """Write ``record.json`` into the run's folder, atomically; ``OutputError`` if that fails."""
     with atomic_write(folder / RECORD) as handle:
         handle.write(layout(record.as_dict()) + "\n")
 
 
 def layout(value: Any, indent: str = "") -> str:
-    """Format as JSON: an object or array on one line where it fits, else an entry a line."""
+    """Format as JSON: an object or array on one line where it fits, else one entry per line."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or len(indent) + len(line) <= WIDTH:
         return line

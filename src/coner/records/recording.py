@@ -1,4 +1,4 @@
-"""From what a run has read, built and evaluated to its record."""
+"""Make the record of a run from its data, its model and its scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Evaluated:
 
     scores: Scores  # over the sentences that have an answer
     seconds: float | None  # for tagging; ``None`` if some answers came from a ledger, which says nothing about speed
-    llm: dict[str, Any] | None = None  # usage of an endpoint, see ``Usage.as_record``; ``None`` if none was asked
+    llm: dict[str, Any] | None = None  # usage of an endpoint, see ``Usage.as_record``; ``None`` if none was called
 
 
 def make_record(settings: Experiment, *, splits: Mapping[str, Split], folder: Path, facts: Mapping[str, Any]) -> Record:

@@ -1,4 +1,4 @@
-"""The sections of a record. A key that this version does not know is kept, or ignored among scores."""
+"""The sections of a record. Unknown keys are kept; among scores they are ignored."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Partial(_Section):
 
 
 class LlmUsage(_Section):
-    """What a language model was asked for a split, see ``families.usage.Usage.as_record``."""
+    """Usage of a language model on a split, see ``families.usage.Usage.as_record``."""
 
     calls: int = 0
     retries: int = 0

@@ -25,7 +25,7 @@ def tagged_path(folder: Path, split: str) -> Path:
 
 
 def write_tagged(path: Path, sentences: Iterable[Sentence], predicted: Iterable[Sequence[Entity]]) -> None:
-    """Write gold sentences with their predictions, whole or not at all; ``OutputError`` where that is impossible."""
+    """Write gold sentences with their predictions, atomically; ``OutputError`` if that fails."""
     with atomic_write(path) as handle:
         for sentence, entities in zip(sentences, predicted, strict=True):
             values = to_json(replace(sentence, entities=tuple(entities)))

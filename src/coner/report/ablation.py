@@ -1,4 +1,4 @@
-"""Runs by several seeds in one line: the rows of an ablation, each compared with another, or the runs of one name."""
+"""Means over seeds: one line per row of an ablation, compared with another row, or per name of several runs."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class SeedsRow:
     seeds: tuple[int, ...]  # of the finished runs
     scores: Mapping[str, Spread | None]  # over them, by metric
     train_seconds: Spread | None
-    differences: Differences | None = None  # over the seeds that both rows have; p corrected for all rows
-    gain: float | None = None  # the difference of the means in macro F1, tested or not
+    differences: Differences | None = None  # over the seeds that both rows have; p corrected for the number of rows
+    gain: float | None = None  # difference of the mean macro F1, with or without a test
     failed: Mapping[str, str] = field(default_factory=dict)  # seed to the reason
 
     @property
@@ -70,19 +70,19 @@ class SeedsRow:
         """The cells of the table."""
         seeds = str(len(self.seeds)) + (f" ({len(self.failed)} failed)" if self.failed else "")
         time = duration(self.train_seconds.mean) if self.train_seconds else DASH
-        of = self.difference
-        tested = [bold(cell, of.significant) for cell in show_difference(of)] if of else [DASH] * 2
+        change = self.difference
+        tested = [bold(cell, change.significant) for cell in show_difference(change)] if change else [DASH] * 2
         scores = (str(spread or DASH) for spread in self.scores.values())
         return [self.name, seeds, *scores, time, self.against or DASH, *tested]
 
 
 @dataclass(frozen=True)
 class AblationTable:
-    """All rows, by their scores on one split of the data."""
+    """All rows, with their scores on one split."""
 
     split: str
     rows: tuple[SeedsRow, ...]
-    left_out: tuple[str, ...] = ()  # folders with a run of another name or seed than the folder has
+    left_out: tuple[str, ...] = ()  # folders whose run has another name or seed than the folder's name says
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``part`` is the former name of ``split``."""
@@ -100,9 +100,9 @@ class AblationTable:
 
 
 def by_name(comparison: Comparison, records: Mapping[str, Record]) -> list[SeedsRow]:
-    """One row a name, in the order of the runs; empty where no name has more than one run.
+    """One row per name, in the order of the runs; empty if no name has more than one run.
 
-    Each is compared with the baseline's name, without a test; with none where numbers must not be compared.
+    Each is compared with the name of the baseline, without a test; with none if the scores are not comparable.
     """
     named: defaultdict[str, list[Record]] = defaultdict(list)
     for row in comparison.rows:
@@ -127,7 +127,7 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
     """
     plan = read_plan(folder)
     records = {path.parent.name: read_record(path) for path in sorted(folder.glob(f"*/{RECORD}"))}
-    runs = {run: of for run, of in records.items() if of.name in plan and run == run_name(of.name, of.seed)}
+    runs = {run: r for run, r in records.items() if r.name in plan and run == run_name(r.name, r.seed)}
     reasons = {path.parent.name: path.read_text("utf-8").strip() for path in sorted(folder.glob(f"*/{FAILED}"))}
     failed: dict[str, dict[str, str]] = {row: {} for row in plan}
     for run, why in reasons.items():

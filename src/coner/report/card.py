@@ -1,6 +1,6 @@
-"""A model card from a run's record and what its maker adds: front matter as the hub reads it, then Markdown.
+"""A model card from the record of a run and the author's metadata: front matter for the hub, then Markdown.
 
-A pure function: it claims nothing beyond these two sources, and says what was not measured.
+It states nothing that is not in these two sources, and names what was not measured.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from coner.records.record import Record
 from coner.report.card_tables import class_table, data_table, family_of, plain_text, score_table, settings_table
 
 TASK = "token-classification"
-WEAK = 0.5  # F1 below it
+WEAK = 0.5  # classes with a lower F1 are listed as weak
 FEW = 30  # mentions: a score on fewer is unreliable
 
 
 @dataclass(frozen=True)
 class CardMetadata:
-    """What no record knows, as far as the maker of the model says."""
+    """What records do not contain; all optional."""
 
     repo: str | None = None  # user/name on the hub
     license: str | None = None  # as the hub spells it, such as apache-2.0
@@ -64,7 +64,7 @@ def _front(record: Record, metadata: CardMetadata, name: str) -> dict[str, Any]:
         "license": metadata.license,
         "language": list(metadata.languages),
         "datasets": list(metadata.datasets),
-        # A repository of the hub: of a path, records keep only the last part.
+        # Only a name on the hub: records keep only the last part of a path.
         "base_model": encoder if encoder.count("/") == 1 else None,
         "library_name": "coner",
         "pipeline_tag": TASK,
@@ -128,17 +128,17 @@ def _training(record: Record) -> str:
 
 
 def _limits(record: Record, taxonomy: Taxonomy) -> Iterator[str]:
-    """The most serious first; each a figure of the record, or what it does not have."""
+    """Limitations, the most serious first: figures of the record, or what was not measured."""
     split = _first_split(record)
     if split is None:
         yield "Not measured: the run was not evaluated."
         return
     scores, noisy = record.scores[split], record.scores.get(noisy_split(split))
-    known = {label: of for label, of in scores.fine.classes.items() if of.support}
-    if weak := sorted((of.f1, label) for label, of in known.items() if of.f1 < WEAK):
+    known = {label: result for label, result in scores.fine.classes.items() if result.support}
+    if weak := sorted((result.f1, label) for label, result in known.items() if result.f1 < WEAK):
         named = ", ".join(f"{plain_text(label)} ({f1:.2f})" for f1, label in weak)
         yield f"Weak classes, with F1 below {WEAK} on {split}: {named}."
-    if few := sorted((of.support, label) for label, of in known.items() if of.support < FEW):
+    if few := sorted((r.support, label) for label, r in known.items() if r.support < FEW):
         named = ", ".join(f"{plain_text(label)} ({support})" for support, label in few)
         yield f"Unreliable scores, with fewer than {FEW} mentions in {split}: {named}."
     if absent := [label for label in taxonomy.labels if label not in known]:

@@ -17,7 +17,7 @@ from coner.report.columns import metric_column
 from coner.report.grid import DASH, Grid
 
 # Shown elsewhere on the card, or without influence on the model.
-APART = {
+OMITTED = {
     *("kind", "name", "seed", "data.train", "data.dev", "data.test", "data.extra"),
     *("train.checkpoint_minutes", "train.tensorboard"),
 }
@@ -29,17 +29,17 @@ def plain_text(text: str) -> str:
 
 
 def family_of(record: Record) -> Family | None:
-    """The family of the run; ``None`` where it is of another version."""
+    """The family of the run; ``None`` if this version does not know it."""
     name = record.kind
     return family(name) if name in families.names() else None
 
 
 def score_table(record: Record) -> str:
-    """A row a split."""
+    """One row per split."""
     columns = {title: metric_column(title, metric) for title, metric in shown_in("card").items()}
     rows = [
-        [split, *(column.text(column.read(record, split), of.intervals.of(column.name)) for column in columns.values())]
-        for split, of in record.scores.items()
+        [split, *(c.text(c.read(record, split), scores.intervals.of(c.name)) for c in columns.values())]
+        for split, scores in record.scores.items()
     ]
     return Grid(["split", *columns], rows).markdown()
 
@@ -48,14 +48,14 @@ def class_table(record: Record, taxonomy: Taxonomy, split: str) -> str:
     """The classes of a split, best F1 first."""
     groups = taxonomy.coarse_by_fine
     rows = []
-    for label, of in sorted(record.scores[split].fine.classes.items(), key=lambda item: (-item[1].f1, item[0])):
-        rates = (f"{rate:.3f}" for rate in (of.f1, of.precision, of.recall))
-        rows.append([plain_text(label), plain_text(groups.get(label, DASH)), *rates, f"{of.support:,}"])
+    for label, result in sorted(record.scores[split].fine.classes.items(), key=lambda item: (-item[1].f1, item[0])):
+        rates = (f"{rate:.3f}" for rate in (result.f1, result.precision, result.recall))
+        rows.append([plain_text(label), plain_text(groups.get(label, DASH)), *rates, f"{result.support:,}"])
     return Grid(["class", "group", "F1", "precision", "recall", "mentions"], rows).markdown()
 
 
 def data_table(record: Record) -> str:
-    """A row a file."""
+    """One row per file."""
     rows = []
     for split, data in record.data.items():
         for name, file in [(split, data), *((f"{split}, extra", extra) for extra in data.extra)]:
@@ -79,8 +79,8 @@ def changed(record: Record) -> list[tuple[str, Any]]:
     return [
         (key, value)
         for key, value in _flat(record.settings)
-        # An unknown setting, of another version, that is off means nothing.
-        if key == "encoder.name" or (key not in APART and (key in default or value) and value != default.get(key))
+        # A setting that this version does not know is listed only if it is on.
+        if key == "encoder.name" or (key not in OMITTED and (key in default or value) and value != default.get(key))
     ]
 
 

@@ -1,4 +1,4 @@
-"""The columns of a comparison: the metrics, what a run took, and what language models took."""
+"""The columns of a comparison: metrics, time and size of runs, and usage of language models."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def metric_column(title: str, metric: Metric) -> Column:
 
 
 def show_difference(difference: Difference) -> tuple[str, str]:
-    """A difference with its interval, and its p, corrected if there is a correction."""
+    """Format a difference with its interval, and its p, corrected if there is a correction."""
     one, low, high = (f"{value:+.3f}" for value in (difference.value, difference.low, difference.high))
     return f"{one} [{low}, {high}]", f"{difference.final_p:.3f}"
 
 
 def duration(seconds: float) -> str:
-    """Format seconds in the unit that reads best."""
+    """Format seconds as seconds, minutes or hours."""
     minutes = f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
     return f"{seconds:.0f} s" if seconds < 120 else minutes
 
 
 def asked_of(record: Record, split: str) -> Asked | None:
-    """The usage of a language model; ``None`` where none was asked. Answers from the ledger count in full.
+    """The usage of a language model; ``None`` if none was called. Answers from the ledger count in full.
 
     ``answered`` of ``sentences`` have an answer; ``tokens``, ``cost`` and ``seconds`` are per answered sentence;
     ``repaired`` counts answers and mentions that had to be repaired, ``dropped`` mentions that match no words or no
@@ -85,7 +85,7 @@ def asked_of(record: Record, split: str) -> Asked | None:
 
 
 def asked_cells(asked: Asked) -> list[str]:
-    """The cells of a run below ``ASKED``, except its name."""
+    """The cells of a run under the headings ``ASKED``, except the first."""
     # A hybrid keeps the first label of a mention for which there is no answer.
     lacking = asked["unanswered"] if asked["answered"] == asked["sentences"] else 0
     return [

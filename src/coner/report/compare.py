@@ -22,13 +22,13 @@ class Row:
     """One run."""
 
     run: str  # the name of its folder or file
-    name: str  # the record's, as is the kind
+    name: str  # of the record, as is ``kind``
     kind: str
     values: Mapping[str, float | None]  # by column; ``None`` is unknown
     intervals: Mapping[str, Sequence[float]]  # bootstrap percentile intervals by metric
-    # This run minus the baseline, p corrected for the number of runs; ``None`` for the baseline, and without a pair.
+    # This run minus the baseline, p corrected for the number of runs; ``None`` if they cannot be paired.
     differences: Differences | None
-    asked: Asked | None  # what a language model took for it; ``None`` where none was asked
+    asked: Asked | None  # usage of a language model; ``None`` if none was called
 
     @property
     def macro_f1(self) -> float:
@@ -55,9 +55,9 @@ class Comparison:
     """Runs on one split of the data."""
 
     split: str  # dev or test
-    baseline: str  # the run that the differences are taken from
+    baseline: str  # the run that differences are relative to
     rows: tuple[Row, ...]  # in the order in which they were named
-    warnings: tuple[str, ...]  # why numbers of this table must not be compared; then nothing is called best
+    warnings: tuple[str, ...]  # why numbers of this table must not be compared; then no run is marked as best
     best: Mapping[str, tuple[str, ...]]  # column to the runs that are best in it
 
     @property
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def asked(self) -> Grid:
-        """What language models took for the answers; without rows where none was asked."""
+        """Usage of language models; no rows if none was called."""
         return Grid(ASKED, [[row.run, *asked_cells(row.asked)] for row in self.rows if row.asked is not None])
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Comparison:
 
 
 def compare_runs(records: Mapping[str, Record], *, split: str | None = None, baseline: str | None = None) -> Comparison:
-    """Put runs side by side, by the names of the runs.
+    """Compare runs on one split; ``records`` are by the name of the run.
 
     Default: scores on test where every run has it, else dev, and differences from the first run.
 
@@ -91,7 +91,7 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
     if baseline not in records:
         raise DataError(f"--baseline: got {baseline!r}; expected one of the runs: {', '.join(records)}")
     first, swaps = records[baseline], swaps_for(len(records) - 1)
-    pairs = {run: of for run, of in records.items() if run != baseline and _can_pair(first, of, split)}
+    pairs = {run: record for run, record in records.items() if run != baseline and _can_pair(first, record, split)}
     differences = corrected({run: paired([first], [record], split, swaps) for run, record in pairs.items()})
     rows = tuple(
         Row(
@@ -112,17 +112,17 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
 
 
 def paired(first: Sequence[Record], second: Sequence[Record], split: str, swaps: int) -> dict[str, Difference]:
-    """Second minus first by metric, over as many runs on each side; for ``swaps`` see ``swaps_for``."""
+    """Second minus first by metric, over equally many runs on each side; for ``swaps`` see ``swaps_for``."""
     one, two = ([record.sentences[split] for record in side] for side in (first, second))
     return {name: difference(one, two, metric, swaps=swaps) for name, metric in BOOTSTRAPPED.items()}
 
 
 def corrected(differences: Mapping[str, Differences]) -> dict[str, Differences]:
     """Correct the p values for the number of comparisons, metric by metric (Holm)."""
-    ps = {metric: holm([of[metric].p for of in differences.values()]) for metric in BOOTSTRAPPED}
+    ps = {metric: holm([each[metric].p for each in differences.values()]) for metric in BOOTSTRAPPED}
     return {
-        run: {metric: replace(of[metric], corrected_p=ps[metric][index]) for metric in BOOTSTRAPPED}
-        for index, (run, of) in enumerate(differences.items())
+        run: {metric: replace(each[metric], corrected_p=ps[metric][index]) for metric in BOOTSTRAPPED}
+        for index, (run, each) in enumerate(differences.items())
     }
 
 
@@ -131,7 +131,8 @@ def plain_differences(differences: Differences | None) -> dict[str, Any] | None:
     if differences is None:
         return None
     return {
-        name: {**asdict(of), "significant": of.significant, "real": of.significant} for name, of in differences.items()
+        name: {**asdict(each), "significant": each.significant, "real": each.significant}
+        for name, each in differences.items()
     }
 
 
@@ -141,7 +142,7 @@ def choose_split(records: Mapping[str, Record]) -> str:
 
 
 def grids(comparison: Comparison) -> list[Grid]:
-    """The tables: scores; differences, and what language models took, where there are any."""
+    """The tables: scores; differences and usage of language models, where there are any."""
     columns, best = comparison.columns, comparison.best
     rows = [
         [row.run, *(bold(row.text(column), row.run in best.get(column.name, ())) for column in columns)]
@@ -152,15 +153,15 @@ def grids(comparison: Comparison) -> list[Grid]:
         ends = (" (95 %)", ", p (Holm)" if len(paired) > 1 else ", p")
         heading = [f"minus {comparison.baseline}", *(f"{TITLES[name]}{end}" for name in BOOTSTRAPPED for end in ends)]
         cells = [
-            [run, *(bold(text, of[m].significant) for m in BOOTSTRAPPED for text in show_difference(of[m]))]
-            for run, of in paired.items()
+            [run, *(bold(text, each[m].significant) for m in BOOTSTRAPPED for text in show_difference(each[m]))]
+            for run, each in paired.items()
         ]
         grids.append(Grid(heading, cells))
     return [*grids, comparison.asked] if comparison.asked.rows else grids
 
 
 def _scored(record: Record, split: str) -> tuple[str, str]:
-    """What has to be equal where two numbers are compared: the data, and the scorer."""
+    """The data and the scorer, which must be equal for scores to be comparable."""
     return record.data[split].sha256, record.scores[split].scorer
 
 

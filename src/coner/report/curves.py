@@ -28,7 +28,7 @@ def write_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
 
 
 def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
-    """Write the matplotlib ``Figure`` that ``make`` draws, whole or not at all; equal figures give equal bytes.
+    """Write the matplotlib ``Figure`` that ``make`` draws, atomically; equal figures give equal bytes.
 
     The suffix is the format: svg, png or pdf; ``what`` is the picture, for messages.
 

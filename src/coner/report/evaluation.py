@@ -1,4 +1,4 @@
-"""An evaluation for a person: scores, errors and classes in the terminal."""
+"""Print an evaluation in the terminal: scores, errors and classes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
     scores, errors = evaluation.scores, evaluation.errors
     fine, coarse = scores.fine, scores.coarse
     partial = evaluation.predictions.llm.get("partial")
-    of = f" of {partial['sentences']}, as the others have no answer" if partial else ""
-    lines = [f"{gold}, {scores.sentences} sentences{of}, {scores.words} words"]
+    total = f" of {partial['sentences']}, as the others have no answer" if partial else ""
+    lines = [f"{gold}, {scores.sentences} sentences{total}, {scores.words} words"]
     for title, metric in shown_in("evaluate").items():
         if (value := metric.read(scores)) is not None:
             bounds = intervals.get(metric.name)

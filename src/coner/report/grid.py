@@ -27,7 +27,7 @@ def bold(text: str, when: bool) -> str:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; the first column names the rows, the others are set to the right."""
+    """A table; the first column names the rows, the others are right-aligned."""
 
     heading: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -53,7 +53,7 @@ class Grid:
 
 
 def print_whole(*things: RenderableType) -> None:
-    """Print each on standard output, never cut: a narrower terminal wraps the lines itself."""
+    """Print each on stdout, not truncated: a narrower terminal wraps the lines."""
     from rich.console import Console
     from rich.measure import Measurement
 

@@ -1,4 +1,4 @@
-"""Runs as one page: a file that needs no other file and no network."""
+"""Runs as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from coner.report.grid import DASH
 from coner.report.predictions import Predictions
 from coner.report.report import Report
 
-DRAWS = 500  # of the bootstrap by class; the page holds as many numbers a class for each run
-STEPS = 65535  # of F1 by draw and class, a little-endian number of two bytes
+DRAWS = 500  # bootstrap resamples; the page holds one F1 per resample, class and run
+STEPS = 65535  # F1 of 1; stored as a little-endian integer of two bytes
 HISTORY = ("epoch", "loss", "coarse_loss", "dev_macro_f1", "weight")
 SCRIPTS = ("dom", "table", "chart", "classes", "matrix", "charts", "sentence", "browser", "main")
 
 
 def write_page(report: Report, path: Path) -> None:
-    """Write the page, whole or not at all; ``OutputError`` where that is impossible, else as ``render``."""
+    """Write the page, atomically; ``OutputError`` if that fails, else as ``render``."""
     page = render(report)
     with atomic_write(path) as handle:
         handle.write(page)
@@ -46,7 +46,7 @@ def render(report: Report) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    # The filter tojson writes <, > and & as escapes, so that no text can end the script that it is part of.
+    # The filter tojson escapes <, > and &, so that no text can end its script element.
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     comparison, ablation = report.comparison, report.ablation
     content = _page_content(report)

@@ -69,7 +69,7 @@ def headline(comparison: Comparison) -> Any:
 
 
 def classes(runs: Mapping[str, Record], split: str, labels: list[str]) -> Any:
-    """F1 by class, most frequent first, with intervals; a mark a run."""
+    """F1 by class, most frequent first, with intervals; one mark per run."""
     first = next(iter(runs.values())).scores[split].fine.classes
     order = sorted(labels, key=lambda label: first[label].support if label in first else 0)
     figure, axis = _figure(6.5, 1.2 + 0.28 * len(order))
@@ -120,7 +120,7 @@ def confusion_grid(record: Record, split: str, labels: list[str]) -> Ints:
 
 
 def calibration(predictions: Predictions, runs: Sequence[str]) -> Any:
-    """The share of correct predictions by confidence, of some runs."""
+    """The share of correct predictions by confidence (reliability diagram)."""
     figure, axis = _figure(5.5, 5)
     axis.plot((0, 1), (0, 1), ":", color=GREY)
     for run, colour, marker in zip(runs, cycle(COLOURS), cycle(MARKERS), strict=False):

@@ -1,4 +1,4 @@
-"""Run folders and record files as a command line names them."""
+"""Run folders and record files that are named on the command line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from coner.records.record import RECORD, Record, read_record, record_path
 
 
 def folder_of(place: Path) -> Path | None:
-    """The folder of a run that is named by it or by the ``record.json`` in it; ``None`` for a record elsewhere."""
+    """The run folder: ``place`` itself, or that of its ``record.json``; ``None`` for another record file."""
     return place if place.is_dir() else place.parent if place.name == RECORD else None
 
 
 def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], dict[str, Path], dict[str, str]]:
     """Read records; return them and their places by the name of the run, and the places left out with the reason.
 
-    Left out are folders without a record, and further names of a record that is named already. Runs are named by
-    folder or file; if two have one name, by their path.
+    Left out are folders without a record, and a second path to the same record. Runs are named by folder or file; if
+    two have the same name, by their path.
     """
     kept, left_out = dict[Path, Path](), dict[str, str]()
     for place in places:

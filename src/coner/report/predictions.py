@@ -1,4 +1,4 @@
-"""Predictions of several runs in the same sentences, read from their folders."""
+"""Predictions of several runs on the same sentences, read from their folders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Entities = tuple[tuple[Entity, ...], ...]  # of each sentence
 
 @dataclass(frozen=True)
 class Predictions:
-    """Sentences that runs share."""
+    """Sentences that the runs share, and their predictions."""
 
     words: tuple[tuple[str, ...], ...]  # of each sentence; empty where no run has any
     gold: Entities
@@ -28,7 +28,7 @@ class Predictions:
 def read_predictions(
     records: Mapping[str, Record], folders: Mapping[str, Path | None], *, split: str, baseline: str
 ) -> Predictions:
-    """Read the predictions of runs on a split, as far as their folders have them; ``None``: there is only a record.
+    """Read the predictions of runs on a split from their folders; a folder is ``None`` if only a record was named.
 
     Where runs differ in their sentences, those of the baseline are taken, if it has any. ``DataError`` if a file is
     damaged.
@@ -41,14 +41,14 @@ def read_predictions(
         if path is None or not path.is_file():
             absent[run] = "a record without its folder" if path is None else f"no {path.name} in its folder"
             continue
-        sentences, guesses = read_tagged(path)
+        sentences, entities = read_tagged(path)
         own = [(sentence.words, sentence.entities or ()) for sentence in sentences]
-        if not _belongs(sentences, guesses, records[run], split):
+        if not _belongs(sentences, entities, records[run], split):
             absent[run] = f"its {path.name} is of another run than its record"
         elif predicted and own != shared:
             absent[run] = f"its sentences are not those of {next(iter(predicted))}"
         else:
-            shared, predicted[run] = own, tuple(guesses)
+            shared, predicted[run] = own, tuple(entities)
     words, gold = (tuple(column) for column in zip(*shared, strict=True)) if shared else ((), ())
     return Predictions(words, gold, {run: predicted[run] for run in records if run in predicted}, absent)
 
@@ -57,6 +57,6 @@ def _belongs(gold: Sequence[Sentence], predicted: Sequence[Sequence[Entity]], re
     """Whether the sentences give the confusion and the counts of the record."""
     try:
         fine = score(gold, predicted).fine
-    except DataError:  # entities that no run could have been scored by
+    except DataError:  # invalid entities, which no run could have been scored on
         return False
     return fine.confusion == record.confusion[split] and fine.counts == record.sentences[split]

@@ -33,12 +33,12 @@ def card_of(place: Path, metadata: CardMetadata) -> str:
 
 
 def gather(folder: Path, metadata: CardMetadata) -> dict[str, Content]:
-    """Collect everything that may be published, by its name on the hub; files are checked against ``model.json``.
+    """Collect everything that may be published, by path in the repository; files are checked against ``model.json``.
 
     The published ``model.json`` contains no path of this machine: of a path in its settings only the last part.
 
     Raises:
-        ModelError: there is no model, or it is damaged, asks an endpoint, or has a file that must not be published.
+        ModelError: there is no model, or it is damaged, calls an endpoint, or has a file that must not be published.
         ConfigError: this version does not know the settings in ``model.json``.
         DataError: there is no record, or it is damaged.
     """

@@ -24,7 +24,7 @@ class Report:
     records: Mapping[str, Record]
     groups: Mapping[str, str]  # fine to coarse label of all labels; empty where there are none
     predictions: Predictions
-    ablation: AblationTable | None = None  # whose runs these are; its differences over seeds are shown
+    ablation: AblationTable | None = None  # that the runs belong to; its differences over seeds are shown
 
     @property
     def labels(self) -> list[str]:
@@ -50,8 +50,8 @@ def make_report(
 def find_groups(records: Mapping[str, Record], folders: Mapping[str, Path | None], split: str) -> dict[str, str]:
     """Return fine label to coarse label, for every label of these runs; empty where they are unknown.
 
-    Records do not have them. The taxonomies of the models beside the records are tried, then the packaged ones. One is
-    taken if it knows every label, and its groups have the numbers of mentions that each record has for them.
+    Records do not contain them. The taxonomies of the models beside the records are tried, then the packaged ones. One
+    is used if it has every label, and its groups have the same numbers of mentions as the coarse scores of each record.
     """
     labels = {label for record in records.values() for label in record.scores[split].fine.classes}
     for taxonomy in _taxonomies(folders):

@@ -1,1 +1,1 @@
-"""Runs: from settings to a record; ablations and searches made of them."""
+"""Runs: from settings to a record; ablations and sweeps of several runs."""

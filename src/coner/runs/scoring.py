@@ -32,7 +32,7 @@ class Options:
     taxonomy: str = AUTO  # name or file; ``auto``: the model's own, else a packaged one that has every label, else flat
     train: Path | None = None  # training file, for the recall on mentions that it contains, and on others
     scheme: Scheme = "iob2"  # of the gold file
-    repair: bool = False  # the gold file; predictions are always repaired
+    repair: bool = False  # repair the gold file; predictions are always repaired
     noise: float | None = None  # also evaluate on a copy with typos in this fraction of the sentences
     noisy: Path | None = None  # also evaluate on the noisy copy in this file
     limit: int | None = None  # number of sentences; ``None``: all
@@ -50,12 +50,12 @@ class GoldPredictions:
     copy: Sequence[Sentence] = ()  # the noisy copies of the sentences, and their predictions
     copy_rows: Sequence[Sequence[Entity]] = ()
     copy_repaired: int = 0
-    tagger: Tagger | None = None  # if it is a model
+    tagger: Tagger | None = None  # ``None`` for a file of predictions
     tally: Tally | None = None
     llm: dict[str, Any] = field(default_factory=dict)  # usage of an endpoint, see ``Usage.as_record``
 
     def taxonomy(self, name: str) -> Taxonomy:
-        """The one with this name; for ``auto`` the model's own, if it has all labels."""
+        """The taxonomy with this name; for ``auto`` the model's own, if it has all labels."""
         labels = {*self.corpus.labels, *(e.label for row in [*self.rows, *self.copy_rows] for e in row)}
         own = None if self.tagger is None else self.tagger.taxonomy
         return own if own and name == AUTO and labels <= set(own.labels) else choose_taxonomy(name, labels)
@@ -71,8 +71,8 @@ class Evaluation:
 
     Attributes:
         noisy: scores on the noisy copy, ``None`` if there is none.
-        changes: from the scores on the clean sentences to those, by metric.
-        noisy_sentences, noisy_words: numbers of those that differ in the copy.
+        changes: noisy less clean, by metric.
+        noisy_sentences, noisy_words: how many sentences and words differ in the copy.
     """
 
     def __init__(self, predictions: GoldPredictions, taxonomy: Taxonomy, seen: Set[str] | None) -> None:
@@ -127,7 +127,7 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
 
 
 def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Sentence]:
-    """The sentences with noise, as ``coner data noise`` makes it by default, or those of a file, or none."""
+    """The noisy copy: made with the defaults of ``coner data noise``, or read from a file; empty if not asked for."""
     if options.noise is None and options.noisy is None:
         return ()
     if options.noise is not None and options.noisy is not None:

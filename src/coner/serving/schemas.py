@@ -1,4 +1,4 @@
-"""Request and response bodies, from which the OpenAPI description is generated; to sentences, and from entities."""
+"""Request and response bodies, the source of the OpenAPI description, and their conversion to sentences and back."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from coner.hub import model_name
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one request may ask for."""
+    """Limits of one request."""
 
     body: int = 1 << 20  # bytes
     texts: int = 256

@@ -27,8 +27,8 @@ from coner.tagging.job import TaggingJob
 from coner.tagging.slice_tagger import tag_slice
 from coner.tagging.slices import Slice
 
-TRIES = 5  # of a slice: Ray restarts workers without limit, also one that a slice always kills
-THREADS = 4  # at most for one encoder, which makes poor use of more
+TRIES = 5  # per slice: Ray restarts workers without limit, even if the same slice kills each of them
+THREADS = 4  # maximum for one encoder, which scales poorly beyond
 OBJECT_STORE = 128 << 20  # bytes, of a cluster on this machine: it holds names and counts only
 
 
@@ -63,7 +63,7 @@ class Worker:
                 tried = tries.tell()
             if tried > TRIES:
                 fix = "it may need more memory than is available. Fix: fewer --workers"
-                return {"error": f"{piece.source}: a slice of it ended its worker {TRIES} times; {fix}"}
+                return {"error": f"{piece.source}: a slice of it crashed its worker {TRIES} times; {fix}"}
             return {"index": index, "counts": tag_slice(self._tagger, self._job, piece, out)}
         except (ConerError, OSError) as error:
             return {"error": _describe(error, self._job.model, piece.path, str(Path(out).parent))}
@@ -77,9 +77,9 @@ def _describe(error: Exception, *needed: str) -> str:
 
 
 def ray_engine(address: str | None, workers: int | None) -> Engine:
-    """An engine that tags on a Ray cluster, with as many workers as the cores allow unless their number is given.
+    """An engine that tags on a Ray cluster, by default with as many workers as the cores allow.
 
-    Without an address it starts a cluster on this machine, which ends with the work.
+    Without an address it starts a cluster on this machine, and stops it at the end.
     """
 
     def engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
@@ -110,7 +110,7 @@ def share_cores(nodes: Sequence[int], *, most_threads: int, workers: int | None)
     Args:
         nodes: number of cores of each node.
         most_threads: of a worker.
-        workers: their number, if the user chose one; there is at most one a core.
+        workers: their number, if the user chose one; at most one per core.
     """
     nodes = [cores for cores in nodes if cores]
     if not nodes:
@@ -137,7 +137,7 @@ def _tagged(job: TaggingJob, work: Sequence[Work], workers: int, threads: int) -
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
-    """Ray, connected and silent; a connection that exists already is used, and kept."""
+    """Connect to Ray, without its messages; an existing connection is used, and left open."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     with requires_extra("--engine ray", "scale"):

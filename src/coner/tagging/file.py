@@ -1,4 +1,4 @@
-"""Tag one file, or standard input, in constant memory; from file to file an interrupted start can be resumed."""
+"""Tag one file, or standard input, in constant memory; from file to file it can be resumed after a stop."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ STDIO = "-"  # standard input or output
 
 @dataclass(frozen=True)
 class TaggedFile:
-    """How tagging a file ended."""
+    """The result of tagging a file."""
 
-    tagger: Tagger  # of the model
+    tagger: Tagger
     reader: Reader  # of the input, with the counts of its faults
     tally: Tally  # counts over all sentences, those of earlier starts included
 

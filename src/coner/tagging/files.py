@@ -26,9 +26,9 @@ Engine = Callable[[TaggingJob, Sequence[Work]], Iterator[tuple[int, dict[str, in
 
 @dataclass(frozen=True)
 class TaggedFiles:
-    """How tagging files ended."""
+    """The result of tagging files."""
 
-    files: int  # outputs that are there now
+    files: int  # number of outputs
     before: int  # how many of them an earlier start had finished
     counts: Counter[str]  # as ``tag_slice`` returns them, over the other files
 
@@ -50,7 +50,7 @@ def tag_files(
         size: of a slice, about, in bytes.
 
     Raises:
-        ConfigError: the model asks an endpoint, so that sentences may have no answer.
+        ConfigError: the model calls an endpoint, so that sentences may have no answer.
         DataError: an input is faulty, with the line.
         OutputError: the folder cannot be written, or an output would replace an input.
         Unfinished: it was interrupted.

@@ -1,4 +1,4 @@
-"""The output folder of several files, and what of it is finished.
+"""The output folder of several files, and its progress.
 
 Its subfolder ``.coner`` has a marker for each finished file, and for each unfinished one a folder of tagged slices. The
 marker and the name of that folder contain a digest of what the output depends on (input, model, options, version): so
@@ -54,7 +54,7 @@ class OutputFile:
             return False
 
     def begin(self) -> list[dict[str, int] | None]:
-        """Make the folder of the tagged slices and delete those of other work; the counts of each finished slice."""
+        """Make the folder of the tagged slices, without those of other work; return the counts of each finished one."""
         parts = make_folder(self._parts / self._digest)
         for other in self._parts.iterdir():
             if other != parts:

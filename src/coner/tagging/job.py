@@ -10,7 +10,7 @@ from coner.data import Reader, stream
 
 @dataclass(frozen=True)
 class TaggingJob:
-    """A model and options: plain values, which travel as JSON."""
+    """A model and options: plain values, sent as JSON."""
 
     model: str  # its folder, absolute
     format: str  # of the input; ``auto`` detects that of each file, see ``data.detect``

@@ -1,9 +1,9 @@
-"""Tag the rows of Parquet files: every row and column of the input stays, and a column of predictions is added.
+"""Tag the rows of Parquet files: every row and column of the input is kept, and a column of predictions is added.
 
 ============  ======================  ===================================================================
 column        holds                   column of predictions
 ============  ======================  ===================================================================
-``tokens``    words, a list           ``ner_tags``: a tag a word, strings
+``tokens``    words, a list           ``ner_tags``: strings, one per word
 ``text``      a string                ``entities``: ``start``, ``end`` (characters), ``label``, ``score``
 ============  ======================  ===================================================================
 

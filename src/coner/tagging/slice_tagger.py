@@ -24,7 +24,7 @@ BLOCK = 1 << 20
 def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[str, int]:
     """Tag a slice into a file, then write its counts beside that file, which mark it as finished.
 
-    If a slice is tagged twice, by a worker that was taken for dead, the same bytes are written twice.
+    If Ray takes a worker for dead, its slice is tagged a second time, and the same bytes are written again.
 
     Returns:
         ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input, ``tags_repaired`` in the predictions.

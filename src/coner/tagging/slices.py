@@ -26,7 +26,7 @@ FORMATS = ("conll", "jsonl", "datasets")
 
 @dataclass(frozen=True)
 class Slice:
-    """A range of a file: plain values, which travel as JSON."""
+    """A range of a file: plain values, sent as JSON."""
 
     path: str  # of the file, absolute
     source: str  # the file as the user named it
@@ -38,7 +38,7 @@ class Slice:
 
     @property
     def whole(self) -> bool:
-        """It is the whole file."""
+        """Whether it is the whole file."""
         return self.start == 0 and self.last
 
 
@@ -110,7 +110,7 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
 def _between(
     handle: BinaryIO, total: int, size: int, *, least: int, border: Callable[[BinaryIO], int]
 ) -> Iterator[tuple[int, int]]:
-    # ``border`` returns the first possible cut after the line at which the file stands.
+    # ``border`` returns the first possible cut at or after the current position of the file.
     start, aim = 0, max(size, least)
     while aim < total:
         handle.seek(aim - 1)

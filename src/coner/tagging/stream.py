@@ -81,7 +81,7 @@ class Tally:
 
 
 def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = None) -> Iterator[list[Sentence]]:
-    """Batches of ``batch`` sentences, or of as many as suit the tagger; where one ends depends on these alone."""
+    """Batches of ``batch`` sentences, or of as many as suit the tagger; equal sentences give equal batches."""
     most, multiple = (batch, 1) if batch else (tagger.batch_sentences, tagger.batch_multiple)
     chunk: list[Sentence] = []
     words = 0
@@ -124,7 +124,7 @@ def tag_corpus(
         tagger: of any family.
         source: sentences, in order.
         sink: consumes the predictions; when it requests one, it has finished with the one before.
-        tally: counts of an earlier start; they are added to.
+        tally: counts of an earlier start, to continue.
         skip: number of sentences at the start of the source that an earlier start tagged.
         after_batch: called when the sink has consumed a batch: a safe point, to save and show progress.
 

@@ -41,7 +41,7 @@ function trainingSection(node) {
 }
 
 const span = (seconds) => (seconds < 60 ? `${Number(seconds.toPrecision(2))} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Number((seconds / 3600).toPrecision(2))} h`);
-const WORDS = 12; // at most so many runs have their names beside their points: more would overlap
+const WORDS = 12; // runs with their names beside their points: more would overlap
 // Round times in seconds, for the axis.
 const TIMES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400, 259200, 604800];
 const amount = (bytes) => `${Number((bytes / 1e6).toPrecision(2)).toLocaleString("en-US")} MB`;

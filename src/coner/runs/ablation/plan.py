@@ -37,7 +37,7 @@ class Plan:
     rows: Mapping[str, PlanRow]
 
     def choose(self, names: Sequence[str]) -> Plan:
-        """The plan with these rows and those that they are compared with; without names all of it."""
+        """The plan with these rows and those that they are compared with; all rows if ``names`` is empty."""
         wanted = set[str]()
         for name in names:
             if name not in self.rows:
@@ -82,7 +82,7 @@ def names() -> list[str]:
 
 
 def parse_plan(values: Mapping[str, Any], source: str) -> Plan:
-    """Check the values of a plan's file; ``ConfigError`` names the row of a fault."""
+    """Check the values of a plan's file; ``ConfigError`` names the faulty row."""
     tables = values.get("row")
     if set(values) != {"row"} or not isinstance(tables, list):
         raise ConfigError(f"{source}: got {', '.join(values) or 'nothing'}; expected only [[row]] tables")
@@ -106,17 +106,17 @@ def parse_plan(values: Mapping[str, Any], source: str) -> Plan:
 
 
 def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str, Experiment]:
-    """The checked settings of every row; ``ConfigError`` names the row of a fault."""
+    """The checked settings of every row; ``ConfigError`` names the faulty row."""
     return {name: parse_trainable(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
 
 
 def _follow(row: PlanRow, rows: Mapping[str, PlanRow], source: str) -> None:
     """``ConfigError`` if following ``against`` from a row does not lead to ``full``."""
-    passed: list[str] = []
+    visited: list[str] = []
     while row.name != FULL:
-        passed.append(row.name)
-        if row.against not in rows or row.against in passed:
-            known = ", ".join(name for name in rows if name not in passed)
+        visited.append(row.name)
+        if row.against not in rows or row.against in visited:
+            known = ", ".join(name for name in rows if name not in visited)
             got = f"against: got {row.against!r}, which does not lead to {FULL!r}"
             raise ConfigError(f"{source}: row {row.name!r}: {got}; expected one of: {known}")
         row = rows[row.against]

@@ -56,14 +56,15 @@ class AblationOutcome:
 def runs_of(
     plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()
 ) -> list[AblationRun]:
-    """All rows with the first seed, then all with the second, and so on, so that a whole table is there early.
+    """The runs, seed by seed, so that a complete table is available early.
 
     Args:
         plan: the rows.
         settings: of each row.
         seeds: number of seeds, counted up from that of each config.
-        encoders: each row is run with each of these in place of its own, and named after both; ``full`` with each is
-            compared with ``full`` with the first. ``ConfigError`` if a config has no encoder, or two have one name.
+        encoders: run each row with each of these in place of its own; their names are appended to that of the row.
+            ``full`` with a later encoder is compared with ``full`` with the first. ``ConfigError`` if a config has no
+            encoder, or two encoders have the same name.
     """
     runs = []
     for seed in range(seeds):
@@ -114,7 +115,7 @@ def run_all(runs: Sequence[AblationRun], folder: Path) -> AblationOutcome:
 
 
 def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
-    # Yields what is added to the name of the row, and the settings.
+    # Yields the suffix of the row's name, and the settings.
     if not encoders:
         yield "", experiment
         return

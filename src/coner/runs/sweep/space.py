@@ -33,7 +33,7 @@ class Range:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The lowest and highest value that can be drawn, and one between them unless all are integers or on a grid."""
+        """The lowest and highest value that can be drawn, and of a continuous range one value between them."""
         if self.step is not None:
             return self.low, self.low + self.step * math.floor((self.high - self.low) / self.step + 1e-9)
         whole = isinstance(self.low, int) and isinstance(self.high, int)
@@ -72,7 +72,7 @@ class Space:
         return {path: values.suggest(trial, path) for path, values in self.settings.items()}
 
     def check(self, fits: Callable[[dict[str, Any]], object]) -> None:
-        """Raise ``ConfigError`` if a setting must not vary, or a value fits neither the base nor any other values.
+        """Raise ``ConfigError`` if a setting must not vary, or a value is valid neither alone nor with others.
 
         ``fits`` raises it for invalid values by key path. A trial may still fail: not all values can be combined.
         """

@@ -114,16 +114,16 @@ class Search:
         with self.lock:
             for running in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if running.user_attrs.get("place") == self.folder_id and (lock := self._lock(running.number)):
-                    return self._drawn(Trial(self.study, running._trial_id)), lock
+                    return self._draw(Trial(self.study, running._trial_id)), lock
             if len(self.study.get_trials(deepcopy=False)) >= trials:
                 return None
             trial = self.study.ask()
             trial.set_user_attr("place", self.folder_id)
             lock = self._lock(trial.number)
             assert lock is not None, "a new trial cannot be locked yet"
-            return self._drawn(trial), lock
+            return self._draw(trial), lock
 
-    def _drawn(self, trial: Trial) -> Trial:
+    def _draw(self, trial: Trial) -> Trial:
         seed = self.settings.seed + trial.number  # so that two machines that ask at once draw different values
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
         self.space.suggest(trial)
