@@ -1,4 +1,4 @@
-"""Our CRF layer beside pytorch-crf, in interleaved rounds on the same batch.
+"""Our CRF layer compared with pytorch-crf, in alternating rounds on the same batch.
 
     python benchmarks/crf_layer.py [--rounds 40] [--threads 1 2] [--labels 33] [--words 32] [--batch 32]
 

@@ -1,12 +1,12 @@
-"""Tagging with the feature CRF, from words to entities: ours beside sklearn-crfsuite with the same features.
+"""Tagging with the feature CRF, from words to entities: ours compared with sklearn-crfsuite on the same features.
 
     python benchmarks/crf_tagging.py [--train FILE --dev FILE] [--text FILE] [--rounds 9]
 
-Both are trained on the same file by the same algorithm, with the same settings and features, then tag --text (dev, if
-none is named); F1 is that on dev. Ours reads the likely mentions (its default) or the best path; the peer has the best
-path only. "New text": the tagger has met no word before, as in a new process (loading does not count on either side).
-"Known words": it has met them all, as it has most of them in a long text. "Features given" leaves the peer its
-prediction alone. What a side leaves behind is cleared before the next clock begins, so that neither pays for the other.
+Both are trained on the same file by the same algorithm, with the same settings and features, then tag --text
+(default: dev); F1 is on dev. Ours reads the likely mentions (its default) or the best path; the peer has the best path
+only. "New text": no word is cached, as in a new process (loading is not timed on either side). "Known words": all words
+are cached, as most are in a long text. "Features given": the features of the peer are computed before. Garbage is
+collected before each run, so that neither side pays for the other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PEER = "sklearn-crfsuite"
 
 
 class Ours:
-    """Our tagger, to be made anew without training.
+    """Our tagger, whose cache can be cleared.
 
     Attributes:
         threshold: of likely mentions; ``None``: the best path.
@@ -36,8 +36,8 @@ class Ours:
     def __init__(self, tagger: CrfTagger, text: Sequence[Sentence]) -> None:
         self.tagger, self.text, self.threshold = tagger, text, tagger.threshold
 
-    def renew(self) -> None:
-        """Forget every word."""
+    def clear_cache(self) -> None:
+        """Replace the tagger by a copy without cached words."""
         old = self.tagger
         self.tagger = CrfTagger(old.weights, old.extractor.lexicon, old.manifest)
         gc.collect()
@@ -53,19 +53,19 @@ class Ours:
 
 
 def fit_peer(task: Task, tagger: CrfTagger) -> CRF:
-    """The peer's model by our settings, with our lexicon."""
+    """Train the peer with our settings and our lexicon."""
     return CRF(**peer_crf.settings_of_ours(task)).fit(*peer_crf.training_data(task, tagger.extractor.lexicon))
 
 
 def measure(
     task: Task, text: Sequence[Sentence], tagger: CrfTagger, model: CRF, rounds: int
 ) -> tuple[list[Row], dict[str, object]]:
-    """Times, and F1."""
+    """Measure times and F1."""
     ours, lexicon, likely = Ours(tagger, text), tagger.extractor.lexicon, tagger.threshold
     peer_crf.check_features(task, lexicon)
     texts = [sentence.words for sentence in text]
     dev = [peer_crf.sentence_features(sentence.words, lexicon) for sentence in task.dev]
-    given = [peer_crf.sentence_features(words, lexicon) for words in texts]
+    features = [peer_crf.sentence_features(words, lexicon) for words in texts]
 
     def theirs() -> object:
         return peer_crf.tag(model, [peer_crf.sentence_features(words, lexicon) for words in texts])
@@ -75,13 +75,13 @@ def measure(
     for how, ours.threshold in (("likely mentions", likely), ("best path", None)):
         f1[f"F1 micro, macro: coner, {how}"] = task.f1(ours.tag(task.dev))
         rows += [
-            compare(f"{how}, new text", PEER, ours, theirs, rounds=rounds, before=ours.renew, goal=4),
+            compare(f"{how}, new text", PEER, ours, theirs, rounds=rounds, before=ours.clear_cache, goal=4),
             compare(f"{how}, known words", PEER, ours, theirs, rounds=rounds, before=gc.collect),
             compare(
                 f"{how}, known words; features given",
                 PEER,
                 ours,
-                lambda: peer_crf.tag(model, given),
+                lambda: peer_crf.tag(model, features),
                 rounds=rounds,
                 before=gc.collect,
             ),
@@ -93,7 +93,7 @@ def main() -> None:
     """Train both, then measure."""
     parser = arguments(__doc__, rounds=9)
     peer_crf.add_files(parser)
-    parser.add_argument("--text", type=existing, help="to be tagged; default: --dev")
+    parser.add_argument("--text", type=existing, help="file to tag; default: --dev")
     options = parser.parse_args()
     task = Task.load(options.train, options.dev)
     tagger = peer_crf.train_ours(task).tagger

@@ -1,11 +1,11 @@
-"""Training the feature CRF to the same F1: ours beside sklearn-crfsuite's L-BFGS with the same features.
+"""Training the feature CRF to the same F1: ours compared with sklearn-crfsuite's L-BFGS on the same features.
 
     python benchmarks/crf_training.py [--train FILE --dev FILE] [--rounds 5]
 
 Ours is trained by its defaults (stochastic gradient descent), the peer by L-BFGS with c1 and c2 of 0.05, which were
-chosen on dev for it, and by the algorithm and settings of ours: so much of the first ratio is the algorithm's. "Words
-to model" is all of it, word clusters and gazetteer included, and for ours the choice of its threshold on dev; "fitting"
-is the optimiser alone. F1 is that on dev, of the best path on all sides; and of the likely mentions, ours alone.
+chosen on dev for it, and by the algorithm and settings of ours, which shows how much of the first ratio is due to the
+algorithm. "Words to model" is the whole training, with word clusters and gazetteer, and for ours the choice of the
+threshold on dev; "fitting" is the optimiser alone. F1 is on dev, of the best path; for ours also of likely mentions.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Times:
 
 
 class Timed(pycrfsuite.Trainer):
-    """Notes how long the optimiser took."""
+    """Records how long the optimiser takes."""
 
     seconds = 0.0
 
-    def train(self, *given: object, **named: object) -> None:
-        """Train, and look at the clock."""
+    def train(self, *args: object, **kwargs: object) -> None:
+        """Train, and record the time."""
         start = time.perf_counter()
-        super().train(*given, **named)
+        super().train(*args, **kwargs)
         Timed.seconds = time.perf_counter() - start
 
 
@@ -65,7 +65,7 @@ def train_peer(task: Task, times: Times, settings: dict[str, object]) -> CRF:
 
 
 def main() -> None:
-    """Train in turn, then judge the last models."""
+    """Train in turn, then evaluate the last models."""
     parser = arguments(__doc__)
     peer_crf.add_files(parser)
     options = parser.parse_args()
@@ -81,13 +81,13 @@ def main() -> None:
                 tagger = train_ours(task, ours)
             else:
                 models[name] = train_peer(task, theirs[name], peers[name])
-    given = [peer_crf.sentence_features(s.words, tagger.extractor.lexicon) for s in task.dev]
+    features = [peer_crf.sentence_features(s.words, tagger.extractor.lexicon) for s in task.dev]
     facts: dict[str, object] = {
         "sentences": len(task.train),
         "words": sum(map(len, task.train)),
         "tags": len(tagger.tags),
         "F1 micro, macro: ours, likely mentions": task.f1(tagger.tag(task.dev)),
-        **{f"F1 micro, macro: {name}": task.f1(peer_crf.tag(model, given)) for name, model in models.items()},
+        **{f"F1 micro, macro: {name}": task.f1(peer_crf.tag(model, features)) for name, model in models.items()},
     }
     tagger.threshold = None
     facts["F1 micro, macro: ours, best path"] = task.f1(tagger.tag(task.dev))

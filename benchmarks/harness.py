@@ -1,7 +1,7 @@
 """What the benchmarks share: rounds in turn, medians of ratios, a table, a JSON file.
 
-Machines are noisy, and the noise comes and goes over seconds. So a round runs ours and the peer's one after the other,
-in an order that alternates, and what counts is the median over the rounds of the ratio of their times.
+The speed of a machine varies from second to second. So each round runs ours and the peer's one after the other, in
+alternating order, and the result is the median over the rounds of the ratio of their times.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ limit_thread_spin()  # as the command line does, before torch is loaded
 
 @dataclass(frozen=True)
 class Row:
-    """Ours beside a peer's at one work.
+    """Ours compared with a peer at one task.
 
     Attributes:
         work, peer: names.
         ours, theirs: median seconds.
         ratio: how many times faster ours is: median over the rounds, with quartiles ``low`` and ``high``.
-        goal: what the ratio is to reach; ``None`` where none is set.
+        goal: ratio to reach; ``None`` if none is set.
     """
 
     work: str
@@ -75,10 +75,10 @@ def compare(
 
     Args:
         work, peer, goal: see ``Row``.
-        ours, theirs: to be run.
-        rounds: that count.
-        warm: rounds before those.
-        before: runs before each of both, and does not count.
+        ours, theirs: what to run.
+        rounds: number of timed rounds.
+        warm: number of rounds before them, not timed.
+        before: called before each run, not timed.
     """
     for run in (ours, theirs) * warm:
         before()
@@ -107,8 +107,8 @@ def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[st
         path: of the JSON.
         title: of the table.
         rows: in order.
-        packages: whose versions are told.
-        facts: sizes and whatever else was measured; printed below, a line each.
+        packages: whose versions are reported.
+        facts: sizes and other measurements; printed below the table, one per line.
     """
     table = Table("work", "peer", "coner", "peer's", "times faster", "quartiles", "goal", title=title)
     for r in rows:
@@ -131,7 +131,7 @@ def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[st
 
 
 def spell(time: float) -> str:
-    """Seconds, for people."""
+    """Format seconds."""
     return f"{time:.2f} s" if time >= 1 else f"{1e3 * time:.2f} ms" if time < 0.01 else f"{1e3 * time:.0f} ms"
 
 
@@ -148,7 +148,7 @@ def arguments(doc: str | None, *, rounds: int = 5) -> argparse.ArgumentParser:
 
 
 def command(main: Callable[[], None]) -> None:
-    """A benchmark as a command: a fault of what it was given is one line, and exit code 2."""
+    """Run a benchmark as a command: wrong input gives one line and exit code 2."""
     try:
         main()
     except ConerError as error:

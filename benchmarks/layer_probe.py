@@ -1,8 +1,8 @@
-"""Which layers of a frozen encoder know words? A linear softmax on each of them, and on some concatenations.
+"""Which layers of a frozen encoder separate the tags? A linear softmax on each layer, and on concatenations.
 
 Each layer's word vectors (first piece) are computed once; then a linear layer is fitted on the training sentences and
-scored on the validation file. It says where to look (``head.layers``, ``encoder.keep_layers``), not what fine-tuning
-will reach.
+scored on the dev file. It suggests values of ``head.layers`` and ``encoder.keep_layers``, but does not predict the
+scores after fine-tuning.
 
     python benchmarks/layer_probe.py mpnet --train data/train.conll --dev data/dev.conll --sentences 2000
 """
@@ -35,7 +35,7 @@ EPOCHS, BATCH, RATE = 30, 512, 2e-3
 
 
 def word_vectors(name: str, sentences: Sequence[Sentence]) -> list[Tensor]:
-    """One tensor a layer (0: embeddings), of all words in order. N x H, float32."""
+    """One tensor per layer (0: embeddings), of all words in order. N x H, float32."""
     encoder, tokenizer = load_encoder(name)
     encoder.eval()
     maker = PieceMaker(tokenizer, limit=piece_limit(encoder.config))
@@ -75,20 +75,22 @@ def probe(train: Tensor, gold: Tensor, dev: Tensor, tags: int) -> list[int]:
 
 def main() -> None:
     """Read the arguments, probe, print a table."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("encoder")
-    arguments.add_argument("--train", required=True)
-    arguments.add_argument("--dev", required=True)
-    arguments.add_argument("--sentences", type=int, default=2000)
-    arguments.add_argument("--concat", action="append", default=[], help="layers side by side, such as 6,9,12")
-    given = arguments.parse_args()
-    corpus = list(read(given.train, gold=True))
-    train, dev = random.Random(0).sample(corpus, min(given.sentences, len(corpus))), list(read(given.dev, gold=True))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("encoder")
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--dev", required=True)
+    parser.add_argument("--sentences", type=int, default=2000)
+    parser.add_argument("--concat", action="append", default=[], help="layers side by side, such as 6,9,12")
+    options = parser.parse_args()
+    corpus = list(read(options.train, gold=True))
+    train = random.Random(0).sample(corpus, min(options.sentences, len(corpus)))
+    dev = list(read(options.dev, gold=True))
     tags = TagSet(sorted({e.label for s in corpus for e in s.entities or ()}))
     gold = torch.tensor([tag for s in train for tag in tags.encode(s.entities or (), len(s))])
-    layers = word_vectors(given.encoder, [*train, *dev])
-    choices = [(i,) for i in range(len(layers))] + [tuple(map(int, text.split(","))) for text in given.concat]
-    table = Table("layers", "micro F1", "macro F1", "span F1", title=f"{given.encoder}, frozen, {len(train)} sentences")
+    layers = word_vectors(options.encoder, [*train, *dev])
+    choices = [(i,) for i in range(len(layers))] + [tuple(map(int, text.split(","))) for text in options.concat]
+    title = f"{options.encoder}, frozen, {len(train)} sentences"
+    table = Table("layers", "micro F1", "macro F1", "span F1", title=title)
     for chosen in choices:
         vectors = torch.cat([layers[i] for i in chosen], dim=1)
         found, ids = [], iter(probe(vectors[: len(gold)], gold, vectors[len(gold) :], len(tags)))

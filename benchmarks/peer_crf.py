@@ -1,7 +1,7 @@
-"""The feature CRF as a user of sklearn-crfsuite writes it: a function from a sentence to the features of each word.
+"""The feature CRF as users of sklearn-crfsuite write it: a function from a sentence to the features of each word.
 
-The strings are those of coner's own features (``check_features``), so that both sides can learn the same model. What is
-the same for a whole sentence is computed once a sentence; nothing is remembered from one sentence to the next.
+The strings are those of coner's own features (``check_features``), so that both sides can learn the same model.
+Features of the whole sentence are computed once per sentence; nothing is cached between sentences.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Rows = list[list[str]]
 
 @dataclass(frozen=True)
 class Task:
-    """What both sides learn from and are judged on."""
+    """Training and dev data of both sides, and our settings."""
 
     train: Sequence[Sentence]
     dev: Sequence[Sentence]
@@ -51,7 +51,7 @@ class Task:
         return cls(corpus, read(dev, gold=True), choose_taxonomy("auto", corpus.labels), settings)
 
     def learn_lexicon(self) -> Lexicon:
-        """What the features look words up in."""
+        """Learn clusters and gazetteer from the training sentences."""
         return Lexicon.learn(self.train, sizes=self.settings.crf.clusters, seed=self.settings.seed)
 
     def f1(self, found: Sequence[Sequence[Entity]]) -> tuple[float, float]:
@@ -62,17 +62,17 @@ class Task:
 
 def add_files(parser: argparse.ArgumentParser) -> None:
     """``--train`` and ``--dev``."""
-    for part in ("train", "dev"):
-        parser.add_argument(f"--{part}", type=existing, default=SAMPLE / f"{part}.conll", help="default: the sample's")
+    for split in ("train", "dev"):
+        parser.add_argument(f"--{split}", type=existing, default=SAMPLE / f"{split}.conll", help="default: sample")
 
 
 def train_ours(task: Task) -> Built:
-    """Our CRF, by the default settings."""
+    """Train our CRF with the default settings."""
     return train(task.settings, train=task.train, dev=task.dev, taxonomy=task.taxonomy, log=lambda _: None)
 
 
 def settings_of_ours(task: Task) -> dict[str, object]:
-    """Algorithm and settings of ours, in the peer's words."""
+    """Our algorithm and settings, by the names of the peer."""
     crf = task.settings.crf
     return {
         "algorithm": "l2sgd",
@@ -104,7 +104,7 @@ def _word_features(words: Sequence[str], i: int, entries: Sequence[Entry], lexic
 
 
 def _inside(feature: Feature, i: int, words: Sequence[str]) -> list[tuple[int, str]]:
-    """Where the words stand that give word ``i`` this feature, and what is written before its values."""
+    """Indices of the words that give word ``i`` this feature, each with the prefix of its values."""
     return [(i + at, prefix) for at, prefix in feature.prefixes.items() if 0 <= i + at < len(words)]
 
 
@@ -120,7 +120,7 @@ def tag(model: CRF, features: Sequence[Rows]) -> list[list[Entity]]:
 
 
 def check_features(task: Task, lexicon: Lexicon) -> None:
-    """The peer's features are ours, in whatever order."""
+    """Check that the peer's features are ours, in any order."""
     extractor = Extractor(NAMES, lexicon)
     for sentence in task.train[:200]:
         ours, theirs = (

@@ -1,10 +1,10 @@
-"""Reading CoNLL: ours beside NLTK's ConllCorpusReader, and how much memory ours takes.
+"""Reading CoNLL: ours compared with NLTK's ConllCorpusReader, and the memory that ours takes.
 
     python benchmarks/reading.py [--sentences 250000] [--rounds 5]
 
-The file is the embedded sample, over and over, without headers, which NLTK cannot read. NLTK gives pairs of word and
-tag; ours checks every line and tag, and gives mentions too. Memory is that of a process that streams a file of a tenth
-of the sentences, and of one that streams them all.
+The file repeats the packaged sample, without headers, which NLTK cannot read. NLTK yields pairs of word and tag; ours
+checks every line and tag, and yields mentions too. Memory is the peak of a process that streams a tenth of the
+sentences, and of one that streams all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from coner.data import stream
 for _ in stream(sys.argv[1]): pass
 status = Path("/proc/self/status")
-if status.exists():  # the other one counts what the parent held when it started this process
+if status.exists():  # a peak from getrusage may be that of the parent process
     print(int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) / 1024)
 else:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
@@ -35,8 +35,8 @@ else:
 
 
 def generate(path: Path, count: int) -> None:
-    """So many sentences in four columns."""
-    sentences = [s for part in ("train", "dev", "test") for s in read(SAMPLE / f"{part}.conll", gold=True)]
+    """Write ``count`` sentences in four columns."""
+    sentences = [s for split in ("train", "dev", "test") for s in read(SAMPLE / f"{split}.conll", gold=True)]
     blocks = []
     for sentence in sentences:
         tags = tags_from_entities(sentence.entities or (), len(sentence))
@@ -46,18 +46,18 @@ def generate(path: Path, count: int) -> None:
 
 
 def exhaust_ours(path: Path) -> int:
-    """Stream all sentences; how many there are."""
+    """Stream all sentences, and return their number."""
     return sum(1 for _ in stream(path, gold=True))
 
 
 def exhaust_nltk(path: Path) -> int:
-    """Likewise."""
+    """``exhaust_ours`` with NLTK."""
     reader = ConllCorpusReader(str(path.parent), [path.name], columntypes=("words", "ignore", "ignore", "pos"))
     return sum(1 for _ in reader.tagged_sents())
 
 
 def peak(path: Path) -> float:
-    """MiB of a process that streams the file."""
+    """Peak memory of a process that streams the file, in MiB."""
     done = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 

@@ -1,11 +1,11 @@
-"""How near the machine's limit: training and tagging an encoder beside one large matrix product.
+"""How close training and tagging with an encoder come to the machine's limit, that of one large matrix product.
 
     python benchmarks/roof.py runs/plain-minilm --input data/train.conll
 
-The roof is the product of two square matrices (--size) in the encoder's precision on the same threads. Of training and
-tagging only the arithmetic of real pieces counts: two operations a weight of the encoder's layers and piece, and those
-of attention within each sentence; three times that in training (forward, and backward by inputs and by weights).
-Padding, special pieces, embeddings, head, dropout, optimiser and all of Python are on the clock, and not counted.
+The roof is the product of two square matrices (--size) in the encoder's precision on the same threads. Only
+arithmetic on real pieces is counted: two operations per weight of the encoder's layers and piece, and attention within
+each sentence; three times as many in training (forward, and backward by inputs and by weights). Padding, special
+pieces, embeddings, head, dropout, optimiser and Python take time, but are not counted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from coner.families.family import TrainingJob
 
 
 def operations(tagger: EncoderTagger, lengths: Sequence[int]) -> float:
-    """Of one forward pass over sentences of so many pieces."""
+    """Operations of one forward pass over sentences with these numbers of pieces."""
     config = tagger.network.encoder.config
     layers = sum(
         p.numel() for name, p in tagger.network.encoder.named_parameters() if ".layer." in name and p.dim() == 2
@@ -40,19 +40,19 @@ def operations(tagger: EncoderTagger, lengths: Sequence[int]) -> float:
 
 
 def rate(work: Callable[[], float]) -> float:
-    """Operations per second of some work, which tells how many it took."""
+    """Operations per second of ``work``, which returns their number."""
     began = time.perf_counter()
     done = work()
     return done / (time.perf_counter() - began)
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure, and report."""
     parser = arguments(__doc__)
     parser.add_argument("model", type=existing, help="folder of an encoder run")
     parser.add_argument("--input", type=existing, default=SAMPLE / "train.conll")
     parser.add_argument("--size", type=positive, default=4096, help="of the matrices; default 4096")
-    parser.add_argument("--steps", type=positive, default=15, help="of training, a round; default 15")
+    parser.add_argument("--steps", type=positive, default=15, help="training steps per round; default 15")
     options = parser.parse_args()
     tagger = coner.load(options.model)
     if not isinstance(tagger, EncoderTagger):

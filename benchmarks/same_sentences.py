@@ -1,10 +1,10 @@
-"""Recorded runs on a part of the file that they were scored on, from the counts in their records; no model is needed.
+"""Score recorded runs on a subset of the file that they were scored on, from the counts in their records.
 
     python benchmarks/same_sentences.py results/crf.json results/paper-mpnet.json \
-        --whole data/test.conll --part data/sub/dev.conll
+        --whole data/test.conll --split data/sub/dev.conll
 
-A language model is too slow for a whole test file. This puts the others beside it on the sentences that it was asked
-about. The whole file has to be the one that the records name, by its sha256.
+A language model is too slow for a whole test file: this compares other runs with it on the sentences that it tagged,
+without any model. The whole file must have the sha256 that the records name.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from coner.evaluation.significance import intervals
 from coner.records.record import read_record
 
 
-def rows_of(whole: list[Sentence], part: list[Sentence]) -> list[int]:
-    """Where each sentence of a part stands in the whole; equal ones in order, each once."""
+def rows_of(whole: list[Sentence], split: list[Sentence]) -> list[int]:
+    """The index in the whole file of each sentence of the split; equal sentences in order, each once."""
     places: dict[tuple[str | None, tuple[str, ...]], list[int]] = {}
     for place, sentence in enumerate(whole):
         places.setdefault((sentence.id, sentence.words), []).append(place)
-    return [places[sentence.id, sentence.words].pop(0) for sentence in part]
+    return [places[sentence.id, sentence.words].pop(0) for sentence in split]
 
 
-def part_of(counts: Counts, rows: list[int]) -> Counts:
-    """The counts of some sentences, which are counted anew from 0 in the order of ``rows``."""
+def subset(counts: Counts, rows: list[int]) -> Counts:
+    """The counts of these sentences, renumbered from 0 in the order of ``rows``."""
     place = {row: number for number, row in enumerate(rows)}
     columns = counts.columns[:, np.isin(counts.columns[0], rows)]
     columns[0] = [place[row] for row in columns[0].tolist()]
@@ -44,21 +44,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("records", type=Path, nargs="+")
     parser.add_argument("--whole", type=Path, required=True)
-    parser.add_argument("--part", type=Path, required=True)
-    given = parser.parse_args()
-    whole, part = (list(coner.read(file, gold=True)) for file in (given.whole, given.part))
+    parser.add_argument("--split", type=Path, required=True)
+    options = parser.parse_args()
+    whole, split = (list(coner.read(file, gold=True)) for file in (options.whole, options.split))
     try:
-        rows = rows_of(whole, part)
+        rows = rows_of(whole, split)
     except (KeyError, IndexError):
-        parser.error(f"{given.part}: holds a sentence that {given.whole} does not have")
-    show(f"{len(part)} of {len(whole)} sentences; F1 with 95 % bootstrap intervals")
-    for file in given.records:
+        parser.error(f"{options.split}: contains a sentence that {options.whole} does not have")
+    show(f"{len(split)} of {len(whole)} sentences; F1 with 95 % bootstrap intervals")
+    for file in options.records:
         record = read_record(file)
-        if record.data["test"].sha256 != sha256(given.whole):
-            parser.error(f"{file}: was scored on another test file than {given.whole}")
-        found = intervals(part_of(record.sentences["test"], rows))
-        told = (f"{name[:5]} {one.value:.3f} \\[{one.low:.3f}, {one.high:.3f}]" for name, one in found.items())
-        show(f"{record.name:24} {'  '.join(told)}")
+        if record.data["test"].sha256 != sha256(options.whole):
+            parser.error(f"{file}: was scored on another test file than {options.whole}")
+        scores = intervals(subset(record.sentences["test"], rows))
+        cells = (f"{name[:5]} {f1.value:.3f} \\[{f1.low:.3f}, {f1.high:.3f}]" for name, f1 in scores.items())
+        show(f"{record.name:24} {'  '.join(cells)}")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@
 
 sentences  the whole command, ``coner tag FILE -o FILE`` in a process of its own, with its peak of memory.
 labels     a model of the same settings, trained on the data after its labels were merged or split. The encoder is
-           trained for one epoch on 256 sentences: time asks for no quality.
-words      the given model on sentences of so many words each, about as many words in all.
+           trained for one epoch on 256 sentences: its quality does not affect the time.
+words      the model on sentences of this many words each, about equally many words in total.
 
-The text is that of the data in random order, another in each round; one word in ten is replaced by random letters, so
-that to remember words is of no more help than in real text.
+The text is the data in a random order, different in each round; one word in ten is replaced by random letters, so that
+caching words helps no more than in real text.
 
 Times are medians; "growth" is the exponent from the row above: 1 is linear, 2 quadratic. A size is left out when the
 one before took longer than the budget. Writes benchmarks/results/scale.json and docs/scale.svg.
@@ -90,7 +90,7 @@ class Point:
 
 
 def varied(corpus: Sequence[Sentence], number: int, seed: int = 0) -> Iterator[Sentence]:
-    """So many sentences of the corpus, with words that nobody has seen."""
+    """Draw ``number`` sentences of the corpus, and replace one word in ten by an unseen one."""
     draw = random.Random(seed)
     for _ in range(number):
         words = [
@@ -101,7 +101,7 @@ def varied(corpus: Sequence[Sentence], number: int, seed: int = 0) -> Iterator[S
 
 
 def by_sentences(model: Path, corpus: Sequence[Sentence], sizes: Sequence[int], budget: float) -> Iterator[Point]:
-    """The whole command."""
+    """Time the whole command."""
     kind = coner.load(model).kind
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "in.conll")
@@ -118,7 +118,7 @@ def by_sentences(model: Path, corpus: Sequence[Sentence], sizes: Sequence[int], 
 
 
 def by_labels(model: Path, corpus: Sequence[Sentence], sizes: Sequence[int], rounds: int) -> Iterator[Point]:
-    """Models of the same settings and other labels."""
+    """Time models with the same settings and other numbers of labels."""
     tagger = coner.load(model)
     settings: Experiment = tagger.settings  # type: ignore[attr-defined]  # both kinds have them
     labels = sorted({entity.label for sentence in corpus for entity in sentence.entities or ()})
@@ -146,7 +146,7 @@ def relabelled(sentence: Sentence, labels: Sequence[str], size: int) -> Sentence
 
 
 def trained(settings: Experiment, corpus: Sequence[Sentence]) -> Tagger:
-    """A tagger of these settings; an encoder comes out hardly trained, which changes no time."""
+    """Train a tagger with these settings; an encoder only briefly, which does not affect its speed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "train.conll")
         short = corpus if isinstance(settings, CrfExperiment) else corpus[:256]
@@ -162,7 +162,7 @@ def trained(settings: Experiment, corpus: Sequence[Sentence]) -> Tagger:
 
 
 def by_words(model: Path, corpus: Sequence[Sentence], sizes: Sequence[int], rounds: int) -> Iterator[Point]:
-    """The given model on the same text, cut into longer and longer sentences."""
+    """Time the model on the same text, cut into longer and longer sentences."""
     tagger = coner.load(model)
     total = TEXT[tagger.kind != "crf"]
     for size in sizes:
@@ -171,13 +171,13 @@ def by_words(model: Path, corpus: Sequence[Sentence], sizes: Sequence[int], roun
 
 
 def cut(sentences: Iterable[Sentence], size: int, number: int) -> list[Sentence]:
-    """So many sentences of so many words each, from their words in a row."""
+    """Join the sentences, and cut their words into ``number`` sentences of ``size`` words."""
     words = (word for sentence in sentences for word in sentence.words)
     return [Sentence(tuple(islice(words, size))) for _ in range(number)]
 
 
 def timed(tagger: Tagger, rounds: Sequence[Sequence[Sentence]]) -> float:
-    """Median over the rounds of the seconds a sentence; the first round does not count."""
+    """Median seconds per sentence over the rounds; the first round is a warm-up."""
     times = []
     for sentences in rounds:
         start = time.perf_counter()
@@ -197,15 +197,15 @@ def with_growth(points: Sequence[Point]) -> list[Point]:
 
 def show(points: Sequence[Point]) -> None:
     """A table on the terminal."""
-    table = Table("tagger", "grows", "size", "time", "of", "a second", "growth", "peak memory")
+    table = Table("tagger", "grows", "size", "time", "of", "per second", "growth", "peak memory")
     for p in points:
         whole = p.by == "sentences"
         rate = (p.size if whole else 1) / p.seconds
         speed = f"{rate:,.0f} sentences" if rate >= 10 else f"{rate:.1f} sentences"
         growth = "" if p.growth is None else f"{p.growth:.2f}"
         memory = "" if p.memory is None else f"{p.memory / 2**20:.0f} MiB"
-        of = "all, with the start" if whole else "a sentence"
-        table.add_row(p.kind, p.by, f"{p.size:,}", spell(p.seconds), of, speed, growth, memory)
+        unit = "whole command" if whole else "one sentence"
+        table.add_row(p.kind, p.by, f"{p.size:,}", spell(p.seconds), unit, speed, growth, memory)
     Console(width=120, highlight=False).print(table)
 
 
@@ -255,29 +255,29 @@ def main() -> None:
     parser.add_argument("--data", type=existing, default=SAMPLE / "train.conll", help="labelled; default: the sample")
     parser.add_argument("--most", type=positive, default=100_000, help="sentences of a file; default 100,000")
     parser.add_argument("--budget", type=positive, default=60, help="seconds, see above; default 60")
-    parser.add_argument("--rounds", type=positive, default=3, help="of which the median is taken; default 3")
-    parser.add_argument("--png", type=Path, metavar="FILE", help="draw there too, to look at")
-    given = parser.parse_args()
-    models = [model for model in (given.crf, given.encoder) if model is not None]
+    parser.add_argument("--rounds", type=positive, default=3, help="rounds, of which the median is taken; default 3")
+    parser.add_argument("--png", type=Path, metavar="FILE", help="also draw the picture as PNG")
+    options = parser.parse_args()
+    models = [model for model in (options.crf, options.encoder) if model is not None]
     if not models:
         parser.error("name a model: --crf RUN, --encoder RUN, or both")
-    corpus = list(coner.read(given.data))
+    corpus = list(coner.read(options.data))
     points: list[Point] = []
     for model in models:
-        sizes = [size for size in SENTENCES if size <= given.most]
-        points += by_sentences(model, corpus, sizes, given.budget)
-        points += by_labels(model, corpus, LABELS, given.rounds)
-        points += by_words(model, corpus, WORDS, given.rounds)
+        sizes = [size for size in SENTENCES if size <= options.most]
+        points += by_sentences(model, corpus, sizes, options.budget)
+        points += by_labels(model, corpus, LABELS, options.rounds)
+        points += by_words(model, corpus, WORDS, options.rounds)
     points = with_growth(points)
     show(points)
     rows = [
         {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in vars(point).items()}
         for point in points
     ]
-    facts = {"versions": versions(), "machine": machine(), "data": given.data.name, "rows": rows}
+    facts = {"versions": versions(), "machine": machine(), "data": options.data.name, "rows": rows}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "scale.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draw(points, PICTURE, *([given.png] if given.png else []))
+    draw(points, PICTURE, *([options.png] if options.png else []))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Scoring a corpus from its tags: ours beside seqeval (strict, IOB2) and nervaluate.
+"""Scoring a corpus from its tags: ours compared with seqeval (strict, IOB2) and nervaluate.
 
     python benchmarks/scoring.py [--sentences 250000] [--nervaluate 25000] [--rounds 5]
 
-Gold tags are the embedded sample's, over and over; predicted ones have other labels, shorter mentions and gaps. All
-three read lists of tags in memory and give every class's scores. Micro and macro F1 must be seqeval's. nervaluate
-judges by four schemes at once and in time that grows with the number of classes, so it gets fewer sentences.
+Gold tags repeat the packaged sample; predicted tags have other labels, shorter mentions and gaps. All three read lists
+of tags in memory and return the scores of each class. Micro and macro F1 must equal seqeval's. nervaluate scores by
+four schemes at once, in time that grows with the number of classes, so it gets fewer sentences.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Tags = list[list[str]]
 
 
 def corpus(count: int) -> tuple[Tags, Tags, list[str]]:
-    """Gold and predicted tags of so many sentences, and the labels."""
-    sentences = [s for part in ("train", "dev", "test") for s in read(SAMPLE / f"{part}.conll", gold=True)]
+    """Gold and predicted tags of ``count`` sentences, and the labels."""
+    sentences = [s for split in ("train", "dev", "test") for s in read(SAMPLE / f"{split}.conll", gold=True)]
     labels = sorted({entity.label for sentence in sentences for entity in sentence.entities or ()})
     rng = random.Random(1)
     gold, predicted = [], []
@@ -40,7 +40,7 @@ def corpus(count: int) -> tuple[Tags, Tags, list[str]]:
 
 
 def _changed(entity: Entity, labels: list[str], rng: random.Random) -> list[Entity]:
-    """Of ten mentions six stay, two get any label, one loses its first word, one its all."""
+    """Of ten mentions six are kept, two get a random label, one loses its first word, one is dropped."""
     kind = rng.random()
     if kind < 0.6:
         return [entity]

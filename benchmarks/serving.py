@@ -1,13 +1,12 @@
-"""A service under load: with batches across requests, beside the same service without.
+"""A service under load: with batches across requests, compared with the same service without.
 
     python benchmarks/serving.py runs/paper-minilm --input data/dev.conll [--clients 64] [--seconds 20] [--rounds 3]
 
-Two services run, each in a process of its own: one as it is by default, one that tags every sentence by itself
-(--batch-words 1). Each is loaded in turn by clients that send one sentence a request, wait for the answer, and send
-the next. Every answer is compared with what the model says of the sentence alone in this process: the same words,
-spans and labels, confidences within --tolerance (an encoder in bfloat16 rounds
-differently from batch to batch; a CRF does not). "p95" is the time within
-which 95 of 100 requests have their answer.
+Two services run, each in its own process: one with the defaults, one that tags every sentence alone (--batch-words 1).
+They are loaded in turn by clients that send one sentence per request, wait for the answer, and send the next. Every
+answer is compared with the prediction for the sentence alone in this process: the same words, spans and labels, and
+confidences within --tolerance (an encoder in bfloat16 rounds differently from batch to batch; a CRF does not). "p95" is
+the time within which 95 % of the requests are answered.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ WARM = 2.0  # seconds of load before the first round
 
 @dataclass
 class Load:
-    """What came of a round.
+    """The result of a round.
 
     Attributes:
-        seconds: of each request that was answered rightly.
-        wrong: answers that say something else.
+        seconds: of each request that was answered correctly.
+        wrong: answers that differ from the expected one.
         lost: requests without an answer, or with an error.
         lasted: seconds from the first request to the last answer.
     """
@@ -57,7 +56,7 @@ class Load:
 
 @dataclass
 class Service:
-    """A process that serves."""
+    """A running service."""
 
     process: subprocess.Popen[str]
     port: int
@@ -72,7 +71,7 @@ class Service:
 
 @contextmanager
 def served(model: Path, *options: str) -> Iterator[Service]:
-    """A service, ready; it must end well."""
+    """Start a service, and stop it; its exit code must be 0."""
     command = [sys.executable, "-c", SERVE, "serve", str(model), "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -91,7 +90,7 @@ def served(model: Path, *options: str) -> Iterator[Service]:
 async def load(
     port: int, cases: Sequence[tuple[bytes, Any]], *, clients: int, seconds: float, tolerance: float
 ) -> Load:
-    """Clients that ask for so long, each on a connection of its own, each the next sentence of all."""
+    """Run clients for ``seconds``, each on its own connection; each request sends the next of all sentences."""
     result, numbers, start = Load(), count(), time.perf_counter()
 
     async def client() -> None:
@@ -127,7 +126,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 def same(result: dict[str, Any], expected: tuple[Sentence, list[Entity]], tolerance: float) -> bool:
-    """Whether an answer says what it must."""
+    """Whether an answer is as expected."""
     sentence, entities = expected
     found = result["entities"]
     return (
@@ -138,44 +137,44 @@ def same(result: dict[str, Any], expected: tuple[Sentence, list[Entity]], tolera
 
 
 def cases_of(model: Path, file: Path) -> list[tuple[bytes, Any]]:
-    """Each sentence as a request, with what the model says of it alone."""
+    """Each sentence as a request, with the prediction for it alone."""
     tagger = coner.load(model)
-    made = []
+    cases = []
     for sentence in coner.read(file):
         body = json.dumps({"words": sentence.words}).encode()
-        made.append((HEAD.format(len(body)).encode() + body, (sentence, tagger.tag([sentence])[0])))
-    return made
+        cases.append((HEAD.format(len(body)).encode() + body, (sentence, tagger.tag([sentence])[0])))
+    return cases
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure, and report."""
     parser = arguments(__doc__, rounds=3)
     parser.add_argument("model", type=existing, help="folder of a trained model")
     parser.add_argument("--input", type=existing, default=SAMPLE / "test.conll")
     parser.add_argument("--clients", type=positive, default=64)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of a round; default 20")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds per round; default 20")
     parser.add_argument("--tolerance", type=float, default=0.05, help="of confidences; default 0.05")
-    given = parser.parse_args()
-    cases = cases_of(given.model, given.input)
+    options = parser.parse_args()
+    cases = cases_of(options.model, options.input)
     loads: tuple[list[Load], list[Load]] = ([], [])
     memories: list[str] = []
-    with served(given.model) as batched, served(given.model, "--batch-words", "1", "--wait-ms", "0") as single:
+    with served(options.model) as batched, served(options.model, "--batch-words", "1", "--wait-ms", "0") as single:
         services = (batched, single)
 
         def run(service: Service, seconds: float) -> Load:
-            how = {"clients": given.clients, "seconds": seconds, "tolerance": given.tolerance}
+            how = {"clients": options.clients, "seconds": seconds, "tolerance": options.tolerance}
             return asyncio.run(load(service.port, cases, **how))
 
         for service in services:
             run(service, WARM)
         before = [service.memory() for service in services]
-        for number in range(given.rounds):
+        for number in range(options.rounds):
             for at in (0, 1)[:: -1 if number % 2 else 1]:
-                loads[at].append(run(services[at], given.seconds))
+                loads[at].append(run(services[at], options.seconds))
         memories = [f"{a:.0f} -> {service.memory():.0f} MB" for a, service in zip(before, services, strict=True)]
     per_answer = [[one.lasted / max(1, len(one.seconds)) for one in side] for side in loads]
     facts: dict[str, object] = {
-        "model": f"{given.model.name}; {given.clients} clients, rounds of {given.seconds:g} s",
+        "model": f"{options.model.name}; {options.clients} clients, rounds of {options.seconds:g} s",
         "answers": sum(len(one.seconds) for side in loads for one in side),
         "wrong": sum(one.wrong for side in loads for one in side),
         "lost": sum(one.lost for side in loads for one in side),
@@ -185,7 +184,7 @@ def main() -> None:
         p95 = statistics.median(statistics.quantiles(one.seconds, n=20)[-1] for one in side)
         facts[name] = f"{rates:.0f} answers/s, p95 {spell(p95)}, resident {memory}"
     rows = [row("an answer", "without batches", *per_answer)]
-    report(given.out / "serving.json", "A service under load", rows, packages=["fastapi", "uvicorn"], facts=facts)
+    report(options.out / "serving.json", "A service under load", rows, packages=["fastapi", "uvicorn"], facts=facts)
     if facts["wrong"] or facts["lost"]:
         raise SystemExit("answers were wrong or lost")
 

@@ -1,8 +1,8 @@
-"""From nothing: `coner --help`, and the first entity from a model folder, beside spaCy's packaged English model.
+"""Start-up time: `coner --help`, and the first entity from a model folder, compared with a packaged spaCy model.
 
     python benchmarks/startup.py [--model RUN] [--rounds 11]
 
-Each figure is the wall-clock time of a whole process. Without ``--model`` a CRF is trained on the embedded sample
+Each figure is the wall-clock time of a whole process. Without ``--model`` a CRF is trained on the packaged sample
 first. The sentence is the same on both sides; the labels are not, since the models know other classes.
 """
 
@@ -30,12 +30,12 @@ print([(entity.text, entity.label_) for entity in nlp(sys.argv[1]).ents])
 
 
 def process(*command: str) -> Work:
-    """A run of a process, to its end."""
+    """Run a process to its end."""
     return lambda: subprocess.run(command, capture_output=True, check=True)
 
 
 def measure(model: Path, rounds: int) -> list[Row]:
-    """Both start-ups."""
+    """Measure both."""
     python, command = sys.executable, COMMAND or "coner"
     helps = process(command, "--help"), process(python, "-m", "spacy", "--help")
     entities = process(python, "-c", OURS, str(model), WORDS), process(python, "-c", SPACY, WORDS.title())
@@ -46,7 +46,7 @@ def measure(model: Path, rounds: int) -> list[Row]:
 
 
 def main() -> None:
-    """Train where no model is given, then measure."""
+    """Train a model unless one is named, then measure."""
     parser = arguments(__doc__, rounds=11)
     parser.add_argument("--model", type=existing, help="folder of a trained CRF; else one is trained on the sample")
     options = parser.parse_args()

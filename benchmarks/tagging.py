@@ -1,12 +1,12 @@
-"""Tagging with a plain encoder: ours beside the Hugging Face token-classification pipeline, the same weights.
+"""Tagging with a plain encoder: ours compared with the Hugging Face pipeline, with the same weights.
 
     python benchmarks/tagging.py runs/plain-minilm --input data/train.conll --gold data/dev.conll [--sentences 5000]
 
-The run must have a plain head (last layer, no context, no blend, softmax): the pipeline knows no other. The pipeline
-runs with batches of one, its default; with the batch size that is fastest for it here (tried on 500 sentences); and
-with what else its caller can do for it: texts sorted by length, weights in the precision that ours computes in.
-It gets each sentence as text, words parted by blanks; the tag of a word is that of its first piece, mended where it
-breaks the scheme, on both sides. F1 is that on --gold.
+The run must have a plain head (last layer, no context, no blend, softmax), the only one that the pipeline supports. The
+pipeline runs with batches of one, its default; with the batch size that is fastest for it here (tried on 500
+sentences); and tuned further by its caller: texts sorted by length, weights in the precision of ours. It gets each
+sentence as text, with spaces between words. On both sides the tag of a word is that of its first piece, repaired where
+it is invalid. F1 is on --gold.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SIZES = (8, 16, 32, 64, 128)
 
 
 class Peer:
-    """The pipeline around the tagger's own weights; with a precision, in that, and with texts sorted by length."""
+    """The pipeline with the tagger's weights; if ``precision`` is set, in that, and with texts sorted by length."""
 
     def __init__(self, tagger: EncoderTagger, folder: Path, precision: torch.dtype | None = None) -> None:
         head = tagger.settings.head
@@ -73,11 +73,11 @@ class Peer:
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure, and report."""
     parser = arguments(__doc__, rounds=3)
     parser.add_argument("model", type=existing, help="folder of a run with a plain head")
-    parser.add_argument("--input", type=existing, default=SAMPLE / "train.conll", help="to be tagged")
-    parser.add_argument("--gold", type=existing, default=SAMPLE / "test.conll", help="to be scored on")
+    parser.add_argument("--input", type=existing, default=SAMPLE / "train.conll", help="file to tag")
+    parser.add_argument("--gold", type=existing, default=SAMPLE / "test.conll", help="file to score on")
     parser.add_argument("--sentences", type=positive, default=5000, help="of the input; default its first 5000")
     options = parser.parse_args()
     transformers.logging.set_verbosity_error()
@@ -86,15 +86,15 @@ def main() -> None:
     if not isinstance(tagger, EncoderTagger):
         raise ConerError(f"{options.model}: a {tagger.kind} tagger; expected an encoder")
     sentences = list(islice(read(options.input), options.sentences))
-    peer, helped = Peer(tagger, options.model), Peer(tagger, options.model, tagger.precision)
+    peer, tuned = Peer(tagger, options.model), Peer(tagger, options.model, tagger.precision)
     best = {
         one: min(SIZES, key=lambda size: seconds(lambda: one.tag(sentences[:500], size)))  # noqa: B023 - called at once
-        for one in (peer, helped)
+        for one in (peer, tuned)
     }
     contenders = (
         (peer, 1, "pipeline, batch 1", 8.0),
         (peer, best[peer], f"pipeline, batch {best[peer]}", 4.0),
-        (helped, best[helped], f"pipeline, batch {best[helped]}, sorted, {str(tagger.precision)[6:]}", None),
+        (tuned, best[tuned], f"pipeline, batch {best[tuned]}, sorted, {str(tagger.precision)[6:]}", None),
     )
     rows = [
         compare(
@@ -105,7 +105,7 @@ def main() -> None:
             rounds=options.rounds,
             warm=0,
             goal=goal,
-            before=tagger.pieces._cache.clear,  # as a new process: no word was met before
+            before=tagger.pieces._cache.clear,  # as in a new process: no word is cached
         )
         for one, size, name, goal in contenders
     ]

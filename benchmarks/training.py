@@ -1,17 +1,17 @@
-"""Training a plain encoder tagger: ours beside the Hugging Face Trainer, same model, data, batches, rates and updates.
+"""Training a plain encoder tagger: ours compared with the Hugging Face Trainer on the same model, data and settings.
 
     python benchmarks/training.py --train data/train.conll --dev data/dev.conll
 
 Both sides fine-tune one encoder with a linear layer and softmax on the vector of each word's first piece: AdamW, one
-rate, linear warm-up and decay, the same number of sentences a step and of steps. The peer runs twice: with its
+rate, linear warm-up and decay, the same number of sentences per step and of steps. The peer runs twice: with its
 defaults (float32, random order, padding to the longest of the batch), and with its best settings for this machine
 (bfloat16, batches grouped by length).
 
-Measured are real words per second, over rounds of steps in turn (--rounds of --steps): the words of the very batches
-that were trained on. Where it groups by length, the Trainer sorts 50 batches at a time, the longest first, and each
-round begins with them: 50 steps are all lengths. Or, with --epochs, one whole training each, on the first --sentences,
-an epoch in turn: F1 on the validation file after each epoch, with the seconds of training that it took.
-The peer's answers are read as ours are: the best tag of each word's first piece, mended where it breaks the scheme.
+It measures real words per second, those of the batches that were trained on, in alternating rounds (--rounds of
+--steps). When it groups by length, the Trainer sorts 50 batches at a time, longest first, and each round begins with
+them: 50 steps have all lengths. With --epochs, it runs one whole training of each instead, on the first --sentences,
+alternating by epoch, and measures F1 on the dev file after each epoch, with the seconds of training so far.
+The peer's answers are read like ours: the best tag of each word's first piece, repaired where it is invalid.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PEERS: dict[str, dict[str, Any]] = {
 }
 GOALS = {"Trainer, defaults": 3.0, "Trainer, best": 1.15}
 WARMUP = 0.1
-Tell = Callable[[list[list[Entity]], float], None]  # answers on dev after an epoch, seconds of training so far
+OnEpoch = Callable[[list[list[Entity]], float], None]  # answers on dev after an epoch, seconds of training so far
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Task:
 
 
 class Ours:
-    """Coner's trainer, a step at a time."""
+    """Our trainer, step by step."""
 
     def __init__(self, task: Task, folder: Path) -> None:
         rate = {"rate": task.rate}
@@ -94,7 +94,7 @@ class Ours:
             }
         )
         self.answers: list[list[Entity]] = []
-        self.tell: Tell = lambda _answers, _seconds: None
+        self.on_epoch: OnEpoch = lambda _answers, _seconds: None
         job = TrainingJob(
             train=task.train,
             dev=task.dev,
@@ -102,13 +102,13 @@ class Ours:
             folder=folder,
             fingerprint="benchmark",
             log=Log(),
-            on_epoch=lambda _epoch, _f1: self.tell(self.answers, self.tuning.trainer.progress.seconds),
+            on_epoch=lambda _epoch, _f1: self.on_epoch(self.answers, self.tuning.trainer.progress.seconds),
         )
         self.tuning = prepare(settings, job)
         self.words = [len(sentence) for sentence in task.train]
 
     def speeds(self, steps: int) -> Iterator[float]:
-        """Real words per second over so many steps, again and again."""
+        """Real words per second, over ``steps`` steps at a time, without end."""
         configure_process()
         batches = self.tuning.trainer.batches.epoch(0)
         at = 0
@@ -120,7 +120,7 @@ class Ours:
             yield sum(self.words[i] for some in chosen for i in some) / (time.perf_counter() - began)
             at += steps
 
-    def train(self, tell: Tell) -> None:
+    def train(self, on_epoch: OnEpoch) -> None:
         """A whole training."""
         tag = self.tuning.tagger.tag
 
@@ -129,7 +129,7 @@ class Ours:
             return self.answers
 
         self.tuning.tagger.tag = keep  # type: ignore[method-assign]
-        self.tell = tell
+        self.on_epoch = on_epoch
         self.tuning.run()
 
 
@@ -185,16 +185,16 @@ class Peer:
         return made
 
     def speeds(self, steps: int) -> Iterator[float]:
-        """Real words per second over so many steps, again and again; starting up is not counted."""
+        """Real words per second, over ``steps`` steps at a time, without end; start-up is not counted."""
         while True:
             clock = StepClock()
             self.collate.words.clear()
             self.trainer(self.encoded, clock, max_steps=steps + 1).train()
             yield sum(self.collate.words[1 : steps + 1]) / (clock.times[-1] - clock.times[0])
 
-    def train(self, tell: Tell) -> None:
+    def train(self, on_epoch: OnEpoch) -> None:
         """A whole training."""
-        self.trainer(self.encoded, EpochClock(self.answers, tell)).train()
+        self.trainer(self.encoded, EpochClock(self.answers, on_epoch)).train()
 
     @torch.inference_mode()
     def answers(self) -> list[list[Entity]]:
@@ -214,7 +214,7 @@ class Peer:
 
 
 class CountWords(DataCollatorForTokenClassification):  # type: ignore[misc]
-    """Makes batches, and notes how many words each has: the pieces with a label."""
+    """Makes batches, and records how many words each has: the pieces with a label."""
 
     def __init__(self, tokenizer: Any) -> None:
         super().__init__(tokenizer)
@@ -227,7 +227,7 @@ class CountWords(DataCollatorForTokenClassification):  # type: ignore[misc]
 
 
 class StepClock(TrainerCallback):  # type: ignore[misc]
-    """When each step ended."""
+    """Records when each step ends."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -237,10 +237,10 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
 
 
 class EpochClock(TrainerCallback):  # type: ignore[misc]
-    """Tells answers and seconds of training at the end of each epoch; validation and waiting do not count."""
+    """Reports answers and seconds of training after each epoch; evaluation and waiting do not count."""
 
-    def __init__(self, answer: Callable[[], list[list[Entity]]], tell: Tell) -> None:
-        self.answer, self.tell = answer, tell
+    def __init__(self, answer: Callable[[], list[list[Entity]]], report: OnEpoch) -> None:
+        self.answer, self.report = answer, report
         self._began = 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -248,7 +248,7 @@ class EpochClock(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_end(self, *_: Any, **__: Any) -> None:
         stopped = time.perf_counter()
-        self.tell(self.answer(), stopped - self._began)
+        self.report(self.answer(), stopped - self._began)
         self._began += time.perf_counter() - stopped
 
 
@@ -265,7 +265,7 @@ class Side:
             os.environ["GOMP_SPINCOUNT"] = count
 
     def ask(self, steps: int = 0) -> Any:
-        """Words per second over so many steps; with 0, answers and seconds after the next epoch of a training."""
+        """Words per second over ``steps`` steps; with 0, answers and seconds after the next epoch of a training."""
         self.connection.send(steps)
         return self.connection.recv()
 
@@ -280,15 +280,15 @@ def serve(name: str, task: Task, connection: Connection) -> None:
             speeds = speeds or side.speeds(steps)
             connection.send(next(speeds))
 
-        def tell(answers: list[list[Entity]], seconds: float) -> None:
+        def send(answers: list[list[Entity]], seconds: float) -> None:
             connection.send((answers, seconds))
-            connection.recv()  # the others' turn
+            connection.recv()  # waits for the turn of the others
 
-        side.train(tell)
+        side.train(send)
 
 
 def quiet() -> None:
-    """No warnings, no bars: the table is what is asked for."""
+    """Turn off warnings and progress bars."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     logging.disable(logging.WARNING)
@@ -314,11 +314,11 @@ def measure_quality(task: Task) -> tuple[list[Row], dict[str, object]]:
     curves: dict[str, tuple[list[float], list[float]]] = {}
     facts: dict[str, object] = {}
     sides = {name: Side(name, task) for name in ("coner", *PEERS)}
-    told = [{name: side.ask() for name, side in sides.items()} for _ in range(task.epochs)]
+    results = [{name: side.ask() for name, side in sides.items()} for _ in range(task.epochs)]
     for name, side in sides.items():
         side.process.kill()
-        scores = [score(gold, epoch[name][0]).fine for epoch in told]
-        reached, seconds = [one.micro_f1 for one in scores], [epoch[name][1] for epoch in told]
+        scores = [score(gold, epoch[name][0]).fine for epoch in results]
+        reached, seconds = [one.micro_f1 for one in scores], [epoch[name][1] for epoch in results]
         spread = intervals(scores[-1].counts)["micro_f1"]
         curves[name] = (reached, seconds)
         facts[name] = (
@@ -335,17 +335,17 @@ def measure_quality(task: Task) -> tuple[list[Row], dict[str, object]]:
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure, and report."""
     parser = arguments(__doc__)
     parser.add_argument("--train", type=existing, default=SAMPLE / "train.conll")
     parser.add_argument("--dev", type=existing, default=SAMPLE / "dev.conll")
     parser.add_argument("--model", default="minilm", help="as encoder.name in a config; default minilm")
-    parser.add_argument("--batch", type=positive, default=32, help="sentences a step; default 32")
-    parser.add_argument("--steps", type=positive, default=50, help="steps a round; default 50")
+    parser.add_argument("--batch", type=positive, default=32, help="sentences per step; default 32")
+    parser.add_argument("--steps", type=positive, default=50, help="steps per round; default 50")
     parser.add_argument("--rate", type=float, default=1.5e-4, help="learning rate of all parameters; default 1.5e-4")
     parser.add_argument("--embeddings", default="rows", help="as encoder.embeddings in a config; default rows")
-    parser.add_argument("--epochs", type=int, default=0, help="of whole trainings, in place of rounds; default 0: none")
-    parser.add_argument("--sentences", type=positive, default=3000, help="of the whole trainings; default 3000")
+    parser.add_argument("--epochs", type=int, default=0, help="of whole trainings, instead of rounds; default 0: none")
+    parser.add_argument("--sentences", type=positive, default=3000, help="sentences of whole trainings; default 3000")
     options = parser.parse_args()
     quiet()
     train, dev = list(read(options.train)), list(read(options.dev))
