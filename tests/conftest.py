@@ -14,10 +14,10 @@ from coner.cli.app import run
 from helpers import tiny
 from helpers.shell import Completed
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may contact the hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A busy machine is no fault of the code: the suite has a timeout, examples have no deadline.
+# Examples have no deadline, since the machine may be busy; the suite has a timeout.
 settings.register_profile("coner", deadline=None)
 settings.load_profile("coner")
 

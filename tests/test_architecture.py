@@ -31,7 +31,7 @@ LAYERS = (
     ("core",),
 )
 ROW = {folder: row for row, folders in enumerate(LAYERS) for folder in folders}
-MOST_LAYERS, MOST_LINES, MOST_BODY, MOST_ARGUMENTS = 10, 250, 50, 7
+MAX_LAYERS, MAX_LINES, MAX_BODY, MAX_ARGUMENTS = 10, 250, 50, 7
 # Modules of the package itself: the public names, and former names of modules.
 TOP = {"__init__", "__main__", "estimators", "spacy"}
 
@@ -116,13 +116,13 @@ def test_no_folders_import_each_other_in_a_circle(depth: int | None) -> None:
 
 
 def test_there_are_at_most_ten_layers_below_the_command_line() -> None:
-    assert depth_below("cli", folder_graph(1)) <= MOST_LAYERS
-    assert depth_below("cli", folder_graph(None)) <= MOST_LAYERS
+    assert depth_below("cli", folder_graph(1)) <= MAX_LAYERS
+    assert depth_below("cli", folder_graph(None)) <= MAX_LAYERS
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_file_is_too_long(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -136,7 +136,7 @@ def test_no_function_body_is_too_long(path: Path) -> None:
     for function in functions(path):
         body = function.body[1:] if ast.get_docstring(function) is not None else function.body
         lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-        assert lines <= MOST_BODY, f"{name_of(path)}:{function.lineno}: {function.name} has {lines} lines"
+        assert lines <= MAX_BODY, f"{name_of(path)}:{function.lineno}: {function.name} has {lines} lines"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -148,18 +148,18 @@ def test_no_function_takes_too_many_arguments(path: Path) -> None:
         arguments = function.args
         names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
         count = len([name for name in names if name not in ("self", "cls")])
-        assert count <= MOST_ARGUMENTS, f"{name_of(path)}:{function.lineno}: {function.name} takes {count}"
+        assert count <= MAX_ARGUMENTS, f"{name_of(path)}:{function.lineno}: {function.name} takes {count}"
 
 
 KINDS = sorted(p.parent.name for p in (PACKAGE / "families").glob("*/__init__.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_nothing_outside_a_family_asks_which_kind_a_tagger_is(path: Path) -> None:
+def test_only_families_check_the_kind_of_a_tagger(path: Path) -> None:
     if path.relative_to(PACKAGE).parts[0] == "families" and len(path.relative_to(PACKAGE).parts) > 2:
         return
     source = path.read_text(encoding="utf-8")
-    assert not re.search(r"\bkind(\"\])? *(==|!=|in|not in) ", source), "asks for a kind; ask the family's declaration"
+    assert not re.search(r"\bkind(\"\])? *(==|!=|in|not in) ", source), "checks a kind; use the family's declaration"
     assert not re.search(r"isinstance\([^()]*\b\w+(Experiment|Tagger|Manifest|Family)\b", source)
 
 
@@ -203,7 +203,7 @@ def test_the_crf_and_the_scorer_need_no_torch() -> None:
     assert not {"torch", "transformers"} & loaded_by(statement)
 
 
-def test_public_names_are_there() -> None:
+def test_public_names_can_be_imported() -> None:
     import coner
 
     assert set(dir(coner)) == set(coner.__all__)

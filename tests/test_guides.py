@@ -1,4 +1,4 @@
-"""The guides that are meant to be typed in: every line of them, with what comes out."""
+"""Every input in the tutorial and the Python guide gives the output that is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import coner.integrations.spacy  # for an installation that is older than its entry point
+import coner.integrations.spacy  # registers the component where the installed entry points are older
 from helpers import ROOT
 from helpers.guide import Session
 
@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """One who begins with nothing, in an empty folder."""
+    """A session in an empty folder."""
     session = Session({})
     with contextlib.chdir(tmp_path_factory.mktemp("reader")):
         yield session
@@ -25,8 +25,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.FitFailedWarning")
-def test_the_guides_do_as_they_say(reader: Session) -> None:
-    """The second goes on from what the first has made."""
+def test_guides_give_the_output_they_show(reader: Session) -> None:
+    """The second guide uses what the first has made."""
     assert coner.integrations.spacy.make
     assert reader.play(DOCS / "tutorial.md") > 30
     assert not reader.jobs
@@ -37,13 +37,13 @@ def test_the_guides_do_as_they_say(reader: Session) -> None:
     "block",
     ["```pycon\n>>> 1 + 1\n3\n```\n", "```console\n$ echo a\nb\n```\n", "```pycon\n>>> x = 1\n>>> x\n```\n"],
 )
-def test_a_guide_that_is_wrong_is_found_out(tmp_path: Path, block: str) -> None:
+def test_wrong_output_in_a_guide_is_an_error(tmp_path: Path, block: str) -> None:
     (tmp_path / "guide.md").write_text(f"# A\n\n{block}")
     with pytest.raises(AssertionError, match=r"guide.md:3"):
         Session({}).play(tmp_path / "guide.md")
 
 
-def test_a_command_that_fails_is_found_out(tmp_path: Path) -> None:
+def test_a_failing_command_in_a_guide_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "guide.md").write_text("```console\n$ coner tag nowhere -\n...\n```\n")
     with pytest.raises(AssertionError, match="nowhere: does not exist"):
         Session({}).play(tmp_path / "guide.md")

@@ -17,21 +17,21 @@ COMMIT = "c" * 40
 
 
 def blob_name(content: bytes) -> str:
-    """As ``git hash-object`` has it."""
+    """The hash that ``git hash-object`` computes."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 @dataclass
 class Hub:
-    """What the hub lists, what it sends, and what was asked for.
+    """What the hub lists, what it sends, and what was requested.
 
     Attributes:
         files: path to content, as listed.
-        sent: path to other content, where what is sent is not what is listed.
-        bare: paths that are listed without size and hash, as a poor mirror does.
+        sent: path to the content that is sent, where it differs from the listed one.
+        bare: paths that are listed without size and hash, as some mirrors do.
         large: paths that are listed as large files, with the SHA-256 of their content.
-        status: of every answer about a file of this path.
-        asked: paths of the files whose content was asked for.
+        status: HTTP status of every response, by path.
+        asked: paths of the files whose content was requested.
     """
 
     url: str = ""
@@ -75,7 +75,7 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 headers = {"ETag": f'"{blob_name(hub.files[file])}"', "X-Repo-Commit": COMMIT}
                 self._answer(content, hub.status.get(file, 200), headers)
             else:
-                self._answer(b"", 404, {"X-Error-Code": "EntryNotFound"})  # as the hub says of a file
+                self._answer(b"", 404, {"X-Error-Code": "EntryNotFound"})  # as the hub does for a missing file
 
         def do_HEAD(self) -> None:
             self.do_GET()
@@ -91,7 +91,7 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
-            """The test's output is no place for it."""
+            """Log nothing."""
 
     with http_server(Handler) as hub.url:
         yield hub

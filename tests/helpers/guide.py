@@ -46,7 +46,7 @@ class Session:
                 actual = self._python(source) if block[1] == "pycon" else self._shell(source)
                 place = f"{guide.name}:{text.count(chr(10), 0, block.start()) + 1}"
                 same = doctest.OutputChecker().check_output(expected, actual, OPTIONS)
-                assert same, f"{place}: {source}\nexpected:\n{expected}\ncame:\n{actual}"
+                assert same, f"{place}: {source}\nexpected:\n{expected}\ngot:\n{actual}"
                 inputs += 1
         return inputs
 
