@@ -1,8 +1,8 @@
 """Exact inference in a linear-chain CRF, in numpy: the best valid path, and the probabilities of spans.
 
-The best path (Viterbi) is the likeliest tag sequence of the sentence. Where several labels share the probability of a
-mention, it has no mention at all. ``likely_spans`` therefore gives each span the summed probability of all paths that
-contain it; ``spans.select_spans`` chooses among them.
+The best path (Viterbi) is the most probable tag sequence, which can lack a mention whose probability is divided among
+several labels. ``likely_spans`` therefore gives each span the summed probability of all paths that contain it, and
+``spans.select_spans`` selects among them.
 
 Shapes: B sentences of one length, W words, C tags. Scores are natural logarithms; a forbidden transition has minus
 infinity and so contributes nothing to any sum.
@@ -49,7 +49,7 @@ class _Lattice(NamedTuple):
     beta: Scores  # over the paths after each word, given its tag, less the log partition function. B x W x C
 
     def begin(self, tags: Ids, threshold: float) -> _Prefixes:
-        """Spans that begin with these tags (one per label) and are at least so probable, whatever their end."""
+        """Prefixes of one word with these tags (one per label) whose probability is at least the threshold."""
         alpha = self.alpha[:, :, tags]
         rows, words, labels = np.nonzero(alpha + self.beta[:, :, tags] >= np.log(threshold))
         return _Prefixes(rows, words, words, labels, tags[labels], alpha[rows, words, labels])
@@ -105,13 +105,13 @@ class Chain:
     def viterbi(self, emissions: Scores) -> Ids:
         """The best valid paths. B x W x C to B x W.
 
-        No back pointers are kept: the way back finds them again, for the tags of the path only.
+        No back pointers are stored: the backward pass recomputes those of the path.
         """
         batch, length, tags = emissions.shape
         best = np.empty_like(emissions)
         best[:, 0] = self.first + emissions[:, 0]
         to_outer, to_inner = self.transitions[:, None, self._outer], self.transitions[self._before_inner, self._inner]
-        moves = np.empty((tags, batch, len(self._outer)))  # the source first: its maximum compares contiguous rows
+        moves = np.empty((tags, batch, len(self._outer)))  # sources first: their maximum compares contiguous rows
         for t in range(1, length):
             before, now = best[:, t - 1], best[:, t]
             now[:, self._outer] = np.add(before.T[:, :, None], to_outer, out=moves).max(axis=0)
@@ -131,9 +131,9 @@ class Chain:
             yield [replace(entity, score=score) for entity, score in zip(entities, scores, strict=True)]
 
     def span_probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[list[float]]:
-        """Probability of exactly that span with that label, over all valid paths, for the entities of each sentence.
+        """For each entity of B sentences, the probability of exactly that span with that label, over all valid paths.
 
-        Emissions are B x W x C, for entities of B sentences.
+        Emissions are B x W x C.
         """
         ids = {label: number for number, label in enumerate(self.tags.labels)}
         some = [row for row, spans in enumerate(entities) if spans]
@@ -157,8 +157,8 @@ class Chain:
     def likely_spans(self, emissions: Scores, threshold: float) -> list[list[Entity]]:
         """All labelled spans whose probability is at least the threshold; exact.
 
-        The probability that a span begins at a word, or continues to a word, is an upper bound of that of every span
-        that does. So each is extended only while that bound is at least the threshold, which must be above 0.
+        The probability of a prefix of a span (whatever its end) is an upper bound for every span that it begins. So a
+        prefix is extended only while its probability is at least the threshold, which must be above 0.
 
         Returns:
             The spans of each of B sentences, sorted by end; they may overlap. The score of each is the probability of

@@ -14,9 +14,9 @@ from coner.core.types import Entity
 def select_spans(spans: Sequence[Entity], threshold: float) -> list[Entity]:
     """Select non-overlapping spans that maximise the sum of (probability - threshold), by dynamic programming.
 
-    The candidates of one sentence are sorted by end; the score of each is its probability. F1 is highest where the
-    threshold is half of the F1 that is reached (Lipton, Elkan and Naryanaswamy 2014). It therefore lies well below one
-    half, and has to be tuned for each model.
+    The candidates of one sentence are sorted by end; the score of each is its probability. The threshold with the
+    highest F1 is half of that F1 (Lipton, Elkan and Naryanaswamy 2014). It therefore lies well below one half, and has
+    to be tuned for each model.
     """
     best = [0.0]  # best[w]: highest sum over the first w words
     last: list[Entity | None] = [None]  # the span that ends at w in that selection

@@ -1,4 +1,4 @@
-"""Families of taggers, one folder a kind; ``load`` opens the model folder of any of them."""
+"""Families of taggers, one folder per kind; ``load`` opens a model folder of any kind."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def model_folder(name: str | Path) -> Path:
     """The folder of a model, downloaded if the name is ``hf://user/name``, with an optional ``@revision``.
 
     Raises:
-        ModelError: the model is not available, or its family asks an endpoint, which its author would choose.
+        ModelError: the model is not available, or is a download that would call an endpoint of its author's choice.
         MissingExtra: huggingface_hub is not installed.
     """
-    remote = {declared for declared in kinds() if family(declared).calls_endpoint}  # ``load`` reports an unknown one
+    remote = {declared for declared in kinds() if family(declared).calls_endpoint}  # ``load`` reports an unknown kind
     return hub.model_folder(name, trusted=lambda model_kind: model_kind not in remote)
 
 
@@ -28,7 +28,7 @@ def load(folder: str | Path) -> Tagger:
     """Open a trained model, whatever its family.
 
     Args:
-        folder: of the model, or ``hf://user/name`` for one on the hub, with an optional ``@revision``.
+        folder: a model folder, or ``hf://user/name`` for a model on the hub, with an optional ``@revision``.
 
     Raises:
         ModelError: the folder is missing, damaged, of a newer format, or of an unknown family.
@@ -44,5 +44,5 @@ def load(folder: str | Path) -> Tagger:
     with requires_extra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind):
         try:
             return declared.load(folder, typed)
-        except ConfigError as error:  # of parts that do not fit together
+        except ConfigError as error:  # components that do not fit together
             raise ModelError(f"{folder / MANIFEST}: damaged: {error}. {COPY}") from None

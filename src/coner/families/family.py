@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a run writes, and what it shares with others."""
+    """Where a run writes, and what it shares with other runs."""
 
     folder: Path
-    fingerprint: str  # of settings and data; a checkpoint with another one is refused
+    fingerprint: str  # of settings and data; a checkpoint with another fingerprint is refused
     log: Log
     # Cache of tokenized words, by tokenizer and whether it lower-cases; runs in one process may share it.
     pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
@@ -54,13 +54,13 @@ class Built:
 
 
 class Family:
-    """A family. Its package ``families/<kind>`` registers one subclass; importing it loads no heavy library."""
+    """Declaration of a family: ``families/<kind>`` registers one subclass; importing it loads no heavy library."""
 
-    kind: ClassVar[str]  # its name in configs and in ``model.json``; that of the package
+    kind: ClassVar[str]  # name in configs and in ``model.json``, and of the package
     description: ClassVar[str]  # one line, without a full stop
     settings: ClassVar[type[Experiment]]  # model of its configs
     manifest: ClassVar[type[Manifest]] = Manifest  # model of its ``model.json``
-    extra: ClassVar[str | None] = None  # optional dependency of this package that its models need
+    extra: ClassVar[str | None] = None  # extra that its models need: ``pip install coner[extra]``
     configurable: ClassVar[bool] = False  # ``coner train`` accepts its configs
     trains: ClassVar[bool] = False  # it is fitted on labelled sentences; ablations, sweeps and the estimators accept it
     multiprocess: ClassVar[bool] = False  # several processes can train one tagger together
@@ -69,12 +69,12 @@ class Family:
     threaded: ClassVar[bool] = True  # a tagger uses several cores
 
     def load(self, folder: Path, manifest: Any) -> Tagger:
-        """Open a model folder, whose manifest and files were checked, by ``load`` of the package's ``tagger.py``."""
+        """Open a model folder whose files were checked; by default with ``load`` of the family's ``tagger.py``."""
         tagger: Tagger = import_module(f"{type(self).__module__}.tagger").load(folder, manifest)
         return tagger
 
     def recipe(self, settings: Any, spending: Spending | None = None) -> Recipe:
-        """The recipe of ``coner train``; ``ConfigError`` if spending is limited and the family asks no endpoint."""
+        """The recipe of ``coner train``; ``ConfigError`` if spending is limited and the family calls no endpoint."""
         from coner.families.recipe import Training
 
         (spending or Spending()).require_none(f"a config of kind {self.kind}")
@@ -89,7 +89,7 @@ class Family:
         return settings.model_dump(mode="json", exclude={"name": True, "data": True})  # type: ignore[no-any-return]
 
     def release(self, settings: Any) -> None:
-        """Called by the first of several processes if there is nothing to train, so that the others stop waiting."""
+        """Let the other processes stop waiting; called by the first one if there is nothing to train."""
 
     def epochs(self, settings: Any) -> int:
         """Number of epochs, after each of which ``TrainingJob.on_epoch`` is called; 0: never."""

@@ -1,4 +1,4 @@
-"""Taggers made of trained models: their files lie in the folder of the whole, shared with the originals if possible."""
+"""Taggers that combine trained models; the model folder contains the members' files, as hard links where possible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from coner.families.tagger import Tagger
 
 
 class Combination(Recipe):
-    """The run of a tagger made of trained models, which are not in its folder; a family sets ``tagger``."""
+    """The run of a tagger that combines trained models; a subclass sets ``tagger``.
+
+    ``ConfigError`` if a member is in the folder that the run writes.
+    """
 
     tagger: Tagger
 
@@ -54,7 +57,7 @@ def member_folders(folder: Path, count: int) -> list[Path]:
 
 
 def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]) -> None:
-    """Write a model folder with those of its members in it, whole or not at all."""
+    """Write a model folder that contains the folders of its members, completely or not at all."""
     files = [[MANIFEST, *read_manifest(member).files] for member in members]
 
     def write(temporary: Path) -> None:
@@ -68,7 +71,7 @@ def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]
 def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if os.access(source, os.W_OK):  # a link has the rights of its file, and what is saved is opened to be flushed
+        if os.access(source, os.W_OK):  # a hard link keeps the permissions, and ``write_model`` opens it to flush it
             target.hardlink_to(source.resolve())
             return
     except OSError:

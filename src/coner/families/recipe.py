@@ -35,12 +35,12 @@ class Recipe(ABC):
     """What ``runs.execute`` needs to know about a run."""
 
     settings: Experiment  # recorded with the run
-    rebuild: bool = False  # build the tagger of a finished run again: that is cheap, and its endpoint may have changed
+    rebuild: bool = False  # build the tagger of a finished run again: it is cheap, and its endpoint may have changed
     resumable: bool = False  # it can resume from a checkpoint of an interrupted run
 
     @property
     def family(self) -> Family:
-        """Its declaration."""
+        """Declaration of the run's family."""
         return family(self.settings.kind)
 
     @abstractmethod

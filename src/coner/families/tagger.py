@@ -25,7 +25,7 @@ class Prediction:
     entities: tuple[Entity, ...] | None
     repaired: int = 0  # number of predicted tags that were repaired (see ``tags.repair_tags``)
     failures: tuple[Failure, ...] = ()  # why the sentence, or some of its spans, have no answer
-    usage: Usage | None = None  # of an endpoint, since the prediction before
+    usage: Usage | None = None  # of an endpoint, since the previous prediction
     reliable: bool = True  # the whole answer could be read; if not, entities may be missing
 
 
@@ -33,10 +33,10 @@ class Tagger(ABC):
     """Finds entities. A family implements ``predict`` and ``save``; the rest is built on them."""
 
     kind: ClassVar[str]  # its family, as in ``model.json``
-    model: str = ""  # name of the language model that it asks; empty if it asks none
+    model: str = ""  # name of the language model that it calls; empty if none
     labels: tuple[str, ...]  # every label that it can predict
     taxonomy: Taxonomy  # of the labels
-    # what failures count: a ``sentence``, or a ``span`` of a sentence that is tagged nevertheless
+    # unit of the failure counts: a ``sentence``, or a ``span`` in a sentence that still gets entities
     unit: str = "sentence"
     batch_sentences: int | None = None  # most sentences of a batch in a stream; ``None``: limited by their words only
     batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
@@ -55,11 +55,11 @@ class Tagger(ABC):
         return ""
 
     def limit(self, spending: Spending) -> None:
-        """Limit calls to an endpoint, before the first one; ``ConfigError`` if this family asks none."""
+        """Limit calls to an endpoint, before the first one; ``ConfigError`` if this family calls none."""
         spending.require_none(f"a model of kind {self.kind}")
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """The entities of each sentence; ``Unanswered`` if one has no answer (``predict`` gives the others)."""
+        """The entities of each sentence; ``Unanswered`` if one has no answer (``predict`` still yields the others)."""
         predictions = list(self.predict(sentences))
         if lost := [p for p in predictions if p.entities is None]:
             failures = Counter(failure for p in lost for failure in p.failures)

@@ -25,14 +25,14 @@ class Spending:
 
     tokens: int | None = None  # of prompts and answers together
     cost: float | None = None  # in the currency of the prices
-    ledger: Path | None = None  # file that keeps the answers, in place of the one in the model's folder
+    ledger: Path | None = None  # file that stores the answers, instead of the one in the model folder
 
     def __post_init__(self) -> None:
         if self.cost is not None and not 0 < self.cost < float("inf"):
             raise ConfigError(f"--budget-cost: got {self.cost:g}; expected an amount above 0")
 
     def require_none(self, what: str) -> None:
-        """Raise ``ConfigError`` if there is a limit or a ledger: ``what`` asks no endpoint."""
+        """Raise ``ConfigError`` if there is a limit or a ledger: ``what`` calls no endpoint."""
         if self != Spending():
             options = "--budget-tokens, --budget-cost, --ledger"
             raise ConfigError(f"{options}: got {what}, which calls no endpoint. Fix: leave these options out")
@@ -43,7 +43,7 @@ class Usage:
     """Calls to a language model; usages can be added."""
 
     model: str  # its name at the endpoint
-    # calls, retries, cached, failed, prompt_tokens, completion_tokens, cost and seconds, now
+    # calls, retries, cached, failed, prompt_tokens, completion_tokens, cost and seconds of this client
     spent: Mapping[str, float] = field(default_factory=dict)
     # answers, tokens, cost and seconds of all answers, those from the ledger with their original costs
     taken: Mapping[str, float] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Usage:
         )
 
     def per_sentence(self, answered: int) -> dict[str, float]:
-        """Mean tokens, cost and seconds of a sentence that has an answer."""
+        """Mean tokens, cost and seconds per answered sentence."""
         return {f"{name}_per_sentence": self.taken.get(name, 0) / answered for name in ("tokens", "cost", "seconds")}
 
     def as_record(self, failures: Mapping[Failure, int], *, answered: int, sentences: int) -> dict[str, Any]:

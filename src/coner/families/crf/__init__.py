@@ -23,7 +23,7 @@ class CrfFamily(Family):
     threaded = False
 
     def fit(self, settings: CrfExperiment, job: TrainingJob) -> Built:
-        """Train a CRF; with ``crf.trials`` the best of several."""
+        """Train a CRF; with ``crf.trials``, keep the best of several."""
         from coner.families.crf.fit import train
 
         built = train(settings, train=job.train, dev=job.dev, taxonomy=job.taxonomy, log=job.log)

@@ -21,7 +21,7 @@ from coner.features.functions import Scope
 from coner.features.gazetteer import Entry
 
 DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
-MAX_ROWS = 1 << 14  # of the table; it takes this, times its columns (9), times the tags (67), times four bytes
+MAX_ROWS = 1 << 14  # of the table: 40 MB of float32 with 9 columns and 67 tags
 Ints = NDArray[np.int64]
 Matches = tuple[str, NDArray[np.intp], Ints]  # a prefix, and the features with it: output row of each, and its number
 
@@ -45,13 +45,13 @@ class Weights:
 
 
 class Emitter:
-    """Computes emissions from weights of the extractor's features, for C tags."""
+    """Computes emissions of C ``tags`` from the weights of the extractor's features."""
 
     def __init__(self, weights: Weights, extractor: Extractor, tags: int) -> None:
         self._weights = weights
         self._extractor = extractor
         self._tags = tags
-        # Prefix to value to number: a lookup needs no new string.
+        # By prefix, then by value: a lookup builds no new string.
         self._ids: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for number, feature in enumerate(weights.features):
             name, equals, value = feature.partition("=")

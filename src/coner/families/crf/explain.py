@@ -42,7 +42,7 @@ class Explanation:
 
 
 def explain(tagger: Tagger, *, labels: Sequence[str] = (), top: int = 20) -> list[Explanation]:
-    """The strongest weights of these labels, or of all in the tagger's order.
+    """The strongest weights of these labels; by default of all, in the tagger's order.
 
     ``top`` limits the number of supporting features, of opposing features, and of transitions. ``ConfigError`` for a
     label that the tagger does not have, ``ModelError`` if it is not a CRF.

@@ -45,7 +45,7 @@ LINE = (
 def train(
     settings: CrfExperiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
 ) -> Built:
-    """Train a CRF, with ``crf.trials`` random changes of its regularisation; writes temporary files only.
+    """Train a CRF, and ``crf.trials`` more with random regularisation; writes temporary files only.
 
     The threshold and the best trial are chosen by macro F1 on ``dev``. The log gets one line per trial. ``DataError``
     if the training sentences have no label, or one that the taxonomy lacks.
@@ -97,7 +97,7 @@ def _log_uniform(rng: random.Random, low: float, high: float) -> float:
 
 
 def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float) -> dict[str, Any]:
-    """Set the tagger's threshold to the one with the best macro F1 on dev, the first of equals; facts of the trial."""
+    """Set the tagger's threshold to the one with the best macro F1 on dev, the first if tied; return the trial."""
     gold = [sentence.entities or () for sentence in dev]
     crf = tagger.settings.crf
     likely = tagger.likely_spans(dev, min(crf.thresholds)) if crf.thresholds else []
@@ -116,7 +116,7 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float
 class Fitter:
     """Training data in crfsuite, from which weights can be fitted several times.
 
-    The extractor's lexicon was learned from the same sentences; ``seed`` is that of their order.
+    The extractor's lexicon was learned from the same sentences; ``seed`` sets their order in gradient descent.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Fitter:
                 shown.advance()
 
     def fit(self, settings: CrfSettings, what: str) -> Weights:
-        """Fit weights, with a progress bar called ``what``; Ctrl-C stops after the current iteration.
+        """Fit weights, with a progress bar titled ``what``; Ctrl-C stops after the current iteration.
 
         ``OutputError`` if there is no space for crfsuite's temporary files.
         """
@@ -158,7 +158,7 @@ class Fitter:
 
 
 class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
-    """Calls back in each iteration; an exception from there, also that of Ctrl-C, stops the training."""
+    """Calls ``on_iteration`` in each iteration; an exception from it, also Ctrl-C, stops the training."""
 
     def __init__(self, algorithm: Algorithm) -> None:
         super().__init__(algorithm={"sgd": "l2sgd", "lbfgs": "lbfgs"}[algorithm], verbose=False)
@@ -172,8 +172,8 @@ class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
 def _dump(model: Path, dump: Path) -> None:
     """Write crfsuite's text listing of a model.
 
-    crfsuite does not notice a full disk, and crashes on the truncated file. So the size in its header (``lCRF``, then
-    four bytes, little-endian) is compared with the file first.
+    crfsuite does not notice a full disk, and crashes on a truncated file. So the size in the header (``lCRF``, then
+    four bytes, little-endian) is first compared with that of the file.
     """
     with model.open("rb") as file:
         header = file.read(8)

@@ -32,7 +32,7 @@ class CrfSettings(Section):
     trials: Natural = Field(0, description="number of trials with random c1, c2 and min_frequency")
 
     @model_validator(mode="after")
-    def _settings_agree(self) -> CrfSettings:
+    def _check_combinations(self) -> CrfSettings:
         if self.c1 and self.algorithm != "lbfgs":
             raise ValueError(f'crf.c1 = {self.c1:g} needs crf.algorithm = "lbfgs"; sgd has no L1')
         if 0 in self.thresholds:
@@ -47,7 +47,7 @@ class CrfExperiment(Experiment):
     crf: CrfSettings = CrfSettings()
 
     @model_validator(mode="after")
-    def _weights_are_one(self) -> CrfExperiment:
+    def _check_weights(self) -> CrfExperiment:
         for extra in self.data.extra:
             if extra.weight != 1:
                 raise ValueError(

@@ -52,7 +52,7 @@ class CrfTagger(Tagger):
             yield Prediction(sentence, tuple(entities))
 
     def likely_spans(self, sentences: Sequence[Sentence], threshold: float) -> list[list[Entity]]:
-        """All spans of each sentence that are at least so probable; they may overlap."""
+        """All spans of each sentence whose probability is at least the threshold; they may overlap."""
         return self._decode(sentences, lambda emissions: self._chain.likely_spans(emissions, threshold))
 
     def _select(self, emissions: Scores) -> Iterable[list[Entity]]:
@@ -72,7 +72,7 @@ class CrfTagger(Tagger):
         return found
 
     def emissions(self, sentences: Sequence[Sentence]) -> Scores:
-        """Scores of the tags of each word, for sentences of one length. B x W x C."""
+        """Scores of the tags of each word, for sentences of equal length. B x W x C"""
         return self._emitter([sentence.words for sentence in sentences])
 
     def save(self, folder: Path) -> None:
@@ -99,7 +99,7 @@ def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
 
 
 def _same_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
-    """Indices of sentences of one length, in groups of at most ``BATCH_WORDS`` words: needs no padding."""
+    """Groups of indices of sentences of equal length, which need no padding; at most ``BATCH_WORDS`` words each."""
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for index, sentence in enumerate(sentences):
         if sentence.words:

@@ -30,7 +30,7 @@ class EncoderFamily(Family):
     exports = True
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:
-        """Fine-tune, from the checkpoint in the folder if there is one; the best epoch on dev is kept."""
+        """Fine-tune, or resume from the checkpoint in the folder; the best epoch on dev is kept."""
         with requires_extra("training an encoder", "encoder"):
             from coner.families.encoder.fit import fit
         return fit(settings, job)
@@ -42,8 +42,8 @@ class EncoderFamily(Family):
 
     def identity(self, settings: FineTunedExperiment) -> dict[str, Any]:
         """The settings, and hashes of the pretrained encoder and of the model that training starts from."""
-        apart: dict[str, Any] = {"name": True, "data": True, "train": {"checkpoint_minutes", "init", "tensorboard"}}
-        values: dict[str, Any] = settings.model_dump(mode="json", exclude=apart)
+        excluded: dict[str, Any] = {"name": True, "data": True, "train": {"checkpoint_minutes", "init", "tensorboard"}}
+        values: dict[str, Any] = settings.model_dump(mode="json", exclude=excluded)
         values["files"] = file_hashes([Path(settings.encoder.name, n) for n in ("config.json", "model.safetensors")])
         if settings.train.init is not None:
             from coner.families.encoder.backbone.warm_start import trained_encoder

@@ -26,14 +26,14 @@ def fit(settings: EncoderExperiment, job: TrainingJob) -> Built:
 
 
 def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[EncoderTagger]:
-    """Build tagger and trainer; raises as ``FineTuning``."""
+    """Build tagger and trainer; for errors see ``FineTuning``."""
     taxonomy = job.taxonomy
     manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
     return FineTuning(EncoderTagger, TaggingObjective, manifest, job)
 
 
 class TaggingObjective(Objective):
-    """``(1 - w) fine + w scale coarse``, where w, the weight of the coarse loss, decays."""
+    """``(1 - w) fine + w scale coarse`` (arXiv 2401.00698), where w, the weight of the coarse loss, decays."""
 
     names = ("fine", "coarse")
     tagger: EncoderTagger
@@ -90,8 +90,8 @@ def coarse_weight(settings: AuxiliarySettings, *, epochs: int, progress: float) 
 
     ``residual`` by epoch is the schedule of arXiv 2401.00698: w falls from ``start`` in equal steps after each epoch,
     over all but the last ``hold`` epochs, which have ``residual``. With at most ``hold + 1`` epochs the coarse loss is
-    dropped after the first one. ``linear`` falls in the same way to zero. By step, w follows the same line without
-    stairs, but not below its end.
+    dropped after the first one. ``linear`` falls to zero in the same way. By step, w falls continuously along the same
+    line to its end value.
     """
     if settings.schedule == "none":
         return 0.0

@@ -1,7 +1,7 @@
 """The network: encoder, pooling, mix, context, blend, emissions, decoder.
 
-One alphabet names the axes of every tensor: B sentences, R rows of pieces, P pieces, W words of the longest sentence,
-N words of the batch, L layers, H width, C tags, K coarse tags.
+Axes of all tensors: B sentences, R rows of pieces, P pieces (subword tokens), W words of the longest sentence, N words
+of the batch, L layers, H width, C tags, K coarse tags.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Head:
 
 
 class Auxiliary(nn.Module):
-    """Scores K coarse tags from the vectors that score the fine ones; used in training only."""
+    """Scores K coarse tags from the same vectors as the fine tags; used in training only."""
 
     def __init__(self, emissions: nn.Linear, decoder: Decoder) -> None:
         super().__init__()
@@ -65,7 +65,12 @@ class Network(nn.Module):
     def losses(
         self, batch: Batch, fine: Tensor, coarse: Tensor | None = None, weights: Sequence[float] | None = None
     ) -> dict[str, Tensor]:
-        """Summed losses ``fine`` and, with an auxiliary task, ``coarse``: from gold tags, B x W; with weights, B."""
+        """Losses in nats, summed over the batch: ``fine`` and, with an auxiliary task, ``coarse``.
+
+        Args:
+            fine, coarse: gold tag ids. B x W
+            weights: of the sentences in the loss; ``None``: all 1. B
+        """
         words, layout = self.words(batch), batch.words
         emissions = layout.padded(self.emissions(words))
         losses = {"fine": weighted_loss(self.decoder, emissions, layout.lengths, fine, weights)}

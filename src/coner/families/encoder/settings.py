@@ -15,7 +15,7 @@ from coner.families.manifest import Manifest
 
 
 def _names(slot: str) -> str:
-    """The components of a slot, one for each file; their registries need torch."""
+    """The components of a slot, by file name: their registries need torch."""
     modules = pkgutil.iter_modules([str(Path(__file__).with_name(slot))])
     return ", ".join(sorted(module.name for module in modules if not module.name.startswith("_")))
 

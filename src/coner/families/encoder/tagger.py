@@ -22,7 +22,7 @@ from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 
 
 class EncoderTagger(NetworkTagger):
-    """Tags with a fine-tuned encoder. Arguments as of ``NetworkTagger``."""
+    """Tags with a fine-tuned encoder. For arguments see ``NetworkTagger``."""
 
     kind = "encoder"
     network: Network
@@ -35,22 +35,22 @@ class EncoderTagger(NetworkTagger):
         head, auxiliary = settings.head, settings.auxiliary
         fine, coarse = tag_sets(manifest)
         pooling = Pooling(hidden_layers(head.layers, int(config.num_hidden_layers)), settings.encoder.pooling)
-        # The order of these lines is that of the random initial values: a change of it changes what a seed gives.
+        # These lines draw the random initial weights in this order: another order changes the results of a seed.
         mix = mixes[head.mix](len(pooling.layers), pooling.size(int(config.hidden_size)))
         context = contexts[head.context](mix.size, head.width or int(config.hidden_size))
         blend = blends[head.blend](context.size)
         emissions = nn.Linear(blend.size, len(fine))
         decoder = decoders[head.decoder](fine)
-        task = None
+        coarse_task = None
         if auxiliary.schedule != "none":
-            task = Auxiliary(nn.Linear(blend.size, len(coarse)), decoders[auxiliary.decoder](coarse))
-            task.requires_grad_(not auxiliary.frozen)
+            coarse_task = Auxiliary(nn.Linear(blend.size, len(coarse)), decoders[auxiliary.decoder](coarse))
+            coarse_task.requires_grad_(not auxiliary.frozen)
         layers = Head(mix, context, nn.Dropout(head.dropout), blend, emissions)
-        return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=task)
+        return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=coarse_task)
 
     @property
     def settings(self) -> EncoderExperiment:
-        """With which it was trained."""
+        """The settings of its training."""
         return self.manifest.settings
 
     @property
@@ -59,7 +59,7 @@ class EncoderTagger(NetworkTagger):
         return self.network.decoder.tags
 
     def foreign_weights(self, trained: Any) -> tuple[str, ...]:
-        """Those that score tags, unless the tags are the same."""
+        """Prefixes of the weights that score tags, unless both models have the same tags."""
         if trained.kind != self.kind:
             return ("emissions.", "decoder.", "auxiliary.")
         (fine, coarse), (own_fine, own_coarse) = tag_sets(trained), tag_sets(self.manifest)
@@ -80,6 +80,6 @@ class EncoderTagger(NetworkTagger):
 
 
 def tag_sets(manifest: EncoderManifest) -> tuple[TagSet, TagSet]:
-    """The tags to predict, and those of the auxiliary task."""
+    """The fine tags, which are predicted, and the coarse tags of the auxiliary task."""
     taxonomy, scheme = manifest.taxonomy, manifest.settings.head.scheme
     return TagSet(taxonomy.labels, scheme), TagSet(taxonomy.coarse_labels, scheme)

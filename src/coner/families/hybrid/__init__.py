@@ -1,4 +1,4 @@
-"""A hybrid: a trained model finds the mentions, a language model chooses the labels that it is not sure of."""
+"""A hybrid: a trained model finds the mentions, and a language model relabels those with a low confidence."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class HybridRecipe(Combination):
     """Writes a model folder with both models in it; ``spending`` limits all calls.
 
     Raises:
-        ConfigError: the second model is no language model, the first one is, or the taxonomies differ.
+        ConfigError: the second model is not a language model, the first one is, or the taxonomies differ.
         ModelError: a model is missing or damaged.
     """
 
@@ -37,7 +37,7 @@ class HybridRecipe(Combination):
         self.tagger.limit(spending or Spending())
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
-        """The first model, and what the answers of the other depend on: it may move to another endpoint."""
+        """The first model, and what the answers of the second depend on (not the address of its endpoint)."""
         return {
             "first": sha256(self.hybrid.first / MANIFEST),
             "llm": answer_settings(self.tagger.llm.settings),

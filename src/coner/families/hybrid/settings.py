@@ -1,4 +1,4 @@
-"""Settings of a hybrid: the mentions of one model, the labels of another where the first is not sure."""
+"""Settings of a hybrid of a trained model and a language model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Candidates = Literal["all", "group"]
 
 
 class HybridSettings(Section):
-    """The two models, and when the second is asked."""
+    """The two models, and when the second is called."""
 
     first: Path = Field(description="folder of the model that finds the mentions")
     first_kind: str
     llm: Path = Field(description="folder of the prompted language model")
-    below: Fraction = Field(0.6, description="confidence of the first model below which the language model is asked")
+    below: Fraction = Field(0.6, description="confidence of the first model below which the language model is called")
     candidates: Candidates = Field("group", description="labels to choose from: of the first label's group, or all")
 
 

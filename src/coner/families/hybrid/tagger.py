@@ -1,7 +1,7 @@
-"""A tagger over two: mentions of a trained model, with labels of a language model where the first is not sure.
+"""A tagger of two models: a trained model finds mentions, and a language model relabels those with a low confidence.
 
-Encoders are good at boundaries, and asking only about mentions of low confidence costs a fraction of asking about every
-sentence. A mention without an answer keeps its label; the confidence stays that of the first model.
+Encoders are good at boundaries, and a call for each uncertain mention costs a fraction of one for each sentence.
+A mention without an answer keeps its label; the confidence stays that of the first model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from coner.families.usage import Failure, Spending, Usage
 
 
 class HybridTagger(Tagger):
-    """Finds mentions with one model, and lets another choose the labels of those below a confidence.
+    """Finds mentions with one model; another chooses the labels of those below a confidence.
 
     Args:
         first, llm: both models, opened from ``folders``.
@@ -32,7 +32,7 @@ class HybridTagger(Tagger):
         below, candidates: see ``HybridSettings``.
 
     Raises:
-        ConfigError: ``llm`` is no language model, ``first`` is, or the taxonomies differ.
+        ConfigError: ``llm`` is not a language model, ``first`` is, or the taxonomies differ.
     """
 
     kind = "hybrid"
@@ -67,7 +67,7 @@ class HybridTagger(Tagger):
         self.llm.limit(spending)
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """The first model's mentions, those below the confidence with the labels that the language model chooses."""
+        """The first model's mentions; those below the confidence get the label that the language model chooses."""
         predictions = list(self.first.predict(sentences))
         choices = [
             Choice(prediction.sentence, entity, self._candidates(entity))

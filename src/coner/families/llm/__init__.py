@@ -1,4 +1,4 @@
-"""A prompted language model: nothing is fitted; an endpoint is asked for the entities of each sentence."""
+"""A prompted language model: nothing is trained; an endpoint is called for the entities of each sentence."""
 
 from __future__ import annotations
 

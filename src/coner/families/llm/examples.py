@@ -1,6 +1,6 @@
 """Select the labelled sentences that a prompt shows: none, a few fixed ones, random ones, or the most similar ones.
 
-A sentence is never its own example, nor is one with the same words in other case. Equal input gives equal examples.
+A sentence is never its own example, nor is one that differs in case only. The selection is deterministic.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from coner.families.llm.settings import ExampleSettings
 
 FILE = "examples.jsonl"
 CANDIDATES = 4  # ranked for each example that is needed
-TOLERANCE = 0.2  # with ``cover``: how much less, of the best remaining score, counts as equally good
+TOLERANCE = 0.2  # with ``cover``: scores within this fraction of the best remaining one count as equally good
 BATCH = 32  # sentences
 MAX_TOKENS = 256  # of a sentence; the rest is ignored
 Words = Sequence[str]
-Ranker = Callable[[Words], Any]  # from the words of a sentence to an array with a score for each one of the pool
+Ranker = Callable[[Words], Any]  # from the words of a sentence to an array of scores, one per sentence of the pool
 Candidate = tuple[float, int]  # score of a sentence, and its index in the pool
 
 
@@ -48,7 +48,7 @@ class ExampleSelector:
 
     @classmethod
     def fit(cls, sentences: Sequence[Sentence], settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> Self:
-        """Take the labelled training sentences whose labels are in the taxonomy; of equal ones the first.
+        """Take the labelled sentences whose labels are in the taxonomy, the first of several with the same words.
 
         Raises:
             ConfigError: examples are needed, and there are no such sentences.
@@ -67,7 +67,7 @@ class ExampleSelector:
         return cls(tuple(pool.values()), settings, seed=seed)
 
     def select(self, sentence: Sentence) -> tuple[Sentence, ...]:
-        """The examples for a sentence, best last; fewer than asked for if the pool is too small."""
+        """The examples for a sentence, best last; fewer than ``examples.count`` if the pool is too small."""
         own = word_key(sentence)
         if self._settings.choice in ("none", "fixed"):
             return tuple(example for example in self._pool if word_key(example) != own)
@@ -83,7 +83,7 @@ class ExampleSelector:
 
     @classmethod
     def load(cls, folder: Path, settings: ExampleSettings, *, seed: int, taxonomy: Taxonomy) -> Self:
-        """Read the pool of a model folder; an index is built again.
+        """Read the pool of a model folder, and rebuild its index.
 
         Raises:
             ModelError: the file is missing.
@@ -107,18 +107,18 @@ class ExampleSelector:
         while rest and len(selected) < self._settings.count:
             minimum = rest[0][0] - TOLERANCE * abs(rest[0][0])
             near = [candidate for candidate in rest if candidate[0] >= minimum]
-            best = max(near, key=lambda one: len(_labels(self._pool[one[1]]) - shown))  # the first of equal ones
+            best = max(near, key=lambda one: len(_labels(self._pool[one[1]]) - shown))  # the first if tied
             shown |= _labels(self._pool[best[1]])
             rest.remove(best)
             selected.append(best)
         return selected
 
     def _select_fixed(self) -> tuple[Sentence, ...]:
-        # The order depends on the words of each sentence alone, so that loading a saved selection selects it again.
+        # The order depends on the words of each sentence only, so a saved selection is selected again after loading.
         rest = sorted(self._pool, key=lambda sentence: _random(self._seed, sentence).random())
         if not self._settings.cover:
             return tuple(rest[: self._settings.count])
-        rest.sort(key=len)  # each one adds the most classes; of equal ones the shortest is taken
+        rest.sort(key=len)  # each one adds the most classes, the shortest if tied
         selected, shown = list[Sentence](), set[str]()
         while rest and len(selected) < self._settings.count:
             best = max(rest, key=lambda sentence: len(_labels(sentence) - shown))
@@ -145,7 +145,7 @@ def _labels(sentence: Sentence) -> set[str]:
 
 
 def bm25_ranker(pool: Sequence[Words]) -> Ranker:
-    """Scores by shared words, ignoring case; ``MissingExtra`` without bm25s."""
+    """BM25 scores of shared words, ignoring case; ``MissingExtra`` if bm25s is not installed."""
     with requires_extra("examples.choice = 'bm25'", "llm"):
         import bm25s
     index = bm25s.BM25()
@@ -158,10 +158,10 @@ def _fold(words: Words) -> list[str]:
 
 
 def encoder_ranker(pool: Sequence[Words], name: str) -> Ranker:
-    """Cosines of the mean vectors of the last layer of an encoder, which is packaged or in a folder.
+    """Cosine similarities of mean-pooled vectors of an encoder's last layer; ``name`` is a short name or a folder.
 
     Raises:
-        MissingExtra: torch or transformers are not installed.
+        MissingExtra: torch or transformers is not installed.
         ModelError: the encoder cannot be loaded.
     """
     with requires_extra("examples.choice = 'encoder'", "encoder"):

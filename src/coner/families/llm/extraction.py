@@ -22,15 +22,15 @@ from coner.families.llm.settings import PromptSettings
 from coner.families.tagger import Prediction
 from coner.families.usage import Failure
 
-CHUNK = 256  # sentences, about, that finish the first of two steps before the second: a client does one run at a time
+CHUNK = 256  # sentences (about) per round of both steps: a client serves one step at a time
 
 
 class EntityExtractor:
     """Finds the entities of sentences with a language model.
 
-    With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, in
-    one call a mention, for the fine label within the group; groups of one class need no second call. Events are counted
-    in ``counts`` (see ``answers.events``).
+    With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, with
+    one call per mention, for the fine label within the group; groups of one class need no second call. Events are
+    counted in ``counts`` (see ``answers.events``).
     """
 
     def __init__(self, taxonomy: Taxonomy, prompt: PromptSettings, examples: ExampleSelector) -> None:
@@ -48,9 +48,9 @@ class EntityExtractor:
         return [self._prompt(group) for group in _groups(sentences, self._settings.sentences)]
 
     def __call__(self, sentences: Iterable[Sentence], complete: Complete) -> Iterator[Prediction]:
-        """One prediction for each sentence, in order; unreliable if the answer is unreadable or cut off.
+        """One prediction for each sentence, in order; not ``reliable`` if the answer is unreadable or cut off.
 
-        Sentences are consumed as ``complete`` consumes prompts; with two steps, some hundred at a time.
+        Sentences are consumed as ``complete`` consumes prompts; with two steps, about ``CHUNK`` at a time.
         """
         if self._settings.steps == 1:
             yield from self._first_step(sentences, complete)
@@ -136,9 +136,9 @@ class Choice(NamedTuple):
 class SpanTyper:
     """Lets a language model choose among labels.
 
-    Each call asks about one mention whatever ``prompt.sentences`` says: most of the prompt is equal in all calls and
-    stays in the server's cache. Of each example, one mention with one of the labels is shown. Events are counted in
-    ``counts`` (see ``answers.events``).
+    Each call asks about one mention, regardless of ``prompt.sentences``: most of the prompt is equal in all calls and
+    stays in the server's cache. Each example shows one mention with one of the labels. Events are counted in ``counts``
+    (see ``answers.events``).
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class SpanTyper:
         self._order = {label: place for place, label in enumerate(taxonomy.labels)}
 
     def __call__(self, choices: Sequence[Choice], complete: Complete) -> list[str | Failure | None]:
-        """One label for each choice, in order; ``None`` if the answer names none of them.
+        """One label for each choice, in order; ``None`` if the answer names none of them, or several.
 
         A choice of one label needs no call.
         """

@@ -81,7 +81,7 @@ def sentence_text(sentence: Sentence) -> str:
 
 
 def list_classes(taxonomy: Taxonomy, labels: Sequence[str], settings: PromptSettings) -> str:
-    """Labels with their definitions, one a line; without definitions all on one line."""
+    """Labels with their definitions, one per line; without definitions all on one line."""
     if not settings.definitions:
         return ", ".join(labels)
     definitions = {fine: text for classes in taxonomy.groups.values() for fine, text in classes.items()}
@@ -89,7 +89,7 @@ def list_classes(taxonomy: Taxonomy, labels: Sequence[str], settings: PromptSett
 
 
 def _list_groups(taxonomy: Taxonomy, settings: PromptSettings) -> str:
-    # Each with the names of its classes; a group of one class with the definition of that class.
+    # Each group with the names of its classes, or with the definition of its only class.
     if not settings.definitions:
         return ", ".join(taxonomy.coarse_labels)
     described = (", ".join(c) if len(c) > 1 else next(iter(c.values()), "") for c in taxonomy.groups.values())

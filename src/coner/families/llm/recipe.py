@@ -48,7 +48,7 @@ class LlmRecipe(Recipe):
         tagger.limit(self._spending)
         place.claim()
         tagger.save(place.folder)
-        # Not the size of the folder: the model itself is not in it, and would look like the smallest of all.
+        # Without sizes: the model itself is not in the folder, and would be reported as the smallest of all.
         return Built(tagger, {"parameters": None, "bytes": None})
 
     def _taxonomy(self) -> Taxonomy:
@@ -67,6 +67,6 @@ class LlmRecipe(Recipe):
 
 
 def answer_settings(settings: LlmExperiment) -> dict[str, Any]:
-    """The settings that answers depend on: not where the endpoint is, nor how fast it is asked."""
+    """The settings that answers depend on: without the address and the limits of the endpoint."""
     values = settings.model_dump(mode="json", exclude={"name", "data", "llm"})
     return {**values, "llm": settings.llm.model_dump(mode="json", include=ANSWER_SETTINGS)}

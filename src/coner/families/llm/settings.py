@@ -12,11 +12,11 @@ from coner.families.llm.endpoint.settings import Endpoint
 from coner.families.manifest import Manifest
 
 LEDGER = "ledger.sqlite"  # in the model's folder
-CALLS = 64  # for the sentences of one batch
+CALLS = 64  # per batch of sentences
 
 
 class PromptSettings(Section):
-    """How the model is asked."""
+    """How the model is prompted."""
 
     steps: Literal[1, 2] = Field(
         1, description="1: fine labels directly; 2: coarse labels first, then the fine label of each mention"

@@ -1,6 +1,6 @@
-"""A prompted language model as a tagger: its folder holds the settings and the examples, nothing is trained.
+"""A prompted language model as a tagger: its folder contains the settings and the examples; nothing is trained.
 
-The API key is not part of the folder; it is read from the environment before the first call.
+The API key is not in the folder; it is read from the environment before the first call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class LlmTagger(Tagger):
-    """Asks a language model for the entities of each sentence; the file ``ledger`` stores the answers."""
+    """Prompts a language model for the entities of each sentence; the file ``ledger`` stores the answers."""
 
     kind = "llm"
 
@@ -46,13 +46,13 @@ class LlmTagger(Tagger):
         self._client: Client | None = None
 
     def limit(self, spending: Spending) -> None:
-        """Limit all calls, and choose the file that stores their answers; call it before the first call."""
+        """Limit all calls, and choose the file that stores their answers; must precede the first call."""
         self._spending, self._ledger = spending, spending.ledger or self._ledger
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """One prediction a sentence, in order, as the answers arrive.
+        """One prediction per sentence, in order, as the answers arrive.
 
-        A sentence whose answer cannot be read gets no entities: asking again would give the same answer.
+        A sentence whose answer cannot be read gets no entities: a second call would give the same answer.
         """
         before = self.usage(self.extractor.counts)
         for prediction in self.extractor(sentences, self.client()):
@@ -61,9 +61,9 @@ class LlmTagger(Tagger):
             before = now
 
     def client(self) -> Client:
-        """The client of the endpoint, created at the first call of this method; see ``Client`` for its errors."""
+        """The client of the endpoint, created at first use; for errors see ``Client``."""
         if self._client is None:
-            with requires_extra("asking a language model", "llm"):
+            with requires_extra("calling a language model", "llm"):
                 from coner.families.llm.endpoint.client import Client
                 from coner.families.llm.endpoint.ledger import Ledger
             ledger = Ledger(self._ledger)
@@ -72,7 +72,7 @@ class LlmTagger(Tagger):
         return self._client
 
     def usage(self, counts: Counter[str], *, asked: int = 0) -> Usage:
-        """Everything asked so far, with the events of reading the answers and the number of spans asked about."""
+        """Usage so far; ``counts`` are the events of reading the answers, ``asked`` the number of spans in requests."""
         repaired, dropped = total(counts, "repaired"), total(counts, "dropped")
         usage = Usage(self.model, counts=Counter(counts), repaired=repaired, dropped=dropped, asked=asked)
         if (client := self._client) is None:
@@ -93,10 +93,10 @@ def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
 
 
 def preview(tagger: Tagger, folder: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """The prompts of the first step about texts of one sentence each, with estimated tokens and cost.
+    """The prompts of the first step for texts of one sentence each, with estimated tokens and cost.
 
     Raises:
-        DataError: a text is no sentence.
+        DataError: a text is not one sentence.
         ModelError: the tagger, from ``folder``, is of another family.
     """
     from coner.families.llm.endpoint.limits import TokenEstimator

@@ -11,7 +11,7 @@ from coner.families.manifest import Manifest
 
 
 class PieceSettings(Section):
-    """How words become pieces: what training used."""
+    """How words become pieces (subword tokens), as in training."""
 
     pad: int
     unknown: int

@@ -76,7 +76,7 @@ class OnnxTagger(Tagger):
         emissions = self.emissions(sentences)
         lengths = [len(rows) for rows in emissions]
         results: dict[int, Tagged] = {}
-        for length in set(lengths):  # together, so that neither padding nor masks are needed
+        for length in set(lengths):  # equal lengths together, so that neither padding nor masks are needed
             same = [i for i, words in enumerate(lengths) if words == length]
             results |= zip(same, self._decode(np.stack([emissions[i] for i in same])), strict=True)
         return [results[i] for i in range(len(sentences))]
@@ -84,25 +84,25 @@ class OnnxTagger(Tagger):
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
 
-        def copy(aside: Path) -> None:
+        def copy(temporary: Path) -> None:
             for name in self._manifest.files:
-                shutil.copyfile(self._folder / name, aside / name)
+                shutil.copyfile(self._folder / name, temporary / name)
 
         write_model(folder, self._manifest, copy)
 
 
 def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) -> OnnxTagger:
-    """Open the tagger of a model folder, whose files are checked; by default with as many threads as torch would use.
+    """Open the tagger of a model folder whose files were checked; by default with one thread per core.
 
     Raises:
         ModelError: the files do not fit the manifest.
     """
-    made = manifest.pieces
+    settings = manifest.pieces
     tags = TagSet(manifest.taxonomy.labels, manifest.scheme)
     decode: Decode = partial(_decode_independent, tags=tags)
     try:
-        tokenizer = FileTokenizer(folder / TOKENIZER, pad=made.pad, unknown=made.unknown)
-        pieces = PieceMaker(tokenizer, limit=made.limit, overlap=made.overlap, lowercase=made.lowercase)
+        tokenizer = FileTokenizer(folder / TOKENIZER, pad=settings.pad, unknown=settings.unknown)
+        pieces = PieceMaker(tokenizer, limit=settings.limit, overlap=settings.overlap, lowercase=settings.lowercase)
         if manifest.decoder == "crf":
             with np.load(folder / CHAIN, allow_pickle=False) as arrays:
                 chain = Chain(tags, arrays["transitions"], first=arrays["first"], last=arrays["last"])
@@ -129,15 +129,15 @@ def _decode_chain(emissions: Scores, *, chain: Chain) -> Iterator[Tagged]:
 
 
 def _decode_independent(emissions: Scores, *, tags: TagSet) -> Iterator[Tagged]:
-    odds = np.exp(emissions - emissions.max(axis=2, keepdims=True))
-    probabilities = odds / odds.sum(axis=2, keepdims=True)
+    exponentials = np.exp(emissions - emissions.max(axis=2, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=2, keepdims=True)
     for path, rows in zip(emissions.argmax(axis=2).tolist(), probabilities, strict=True):
         entities, repaired = tags.decode(path)
         yield [Entity(e.start, e.end, e.label, span_probability(rows, e, tags)) for e in entities], repaired
 
 
 class FileTokenizer:
-    """The part of a transformers tokenizer that ``pieces.Tokenizer`` requires, from a file without truncation."""
+    """A tokenizer with the interface of ``pieces.Tokenizer``, from a ``tokenizer.json`` without truncation."""
 
     def __init__(self, path: Path, *, pad: int, unknown: int) -> None:
         self.pad_token_id, self.unk_token_id = pad, unknown

@@ -1,4 +1,4 @@
-"""A span classifier over a pretrained encoder: every short span gets a label, or none, and the best choice is kept."""
+"""A span classifier over a pretrained encoder: every short span gets a label or none; the best disjoint set is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coner.families.tagger import Tagger
 
 @families.register
 class SpanFamily(EncoderFamily):
-    """The declaration of the family: what is not said here it shares with the encoder."""
+    """The declaration of the family; what is not set here is inherited from the encoder."""
 
     kind = "span"
     description = "A fine-tuned pretrained encoder that classifies spans"
@@ -24,7 +24,7 @@ class SpanFamily(EncoderFamily):
     exports = False
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:
-        """Fine-tune, from the checkpoint in the folder if there is one; best epoch and threshold are chosen on dev."""
+        """Fine-tune, or resume from the checkpoint in the folder; best epoch and threshold are chosen on dev."""
         with requires_extra("training a span classifier", "encoder"):
             from coner.families.span.fit import fit
         return fit(settings, job)

@@ -19,7 +19,8 @@ from coner.families.span.settings import SpanExperiment, SpanManifest
 from coner.families.span.spans import gold_labels
 from coner.families.span.tagger import SpanTagger
 
-LONGEST, LONGER = 64, 1000  # longest span at all; one mention in so many may be longer than the longest span
+MAX_WORDS = 64  # limit of ``max_words`` in any case
+IGNORED = 1000  # one mention in 1000, the longest, does not count for ``max_words``
 
 
 @restored_process()
@@ -37,7 +38,7 @@ def fit(settings: SpanExperiment, job: TrainingJob) -> Built:
 
 
 def prepare(settings: SpanExperiment, job: TrainingJob) -> FineTuning[SpanTagger]:
-    """Build tagger and trainer; raises as ``FineTuning``."""
+    """Build tagger and trainer; for errors see ``FineTuning``."""
     longest = settings.span.max_words or longest_span(job.train)
     longer = sum(e.end - e.start > longest for sentence in job.train for e in sentence.entities or ())
     if longer:
@@ -63,15 +64,15 @@ class SpanObjective(Objective):
 
 
 def longest_span(sentences: Sequence[Sentence]) -> int:
-    """Words of the longest mention, without the one in ``LONGER`` that is longest."""
+    """Words of the longest mention, without the longest one in 1000; at most ``MAX_WORDS``."""
     lengths = sorted(e.end - e.start for sentence in sentences for e in sentence.entities or ())
-    return min(LONGEST, lengths[len(lengths) - 1 - len(lengths) // LONGER])
+    return min(MAX_WORDS, lengths[len(lengths) - 1 - len(lengths) // IGNORED])
 
 
 def choose_threshold(
     tagger: SpanTagger, dev: Sequence[Sentence], thresholds: Sequence[float]
 ) -> list[dict[str, float]]:
-    """Give the tagger the threshold with the best macro F1 on dev, the first one of equals; returns the F1 of each."""
+    """Set the tagger's threshold to the one with the best macro F1 on dev, the first if tied; return the F1 of each."""
     trials = []
     for tagger.threshold in thresholds:
         scores = score_sentences(dev, tagger.tag(dev)).fine

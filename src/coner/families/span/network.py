@@ -12,11 +12,11 @@ from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.span.spans import Spans, enumerate_spans
 
-NO_ENTITY_BIAS = 4.0  # at the start: some fifty spans without a label for each one that has one
+NO_ENTITY_BIAS = 4.0  # initial value: log odds of about 50 spans without a label per labelled span
 
 
 def class_scores(kind: Literal["linear", "cosine"], width: int, classes: int) -> nn.Linear | CosineScores:
-    """Scores of classes, of which the first is no entity: S x H to S x L."""
+    """A layer that scores L classes, the first of which is "no entity": S x H to S x L."""
     scores = nn.Linear(width, classes) if kind == "linear" else CosineScores(width, classes)
     with torch.no_grad():
         scores.bias[0] = NO_ENTITY_BIAS
@@ -24,7 +24,7 @@ def class_scores(kind: Literal["linear", "cosine"], width: int, classes: int) ->
 
 
 class CosineScores(nn.Module):
-    """Scaled cosines between a vector of width H and one vector for each of L classes."""
+    """Scaled cosines between a vector of width H and one vector for each of L classes, plus a bias."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
@@ -38,9 +38,14 @@ class CosineScores(nn.Module):
 
 
 class SpanScores(nn.Module):
-    """Scores of the labels of spans, from the vectors of their first and last words and their lengths.
+    """Scores the classes of spans, from the vectors of their first and last words and their lengths.
 
-    Word vectors have this ``size``, span vectors this ``width``, H; ``scores`` are those of span vectors.
+    Args:
+        size: width of word vectors.
+        width: width of span vectors, H.
+        max_words: longest span.
+        scores: layer from span vectors to class scores, S x H to S x L.
+        dropout: of span vectors.
     """
 
     def __init__(self, size: int, width: int, *, max_words: int, scores: nn.Module, dropout: float) -> None:

@@ -16,12 +16,12 @@ from coner.families.encoder.backbone.batch import WordLayout
 class Spans:
     """Every span of up to M words, sentence by sentence, by first word and then by length."""
 
-    sentence: Tensor  # that it lies in. S, into B
-    start: Tensor  # first word within the sentence. S
-    first: Tensor  # first word. S, into N
-    last: Tensor  # last word. S, into N
-    length: Tensor  # its words, from 1. S
-    number: Tensor  # by word and length less one, the number of the span; -1 if it would leave the sentence. N x M
+    sentence: Tensor  # its sentence. S, indices into B
+    start: Tensor  # first word, counted within the sentence. S
+    first: Tensor  # first word. S, indices into N
+    last: Tensor  # last word. S, indices into N
+    length: Tensor  # number of words. S
+    number: Tensor  # [first, length - 1]: index of the span; -1 if it would leave the sentence. N x M
 
 
 def enumerate_spans(words: WordLayout, max_words: int) -> Spans:
@@ -36,7 +36,7 @@ def enumerate_spans(words: WordLayout, max_words: int) -> Spans:
 
 
 def gold_labels(spans: Spans, words: WordLayout, gold: Sequence[Iterable[Entity]], ids: dict[str, int]) -> Tensor:
-    """The label of every span, 0 for none: S. The entities of each sentence (B) longer than any span are left out."""
+    """The label of every span, 0 for none, from the entities of B sentences; those of over M words are left out. S"""
     labels = torch.zeros_like(spans.first)
     longest = spans.number.shape[1]
     rows = [

@@ -1,4 +1,4 @@
-"""The span classifier as a tagger: the best choice among the spans that are likely mentions."""
+"""The span classifier as a tagger: the best disjoint set of the likely spans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from coner.families.span.settings import SpanManifest
 
 
 class SpanTagger(NetworkTagger):
-    """Classifies every short span. Arguments as of ``NetworkTagger``."""
+    """Classifies every short span. For arguments see ``NetworkTagger``."""
 
     kind = "span"
     network: SpanNetwork
@@ -37,12 +37,12 @@ class SpanTagger(NetworkTagger):
 
     @cached_property
     def ids(self) -> dict[str, int]:
-        """Of the labels, from 1; 0 is no label."""
+        """Class number of each label, from 1; 0 is "no entity"."""
         return {label: number for number, label in enumerate(self.labels, 1)}
 
     @property
     def threshold(self) -> float:
-        """What the probability of a mention has to exceed; ``select_spans`` explains how."""
+        """A mention needs a higher probability; see ``select_spans``."""
         return self.manifest.threshold
 
     @threshold.setter
@@ -55,7 +55,7 @@ class SpanTagger(NetworkTagger):
             raise ModelError("the scores of the network are NaN or infinite. Fix: train it again with lower rates")
         probabilities, labels = scores.softmax(dim=-1)[:, 1:].max(dim=-1)
         candidates: list[list[Entity]] = [[] for _ in range(len(batch.words.lengths))]
-        for i in (probabilities > self.threshold).nonzero().flatten().tolist():  # a selection never holds another one
+        for i in (probabilities > self.threshold).nonzero().flatten().tolist():  # ``select_spans`` selects no others
             start, label = int(spans.start[i]), self.labels[int(labels[i])]
             entity = Entity(start, start + int(spans.length[i]), label, float(probabilities[i]))
             candidates[int(spans.sentence[i])].append(entity)

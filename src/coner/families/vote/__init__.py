@@ -1,4 +1,4 @@
-"""Several trained models that vote: weighted confidences of spans, and the best choice among them."""
+"""A vote of trained models: spans get weighted mean confidences, and the best disjoint set of them is selected."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ def members_of(folders: Sequence[Path], weights: Sequence[float]) -> tuple[VoteM
 
 
 class VoteRecipe(Combination):
-    """Writes a model folder with the members in it, and chooses a threshold if that is asked for.
+    """Writes a model folder with the members in it; with ``vote.threshold`` = auto it chooses the threshold on dev.
 
     Raises:
-        ConfigError: the taxonomies differ, a member asks an endpoint, or a dev split is needed and not named.
+        ConfigError: the taxonomies differ, a member calls an endpoint, or a dev split is needed and not set.
         ModelError: a member is missing or damaged.
     """
 
@@ -81,7 +81,7 @@ class VoteRecipe(Combination):
         return replace(super().build(inputs, place), facts=facts)
 
     def _choose_threshold(self, dev: Corpus) -> list[dict[str, float]]:
-        """Set the threshold with the best macro F1, the first of equal ones; return all scores."""
+        """Set the threshold with the best macro F1, the first one if tied; return all scores."""
         votes = self.tagger.votes(dev)
         trials = []
         for threshold in self.vote.thresholds:

@@ -43,7 +43,7 @@ class VoteExperiment(Experiment):
 
 
 class MemberEntry(Section):
-    """A member in ``model.json``: the name of its run, and its weight."""
+    """A member in ``model.json``: the name of its run, and its weight in the vote."""
 
     name: str
     weight: Positive

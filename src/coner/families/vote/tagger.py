@@ -1,8 +1,8 @@
-"""A tagger over taggers: each predicts entities with a confidence, and together they vote.
+"""A tagger that combines taggers by a vote on their entities and confidences.
 
 The score of a labelled span is the weighted mean of the members' confidences, 0 for a member without that span. The
-spans that do not overlap and have the highest sum of (score - threshold) are chosen (``decoding.spans``). That choice
-is exact: two members with the halves of a mention can outvote a third with the whole.
+disjoint spans with the highest sum of (score - threshold) are selected (``decoding.spans``). The selection is exact:
+two members that each predict half of a mention can outvote a third that predicts all of it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Member:
 
 
 class VoteTagger(Tagger):
-    """Tags by vote of at least one member, in any order; a mention needs a score above ``threshold``.
+    """Tags by a vote of one or more members, whose order does not matter; a mention needs more than ``threshold``.
 
     Raises:
-        ConfigError: the taxonomies differ, or a member asks an endpoint.
+        ConfigError: the taxonomies differ, or a member calls an endpoint.
     """
 
     kind = "vote"
@@ -60,7 +60,7 @@ class VoteTagger(Tagger):
         return "; ".join(dict.fromkeys(m.tagger.hardware for m in self.members if m.tagger.hardware))
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """The best choice among the spans that the members predict, each with its score."""
+        """The best disjoint set of the spans that the members predict, each with its score."""
         for sentence, (spans, repaired) in zip(sentences, self.votes(sentences), strict=True):
             yield Prediction(sentence, tuple(select_spans(spans, self.threshold)), repaired)
 

@@ -17,7 +17,7 @@ ROUND_TO = 4  # row lengths are multiples of this, so that the matrix library pr
 
 
 def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
-    """Sentences as one batch; those beyond the encoder's limit take several rows, in overlapping windows.
+    """Sentences as one batch; those longer than the encoder's limit take several rows, in overlapping windows.
 
     Returns:
         By name, all int64: those of ``word_arrays``, and
@@ -29,7 +29,7 @@ def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
         - ``word``: the word of each of ``every``. M, indices into N
     """
     rows: list[list[int]] = []
-    places: list[tuple[int, int, int]] = []  # of each window: row, column of the first kept piece, number of kept ones
+    places: list[tuple[int, int, int]] = []  # of each window: row, column of the first kept piece, number of these
     for sentence in sentences:
         for window in maker.windows(len(sentence.ids)):
             column = len(maker.prefix) + window.keep_from - window.start

@@ -9,7 +9,7 @@ from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
 CHUNK = 2048  # sentences that are sorted together
-SINGLE_PASS = 4096  # pieces of a pass on all threads; more is no faster on two cores, and needs memory
+SINGLE_PASS = 4096  # pieces of a pass on all threads; more is no faster on two cores, and needs more memory
 PARALLEL_MIN, PARALLEL_MAX = 512, 2048  # pieces of one of several parallel passes
 Tagged = tuple[list[Entity], int]  # entities of a sentence, and how many of its tags were repaired
 
@@ -32,7 +32,7 @@ def tag_in_passes(
         chunk = pieces([sentence.words for sentence in sentences[start : start + CHUNK]])
         lengths = [len(sentence.ids) for sentence in chunk]
         order = sorted((i for i, sentence in enumerate(chunk) if sentence.counts), key=lengths.__getitem__)
-        share = sum(lengths) // (2 * workers)  # two passes a worker, so that none waits long for the last one
+        share = sum(lengths) // (2 * workers)  # two passes per worker, so that none waits long for the last one
         parallel = workers > 1 and share >= PARALLEL_MIN
         passes = split_by_budget(order, lengths, min(share, PARALLEL_MAX) if parallel else SINGLE_PASS)
         tagged = (parallel_map if parallel else map)(tag, [[chunk[i] for i in one] for one in passes])

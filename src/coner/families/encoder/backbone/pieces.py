@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 from coner.core.errors import ConfigError
 
-LONGEST_WINDOW = 512  # attention costs its square; the config can raise it for encoders that take more
+LONGEST_WINDOW = 512  # the cost of attention is quadratic; the config can raise this if the encoder takes more
 COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 CACHE_WORDS = 500_000  # limits the memory of a long tagging run
 Cache = dict[str, list[int]]  # pieces by word
 
 
 class Tokenizer(Protocol):
-    """The part of a tokenizer of transformers that is used here."""
+    """The interface of a transformers tokenizer that is used here."""
 
     @property
     def pad_token_id(self) -> int | None: ...
@@ -45,7 +45,7 @@ class Window:
 
 
 class PieceMaker:
-    """Tokenizes each word by itself, as in the middle of a text.
+    """Tokenizes each word by itself, as if in the middle of a text.
 
     The pieces of a word do not depend on its neighbours, so each distinct word is tokenized once. A word without pieces
     (a lone zero-width character) gets the unknown piece, so that every word has a vector.
@@ -109,7 +109,7 @@ class PieceMaker:
 
 
 def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The special tokens before and after a sentence, taken from an example."""
+    """The special tokens before and after a sentence, found by tokenizing an example."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]
     if not bare:
@@ -121,8 +121,8 @@ def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def piece_limit(config: object, window: int = 0) -> int:
-    """Most pieces of one pass: the encoder's own limit, and at most ``window`` (0: ``LONGEST_WINDOW``)."""
+    """Maximum number of pieces per pass: the encoder's own limit, and at most ``window`` (0: ``LONGEST_WINDOW``)."""
     positions = int(getattr(config, "max_position_embeddings", LONGEST_WINDOW))
-    if getattr(config, "model_type", "") in COUNT_FROM_PADDING:  # positions start after that of the padding
+    if getattr(config, "model_type", "") in COUNT_FROM_PADDING:  # positions start after the padding id
         positions -= int(getattr(config, "pad_token_id", None) or 0) + 1
     return min(positions, window or LONGEST_WINDOW)

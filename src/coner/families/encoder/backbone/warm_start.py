@@ -19,7 +19,7 @@ from coner.hub import model_name
 
 @dataclass(frozen=True)
 class WarmStart:
-    """Which weights were loaded from a trained model."""
+    """Which weights of a network were loaded from a trained model."""
 
     model: str  # base name of its folder
     loaded: Sequence[str]

@@ -12,8 +12,8 @@ from coner.core.registry import Registry
 class Blend(nn.Module, ABC):
     """Combines three vectors of width H (``size``) into one for each word; a subclass may set another ``self.size``.
 
-    At the edge of a sentence the word itself replaces its missing neighbour, so a blend needs to know nothing of
-    sentences or padding.
+    At the edge of a sentence the word itself replaces its missing neighbour, so a blend does not handle sentence edges
+    or padding.
     """
 
     def __init__(self, size: int) -> None:

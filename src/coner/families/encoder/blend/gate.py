@@ -10,7 +10,7 @@ from coner.families.encoder.blend import Blend, blends
 
 @blends.register
 class Gate(Blend):
-    """The word plus its gated neighbours; two sigmoid gates for each component, computed from the triplet."""
+    """The word plus its gated neighbours; each component has two sigmoid gates, computed from the triplet."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

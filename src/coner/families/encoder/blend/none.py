@@ -8,7 +8,7 @@ from coner.families.encoder.blend import Blend, blends
 
 
 @blends.register
-class Alone(Blend):
+class NoBlend(Blend):
     """The vector of the word, unchanged."""
 
     def forward(self, word: Tensor, previous: Tensor, following: Tensor) -> Tensor:

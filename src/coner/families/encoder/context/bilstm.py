@@ -16,7 +16,7 @@ class BiLstm(Context):
     """One layer, half of the width per direction, then LeakyReLU (arXiv 2401.00698).
 
     The backward direction is a forward LSTM over each sentence reversed within its own length, so that padding follows
-    the words in both directions and cannot affect them. Unlike a packed sequence, this exports with free lengths.
+    the words in both directions and cannot affect them. Unlike a packed sequence, this exports with dynamic lengths.
     """
 
     def __init__(self, size: int, out: int) -> None:

@@ -11,7 +11,7 @@ from coner.families.encoder.context import Context, contexts
 
 @contexts.register
 class Mlp(Context):
-    """Linear, then LeakyReLU: the depth of the BiLSTM without its view of the sentence."""
+    """Linear, then LeakyReLU: as deep as the BiLSTM, but without its view of the sentence."""
 
     def __init__(self, size: int, out: int) -> None:
         super().__init__(size, out)

@@ -9,7 +9,7 @@ from coner.families.encoder.context import Context, contexts
 
 
 @contexts.register
-class Nothing(Context):
+class NoContext(Context):
     """The input, unchanged; ``out`` is ignored."""
 
     def __init__(self, size: int, out: int) -> None:

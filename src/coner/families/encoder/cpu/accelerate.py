@@ -23,10 +23,10 @@ EMBEDDINGS = "embeddings"  # the first module of every encoder of transformers
 
 @contextmanager
 def accelerated(encoder: nn.Module, precision: torch.dtype, *, weights: LoweredWeights | None = None) -> Iterator[None]:
-    """Within it an encoder computes in ``precision``, the layers after it in float32, and dropout is fast on a CPU.
+    """Context in which an encoder computes in ``precision``, later layers in float32, and dropout is fast on a CPU.
 
     One thread at a time may enter it with the same encoder; passes within it may run in several threads. ``weights``
-    are copies to keep for the next time; by default they are made for this time.
+    are copies to reuse in later contexts; by default they are made for this one.
     """
     device = next(encoder.parameters()).device.type
     has_embeddings = isinstance(getattr(encoder, EMBEDDINGS, None), nn.Module)
@@ -42,7 +42,7 @@ def accelerated(encoder: nn.Module, precision: torch.dtype, *, weights: LoweredW
 
 
 class LoweredWeights:
-    """Copies of the weights of an encoder's layers; they are made again when the weights have changed."""
+    """Copies of the weights of an encoder's layers, renewed when the weights have changed."""
 
     def __init__(self, encoder: nn.Module, precision: torch.dtype) -> None:
         self._encoder, self._precision = encoder, precision
@@ -97,7 +97,7 @@ def _lowered(encoder: nn.Module, precision: torch.dtype, weights: LoweredWeights
 
 @contextmanager
 def _autocast(encoder: nn.Module, device: str, precision: torch.dtype) -> Iterator[None]:
-    """Within it the encoder's own forward pass, and nothing else, is under autocast."""
+    """Context in which the encoder's forward pass, and nothing else, is under autocast."""
     forward: Callable[..., Any] = encoder.forward
 
     def run(*args: Any, **kwargs: Any) -> Any:

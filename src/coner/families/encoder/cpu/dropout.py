@@ -1,8 +1,8 @@
-"""Dropout from sixteen random bits an element.
+"""Dropout from sixteen random bits per element.
 
-On a CPU PyTorch draws one random number an element, at several times the cost of the multiplication. Here one 64-bit
-number decides for four elements, so a probability is rounded to a multiple of 1/65536, and elements are dropped by a
-bit mask. The numbers come from NumPy's fastest generator, seeded by PyTorch's: a seed of PyTorch, or its saved state,
+On a CPU PyTorch draws one random number per element, at several times the cost of the multiplication. Here one 64-bit
+number serves four elements, so a probability is rounded to a multiple of 1/65536, and elements are dropped by a bit
+mask. The numbers come from NumPy's fastest generator, seeded by PyTorch's: a seed of PyTorch, or its saved state,
 reproduces them.
 """
 
@@ -78,7 +78,7 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
     exact = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(device, enabled=False):
         scaled = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-        scores = scaled @ key.contiguous().transpose(-2, -1)  # the product would copy it, transposed
+        scores = scaled @ key.contiguous().transpose(-2, -1)  # the product would copy the transposed view
         if attn_mask is not None:
             mask = torch.where(attn_mask, 0.0, -torch.inf) if attn_mask.dtype == torch.bool else attn_mask
             scores = scores + mask.to(exact)
@@ -87,7 +87,7 @@ def attention(  # noqa: PLR0917 (the signature is PyTorch's)
 
 
 class FastDropout(TorchFunctionMode):
-    """Within it, every call of PyTorch's dropout, by any model, uses this one."""
+    """Context in which every call of PyTorch's dropout, by any model, uses this one."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None

@@ -21,15 +21,15 @@ TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # parameters of glibc's mallop
 
 
 def configure_process() -> None:
-    """Compute with one thread a core, and let glibc keep freed memory for the rest of this process.
+    """Compute with one thread per core, and let glibc keep freed memory for the rest of this process.
 
-    Otherwise it returns large blocks to the system, and a moment later gets them back page by page, cleared. A step
+    Otherwise glibc returns large blocks to the system, which it soon requests again, page by page and zeroed. A step
     frees and allocates hundreds of megabytes: gradients, copies of weights in bfloat16.
     """
     torch.set_num_threads(thread_count())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is not None:  # else another C library
-        # One arena, so that the next step can use what the threads of a validation have freed.
+        # One arena, so that the next step can use the memory that the threads of an evaluation have freed.
         for parameter, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (ARENA_MAX, 1)):
             mallopt(parameter, value)
 
@@ -38,7 +38,7 @@ def configure_process() -> None:
 def restored_process() -> Iterator[None]:
     """Restore the random generators and the number of threads, which training sets, when the block ends.
 
-    A search that draws from the generators must not draw the same values twice.
+    Otherwise a search that draws from the generators would draw the same values after each training.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     threads = torch.get_num_threads()
@@ -55,8 +55,8 @@ def parallel_map(function: Callable[[Item], Result], items: Sequence[Item]) -> l
     """The results in order, computed by as many workers as torch has threads, each with one thread.
 
     Threads that share a pass wait for each other after every loop, and while Python moves from one loop to the next;
-    workers with a pass each do not. A thread of the caller that uses torch for the first time meanwhile inherits the
-    thread count of that moment: one. After an error or Ctrl-C the running items are finished and the others dropped.
+    workers with a pass each do not. A thread of the caller that uses torch for the first time during the call inherits
+    a thread count of one. After an error or Ctrl-C the running items are finished and the others dropped.
     """
     threads = torch.get_num_threads()
     if min(threads, len(items)) < 2:
@@ -69,7 +69,7 @@ def parallel_map(function: Callable[[Item], Result], items: Sequence[Item]) -> l
                 pool.shutdown(cancel_futures=True)
                 raise
     finally:
-        torch.set_num_threads(threads)  # some libraries share the setting of a thread with the whole process
+        torch.set_num_threads(threads)  # some OpenMP libraries apply a thread's setting to the whole process
 
 
 def _use_one_thread() -> None:

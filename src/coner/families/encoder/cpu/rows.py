@@ -17,7 +17,7 @@ from coner.core.errors import ConfigError
 
 
 def set_embeddings(encoder: Any, mode: Literal["all", "rows", "frozen"]) -> None:
-    """Choose which word embeddings of an encoder are trained; ``ConfigError`` if single rows cannot be."""
+    """Choose which word embeddings of an encoder are trained; ``ConfigError`` if it cannot train single rows."""
     embeddings: nn.Module = encoder.get_input_embeddings()
     if mode == "frozen":
         embeddings.requires_grad_(False)
@@ -51,7 +51,7 @@ class RowAdamW(torch.optim.AdamW):
             flat = [gradient.flatten() for gradient in gradients]
             norm = torch.stack([g.dot(g) for g in flat]).sum().sqrt()  # half the time of PyTorch's norm
             self.grad_scale = (norm / most).clamp(min=1.0)
-        else:  # not every fused update supports a scale, and none in other precisions
+        else:  # not every device supports ``grad_scale``, and no other precision does
             norm = torch.nn.utils.get_total_norm(gradients)
             torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
         return norm
@@ -67,7 +67,7 @@ class RowAdamW(torch.optim.AdamW):
                     parameter.grad = None  # AdamW skips it
         try:
             loss = super().step(closure)
-            # The fused update does not count versions, by which copies of the weights are renewed.
+            # The fused update does not count versions, by which ``LoweredWeights`` notices changed weights.
             increment_version([p for group in self.param_groups for p in group["params"] if p.grad is not None])
             for group, parameter, gradient in sparse:
                 self._update_rows(group, parameter, gradient.coalesce())

@@ -1,7 +1,6 @@
 """Decoders: from the emissions of each word to tags, confidences and the training loss.
 
-One alphabet names the axes: B sentences, W words of the longest one, N words of the batch, C tags, S sentences that
-have a word.
+Axes: B sentences, W words of the longest one, N words of the batch, C tags, S sentences that have a word.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from coner.families.encoder.loss.cross_entropy import CrossEntropy
 
 
 class Decoder(nn.Module, ABC):
-    """Turns emissions into tags, whose ids are their columns; what stands at padded positions, even NaN, is ignored.
+    """Turns emissions into tags; the id of a tag is its column. Values at padded positions, even NaN, are ignored.
 
-    ``criterion``, a token-level loss, is for decoders that score each word by itself; training replaces it.
+    ``criterion`` is the token-level loss of decoders that score each word by itself; training sets it.
     """
 
     def __init__(self, tags: TagSet) -> None:

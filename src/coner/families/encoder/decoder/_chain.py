@@ -16,8 +16,8 @@ from coner.families.encoder.decoder import word_mask
 class Packing:
     """The N words of a padded batch in packed rows: all first words, then all second words, and so on.
 
-    Sentences are ordered from long to short, so that those that reach a position are the first ones of those that reach
-    the position before. Sentences without a word are left out.
+    Sentences are sorted from long to short, so that those with a word at a position are the first of those with a word
+    at the position before. Sentences without a word are left out.
     """
 
     sizes: tuple[int, ...]  # number of sentences that have a word at each position; sums to N
@@ -69,7 +69,7 @@ class ChainScores(NamedTuple):
 def viterbi(unary: Tensor, transitions: Tensor, packing: Packing) -> Tensor:
     """The best path of each sentence: N x C and C x C to tag ids, N.
 
-    No back pointers are kept: the backward pass recomputes them for the tags of the path, which is far cheaper.
+    No back pointers are stored: the backward pass recomputes those of the path, which is far cheaper.
     """
     best = unary.clone()
     rows = packing.positions(best)

@@ -33,12 +33,12 @@ class ConstrainedDecoder(Decoder):
 
     @property
     def forbidden(self) -> ChainScores:
-        """True at what the scheme forbids, as in a chain."""
+        """Masks with the shapes of a chain: true where the scheme forbids a first tag, transition or last tag."""
         return ChainScores(self.forbidden_start, self.forbidden_transitions, self.forbidden_end)
 
     @abstractmethod
     def scores(self) -> ChainScores:
-        """Scores of the transitions; what stands at forbidden ones is ignored."""
+        """Scores of the transitions; those of forbidden ones are ignored."""
 
     def chain(self, dtype: torch.dtype) -> ChainScores:
         """The scores with forbidden transitions at ``-inf``."""

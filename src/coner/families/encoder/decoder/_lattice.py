@@ -1,4 +1,4 @@
-"""Forward-backward over packed words, in exp space where that is exact, else in log space.
+"""Forward-backward over packed words, in exp space (scaled, Rabiner 1989) where that is exact, else in log space.
 
 Potentials are in nats, shifted so that none exceeds 0 (see ``ChainScores``); forbidden transitions are
 ``-inf``, a true zero in exp space.
@@ -53,7 +53,7 @@ class Lattice(ABC):
         """The expected count of each transition in the whole batch. C x C"""
 
     def nll(self, gold: Tensor) -> Tensor:
-        """Summed negative log-likelihood of valid paths, given as one tag id a row (N)."""
+        """Negative log-likelihood in nats of valid paths, summed; ``gold`` has their tag ids by row. N"""
         moves = self.transitions[gold[self.packing.before], gold[len(self.packing) :]]
         return (self.log(self.scale) - self.unary.gather(1, gold[:, None])).sum() - moves.sum()
 
@@ -145,7 +145,7 @@ def _scaled_backward(unary: Tensor, transitions: Tensor, scale: Tensor, packing:
 
 
 def log_lattice(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> LogLattice:
-    """Forward-backward in log space (arguments as of ``forward_backward``)."""
+    """Forward-backward in log space; for arguments see ``forward_backward``."""
     chain = ChainScores(*(values.to("cpu", torch.float64) for values in chain))
     packing = Packing.of(lengths, emissions.shape[1], torch.device("cpu"))
     unary, transitions = chain.unary(emissions.cpu(), packing), chain.shifted_transitions()

@@ -2,7 +2,7 @@
 
 The score of a path is the sum of its emissions and transitions; its probability is the softmax over all *valid*
 paths (Lafferty, McCallum and Pereira, 2001). Loss and gradient come from one forward-backward pass: the gradient is
-the expected count less the observed one.
+the expected count minus the observed one.
 """
 
 from __future__ import annotations

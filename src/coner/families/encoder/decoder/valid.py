@@ -17,7 +17,7 @@ class ValidDecoder(TokenLevel, ConstrainedDecoder):
 
     def __init__(self, tags: TagSet) -> None:
         super().__init__(tags)
-        torch.empty(len(tags) * (len(tags) + 2)).uniform_()  # earlier versions drew these too: a seed keeps its results
+        torch.empty(len(tags) * (len(tags) + 2)).uniform_()  # drawn in earlier versions: a seed keeps its results
 
     def scores(self) -> ChainScores:
         return ChainScores(*(torch.zeros(forbidden.shape, device=forbidden.device) for forbidden in self.forbidden))

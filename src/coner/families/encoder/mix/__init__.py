@@ -11,7 +11,7 @@ from coner.core.registry import Registry
 
 
 class Mix(nn.Module, ABC):
-    """Combines the word vectors, of width H (``size``), of L ``layers``; a subclass may set another ``self.size``."""
+    """Combines word vectors of width H (``size``) from L ``layers``; a subclass may set another ``self.size``."""
 
     def __init__(self, layers: int, size: int) -> None:
         super().__init__()

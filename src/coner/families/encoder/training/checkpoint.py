@@ -26,9 +26,9 @@ DELETE = "Fix: delete it to start again"
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """Position and history of a run.
 
-    ``sums`` has each loss (divided by the size of its step), summed over the current epoch, then its number of steps.
+    ``sums``: each loss (divided by the size of its step) summed over the current epoch, then the number of steps.
     """
 
     epoch: int = 0  # completed epochs
@@ -37,7 +37,7 @@ class Progress:
     best_epoch: int = 0  # counted from 1
     seconds: float = 0.0  # spent on training, over all sessions
     sums: list[float] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)  # an entry an epoch
+    history: list[dict[str, Any]] = field(default_factory=list)  # one entry per epoch
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Storage:
     """Where and when a run is saved."""
 
     checkpoint: Path
-    fingerprint: str  # of settings and data; the checkpoint of another one is refused
-    minutes: float  # most time between two checkpoints
+    fingerprint: str  # of settings and data; a checkpoint with another fingerprint is refused
+    minutes: float  # maximum time between two checkpoints
     save_best: Callable[[], None]  # saves the model; called when an epoch is the best so far
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write or replace a checkpoint; if that fails, ``OutputError``, and the old one remains."""
+    """Write or replace a checkpoint; ``OutputError`` if that fails, and the old one remains."""
     for abandoned in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
         abandoned.unlink(missing_ok=True)
     header = {"format": str(FORMAT), "state": json.dumps(checkpoint.state)}
@@ -110,7 +110,7 @@ class TrainingState:
             elif section == "optimizer":
                 kind, _, name = rest.partition(".")
                 parameter = parameters[name]
-                self.optimizer.state[parameter][kind] = value.to(parameter.device)  # a fused step counts there too
+                self.optimizer.state[parameter][kind] = value.to(parameter.device)  # also a fused step count
         self.model.load_state_dict(weights)
         torch.set_rng_state(tensors["random.cpu"])
         state = None if self.device.type == "cpu" else tensors.get(f"random.{self.device.type}")

@@ -12,13 +12,13 @@ from coner.core.files import make_folder, write_error
 
 
 class Curves:
-    """An event file for the curves of one session, after ``done`` steps; TensorBoard joins those of a run.
+    """The event file of one session of a run, which starts after ``done`` steps.
 
-    Later values of an earlier session are hidden, since their steps are repeated.
+    TensorBoard joins the files of a run, and hides values of an earlier session whose steps are repeated.
 
     Raises:
         MissingExtra: tensorboardX is not installed.
-        OutputError: the folder cannot be written; so do the methods.
+        OutputError: the folder cannot be written; methods raise it too.
     """
 
     def __init__(self, folder: Path, *, done: int) -> None:

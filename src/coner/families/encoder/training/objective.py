@@ -14,7 +14,7 @@ from coner.families.encoder.cpu.accelerate import accelerated
 
 
 class Objective(ABC):
-    """Losses of the network of a ``NetworkTagger`` on labelled sentences, which may have weights; by default all 1."""
+    """Losses of the network of a ``NetworkTagger`` on labelled sentences. ``weights``: of the sentences; default: 1."""
 
     names: tuple[str, ...] = ("loss",)
 
@@ -29,7 +29,7 @@ class Objective(ABC):
         return sum(self.sentence_weights[i] * len(self.sentences[i]) for i in examples)
 
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        """The losses by name, summed over sentences, given by number, from one pass; some losses may be missing."""
+        """The losses by name in nats, summed over these sentences (by index) in one pass; some may be missing."""
         tagger = self.tagger
         batch = collate([self.pieces[i] for i in examples], tagger.pieces, tagger.device)
         with accelerated(tagger.encoder, tagger.precision):
@@ -40,7 +40,7 @@ class Objective(ABC):
         """``losses`` of these sentences as a batch on the device of the network."""
 
     def weights(self, epoch: float) -> Mapping[str, float]:
-        """The weight of each loss that is minimised, after this many epochs; by default 1."""
+        """The weight of each loss in the minimised sum, after this many epochs; by default 1."""
         return dict.fromkeys(self.names, 1.0)
 
     def history(self, losses: Mapping[str, float], epoch: float) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Objective(ABC):
         return {"loss": losses[self.names[0]]}
 
     def log_line(self, entry: Mapping[str, Any]) -> str:
-        """An entry of the history in words."""
+        """An entry of the history as text for the log."""
         return f"loss {entry['loss']:.4f}"
 
     def curves(self, losses: Mapping[str, float], epoch: float) -> dict[str, float]:

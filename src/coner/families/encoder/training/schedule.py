@@ -1,4 +1,4 @@
-"""Which examples make up which step, and at which learning rates: groups of parameters, decay by layer and by step."""
+"""Batches of each epoch, groups of parameters, and learning rates by layer and by step."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ POOL = 50  # batches whose examples are sorted by length together: little paddin
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of examples of similar length, in an order that seed and epoch determine: a run can resume anywhere."""
+    """Batches of examples of similar length, in an order set by seed and epoch: a run can resume at any step."""
 
     lengths: Sequence[int]  # pieces of each example
-    size: int  # examples a batch
+    size: int  # examples per batch
     pass_pieces: int  # maximum number of pieces per pass of the model, padding included
     seed: int
 
@@ -63,7 +63,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a model is trained, and at which rates; ``TrainSettings`` explains the numbers."""
+    """How long a model is trained, and at which rates; for the numbers see ``TrainSettings``."""
 
     groups: Sequence[ParameterGroup]
     epochs: int
@@ -79,7 +79,7 @@ class Schedule:
         return (steps - step) / max(1, steps - rising)
 
     def table(self) -> list[str]:
-        """The rates of all groups, one a line."""
+        """The rates of all groups, one per line."""
         lines = ["learning rates: group, rate, weight decay, parameters"]
         for group in self.groups:
             (first, _), *more = group.parameters

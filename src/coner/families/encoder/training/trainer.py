@@ -97,7 +97,7 @@ class Trainer:
                         raise KeyboardInterrupt
 
     def facts(self) -> dict[str, Any]:
-        """Facts about the training for the record."""
+        """Time, history and size of the training, for the record."""
         return {
             "train_seconds": self.progress.seconds,
             "history": self.progress.history,
@@ -121,7 +121,7 @@ class Trainer:
         for chosen in self.batches.passes(self.processes.shard(examples)):
             losses = self.objective.losses(chosen)
             loss = sum((weight * losses[name] for name, weight in weights.items()), torch.zeros(()))
-            torch.autograd.backward(loss / size)  # accelerate's own divides it by a setting of the launcher
+            torch.autograd.backward(loss / size)  # ``Accelerator.backward`` divides by a launcher setting
             for name, value in losses.items():
                 sums[name] += float(value.detach()) / size
         means = self.processes.sum([*sums.values()])
@@ -196,7 +196,7 @@ class Trainer:
         if not self.processes.is_first:
             return
         if self._curves is not None:
-            self._curves.flush()  # first: steps before a checkpoint are not repeated
+            self._curves.flush()  # before the checkpoint, whose steps are not repeated
         state = {"belongs_to": self.storage.fingerprint, "progress": asdict(self.progress)}
         saved = checkpoint.Checkpoint(self._state.tensors(), state)
         checkpoint.write_checkpoint(self.storage.checkpoint, saved)

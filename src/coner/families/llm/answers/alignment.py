@@ -2,14 +2,14 @@
 
 Rules, in this order:
 
-1. A mention matches as written; then in other case; with other spaces; with other forms of its characters (accents,
-   quotes, dashes, zero-width); without punctuation at its ends. All of these match whole words only. Last, it matches
-   within words: where it starts or ends beside a character that is no letter or digit (``microsoft`` in
-   ``microsoft's``), it is extended to the whole word; letters out of a longer word are rejected.
-2. Of several free places, the first one behind the mention before it is taken, else the first one. So the n-th mention
+1. A mention is matched as written; else ignoring case; ignoring spaces; ignoring accents, zero-width characters and
+   the forms of quotes and dashes; ignoring punctuation at its ends. All of these match whole words only. Last, it is
+   matched within words: next to punctuation (``microsoft`` in ``microsoft's``) it is extended to the whole word; a
+   fragment between letters or digits is rejected.
+2. Of several free places, the first one after the previous mention is taken, else the first one. So the n-th mention
    of the same words gets their n-th occurrence.
-3. If no place is free, the longer mention (in words) stays; of equal length, the one listed first. A mention that is
-   displaced moves to another free place if there is one.
+3. If no place is free, the longer mention (in words) stays; of equal length, the one listed first. A displaced mention
+   moves to another free place if there is one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ALIKE = str.maketrans("‘’‚‛`´“”„‟«»‐‑‒–—―−", "
 
 
 class SurfaceMention(NamedTuple):
-    """A mention as an answer gives it: its text, and a label that was asked for."""
+    """A mention as an answer gives it: its text, and one of the requested labels."""
 
     text: str
     label: str
@@ -53,7 +53,7 @@ class _Placed(NamedTuple):
 
 class _Aligner:
     def __init__(self, words: Sequence[str], counts: Counter[str]) -> None:
-        # Words in a normal form; each form is made when needed.
+        # The words in a normal form, computed at its first use.
         self._form = cache(lambda normalize, joint="": _JoinedWords([normalize(word) for word in words], joint))
         self._counts = counts
         self.placed: list[_Placed] = []
@@ -72,7 +72,7 @@ class _Aligner:
             add(self._counts, Event.REPEATED if any(span in taken for _, span in matches) else Event.OVERLAP)
 
     def _find(self, text: str) -> Iterator[tuple[Event | None, list[Span]]]:
-        """All places of a surface form by the repair that they need, mildest first; ``None``: exactly as written."""
+        """All places of a surface form, grouped by the repair that they need, mildest first; ``None``: no repair."""
         yield None, self._form(str, " ").spans(text)
         yield Event.CASE, self._form(str.casefold, " ").spans(text.casefold())
         yield Event.SPACING, self._form(_without_spaces).spans(_without_spaces(text))
@@ -117,7 +117,7 @@ class _JoinedWords:
         self._ends: dict[int, int] = {}
         self._owners: list[int] = []
         for index, word in enumerate(words):
-            if word:  # else nothing of the word is left in this form
+            if word:  # else the word is empty in this form
                 self._starts[len(self._owners)] = index
                 self._owners += [index] * len(word)
                 self._ends[len(self._owners)] = index + 1

@@ -1,4 +1,4 @@
-"""What is counted while answers become entities: one table, so that nothing is lost silently.
+"""Events that are counted while answers become entities: one table, so that nothing is lost silently.
 
 Every mention in an answer counts once as ``mentions``, and is either kept or counted once under an event of the
 category ``dropped``. A repaired mention is kept, and counts once under the strongest repair that its text needed; a
@@ -41,7 +41,7 @@ class Event(StrEnum):
     UNANSWERED = "unanswered", "answer"  # sentences without a usable answer; they get no entity
 
     # Mentions that are kept after a repair.
-    LABEL = "label", "repaired"  # the label differs in case, spaces or punctuation, or has its group in front
+    LABEL = "label", "repaired"  # the label differs in case, spaces or punctuation, or is prefixed with its group
     CASE = "case", "repaired"  # the text differs in case
     SPACING = "spacing", "repaired"  # the text differs in spaces
     UNICODE = "unicode", "repaired"  # the text differs in accents, quotes, dashes or zero-width characters
@@ -51,22 +51,22 @@ class Event(StrEnum):
     # Mentions that are dropped.
     INCOMPLETE = "incomplete", "dropped"  # no text or no label, as at the end of a cut answer
     UNKNOWN_LABEL = "unknown_label", "dropped"  # the label is none of the classes
-    COARSE_LABEL = "coarse_label", "dropped"  # the label is a group where a class was asked for
+    COARSE_LABEL = "coarse_label", "dropped"  # the label is a group where a class was requested
     HALLUCINATED = "hallucinated", "dropped"  # the text is not in the sentence
     INSIDE_WORD = "inside_word", "dropped"  # the text is only a part of a longer word
     REPEATED = "repeated", "dropped"  # the mention is listed more often than it occurs
     OVERLAP = "overlap", "dropped"  # overlaps a longer mention, or an earlier one of the same length
-    STRAY = "stray", "dropped"  # belongs to no sentence: its number was not asked for, or is missing
+    STRAY = "stray", "dropped"  # belongs to no sentence: its number is missing, or not one of the prompt
     SUPERSEDED = "superseded", "dropped"  # is in a draft before or beside the answer
     UNTYPED = "untyped", "dropped"  # the second of two steps names no class within the group
 
-    # The choice of a label for a given mention.
-    CHOICES = "choices", "seen"  # mentions whose label was asked for
+    # The choice of a label for a mention.
+    CHOICES = "choices", "seen"  # mentions whose label was requested
     UNDECIDED = "undecided", "answer"  # of those, answers that name none of the labels, or several
 
 
 def add(counts: Counter[str], event: Event, count: int = 1) -> None:
-    """Count an event; one that never happens gets no key."""
+    """Count an event; events that never happen have no key."""
     if count:
         counts[event.value] += count
 

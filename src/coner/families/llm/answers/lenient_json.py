@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-MAX_DEPTH = 40  # deeper nesting is no answer, and would exhaust the stack
-MAX_RETRIES = 20  # of reading on behind an opening bracket that turned out to be prose
+MAX_DEPTH = 40  # deeper nesting is not an answer, and would exhaust the stack
+MAX_RETRIES = 20  # restarts after an opening bracket that turned out to be prose
 _SEPARATORS = re.compile(r"[\s,;]*")
 _BARE_WORD = re.compile(r"[^\s,;:{}\[\]\"'][^\s,;:{}\[\]\"]*")
 _OPENING = re.compile(r"[{\[]")
@@ -66,7 +66,7 @@ class _Parser:
         self.at = at
 
     def value(self, depth: int) -> Any:
-        """Read the next value and move behind it; ``EOFError`` if the text ends within a string or word."""
+        """Read the next value and move past it; ``EOFError`` if the text ends within a string or word."""
         start = self.text[self.at]
         if start in "\"'":
             return self._string(start)
@@ -82,7 +82,7 @@ class _Parser:
 
     def _items(self, depth: int, read: Callable[[int], T], *, end: str, other_end: str) -> Iterator[T]:
         while (character := self._skip_separators()) and character != end:
-            if character == other_end and depth:  # this one was not closed: the bracket closes the one around it
+            if character == other_end and depth:  # it was not closed: the bracket closes the container around it
                 return
             if character in (other_end, ":"):
                 self.at += 1
@@ -103,7 +103,7 @@ class _Parser:
         return key if isinstance(key, str) else "", value
 
     def _skip_separators(self) -> str:
-        """Move over spaces and commas; the next character, ``""`` at the end."""
+        """Skip spaces and commas; return the next character, ``""`` at the end."""
         separators = _SEPARATORS.match(self.text, self.at)
         self.at = separators.end() if separators else self.at
         return self.text[self.at : self.at + 1]

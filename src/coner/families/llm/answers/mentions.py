@@ -1,4 +1,4 @@
-"""Find mentions in a JSON value or in lines of text, and match their labels, in whatever shape a model wrote them."""
+"""Find mentions in a JSON value or in lines of text, in any common layout, and match their labels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TEXT_KEYS = frozenset({"text", "entity", "mention", "name", "span", "surface", 
 _LABEL_KEYS = frozenset({"label", "type", "class", "category", "tag", "entitytype", "entitylabel", "ner"})
 _NUMBER_KEYS = frozenset({"sentence", "sentencenumber", "sentenceid", "number", "id", "index", "n", "no"})
 _NUMBER = re.compile(r"\W*(?:sentence)?[\W_]*(\d{1,6})\W*", re.IGNORECASE)
-MAX_KEY = 40  # characters; a longer key is no number
+MAX_KEY = 40  # characters; a longer key is not a number
 _BULLET = re.compile(r"^\s*(?:[-*•–+>]\s+|\(?\d{1,3}[.)]\s+)*")
 _HEADING = re.compile(r"^\W*(?:sentence\s*)?(\d{1,3})\W*$", re.IGNORECASE)
 _NONE = re.compile(r"\W*(?:none|no(?: named)? entit(?:y|ies)(?: \w+)?|n/a|nothing|empty)\W*", re.IGNORECASE)
-# From the safest separator to the one that names contain themselves.
+# From the safest separator to those that names may contain.
 _SEPARATORS = (r"\s*\|\s*", r"\t+", r"\s*(?:->|=>|→|⇒)\s*", r"\s*:\s+", r"\s*=\s*", r"\s+[-–—]\s+", r"\s*:\s*")
 _BRACKETS = re.compile(r"^(.*\S)\s*[(\[{<]([^()\[\]{}<>]+)[)\]}>]\W*$")
 MAX_LINE = 1000  # characters; a longer line is prose
@@ -29,10 +29,14 @@ _QUOTES = "\"'`“”‘’«»*_ "
 
 
 class LabelMatcher:
-    """Matches labels regardless of case, spaces, accents, punctuation and a group in front (``Person: Artist``).
+    """Matches labels regardless of case, spaces, accents, punctuation and a group as prefix (``Person: Artist``).
 
-    Labels that differ in nothing else must be written exactly. ``names`` are accepted, and also those in ``prefixed``,
-    each with its group in front; ``groups``, coarse labels, are recognized and not accepted.
+    Labels that differ only in these must be written exactly.
+
+    Args:
+        names: the accepted labels.
+        groups: coarse labels, recognised and not accepted.
+        prefixed: ``names`` with their groups as prefixes, accepted too.
     """
 
     def __init__(self, names: Sequence[str], groups: Iterable[str] = (), *, prefixed: Iterable[str] = ()) -> None:
@@ -43,7 +47,7 @@ class LabelMatcher:
 
     @classmethod
     def of_classes(cls, taxonomy: Taxonomy) -> LabelMatcher:
-        """Accepts the fine labels of a taxonomy, and recognizes its groups."""
+        """Accepts the fine labels of a taxonomy, and recognises its groups."""
         prefixed = [coarse + fine for fine, coarse in taxonomy.coarse_by_fine.items()]
         return cls(taxonomy.labels, taxonomy.coarse_labels, prefixed=prefixed)
 
@@ -52,7 +56,7 @@ class LabelMatcher:
         return text if text in self._exact else self._folded.get(_fold(text))
 
     def is_group(self, text: str) -> bool:
-        """Whether the text, which stands for no accepted label, names a group."""
+        """Whether a text that matches no accepted label names a group."""
         return _fold(text) in self._groups
 
 

@@ -1,8 +1,8 @@
-"""Read the mentions or the label in an answer: the JSON asked for, JSON inside prose or cut off, or lines of text.
+"""Read the mentions or the label in an answer: the requested JSON, JSON inside prose or cut off, or lines of text.
 
-An answer that is not valid JSON and nothing else is first cleaned of thinking, echo and invented sentences. Of several
-JSON values the last one that names a known label is taken, else the last with mentions; objects that are one mention
-each are taken together. No text raises an error, and each mention that is dropped is counted (``events``).
+Unless an answer is valid JSON as a whole, thinking, echo and invented sentences are removed first. Of several JSON
+values the last one that names a known label is taken, else the last with mentions; objects that are one mention each
+are taken together. No text raises an error, and each dropped mention is counted (``events``).
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _split_values(values: list[Any], count: int) -> tuple[dict[int, list[Any]], 
 def read_label(text: str, labels: Sequence[str], counts: Counter[str]) -> str | None:
     """The label that an answer names; ``None`` if it names none, or several.
 
-    Searched in turn: the strings of its JSON; then, without thinking, the whole text, its lines and its words.
+    Searched in this order: strings of its JSON; then, without thinking, the whole text, its lines, and its words.
     """
     matcher = LabelMatcher(labels)
     for strings in _readings(text, labels, counts):
@@ -168,9 +168,9 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _clean(text: str, question: str, counts: Counter[str]) -> str:
-    """Remove from an answer thinking, an echo of the question at the end of the prompt, and invented further sentences.
+    """Remove thinking, an echo of the question at the end of the prompt, and invented further sentences.
 
-    A thinking block that never ends hides the rest; one whose start is in the prompt starts with the answer.
+    A thinking block without an end tag extends to the end of the answer, one without a start tag from its beginning.
     """
     rest = _THINKING_END.split(_THINKING.sub("", text))[-1]
     add(counts, Event.THINKING, rest != text)

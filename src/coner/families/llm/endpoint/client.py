@@ -1,7 +1,7 @@
 """Send prompts to any endpoint that speaks the OpenAI protocol: concurrent, in order, within a rate and a budget.
 
-An event loop in its own thread makes the calls. So the caller's work between two answers does not delay them, a
-time-out ends what it should, and Ctrl-C cancels the calls in flight at once.
+An event loop in its own thread makes the calls. So the caller's work between two answers does not delay them, timeouts
+are reliable, and Ctrl-C cancels the calls in flight at once.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.endpoint.session import Session
 from coner.families.usage import Failure
 
-LOOKAHEAD = 4  # prompts taken for each concurrent call, so that a slow one delays few
+LOOKAHEAD = 4  # prompts taken per concurrent call, so that a slow call delays few others
 
 
 class Client(Session):
-    """A ``Complete`` that asks an endpoint and stores its answers.
+    """A ``Complete`` that calls an endpoint and stores its answers.
 
-    Gives one answer for each prompt, in order; prompts are consumed a few at a time. A failure that every prompt would
+    Yields one answer for each prompt, in order; prompts are consumed a few at a time. A failure that every prompt would
     get (no connection, a wrong key, an unknown model, a spent budget) is found once: further prompts fail quickly,
-    except those that the ledger answers. Budget, totals and what is known of the endpoint last as long as the client.
-    It serves one caller at a time.
+    except those that the ledger answers. Budget, totals and ``capabilities`` last as long as the client. It serves one
+    caller at a time.
 
     Args:
         ledger: stores the answers; without one, each prompt is a call.
-        spending: limits for all calls of this client. A call is sent if the most that it may use is left, as estimated.
-            An answer that is lost on the way counts as the most that it may have used.
-        backoff: seconds before the first retry, about; each next one waits twice as long.
+        spending: limits for all calls of this client. A call is sent only if the budget covers its estimated maximum.
+            A call whose answer is lost counts with its maximum.
+        backoff: approximate seconds before the first retry; doubled for each further one.
 
     Attributes:
         totals: what was sent and spent.
-        taken: ``answers``, ``tokens``, ``cost`` and ``seconds`` of all answers; those from the ledger at what they once
-            took.
+        taken: ``answers``, ``tokens``, ``cost`` and ``seconds`` of all answers; those from the ledger with their
+            original values.
         capabilities: what the endpoint accepts, as far as its answers have shown.
 
     Raises:

@@ -1,7 +1,7 @@
 """Store every paid answer in one SQLite file: no prompt is paid for twice, and a crash loses no answer.
 
-The file **holds the answers as text**, which repeat parts of the sentences; of the prompts it holds only hashes, and
-no keys or addresses. While it is open SQLite keeps files ``-wal`` and ``-shm`` beside it.
+The file **contains the answers as text**, which quote the sentences; of the prompts it contains only hashes, and no
+keys or addresses. While it is open SQLite keeps files ``-wal`` and ``-shm`` beside it.
 
 An answer is on disk before the caller sees it. Several processes of one machine may share a ledger; it does not work
 on network drives (SQLite's write-ahead log needs shared memory).
@@ -41,7 +41,7 @@ TABLE = """CREATE TABLE answers (
 
 
 def prompt_hash(prompt: Prompt, endpoint: Endpoint) -> str:
-    """A hash of everything that the model sees, and how it samples; independent of where it runs."""
+    """A hash of everything that the model sees and how it samples, but not of the address of the endpoint."""
     values = {
         "model": endpoint.model,
         "messages": [[message.role, message.content] for message in prompt.messages],
@@ -57,7 +57,7 @@ class Ledger:
     """The stored answers; safe to use from several threads. The file is created if it is missing.
 
     Raises (all methods):
-        DataError: the file is damaged, or no ledger.
+        DataError: the file is damaged, or not a ledger.
         OutputError: it cannot be created or written.
     """
 
@@ -91,7 +91,7 @@ class Ledger:
         database.execute("PRAGMA synchronous = FULL")
         self._use_write_ahead_log()
 
-    # SQLite needs the file for itself to switch, and does not wait if another process switches too.
+    # Switching needs exclusive access to the file, and SQLite does not wait for another process that switches too.
     @retry(
         retry=retry_if_exception_message(match=".*locked"),
         stop=stop_after_delay(BUSY),
@@ -108,17 +108,17 @@ class Ledger:
         self._database.close()
 
     def get(self, key: str) -> Completion | None:
-        """The answer to the prompt with this hash."""
+        """The answer to the prompt with this hash, or ``None``."""
         query = "SELECT text, finish, prompt_tokens, completion_tokens, seconds FROM answers WHERE prompt = ?"
         with self._access():
             row: Any = self._database.execute(query, (key,)).fetchone()
         if row is None:
             return None
-        text, finish, asked, said, seconds = row
-        return Completion(text, finish, asked, said, cached=True, seconds=seconds)
+        text, finish, prompt_tokens, completion_tokens, seconds = row
+        return Completion(text, finish, prompt_tokens, completion_tokens, cached=True, seconds=seconds)
 
     def put(self, key: str, model: str, answer: Completion) -> None:
-        """Store an answer on disk; an answer that is already there stays."""
+        """Store an answer on disk; an earlier answer to the same prompt is kept."""
         values = (answer.text, answer.finish, answer.prompt_tokens, answer.completion_tokens, answer.seconds)
         row = (key, model, *values, datetime.now(UTC).isoformat(timespec="seconds"))
         with self._access():

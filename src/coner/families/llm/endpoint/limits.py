@@ -1,4 +1,4 @@
-"""Limits of what may be asked: a rate per minute, and a budget. They are used within one event loop."""
+"""Limits on calls: a rate per minute, and a budget. They are used within one event loop."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tokens(NamedTuple):
 
 
 class TokenEstimator:
-    """Estimates tokens from bytes; the ratio rises to the highest one that the endpoint has counted."""
+    """Estimates tokens from bytes, with the highest ratio that the endpoint has counted, at least 1/3."""
 
     def __init__(self) -> None:
         self._tokens_per_byte = 1 / 3
@@ -45,11 +45,11 @@ class TokenEstimator:
         return math.ceil(len(text.encode("utf-8", "replace")) * self._tokens_per_byte)
 
     def upper_bound(self, prompt: Prompt) -> Tokens:
-        """Tokens that a call may use, with an answer up to its limit."""
+        """Maximum tokens of a call: its estimated prompt, and an answer up to its limit."""
         return Tokens(math.ceil(_prompt_bytes(prompt) * self._tokens_per_byte), prompt.max_tokens)
 
     def update(self, prompt: Prompt, counted: int) -> None:
-        """Learn from the tokens that the endpoint counted in a prompt."""
+        """Raise the ratio to that of a prompt whose tokens the endpoint counted, if it is higher."""
         self._tokens_per_byte = max(self._tokens_per_byte, counted / max(_prompt_bytes(prompt), 1))
 
 
@@ -66,7 +66,7 @@ class Slot:
 
 
 class RateLimiter:
-    """Limits requests and tokens within any window of a minute (0: no limit), and pauses where an endpoint asks to."""
+    """Limits requests and tokens within any window of a minute (0: no limit); can pause on request of the endpoint."""
 
     WINDOW = 60.0
 
@@ -82,7 +82,7 @@ class RateLimiter:
         self._queue = anyio.Lock()  # first come, first served
 
     async def acquire(self, tokens: int) -> Slot:
-        """Wait until a call with so many tokens is allowed; set ``tokens`` of its slot to what it really used.
+        """Wait until a call with this many tokens is allowed; the caller corrects ``tokens`` of the slot afterwards.
 
         A call that alone exceeds the rate waits until the window is empty.
         """
@@ -94,7 +94,7 @@ class RateLimiter:
             return slot
 
     def pause(self, seconds: float) -> None:
-        """Allow no call for some time."""
+        """Allow no call for this many seconds."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _wait(self, tokens: int) -> float:
@@ -108,7 +108,7 @@ class RateLimiter:
 
 
 class BudgetLimiter:
-    """Keeps calls within a budget: the most that a call may use is reserved before it, and settled after it."""
+    """Keeps calls within a budget: the maximum of a call is reserved before it, and replaced by its use after it."""
 
     def __init__(self, limits: Spending, prices: Prices) -> None:
         self._tokens = math.inf if limits.tokens is None else limits.tokens
@@ -117,12 +117,12 @@ class BudgetLimiter:
         self._used = Tokens(0, 0)
         self._reserved: list[Tokens] = []
         self._settled = anyio.Event()
-        self.spent = False  # nothing more may be sent
+        self.spent = False  # no further call is allowed
 
     async def reserve(self, most: Tokens) -> bool:
-        """Reserve tokens for a call; ``False`` if they do not fit, and then no further call does.
+        """Reserve tokens for a call; ``False`` if they do not fit, and then for every further call.
 
-        Waits for the calls in flight if needed, as these mostly use less than they reserved.
+        If needed it waits for the calls in flight, which mostly use less than they reserved.
         """
         while not self.spent:
             if self._fits(most):

@@ -1,7 +1,7 @@
 """Prompts to a language model and its completions.
 
-A language model is a ``Complete``: it takes prompts and gives one completion or failure for each, in order. Building
-prompts and reading answers need no network; only ``endpoint`` does.
+A language model is a ``Complete``: it takes prompts and yields one completion or failure for each, in order. Prompts
+are built and answers are read without network access.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Completion:
     """The answer to a prompt; tokens are as counted by the endpoint, else estimated."""
 
     text: str
-    finish: str  # "stop" if the model ended it, "length" if it was cut off, or the endpoint's own word
+    finish: str  # "stop" if the model ended it, "length" if it was cut off, or another reason that the endpoint gave
     prompt_tokens: int
     completion_tokens: int
     cached: bool  # whether it is from the ledger and not from a call
@@ -61,11 +61,11 @@ class Capabilities:
 
     structured: Structured = "json_schema"
     length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    sampling: bool = True  # temperature and seed may be set; reasoning models have their own
+    sampling: bool = True  # temperature and seed may be set; some reasoning models reject them
 
     @property
     def declined(self) -> tuple[str, ...]:
-        """What the endpoint does not accept and is left out."""
+        """Request fields that the endpoint does not accept, which are left out."""
         schema = ("a schema for answers",) if self.structured == "plain" else ()
         return schema if self.sampling else (*schema, "temperature and seed")
 
@@ -88,7 +88,7 @@ class Capabilities:
         return body
 
     def reduced(self, rejection: str, prompt: Prompt) -> Capabilities | None:
-        """What to try after a request was rejected with this message; ``None`` if the message is about other things."""
+        """What to try after a request was rejected with this message; ``None`` if it does not name a known field."""
         if self.length_field == "max_tokens" and "max_completion_tokens" in rejection:
             return replace(self, length_field="max_completion_tokens")
         if self.sampling and re.search(r"\b(temperature|seed)\b", rejection):

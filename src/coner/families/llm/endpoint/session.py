@@ -46,7 +46,7 @@ class _NoAnswer(Exception):
 
 
 class Session:
-    """Calls to an endpoint; an asynchronous context manager that may be entered again, but not while it is open.
+    """Calls to an endpoint; an asynchronous context manager, reusable but not reentrant.
 
     ``Client`` documents the arguments and attributes.
     """
@@ -99,7 +99,7 @@ class Session:
                 return stored
             try:
                 async with self._slots:
-                    answer = await self._ask(prompt)
+                    answer = await self._call_with_retries(prompt)
             except _NoAnswer as error:
                 self.totals.failed += 1
                 return error.failure
@@ -107,8 +107,8 @@ class Session:
                 self._ledger.put(key, self.endpoint.model, answer)
             return answer
 
-    async def _ask(self, prompt: Prompt) -> Completion:
-        """Call with retries, each after about twice the wait of the one before."""
+    async def _call_with_retries(self, prompt: Prompt) -> Completion:
+        """Call with retries and exponential backoff."""
         retries = 0
         while True:
             wait = min(self._backoff * 2 ** min(retries, 99), MAX_WAIT) + random.uniform(0, self._backoff)
@@ -206,7 +206,7 @@ class Session:
         return answer
 
     def _give_up(self, failure: Failure) -> _NoAnswer:
-        """Let all further prompts fail, for a while at least."""
+        """Let all further prompts fail, for at least ``GIVEN_UP`` seconds."""
         if self._given_up is None:
             self._given_up, self._given_up_at = failure, time.monotonic()
         return _NoAnswer(self._given_up)

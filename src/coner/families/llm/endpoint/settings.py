@@ -16,18 +16,18 @@ from coner.core.errors import ConfigError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 NO_KEY = "none"  # the client library needs some key, even for endpoints that check none
-CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client library would send them to any endpoint
+CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client library would send these to any endpoint
 
 
 class Prices(Section):
-    """Prices of a million tokens, in any currency."""
+    """Prices per million tokens, in any currency."""
 
     prompt: Rate = Field(0.0, description="price per million tokens of the prompt")
     completion: Rate = Field(0.0, description="price per million tokens of the answer")
 
 
 class Endpoint(Section):
-    """The endpoint of a language model, and how it is asked."""
+    """The endpoint of a language model, and how it is called."""
 
     base_url: str = Field(
         "http://127.0.0.1:8080/v1", description="address up to /v1, of a hosted model, vLLM, llama.cpp or Ollama"
@@ -67,14 +67,14 @@ class Endpoint(Section):
 
     @property
     def local(self) -> bool:
-        """Whether it is on this machine or in its network, where a key is seldom needed."""
+        """Whether it is on this machine or its network, where a key is seldom needed."""
         if isinstance(host := self._host(), str):
             return "." not in host or host.endswith((".local", ".localhost", ".internal"))
         return host.is_private
 
     @property
     def on_this_machine(self) -> bool:
-        """Whether no proxy can be in between."""
+        """Whether it is on this machine, so that no proxy is used."""
         host = self._host()
         return host == "localhost" if isinstance(host, str) else host.is_loopback
 

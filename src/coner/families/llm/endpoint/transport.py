@@ -1,4 +1,4 @@
-"""Send one request over the network, without retries: an answer, or an error of the kind of the fault."""
+"""Send one request over the network, without retries; an error's class shows whether a retry may help."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MIN_SECRET = 8  # characters; a shorter key is a dummy such as "x", and may be p
 MAX_TOKENS = 1 << 53  # a higher count is nonsense, and does not fit into the ledger
 TRANSIENT = frozenset({408, 409, 429})
 PERMANENT = frozenset({501, 505})  # every other 5xx may pass
-BILLED = frozenset({502, 504, 522, 524})  # from a gateway: the endpoint may have made an answer
-FOR_ALL_PROMPTS = frozenset({401, 403, 404, 429})  # rejections of any other prompt too
+BILLED = frozenset({502, 504, 522, 524})  # from a gateway: the endpoint may have produced an answer
+FOR_ALL_PROMPTS = frozenset({401, 403, 404, 429})  # any other prompt would be rejected too
 ADVICE = {
     400: "the endpoint cannot take this request; a long one may need a larger context there",
     401: "expected a valid key. Fix: set the environment variable that key_env names",
@@ -38,7 +38,7 @@ class CallError(Exception):
     """A call without an answer."""
 
     reason: str  # one line, without the key
-    billed: bool = False  # the endpoint may have made an answer that did not arrive
+    billed: bool = False  # the endpoint may have produced an answer that did not arrive
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class TransientError(CallError):
 
 
 class NoConnectionError(CallError):
-    """Nobody listens, the host is unknown, or no secure connection can be made."""
+    """No server listens, the host is unknown, or no secure connection can be made."""
 
 
 @dataclass(eq=False)
@@ -64,8 +64,8 @@ class RejectedError(CallError):
 class Transport:
     """Sends requests to one endpoint.
 
-    The key is hidden in every text that leaves this class. The estimator is used for tokens that the endpoint does not
-    count, and learns from those that it does.
+    The key is hidden in every text that leaves this class. The estimator replaces token counts that the endpoint does
+    not report, and is updated with those that it does.
     """
 
     def __init__(self, endpoint: Endpoint, key: str, estimator: TokenEstimator) -> None:
@@ -145,25 +145,26 @@ class Transport:
             reason = self._reason(f"got {got}; expected a chat completion")
             raise TransientError(reason, billed=True) from None
         content, finish = self._hide_key(content), self._hide_key(str(choice.get("finish_reason") or "stop"))
-        asked, said = (_token_count(body, name) for name in ("prompt_tokens", "completion_tokens"))
-        if asked is None:
-            asked = self._estimator.upper_bound(prompt).prompt
+        prompt_tokens, completion_tokens = (_token_count(body, name) for name in ("prompt_tokens", "completion_tokens"))
+        if prompt_tokens is None:
+            prompt_tokens = self._estimator.upper_bound(prompt).prompt
         else:
-            self._estimator.update(prompt, asked)
-        said = self._estimator.estimate(content) if said is None else said
-        return Completion(content, finish, asked, said, cached=False, seconds=seconds)
+            self._estimator.update(prompt, prompt_tokens)
+        if completion_tokens is None:
+            completion_tokens = self._estimator.estimate(content)
+        return Completion(content, finish, prompt_tokens, completion_tokens, cached=False, seconds=seconds)
 
     def _reason(self, text: str) -> str:
         return self._hide_key(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {text}")
 
     def _hide_key(self, text: str) -> str:
-        """Text of an endpoint without the key, which some repeat, and without lone surrogates."""
+        """Text of an endpoint without the key, which some endpoints repeat, and without lone surrogates."""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return text if len(self._key) < MIN_SECRET else text.replace(self._key, "(key)")
 
 
 def _error_message(text: str) -> str:
-    """The message in the body of an error, as one line, whatever it is wrapped in."""
+    """The message in the body of an error, as one line."""
     try:
         value = json.loads(text)
         for name in ("error", "message", "detail"):

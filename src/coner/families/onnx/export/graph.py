@@ -19,11 +19,11 @@ from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.encoder.network import Network
 
-OPSET = 17  # the first with layer normalisation as one step
+OPSET = 17  # the first with a LayerNormalization operator
 OUTPUT = "emissions"
 BLOCK = 32  # weights that share a scale
 INT8 = 4  # accuracy level of onnxruntime: multiply in 8-bit integers
-MIN_TABLE = 1 << 16  # elements of a table that is worth the extra operations
+MIN_TABLE = 1 << 16  # elements; a smaller table is not worth the extra operations
 # The inputs and the sizes of their axes, all of which are dynamic (see ``layout.lay_out``).
 AXES = {"ids": "RP", "mask": "RP", "first": "N", "last": "N", "every": "M", "word": "M"}
 AXES |= {"lengths": "B", "grid": "BW", "cells": "N", "previous": "N", "following": "N"}
@@ -44,9 +44,9 @@ class Emissions(nn.Module):
 
 
 def write_graph(network: Network, maker: PieceMaker, path: Path, *, int8: bool) -> None:
-    """Write a network that is on the CPU into ``path``, and its weights into a file beside it.
+    """Write a network, which is on the CPU, to ``path``, and its weights to a file beside it.
 
-    The graph has only those inputs that the pooling and the context of the network use. ``int8`` quantises the weights.
+    The graph has only the inputs that the network's pooling and context use. ``int8`` quantises the weights.
     """
     example = lay_out([Pieces([maker.unknown] * 6, [2, 1, 3]), Pieces([maker.unknown] * 2, [1, 1])], maker)
     training = network.training
@@ -73,7 +73,7 @@ def write_graph(network: Network, maker: PieceMaker, path: Path, *, int8: bool) 
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Quantise the matrices and embeddings of a graph, which is changed, to 8-bit integers.
+    """Return a graph with its matrices and embeddings quantised to 8-bit integers; ``model`` is modified.
 
     There is one scale for each row of an embedding and one for each block of 32 weights of a matrix; activations are
     quantised in blocks of 32 too. Coarser scales (``quantize_dynamic`` of onnxruntime: one for each column, one for all
@@ -88,8 +88,8 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-        how = {"bits": 8, "block_size": BLOCK, "is_symmetric": True, "accuracy_level": INT8}
-        quantizer = MatMulNBitsQuantizer(model, **how, op_types_to_quantize=("MatMul",))
+        options = {"bits": 8, "block_size": BLOCK, "is_symmetric": True, "accuracy_level": INT8}
+        quantizer = MatMulNBitsQuantizer(model, **options, op_types_to_quantize=("MatMul",))
         quantizer.process()
     finally:
         logging.disable(before)

@@ -36,21 +36,21 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
         name = tagger.settings.head.decoder
         raise ConfigError(f"head.decoder: got {name!r}; expected crf, softmax or valid to export")
 
-    def write(aside: Path) -> None:
+    def write(temporary: Path) -> None:
         backend = Backend.from_str(tagger.tokenizer.backend_tokenizer.to_str())
         backend.no_truncation()  # as transformers calls it, whatever the file says
         backend.no_padding()
         try:
-            backend.save(str(aside / TOKENIZER))
+            backend.save(str(temporary / TOKENIZER))
         except Exception as error:  # a bare one, as for a full disk
             raise OSError(None, str(error)) from error
         if isinstance(decoder, ConstrainedDecoder):
             chain = decoder.scores()
             scores = {"transitions": chain.transitions, "first": chain.start, "last": chain.end}
             arrays: dict[str, Any] = {name: values.detach().numpy() for name, values in scores.items()}
-            np.savez(aside / CHAIN, **arrays)
+            np.savez(temporary / CHAIN, **arrays)
         try:
-            write_graph(tagger.network, tagger.pieces, aside / GRAPH, int8=int8)
+            write_graph(tagger.network, tagger.pieces, temporary / GRAPH, int8=int8)
         except RuntimeError as error:
             name, reason = tagger.settings.encoder.name, str(error).strip().splitlines()[0]
             raise ModelError(f"encoder {name!r}: cannot be exported to ONNX: {reason}") from None

@@ -55,8 +55,8 @@ class Figures:
 class ExportReport:
     """Both models, and how they were measured."""
 
-    before: Figures
-    after: Figures
+    before: Figures  # torch
+    after: Figures  # ONNX
     file: str  # name of the dev file
     sentences: int  # in the dev split
     timed: int  # sentences in a round
@@ -80,12 +80,12 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     Args:
         dev: dev file; by default that of the run's record.
         int8: quantise the weights to 8-bit integers.
-        max_drop: most points (of 100) that micro or macro F1 may lose.
+        max_drop: maximum loss of micro or macro F1, in points of 100.
 
     Raises:
         ConerError: more is lost; nothing is written then.
         ModelError: the family of the model cannot be exported.
-        ConfigError: the dev split is not known or not there, or a component of the model cannot be exported.
+        ConfigError: the dev split is unknown or missing, or a component of the model cannot be exported.
         DataError: the dev file is not that of the run, or faulty.
         OutputError: ``out`` holds a model, or cannot be written.
     """
@@ -114,7 +114,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
 
 
 def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
-    """The dev file, or, if it is ``None``, the dev split of the run: its file, or the same cut of its training file."""
+    """The dev file; ``None``: the dev split of the run, from its file or as the same share of its training file."""
     data = tagger.settings.data.model_copy(update={"test": None, "extra": ()})
     if dev is not None:
         data = data.model_copy(update={"train": None, "dev": dev})
@@ -159,7 +159,7 @@ def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -
     seconds: tuple[list[float], list[float]] = ([], [])
     with progress_bar("measuring", 2 * (len(sentences) + ROUNDS * len(some))) as bar:
         scores = []
-        for model in both:  # this also fills the caches, before the clock runs
+        for model in both:  # this also fills the caches before timing
             scores.append(score(sentences, model.tagger.tag(sentences)).fine)
             bar.advance(len(sentences))
         for model, times in [*zip(both, seconds, strict=True)] * ROUNDS:
