@@ -1,8 +1,12 @@
-"""``coner tag --engine ray`` on a cluster of this machine, with two workers."""
+"""``coner tag --engine ray`` on a cluster of this machine, with two workers.
+
+Ray runs in other processes only: its threads draw from the random numbers of the C library, by which crfsuite shuffles,
+so that a CRF trained later in this process would differ from its twin.
+"""
 
 from __future__ import annotations
 
-import logging
+import secrets
 import subprocess
 import sys
 import threading
@@ -15,30 +19,36 @@ import pytest
 
 import coner as package
 from coner.records.machine import versions
-from coner.tagging import files as tagging
 from coner.tagging.files import tag_files
 from coner.tagging.job import TaggingJob
 from helpers.shell import Completed, World, refusal
 
 pytestmark = pytest.mark.slow
-Coner = Callable[..., Completed]
 SIZE = 8000
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of a cluster."""
-    ray = pytest.importorskip("ray")
-    import os
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
-    try:
-        context = ray.init(address="local", num_cpus=2, object_store_memory=100 << 20, **quiet)
-    except Exception as error:
-        pytest.skip(f"Ray cannot start here: {error}")
-    yield context.address_info["gcs_address"]
-    ray.shutdown()
+    """The address of a cluster, which ends when the standard input of its process does."""
+    pytest.importorskip("ray")
+    code = (
+        "import logging, ray, sys; c = ray.init(address='local', num_cpus=2, object_store_memory=100 << 20, "
+        "log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False); "
+        "print(c.address_info['gcs_address'], flush=True); sys.stdin.read()"
+    )
+    settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in settings.items():
+            environment.setenv(name, value)  # also for the drivers
+        running = subprocess.Popen([sys.executable, "-c", code], **pipes)
+        assert running.stdin
+        assert running.stdout
+        address = running.stdout.readline().strip()
+        if not address:
+            pytest.skip("Ray cannot start here")
+        yield address
+        running.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +82,15 @@ def case(world: World, corpus: list[Path], tmp_path_factory: pytest.TempPathFact
     return Case(corpus, out)
 
 
-@pytest.fixture(autouse=True)
-def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tagging, "tag_files", lambda *arguments: tag_files(*arguments, size=SIZE))
+def tag_by_ray(*arguments: object) -> Completed:
+    """``coner tag --engine ray`` in a process of its own, with small slices."""
+    code = (
+        "import sys; from functools import partial; from coner.cli import main; from coner.tagging import files; "
+        f"files.tag_files = partial(files.tag_files, size={SIZE}); sys.argv[0] = 'coner'; main()"
+    )
+    command = [sys.executable, "-c", code, "tag", *map(str, arguments), "--engine", "ray"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Completed(done.returncode, done.stdout, done.stderr)
 
 
 def job_of(world: World) -> TaggingJob:
@@ -117,7 +133,7 @@ def until(condition: Callable[[], Any]) -> Any:
     return found
 
 
-def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, tmp_path: Path, coner: Coner) -> None:
+def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, tmp_path: Path) -> None:
     out, killed = tmp_path / "out", []
 
     def kill() -> None:
@@ -128,7 +144,7 @@ def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, t
 
     killer = threading.Thread(target=kill)
     killer.start()
-    done = coner("tag", world.model, *case.corpus, "-o", out, "--engine", "ray", "--workers", 2)
+    done = tag_by_ray(world.model, *case.corpus, "-o", out, "--address", cluster, "--workers", 2)
     killer.join()
     assert killed
     assert done.code == 0, done
@@ -138,7 +154,7 @@ def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, t
     assert not list((out / ".coner").glob("*.parts"))
 
 
-def test_a_killed_driver_can_be_resumed(cluster: str, world: World, case: Case, tmp_path: Path, coner: Coner) -> None:
+def test_a_killed_driver_can_be_resumed(cluster: str, world: World, case: Case, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = (
         "from pathlib import Path; from coner.tagging.cluster import ray_engine; "
@@ -155,17 +171,17 @@ def test_a_killed_driver_can_be_resumed(cluster: str, world: World, case: Case, 
     assert not (out / "d.jsonl").exists()
     before = (out / "a.conll").stat().st_ino
     until(lambda: not pools())  # its workers die with it
-    done = coner("tag", world.model, *case.corpus, "-o", out, "--engine", "ray")
+    done = tag_by_ray(world.model, *case.corpus, "-o", out, "--address", cluster)
     assert done.code == 0, done
     assert "of 4 files were already finished" in done.err
     assert (out / "a.conll").stat().st_ino == before
     check(out, case)
 
 
-def test_an_error_names_the_line_of_the_users_file(cluster: str, world: World, tmp_path: Path, coner: Coner) -> None:
+def test_an_error_names_the_line_of_the_users_file(cluster: str, world: World, tmp_path: Path) -> None:
     path = tmp_path / "bad.conll"
     path.write_text("ada _ _ O\n\n" * 900 + "x _ _ I-Artist\n", encoding="utf-8")
-    message = refusal(coner("tag", world.model, path, "-o", tmp_path / "out", "--engine", "ray"))
+    message = refusal(tag_by_ray(world.model, path, "-o", tmp_path / "out", "--address", cluster))
     assert f"{path}:1801: tag 'I-Artist' after" in message
 
 

@@ -353,7 +353,7 @@ def test_group_of_one_changes_nothing() -> None:
     parameter.grad = gradient = torch.ones(2, 2)
     group.sum_gradients([parameter])
     assert parameter.grad is gradient
-    assert group.gather_values([1, 2]) == [1, 2]
+    assert group.gather([1, 2]) == [1, 2]
     assert (group.sum([1.5]), group.any(False), group.broadcast("é"), group.shard([1, 2])) == (
         [1.5],
         False,

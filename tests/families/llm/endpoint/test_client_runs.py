@@ -191,9 +191,8 @@ def test_a_caller_that_stops_early_cancels_the_calls_in_flight() -> None:
         began = time.monotonic()
         answers.close()  # type: ignore[attr-defined]  # a generator
         assert time.monotonic() - began < 10
-        sent = len(server.requests)
-        time.sleep(0.2)
-        assert len(server.requests) == sent <= 3
+        time.sleep(0.5)  # a call that had begun may still arrive
+        assert len(server.requests) <= 3
 
 
 def test_an_abandoned_call_frees_its_reservation_and_counts_as_the_most_it_may_have_cost() -> None:

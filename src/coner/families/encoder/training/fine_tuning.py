@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from accelerate.utils import set_seed
 
-from coner.core.types import Sentence
+from coner.core.types import Entity, Sentence
 from coner.evaluation.results import Level
 from coner.evaluation.score import score_sentences
 from coner.families.encoder.backbone.tagger import NetworkTagger
@@ -92,6 +92,9 @@ class FineTuning(Generic[T]):
 def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:
     """The scores of fine labels, the same in every process, each of which tags its shard of the sentences."""
     shard = processes.shard(range(len(sentences)))
-    predicted = zip(shard, tagger.tag([sentences[i] for i in shard]), strict=True)
-    every = dict(processes.gather_values([*predicted]))
-    return score_sentences(sentences, [every[i] for i in range(len(sentences))]).fine
+    tagged = zip(shard, tagger.tag([sentences[i] for i in shard]), strict=True)
+    spans = [(i, entity.start, entity.end, entity.label) for i, entities in tagged for entity in entities]
+    predicted: list[list[Entity]] = [[] for _ in sentences]
+    for i, start, end, label in processes.gather(spans):
+        predicted[i].append(Entity(start, end, label))
+    return score_sentences(sentences, predicted).fine

@@ -4,11 +4,12 @@ Each process computes a shard of every batch, of losses that are all divided by 
 sum of the gradients is that of one process, even if shards are uneven or empty. Gradients are summed here after the
 last pass of a step, and not by ``DistributedDataParallel``, which requires the same number of passes and the same
 parameters in every process, averages, and does not support sparse gradients. All processes then take the same step, and
-their weights stay equal to the last bit.
+their weights stay equal to the last bit. What is sent is tensors, JSON and safetensors, never a pickle.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,8 @@ from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs, broadcast, broadcast_object_list, gather_object
+from accelerate.utils import InitProcessGroupKwargs, broadcast
+from safetensors.torch import load, save
 from torch import Tensor
 
 from coner.core import processes
@@ -102,37 +104,43 @@ class ProcessGroup:
             for p, part in zip(bucket, total.split([p.numel() for p in bucket]), strict=True):
                 p.grad = part.view_as(p)
         for p in (p for p, used in zip(every, sparse, strict=True) if used):
-            gradients = self.gather_values([] if p.grad is None else [p.grad.coalesce().cpu()])
+            gradients = [_sparse(load(data), p) for data in self._gather(save(_rows(p.grad)))]
             p.grad = reduce(torch.add, gradients).coalesce().to(p.device)
 
-    def gather_values(self, values: list[Value]) -> list[Value]:
-        """The small values of all processes, in the order of the processes."""
+    def gather(self, values: list[Value]) -> list[Value]:
+        """The JSON values of all processes, in the order of the processes."""
         if self.count == 1:
             return values
-        with _connected():
-            every: list[Value] = gather_object(values)
-        return every
+        return [value for data in self._gather(json.dumps(values).encode()) for value in json.loads(data)]
 
     def broadcast(self, value: Value) -> Value:
-        """The small value of process 0, such as a text, in all processes."""
+        """The JSON value of process 0, such as a text, in all processes."""
         if self.count == 1:
             return value
-        with _connected():
-            first: Value = broadcast_object_list([value])[0]
+        first: Value = json.loads(self._gather(json.dumps(value).encode() if self.is_first else b"")[0])
         return first
+
+    def _gather(self, data: bytes) -> list[bytes]:
+        """The bytes of each process, padded on the way."""
+        with _connected():
+            sizes = self._accelerator.gather(torch.tensor([len(data)], device=self.device)).tolist()
+            padded = bytearray(data) + bytes(max(sizes) - len(data) + 1)
+            own = torch.frombuffer(padded, dtype=torch.uint8).to(self.device)
+            every = self._accelerator.gather(own[None]).cpu()
+        return [row[:size].numpy().tobytes() for row, size in zip(every, sizes, strict=True)]
 
     def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """The checkpoint of process 0, in all processes, on the CPU: no other one needs the run's folder."""
         if self.count == 1:
             return checkpoint
         own = {} if checkpoint is None else checkpoint.tensors
-        shapes = {name: (value.dtype, value.shape) for name, value in own.items()}
-        first = self.broadcast(None if checkpoint is None else (checkpoint.state, shapes))
+        shapes = {name: [str(value.dtype).removeprefix("torch."), *value.shape] for name, value in own.items()}
+        first = self.broadcast(None if checkpoint is None else [checkpoint.state, shapes])
         if first is None:
             return None
         tensors = {}
-        for name, (dtype, shape) in first[1].items():
-            value = own[name] if self.is_first else torch.empty(shape, dtype=dtype)
+        for name, (dtype, *shape) in first[1].items():
+            value = own[name] if self.is_first else torch.empty(shape, dtype=getattr(torch, dtype))
             with _connected():
                 tensors[name] = broadcast(value.to(self.device)).cpu()
         return Checkpoint(tensors, first[0])
@@ -181,6 +189,21 @@ def _connected() -> Iterator[None]:
         raise
     except RuntimeError as error:
         raise Unfinished("another process of this training has ended or does not answer", 3) from error
+
+
+def _rows(gradient: Tensor | None) -> dict[str, Tensor]:
+    """The tensors of a sparse gradient."""
+    if gradient is None:
+        return {}
+    gradient = gradient.coalesce().cpu()
+    return {"indices": gradient.indices(), "values": gradient.values()}
+
+
+def _sparse(rows: dict[str, Tensor], like: Tensor) -> Tensor:
+    """The gradient of a parameter of this shape from the tensors of ``_rows``."""
+    if not rows:
+        return torch.zeros(like.shape, dtype=like.dtype, layout=torch.sparse_coo)
+    return torch.sparse_coo_tensor(rows["indices"], rows["values"], like.shape)
 
 
 def _buckets(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
