@@ -144,7 +144,7 @@ class Fitter:
         if settings.algorithm == "lbfgs":
             params["c1"] = settings.c1
         self._trainer.set_params(params)
-        # crfsuite shuffles with ``rand`` of the C library; a thread that draws from it too, as those of Ray, changes that.
+        # crfsuite shuffles with ``rand`` of the C library, from which no other thread should draw, as those of Ray do.
         ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).srand(ctypes.c_uint(self._seed))
         try:
             with tempfile.TemporaryDirectory() as folder, progress_bar(what, settings.max_iterations) as shown:
