@@ -19,7 +19,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made = World(folder / "crf.toml", folder / "train.conll", folder / "dev.conll", folder / "model")
     made.config.write_text(CONFIG)
     made.train.write_text(head(SAMPLE / "train.conll", 60), encoding="utf-8")
-    # Half of it is known by heart, so that there are hits and misses to count.
+    # Half of it is in the training file, so that there are hits and misses.
     text = head(SAMPLE / "train.conll", 20) + head(SAMPLE / "dev.conll", 20).removeprefix("\n")
     made.dev.write_text(text, encoding="utf-8")
     assert run(["train", *made.settings, "--out", str(made.model)]) == 0

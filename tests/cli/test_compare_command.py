@@ -25,7 +25,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_table_has_a_row_a_run_and_a_row_a_difference(coner: Coner, runs: Path) -> None:
+def test_table_has_one_row_per_run_and_per_difference(coner: Coner, runs: Path) -> None:
     done = coner("compare", runs / "poor", runs / "perfect")
     assert (done.code, done.err) == (0, "")
     rows = [line.split() for line in done.out.splitlines()]
@@ -58,7 +58,7 @@ def test_a_run_named_twice_is_shown_once(coner: Coner, runs: Path) -> None:
         assert f"{other}: left out, the same record as {runs / 'poor'}" in done.err and "1 of 3 left out" in done.err
 
 
-def test_markdown_is_marked(coner: Coner, runs: Path) -> None:
+def test_best_values_are_bold_in_markdown(coner: Coner, runs: Path) -> None:
     done = coner("compare", runs / "poor", runs / "perfect", "--markdown")
     assert done.out.startswith("Scores on dev.\n\n| run |")
     assert "| perfect | **1.000 [1.000, 1.000]** | **1.000 [1.000, 1.000]** |" in done.out

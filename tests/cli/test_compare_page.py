@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coner.records.ablation import write_plan
-from helpers.runs_of_many import make_run, sentences
+from helpers.fake_runs import make_run, sentences
 from helpers.shell import Completed, World, refusal
 
 pytest.importorskip("jinja2")

@@ -81,10 +81,10 @@ def test_a_round_trip_keeps_what_both_formats_hold(coner: Coner, sample: Path, o
 
 def test_schemes_and_comments(coner: Coner, out: Path, tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text("% one\nada I-P\nbob B-P\nmet O\nann I-P\nlee I-P\n")
-    given = [tmp_path / "a.conll", "--scheme", "iob1", "--comment", "%", "--tags", "bioes"]
-    report(coner, *given, out / "a.conll")
+    source = [tmp_path / "a.conll", "--scheme", "iob1", "--comment", "%", "--tags", "bioes"]
+    report(coner, *source, out / "a.conll")
     assert (out / "a.conll").read_text() == "% one\nada S-P\nbob S-P\nmet O\nann B-P\nlee E-P\n"
-    report(coner, *given, out / "a.parquet")
+    report(coner, *source, out / "a.parquet")
     assert report(coner, out / "a.parquet", out / "b.conll", "--scheme", "bioes")["entities"]["kept"] == 3
 
 

@@ -188,11 +188,11 @@ def test_fetch_checks_names_before_any_request(tmp_path: Path) -> None:
     assert "got split 'all'" in error("fetch", "multiconer2", "--parts", "all")
 
 
-def coner(*arguments: object, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+def coner(*arguments: object, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
     """The whole command in a process of its own."""
     code = "import sys; from coner.cli import run; sys.exit(run(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, input=given, capture_output=True, env={**os.environ, **environment}, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **environment}, check=False)
 
 
 def test_offline_fetch_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
@@ -208,5 +208,5 @@ def test_offline_fetch_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 def test_stats_reads_gzip_from_standard_input() -> None:
     packed = gzip.compress((SAMPLE / "dev.conll").read_bytes())
     for option in ("--from", "--format"):  # the second is a former name
-        done = coner("data", "stats", "-", option, "conll", "--json", given=packed)
+        done = coner("data", "stats", "-", option, "conll", "--json", stdin=packed)
         assert json.loads(done.stdout)["sentences"] == 132

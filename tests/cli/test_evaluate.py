@@ -20,17 +20,17 @@ Coner = Callable[..., Completed]
 
 GOLD = "nina B-Artist\nsimone I-Artist\nat O\nlouvre B-Facility\n\nserena B-Athlete\nwon O\n\nit O\nrains O\n"
 # One hit, one miss, one athlete predicted as an artist, and a stray I- that starts a mention.
-FOUND = "nina B-Artist\nsimone I-Artist\nat O\nlouvre O\n\nserena B-Artist\nwon O\n\nit O\nrains I-Facility\n"
+PREDICTED = "nina B-Artist\nsimone I-Artist\nat O\nlouvre O\n\nserena B-Artist\nwon O\n\nit O\nrains I-Facility\n"
 LEVEL = {"micro_f1", "macro_f1", "precision", "recall", "classes"}
 CLASS = {"precision", "recall", "f1", "support", "predicted"}
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    gold, found = tmp_path / "gold.conll", tmp_path / "found.conll"
+    gold, predicted = tmp_path / "gold.conll", tmp_path / "predicted.conll"
     gold.write_text(GOLD)
-    found.write_text(FOUND)
-    return gold, found
+    predicted.write_text(PREDICTED)
+    return gold, predicted
 
 
 def scores(coner: Coner, *arguments: object) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_the_terminal_shows_the_same_scores_and_the_repairs(coner: Coner, files:
 
 
 def test_predicted_classes_that_gold_lacks_are_reported(coner: Coner, files: tuple[Path, Path]) -> None:
-    files[1].write_text(FOUND.replace("won O", "won B-Drink"))
+    files[1].write_text(PREDICTED.replace("won O", "won B-Drink"))
     done = coner("evaluate", *files)
     assert "1 predictions of classes that do not occur in gold (Drink)" in done.err
 
@@ -136,13 +136,15 @@ def test_gold_may_be_jsonl(coner: Coner, world: World, tmp_path: Path) -> None:
 
 
 def test_different_words_are_one_line_with_both_places(coner: Coner, files: tuple[Path, Path]) -> None:
-    gold, found = files
-    found.write_text("# id 1\n" + FOUND.replace("won", "lost"))
-    assert f"{found}:8: got 'lost' where {gold}:7 has 'won'; expected the same" in refusal(coner("evaluate", *files))
-    found.write_text(FOUND.replace("\nwon O", ""))
-    assert f"{found}:7: got the end of the sentence where {gold}:7 has 'won'" in refusal(coner("evaluate", *files))
-    found.write_text(FOUND[: FOUND.index("it ")])
-    assert f"{found}: got 2 sentences where {gold} has 3" in refusal(coner("evaluate", *files))
+    gold, predicted = files
+    predicted.write_text("# id 1\n" + PREDICTED.replace("won", "lost"))
+    assert f"{predicted}:8: got 'lost' where {gold}:7 has 'won'; expected the same" in refusal(
+        coner("evaluate", *files)
+    )
+    predicted.write_text(PREDICTED.replace("\nwon O", ""))
+    assert f"{predicted}:7: got the end of the sentence where {gold}:7 has 'won'" in refusal(coner("evaluate", *files))
+    predicted.write_text(PREDICTED[: PREDICTED.index("it ")])
+    assert f"{predicted}: got 2 sentences where {gold} has 3" in refusal(coner("evaluate", *files))
 
 
 def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
@@ -154,20 +156,20 @@ def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world
 
 
 def test_gold_is_repaired_only_on_request(coner: Coner, files: tuple[Path, Path]) -> None:
-    gold, found = files
+    gold, predicted = files
     gold.write_text(GOLD.replace("B-Facility", "I-Facility"))
-    assert f"{gold}:4: " in refusal(coner("evaluate", gold, found))
-    values = scores(coner, gold, found, "--repair")
+    assert f"{gold}:4: " in refusal(coner("evaluate", gold, predicted))
+    values = scores(coner, gold, predicted, "--repair")
     assert (values["repaired"], values["fine"]["classes"]["Facility"]["support"]) == (2, 1)
 
 
 def test_label_outside_the_taxonomy_is_named_with_its_line(coner: Coner, files: tuple[Path, Path]) -> None:
-    gold, found = files
-    found.write_text(FOUND.replace("rains I-Facility", "rains B-Facilty"))
-    message = refusal(coner("evaluate", gold, found, "--taxonomy", "multiconer2"))
-    assert f"{found}:10: got label 'Facilty', which is not in the taxonomy;" in message
-    message = refusal(coner("evaluate", found, gold, "--taxonomy", "multiconer2"))
-    assert f"{found}:10: got label 'Facilty'" in message
+    gold, predicted = files
+    predicted.write_text(PREDICTED.replace("rains I-Facility", "rains B-Facilty"))
+    message = refusal(coner("evaluate", gold, predicted, "--taxonomy", "multiconer2"))
+    assert f"{predicted}:10: got label 'Facilty', which is not in the taxonomy;" in message
+    message = refusal(coner("evaluate", predicted, gold, "--taxonomy", "multiconer2"))
+    assert f"{predicted}:10: got label 'Facilty'" in message
 
 
 def test_a_damaged_model_is_one_line(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``coner export``: a model that needs no torch and is as good, or an error."""
+"""``coner export``: a model that needs no torch and loses no F1, or an error."""
 
 from __future__ import annotations
 

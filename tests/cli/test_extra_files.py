@@ -43,7 +43,7 @@ def test_texts_of_dev_and_test_are_left_out(world: World, silver: Path) -> None:
     assert found.left_out == tuple(range(10))
     assert found.corpus.sentences == whole[10:]
     assert not {text_key(s) for s in found.corpus} & {text_key(s) for s in splits["dev"].corpus}
-    assert len(main.corpus) < 40  # data.take is of the main file alone
+    assert len(main.corpus) < 40  # data.take applies to the main file only
     assert main.sentences == (*main.corpus, *whole[10:])
     assert main.weights == [1.0] * len(main.corpus) + [0.3] * 20
     assert seen_in(splits) == surfaces(main.corpus) | surfaces(whole[10:])
@@ -75,7 +75,9 @@ def test_dev_is_cut_from_the_main_file_alone(world: World, silver: Path) -> None
     assert (len(other.corpus), other.left_out) == (30, ())
 
 
-def test_a_crf_learns_from_them_and_the_record_lists_them(coner: Coner, world: World, silver: Path, out: Path) -> None:
+def test_a_crf_learns_from_extra_files_and_the_record_lists_them(
+    coner: Coner, world: World, silver: Path, out: Path
+) -> None:
     named = ["--set", f'data.extra=[{{file = "{silver}"}}]']
     done = coner("train", *world.settings, *named, "--out", out / "run")
     assert done.code == 0, done.err
@@ -112,7 +114,7 @@ def test_a_crf_learns_from_them_and_the_record_lists_them(coner: Coner, world: W
         assert "contains a finished run with other settings or data" in message
 
 
-def test_an_encoder_takes_weights(
+def test_an_encoder_uses_the_weights_of_extra_files(
     coner: Coner, world: World, silver: Path, out: Path, tiny_encoder: Callable[[str], Path]
 ) -> None:
     config = out / "encoder.toml"

@@ -91,10 +91,10 @@ def test_missing_relative_paths_are_cut_to_their_last_part(
     world: World, out: Path, kind: str, section: str, name: str
 ) -> None:
     shutil.copytree(world.model, out / "run")
-    card = json.loads((out / "run/model.json").read_text())
+    manifest = json.loads((out / "run/model.json").read_text())
     encoder = {"encoder": {"name": "owner/name"}} if kind == "encoder" else {}
-    card["settings"] = {"kind": kind, **encoder, section: {name: "clients/acme/x"}}
-    (out / "run/model.json").write_text(json.dumps(card))
+    manifest["settings"] = {"kind": kind, **encoder, section: {name: "clients/acme/x"}}
+    (out / "run/model.json").write_text(json.dumps(manifest))
     sent = gather(out / "run", CardMetadata("me/crf"))["model.json"]
     assert isinstance(sent, bytes)
     settings = json.loads(sent)["settings"]
@@ -187,11 +187,11 @@ def test_interrupted_download_is_completed(
 
 
 @pytest.mark.parametrize("kind", ["llm", "hybrid"])
-def test_hub_model_that_asks_an_endpoint_is_refused(hub: FakeHub, world: World, coner: Coner, kind: str) -> None:
+def test_hub_model_that_calls_an_endpoint_is_refused(hub: FakeHub, world: World, coner: Coner, kind: str) -> None:
     manifest = {"kind": kind, "format": 1, "labels": ["A"], "files": {}, "settings": {"llm": {"key_env": "MY_SECRET"}}}
-    hub.repos["me/asks"] = Repo()
-    hub.repos["me/asks"].commit("main", {"model.json": json.dumps(manifest).encode()})
-    for line in (("tag", "hf://me/asks", world.dev), ("serve", "hf://me/asks"), ("vote", "hf://me/asks")):
+    hub.repos["me/llm"] = Repo()
+    hub.repos["me/llm"].commit("main", {"model.json": json.dumps(manifest).encode()})
+    for line in (("tag", "hf://me/llm", world.dev), ("serve", "hf://me/llm"), ("vote", "hf://me/llm")):
         assert f"got a model of kind {kind}, which sends texts, and an API key" in refusal(coner(*line))
 
 

@@ -19,7 +19,7 @@ from helpers.shell import Completed, process, refusal
 
 Coner = Callable[..., Completed]
 
-# As no writer would write it: several separators, gaps, line ends, a comment, a mark at the start, trailing spaces.
+# Irregular on purpose: several separators, gaps, line ends, a comment, a mark at the start, trailing spaces.
 ODD = (
     "\ufeff\n\n# id 1\tdomain=en\ngas\t_  _ B-Artist\n map _ _\tI-Artist  \n\t\nsmog   NN _ O\r\nmap _ _ O\r\n\n\n\n"
     "# note\n# id 2\n京都 _ _ O\n\u200b _ _ O\nmap _ _ B-City"
@@ -71,9 +71,7 @@ def test_where_limits_noise_to_mentions_or_context(coner: Coner, out: Path) -> N
     for where in ("mentions", "context", "both"):
         counts = copy(coner, source, out / where, "--rate", 1, "--where", where, "--from", "conll", "--words", 0.5)
         by_where[where] = (counts["in_mentions"], sum(counts["kinds"].values()))
-        assert counts["spared"] == (
-            8 if where == "mentions" else 0
-        )  # so many have no mention, the sample's README says
+        assert counts["spared"] == (8 if where == "mentions" else 0)  # sentences without a mention, see its README
     assert by_where["mentions"][0] == by_where["mentions"][1] > 0
     assert by_where["context"][0] == 0 < by_where["context"][1]
     assert 0 < by_where["both"][0] < by_where["both"][1]

@@ -25,7 +25,7 @@ def stamps(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 @pytest.fixture
 def finished(coner: Coner, world: World, tmp_path: Path) -> Path:
-    """A run of its own."""
+    """A finished run that a test may change."""
     assert coner("train", *world.settings, "--out", tmp_path / "run").code == 0
     return tmp_path / "run"
 
@@ -105,9 +105,7 @@ def test_overwrite_trains_again(coner: Coner, world: World, finished: Path) -> N
     assert (finished / "log.txt").read_text(encoding="utf-8").count("crf: train") == 1
 
 
-def test_a_finished_run_is_evaluated_on_a_test_file_that_is_named_later_but_on_one_only(
-    coner: Coner, world: World, finished: Path
-) -> None:
+def test_a_finished_run_can_be_evaluated_on_one_test_file_later(coner: Coner, world: World, finished: Path) -> None:
     before = stamps(finished)
     done = coner("train", *world.settings, "--set", f"data.test={world.train}", "--out", finished)
     assert (done.code, "test: micro F1 1.0000" in done.err) == (0, True)

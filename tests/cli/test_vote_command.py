@@ -60,7 +60,7 @@ def test_a_vote_is_a_run(coner: Coner, world: World, second: Path, out: Path) ->
     assert compared["warnings"] == []
 
 
-def test_it_tags_after_its_members_are_deleted(coner: Coner, world: World, second: Path, out: Path) -> None:
+def test_a_vote_tags_after_its_members_are_deleted(coner: Coner, world: World, second: Path, out: Path) -> None:
     copies = [shutil.copytree(folder, out / folder.name) for folder in (world.model, second)]
     assert coner("vote", *copies, "--threshold", "0.2", "--out", out / "both").code == 0
     for copy in copies:
@@ -72,7 +72,7 @@ def test_it_tags_after_its_members_are_deleted(coner: Coner, world: World, secon
     assert (done.code, "B-" in done.out) == (0, True)
 
 
-def test_it_is_run_once_and_evaluated_on_a_test_file_that_is_named_later(
+def test_a_vote_is_built_once_and_can_be_evaluated_on_a_test_file_later(
     coner: Coner, world: World, second: Path, out: Path
 ) -> None:
     dev = ("--dev", world.dev)

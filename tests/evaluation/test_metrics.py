@@ -1,4 +1,4 @@
-"""The table of metrics: each entry reads what the scorer computed, and from counts comes the same value."""
+"""The table of metrics: each entry reads a value of the scorer, and computes the same value from counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cost of noise: the scorer's numbers on both sides, and their difference paired by sentence."""
+"""Robustness to noise: the scores on both sides, and their difference paired by sentence."""
 
 from __future__ import annotations
 

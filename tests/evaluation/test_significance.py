@@ -26,9 +26,9 @@ def corpus(
     sentences: int, *, right: float, seed: int, gold_seed: int = 0, labels: tuple[str, ...] = LABELS
 ) -> tuple[Corpus, Corpus]:
     """Gold, and predictions that are correct with that probability, else of a random label or missing."""
-    of_gold, rng = random.Random(gold_seed), random.Random(seed)
+    gold_rng, rng = random.Random(gold_seed), random.Random(seed)
     gold = [
-        of_gold.choices(["O", *("B-" + label for label in labels)], k=of_gold.randrange(5)) for _ in range(sentences)
+        gold_rng.choices(["O", *("B-" + label for label in labels)], k=gold_rng.randrange(5)) for _ in range(sentences)
     ]
     wrong = ["O", *("B-" + label for label in labels)]
     return gold, [[tag if rng.random() < right else rng.choice(wrong) for tag in tags] for tags in gold]

@@ -1,4 +1,4 @@
-"""A corpus that a CRF learns by heart in a moment."""
+"""A small corpus that a CRF memorises within a second."""
 
 from __future__ import annotations
 

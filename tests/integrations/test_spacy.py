@@ -180,7 +180,7 @@ def test_only_model_files_are_written(model: Path, tmp_path: Path) -> None:
     assert packed == {path.name: path.read_bytes() for path in model.iterdir()}
 
 
-def test_spacy_evaluates_it(model: Path) -> None:
+def test_nlp_evaluate_scores_the_component(model: Path) -> None:
     nlp = pipeline(model)
     examples = []
     for sentence in CORPUS[:4]:

@@ -146,7 +146,7 @@ def packed(values: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def bomb() -> str:
-    """A few hundred kilobytes that unpack to more than may be."""
+    """A few hundred kilobytes that decompress to more than is allowed."""
     stream = zlib.compressobj(9)
     block = bytes(1 << 20)
     data = [stream.compress(block) for _ in range(MOST_BYTES // len(block) + 1)]
@@ -257,13 +257,13 @@ def test_no_record_is_one_line(tmp_path: Path, place: str) -> None:
         read_record(tmp_path / place)
 
 
-def test_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="does not exist"):
         write_record(fake_record(PERFECT, folder=tmp_path), tmp_path / "missing")
 
 
 def test_a_record_of_format_1_is_read(tmp_path: Path) -> None:
-    """It has counts as one list a column, and null for what is not known."""
+    """Its counts are one list per column, and unknown values are null."""
     record = fake_record(POOR, folder=tmp_path, splits=("dev", "test"))
     write_record(record, tmp_path)
     values = json.loads((tmp_path / RECORD).read_text(encoding="utf-8"))
@@ -360,7 +360,7 @@ def test_machine_names_the_processor_and_no_host() -> None:
     assert found["cores"] >= 1 <= found["threads"]
 
 
-def test_versions_are_those_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_are_those_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "PACKAGES", ("numpy", "no-such-package-at-all"))
     assert machine.versions() == {"python": platform.python_version(), "numpy": np.__version__}
 

@@ -143,7 +143,8 @@ def test_json_has_everything(records: dict[str, Record]) -> None:
     differences = comparison.rows[1].differences
     assert differences is not None
     assert row["differences"] == {
-        name: {**asdict(of), "significant": of.significant, "real": of.significant} for name, of in differences.items()
+        name: {**asdict(each), "significant": each.significant, "real": each.significant}
+        for name, each in differences.items()
     }
     assert values["rows"][2]["unseen_recall"] == 0
 

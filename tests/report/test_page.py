@@ -23,8 +23,8 @@ from coner.records.sections import LlmUsage, Partial
 from coner.report.compare import compare_runs
 from coner.report.html import render, write_page
 from coner.report.report import Report, make_report
+from helpers.fake_runs import GROUPS, HOSTILE, fake_predictions, make_run, sentences
 from helpers.records import edited
-from helpers.runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
 
 pytest.importorskip("jinja2")
 
@@ -114,7 +114,7 @@ def test_the_data_are_those_of_the_scorer(report: Report) -> None:
     content, texts, _ = parts(render(report))
     labels = content["labels"]
     for seed, run in ((1, "<b>one"), (2, "two")):
-        predicted = guesses(GOLD, quality=0.5 if seed == 1 else 0.8, seed=seed)
+        predicted = fake_predictions(GOLD, quality=0.5 if seed == 1 else 0.8, seed=seed)
         fine = score([s.entities or () for s in GOLD], predicted).fine
         (values,) = [entry for entry in content["runs"] if entry["run"] == run]
         confusion = {(labels[g], labels[p]): n for g, p, n in values["confusion"]}

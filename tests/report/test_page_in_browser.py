@@ -14,7 +14,7 @@ from coner.cli.app import run as coner
 from coner.evaluation.significance import class_f1_draws
 from coner.records.record import Record, read_record
 from helpers.chromium import chromium, prefer, resize
-from helpers.runs_of_many import GROUPS, HOSTILE, guesses, make_run, sentences
+from helpers.fake_runs import GROUPS, HOSTILE, fake_predictions, make_run, sentences
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest.importorskip("jinja2")
@@ -192,7 +192,7 @@ def test_classes_of_two_runs_have_paired_intervals(page: Any, records: dict[str,
 def test_a_cell_opens_its_sentences(page: Any, records: dict[str, Record]) -> None:
     draw_all(page)
     choose(page, "#matrix-run", "row1.0")
-    predicted = guesses(GOLD, quality=QUALITY[2], seed=2)
+    predicted = fake_predictions(GOLD, quality=QUALITY[2], seed=2)
     spans = {(i, e.start, e.end): e.label for i, entities in enumerate(predicted) for e in entities}
     gold = {(i, e.start, e.end): e.label for i, s in enumerate(GOLD) for e in s.entities or ()}
     missed = {place[0] for place, label in gold.items() if label == "Artist" and place not in spans}
@@ -247,7 +247,7 @@ def test_two_runs_side_by_side_where_they_differ(page: Any) -> None:
     choose(page, "#read-other", "row0.1")
     one(page, "#read-differ").click()
     one(page, "#read-wrong").click()
-    first, second = (guesses(GOLD, quality=QUALITY[i], seed=i) for i in (0, 1))
+    first, second = (fake_predictions(GOLD, quality=QUALITY[i], seed=i) for i in (0, 1))
     differ = sum(set(a) != set(b) for a, b in zip(first, second, strict=True))
     assert f"of {differ:,} sentences" in one(page, "#read-status").text
     assert texts(page, "#read-list li:first-child .who") == ["gold", "row0.0", "row0.1"]

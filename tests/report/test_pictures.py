@@ -11,7 +11,7 @@ from coner.records.record import Record, read_record
 from coner.report.compare import compare_runs
 from coner.report.pictures import confusion_grid, headline, time, write_pictures
 from coner.report.report import Report, make_report
-from helpers.runs_of_many import make_run, sentences
+from helpers.fake_runs import make_run, sentences
 
 pytest.importorskip("matplotlib")
 

@@ -1,4 +1,4 @@
-"""Predictions of runs in shared sentences, and the reasons why some are absent."""
+"""Predictions of runs on the same sentences, and the reasons why some are absent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from coner.records.tagged import tagged_path, write_tagged
 from coner.report.places import folder_of
 from coner.report.predictions import Predictions, read_predictions
 from coner.report.report import find_groups
+from helpers.fake_runs import GROUPS, fake_predictions, make_run, sentences
 from helpers.records import edited
-from helpers.runs_of_many import GROUPS, guesses, make_run, sentences
 
 GOLD = sentences(30)
 
@@ -34,7 +34,7 @@ def test_sentences_are_kept_once_and_predictions_by_run(tmp_path: Path) -> None:
     assert result.gold == tuple(sentence.entities for sentence in GOLD)
     assert list(result.predicted) == ["one", "two"]
     for seed, run in enumerate(("one", "two")):
-        expected = guesses(GOLD, quality=0.5, seed=seed)
+        expected = fake_predictions(GOLD, quality=0.5, seed=seed)
         assert list(result.predicted[run]) == expected
         assert [e.score for s in result.predicted[run] for e in s] == [e.score for s in expected for e in s]
     assert result.absent == {}
@@ -47,7 +47,7 @@ def test_absent_predictions_have_a_reason(tmp_path: Path) -> None:
         for seed, (run, gold) in enumerate({"base": GOLD, "other": other, "bare": GOLD, "swapped": GOLD}.items())
     }
     folders["bare"] = None
-    write_tagged(tagged_path(tmp_path / "swapped", "dev"), GOLD, guesses(GOLD, quality=0.9, seed=9))
+    write_tagged(tagged_path(tmp_path / "swapped", "dev"), GOLD, fake_predictions(GOLD, quality=0.9, seed=9))
     make_run(tmp_path / "empty", GOLD, quality=0.5)
     tagged_path(tmp_path / "empty", "dev").unlink()
     folders["empty"] = tmp_path / "empty"

@@ -1,4 +1,4 @@
-"""Several seeds of one name as one line."""
+"""Means over several runs of one name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from coner.records.ablation import write_plan
 from coner.records.record import read_record
 from coner.report.ablation import Spread, by_name, read_ablation
 from coner.report.compare import compare_runs
+from helpers.fake_runs import make_run, sentences
 from helpers.records import edited
-from helpers.runs_of_many import make_run, sentences
 
 GOLD = sentences(40)
 

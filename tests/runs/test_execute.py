@@ -144,7 +144,7 @@ def test_the_cache_reads_the_data_once(recipe: Settings, tmp_path: Path, monkeyp
 
 
 class Borrowed(Recipe):
-    """A recipe that saves a tagger it was given, as vote and hybrid do."""
+    """A recipe that saves a tagger instead of fitting one, as vote and hybrid do."""
 
     def __init__(self, base: Training, *, rebuild: bool = False) -> None:
         self.settings, self.base, self.rebuild = base.settings, base, rebuild

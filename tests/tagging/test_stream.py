@@ -23,7 +23,7 @@ NO_ROUTE = Failure("unreachable", "no route to host")
 
 
 class Numbers(Tagger):
-    """Predicts the first word, repairs a tag in every sentence that starts with an even number, and keeps its calls.
+    """Predicts the first word, repairs a tag in every sentence that starts with an even number, and records calls.
 
     Sentences that start with a number in ``unanswered`` have no answer.
     """
