@@ -23,7 +23,7 @@ Coner = Callable[..., Completed]
 
 @pytest.fixture
 def silver(world: World, tmp_path: Path) -> Path:
-    """Ten sentences of the validation file, in capitals, then twenty that are nowhere else."""
+    """Ten sentences of the dev file, in capitals, then twenty that are in no other file."""
     text = head(SAMPLE / "dev.conll", 10)
     capital = "\n".join(
         line if line.startswith("#") or not line else line.split(" ")[0].upper() + " " + line.partition(" ")[2]

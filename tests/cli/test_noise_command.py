@@ -194,10 +194,10 @@ def test_wrong_use_is_one_line_and_writes_nothing(coner: Coner, tmp_path: Path, 
     (tmp_path / "doc.ann").write_text("T1\tCity 0 3\tgas\n")
     (tmp_path / "half.jsonl").write_text('{"text": "gas", "entities": []}\n{"text": "gas"}\n')
     arguments, message = WRONG[case]
-    given = arguments(tmp_path)
+    made = arguments(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    out = [] if "-o" in given else ["-o", tmp_path / "out.conll"]
-    assert message in refusal(coner("data", "noise", *given, *out))
+    out = [] if "-o" in made else ["-o", tmp_path / "out.conll"]
+    assert message in refusal(coner("data", "noise", *made, *out))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -1,4 +1,4 @@
-"""Sentences, a small taxonomy, and language models with given answers."""
+"""Sentences, a small taxonomy, and language models that answer by a rule."""
 
 from __future__ import annotations
 

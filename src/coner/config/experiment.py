@@ -39,8 +39,8 @@ class DataSettings(Section):
     """Data files, and how to read them. Training needs ``train``; ``test`` is evaluated once, at the end."""
 
     train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
-    dev: Path | None = Field(None, description="validation file, used for every choice; none: split off train")
-    dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="fraction of train to split off for that")
+    dev: Path | None = Field(None, description="dev file, used for model selection; none: split off train")
+    dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="fraction of train to split off as dev")
     take: Natural = Field(0, description="train on about this many sentences, with all classes in proportion; 0: all")
     extra: tuple[ExtraFile, ...] = Field((), description="more training files, such as [{file = ..., weight = 0.3}]")
     test: Path | None = Field(None, description="test file, evaluated once, at the end")

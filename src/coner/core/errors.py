@@ -23,7 +23,7 @@ class ConfigError(ConerError):
 
 
 class DataError(ConerError):
-    """A data file cannot be read as requested; the message gets the file and the line, counted from 1, in front."""
+    """A data file cannot be read as requested; the message starts with the file and the line (from 1)."""
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "

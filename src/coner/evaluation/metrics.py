@@ -40,7 +40,7 @@ def macro_f1(counts: Floats) -> Floats:
 
 
 def usual(title: str) -> dict[Place, str]:
-    """One title in all usual places."""
+    """The same title in all places except the ablation table."""
     return dict.fromkeys(("compare", "card", "evaluate", "hub"), title)
 
 

@@ -58,7 +58,7 @@ class Level(LevelScores):
     """``LevelScores`` with the counts that statistics need.
 
     ``confusion``: gold label to predicted label to number of spans that have both; a span is exact. A mention in no
-    pair was missed (support less the row's sum) or is spurious (predicted less the column's sum).
+    pair was missed (support minus the row sum) or is spurious (predicted minus the column sum).
     """
 
     counts: Counts = field(repr=False, compare=False)

@@ -15,7 +15,7 @@ from coner.evaluation.significance import Difference, difference
 
 @dataclass(frozen=True)
 class Change:
-    """A score on clean and on noisy sentences, and noisy less clean, paired by sentence."""
+    """A score on clean and on noisy sentences, and noisy minus clean, paired by sentence."""
 
     clean: float
     noisy: float

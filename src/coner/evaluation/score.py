@@ -1,7 +1,7 @@
 """Entity-level scores: a prediction is correct where exactly its span with exactly its label is in gold.
 
 Precision, recall and F1 are fractions of 1, and 0 where there is nothing to divide by. Macro F1 is the mean over the
-classes that occur in gold (seqeval averages over the union with the predicted classes, which is the same wherever each
+classes that occur in gold (seqeval averages over the union with the predicted classes, which is the same if each
 predicted class occurs in gold); predictions of other classes count against micro F1 only. A mention is *seen* where
 its words, lower-cased, are a mention of any label in training.
 """

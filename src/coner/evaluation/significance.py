@@ -20,7 +20,7 @@ CELLS = 1 << 22  # of a matrix of draws, at a time
 
 @dataclass(frozen=True)
 class Interval:
-    """A value, and the percentiles of its resampled copies."""
+    """A value and its bootstrap percentile interval."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference(Interval):
-    """Second less first, its interval, and the p value, two-sided."""
+    """Second minus first, with its interval and its two-sided p value."""
 
     p: float
     corrected_p: float | None = None  # for the number of comparisons; ``None`` where no correction was made

@@ -64,7 +64,7 @@ class Extractor:
                 raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
         features = [FEATURES[name] for name in self.names]
         self.by_scope = {scope: [feature for feature in features if feature.scope == scope] for scope in SCOPES}
-        self.offsets = sorted({offset for feature in features for offset in feature.prefixes})  # of words that matter
+        self.offsets = sorted({offset for feature in features for offset in feature.prefixes})  # of words used
         self._cache: dict[str, ByOffset] = {}
 
     def __call__(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[list[str]]:

@@ -88,7 +88,7 @@ class Gazetteer:
         return self._cache.get(word, UNKNOWN)
 
     def _entry_without(self, word: str, occurrences: int, own: Own) -> Entry:
-        """The entry of a word without its neighbours, less these occurrences and mentions."""
+        """The entry of a word without its neighbours, minus these occurrences and mentions."""
         labels = self.words.get(word)
         left = tuple(sorted(_subtract(labels, word, own).items())) if labels else ()
         return Entry(self.totals.get(word, 0) - occurrences, left)
@@ -126,5 +126,5 @@ def _count(words: Sequence[str], entities: Iterable[Entity]) -> tuple[Own, Own]:
 
 
 def _subtract(counts: Mapping[str, int], text: str, own: Own) -> dict[str, int]:
-    """Counts of a text by label, less those of its own sentence; only what is above zero."""
+    """Counts of a text by label, minus those of its own sentence; only positive ones."""
     return {label: left for label, count in counts.items() if (left := count - own.get((text, label), 0)) > 0}

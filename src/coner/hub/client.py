@@ -57,7 +57,7 @@ def model_folder(name: str | Path, *, trusted: Callable[[str], bool]) -> Path:
 
 
 def _connection_error(api: HfApi, ref: RepoRef) -> Exception | None:
-    """Why the hub cannot be reached; ``None`` if it answers. One request without retries, so that nobody waits long."""
+    """Why the hub cannot be reached; ``None`` if it answers. One request without retries, to fail fast."""
     try:
         api.model_info(ref.repo, revision=ref.revision, timeout=TIMEOUT)
     except Exception as error:

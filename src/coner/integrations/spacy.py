@@ -5,7 +5,7 @@ entity, as in spaCy's span categorizer. Words are spaCy's tokens without white s
 earlier component has set them, else the document is one sentence.
 
 The model is saved with the pipeline. spaCy makes a component from its config before it restores what was saved, perhaps
-on another machine: so a missing folder is an error only when the model is first used, every other problem at once.
+on another machine: so a missing folder is an error only on first use; other errors are raised at once.
 """
 
 import tempfile

@@ -22,7 +22,7 @@ def plain(value: Any) -> Any:
 
 
 def _last_part(text: str) -> str:
-    """The last part of a path; other text, such as a hub name (``owner/model``), stays."""
+    """The last part of a path; other text, such as a hub name (``owner/model``), is kept."""
     try:
         exists = "/" in text and Path(text).exists()
     except (OSError, ValueError):  # too long, or a zero byte: not a path

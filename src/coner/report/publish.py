@@ -55,7 +55,7 @@ def size(content: Content) -> int:
 
 
 def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
-    """The ``model.json`` to publish, and the files that it names; those of the members of a vote likewise."""
+    """The ``model.json`` to publish, and the files that it names, those of the members of a vote included."""
     manifest = read_manifest(folder)
     if family(manifest.kind).calls_endpoint:
         raise ModelError(f"{folder}: is of kind {manifest.kind}: its endpoint and its examples must not be published")

@@ -71,7 +71,7 @@ class Evaluation:
 
     Attributes:
         noisy: scores on the noisy copy, ``None`` if there is none.
-        changes: noisy less clean, by metric.
+        changes: noisy minus clean, by metric.
         noisy_sentences, noisy_words: how many sentences and words differ in the copy.
     """
 

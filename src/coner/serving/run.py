@@ -67,7 +67,7 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     """
     if load is None:
         families = [family(read_manifest(folder).kind) for folder in settings.models.values()]
-        _check_budget(settings, asks=any(declared.calls_endpoint for declared in families))
+        _check_budget(settings, calls_endpoint=any(declared.calls_endpoint for declared in families))
         load = partial(_load, settings.spending)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
@@ -86,13 +86,13 @@ def _load(spending: Spending, folder: Path) -> Tagger:
     return tagger
 
 
-def _check_budget(settings: Settings, *, asks: bool) -> None:
+def _check_budget(settings: Settings, *, calls_endpoint: bool) -> None:
     limited = settings.spending != Spending()
-    if limited and not asks:
+    if limited and not calls_endpoint:
         raise ConfigError("--budget-tokens, --budget-cost: none of the models calls an endpoint. Fix: leave them out")
     if limited and settings.workers > 1:
         raise ConfigError("--budget-tokens, --budget-cost: workers cannot share a budget. Fix: use --workers 1")
-    if asks and not limited:
+    if calls_endpoint and not limited:
         stderr.print("warning: requests call a language model without a limit on tokens; set one with --budget-tokens")
 
 

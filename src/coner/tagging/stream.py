@@ -28,7 +28,7 @@ class Tally:
     entities: int = 0
     repaired: int = 0  # predicted tags
     failures: Counter[Failure] = field(default_factory=Counter)  # why sentences, or spans, have no answer
-    usage: Usage | None = None  # of an endpoint; ``None`` if none was asked
+    usage: Usage | None = None  # of an endpoint; ``None`` if none was called
     unanswered_before: int = 0  # in earlier starts
 
     @classmethod

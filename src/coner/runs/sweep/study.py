@@ -170,7 +170,7 @@ class Search:
 
 
 def _folder_id(path: Path) -> str:
-    """The random identifier of a folder in its study, which stays when the folder is moved."""
+    """The random identifier of a folder in its study, which is kept when the folder is moved."""
     if not path.exists():
         with atomic_write(path) as handle:
             handle.write(uuid.uuid4().hex)
