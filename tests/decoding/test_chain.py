@@ -50,7 +50,7 @@ def test_viterbi_path_is_the_best_of_all_valid_paths(case: tuple[Chain, np.ndarr
 
 
 @given(cases())
-def test_span_probability_is_the_share_of_the_paths_that_contain_it(case: tuple[Chain, np.ndarray]) -> None:
+def test_span_probability_matches_enumeration_of_all_paths(case: tuple[Chain, np.ndarray]) -> None:
     chain, emissions = case
     paths, spans = enumerate_paths(chain, emissions[0]), all_spans(chain.tags, emissions.shape[1])
     [probabilities] = chain.span_probabilities(emissions[:1], [spans])
@@ -59,7 +59,7 @@ def test_span_probability_is_the_share_of_the_paths_that_contain_it(case: tuple[
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_smallest_probabilities_are_as_exact_as_the_others(scheme: Scheme) -> None:
-    """Computed as 1 - P(the span continues), they would be lost in rounding."""
+    """Computed as 1 - P(the span continues), they would be lost to rounding."""
     tags = TagSet(("X", "Y"), scheme)
     emissions = np.zeros((2, len(tags)))
     emissions[0, tags.ids["B-X"]] = 50  # a mention begins, and almost surely continues
@@ -97,7 +97,7 @@ def test_selected_spans_have_the_highest_sum_of_all_disjoint_sets(data: st.DataO
     assert value(selected) == pytest.approx(max(value(subset) for subset in subsets if disjoint(sorted(subset))))
 
 
-def test_a_mention_of_uncertain_label_is_selected_though_the_best_path_has_none() -> None:
+def test_a_mention_with_an_uncertain_label_is_selected_although_the_best_path_has_none() -> None:
     emissions = np.zeros((1, 1, len(XY)))
     emissions[0, 0, [XY.ids["O"], XY.ids["B-X"], XY.ids["B-Y"]]] = np.log([0.4, 0.32, 0.28])
     chain = Chain(XY, np.zeros((len(XY), len(XY))))
@@ -122,7 +122,7 @@ def span_probability(chain: Chain, emissions: np.ndarray, entity: Entity) -> flo
     return float(np.exp(score - np.logaddexp.reduce(alpha[-1] + chain.last)))
 
 
-def test_sums_over_3000_words_neither_overflow_nor_vanish() -> None:
+def test_sums_over_3000_words_neither_overflow_nor_underflow() -> None:
     chain = random_chain(XY, 1, spread=5)
     emissions = np.random.default_rng(2).normal(size=(1, 3000, len(XY))) * 30
     entities, repaired = XY.decode(chain.viterbi(emissions)[0].tolist())

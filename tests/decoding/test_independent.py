@@ -9,7 +9,7 @@ from coner.decoding.spans import span_probability
 from helpers.chain_oracle import all_spans
 
 
-def test_rounding_never_leads_outside_of_zero_to_one() -> None:
+def test_probabilities_stay_between_0_and_1_despite_rounding() -> None:
     tags, rng = TagSet(["A", "B"]), np.random.default_rng(0)
     values = []
     for _ in range(3000):

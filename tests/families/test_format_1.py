@@ -1,4 +1,4 @@
-"""Model folders that version 0.1.0 wrote before the families were folders still load, and tag as they did."""
+"""Model folders that were written in format 1 by version 0.1.0 still load, and tag as before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXPECTED = json.loads((FOLDERS / "expected.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("kind", sorted(EXPECTED["entities"]))
-def test_a_folder_of_format_1_predicts_what_it_predicted(kind: str) -> None:
+def test_a_folder_of_format_1_predicts_the_same_entities(kind: str) -> None:
     tagger = coner.load(FOLDERS / kind)
     sentences = [Sentence(tuple(words)) for words in EXPECTED["sentences"]]
     for entities, expected in zip(tagger.tag(sentences), EXPECTED["entities"][kind], strict=True):

@@ -1,4 +1,4 @@
-"""Model folders: written completely or not at all, and every damage is one clear line before a file is opened."""
+"""Model folders: written completely or not at all; damage is reported in one line before any file is opened."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_files_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None
     assert "is outside the folder" in problem(tmp_path)
 
 
-def test_a_crf_whose_files_are_not_those_of_a_crf(tmp_path: Path) -> None:
+def test_a_crf_without_its_files(tmp_path: Path) -> None:
     settings = {"kind": "crf"}
     write_model(tmp_path, manifest("crf", settings=settings, threshold=0.5), lambda _: None)
     assert "do not fit model.json" in problem(tmp_path)

@@ -1,4 +1,4 @@
-"""Raw text in, mentions with characters out: the same for every family, and as from the other inputs."""
+"""Mentions with character offsets from raw text, for every family; the text is split like a text file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINES = st.text(st.sampled_from("ab é\u200d\ufeff北 \t\r\n\n\u2028\u00a0.'"), 
 
 
 class Long(Tagger):
-    """Predicts that all of a sentence but its first word is a mention; keeps the sentences of each call."""
+    """Predicts one mention, all words except the first; records the sentences of each call."""
 
     kind, labels, taxonomy = "long", ("River",), Taxonomy("t", {"Place": {"River": ""}})
 
@@ -41,7 +41,7 @@ class Long(Tagger):
         raise NotImplementedError
 
 
-def test_three_lines_of_python(tmp_path: Path) -> None:
+def test_a_loaded_tagger_finds_mentions_in_raw_text(tmp_path: Path) -> None:
     small_crf().save(tmp_path / "model")
     text = "They met. Later\nthey moved to rio  de janeiro in spring."
     mention = {mention.text: mention for mention in coner.load(tmp_path / "model")(text)}["rio  de janeiro"]
@@ -75,8 +75,8 @@ def test_the_offsets_of_a_mention_are_those_of_its_text(text: str) -> None:
         assert text[mention.start : mention.end] == mention.text
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example writes the file again
-@given(text=LINES.filter(lambda text: not text.startswith("\ufeff")))  # which is not text at the start of a file
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example rewrites the file
+@given(text=LINES.filter(lambda text: not text.startswith("\ufeff")))  # a byte order mark at the start of a file
 def test_a_text_is_split_like_a_file_of_this_text(text: str, tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(text.encode())
@@ -125,7 +125,7 @@ def test_tag_needs_an_answer_for_every_sentence() -> None:
     assert Broken().tag(sentences[:1]) == [[Entity(1, 2, "River")]]
 
 
-def test_limits_are_refused_where_no_endpoint_is_asked() -> None:
+def test_limits_are_refused_by_a_tagger_that_calls_no_endpoint() -> None:
     Long().limit(Spending())
     with pytest.raises(ConfigError, match="got a model of kind long, which calls no endpoint"):
         Long().limit(Spending(tokens=1))

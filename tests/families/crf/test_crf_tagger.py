@@ -1,4 +1,4 @@
-"""The CRF tagger with random weights, against sums entry by entry and the enumeration of all paths."""
+"""The CRF tagger with random weights, against emissions summed one by one and the enumeration of all paths."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make(*, seed: int = 0, scheme: Scheme = "iob2", threshold: float | None = No
 
 
 def slow_emissions(tagger: CrfTagger, sentence: Sentence) -> list[list[float]]:
-    """The same sums, entry by entry."""
+    """Emissions summed one weight at a time."""
     w = tagger.weights
     rows = []
     for strings in tagger.extractor(sentence.words):
@@ -88,7 +88,7 @@ def test_sparse_and_dense_weights_give_the_same_sums(monkeypatch: pytest.MonkeyP
 
 
 def test_random_weights_predict_entities() -> None:
-    """Otherwise the comparisons above would be empty."""
+    """A precondition of the comparisons above."""
     assert sum(len(entities) for seed in range(4) for entities in make(seed=seed).tag(SENTENCES)) > 4
 
 
@@ -173,9 +173,9 @@ def test_inconsistent_weights_are_an_error(tmp_path: Path, fault: str) -> None:
     name = "values" if "weight" in fault else "starts"
     arrays[name] = arrays[name][: None if "tag " in fault else -1]
     np.savez(tmp_path / "model" / "weights.npz", **arrays)
-    card = json.loads((tmp_path / "model" / "model.json").read_text())
+    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
     with pytest.raises(ModelError, match=r"do not fit model\.json"):
-        crf.load(tmp_path / "model", card)
+        crf.load(tmp_path / "model", manifest)
 
 
 def test_the_model_folder_contains_no_pickle(tmp_path: Path) -> None:

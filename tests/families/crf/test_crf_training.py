@@ -38,7 +38,7 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.mark.parametrize("scheme", ["iob2", "bioes"])
-def test_a_tiny_corpus_is_learned_by_heart(scheme: str) -> None:
+def test_a_tiny_corpus_can_be_memorised(scheme: str) -> None:
     tagger = learn(scheme=scheme).tagger
     assert tagger.tag(CORPUS) == GOLD
     assert tagger.labels == ("Artist", "City")  # those of the taxonomy that occur

@@ -1,4 +1,4 @@
-"""Weights of sentences: the gradient is that of repeated sentences, and that of the sum over single ones."""
+"""Sentence weights: the gradient equals that of repeated sentences, and that of the sum over single sentences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tuning_for(settings_for: Callable[..., Any], tmp_path: Path) -> Make:
         settings = settings_for(
             head={**head, "dropout": 0.0},
             auxiliary={"schedule": "constant", "start": 0.4},
-            train={"batch": 16, "clip": 0, "batch_pieces": 24},  # more than one pass a step
+            train={"batch": 16, "clip": 0, "batch_pieces": 24},  # more than one pass per step
         )
         tuning = tuning_of(settings, tmp_path, train=sentences, weights=weights)
         model = tuning.trainer.model.eval()
@@ -64,7 +64,7 @@ def assert_close(one: Gradients, two: Gradients) -> None:
 
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head["decoder"])
-def test_weight_two_equals_the_sentence_twice(tuning_for: Make, head: dict[str, Any]) -> None:
+def test_a_weight_of_two_equals_repeating_the_sentence(tuning_for: Make, head: dict[str, Any]) -> None:
     weighted = tuning_for(SENTENCES, [1.0, 2.0, 1.0, 2.0], **head)
     repeated = tuning_for([*SENTENCES, SENTENCES[1], SENTENCES[3]], **head)
     plain = gradients_of(tuning_for(SENTENCES, **head))
@@ -128,7 +128,7 @@ def test_decoder_is_called_once_for_each_weight(name: str, monkeypatch: pytest.M
     assert sorted(calls) == [1, 1, 2]
 
 
-def test_settings_of_a_launcher_change_no_gradient(tuning_for: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_launcher_settings_do_not_change_the_gradient(tuning_for: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = gradients_of(tuning_for(SENTENCES))
     monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")

@@ -1,4 +1,4 @@
-"""The contract of every component of every slot; a new file is tested as soon as it exists."""
+"""The contract of every component of every slot; new components are tested too, as the tests run over registries."""
 
 from __future__ import annotations
 

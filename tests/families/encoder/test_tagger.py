@@ -144,7 +144,7 @@ def test_error_in_a_pass_restores_weights_and_mode(
 
 
 def assert_changed(tagger: EncoderTagger, other: EncoderTagger, before: list[list[Entity]]) -> None:
-    """Both predict the same, except for near ties, and not what was predicted before."""
+    """Both predict the same, except for near ties, and differ from the predictions before."""
 
     def differences(one: list[list[Entity]], two: list[list[Entity]]) -> int:
         return sum(len(set(a) ^ set(b)) for a, b in zip(one, two, strict=True))
@@ -254,9 +254,9 @@ def test_gold_entities_are_ignored(tagger_for: Callable[..., EncoderTagger]) -> 
 def test_weights_of_another_network_are_one_line(tagger_for: Callable[..., EncoderTagger], tmp_path: Path) -> None:
     tagger_for(head={"decoder": "crf"}).save(tmp_path / "a")
     tagger_for(head={"decoder": "softmax"}).save(tmp_path / "b")
-    card = json.loads((tmp_path / "b/model.json").read_text())
-    card["settings"]["head"]["decoder"] = "crf"
-    (tmp_path / "b/model.json").write_text(json.dumps(card))
+    manifest = json.loads((tmp_path / "b/model.json").read_text())
+    manifest["settings"]["head"]["decoder"] = "crf"
+    (tmp_path / "b/model.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match=r"weights.safetensors: does not fit model.json") as caught:
         load(tmp_path / "b")
     assert "\n" not in str(caught.value)

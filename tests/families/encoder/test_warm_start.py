@@ -1,4 +1,4 @@
-"""Training that starts from a trained model: what fits is loaded, and everything else is reported."""
+"""Training that starts from a trained model: weights that fit are loaded, and the others are reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from helpers import SAMPLE
 from helpers.tiny_training import tuning_of
 
 TAXONOMY = Taxonomy("tiny", {"Person": {"Artist": ""}, "Place": {"River": "", "City": ""}})
-OTHER = Taxonomy("other", {"Person": {"Writer": ""}, "Place": {"River": "", "City": ""}})  # as many, not the same
+OTHER = Taxonomy("other", {"Person": {"Writer": ""}, "Place": {"River": "", "City": ""}})  # as many labels, but others
 TEXTS = [
     ("the rhine flows through basel", [Entity(1, 2, "River"), Entity(4, 5, "City")]),
     ("rotterdam", [Entity(0, 1, "City")]),
@@ -65,7 +65,7 @@ def log_of(folder: Path) -> str:
     return (folder / "log.txt").read_text(encoding="utf-8")
 
 
-def test_with_zero_rates_the_tagger_equals_the_one_it_started_from(
+def test_with_zero_learning_rates_the_tagger_equals_the_model_it_starts_from(
     trained: Path, tuning_for: Make, tmp_path: Path
 ) -> None:
     built = tuning_for("second", train={"init": trained}).run()
@@ -80,10 +80,10 @@ def test_with_zero_rates_the_tagger_equals_the_one_it_started_from(
     assert f"starting from first: {count} of {count} weights loaded\n" in log_of(tmp_path / "second")
     assert built.facts["init"] == {"model": "first", "loaded": count, "new": [], "unused": []}
     shutil.rmtree(trained)
-    assert load(tmp_path / "second").tag(SENTENCES) == expected  # the first is no longer needed
+    assert load(tmp_path / "second").tag(SENTENCES) == expected  # the first folder is no longer needed
 
 
-def test_other_labels_load_the_encoder_but_not_the_scores_of_tags(
+def test_with_other_labels_the_weights_that_score_tags_are_not_loaded(
     trained: Path, tuning_for: Make, tmp_path: Path
 ) -> None:
     sentences = [Sentence(s.words, tuple(e for e in s.entities or () if e.label != "Artist")) for s in SENTENCES]
@@ -91,7 +91,7 @@ def test_other_labels_load_the_encoder_but_not_the_scores_of_tags(
     initial = tuning_for("plain", job=job).tagger.network.state_dict()
     tuning = tuning_for("second", job=job, train={"init": trained})
     weights, before = tuning.tagger.network.state_dict(), load_file(trained / "weights.safetensors")
-    new = {name for name in weights if name.startswith(("emissions.", "decoder."))}  # of equal shape, other meaning
+    new = {name for name in weights if name.startswith(("emissions.", "decoder."))}  # same shape, other meaning
     assert new and all(weights[name].shape == before[name].shape for name in new)
     for name, value in weights.items():
         assert torch.equal(value, initial[name] if name in new else before[name]), name
@@ -102,7 +102,9 @@ def test_other_labels_load_the_encoder_but_not_the_scores_of_tags(
     assert set(facts["new"]) == new
 
 
-def test_another_head_is_new_and_unused_weights_are_reported(trained: Path, tuning_for: Make, tmp_path: Path) -> None:
+def test_weights_of_another_head_are_reported_as_new_and_unused(
+    trained: Path, tuning_for: Make, tmp_path: Path
+) -> None:
     head = {"context": "mlp", "decoder": "softmax"}
     tuning = tuning_for("second", head=head, auxiliary={}, train={"init": trained})
     weights, before = tuning.tagger.network.state_dict(), load_file(trained / "weights.safetensors")
@@ -115,7 +117,9 @@ def test_another_head_is_new_and_unused_weights_are_reported(trained: Path, tuni
     assert f"{len(unused)} of that model unused (" in log_of(tmp_path / "second")
 
 
-def test_interrupted_run_resumes_and_does_not_start_again(trained: Path, tuning_for: Make, tmp_path: Path) -> None:
+def test_interrupted_run_resumes_from_its_checkpoint_not_from_train_init(
+    trained: Path, tuning_for: Make, tmp_path: Path
+) -> None:
     train = {"init": trained, "epochs": 2, "groups": FAST}
     whole = tuning_for("whole", train=train).run().tagger.network.state_dict()
 
@@ -168,7 +172,7 @@ def test_missing_or_damaged_folder_is_one_line(trained: Path, tuning_for: Make, 
     assert str(trained) in str(error.value)
 
 
-def test_command_records_the_model_and_refuses_other_ones(
+def test_command_records_the_model_and_refuses_invalid_ones(
     tiny_encoder: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, crf = tmp_path / "c.toml", tmp_path / "crf.toml"
@@ -204,6 +208,6 @@ def test_command_records_the_model_and_refuses_other_ones(
     assert not (tmp_path / "new").exists()
 
 
-def test_crf_has_no_such_setting() -> None:
+def test_crf_has_no_setting_train_init() -> None:
     with pytest.raises(ConerError, match="train: no such setting"):
         parse_experiment({"kind": "crf", "train": {"init": "x"}})

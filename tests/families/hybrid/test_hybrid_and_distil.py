@@ -1,4 +1,4 @@
-"""A language model beside another model: labels for mentions of low confidence, and labels to train on."""
+"""Hybrid and distillation: a language model relabels mentions with a low confidence, or labels training data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def crf(train: Path, gold: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def last_of_enum(request: Request, _turn: int = 0) -> FakeResponse:
-    """Chooses the last of the labels."""
+    """Choose the last of the labels."""
     return says(json.dumps({"label": labels(request)[-1]}), usage=USAGE)
 
 
@@ -55,7 +55,7 @@ def llm(coner: Coner, train: Path, url: str, out: Path) -> Path:
 
 
 @pytest.mark.parametrize("candidates", ["group", "all"])
-def test_a_hybrid_keeps_boundaries_and_asks_about_low_confidence(  # noqa: PLR0917 - pytest fills them in by name
+def test_a_hybrid_keeps_boundaries_and_relabels_mentions_with_low_confidence(  # noqa: PLR0917 - pytest fills them in by name
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path, candidates: str
 ) -> None:
     alone = load(crf).tag(read(gold))
@@ -68,7 +68,7 @@ def test_a_hybrid_keeps_boundaries_and_asks_about_low_confidence(  # noqa: PLR09
         assert done.code == 0, done.err
         calls = len(server.requests)
         assert coner("tag", tmp_path / "hybrid", gold, "-o", tmp_path / "out.jsonl").code == 0
-        assert len(server.requests) == calls, "the ledger of the folder answers"
+        assert len(server.requests) == calls, "all answers are in the ledger of the folder"
     found = [sentence.entities or () for sentence in read(tmp_path / "out.jsonl")]
     changed = 0
     for before, after in zip(alone, found, strict=True):
@@ -159,7 +159,7 @@ def test_another_model_can_be_trained_on_distilled_labels(
     assert other.code == 0 and len(read(tmp_path / "crf.conll")) == 12
 
 
-def test_models_that_ask_an_endpoint_do_not_tag_folders_vote_or_go_to_the_hub(
+def test_models_that_call_an_endpoint_cannot_tag_folders_vote_or_be_pushed(
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     second = llm(coner, train, "http://127.0.0.1:9/v1", tmp_path / "llm")
@@ -195,15 +195,15 @@ def test_a_resumed_tagging_counts_earlier_failures(  # noqa: PLR0917 - by name
         assert coner("hybrid", crf, second, "--below", "1", "--out", tmp_path / "hybrid").code == 0
         command = ("tag", tmp_path / "hybrid", gold, "-o", tmp_path / "out.jsonl", "--budget-tokens")
         assert coner(*command, "1").code == 130 and server.requests == []
-        on = coner(*command, "1000000")
-        asked = len(server.requests)
-        assert on.code == 3 and asked > 0, on.err
+        resumed = coner(*command, "1000000")
+        calls = len(server.requests)
+        assert resumed.code == 3 and calls > 0, resumed.err
         lacking = sum(map(len, load(crf).tag(read(gold)[:6])))
-        assert "resuming after 6 sentences" in on.err and f"{lacking} spans without an answer" in on.err
-        assert coner(*command, "1000000").code == 0 and len(server.requests) > asked
+        assert "resuming after 6 sentences" in resumed.err and f"{lacking} spans without an answer" in resumed.err
+        assert coner(*command, "1000000").code == 0 and len(server.requests) > calls
 
 
-def test_a_hybrid_resumes_when_its_language_model_has_moved(
+def test_a_hybrid_resumes_after_the_address_of_its_endpoint_has_changed(
     coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     command = ("hybrid", crf, tmp_path / "llm", "--below", "1", "--dev", gold, "--out", tmp_path / "hybrid")

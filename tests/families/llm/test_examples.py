@@ -1,4 +1,4 @@
-"""Examples for a sentence: similar, covering, reproducible, never the sentence itself, and kept in a model folder."""
+"""Examples for a sentence: similar, covering, reproducible, never the sentence itself, and saved in a model folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHOICES = ["none", "fixed", "random", "bm25", "encoder"]
 
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("cover", [True, False])
-def test_every_choice_is_reproducible_and_never_the_sentence_itself(choice: str, cover: bool, encoder: str) -> None:
+def test_examples_are_reproducible_and_never_the_sentence_itself(choice: str, cover: bool, encoder: str) -> None:
     one, other = (selector(choice, count=3, cover=cover, encoder=encoder) for _ in range(2))
     for query in [*POOL, QUERY, sentence("CLARA Schumann played in bern"), sentence("zzz"), sentence("é " * 400)]:
         chosen = one.select(query)

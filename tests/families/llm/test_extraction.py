@@ -67,7 +67,7 @@ WORDS = st.lists(st.text(min_size=1, max_size=5).filter(lambda word: word.split(
 
 @st.composite
 def labelled(draw: st.DrawFn) -> Sentence:
-    """Different words, so that each mention occurs once."""
+    """A labelled sentence of distinct words, so that each mention occurs once."""
     words = tuple(dict.fromkeys(draw(WORDS)))
     borders = sorted(draw(st.sets(st.integers(0, len(words)))))
     return Sentence(words, tuple(Entity(*span, draw(st.sampled_from(TAXONOMY.labels))) for span in pairwise(borders)))
@@ -96,20 +96,20 @@ def test_sentences_are_consumed_as_a_stream() -> None:
     assert taken == 4
 
 
-def test_prompts_equal_those_that_are_sent() -> None:
-    extract, asked = extractor("bm25", sentences=2), list[Prompt]()
-    list(extract(ALL, model(lambda prompt: "", asked)))
-    assert extract.prompts(ALL) == asked
-    shown = [message.content for message in asked[0].messages[1:-1]]
+def test_prompts_equal_the_prompts_sent() -> None:
+    extract, sent = extractor("bm25", sentences=2), list[Prompt]()
+    list(extract(ALL, model(lambda prompt: "", sent)))
+    assert extract.prompts(ALL) == sent
+    shown = [message.content for message in sent[0].messages[1:-1]]
     assert not any("ada" in text or "nobody" in text for text in shown)  # no sentence of the call is an example
     assert any("aspirin" in text for text in shown)
 
 
 def test_two_steps_keep_sentences_of_a_call_together_across_chunks() -> None:
-    extract, asked = extractor(steps=2, sentences=5), list[Prompt]()
+    extract, sent = extractor(steps=2, sentences=5), list[Prompt]()
     many = [sentence(f"nobody {number} came") for number in range(300)]
-    list(extract(many, model(lambda prompt: "", asked)))
-    assert asked == extract.prompts(many)
+    list(extract(many, model(lambda prompt: "", sent)))
+    assert sent == extract.prompts(many)
 
 
 def test_a_failure_belongs_to_the_sentences_of_its_call() -> None:
@@ -130,12 +130,12 @@ def test_a_sentence_without_a_usable_answer_is_empty_and_counted() -> None:
 
 
 def test_the_second_step_asks_for_the_class_within_the_group() -> None:
-    asked = list[Prompt]()
+    sent = list[Prompt]()
     extract = extractor("fixed", steps=2)
-    found = list(extract([ADA], model(knowing(steps=2), asked)))  # type: ignore[arg-type]
+    found = list(extract([ADA], model(knowing(steps=2), sent)))  # type: ignore[arg-type]
     assert found[0].entities == ADA.entities
-    assert len(asked) == 3  # a town is a town: the group has one class
-    second = asked[1]
+    assert len(sent) == 3  # no call for the town: its group has one class
+    second = sent[1]
     assert second.messages[0].content == (
         "Choose the class of the mention in the sentence.\n\nClasses:\n- Artist: known for art\n"
         '- OtherPER: any other person\n\nAnswer in JSON: {"label": "..."}.'
@@ -195,14 +195,14 @@ def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | Non
 
 
 def test_labels_are_in_order_whether_or_not_a_call_is_needed() -> None:
-    asked = list[Prompt]()
+    sent = list[Prompt]()
     labels = [("Town",), ("Artist", "OtherPER"), ("Town",), ("Town",), ("OtherPER", "Artist"), ("Artist",)]
     choices = [Choice(ADA, Entity(0, 2, "Artist"), each) for each in labels]
     answers = iter(['{"label": "Artist"}', GONE])
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples("fixed"))
-    found = list(typer(choices, model(lambda prompt: next(answers), asked)))
+    found = list(typer(choices, model(lambda prompt: next(answers), sent)))
     assert found == ["Town", "Artist", "Town", "Town", GONE, "Artist"]
-    assert asked[0].messages[0] == asked[1].messages[0]  # whatever the order of the labels: one prefix
+    assert sent[0].messages[0] == sent[1].messages[0]  # the prefix does not depend on the order of the labels
 
 
 def test_a_client_that_reads_ahead_gives_the_same_results() -> None:

@@ -15,6 +15,7 @@ from coner.data import read
 from coner.records.record import read_record
 from coner.records.sections import Partial
 from coner.tagging import stream
+from helpers import ROOT
 from helpers.fake_endpoint import FakeResponse, Request, fails, last, says, serving
 from helpers.llm_config import CONFIG, USAGE, answer, knows, settings
 from helpers.shell import Completed, refusal
@@ -68,7 +69,7 @@ def answering(text: str) -> Callable[[Request, int], FakeResponse]:
 
 
 def once(act: FakeResponse) -> Callable[[Request, int], FakeResponse]:
-    """Misbehaves once."""
+    """Misbehave once."""
     return lambda request, turn: act if turn == 0 else says('{"entities": []}', usage=USAGE)
 
 
@@ -131,23 +132,19 @@ def test_a_budget_stops_a_command_and_the_next_resumes(coner: Coner, train: Path
         make(coner, train, server, run, examples__count=1, llm__concurrency=1, llm__prices="{prompt = 10}")
         preview = json.loads(coner("llm", "preview", run, "a b", "--json").out)
         budget = preview["prompt_tokens"] + preview["completion_tokens_at_most"] + 4 * sum(USAGE)
-        part = coner("tag", run, gold, "-o", out, *limit, "--budget-tokens", budget)
+        stopped = coner("tag", run, gold, "-o", out, *limit, "--budget-tokens", budget)
         calls = len(server.requests)
-        assert part.code == 3 and 0 < calls < 8, part.err
-        assert f"{8 - calls} of 8 sentences have no answer ({8 - calls} budget)" in part.err
-        assert [entities is None for entities in entities_of(out)] == [False] * calls + [True] * (8 - calls)
+        assert stopped.code == 3 and 0 < calls < 8, stopped.err
+        assert f"{8 - calls} of 8 sentences have no answer ({8 - calls} budget)" in stopped.err
+        assert [found is None for found in entities(out)] == [False] * calls + [True] * (8 - calls)
         scored = coner("evaluate", gold, run, *limit, "--budget-cost", "0.000001", "--json")
         assert scored.code == 3 and len(server.requests) == calls
         values = json.loads(scored.out)
         assert values["partial"] == {"answered": calls, "sentences": 8} and values["sentences"] == calls
         assert values["fine"]["micro_f1"] == 1
-        whole = coner("tag", run, gold, "-o", out, *limit)
-    assert whole.code == 0 and len(server.requests) == 8
-    assert entities_of(out) == entities(gold)[:8]
-
-
-def entities_of(path: Path) -> list[Any]:
-    return [sentence.entities for sentence in read(path)]
+        resumed = coner("tag", run, gold, "-o", out, *limit)
+    assert resumed.code == 0 and len(server.requests) == 8
+    assert entities(out) == entities(gold)[:8]
 
 
 def test_an_unreachable_endpoint_is_reported(coner: Coner, train: Path, gold: Path, tmp_path: Path) -> None:
@@ -170,16 +167,18 @@ def test_fields_that_the_endpoint_declines_are_reported(coner: Coner, train: Pat
             return fails(400, "response_format is not supported")
         return fails(400, "temperature is fixed") if "temperature" in request else answered(request, turn)
 
-    said = "the endpoint does not accept a schema for answers or temperature and seed; the requests were sent without"
+    message = (
+        "the endpoint does not accept a schema for answers or temperature and seed; the requests were sent without"
+    )
     with serving(rule) as server:
         assert make(coner, train, server, tmp_path / "run").code == 0
         tagged = coner("tag", tmp_path / "run", gold, "-o", tmp_path / "out.conll", "--limit", "3")
         scored = coner("evaluate", gold, tmp_path / "run", "--json")
-        assert tagged.code == 0 and said in tagged.err, tagged.err
+        assert tagged.code == 0 and message in tagged.err, tagged.err
         assert json.loads(scored.out)["llm"]["declined"] == ["a schema for answers", "temperature and seed"]
-        assert coner("evaluate", gold, tmp_path / "run").err.count("does not accept") == 0  # the ledger had it all
+        assert coner("evaluate", gold, tmp_path / "run").err.count("does not accept") == 0  # all in the ledger
         trained = make(coner, train, server, tmp_path / "other", data__test=gold)
-    assert trained.code == 0 and f"test: {said}" in trained.err, trained.err
+    assert trained.code == 0 and f"test: {message}" in trained.err, trained.err
     assert read_record(tmp_path / "other").llm["test"].declined
 
 
@@ -257,12 +256,12 @@ def read_text(coner: Coner, *arguments: object) -> list[str]:
 
 @pytest.mark.parametrize("command", ["ablate", "sweep"])
 def test_ablation_and_sweep_refuse_a_language_model(coner: Coner, train: Path, tmp_path: Path, command: str) -> None:
-    space = ("--space", CONFIG.parent / "space.toml") if command == "sweep" else ()
+    space = ("--space", ROOT / "configs/space.toml") if command == "sweep" else ()
     done = coner(command, CONFIG, "--set", f"data.train={train}", "--out", tmp_path / "x", *space)
     assert "has nothing to train" in refusal(done)
 
 
-def test_prompts_of_several_sentences_are_found_again_by_other_commands(
+def test_commands_share_stored_answers_about_several_sentences(
     coner: Coner, train: Path, gold: Path, tmp_path: Path
 ) -> None:
     corpus = list(read(gold))

@@ -1,4 +1,4 @@
-"""The head in ONNX gives the same results as in torch, also for sizes that were not traced."""
+"""The head in ONNX gives the same results as in torch, also for sizes other than those traced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The span classifier: every short span once, a batch equal to its sentences, and a corpus learned by heart."""
+"""The span classifier: every short span once, a batch equal to its sentences, and a corpus that is memorised."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def untrained(job_for: Callable[..., tuple[Any, TrainingJob]]) -> SpanTagger:
 
 @pytest.mark.parametrize("lengths", [[1], [5, 1, 3], [2, 2]])
 @pytest.mark.parametrize("max_words", [1, 3, 8])
-def test_every_span_of_up_to_so_many_words_is_there_once(lengths: list[int], max_words: int) -> None:
+def test_every_span_of_up_to_max_words_occurs_once(lengths: list[int], max_words: int) -> None:
     spans = enumerate_spans(word_layout(lengths), max_words)
     before = [sum(lengths[:b]) for b in range(len(lengths))]
     expected = [
@@ -80,7 +80,7 @@ def test_every_span_of_up_to_so_many_words_is_there_once(lengths: list[int], max
     assert int((spans.number >= 0).sum()) == len(expected)
 
 
-def test_gold_labels_stand_at_their_spans_and_longer_mentions_are_left_out() -> None:
+def test_gold_labels_are_at_their_spans_and_longer_mentions_are_left_out() -> None:
     words = word_layout([4, 2])
     spans = enumerate_spans(words, 2)
     gold = [[Entity(0, 1, "A"), Entity(1, 4, "A")], [Entity(0, 2, "B")]]
@@ -89,7 +89,7 @@ def test_gold_labels_stand_at_their_spans_and_longer_mentions_are_left_out() -> 
     assert [row for row in rows if row[3]] == [(0, 0, 1, 1), (1, 0, 2, 2)]
 
 
-def test_a_batch_scores_as_its_sentences_do_one_by_one(untrained: SpanTagger) -> None:
+def test_a_batch_equals_its_sentences_one_by_one(untrained: SpanTagger) -> None:
     network = untrained.network.eval()
     pieces = untrained.pieces([sentence.words for sentence in FOUR])
     with torch.inference_mode():
@@ -98,7 +98,7 @@ def test_a_batch_scores_as_its_sentences_do_one_by_one(untrained: SpanTagger) ->
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
 
 
-def test_entities_are_sorted_and_do_not_overlap_and_no_batch_changes_them(untrained: SpanTagger) -> None:
+def test_entities_are_sorted_and_disjoint_and_do_not_depend_on_the_batch(untrained: SpanTagger) -> None:
     long = Sentence(("the", "rhine", "flows") * 40)  # longer than the encoder's window
     sentences = [*FOUR, long, Sentence(())]
     together = untrained.tag(sentences)
@@ -127,7 +127,7 @@ def test_every_parameter_gets_a_gradient(job_for: Callable[..., tuple[Any, Train
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-def test_the_loss_is_the_cross_entropy_of_every_span_by_the_weight_of_its_sentence(
+def test_the_loss_is_the_cross_entropy_of_all_spans_weighted_by_sentence(
     job_for: Callable[..., tuple[Any, TrainingJob]],
 ) -> None:
     settings, job = job_for(span={"max_words": 2, "dropout": 0.0})
@@ -153,7 +153,7 @@ def test_cosines_do_not_depend_on_the_length_of_a_vector() -> None:
 
 
 @pytest.mark.parametrize("scores", ["linear", "cosine"])
-def test_a_small_corpus_is_learned_by_heart_and_survives_its_folder(
+def test_a_small_corpus_can_be_memorised_and_the_saved_tagger_predicts_the_same(
     job_for: Callable[..., tuple[Any, TrainingJob]], scores: str, tmp_path: Path
 ) -> None:
     settings, job = job_for(train={"epochs": 25, "groups": RATES}, span={"scores": scores})
@@ -178,7 +178,7 @@ def test_training_from_sentences_in_memory_needs_no_folder(job_for: Callable[...
     assert len(tagger.tag(FOUR)) == 4
 
 
-def test_one_mention_in_a_thousand_may_be_longer_than_the_longest_span() -> None:
+def test_the_longest_mention_in_a_thousand_does_not_set_max_words() -> None:
     def mention(words: int) -> Sentence:
         return Sentence(("x",) * words, (Entity(0, words, "A"),))
 

@@ -1,4 +1,4 @@
-"""A vote: the best choice of spans, whatever the order of the members; and its folder, which needs no other."""
+"""A vote: the best disjoint set of spans in any order of the members, and a model folder that needs no other folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LENGTH = 6
 
 
 class FixedTagger(Tagger):
-    """A tagger with given answers."""
+    """A tagger with fixed predictions."""
 
     kind = "crf"
 
@@ -66,7 +66,7 @@ SCORES = st.integers(1, 64).map(lambda n: n / 64)  # sums of these are exact
 
 @st.composite
 def answers(draw: st.DrawFn) -> list[Entity]:
-    """Entities of one sentence that do not overlap."""
+    """Disjoint entities of one sentence."""
     cuts = sorted(draw(st.sets(st.integers(0, LENGTH), max_size=LENGTH + 1)))
     spans = [span for span in pairwise(cuts) if draw(st.booleans())]
     return [Entity(*span, draw(st.sampled_from(TAXONOMY.labels)), draw(SCORES)) for span in spans]
@@ -76,20 +76,22 @@ MEMBERS = st.lists(st.tuples(answers(), st.sampled_from([0.5, 1.0, 2.0])), min_s
 
 
 @given(MEMBERS, st.integers(0, 16).map(lambda n: n / 16))
-def test_no_other_choice_of_spans_has_a_higher_sum(members: list[tuple[list[Entity], float]], threshold: float) -> None:
+def test_selected_spans_have_the_highest_sum_of_all_disjoint_sets(
+    members: list[tuple[list[Entity], float]], threshold: float
+) -> None:
     whole = sum(Fraction(weight) for _, weight in members)
     scores: dict[Entity, Fraction] = {}
     for answer, weight in members:
         for entity in answer:
             scores[entity] = scores.get(entity, Fraction(0)) + Fraction(weight) * Fraction(entity.score) / whole
 
-    def worth(chosen: Sequence[Entity]) -> Fraction:
+    def value(chosen: Sequence[Entity]) -> Fraction:
         return sum((scores[entity] - Fraction(threshold) for entity in chosen), Fraction(0))
 
     subsets = chain.from_iterable(combinations(scores, n) for n in range(len(scores) + 1))
-    best = max(worth(s) for s in subsets if all(a.end <= b.start or b.end <= a.start for a, b in combinations(s, 2)))
+    best = max(value(s) for s in subsets if all(a.end <= b.start or b.end <= a.start for a, b in combinations(s, 2)))
     found = answer_of(vote(*members, threshold=threshold))
-    assert float(worth([entity for entity, _ in found])) == pytest.approx(float(best), abs=1e-12)
+    assert float(value([entity for entity, _ in found])) == pytest.approx(float(best), abs=1e-12)
     assert disjoint([entity for entity, _ in found])
     for entity, score in found:
         assert score == pytest.approx(float(scores[entity]), abs=1e-12)
@@ -105,7 +107,7 @@ def test_the_order_of_the_members_changes_nothing(
 
 
 @given(answers())
-def test_one_member_at_threshold_zero_answers_as_it_does_alone(answer: list[Entity]) -> None:
+def test_a_vote_of_one_member_at_threshold_zero_equals_the_member(answer: list[Entity]) -> None:
     assert answer_of(vote((answer, 1.0), threshold=0)) == [(entity, entity.score) for entity in answer]
 
 
@@ -162,7 +164,7 @@ def pairs(found: Sequence[Sequence[Entity]]) -> list[list[tuple[Entity, float]]]
 
 
 def test_a_vote_differs_from_its_members(trained: list[Path], sentences: Sequence[Sentence]) -> None:
-    """Otherwise the tests below would prove little."""
+    """A precondition of the tests below."""
     together, alone = of(trained).tag(sentences), taggers.load(trained[0]).tag(sentences)
     assert sum(map(len, together)) > 60
     assert together != alone

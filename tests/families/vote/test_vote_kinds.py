@@ -57,7 +57,7 @@ def test_models_of_several_families_vote_from_one_folder(folders: dict[str, Path
     assert votes[2] == []
     for index, sentence in enumerate(SENTENCES):
         shares: dict[Entity, float] = {}
-        for kind in ("crf", "encoder", "encoder"):  # the exported one answers as the encoder does
+        for kind in ("crf", "encoder", "encoder"):  # the exported model predicts the same as the encoder
             for entity in members[kind].tag([sentence])[0]:
                 shares[entity] = shares.get(entity, 0.0) + entity.score / 3
         assert {entity: entity.score for entity in votes[index]} == pytest.approx(shares, abs=1e-4)

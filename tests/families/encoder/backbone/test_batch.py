@@ -45,7 +45,7 @@ def test_padding_and_flattening_are_inverse(lengths: list[int]) -> None:
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 60))
-def test_split_by_budget_holds_every_sentence_once(lengths: list[int], budget: int) -> None:
+def test_split_by_budget_has_every_sentence_once(lengths: list[int], budget: int) -> None:
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     runs = split_by_budget(order, lengths, budget)
     assert [i for run in runs for i in run] == order
@@ -70,5 +70,5 @@ def test_word_indices_point_at_their_pieces(tiny_encoder: Callable[[str], Path])
             start, word = start + count, word + 1
     real = batch.ids[batch.mask.bool()]
     assert real.tolist().count(maker.prefix[0]) == len(batch.ids)  # each row begins with the special token
-    assert batch.ids.shape[0] > len(sentences)  # the long one took several rows
+    assert batch.ids.shape[0] > len(sentences)  # the long sentence takes several rows
     assert batch.ids.shape[1] <= piece_limit(encoder.config)

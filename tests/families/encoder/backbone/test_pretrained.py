@@ -107,7 +107,7 @@ def test_code_of_a_model_is_not_run(tiny_encoder: Callable[[str], Path], tmp_pat
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
     (tmp_path / "m/config.json").write_text(json.dumps(config))
     (tmp_path / "m/own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    with pytest.raises(ModelError, match="cannot be loaded"):  # without a question on standard input
+    with pytest.raises(ModelError, match="cannot be loaded"):  # without a prompt on standard input
         load_encoder(str(tmp_path / "m"))
     assert not (tmp_path / "ran").exists()
 

@@ -1,4 +1,4 @@
-"""Accelerated passes: layers in bfloat16 over copies, while the weights that are trained stay as they are."""
+"""Accelerated passes: layers compute with bfloat16 copies of the weights, and the trained weights stay unchanged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def dtypes(encoder: nn.Module) -> set[torch.dtype]:
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
-def test_layers_are_lowered_within_and_weights_unchanged_after(
+def test_layers_are_in_bfloat16_within_the_context_and_weights_unchanged_after_it(
     architecture: str, tiny_encoder: Callable[[str], Path]
 ) -> None:
     encoder, batch = load(tiny_encoder(architecture))
@@ -102,7 +102,9 @@ def test_gradients_reach_the_weights(tiny_encoder: Callable[[str], Path]) -> Non
     assert (gradient(shared) - exact).norm() < 0.05 * exact.norm()
 
 
-def test_other_encoders_run_under_autocast_and_nothing_else_does(tiny_encoder: Callable[[str], Path]) -> None:
+def test_encoders_without_embeddings_run_under_autocast_and_nothing_else_does(
+    tiny_encoder: Callable[[str], Path],
+) -> None:
     encoder, batch = load(tiny_encoder("mbert"))
     encoder.embedder = encoder._modules.pop("embeddings")  # an architecture with other names
     forward = type(encoder).forward

@@ -111,7 +111,7 @@ def test_attention_weights_are_computed_in_float32() -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-30)  # the product makes 0 of the very smallest
 
 
-def test_every_module_within_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_module_in_the_context_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
     drop = nn.Dropout(0.5)
     torch.manual_seed(1)
     with FastDropout():

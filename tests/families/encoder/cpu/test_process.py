@@ -14,7 +14,7 @@ from coner.families.encoder.cpu.process import parallel_map
 
 @pytest.fixture(autouse=True, params=[1, 2, 3])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The number of threads of PyTorch, which must be the same afterwards."""
+    """The number of PyTorch threads, which must be the same afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param

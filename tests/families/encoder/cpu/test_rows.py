@@ -36,7 +36,7 @@ def loss(table: nn.Embedding, ids: list[int], target: float) -> torch.Tensor:
 def trained(
     table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list[list[list[int]]], most: float = 1.0
 ) -> torch.Tensor:
-    """The weights after one step a batch, each of several passes, clipped to a norm; 0: not."""
+    """The weights after one step per batch, each of several passes, gradients clipped to a norm; 0: no clipping."""
     for step, passes in enumerate(batches):
         for ids in passes:
             loss(table, ids, step / 3).backward()  # type: ignore[no-untyped-call]

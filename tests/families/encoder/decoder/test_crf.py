@@ -51,7 +51,7 @@ def test_loss_gradient_path_and_confidence_match_enumeration(scheme: Scheme, len
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_log_space_matches_enumeration(scheme: Scheme) -> None:
     with patch.object(_lattice, "underflows", lambda unary, *_: torch.ones(len(unary), dtype=torch.bool)):
-        # The exp-space lattice of the (empty) rest must do no harm.
+        # The exp-space lattice of the remaining zero sentences must not change the result.
         test_loss_gradient_path_and_confidence_match_enumeration(scheme, 3)
 
 
@@ -135,7 +135,7 @@ def test_predicted_path_is_always_valid(scheme: Scheme) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_confidence_of_touching_mentions_and_at_edges(scheme: Scheme) -> None:
+def test_confidence_of_adjacent_mentions_and_at_edges(scheme: Scheme) -> None:
     tags = TagSet(["A"], scheme)
     decoder = make(tags)
     emissions, lengths, _ = random_batch(tags, [5], seed=5)

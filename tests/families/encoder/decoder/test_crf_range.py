@@ -1,4 +1,4 @@
-"""The CRF decoder at the limits of float32: when exp space is used, when log space, and that both are exact."""
+"""The CRF decoder at the limits of float32: which of exp space and log space is used, and that both are exact."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_scores_of_ten_thousand_over_five_hundred_words(scheme: Scheme) -> None:
 @pytest.mark.parametrize("drop", [20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 300.0])
 @pytest.mark.parametrize("words", [1, 3, 8])
 def test_tag_that_almost_vanishes_and_then_wins(drop: float, words: int) -> None:
-    """I-A falls at each word, and the last word raises it above all others: exactly the underflowed path wins."""
+    """I-A falls at each word, and the last word raises it above all others: the underflowed path is the best."""
     tags = TagSet(["A", "B"])
     decoder = make(tags, spread=0.3, dtype=torch.float32)
     length = words + 2

@@ -22,7 +22,7 @@ pytest.importorskip("tensorboardX")
 
 
 def curves_in(folder: Path) -> dict[str, dict[int, float]]:
-    """Each curve as TensorBoard shows it: step to value, and no step twice."""
+    """Each curve as TensorBoard shows it, values by step; no step occurs twice."""
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = reader.EventAccumulator(str(folder), size_guidance={reader.SCALARS: 0}).Reload()
     curves = {}
@@ -58,7 +58,7 @@ def test_curves_match_the_history(trained: Callable[..., Any], tmp_path: Path) -
     names = {"loss/fine", "loss/coarse", "coarse_weight", "rate/encoder", "rate/head", "dev/micro_f1", "dev/macro_f1"}
     assert set(curves) == names
     history = tuning.trainer.progress.history
-    per_epoch = [list(range(1 + 3 * epoch, 4 + 3 * epoch)) for epoch in range(3)]  # 12 sentences, 4 a step
+    per_epoch = [list(range(1 + 3 * epoch, 4 + 3 * epoch)) for epoch in range(3)]  # 12 sentences, 4 per step
     for entry, steps in zip(history, per_epoch, strict=True):
         for key, name in (("loss", "loss/fine"), ("coarse_loss", "loss/coarse")):
             assert sum(curves[name][step] for step in steps) / 3 == pytest.approx(entry[key], rel=1e-5)
@@ -91,7 +91,7 @@ def test_tensorboard_folder_is_not_part_of_the_fingerprint() -> None:
     assert plain == plotted != other
 
 
-def test_invalid_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_folder_and_kind_are_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         Curves(tmp_path / "file", done=0)

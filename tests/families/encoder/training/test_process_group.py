@@ -43,7 +43,7 @@ SAME: dict[str, dict[str, Any]] = {  # batches of 5 of 12 sentences: the last ha
     "no-coarse-weight": {
         "train": {"epochs": 3},
         "auxiliary": {"hold": 2},
-    },  # the coarse layer gets no gradient in the end
+    },  # the coarse layer gets no gradient in the last epochs
     "patience": {"train": {"epochs": 9, "patience": 1, "groups": {"encoder": {"rate": 0}, "head": {"rate": 0}}}},
 }
 DROPOUT: dict[str, Any] = {"head": {**FULL, "dropout": 0.3}, "model": "dropping", "train": {"checkpoint_minutes": 1e-9}}
@@ -123,7 +123,7 @@ def result(root: Path, folder: str, rank: int = 0) -> Any:
 
 
 def assert_close(one: Path, two: Path) -> None:
-    """Weights of two runs, within rounding (Adam makes steps of near-zero gradients large, so not of its size)."""
+    """Weights of two runs are equal up to rounding, which Adam amplifies where gradients are near zero."""
     weights, others = (load_file(folder / "weights.safetensors") for folder in (one, two))
     assert weights.keys() == others.keys()
     for name, value in weights.items():

@@ -1,4 +1,4 @@
-"""The training loop: it learns, stops and resumes, with the same result."""
+"""The training loop learns, and gives the same result after an interruption."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_frozen_coarse_layer_keeps_its_initial_values(tuning_for: Make) -> None:
 def test_interrupted_run_equals_an_uninterrupted_one_bit_for_bit(
     tuning_for: Make, stop_at: int, precision: str, embeddings: str, tmp_path: Path
 ) -> None:
-    """Three steps an epoch: cut in the first epoch, in the second, and right before its end; with dropout."""
+    """Three steps per epoch: stopped in the first epoch, in the second, and right before its end; with dropout."""
     sections: dict[str, Any] = {
         "auxiliary": {"schedule": "residual"},
         "train": {"checkpoint_minutes": 1e-9, "precision": precision},
@@ -88,7 +88,7 @@ def test_interrupted_run_equals_an_uninterrupted_one_bit_for_bit(
     cut_before(first.trainer, steps=stop_at)
     with pytest.raises(PowerCut):
         first.run()
-    torch.manual_seed(99)  # a new process would not have the random state of the old one either
+    torch.manual_seed(99)  # as a new process has another random state
     second = tuning_for("cut", **sections)
     second.run()
     assert (tmp_path / "whole/weights.safetensors").read_bytes() == (tmp_path / "cut/weights.safetensors").read_bytes()
@@ -142,7 +142,7 @@ def test_best_epoch_is_kept(tuning_for: Make, tmp_path: Path) -> None:
 
 
 def test_each_epoch_is_evaluated_with_its_own_weights(tuning_for: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Copies of the weights in bfloat16 are kept from call to call, and fused AdamW does not count versions."""
+    """Copies of the weights in bfloat16 are reused between calls, and fused AdamW does not count versions."""
     tag, predicted = EncoderTagger.tag, []
 
     def checked(tagger: EncoderTagger, sentences: Sequence[Sentence]) -> list[list[Entity]]:
@@ -207,7 +207,7 @@ def test_ctrl_c_during_evaluation_loses_nothing(tuning_for: Make, tmp_path: Path
     assert all(torch.equal(value, cut[name]) for name, value in whole.items())
 
 
-def test_the_constructors_change_no_setting_of_the_process(tuning_for: Make) -> None:
+def test_constructors_change_no_setting_of_the_process(tuning_for: Make) -> None:
     before = torch.get_num_threads()
     tuning_for()
     assert torch.get_num_threads() == before

@@ -88,7 +88,7 @@ WORDS = st.lists(
 
 @st.composite
 def labelled_sentences(draw: st.DrawFn) -> Sentence:
-    """A sentence with any entities that do not overlap."""
+    """A sentence with any disjoint entities."""
     words = draw(WORDS)
     borders = sorted(draw(st.sets(st.integers(0, len(words)), max_size=8)))
     spans = [span for span in pairwise(borders) if draw(st.booleans())]
@@ -96,7 +96,7 @@ def labelled_sentences(draw: st.DrawFn) -> Sentence:
 
 
 def is_unambiguous(one: Sentence) -> bool:
-    """Whether each mention is the first occurrence of its words after the mention before."""
+    """Whether each mention is the first occurrence of its words after the previous mention."""
     reached = 0
     for entity in one.entities or ():
         size = entity.end - entity.start
@@ -117,9 +117,7 @@ def test_gold_mentions_are_located(one: Sentence) -> None:
     if is_unambiguous(one):
         assert found == one.entities
         assert not counts
-    said = Counter((one.surface(entity), entity.label) for entity in one.entities or ())
-    read = Counter((one.surface(entity), entity.label) for entity in found)
-    assert total(counts, "dropped") == said.total() - read.total()
+    assert total(counts, "dropped") == len(one.entities or ()) - len(found)
 
 
 @given(WORDS, st.lists(st.one_of(st.text(max_size=6), WORDS.map(" ".join), WORDS.map("".join)), max_size=8))

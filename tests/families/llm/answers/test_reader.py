@@ -1,4 +1,4 @@
-"""Answers as language models give them: which mentions are read, what is counted, and that no text raises an error."""
+"""Answers of language models: the mentions that are read, the events that are counted; no text raises an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coner.families.llm.answers.reader import AnswerReader
 from helpers.fake_model import TAXONOMY
 
 FINE = LabelMatcher.of_classes(TAXONOMY)
-ASKED = "Sentence: ada met clara"
+QUESTION = "Sentence: ada met clara"
 A, B = ("ada", "OtherPER"), ("clara", "Artist")
 ONE = '{"entities": [{"text": "ada", "label": "OtherPER"}, {"text": "clara", "label": "Artist"}]}'
 TWO = '{"1": [{"text": "ada", "label": "OtherPER"}], "2": [{"text": "clara", "label": "Artist"}]}'
@@ -25,7 +25,7 @@ Read = list[list[tuple[str, str]] | None]
 
 def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]:
     counts: Counter[str] = Counter()
-    found = AnswerReader(FINE, counts).read(text, question=ASKED, numbered=numbered)
+    found = AnswerReader(FINE, counts).read(text, question=QUESTION, numbered=numbered)
     return [None if one is None else [(mention.text, mention.label) for mention in one] for one in found], counts
 
 
@@ -39,9 +39,9 @@ def read(text: str, *, numbered: int | None = None) -> tuple[Read, Counter[str]]
         (f"Sure! Here you are:\n\n{ONE}\n\nAnything else?", [A, B], {"mended": 1}),
         (f"<think>\n[ada] is {{maybe}} a Town\n</think>\n{ONE}", [A, B], {"thinking": 1, "mended": 1}),
         (f"so ada is a person.\n</think>\n\n{ONE}", [A, B], {"thinking": 1, "mended": 1}),
-        (f"{ASKED}\n{ONE}", [A, B], {"echo": 1, "mended": 1}),
+        (f"{QUESTION}\n{ONE}", [A, B], {"echo": 1, "mended": 1}),
         (
-            f'Sentence: bern\n{{"entities": [{{"text": "bern", "label": "Town"}}]}}\n{ASKED}\n{ONE}',
+            f'Sentence: bern\n{{"entities": [{{"text": "bern", "label": "Town"}}]}}\n{QUESTION}\n{ONE}',
             [A, B],
             {"echo": 1, "mended": 1},
         ),
@@ -195,7 +195,7 @@ def label_ends(mentions: list[tuple[str, str]]) -> list[int]:
 
 MARKS = ["{", "}", "[", "]", '"', "'", ":", ",", "|", "(", ")", "\n", " ", "\\", "\\u12", "- ", "```"]
 NAMES = ["text", "label", "entities", "1", "2", "Artist", "ada", "none", '"text": "ada"', '"label": "Artist"']
-PIECES = st.sampled_from([*MARKS, *NAMES, "<think>", "</think>", ASKED, ONE, TWO])
+PIECES = st.sampled_from([*MARKS, *NAMES, "<think>", "</think>", QUESTION, ONE, TWO])
 ANYTHING = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=25).map("".join))
 
 

@@ -48,10 +48,10 @@ TRANSIENT = {
 @pytest.mark.parametrize("act", TRANSIENT.values(), ids=TRANSIENT)
 def test_transient_faults_are_retried(act: FakeResponse) -> None:
     with serving(first(act, act)) as server:
-        ask = client(server.url)
-        assert kinds(list(ask([prompt("a"), prompt("b")]))) == ["a", "b"]
+        complete = client(server.url)
+        assert kinds(list(complete([prompt("a"), prompt("b")]))) == ["a", "b"]
     assert server.turns == {"a": 3, "b": 3}
-    assert (ask.totals.calls, ask.totals.retries, ask.totals.failed) == (6, 4, 0)
+    assert (complete.totals.calls, complete.totals.retries, complete.totals.failed) == (6, 4, 0)
 
 
 @pytest.mark.parametrize("act", TRANSIENT.values(), ids=TRANSIENT)
@@ -63,11 +63,11 @@ def test_a_prompt_fails_after_all_retries(act: FakeResponse) -> None:
     assert server.turns == {"a": 3}
 
 
-def test_an_answer_lost_by_a_gateway_counts_as_the_most_it_may_have_cost() -> None:
+def test_an_answer_lost_by_a_gateway_counts_with_its_maximum_cost() -> None:
     for status, calls in ((504, 2), (503, 10)):
         with serving(lambda *_, status=status: fails(status)) as server:  # type: ignore[misc]
-            ask = client(server.url, spending=Spending(tokens=250), max_retries=9)
-            (failure,) = ask([prompt("a", max_tokens=100)])
+            complete = client(server.url, spending=Spending(tokens=250), max_retries=9)
+            (failure,) = complete([prompt("a", max_tokens=100)])
         assert (len(server.requests), kinds([failure])) == (calls, ["budget" if status == 504 else "exhausted"])
 
 
@@ -99,7 +99,7 @@ def test_an_unknown_model_where_the_endpoint_lists_no_models() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_fault_of_all_prompts_is_found_by_one_call(status: int) -> None:
+def test_an_error_that_affects_all_prompts_is_found_by_one_call(status: int) -> None:
     with serving(lambda *_: fails(status)) as server:
         answers = list(client(server.url, concurrency=1)(prompt(str(i)) for i in range(50)))
     assert kinds(answers) == ["refused"] * 50
@@ -140,7 +140,7 @@ def test_a_malformed_retry_after_is_ignored(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["86400", "inf"])
-def test_a_retry_after_of_a_day_gives_the_endpoint_up(value: str) -> None:
+def test_an_endpoint_with_a_retry_after_of_a_day_is_given_up(value: str) -> None:
     with serving(lambda *_: fails(429, headers={"Retry-After": value})) as server:
         answers = list(client(server.url, concurrency=1)([prompt("a"), prompt("b")]))
     assert kinds(answers) == ["exhausted"] * 2
@@ -157,7 +157,7 @@ def test_a_slow_call_times_out_and_is_retried(act: FakeResponse) -> None:
     assert server.turns == {"a": 2}
 
 
-def test_a_time_out_is_reported() -> None:
+def test_a_timeout_is_reported() -> None:
     with serving(lambda *_: says("late", after=1.0)) as server:
         failure = only(list(client(server.url, timeout=0.2, max_retries=0)([prompt("a")])))
     assert "no answer within 0.2 s" in failure.reason
@@ -175,21 +175,21 @@ def test_an_endpoint_that_always_fails_is_given_up() -> None:
 def test_an_endpoint_that_does_not_run_is_given_up_within_20_seconds() -> None:
     with socket.socket() as held:  # bound and not listening: refused
         held.bind(("127.0.0.1", 0))
-        ask = client(f"http://127.0.0.1:{held.getsockname()[1]}/v1", max_retries=1)
+        complete = client(f"http://127.0.0.1:{held.getsockname()[1]}/v1", max_retries=1)
         began = time.monotonic()
-        answers = list(ask(prompt(str(i)) for i in range(500)))
+        answers = list(complete(prompt(str(i)) for i in range(500)))
         assert time.monotonic() - began < 20
     assert kinds(answers) == ["unreachable"] * 500
     assert "start the endpoint, or correct base_url" in only(answers[:1]).reason
-    assert ask.totals.calls < 100
+    assert complete.totals.calls < 100
 
 
-def test_an_endpoint_that_starts_late_is_waited_for() -> None:
+def test_the_client_waits_for_an_endpoint_that_starts_late() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-    ask = client(f"http://127.0.0.1:{port}/v1", max_retries=0)
-    answers = ask([prompt("a")])
+    complete = client(f"http://127.0.0.1:{port}/v1", max_retries=0)
+    answers = complete([prompt("a")])
 
     def open_late() -> None:
         time.sleep(1.0)
@@ -201,7 +201,7 @@ def test_an_endpoint_that_starts_late_is_waited_for() -> None:
     thread.start()
     try:
         assert kinds(list(answers)) == ["a"]
-        assert ask.totals.retries > 0
+        assert complete.totals.retries > 0
     finally:
         done.set()
         thread.join()
@@ -240,7 +240,7 @@ def test_unusual_responses_are_read(tmp_path: Path) -> None:
     assert isinstance(rejected, Failure) and "no �" in rejected.reason
 
 
-def test_a_prompt_with_a_lone_surrogate_is_refused_alone() -> None:
+def test_only_the_prompt_with_a_lone_surrogate_is_refused() -> None:
     with serving() as server:
         assert kinds(list(client(server.url)([prompt("\ud83d"), prompt("b")]))) == ["refused", "b"]
 
@@ -258,10 +258,10 @@ def test_structured_output_falls_back_once_for_all_prompts() -> None:
         return {"json_schema": OBJECT_ONLY, "json_object": NO_FORMAT}.get(kind) or says("fine")
 
     with serving(rule) as server:
-        ask = client(server.url, concurrency=1)
-        assert ask.capabilities.structured == "json_schema"
-        assert kinds(list(ask(prompt(str(i), schema=SCHEMA) for i in range(5)))) == ["fine"] * 5
-    assert ask.capabilities.structured == "plain"
+        complete = client(server.url, concurrency=1)
+        assert complete.capabilities.structured == "json_schema"
+        assert kinds(list(complete(prompt(str(i), schema=SCHEMA) for i in range(5)))) == ["fine"] * 5
+    assert complete.capabilities.structured == "plain"
     assert server.turns == {"0": 3, "1": 1, "2": 1, "3": 1, "4": 1}
     assert [request.get("response_format") for request in server.requests[:4]] == [
         {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}},
@@ -276,20 +276,20 @@ def test_structured_output_falls_back_no_further_than_needed() -> None:
         return OBJECT_ONLY if request["response_format"]["type"] == "json_schema" else says("{}")
 
     with serving(rule) as server:
-        ask = client(server.url)
-        list(ask(prompt(str(i), schema=SCHEMA) for i in range(20)))
-        assert ask.capabilities.structured == "json_object"
+        complete = client(server.url)
+        list(complete(prompt(str(i), schema=SCHEMA) for i in range(20)))
+        assert complete.capabilities.structured == "json_object"
         assert len(server.requests) <= 20 + 4  # those that were in flight when the first was rejected
 
 
-def test_a_rejection_that_no_fallback_cures_does_not_affect_others() -> None:
+def test_a_rejection_despite_all_fallbacks_does_not_affect_others() -> None:
     def rule(request: Request, _: int) -> FakeResponse:
         return fails(400, "bad grammar in this prompt") if last(request) == "0" else says("{}")
 
     with serving(rule) as server:
-        ask = client(server.url, concurrency=1)
-        assert kinds(list(ask(prompt(str(i), schema=SCHEMA) for i in range(3)))) == ["refused", "{}", "{}"]
-    assert ask.capabilities.structured == "json_schema"
+        complete = client(server.url, concurrency=1)
+        assert kinds(list(complete(prompt(str(i), schema=SCHEMA) for i in range(3)))) == ["refused", "{}", "{}"]
+    assert complete.capabilities.structured == "json_schema"
     assert server.turns == {"0": 3, "1": 1, "2": 1}
 
 

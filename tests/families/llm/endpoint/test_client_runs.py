@@ -69,11 +69,11 @@ def test_without_prompts_there_are_no_calls() -> None:
 
 def test_a_client_can_be_called_again_and_keeps_counting() -> None:
     with serving() as server:
-        ask = client(server.url, prices={"prompt": 1.0, "completion": 2.0})
-        list(ask(numbered(2)))
-        list(ask(numbered(3)))
-    seconds = ask.totals.seconds
-    assert ask.totals == Totals(
+        complete = client(server.url, prices={"prompt": 1.0, "completion": 2.0})
+        list(complete(numbered(2)))
+        list(complete(numbered(3)))
+    seconds = complete.totals.seconds
+    assert complete.totals == Totals(
         calls=5, prompt_tokens=35, completion_tokens=15, cost=pytest.approx(65e-6), seconds=seconds
     )
     assert 0 < seconds < 5
@@ -88,24 +88,24 @@ def test_an_endpoint_that_was_given_up_is_tried_again_after_a_while(
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-    ask = client(f"http://127.0.0.1:{port}/v1")
-    assert kinds(list(ask([prompt("a")]))) == ["unreachable"]
+    complete = client(f"http://127.0.0.1:{port}/v1")
+    assert kinds(list(complete([prompt("a")]))) == ["unreachable"]
     with serving(port=port):
-        assert kinds(list(ask([prompt("a")]))) == (["a"] if later else ["unreachable"])
+        assert kinds(list(complete([prompt("a")]))) == (["a"] if later else ["unreachable"])
 
 
 @pytest.mark.parametrize("status", [401, 500])
 def test_a_failing_endpoint_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setattr(session, "GIVEN_UP", 0.0)
     with serving(lambda *_: fails(status)) as server:
-        ask = client(server.url, max_retries=0, concurrency=1)
-        failed = kinds(list(ask(prompt(str(i)) for i in range(12))))
+        complete = client(server.url, max_retries=0, concurrency=1)
+        failed = kinds(list(complete(prompt(str(i)) for i in range(12))))
         server.rule = echo
-        assert kinds(list(ask([prompt("a")]))) == ["a"]
+        assert kinds(list(complete([prompt("a")]))) == ["a"]
     assert failed == ["refused" if status == 401 else "exhausted"] * 12
 
 
-# The endpoint counts 100 + 50 tokens a call; the estimate is at most 20 + 100.
+# The endpoint counts 100 + 50 tokens per call; the estimate is at most 20 + 100.
 PRICES = {"prompt": 10.0, "completion": 20.0}
 
 
@@ -117,17 +117,17 @@ PRICES = {"prompt": 10.0, "completion": 20.0}
 )
 def test_a_budget_is_not_exceeded(spending: Spending, concurrency: int) -> None:
     with serving(lambda *_: says("x", usage=(100, 50), after=0.01)) as server:
-        ask = client(server.url, spending=spending, concurrency=concurrency, prices=PRICES)
-        # The first call teaches how many tokens a prompt has.
-        answers = list(ask([prompt("0", max_tokens=100)])) + list(
-            ask(prompt(str(i), max_tokens=100) for i in range(1, 40))
+        complete = client(server.url, spending=spending, concurrency=concurrency, prices=PRICES)
+        # The first call updates the estimate of prompt tokens.
+        answers = list(complete([prompt("0", max_tokens=100)])) + list(
+            complete(prompt(str(i), max_tokens=100) for i in range(1, 40))
         )
     # After n calls 150 n tokens are spent, and 200 must be left: n = 6. In cost 0.002 n and 0.003: also 6.
     assert kinds(answers) == ["x"] * 6 + ["budget"] * 34
     assert len(server.requests) == 6
-    assert ask.totals.failed == 34
-    assert ask.totals.prompt_tokens + ask.totals.completion_tokens == 900
-    assert ask.totals.cost == pytest.approx(0.012)
+    assert complete.totals.failed == 34
+    assert complete.totals.prompt_tokens + complete.totals.completion_tokens == 900
+    assert complete.totals.cost == pytest.approx(0.012)
 
 
 def test_a_budget_too_small_for_one_call_sends_nothing() -> None:
@@ -136,7 +136,7 @@ def test_a_budget_too_small_for_one_call_sends_nothing() -> None:
         assert server.requests == []
 
 
-def test_lost_answers_count_as_the_most_they_may_have_cost() -> None:
+def test_lost_answers_count_with_their_maximum_cost() -> None:
     with serving(lambda *_: FakeResponse(cut=-1)) as server:
         answers = list(client(server.url, spending=Spending(tokens=250), max_retries=10)([prompt("a", max_tokens=100)]))
     assert kinds(answers) == ["budget"]
@@ -152,9 +152,9 @@ def test_the_ledger_answers_without_budget_or_endpoint(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.sqlite") as ledger:
         with serving() as server:
             list(client(server.url, ledger=ledger)(prompt(str(i)) for i in (1, 3)))
-            ask = client(server.url, ledger=ledger, spending=Spending(tokens=1))
-            assert kinds(list(ask(numbered(5)))) == ["budget", "1", "budget", "3", "budget"]
-            assert (ask.totals.calls, ask.totals.cached, ask.totals.failed) == (0, 2, 3)
+            complete = client(server.url, ledger=ledger, spending=Spending(tokens=1))
+            assert kinds(list(complete(numbered(5)))) == ["budget", "1", "budget", "3", "budget"]
+            assert (complete.totals.calls, complete.totals.cached, complete.totals.failed) == (0, 2, 3)
         assert kinds(list(client(server.url, ledger=ledger)(prompt(str(i)) for i in (3, 1)))) == ["3", "1"]
 
 
@@ -165,10 +165,10 @@ def test_a_cost_without_prices_is_refused() -> None:
 
 def test_equal_prompts_share_one_call(tmp_path: Path) -> None:
     with serving(lambda *_: says("x", after=0.05)) as server, Ledger(tmp_path / "l.sqlite") as ledger:
-        ask = client(server.url, ledger=ledger, concurrency=8)
-        assert kinds(list(ask([prompt("same")] * 20))) == ["x"] * 20
+        complete = client(server.url, ledger=ledger, concurrency=8)
+        assert kinds(list(complete([prompt("same")] * 20))) == ["x"] * 20
         assert len(server.requests) == 1
-        assert (ask.totals.calls, ask.totals.cached) == (1, 19)
+        assert (complete.totals.calls, complete.totals.cached) == (1, 19)
 
 
 def test_an_error_while_making_prompts_ends_the_run(tmp_path: Path) -> None:
@@ -195,16 +195,16 @@ def test_a_caller_that_stops_early_cancels_the_calls_in_flight() -> None:
         assert len(server.requests) <= 3
 
 
-def test_an_abandoned_call_frees_its_reservation_and_counts_as_the_most_it_may_have_cost() -> None:
+def test_an_abandoned_call_frees_its_reservation_and_counts_with_its_maximum_cost() -> None:
     with serving(lambda request, _: says(last(request), after=30 if last(request) == "slow" else 0)) as server:
         # "a" and "b" use 10 tokens each and reserve 23; "slow" reserves 114, "c" 113.
-        ask = client(server.url, spending=Spending(tokens=10 + 114 + 23), concurrency=2, timeout=60)
-        answers = ask([prompt("a"), prompt("slow", max_tokens=100)])
+        complete = client(server.url, spending=Spending(tokens=10 + 114 + 23), concurrency=2, timeout=60)
+        answers = complete([prompt("a"), prompt("slow", max_tokens=100)])
         next(answers)
         while len(server.requests) < 2:
             time.sleep(0.02)
         answers.close()  # type: ignore[attr-defined]  # a generator
-        assert kinds(list(ask([prompt("b"), prompt("c", max_tokens=100)]))) == ["b", "budget"]
+        assert kinds(list(complete([prompt("b"), prompt("c", max_tokens=100)]))) == ["b", "budget"]
 
 
 def test_ctrl_c_stops_at_once_and_keeps_stored_answers(tmp_path: Path) -> None:

@@ -72,12 +72,17 @@ def test_a_second_run_costs_nothing(tmp_path: Path) -> None:
     with serving(lambda request, _: says(f"{last(request)}!")) as server:
         for turn in range(2):
             with Ledger(tmp_path / "l.sqlite") as ledger:
-                ask = client(server.url, ledger=ledger)
-                answers = list(ask(prompts))
+                complete = client(server.url, ledger=ledger)
+                answers = list(complete(prompts))
             assert kinds(answers) == [f"{i}!" for i in range(8)]
             assert [answer.cached for answer in answers if isinstance(answer, Completion)] == [turn == 1] * 8
     assert len(server.requests) == 8
-    assert (ask.totals.calls, ask.totals.cached, ask.totals.prompt_tokens, ask.totals.seconds) == (0, 8, 0, 0)
+    assert (complete.totals.calls, complete.totals.cached, complete.totals.prompt_tokens, complete.totals.seconds) == (
+        0,
+        8,
+        0,
+        0,
+    )
 
 
 def test_failures_are_not_stored(tmp_path: Path) -> None:
@@ -92,15 +97,15 @@ from helpers.llm_client import client, prompt
 from coner.families.llm.endpoint.ledger import Ledger
 url, path, first, last = sys.argv[1:]
 with Ledger(path) as ledger:
-    ask = client(url, ledger=ledger, concurrency=2)
-    for answer in ask(prompt(str(i)) for i in range(int(first), int(last))):
+    complete = client(url, ledger=ledger, concurrency=2)
+    for answer in complete(prompt(str(i)) for i in range(int(first), int(last))):
         print(answer.text, flush=True)
 """
 
 
 @pytest.fixture
 def start_process(tmp_path: Path) -> Callable[..., Any]:
-    """Starts a process that asks the prompts of a range of numbers."""
+    """Starts a process that sends the prompts with a range of numbers."""
     paths = os.pathsep.join(sys.path)
 
     def start(url: str, first: int, last: int) -> subprocess.Popen[str]:
@@ -135,8 +140,8 @@ def test_after_a_kill_only_missing_prompts_are_sent(tmp_path: Path, start_proces
 def test_two_processes_share_a_ledger(tmp_path: Path, start_process: Callable[..., Any]) -> None:
     with serving() as server:
         both = [start_process(server.url, 0, 60), start_process(server.url, 40, 100)]
-        said = [process.communicate()[0].split() for process in both]
-    assert said == [[str(i) for i in range(60)], [str(i) for i in range(40, 100)]]
+        printed = [process.communicate()[0].split() for process in both]
+    assert printed == [[str(i) for i in range(60)], [str(i) for i in range(40, 100)]]
     assert 100 <= len(server.requests) <= 120
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert stored(ledger.path) == 100

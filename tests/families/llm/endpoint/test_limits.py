@@ -1,4 +1,4 @@
-"""Rate and budget, on a clock that only sleeping moves forward."""
+"""Rate and budget, with a clock that advances only by sleeping."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 def times(rate: RateLimiter, clock: Clock, tokens: list[int]) -> list[float]:
-    """When each call was allowed."""
+    """The time at which each call was allowed."""
 
     async def run() -> list[float]:
         return [(await rate.acquire(count)).at for count in tokens]
@@ -34,7 +34,7 @@ def times(rate: RateLimiter, clock: Clock, tokens: list[int]) -> list[float]:
 
 
 @given(st.lists(st.integers(1, 60), max_size=30), st.integers(0, 5), st.integers(0, 100))
-def test_no_window_of_a_minute_holds_more_than_allowed(tokens: list[int], requests: int, most: int) -> None:
+def test_no_window_of_a_minute_exceeds_the_rate(tokens: list[int], requests: int, most: int) -> None:
     clock = Clock()
     at = times(RateLimiter(requests, most, clock=lambda: clock.now, sleep=clock.sleep), clock, tokens)
     assert at == sorted(at)
@@ -57,7 +57,7 @@ def test_calls_are_allowed_as_early_as_possible() -> None:
     ]
 
 
-def test_the_tokens_that_a_call_really_used_count() -> None:
+def test_a_slot_counts_the_tokens_that_its_call_used() -> None:
     clock = Clock()
     rate = RateLimiter(0, 100, clock=lambda: clock.now, sleep=clock.sleep)
 

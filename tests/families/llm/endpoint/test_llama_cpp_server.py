@@ -62,8 +62,8 @@ def ask_for(sentence: str, *, max_tokens: int = 160) -> Prompt:
 def test_structured_answers_follow_the_schema_and_are_stored(server: str, tmp_path: Path) -> None:
     prompts = [ask_for(sentence) for sentence in SENTENCES]
     with Ledger(tmp_path / "l.sqlite") as ledger:
-        ask = client(server, ledger=ledger, concurrency=2, timeout=100)
-        answers = list(ask(prompts))
+        complete = client(server, ledger=ledger, concurrency=2, timeout=100)
+        answers = list(complete(prompts))
         for answer in answers:
             assert isinstance(answer, Completion), answer
             assert answer.finish == "stop"
@@ -72,8 +72,8 @@ def test_structured_answers_follow_the_schema_and_are_stored(server: str, tmp_pa
                 "HumanSettlement",
             }
             assert answer.prompt_tokens > 40 and 3 < answer.completion_tokens <= 160
-        assert ask.capabilities.structured == "json_schema"
-        assert (ask.totals.calls, ask.totals.retries) == (3, 0)
+        assert complete.capabilities.structured == "json_schema"
+        assert (complete.totals.calls, complete.totals.retries) == (3, 0)
         again = client(server, ledger=ledger)
         assert [answer.text for answer in again(prompts) if isinstance(answer, Completion)] == [
             answer.text for answer in answers if isinstance(answer, Completion)

@@ -99,7 +99,7 @@ def test_a_trailing_slash_is_removed() -> None:
 
 
 def leaking(request: Request, turn: int) -> FakeResponse:
-    """Repeats the key, whole and where the line is cut, in every place that a client may print."""
+    """Repeats the key, whole and at the end of a truncated line, in every field that a client may print."""
     long = "x" * 285 + KEY
     return {
         "text": says(f"the key is {KEY}", finish=KEY),
@@ -124,12 +124,19 @@ def test_the_key_never_leaves_the_client(
         caplog.set_level(logging.DEBUG, logger=name)
     monkeypatch.setenv("MINE", KEY)
     with serving(leaking, models=("tiny", KEY)) as server, Ledger(tmp_path / "l.sqlite") as ledger:
-        ask = client(server.url, key_env="MINE", ledger=ledger, max_retries=1)
-        (answer,) = ask([prompt(what)])
+        complete = client(server.url, key_env="MINE", ledger=ledger, max_retries=1)
+        (answer,) = complete([prompt(what)])
         assert server.headers[0]["authorization"] == f"Bearer {KEY}"
         files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert isinstance(answer, Completion if what == "text" else Failure)
-    shown = [repr(answer), repr(ask), str(ask), repr(ask.endpoint), ask.endpoint.model_dump_json(), repr(ask.totals)]
+    shown = [
+        repr(answer),
+        repr(complete),
+        str(complete),
+        repr(complete.endpoint),
+        complete.endpoint.model_dump_json(),
+        repr(complete.totals),
+    ]
     shown += [caplog.text, *capfd.readouterr(), files.decode("latin-1")]
     assert "(key)" in repr(answer) or what in {"400", "500"}
     for text in shown:
