@@ -66,7 +66,7 @@ $(VENV)/.server: $(VENV)/.dev
 	touch $@
 
 $(BENCH)/plain/record.json: | $(VENV)/.dev
-	$(BIN)/coner train configs/plain-minilm.toml --set data.train=$(SAMPLE)/train.conll --set data.dev=$(SAMPLE)/dev.conll \
+	$(BIN)/coner train plain-minilm --set data.train=$(SAMPLE)/train.conll --set data.dev=$(SAMPLE)/dev.conll \
 		--out $(@D)
 
 $(BENCH)/.peers: benchmarks/requirements.txt constraints.txt pyproject.toml

@@ -37,7 +37,7 @@ class Peer:
     def __init__(self, tagger: EncoderTagger, folder: Path, precision: torch.dtype | None = None) -> None:
         head = tagger.settings.head
         if (head.context, head.blend, head.decoder, list(head.layers)) != ("none", "none", "softmax", [-1]):
-            raise ConerError(f"{folder}: not a plain head; train one with configs/plain-minilm.toml")
+            raise ConerError(f"{folder}: not a plain head; train one with plain-minilm")
         tags = tagger.tags.tags
         config = AutoConfig.from_pretrained(folder / "encoder", id2label=dict(enumerate(tags)))
         model = AutoModelForTokenClassification.from_config(config)

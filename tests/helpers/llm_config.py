@@ -8,10 +8,9 @@ from pathlib import Path
 
 from coner.core.types import Sentence
 from coner.data import read
-from helpers import ROOT
 from helpers.fake_endpoint import FakeEndpoint, FakeResponse, Request, last, says
 
-CONFIG = ROOT / "configs/llm.toml"
+CONFIG = "llm"  # built-in
 USAGE = (100, 10)
 
 

@@ -22,7 +22,7 @@ scores. All other commands take such folders: `tag` and `serve` predict, `evalua
 
 Examples:
 
-    coner train configs/crf.toml --set data.train=train.conll --out runs/crf
+    coner train crf --set data.train=train.conll --out runs/crf
 
     coner tag runs/crf input.conll -o output.conll
 

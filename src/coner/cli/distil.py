@@ -37,7 +37,7 @@ def distil(
 
       coner distil runs/llm unlabelled.txt -o silver.conll --budget-tokens 500000
 
-      coner train configs/paper-minilm.toml --set data.train=train.conll
+      coner train paper-minilm --set data.train=train.conll
       --set 'data.extra=[{file="silver.conll", weight=0.3}]' --out runs/distilled
     """
     from coner.core.progress import stderr

@@ -14,7 +14,9 @@ SHOWN = 10  # trials in the table; --json has all
 
 
 def sweep(
-    config: Annotated[Path, typer.Argument(help="TOML file; settings that are not in the space stay as they are.")],
+    config: Annotated[
+        str, typer.Argument(help="TOML file, or a built-in config; settings outside the space keep their values.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the search; each trial gets a folder in it.")],
     space: Annotated[
         Path, typer.Option(help="TOML file: a table for each setting that varies, with low and high, or choices.")
@@ -37,7 +39,7 @@ def sweep(
 
     Examples:
 
-      coner sweep configs/paper-minilm.toml --space configs/space.toml --trials 30 --set data.train=train.conll
+      coner sweep paper-minilm --space configs/space.toml --trials 30 --set data.train=train.conll
       --set data.dev=dev.conll --out runs/sweep
 
       coner train runs/sweep/best.toml --set data.test=test.conll --out runs/best
@@ -48,7 +50,7 @@ def sweep(
     from coner.runs.sweep.space import load_space
 
     base = load_values(config, overrides or ())
-    parse_trainable(base, source=str(config))
+    parse_trainable(base, source=config)
     chosen = load_space(space)
     with requires_extra("coner sweep", "sweep"):
         from coner.runs.sweep.study import Search, best_trial

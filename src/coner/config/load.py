@@ -1,22 +1,49 @@
-"""Config files: TOML with dotted overrides."""
+"""Configs: TOML files, those that come with the package too, with dotted overrides."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from coner.core.errors import ConfigError
 
+BUILTIN = Path(__file__).with_name("builtin")
 
-def load_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a config file and apply overrides, without validation; ``name`` defaults to the name of the file."""
-    values = read_toml(path)
-    for override in overrides:
-        _apply(values, override)
-    values.setdefault("name", path.stem)
-    return values
+
+def builtin_configs() -> dict[str, Path]:
+    """The configs that come with the package, by name."""
+    return {path.stem: path for path in sorted(BUILTIN.glob("*.toml"))}
+
+
+def find_config(source: str | Path) -> Path | None:
+    """The file of a config: a path that ends in ``.toml``, or the name of a built-in one if no file has this name."""
+    path = Path(source)
+    if path.suffix.lower() == ".toml":
+        return path
+    return None if path.is_file() else builtin_configs().get(str(source))
+
+
+def load_values(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a config, a file or a built-in one, and apply overrides, without validation.
+
+    ``name`` defaults to the name of the file. ``ConfigError`` if there is no such config.
+    """
+    path = find_config(source) or Path(source)
+    if not path.exists() and path.suffix.lower() != ".toml":
+        known = ", ".join(builtin_configs())
+        raise ConfigError(f"{source}: no such config; expected a TOML file, or one of the built-in: {known}")
+    return apply_overrides({"name": path.stem, **read_toml(path)}, overrides)
+
+
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of ``values``, changed by ``key.path=value`` texts, whose values are TOML or plain strings."""
+    changed = deepcopy(dict(values))
+    for text in overrides:
+        _apply(changed, text)
+    return changed
 
 
 def read_toml(path: Path) -> dict[str, Any]:

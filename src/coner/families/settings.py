@@ -14,9 +14,9 @@ from coner.core.errors import ConfigError
 from coner.families.registry import family, kinds
 
 
-def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read a config file and apply ``key.path=value`` overrides, whose values are TOML or plain strings."""
-    return parse_experiment(load_values(path, overrides), source=str(path))
+def load_experiment(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read a config, a file or a built-in one, and apply overrides; see ``load_values``."""
+    return parse_experiment(load_values(source, overrides), source=str(source))
 
 
 def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experiment:
@@ -34,11 +34,11 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
 
 def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experiment:
     """``parse_experiment`` for families that train; ``ConfigError`` for the others."""
-    settings = parse_experiment(values, source)
-    if not family(settings.kind).trains:
-        got, known = f"got {settings.kind!r}, which has nothing to train", ", ".join(kinds(trains=True))
-        raise ConfigError(f"{source}: kind: {got}; expected one of: {known}")
-    return settings
+    known = kinds(trains=True)
+    if values.get("kind") in set(kinds(configurable=True)) - set(known):
+        got = f"got {values['kind']!r}, which has nothing to train"
+        raise ConfigError(f"{source}: kind: {got}; expected one of: {', '.join(known)}")
+    return parse_experiment(values, source)
 
 
 def _first_error(error: ValidationError, model: type[BaseModel]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coner.config.load import load_values
+from coner.config.load import BUILTIN, load_values
 from coner.core.errors import ConfigError
 from coner.runs.ablation.plan import check_settings, load_plan, names, parse_plan
 from helpers import ROOT
@@ -18,7 +18,7 @@ COMPONENTS = {  # of the published method; others need no row
     "decoder": {"softmax", "valid", "crf"},
     "loss": {"cross_entropy", "weighted", "focal"},
 }
-CONFIGS = sorted((ROOT / "configs").glob("paper*.toml"))
+CONFIGS = [*BUILTIN.glob("paper*.toml"), ROOT / "configs/paper-minilm-by-step.toml"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)

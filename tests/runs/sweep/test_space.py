@@ -13,7 +13,7 @@ from coner.families.settings import parse_experiment
 from coner.runs.sweep.space import Choices, Range, load_space
 from helpers import ROOT
 
-CONFIGS = ROOT / "configs"
+SPACE = ROOT / "configs/space.toml"
 
 
 def space_of(tmp_path: Path, text: str):  # type: ignore[no-untyped-def]
@@ -92,7 +92,7 @@ def test_applied_values_leave_other_settings_alone() -> None:
 
 
 def test_the_packaged_space_is_valid_with_the_packaged_config_at_both_ends() -> None:
-    space, base = load_space(CONFIGS / "space.toml"), load_values(CONFIGS / "paper-minilm.toml")
+    space, base = load_space(SPACE), load_values("paper-minilm")
     for end in (0, -1):
         chosen = {
             path: (values.low, values.high)[end] if isinstance(values, Range) else values.values[end]
