@@ -104,11 +104,11 @@ def score_tags(
 
 
 def _entities(rows: Sequence[Row], fault: str) -> list[Sequence[Entity]]:
-    found: list[Any] = [row if isinstance(row, list | tuple) else getattr(row, "entities", row) for row in rows]
-    if (missing := next((i for i, entities in enumerate(found) if entities is None), None)) is not None:
+    values: list[Any] = [row if isinstance(row, list | tuple) else getattr(row, "entities", row) for row in rows]
+    if (missing := next((i for i, entities in enumerate(values) if entities is None), None)) is not None:
         line = getattr(rows[missing], "line", 0)
         raise DataError(f"sentence {missing + 1}{f' (line {line})' if line else ''}: {fault}")
-    return found
+    return values
 
 
 def _same_length(gold: Sequence[Any], other: Sequence[Any], what: str) -> None:
@@ -164,7 +164,7 @@ def _level(
     pairs = np.bincount(one * size + two, minlength=size * size).reshape(size, size)
     support, guesses = (np.bincount(label, minlength=size).tolist() for label in labels)
     counts = zip(names, np.diagonal(pairs).tolist(), support, guesses, strict=True)
-    classes = {name: Result.of(tp=tp, support=total, predicted=found) for name, tp, total, found in counts}
+    classes = {name: Result.of(tp=tp, support=total, predicted=guessed) for name, tp, total, guessed in counts}
     whole = Result.of(tp=int(np.trace(pairs)), support=len(gold), predicted=len(predicted))
     in_gold = [result.f1 for result in classes.values() if result.support]
     keys = [side.sentence * size + label for side, label in zip(sides, labels, strict=True)]

@@ -89,8 +89,8 @@ def add_split(record: Record, name: str, split: Split, evaluated: Evaluated) -> 
 
 def scores_with_intervals(scores: Scores) -> dict[str, Any]:
     """``Scores.as_dict()`` with bootstrap percentile intervals as ``[low, high]``, by metric."""
-    found = intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES)
-    bounds = {name: [interval.low, interval.high] for name, interval in found.items()}
+    by_metric = intervals(scores.fine.counts, level=LEVEL, resamples=RESAMPLES)
+    bounds = {name: [interval.low, interval.high] for name, interval in by_metric.items()}
     return {**scores.as_dict(), "intervals": {"level": LEVEL, "resamples": RESAMPLES, **bounds}}
 
 

@@ -151,8 +151,8 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
         if by_row[row] or failed[row]:
             tested = differences.get(row)
             gain = tested["macro_f1"].value if tested else None
-            found = _spreads(by_row[row].values(), split)
-            rows.append(SeedsRow(row, entry["about"] or "", entry["against"], *found, tested, gain, failed[row]))
+            means = _spreads(by_row[row].values(), split)
+            rows.append(SeedsRow(row, entry["about"] or "", entry["against"], *means, tested, gain, failed[row]))
     known = runs.keys() | {run_name(row, int(seed)) for row, seeds in failed.items() for seed in seeds}
     return AblationTable(split, tuple(rows), tuple(name for name in {**records, **reasons} if name not in known))
 
