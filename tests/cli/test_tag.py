@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 from collections.abc import Callable
+from html import unescape
 from itertools import zip_longest
 from pathlib import Path
 
@@ -106,6 +108,19 @@ def test_bioes_tags_are_the_same_entities(coner: Coner, world: World, tmp_path: 
     assert [entities_from_tags(block, "bioes") for block in blocks] == predicted(world)
 
 
+@pytest.mark.parametrize("arguments", [["-o", "page.html"], ["-o", "page.txt", "--to", "html"]])
+def test_a_page_shows_every_mention(coner: Coner, world: World, tmp_path: Path, arguments: list[str]) -> None:
+    page = tmp_path / arguments[1]
+    assert coner("tag", world.model, world.dev, "-o", page, *arguments[2:]).code == 0
+    text = page.read_text(encoding="utf-8")
+    mentions = [
+        (s.surface(e), e.label) for s, found in zip(read(world.dev), predicted(world), strict=True) for e in found
+    ]
+    assert [(unescape(a), b) for a, b in re.findall(r'<mark class="m\d"[^>]*>(.*?)<small> (\S+)', text)] == mentions
+    assert "<li><mark" in text[: text.index("<details")]  # the legend
+    assert text.count("<bdi>") == 40
+
+
 def test_gzip_input_and_output(coner: Coner, world: World, tmp_path: Path) -> None:
     packed = tmp_path / "in.conll.gz"
     packed.write_bytes(gzip.compress(world.dev.read_bytes()))
@@ -202,7 +217,9 @@ def test_format_is_a_hidden_alias_of_to(coner: Coner, world: World) -> None:
     assert renamed == written(coner, world.model, world.dev, "--to", "task")
     assert "--format" not in coner("tag", "--help").out
     message = refusal(coner("tag", world.model, world.dev, "--format", "spacy"))
-    assert "--to: got 'spacy', which is not written sentence by sentence; expected one of: conll, jsonl" in message
+    assert (
+        "--to: got 'spacy', which is not written sentence by sentence; expected one of: conll, html, jsonl" in message
+    )
 
 
 @pytest.mark.parametrize("column", ["tokens", "text"])

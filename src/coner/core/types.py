@@ -55,6 +55,12 @@ class Sentence:
         """The words of an entity, joined by single spaces."""
         return " ".join(self.words[entity.start : entity.end])
 
+    def _repr_html_(self) -> str:
+        """The text with its mentions in colour, for notebooks."""
+        from coner.core.html import notebook_sentence
+
+        return notebook_sentence(self, self.entities, "not annotated")
+
 
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:
     """Lower-cased surface forms of all gold mentions, to separate seen from unseen mentions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TextIO, Unpack
@@ -32,6 +32,7 @@ class WriteOptions:
     layout: Layout = None  # of a CoNLL file; ``None``: MultiCoNER's
     scheme: Scheme = "iob2"  # of tags: iob2 or bioes
     written: int = 0  # number of sentences that the file has already; only for formats that append
+    groups: Mapping[str, str] | None = None  # the coarse group of each label, where they are known
 
 
 DEFAULTS = WriteOptions()
