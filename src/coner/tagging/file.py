@@ -77,7 +77,7 @@ def tag_file(
             stderr.print(f"resuming after {written:,} sentences")
 
         def write(predictions: Iterator[Prediction]) -> None:
-            layout = WriteOptions(lambda: reader.layout, job.write, written)
+            layout = WriteOptions(lambda: reader.layout, job.write, written, tagger.taxonomy.coarse_by_fine)
             formats[to_format].write_text(map(labelled, predictions), output.handle, layout)
 
         # Progress in bytes, because the number of sentences is not known before all are read.
@@ -106,6 +106,8 @@ def _output_format(to: str, out: str, read_as: str) -> str:
             raise OutputError(f"--to: got {to!r}, {message}: {choices}")
         return to
     by_name = format_of_name(out)
+    if by_name is not None and formats[by_name].appends:
+        return by_name
     if by_name == "datasets":
         raise OutputError(f"{out}: Parquet is only written into a folder. Fix: -o FOLDER/, or -o NAME.jsonl")
     return "conll" if (by_name or read_as) == "conll" else "jsonl"
