@@ -43,10 +43,10 @@ def calibrate(
 ) -> Calibration:
     """Compare the confidences of all predictions with gold; ``ValueError`` where the numbers of sentences differ."""
     confidences, correct = list[float](), list[bool]()
-    for truth, guesses in zip(gold, predicted, strict=True):
-        mentions = set(truth)
-        confidences += [entity.score for entity in guesses]
-        correct += [entity in mentions for entity in guesses]
+    for mentions, predictions in zip(gold, predicted, strict=True):
+        in_gold = set(mentions)
+        confidences += [entity.score for entity in predictions]
+        correct += [entity in in_gold for entity in predictions]
     return reliability(np.array(confidences, dtype=np.float64), np.array(correct, dtype=np.bool_), bins=bins)
 
 

@@ -27,9 +27,9 @@ class Errors:
 def classify_errors(gold: Iterable[Sequence[Entity]], predicted: Iterable[Sequence[Entity]]) -> Errors:
     """Count the outcomes of all mentions; ``ValueError`` where the numbers of sentences differ."""
     counts = Counter[str]()
-    for truth, guesses in zip(gold, predicted, strict=True):
-        counts.update(_outcome(mention, [guess for guess in guesses if _overlap(mention, guess)]) for mention in truth)
-        counts["spurious"] += sum(not any(_overlap(mention, guess) for mention in truth) for guess in guesses)
+    for mentions, predictions in zip(gold, predicted, strict=True):
+        counts.update(_outcome(mention, [p for p in predictions if _overlap(mention, p)]) for mention in mentions)
+        counts["spurious"] += sum(not any(_overlap(mention, p) for mention in mentions) for p in predictions)
     return Errors(**counts)
 
 
@@ -41,9 +41,9 @@ def score_lengths(
     Gold mentions count at their own length, predictions at theirs; a hit has both, since its span is exact.
     """
     support, total, hits = Counter[int](), Counter[int](), Counter[int]()
-    for truth, guesses in zip(gold, predicted, strict=True):
-        mentions, answers = set(truth), set(guesses)
-        for counter, entities in ((support, mentions), (total, answers), (hits, mentions & answers)):
+    for row, other in zip(gold, predicted, strict=True):
+        mentions, predictions = set(row), set(other)
+        for counter, entities in ((support, mentions), (total, predictions), (hits, mentions & predictions)):
             counter.update(min(longest, entity.end - entity.start) for entity in entities)
     return tuple(
         Result.of(tp=hits[length], support=support[length], predicted=total[length]) for length in range(1, longest + 1)

@@ -60,19 +60,21 @@ def score(
     if words is None:
         own = [row.words for row in gold if isinstance(row, Sentence)]
         words = own if len(own) == len(gold) else None
-    truth = spans_from_entities(_entities(gold, "got no labels; expected gold entities"), "gold")
-    guess = spans_from_entities(_entities(predicted, "got no answer; expected predicted entities"), "predicted")
+    gold_spans = spans_from_entities(_entities(gold, "got no labels; expected gold entities"), "gold")
+    predicted_spans = spans_from_entities(
+        _entities(predicted, "got no answer; expected predicted entities"), "predicted"
+    )
     if words is not None:
         _same_length(gold, words, "lists of words")
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        for what, spans in (("gold", truth), ("predicted", guess)):
+        for what, spans in (("gold", gold_spans), ("predicted", predicted_spans)):
             if (bad := np.flatnonzero(spans.end > lengths[spans.sentence])).size:
                 i, end = spans.sentence[bad[0]], spans.end[bad[0]]
                 most = f"{lengths[i]}, the number of words"
                 raise DataError(
                     f"sentence {i + 1}: got a {what} entity that ends at word {end}; expected at most {most}"
                 )
-    scores = _score(truth, guess, groups, words, seen)
+    scores = _score(gold_spans, predicted_spans, groups, words, seen)
     return scores if words is None else replace(scores, words=int(lengths.sum()))
 
 
@@ -97,9 +99,9 @@ def score_tags(
         for i, (tags, rest) in enumerate(zip(gold, other, strict=True)):
             if len(tags) != len(rest):
                 raise DataError(f"sentence {i + 1}: got {len(rest)} {what} for {len(tags)} gold tags; expected as many")
-    truth, _ = spans_from_tags(gold, strict=True)
-    guess, repaired = spans_from_tags(predicted, strict=False)
-    scores = _score(truth, guess, groups, words, seen)
+    gold_spans, _ = spans_from_tags(gold, strict=True)
+    predicted_spans, repaired = spans_from_tags(predicted, strict=False)
+    scores = _score(gold_spans, predicted_spans, groups, words, seen)
     return replace(scores, words=sum(map(len, gold)), repaired=repaired)
 
 
@@ -162,9 +164,9 @@ def _level(
     labels = [table[side.label] for table, side in zip(tables, sides, strict=True)]
     one, two = (label[places] for label, places in zip(labels, match, strict=True))
     pairs = np.bincount(one * size + two, minlength=size * size).reshape(size, size)
-    support, guesses = (np.bincount(label, minlength=size).tolist() for label in labels)
-    counts = zip(names, np.diagonal(pairs).tolist(), support, guesses, strict=True)
-    classes = {name: Result.of(tp=tp, support=total, predicted=guessed) for name, tp, total, guessed in counts}
+    support, predictions = (np.bincount(label, minlength=size).tolist() for label in labels)
+    counts = zip(names, np.diagonal(pairs).tolist(), support, predictions, strict=True)
+    classes = {name: Result.of(tp=tp, support=total, predicted=count) for name, tp, total, count in counts}
     whole = Result.of(tp=int(np.trace(pairs)), support=len(gold), predicted=len(predicted))
     in_gold = [result.f1 for result in classes.values() if result.support]
     keys = [side.sentence * size + label for side, label in zip(sides, labels, strict=True)]
