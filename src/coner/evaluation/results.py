@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import NonNegativeInt
 
+from coner.core.html import table
 from coner.evaluation.counts import Counts
 
 SCORER = "coner 1"  # changes whenever equal input may give other numbers
@@ -78,6 +79,19 @@ class SplitScores:
     words: NonNegativeInt | None = None  # ``None`` where they were not passed
     skipped: NonNegativeInt = 0  # sentences that could not be read, as the caller counted them
     repaired: NonNegativeInt = 0  # tags of the predictions, or as the caller counted them
+
+    def _repr_html_(self) -> str:
+        """Two tables, of the scores and of the classes, for notebooks."""
+        from coner.evaluation.metrics import shown_in
+
+        known = {title: (metric, metric.read(self)) for title, metric in shown_in("evaluate").items()}
+        scores = [(t, f"{value:.3f}", m.detail.format(self)) for t, (m, value) in known.items() if value is not None]
+        classes = [
+            (label, *(f"{rate:.3f}" for rate in (of.precision, of.recall, of.f1)), str(of.support), str(of.predicted))
+            for label, of in self.fine.classes.items()
+        ]
+        heading = ("class", "precision", "recall", "F1", "gold", "predicted")
+        return table(f"{self.sentences} sentences", ("score", "value", ""), scores) + table("", heading, classes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from typing import Any
 
 from coner.core.errors import DataError
@@ -70,6 +71,11 @@ class Comparison:
     def asked(self) -> Grid:
         """Usage of language models; no rows if none was called."""
         return Grid(ASKED, [[row.run, *asked_cells(row.asked)] for row in self.rows if row.asked is not None])
+
+    def _repr_html_(self) -> str:
+        """Its tables, for notebooks."""
+        warnings = "".join(f"<p><strong>{escape(f'Do not compare: {text}')}</strong></p>" for text in self.warnings)
+        return warnings + "".join(grid.html() for grid in grids(self))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; ``part`` is the former name of ``split``."""

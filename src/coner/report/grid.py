@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coner.core.html import table as html_table
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -37,6 +39,10 @@ class Grid:
         lines = [self.heading, ["---", *["---:"] * (len(self.heading) - 1)]]
         lines += [[f"**{cell}**" if isinstance(cell, Bold) else cell for cell in row] for row in self.rows]
         return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+    def html(self) -> str:
+        """As a table for a notebook."""
+        return html_table("", self.heading, self.rows, lambda cell: isinstance(cell, Bold))
 
     def table(self) -> Table:
         """As a table for a terminal."""
