@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from coner.core.errors import DataError, Unanswered
+from coner.core.html import notebook_sentence
 from coner.core.types import Entity, Mention, Sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
@@ -27,6 +28,11 @@ class Prediction:
     failures: tuple[Failure, ...] = ()  # why the sentence, or some of its spans, have no answer
     usage: Usage | None = None  # of an endpoint, since the previous prediction
     reliable: bool = True  # the whole answer could be read; if not, entities may be missing
+
+    def _repr_html_(self) -> str:
+        """The text with the predicted mentions in colour, for notebooks."""
+        reasons = "; ".join(dict.fromkeys(failure.reason for failure in self.failures))
+        return notebook_sentence(self.sentence, self.entities, f"no answer: {reasons}" if reasons else "no answer")
 
 
 class Tagger(ABC):
