@@ -105,7 +105,7 @@ def test_after_a_kill_only_unfinished_slices_are_tagged(
     (source / "b.conll").write_text(text * 12, encoding="utf-8")
     files = [str(source / "a.conll"), str(source / "b.conll")]
     arguments = ["tag", world.model, *files, "-o", out]
-    job = TaggingJob(str(world.model), "auto", "iob2", "iob2", comment=None, repair=False, version=versions()["coner"])
+    job = TaggingJob(str(world.model), "auto", "iob2", {}, version=versions()["coner"])
     code = f"from coner.tagging.files import *; tag_files({files!r}, Path({str(out)!r}), {job!r}, size={SIZE})"
     with subprocess.Popen([sys.executable, "-c", code]) as running:
         deadline = time.monotonic() + 60
@@ -133,7 +133,7 @@ def test_after_a_kill_only_unfinished_slices_are_tagged(
 
 
 def test_ctrl_c_keeps_finished_slices(world: World, corpus: list[Path], tmp_path: Path) -> None:
-    job = TaggingJob(str(world.model), "auto", scheme="iob2", write="iob2", comment=None, repair=False, version="")
+    job = TaggingJob(str(world.model), "auto", write="iob2", reading={}, version="")
 
     def interrupted(job: TaggingJob, work: Any) -> Any:
         yield next(iter(tagging.local_engine(job, work)))

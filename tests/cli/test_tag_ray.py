@@ -95,9 +95,7 @@ def tag_by_ray(*arguments: object) -> Completed:
 
 def job_of(world: World) -> TaggingJob:
     version = versions()["coner"]
-    return TaggingJob(
-        str(world.model), "auto", scheme="iob2", write="iob2", comment=None, repair=False, version=version
-    )
+    return TaggingJob(str(world.model), "auto", write="iob2", reading={}, version=version)
 
 
 def check(out: Path, case: Case) -> None:

@@ -24,7 +24,7 @@ from coner.tagging.slice_tagger import tag_slice
 from coner.tagging.slices import cut
 
 FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
-JOB = TaggingJob(model="", format="auto", scheme="iob2", write="iob2", comment="%", repair=True, version="")
+JOB = TaggingJob(model="", format="auto", write="iob2", reading={"comment": "%", "repair": True}, version="")
 
 
 class FakeTagger(Tagger):

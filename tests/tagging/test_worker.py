@@ -34,7 +34,7 @@ def job(tmp_path: Path) -> TaggingJob:
     folder = tmp_path / "model"
     folder.mkdir()
     (tmp_path / "a.conll").write_text("ada _ _ O\n")
-    return TaggingJob(str(folder), "auto", "iob2", "iob2", comment=None, repair=False, version=version("coner"))
+    return TaggingJob(str(folder), "auto", "iob2", {}, version=version("coner"))
 
 
 def test_a_node_without_the_storage_is_named(job: TaggingJob, tmp_path: Path) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from coner.cli.options import Comment, FormatToWrite, HiddenFormat, InputFormat, InputScheme
-
-if TYPE_CHECKING:
-    from coner.data.reading.reader import ReadOptions
+from coner.cli.options import FormatToWrite, HiddenFormat, InputFormat, reads
+from coner.data.reading.reader import Reading
 
 SHOWN = 5  # faults; --json has all
 
 
+@reads
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="File or folder of any format; - is standard input.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write; for brat and datasets also a folder.")],
@@ -23,12 +22,10 @@ def convert(
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
     to: Annotated[FormatToWrite, typer.Option("--to", help="Format of OUT; auto: by its name.")] = "auto",
-    scheme: InputScheme = "iob2",
     write_scheme: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Tag scheme to write.")] = "iob2",
-    comment: Comment = None,
     words: Annotated[Literal["coner", "spaces"], typer.Option(help="Split text by rules, or at spaces.")] = "coner",
-    repair: Annotated[bool, typer.Option(help="Extend entities to whole words, leave out what does not fit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report, with all faults, as JSON.")] = False,
+    reading: Reading,
 ) -> None:
     """Convert data between formats, and report what was kept, repaired, left out, and what OUT cannot hold.
 
@@ -42,8 +39,8 @@ def convert(
     """
     from coner.data.convert import convert as run
 
-    options: ReadOptions = {"scheme": scheme, "comment": comment, "words": words, "repair": repair}
-    report = run(source, out, format=from_alias or from_format, to=to, write_scheme=write_scheme, **options)
+    format = from_format if from_alias is None else from_alias
+    report = run(source, out, format=format, to=to, write_scheme=write_scheme, words=words, **reading)
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -58,6 +55,8 @@ def _show(report: dict[str, Any]) -> None:
     source, target, faults = report["input"], report["output"], report["faults"]
     counts = f"{target['sentences']:,} sentences, {target['entities']:,} entities"
     stderr.print(f"{source['file']} ({source['format']}) to {target['file']} ({target['format']}): {counts}")
+    for note in report["notes"]:
+        stderr.print(f"  {note}")
     entities, to = report["entities"], target["format"]
     rows = {
         "entities kept as they are": entities["kept"],

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from coner.cli.options import Comment, FormatToSplit, HiddenFormat, InputFormat, JsonOutput, Repair, Scheme
+from coner.cli.options import FormatToSplit, HiddenFormat, InputFormat, JsonOutput, reads
+from coner.data.reading.reader import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Statistics, splits, noise and the official files of a data set.")
 SHOWN = 5  # lines of a fault, surfaces, ids; --json has all
@@ -32,6 +33,7 @@ def _print_json(values: Any) -> None:
 
 
 @app.command()
+@reads
 def noise(
     file: Annotated[Path, typer.Argument(help="CoNLL or JSONL, also .gz.")],
     *,
@@ -40,17 +42,15 @@ def noise(
     where: Annotated[
         Literal["context", "mentions", "both"], typer.Option(help="Typos in mentions, in the other words, or in both.")
     ] = "both",
-    words: Annotated[float, typer.Option(help="Noisy words in such a sentence: a fraction below 1, or one to N.")] = 2,
+    words: Annotated[float, typer.Option(help="Noisy words per noisy sentence: a fraction below 1, or 1 to N.")] = 2,
     layout: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="qwerty, qwertz, azerty, or a TOML file.")
     ] = "qwerty",
     seed: Annotated[int, typer.Option(help="The same seed gives the same noise on any machine.")] = 1,
-    scheme: Scheme = "iob2",
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
-    comment: Comment = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Count faults, and keep them in the copy.")] = False,
     as_json: JsonOutput = False,
+    reading: Reading,
 ) -> None:
     """Copy a file with keyboard typos in some words; everything else stays the same, byte for byte.
 
@@ -67,7 +67,7 @@ def noise(
 
     typos = Noise(load_keyboard(layout), rate=rate, where=where, words=words, seed=seed)
     format = from_alias or from_format
-    counts = write_noisy(file, out, typos, format=format, scheme=scheme, comment=comment, repair=repair)
+    counts = write_noisy(file, out, typos, format=format, **reading)
     if counts["repaired"] or counts["skipped"]:
         stderr.print("{repaired} faults to repair and {skipped} to skip are in the copy too".format(**counts))
     if as_json:
@@ -83,6 +83,7 @@ def noise(
 
 
 @app.command()
+@reads
 def stats(
     file: Annotated[str, typer.Argument(help="File or folder of any format; - is standard input.")],
     *,
@@ -90,11 +91,10 @@ def stats(
         Path | None, typer.Option(metavar="FILE", help="Count mentions that are not in this file.")
     ] = None,
     taxonomy: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Labels outside of it are faults.")] = None,
-    scheme: Scheme = "iob2",
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
-    comment: Comment = None,
     as_json: JsonOutput = False,
+    reading: Reading,
 ) -> None:
     """Show counts, lengths, classes, repeats and ambiguous surfaces of a file, and every fault with its lines.
 
@@ -116,18 +116,21 @@ def stats(
     def note(line: int, message: str) -> None:
         faults.append((line, message))
 
+    reading["repair"] = True
     seen = None
     if against is not None:
-        seen = surfaces(stream(against, scheme=scheme, comment=comment, gold=True, repair=True, on_fault=note))
+        seen = surfaces(stream(against, **reading, gold=True, predicted=True, on_fault=note))
         if faults:
             stderr.print(f"{against}: {len(faults)} faults repaired or skipped; coner data stats {against} lists them")
             faults.clear()
-    reader = stream(file, scheme=scheme, format=from_alias or from_format, comment=comment, repair=True, on_fault=note)
+    reader = stream(file, format=from_alias or from_format, **reading, predicted=True, on_fault=note)
     counts = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
     grouped = group_faults(faults)
     if as_json:
-        _print_json({"file": file, **counts, "fault_count": len(faults), "faults": grouped})
+        _print_json({"file": file, **counts, "notes": reader.notes, "fault_count": len(faults), "faults": grouped})
     else:
+        for line in reader.notes:
+            stderr.print(f"{file}: {line}")
         _show(file, counts, against, grouped, reader.unit)
 
 
@@ -169,6 +172,7 @@ def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[
 
 
 @app.command()
+@reads
 def split(
     file: Annotated[str, typer.Argument(help="CoNLL, JSONL (also .gz), or any other format with labels.")],
     *,
@@ -176,13 +180,11 @@ def split(
     dev: Annotated[float, typer.Option(help="Fraction of the sentences for dev; 0: no dev split.")] = 0.1,
     test: Annotated[float, typer.Option(help="Fraction of the sentences for test; 0: no test split.")] = 0.1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same split on any machine.")] = 1,
-    scheme: Scheme = "iob2",
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
-    comment: Comment = None,
     to: Annotated[FormatToSplit, typer.Option("--to", help="Format; auto: CoNLL for CoNLL, else JSONL.")] = "auto",
-    repair: Repair = False,
     as_json: JsonOutput = False,
+    reading: Reading,
 ) -> None:
     """Split a file into train, dev and test: every class in proportion, equal texts in one split, the order kept.
 
@@ -196,10 +198,10 @@ def split(
     from coner.data.formats import WriteOptions
     from coner.data.stratify import split_corpus, write_splits
 
-    corpus = read(file, scheme=scheme, format=from_alias or from_format, comment=comment, repair=repair)
+    corpus = read(file, format=from_alias or from_format, **reading)
     splits = split_corpus(corpus, dev=dev, test=test, seed=seed)
     format = to if to != "auto" else "conll" if corpus.layout else "jsonl"
-    options = WriteOptions(corpus.layout, "iob2" if scheme == "iob1" else scheme)
+    options = WriteOptions(corpus.layout, corpus.scheme)
     written: dict[str, dict[str, Any]] = {}
     for name, path in write_splits(splits, out, format, options, source=corpus.path).items():
         mentions = sum(len(sentence.entities or ()) for sentence in splits[name])

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import Cost, InputFormat, InputRepair, InputScheme, LedgerFile, Limit, Tokens, model_argument
+from coner.cli.options import Cost, InputFormat, LedgerFile, Limit, Tokens, model_argument, reads
 from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.data.reading.reader import Reading
 
 
+@reads
 def distil(
     teacher: Annotated[Path, model_argument("Folder of a model, such as a prompted language model.")],
     source: Annotated[
@@ -20,12 +22,11 @@ def distil(
     out: Annotated[Path, typer.Option("--out", "-o", help="CoNLL file to write; also .gz.")],
     *,
     from_format: InputFormat = "auto",
-    scheme: InputScheme = "iob2",
-    repair: InputRepair = False,
     limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
+    reading: Reading,
 ) -> None:
     """Label sentences with a model, to train a smaller one on them with data.extra.
 
@@ -47,7 +48,7 @@ def distil(
     from coner.tagging.distil import distil as label
 
     read_as = detect(source) if from_format == "auto" else from_format
-    reader = stream(source, scheme=scheme, repair=repair, format=read_as)
+    reader = stream(source, format=read_as, **reading, predicted=True)
     tagger = load(teacher)
     tagger.limit(Spending(budget_tokens, budget_cost, ledger))
     tally, counts = label(tagger, tagger.model or teacher.resolve().name, reader, out, limit=limit)

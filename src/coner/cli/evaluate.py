@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import Cost, LedgerFile, Limit, Scheme, Tokens, TrainFile, model_argument
+from coner.cli.options import Cost, LedgerFile, Limit, Tokens, TrainFile, model_argument, reads
 from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.data.reading.reader import Reading
 
 
+@reads
 def evaluate(
     gold: Annotated[Path, typer.Argument(help="File with gold labels, in any format that coner convert reads.")],
     predicted: Annotated[
@@ -27,13 +29,6 @@ def evaluate(
         ),
     ] = "auto",
     train: TrainFile = None,
-    scheme: Scheme = "iob2",
-    repair: Annotated[
-        bool,
-        typer.Option(
-            help="Repair what can be repaired in the gold file, and count it; predictions are always repaired."
-        ),
-    ] = False,
     noise: Annotated[
         float | None,
         typer.Option(
@@ -48,6 +43,7 @@ def evaluate(
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; scores are fractions of 1.")] = False,
+    reading: Reading,
 ) -> None:
     """Score predictions: micro and macro F1 over exact spans and labels, and each class.
 
@@ -68,7 +64,7 @@ def evaluate(
     from coner.runs.scoring import evaluate as evaluate_files
 
     spending = Spending(budget_tokens, budget_cost, ledger)
-    options = Options(taxonomy, train, scheme, repair, noise, noisy, limit, spending)
+    options = Options(taxonomy, train, reading, noise, noisy, limit, spending)
     evaluation = evaluate_files(gold, predicted, options)
     tagger, tally = evaluation.predictions.tagger, evaluation.predictions.tally
     complete = tagger is None or tally is None or report_tally(tagger, tally)

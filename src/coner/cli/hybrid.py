@@ -9,8 +9,10 @@ import typer
 
 from coner.cli import options
 from coner.cli.outcome import run_recipe
+from coner.data.reading.reader import Reading
 
 
+@options.reads
 def hybrid(
     first: Annotated[Path, options.model_argument("Folder of the model that finds the mentions.", "RUN")],
     llm: Annotated[Path, options.model_argument("Folder of a prompted language model.", "LLM")],
@@ -26,13 +28,12 @@ def hybrid(
     dev: Annotated[Path | None, typer.Option(metavar="FILE", help="Dev file: evaluated.")] = None,
     test: options.TestFile = None,
     train: options.TrainFile = None,
-    scheme: options.Scheme = "iob2",
-    repair: options.Repair = False,
     budget_tokens: options.Tokens = None,
     budget_cost: options.Cost = None,
     ledger: options.LedgerFile = None,
     overwrite: options.Overwrite = False,
     as_json: options.ScoresJson = False,
+    reading: Reading,
 ) -> None:
     """Find mentions with a trained model, and let a language model label those with a low confidence.
 
@@ -53,7 +54,7 @@ def hybrid(
 
     kind = read_manifest(first).kind
     chosen = HybridSettings(first=first, first_kind=kind, llm=llm, below=below, candidates=candidates)
-    data = DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair)
+    data = DataSettings(train=train, dev=dev, test=test, **reading)
     settings = HybridExperiment(name=out.resolve().name, data=data, hybrid=chosen)
     recipe = HybridRecipe(settings, out, Spending(budget_tokens, budget_cost, ledger))
     run_recipe(recipe, out, overwrite=overwrite, as_json=as_json)

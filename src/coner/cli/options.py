@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import typer
 
+from coner.core.errors import ConfigError
+from coner.core.tags import InputScheme
 from coner.data.formats import all_formats
+from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
     FormatToRead: TypeAlias = str
@@ -40,23 +47,87 @@ Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the fi
 Tokens = Annotated[int | None, typer.Option(min=1, metavar="N", help="Language model: use at most N tokens.")]
 Cost = Annotated[float | None, typer.Option(metavar="X", help="Language model: spend at most X, in its currency.")]
 LedgerFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Language model: file of its answers; default: in its folder.")
+    Path | None, typer.Option(metavar="FILE", help="Language model: file for its answers; default: in its folder.")
 ]
 TrainFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Training file: show recall on mentions in it, and on others.")
 ]
 TestFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Test file: evaluated once, at the end.")]
-Scheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="Tag scheme of the CoNLL files.")]
-InputScheme = Annotated[Literal["iob2", "iob1", "bioes"], typer.Option(help="Tag scheme of the input, if it has tags.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the files, and count it.")]
-InputRepair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired in the input, and count it.")]
 Overwrite = Annotated[bool, typer.Option(help="Delete what an earlier run wrote into the folder.")]
 ScoresJson = Annotated[bool, typer.Option("--json", help="Print the scores as one JSON object.")]
 InputFormat = Annotated[FormatToRead, typer.Option("--from", help="Input format; auto: by name, then by content.")]
 OutputFormat = Annotated[FormatToAppend, typer.Option("--to", help="Output format; auto: by name, else as the input.")]
 HiddenFormat = Annotated[str | None, typer.Option("--format", hidden=True)]  # a former name of --from, and of --to
-Comment = Annotated[str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers too.")]
 Shown = Literal["auto", "dev", "test"]
 ShownSplit = Annotated[Shown, typer.Option("--split", help="Split to show; auto: test if all runs have it, else dev.")]
 HiddenPart = Annotated[Shown | None, typer.Option("--part", hidden=True)]  # now --split
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def _reading(
+    *,
+    scheme: Annotated[
+        InputScheme, typer.Option(help="Tag scheme of the input; auto: recognised from all of its tags.")
+    ] = "auto",
+    columns: Annotated[
+        str | None, typer.Option(metavar="word=2,tag=4", help="Columns of the input, from 1; default: recognised.")
+    ] = None,
+    comment: Annotated[
+        str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers, not words.")
+    ] = None,
+    lines: Annotated[
+        Literal["sentences", "wrapped"],
+        typer.Option(help="What a line of a document is; wrapped: paragraphs end at empty lines."),
+    ] = "sentences",
+    nested: Annotated[Literal["outer", "inner"], typer.Option(help="Which of nested entities to keep.")] = "outer",
+    text: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Key of the text in JSON; default: recognised.")
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a label of the input; can be repeated.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair or leave out what is faulty in the input, and count it.")
+    ] = False,
+) -> Reading:
+    """The options of reading."""
+    renamed = dict(_renaming(change) for change in rename or ())
+    values = {"scheme": scheme, "columns": columns, "comment": comment, "lines": lines, "nested": nested, "text": text}
+    return cast(Reading, {**values, "rename": renamed, "repair": repair})
+
+
+def changed(reading: Reading) -> dict[str, str]:
+    """The options that are set, as values of TOML."""
+    defaults = inspect.signature(_reading).parameters
+    values = {name: value for name, value in reading.items() if value and value != defaults[name].default}
+    return {name: _toml(value) for name, value in values.items()}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {json.dumps(new)}" for key, new in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _renaming(change: str) -> tuple[str, str]:
+    old, equals, new = change.partition("=")
+    if not (old and equals and new):
+        raise ConfigError(f"--rename: got {change!r}; expected OLD=NEW, such as 'Nom complet=Nom_complet'")
+    return old, new
+
+
+def reads(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of reading data to a command, which receives them together as ``reading``."""
+    own = inspect.signature(command, eval_str=True).parameters
+    options = inspect.signature(_reading, eval_str=True).parameters
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        reading = _reading(**{name: values.pop(name) for name in options})
+        command(**values, reading=reading)
+
+    kept = [parameter for name, parameter in own.items() if name != "reading"]
+    together = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*kept, *options.values())]
+    run.__signature__ = inspect.Signature(together)  # type: ignore[attr-defined] # read by typer
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in together}
+    return run

@@ -10,12 +10,14 @@ import typer
 
 from coner.cli import options
 from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
     from coner.tagging.file import TaggedFile
     from coner.tagging.files import Engine, TaggedFiles
 
 
+@options.reads
 def tag(
     model: Annotated[Path, options.model_argument("Folder of a trained model, or hf://user/name.")],
     sources: Annotated[
@@ -29,15 +31,11 @@ def tag(
     out: Annotated[
         str, typer.Option("--out", "-o", help="Output file, or a folder if it ends in /; - is standard output.")
     ] = "-",
+    *,
     to: options.OutputFormat = "auto",
     to_alias: options.HiddenFormat = None,
     from_format: options.InputFormat = "auto",
     write: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Tag scheme of the output.")] = "iob2",
-    scheme: options.InputScheme = "iob2",
-    comment: Annotated[
-        str | None, typer.Option(metavar="MARK", help="Input lines that start with MARK are headers too.")
-    ] = None,
-    repair: options.InputRepair = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Tag into a folder in this process, or by workers of a Ray cluster.")
     ] = "local",
@@ -52,6 +50,7 @@ def tag(
     budget_tokens: options.Tokens = None,
     budget_cost: options.Cost = None,
     ledger: options.LedgerFile = None,
+    reading: Reading,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
 
@@ -85,7 +84,7 @@ def tag(
     if workers and engine != "ray":
         raise OutputError("--workers: only for --engine ray. Fix: leave it out, or add --engine ray")
     version = versions().get("coner", "")
-    job = TaggingJob(str(model.resolve()), from_format, scheme, write, comment, repair, version)
+    job = TaggingJob(str(model.resolve()), from_format, write, reading, version)
     if engine == "local" and len(sources) == 1 and not out.endswith("/"):
         done = tag_file(job, sources[0], out, to=to, limit=limit, spending=spending)
         stderr.print(_file_summary(done))

@@ -1,21 +1,40 @@
-"""``coner train``: train a tagger from a config."""
+"""``coner train``: train a tagger, from a config or on data as they are."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coner.cli.options import Cost, LedgerFile, Overrides, Overwrite, ScoresJson, Tokens, model_folder
+from coner.cli.options import Cost, LedgerFile, Overrides, Overwrite, ScoresJson, Tokens, changed, model_folder, reads
 from coner.cli.outcome import run_recipe
-from coner.core.tags import Scheme
+from coner.data.reading.reader import Reading
+
+if TYPE_CHECKING:
+    from coner.config.experiment import Experiment
+    from coner.data.splits import SplitCache
 
 
+@reads
 def train(
-    config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
+    source: Annotated[
+        str, typer.Argument(metavar="CONFIG|DATA", help="TOML file, built-in config (coner config), or training data.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
+    *,
+    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Data: crf, encoder or span.")] = None,
+    train_file: Annotated[
+        Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
+    ] = None,
+    dev: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.dev=DATA.")] = None,
+    test: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.test=DATA.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="minilm, mpnet, a folder or a hub name; sets encoder.name.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Short for --set seed=N.", metavar="N")] = None,
     overrides: Overrides = None,
     init: Annotated[
         Path | None,
@@ -35,17 +54,21 @@ def train(
         int | None,
         typer.Option(min=0, help="CRF: also try N random regularisations; short for --set crf.trials=N.", metavar="N"),
     ] = None,
-    scheme: Annotated[Scheme | None, typer.Option(help="Short for --set data.scheme=...")] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Short for --set data.repair=true.")] = False,
     overwrite: Overwrite = False,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
     as_json: ScoresJson = False,
+    reading: Reading,
 ) -> None:
-    """Train a tagger, evaluate it on data.dev and data.test, and record everything.
+    """Train a tagger, from a config or on data as they are, evaluate it on dev and test, and record everything.
 
-    Without data.dev a tenth of data.train is used for it, split by text and always the same.
+    The argument is a config if it ends in .toml, or is the name of a built-in one and no file has this name; else data
+    of any format. On data, an encoder is trained if its packages are installed, most letters are Latin and it would
+    take less than an hour or there is an accelerator; else a CRF. --family, or a setting of a family, chooses another.
+    coner config OUT prints the settings of a run.
+
+    Without dev data a tenth of the training data is used for it, split by text and always the same.
 
     Progress is saved: after Ctrl-C or a crash, run the same command again to resume. An encoder resumes from its last
     checkpoint; a CRF starts again.
@@ -57,42 +80,76 @@ def train(
 
     Examples:
 
-      coner train configs/crf.toml --set data.train=train.conll --set data.dev=dev.conll --out runs/crf
+      coner train train.conll --dev dev.conll --out runs/first
 
-      coner train configs/paper.toml --set data.train=train.conll --set encoder.name=minilm --out runs/paper
+      coner train train.conll --family crf --set crf.c2=0.1 --out runs/crf
+
+      coner train paper-minilm --train train.conll --dev dev.conll --out runs/paper
+
+      coner train my.toml --set train.epochs=12 --out runs/mine
     """
     from coner.core import processes
-    from coner.core.errors import ConfigError
     from coner.core.progress import stderr
+    from coner.data.splits import SplitCache
     from coner.families.registry import family
-    from coner.families.settings import load_experiment
     from coner.families.usage import Spending
     from coner.runs.execute import assist
 
     shortcuts = {
-        "--init": ("train.init", init and json.dumps(str(init))),
-        "--tensorboard": ("train.tensorboard", tensorboard and json.dumps(str(tensorboard))),
+        "--family": ("kind", kind),
+        "--train": ("data.train", train_file),
+        "--dev": ("data.dev", dev),
+        "--test": ("data.test", test),
+        "--encoder": ("encoder.name", encoder),
+        "--seed": ("seed", seed),
+        "--init": ("train.init", init),
+        "--tensorboard": ("train.tensorboard", tensorboard),
         "--trials": ("crf.trials", trials),
-        "--scheme": ("data.scheme", scheme),
-        "--repair": ("data.repair", "true" if repair else None),
     }
-    settings = load_experiment(config, overrides or ())
+    given = {option: (key, value) for option, (key, value) in shortcuts.items() if value is not None}
+    changes = {option: (key, json.dumps(value, default=str)) for option, (key, value) in given.items()}
+    changes |= {f"--{name}": (f"data.{name}", value) for name, value in changed(reading).items()}
+    stderr.quiet = processes.rank() > 0  # the first process reports for all
+    cache = SplitCache()
+    settings = _settings(source, out, overrides or (), changes, cache)
     declared = family(settings.kind)
-    changes = []
-    for option, (key, value) in shortcuts.items():
-        section = key.partition(".")[0]
-        if value is None:
-            continue
-        if section not in declared.settings.model_fields:
-            got = f"got a config of kind {settings.kind}"
-            raise ConfigError(f"{option}: {got}; expected one with a section [{section}]")
-        changes.append(f"{key}={value}")
-    settings = load_experiment(config, [*(overrides or ()), *changes])
     recipe = declared.recipe(settings, Spending(budget_tokens, budget_cost, ledger))
     if not declared.multiprocess:
         processes.require_single_process(f"training a model of kind {settings.kind}")
     elif processes.rank():
-        stderr.quiet = True  # the first process reports for all
         assist(recipe, out)
         return
-    run_recipe(recipe, out, overwrite=overwrite, as_json=as_json)
+    run_recipe(recipe, out, overwrite=overwrite, as_json=as_json, cache=cache)
+
+
+def _settings(
+    source: str, out: Path, overrides: Sequence[str], changes: Mapping[str, tuple[str, str]], cache: SplitCache
+) -> Experiment:
+    """The settings of a config or of data, changed by ``--set`` and by options, and checked."""
+    from coner.config.load import apply_overrides, find_config
+    from coner.core.errors import ConfigError
+    from coner.core.progress import stderr
+    from coner.families.registry import family, kinds
+    from coner.families.settings import parse_experiment, parse_trainable
+    from coner.runs.choice import choose, read_source
+
+    values, is_data = read_source(source, out.resolve().name), find_config(source) is None
+    keys = [text.partition("=")[0].strip() for text in overrides]
+    for option, (key, _) in changes.items():
+        if key in keys:
+            raise ConfigError(f"{option}: {key} is set by --set too; expected one of the two")
+    if is_data and {"data", "data.train"} & {*keys, *(key for key, _ in changes.values())}:
+        raise ConfigError(f"data.train: got another file than the argument {source}; expected one of the two")
+    if not is_data and "--family" in changes:
+        raise ConfigError(f"--family: got a config, {source}, which has a kind; expected data as the argument")
+    values = apply_overrides(values, [*overrides, *(f"{key}={value}" for key, value in changes.values())])
+    if is_data and "kind" not in values:
+        choice = choose(values, lambda data: cache.read(data)[0]["train"].sentences, source)
+        stderr.print(f"kind {choice.kind}, because {choice.reason}; --family chooses another")
+        values["kind"] = choice.kind
+    fields = {name: family(name).settings.model_fields for name in kinds(configurable=True)}
+    for option, (key, _) in changes.items():
+        having = [name for name in fields if key.partition(".")[0] in fields[name]]
+        if (chosen := values.get("kind")) in fields and chosen not in having:
+            raise ConfigError(f"{option}: got kind {chosen}; expected {' or '.join(having)}")
+    return (parse_trainable if is_data else parse_experiment)(values, source)

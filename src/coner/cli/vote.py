@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from coner.cli.options import Overwrite, Repair, Scheme, ScoresJson, TestFile, TrainFile, model_argument
+from coner.cli.options import Overwrite, ScoresJson, TestFile, TrainFile, model_argument, reads
 from coner.cli.outcome import run_recipe
 from coner.core.errors import ConfigError
+from coner.data.reading.reader import Reading
 
 
+@reads
 def vote(
     models: Annotated[list[Path], model_argument("Folders of trained models, of any kind, or hf://user/name.", "RUN")],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
@@ -32,10 +34,9 @@ def vote(
             help="A mention must score more than X; default: auto (chosen on --dev) with --dev, else 0.5.",
         ),
     ] = None,
-    scheme: Scheme = "iob2",
-    repair: Repair = False,
     overwrite: Overwrite = False,
     as_json: ScoresJson = False,
+    reading: Reading,
 ) -> None:
     """Let trained models vote: seeds of one model, or different ones, such as a CRF and an encoder.
 
@@ -57,7 +58,7 @@ def vote(
     members = members_of(models, _weights(weights, len(models)))
     default = "auto" if dev else "0.5"
     chosen = VoteSettings(members=members, threshold=_threshold(default if threshold is None else threshold))
-    data = DataSettings(train=train, dev=dev, test=test, scheme=scheme, repair=repair)
+    data = DataSettings(train=train, dev=dev, test=test, **reading)
     settings = VoteExperiment(name=out.resolve().name, data=data, vote=chosen)
     run_recipe(VoteRecipe(settings, out), out, overwrite=overwrite, as_json=as_json)
 

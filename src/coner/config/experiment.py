@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from coner.config.section import Fraction, Natural, Positive, Section, Seed
-from coner.core.tags import Scheme
+from coner.core.tags import InputScheme
 
 
 class NoiseSettings(Section):
@@ -47,7 +47,15 @@ class DataSettings(Section):
     taxonomy: str = Field(
         "auto", description="a built-in name, a TOML file, or auto: one that has all labels, else flat"
     )
-    scheme: Scheme = Field("iob2", description="tag scheme of the files: iob2, iob1 or bioes")
+    scheme: InputScheme = Field("auto", description="tag scheme of the files; auto: recognised from all tags of a file")
+    columns: str | None = Field(None, description="columns of the files, such as word=2,tag=4; none: recognised")
+    comment: str | None = Field(None, description="lines that start with this mark are headers too")
+    lines: Literal["sentences", "wrapped"] = Field(
+        "sentences", description="what a line of a document is; wrapped: paragraphs end at empty lines"
+    )
+    nested: Literal["outer", "inner"] = Field("outer", description="which of nested entities to keep")
+    text: str | None = Field(None, description="key of the text in JSON files; none: recognised")
+    rename: dict[str, str] = Field({}, description='new names of labels, such as {"Nom complet" = "Nom_complet"}')
     repair: bool = Field(False, description="repair faulty files where possible, and count the repairs")
     noise: NoiseSettings = NoiseSettings()
 

@@ -8,6 +8,7 @@ scheme    meaning
 iob2      ``B-`` for the first word of a mention, ``I-`` for the others
 iob1      ``I-`` throughout; ``B-`` only where a mention follows one of the same label directly (read only)
 bioes     ``B- I- E-`` for mentions of several words, ``S-`` for those of one
+io        any of these letters, in any order (read only)
 ========  ==============================================================================================
 """
 
@@ -19,9 +20,11 @@ from typing import Literal
 
 from coner.core.types import Entity
 
-Scheme = Literal["iob2", "iob1", "bioes"]
+Scheme = Literal["iob2", "iob1", "bioes", "io"]
+InputScheme = Literal["auto", "iob2", "iob1", "bioes", "bilou", "bmes", "io"]  # of files, see ``data.reading.schemes``
 OUTSIDE = "O"
-PREFIXES: dict[Scheme, str] = {"iob2": "BI", "iob1": "BI", "bioes": "BIES"}
+PREFIXES: dict[Scheme, str] = {"iob2": "BI", "iob1": "BI", "bioes": "BIES", "io": "BIES"}
+READ_ONLY = ("iob1", "io")
 
 
 class InvalidTags(ValueError):
@@ -43,6 +46,8 @@ def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
     """Whether ``tag`` is valid right after ``before``; ``None`` is the start or end of the sentence."""
     last, last_label = split_tag(before or OUTSIDE)
     first, label = split_tag(tag or OUTSIDE)
+    if scheme == "io":
+        return True
     inside = last in ("B", "I") and last_label == label
     if scheme == "iob1":
         return first != "B" or inside
@@ -53,8 +58,8 @@ def may_follow(before: str | None, tag: str | None, scheme: Scheme) -> bool:
 
 def tags_from_entities(entities: Sequence[Entity], length: int, scheme: Scheme = "iob2") -> list[str]:
     """Write entities as the tags of a sentence of ``length`` words, in ``iob2`` or ``bioes``."""
-    if scheme == "iob1":
-        raise ValueError("iob1 is read only; write iob2 or bioes")
+    if scheme in READ_ONLY:
+        raise ValueError(f"{scheme} is read only; write iob2 or bioes")
     tags = [OUTSIDE] * length
     for entity in entities:
         inner = "I-" + entity.label
@@ -129,8 +134,8 @@ class TagSet:
     """All tags of distinct labels, in their order: ``O``, then those of each label, 2 in ``iob2`` or 4 in ``bioes``."""
 
     def __init__(self, labels: Sequence[str], scheme: Scheme = "iob2") -> None:
-        if scheme == "iob1":
-            raise ValueError("iob1 is read only; a tagger predicts iob2 or bioes")
+        if scheme in READ_ONLY:
+            raise ValueError(f"{scheme} is read only; a tagger predicts iob2 or bioes")
         if len(set(labels)) != len(labels) or not labels:
             raise ValueError("a tag set needs at least one label, each once")
         self.labels = tuple(labels)

@@ -67,6 +67,7 @@ def convert(
         "unwritten": _counts(unfit),
         "not_read": dict(sorted((+reader.ignored).items())),  # by coner
         "not_held": dict(sorted(lost.items())),  # by the format of the output
+        "notes": reader.notes,
         "faults": [{reader.unit: number, "message": message} for number, message in faults],
     }
 

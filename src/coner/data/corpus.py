@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack, overload
+from typing import Literal, Unpack, overload
 
 from coner.core.types import Sentence
 from coner.data.files import detect
@@ -23,6 +23,8 @@ class Corpus(Sequence[Sentence]):
     layout: ConllLayout | None = None  # of a CoNLL file
     repaired: int = 0  # number of repairs
     skipped: int = 0  # number of sentences, entities and headers left out as faulty
+    scheme: Literal["iob2", "bioes"] = "iob2"  # in which its tags can be written again
+    notes: tuple[str, ...] = ()  # how it was read, where that is not obvious
 
     @overload
     def __getitem__(self, index: int) -> Sentence: ...
@@ -86,4 +88,6 @@ def read(
     else:
         reader = SentencesReader(source, **options)
     sentences = tuple(reader)
-    return Corpus(sentences, Path(reader.path), reader.layout, reader.repaired, reader.skipped)
+    return Corpus(
+        sentences, Path(reader.path), reader.layout, reader.repaired, reader.skipped, reader.scheme, tuple(reader.notes)
+    )

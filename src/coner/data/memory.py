@@ -51,8 +51,14 @@ class FrameReader(RowReader):
     """Reads a pandas frame; if a row is a word, rows with the same ``sentence`` that follow one another are one."""
 
     def __init__(self, frame: Frame, **options: Unpack[ReadOptions]) -> None:
-        super().__init__("frame", **options)
         self._frame = frame
+        super().__init__("frame", **options)
+
+    def _rereadable(self) -> bool:
+        return True
+
+    def _again(self, options: ReadOptions) -> Reader:
+        return type(self)(self._frame, **options)
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         names = [str(column) for column in self._frame.columns]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from coner.config.experiment import DataSettings
 from coner.core.errors import ConfigError, DataError
@@ -14,6 +14,7 @@ from coner.core.types import Sentence, surfaces
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
 from coner.data.noise import make_noise
+from coner.data.reading.reader import Reading
 from coner.data.stratify import SPLITS, split_corpus, text_key
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
@@ -67,6 +68,11 @@ class SplitCache:
         return self.splits[key]
 
 
+def read_options(settings: DataSettings) -> Reading:
+    """How the files are read."""
+    return cast(Reading, {name: getattr(settings, name) for name in Reading.__annotations__})
+
+
 def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     """Read the splits of an experiment, and choose its taxonomy, which has every label in them.
 
@@ -76,7 +82,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     """
     if settings.train is None:
         raise ConfigError("data.train: not set. Fix: set it in the config, or with --set data.train=FILE")
-    train = read(settings.train, scheme=settings.scheme, repair=settings.repair, gold=True)
+    train = read(settings.train, **read_options(settings), gold=True)
     if not train.labels:
         raise DataError("got no mention; expected labelled sentences to train on", settings.train)
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
@@ -112,7 +118,7 @@ def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, S
 
 
 def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus:
-    return read(path, scheme=settings.scheme, repair=settings.repair, labels=taxonomy.labels, gold=True)
+    return read(path, **read_options(settings), labels=taxonomy.labels, gold=True)
 
 
 def _leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:

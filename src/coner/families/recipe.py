@@ -79,7 +79,8 @@ class Training(Recipe):
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         splits, noise = inputs.splits, self.settings.data.noise
         covered = {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}  # by hashes, or not relevant
-        data = self.settings.data.model_dump(mode="json", exclude=covered)
+        data = {"scheme": "iob2", "repair": False, "take": 0}  # as first versions had them
+        data |= self.settings.data.model_dump(mode="json", exclude=covered, exclude_defaults=True)
         values = {**self.family.identity(self.settings), "data": data, "taxonomy": inputs.taxonomy.as_dict()}
         values["sha256"] = {name: split.sha256 for name, split in splits.items() if name in ("train", "dev")}
         if noise.rate:

@@ -47,7 +47,7 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
 
 
 def warnings(evaluation: Evaluation) -> list[str]:
-    """What was repaired or left out, and predicted classes that gold lacks."""
+    """How files were read, what was repaired or left out, and predicted classes that gold lacks."""
     corpus, fine = evaluation.corpus, evaluation.scores.fine
     counts = {
         "errors repaired in the gold file": corpus.repaired,
@@ -55,7 +55,7 @@ def warnings(evaluation: Evaluation) -> list[str]:
         "errors repaired in the predictions": evaluation.predictions.repaired,
         "items of the predictions left out": evaluation.predictions.skipped,
     }
-    lines = [f"Warning: {count} {what}" for what, count in counts.items() if count]
+    lines = [*evaluation.predictions.notes, *(f"Warning: {count} {what}" for what, count in counts.items() if count)]
     absent = {label: result.predicted for label, result in fine.classes.items() if not result.support}
     if absent:
         lines.append(

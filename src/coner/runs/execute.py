@@ -68,6 +68,9 @@ def execute(
         built = None
         if record is None or recipe.rebuild:
             log(recipe.describe(inputs))
+            corpora = [split.corpus for split in inputs.splits.values()]
+            for line in dict.fromkeys(f"{corpus.path}: {note}" for corpus in corpora for note in corpus.notes):
+                log(line)
             place = Place(folder=folder, fingerprint=fingerprint, log=log, pieces=cache.pieces, on_epoch=on_epoch)
             if overwrite:
                 place = replace(place, claim=partial(clear, folder))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import ConfigError, DataError
-from coner.core.tags import Scheme
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
 from coner.data.files import claimed_by
 from coner.data.noise import Noise, load_keyboard
+from coner.data.reading.reader import Reading
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.evaluation.errors import classify_errors
 from coner.evaluation.results import Scores
@@ -31,8 +31,7 @@ class Options:
 
     taxonomy: str = AUTO  # name or file; ``auto``: the model's own, else a packaged one that has every label, else flat
     train: Path | None = None  # training file, for the recall on mentions that it contains, and on others
-    scheme: Scheme = "iob2"  # of the gold file
-    repair: bool = False  # repair the gold file; predictions are always repaired
+    reading: Reading = field(default_factory=Reading)  # of the files; predictions are always repaired
     noise: float | None = None  # also evaluate on a copy with typos in this fraction of the sentences
     noisy: Path | None = None  # also evaluate on the noisy copy in this file
     limit: int | None = None  # number of sentences; ``None``: all
@@ -52,6 +51,7 @@ class GoldPredictions:
     copy_repaired: int = 0
     tagger: Tagger | None = None  # ``None`` for a file of predictions
     tally: Tally | None = None
+    notes: Sequence[str] = ()  # how the files were read, where that is not obvious
     llm: dict[str, Any] = field(default_factory=dict)  # usage of an endpoint, see ``Usage.as_record``
 
     def taxonomy(self, name: str) -> Taxonomy:
@@ -113,10 +113,10 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
         Unanswered: no sentence has an answer of the endpoint.
     """
     labels = None if options.taxonomy == AUTO else load_taxonomy(options.taxonomy).labels
-    corpus = read(gold, scheme=options.scheme, repair=options.repair, labels=labels, gold=True)
+    corpus = read(gold, **options.reading, labels=labels, gold=True)
     seen = None
     if options.train is not None:
-        seen = surfaces(read(options.train, scheme=options.scheme, repair=options.repair, gold=True))
+        seen = surfaces(read(options.train, **options.reading, gold=True))
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
     if predicted.is_dir() and not claimed_by(predicted):
@@ -137,7 +137,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
         raise ConfigError(f"{model}: {message}")
     if options.noise is not None:
         return Noise(load_keyboard("qwerty"), rate=options.noise)(clean)
-    copy = read(str(options.noisy), scheme=options.scheme, repair=options.repair, gold=True)
+    copy = read(str(options.noisy), **options.reading, gold=True)
     check_copy(clean, copy, copy.path)
     return copy
 
@@ -161,6 +161,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
         copy=[copy[i] for i in kept if copy],
         copy_rows=[noisy[i].entities or () for i in kept if copy],
         copy_repaired=noisy_tally.repaired,
+        notes=[f"{corpus.path}: {note}" for note in corpus.notes],
         tagger=tagger,
         tally=total,
         llm=llm,
@@ -169,10 +170,13 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
 
 def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> GoldPredictions:
     options.spending.require_none(f"a file of predictions, {path}")
-    predicted = read(path, scheme=options.scheme, repair=True, labels=labels, gold=True)
+    reading: Reading = {**options.reading, "repair": True}
+    predicted = read(path, **reading, labels=labels, gold=True, predicted=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)
-    return GoldPredictions(gold, [s.entities or () for s in predicted], predicted.repaired, predicted.skipped)
+    notes = [f"{corpus.path}: {note}" for corpus in (gold, predicted) for note in corpus.notes]
+    rows = [sentence.entities or () for sentence in predicted]
+    return GoldPredictions(gold, rows, predicted.repaired, predicted.skipped, notes=notes)
 
 
 def _check_same_words(gold: Corpus, predicted: Corpus) -> None:

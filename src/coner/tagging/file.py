@@ -67,7 +67,7 @@ def tag_file(
     reader = job.reader(source, read_as)
     tagger = load(job.model)
     tagger.limit(spending or Spending())
-    options = [to_format, read_as, job.write, job.scheme, job.comment, job.repair, BATCH_WORDS, limit]
+    options = [to_format, read_as, job.write, dict(job.reading), BATCH_WORDS, limit]
     with _output(job, source, out, options) as output:
         if output.changed:
             stderr.print(f"starting again: saved progress belongs to another {' and another '.join(output.changed)}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coner.core.tags import Scheme
 from coner.data import Reader, stream
+from coner.data.reading.reader import Reading
 
 
 @dataclass(frozen=True)
@@ -14,12 +15,10 @@ class TaggingJob:
 
     model: str  # its folder, absolute
     format: str  # of the input; ``auto`` detects that of each file, see ``data.detect``
-    scheme: Scheme  # of the tags in the input
     write: Scheme  # scheme of the tags to write
-    comment: str | None  # start of further header lines in CoNLL, besides ``# id ``
-    repair: bool  # repair and count faults of the input, instead of raising an error
+    reading: Reading
     version: str  # of coner
 
     def reader(self, path: str, format: str) -> Reader:
         """The sentences of a file in this format, from its start."""
-        return stream(path, format=format, scheme=self.scheme, comment=self.comment, repair=self.repair)
+        return stream(path, format=format, **self.reading, predicted=True)

@@ -76,7 +76,7 @@ class _Rows:
                 try:
                     sentence = self._file.sentence(cell, number)
                 except ValueError as error:
-                    if not self._job.repair:
+                    if not self._job.reading.get("repair"):
                         fix = "Fix: correct it, or leave the row untagged with --repair"
                         raise DataError(f"row {number}: {error}. {fix}", self._piece.path) from None
                     self._put(number, None)

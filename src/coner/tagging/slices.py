@@ -101,7 +101,7 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
         elif gap := first_gap(str(path), job):
             handle.seek(0)
             least = sum(map(len, islice(handle, gap[1] - 1)))  # so that the first slice shows the layout of the file
-            marks = tuple(mark.encode() for mark in (HEADER, job.comment) if mark)
+            marks = tuple(mark.encode() for mark in (HEADER, job.reading.get("comment")) if mark)
             yield from _between(handle, total, size, least=least, border=partial(_next_gap, marks=marks))
         else:
             yield 0, total

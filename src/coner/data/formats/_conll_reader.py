@@ -16,17 +16,11 @@ from typing import Unpack
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
-from coner.core.tags import Scheme, read_tags
 from coner.core.types import Entity, Sentence
 from coner.data.reading.reader import FILLER, HEADER, ConllLayout, Reader, ReadOptions
 
 SPACES = re.compile("[ \t]+")
 TAG = re.compile("O|[BIES]-.+")
-LIKELY: dict[Scheme, dict[str, Scheme]] = {  # the scheme that the first letter of a faulty tag suggests
-    "iob2": {"I": "iob1", "E": "bioes", "S": "bioes"},
-    "iob1": {"B": "iob2", "E": "bioes", "S": "bioes"},
-    "bioes": {"O": "iob2", "B": "iob2"},
-}
 CACHED = 1 << 16  # distinct line ends; files with free text in a middle column have more, and start over
 
 
@@ -170,11 +164,4 @@ class ConllReader(Reader):
             return None
         if tags.count("O") == len(tags):
             return ()
-        entities, faults = read_tags(tags, self._scheme)
-        for index, message in faults:
-            likely = LIKELY[self._scheme].get(tags[index][0])
-            hint = f"; if the file is in {likely}, read it with --scheme {likely}" if likely else ""
-            self._fault(line + index, message + hint, "repaired")
-        for entity in entities:
-            self._check_label(entity.label, line + entity.start)
-        return tuple(entities)
+        return self._from_tags(tags, line, lines=True)

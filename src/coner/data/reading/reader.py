@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,23 +12,35 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
-from coner.core.tags import Scheme
-from coner.core.types import Sentence
+from coner.core.tags import InputScheme
+from coner.core.types import Entity, Sentence
+from coner.data.reading.schemes import SHARE, TOLERATED, PairCounter, Pairs, TagReader, UnknownTags
 from coner.data.reading.words import SPLITTERS, Splitter
 
 HEADER, FILLER = "# id ", "_"  # of CoNLL
 REPAIRS = ("repaired", "snapped", "converted")  # types of faults that are repaired; the others are left out
 
 
-class ReadOptions(TypedDict, total=False):
-    """How data is read; a reader ignores what does not apply to its format."""
+class Reading(TypedDict, total=False):
+    """How a user's files are read; a reader ignores what does not apply to its format."""
 
-    scheme: Scheme  # of the tags in CoNLL and ``ner_tags``; ``iob2`` by default, never guessed
+    scheme: InputScheme  # of tags; ``auto`` (default): recognised from all tags of a file, ``iob2`` of standard input
+    columns: str | None  # of a file of columns, such as ``word=2,tag=4``; by default recognised
+    comment: str | None  # start of further header lines, besides ``# id ``
+    lines: Literal["sentences", "wrapped"]  # what a line of a document is; wrapped: paragraphs end at empty lines
+    nested: Literal["outer", "inner"]  # which of nested entities to keep
+    text: str | None  # key of the text in JSON; by default recognised
+    rename: Mapping[str, str]  # new names of labels
     repair: bool  # repair or leave out what is faulty, and count it, instead of raising an error
+
+
+class ReadOptions(Reading, total=False):
+    """How data is read."""
+
     labels: Collection[str] | None  # those that may occur; any, if ``None``
-    comment: str | None  # start of further header lines in CoNLL, besides ``# id ``
     words: Splitter  # of text: ``coner`` (default, see ``split_words``), or ``spaces``, at white space
     gold: bool  # refuse sentences without labels
+    predicted: bool  # its labels are not gold: any number of tags that are not valid may be repaired
     on_fault: Callable[[int, str], None] | None  # gets the line and the message of what is repaired or left out
 
 
@@ -60,11 +72,15 @@ class Reader(ABC):
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         if unknown := options.keys() - ReadOptions.__annotations__.keys():
             raise TypeError(f"unexpected option {min(unknown)!r}; expected {', '.join(ReadOptions.__annotations__)}")
-        self.path = path
+        self.path, self._options = path, options
         self.faults: Counter[str] = Counter()  # so far, by type: ``snapped`` to words, ``overlapping``, and so on
         self.ignored: Counter[str] = Counter()  # what else the file holds, by type: relations, columns. Not a fault
         self._file = path  # the one that is being read, if the path is a folder
-        self._scheme: Scheme = options.get("scheme", "iob2")
+        self._predicted = options.get("predicted", False)
+        survey = self._survey if self._rereadable() else None
+        self._tags: TagReader | PairCounter = TagReader(
+            options.get("scheme", "auto"), survey, predicted=self._predicted
+        )
         self._may_repair = options.get("repair", False)
         labels = options.get("labels")
         self._labels = None if labels is None else frozenset(labels)
@@ -103,14 +119,28 @@ class Reader(ABC):
         """Number of bytes of the file on disk that have been read; always 0 for a pipe."""
         return self._lines.position
 
+    @property
+    def scheme(self) -> Literal["iob2", "bioes"]:
+        """In which its tags can be written again; known once all is read."""
+        return "bioes" if self._tags.rule == "bioes" else "iob2"
+
+    @property
+    def notes(self) -> list[str]:
+        """How the file is read, where that is not obvious; known once all is read."""
+        return [self._tags.note] if self._tags.note else []
+
     def _checked(self) -> Iterator[Sentence]:
-        empty = True
+        words = 0
         for sentence in self._read(self._lines):
-            empty = False
+            words += len(sentence)
             yield sentence
-        if empty and self.expected:
+        if not words and self.expected:
             skipped = f", and {self.skipped} faults that were skipped" if self.skipped else ""
             raise DataError(f"got no sentence{skipped}; expected {self.expected}", self.path)
+        repaired = self.faults["repaired"]
+        if repaired > TOLERATED and repaired > SHARE * words and not self._predicted:
+            message = f"got {repaired} faults in {words} words; expected at most {SHARE:.0%} to be repaired"
+            raise DataError(f"{message}. Fix: read it without --repair, to see the first", self.path)
 
     @abstractmethod
     def _read(self, lines: Lines) -> Iterator[Sentence]: ...
@@ -137,6 +167,36 @@ class Reader(ABC):
         if self._on_fault is not None:
             place = "" if self._file == self.path else f"{Path(self._file).name}: "
             self._on_fault(number, place + message)
+
+    def _rereadable(self) -> bool:
+        return Path(self.path).is_file() or Path(self.path).is_dir()
+
+    def _again(self, options: ReadOptions) -> Reader:
+        """A reader of the same data."""
+        return type(self)(self.path, **options)
+
+    def _survey(self) -> Pairs:
+        """The tags of the whole file, in a pass of its own."""
+        options: ReadOptions = {**self._options, "repair": True, "predicted": True, "gold": False, "on_fault": None}
+        reader = self._again(options)
+        reader._tags = counter = PairCounter()
+        for _ in reader:
+            pass
+        return counter.pairs
+
+    def _from_tags(self, tags: Sequence[str], number: int, *, lines: bool = False) -> tuple[Entity, ...]:
+        """The entities of a sentence at ``number``; with ``lines`` each word has a line of its own from there."""
+        try:
+            entities, faults = self._tags.read(tags)
+        except UnknownTags as error:
+            advice = "Fix: name the scheme with --scheme, or the column of the tags with --columns"
+            raise self.error(number, f"{error}. {advice}") from None
+        for index, message in faults:
+            at = (number + index, message) if lines else (number, f"word {index + 1}: {message}")
+            self._fault(*at, "repaired")
+        for entity in entities:
+            self._check_label(entity.label, number + entity.start * lines)
+        return tuple(entities)
 
     def error(self, number: int, message: str) -> DataError:
         """An error at a line (or what ``unit`` says) of the file that is being read."""

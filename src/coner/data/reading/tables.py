@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import DataError, requires_extra
-from coner.core.tags import OUTSIDE, read_tags
+from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
 from coner.data.reading.spans import SpanReader, check_words
 from coner.data.reading.words import sentence_from_text
@@ -71,12 +71,7 @@ class RowReader(SpanReader):
                 message = f"got tag {id!r} of word {index}, which has no name; expected one, or {OUTSIDE}"
                 self._fault(number, message, "repaired")
             tags.append(tag if isinstance(tag, str) else OUTSIDE)
-        entities, faults = read_tags(tags, self._scheme)
-        for index, message in faults:
-            self._fault(number, f"word {index + 1}: {message}", "repaired")
-        for entity in entities:
-            self._check_label(entity.label, number)
-        return tuple(entities)
+        return self._from_tags(tags, number)
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from coner.core.errors import ConfigError, DataError
 from coner.data import read
-from coner.data.splits import SplitCache, read_named_splits
+from coner.data.splits import SplitCache, read_named_splits, read_options
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.families.family import Built, Place
 from coner.families.llm.examples import ExampleSelector
@@ -54,7 +54,7 @@ class LlmRecipe(Recipe):
     def _taxonomy(self) -> Taxonomy:
         data = self.settings.data
         if data.train is not None:
-            train = read(data.train, scheme=data.scheme, repair=data.repair, gold=True)
+            train = read(data.train, **read_options(data), gold=True)
             if not train.labels:
                 raise DataError("got no mentions; expected labelled sentences, for the examples", data.train)
             return choose_taxonomy(data.taxonomy, train.labels)
