@@ -44,7 +44,7 @@ class Tagger(ABC):
     taxonomy: Taxonomy  # of the labels
     # unit of the failure counts: a ``sentence``, or a ``span`` in a sentence that still gets entities
     unit: str = "sentence"
-    batch_sentences: int | None = None  # most sentences of a batch in a stream; ``None``: limited by their words only
+    batch_sentences: int | None = None  # maximum sentences per batch of a stream; ``None``: limited by words only
     batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
 
     @abstractmethod

@@ -95,7 +95,7 @@ def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
         lexicon = Lexicon.from_json(json.loads((folder / LEXICON).read_text(encoding="ascii")))
         return CrfTagger(weights, lexicon, manifest)
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise ModelError(f"{folder}: its files do not fit model.json ({error}); train it again") from None
+        raise ModelError(f"{folder}: the files do not fit model.json ({error}). Fix: train it again") from None
 
 
 def _same_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:

@@ -69,7 +69,7 @@ class OnnxTagger(Tagger):
             size = f"{len(sentences)} sentences, the longest of {words} words"
             raise ModelError(f"{self._folder}: a batch of {size}, failed: {reason}") from None
         if not np.isfinite(rows).all():
-            raise ModelError(f"{self._folder}: got NaN or infinite emissions. Fix: export a model that works")
+            raise ModelError(f"{self._folder}: got NaN or infinite emissions. Fix: train again, then export again")
         return np.split(rows.astype(np.float64), arrays["lengths"].cumsum()[:-1])
 
     def _tag_batch(self, sentences: Sequence[Pieces]) -> list[Tagged]:

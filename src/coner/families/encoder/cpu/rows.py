@@ -35,8 +35,8 @@ class RowAdamW(torch.optim.AdamW):
         self.grad_scale: Tensor | None = None  # PyTorch's fused update divides the gradients by it
 
     @torch.no_grad()
-    def clip(self, most: float) -> Tensor:
-        """Scale all gradients so that their common Euclidean norm is at most ``most``; returns the norm before that.
+    def clip(self, max_norm: float) -> Tensor:
+        """Scale all gradients to a common Euclidean norm of at most ``max_norm``; return the norm before scaling.
 
         On a CPU the scaling is left to the next update, which saves a pass over all gradients.
         """
@@ -50,10 +50,10 @@ class RowAdamW(torch.optim.AdamW):
         if all(g.device.type == "cpu" and g.dtype == torch.float32 for g in gradients):
             flat = [gradient.flatten() for gradient in gradients]
             norm = torch.stack([g.dot(g) for g in flat]).sum().sqrt()  # half the time of PyTorch's norm
-            self.grad_scale = (norm / most).clamp(min=1.0)
+            self.grad_scale = (norm / max_norm).clamp(min=1.0)
         else:  # not every device supports ``grad_scale``, and no other precision does
             norm = torch.nn.utils.get_total_norm(gradients)
-            torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+            torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
         return norm
 
     @torch.no_grad()

@@ -30,7 +30,7 @@ MakeObjective = Callable[[T, Sequence[Sentence], Sequence[float] | None], Object
 
 
 class FineTuning(Generic[T]):
-    """A tagger, of this ``kind`` and with this manifest, around a pretrained encoder; and the trainer of its network.
+    """A new tagger of class ``tagger_class`` around a pretrained encoder, and the trainer of its network.
 
     Raises:
         ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
@@ -38,13 +38,13 @@ class FineTuning(Generic[T]):
     """
 
     def __init__(
-        self, kind: type[T], objective: MakeObjective[T], manifest: FineTunedManifest, job: TrainingJob
+        self, tagger_class: type[T], objective: MakeObjective[T], manifest: FineTunedManifest, job: TrainingJob
     ) -> None:
         seed, encoder, train = manifest.settings.seed, manifest.settings.encoder, manifest.settings.train
         processes = ProcessGroup(train.device)
         set_seed(seed)
         cache = job.pieces.setdefault((encoder.name, encoder.lowercase), {})
-        self.tagger = tagger = kind.pretrained(manifest, processes.device, cache=cache)
+        self.tagger = tagger = tagger_class.pretrained(manifest, processes.device, cache=cache)
         self.job, self.warm_start, self.curves = job, None, train.tensorboard
         if train.init is not None:
             folder, trained = trained_encoder(train.init, run=job.folder)
@@ -64,7 +64,7 @@ class FineTuning(Generic[T]):
         )
 
     def run(self) -> Built:
-        """Train to the end, from the checkpoint if there is one; process 0 gets the tagger of the best epoch."""
+        """Train to the end, or resume from the checkpoint; process 0 gets the weights of the best epoch."""
         self.job.claim()
         configure_process()
         tagger, trainer, job, processes = self.tagger, self.trainer, self.job, self.trainer.processes
@@ -90,7 +90,7 @@ class FineTuning(Generic[T]):
 
 
 def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:
-    """The scores of fine labels, the same in every process, each of which tags its shard of the sentences."""
+    """The scores of the fine labels, equal in all processes; each process tags its shard of the sentences."""
     shard = processes.shard(range(len(sentences)))
     tagged = zip(shard, tagger.tag([sentences[i] for i in shard]), strict=True)
     spans = [(i, entity.start, entity.end, entity.label) for i, entities in tagged for entity in entities]

@@ -4,7 +4,7 @@ Each process computes a shard of every batch, of losses that are all divided by 
 sum of the gradients is that of one process, even if shards are uneven or empty. Gradients are summed here after the
 last pass of a step, and not by ``DistributedDataParallel``, which requires the same number of passes and the same
 parameters in every process, averages, and does not support sparse gradients. All processes then take the same step, and
-their weights stay equal to the last bit. What is sent is tensors, JSON and safetensors, never a pickle.
+their weights stay equal to the last bit. Only tensors, JSON and safetensors are sent, never pickles.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ProcessGroup:
     def seed(self, seed: int, step: int) -> None:
         """Seed the random numbers of this process and step; a single process continues its stream.
 
-        So dropout differs between shards, and a checkpoint needs the random state of no other process.
+        So dropout differs between shards, and a checkpoint needs no random state of other processes.
         """
         if self.count > 1:
             torch.manual_seed(random.Random(f"{seed} {step} {self.rank}").getrandbits(63))
@@ -91,18 +91,18 @@ class ProcessGroup:
         return sums
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Replace each gradient by its sum over all processes; a parameter that none has used stays without one."""
+        """Replace each gradient by its sum over all processes; parameters that no process used keep ``None``."""
         if self.count == 1:
             return
         every = list(parameters)
         dense = self.sum([float(p.grad is not None and not p.grad.is_sparse) for p in every])
         sparse = self.sum([float(p.grad is not None and p.grad.is_sparse) for p in every])
         for bucket in _buckets([p for p, used in zip(every, dense, strict=True) if used]):
-            parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in bucket]
+            gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in bucket]
             with _connected():
-                total = self._accelerator.reduce(torch.cat([part.flatten() for part in parts]), "sum")
-            for p, part in zip(bucket, total.split([p.numel() for p in bucket]), strict=True):
-                p.grad = part.view_as(p)
+                total = self._accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "sum")
+            for p, gradient in zip(bucket, total.split([p.numel() for p in bucket]), strict=True):
+                p.grad = gradient.view_as(p)
         for p in (p for p, used in zip(every, sparse, strict=True) if used):
             gradients = [_sparse(load(data), p) for data in self._gather(save(_rows(p.grad)))]
             p.grad = reduce(torch.add, gradients).coalesce().to(p.device)
@@ -121,7 +121,7 @@ class ProcessGroup:
         return first
 
     def _gather(self, data: bytes) -> list[bytes]:
-        """The bytes of each process, padded on the way."""
+        """The bytes of each process; padded to equal length for sending."""
         with _connected():
             sizes = self._accelerator.gather(torch.tensor([len(data)], device=self.device)).tolist()
             padded = bytearray(data) + bytes(max(sizes) - len(data) + 1)
@@ -130,7 +130,7 @@ class ProcessGroup:
         return [row[:size].numpy().tobytes() for row, size in zip(every, sizes, strict=True)]
 
     def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
-        """The checkpoint of process 0, in all processes, on the CPU: no other one needs the run's folder."""
+        """The checkpoint of process 0, in all processes, on the CPU: only process 0 needs the run folder."""
         if self.count == 1:
             return checkpoint
         own = {} if checkpoint is None else checkpoint.tensors

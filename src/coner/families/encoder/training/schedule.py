@@ -115,7 +115,7 @@ def _rate(groups: Mapping[str, GroupSettings], label: str) -> float:
     if not (times := groups[label].times):
         return groups[label].rate
     if label == "encoder":
-        raise ConfigError("train.groups.encoder.times: other groups' rates are multiples of this one; expected rate")
+        raise ConfigError("train.groups.encoder.times: got a multiple of the encoder's own rate. Fix: set rate instead")
     return times * groups["encoder"].rate
 
 

@@ -119,14 +119,14 @@ class BudgetLimiter:
         self._settled = anyio.Event()
         self.spent = False  # no further call is allowed
 
-    async def reserve(self, most: Tokens) -> bool:
+    async def reserve(self, maximum: Tokens) -> bool:
         """Reserve tokens for a call; ``False`` if they do not fit, and then for every further call.
 
         If needed it waits for the calls in flight, which mostly use less than they reserved.
         """
         while not self.spent:
-            if self._fits(most):
-                self._reserved.append(most)
+            if self._fits(maximum):
+                self._reserved.append(maximum)
                 return True
             if self._reserved:
                 await self._settled.wait()
@@ -134,15 +134,15 @@ class BudgetLimiter:
                 self.spent = True
         return False
 
-    def settle(self, most: Tokens, used: Tokens) -> None:
+    def settle(self, maximum: Tokens, used: Tokens) -> None:
         """Replace a reservation by what the call used."""
-        self._reserved.remove(most)
+        self._reserved.remove(maximum)
         self._used = Tokens(self._used.prompt + used.prompt, self._used.completion + used.completion)
         self._settled.set()
         self._settled = anyio.Event()
 
-    def _fits(self, most: Tokens) -> bool:
-        bound = [self._used, *self._reserved, most]
+    def _fits(self, maximum: Tokens) -> bool:
+        bound = [self._used, *self._reserved, maximum]
         return sum(tokens.total for tokens in bound) <= self._tokens and (
             sum(tokens.cost(self._prices) for tokens in bound) <= self._cost
         )

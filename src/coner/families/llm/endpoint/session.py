@@ -20,7 +20,7 @@ from coner.families.llm.endpoint.transport import CallError, NoConnectionError, 
 from coner.families.usage import Failure, Spending
 
 MAX_WAIT = 60.0  # seconds before a retry
-MAX_SILENCE = 10.0  # seconds without a connection until the endpoint is given up; one more attempt takes 7 at most
+MAX_SILENCE = 10.0  # seconds without a connection until the endpoint is given up; the last attempt may add 7
 MAX_RETRY_AFTER = 600.0  # seconds; an endpoint that asks to wait longer is given up
 GIVEN_UP = 60.0  # seconds until an endpoint that was given up is tried again
 MAX_FAILURES = 10  # prompts in a row without an answer after all retries, until the endpoint is given up
@@ -137,7 +137,7 @@ class Session:
         reason = f"{error.reason}; tried {self.endpoint.max_retries + 1} times"
         if self._failures_in_a_row < MAX_FAILURES:
             return _NoAnswer(Failure("exhausted", reason))
-        reason += f", as {MAX_FAILURES} prompts in a row; no further calls are made"
+        reason += f"; {MAX_FAILURES} prompts in a row failed, so no further calls are made"
         return self._give_up(Failure("exhausted", reason))
 
     async def _attempt(self, prompt: Prompt) -> Completion:
@@ -161,26 +161,26 @@ class Session:
     async def _call(self, prompt: Prompt, capabilities: Capabilities) -> Completion:
         """One call, within budget and rate."""
         self._check_given_up()
-        most = self._estimator.upper_bound(prompt)
-        if not await self._budget.reserve(most):
+        maximum = self._estimator.upper_bound(prompt)
+        if not await self._budget.reserve(maximum):
             reason = "the budget is spent, or the next call may not fit. Fix: allow more, and run the command again"
             raise _NoAnswer(Failure("budget", reason))
         used = nothing = Tokens(0, 0)
         try:
             self._check_given_up()
-            slot = await self._rate.acquire(most.total)
+            slot = await self._rate.acquire(maximum.total)
             self._check_given_up()
             self.totals.calls += 1
-            used = most  # until it is known; it stays unknown if the call is cancelled
+            used = maximum  # until it is known; it stays unknown if the call is cancelled
             try:
                 answer = await self._send(prompt, capabilities)
             except CallError as error:
-                used = most if error.billed else nothing
+                used = maximum if error.billed else nothing
                 raise
             used = Tokens(answer.prompt_tokens, answer.completion_tokens)
             slot.tokens = used.total
         finally:
-            self._budget.settle(most, used)
+            self._budget.settle(maximum, used)
         self.totals.prompt_tokens += used.prompt
         self.totals.completion_tokens += used.completion
         self.totals.cost += used.cost(self.endpoint.prices)

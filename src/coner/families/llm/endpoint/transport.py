@@ -26,10 +26,10 @@ PERMANENT = frozenset({501, 505})  # every other 5xx may pass
 BILLED = frozenset({502, 504, 522, 524})  # from a gateway: the endpoint may have produced an answer
 FOR_ALL_PROMPTS = frozenset({401, 403, 404, 429})  # any other prompt would be rejected too
 ADVICE = {
-    400: "the endpoint cannot take this request; a long one may need a larger context there",
+    400: "the endpoint cannot process this request; a long prompt may need a larger context",
     401: "expected a valid key. Fix: set the environment variable that key_env names",
     403: "the key may not use this model or address; expected one that may",
-    404: "expected a model that the endpoint has, and a base_url that ends where /chat/completions begins (mostly /v1)",
+    404: "expected a model that the endpoint serves, and a base_url that ends before /chat/completions (mostly /v1)",
 }
 
 
