@@ -135,22 +135,22 @@ def stats(
 
 
 def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[str, list[int]], unit: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
-    table = Table(title=escape(file), show_header=False, title_justify="left")
+    from coner.core.progress import PlainConsole
+
+    console = PlainConsole()
+    table = Table(title=file, show_header=False, title_justify="left")
     for key, name in ROWS.items():
         table.add_row(name, f"{counts[key]:,}" if isinstance(counts[key], int) else LENGTHS.format(**counts[key]))
     if against is not None:
         rate = "" if counts["unseen_rate"] is None else f" ({100 * counts['unseen_rate']:.1f} %)"
-        table.add_row(escape(f"unseen in {against.name}"), f"{counts['unseen']:,} mentions{rate}")
+        table.add_row(f"unseen in {against.name}", f"{counts['unseen']:,} mentions{rate}")
     console.print(table)
     if counts["classes"]:
         classes = Table("class", "mentions", "share")
         for label, count in counts["classes"].items():
-            classes.add_row(escape(label), f"{count:,}", f"{100 * count / counts['mentions']:.1f} %")
+            classes.add_row(label, f"{count:,}", f"{100 * count / counts['mentions']:.1f} %")
         console.print(classes)
     ids = [f"{id}: {count} times" for id, count in counts["repeated_ids"].items()]
     surfaces, messages = [], []
@@ -165,10 +165,10 @@ def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[
         (f"{len(surfaces):,} surfaces with several labels", surfaces),
         (f"{sum(map(len, faults.values())):,} faults", messages),
     ):
-        console.print(title, style="bold", markup=False)
+        console.print(title, style="bold")
         rest = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []
         for line in items[:SHOWN] + rest:
-            console.print("  " + line, markup=False, soft_wrap=True)
+            console.print("  " + line, soft_wrap=True)
 
 
 @app.command()

@@ -28,9 +28,9 @@ def explain(
 
         coner explain runs/crf --label Artist --top 5
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from coner.core.progress import PlainConsole
     from coner.families import load
     from coner.families.crf.explain import explain as explain_tagger
 
@@ -38,7 +38,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps([asdict(explanation) for explanation in explanations], ensure_ascii=False, indent=2))
         return
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     for explanation in explanations:
         table = Table("weight", "tag", "feature", title=explanation.label, title_justify="left", box=None)
         for row in (*explanation.supports, *reversed(explanation.opposes)):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich import progress as rich
 from rich.console import Console
@@ -13,11 +14,16 @@ from rich.console import Console
 WINDOW = 300  # seconds over which the speed is averaged: steps may be half a minute apart
 
 
-class _StderrConsole(Console):
-    """Prints text verbatim: brackets are not markup."""
+class PlainConsole(Console):
+    """Prints text verbatim: brackets are not markup, and ``:peru:`` is not a flag."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+
+class _StderrConsole(PlainConsole):
     def __init__(self) -> None:
-        super().__init__(stderr=True, markup=False, highlight=False, soft_wrap=True)
+        super().__init__(stderr=True, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Keep working without messages where their reader has gone; rich itself would end the process."""
@@ -54,7 +60,8 @@ def progress_bar(what: str, total: int | None, *, done: int = 0, percent: bool =
     ``done`` steps were finished by an earlier start, and do not count for the speed. Steps are shown as ``12/40``, or
     with ``percent`` as a percentage.
     """
-    name, note, left = map(rich.TextColumn, ("{task.description}", "{task.fields[note]}", "left"))
+    texts = ("{task.description}", "{task.fields[note]}", "left")
+    name, note, left = (rich.TextColumn(text, markup=False) for text in texts)
     steps = rich.TaskProgressColumn() if percent else rich.MofNCompleteColumn()
     bar, spent, remaining = rich.BarColumn(bar_width=30), rich.TimeElapsedColumn(), rich.TimeRemainingColumn()
     columns = (name, bar, steps, spent, left, remaining, note)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coner.core.html import table as html_table
+from coner.core.progress import PlainConsole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -60,10 +61,9 @@ class Grid:
 
 def print_whole(*things: RenderableType) -> None:
     """Print each on stdout, not truncated: a narrower terminal wraps the lines."""
-    from rich.console import Console
     from rich.measure import Measurement
 
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     for thing in things:
         wanted = Measurement.get(console, console.options.update(width=WIDEST), thing).maximum
         console.width = max(console.width, wanted)
