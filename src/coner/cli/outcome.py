@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from coner.data.splits import SplitCache
     from coner.families.recipe import Recipe
     from coner.families.tagger import Tagger
     from coner.records.record import Record
@@ -63,14 +64,14 @@ def _declined(fields: Sequence[str]) -> str:
     return f"the endpoint does not accept {' or '.join(fields)}; the requests were sent without"
 
 
-def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool) -> None:
-    """Execute a recipe and print its outcome; exit code 3 if something has no answer."""
+def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool, cache: SplitCache | None = None) -> None:
+    """Execute a recipe, on data that ``cache`` may have, and print its outcome; exit code 3 if an answer is missing."""
     from coner.core.progress import stderr
     from coner.records.record import RECORD
     from coner.runs.execute import execute
 
     finished = (out / RECORD).exists() and not overwrite and not recipe.rebuild
-    record = execute(recipe, out, overwrite=overwrite)
+    record = execute(recipe, out, overwrite=overwrite, cache=cache)
     if finished:
         stderr.print(f"{out}: this run is already finished; --overwrite repeats it")
     complete = report_record(record, out)

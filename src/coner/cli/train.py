@@ -128,10 +128,10 @@ def _settings(
     """The settings of a config or of data, changed by ``--set`` and by options, and checked."""
     from coner.config.load import apply_overrides, find_config
     from coner.core.errors import ConfigError
-    from coner.core.progress import stderr
+    from coner.core.progress import Log
     from coner.families.registry import family, kinds
     from coner.families.settings import parse_experiment, parse_trainable
-    from coner.runs.choice import choose, read_source
+    from coner.runs.choice import read_source, with_kind
 
     values, is_data = read_source(source, out.resolve().name), find_config(source) is None
     keys = [text.partition("=")[0].strip() for text in overrides]
@@ -143,10 +143,8 @@ def _settings(
     if not is_data and "--family" in changes:
         raise ConfigError(f"--family: got a config, {source}, which has a kind; expected data as the argument")
     values = apply_overrides(values, [*overrides, *(f"{key}={value}" for key, value in changes.values())])
-    if is_data and "kind" not in values:
-        choice = choose(values, lambda data: cache.read(data)[0]["train"].sentences, source)
-        stderr.print(f"kind {choice.kind}, because {choice.reason}; --family chooses another")
-        values["kind"] = choice.kind
+    if is_data:
+        values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())
     fields = {name: family(name).settings.model_fields for name in kinds(configurable=True)}
     for option, (key, _) in changes.items():
         having = [name for name in fields if key.partition(".")[0] in fields[name]]

@@ -15,7 +15,7 @@ BUILTIN = Path(__file__).with_name("builtin")
 
 def builtin_configs() -> dict[str, Path]:
     """The configs that come with the package, by name."""
-    return {path.stem: path for path in sorted(BUILTIN.glob("*.toml"))}
+    return {path.stem: path for path in sorted(BUILTIN.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def find_config(source: str | Path) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,3 +18,10 @@ class Section(BaseModel):
     """A group of settings: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
+
+
+def section_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation such as ``dict[str, GroupSettings]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := section_in(inner))), None)

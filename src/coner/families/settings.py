@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from coner.config.experiment import Experiment
+from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import load_values
+from coner.config.section import section_in
 from coner.core.errors import ConfigError
 from coner.families.registry import family, kinds
+
+Settings = TypeVar("Settings", bound=Experiment)
 
 
 def load_experiment(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -25,20 +28,28 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
     if name not in expected:
         got = f"got {name!r}" if "kind" in values else "not set"
         raise ConfigError(f"{source}: kind: {got}; expected one of: {', '.join(expected)}")
-    model = family(str(name)).settings
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {_first_error(error, model)}") from None
+    return _validate(family(str(name)).settings, values, source)
 
 
 def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experiment:
     """``parse_experiment`` for families that train; ``ConfigError`` for the others."""
-    known = kinds(trains=True)
-    if values.get("kind") in set(kinds(configurable=True)) - set(known):
-        got = f"got {values['kind']!r}, which has nothing to train"
-        raise ConfigError(f"{source}: kind: {got}; expected one of: {', '.join(known)}")
+    name, expected = values.get("kind"), kinds(trains=True)
+    if "kind" in values and name not in expected:
+        reason = ", which has nothing to train" if name in kinds() else ""
+        raise ConfigError(f"{source}: kind: got {name!r}{reason}; expected one of: {', '.join(expected)}")
     return parse_experiment(values, source)
+
+
+def parse_data(values: Mapping[str, Any], source: str = "settings") -> DataSettings:
+    """The section ``data`` of settings whose kind is not known yet."""
+    return _validate(Experiment, {"kind": "", "data": values.get("data", {})}, source).data
+
+
+def _validate(model: type[Settings], values: Mapping[str, Any], source: str) -> Settings:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_first_error(error, model)}") from None
 
 
 def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
@@ -57,12 +68,5 @@ def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     section: type[BaseModel] | None = model
     for key in path[:-1]:
         if section is not None and key in section.model_fields:  # else a key of a mapping, or an index
-            section = _section_in(section.model_fields[key].annotation)
+            section = section_in(section.model_fields[key].annotation)
     return sorted(section.model_fields) if section is not None else []
-
-
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    """The model in an annotation such as ``dict[str, GroupSettings]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in get_args(annotation) if (found := _section_in(inner))), None)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from coner.config.experiment import Experiment
-from coner.config.load import override, override_paths
+from coner.config.load import override_paths
 from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
@@ -20,8 +19,9 @@ from coner.data.taxonomy import Taxonomy, choose_taxonomy
 from coner.families import load
 from coner.families.family import Place
 from coner.families.recipe import Inputs, Training
-from coner.families.settings import parse_trainable
+from coner.families.settings import parse_data, parse_trainable
 from coner.families.tagger import Tagger
+from coner.runs.choice import read_source, with_kind
 from coner.runs.execute import execute
 
 SOURCE = "coner.train"  # in messages
@@ -46,18 +46,32 @@ def train(
         DataError: the data are faulty, or have no labels.
         MissingExtra: the family needs packages that are not installed.
     """
-    values = {key.replace("__", "."): value for key, value in settings.items()}
-    values |= {} if family is None else {"kind": family}
-    log, cache, name = (SilentLog(), SplitCache(), "") if out is None else (Log(), SplitCache(), Path(out).resolve().name)
-    files = [path for path in (train, dev) if isinstance(path, str | Path)]
-    if train in files and (dev is None or len(files) == 2 or find_config(train)):
-        recipe = _of_files(train, {"name": name, "data.dev": dev, **values}, cache, log)
+    changes = {key.replace("__", "."): value for key, value in settings.items()}
+    if family is not None:
+        changes["kind"] = family
+    name, log = ("", SilentLog()) if out is None else (Path(out).resolve().name, Log())
+    cache = SplitCache()
+    if isinstance(train, str | Path) and (dev is None or isinstance(dev, str | Path)):
+        files = {} if dev is None else {"data.dev": str(dev)}
+        recipe = _of_files(override_paths(read_source(train, name), {**files, **changes}), cache, log)
     else:
-        recipe = _of_sentences(train, dev, override_paths({"name": name}, values), log)
+        recipe = _of_sentences(train, dev, override_paths({"name": name}, changes), log)
     if out is None:
         return fit(recipe, log=log, cache=cache)
     execute(recipe, Path(out), cache=cache)
     return load(out)
+
+
+def _of_files(values: dict[str, Any], cache: SplitCache, log: Log) -> Training:
+    values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=SOURCE, log=log)
+    return Training(parse_trainable(values, SOURCE))
+
+
+def _of_sentences(train: Any, dev: Any, values: dict[str, Any], log: Log) -> Training:
+    options = read_options(parse_data(values, SOURCE))
+    train = read(train, **options, gold=True)
+    settings = parse_trainable(with_kind(values, lambda _: train, source=SOURCE, log=log), SOURCE)
+    return SentenceRecipe(settings, train, None if dev is None else read(dev, **options, gold=True))
 
 
 class SentenceRecipe(Training):

@@ -1,0 +1,79 @@
+"""``coner config``: configs to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def config(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[KIND|NAME|RUN]", help="A kind of tagger, a built-in config, or a run.")
+    ] = None,
+) -> None:
+    """Print a config: of a kind, with every setting and its default; a built-in one; or that of a run.
+
+    Without an argument, list the kinds and the built-in configs, which commands also take by name.
+
+    Examples:
+
+      coner config encoder > my.toml
+
+      coner config paper-minilm
+
+      coner config runs/first > again.toml
+    """
+    from coner.config.load import builtin_configs
+    from coner.core.errors import ConfigError
+    from coner.families.registry import kinds
+
+    configs = builtin_configs()
+    if name is None:
+        _list(configs)
+    elif name in kinds(configurable=True):
+        typer.echo(_full(name))
+    elif name in configs:
+        typer.echo(configs[name].read_text(encoding="utf-8"), nl=False)
+    elif Path(name).exists():
+        typer.echo(_of_run(Path(name)))
+    else:
+        known = ", ".join({**dict.fromkeys(kinds(configurable=True)), **configs})
+        raise ConfigError(f"got {name!r}; expected a run folder, or one of: {known}")
+
+
+def _list(configs: dict[str, Path]) -> None:
+    from coner.families.registry import family, kinds
+
+    known = kinds(configurable=True)
+    lines = ["Kinds (coner config KIND: every setting)", *(f"  {kind:18}{family(kind).description}" for kind in known)]
+    lines += ["Built-in configs (coner config NAME, coner train NAME)"]
+    for name, path in configs.items():
+        if name not in known:
+            comment = path.read_text(encoding="utf-8").removeprefix("# ").partition("\nkind")[0].replace("\n# ", " ")
+            lines.append(f"  {name:18}{comment.partition('. ')[0].removesuffix('.')}")
+    typer.echo("\n".join(lines))
+
+
+def _full(kind: str) -> str:
+    from coner.config.template import template
+    from coner.families.registry import family
+
+    declared = family(kind)
+    title = f"# {declared.description}: every setting with its default. coner train THIS.toml --out runs/mine"
+    return f"{title}\n\n{template(declared.settings, {})}"
+
+
+def _of_run(folder: Path) -> str:
+    from coner.config.template import template
+    from coner.core.errors import ConfigError
+    from coner.families.registry import family
+    from coner.records.record import read_record
+
+    record = read_record(folder)
+    declared = family(record.kind)
+    if not declared.configurable:
+        raise ConfigError(f"{folder}: got a run of kind {record.kind}; expected one of a config")
+    title = f"# The settings of {record.name}. Files are named without their folders."
+    return f"{title}\n\n{template(declared.settings, record.settings)}"
