@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coner.core.errors import DataError
 from coner.records.ablation import write_plan
-from coner.records.record import read_record
+from coner.records.record import read_record, write_record
 from coner.report.ablation import Spread, by_name, read_ablation
 from coner.report.compare import compare_runs
+from coner.report.pools import pools
 from helpers.fake_runs import make_run, sentences
 from helpers.records import edited
 
@@ -64,3 +66,34 @@ def test_an_ablation_has_tested_differences(tmp_path: Path) -> None:
     assert plain.scores["macro_f1"] and full.scores["macro_f1"]
     assert plain.gain == pytest.approx(plain.scores["macro_f1"].mean - full.scores["macro_f1"].mean)
     assert table.rows[1].runs == ("plain.1", "plain.2")
+
+
+def test_runs_that_differ_in_settings_are_never_pooled(tmp_path: Path) -> None:
+    records = {
+        f"one.{seed}": edited(
+            read_record(make_run(tmp_path / f"one.{seed}", GOLD, quality=seed / 5, seed=seed, name="one")),
+            "settings.epochs",
+            2 if seed < 3 else 3,
+        )
+        for seed in (1, 2, 3)
+    }
+    assert pools(records) == {"one (epochs=2)": ["one.1", "one.2"], "one (epochs=3)": ["one.3"]}
+    short, long = by_name(compare_runs(records), records)
+    assert (short.seeds, long.seeds) == ((1, 2), (3,))
+    assert short.scores["macro_f1"] is not None
+    macro = [records[run].scores["dev"].fine.macro_f1 for run in ("one.1", "one.2")]
+    assert short.scores["macro_f1"].mean == pytest.approx(np.mean(macro))
+    assert long.against == "one (epochs=2)"
+    records["one.2"] = edited(records["one.2"], "data.train.sha256", "e" * 64)
+    assert list(pools(records).values()) == [["one.1"], ["one.2"], ["one.3"]]
+    assert len(pools(records)) == 3
+    assert by_name(compare_runs(records), records) == []
+
+
+def test_an_ablation_has_one_setting_per_row(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        folder = make_run(tmp_path / f"full.{seed}", GOLD, quality=0.5, seed=seed, name="full")
+        write_record(edited(read_record(folder), "settings.epochs", seed), folder)
+    write_plan({"full": {"about": "", "against": None}}, tmp_path)
+    with pytest.raises(DataError, match=r"'full.1' and 'full.2' that differ in epochs; expected only seeds. Fix: "):
+        read_ablation(tmp_path)

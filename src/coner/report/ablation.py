@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from coner.records.record import RECORD, Record, read_record
 from coner.report.columns import duration, show_difference
 from coner.report.compare import Comparison, Differences, choose_split, corrected, paired, plain_differences
 from coner.report.grid import DASH, Grid, bold
+from coner.report.pools import differing, pools
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,16 @@ class AblationTable:
 
 
 def by_name(comparison: Comparison, records: Mapping[str, Record]) -> list[SeedsRow]:
-    """One row per name, in the order of the runs; empty if no name has more than one run.
+    """One row per pool of runs, in their order; empty if none has more than one run.
 
-    Each is compared with the name of the baseline, without a test; with none if the scores are not comparable.
+    Each is compared with the pool of the baseline, without a test; with none if the scores are not comparable.
     """
-    named: defaultdict[str, list[Record]] = defaultdict(list)
-    for row in comparison.rows:
-        named[row.name].append(records[row.run])
-    if len(named) == len(comparison.rows):
+    pooled = pools({row.run: records[row.run] for row in comparison.rows})
+    if len(pooled) == len(comparison.rows):
         return []
+    named = {name: [records[run] for run in runs] for name, runs in pooled.items()}
     macro = {name: mean(run.scores[comparison.split].fine.macro_f1 for run in runs) for name, runs in named.items()}
-    base = records[comparison.baseline].name
+    base = next(name for name, runs in pooled.items() if comparison.baseline in runs)
     rows = []
     for name, runs in named.items():
         against = None if name == base or comparison.warnings else base
@@ -158,7 +157,7 @@ def read_ablation(folder: Path, *, split: str | None = None) -> AblationTable:
 
 
 def _check(runs: Mapping[str, Record], split: str, folder: Path) -> None:
-    """Raise unless all runs have scores on the split, by the same gold and the same scorer."""
+    """Raise unless all runs have scores by the same gold and scorer, and those of a row differ only in the seed."""
     for name, record in runs.items():
         if split not in record.scores:
             raise DataError(f"run {name!r} has no scores on {split}; compare on another --split", folder)
@@ -167,6 +166,12 @@ def _check(runs: Mapping[str, Record], split: str, folder: Path) -> None:
             raise DataError(f"run {name!r} cannot be compared: it was scored by another version of coner", folder)
         if not same_gold(first.sentences[split], record.sentences[split]):
             raise DataError(f"run {name!r} was scored on another {split} file than the others", folder)
+        row = next(other for other in runs if runs[other].name == record.name)
+        if keys := differing([runs[row], record]):
+            fix = "Fix: delete the folder of one, and run coner ablate again"
+            raise DataError(
+                f"got runs {row!r} and {name!r} that differ in {keys[0]}; expected only seeds. {fix}", folder
+            )
 
 
 def _spreads(records: Iterable[Record], split: str) -> tuple[tuple[int, ...], dict[str, Spread | None], Spread | None]:
