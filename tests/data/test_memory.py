@@ -39,7 +39,7 @@ def test_sentences_become_a_corpus() -> None:
 
 
 def test_an_unknown_option_is_a_type_error(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="unexpected option 'golden'; expected scheme, repair"):
+    with pytest.raises(TypeError, match="unexpected option 'golden'; expected scheme, columns"):
         read(SENTENCES, golden=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="unexpected option 'golden'"):
         read(tmp_path / "x.conll", golden=True)  # type: ignore[call-arg]
@@ -63,9 +63,9 @@ def test_a_frame_of_tokens_has_a_row_per_sentence() -> None:
         read(frame(rows), gold=True)
     rows["ner_tags"] = [["I-P", "O"], ["O"]]
     with pytest.raises(DataError, match="frame: row 1: word 1: tag 'I-P' after the start"):
-        read(frame(rows))
-    assert read(frame(rows), repair=True).repaired == 1
-    assert read(frame(rows), scheme="iob1")[0].entities == (Entity(0, 1, "P"),)
+        read(frame(rows), scheme="iob2")
+    assert read(frame(rows), scheme="iob2", repair=True).repaired == 1
+    assert read(frame(rows), scheme="auto")[0].entities == (Entity(0, 1, "P"),)
 
 
 def test_a_frame_of_texts_has_a_row_per_sentence() -> None:

@@ -184,20 +184,28 @@ def test_a_label_that_cannot_be_read_back_is_refused(label: str) -> None:
 
 
 FAULTS = {
-    "stray": ("a O\n\nb O\nc I-Artist\n", {}, r":4: tag 'I-Artist' after O is not valid iob2.*--scheme iob1.*--repair"),
-    "at start": ("I-X\n".replace("I", "a I"), {}, ":1: tag 'I-X' after the start"),
+    "stray": ("a B-X\n\nb O\nc I-X\n", {}, ":4: tag 'I-X' after O is not valid iob2. Fix: .*--repair"),
+    "at start": ("a I-X\nb O\nc B-X\n", {}, ":1: tag 'I-X' after the start"),
     "other label": ("a B-X\nb I-Y\n", {}, ":2: tag 'I-Y' after B-X"),
-    "bioes in iob2": ("a S-X\n", {}, ":1: tag 'S-X' is not one of iob2's: O, B-<label>.*--scheme bioes"),
+    "bioes in iob2": ("a S-X\n", {"scheme": "iob2"}, ":1: got tags 'S-X' 1, .*look like bioes"),
     "no end": ("a O\nb B-X\n", {"scheme": "bioes"}, ":2: tag 'B-X' at the end of the sentence is not valid bioes"),
-    "iob2 in iob1": ("a O\nb B-X\n", {"scheme": "iob1"}, ":2: tag 'B-X' after O is not valid iob1.*--scheme iob2"),
-    "iob2 in bioes": ("a B-X\nb O\n", {"scheme": "bioes"}, ":2: tag 'O' after B-X is not valid bioes.*--scheme iob2"),
-    "malformed": ("a O\nb X\n", {}, ":2: tag 'X' is not one of iob2's"),
+    "iob2 in iob1": (
+        "a O\nb B-X\n",
+        {"scheme": "iob1"},
+        ":2: tag 'B-X' after O is not valid iob1; the tags of the file look like iob2",
+    ),
+    "iob2 in bioes": (
+        "a B-X\nb O\n",
+        {"scheme": "bioes"},
+        ":2: tag 'O' after B-X is not valid bioes; the tags of the file look like iob2",
+    ),
+    "malformed": ("a O\nb Q-X\n", {}, ":2: got tags 'Q-X' 1, of which 1 of 1 are not valid"),
     "too few": ("a _ _ O\nb O\n", {}, ":2: got 2 columns; expected 4"),
     "too few, tab": ("a\tO\n\tO\n", {}, ":2: got 1 column; expected 2"),
     "too many": ("a O\n\nnew york O\n", {}, ":3: got 3 columns; expected 2"),
     "a tab hides a column": ("a x O\nb\ty x O\n", {}, ":2: got 4 columns; expected 3"),
     "too few in the first line": ("a O\nb _ _ O\nc _ _ O\n", {}, ":1: got 2 columns; expected 4"),
-    "a tag column with a hole": ("a O\n\nb _\n", {}, ":3: tag '_' is not one of"),
+    "a tag column with a hole": ("a O\n\nb _\n", {}, ":3: got tags '_' 1, of which"),
     "tags after none": ("a _\n\nb O\n", {}, ":3: got 'O' as tag; expected '_', as the file starts without tags"),
     "unknown label": (
         "a O\nb B-Artst\n",
@@ -231,7 +239,7 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
 
 
 REPAIRED: dict[str, tuple[str | bytes, list[tuple[list[str], list[Entity]]], int, int]] = {
-    "stray": ("a O\nb I-X\nc I-X\n", [(["a", "b", "c"], [Entity(1, 3, "X")])], 1, 0),
+    "stray": ("a B-X\nb O\nc I-X\nd I-X\n", [(list("abcd"), [Entity(0, 1, "X"), Entity(2, 4, "X")])], 1, 0),
     "malformed": ("a X\nb B-X\n", [(["a", "b"], [Entity(1, 2, "X")])], 1, 0),
     "too few, tag there": ("a _ _ O\nb B-X\n", [(["a", "b"], [Entity(1, 2, "X")])], 1, 0),
     "too few, no tag": ("a _ _ B-X\nb\n", [(["a", "b"], [Entity(0, 1, "X")])], 1, 0),

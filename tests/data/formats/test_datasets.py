@@ -91,7 +91,7 @@ def test_selected_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
 # Rows, whether they are still there with --repair, the fault without.
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a stray tag": (
-        {"tokens": ["a"], "ner_tags": ["I-P"]},
+        {"tokens": ["a", "b", "c"], "ner_tags": ["I-P", "O", "B-P"]},
         "repaired",
         "word 1: tag 'I-P' after the start",
     ),

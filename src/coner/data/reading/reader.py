@@ -190,7 +190,7 @@ class Reader(ABC):
             entities, faults = self._tags.read(tags)
         except UnknownTags as error:
             advice = "Fix: name the scheme with --scheme, or the column of the tags with --columns"
-            raise self.error(number, f"{error}. {advice}") from None
+            raise self.error(number + error.index * lines, f"{error}. {advice}") from None
         for index, message in faults:
             at = (number + index, message) if lines else (number, f"word {index + 1}: {message}")
             self._fault(*at, "repaired")

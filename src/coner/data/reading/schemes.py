@@ -85,6 +85,10 @@ class Spelling:
             invalid += 0 if may_follow(one, two, self.rule) else count
         return unplaced, invalid
 
+    def marks_ends(self, pairs: Pairs) -> bool:
+        """Whether a tag of the file marks the last word of a mention."""
+        return any(tag is not None and (self.canonical(tag) or "").startswith("E-") for _, tag in pairs)
+
     def evidence(self, pairs: Pairs) -> str:
         """What the tags of a file show of it, in words."""
         shown: Counter[str] = Counter()
@@ -105,7 +109,9 @@ class Spelling:
 
 
 class UnknownTags(ValueError):
-    """The tags of a file follow no scheme."""
+    """The tags of a file follow no scheme; ``index`` is the first faulty word of a sentence."""
+
+    index = 0
 
 
 def recognise(pairs: Pairs, scheme: InputScheme = "auto", *, predicted: bool = False) -> Spelling:
@@ -120,7 +126,7 @@ def recognise(pairs: Pairs, scheme: InputScheme = "auto", *, predicted: bool = F
     for spelling in _candidates(scheme):
         unplaced, invalid = spelling.faults(pairs)
         exact = spelling.scheme in ("iob1", "bieo", "bilo") and scheme == "auto"
-        if not exact or unplaced + invalid == 0:
+        if not exact or (unplaced + invalid == 0 and (spelling.rule != "io" or spelling.marks_ends(pairs))):
             ranked.append((unplaced + invalid, unplaced, len(ranked), spelling))
     faults, unplaced, _, best = min(ranked)
     labels = Spelling("io", "label")
@@ -189,6 +195,7 @@ class TagReader:
         self._scheme, self._survey, self._predicted = scheme, survey, predicted
         self.spelling = Spelling("iob2" if scheme == "auto" else scheme)
         self.note = ""  # how the tags are read, if not as the scheme says
+        self._hint = "" if survey else "; tags that are read only once are iob2 without --scheme"
         self._canonical = self.spelling.scheme == self.spelling.rule != "io"  # until the first fault
 
     @property
@@ -204,11 +211,19 @@ class TagReader:
         entities, faults = read_tags(tags, self.spelling.rule) if self._canonical else self._spelled(tags)
         if faults and self._survey is not None:
             pairs, self._survey, self._canonical = self._survey(), None, False
-            own, self.spelling = self.spelling, recognise(pairs, self._scheme, predicted=self._predicted)
+            own, first = self.spelling, faults[0][0]
+            try:
+                self.spelling = recognise(pairs, self._scheme, predicted=self._predicted)
+            except UnknownTags as error:
+                error.index = first
+                raise
             if self.spelling != own:
                 self.note = f"tags are read as {self.spelling.scheme}: {self.spelling.evidence(pairs)}"
-            return self._spelled(tags)
-        return entities, faults
+            with suppress(UnknownTags):
+                if (likely := recognise(pairs).scheme) != self.spelling.scheme:
+                    self._hint = f"; the tags of the file look like {likely}: leave out --scheme"
+            entities, faults = self._spelled(tags)
+        return entities, [(index, message + self._hint) for index, message in faults]
 
     def _spelled(self, tags: Sequence[str]) -> tuple[list[Entity], list[tuple[int, str]]]:
         canonical = [self.spelling.canonical(tag) for tag in tags]

@@ -1,0 +1,106 @@
+"""The unit in which a document counts characters, proved by the texts that it repeats beside its spans.
+
+Annotation tools count code points, UTF-16 code units (those in JavaScript) or UTF-8 bytes. Some count ``\\r\\n`` as one
+character, or ``\\n`` as two, or leave out a byte order mark: they have seen another copy of the text.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, product
+from re import finditer
+
+Span = tuple[int, int]
+Claim = tuple[Sequence[Span], str]  # the pieces of a span as a file has them, and the text that it repeats for them
+
+BOM = "\ufeff"
+WIDTHS = {  # of characters below U+0080, U+0800, U+10000, and of the others
+    "code points": (1, 1, 1, 1),
+    "UTF-16 code units": (1, 1, 1, 2),
+    "UTF-8 bytes": (1, 2, 3, 4),
+}
+LINE_ENDS = {"": ("", 1), "CRLF counted as one": ("\r(?=\n)", 0), "LF counted as two": ("(?<!\r)\n", 2)}
+MARKS = {"": 1, "without the byte order mark": 0}
+FEW = 0.1  # the fraction of repeated texts, or a single one, that may differ from the text
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What counts as 1; the fields are keys of the tables above."""
+
+    characters: str = "code points"
+    line_end: str = ""
+    mark: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.characters, self.line_end, self.mark)))
+
+    def starts(self, text: str) -> list[int]:
+        """The offset of each character, and of the end."""
+        one, two, three, four = WIDTHS[self.characters]
+        widths = [one if c < "\x80" else two if c < "\u0800" else three if c < "\U00010000" else four for c in text]
+        pattern, width = LINE_ENDS[self.line_end]
+        for match in finditer(pattern, text) if pattern else ():
+            widths[match.start()] = width
+        if text.startswith(BOM):
+            widths[0] *= MARKS[self.mark]
+        return [0, *accumulate(widths)]
+
+
+class Offsets:
+    """Offsets into a text, counted in a unit."""
+
+    def __init__(self, text: str, unit: Unit | None = None) -> None:
+        self.text, self.unit = text, unit or Unit()
+        self._starts: Sequence[int] = range(len(text) + 1) if unit in (None, Unit()) else self.unit.starts(text)
+
+    def span(self, start: int, end: int) -> Span | None:
+        """A half-open span in code points; ``None`` if it is empty, outside the text, or cuts a character."""
+        first, last = bisect_right(self._starts, start) - 1, bisect_left(self._starts, end)
+        inside = 0 <= first < last < len(self._starts)
+        return (first, last) if inside and (self._starts[first], self._starts[last]) == (start, end) else None
+
+    def covered(self, pieces: Sequence[Span]) -> str | None:
+        """The text of the pieces of a span; ``None`` if ``span`` is, of one of them."""
+        spans = [self.span(*piece) for piece in pieces]
+        return None if None in spans else "".join(self.text[a:b] for a, b in filter(None, spans))
+
+    def agrees(self, claim: Claim) -> bool:
+        """Whether the text has at the span what the file repeats."""
+        pieces, repeated = claim
+        covered = self.covered(pieces)
+        return covered is not None and same_text(covered, repeated)
+
+
+def find_offsets(text: str, claims: Sequence[Claim]) -> Offsets:
+    """The offsets of a document in the unit with which most repeated texts agree, and all or all but a few of them.
+
+    Code points if no other unit is better, or none is good.
+    """
+    plain = Offsets(text)
+    agreeing = sum(map(plain.agrees, claims))
+    best, most = plain, agreeing
+    for unit in _others(text) if agreeing < len(claims) else ():
+        offsets = Offsets(text, unit)
+        count = sum(map(offsets.agrees, claims))
+        if count > most:
+            best, most = offsets, count
+    few = max(1, FEW * len(claims))
+    return best if len(claims) - most <= few and 2 * most > len(claims) else plain
+
+
+def _others(text: str) -> Iterator[Unit]:
+    """The units other than code points that count the text in different ways, the more usual ones first."""
+    ends = [name for name, (pattern, _) in LINE_ENDS.items() if not pattern or next(finditer(pattern, text), None)]
+    marks = list(MARKS) if text.startswith(BOM) else [""]
+    characters = list(WIDTHS)[:1] if text.isascii() else list(WIDTHS)
+    for mark, end, each in product(marks, ends, characters):
+        if (unit := Unit(each, end, mark)) != Unit():
+            yield unit
+
+
+def same_text(a: str, b: str) -> bool:
+    """Whether two texts are equal except for white space: annotation tools write line ends in their own ways."""
+    return "".join(a.split()) == "".join(b.split())

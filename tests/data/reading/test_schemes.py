@@ -1,0 +1,163 @@
+"""Tags of every scheme and spelling are recognised from the whole file, and read as the entities they stand for."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner import read
+from coner.core.errors import DataError
+from coner.core.types import Entity
+from coner.data.reading.schemes import SHAPES, UNNAMED, PairCounter, TagReader, UnknownTags, recognise
+
+Tags = list[str]
+LETTERS = {  # of the first, an inner, the last and the only word of a mention
+    "iob2": "BIIB",
+    "bioes": "BIES",
+    "bilou": "BILU",
+    "bmes": "BMES",
+    "bmewo": "BMEW",
+    "bieo": "BIEB",
+    "bilo": "BILB",
+}
+SPELLED: dict[str, Callable[[str, str], str]] = {
+    "B-label": lambda letter, label: f"{letter}-{label}",
+    "B_label": lambda letter, label: f"{letter}_{label}",
+    "label-B": lambda letter, label: f"{label}-{letter}",
+    "label_B": lambda letter, label: f"{label}_{letter}",
+    "B": lambda letter, _: letter,
+    "lower": lambda letter, label: f"{letter.lower()}-{label}",
+}
+
+
+def written(entities: Sequence[Entity], length: int, letters: str, spell: Callable[[str, str], str]) -> Tags:
+    """An encoder that shares nothing with the reader."""
+    tags = ["O"] * length
+    for entity in entities:
+        last = entity.end - 1
+        for word in range(entity.start, entity.end):
+            position = 3 if entity.start == last else 0 if word == entity.start else 2 if word == last else 1
+            tags[word] = spell(letters[position], entity.label)
+    return tags
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> list[tuple[int, list[Entity]]]:
+    """Sentences as their lengths and entities; among them one mention of one word, and one of three."""
+    sentences = []
+    for gaps in draw(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), max_size=4), max_size=5)):
+        at, entities = 0, []
+        for gap, size in gaps:
+            entities.append(Entity(at + gap, at + gap + size, draw(st.sampled_from(["PER", "ORG", "x-y"]))))
+            at += gap + size
+        sentences.append((at + 1, entities))
+    return [*sentences, (6, [Entity(0, 1, "PER"), Entity(2, 5, "ORG")])]
+
+
+def reader_of(rows: list[Tags], scheme: str = "auto", *, predicted: bool = False) -> TagReader:
+    counter = PairCounter()
+    for tags in rows:
+        counter.read(tags)
+    return TagReader(scheme, lambda: counter.pairs, predicted=predicted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", SPELLED)
+@pytest.mark.parametrize("scheme", LETTERS)
+@given(corpus=corpora())
+def test_tags_of_a_scheme_are_read_back_as_its_entities(
+    scheme: str, shape: str, corpus: list[tuple[int, list[Entity]]]
+) -> None:
+    rows = [written(entities, length, LETTERS[scheme], SPELLED[shape]) for length, entities in corpus]
+    reader = reader_of(rows)
+    for tags, (_, entities) in zip(rows, corpus, strict=True):
+        found, faults = reader.read(tags)
+        expected = entities if shape != "B" else [Entity(e.start, e.end, UNNAMED) for e in entities]
+        assert (found, faults) == (expected, [])
+
+
+@given(corpus=corpora())
+def test_iob1_marks_only_the_borders_between_mentions_of_one_label(corpus: list[tuple[int, list[Entity]]]) -> None:
+    rows = []
+    for length, entities in corpus:
+        tags, ends = ["O"] * length, {(e.end, e.label) for e in entities}
+        for entity in entities:
+            tags[entity.start : entity.end] = ["I-" + entity.label] * (entity.end - entity.start)
+            if (entity.start, entity.label) in ends:
+                tags[entity.start] = "B-" + entity.label
+        rows.append(tags)
+    reader = reader_of(rows)
+    assert [reader.read(tags)[0] for tags in rows] == [entities for _, entities in corpus]
+    assert reader.spelling.scheme in ("iob1", "iob2")
+
+
+def test_labels_without_letters_are_mentions_where_they_run() -> None:
+    reader = reader_of([["PERSON", "PERSON", "O", "EVENT"], ["O", "SKILL", "PERSON"]])
+    assert reader.read(["PERSON", "PERSON", "O", "EVENT"]) == ([Entity(0, 2, "PERSON"), Entity(3, 4, "EVENT")], [])
+    assert reader.note == "tags are read as io: labels without a letter: PERSON 3, EVENT 1, SKILL 1"
+
+
+def test_words_in_the_place_of_tags_are_no_labels() -> None:
+    with pytest.raises(UnknownTags, match=r"got tags 'NN' 2, 'VB' 1"):
+        reader_of([["NN", "VB", "NN"]]).read(["NN", "VB", "NN"])  # no O at all
+
+
+@pytest.mark.parametrize("zero", ["o", "0"])
+def test_other_letters_for_outside(zero: str) -> None:
+    assert reader_of([[zero, "B-X", zero]]).read([zero, "B-X", zero]) == ([Entity(1, 2, "X")], [])
+
+
+def test_a_stray_inner_tag_among_other_mentions_stays_a_fault() -> None:
+    rows = [["B-X", "O"], ["I-X"]]
+    assert reader_of(rows).read(["I-X"]) == (
+        [Entity(0, 1, "X")],
+        [(0, "tag 'I-X' after the start is not valid iob2")],
+    )
+
+
+def test_many_faults_are_refused_in_gold_and_repaired_in_predictions() -> None:
+    rows = [["B-X", "O", "I-X"]] * 11
+    with pytest.raises(UnknownTags, match="11 of 22 are not valid iob2"):
+        reader_of(rows).read(rows[0])
+    entities, faults = reader_of(rows, predicted=True).read(rows[0])
+    assert (entities, len(faults)) == ([Entity(0, 1, "X"), Entity(2, 3, "X")], 1)
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_tags_of_no_scheme_are_refused(predicted: bool) -> None:
+    rows = [["Q-X", "O", "R-X"]] * 6
+    with pytest.raises(UnknownTags, match="12 of 12 are not valid iob2, the closest scheme"):
+        reader_of(rows, predicted=predicted).read(rows[0])
+
+
+def test_the_scheme_that_the_user_names_is_kept_and_another_is_suggested() -> None:
+    rows = [["B-X", "L-X", "O", "U-X"]]
+    with pytest.raises(UnknownTags, match="3 of 3 are not valid bioes; they look like bilou"):
+        reader_of(rows, "bioes").read(rows[0])
+    assert reader_of(rows, "bilou").read(rows[0])[0] == [Entity(0, 2, "X"), Entity(3, 4, "X")]
+
+
+def test_valid_iob2_is_never_read_as_anything_else() -> None:
+    counter = PairCounter()
+    counter.read(["B-X", "I-X", "B-X", "O", "B-Y"])
+    assert (recognise(counter.pairs).scheme, recognise(counter.pairs).shape) == ("iob2", SHAPES[0])
+
+
+def test_gold_and_predictions_are_each_read_in_their_own_scheme(tmp_path: Path) -> None:
+    (tmp_path / "gold.conll").write_text("ann B-P\nlee I-P\nsaw O\nbasel B-L\n")
+    (tmp_path / "predicted.conll").write_text("ann B-P\nlee E-P\nsaw O\nbasel S-L\n")
+    gold, predicted = (read(tmp_path / f"{name}.conll") for name in ("gold", "predicted"))
+    assert gold[0].entities == predicted[0].entities
+    assert (gold.notes, gold.scheme, predicted.scheme) == ((), "iob2", "bioes")
+    assert re.match(r"tags are read as bioes: tags like B-P: ", predicted.notes[0])
+
+
+def test_standard_input_is_iob2_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ann U-P\n")))
+    with pytest.raises(DataError, match=r"not one of iob2's.*; tags that are read only once are iob2 without --scheme"):
+        read("-", format="conll")
