@@ -11,11 +11,11 @@ from coner.cli.options import HiddenPart, Overrides, ShownSplit
 
 
 def ablate(
-    config: Annotated[Path, typer.Argument(help="TOML file: the full model, with every idea in it.")],
+    config: Annotated[str, typer.Argument(help="TOML file, or a built-in config: the full model, with every idea.")],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, help="Further names of --encoders.")] = None,
     *,
     out: Annotated[Path, typer.Option(help="Folder of the ablation; each run gets a folder in it.")],
-    plan: Annotated[str, typer.Option(metavar="NAME|FILE", help="The plan: a packaged one, or a TOML file.")] = "paper",
+    plan: Annotated[str, typer.Option(metavar="NAME|FILE", help="Name of a packaged plan, or a TOML file.")] = "paper",
     rows: Annotated[
         str, typer.Option(metavar="NAMES", help="Only these rows, and those that they are compared with.")
     ] = "",
@@ -45,11 +45,11 @@ def ablate(
 
     Examples:
 
-      coner ablate configs/paper-minilm.toml --set data.train=train.conll --set data.dev=dev.conll --out runs/ablation
+      coner ablate paper-minilm --set data.train=train.conll --set data.dev=dev.conll --out runs/ablation
 
-      coner ablate configs/paper-minilm.toml --rows plain,plain+crf --seeds 1 --out runs/ablation
+      coner ablate paper-minilm --rows plain,plain+crf --seeds 1 --out runs/ablation
 
-      coner ablate configs/paper.toml --encoders minilm mpnet --seeds 2 --out runs/encoders
+      coner ablate paper --encoders minilm mpnet --seeds 2 --out runs/encoders
     """
     from coner.cli.compare import show_ablation
     from coner.config.load import load_values
@@ -60,7 +60,7 @@ def ablate(
     if more and not encoders:
         raise ConfigError(f"got unexpected arguments {' '.join(more)}; expected one config, and options")
     chosen = load_plan(plan).choose(_names(rows))
-    settings = check_settings(chosen, load_values(config, overrides or ()), str(config))
+    settings = check_settings(chosen, load_values(config, overrides or ()), config)
     outcome = run_all(runs_of(chosen, settings, seeds=seeds, encoders=_names(" ".join([encoders, *(more or ())]))), out)
     shown = split_alias or split
     show_ablation(out, split=None if shown == "auto" else shown, as_json=as_json, markdown=markdown)

@@ -47,7 +47,7 @@ def _list(configs: dict[str, Path]) -> None:
     from coner.families.registry import family, kinds
 
     known = kinds(configurable=True)
-    lines = ["Kinds (coner config KIND: every setting)", *(f"  {kind:18}{family(kind).description}" for kind in known)]
+    lines = ["Kinds (coner config KIND: every setting)", *(f"  {name:18}{family(name).description}" for name in known)]
     lines += ["Built-in configs (coner config NAME, coner train NAME)"]
     for name, path in configs.items():
         if name not in known:

@@ -38,7 +38,7 @@ class ExtraFile(Section):
 class DataSettings(Section):
     """Data files, and how to read them. Training needs ``train``; ``test`` is evaluated once, at the end."""
 
-    train: Path | None = Field(None, description="training file (CoNLL or JSONL, also .gz)")
+    train: Path | None = Field(None, description="training data: a file or folder of any format that is read")
     dev: Path | None = Field(None, description="dev file, used for model selection; none: split off train")
     dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="fraction of train to split off as dev")
     take: Natural = Field(0, description="train on about this many sentences, with all classes in proportion; 0: all")
@@ -64,6 +64,6 @@ class Experiment(Section):
     """Base class of the settings of a family, which adds its own sections."""
 
     kind: str
-    name: str = ""
-    seed: Seed = 42
+    name: str = Field("", description="of the run; by default that of the config")
+    seed: Seed = Field(42, description="of everything that is random")
     data: DataSettings = DataSettings()

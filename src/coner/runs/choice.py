@@ -69,7 +69,7 @@ def choose_by_settings(values: Mapping[str, Any]) -> Choice | None:
     sections = sorted(set(values) - set(Experiment.model_fields))
     if not sections:
         return None
-    having = [kind for kind in kinds(trains=True) if set(sections) <= set(family(kind).settings.model_fields)]
+    having = [name for name in kinds(trains=True) if set(sections) <= set(family(name).settings.model_fields)]
     if not having:
         got, expected = ", ".join(sections), ", ".join(kinds(trains=True))
         raise ConfigError(f"got settings {got}, which no kind has together; expected those of one of: {expected}")
