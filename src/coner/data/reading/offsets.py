@@ -7,7 +7,7 @@ character, or ``\\n`` as two, or leave out a byte order mark: they have seen ano
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 from re import finditer
@@ -67,11 +67,11 @@ class Offsets:
         spans = [self.span(*piece) for piece in pieces]
         return None if None in spans else "".join(self.text[a:b] for a, b in filter(None, spans))
 
-    def agrees(self, claim: Claim) -> bool:
-        """Whether the text has at the span what the file repeats."""
-        pieces, repeated = claim
-        covered = self.covered(pieces)
-        return covered is not None and same_text(covered, repeated)
+    def agreeing(self, claims: Iterable[Claim]) -> tuple[int, int]:
+        """With how many repeated texts the text agrees, and how many of them have white space at the same ends."""
+        pairs = [(covered, text) for pieces, text in claims if (covered := self.covered(pieces)) is not None]
+        same = [(covered, text) for covered, text in pairs if same_text(covered, text)]
+        return len(same), sum(_edges(covered) == _edges(text) for covered, text in same)
 
 
 def find_offsets(text: str, claims: Sequence[Claim]) -> Offsets:
@@ -79,16 +79,17 @@ def find_offsets(text: str, claims: Sequence[Claim]) -> Offsets:
 
     Code points if no other unit is better, or none is good.
     """
-    plain = Offsets(text)
-    agreeing = sum(map(plain.agrees, claims))
-    best, most = plain, agreeing
-    for unit in _others(text) if agreeing < len(claims) else ():
+    best = plain = Offsets(text)
+    most, count = plain.agreeing(claims), len(claims)
+    for unit in _others(text) if most < (count, count) else ():
         offsets = Offsets(text, unit)
-        count = sum(map(offsets.agrees, claims))
-        if count > most:
-            best, most = offsets, count
-    few = max(1, FEW * len(claims))
-    return best if len(claims) - most <= few and 2 * most > len(claims) else plain
+        if (agreeing := offsets.agreeing(claims)) > most:
+            best, most = offsets, agreeing
+    return best if count - most[0] <= max(1, FEW * count) and 2 * most[0] > count else plain
+
+
+def _edges(text: str) -> tuple[bool, bool]:
+    return text[:1].isspace(), text[-1:].isspace()
 
 
 def _others(text: str) -> Iterator[Unit]:
