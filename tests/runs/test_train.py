@@ -13,6 +13,7 @@ from coner.core.errors import ConfigError, DataError, MissingExtra
 from coner.core.types import Sentence
 from coner.data import write_conll
 from coner.records.record import read_record
+from coner.runs import choice
 from coner.runs import train as training
 from helpers.shell import Completed
 from helpers.small import CORPUS, SETTINGS
@@ -121,19 +122,41 @@ def test_an_encoder_is_trained_with_a_setting_of_a_section(tiny_encoder: Callabl
     assert (tagger.kind, record.settings["train"]["epochs"], len(record.history), record.seed) == ("encoder", 1, 1, 3)
 
 
-def test_the_default_is_an_encoder_if_its_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_family_is_chosen_as_by_the_command(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: list[str] = []
 
     def stop(values: dict[str, Any], *_: object) -> Any:
         kinds.append(values["kind"])
         raise MissingExtra("x", "y")
 
-    monkeypatch.setattr(training, "_recipe", stop)
+    monkeypatch.setattr(training, "parse_trainable", stop)
     for found in (None, object()):
-        monkeypatch.setattr(training, "find_spec", lambda _name, found=found: found)
-        with pytest.raises(MissingExtra):
-            coner.train(CORPUS)
-    assert kinds == ["crf", "encoder"]
+        monkeypatch.setattr(choice, "find_spec", lambda _name, found=found: found)
+        for source in (path, str(path), CORPUS):
+            with pytest.raises(MissingExtra):
+                coner.train(source)
+    with pytest.raises(MissingExtra):
+        coner.train(CORPUS, crf__c2=0.1)
+    assert kinds == ["crf"] * 3 + ["encoder"] * 3 + ["crf"]
+
+
+def test_the_choice_is_printed_where_the_run_is_kept(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coner.train(path, path, out=tmp_path / "run", crf=SETTINGS)
+    assert capsys.readouterr().err.startswith("family crf, because [crf] is set; others: encoder, span\nrun: train 12 ")
+    coner.train(path, path, crf=SETTINGS)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_config_is_trained_by_name_or_path(path: Path, tmp_path: Path) -> None:
+    files = {"data__train": str(path), "data__dev": str(path)}
+    coner.train("crf", out=tmp_path / "name", crf=SETTINGS, **files)
+    config = tmp_path / "mine.toml"
+    config.write_text('kind = "crf"\n[crf]\nclusters = []\n')
+    coner.train(config, path, out=tmp_path / "path", data__train=path, crf__c2=0.01, crf__max_iterations=30)
+    name, own = read_record(tmp_path / "name"), read_record(tmp_path / "path")
+    assert (name.name, own.name, name.fingerprint) == ("crf", "mine", own.fingerprint)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +165,7 @@ def test_the_default_is_an_encoder_if_its_packages_are_installed(monkeypatch: py
         ({"crf__c3": 1}, "coner.train: crf.c3: no such setting; expected one of: algorithm"),
         ({"crf__c2": -1}, "coner.train: crf.c2: input should be greater than or equal to 0, got -1"),
         ({"epochs": 4}, "coner.train: epochs: no such setting"),
+        ({"family": None, "epochs": 4}, "got settings epochs, which no kind has together"),
         ({"family": "llm"}, "coner.train: kind: got 'llm', which has nothing to train; expected one of: crf, encoder"),
         ({"family": "rnn"}, "coner.train: kind: got 'rnn'; expected one of: crf"),
     ],
