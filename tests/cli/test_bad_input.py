@@ -149,7 +149,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "train: --set without a key": (setting("=1"), "--set '=1': expected key.path=value"),
     "train: negative trials": (train("--trials", "-1"), "'--trials'"),
     "train: config is missing": (lambda w, f: ["train", f / "no.toml", "--out", "OUT/run"], "no.toml: cannot be read"),
-    "train: config is a folder": (lambda w, f: ["train", f, "--out", "OUT/run"], "cannot be read: Is a directory"),
+    "train: a folder without data": (lambda w, f: ["train", f, "--out", "OUT/run"], "is a folder; expected a file"),
     "train: config is empty": (config(""), "kind"),
     "train: config is no TOML": (config("a:"), "not valid TOML"),
     "train: config is binary": (config(b"\xff"), "not a text file"),
