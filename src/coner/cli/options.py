@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     FormatToSplit: TypeAlias = str
 else:
     FormatToRead = Literal["auto", *(format.name for format in all_formats() if format.reader)]
-    FormatToWrite = Literal["auto", *(format.name for format in all_formats())]
+    FormatToWrite = Literal["auto", *(format.name for format in all_formats() if format.writes)]
     FormatToAppend = Literal["auto", *(format.name for format in all_formats() if format.appends)]
     FormatToSplit = Literal["auto", *(format.name for format in all_formats() if format.appends and format.reader)]
 

@@ -44,7 +44,9 @@ class Format(ABC):
     title: ClassVar[str]  # in prose
     reader: ClassVar[type[Reader] | None] = None  # ``None`` if it is only written
     suffixes: ClassVar[tuple[str, ...]] = ()  # endings of file names that belong to it, also with ``.gz`` behind
+    input_suffixes: ClassVar[tuple[str, ...]] = ()  # further endings of files to read
     output_suffixes: ClassVar[tuple[str, ...]] = ()  # further endings that choose it for output only
+    certain: ClassVar[bool] = False  # where ``sniff`` is 1 a file has this format, whatever its name
     folder: ClassVar[str] = ""  # what a folder of this format is; empty if it is always one file
     extra: ClassVar[str] = ""  # the extra of this package that it needs
     holds: ClassVar[frozenset[str]] = frozenset()  # which of ``FEATURES`` it keeps
@@ -59,9 +61,14 @@ class Format(ABC):
         """The name of its module."""
         return type(self).__module__.rpartition(".")[2]
 
+    @property
+    def writes(self) -> bool:
+        """Whether it can be written."""
+        return type(self).write is not Format.write or type(self).write_text is not Format.write_text
+
     def claims(self, path: Path) -> bool:
         """Whether the name of a file, or the names of the files in a folder, say that it is this format."""
-        return not path.is_dir() and suffix(path) in self.suffixes
+        return not path.is_dir() and suffix(path) in (*self.suffixes, *self.input_suffixes)
 
     def sniff(self, head: bytes) -> float:
         """How much the start of a file without a byte order mark looks like this format, from 0 to 1."""
