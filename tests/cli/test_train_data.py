@@ -48,8 +48,9 @@ def test_the_family_is_chosen_printed_and_recorded(
 
 def test_a_folder_of_another_format_is_trained(coner: Coner, world: World, out: Path) -> None:
     corpus = read(world.train)
-    formats["brat"].write(corpus, out / "notes")
-    done = coner("train", out / "notes", *SMALL, "--out", out / "run")
+    notes = out / 'Bücher "neu" 📚'
+    formats["brat"].write(corpus, notes)
+    done = coner("train", notes, "--test", notes, *SMALL, "--out", out / "run")
     assert (done.code, "family crf, because [crf] is set; others: encoder, span" in done.err) == (0, True)
     data = read_record(out / "run").data
     assert data["train"].sentences + data["dev"].sentences == len(corpus)

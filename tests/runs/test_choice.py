@@ -22,7 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def set_up(*, missing: str = "", cores: int = 2, accelerator: bool = False) -> None:
         monkeypatch.setattr(choice, "find_spec", lambda name: None if name == missing else object())
-        monkeypatch.setattr(choice, "available_cores", lambda: cores)
+        monkeypatch.setattr(choice.processes, "available_cores", lambda: cores)
         monkeypatch.setattr(choice, "has_accelerator", lambda: accelerator)
 
     return set_up
@@ -63,6 +63,12 @@ def test_a_crf_is_chosen_if_an_encoder_would_take_too_long(machine: Any) -> None
     )
     machine(cores=1, accelerator=True)
     assert choose_by_data([LATIN[0]] * (hour + 1)) == choice.Choice("encoder", "there is an accelerator")
+
+
+def test_several_processes_train_an_encoder(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(missing="torch")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert choose_by_data(LATIN) == choice.Choice("encoder", "3 processes train together")
 
 
 @pytest.mark.parametrize(

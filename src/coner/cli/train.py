@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
     *,
-    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Data: crf, encoder or span.")] = None,
+    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Kind of tagger: crf, encoder or span.")] = None,
     train_file: Annotated[
         Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
     ] = None,
@@ -88,6 +87,7 @@ def train(
 
       coner train my.toml --set train.epochs=12 --out runs/mine
     """
+    from coner.config.template import toml
     from coner.core import processes
     from coner.core.progress import stderr
     from coner.data.splits import SplitCache
@@ -106,8 +106,7 @@ def train(
         "--tensorboard": ("train.tensorboard", tensorboard),
         "--trials": ("crf.trials", trials),
     }
-    given = {option: (key, value) for option, (key, value) in shortcuts.items() if value is not None}
-    changes = {option: (key, json.dumps(value, default=str)) for option, (key, value) in given.items()}
+    changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
     changes |= {f"--{name}": (f"data.{name}", value) for name, value in changed(reading).items()}
     stderr.quiet = processes.rank() > 0  # the first process reports for all
     cache = SplitCache()

@@ -26,12 +26,12 @@ def template(model: type[BaseModel], values: Mapping[str, Any]) -> str:
 
 
 def toml(value: Any) -> str:
-    """A JSON value, except ``None``, in TOML."""
+    """A JSON value, except ``None``, or a path in TOML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_key(key)} = {toml(item)}" for key, item in value.items() if item is not None) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
 
 
 def _section(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:

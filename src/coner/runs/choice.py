@@ -12,8 +12,8 @@ from typing import Any
 
 from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import builtin_configs, find_config, load_values
+from coner.core import processes
 from coner.core.errors import ConfigError, DataError
-from coner.core.processes import available_cores
 from coner.core.progress import Log
 from coner.core.types import Sentence
 from coner.families.registry import family, kinds
@@ -78,11 +78,13 @@ def choose_by_settings(values: Mapping[str, Any]) -> Choice | None:
 
 def choose_by_data(train: Sequence[Sentence]) -> Choice:
     """The encoder if it is installed, knows the script of the text, and trains in an hour; else the CRF."""
+    if (count := processes.count()) > 1:  # machines may differ, and only an encoder is trained by several processes
+        return Choice("encoder", f"{count} processes train together")
     if missing := [name for name in ENCODER_NEEDS if find_spec(name) is None]:
         return Choice("crf", f"an encoder needs {missing[0]}, which is not installed")
     if (share := latin_share(train)) < LATIN:
         return Choice("crf", f"{1 - share:.0%} of the letters are not Latin, and the default encoder knows English")
-    cores, seconds = available_cores(), training_seconds(train)
+    cores, seconds = processes.available_cores(), training_seconds(train)
     words = f"{sum(map(len, train)):,} words on {cores} core{'s' * (cores > 1)}"
     if seconds <= PATIENCE:
         return Choice("encoder", f"{words} take about {max(1, round(seconds / 60))} min")
@@ -102,7 +104,7 @@ def latin_share(sentences: Sequence[Sentence]) -> float:
 
 def training_seconds(train: Sequence[Sentence]) -> float:
     """An estimate for the default encoder, on the cores of this machine."""
-    return PASSES * sum(map(len, train)) / (WORDS_PER_SECOND * available_cores())
+    return PASSES * sum(map(len, train)) / (WORDS_PER_SECOND * processes.available_cores())
 
 
 def has_accelerator() -> bool:
