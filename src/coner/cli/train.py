@@ -24,7 +24,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
     *,
-    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Kind of tagger: crf, encoder or span.")] = None,
+    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Of data: crf, encoder or span.")] = None,
     train_file: Annotated[
         Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
     ] = None,
