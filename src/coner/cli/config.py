@@ -61,7 +61,7 @@ def _full(kind: str) -> str:
     from coner.families.registry import family
 
     declared = family(kind)
-    title = f"# {declared.description}: every setting with its default. coner train THIS.toml --out runs/mine"
+    title = f"# {declared.description}: every setting with its default. Remove a # to set what is not set."
     return f"{title}\n\n{template(declared.settings, {})}"
 
 

@@ -20,9 +20,10 @@ BARE = re.compile(r"[\w-]+", re.ASCII)  # keys that need no quotes
 def template(model: type[BaseModel], values: Mapping[str, Any]) -> str:
     """TOML text with every setting of a model: as in ``values``, JSON values by section, else its default.
 
-    A setting that is empty, or has no default, is commented out.
+    Commented out is what is empty, has no default, or is missing in a section of ``values`` or in the dump of a default
+    section, which may leave out what depends on the data.
     """
-    return "\n".join(_section(model, values, ())).lstrip() + "\n"
+    return "\n".join(_section(model, {**_defaults(model), **values}, ())).lstrip() + "\n"
 
 
 def toml(value: Any) -> str:
@@ -36,19 +37,25 @@ def toml(value: Any) -> str:
 
 def _section(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     sections: dict[tuple[str, ...], tuple[type[BaseModel], Mapping[str, Any]]] = {}
+    defaults = _defaults(model)
     for name, field in model.model_fields.items():
-        value, inner = values.get(name, _default(field)), section_in(field.annotation)
+        value, inner = values.get(name, defaults[name]), section_in(field.annotation)
         is_section = inner is field.annotation
         if inner is not None and is_section:
-            sections[*path, name] = (inner, value or {})
+            sections[*path, name] = (inner, _defaults(inner) if value is None else value)
         elif inner is not None and isinstance(value, dict):  # sections by name
             sections |= {(*path, name, key): (inner, item) for key, item in value.items()}
         else:
             yield from ("", *_comment(_describe(field, required=value is None and field.is_required())))
-            yield f"# {name} =" if value in (None, "") else f"{name} = {toml(value)}"
+            line = f"{name} =" if value in (None, "") else f"{name} = {toml(value)}"
+            yield line if name in values and not line.endswith("=") else f"# {line}"
     for place, (inner, items) in sections.items():
         yield from ("", "", f"[{'.'.join(map(_key, place))}]", *_comment((inner.__doc__ or "").partition("\n")[0]))
         yield from _section(inner, items, place)
+
+
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    return {name: _default(field) for name, field in model.model_fields.items()}
 
 
 def _default(field: FieldInfo) -> Any:
