@@ -17,14 +17,14 @@ from coner.core.processes import limit_thread_spin
 
 HELP = """Train, compare and use taggers for complex, fine-grained named entities.
 
-A config (TOML) describes a tagger, and `coner train` turns it into a folder with the model and the record of its
+`coner train` turns data, or a config (TOML) that describes a tagger, into a folder with the model and the record of its
 scores. All other commands take such folders: `tag` and `serve` predict, `evaluate` and `compare` show scores.
 
 Examples:
 
-    coner train crf --set data.train=train.conll --out runs/crf
+    coner train train.conll --out runs/first
 
-    coner tag runs/crf input.conll -o output.conll
+    coner tag runs/first input.conll -o output.conll
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wrong input or use, 3 incomplete with
 progress saved, 130 interrupted.
