@@ -106,7 +106,7 @@ def focused(page: Any) -> str:
 
 
 def order(page: Any) -> list[str]:
-    return [text.removesuffix(" baseline") for text in texts(page, "#scores-table tbody th")]
+    return [row.get_attribute("data-run") or "" for row in every(page, "#scores-table tbody tr")]
 
 
 def test_the_page_opens_in_under_two_seconds(page: Any) -> None:
@@ -125,7 +125,7 @@ def test_columns_sort_both_ways_by_mouse_and_by_keyboard(page: Any, records: dic
 
     macro = {run: record.scores["dev"].fine.macro_f1 for run, record in records.items()}
     best_first = sorted(macro, key=lambda run: -macro[run])
-    head = one(page, "#scores-table thead th:nth-child(4)")
+    head = one(page, "#scores-table thead th:nth-child(5)")
     button = head.find_element("tag name", "button")
     button.click()
     assert (order(page), head.get_attribute("aria-sort")) == (best_first, "descending")
@@ -134,13 +134,13 @@ def test_columns_sort_both_ways_by_mouse_and_by_keyboard(page: Any, records: dic
     one(page, "#scores-table thead th:first-child button").send_keys(Keys.SPACE)
     assert order(page) == sorted(records)
     assert head.get_attribute("aria-sort") is None
-    one(page, "#scores-table thead th:nth-child(14) button").click()  # p: the baseline has none and is last
+    one(page, "#scores-table thead th:nth-child(7) button").click()  # p: the baseline has none and is last
     assert order(page)[-1] == "row0.0"
 
 
 def test_the_best_value_is_bold(page: Any, records: dict[str, Record]) -> None:
     best = max(records.values(), key=lambda record: record.scores["dev"].fine.macro_f1)
-    assert texts(page, "#scores-table td:nth-child(4) strong")[0].startswith(
+    assert texts(page, "#scores-table td:nth-child(5) strong")[0].startswith(
         f"{best.scores['dev'].fine.macro_f1:.3f} ["
     )
 
@@ -176,16 +176,18 @@ def test_classes_of_two_runs_have_paired_intervals(page: Any, records: dict[str,
         for row in every(page, "#class-body tbody tr")
     ]
     assert [int(row[1]) for row in rows] == sorted((int(row[1]) for row in rows), reverse=True)
-    for name, support, first, second, difference, _ in rows:
+    for name, support, *scores, difference, _ in rows:
         a, b = (records[run].scores["dev"].fine.classes[name] for run in ("row2.1", "row7.0"))
-        assert (int(support), first[:5], second[:5]) == (a.support, f"{a.f1:.3f}", f"{b.f1:.3f}")
+        wanted = [rate for of in (a, b) for rate in (of.precision, of.recall, of.f1)]
+        assert int(support) == a.support
+        assert [float(cell[:5]) for cell in scores] == pytest.approx(wanted, abs=0.00051)
         numbers = [float(piece.strip("[,]").replace("−", "-")) for piece in difference.split()]
         at = labels.index(name)
         assert numbers == pytest.approx([b.f1 - a.f1, low[at], high[at]], abs=0.00102)
     choose(page, "#class-order", "name")
     assert texts(page, "#class-body tbody th") == sorted(GROUPS, key=str.casefold)
     choose(page, "#class-order", "difference")
-    values = [float(text.split()[0].replace("−", "-")) for text in texts(page, "#class-body td:nth-child(5)")]
+    values = [float(text.split()[0].replace("−", "-")) for text in texts(page, "#class-body td:nth-child(9)")]
     assert values == sorted(values, reverse=True)
 
 
@@ -279,6 +281,63 @@ def test_the_keyboard_reaches_a_sentence_from_the_top(page: Any) -> None:
     press(page, Keys.ENTER)
     assert focused(page) == "Sentences and errors"
     assert every(page, "#read-list li .chosen")
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_tables_fit_with_differences_and_p(page: Any, width: int) -> None:
+    resize(page, width)
+    draw_all(page)
+    heads = texts(page, "#scores-table thead th")
+    assert [sum(word in head for head in heads) for word in ("minus baseline", "p (Holm)")] == [2, 2]
+    wider = "return [...document.querySelectorAll('#summary .scroll, #scores .scroll, #classes .scroll')]"
+    assert page.execute_script(f"{wider}.map((e) => e.scrollWidth - e.clientWidth)") == [0, 0, 0, 0]
+
+
+def test_a_run_beside_itself_has_no_difference(page: Any) -> None:
+    draw_all(page)
+    choose(page, "#class-first", "row2.1")
+    choose(page, "#class-second", "row2.1")
+    assert len(texts(page, "#class-body thead th")) == 5
+    choose(page, "#class-order", "difference")  # then by support
+    supports = [int(text.replace(",", "")) for text in texts(page, "#class-body td:nth-child(2)")]
+    assert supports == sorted(supports, reverse=True)
+
+
+def test_without_scripts_the_scores_are_shown(page: Any, file: Path) -> None:
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.get(file.as_uri())
+        shown = [section.get_attribute("id") for section in every(page, "section") if section.is_displayed()]
+        assert shown == ["summary", "scores"]
+        assert len([row for row in every(page, "#scores-table tbody tr") if row.is_displayed()]) == RUNS
+        assert "JavaScript is off" in one(page, "#scores .warning").text
+        assert "all plots need JavaScript" in one(page, "#scores .warning").text
+        assert not [control for control in every(page, "select, input, button") if control.is_displayed()]
+        assert [link.text for link in every(page, "nav a") if link.is_displayed()] == ["In short", "Scores"]
+    finally:
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    page.get(file.as_uri())
+    assert not every(page, "#scores .warning")
+
+
+def test_flat_labels_have_colours_of_their_own(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = ("band", "album", "award", "song", "genre", "event", "country", "place", "misc")
+    for name, value in (("LABELS", labels), ("GROUPS", {label: label for label in labels})):
+        monkeypatch.setattr(f"helpers.fake_runs.{name}", value)
+    run = make_run(tmp_path / "flat", sentences(80), quality=0.5)
+    assert coner(["compare", str(run), "--html", str(tmp_path / "page.html")]) == 0
+    resize(browser, 1280)
+    browser.get((tmp_path / "page.html").as_uri())
+    draw_all(browser)
+    script = """return [...document.querySelectorAll(arguments[0])].map((e) =>
+      [e.querySelector("small")?.firstChild.textContent.trim().split(" ")[0] ?? e.textContent,
+       getComputedStyle(e).backgroundColor])"""
+    key = dict(browser.execute_script(script, "#read-key .mention[class^='mention m']"))
+    assert key.keys() == set(labels)
+    assert len(set(key.values())) == len(labels)
+    marks = browser.execute_script(script, "#read-list .mention")
+    assert len(marks) > 20
+    assert all(key[label] == colour for label, colour in marks)
 
 
 @pytest.mark.parametrize("width", [360, 800, 1280])

@@ -14,6 +14,7 @@ import numpy as np
 
 from coner.core.errors import requires_extra
 from coner.core.files import atomic_write
+from coner.core.html import colour_css
 from coner.core.types import Entity
 from coner.evaluation.calibration import calibrate
 from coner.evaluation.errors import score_lengths
@@ -23,8 +24,10 @@ from coner.report.ablation import by_name
 from coner.report.columns import TITLES, show_difference
 from coner.report.compare import Row
 from coner.report.grid import DASH
+from coner.report.pools import pools
 from coner.report.predictions import Predictions
 from coner.report.report import Report
+from coner.report.summary import summarise
 
 DRAWS = 500  # bootstrap resamples; the page holds one F1 per resample, class and run
 STEPS = 65535  # F1 of 1; stored as a little-endian integer of two bytes
@@ -53,6 +56,7 @@ def render(report: Report) -> str:
     script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
     return environment.from_string(_file("page.html")).render(
         comparison=comparison,
+        summary=summarise(comparison, report.records),
         rows=comparison.rows,
         show_difference=show_difference,
         tested={name: TITLES[name] for name in BOOTSTRAPPED},
@@ -67,7 +71,7 @@ def render(report: Report) -> str:
         content=content,
         predictions=report.predictions,
         sentences=_sentence_content(report.predictions, content["labels"]),
-        style=_file("page.css"),
+        style=colour_css() + _file("page.css"),
         script=script,
         # Only this script may run, whatever a text contains: the browser compares the hash.
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
@@ -82,14 +86,16 @@ def _file(name: str) -> str:
 def _page_content(report: Report) -> dict[str, Any]:
     """Numbers of the runs, by class and by run; rates are fractions of 1."""
     comparison, labels = report.comparison, report.labels
+    names = {run: name for name, runs in pools(report.records).items() for run in runs}
     return {
         "split": comparison.split,
         "baseline": comparison.baseline,
         "labels": labels,
         "groups": dict(report.groups),
+        "colours": report.colours,
         "draws": DRAWS,
         "absent": dict(report.predictions.absent),
-        "runs": [_run(row, report, labels) for row in comparison.rows],
+        "runs": [_run(row, report, labels) | {"name": names[row.run]} for row in comparison.rows],
     }
 
 
@@ -117,7 +123,6 @@ def _run(row: Row, report: Report, labels: Sequence[str]) -> dict[str, Any]:
     draws = class_f1_draws(record.sentences[split], tuple(labels), resamples=DRAWS)
     values = {
         "run": row.run,
-        "name": row.name,
         "kind": row.kind,
         "paired": row.run == report.comparison.baseline or row.differences is not None,
         "macro": row.macro_f1,

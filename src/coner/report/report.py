@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coner.core.html import colours
 from coner.data.taxonomy import Taxonomy, builtin_taxonomies, load_taxonomy
 from coner.records.record import Record
 from coner.report.ablation import AblationTable
@@ -32,6 +33,17 @@ class Report:
         split, order = self.comparison.split, {label: index for index, label in enumerate(self.groups)}
         labels = {label for record in self.records.values() for label in record.scores[split].fine.classes}
         return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
+
+    @property
+    def colours(self) -> list[int]:
+        """The colour of each of ``labels``: that of its group, or its own, the most frequent label first."""
+        support: dict[str, int] = {}
+        for record in self.records.values():
+            classes = record.scores[self.comparison.split].fine.classes
+            support |= {label: max(of.support, support.get(label, 0)) for label, of in classes.items()}
+        order = self.groups.values() if self.groups else sorted(support, key=lambda label: -support[label])
+        chosen = colours(order)
+        return [chosen[self.groups.get(label, label)] for label in self.labels]
 
 
 def make_report(

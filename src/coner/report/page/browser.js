@@ -98,14 +98,17 @@ function choices(select, none) {
   select.value = kept;
 }
 
+// What the colours stand for: groups, or labels where there are no groups.
+const colourNames = () => [...new Map(page.labels.map((label, i) => [page.groups[label] ?? label, page.colours[i]]))];
+
 function key() {
-  const sample = (kind, extra, note, scored) => [el("span", { class: `mention ${kind} ${extra}`, "--group": "var(--soft)" }, "words",
+  const sample = (kind, extra, note, scored) => [el("span", { class: `mention ${kind} ${extra}`, "--fg": "var(--soft)", "--bg": "var(--card)" }, "words",
     el("small", {}, scored ? "Class 0.87 " : "Class ", scored || kind !== "span" ? KINDS[kind][0] : "∅")), ` ${note}`];
   const entry = (...children) => el("span", {}, ...children.flat());
   return [entry(sample("right", "truth", "gold, predicted correctly", false)), entry(sample("label", "truth", "gold, predicted as another class", false)),
     entry(sample("span", "truth", "gold, missed", false)), entry(sample("right", "guess", "predicted, with confidence: correct", true)),
     entry(sample("label", "guess", "predicted: another class", true)), entry(sample("span", "guess", "predicted: span not in gold", true)),
-    ...groupNames.filter(Boolean).map((name) => entry(el("span", { class: "mention", "--group": groupColour(page.labels.findIndex((label) => page.groups[label] === name)) }, name)))];
+    ...colourNames().map(([name, colour]) => entry(el("span", { class: `mention m${colour}` }, name)))];
 }
 
 function browserSection() {

@@ -33,7 +33,9 @@ function differenceInterval(one, two, label) {
   return interval(Array.from({ length: page.draws }, (_, i) => b[at(i)] - a[at(i)]));
 }
 
-const bounds = (pair, show) => (pair ? ` [${show(pair[0])}, ${show(pair[1])}]` : "");
+// A cell: the number, with its interval below.
+const spread = (value, pair, show, strong = false) => [value, el(strong ? "strong" : "span", {}, show(value),
+  pair ? el("span", { class: "range" }, ` [${show(pair[0])}, ${show(pair[1])}]`) : null)];
 
 function classLines(one, two) {
   return page.labels.flatMap((name, label) => {
@@ -42,7 +44,7 @@ function classLines(one, two) {
     const support = (a || b)[1];
     const [left, right] = [a ? a[0] : 0, b ? b[0] : 0];
     return [{
-      name, support, left, right, difference: right - left,
+      name, support, left, right, difference: right - left, results: [a, b],
       intervals: [classInterval(one, label), classInterval(two, label), differenceInterval(one, two, label)],
     }];
   });
@@ -60,23 +62,31 @@ function dumbbell(line) {
     draw("circle", { cx: at(line.right), cy: 18, r: 4.5, fill: "var(--c0)" }));
 }
 
+// Precision, recall and F1 of a run; a rate is 0 where there is nothing to divide by.
+function rates(result, interval) {
+  const [score, support, predicted, right] = result ?? [0, 0, 0, 0];
+  const [precision, recall] = [predicted ? right / predicted : 0, support ? right / support : 0];
+  return [[precision, three(precision)], [recall, three(recall)], spread(score, interval, three)];
+}
+
+const clear = (pair) => pair && (pair[0] > 0 || pair[1] < 0);
+const DIFFERENCE = "F1: difference (95 %)";
+
 function classTable() {
   const [one, two] = [byRun.get($("class-first").value), byRun.get($("class-second").value)];
   const lines = classLines(one, two);
+  const sides = one === two ? [one] : [one, two];
   const rows = lines.map((line) => [
     line.name, [line.support, whole(line.support)],
-    [line.left, three(line.left) + bounds(line.intervals[0], three)],
-    [line.right, three(line.right) + bounds(line.intervals[1], three)],
-    [line.difference, signed(line.difference) + bounds(line.intervals[2], signed)], dumbbell(line),
+    ...sides.flatMap((_, i) => rates(line.results[i], line.intervals[i])),
+    ...(one === two ? [] : [spread(line.difference, line.intervals[2], signed, clear(line.intervals[2])), dumbbell(line)]),
   ]);
-  const heads = ["class", "support", one.run, two.run, "difference (95 %)", "0 to 1: ○ baseline, ● candidate"];
-  const holder = makeTable("F1 by class", heads, rows, "scroll");
+  const heads = ["class", "support", ...sides.flatMap(({ run }) => [`${run}: precision`, `${run}: recall`, `${run}: F1 (95 %)`]),
+    ...(one === two ? [] : [DIFFERENCE, "F1 from 0 to 1: ○ baseline, ● candidate"])];
+  const holder = makeTable("Scores by class", heads, rows, "scroll");
   const table = holder.querySelector("table");
-  [...table.tBodies[0].rows].forEach((row, i) => {
-    const pair = lines[i].intervals[2];
-    if (pair && (pair[0] > 0 || pair[1] < 0)) row.className = "clear";
-  });
   orderClasses(table);
+  if (one === two) return $("class-body").replaceChildren(holder);
   const sum = lines.filter((line) => line.difference > 0).length;
   const paired = one.paired && two.paired;
   $("class-body").replaceChildren(
@@ -87,8 +97,9 @@ function classTable() {
 
 function orderClasses(table = $("class-body").querySelector("table")) {
   if (!table) return; // no run is shown
-  const [column, turn] = { support: [1, 1], difference: [4, 1], name: [0, 1] }[$("class-order").value];
-  sort(table, column, turn);
+  const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+  const order = $("class-order").value;
+  sort(table, order === "name" ? 0 : Math.max(1, order === "difference" ? heads.indexOf(DIFFERENCE) : 1), 1);
 }
 
 function classSection() {

@@ -1,7 +1,6 @@
 // A sentence as lines: gold, and the predictions of runs. Border, sign and text show whether a prediction is correct.
 const KINDS = { right: ["✓", "correct"], label: ["≠", "other class"], span: ["✗", "no such span"] };
 const groupNames = [...new Set(page.labels.map((label) => page.groups[label] || ""))];
-const groupColour = (label) => `var(--c${Math.max(0, groupNames.indexOf(page.groups[page.labels[label]] || "")) % 7})`;
 
 // Rows of numbers to {start, end, label, score}.
 function entities(flat, width) {
@@ -29,7 +28,7 @@ function mention(words, entity, kind, classes) {
   const text = words.slice(entity.start, entity.end).join(" ");
   const name = page.labels[entity.label] + (entity.score == null ? "" : ` ${entity.score.toFixed(2)}`);
   const missed = kind === "span" && entity.score == null;
-  return el("span", { class: `mention ${kind} ${classes}`, "--group": groupColour(entity.label), title: page.groups[page.labels[entity.label]] || null },
+  return el("span", { class: `mention m${page.colours[entity.label]} ${kind} ${classes}`, title: page.groups[page.labels[entity.label]] || null },
     text, el("small", {}, `${name} `, el("span", { "aria-hidden": "true" }, missed ? "∅" : sign), hidden(missed ? " missed" : ` ${say}`)));
 }
 
