@@ -137,7 +137,7 @@ def test_a_word_does_not_become_a_comment(coner: Coner, tmp_path: Path) -> None:
 
 def test_faults_are_copied_and_counted(coner: Coner, tmp_path: Path) -> None:
     source, made = tmp_path / "x.conll", tmp_path / "y.conll"
-    content = b"gas I-City\n\n\xff O\n\n# id 3\n\nmap O\n"
+    content = b"gas I-City\n\n\xff O\n\n# id 3\n\nmap B-City\n"
     source.write_bytes(content)
     assert "x.conll:3: byte 1 of the line is 0xff" in refusal(coner("data", "noise", source, "-o", made))
     assert not made.exists()

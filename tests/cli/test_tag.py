@@ -195,7 +195,7 @@ def test_an_output_never_replaces_its_input(
 
 def test_repairs_of_the_input_are_reported(coner: Coner, world: World, tmp_path: Path) -> None:
     path = tmp_path / "in.conll"
-    path.write_bytes(b"she O\nsang I-Artist\n")
+    path.write_bytes(b"she B-Artist\nalso O\nsang I-Artist\n")
     done = coner("tag", world.model, path, "--repair")
     assert done.code == 0
     assert done.err.startswith("1 sentences, ")

@@ -211,10 +211,11 @@ def test_without_a_dev_file_the_training_file_is_split_by_text(coner: Coner, wor
     assert read_record(one).scores["dev"].seen.support < read_record(one).scores["dev"].span.support
 
 
-def test_the_scheme_that_a_message_suggests_can_be_chosen(coner: Coner, world: World, out: Path) -> None:
+def test_the_scheme_of_the_tags_is_recognised_and_logged(coner: Coner, world: World, out: Path) -> None:
     source = out / "iob1.conll"
     source.write_text("ada I-OtherPER\nwrote O\n\nto O\nbabbage I-OtherPER\n\nhe O\nread O\n")
     arguments = (world.config, "--set", f"data.train={source}", "--set", "data.dev_share=0.4", "--out", out / "run")
-    assert "--scheme iob1" in refusal(coner("train", *arguments))
-    assert coner("train", *arguments, "--scheme", "iob1").code == 0
-    assert read_record(out / "run").settings["data"]["scheme"] == "iob1"
+    assert "they look like iob1" in refusal(coner("train", *arguments, "--scheme", "iob2"))
+    done = coner("train", *arguments)
+    assert (done.code, "tags are read as iob1" in done.err) == (0, True)
+    assert read_record(out / "run").settings["data"]["scheme"] == "auto"

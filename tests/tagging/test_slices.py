@@ -133,7 +133,7 @@ def test_a_large_file_is_cut_and_a_compressed_one_is_not(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "lines", "number"),
     [
-        ("a.conll", ["ada _ _ O", ""] * 40 + ["ada _ _ I-Artist"], 81),
+        ("a.conll", ["ada _ _ B-Artist", ""] * 40 + ["ada _ _ I-Artist"], 81),
         ("a.jsonl", ['{"text": "ada"}'] * 40 + ["{"], 41),
         ("b.jsonl", ['{"text": "ada"}'] * 40 + ['{"text": 1}'], 41),
     ],
@@ -142,7 +142,7 @@ def test_an_error_names_the_line_in_the_file(tmp_path: Path, name: str, lines: l
     path = tmp_path / name
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=rf"^{path}:{number}: ") as caught:
-        by_slices(path, 50, replace(JOB, repair=False))
+        by_slices(path, 50, replace(JOB, reading={"comment": "%"}))
     with pytest.raises(DataError) as whole:
         read(path)
     assert str(caught.value) == str(whole.value)

@@ -90,17 +90,17 @@ def _reading(
         bool, typer.Option("--repair", help="Repair or leave out what is faulty in the input, and count it.")
     ] = False,
 ) -> Reading:
-    """The options of reading."""
+    """The options of reading that are set."""
     renamed = dict(_renaming(change) for change in rename or ())
     values = {"scheme": scheme, "columns": columns, "comment": comment, "lines": lines, "nested": nested, "text": text}
-    return cast(Reading, {**values, "rename": renamed, "repair": repair})
-
-
-def changed(reading: Reading) -> dict[str, str]:
-    """The options that are set, as values of TOML."""
+    values |= {"rename": renamed, "repair": repair}
     defaults = inspect.signature(_reading).parameters
-    values = {name: value for name, value in reading.items() if value and value != defaults[name].default}
-    return {name: _toml(value) for name, value in values.items()}
+    return cast(Reading, {name: value for name, value in values.items() if value and value != defaults[name].default})
+
+
+def as_toml(reading: Reading) -> dict[str, str]:
+    """The options as values of TOML."""
+    return {name: _toml(value) for name, value in reading.items()}
 
 
 def _toml(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coner.cli.options import Cost, LedgerFile, Overrides, Overwrite, ScoresJson, Tokens, changed, model_folder, reads
+from coner.cli.options import Cost, LedgerFile, Overrides, Overwrite, ScoresJson, Tokens, as_toml, model_folder, reads
 from coner.cli.outcome import run_recipe
 from coner.data.reading.reader import Reading
 
@@ -107,7 +107,7 @@ def train(
         "--trials": ("crf.trials", trials),
     }
     changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
-    changes |= {f"--{name}": (f"data.{name}", value) for name, value in changed(reading).items()}
+    changes |= {f"--{name}": (f"data.{name}", value) for name, value in as_toml(reading).items()}
     stderr.quiet = processes.rank() > 0  # the first process reports for all
     cache = SplitCache()
     settings = _settings(source, out, overrides or (), changes, cache)
@@ -124,7 +124,7 @@ def train(
 def _settings(
     source: str, out: Path, overrides: Sequence[str], changes: Mapping[str, tuple[str, str]], cache: SplitCache
 ) -> Experiment:
-    """The settings of a config or of data, changed by ``--set`` and by options, and checked."""
+    """The settings of a config or of data, as_toml by ``--set`` and by options, and checked."""
     from coner.config.load import apply_overrides, find_config
     from coner.core.errors import ConfigError
     from coner.core.progress import Log
