@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 
 from coner.core.errors import DataError, OutputError
@@ -19,14 +19,27 @@ from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.formats._folders import atomic_folder
-from coner.data.reading.spans import Mark, SpanReader, same_text, whole_text
-from coner.data.reading.words import BOM, character_span, raw_text
+from coner.data.reading.nesting import Mark
+from coner.data.reading.offsets import find_offsets
+from coner.data.reading.spans import SpanReader, whole_text
+from coner.data.reading.words import BOM, Span, character_span, raw_text
 
 PAIR = (".txt", ".ann")
 SPANS = re.compile(r"(\S+) (-?[0-9]{1,18} -?[0-9]{1,18}(?:;-?[0-9]{1,18} -?[0-9]{1,18})*)")
 OTHER = {"R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes"}
 OTHER |= {"N": "normalizations", "#": "notes"}
 NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # of a document, in any file system
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A text annotation."""
+
+    number: int
+    place: str  # in messages
+    label: str
+    pieces: list[Span]
+    repeated: str | None  # the text of the span, if it is there
 
 
 class BratReader(SpanReader):
@@ -46,34 +59,29 @@ class BratReader(SpanReader):
             yield from self._document(text, marks, id=path.stem)
 
     def _marks(self, annotations: str, text: str) -> Iterator[Mark]:
+        rows = list(self._rows(annotations))
+        offsets = find_offsets(text, [(row.pieces, row.repeated) for row in rows if row.repeated is not None])
+        for row in rows:
+            if span := self._find(row.pieces, row.repeated, offsets, row.place, row.number):
+                yield Mark(*span, row.label, 1.0, row.number)
+
+    def _rows(self, annotations: str) -> Iterator[_Row]:
         for number, row in enumerate(annotations.split("\n"), 1):
             line = row.removesuffix("\r")
             if not line or line.isspace():
                 continue
             if line[0] in OTHER:
                 self.ignored[OTHER[line[0]]] += 1
-            else:
-                yield from self._mark(line, text, number)
-
-    def _mark(self, line: str, text: str, number: int) -> Iterator[Mark]:
-        name, _, rest = line.partition("\t")
-        span, tab, covered = rest.partition("\t")
-        match = SPANS.fullmatch(span)
-        if not match or not re.fullmatch("T[^ ]+", name):
-            expected = "T1, a tab, a label with the start and end of the span, a tab, the text"
-            self._fault(number, f"got {line[:60]!r}; expected {expected}")
-            return
-        pieces = [tuple(map(int, piece.split(" "))) for piece in match[2].split(";")]
-        place = f"entity {name} {span!r}"
-        inside = all(0 <= a < b <= len(text) for a, b in pieces)
-        at_place = "".join(text[a:b] for a, b in pieces)
-        if inside and tab and not same_text(at_place, covered):
-            message = f"{place}: got the text {covered[:40]!r}; expected {at_place[:40]!r}, the text at that place"
-            self._fault(number, message, "text differs")
-        elif any(a > b or text[a:b].strip() for (_, a), (b, _) in pairwise(pieces)):
-            self._fault(number, f"{place}: got {len(pieces)} pieces; expected one", "discontinuous")
-        else:  # a span outside the text is reported when it is placed on words
-            yield Mark(pieces[0][0], pieces[-1][1], match[1], 1.0, number)
+                continue
+            name, _, rest = line.partition("\t")
+            span, tab, repeated = rest.partition("\t")
+            match = SPANS.fullmatch(span)
+            if not match or not re.fullmatch("T[^ ]+", name):
+                expected = "T1, a tab, a label with the start and end of the span, a tab, the text"
+                self._fault(number, f"got {line[:60]!r}; expected {expected}")
+                continue
+            pieces = [(int(start), int(end)) for start, _, end in (p.partition(" ") for p in match[2].split(";"))]
+            yield _Row(number, f"entity {name} {span!r}", match[1], pieces, repeated if tab else None)
 
 
 def _documents(path: Path) -> list[Path]:

@@ -15,7 +15,8 @@ from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
-from coner.data.reading.spans import Mark, SpanReader, align_words, same_text, whole_text
+from coner.data.reading.offsets import same_text
+from coner.data.reading.spans import Mark, SpanReader, align_words, whole_text
 from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_text, split_words
 
 

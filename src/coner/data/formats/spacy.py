@@ -18,7 +18,8 @@ from coner.core.files import atomic_write
 from coner.core.lines import Lines, read_bytes
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
-from coner.data.reading.spans import Mark, SpanReader
+from coner.data.reading.nesting import Mark
+from coner.data.reading.spans import SpanReader
 from coner.data.reading.words import Span, raw_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -84,6 +84,8 @@ class Reader(ABC):
         self._may_repair = options.get("repair", False)
         labels = options.get("labels")
         self._labels = None if labels is None else frozenset(labels)
+        self._names = dict(options.get("rename") or {})
+        self._unnamed = dict.fromkeys(self._names)  # labels with a new name that no entity had so far
         self._comment = options.get("comment")
         self._split = SPLITTERS[options.get("words", "coner")]
         self._gold = options.get("gold", False)
@@ -127,7 +129,8 @@ class Reader(ABC):
     @property
     def notes(self) -> list[str]:
         """How the file is read, where that is not obvious; known once all is read."""
-        return [self._tags.note] if self._tags.note else []
+        notes = [self._tags.note] if self._tags.note else []
+        return [*notes, *(f"no entity has the label {label!r}, which is to be renamed" for label in self._unnamed)]
 
     def _checked(self) -> Iterator[Sentence]:
         words = 0
@@ -194,8 +197,9 @@ class Reader(ABC):
         for index, message in faults:
             at = (number + index, message) if lines else (number, f"word {index + 1}: {message}")
             self._fault(*at, "repaired")
-        for entity in entities:
-            self._check_label(entity.label, number + entity.start * lines)
+        labels = [self._check_label(entity.label, number + entity.start * lines) for entity in entities]
+        if self._names:
+            entities = [replace(entity, label=label) for entity, label in zip(entities, labels, strict=True)]
         return tuple(entities)
 
     def error(self, number: int, message: str) -> DataError:
@@ -204,10 +208,14 @@ class Reader(ABC):
             return DataError(message, self._file, number)
         return DataError(f"{self.unit} {number}: {message}", self._file)
 
-    def _check_label(self, label: str, number: int) -> None:
-        """Raise for an unknown label, also with ``repair``: what it should be cannot be known."""
+    def _check_label(self, label: str, number: int) -> str:
+        """A label under its new name; an error for an unknown one, also with ``repair``: nothing says what it means."""
+        if label in self._names:
+            self._unnamed.pop(label, None)
+            label = self._names[label]
         if self._labels is not None and label not in self._labels:
             known = sorted(self._labels)
             message = f"got label {label!r}, which is not in the taxonomy; expected one of: {', '.join(known)}. Fix: "
             fix = "".join(f"write {close!r}, or " for close in get_close_matches(label, known, n=1))
             raise self.error(number, f"{message}{fix}use another taxonomy")
+        return label

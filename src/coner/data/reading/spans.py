@@ -1,77 +1,135 @@
 """Entities on characters: placed on words, and documents split into sentences.
 
-Each line of a document is a sentence, if it has a word. The id of a document is that of its only sentence; several
-sentences get the id with ``-1``, ``-2`` and so on.
+Each line of a document is a sentence, if it has a word; if lines are ``wrapped``, each paragraph is. The id of a
+document is that of its only sentence; several sentences get the id with ``-1``, ``-2`` and so on.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from coner.core.errors import DataError
 from coner.core.lines import read_bytes
 from coner.core.types import Entity, Sentence
-from coner.data.reading.reader import Reader
-from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, raw_text
+from coner.data.reading.nesting import KEPT, Placed, distinct, flatten, is_nested
+from coner.data.reading.nesting import Mark as Mark  # noqa: PLC0414  # for the readers of the formats
+from coner.data.reading.offsets import Offsets
+from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.tolerance import excess
+from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, paragraph_spans, raw_text
 
+BLANK_LINE = re.compile("\n[ \t\r]*\n")
 Places = Sequence[tuple[Span, Sequence[Span]]]  # of sentences in a text, each with those of its words
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An entity as a file has it: a half-open span of characters; ``number`` is its line, task, row or document."""
-
-    start: int
-    end: int
-    label: str
-    score: float
-    number: int
-
-
 Marks = Iterable[Mark] | None  # ``None``: the document has no labels
 
 
 class SpanReader(Reader):
     """Base class of the readers of character spans."""
 
+    def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
+        super().__init__(path, **options)
+        self._nested = options.get("nested", "outer")
+        self._wrapped = options.get("lines") == "wrapped"
+        self._units: Counter[str] = Counter()  # of offsets that are not code points, in entities
+
+    @property
+    def notes(self) -> list[str]:
+        units = [f"offsets are read as {unit}: {count} entities" for unit, count in self._units.items()]
+        nested = self.faults["nested"]
+        kept = f"{nested} nested entities are left out, the {KEPT[self._nested]} are kept (--nested)"
+        return [*super().notes, *units, *([kept] if nested else [])]
+
+    def _checked(self) -> Iterator[Sentence]:
+        entities = 0
+        for sentence in super()._checked():
+            entities += len(sentence.entities or ())
+            yield sentence
+        if not self._predicted and (problem := excess(self.faults, entities)):
+            raise DataError(problem, self.path)
+
+    def _find(
+        self, pieces: Sequence[Span], repeated: str | None, offsets: Offsets, place: str, number: int
+    ) -> Span | None:
+        """The span of an entity in code points, from its pieces and the text that the file repeats for it, if it does.
+
+        ``None`` if it is a fault: it lies outside the text, has another text, or other words between its pieces.
+        """
+        spans = [span for piece in pieces if (span := offsets.span(*piece)) is not None]
+        text, covered = offsets.text, offsets.covered(pieces)
+        if covered is None:
+            self._fault(number, f"{place} covers no word of the text of {len(text)} characters", "outside")
+        elif repeated is not None and not offsets.agreeing([(pieces, repeated)])[0]:
+            message = f"{place}: got the text {repeated[:40]!r}; expected {covered[:40]!r}, the text at that place"
+            self._fault(number, message, "text differs")
+        elif any(a > b or text[a:b].strip() for (_, a), (b, _) in pairwise(spans)):
+            self._fault(number, f"{place}: got {len(pieces)} pieces; expected one", "discontinuous")
+        else:
+            if spans != [tuple(piece) for piece in pieces]:
+                self._units[str(offsets.unit)] += 1
+                self._count_fault(number, f"{place}: got {offsets.unit}; expected code points", "converted")
+            return spans[0][0], spans[-1][1]
+        return None
+
     def _place(
-        self, marks: Iterable[Mark], length: int, offsets: Sequence[Span], ends: Sequence[int] = ()
+        self, marks: Iterable[Mark], length: int, offsets: Sequence[Span], ends: Sequence[int] = (), text: str = ""
     ) -> tuple[Entity, ...]:
         """Convert character spans to word spans; each is kept, extended to whole words, or skipped as a fault.
 
         ``length``: of the text; ``offsets``: the spans of its words; ``ends``: the words at which sentences end.
         """
-        kept: list[Entity] = []
-        for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
-            start, end, number = mark.start, mark.end, mark.number
-            self._check_label(mark.label, number)
-            place = f"entity {start}-{end} {mark.label!r}"
+        placed: list[Placed] = []
+        for item in marks:
+            start, end, number = item.start, item.end, item.number
+            label = self._check_label(item.label, number)
+            mark = item if label == item.label else replace(item, label=label)
             first = bisect_right(offsets, start, key=lambda span: span[1])
             last = bisect_left(offsets, end, key=lambda span: span[0])
             if not 0 <= start < end <= length or first >= last:
-                self._fault(number, f"{place} covers no word of the text of {length} characters", "outside")
+                self._fault(number, f"{mark} covers no word of the text of {length} characters", "outside")
             elif bisect_right(ends, first) != bisect_right(ends, last - 1):
-                self._fault(number, f"{place} crosses a sentence boundary", "across sentences")
-            elif kept and first < kept[-1].end:
-                nested = first == kept[-1].start or last <= kept[-1].end
-                self._fault(number, f"{place} overlaps the entity before it", "nested" if nested else "overlapping")
+                hint = "" if BLANK_LINE.search(text, start, end) or "\n" not in text[start:end] else self._hint()
+                self._fault(number, f"{mark} crosses a sentence boundary{hint}", "across sentences")
             else:
-                if (offsets[first][0], offsets[last - 1][1]) != (start, end):
-                    words = f"{offsets[first][0]}-{offsets[last - 1][1]}"
-                    self._fault(number, f"{place} starts or ends inside a word; expected {words}", "snapped")
-                kept.append(Entity(first, last, mark.label, mark.score))
-        return tuple(kept)
+                placed.append((first, last, mark))
+        kept = self._flat(placed)
+        for first, last, mark in kept:
+            if (offsets[first][0], offsets[last - 1][1]) != (mark.start, mark.end):
+                words = f"{offsets[first][0]}-{offsets[last - 1][1]}"
+                self._fault(mark.number, f"{mark} starts or ends inside a word; expected {words}", "snapped")
+        return tuple([Entity(first, last, mark.label, mark.score) for first, last, mark in kept])
+
+    def _hint(self) -> str:
+        return "" if self._wrapped else ", a line end (if lines are wrapped, read them with --lines wrapped)"
+
+    def _flat(self, placed: Sequence[Placed]) -> list[Placed]:
+        """Those that do not overlap, in the order of the text; the others are counted, or are faults."""
+        unique = distinct(placed)
+        if len(unique) < len(placed):
+            self.ignored["duplicate entities"] += len(placed) - len(unique)
+        kept, others = flatten(unique, self._nested)
+        for item, other in others:
+            mark, rival = item[2], other[2]
+            if item[:2] == other[:2]:
+                message = f"{mark}: got a second label for the words of {rival}; expected one label"
+                self._fault(mark.number, message, "two labels")
+            elif is_nested(item, other):
+                self._count_fault(mark.number, f"{mark} and {rival} are nested", "nested")
+            else:
+                self._fault(mark.number, f"{mark} overlaps {rival}; expected one entity", "overlapping")
+        return kept
 
     def _document(self, text: str, marks: Marks, *, id: object, number: int | None = None) -> Iterator[Sentence]:
-        """The sentences of a document, one for each line with a word; for the arguments see ``_cut``."""
+        """The sentences of a document, one for each line or paragraph with a word; for the arguments see ``_cut``."""
         text = " " + text[1:] if text.startswith(BOM) else text  # it counts, and belongs to no word
         lines = []
-        for start, end in line_spans(text):
+        for start, end in paragraph_spans(text) if self._wrapped else line_spans(text):
             if words := self._split(text[start:end]):
                 lines.append(((start, end), [(start + a, start + b) for a, b in words]))
         return self._cut(text, lines, marks, id=id, number=number)
@@ -80,7 +138,7 @@ class SpanReader(Reader):
         """The sentences of a document; without its ``number`` they are numbered by their lines in the text."""
         offsets = [word for _, words in places for word in words]
         ends = list(accumulate(len(words) for _, words in places))
-        entities = () if marks is None else self._place(marks, len(text), offsets, ends)
+        entities = () if marks is None else self._place(marks, len(text), offsets, ends, text)
         if not places:
             self._fault(number or 1, "got a document without a word")
         name = str(id) if isinstance(id, str | int) and str(id) else None
@@ -180,8 +238,3 @@ def whole_text(path: str | Path) -> str:
     except UnicodeDecodeError as error:
         message = f"got byte 0x{data[error.start]:02x}; expected UTF-8. Fix: if it is Latin-1, iconv -f LATIN1 -t UTF-8"
         raise DataError(message, path, data.count(b"\n", 0, error.start) + 1) from None
-
-
-def same_text(a: str, b: str) -> bool:
-    """Whether two texts are equal except for white space: annotation tools write line ends in their own ways."""
-    return "".join(a.split()) == "".join(b.split())

@@ -71,6 +71,20 @@ def line_spans(text: str) -> Iterator[Span]:
         yield start, end - text.endswith("\r", start, end)
 
 
+def paragraph_spans(text: str) -> Iterator[Span]:
+    """The spans of the runs of lines without an empty line, or one of white space, between them."""
+    first, last = 0, -1  # of the lines of the run, if there is one
+    for start, end in line_spans(text):
+        if not text[start:end].strip():
+            continue
+        if last >= 0 and text[last:start].count("\n") > 1:
+            yield first, last
+            last = -1
+        first, last = start if last < 0 else first, end
+    if last >= 0:
+        yield first, last
+
+
 def sentences_from_text(text: str) -> Iterator[tuple[int, Sentence]]:
     """A sentence for each line that has a word, and the character at which the line starts."""
     for start, end in line_spans(text):
