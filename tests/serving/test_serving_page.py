@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import coner
+from coner.core.html import COLOURS
 from helpers.chromium import chromium, prefer, resize
 from helpers.server import COMMAND, Server, run_server, run_stub
 
@@ -189,6 +190,45 @@ def test_two_models_side_by_side(page: Any, server: Server) -> None:
     }
     unique = len(texts(page, "article[data-response='0'] mark.unique"))
     assert unique == len(good) - len(both)
+
+
+def test_legend_explains_dashed_marks(page: Any) -> None:
+    choose(page, "#other", "poor")
+    one(page, "#example").click()
+    find_entities(page, panels=2)
+    for percent in range(0, 100, 2):  # until one model alone is confident enough
+        set_threshold(page, percent)
+        if texts(page, "mark.unique") and texts(page, "mark:not(.unique)"):
+            break
+    assert texts(page, "#legend li")[-1] == "dashed: predicted by this model only"
+    border = "return getComputedStyle(document.querySelector(arguments[0])).borderTopStyle"
+    places = ("#legend li:last-child .swatch", "mark.unique", "mark:not(.unique)")
+    assert [page.execute_script(border, place) for place in places] == ["dashed", "dashed", "solid"]
+    choose(page, "#other", "")
+    find_entities(page)
+    assert not [text for text in texts(page, "#legend li") if "dashed" in text]
+
+
+def test_no_two_groups_share_a_colour_while_colours_are_left(page: Any) -> None:
+    paste(page, "\n".join(TEXTS))
+    find_entities(page)
+    script = (
+        """return [...document.querySelectorAll("#legend .swatch")].map((e) => getComputedStyle(e).backgroundColor)"""
+    )
+    found = page.execute_script(script)
+    assert len(set(found)) == len(found) > 1
+    script = """const [groups, shown, done] = arguments; const colours = new Map();
+      import("/view.js").then(({ assignColours }) => {
+        assignColours(colours, groups, new Set()); assignColours(colours, groups, new Set(shown));
+        done(Object.fromEntries(colours)); });"""
+    names = [f"group {number}" for number in range(3 * COLOURS)]
+    first = page.execute_async_script(script, names, names[:COLOURS])
+    assert [first[name] for name in names[:COLOURS]] == list(range(COLOURS))
+    shown = names[::3]  # as many as there are colours, and several had the same one
+    colours = page.execute_async_script(script, names, shown)
+    assert sorted(colours[name] for name in shown) == list(range(COLOURS))
+    more = page.execute_async_script(script, names, names)
+    assert set(more.values()) == set(range(COLOURS))
 
 
 def test_results_can_be_copied(page: Any, server: Server, tmp_path: Path) -> None:

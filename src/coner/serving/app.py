@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from coner.core.html import colour_css
 from coner.serving import schemas
 from coner.serving.batcher import Batcher, Load, OnError
 from coner.serving.errors import REASONS, ServiceError
@@ -34,7 +35,8 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-OPEN = frozenset({*PAGE, "/health", "/ready", "/openapi.json"})  # need no token
+COLOURS = "/colours.css"
+OPEN = frozenset({*PAGE, COLOURS, "/health", "/ready", "/openapi.json"})  # need no token
 PATHS = OPEN | {"/tag", "/labels", "/models", "/metrics"}
 
 
@@ -144,6 +146,7 @@ def _add_page(app: FastAPI) -> None:
         path: Response(folder.joinpath(name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
         for path, (name, media_type) in PAGE.items()
     }
+    pages[COLOURS] = Response(colour_css(), media_type="text/css", headers=PAGE_HEADERS)
 
     async def page(request: Request) -> Response:
         return pages[request.scope["path"]]

@@ -1,6 +1,6 @@
 // The page: sends texts to the service, keeps the responses, and shows them again whenever the slider moves.
 import { asConll, asJson } from "./export.js";
-import { COLOURS, details, highlight, legend, make, place } from "./view.js";
+import { assignColours, details, highlight, legend, make, place } from "./view.js";
 
 const EXAMPLE = [
   "the film was shot in reykjavík and scored by jóhann jóhannsson .",
@@ -9,7 +9,8 @@ const EXAMPLE = [
 ].join("\n");
 const byId = (id) => document.getElementById(id);
 const definitions = new Map(); // model -> label -> definition
-const colours = new Map(); // group -> number, in the order of the first model that has it
+const groups = new Map(); // model -> names of its groups
+const colours = new Map(); // group -> number
 let responses = []; // one for each selected model: { model, texts, results }
 let pending = new AbortController();
 
@@ -53,9 +54,9 @@ async function loadModels() {
 
 async function loadLabels(model) {
   if (definitions.has(model)) return;
-  const { groups } = await request(`labels?model=${encodeURIComponent(model)}`);
-  definitions.set(model, new Map(groups.flatMap(({ labels }) => labels.map((l) => [l.name, l.definition]))));
-  for (const { name } of groups) if (!colours.has(name)) colours.set(name, colours.size % COLOURS);
+  const answer = await request(`labels?model=${encodeURIComponent(model)}`);
+  definitions.set(model, new Map(answer.groups.flatMap(({ labels }) => labels.map((l) => [l.name, l.definition]))));
+  groups.set(model, answer.groups.map(({ name }) => name));
 }
 
 async function tag() {
@@ -94,6 +95,8 @@ function confident(response) {
 
 function show() {
   hideDetail();
+  const predicted = new Set(responses.flatMap(({ results }) => results.flatMap((r) => r.entities.map((e) => e.group))));
+  assignColours(colours, [...groups.values()].flat(), predicted);
   const colour = (group) => colours.get(group);
   const counts = new Map();
   const panels = responses.map((response, index) => {
@@ -110,7 +113,7 @@ function show() {
   });
   byId("panels").replaceChildren(...panels);
   const shown = [...colours.keys()].filter((group) => counts.has(group));
-  byId("legend").replaceChildren(...legend(shown, counts, colour));
+  byId("legend").replaceChildren(...legend(shown, counts, { colour, comparing: responses.length > 1 }));
   byId("results").hidden = false;
   byId("status").textContent = `${responses.map((response) => `${response.model}: ${summary(response)}`).join("; ")}.`;
 }

@@ -1,7 +1,5 @@
 // Results as elements. Text from models and users becomes text nodes only, never markup.
 
-export const COLOURS = 8; // classes g0 to g7 in page.css
-
 export function make(tag, options = {}, ...children) {
   const { data, ...properties } = options;
   const element = Object.assign(document.createElement(tag), properties);
@@ -22,7 +20,7 @@ export function highlight(text, entities, { colour, isUnique, number }) {
   let position = 0;
   entities.forEach((entity, index) => {
     line.append(characters.slice(position, entity.char_start).join(""));
-    const className = `g${colour(entity.group)}${isUnique(entity) ? " unique" : ""}`;
+    const className = `m${colour(entity.group)}${isUnique(entity) ? " unique" : ""}`;
     const mark = make(
       "mark",
       { className, tabIndex: 0, data: { text: number, entity: index } },
@@ -37,9 +35,28 @@ export function highlight(text, entities, { colour, isUnique, number }) {
   return line;
 }
 
-export function legend(groups, counts, colour) {
-  const swatch = (group) => make("span", { className: `swatch g${colour(group)}`, ariaHidden: "true" });
-  return groups.map((group) => make("li", {}, swatch(group), `${group} ${counts.get(group)}`));
+export function legend(groups, counts, { colour, comparing }) {
+  const swatch = (className) => make("span", { className: `swatch ${className}`, ariaHidden: "true" });
+  const items = groups.map((group) => make("li", {}, swatch(`m${colour(group)}`), `${group} ${counts.get(group)}`));
+  const unique = make("li", {}, swatch("unique"), "dashed: predicted by this model only");
+  return comparing ? [...items, unique] : items;
+}
+
+// Colours are the classes m0, m1, ... of colours.css.
+const numberOfColours = () => Number(getComputedStyle(document.documentElement).getPropertyValue("--colours"));
+
+// Give each new group the next colour; among those that are shown, no two share one while colours are left.
+export function assignColours(colours, groups, shown) {
+  const count = numberOfColours();
+  for (const group of groups) if (!colours.has(group)) colours.set(group, colours.size % count);
+  const taken = new Set();
+  const sharing = [];
+  for (const group of shown) {
+    if (taken.has(colours.get(group))) sharing.push(group);
+    taken.add(colours.get(group));
+  }
+  const free = Array.from({ length: count }, (_, i) => i).filter((i) => !taken.has(i));
+  free.slice(0, sharing.length).forEach((colour, i) => colours.set(sharing[i], colour));
 }
 
 // The content of the tooltip of an entity.
