@@ -12,15 +12,18 @@ import pytest
 
 from coner.cli.app import run as coner
 from coner.evaluation.significance import class_f1_draws
-from coner.records.record import Record, read_record
+from coner.records.record import Record, read_record, write_record
 from helpers.chromium import chromium, prefer, resize
 from helpers.fake_runs import GROUPS, HOSTILE, fake_predictions, make_run, sentences
+from helpers.records import edited
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest.importorskip("jinja2")
 
 RUNS, COUNT = 20, 2000
 GOLD = sentences(COUNT)
+OVERFLOW = """return [...document.querySelectorAll("#summary .scroll, #scores .scroll, #classes .scroll")]
+  .map((e) => e.scrollWidth - e.clientWidth)"""
 QUALITY = [0.3 + 0.025 * (i * 7 % RUNS) for i in range(RUNS)]  # the best run is not the last
 
 
@@ -289,8 +292,24 @@ def test_tables_fit_with_differences_and_p(page: Any, width: int) -> None:
     draw_all(page)
     heads = texts(page, "#scores-table thead th")
     assert [sum(word in head for head in heads) for word in ("minus baseline", "p (Holm)")] == [2, 2]
-    wider = "return [...document.querySelectorAll('#summary .scroll, #scores .scroll, #classes .scroll')]"
-    assert page.execute_script(f"{wider}.map((e) => e.scrollWidth - e.clientWidth)") == [0, 0, 0, 0]
+    assert page.execute_script(OVERFLOW) == [0, 0, 0, 0]
+
+
+def test_long_names_and_all_columns_fit(browser: Any, tmp_path: Path) -> None:
+    places = []
+    for name in ("a_long_name_without_any_hyphen_at_all", "plain-minilm-with-crf-and-hyphens"):
+        record = read_record(make_run(tmp_path / name, GOLD[:100], quality=0.5))
+        for section in ("scores", "data", "confusion", "sentences"):
+            record = edited(record, f"{section}.dev_noisy", getattr(record, section)["dev"])
+        record = edited(edited(record, "time.train_seconds", 7100.0), "size.bytes", 1_886_000_000)
+        write_record(record, tmp_path / name)
+        places.append(str(tmp_path / name))
+    assert coner(["compare", *places, "--html", str(tmp_path / "page.html")]) == 0
+    resize(browser, 1280)
+    browser.get((tmp_path / "page.html").as_uri())
+    draw_all(browser)
+    assert len(texts(browser, "#scores-table thead th")) == 14
+    assert browser.execute_script(OVERFLOW) == [0, 0, 0]
 
 
 def test_a_run_beside_itself_has_no_difference(page: Any) -> None:

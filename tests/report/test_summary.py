@@ -71,6 +71,16 @@ def test_a_difference_is_that_of_the_table_of_scores(tmp_path: Path) -> None:
     assert "<strong>not significantly</strong> better than the second best" in page_of(records)
 
 
+def test_another_run_may_have_the_highest_micro_f1(tmp_path: Path) -> None:
+    records = made(tmp_path, low_1=0.4, high_1=0.8)
+    assert summarise(compare_runs(records), records).micro is None
+    records["low_1"] = edited(records["low_1"], "scores.dev.fine.micro_f1", 0.99)
+    summary = summarise(compare_runs(records), records)
+    assert summary.best == "high"
+    assert summary.micro is not None and (summary.micro[0], str(summary.micro[1])) == ("low", "0.990")
+    assert "By micro F1, <strong>low</strong> is the highest (0.990)" in page_of(records)
+
+
 def test_one_run_and_incomparable_runs_are_not_called_best(tmp_path: Path) -> None:
     records = made(tmp_path, a_1=0.5, b_1=0.6)
     assert "There is no other run to compare it with." in page_of({"a_1": records["a_1"]})

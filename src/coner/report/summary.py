@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coner.evaluation.results import Result
@@ -51,6 +51,7 @@ class Summary:
     runs: Sequence[str]
     next: Lead | None  # over the second best; ``None`` where there is no other
     baseline: Lead | None  # over the baseline; ``None`` where that is the best or the second best
+    micro: tuple[str, Spread] | None  # the pool with the highest micro F1, where that is another one
     failures: Failures
 
 
@@ -59,11 +60,15 @@ def summarise(comparison: Comparison, records: Mapping[str, Record]) -> Summary:
     split = comparison.split
     pooled = pools({row.run: records[row.run] for row in comparison.rows})
 
+    def means(read: Callable[[str], float]) -> dict[str, Spread]:
+        found = {name: spread for name, runs in pooled.items() if (spread := Spread.of(map(read, runs)))}
+        return dict(sorted(found.items(), key=lambda item: -item[1].mean))
+
     def macro(run: str) -> float:
         return records[run].scores[split].fine.macro_f1
 
-    scores = {name: spread for name, runs in pooled.items() if (spread := Spread.of(map(macro, runs)))}
-    ranked = sorted(scores, key=lambda name: -scores[name].mean)
+    scores, by_micro = means(macro), means(lambda run: records[run].scores[split].fine.micro_f1)
+    ranked, micro = list(scores), next(iter(by_micro.items()))
     best, base = ranked[0], next(name for name, runs in pooled.items() if comparison.baseline in runs)
     row = next(row for row in comparison.rows if row.run == pooled[best][0])
 
@@ -83,6 +88,7 @@ def summarise(comparison: Comparison, records: Mapping[str, Record]) -> Summary:
         pooled[best],
         lead(ranked[1]) if len(ranked) > 1 else None,
         lead(base) if base not in ranked[:2] else None,
+        None if micro[0] == best else micro,
         find_failures(max(pooled[best], key=macro), records, split),
     )
 
