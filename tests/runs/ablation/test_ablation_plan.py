@@ -9,7 +9,6 @@ import pytest
 from coner.config.load import BUILTIN, load_values
 from coner.core.errors import ConfigError
 from coner.runs.ablation.plan import check_settings, load_plan, names, parse_plan
-from helpers import ROOT
 
 COMPONENTS = {  # of the published method; others need no row
     "mix": {"last", "concat", "weighted"},
@@ -18,7 +17,7 @@ COMPONENTS = {  # of the published method; others need no row
     "decoder": {"softmax", "valid", "crf"},
     "loss": {"cross_entropy", "weighted", "focal"},
 }
-CONFIGS = [*BUILTIN.glob("paper*.toml"), ROOT / "configs/paper-minilm-by-step.toml"]
+CONFIGS = sorted(BUILTIN.glob("paper*.toml"))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
