@@ -192,11 +192,14 @@ def test_no_sentence_is_tagged_twice_or_lost(
     assert {file.name for file in folder.iterdir()} == {"in.conll", "x", "whole"}
 
 
+TAGS = {0: "I-Artist", 5: "B-Artist"}
+
+
 @pytest.fixture
 def numbered(tmp_path: Path) -> Path:
     """Numbered sentences of one word; every tenth has a tag to repair."""
     path = tmp_path / "in.conll"
-    path.write_text("".join(f"{i} {'I-Artist' if i % 10 == 0 else 'O'}\n\n" for i in range(60)))
+    path.write_text("".join(f"{i} {TAGS.get(i % 10, 'O')}\n\n" for i in range(60)))
     return path
 
 

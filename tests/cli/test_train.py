@@ -215,7 +215,7 @@ def test_the_scheme_of_the_tags_is_recognised_and_logged(coner: Coner, world: Wo
     source = out / "iob1.conll"
     source.write_text("ada I-OtherPER\nwrote O\n\nto O\nbabbage I-OtherPER\n\nhe O\nread O\n")
     arguments = (world.config, "--set", f"data.train={source}", "--set", "data.dev_share=0.4", "--out", out / "run")
-    assert "they look like iob1" in refusal(coner("train", *arguments, "--scheme", "iob2"))
+    assert "the tags of the file look like iob1" in refusal(coner("train", *arguments, "--scheme", "iob2"))
     done = coner("train", *arguments)
     assert (done.code, "tags are read as iob1" in done.err) == (0, True)
     assert read_record(out / "run").settings["data"]["scheme"] == "auto"

@@ -124,7 +124,7 @@ def train(
 def _settings(
     source: str, out: Path, overrides: Sequence[str], changes: Mapping[str, tuple[str, str]], cache: SplitCache
 ) -> Experiment:
-    """The settings of a config or of data, as_toml by ``--set`` and by options, and checked."""
+    """The settings of a config or of data, changed by ``--set`` and by options, and checked."""
     from coner.config.load import apply_overrides, find_config
     from coner.core.errors import ConfigError
     from coner.core.progress import Log
