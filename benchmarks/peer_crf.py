@@ -22,15 +22,12 @@ from coner.evaluation.score import score_sentences
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.family import Built
-from coner.features import FEATURES, Extractor, Lexicon
+from coner.features import Extractor, Lexicon
 from coner.features.functions import Feature
 from coner.features.gazetteer import Entry
 
-NAMES = tuple(FEATURES)
-BY_SCOPE = {
-    scope: [FEATURES[name] for name in NAMES if FEATURES[name].scope == scope]
-    for scope in ("word", "cluster", "gazetteer", "place", "sentence")
-}
+NAMES = Extractor().names
+BY_SCOPE = Extractor().by_scope
 Rows = list[list[str]]
 
 

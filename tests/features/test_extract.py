@@ -36,6 +36,13 @@ def test_shape_cuts_runs() -> None:
     assert Extractor(["shape"])(["Mi-2400"])[0] == ["shape=Xx-dd"]
 
 
+def test_case_is_named_and_lower_case_is_shared() -> None:
+    words = ["miles", "Miles", "MILES", "McCoy", "A", "'Tis", "1959", "ß"]
+    kinds = [Extractor(["case"])([word])[0][0].removeprefix("case=") for word in words]
+    assert kinds == ["lower", "title", "upper", "mixed", "initial", "mixed", "none", "lower"]
+    assert Extractor(["lower"])(["Miles", "DAVIS"])[0] == ["lower=miles", "lower[+1]=davis"]
+
+
 def test_topic_is_the_same_at_every_word_and_skips_function_words() -> None:
     rows = Extractor(["topic"])(["the", "album", "of", "the", "album", "."])
     assert rows == [["topic=album"]] * 6

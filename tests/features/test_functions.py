@@ -90,9 +90,10 @@ def test_one_row_per_word_without_duplicates(words: list[str]) -> None:
     assert all(len(set(row)) == len(row) for row in once)
 
 
-def test_order_of_the_config_is_kept_and_the_default_is_all() -> None:
+def test_order_of_the_config_is_kept_and_the_default_is_all_but_those_for_cased_text() -> None:
     assert Extractor(["suffix", "word"]).names == ("suffix", "word")
-    assert Extractor().names == tuple(FEATURES)
+    assert set(FEATURES) - set(Extractor().names) == {"lower", "case"}
+    assert Extractor().names == tuple(name for name in FEATURES if name not in ("lower", "case"))
 
 
 def test_an_unknown_name_lists_the_known_names() -> None:

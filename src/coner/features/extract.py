@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.features.clusters import Clusters, learn_clusters, read_clusters
-from coner.features.functions import FEATURES, SCOPES, Scope
+from coner.features.function_words import learn_function_words
+from coner.features.functions import FEATURES, SCOPES, STOP_WORDS, Feature, Scope
 from coner.features.gazetteer import UNKNOWN, Entry, Gazetteer
 
 MAX_CACHED = 20_000  # word types; a large corpus has millions, each with some kilobytes of strings
@@ -20,16 +21,17 @@ ByOffset = dict[int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Clusters of words, and the training mentions."""
+    """Clusters of words, the training mentions, and function words."""
 
     clusters: Clusters = field(default_factory=dict)
     gazetteer: Gazetteer = field(default_factory=Gazetteer)
+    function_words: frozenset[str] = STOP_WORDS
 
     @classmethod
     def learn(
         cls, sentences: Sequence[Sentence], *, sizes: Sequence[int], seed: int, cluster_file: Path | None = None
     ) -> Lexicon:
-        """Learn from labelled training sentences.
+        """Learn clusters and gazetteer from labelled training sentences; the function words are English.
 
         ``sizes`` are numbers of clusters, learned with ``seed``; with a ``cluster_file`` the clusters are read from it
         instead (errors as in ``read_clusters``).
@@ -38,31 +40,39 @@ class Lexicon:
         clusters = read_clusters(cluster_file) if cluster_file else learn_clusters(words, sizes, seed)
         return cls(clusters, Gazetteer.learn(sentences))
 
+    def with_function_words(self, sentences: Sequence[Sentence]) -> Lexicon:
+        """The same with function words learned from labelled training sentences, of any language."""
+        return replace(self, function_words=learn_function_words(sentences))
+
     def to_json(self) -> dict[str, Any]:
-        return {"clusters": self.clusters, "gazetteer": self.gazetteer.to_json()}
+        values: dict[str, Any] = {"clusters": self.clusters, "gazetteer": self.gazetteer.to_json()}
+        if self.function_words != STOP_WORDS:
+            values["function_words"] = sorted(self.function_words)
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Lexicon:
         """Reverse ``to_json``; ``KeyError`` or ``TypeError`` if it is incomplete."""
         clusters = {word: tuple(names) for word, names in values["clusters"].items()}
-        return cls(clusters, Gazetteer(**values["gazetteer"]))
+        function_words = frozenset(values.get("function_words", STOP_WORDS))
+        return cls(clusters, Gazetteer(**values["gazetteer"]), function_words)
 
 
 class Extractor:
-    """Computes the named features, in this order, by default all; those of a word type are cached.
+    """Computes the named features, in this order, by default the default ones; those of a word type are cached.
 
     ``ConfigError`` for an unknown or repeated name.
     """
 
     def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:
         self.lexicon = lexicon or Lexicon()
-        self.names = tuple(names) or tuple(FEATURES)
+        self.names = tuple(names) or tuple(name for name, feature in FEATURES.items() if feature.default)
         for name, count in Counter(self.names).items():
             if name not in FEATURES:
                 raise ConfigError(f"crf.features: got {name!r}; expected any of: {', '.join(sorted(FEATURES))}")
             if count > 1:
                 raise ConfigError(f"crf.features: got {name!r} twice; expected each feature once")
-        features = [FEATURES[name] for name in self.names]
+        features = [_of_content(FEATURES[name], self.lexicon.function_words) for name in self.names]
         self.by_scope = {scope: [feature for feature in features if feature.scope == scope] for scope in SCOPES}
         self.offsets = sorted({offset for feature in features for offset in feature.prefixes})  # of words used
         self._cache: dict[str, ByOffset] = {}
@@ -107,3 +117,12 @@ class Extractor:
             for offset, prefix in feature.prefixes.items():
                 strings[offset] += [prefix + value for value in values]
         return strings
+
+
+def _of_content(feature: Feature, function_words: frozenset[str]) -> Feature:
+    """A feature that has no function words as values, if it asks for that."""
+
+    def content(*arguments: object) -> list[str]:
+        return [value for value in feature.function(*arguments) if value not in function_words]
+
+    return replace(feature, function=content) if feature.content else feature

@@ -11,7 +11,7 @@ sentence   ``(words)``          once per sentence; all its words get the values
 =========  ===================  ==================================================================
 
 A function returns values (``["ing", "ng"]``); the extractor puts the feature's name and the offset before each, so that
-two features never share a string.
+two features never share a string. Of ``content`` features it drops values that are function words.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_WORDS = 100  # of a sentence: in a text of thousands of words every word wou
 RUN = re.compile(r"(.)\1+", re.DOTALL)
 EDGE = ""  # stands for a word outside the sentence; no word is empty
 
-# English; the function words of other languages cost a little time and get little weight.
+# English; the function words of any language can be learned (``coner.features.function_words``).
 STOP_WORDS = frozenset(
     """a about after all also an and are as at be been between but by can during first for from had has have he her
     his i in into is it its may more not of on one or other out over she some such than that the their there
@@ -54,13 +54,17 @@ class Feature:
     scope: Scope
     function: Callable[..., Values]  # pure
     prefixes: Mapping[int, str]  # by offset of the word that the values come from (-1: the word before)
+    content: bool = False  # its values are words, without function words
+    default: bool = True  # used unless the config names features
 
 
 FEATURES: dict[str, Feature] = {}
 
 
-def feature(scope: Scope, *offsets: int, by_side: bool = False) -> Callable[[Function], Function]:
-    """Decorator: register a function as a feature.
+def feature(
+    scope: Scope, *offsets: int, by_side: bool = False, content: bool = False, default: bool = True
+) -> Callable[[Function], Function]:
+    """Decorator: register a function as a feature; ``content`` and ``default`` as in ``Feature``.
 
     A word gets the values of the words at these offsets from it, by default its own; not for ``place``, ``sentence``.
     With ``by_side`` values are marked with the side of that word only, not with its distance.
@@ -75,7 +79,7 @@ def feature(scope: Scope, *offsets: int, by_side: bool = False) -> Callable[[Fun
         if name in FEATURES:
             raise ValueError(f"two features are called {name}")
         prefixes = {offset: f"{name}{mark(offset)}=" for offset in offsets or (0,)}
-        FEATURES[name] = Feature(name, scope, function, prefixes)
+        FEATURES[name] = Feature(name, scope, function, prefixes, content, default)
         return function
 
     return register
@@ -105,6 +109,24 @@ def suffix(word: str) -> Values:
     return [word[-size:] for size in range(1, min(AFFIX, len(word)) + 1)]
 
 
+@feature("word", -2, -1, 0, 1, 2, default=False)
+def lower(word: str) -> Values:
+    """The word and the two on either side in lower case, for cased text."""
+    return [word.lower()]
+
+
+@feature("word", -2, -1, 0, 1, 2, default=False)
+def case(word: str) -> Values:
+    """The pattern of its case, for cased text: lower, upper, initial (one letter), title, mixed; none: no letter."""
+    if not any(map(str.isalpha, word)):
+        return ["none"]
+    if word == word.lower():
+        return ["lower"]
+    if word == word.upper():
+        return ["upper" if len(word) > 1 else "initial"]
+    return ["title" if word[0].isupper() and word[1:] == word[1:].lower() else "mixed"]
+
+
 @feature("word", -1, 1)
 def neighbour_suffix(word: str) -> Values:
     """The last one to three letters of the words next to it."""
@@ -124,10 +146,10 @@ def shape(word: str) -> Values:
     return [RUN.sub(r"\1\1", "".join(map(_kind, word)))[:MAX_LETTERS]]
 
 
-@feature("word", *range(-REACH, 0), *range(1, REACH + 1), by_side=True)
+@feature("word", *range(-REACH, 0), *range(1, REACH + 1), by_side=True, content=True)
 def beside(word: str) -> Values:
     """Content words up to eight words away, by side: *album* before a name differs from *album* after it."""
-    return [word] if _is_content(word) else []
+    return [word] if any(map(str.isalnum, word)) else []
 
 
 @feature("place")
@@ -149,10 +171,10 @@ def position(words: Sequence[str], i: int) -> Values:
     return [f"<{min(i, 6)}", f">{min(len(words) - 1 - i, 4)}"]
 
 
-@feature("sentence")
+@feature("sentence", content=True)
 def topic(words: Sequence[str]) -> Values:
     """Every content word of the sentence, once: an unseen name beside *album* and *label* is likely a musician."""
-    return list(dict.fromkeys(filter(_is_content, words[:MAX_WORDS])))
+    return [word for word in dict.fromkeys(words[:MAX_WORDS]) if any(map(str.isalnum, word))]
 
 
 @feature("cluster", -2, -1, 0, 1, 2)
@@ -183,10 +205,6 @@ def mentioned(entry: Entry) -> Values:
 
 def _at(words: Sequence[str], i: int) -> str:
     return words[i] if 0 <= i < len(words) else EDGE
-
-
-def _is_content(word: str) -> bool:
-    return word not in STOP_WORDS and any(map(str.isalnum, word))
 
 
 @cache

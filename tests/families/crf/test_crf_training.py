@@ -14,7 +14,7 @@ from coner.core.progress import Log
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.score import score
-from coner.families.crf import fit
+from coner.families.crf import candidates, crfsuite
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.family import Built
@@ -86,8 +86,8 @@ def test_both_algorithms_reach_the_same_maximum() -> None:
 
 
 def test_trials_keep_the_best_and_list_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "C1", (0.001, 50.0))
-    monkeypatch.setattr(fit, "C2", (0.001, 100.0))
+    monkeypatch.setattr(candidates, "C1", (0.001, 50.0))
+    monkeypatch.setattr(candidates, "C2", (0.001, 100.0))
     trained = learn(trials=4, algorithm="lbfgs", c1=200.0, thresholds=(0.5,))
     reached = [trial["macro_f1"] for trial in trained.facts["trials"]]
     assert len(reached) == 5
@@ -115,7 +115,7 @@ def test_ctrl_c_stops_training_and_removes_temporary_files(
             if len(seen) == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(fit._Trainer, "message", interrupt)
+    monkeypatch.setattr(crfsuite._Trainer, "message", interrupt)
     with pytest.raises(KeyboardInterrupt):
         learn(max_iterations=1000)
     assert seen == [1, 1, 1]
@@ -127,27 +127,27 @@ def test_a_truncated_model_is_not_opened(content: bytes, tmp_path: Path) -> None
     model, dump = tmp_path / "model", tmp_path / "dump"
     model.write_bytes(content)
     with pytest.raises(OSError, match="truncated"):
-        fit._dump(model, dump)
+        crfsuite._dump(model, dump)
     assert not dump.exists()
 
 
 def test_a_truncated_listing_is_an_error(tmp_path: Path) -> None:
     listing = "TRANSITIONS = {\n  (1) 0 --> 1: 0.5\n}\n\nSTATE_FEATURES = {\n  (0) 0 --> 1: 2.000000\n}\n\n"
     (tmp_path / "dump").write_text(listing)
-    weights = fit._read_dump(tmp_path / "dump", ["word=a"], 3)
+    weights = crfsuite._read_dump(tmp_path / "dump", ["word=a"], 3)
     assert (weights.features, weights.tags.tolist(), weights.values.tolist()) == (("word=a",), [1], [2.0])
     assert weights.transitions.tolist() == [[0, 0.5, 0], [0, 0, 0], [0, 0, 0]]
     for size in (len(listing) - 4, len(listing) - 10, 3):
         (tmp_path / "dump").write_text(listing[:size])
         with pytest.raises(OSError, match="truncated"):
-            fit._read_dump(tmp_path / "dump", ["word=a"], 3)
+            crfsuite._read_dump(tmp_path / "dump", ["word=a"], 3)
 
 
 def test_a_full_disk_is_an_output_error(monkeypatch: pytest.MonkeyPatch, own_temporary_folder: Path) -> None:
     def fail(model: Path, dump: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fit, "_dump", fail)
+    monkeypatch.setattr(crfsuite, "_dump", fail)
     with pytest.raises(OutputError, match="No space left on device"):
         learn()
     assert list(own_temporary_folder.iterdir()) == []

@@ -1,43 +1,32 @@
-"""Training of the feature CRF: weights fitted by python-crfsuite; regularisation and threshold chosen on dev.
-
-crfsuite gets numbers instead of feature and tag strings, so that no character in a word can break its files. It has no
-forbidden transitions: they are ruled out in decoding only. Of its algorithms only those that maximise the likelihood
-are used, since perceptron weights do not give probabilities. Gradient descent takes a fraction of the time of L-BFGS
-(docs/speed.md).
-"""
+"""Training of the feature CRF: algorithm, features, regularisation and threshold are chosen on dev."""
 
 from __future__ import annotations
 
-import ctypes
 import random
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import pycrfsuite
-
-from coner.core.errors import DataError, OutputError
-from coner.core.progress import Log, progress_bar
+from coner.core.errors import DataError
+from coner.core.progress import Log
 from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.spans import select_spans
 from coner.evaluation.results import Level
 from coner.evaluation.score import score
-from coner.families.crf.emissions import Weights
-from coner.families.crf.settings import Algorithm, CrfExperiment, CrfManifest, CrfSettings
+from coner.families.crf.candidates import candidates, random_trials
+from coner.families.crf.crfsuite import Fitter
+from coner.families.crf.settings import CrfExperiment, CrfManifest, CrfSettings
 from coner.families.crf.tagger import CrfTagger
 from coner.families.family import Built
 from coner.features import Extractor, Lexicon
+from coner.features.gazetteer import Gazetteer
 
-MIN_WEIGHT = 0.01  # drops a third of the weights after gradient descent, without a loss of F1 (docs/crf.md)
-C1, C2, FREQUENCIES = (0.003, 0.5), (0.1, 10.0), (0, 2, 3)  # of random trials: two log-uniform ranges, and a choice
+SAMPLE = 1000  # sentences of train, and of dev, on which candidates are compared
 LINE = (
-    "c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  threshold {threshold}  "
+    "{algorithm}  {count} features  c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  threshold {threshold}  "
     "dev micro {micro_f1:.4f}  macro {macro_f1:.4f}  {weights} weights  {seconds:.0f} s"
 )
 
@@ -45,59 +34,96 @@ LINE = (
 def train(
     settings: CrfExperiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
 ) -> Built:
-    """Train a CRF, and ``crf.trials`` more with random regularisation; writes temporary files only.
+    """Train a CRF with the best of the candidates, then ``crf.trials`` more; writes temporary files only.
 
-    The threshold and the best trial are chosen by macro F1 on ``dev``. The log gets one line per trial. ``DataError``
-    if the training sentences have no label, or one that the taxonomy lacks.
+    All choices maximise F1 on ``dev``. Several candidates are compared on at most ``SAMPLE`` sentences; the best one is
+    then trained on all. The log gets one line per trial. ``DataError`` if the training sentences have no label, or one
+    that the taxonomy lacks.
     """
     found = {entity.label for sentence in train for entity in sentence.entities or ()}
     if not found:
         raise DataError("got training sentences without an entity; expected labelled sentences")
     if unknown := found - set(taxonomy.labels):
         raise DataError(f"got training label {min(unknown)!r}; expected labels of taxonomy {taxonomy.name}")
-    labels = tuple(label for label in taxonomy.labels if label in found)
-    crf = settings.crf
-    features = Extractor(crf.features).names  # an unknown name fails before anything is learned
-    lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=settings.seed, cluster_file=crf.cluster_file)
-    fitter = Fitter(train, TagSet(labels, crf.scheme), Extractor(features, lexicon), crf.algorithm, settings.seed)
-    log(f"{len(train)} sentences, {len(fitter.features)} features, {len(labels)} labels")
-    best: CrfTagger | None = None
-    trials: list[dict[str, Any]] = []
-    for number, candidate in enumerate(_candidates(crf, settings.seed), start=1):
+    crf, seed = settings.crf, settings.seed
+    Extractor(crf.features)  # an unknown name fails before anything is learned
+    task = Task(settings, tuple(label for label in taxonomy.labels if label in found), taxonomy, log)
+    lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=seed, cluster_file=crf.cluster_file)
+    log(f"{len(train)} sentences, {len(task.labels)} labels")
+    tried, compared = candidates(crf, train), list[dict[str, Any]]()
+    if len(tried) > 1 and len(train) > SAMPLE:
+        log(f"comparing {len(tried)} candidates on {SAMPLE} sentences")
+        some = _sample(train, seed)
+        trials = Trials(task, replace(lexicon, gazetteer=Gazetteer.learn(some)), some, _sample(dev, seed))
+        tried, compared = [trials.run(tried).settings.crf], trials.facts
+        log("training the best one on all sentences")
+    trials = Trials(task, lexicon, train, dev)
+    best = trials.run(tried)
+    best = trials.run(list(random_trials(best.settings.crf, seed)))
+    return Built(best, {"trials": [*compared, *trials.facts]})
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all trials share."""
+
+    settings: CrfExperiment
+    labels: tuple[str, ...]
+    taxonomy: Taxonomy
+    log: Log
+
+
+class Trials:
+    """Taggers of several settings, trained on the same sentences, from which the lexicon was learned."""
+
+    def __init__(self, task: Task, lexicon: Lexicon, train: Sequence[Sentence], dev: Sequence[Sentence]) -> None:
+        self.facts: list[dict[str, Any]] = []
+        self._task, self._lexicon, self._train, self._dev = task, lexicon, train, dev
+        self._best: tuple[float, CrfTagger] | None = None  # F1 on dev
+        self._fitter: Fitter | None = None  # of the last trial
+        self._of: tuple[object, ...] = ()  # settings that it depends on
+
+    def run(self, tried: Sequence[CrfSettings]) -> CrfTagger:
+        """Train with each of these settings; return the best tagger so far, the first if tied."""
+        for number, settings in enumerate(tried, start=1):
+            tagger, facts = self._run(settings, f"training {number}/{len(tried)}" if len(tried) > 1 else "training")
+            f1 = facts[f"{settings.choose_by}_f1"]
+            if self._best is None or f1 > self._best[0]:
+                self._best = f1, tagger
+            self.facts.append(facts)
+        assert self._best is not None  # callers start with at least one
+        return self._best[1]
+
+    def _run(self, settings: CrfSettings, what: str) -> tuple[CrfTagger, dict[str, Any]]:
+        task, fitter = self._task, self._prepare(settings)
         began = time.monotonic()
-        weights = fitter.fit(candidate, f"training {number}/{crf.trials + 1}" if crf.trials else "training")
+        weights = fitter.fit(settings, what)
         seconds = time.monotonic() - began
-        final = settings.model_copy(update={"crf": candidate.model_copy(update={"features": features})})
-        manifest = CrfManifest(kind="crf", labels=labels, taxonomy=taxonomy, settings=final, threshold=None)
-        tagger = CrfTagger(weights, lexicon, manifest)
-        trial = _choose_threshold(tagger, dev, seconds)
-        shown = {**trial, "threshold": "none" if tagger.threshold is None else f"{tagger.threshold:g}"}
-        log(LINE.format(**shown))
-        if best is None or trial["macro_f1"] > max(earlier["macro_f1"] for earlier in trials):
-            best = tagger
-        trials.append(trial)
-    assert best is not None  # there is always the configured candidate
-    return Built(best, {"trials": trials})
+        extractor = fitter.extractor
+        final = task.settings.model_copy(update={"crf": settings.model_copy(update={"features": extractor.names})})
+        manifest = CrfManifest(kind="crf", labels=task.labels, taxonomy=task.taxonomy, settings=final, threshold=None)
+        tagger = CrfTagger(weights, extractor.lexicon, manifest)
+        facts = _choose_threshold(tagger, self._dev)
+        facts |= {"sentences": len(self._train), "weights": len(weights.values), "seconds": seconds}
+        shown = {**facts, "threshold": "none" if tagger.threshold is None else f"{tagger.threshold:g}"}
+        task.log(LINE.format(**shown, count=len(extractor.names)))
+        return tagger, facts
+
+    def _prepare(self, settings: CrfSettings) -> Fitter:
+        """The training data in crfsuite; successive trials with the same features share it."""
+        key = settings.features, settings.function_words
+        if self._fitter is None or self._of != key:
+            self._fitter = None  # frees its memory first
+            learned = settings.function_words == "learned"
+            lexicon = self._lexicon.with_function_words(self._train) if learned else self._lexicon
+            tags = TagSet(self._task.labels, settings.scheme)
+            extractor = Extractor(settings.features, lexicon)
+            self._fitter, self._of = Fitter(self._train, tags, extractor, self._task.settings.seed), key
+        return self._fitter
 
 
-def _candidates(settings: CrfSettings, seed: int) -> list[CrfSettings]:
-    rng = random.Random(seed)
-    candidates = [settings]
-    for _ in range(settings.trials):
-        values = {"c2": _log_uniform(rng, *C2), "min_frequency": rng.choice(FREQUENCIES)}
-        if settings.algorithm == "lbfgs":
-            values["c1"] = _log_uniform(rng, *C1)
-        candidates.append(settings.model_copy(update=values))
-    return candidates
-
-
-def _log_uniform(rng: random.Random, low: float, high: float) -> float:
-    ratio: float = (high / low) ** rng.random()
-    return round(low * ratio, 5)
-
-
-def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float) -> dict[str, Any]:
-    """Set the tagger's threshold to the one with the best macro F1 on dev, the first if tied; return the trial."""
+def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence]) -> dict[str, Any]:
+    """Set the tagger's threshold to the one with the best F1 on dev, the first if tied; return the trial's facts."""
     gold = [sentence.entities or () for sentence in dev]
     crf = tagger.settings.crf
     likely = tagger.likely_spans(dev, min(crf.thresholds)) if crf.thresholds else []
@@ -106,103 +132,15 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence], seconds: float
         for threshold in crf.thresholds
     }
     tried = tried or {None: score(gold, tagger.tag(dev)).fine}
-    tagger.threshold = max(tried, key=lambda threshold: tried[threshold].macro_f1)
+    tagger.threshold = max(tried, key=lambda threshold: getattr(tried[threshold], f"{crf.choose_by}_f1"))
     best = tried[tagger.threshold]
-    facts = crf.model_dump(include={"c1", "c2", "min_frequency"})
-    facts |= {"threshold": tagger.threshold, "macro_f1": best.macro_f1, "micro_f1": best.micro_f1}
-    return facts | {"weights": len(tagger.weights.values), "seconds": seconds}
+    values = crf.model_dump(mode="json")
+    facts = {name: values[name] for name in ("algorithm", "features", "c1", "c2", "min_frequency")}
+    return facts | {"threshold": tagger.threshold, "macro_f1": best.macro_f1, "micro_f1": best.micro_f1}
 
 
-class Fitter:
-    """Training data in crfsuite, from which weights can be fitted several times.
-
-    The extractor's lexicon was learned from the same sentences; ``seed`` sets their order in gradient descent.
-    """
-
-    def __init__(
-        self, sentences: Sequence[Sentence], tags: TagSet, extractor: Extractor, algorithm: Algorithm, seed: int
-    ) -> None:
-        self.features: dict[str, int] = {}  # number of each feature string
-        self._tags = len(tags)
-        self._seed = seed
-        self._trainer = _Trainer(algorithm)
-        with progress_bar("features", len(sentences)) as shown:
-            for sentence in sentences:
-                entities = sentence.entities or ()
-                rows = extractor(sentence.words, exclude=entities)
-                ids = [[str(self.features.setdefault(f, len(self.features))) for f in row] for row in rows]
-                self._trainer.append(ids, [str(tag) for tag in tags.encode(entities, len(sentence))])
-                shown.advance()
-
-    def fit(self, settings: CrfSettings, what: str) -> Weights:
-        """Fit weights, with a progress bar titled ``what``; Ctrl-C stops after the current iteration.
-
-        ``OutputError`` if there is no space for crfsuite's temporary files.
-        """
-        params = {"c2": settings.c2, "feature.minfreq": settings.min_frequency}
-        params["max_iterations"] = settings.max_iterations
-        if settings.algorithm == "lbfgs":
-            params["c1"] = settings.c1
-        self._trainer.set_params(params)
-        # crfsuite shuffles with ``rand`` of the C library, from which no other thread should draw, as those of Ray do.
-        ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).srand(ctypes.c_uint(self._seed))
-        try:
-            with tempfile.TemporaryDirectory() as folder, progress_bar(what, settings.max_iterations) as shown:
-                self._trainer.on_iteration = shown.advance
-                self._trainer.train(f"{folder}/model")
-                _dump(Path(folder, "model"), Path(folder, "dump"))
-                return _read_dump(Path(folder, "dump"), list(self.features), self._tags)
-        except (OSError, pycrfsuite.CRFSuiteError) as error:
-            folder, advice = tempfile.gettempdir(), "Fix: free some space, or set TMPDIR to another folder"
-            raise OutputError(f"{folder}: crfsuite's model cannot be written: {error}. {advice}") from None
-
-
-class _Trainer(pycrfsuite.Trainer):  # type: ignore[misc]
-    """Calls ``on_iteration`` in each iteration; an exception from it, also Ctrl-C, stops the training."""
-
-    def __init__(self, algorithm: Algorithm) -> None:
-        super().__init__(algorithm={"sgd": "l2sgd", "lbfgs": "lbfgs"}[algorithm], verbose=False)
-        self.on_iteration: Callable[[], None] = lambda: None
-
-    def message(self, message: str) -> None:
-        if "Iteration #" in message or "Epoch #" in message:
-            self.on_iteration()
-
-
-def _dump(model: Path, dump: Path) -> None:
-    """Write crfsuite's text listing of a model.
-
-    crfsuite does not notice a full disk, and crashes on a truncated file. So the size in the header (``lCRF``, then
-    four bytes, little-endian) is first compared with that of the file.
-    """
-    with model.open("rb") as file:
-        header = file.read(8)
-    if header[:4] != b"lCRF" or int.from_bytes(header[4:8], "little") != model.stat().st_size:
-        raise OSError("the file is truncated")
-    tagger = pycrfsuite.Tagger()
-    tagger.open(str(model))
-    tagger.dump(str(dump))
-    tagger.close()
-
-
-def _read_dump(path: Path, features: list[str], tags: int) -> Weights:
-    """Read the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight`` of a listing."""
-    transitions = np.zeros((tags, tags))
-    entries: list[tuple[int, int, float]] = []
-    fields: list[str] = []
-    with path.open(encoding="ascii") as lines:
-        for line in lines:
-            fields = line.replace(":", "").split() or fields
-            match fields:
-                case ["(0)", feature, "-->", tag, weight] if abs(float(weight)) >= MIN_WEIGHT:
-                    entries.append((int(feature), int(tag), float(weight)))
-                case ["(1)", before, "-->", tag, weight]:
-                    transitions[int(before), int(tag)] = float(weight)
-    if fields != ["}"]:
-        raise OSError("the listing is truncated")
-    entries.sort()
-    used, counts = np.unique([feature for feature, _, _ in entries], return_counts=True)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    ids = np.array([tag for _, tag, _ in entries], dtype=np.int16)
-    values = np.array([weight for _, _, weight in entries], dtype=np.float32)
-    return Weights(tuple(features[int(feature)] for feature in used), starts, ids, values, transitions)
+def _sample(sentences: Sequence[Sentence], seed: int) -> Sequence[Sentence]:
+    """``SAMPLE`` random sentences in order; all if there are no more."""
+    if len(sentences) <= SAMPLE:
+        return sentences
+    return [sentences[index] for index in sorted(random.Random(seed).sample(range(len(sentences)), SAMPLE))]

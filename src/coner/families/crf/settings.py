@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from coner.config.experiment import Experiment
 from coner.config.section import Count, Fraction, Natural, Rate, Section
 from coner.families.manifest import Manifest
 
-Algorithm = Literal["sgd", "lbfgs"]
+Algorithm = Literal["auto", "sgd", "lbfgs"]
+NEW = {"function_words": "english", "choose_by": "macro"}  # settings that earlier versions lack, and what they used
 
 
 class CrfSettings(Section):
-    """The feature CRF (python-crfsuite)."""
+    """The feature CRF (python-crfsuite).
+
+    A section that sets anything but ``choose_by`` has ``algorithm`` sgd by default, as in versions without auto.
+    """
 
     features: tuple[str, ...] = Field((), description="names of the features, in order; empty: all default features")
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="predicted tags; bioes takes about twice the time")
-    algorithm: Algorithm = Field("sgd", description="gradient descent, or lbfgs: several times slower, sparse with c1")
+    function_words: Literal["english", "learned"] = Field("english", description="words that topic and beside skip")
+    algorithm: Algorithm = Field(
+        "auto",
+        description="sgd, lbfgs (several times slower), or auto: with settings that are not set, the best on dev",
+    )
     c1: Rate = Field(0.0, description="L1 regularisation (lbfgs only)")
     c2: Rate = Field(1.0, description="L2 regularisation")
     min_frequency: Natural = Field(0, description="drop features that occur less often with a tag")
@@ -30,10 +38,26 @@ class CrfSettings(Section):
         (0.15, 0.2, 0.25, 0.3, 0.35, 0.4), description="of a span's probability; the best on dev is kept; []: best path"
     )
     trials: Natural = Field(0, description="number of trials with random c1, c2 and min_frequency")
+    choose_by: Literal["macro", "micro"] = Field("macro", description="average of F1 on dev that choices maximise")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_algorithm(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "algorithm" not in values and values.keys() - {"choose_by"}:
+            return {**values, "algorithm": "sgd"}
+        return values
+
+    @model_serializer(mode="wrap")
+    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what auto chooses, so that it is chosen again; without new settings that change nothing."""
+        values: dict[str, Any] = handler(self)
+        if self.algorithm == "auto":
+            return {key: value for key, value in values.items() if key in {"algorithm", *self.model_fields_set}}
+        return {key: value for key, value in values.items() if key not in NEW or value != NEW[key]}
 
     @model_validator(mode="after")
     def _check_combinations(self) -> CrfSettings:
-        if self.c1 and self.algorithm != "lbfgs":
+        if self.c1 and self.algorithm == "sgd":
             raise ValueError(f'crf.c1 = {self.c1:g} needs crf.algorithm = "lbfgs"; sgd has no L1')
         if 0 in self.thresholds:
             raise ValueError("crf.thresholds: got 0, which keeps every span; expected more than 0")

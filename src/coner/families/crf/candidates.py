@@ -1,0 +1,51 @@
+"""The settings that training tries: those of the config, or a few with ``algorithm = "auto"``; then random ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from coner.core.types import Sentence
+from coner.families.crf.settings import CrfSettings
+from coner.features.function_words import is_cased
+
+LEAN = ("word", "prefix", "suffix", "shape", "phrase", "mentioned")
+CASED, OTHER = (*LEAN, "lower", "case"), (*LEAN, "neighbour")  # for cased text, and for other text
+LBFGS = {"algorithm": "lbfgs", "max_iterations": 100}
+THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+C1, C2, FREQUENCIES = (0.003, 0.5), (0.1, 10.0), (0, 2, 3)  # of random trials: two log-uniform ranges, and a choice
+
+
+def candidates(settings: CrfSettings, train: Sequence[Sentence]) -> list[CrfSettings]:
+    """The settings themselves, or with ``auto`` several without what they do not set; preferred ones first."""
+    if settings.algorithm != "auto":
+        return [settings]
+    lean = {**LBFGS, "features": CASED if is_cased(train) else OTHER}
+    choices: tuple[dict[str, Any], ...] = (
+        {"algorithm": "sgd"},
+        {**LBFGS, "c1": 0.05, "c2": 0.05},
+        {**lean, "c1": 0.05, "c2": 0.05},
+        {**lean, "c1": 0.05, "c2": 0.3},
+    )
+    kept = settings.model_fields_set - {"algorithm"}
+    varied = [{key: value for key, value in choice.items() if key not in kept} for choice in choices]
+    shared = {} if "thresholds" in kept else {"thresholds": THRESHOLDS}
+    tried = [settings.model_copy(update={**shared, **choice}) for choice in varied]
+    valid = [choice for choice in tried if not (choice.c1 and choice.algorithm == "sgd")]
+    return list({choice.model_dump_json(): choice for choice in valid}.values())
+
+
+def random_trials(settings: CrfSettings, seed: int) -> Iterator[CrfSettings]:
+    """``settings.trials`` variations of regularisation."""
+    rng = random.Random(seed)
+    for _ in range(settings.trials):
+        values = {"c2": _log_uniform(rng, *C2), "min_frequency": rng.choice(FREQUENCIES)}
+        if settings.algorithm == "lbfgs":
+            values["c1"] = _log_uniform(rng, *C1)
+        yield settings.model_copy(update=values)
+
+
+def _log_uniform(rng: random.Random, low: float, high: float) -> float:
+    ratio: float = (high / low) ** rng.random()
+    return round(low * ratio, 5)
