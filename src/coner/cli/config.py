@@ -47,12 +47,14 @@ def _list(configs: dict[str, Path]) -> None:
     from coner.families.registry import family, kinds
 
     known = kinds(configurable=True)
-    lines = ["Kinds (coner config KIND: every setting)", *(f"  {name:18}{family(name).description}" for name in known)]
+    width = max(map(len, configs)) + 2
+    lines = ["Kinds (coner config KIND: every setting)"]
+    lines += [f"  {name:{width}}{family(name).description}" for name in known]
     lines += ["Built-in configs (coner config NAME, coner train NAME)"]
     for name, path in configs.items():
         if name not in known:
             comment = path.read_text(encoding="utf-8").removeprefix("# ").partition("\nkind")[0].replace("\n# ", " ")
-            lines.append(f"  {name:18}{comment.partition('. ')[0].removesuffix('.')}")
+            lines.append(f"  {name:{width}}{comment.partition('. ')[0].removesuffix('.')}")
     typer.echo("\n".join(lines))
 
 
