@@ -11,7 +11,8 @@ from coner.core.types import Sentence
 from coner.data.files import detect
 from coner.data.formats import formats
 from coner.data.memory import Frame, FrameReader, SentencesReader
-from coner.data.reading.reader import ConllLayout, Reader, ReadOptions
+from coner.data.reading.layout import ConllLayout
+from coner.data.reading.reader import Reader, ReadOptions
 
 
 @dataclass(frozen=True, repr=False)

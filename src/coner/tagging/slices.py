@@ -16,7 +16,7 @@ from typing import BinaryIO
 from coner.core.errors import DataError
 from coner.core.lines import GZIP
 from coner.data import ConllLayout, detect
-from coner.data.reading.reader import HEADER
+from coner.data.reading.headers import DOCUMENT
 from coner.data.reading.tables import ParquetRows
 from coner.tagging.job import TaggingJob
 
@@ -101,7 +101,7 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
         elif gap := first_gap(str(path), job):
             handle.seek(0)
             least = sum(map(len, islice(handle, gap[1] - 1)))  # so that the first slice shows the layout of the file
-            marks = tuple(mark.encode() for mark in (HEADER, job.reading.get("comment")) if mark)
+            marks = tuple(mark.encode() for mark in ("#", DOCUMENT, job.reading.get("comment")) if mark)
             yield from _between(handle, total, size, least=least, border=partial(_next_gap, marks=marks))
         else:
             yield 0, total
@@ -124,14 +124,14 @@ def _between(
 
 
 def _next_gap(handle: BinaryIO, *, marks: tuple[bytes, ...]) -> int:
-    """Where the next empty line starts that follows a line with a word.
+    """Where the next empty line starts that follows a word directly, not a line that may be a header.
 
     The gap belongs to the slice after it, because only what follows shows whether the file ends there.
     """
     in_sentence = False
     while line := handle.readline():
         if line.removesuffix(b"\n").removesuffix(b"\r").strip(b" \t"):
-            in_sentence = in_sentence or not line.startswith(marks)
+            in_sentence = not line.startswith(marks)
         elif in_sentence:
             return handle.tell() - len(line)
     return handle.tell()

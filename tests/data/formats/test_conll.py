@@ -19,7 +19,7 @@ from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data.formats._conll_reader import ConllReader
 from coner.data.formats.conll import write_conll
-from coner.data.reading.reader import ConllLayout
+from coner.data.reading.layout import ConllLayout
 from helpers import ROOT
 
 SHARED = ROOT.parent / "shared" / "data" / "multiconer2"
@@ -302,8 +302,9 @@ def test_lines_with_the_comment_mark_are_headers(tmp_path: Path) -> None:
     assert read(tmp_path, "%x O\n", comment="#")[0].words == ("%x",)
     reader = ConllReader(tmp_path / "file.conll", comment="# ")
     (tmp_path / "file.conll").write_text(text)
-    assert [(s.header, s.words, s.id) for s in reader] == [(("# text = a",), ("a",), None), ((), ("b",), None)]
-    assert (reader.repaired, reader.skipped) == (0, 1)
+    assert [(s.header, s.words) for s in reader] == [(("# text = a",), ("a",)), (("# only a note", ""), ("b",))]
+    assert (reader.repaired, reader.skipped) == (0, 0)
+    assert again(tmp_path / "file.conll", comment="# ") == text.encode()
 
 
 def test_long_words_and_long_sentences_are_read(tmp_path: Path) -> None:

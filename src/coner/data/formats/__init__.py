@@ -15,7 +15,8 @@ from coner.core.files import atomic_write
 from coner.core.registry import Registry
 from coner.core.tags import Scheme
 from coner.core.types import Sentence
-from coner.data.reading.reader import HEADER, ConllLayout, Reader, ReadOptions
+from coner.data.reading.layout import ConllLayout
+from coner.data.reading.reader import HEADER, Reader, ReadOptions
 from coner.data.reading.words import raw_text, split_words
 
 FEATURES = ("word borders", "labels", "ids", "labels missing", "scores", "white space", "middle columns", "headers")

@@ -1,26 +1,31 @@
 """The CoNLL reader; for the format see ``docs/data.md``.
 
 Columns are separated by ASCII spaces and tabs only: zero-width and no-break spaces, U+2028 and the like are part of the
-word. A last column of ``_`` is the place for the tags, except in files of three columns: those are the test files of
-the shared task, to which a fourth column is added.
+word. ``data.reading.columns`` finds those of words and tags, ``data.reading.headers`` lines that are no words. A column
+of ``_`` is the place for the tags, except in files of three columns: those are the test files of the shared task, to
+which a fourth column is added.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Unpack
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Entity, Sentence
-from coner.data.reading.reader import FILLER, HEADER, ConllLayout, Reader, ReadOptions
+from coner.data.reading.columns import find_columns, numbered
+from coner.data.reading.headers import COMMENTS, DOCUMENT, Headers
+from coner.data.reading.layout import ConllLayout
+from coner.data.reading.reader import FILLER, HEADER, Reader, ReadOptions
+from coner.data.reading.schemes import PairCounter
 
-SPACES = re.compile("[ \t]+")
-TAG = re.compile("O|[BIES]-.+")
+TAG = re.compile("O|[BIESLUMW][-_].+")
+SAMPLE = 1000  # lines that decide about the columns
 CACHED = 1 << 16  # distinct line ends; files with free text in a middle column have more, and start over
 
 
@@ -29,7 +34,7 @@ class _Block:
     """The lines of one sentence; the last block of a file may have no rows."""
 
     gap: list[str] = field(default_factory=list)  # empty lines above
-    header: list[str] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)  # with the empty lines below it
     rows: list[str] = field(default_factory=list)
     line: int = 0  # of the first row
 
@@ -41,32 +46,89 @@ class ConllReader(Reader):
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         super().__init__(path, **options)
         self.layout = ConllLayout()
-        self._marks = (HEADER, self._comment) if self._comment else (HEADER,)
-        self._cells: dict[str, tuple[tuple[str, ...], str]] = {}  # rest of a line: middle columns, tag
+        self._named = numbered(options.get("columns"))
+        self._headers = Headers(self._comment)
+        self._narrowed = False
+        self._found: list[str] = []  # notes on the columns
+        self._cells: dict[str, tuple[tuple[str, ...], str]] = {}  # rest of a line: other columns, tag
+
+    @property
+    def notes(self) -> list[str]:
+        return [*self._found, *super().notes, *self._headers.notes]
+
+    def narrow(self, start: int, stop: int, layout: ConllLayout | None) -> None:
+        super().narrow(start, stop, layout)
+        if layout is not None:  # the columns of the file, which the range alone may not show
+            self.layout, self._narrowed = layout, True
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        count, between = 0, ""
+        source, head, count, between = iter(lines), list[str](), 0, ""
         if self._first_layout:
             self.layout, count, between = self._first_layout, 1, self._first_layout.between
-        for block in self._blocks(lines):
+        elif not self._narrowed:
+            head = self._sample(source)
+        for block in self._blocks(chain(head, source)):
             gap = "".join(line + lines.newline for line in block.gap)
             if not block.rows:
-                self.layout = replace(self.layout, ending=gap, final_newline=lines.final_newline)
+                ending = gap + "".join(line + lines.newline for line in block.header)
+                if ending and not lines.final_newline:
+                    self.layout = replace(self.layout, ending=ending.removesuffix(lines.newline))
+                else:
+                    self.layout = replace(self.layout, ending=ending, final_newline=lines.final_newline)
                 break
             if count == 0:
-                self._learn_layout(block, gap, lines)
+                self.layout = replace(self.layout, beginning=gap, between=2 * lines.newline, bom=lines.bom)
+                self.layout = replace(self.layout, newline=lines.newline)
             elif gap and not between:  # a header inside a sentence has no gap above it
                 between = gap
                 self.layout = replace(self.layout, between=gap)
             count += 1
             yield self._sentence(block)
 
+    def _sample(self, lines: Iterator[str]) -> list[str]:
+        """The first lines of the file, in which the columns are found."""
+        head, first = list[str](), 0
+        sentences, doubtful = [list[str]()], [list[str]()]  # doubtful: maybe comments
+        while len(head) < SAMPLE or not (first or any(doubtful)):
+            if (line := next(lines, None)) is None:
+                break
+            head.append(line)
+            if not line.strip(" \t"):
+                sentences.append([])
+                doubtful.append([])
+            elif not self._headers.possible(line):
+                first = first or len(head)
+                sentences[-1].append(line)
+            elif not line.startswith((HEADER, DOCUMENT, self._comment or HEADER)):
+                doubtful[-1].append(line)
+        if sample := list(filter(None, sentences if first else doubtful)):
+            self._learn_columns(sample, first or 1 + head.index(sample[0][0]))
+        return head
+
+    def _learn_columns(self, sample: list[list[str]], line: int) -> None:
+        try:
+            layout, self._found = find_columns(sample, self._named)
+        except ValueError as error:
+            raise self.error(line, str(error)) from None
+        parted = ([cells for cells in map(layout.cells, rows) if len(cells) == layout.width] for rows in sample)
+        tags = {cells[layout.tag] for cells in next(filter(None, parted))}  # of the first sentence
+        width, absent = layout.width, layout.tags == "absent"
+        untagged = width == 1 or absent or tags == {FILLER}
+        if untagged and self._gold:
+            columns = "one column" if width == 1 else f"only {FILLER!r} in the last column"
+            got = "no column of tags" if absent else f"{columns}: no tags"
+            raise DataError(f"got {got}; expected a file with gold tags", self.path, line)
+        if untagged and not absent:
+            bare = width == 1 or (width == 3 and "tag" not in self._named and layout.tag == -1)
+            layout = replace(layout, tags="absent" if bare else "filler")
+        self.layout = layout
+
     def _blocks(self, lines: Iterable[str]) -> Iterator[_Block]:
         """A block for each sentence, and a last one without rows."""
-        block, marks, number = _Block(), self._marks, 0
+        block, marks, found, number = _Block(), self._headers.marks, self._headers.found, 0
         for number, line in enumerate(lines, 1):
             empty = not line or (line[0] in " \t" and not line.strip(" \t"))
-            header = not empty and line.startswith(marks)
+            header = not empty and (line.startswith(marks) or DOCUMENT in line) and found(line, self.layout)
             if block.rows and (empty or header):
                 if header:
                     message = "got a header inside a sentence; expected an empty line above it"
@@ -74,8 +136,8 @@ class ConllReader(Reader):
                 yield block
                 block = _Block()
             if empty:
-                self._drop_header(block, number)
-                block.gap.append(line)
+                self._drop_ids(block, number)
+                (block.header or block.gap).append(line)
             elif header:
                 block.header.append(line)
             else:
@@ -84,40 +146,22 @@ class ConllReader(Reader):
         if block.rows:
             yield block
             block = _Block()
-        self._drop_header(block, number + 1)
+        self._drop_ids(block, number + 1)
         yield block
 
-    def _drop_header(self, block: _Block, number: int) -> None:
-        """Skip a header without words; for the user's own comment mark this is no fault."""
-        if block.header:
-            fault = self._fault if any(line.startswith(HEADER) for line in block.header) else self._count_fault
-            message = f"got header {block.header[0]!r} without a word below it"
-            fault(number - len(block.header), message, "unreadable")
-            block.header = []
-
-    def _learn_layout(self, block: _Block, gap: str, lines: Lines) -> None:
-        rows = [SPACES.split(row.strip(" \t")) for row in block.rows]
-        width = Counter(map(len, rows)).most_common(1)[0][0]  # so that a fault in the first line is found there
-        usual = next(row for row, cells in zip(block.rows, rows, strict=True) if len(cells) == width)
-        untagged = width == 1 or all(row[-1] == FILLER for row in rows if len(row) == width)
-        if untagged and self._gold:
-            columns = "one column" if width == 1 else f"only {FILLER!r} in the last column"
-            raise DataError(f"got {columns}: no tags; expected a file with gold tags", self.path, block.line)
-        self.layout = replace(
-            self.layout,
-            separators=tuple(SPACES.findall(usual.strip(" \t"))),
-            tags="gold" if not untagged else "absent" if width in (1, 3) else "filler",
-            beginning=gap,
-            between=2 * lines.newline,
-            newline=lines.newline,
-            bom=lines.bom,
-        )
+    def _drop_ids(self, block: _Block, number: int) -> None:
+        """Leave out an id above an empty line, or the end of the file."""
+        for index, line in enumerate(block.header):
+            if line.startswith(HEADER):
+                message = f"got header {line!r} without a word below it"
+                self._fault(number - len(block.header) + index, message, "unreadable")
+        block.header = [line for line in block.header if not line.startswith(HEADER)]
 
     def _sentence(self, block: _Block) -> Sentence:
-        separators = self.layout.separators
-        separator = separators[0][0] if separators else " "
+        layout, words, cells = self.layout, list[str](), list[tuple[tuple[str, ...], str]]()
+        separator = layout.separators[0][0] if layout.separators else " "
         other = "\t" if separator == " " else " "
-        known, words, cells = self._cells.get, [], []
+        known = (lambda rest: None) if layout.word else self._cells.get
         for index, line in enumerate(block.rows):
             word, _, rest = line.partition(separator)
             cell = known(rest)
@@ -125,43 +169,65 @@ class ConllReader(Reader):
                 word, cell = self._columns(line, block.line + index)
             words.append(word)
             cells.append(cell)
-        wide = len(separators) > (self.layout.tags != "absent")
+        if prefix := layout.prefix:
+            words = [self._unprefixed(word, prefix, block.line + index) for index, word in enumerate(words)]
+        wide = layout.width > 1 + (layout.tags != "absent")
         ids = [line.removeprefix(HEADER).partition("\t")[0] for line in block.header if line.startswith(HEADER)]
         return Sentence(
             words=tuple(words),
             entities=self._entities([tag for _, tag in cells], block.line),
             id=(ids[0].strip(" ") or None) if ids else None,
             header=tuple(block.header),
-            columns=tuple([middle for middle, _ in cells]) if wide else (),
+            columns=tuple([others for others, _ in cells]) if wide else (),
             line=block.line - len(block.header),
         )
 
     def _columns(self, line: str, number: int) -> tuple[str, tuple[tuple[str, ...], str]]:
-        """Split a line whose end is not cached: its word, and its middle columns with its tag."""
-        word, *rest = SPACES.split(line.strip(" \t"))
-        width = len(self.layout.separators)
-        if faulty := len(rest) != width:
-            got = f"got {len(rest) + 1} column{'s' * bool(rest)}"
-            self._fault(number, f"{got}; expected {width + 1} as before, separated by spaces or tabs", "repaired")
-            tags = ["O" if self.layout.tags == "gold" else FILLER] * (self.layout.tags != "absent")
-            if rest and tags and TAG.fullmatch(rest[-1]):
-                rest, tags = rest[:-1], rest[-1:]
-            middle = width - len(tags)  # middle columns are cut or filled
-            rest = (rest + [FILLER] * middle)[:middle] + tags
-        if self.layout.tags != "gold" and rest and rest[-1] != FILLER:
-            message = f"got {rest[-1]!r} as tag; expected {FILLER!r}, as the file starts without tags"
+        """Split a line whose end is not cached: its word, and its other columns with its tag."""
+        layout, cells = self.layout, self.layout.cells(line)
+        if faulty := len(cells) != layout.width:
+            cells = self._fitted(line, cells, number)
+        word, tag, absent = cells[layout.word].strip(" "), cells[layout.tag].strip(" "), layout.tags == "absent"
+        if layout.tags != "gold" and layout.word != layout.width - 1 and tag != FILLER:
+            message = f"got {tag!r} as tag; expected {FILLER!r}, as the file starts without tags"
             raise DataError(f"{message}. Fix: tag all of it or none", self.path, number)
-        cell = (tuple(rest), "") if self.layout.tags == "absent" else (tuple(rest[:-1]), rest[-1])
-        before, _, after = line.partition(self.layout.separators[0][0] if width else " ")
-        if before == word and not faulty:
+        own = {layout.word} if absent else {layout.word, layout.tag % layout.width}
+        others = tuple([other for column, other in enumerate(cells) if column not in own])
+        cell = (others, "" if absent else tag)
+        before, _, after = line.partition(layout.separators[0][0] if layout.separators else " ")
+        if before == word and not faulty and not layout.word:
             if len(self._cells) >= CACHED:
                 self._cells.clear()
             self._cells[after] = cell
         return word, cell
 
+    def _fitted(self, line: str, cells: list[str], number: int) -> list[str]:
+        """The cells of a line that has too many or too few of them: a fault."""
+        layout = self.layout
+        got = f"got {len(cells)} column{'s' * (len(cells) > 1)}"
+        message = f"{got}; expected {layout.width} as before, separated by {'' if layout.tabs else 'spaces or '}tabs"
+        if line[0] in COMMENTS and not self._may_repair:
+            raise self.error(number, f"{message}. Fix: read comments as headers with --comment '{line[0]}'")
+        self._fault(number, message, "repaired")
+        if layout.tags == "absent":
+            return [*cells, *[FILLER] * layout.width][: layout.width]
+        at = layout.tag % layout.width
+        found = -1 if layout.tag == -1 and len(cells) > 1 else at  # where the tag is
+        tag = cells.pop(found) if found < len(cells) and TAG.fullmatch(cells[found]) else None
+        cells = [*cells, *[FILLER] * layout.width][: layout.width - 1]
+        cells.insert(at, tag or ("O" if layout.tags == "gold" else FILLER))
+        return cells
+
+    def _unprefixed(self, word: str, prefix: str, number: int) -> str:
+        """A word without the prefix that all others have."""
+        if word.startswith(prefix) and word != prefix:
+            return word.removeprefix(prefix)
+        self._fault(number, f"got word {word!r}; expected one that starts with {prefix!r}, as all before", "repaired")
+        return word
+
     def _entities(self, tags: list[str], line: int) -> tuple[Entity, ...] | None:
         if self.layout.tags != "gold":
             return None
-        if tags.count("O") == len(tags):
+        if tags.count("O") == len(tags) and not isinstance(self._tags, PairCounter):
             return ()
         return self._from_tags(tags, line, lines=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, repeat
+from itertools import repeat
 from operator import methodcaller
 from typing import TextIO
 
@@ -13,12 +13,15 @@ from coner.core.errors import OutputError
 from coner.core.tags import Scheme, tags_from_entities
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Edit, Format, Layout, WriteOptions, formats
-from coner.data.formats._conll_reader import ConllReader
-from coner.data.reading.reader import FILLER, HEADER, ConllLayout
+from coner.data.formats._conll_reader import SAMPLE, ConllReader
+from coner.data.reading.columns import look_tagged
+from coner.data.reading.headers import DOCUMENT
+from coner.data.reading.layout import ConllLayout
+from coner.data.reading.reader import FILLER, HEADER
 
-SPACES_AND_ENDS = re.compile("[ \t\n]")
+SPACES_AND_ENDS, TABS_AND_ENDS = re.compile("[ \t\n]"), re.compile("[\t\n]|^ | $")
 UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # the reader cuts an id at tabs, and strips spaces
-TAGGED = re.compile(rb"[ \t](?:O|_|[BIES]-[^ \t]+)[ \t\r]*$")
+TAGGED = re.compile("[ \t](?:[Oo_]|[BIESLUMW]-[^ \t]+)$")
 
 
 def write_conll(
@@ -61,19 +64,19 @@ def _lines(sentence: Sentence, layout: ConllLayout, scheme: Scheme) -> Iterator[
         if UNFIT_ID.search(sentence.id):
             raise _unfit(replace(sentence, id=None), "id", sentence.id)
         yield HEADER + sentence.id
-    if not all(sentence.words) or SPACES_AND_ENDS.search("".join(sentence.words)):
-        raise _unfit(sentence, "word", next(w for w in sentence.words if not w or SPACES_AND_ENDS.search(w)))
+    bad = TABS_AND_ENDS if layout.tabs else SPACES_AND_ENDS
+    if not all(sentence.words) or bad.search("".join(sentence.words)):
+        raise _unfit(sentence, "word", next(w for w in sentence.words if not w or bad.search(w)))
     absent = layout.tags == "absent"
     tags = [""] * len(sentence) if absent and sentence.entities is None else column_of_tags(sentence, scheme)
-    blank = (FILLER,) * (len(layout.separators) - (not absent))
-    tails: dict[tuple[tuple[str, ...], str], str] = {}
-    for word, middle, tag in zip(sentence.words, sentence.columns or repeat(blank), tags, strict=False):
-        key = (middle, tag)
-        if key not in tails:
-            cells = (*middle, tag) if tag else middle
-            separators = chain(layout.separators, repeat(layout.separators[-1] if layout.separators else " "))
-            tails[key] = "".join(chain.from_iterable(zip(separators, cells, strict=False)))
-        yield word + tails[key]
+    blank = (FILLER,) * (layout.width - 1 - (not absent))
+    known: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {}
+    for word, others, tag in zip(sentence.words, sentence.columns or repeat(blank), tags, strict=False):
+        key = (others, tag)
+        if key not in known:
+            known[key] = layout.around(others, tag)
+        before, after = known[key]
+        yield before + word + after
 
 
 class Conll(Format):
@@ -87,10 +90,11 @@ class Conll(Format):
     appends = editable = True
 
     def sniff(self, head: bytes) -> float:
-        """At least half of the lines end in a tag or ``_``."""
-        lines = [line for line in head.split(b"\n") if line.strip(b" \t\r")]
-        rows = [line for line in lines if not line.startswith(b"#")] or lines
-        return 0.9 * (2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows))
+        """At least half of the lines end in a tag or ``_``, or have as many columns, one of them with tags."""
+        lines = [line.strip(" \t\r") for line in head.decode(errors="replace").split("\n")]
+        lines = list(filter(None, lines))
+        rows = [line for line in lines if not line.startswith("#") and DOCUMENT not in line] or lines
+        return 0.9 * (2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows) or look_tagged(rows[:SAMPLE]))
 
     def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
         if labelled and sentence.entities is None:

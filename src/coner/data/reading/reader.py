@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -14,6 +14,7 @@ from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.tags import InputScheme
 from coner.core.types import Entity, Sentence
+from coner.data.reading.layout import ConllLayout
 from coner.data.reading.schemes import SHARE, TOLERATED, PairCounter, Pairs, TagReader, UnknownTags
 from coner.data.reading.words import SPLITTERS, Splitter
 
@@ -42,20 +43,6 @@ class ReadOptions(Reading, total=False):
     gold: bool  # refuse sentences without labels
     predicted: bool  # its labels are not gold: any number of tags that are not valid may be repaired
     on_fault: Callable[[int, str], None] | None  # gets the line and the message of what is repaired or left out
-
-
-@dataclass(frozen=True, slots=True)
-class ConllLayout:
-    """Columns and empty lines of a CoNLL file; the defaults are MultiCoNER's."""
-
-    separators: tuple[str, ...] = (" ", " ", " ")  # white space between the columns, one fewer than columns
-    tags: Literal["gold", "filler", "absent"] = "gold"  # in the last column; filler: it holds ``_``; absent: no column
-    beginning: str = "\n"  # the empty lines before the first sentence, verbatim
-    between: str = "\n\n"
-    ending: str = "\n"
-    newline: str = "\n"
-    final_newline: bool = True  # the last line has a line end
-    bom: bool = False  # the file starts with a byte order mark
 
 
 class Reader(ABC):

@@ -66,7 +66,7 @@ class Spelling:
 
     def _canonical(self, tag: str) -> str | None:
         if self.shape == "label":
-            return None if PREFIXED.match(tag) else f"I-{tag}"
+            return f"I-{tag}" if tag[:1].isalnum() and not PREFIXED.match(tag) else None
         if self.shape == "B":
             letter, label = tag, UNNAMED
         elif self.shape.startswith("B"):

@@ -1,0 +1,229 @@
+"""Which columns of a file hold words and tags: named by the user, or recognised from its first sentences.
+
+- Columns are separated by tabs if that divides the lines more evenly than spaces and tabs do.
+- A column that counts 1, 2, 3 in every sentence is an index: the words are in the next one.
+- The tags are in the column that looks like tags of a scheme and is no chunk column; if there is none, in the last.
+- Of two such columns after an index, as in GermEval 2014, the first holds the outer mentions. Otherwise two are
+  ambiguous, and the file is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from coner.core.errors import ConfigError
+from coner.data.reading.layout import ConllLayout
+
+NAMES = ("word", "tag", "gold", "predicted")
+SPACES = re.compile("[ \t]+")
+NUMBER = re.compile("[0-9]{1,9}")
+LETTER = "[BIESLUMWbieslumw]"
+MENTION = re.compile(f"{LETTER}[-_].+|[^ ]+[-_]{LETTER}")
+OUTSIDES = ("O", "o")
+LABEL = re.compile(r"[^\W\d_][\w./&+-]*")
+CHUNKS = frozenset(
+    ["ac", "adjp", "advp", "conjp", "intj", "lst", "nc", "np", "pc", "pp", "prt", "sbar", "ucp", "vc", "vp"]
+)
+PREFIX = re.compile("[A-Za-z-]{1,12}[:|=](?!//)")
+MOST, LEAST = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
+
+
+def parse_columns(text: str | None) -> dict[str, int | str]:
+    """The columns that ``word=2,tag=4`` names: numbers from 1, or from the end below 0; or their names."""
+    named: dict[str, int | str] = {}
+    for item in (text or "").split(",") if text else ():
+        name, _, value = (side.strip() for side in item.partition("="))
+        if name not in NAMES or not value or name in named or re.fullmatch("[+-]?0+", value):
+            raise ConfigError(f"columns: got {item!r}; expected each once of {', '.join(NAMES)}, such as word=2,tag=4")
+        named[name] = int(value) if re.fullmatch("-?[0-9]+", value) else value
+    return named
+
+
+def columns_for(text: str | None, role: str) -> str | None:
+    """The columns of a file that holds the ``gold`` or the ``predicted`` tags, as ``word=1,tag=3``."""
+    named = parse_columns(text)
+    if "tag" in named and named.keys() & {"gold", "predicted"}:
+        raise ConfigError("columns: got tag= beside gold= or predicted=; expected either")
+    chosen = {"word": named.get("word"), "tag": named.get("tag", named.get(role))}
+    return ",".join(f"{name}={value}" for name, value in chosen.items() if value is not None) or None
+
+
+def numbered(text: str | None) -> dict[str, int]:
+    """The columns of a file without a line of names, by ``word`` and ``tag``."""
+    named = parse_columns(text)
+    for name, value in named.items():
+        if isinstance(value, str):
+            raise ConfigError(f"columns: got {name}={value}; expected a number, as CoNLL columns have no names")
+        if name not in ("word", "tag"):
+            raise ConfigError(f"columns: got {name}={value}, which is for coner evaluate; expected tag={value}")
+    return {name: int(value) for name, value in named.items()}
+
+
+def is_tag(cell: str) -> bool:
+    """Whether a cell may be a tag in some scheme and spelling."""
+    return cell in (*OUTSIDES, "0") or cell.isupper() or MENTION.fullmatch(cell) is not None
+
+
+@dataclass
+class _Column:
+    """The cells of a column, by sentence."""
+
+    sentences: list[list[str]]
+    cells: list[str] = field(init=False)
+    looks: str = field(init=False)  # ``tags``, ``chunks``, ``outside`` (only ``O``), or empty: no tags
+
+    def __post_init__(self) -> None:
+        self.cells = [cell for cells in self.sentences for cell in cells]
+        self.looks = self._looks()
+
+    def _looks(self) -> str:
+        counts = Counter(self.cells)
+        outside = sum(counts[cell] for cell in OUTSIDES)
+        zeros = counts["0"] * (outside == 0)  # an ``O`` of another spelling; a column of zeros alone is none
+        mentions = {cell: n for cell, n in counts.items() if cell not in (*OUTSIDES, "0") and MENTION.fullmatch(cell)}
+        if outside == len(self.cells):
+            return "outside"
+        if mentions and outside + zeros + sum(mentions.values()) >= MOST * len(self.cells):
+            chunks = sum(n for cell, n in mentions.items() if cell[2:].lower() in CHUNKS)
+            return "chunks" if chunks >= MOST * sum(mentions.values()) else "tags"
+        labels = counts.keys() > {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
+        return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether its cells count 1, 2, 3 in nearly every sentence."""
+        runs = [[int(cell) for cell in cells if NUMBER.fullmatch(cell)] for cells in self.sentences]
+        several = [run for run in runs if len(run) > 1]
+        counting = sum(all(b == a + 1 for a, b in pairwise(run)) for run in several)
+        numbers = sum(map(len, runs))
+        enough = numbers >= max(3, MOST * len(self.cells)) and 2 * len(several) >= len(runs)
+        return enough and counting >= MOST * len(several)
+
+    @property
+    def constant(self) -> bool:
+        """Whether its cells are the same throughout nearly every sentence, if there are enough to tell."""
+        several = [cells for cells in self.sentences if len(cells) > 1]
+        same = sum(len(set(cells)) == 1 for cells in several)
+        return len(self.cells) >= LEAST and bool(several) and same >= MOST * len(several)
+
+    def agrees(self, other: _Column) -> bool:
+        """Whether most of its tags are those of another column, as with gold and predicted tags."""
+        pairs = [(a, b) for a, b in zip(self.cells, other.cells, strict=True) if a not in OUTSIDES]
+        return 2 * sum(a == b for a, b in pairs) > len(pairs)
+
+
+def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -> tuple[ConllLayout, list[str]]:
+    """The layout of a file whose first sentences have these lines, and notes on what is not as usual.
+
+    Only separators, columns and prefix of the layout are set. ``ValueError`` if the columns cannot be known.
+    """
+    layout = ConllLayout(_separators([line for lines in sentences for line in lines]))
+    parted = [[layout.cells(line) for line in lines] for lines in sentences]
+    rows = [[cells for cells in lines if len(cells) == layout.width] for lines in parted]
+    columns = [
+        _Column([[cells[at].strip(" ") for cells in lines] for lines in rows if lines]) for at in range(layout.width)
+    ]
+    places = {name: _place(name, number, layout.width) for name, number in named.items()}
+    word, tag, notes = _choose(columns, places)
+    if "word" not in places and layout.width > 1:
+        _check_words(columns, word, tag)
+    if (word, tag) != (0, layout.width - 1) and not named:
+        tags = "there are no tags" if tag is None else f"tags from column {tag + 1}"
+        notes.insert(0, f"words are read from column {word + 1} of {layout.width}, {tags}")
+    prefix = _prefix(columns[word].cells)
+    if prefix:
+        notes.append(f"every word starts with {prefix!r}, which is not read as part of the words")
+    if tag is None:
+        return replace(layout, word=word, tags="absent", prefix=prefix), notes
+    return replace(layout, word=word, tag=-1 if tag == layout.width - 1 else tag, prefix=prefix), notes
+
+
+def _separators(lines: Sequence[str]) -> tuple[str, ...]:
+    """Those of the first line that has the usual number of columns; where numbers are equally usual, of the first."""
+    [(width, regular)] = Counter(len(SPACES.split(line.strip(" \t"))) for line in lines).most_common(1)
+    [(tabs, aligned)] = Counter(line.count("\t") for line in lines).most_common(1)
+    if tabs and aligned > regular:
+        cells = [cells for line in lines if len(cells := line.split("\t")) == tabs + 1]
+        if any(
+            _Column([[row[at].strip(" ") for row in cells]]).looks or {row[at] for row in cells} == {"_"}
+            for at in range(tabs + 1)
+        ):
+            return ("\t",) * tabs
+    usual = next(line for line in lines if len(SPACES.split(line.strip(" \t"))) == width)
+    return tuple(SPACES.findall(usual.strip(" \t")))
+
+
+def _place(name: str, number: int, width: int) -> int:
+    if not 1 <= abs(number) <= width:
+        raise ValueError(f"got {width} column{'s' * (width > 1)}, where --columns has {name}={number}")
+    return number - 1 if number > 0 else width + number
+
+
+def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int, int | None, list[str]]:
+    """The columns of words and tags (``None``: the words are in the last column, and there are no tags), and notes."""
+    last = len(columns) - 1
+    word, tag = places.get("word"), places.get("tag")
+    index = next((at for at, column in enumerate(columns) if column.counts), None)
+    if index is not None and (index == last or not all(column.constant for column in columns[:index])):
+        index = None
+    if word is None:
+        tag_first = last == 1 and (tag == 0 or (tag is None and columns[0].looks == "tags" and not columns[1].looks))
+        word = 1 if tag_first else 0 if index is None else index + 1
+        tag = 0 if tag_first else tag
+    if last and word == tag:
+        raise ValueError(
+            f"got column {word + 1} for words and tags. Fix: name both with --columns, such as word=2,tag=4"
+        )
+    if tag is not None:
+        return word, tag, []
+    tagged = [at for at, column in enumerate(columns) if at != word and column.looks == "tags"]
+    if not tagged:
+        return word, None if word == last > 0 else last, []
+    layers = tagged + [last] * (columns[last].looks == "outside" and last != word)
+    if len(layers) == 1:
+        return word, tagged[0], []
+    first, second = layers[:2]
+    if index is None or len(layers) > 2 or second != first + 1 or columns[first].agrees(columns[second]):
+        choices = f"word={word + 1},tag={first + 1}", f"word={word + 1},gold={first + 1},predicted={second + 1}"
+        both = f"got columns {' and '.join(str(at + 1) for at in layers)} that look like tags"
+        evaluate = f"to score one against the other: coner evaluate FILE --columns {choices[1]}"
+        raise ValueError(f"{both}. Fix: choose one with --columns {choices[0]}; {evaluate}")
+    return word, first, [f"column {second + 1} holds inner mentions, which are not read"]
+
+
+def _check_words(columns: Sequence[_Column], word: int, tag: int | None) -> None:
+    """``ValueError`` if the words are none."""
+    looks = "count 1, 2, 3 in every sentence" if columns[word].counts else ""
+    others = [column for at, column in enumerate(columns) if at not in (word, tag)]
+    if columns[word].constant and any(not column.constant for column in others):
+        looks = "are the same throughout every sentence"
+    if len(columns) > 2 < len(columns[word].cells) and columns[word].looks == "tags":
+        looks = "look like tags"
+    if looks:
+        raise ValueError(
+            f"got words in column {word + 1} that {looks}; expected words. "
+            "Fix: name the columns with --columns, such as word=2,tag=4"
+        )
+
+
+def _prefix(words: Sequence[str]) -> str:
+    """What every word starts with that is no part of it, such as ``en:`` in WikiANN; empty if nothing is."""
+    match = PREFIX.match(words[0])
+    shared = (
+        match is not None
+        and len(words) > 2
+        and all(word.startswith(match.group()) and word != match.group() for word in words)
+    )
+    return match.group() if match and shared else ""
+
+
+def look_tagged(lines: Sequence[str]) -> bool:
+    """Whether at least half of the lines have equally many columns, and one of these looks like tags."""
+    layout = ConllLayout(_separators(lines)) if lines else ConllLayout(())
+    rows = [cells for cells in map(layout.cells, lines) if len(cells) == layout.width]
+    columns = [_Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
+    return len(columns) > 1 and 2 * len(rows) >= len(lines) and any(c.looks in ("tags", "chunks") for c in columns)
