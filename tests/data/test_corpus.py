@@ -38,12 +38,36 @@ TEXT = "ada met bob\nand that was it\n"
         ("a", TEXT, "text"),
         ("a.txt", "#hashtag alone\n", "text"),
         ("a.txt", "", "conll"),
+        ("a.csv", TEXT, "csv"),
+        ("a.tsv", "Word\tTag\nada\tO\n", "csv"),
+        ("a.tsv", "ada\tO\nmet\tO\n", "conll"),
+        ("a.tsv", "#FORMAT=WebAnno TSV 3.2\n", "webanno"),
+        ("a.txt", "Sentence #,Word,POS,Tag\n1,ada,_,O\n", "csv"),
+        ("a.conllu", TEXT, "conllu"),
+        ("a.tag", CONLL, "conll"),
     ],
 )
 def test_the_format_is_detected_by_name_then_by_content(tmp_path: Path, name: str, content: str, format: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
     assert detect(path) == format
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.a1", "T1\tProtein 0 3\tada\n", r"got \.a1 data, which is not read\. Fix: rename NAME\.a1 to NAME\.ann"),
+        ("a.XML.gz", TEXT, r"got \.xml data, which is not read\. Fix: export it as brat"),
+        ("a.txt", "<?xml version='1.0'?>\n<a/>\n", r"got \.xml data"),
+        ("a.xlsx", "PK\3\4", r"got \.xlsx data, which is not read\. Fix: save it as CSV in UTF-8"),
+        ("a.tag", TEXT, r"got no columns of words and tags, as its name says\. Fix: --from conll with --columns"),
+    ],
+)
+def test_a_known_name_never_falls_through_to_plain_text(tmp_path: Path, name: str, content: str, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    with pytest.raises(DataError, match=message):
+        detect(path)
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.json.gz", "a.jsonl.gz", "a.conll.gz"])
@@ -90,7 +114,7 @@ def test_plain_text_has_no_gold_labels(tmp_path: Path) -> None:
 
 
 def test_standard_input_needs_a_format() -> None:
-    message = r"got standard input, whose format is unknown\. Fix: --from with one of: conll, jsonl, labelstudio, "
+    message = r"got standard input, whose format is unknown\. Fix: --from with one of: conll, conllu, csv, "
     with pytest.raises(DataError, match=message):
         stream("-")
 
@@ -98,5 +122,5 @@ def test_standard_input_needs_a_format() -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_needs_a_format(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match=r"pipe: is a pipe or device, .* --from with one of: conll, jsonl"):
+    with pytest.raises(DataError, match=r"pipe: is a pipe or device, .* --from with one of: conll, conllu, csv, "):
         read(tmp_path / "pipe")

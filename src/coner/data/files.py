@@ -11,6 +11,15 @@ from coner.core.lines import BOM, read_bytes
 from coner.data.formats import Format, all_formats, formats, suffix
 
 HEAD = 1 << 16
+FIXES = {  # for files that are not read: their endings, and what to do instead
+    ".a1 .a2": "rename NAME.a1 to NAME.ann beside NAME.txt, which is brat",
+    ".xml .tei .xmi": "export it as brat, WebAnno TSV 3 or CoNLL",
+    ".xlsx .xls .ods": "save it as CSV in UTF-8",
+    ".pdf .doc .docx .odt .rtf": "save it as plain text, .txt",
+    ".zip .tar .tgz .bz2 .xz .7z": "unpack it, or use gzip",
+    ".pkl .pickle .arrow .feather": "write it as Parquet",
+}
+COLUMNS = (".tag", ".tags", ".ner", ".col", ".bilou", ".bmes", ".iobes", ".bieo")  # of words and tags, never plain text
 
 
 def detect(path: str | Path) -> str:
@@ -20,7 +29,7 @@ def detect(path: str | Path) -> str:
     """
     file = Path(path)
     claims = claimed_by(file)
-    if claims and (len(claims) == 1 or not file.is_file()):
+    if claims and not file.is_file():
         return claims[0].name
     if file.is_dir():
         expected = ", or ".join(format.folder for format in all_formats() if format.folder)
@@ -30,7 +39,21 @@ def detect(path: str | Path) -> str:
         choices = ", ".join(format.name for format in all_formats() if format.reader and not format.folder)
         raise DataError(f"{got}, whose format is unknown. Fix: --from with one of: {choices}", path)
     head = read_bytes(path, HEAD).removeprefix(BOM)
-    return max(claims or all_formats(), key=lambda format: format.sniff(head)).name
+    ranked = sorted(claims or all_formats(), key=lambda format: format.sniff(head), reverse=True)
+    best = next((format for format in all_formats() if format.certain and format.sniff(head) == 1), ranked[0])
+    if not claims and best.name == "text":
+        _refuse_text(file, head)
+    return best.name
+
+
+def _refuse_text(path: Path, head: bytes) -> None:
+    """Raise ``DataError`` for a file that its name or start shows to be no plain text."""
+    end = ".xml" if head.lstrip().startswith(b"<?xml") else suffix(path)
+    if end in COLUMNS:
+        message = "got no columns of words and tags, as its name says. Fix: --from conll with --columns, or --from text"
+        raise DataError(message, path)
+    if fix := next((fix for endings, fix in FIXES.items() if end in endings.split()), None):
+        raise DataError(f"got {end} data, which is not read. Fix: {fix}", path)
 
 
 def claimed_by(path: Path) -> list[Format]:
@@ -45,13 +68,15 @@ def output_format(path: str | Path, to: str = "auto") -> str:
     """
     if str(path) == "-":
         raise OutputError("-: expected the name of a file or folder to write, such as /dev/stdout")
+    if to != "auto" and not formats[to].writes:
+        raise OutputError(f"--to: got {to!r}, which is read-only. Fix: write conll or jsonl")
     if to != "auto":
         return formats[to].name
     end = suffix(path)
     names = [format.name for format in all_formats() if end and end in (*format.suffixes, *format.output_suffixes)]
     if len(names) == 1:
         return names[0]
-    choices = ", ".join(names or formats.names())
+    choices = ", ".join(names or [format.name for format in all_formats() if format.writes])
     reason = f"got the ambiguous ending {end!r}" if names else "got a name that belongs to no format"
     raise OutputError(f"{path}: {reason}. Fix: --to with one of: {choices}")
 

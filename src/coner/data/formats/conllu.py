@@ -1,0 +1,210 @@
+"""CoNLL-U, with named entities in MISC (``name=B-PER``), and CoNLL-U Plus, with a column of them.
+
+Words are the syntactic words; those of a multiword token (``1-2``) only if it does not have the tag itself. A file in
+which no word has a tag is read without labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from coner.core.errors import ConfigError, DataError
+from coner.core.lines import Lines
+from coner.core.tags import OUTSIDE
+from coner.core.types import Entity, Sentence
+from coner.data.formats import Format, formats
+from coner.data.reading.columns import parse_columns
+from coner.data.reading.delimited import TAG, plain_name
+from coner.data.reading.reader import FILLER, Reader
+from coner.data.reading.spans import align_words
+from coner.data.reading.words import Span
+
+ID, FORM, MISC = "ID", "FORM", "MISC"
+COLUMNS = (ID, FORM, "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", MISC)
+GLOBAL, SENTENCE, TEXT = "# global.columns =", "# sent_id =", "# text ="
+KEYS = frozenset(("name", "entity", *TAG.split()))
+NUMBER = re.compile("([0-9]{1,9})(?:-([0-9]{1,9})|([.][0-9]+))?")
+ROW = re.compile(rb"[0-9]+(?:[-.][0-9]+)?\t[^\t]+(?:\t[^\t]+){4}\t(?:_|[0-9]+)\t[^\t]+\t[^\t]+\t(?:_|[^\t]*=[^\t]*)")
+BRACKETS = re.compile(r"[()]")  # of coreference in ``Entity``
+
+
+@dataclass
+class _Columns:
+    """The columns of a file."""
+
+    names: tuple[str, ...] = COLUMNS
+    tags: Counter[str] = field(default_factory=Counter)  # how often each column or key of MISC has a tag
+    outside: set[str] = field(default_factory=set)  # those of them that have ``O``, too
+    keys: Counter[str] = field(default_factory=Counter)  # of MISC
+    coreference: bool = False
+
+    def values(self, cells: list[str]) -> Iterator[tuple[str, str]]:
+        """The columns after the first two, and the keys of MISC, with their values."""
+        for name, cell in zip(self.names, cells, strict=True):
+            if name != MISC:
+                yield name, cell
+            else:
+                for item in cell.split("|"):
+                    key, equals, value = item.partition("=")
+                    if equals:
+                        yield key, value
+
+    def count(self, cells: list[str]) -> None:
+        """Note which of them may hold tags."""
+        for name, value in self.values(cells):
+            self.keys.update([name] if name not in self.names else [])
+            if plain_name(name.rpartition(":")[2]) in KEYS and value not in ("", FILLER):
+                if BRACKETS.search(value):
+                    self.coreference = True
+                else:
+                    self.tags[name] += 1
+                    self.outside.update({name} if value == OUTSIDE else ())
+
+
+class _Word(NamedTuple):
+    number: int
+    form: str
+    tag: str | None
+
+
+class ConlluReader(Reader):
+    expected = "a word per line in the columns of CoNLL-U"
+    _columns = _Columns()
+    _key: str | None = None  # the column or key of MISC that has the tags
+
+    @property
+    def notes(self) -> list[str]:
+        keys = ", ".join(key for key, _ in self._columns.keys.most_common(5)) or "nothing"
+        none = f"no named entities are read: MISC has {keys}"
+        coreference = ": Entity= is coreference" * self._columns.coreference
+        return [*super().notes, *([none + coreference] if self._key is None else [])]
+
+    def _read(self, lines: Lines) -> Iterator[Sentence]:
+        source: Iterable[str] = lines if self._rereadable() else list(lines)
+        first = Lines(self.path, lambda number, message: None) if source is lines else source
+        self._columns = columns = self._survey_columns(first)
+        self._key = self._find_key(columns)
+        self.ignored["other columns"] += len(set(columns.names) - {ID, FORM, MISC, self._key})
+        block: list[tuple[int, str]] = []
+        comments: dict[str, str] = {}
+        for number, line in enumerate(source, 1):
+            if line.startswith("#"):
+                self._comment_line(line, comments)
+            elif line.strip():
+                block.append((number, line))
+            else:
+                yield from self._sentence(block, comments)
+                block, comments = [], {}
+        yield from self._sentence(block, comments)
+
+    def _survey_columns(self, lines: Iterable[str]) -> _Columns:
+        columns = _Columns()
+        for number, line in enumerate(lines, 1):
+            if line.startswith(GLOBAL):
+                columns.names = tuple(line.removeprefix(GLOBAL).split())
+                if not {ID, FORM} <= set(columns.names):
+                    raise DataError(f"got {line!r:.200}; expected ID and FORM among the columns", self.path, number)
+            elif not line.startswith("#") and len(cells := line.split("\t")) == len(columns.names):
+                columns.count(cells)
+        return columns
+
+    def _find_key(self, columns: _Columns) -> str | None:
+        named = parse_columns(self._options.get("columns"))
+        if other := sorted(named.keys() - {"tag"}):
+            raise ConfigError(f"columns: got {other[0]}=; expected tag=, a column or key of MISC, such as tag=name")
+        key = named.get("tag")
+        if isinstance(key, int):
+            if not 1 <= abs(key) <= len(columns.names):
+                raise DataError(f"got {len(columns.names)} columns, where --columns has tag={key}", self.path)
+            return columns.names[key - (key > 0)]
+        if key is not None:
+            if key not in columns.names and not columns.keys[key]:
+                found = ", ".join((*columns.names, *columns.keys))
+                raise DataError(f"got columns and keys of MISC {found:.200}; expected one {key!r}", self.path)
+            return key
+        if len(columns.tags) > 1:
+            found = " and ".join(sorted(columns.tags))
+            raise DataError(f"got tags as {found}; expected one of them. Fix: --columns tag=NAME", self.path)
+        if self._gold and not columns.tags:
+            found = ", ".join(columns.keys) or "nothing"
+            message = f"got no tags, neither in a column nor in MISC, which has {found:.200}; expected gold labels"
+            raise DataError(f"{message}. Fix: if one of these keys has them, --columns tag=KEY", self.path)
+        return next(iter(columns.tags), None)
+
+    def _comment_line(self, line: str, comments: dict[str, str]) -> None:
+        for start in (SENTENCE, TEXT):
+            if line.startswith(start):
+                comments[start] = line.removeprefix(start).strip()
+                return
+        if not line.startswith(GLOBAL):
+            self.ignored["comments"] += 1
+
+    def _sentence(self, block: list[tuple[int, str]], comments: dict[str, str]) -> Iterator[Sentence]:
+        if not (words := list(self._words(block))):
+            return
+        forms = [word.form for word in words]
+        text, offsets = self._text(comments.get(TEXT), forms)
+        entities = None if self._key is None else self._entities(words)
+        yield Sentence(
+            tuple(forms), entities, comments.get(SENTENCE) or None, text=text, offsets=offsets, line=words[0].number
+        )
+
+    def _text(self, text: str | None, forms: list[str]) -> tuple[str | None, tuple[Span, ...]]:
+        """The text that a comment has, and the span of each word; none if the words differ, as multiword tokens do."""
+        try:
+            return align_words({"text": text, "words": forms}, self._split) if text else (None, ())
+        except ValueError:
+            return None, ()
+
+    def _words(self, block: list[tuple[int, str]]) -> Iterator[_Word]:
+        names, covered = self._columns.names, 0  # the last word of a multiword token that has a tag
+        for number, line in block:
+            cells = line.split("\t")
+            match = NUMBER.fullmatch(cells[names.index(ID)]) if len(cells) == len(names) else None
+            if match is None or not cells[names.index(FORM)]:
+                expected = f"expected {len(names)}, separated by tabs, with a number as {ID} and a word as {FORM}"
+                self._fault(number, f"got {len(cells)} column{'s' * (len(cells) > 1)}, {line[:40]!r}; {expected}")
+                continue
+            word = _Word(number, cells[names.index(FORM)], dict(self._columns.values(cells)).get(self._key or ""))
+            if match[3]:
+                self.ignored["empty nodes"] += 1
+            elif not match[2]:
+                if int(match[1]) > covered:
+                    yield word
+            elif word.tag in (None, "", FILLER):
+                self.ignored["multiword tokens"] += 1
+            else:
+                covered = int(match[2])
+                yield word
+
+    def _entities(self, words: list[_Word]) -> tuple[Entity, ...]:
+        tags, dense = [], self._key in self._columns.outside
+        for word in words:
+            if word.tag in (None, "", FILLER) and dense:
+                self._fault(word.number, f"got no {self._key} of {word.form!r:.40}; expected a tag or O", "repaired")
+            tags.append(OUTSIDE if word.tag in (None, "", FILLER) else str(word.tag))
+        together = all(b.number == a.number + 1 for a, b in pairwise(words))
+        return self._from_tags(tags, words[0].number, lines=together)
+
+
+class Conllu(Format):
+    title = "CoNLL-U"
+    reader = ConlluReader
+    input_suffixes = (".conllu", ".conllup")
+    holds = frozenset({"word borders", "labels", "ids", "white space"})
+    certain = True
+
+    def sniff(self, head: bytes) -> float:
+        """Most lines have its ten columns, or the first comment names others."""
+        lines = [line for line in head.split(b"\n")[:200] if line.strip()]
+        rows = [line for line in lines if not line.startswith(b"#")]
+        named = any(line.startswith(GLOBAL.encode()) for line in lines)
+        return float(named or 10 * sum(bool(ROW.fullmatch(row.rstrip(b"\r"))) for row in rows) >= 9 * max(1, len(rows)))
+
+
+formats.register(Conllu())

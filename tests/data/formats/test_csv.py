@@ -1,0 +1,219 @@
+"""CSV: which columns hold what, where sentences end, quotes, encodings, and lists in cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.core.errors import ConfigError, DataError
+from coner.core.tags import tags_from_entities
+from coner.data import read, stream
+from coner.data.reading.delimited import read_list
+from helpers.awkward import sentences
+
+GMB = """Sentence #,Word,POS,Tag
+Sentence: 1,Protests,NNS,O
+,in,IN,O
+,Porto,NNP,B-geo
+,Alegre,NNP,I-geo
+,",",",",O
+Sentence: 2,Zoé,NNP,B-per
+,\"\"\"\",``,O
+"""
+GOLD = [(("Protests", "in", "Porto", "Alegre", ","), ["geo: Porto Alegre"]), (("Zoé", '"'), ["per: Zoé"])]
+
+
+def gist(path: Path, **options: object) -> list[tuple[tuple[str, ...], list[str] | None]]:
+    """Words of each sentence, and its entities with their labels."""
+    return [
+        (s.words, None if s.entities is None else [f"{e.label}: {s.surface(e)}" for e in s.entities])
+        for s in read(path, **options)  # type: ignore[arg-type]
+    ]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> object:
+    def write(text: str, name: str = "x.csv", encoding: str = "utf-8") -> Path:
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.mark.parametrize(("encoding", "notes"), [("utf-8", 0), ("utf-8-sig", 0), ("latin-1", 1)])
+def test_the_form_of_kaggle_is_read_in_its_encoding(write, encoding: str, notes: int) -> None:
+    path = write(GMB, encoding=encoding)
+    assert gist(path) == GOLD
+    corpus = read(path)
+    assert [(s.id, s.line) for s in corpus] == [("Sentence: 1", 2), ("Sentence: 2", 7)]
+    assert sum("Windows-1252" in note for note in corpus.notes) == notes
+    assert stream(path).ignored == {} and list(reader := stream(path)) and reader.ignored == {"column POS": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.csv", "word;ner_tag;sent_id\nPorto;B-geo;a\nAlegre;I-geo;a\nZoé;B-per;b\n"),
+        ("x.csv", "\ufeffSENTENCE_ID, Token, Label\r\n1, Porto, B-geo\r\n1, Alegre, I-geo\r\n2, Zoé, B-per\r\n"),
+        ("x.csv", ",sentence_idx,shape,tag,word\n0,1,Xx,B-geo,Porto\n1,1,Xx,I-geo,Alegre\n2,2,Xx,B-per,Zoé\n"),
+        ("x.csv", "doc,sentence,words,labels\n1,1,Porto,B-geo\n1,1,Alegre,I-geo\n2,1,Zoé,B-per\n"),
+        ("x.csv", "word|tag\nPorto|B-geo\nAlegre|I-geo\n\nZoé|B-per\n"),
+        ("x.csv", "word,tag\nPorto,B-geo\nAlegre,I-geo\n,\nZoé,B-per\n"),
+        ("x.tsv", "Word\tTag\nPorto\tB-geo\nAlegre\tI-geo\n\nZoé\tB-per\n"),
+        ("x.txt", "Word\tTag\tSent_ID\nPorto\tB-geo\t1\nAlegre\tI-geo\t1\nZoé\tB-per\t2\n"),
+        ("x.conll", "sentence,word,tag\n1,Porto,B-geo\n1,Alegre,I-geo\n2,Zoé,B-per\n"),
+        ("x.csv", "text,tags\nPorto Alegre,B-geo I-geo\nZoé,B-per\n"),
+        ("x.csv", "Sentence #,Sentence,Tag\nSentence: 1,Porto Alegre,\"['B-geo', 'I-geo']\"\n2,Zoé,['B-per']\n"),
+        ("x.csv", 'tokens,ner_tags\n"[""Porto"", ""Alegre""]","[""B-geo"", ""I-geo""]"\n"[""Zoé""]","[""B-per""]"\n'),
+        ("x.csv", "tokens,ner_tags\n\"['Porto' 'Alegre']\",\"['B-geo'\n 'I-geo']\"\n['Zoé'],['B-per']\n"),
+        ("x.csv", 'sentence,word_labels\nPorto Alegre,"B-geo,I-geo"\nZoé,B-per\n'),
+    ],
+)
+def test_columns_are_found_by_their_names(write, name: str, text: str) -> None:
+    assert gist(write(text, name)) == [(("Porto", "Alegre"), ["geo: Porto Alegre"]), (("Zoé",), ["per: Zoé"])]
+
+
+def test_a_row_with_a_text_keeps_it(write) -> None:
+    [sentence] = read(write("text,tags\nin  Porto Alegre,O B-geo I-geo\n"))
+    assert (sentence.text, sentence.offsets[1]) == ("in  Porto Alegre", (4, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("Form,Class,Text\nPorto,B-geo,x\nZoé,B-per,x\n", "word=Form,tag=Class"),
+        ("Form,Class,Text\nPorto,B-geo,x\nZoé,B-per,x\n", "word=1,tag=-2"),
+        ("x,Porto,B-geo\ny,Zoé,B-per\n", "word=2,tag=3"),
+    ],
+)
+def test_columns_can_be_named(write, text: str, columns: str) -> None:
+    assert gist(write(text), columns=columns) == [(("Porto", "Zoé"), ["geo: Porto", "per: Zoé"])]
+    assert "no column of sentences and no empty rows: read as one sentence" in read(write(text), columns=columns).notes
+
+
+def test_quotes_are_words_in_a_file_separated_by_tabs(write) -> None:
+    text = 'word\ttag\n"\tO\n"Ada"\tB-per\n""""\tO\n"a\tO\n'
+    assert gist(write(text, "x.tsv")) == [(('"', '"Ada"', '"', '"a'), ['per: "Ada"'])]
+    assert gist(write('"word"\t"tag"\n"""Ada"""\t"B-per"\n', "x.tsv")) == [(('"Ada"',), ['per: "Ada"'])]
+
+
+def test_cells_without_tags_are_no_labels(write) -> None:
+    assert gist(write("word,tag\nAda,\n\nBob,B-per\n")) == [(("Ada",), None), (("Bob",), ["per: Bob"])]
+    assert gist(write("id,text\n1,Ada met Bob.\n2,Hi there\n")) == [
+        (("Ada", "met", "Bob", "."), None),
+        (("Hi", "there"), None),
+    ]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[str, list[tuple[str, tuple[str, ...], tuple[object, ...]]]]:
+    """A table as the csv module writes it, and the id, words and entities of its sentences."""
+    given = draw(st.lists(sentences(raw=False, scores=False, unlabelled=False), min_size=1, max_size=4))
+    delimiter, first_only = draw(st.sampled_from(",;|")), draw(st.booleans())
+    columns = draw(st.permutations(["Word", "POS", "Tag", "Sentence #"]))
+    handle = io.StringIO(newline="")
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    writer = csv.writer(
+        handle, delimiter=delimiter, quoting=quoting, lineterminator=draw(st.sampled_from(["\n", "\r\n"]))
+    )
+    writer.writerow(columns)
+    for number, sentence in enumerate(given, 1):
+        for at, tag in enumerate(tags_from_entities(sentence.entities or (), len(sentence))):
+            id = "" if at and first_only else f"s{number}"
+            row = {
+                "Word": sentence.words[at],
+                "POS": draw(st.sampled_from([",", '"', "N;N"])),
+                "Tag": tag,
+                "Sentence #": id,
+            }
+            writer.writerow([row[column] for column in columns])
+    return handle.getvalue(), [(f"s{n}", s.words, s.entities or ()) for n, s in enumerate(given, 1)]
+
+
+@given(table=tables())
+def test_random_tables_are_read_as_the_csv_module_wrote_them(tmp_path_factory: pytest.TempPathFactory, table) -> None:
+    path = tmp_path_factory.mktemp("csv") / "x.csv"
+    path.write_bytes(table[0].encode())
+    assert [(s.id, s.words, s.entities) for s in read(path)] == table[1]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1))
+def test_lists_are_read_as_python_and_json_write_them(items: list[str]) -> None:
+    assert read_list(repr(items)) == read_list(json.dumps(items)) == read_list(repr(tuple(items))) == items
+
+
+@pytest.mark.parametrize("cell", ["['a' 'b'\n 'c']", "[a, b, c]", "[u'a', \"b\", 'c']", "(a b c)"])
+def test_lists_of_other_spellings_are_read(cell: str) -> None:
+    assert read_list(cell) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("cell", ["a b", "['a' ... 'b']", "['a", "[['a']]" * 2, "['a'b]", "[" * 9999 + "]"])
+def test_what_is_no_list_is_none(cell: str) -> None:
+    assert read_list(cell) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("word,tag\nAda,B-per,x\n", r"x.csv:2: got 3 columns; expected 2 as before"),
+        ('word,tag\nAda,B-per\n"met,O\nBob,O\n', r"x.csv:3: got a row that is not CSV: unexpected end of data"),
+        ('word,tag\n"a"b,O\n', r"x.csv:2: got a row that is not CSV: ',' expected after '\"'"),
+        ('word,tag\nAda,O\n",O\n",O\n', r"x.csv:3: got word ',O\\n' over several lines"),
+        ("word,tag\nAda,O\n,B-per\n", r"x.csv:3: got no word; expected a word per row"),
+        ("word,tag\nAda,O\nmet,\n", r"x.csv:3: got no tag; expected one, or O"),
+        ("word,tag\nAda,B-per\nmet,O\nBob,I-per\n", r"x.csv:4: tag 'I-per' after O"),
+        ("a,b\nAda,O\n", r"x.csv:1: got the columns 'a', 'b'; expected the names of columns, such as word and tag"),
+        ("Ada B-per\n", r"x.csv:1: got the columns 'Ada B-per'"),
+        (
+            "text,entities\nAda,\"[(0, 3, 'per')]\"\n",
+            r"x.csv:1: .* with 'entities', which is not read; .*--columns word=text",
+        ),
+        ("word,word,tag\nAda,Ada,O\n", r"x.csv:1: .*'word' twice"),
+        ("text,label\nAda met Bob,good\nall of it,bad\n", r"x.csv:2: got 1 tag for 3 words"),
+        ("text,tags\nAda met Bob,B-per O\nhi there,O O\n", r"x.csv:2: got 2 tags for 3 words"),
+        (
+            "tokens,ner_tags\n\"['Ada', 'met']\",\"[1, 0]\"\n",
+            r"x.csv:2: got tags 1 0; expected tags, not their numbers",
+        ),
+        ("word,tag\n" + "Ada,O\n" * 1001, r"x.csv:1002: got 1000 words without the end of a sentence"),
+        ("word,tag\n" + '"' + "x" * 140_000 + '",O\n', r"x.csv:2: got a row that is not CSV: field larger"),
+        ("word,tag\n", r"x.csv: got no sentence"),
+        ("", r"x.csv: got no sentence"),
+    ],
+)
+def test_faults_are_one_line_with_their_place(write, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        list(stream(write(text)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_partly_utf_8_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes("word,tag\nZoé,O\n".encode() + b"caf\xe9,O\n")
+    with pytest.raises(DataError, match=r"x.csv:3: byte 4 of the line is 0xe9, which is not UTF-8"):
+        read(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_bytes("word,tag\nПушкин,O\n".encode("cp1251"))
+    with pytest.raises(DataError, match=r"x.csv:2: byte 1 of the line is 0xcf, which is not UTF-8"):
+        read(tmp_path / "x.csv")
+
+
+def test_gold_needs_tags(write) -> None:
+    with pytest.raises(DataError, match=r"x.csv:1: .*none of them with tags; expected a tag per word"):
+        read(write("text\nAda met Bob\n"), gold=True)
+    with pytest.raises(DataError, match=r"x.csv:2: got a sentence without tags"):
+        read(write("word,tag\nAda,\n"), gold=True)
+    with pytest.raises(DataError, match=r"x.csv:1: .*expected one 'Class', which --columns has as tag. Fix: --columns"):
+        read(write("word,tag\nAda,\n"), columns="tag=Class")
+    with pytest.raises(ConfigError, match=r"columns: got gold="):
+        read(write("word,tag\nAda,\n"), columns="gold=tag")
+
+
+def test_repair_counts_what_it_leaves_out(write) -> None:
+    reader = stream(write('word,tag\nAda,B-per\nmet\n"Bob,O\n"x"y,O\nZoé,I-loc\n'), repair=True)
+    assert [(s.words, len(s.entities or ())) for s in reader] == [(("Ada", "Zoé"), 2)]
+    assert reader.faults == {"unreadable": 3, "repaired": 1}
