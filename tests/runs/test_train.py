@@ -157,6 +157,9 @@ def test_a_config_is_trained_by_name_or_path(path: Path, tmp_path: Path) -> None
     coner.train(config, path, out=tmp_path / "path", data__train=path, crf__c2=0.01, crf__max_iterations=30)
     name, own = read_record(tmp_path / "name"), read_record(tmp_path / "path")
     assert (name.name, own.name, name.fingerprint) == ("crf", "mine", own.fingerprint)
+    config.write_text("[crf]\nclusters = []\n")
+    with pytest.raises(ConfigError, match=r"coner\.train: kind: not set; expected one of: crf"):
+        coner.train(config, path)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.config.experiment import Experiment
-from coner.config.load import override_paths
+from coner.config.load import find_config, override_paths
 from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
@@ -53,7 +53,7 @@ def train(
     cache = SplitCache()
     if isinstance(train, str | Path) and (dev is None or isinstance(dev, str | Path)):
         files = {} if dev is None else {"data.dev": str(dev)}
-        recipe = _of_files(override_paths(read_source(train, name), {**files, **changes}), cache, log)
+        recipe = _of_files(train, override_paths(read_source(train, name), {**files, **changes}), cache, log)
     else:
         recipe = _of_sentences(train, dev, override_paths({"name": name}, changes), log)
     if out is None:
@@ -62,8 +62,9 @@ def train(
     return load(out)
 
 
-def _of_files(values: dict[str, Any], cache: SplitCache, log: Log) -> Training:
-    values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=SOURCE, log=log)
+def _of_files(source: str | Path, values: dict[str, Any], cache: SplitCache, log: Log) -> Training:
+    if find_config(source) is None:
+        values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=SOURCE, log=log)
     return Training(parse_trainable(values, SOURCE))
 
 
