@@ -153,13 +153,12 @@ def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[
             classes.add_row(label, f"{count:,}", f"{100 * count / counts['mentions']:.1f} %")
         console.print(classes)
     ids = [f"{id}: {count} times" for id, count in counts["repeated_ids"].items()]
-    surfaces, messages = [], []
-    for surface, labels in counts["ambiguous"].items():
-        surfaces.append(f"{surface}: " + ", ".join(f"{label} {count}" for label, count in labels.items()))
+    several = {text: ", ".join(f"{label} {n}" for label, n in of.items()) for text, of in counts["ambiguous"].items()}
+    surfaces, messages = [f"{text}: {labels}" for text, labels in several.items()], []
     for message, lines in faults.items():
-        more = f" and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
-        numbers = f"{unit}{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
-        messages.append(f"{len(lines):,} x {message}: {numbers}")
+        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+        numbers = " ".join([", ".join(map(str, lines[:SHOWN])), *more])
+        messages.append(f"{len(lines):,} x {message}: {unit}{'s' * (len(lines) > 1)} {numbers}")
     for title, items in (
         (f"{len(ids):,} ids used more than once", ids),
         (f"{len(surfaces):,} surfaces with several labels", surfaces),

@@ -63,6 +63,8 @@ def tag(
 
       coner tag runs/paper input.conll -o output.conll
 
+      coner tag runs/paper input.conll -o page.html
+
       coner tag runs/paper corpus/*.parquet -o tagged/ --engine ray
 
       coner tag runs/llm input.conll -o output.conll --limit 200 --budget-tokens 500000
