@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from coner.data import read, stream
 from coner.data.reading.delimited import read_list
 from helpers.awkward import sentences
 
+Write = Callable[..., Path]
 GMB = """Sentence #,Word,POS,Tag
 Sentence: 1,Protests,NNS,O
 ,in,IN,O
@@ -38,7 +40,7 @@ def gist(path: Path, **options: object) -> list[tuple[tuple[str, ...], list[str]
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> object:
+def write(tmp_path: Path) -> Write:
     def write(text: str, name: str = "x.csv", encoding: str = "utf-8") -> Path:
         (tmp_path / name).write_bytes(text.encode(encoding))
         return tmp_path / name
@@ -47,7 +49,7 @@ def write(tmp_path: Path) -> object:
 
 
 @pytest.mark.parametrize(("encoding", "notes"), [("utf-8", 0), ("utf-8-sig", 0), ("latin-1", 1)])
-def test_the_form_of_kaggle_is_read_in_its_encoding(write, encoding: str, notes: int) -> None:
+def test_the_form_of_kaggle_is_read_in_its_encoding(write: Write, encoding: str, notes: int) -> None:
     path = write(GMB, encoding=encoding)
     assert gist(path) == GOLD
     corpus = read(path)
@@ -75,11 +77,11 @@ def test_the_form_of_kaggle_is_read_in_its_encoding(write, encoding: str, notes:
         ("x.csv", 'sentence,word_labels\nPorto Alegre,"B-geo,I-geo"\nZoé,B-per\n'),
     ],
 )
-def test_columns_are_found_by_their_names(write, name: str, text: str) -> None:
+def test_columns_are_found_by_their_names(write: Write, name: str, text: str) -> None:
     assert gist(write(text, name)) == [(("Porto", "Alegre"), ["geo: Porto Alegre"]), (("Zoé",), ["per: Zoé"])]
 
 
-def test_a_row_with_a_text_keeps_it(write) -> None:
+def test_a_row_with_a_text_keeps_it(write: Write) -> None:
     [sentence] = read(write("text,tags\nin  Porto Alegre,O B-geo I-geo\n"))
     assert (sentence.text, sentence.offsets[1]) == ("in  Porto Alegre", (4, 9))
 
@@ -92,18 +94,24 @@ def test_a_row_with_a_text_keeps_it(write) -> None:
         ("x,Porto,B-geo\ny,Zoé,B-per\n", "word=2,tag=3"),
     ],
 )
-def test_columns_can_be_named(write, text: str, columns: str) -> None:
+def test_columns_can_be_named(write: Write, text: str, columns: str) -> None:
     assert gist(write(text), columns=columns) == [(("Porto", "Zoé"), ["geo: Porto", "per: Zoé"])]
     assert "no column of sentences and no empty rows: read as one sentence" in read(write(text), columns=columns).notes
 
 
-def test_quotes_are_words_in_a_file_separated_by_tabs(write) -> None:
+def test_the_column_of_sentences_can_be_named(write: Write) -> None:
+    path = write("nr,word,tag\n1,Porto,B-geo\n2,Zoé,B-per\n")
+    assert gist(path, columns="sentence=nr") == gist(path, columns="sentence=1")
+    assert gist(path, columns="sentence=nr") == [(("Porto",), ["geo: Porto"]), (("Zoé",), ["per: Zoé"])]
+
+
+def test_quotes_are_words_in_a_file_separated_by_tabs(write: Write) -> None:
     text = 'word\ttag\n"\tO\n"Ada"\tB-per\n""""\tO\n"a\tO\n'
     assert gist(write(text, "x.tsv")) == [(('"', '"Ada"', '"', '"a'), ['per: "Ada"'])]
     assert gist(write('"word"\t"tag"\n"""Ada"""\t"B-per"\n', "x.tsv")) == [(('"Ada"',), ['per: "Ada"'])]
 
 
-def test_cells_without_tags_are_no_labels(write) -> None:
+def test_cells_without_tags_are_no_labels(write: Write) -> None:
     assert gist(write("word,tag\nAda,\n\nBob,B-per\n")) == [(("Ada",), None), (("Bob",), ["per: Bob"])]
     assert gist(write("id,text\n1,Ada met Bob.\n2,Hi there\n")) == [
         (("Ada", "met", "Bob", "."), None),
@@ -187,7 +195,7 @@ def test_what_is_no_list_is_none(cell: str) -> None:
         ("", r"x.csv: got no sentence"),
     ],
 )
-def test_faults_are_one_line_with_their_place(write, text: str, message: str) -> None:
+def test_faults_are_one_line_with_their_place(write: Write, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         list(stream(write(text)))
     assert "\n" not in str(caught.value)
@@ -202,7 +210,7 @@ def test_a_file_that_is_partly_utf_8_is_damaged(tmp_path: Path) -> None:
         read(tmp_path / "x.csv")
 
 
-def test_gold_needs_tags(write) -> None:
+def test_gold_needs_tags(write: Write) -> None:
     with pytest.raises(DataError, match=r"x.csv:1: .*none of them with tags; expected a tag per word"):
         read(write("text\nAda met Bob\n"), gold=True)
     with pytest.raises(DataError, match=r"x.csv:2: got a sentence without tags"):
@@ -213,7 +221,7 @@ def test_gold_needs_tags(write) -> None:
         read(write("word,tag\nAda,\n"), columns="gold=tag")
 
 
-def test_repair_counts_what_it_leaves_out(write) -> None:
+def test_repair_counts_what_it_leaves_out(write: Write) -> None:
     reader = stream(write('word,tag\nAda,B-per\nmet\n"Bob,O\n"x"y,O\nZoé,I-loc\n'), repair=True)
     assert [(s.words, len(s.entities or ())) for s in reader] == [(("Ada", "Zoé"), 2)]
     assert reader.faults == {"unreadable": 3, "repaired": 1}

@@ -127,7 +127,7 @@ class CsvReader(Reader):
                 block.append((number, cells))
             if len(block) > LONGEST and not self._ends and "sentence" not in header.places:
                 message = f"got {LONGEST} words without the end of a sentence; expected a column of sentences"
-                fix = "name it sentence_id in the header, or put an empty row after each sentence"
+                fix = "name it with --columns sentence=NAME, or put an empty row after each sentence"
                 raise DataError(f"{message}. Fix: {fix}", self.path, number)
         if block:
             self._ends += not header.places.keys().isdisjoint(("sentence", "document"))

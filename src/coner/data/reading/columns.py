@@ -18,7 +18,7 @@ from itertools import pairwise
 from coner.core.errors import ConfigError
 from coner.data.reading.layout import ConllLayout
 
-NAMES = ("word", "tag", "gold", "predicted")
+NAMES = ("word", "tag", "gold", "predicted", "sentence")
 SPACES = re.compile("[ \t]+")
 NUMBER = re.compile("[0-9]{1,9}")
 LETTER = "[BIESLUMWbieslumw]"
@@ -39,7 +39,7 @@ def parse_columns(text: str | None) -> dict[str, int | str]:
         name, _, value = (side.strip() for side in item.partition("="))
         if name not in NAMES or not value or name in named or re.fullmatch("[+-]?0+", value):
             raise ConfigError(f"columns: got {item!r}; expected each once of {', '.join(NAMES)}, such as word=2,tag=4")
-        named[name] = int(value) if re.fullmatch("-?[0-9]+", value) else value
+        named[name] = int(value) if re.fullmatch("-?[0-9]{1,9}", value) else value
     return named
 
 
@@ -48,7 +48,7 @@ def columns_for(text: str | None, role: str) -> str | None:
     named = parse_columns(text)
     if "tag" in named and named.keys() & {"gold", "predicted"}:
         raise ConfigError("columns: got tag= beside gold= or predicted=; expected either")
-    chosen = {"word": named.get("word"), "tag": named.get("tag", named.get(role))}
+    chosen = {"word": named.get("word"), "tag": named.get("tag", named.get(role)), "sentence": named.get("sentence")}
     return ",".join(f"{name}={value}" for name, value in chosen.items() if value is not None) or None
 
 
@@ -58,6 +58,8 @@ def numbered(text: str | None) -> dict[str, int]:
     for name, value in named.items():
         if isinstance(value, str):
             raise ConfigError(f"columns: got {name}={value}; expected a number, as CoNLL columns have no names")
+        if name == "sentence":
+            raise ConfigError(f"columns: got {name}={value}, which is for CSV; expected empty lines between sentences")
         if name not in ("word", "tag"):
             raise ConfigError(f"columns: got {name}={value}, which is for coner evaluate; expected tag={value}")
     return {name: int(value) for name, value in named.items()}
@@ -189,9 +191,11 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
     first, second = layers[:2]
     if index is None or len(layers) > 2 or second != first + 1 or columns[first].agrees(columns[second]):
         choices = f"word={word + 1},tag={first + 1}", f"word={word + 1},gold={first + 1},predicted={second + 1}"
-        both = f"got columns {' and '.join(str(at + 1) for at in layers)} that look like tags"
+        both = " and ".join(str(at + 1) for at in layers)
         evaluate = f"to score one against the other: coner evaluate FILE --columns {choices[1]}"
-        raise ValueError(f"{both}. Fix: choose one with --columns {choices[0]}; {evaluate}")
+        raise ValueError(
+            f"got tags in columns {both}; expected them in one. Fix: choose with --columns {choices[0]}; {evaluate}"
+        )
     return word, first, [f"column {second + 1} holds inner mentions, which are not read"]
 
 
