@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coner.core.errors import DataError, OutputError
@@ -217,3 +219,118 @@ def test_numbered_names_do_not_collide_with_ids() -> None:
     names = document_names([Sentence(("a",), id=id) for id in ("000002", None, "000002", "x", None)])
     assert len({name.lower() for name in names}) == 5
     assert names[0] == "000002"
+
+
+WORDS = st.sampled_from(["ada", "é", "e\u0301", "👩‍🚀", "𝔸𝔹", "नमस्ते", "שלום", "北"])
+GAPS = st.sampled_from([" ", "  ", "\t", "\n", "\r\n", "\r\n\r\n", " \n "])
+
+
+@pytest.mark.parametrize("characters", ["utf-32-le", "utf-16-le", "utf-8"])
+@pytest.mark.parametrize(
+    "copy", ["the same", "with \\n for \\r\\n", "with \\r\\n for \\n", "without a byte order mark"]
+)
+@given(chosen=st.lists(st.tuples(WORDS, GAPS), min_size=1, max_size=8), data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_entities_are_the_same_in_every_unit(
+    tmp_path_factory: pytest.TempPathFactory,
+    characters: str,
+    copy: str,
+    chosen: list[tuple[str, str]],
+    data: st.DataObject,
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "units"
+    shutil.rmtree(folder, ignore_errors=True)
+    width = {"utf-32-le": 4, "utf-16-le": 2, "utf-8": 1}[characters]
+    bom = "\ufeff" * data.draw(st.booleans())
+    text = bom + "".join(word + gap for word, gap in chosen)
+    entities, rows, start = [], [], len(bom)
+    for number, (word, gap) in enumerate(chosen, 1):
+        seen = text[:start]  # as the tool has it
+        seen = seen.replace("\r\n", "\n") if copy == "with \\n for \\r\\n" else seen
+        seen = re.sub("(?<!\r)\n", "\r\n", seen) if copy == "with \\r\\n for \\n" else seen
+        seen = seen.removeprefix("\ufeff") if copy == "without a byte order mark" else seen
+        first, length = (len(part.encode(characters)) // width for part in (seen, word))
+        entities.append((word, f"L{number}"))
+        rows.append(f"T{number}\tL{number} {first} {first + length}\t{word}\n")
+        start += len(word + gap)
+    corpus = read(pair(folder, "".join(rows), text))
+    assert [(s.surface(e).replace(" ", ""), e.label) for s in corpus for e in s.entities or ()] == entities
+    assert corpus.skipped == 0
+    assert bool(corpus.notes) == bool(corpus.repaired)
+
+
+def test_a_unit_that_is_proved_is_reported(tmp_path: Path) -> None:
+    text = "ada loves bob.\r\nshe lives in new york.\r\n"
+    folder = pair(tmp_path / "d", "T1\tP 0 3\tada\nT2\tCity 28 36\tnew york\nT3\tP 15 18\tshe\n", text)
+    reported: list[tuple[int, str]] = []
+    reader = stream(folder, on_fault=lambda number, message: reported.append((number, message)))
+    assert [[s.surface(e) for e in s.entities or ()] for s in reader] == [["ada"], ["she", "new york"]]
+    assert (reader.faults, reader.repaired) == ({"converted": 2}, 2)
+    assert reader.notes == ["offsets are read as code points, CRLF counted as one: 2 entities"]
+    message = "doc.ann: entity T2 'City 28 36': got code points, CRLF counted as one; expected code points"
+    assert reported[0] == (2, message)
+
+
+NESTED = (
+    "T1\tORG 8 20\tada lovelace\nT2\tP 8 11\tada\nT3\tP 8 20\tada lovelace\nT4\tQ 12 20\tlovelace\nT5\tP 8 11\tada\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("nested", "kept"), [("outer", [("ada lovelace", "ORG")]), ("inner", [("ada", "P"), ("lovelace", "Q")])]
+)
+def test_of_nested_entities_the_outermost_or_the_innermost_are_kept(
+    tmp_path: Path, nested: Any, kept: list[tuple[str, str]]
+) -> None:
+    folder = pair(tmp_path / "d", NESTED.replace("T3\tP 8 20\tada lovelace\n", ""))
+    reader = stream(folder, nested=nested)  # no fault: the rule decides, and is reported
+    assert [(s.surface(e), e.label) for s in reader for e in s.entities or ()] == kept
+    assert (reader.faults["nested"], reader.ignored) == (3 - len(kept), {"duplicate entities": 1})
+    count = 3 - len(kept)
+    assert reader.notes == [f"{count} nested entities are left out, the {nested[:5]}most are kept (--nested)"]
+
+
+def test_a_second_label_of_a_span_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"doc\.ann:3: entity 8-20 'P': got a second label for .* entity 8-20 'ORG'"):
+        read(pair(tmp_path / "d", NESTED))
+
+
+WRAPPED = "the university of\r\noxford is old.\r\n \r\nada lives in new\nyork\n"
+ENTITIES = "T1\tORG 4 17;19 25\tuniversity of oxford\nT2\tCity 51 59\tnew york\n"
+
+
+def test_wrapped_lines_are_one_paragraph(tmp_path: Path) -> None:
+    folder = pair(tmp_path / "d", ENTITIES, WRAPPED)
+    corpus = read(folder, lines="wrapped")
+    assert [([s.surface(e) for e in s.entities or ()], s.id, s.line) for s in corpus] == [
+        (["university of oxford"], "doc-1", 1),
+        (["new york"], "doc-2", 4),
+    ]
+    assert corpus[0].text == "the university of\r\noxford is old."
+    with pytest.raises(DataError, match=r"doc\.ann:1: .* crosses a sentence boundary, a line end: .* --lines wrapped"):
+        read(folder)
+
+
+@pytest.mark.parametrize("options", [{}, {"lines": "wrapped"}])
+def test_an_entity_across_paragraphs_is_a_fault(tmp_path: Path, options: Any) -> None:
+    with pytest.raises(DataError, match=r"crosses a sentence boundary\. Fix: correct it"):
+        read(pair(tmp_path / "d", "T1\tP 12 34\tlovelace. in new york"), **options)
+
+
+def test_repair_stops_where_the_file_is_not_what_it_seems(tmp_path: Path) -> None:
+    lines = "".join(f"ada {number:02d}\nlovelace\n" for number in range(11))
+    rows = "".join(f"T{n}\tP {16 * n} {16 * n + 15}\tada {n:02d} lovelace\n" for n in range(11))
+    few = pair(tmp_path / "few", "".join(rows.splitlines(keepends=True)[:10]), lines)
+    assert read(few, repair=True).skipped == 10
+    many = pair(tmp_path / "many", rows, lines)
+    message = r"got 11 of 11 entities to leave out \(across sentences 11\); expected at most 1%.* --lines wrapped"
+    with pytest.raises(DataError, match=message):
+        read(many, repair=True)
+    assert len(read(many, lines="wrapped")) == 1
+
+
+def test_labels_are_renamed(tmp_path: Path) -> None:
+    folder = pair(tmp_path / "d", "T1\tP 8 11\tada\nT2\tQ 8 11\tada")
+    corpus = read(folder, rename={"P": "R", "Q": "R", "X": "Y"}, labels=["R"])
+    assert corpus.labels == ("R",)
+    assert corpus.notes == ("no entity has the label 'X', which is to be renamed",)

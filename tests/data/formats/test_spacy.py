@@ -126,3 +126,21 @@ def test_spacy_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "spacy.tokens", None)
     with pytest.raises(MissingExtra, match=r"pip install 'coner\[spacy\]'"):
         Spacy().write([Sentence(("a",))], tmp_path / "x.spacy")
+
+
+def test_wrapped_lines_are_one_paragraph(tmp_path: Path) -> None:
+    made = spacy.blank("en")("the University of\nOxford is old.\n\nada lives in New\r\nYork\n")
+    made.set_ents([made.char_span(4, 24, "ORG"), made.char_span(47, 56, "City")])
+    path = save(tmp_path / "x.spacy", made)
+    corpus = read(path, lines="wrapped")
+    assert [[s.surface(e) for e in s.entities or ()] for s in corpus] == [["University of Oxford"], ["New York"]]
+    assert [s.text for s in corpus] == ["the University of\nOxford is old.", "ada lives in New\r\nYork"]
+    with pytest.raises(
+        DataError, match="entity 4-24 'ORG' crosses a sentence boundary, a line end: .* --lines wrapped"
+    ):
+        read(path)
+
+
+def test_labels_are_renamed(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.spacy", doc("a b", ["B-X", "O"]))
+    assert read(path, rename={"X": "Y"}, labels=["Y"]).labels == ("Y",)

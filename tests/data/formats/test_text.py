@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.data.formats.text import TextReader
-from coner.data.reading.words import character_span, raw_text, sentence_from_text, split_words
+from coner.data.reading.spans import BLANK_LINE
+from coner.data.reading.words import character_span, paragraph_spans, raw_text, sentence_from_text, split_words
 
 TEXTS = st.text(
     st.one_of(
@@ -107,3 +108,21 @@ def test_words_without_a_text_are_joined_by_spaces(given: list[str]) -> None:
     text, offsets = raw_text(Sentence(tuple(given)))
     assert text == " ".join(given)
     assert [text[a:b] for a, b in offsets] == given
+
+
+def test_wrapped_lines_are_one_paragraph(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes(b"\nin new\r\nyork\n \t\nbob\n\n\nhe\nis\nhere")
+    found = list(TextReader(tmp_path / "x.txt", lines="wrapped"))
+    assert [(s.words, s.line) for s in found] == [
+        (("in", "new", "york"), 2),
+        (("bob",), 5),
+        (("he", "is", "here"), 8),
+    ]
+    assert found[0].text == "in new\nyork"
+
+
+@given(TEXTS)
+def test_paragraphs_hold_every_word_of_their_lines(text: str) -> None:
+    spans = list(paragraph_spans(text))
+    assert all(text[a:b].strip() and not BLANK_LINE.search(text[a:b]) for a, b in spans)
+    assert [w for a, b in spans for w in text[a:b].split()] == text.split()

@@ -1,4 +1,4 @@
-"""spaCy's DocBin: documents of tokens with entities, split at sentence boundaries, else at line ends.
+"""spaCy's DocBin: documents of tokens with entities, split at sentence boundaries, else at line ends or empty lines.
 
 A document whose tokens all lack an entity annotation has no labels. A DocBin is zlib, msgpack and plain arrays: reading
 it runs no code.
@@ -7,6 +7,7 @@ it runs no code.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -20,7 +21,7 @@ from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.reading.nesting import Mark
 from coner.data.reading.spans import SpanReader
-from coner.data.reading.words import Span, raw_text
+from coner.data.reading.words import Span, paragraph_spans, raw_text
 
 
 class DocBinReader(SpanReader):
@@ -49,6 +50,9 @@ class DocBinReader(SpanReader):
         self.ignored["spans in span groups"] += sum(map(len, doc.spans.values()))
         if doc.has_annotation("SENT_START"):
             starts = [sent.start for sent in doc.sents]
+        elif self._wrapped:
+            places_of_tokens = [token.idx for token in doc]
+            starts = [bisect_left(places_of_tokens, start) for start, _ in paragraph_spans(doc.text)]
         else:
             starts = [token.i + 1 for token in doc if "\n" in token.text and is_space(token)]
         borders = sorted({0, *starts, len(doc)})
@@ -68,7 +72,8 @@ class DocBinReader(SpanReader):
             elif not span.label_:
                 self._fault(number, f"{place} has no label", "without a label")
             elif any(span.start < border < span.end for border in borders):
-                self._fault(number, f"{place} crosses a sentence boundary", "across sentences")
+                hint = "" if doc.has_annotation("SENT_START") else self._hint(doc.text, span.start_char, span.end_char)
+                self._fault(number, f"{place} crosses a sentence boundary{hint}", "across sentences")
             else:
                 yield Mark(words[0][0], words[-1][1], span.label_, 1.0, number)
 

@@ -1,9 +1,10 @@
-"""Plain text: a sentence or paragraph per line."""
+"""Plain text: a sentence or paragraph per line; or wrapped lines, with an empty line after each paragraph."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TextIO
 
 from coner.core.errors import DataError
@@ -21,9 +22,16 @@ class TextReader(Reader):
         if self._gold:
             message = "got plain text, which has no labels; expected gold labels. Fix: name CoNLL files .conll"
             raise DataError(message, self.path)
-        for number, line in enumerate(lines, 1):
-            if offsets := self._split(line):
-                yield Sentence(tuple([line[a:b] for a, b in offsets]), text=line, offsets=offsets, line=number)
+        for number, text in _paragraphs(lines) if self._wrapped else enumerate(lines, 1):
+            if offsets := self._split(text):
+                yield Sentence(tuple([text[a:b] for a, b in offsets]), text=text, offsets=offsets, line=number)
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    for has_words, rows in groupby(enumerate(lines, 1), key=lambda row: bool(row[1].strip())):
+        if has_words:
+            (number, line), *others = rows
+            yield number, "\n".join([line, *(text for _, text in others)])
 
 
 class Text(Format):

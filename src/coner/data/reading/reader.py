@@ -73,6 +73,7 @@ class Reader(ABC):
         self._labels = None if labels is None else frozenset(labels)
         self._names = dict(options.get("rename") or {})
         self._unnamed = dict.fromkeys(self._names)  # labels with a new name that no entity had so far
+        self._wrapped = options.get("lines") == "wrapped"
         self._comment = options.get("comment")
         self._split = SPLITTERS[options.get("words", "coner")]
         self._gold = options.get("gold", False)

@@ -36,7 +36,6 @@ class SpanReader(Reader):
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         super().__init__(path, **options)
         self._nested = options.get("nested", "outer")
-        self._wrapped = options.get("lines") == "wrapped"
         self._units: Counter[str] = Counter()  # of offsets that are not code points, in entities
 
     @property
@@ -94,7 +93,7 @@ class SpanReader(Reader):
             if not 0 <= start < end <= length or first >= last:
                 self._fault(number, f"{mark} covers no word of the text of {length} characters", "outside")
             elif bisect_right(ends, first) != bisect_right(ends, last - 1):
-                hint = "" if BLANK_LINE.search(text, start, end) or "\n" not in text[start:end] else self._hint()
+                hint = self._hint(text, start, end)
                 self._fault(number, f"{mark} crosses a sentence boundary{hint}", "across sentences")
             else:
                 placed.append((first, last, mark))
@@ -105,8 +104,10 @@ class SpanReader(Reader):
                 self._fault(mark.number, f"{mark} starts or ends inside a word; expected {words}", "snapped")
         return tuple([Entity(first, last, mark.label, mark.score) for first, last, mark in kept])
 
-    def _hint(self) -> str:
-        return "" if self._wrapped else ", a line end (if lines are wrapped, read them with --lines wrapped)"
+    def _hint(self, text: str, start: int, end: int) -> str:
+        """The advice for a span that crosses the ends of lines of one paragraph."""
+        joinable = not self._wrapped and "\n" in text[start:end] and not BLANK_LINE.search(text, start, end)
+        return ", a line end: if lines are wrapped, use --lines wrapped" if joinable else ""
 
     def _flat(self, placed: Sequence[Placed]) -> list[Placed]:
         """Those that do not overlap, in the order of the text; the others are counted, or are faults."""
