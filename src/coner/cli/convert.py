@@ -66,7 +66,6 @@ def _show(report: dict[str, Any]) -> None:
         "tags, lines or bytes repaired": report["repaired"],
         "lines, documents or tasks that could not be read": report["unreadable"],
         f"sentences that {to} cannot hold, left out": report["unwritten"]["sentences"],
-        **{f"not read: {what}": count for what, count in report["not_read"].items()},
         **{f"{to} cannot hold: {what}": count for what, count in report["not_held"].items()},
     }
     table = Table(show_header=False)

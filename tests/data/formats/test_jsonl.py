@@ -94,7 +94,11 @@ FAULTS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "not JSON": ([{"text": "a"}, '{"text": '], {}, ":2: not JSON: expecting value at column 10"),
     "deep": (["[" * 100_000], {}, ":1: not the JSON of a sentence: nested"),
     "no object": (["[1]"], {}, ":1: got a JSON list; expected an object"),
-    "no text": ([{"id": "x"}], {}, ":1: got text None; expected an object with a string"),
+    "no text": (
+        [{"id": "x"}],
+        {},
+        r":1: got an object with \['id'\]; expected a string .text., or .words., or --text KEY",
+    ),
     "no word": ([{"text": " "}], {}, ":1: got text without a word"),
     "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: got half of a surrogate pair at character 1"),
     "half a pair in a label": ([span(0, 3, "\ud800")], {}, ":1: .*expected a non-empty string of whole characters"),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coner.core.errors import DataError
-from coner.core.types import Entity
+from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats.labelstudio import LabelStudio, LabelStudioReader
 from coner.data.reading.words import raw_text
@@ -49,10 +50,10 @@ def test_each_line_of_a_task_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "format"),
     [
-        ("a.json", '\ufeff [{"data": 1}]', "labelstudio"),
-        ("a.json", "[]", "labelstudio"),
+        ("a.json", '\ufeff [{"data": {"a": 1}}]', "labelstudio"),
         ("a.json", '{"text": "a"}', "jsonl"),
-        ("a", ' [\n {"data": 1}]', "labelstudio"),
+        ("a", ' [\n {"data": {"a": 1}}]', "labelstudio"),
+        ("a.jsonl", '{"data": {"a": 1}}\n{"data": {"a": 1}}\n', "labelstudio"),
         ("a", "[ada] met bob", "text"),
     ],
 )
@@ -105,7 +106,12 @@ FAULTS: dict[str, tuple[list[Any], list[str], str, str]] = {
     "an empty label": ([result(8, 11, "")], [], "without a label", "got labels ['']; expected one label"),
     "across lines": ([result(12, 34)], [], "across sentences", "crosses a sentence boundary"),
     "outside": ([result(40, 50)], [], "outside", "covers no word of the text of 34 characters"),
-    "another text": ([result(8, 11, text="bob")], [], "text differs", "got text 'bob', which is not there"),
+    "another text": (
+        [result(8, 11, text="bob")],
+        [],
+        "text differs",
+        "got the text 'bob'; expected 'ada', the text at",
+    ),
     "no numbers": (
         [result("8", 11)],
         [],
@@ -137,11 +143,10 @@ def test_spans_in_utf_16_units_are_converted(tmp_path: Path) -> None:
     units = text.encode("utf-16-le")  # the oracle: JavaScript's own way of counting
     start = units.index("ada".encode("utf-16-le")) // 2
     path = export(tmp_path, task(result(start, start + 3, text="ada"), text=text))
-    with pytest.raises(DataError, match="task 1: result 'r1', entity 10-13: got UTF-16 units"):
-        read(path)
-    corpus = read(path, repair=True)
+    corpus = read(path)
     assert [corpus[0].surface(e) for e in corpus[0].entities or ()] == ["ada"]
     assert (corpus.repaired, corpus.skipped) == (1, 0)
+    assert corpus.notes == ("offsets are read as UTF-16 code units: 1 entities",)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,8 @@ def test_spans_in_utf_16_units_are_converted(tmp_path: Path) -> None:
         ("[{", r"export\.json:1: not JSON: .* column 3"),
         ("[" * 100_000, "not the JSON of tasks: nested"),
         ("[" + "7" * 5000 + "]", r"export\.json: not the JSON of tasks: exceeds the limit"),
-        ('{"data": {}}', "got a JSON dict; expected a list of tasks"),
+        ('{"data": {}}', r"task 1: got data with \[\]; expected a string"),
+        ('{"data": {"text": "a"}}\n{"', r"export\.json:2: not JSON"),
         ("[]", "got no sentence; expected a JSON list of Label Studio tasks"),
         ("[7]", 'task 1: got a task without "data"'),
         ('[{"id": 1, "text": "a", "label": []}]', 'task 1: got a task without "data"'),
@@ -179,7 +185,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, given
     scores = [[e.score for e in s.entities or ()] for s in given]
     assert [[e.score for e in s.entities or ()] for s in read_back] == scores
     for made in json.loads(path.read_text(encoding="utf-8")):  # as its own import checks them
-        for item in made.get("annotations", [{"result": []}])[0]["result"]:
+        for item in made.get("annotations", made.get("predictions", [{"result": []}]))[0]["result"]:
             value = item["value"]
             assert made["data"]["text"][value["start"] : value["end"]] == value["text"]
 
@@ -188,3 +194,144 @@ def test_no_sentence_is_an_empty_list() -> None:
     handle = io.StringIO()
     LabelStudio().write_text([], handle)
     assert json.loads(handle.getvalue()) == []
+
+
+# The forms of other versions, written by small oracles: a text, its spans with their labels, to the task.
+
+
+def hypertext(start: int, end: int, text: str, label: str, *, nodes: bool) -> dict[str, Any]:
+    node = {"start": "/div[1]/text()[1]", "end": "/div[1]/text()[1]", "startOffset": start, "endOffset": end}
+    value = {**node, "text": text[start:end], "hypertextlabels": [label]}
+    value |= {} if nodes else {"globalOffsets": {"start": start, "end": end}, "end": "/div[2]/text()[1]"}
+    return {"id": "r", "from_name": "x", "to_name": "y", "type": "hypertextlabels", "value": value}
+
+
+def minimal(text: str, spans: list[tuple[int, int, str]]) -> dict[str, Any]:
+    regions = [{"start": a, "end": b, "text": text[a:b], "labels": [label]} for a, b, label in spans]
+    about = {"annotator": 1, "annotation_id": 4, "created_at": "2024", "updated_at": "2024", "lead_time": 1.5}
+    return {"id": 17, "body": text, **({"mention": regions} if regions else {}), **about}
+
+
+def plain(text: str, spans: list[tuple[int, int, str]]) -> list[Any]:
+    return [result(a, b, label, text=text[a:b]) for a, b, label in spans]
+
+
+VERSIONS: dict[str, Callable[[str, list[tuple[int, int, str]]], Any]] = {
+    "completions": lambda text, spans: {
+        "id": 17,
+        "completions": [{"id": 1, "result": plain(text, spans)}],
+        "data": {"text": text},
+    },
+    "another key": lambda text, spans: {
+        "id": 17,
+        "annotations": [{"result": plain(text, spans)}],
+        "data": {"body": text},
+    },
+    "global offsets": lambda text, spans: task(
+        *(hypertext(a, b, text, label, nodes=False) for a, b, label in spans), text=text
+    ),
+    "offsets of one node": lambda text, spans: task(
+        *(hypertext(a, b, text, label, nodes=True) for a, b, label in spans), text=text
+    ),
+    "JSON-MIN": minimal,
+    "predictions": lambda text, spans: {
+        "id": 17,
+        "data": {"text": text},
+        "predictions": [{"model_version": "m", "score": 0.5, "result": plain(text, spans)}, {"result": []}],
+    },
+}
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, str]]]:
+    """A text of words that are not part of one another, and spans of words in it."""
+    words = [f"{draw(st.sampled_from(['ada', 'né', 'мир', 'कि']))}{i}x" for i in range(draw(st.integers(1, 6)))]
+    starts = [sum(len(word) + 1 for word in words[:i]) for i in range(len(words))]
+    labels = [draw(st.sampled_from(["", "P", "Q"])) for _ in words]
+    return " ".join(words), [(a, a + len(w), x) for a, w, x in zip(starts, words, labels, strict=True) if x]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("lines", [False, True])
+@given(given=st.lists(texts(), min_size=1, max_size=3))
+@settings(max_examples=20)
+def test_every_version_is_read(
+    tmp_path_factory: pytest.TempPathFactory,
+    version: str,
+    lines: bool,
+    given: list[tuple[str, list[tuple[int, int, str]]]],
+) -> None:
+    tasks = [VERSIONS[version](text, spans) for text, spans in given]
+    path = tmp_path_factory.getbasetemp() / ("tasks.jsonl" if lines else "tasks.json")
+    path.write_text("\n".join(map(json.dumps, tasks)) if lines else json.dumps(tasks), encoding="utf-8")
+    corpus = read(path)
+    found = [[(s.surface(e), e.label) for e in s.entities or ()] for s in corpus]
+    assert found == [[(text[a:b], label) for a, b, label in spans] for text, spans in given]
+    assert [(s.text, s.id, s.entities is None) for s in corpus] == [(text, "17", False) for text, _ in given]
+
+
+def test_predictions_are_not_gold(tmp_path: Path) -> None:
+    guess = {"data": {"text": TEXT[:20]}, "predictions": [{"result": [result(8, 20, score=0.5)]}]}
+    path = export(tmp_path, guess)
+    with pytest.raises(DataError, match="task 1: got only predictions; expected gold labels"):
+        read(path, gold=True)
+    for options in ({}, {"gold": True, "predicted": True}):
+        corpus = read(path, **options)  # type: ignore[arg-type]
+        assert [e.score for s in corpus for e in s.entities or ()] == [0.5]
+    assert corpus.notes == ("tasks without annotation whose prediction is read: 1",)
+
+
+def test_predictions_are_written_as_predictions(tmp_path: Path) -> None:
+    scored = Sentence(("ada", "met", "bob"), (Entity(0, 1, "P", 0.75), Entity(2, 3, "P")))
+    given = [scored, Sentence(("nobody",), ()), Sentence(("x",))]
+    path = tmp_path / "tasks.json"
+    LabelStudio().write(given, path)
+    first, second, third = json.loads(path.read_text())
+    assert [item["value"]["text"] for item in first["predictions"][0]["result"]] == ["ada", "bob"]
+    assert (second["predictions"], third.keys()) == ([{"result": []}], {"data"})
+    assert "annotations" not in str(path.read_text())
+    LabelStudio().write([Sentence(("ada",), (Entity(0, 1, "P"),)), given[1]], path)
+    assert "predictions" not in path.read_text()
+
+
+def test_results_of_other_types_are_no_gold_without_entities(tmp_path: Path) -> None:
+    choice = {"type": "choices", "value": {"choices": ["x"]}}
+    other = {"type": "paragraphlabels", "value": {"start": "0", "end": "0", "paragraphlabels": ["P"]}}
+    path = export(tmp_path, task(choice))
+    with pytest.raises(DataError, match="task 1: got annotations only under 'results of type choices'; expected resul"):
+        read(path)
+    with pytest.raises(DataError, match="task 1: got only 'results of type choices'; expected gold labels"):
+        read(path, gold=True)
+    corpus = read(export(tmp_path, task(choice), task(other), task(result(0, 3))))
+    assert [s.entities for s in corpus] == [(), (), None, None, (Entity(0, 1, "P"),), ()]
+    assert corpus.notes == ("not read: results of type choices 1, results of type paragraphlabels 1",)
+
+
+def test_annotations_under_other_keys_are_counted(tmp_path: Path) -> None:
+    old = {"data": {"text": "ada"}, "labellings": [{"result": [result(0, 3)]}]}
+    with pytest.raises(DataError, match="task 1: got annotations only under 'labellings'"):
+        read(export(tmp_path, old))
+    corpus = read(export(tmp_path, old, task(result(0, 3), text="ada")))
+    assert [s.entities for s in corpus] == [None, (Entity(0, 1, "P"),)]
+    assert corpus.notes == ("not read: annotations under 'labellings' 1",)
+
+
+def test_the_text_is_the_string_in_which_the_repeated_texts_stand(tmp_path: Path) -> None:
+    data = {"report": "ada met bob", "source": "web", "lang": "en"}
+    proved = {"data": data, "annotations": [{"result": [result(8, 11, text="bob")]}]}
+    empty = {"data": {**data, "report": "nobody"}, "annotations": [{"result": []}]}
+    assert [s.text for s in read(export(tmp_path, empty, proved), gold=True)] == ["nobody", "ada met bob"]
+    with pytest.raises(DataError, match=r"task 1: got data with \['lang', 'report', 'source'\]; .*, or --text KEY"):
+        read(export(tmp_path, empty))
+    assert [s.text for s in read(export(tmp_path, empty), text="report")] == ["nobody"]
+    with pytest.raises(DataError, match="expected a string 'body'"):
+        read(export(tmp_path, empty), text="body")
+
+
+def test_offsets_in_html_do_not_count_its_tags(tmp_path: Path) -> None:
+    shown = "ada & bob"
+    html = "<p>ada &amp; <b>bob</b></p>"
+    places = [hypertext(6, 9, shown, "P", nodes=False)]
+    corpus = read(export(tmp_path, task(*places, text=html), task(text="<i>nobody</i>")))
+    assert [(s.text, [s.surface(e) for e in s.entities or ()]) for s in corpus] == [(shown, ["bob"]), ("nobody", [])]
+    assert corpus.notes == ("not read: texts with tags of HTML, without the tags 2",)

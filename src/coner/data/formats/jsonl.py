@@ -1,4 +1,7 @@
-"""JSONL: one JSON object per line, with entities as half-open spans of characters; see ``docs/data.md``."""
+"""JSONL: one JSON object per line, with entities as half-open spans of characters; see ``docs/data.md``.
+
+Objects in the forms of other tools are read too, see ``reading.keys``.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,30 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
-from coner.data.reading.spans import SpanReader
+from coner.data.reading.json_text import json_value
+from coner.data.reading.keys import is_own
+from coner.data.reading.objects import ObjectReader
 from coner.data.reading.words import entity_objects, raw_text, split_words
 
+LINES = (".jsonl", ".ndjson")
 
-class JsonlReader(SpanReader):
+
+class JsonlReader(ObjectReader):
+    unit = "line"
     expected = "a JSON object per line"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        return self._each(lines, self._line)
+        return self._objects(lines, self._line)
 
-    def _line(self, line: str, number: int) -> list[Sentence]:
+    def _line(self, line: str, number: int) -> Iterable[Sentence]:
         if not line or line.isspace():
             return []
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}") from None
-        except RecursionError:
-            raise ValueError("not the JSON of a sentence: nested too deeply") from None
-        if not isinstance(values, dict):
-            raise ValueError(f"got a JSON {type(values).__name__}; expected an object")
-        return [self._from_object(values, number)]
+        value = json_value(line, "a sentence")
+        return [] if value is None else self._object(value, number)
 
 
 def to_json(sentence: Sentence) -> dict[str, Any]:
@@ -48,12 +50,12 @@ def to_json(sentence: Sentence) -> dict[str, Any]:
 class Jsonl(Format):
     title = "JSONL"
     reader = JsonlReader
-    suffixes = (".jsonl", ".ndjson", ".json")
+    suffixes = (*LINES, ".json")
     holds = frozenset({"word borders", "labels", "ids", "labels missing", "scores", "white space"})
     appends = editable = True
 
     def sniff(self, head: bytes) -> float:
-        return float(head.lstrip().startswith(b"{"))
+        return 0.8 if head.lstrip().startswith(b"{") else 0.05
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         for sentence in sentences:
@@ -65,6 +67,9 @@ class Jsonl(Format):
 
         def edit(line: str) -> str:
             values = json.loads(line)
+            if not (is_own(values) and any(isinstance(values.get(key), str | list) for key in ("text", "words"))):
+                message = f"line {before.line}: got an object in another form than coner's own; expected that"
+                raise DataError(f"{message}. Fix: convert the file to JSONL with coner convert")
             if values.get("text") is not None:
                 values["text"] = after.text
             if values.get("words") is not None or after.offsets != split_words(after.text or ""):

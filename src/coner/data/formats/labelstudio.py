@@ -1,126 +1,200 @@
-"""Label Studio: a JSON list of tasks, as it is exported and imported.
+"""Label Studio: a JSON list of tasks as it is exported and imported, JSON-MIN, or a task per line.
 
-Of the annotations of a task the first that was not cancelled is read, and of its results those of type ``labels``. Old
-versions of Label Studio count UTF-16 units, which ``value.text`` reveals. The text is ``data.text``, or the only string
-in ``data``. ``data.words``, written if the words are not those of ``split_words``, makes the task one sentence.
+Of the annotations of a task (before version 1.0 ``completions``) the first that was not cancelled is read, and of its
+results the labelled spans; without any annotation the first prediction, unless gold labels are asked for. Old versions
+count UTF-16 units, which ``value.text`` reveals. The text is the string of ``data`` in which every ``value.text``
+stands, else ``data.text``, or the only string. ``data.words``, written if the words are not those of ``split_words``,
+makes the task one sentence.
+
+If an entity has a score, all sentences are written as predictions, because nobody has confirmed them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO, Unpack
 
-from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
-from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
-from coner.data.reading.offsets import same_text
-from coner.data.reading.spans import Mark, SpanReader, align_words, whole_text
+from coner.data.formats import DEFAULTS, Format, WriteOptions, formats, suffix
+from coner.data.formats.jsonl import LINES
+from coner.data.reading.json_text import first_value, json_values
+from coner.data.reading.markup import without_tags
+from coner.data.reading.objects import NO_GOLD, ObjectReader, Said, Values, claims_of
+from coner.data.reading.offsets import Claim, find_offsets
+from coner.data.reading.reader import ReadOptions
+from coner.data.reading.spans import Mark, align_words
 from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_text, split_words
 
+READ = ("labels", "hypertextlabels")  # types of results
+ANNOTATIONS = ("annotations", "completions")
+KNOWN = (*ANNOTATIONS, "predictions", "drafts")
+MINIMAL = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time")  # keys of JSON-MIN
 
-class LabelStudioReader(SpanReader):
+
+class LabelStudioReader(ObjectReader):
     unit = "task"
     expected = "a JSON list of Label Studio tasks"
+    read_keys = f"results of type {' or '.join(READ)}"
+    fix = "label spans of text with <Labels>, and export them as JSON"
+
+    def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
+        super().__init__(path, **options)
+        self._usual = ("text",)
+        self._labelled = False  # the file has results that are read
+        self._html = False  # offsets do not count the tags of HTML
+        self._guesses = 0
+
+    @property
+    def notes(self) -> list[str]:
+        guesses = f"tasks without annotation whose prediction is read: {self._guesses}"
+        return [*super().notes, *([guesses] if self._guesses else [])]
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        return self._each(self._tasks(), self._task)
+        tasks = [_whole(value) for value in json_values(self.path, "tasks")]
+        for task in tasks if all(isinstance(task, dict) for task in tasks) else ():
+            self._survey_task(task)
+        return self._objects(tasks, self._object)
 
-    def _tasks(self) -> list[Any]:
-        try:
-            tasks = json.loads(whole_text(self.path).removeprefix(BOM))
-        except json.JSONDecodeError as error:
-            message = f"not JSON: {error.msg.lower()} at column {error.colno}"
-            raise DataError(message, self.path, error.lineno) from None
-        except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
-            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).lower()
-            raise DataError(f"not the JSON of tasks: {reason}", self.path) from None
-        if not isinstance(tasks, list):
-            message = f"got a JSON {type(tasks).__name__}; expected a list of tasks"
-            raise DataError(f"{message}. Fix: export as JSON, not as JSON-MIN or CSV", self.path)
-        return tasks
+    def _survey_task(self, task: Values) -> None:
+        """See what the file has: some tasks prove how the others are to be read."""
+        runs = [run for key in KNOWN for run in _items(task.get(key)) if isinstance(run, dict)]
+        results = [result for run in runs for result in _items(run.get("result")) if isinstance(result, dict)]
+        self._labelled = self._labelled or any(result.get("type") in READ for result in results)
+        texts = self._texts(data) if isinstance(data := task.get("data"), dict) else {}
+        claims = [([place[:2]], place[2]) for result in results if (place := _place(result))[2] is not None]
+        if claims and (key := self._key_of_text(texts, claims)) is not None and "<" in texts[key]:
+            with_tags, without = (find_offsets(text, claims) for text in (texts[key], without_tags(texts[key])))
+            self._html = self._html or without.agreeing(claims) > with_tags.agreeing(claims)
 
-    def _task(self, task: Any, number: int) -> Iterator[Sentence]:
-        data = task.get("data") if isinstance(task, dict) else None
+    def _object(self, item: Any, number: int) -> Iterable[Sentence]:
+        data = item.get("data") if isinstance(item, dict) else None
         if not isinstance(data, dict):
-            raise ValueError('got a task without "data"; expected what Label Studio exports as JSON')
-        text = _text(data)
-        if lone_surrogate(json.dumps(task, ensure_ascii=False)) is not None:
+            raise ValueError('got a task without "data"; expected what Label Studio exports as JSON or JSON-MIN')
+        if lone_surrogate(json.dumps(item, ensure_ascii=False)) is not None:
             raise ValueError("got half of a surrogate pair; expected whole characters")
-        words = data.get("words")
+        self._count_unread(item, KNOWN, None, number)
+        results = self._results(item)
+        spans = None if results is None else self._spans(results, number)
+        if spans is None and self._gold:
+            guess = "only predictions" if item.get("predictions") else "no annotation that was not cancelled"
+            got = guess if results is None else f"only {self._named()}"
+            raise self.error(number, f"got {got}; {NO_GOLD}")
+        text, words = self._text(data, claims_of(spans or ())), data.get("words")
         offsets = () if words is None else align_words({"text": text, "words": words}, self._split)[1]
-        results = self._results(task)
-        if results is None and self._gold:
-            raise self.error(number, "got no annotation that was not cancelled; expected gold labels")
-        marks = None if results is None else self._marks(results, text, number)
-        id = data.get("id", task.get("id"))
+        marks = None if spans is None else list(self._marks(spans, text, number))
+        id = data.get("id", item.get("id"))
         if not offsets:
             return self._document(text, marks, id=id, number=number)
         return self._cut(text, [((0, len(text)), offsets)], marks, id=id, number=number)
 
-    def _results(self, task: dict[str, Any]) -> list[Any] | None:
-        annotations = _list(task, "annotations")
-        kept = [item for item in annotations if isinstance(item, dict) and not item.get("was_cancelled")]
+    def _results(self, task: Values) -> list[Any] | None:
+        """The results of the annotation or prediction that is read; ``None`` if there is none."""
+        annotations = [item for key in ANNOTATIONS for item in _list(task, key)]
+        kept = [item for item in annotations if isinstance(item, dict) and not _cancelled(item)]
+        predictions = [item for item in _list(task, "predictions") if isinstance(item, dict)]
         self.ignored["cancelled annotations"] += len(annotations) - len(kept)
         self.ignored["further annotations"] += len(kept[1:])
-        for key in ("predictions", "drafts"):
-            self.ignored[key] += len(_list(task, key))
+        self.ignored["drafts"] += len(_list(task, "drafts"))
+        if not annotations and predictions and (self._predicted or not self._gold):
+            self._guesses += 1
+            kept, predictions = predictions[:1], predictions[1:]
+        self.ignored["predictions"] += len(predictions)
         return _list(kept[0], "result") if kept else None
 
-    def _marks(self, results: list[Any], text: str, number: int) -> Iterator[Mark]:
-        for result in results:
-            type_ = result.get("type") if isinstance(result, dict) else None
-            if type_ == "labels":
-                yield from self._mark(result, text, number)
-            else:
-                self.ignored[f"results of type {type_}"] += 1
+    def _spans(self, results: list[Any], number: int) -> list[Said] | None:
+        """The labelled spans among results; ``None`` if labels of spans are only in results that are not read."""
+        types = [str(result.get("type")) if isinstance(result, dict) else "None" for result in results]
+        self.ignored.update(f"results of type {type:.80}" for type in types if type not in READ)
+        if types and not any(type in READ for type in types):
+            others = [type for type in types if type.endswith("labels") or not (self._labelled or type == "relation")]
+            self._unread.update(f"results of type {type}" for type in others)
+            self._first_unread = self._first_unread or number
+            if others:
+                return None
+        spans = [self._said(result, number) for result, type in zip(results, types, strict=True) if type in READ]
+        return [span for span in spans if span is not None]
 
-    def _mark(self, result: dict[str, Any], text: str, number: int) -> Iterator[Mark]:
-        value = result.get("value")
-        values = value if isinstance(value, dict) else {}
-        start, end, labels, covered = map(values.get, ("start", "end", "labels", "text"))
+    def _said(self, result: Values, number: int) -> Said | None:
+        start, end, repeated, labels = _place(result)
         score: Any = result.get("score")
         known = type(score) in (int, float) and 0 <= score <= 1
         name = f"result {result.get('id')!r}"
-        place = f"{name}, entity {start}-{end}"
         if type(start) is not int or type(end) is not int:
             self._fault(number, f"{name}: got start {start!r:.40} and end {end!r:.40}; expected whole numbers")
         elif not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
             fault = "several labels" if isinstance(labels, list) and len(labels) > 1 else "without a label"
-            self._fault(number, f"{place}: got labels {labels!r:.80}; expected one label", fault)
-        elif not isinstance(covered, str) or same_text(text[max(start, 0) : max(end, 0)], covered):
-            yield Mark(start, end, labels[0], score if known else 1.0, number)
+            self._fault(number, f"{name}, entity {start}-{end}: got labels {labels!r:.80}; expected one label", fault)
         else:
-            units = text.encode("utf-16-le")
-            if 0 <= start < end <= len(units) // 2 and same_text(_decode(units, start, end), covered):
-                self._fault(number, f"{place}: got UTF-16 units; expected code points", "converted")
-                start, end = len(_decode(units, 0, start)), len(_decode(units, 0, end))
-                yield Mark(start, end, labels[0], score if known else 1.0, number)
-            else:
-                self._fault(number, f"{place}: got text {covered[:40]!r}, which is not there", "text differs")
+            return Mark(start, end, labels[0], score if known else 1.0, number), repeated
+        return None
+
+    def _key_of_text(self, texts: Mapping[str, str], claims: Sequence[Claim]) -> str | None:
+        key = super()._key_of_text(texts, claims)
+        return next(iter(texts)) if key is None and len(texts) == 1 else key
+
+    def _text(self, data: Values, claims: Sequence[Claim]) -> str:
+        texts = self._texts(data)
+        if (key := self._key_of_text(texts, claims)) is None:
+            wanted = f"a string {self._text_key!r}" if self._text_key else 'a string "text", one string alone'
+            raise ValueError(f"got data with {sorted(data)!r:.200}; expected {wanted}, or --text KEY")
+        if self._html and "<" in texts[key]:
+            self.ignored["texts with tags of HTML, without the tags"] += 1
+            return without_tags(texts[key])
+        return texts[key]
 
 
-def _decode(units: bytes, start: int, end: int) -> str:
-    return units[2 * start : 2 * end].decode("utf-16-le", "replace")
+def _place(result: Values) -> tuple[Any, Any, str | None, Any]:
+    """The start and the end of a result as far as they are known, the text that it repeats, and its labels."""
+    value = result.get("value")
+    values = value if isinstance(value, dict) else {}
+    start, end, text = map(values.get, ("start", "end", "text"))
+    if isinstance(values.get("globalOffsets"), dict):
+        start, end = map(values["globalOffsets"].get, ("start", "end"))
+    elif isinstance(start, str) and start == end and isinstance(text, str):  # one node of HTML: proved by the text
+        start, end = values.get("startOffset", start), values.get("endOffset", end)
+    repeated = text if isinstance(text, str) and type(start) is type(end) is int else None
+    return start, end, repeated, values.get(str(result.get("type")), values.get("labels"))
 
 
-def _text(data: dict[str, Any]) -> str:
-    texts = {key: value for key, value in data.items() if isinstance(value, str) and key != "id"}
-    if "text" not in texts and len(texts) != 1:
-        raise ValueError(f'got data with {sorted(data)!r:.200}; expected a string "text", or one string alone')
-    return str(texts.get("text", next(iter(texts.values()))))
+def _whole(value: Any) -> Any:
+    """A task of JSON-MIN in the form of other tasks."""
+    if not isinstance(value, dict) or isinstance(value.get("data"), dict):
+        return value
+    types = {key: [_type(item) for item in _items(items)] for key, items in value.items()}
+    regions = {key: value[key] for key, found in types.items() if any(found)}
+    if not regions and not any(key in value for key in MINIMAL):
+        return value
+    results = [{"type": _type(item), "value": item} for items in regions.values() for item in items]
+    data = {key: item for key, item in value.items() if key not in (*MINIMAL, *regions)}
+    annotated = bool(regions) or value.get("annotation_id") is not None
+    return {"data": data, "annotations": [{"result": results}] if annotated else []}
 
 
-def _list(values: dict[str, Any], key: str) -> list[Any]:
+def _type(item: Any) -> str | None:
+    spans = isinstance(item, dict) and "start" in item
+    return next((key for key in item if key.endswith("labels")), None) if spans else None
+
+
+def _cancelled(annotation: Values) -> bool:
+    return bool(annotation.get("was_cancelled") or annotation.get("skipped"))
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _list(values: Values, key: str) -> list[Any]:
     items = values.get(key) or []
     if not isinstance(items, list):
         raise ValueError(f"got {key} {items!r:.80}; expected a list")
     return items
 
 
-def to_task(sentence: Sentence) -> dict[str, Any]:
-    """The task of a sentence; one without labels gets no annotation.
+def to_task(sentence: Sentence, *, predicted: bool = False) -> dict[str, Any]:
+    """The task of a sentence, with its entities as an annotation, or as a prediction; one without labels has neither.
 
     The labelling configuration needs ``<Labels name="label" toName="text">`` and ``<Text name="text" value="$text"/>``.
     """
@@ -136,23 +210,32 @@ def to_task(sentence: Sentence) -> dict[str, Any]:
         value = {"start": start, "end": end, "text": text[start:end], "labels": [label]}
         named = {"id": str(number), "from_name": "label", "to_name": "text", "type": "labels", "value": value}
         result.append({**named, **entity})  # with the score, if it has one
-    return {"data": data, "annotations": [{"result": result}]}
+    return {"data": data, "predictions" if predicted else "annotations": [{"result": result}]}
 
 
 class LabelStudio(Format):
     title = "Label Studio"
     reader = LabelStudioReader
     suffixes = (".json",)
+    input_suffixes = LINES
     holds = frozenset({"word borders", "labels", "ids", "labels missing", "scores", "white space"})
 
+    def claims(self, path: Path) -> bool:
+        return super().claims(path) and (suffix(path) not in LINES or path.is_file())
+
     def sniff(self, head: bytes) -> float:
-        items = head.lstrip()
-        return 0.0 if not items.startswith(b"[") else 1.0 if items[1:].lstrip().startswith(b"{") else 0.05
+        value, _ = first_value(head)
+        task = isinstance(value, dict) and (
+            isinstance(value.get("data"), dict) or {"data", *KNOWN} & value.keys() > {"data"}
+        )
+        return float(task or (isinstance(value, dict) and "data" not in value and any(key in value for key in MINIMAL)))
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
+        given = list(sentences)
+        predicted = any(entity.score != 1 for sentence in given for entity in sentence.entities or ())
         start = "[\n"
-        for sentence in sentences:
-            handle.write(start + json.dumps(to_task(sentence), ensure_ascii=False))
+        for sentence in given:
+            handle.write(start + json.dumps(to_task(sentence, predicted=predicted), ensure_ascii=False))
             start = ",\n"
         handle.write("[]\n" if start == "[\n" else "\n]\n")
 

@@ -7,7 +7,7 @@ Words are in the column ``tokens``, and tags (strings, or ids with known names) 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Any
 from coner.core.errors import DataError, requires_extra
 from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
-from coner.data.reading.spans import SpanReader, check_words
+from coner.data.reading.objects import ObjectReader
+from coner.data.reading.spans import check_words
 from coner.data.reading.words import sentence_from_text
 
 TOKENS, TAGS, TEXT, ENTITIES, ID = "tokens", "ner_tags", "text", "entities", "id"
@@ -32,7 +33,7 @@ def word_column(columns: Collection[str], path: str | Path) -> str:
     raise DataError(f"got columns {got}; expected {TOKENS!r} and {TAGS!r}, or {TEXT!r} and {ENTITIES!r}", path)
 
 
-class RowReader(SpanReader):
+class RowReader(ObjectReader):
     """Base class of the readers of tables."""
 
     unit = "row"
@@ -49,10 +50,10 @@ class RowReader(SpanReader):
         self.ignored.update(f"column {name}" for name in columns if name not in wanted)
         return wanted
 
-    def _row(self, row: Mapping[str, Any], number: int) -> list[Sentence]:
-        return [self._tagged(row, number) if TOKENS in row else self._from_object(plain(row), number)]
+    def _row(self, row: Mapping[str, Any], number: int) -> Iterable[Sentence]:
+        return [self._tagged_row(row, number)] if TOKENS in row else self._object(plain(row), number)
 
-    def _tagged(self, row: Mapping[str, Any], number: int) -> Sentence:
+    def _tagged_row(self, row: Mapping[str, Any], number: int) -> Sentence:
         words, tags, id = row[TOKENS], row.get(TAGS), row.get(ID)
         check_words(TOKENS, words)
         if tags is None and self._gold:

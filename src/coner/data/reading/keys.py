@@ -1,0 +1,108 @@
+"""Which keys of a JSON object hold text, words and labels, in the forms of annotation tools and data sets.
+
+======================  ===========================================================================================
+form                    keys
+======================  ===========================================================================================
+coner                   ``text`` or ``words``; ``entities``: objects with ``start``, ``end``, ``label``
+doccano                 ``text`` or ``data``; ``label``, ``labels`` or ``entities``: triples, or objects with offsets
+prodigy                 ``text``, ``tokens``: objects; ``spans``; ``answer``
+spaCy's Doc             ``text``, ``tokens``: objects; ``ents``
+tags                    ``tokens`` or ``words``: strings; ``ner_tags``, ``ner``, ``tags`` or ``labels``: names or ids
+GLiNER                  ``tokenized_text``: strings; ``ner``: triples of the first word, the last word, the label
+======================  ===========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coner.data.reading.offsets import Claim, find_offsets
+
+FORMS = "coner's own, doccano, prodigy, spaCy, GLiNER, tokens with ner_tags"
+TEXTS = ("text", "data", "content", "sentence")
+WORDS = ("words", "tokens", "tokenized_text")
+TAGS = ("ner_tags", "ner", "tags", "labels", "label")
+SPANS = ("entities", "spans", "ents", "labels", "label", "ner", "annotations")
+STARTS = ("start", "start_offset", "start_char", "begin")
+ENDS = ("end", "end_offset", "end_char")
+LABELS = ("label", "labels", "type", "entity_group", "entity")
+NAMES = ("ner_tag_names", "label_list", "label_names", "id2label", "features")
+DEPTH = 3  # of objects and lists in which annotations are looked for
+
+
+def first_of(keys: Sequence[str], values: Mapping[str, Any]) -> Any:
+    """The first value of these keys that is not null."""
+    return next((values[key] for key in keys if values.get(key) is not None), None)
+
+
+def is_span(item: Any) -> bool:
+    """Whether a value has the form of a labelled span."""
+    if isinstance(item, list):
+        return len(item) >= 3 and all(type(place) is int for place in item[:2]) and isinstance(item[2], str | int)
+    if not isinstance(item, dict):
+        return False
+    places = any(key in item for key in STARTS) and any(key in item for key in ENDS)
+    return places and any(key in item for key in LABELS)
+
+
+def is_pair(item: Any) -> bool:
+    """Whether a value is a text with its annotations, as spaCy's training data has them."""
+    return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict)
+
+
+def is_own(values: Mapping[str, Any]) -> bool:
+    """Whether an object has coner's own form, not that of a document of another tool."""
+    items = values.get("entities") or ()
+    return "relations" not in values and all(isinstance(item, dict) and "start" in item for item in items)
+
+
+def is_flat(value: Any) -> bool:
+    """Whether a value is a list of names or numbers, as tags are."""
+    return isinstance(value, list) and bool(value) and all(type(item) in (str, int) for item in value)
+
+
+def count_annotations(value: Any, depth: int = DEPTH) -> int:
+    """How many labelled spans, or results of Label Studio, stand anywhere in a value."""
+    if is_span(value) or (isinstance(value, dict) and isinstance(value.get("value"), dict) and "type" in value):
+        return 1
+    if not depth or not isinstance(value, list | dict):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return sum(count_annotations(item, depth - 1) for item in items)
+
+
+def label_key(values: Mapping[str, Any], words: Sequence[str] | None) -> str | None:
+    """The key of the labels: the first with tags for the words or with spans, else the first with an empty list."""
+    if words is not None:
+        for key in TAGS:
+            value = values.get(key)
+            if value is not None and is_flat(value) and (len(value) == len(words) or not key.startswith("label")):
+                return key
+    if values.get("entities") and not isinstance(values["entities"], list):
+        raise ValueError(f"got entities {values['entities']!r:.80}; expected a list")
+    lists = [key for key in SPANS if isinstance(values.get(key), list)]
+    full = [key for key in lists if any(map(is_span, values[key])) or (key == "entities" and values[key])]
+    empty = [key for key in lists if not values[key]]
+    return next(iter([*full, *empty]), None)
+
+
+def text_key(texts: Mapping[str, str], claims: Sequence[Claim], preferred: Sequence[str] = TEXTS) -> str | None:
+    """The key of the text in which most of the repeated texts of spans stand, if one does; else the preferred one."""
+    keys = list(dict.fromkeys([key for key in (*preferred, *texts) if key in texts]))
+    usual = keys[0] if keys and keys[0] in preferred else None
+    if not claims or not keys:
+        return usual
+    agreeing = {key: find_offsets(texts[key], claims).agreeing(claims)[0] for key in keys}
+    best = max(keys, key=lambda key: agreeing[key])
+    return best if agreeing[best] else usual
+
+
+def tag_names(values: Mapping[str, Any], key: str) -> dict[str, str]:
+    """The names of tags that are ids, as far as the object has them: a list, a table of ids, or features."""
+    names = first_of((f"{key}_names", *NAMES), values)
+    while isinstance(names, dict) and (inner := first_of((key, "feature", "names"), names)) is not None:
+        names = inner  # the features of Hugging Face datasets
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    return {str(id): name for id, name in names.items() if isinstance(name, str)} if isinstance(names, dict) else {}

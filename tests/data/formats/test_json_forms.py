@@ -1,0 +1,375 @@
+"""Objects of JSON in the forms of other tools, as lines and as arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coner.core.errors import DataError
+from coner.core.tags import TagSet, tags_from_entities
+from coner.core.types import Entity, Sentence
+from coner.data import Reader, detect, read, stream
+from coner.data.formats.json import JsonReader
+from coner.data.reading.words import character_span, sentence_from_text
+from helpers.awkward import LABELS, PIECES
+
+TEXT = "Ana lives in Rome"
+PER, LOC = (Entity(0, 1, "PER"),), (Entity(0, 1, "PER"), Entity(3, 4, "LOC"))
+
+
+def file(folder: Path, *values: Any, name: str = "x.jsonl") -> Path:
+    path = folder / name
+    path.write_text("\n".join(v if isinstance(v, str) else json.dumps(v) for v in values), encoding="utf-8")
+    return path
+
+
+def one(folder: Path, value: Any, **options: Any) -> Sentence:
+    [sentence] = read(file(folder, value), **options)
+    return sentence
+
+
+def all_read(reader: Reader) -> list[Sentence]:
+    return list(reader)
+
+
+# The forms, written by small oracles: a sentence with a text, to the value that the tool writes for it.
+
+
+def spans(sentence: Sentence) -> list[tuple[int, int, str]]:
+    return [(*character_span(entity, sentence.offsets), entity.label) for entity in sentence.entities or ()]
+
+
+def objects(sentence: Sentence, start: str = "start", end: str = "end") -> list[dict[str, Any]]:
+    return [{start: a, end: b, "label": label} for a, b, label in spans(sentence)]
+
+
+def tokens(sentence: Sentence) -> list[dict[str, Any]]:
+    placed = enumerate(zip(sentence.words, sentence.offsets, strict=True))
+    return [{"text": word, "start": a, "end": b, "id": i, "ws": True} for i, (word, (a, b)) in placed]
+
+
+def tags(sentence: Sentence) -> list[str]:
+    return tags_from_entities(sentence.entities or (), len(sentence))
+
+
+def ids(sentence: Sentence) -> dict[str, Any]:
+    names = TagSet(sorted({e.label for e in sentence.entities or ()}) or ["X"]).tags
+    return {"tokens": sentence.words, "ner_tags": [names.index(t) for t in tags(sentence)], "ner_tag_names": names}
+
+
+def biluo(sentence: Sentence) -> list[str]:
+    letters = {"E": "L", "S": "U"}
+    written = tags_from_entities(sentence.entities or (), len(sentence), "bioes")
+    return [letters.get(tag[0], tag[0]) + tag[1:] for tag in written]
+
+
+def nested(sentence: Sentence) -> dict[str, Any]:
+    rows = zip(sentence.words, biluo(sentence), strict=True)
+    row = {"tokens": [{"id": i, "orth": word, "ner": tag} for i, (word, tag) in enumerate(rows)], "brackets": []}
+    return {"id": 7, "paragraphs": [{"raw": sentence.text, "sentences": [row], "cats": []}]}
+
+
+FORMS: dict[str, Callable[[Sentence], Any]] = {
+    "doccano": lambda s: {"id": 7, "text": s.text, "label": spans(s), "Comments": []},
+    "doccano, labels": lambda s: {"id": 7, "text": s.text, "labels": spans(s), "meta": {}},
+    "doccano, data": lambda s: {"id": 7, "data": s.text, "label": spans(s)},
+    "doccano, relations": lambda s: {
+        "id": 7,
+        "text": s.text,
+        "entities": [{"id": i, **o} for i, o in enumerate(objects(s, "start_offset", "end_offset"))],
+        "relations": [],
+        "Comments": [],
+    },
+    "prodigy": lambda s: {"id": 7, "text": s.text, "tokens": tokens(s), "spans": objects(s), "answer": "accept"},
+    "prodigy without tokens": lambda s: {"id": 7, "text": s.text, "spans": objects(s), "_input_hash": 1},
+    "spaCy's Doc": lambda s: {
+        "id": 7,
+        "text": s.text,
+        "ents": objects(s),
+        "sents": [{"start": 0, "end": len(s.text or "")}],
+        "tokens": [{"id": i, "start": a, "end": b} for i, (a, b) in enumerate(s.offsets)],
+    },
+    "tokens and tags": lambda s: {"id": 7, "tokens": s.words, "ner_tags": tags(s), "pos_tags": ["X"] * len(s)},
+    "words and ner": lambda s: {"id": 7, "words": s.words, "ner": tags(s)},
+    "text, tokens and labels": lambda s: {"id": 7, "text": s.text, "tokens": s.words, "labels": tags(s)},
+    "ids": lambda s: {"id": 7, **ids(s)},
+    "GLiNER": lambda s: {
+        "id": 7,
+        "tokenized_text": s.words,
+        "ner": [[e.start, e.end - 1, e.label] for e in s.entities or ()],
+    },
+    "spaCy's training data": lambda s: [s.text, {"id": 7, "entities": spans(s)}],
+    "spaCy 2": nested,
+}
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> Sentence:
+    pieces = st.lists(PIECES.filter(lambda piece: piece not in ("\ufeff", "\u2028", "\u00a0")), min_size=1, max_size=3)
+    cut = sentence_from_text(" ".join(map("".join, draw(st.lists(pieces, min_size=1, max_size=5)))))
+    entities, at = [], 0
+    while at < len(cut) and draw(st.booleans()):
+        start = draw(st.integers(at, len(cut) - 1))
+        at = draw(st.integers(start + 1, len(cut)))
+        entities.append(Entity(start, at, draw(LABELS)))
+    return Sentence(cut.words, tuple(entities), "7", text=cut.text, offsets=cut.offsets)
+
+
+WRITERS: dict[str, tuple[str, Callable[[list[Any]], str]]] = {
+    "lines": ("x.jsonl", lambda values: "".join(json.dumps(v) + "\n" for v in values)),
+    "lines in .json": ("x.json", lambda values: "".join(json.dumps(v, ensure_ascii=False) + "\n" for v in values)),
+    "an array": ("x.json", json.dumps),
+    "an array in .jsonl": ("x.jsonl", lambda values: json.dumps(values, indent=1, ensure_ascii=False)),
+    "an object with an array": ("x.json", lambda values: json.dumps({"classes": ["X"], "annotations": values})),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("writer", WRITERS)
+@given(given=st.lists(sentences(), min_size=1, max_size=3))
+@settings(max_examples=15)
+def test_each_form_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, form: str, writer: str, given: list[Sentence]
+) -> None:
+    name, write = WRITERS[writer]
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_text(write([FORMS[form](sentence) for sentence in given]), encoding="utf-8")
+    read_back = read(path, gold=True, scheme="bilou" if form == "spaCy 2" else "auto")
+    assert [(s.words, s.entities, s.id) for s in read_back] == [(s.words, s.entities, "7") for s in given]
+
+
+def test_each_line_of_a_document_of_another_tool_is_a_sentence(tmp_path: Path) -> None:
+    document = {"id": 3, "text": "Ana lives\nin Rome", "label": [[0, 3, "PER"], [13, 17, "LOC"]]}
+    first, second = read(file(tmp_path, document))
+    assert [(s.words, s.entities, s.id) for s in (first, second)] == [
+        (("Ana", "lives"), (Entity(0, 1, "PER"),), "3-1"),
+        (("in", "Rome"), (Entity(1, 2, "LOC"),), "3-2"),
+    ]
+    own = {"text": "Ana lives\nin Rome", "entities": [{"start": 0, "end": 3, "label": "PER"}]}
+    assert len(read(file(tmp_path, own))) == 1
+
+
+def test_rejected_and_ignored_objects_are_left_out_and_counted(tmp_path: Path) -> None:
+    span = {"start": 0, "end": 3, "label": "PER"}
+    answers = [{"text": TEXT, "spans": [span], "answer": answer} for answer in ("accept", "reject", "ignore", "reject")]
+    reader = stream(file(tmp_path, *answers))
+    assert [s.entities for s in all_read(reader)] == [PER]
+    assert +reader.ignored == {"objects with answer 'reject'": 2, "objects with answer 'ignore'": 1}
+    assert reader.notes == ["not read: objects with answer 'reject' 2, objects with answer 'ignore' 1"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"ner_tags_names": ["O", "B-PER"]},
+        {"label_list": ["O", "B-PER"]},
+        {"id2label": {"0": "O", "1": "B-PER"}},
+        {"features": {"ner_tags": {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}}}},
+    ],
+)
+def test_ids_of_tags_have_names_in_the_object_or_the_file(tmp_path: Path, names: dict[str, Any]) -> None:
+    tagged = {"tokens": TEXT.split(), "ner_tags": [1, 0, 0, 0]}
+    assert one(tmp_path, {**tagged, **names}).entities == PER
+    path = file(tmp_path, {"data": [tagged], **names}, name="x.json")
+    assert [s.entities for s in read(path)] == [PER]
+
+
+def test_ids_of_tags_without_names_are_refused_and_can_be_renamed(tmp_path: Path) -> None:
+    tagged = {"tokens": TEXT.split(), "ner_tags": [1, 0, 0, 3]}
+    for repair in (False, True):
+        with pytest.raises(
+            DataError, match=r"x\.jsonl:1: got numbers as ner_tags without names: 0, 1, 3.*--rename 0=O"
+        ):
+            one(tmp_path, tagged, repair=repair)
+    rename = {"0": "O", "1": "B-PER", "3": "B-LOC"}
+    corpus = read(file(tmp_path, tagged), rename=rename)
+    assert [s.entities for s in corpus] == [LOC]
+    assert corpus.notes == ()
+    with pytest.raises(DataError, match="without names: 3"):
+        one(tmp_path, tagged, rename={"0": "O", "1": "B-PER"})
+
+
+def test_ids_of_labels_need_names_too(tmp_path: Path) -> None:
+    old = {"text": TEXT, "annotations": [{"label": 2, "start_offset": 0, "end_offset": 3, "user": 1}]}
+    with pytest.raises(DataError, match=r"x\.jsonl:1: .*got label 2; expected .*, or --rename 2=NAME"):
+        one(tmp_path, old)
+    assert one(tmp_path, old, rename={"2": "PER"}).entities == PER
+
+
+UNREAD: dict[str, dict[str, Any]] = {
+    "another key": {"text": TEXT, "mentions": [{"start": 0, "end": 3, "label": "PER"}]},
+    "triples": {"text": TEXT, "mentions": [[0, 3, "PER"]]},
+    "below": {"text": TEXT, "result": {"gold": {"spans": [[0, 3, "PER"]]}}},
+    "by label": {"text": TEXT, "mentions": {"PER": [{"begin": 0, "end": 3, "type": "PER"}]}},
+    "beside an empty list": {"text": TEXT, "entities": [], "mentions": [[0, 3, "PER"]]},
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_annotations_under_other_keys_are_never_lost_without_a_word(tmp_path: Path, case: str) -> None:
+    values = UNREAD[case]
+    key = next(name for name in values if name not in ("text", "entities"))
+    path = file(tmp_path, {"text": "Bob"}, values)
+    with pytest.raises(DataError, match=rf"x\.jsonl:2: got annotations only under '{key}'; expected .*'entities'.*Fix"):
+        read(path)
+    with pytest.raises(DataError, match=rf"x\.jsonl:1: got annotations only under '{key}'; expected gold labels"):
+        read(file(tmp_path, values), gold=True)
+    corpus = read(file(tmp_path, values, {"text": "Bob", "entities": []}))
+    assert [s.entities for s in corpus] == [None, ()]  # not: no entity
+    assert corpus.notes == (f"not read: annotations under '{key}' 1",)
+
+
+def test_what_is_not_annotated_is_read_without_labels(tmp_path: Path) -> None:
+    values: list[Any] = [
+        {"text": TEXT, "tags": ["news"], "label": "positive", "meta": {"start": 1, "end": 3}},
+        {"tokens": TEXT.split(), "pos_tags": ["X"] * 4, "ner_tags": None},
+        {"text": TEXT, "label": None, "spans": None},
+    ]
+    reader = stream(file(tmp_path, *values))
+    assert [s.entities for s in all_read(reader)] == [None, None, None]
+    assert +reader.ignored == {"labels under 'tags'": 1, "labels under 'label'": 1, "labels under 'pos_tags'": 1}
+
+
+def test_the_text_is_the_string_in_which_the_repeated_texts_stand(tmp_path: Path) -> None:
+    span = {"start": 0, "end": 3, "label": "PER", "text": "Ana"}
+    values = [
+        {"source": "web", "report": TEXT, "spans": [span]},
+        {"source": "book", "report": "Bob sings", "spans": []},
+        {"text": "A title", "report": TEXT, "spans": [span]},
+    ]
+    assert [s.text for s in read(file(tmp_path, *values))] == [TEXT, "Bob sings", TEXT]
+    with pytest.raises(DataError, match=r"x\.jsonl:1: got an object with \['source', 'report'.*, or --text KEY"):
+        read(file(tmp_path, values[1]))
+    assert one(tmp_path, values[1], text="report").text == "Bob sings"
+    assert one(tmp_path, {"text": "a", "w": ["Ana", "b"]}, text="w").words == ("Ana", "b")
+    with pytest.raises(DataError, match=r"expected a string 'body', or --text KEY"):
+        one(tmp_path, values[1], text="body")
+
+
+def test_the_repeated_text_proves_the_unit_of_the_offsets(tmp_path: Path) -> None:
+    text = "💩💩 Ana 💩 lives in Rome"
+    units = text.encode("utf-16-le")
+    places = {word: units.index(word.encode("utf-16-le")) // 2 for word in ("Ana", "Rome")}
+    found = [{"start": at, "end": at + len(word), "label": "X", "text": word} for word, at in places.items()]
+    corpus = read(file(tmp_path, {"text": text, "entities": found}))
+    assert [corpus[0].surface(entity) for entity in corpus[0].entities or ()] == ["Ana", "Rome"]
+    assert any("UTF-16" in note for note in corpus.notes)
+    found[0]["text"] = "Bob"
+    with pytest.raises(DataError, match="got the text 'Bob'"):
+        one(tmp_path, {"text": "Ana", "entities": [{"start": 0, "end": 3, "label": "X", "text": "Bob"}]})
+
+
+NO_FORM: dict[str, tuple[str, str]] = {
+    "a number": ("[7]", "object 1: got a JSON int; expected an object"),
+    "texts": ('["ada", "bob"]', "object 1: got a JSON str; expected an object"),
+    "no text": ('[{"a": 1}]', r"object 1: got an object with \['a'\]; expected a string"),
+    "nothing": ("[]", "got no sentence; expected an array of objects"),
+    "nulls": ("[null]", "got no sentence"),
+    "half an array": ('[{"text": "a"}', "x.json:1: not JSON"),
+    "half a line": ('{"text": "a"}\n{"te', "x.json:2: not JSON"),
+    "deep": ("[" * 100_000, "not the JSON of objects: nested too deeply"),
+    "a huge number": ("[" + "7" * 5000 + "]", "not the JSON of objects: exceeds the limit"),
+    "not a number": ('[{"text": "ada", "entities": [{"start": NaN, "end": 3, "label": "X"}]}]', "got start nan"),
+    "half a pair": ('[{"text": "a\\ud800", "label": []}]', "got half of a surrogate pair"),
+    "half a pair as key": ('[{"\\ud800": [[0, 1, "X"]], "text": "a"}]', r"got annotations only under '\\ud800'"),
+    "several arrays": ('{"train": [{"text": "a"}], "dev": [{"text": "b"}]}', "arrays under 'train', 'dev'.*Fix: jq"),
+    "spans of words": ('[{"tokens": ["a", "b"], "entities": [[0, 1, "X"]]}]', "got spans under 'entities' of 'tokens'"),
+    "too few tags": ('[{"tokens": ["a", "b"], "ner_tags": ["O"]}]', "got 1 ner_tags for 2 words"),
+    "words of GLiNER": ('[{"tokenized_text": ["a"], "ner": [[0, 1, "X"]]}]', "covers other words than the 1"),
+    "no triple": ('[{"text": "a", "label": [[0, 1, "X"], [0, 1]]}]', r"got entity \[0, 1\]; expected an object, or \["),
+    "entities by label": ('[{"text": "a", "entities": {"X": ["a"]}}]', "got entities .*; expected a list"),
+    "no paragraphs": ('[{"paragraphs": [7]}]', r"got paragraphs \[7\]; expected a list of objects"),
+    "no orth": (
+        '[{"paragraphs": [{"sentences": [{"tokens": [{"ner": "O"}]}]}]}]',
+        "got orth .*; expected a list of non",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_FORM)
+def test_what_has_no_form_is_one_line(tmp_path: Path, case: str) -> None:
+    content, message = NO_FORM[case]
+    with pytest.raises(DataError, match=message) as caught:
+        list(JsonReader(file(tmp_path, content, name="x.json")))
+    assert "\n" not in str(caught.value)
+    assert "Label Studio" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        ("a.json", '{"text": "a"}', "jsonl"),
+        ("a.json", '{\n "text": "a"\n}', "json"),
+        ("a.json", '[{"text": "a"}]', "json"),
+        ("a.jsonl", '[\n{"text": "a"}]', "json"),
+        ("a.json", "[]", "json"),
+        ("a", '[["ada", {"entities": []}]]', "json"),
+        ("a.jsonl", '["ada", {"entities": []}]\n', "json"),
+        ("a.json", '[{"data": {"text": "a"}}]', "labelstudio"),
+        ("a.jsonl", '{"data": {"text": "a"}, "annotations": []}\n', "labelstudio"),
+        ("a.json", '[{"id": 1, "text": "a", "annotation_id": 3}]', "labelstudio"),
+        ("a.jsonl", '{"id": 1, "data": "a", "label": []}', "jsonl"),
+        ("a.json", '[{"id": 1, "data": "a", "label": []}]', "json"),
+        ("a.json", '{"classes": [], "annotations": [["ada", {"entities": []}]]}', "json"),
+        ("a.jsonl", "", "jsonl"),
+        ("a.jsonl", "{", "jsonl"),
+        ("a", '{"text": "' + "a" * 70_000 + '"}', "jsonl"),
+        ("a", '[{"id": 1, "annotations": [], "data": {"text": "' + "a" * 70_000 + '"}}]', "labelstudio"),
+        ("a", "[ada] met bob", "text"),
+        ("a", "[[ada]] met bob", "text"),
+    ],
+)
+def test_the_keys_decide_about_the_format(tmp_path: Path, name: str, content: str, format: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert detect(tmp_path / name) == format
+
+
+def test_documents_of_spacy_2(tmp_path: Path) -> None:
+    def row(*tagged: tuple[str, str | None]) -> dict[str, Any]:
+        return {"tokens": [{"orth": word, **({} if tag is None else {"ner": tag})} for word, tag in tagged]}
+
+    rows = [row(("Ana", "U-PER"), (" \n", "O"), ("sings", "-")), row(("No", "-"), ("one", "-")), row(("x", "O"))]
+    raw = {"raw": "Bob sings", "sentences": [row(("Bob", None), ("sings", None))], "entities": [[0, 3, "PER"]]}
+    reader = stream(file(tmp_path, [{"id": 4, "paragraphs": [{"sentences": rows}, raw]}], name="x.json"))
+    assert [(s.words, s.entities, s.id) for s in all_read(reader)] == [
+        (("Ana", "sings"), PER, "4-1"),
+        (("No", "one"), None, "4-2"),
+        (("x",), (), "4-3"),
+        (("Bob", "sings"), PER, "4-4"),
+    ]
+    assert +reader.ignored == {"words without annotation": 1}
+
+
+def test_what_spacy_itself_writes(tmp_path: Path) -> None:
+    spacy = pytest.importorskip("spacy")
+    from spacy.training import docs_to_json
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    doc = nlp("Ana Maria lives in Rome. Bob")
+    doc.ents = [
+        doc.char_span(0, 9, label="PER"),
+        doc.char_span(19, 23, label="LOC"),
+        doc.char_span(25, 28, label="PER"),
+    ]
+    assert [s.surface(e) for s in read(file(tmp_path, doc.to_json())) for e in s.entities or ()] == [
+        "Ana Maria",
+        "Rome",
+        "Bob",
+    ]
+    first, second = read(file(tmp_path, [docs_to_json([doc])], name="x.json"))
+    assert first.words == ("Ana", "Maria", "lives", "in", "Rome", ".")
+    assert (first.entities, second.entities) == ((Entity(0, 2, "PER"), Entity(4, 5, "LOC")), PER)
+
+
+def test_a_text_that_ner_annotator_passed_over_is_counted(tmp_path: Path) -> None:
+    values = {"classes": ["PER"], "annotations": [[TEXT, {"entities": [[0, 3, "PER"]]}], None]}
+    reader = stream(file(tmp_path, values, name="x.json"))
+    assert [s.entities for s in all_read(reader)] == [PER]
+    assert +reader.ignored == {"objects that are null": 1}
