@@ -19,6 +19,7 @@ from coner.data.reading.schemes import SHARE, TOLERATED, PairCounter, Pairs, Tag
 from coner.data.reading.words import SPLITTERS, Splitter
 
 HEADER, FILLER = "# id ", "_"  # of CoNLL
+SHOWN = 8  # types of what is not read, in a note
 REPAIRS = ("repaired", "snapped", "converted")  # types of faults that are repaired; the others are left out
 
 
@@ -118,6 +119,9 @@ class Reader(ABC):
     def notes(self) -> list[str]:
         """How the file is read, where that is not obvious; known once all is read."""
         notes = [self._tags.note] if self._tags.note else []
+        if unread := sorted((+self.ignored).items(), key=lambda item: -item[1]):
+            counts = ", ".join(f"{what} {count:,}" for what, count in unread[:SHOWN])
+            notes.append(f"not read: {counts}" + f", and {len(unread) - SHOWN:,} more kinds" * (len(unread) > SHOWN))
         return [*notes, *(f"no entity has the label {label!r}, which is to be renamed" for label in self._unnamed)]
 
     def _checked(self) -> Iterator[Sentence]:

@@ -159,22 +159,6 @@ class SpanReader(Reader):
             )
             first += len(words)
 
-    def _from_object(self, values: Mapping[str, Any], number: int) -> Sentence:
-        """The sentence of an object with ``text`` or ``words``, and maybe ``id`` and ``entities``, see JSONL."""
-        text, offsets = align_words(values, self._split)
-        id = values.get("id")
-        if (id is not None and not isinstance(id, str | int)) or lone_surrogate(str(id)) is not None:
-            raise ValueError(f"got id {id!r:.80}; expected a string")
-        items, entities = values.get("entities"), None
-        if items is not None:
-            if not isinstance(items, list):
-                raise ValueError(f"got entities {items!r:.80}; expected a list")
-            entities = self._place([_mark(item, number) for item in items], len(text), offsets)
-        elif self._gold:
-            raise self.error(number, 'got no "entities"; expected gold labels (an empty list if there are none)')
-        words = tuple([text[a:b] for a, b in offsets])
-        return Sentence(words, entities, None if id is None else str(id), text=text, offsets=offsets, line=number)
-
 
 def align_words(values: Mapping[str, Any], split: Callable[[str], tuple[Span, ...]]) -> tuple[str, tuple[Span, ...]]:
     """The text of an object with ``text``, ``words`` or both, and the span of each word, by default found by ``split``.
@@ -211,21 +195,6 @@ def check_words(name: str, words: Any) -> None:
     """Raise ``ValueError`` for anything but a list of words."""
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
         raise ValueError(f"got {name} {words!r:.80}; expected a list of non-empty strings")
-
-
-def _mark(item: Any, number: int) -> Mark:
-    if not isinstance(item, dict):
-        raise ValueError(f"got entity {item!r:.200}; expected an object")
-    value: Callable[[str], Any] = {"score": 1.0, **item}.get
-    start, end, label, score = map(value, ("start", "end", "label", "score"))
-    for key, place in {"start": start, "end": end}.items():
-        if type(place) is not int:
-            raise ValueError(f"entity {item!r:.200}: got {key} {place!r:.80}; expected a whole number")
-    if not isinstance(label, str) or not label or lone_surrogate(label) is not None:
-        raise ValueError(f"entity {item!r:.200}: got label {label!r}; expected a non-empty string of whole characters")
-    if type(score) not in (int, float) or not 0 <= score <= 1:
-        raise ValueError(f"entity {item!r:.200}: got score {score!r}; expected a number from 0 to 1")
-    return Mark(start, end, label, score, number)
 
 
 def whole_text(path: str | Path) -> str:
