@@ -14,6 +14,7 @@ of a peer starts no mention, as in seqeval's strict mode. Time is that of the pr
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
@@ -120,18 +121,18 @@ def cell(path: Path, work: Callable[[], tuple[Found, Any]]) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def rows(name: str, files: Sequence[str], seeds: Sequence[int], work: Path) -> Iterator[dict[str, Any]]:
+def rows(name: str, files: Sequence[str], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row for each tagger: means over the seeds (the peer has no randomness), and ours minus the peer."""
     train_file, _, take = files[0].partition(":")
     paths = dict(zip(("train", "dev", "test"), (train_file, *files[1:]), strict=True))
     splits, taxonomy = read_splits(DataSettings.model_validate({**paths, "take": int(take or 0)}))
     gold = splits["test"].sentences
     levels: dict[str, list[Level]] = {}
-    for tagger in (PEER, *OURS):
+    for tagger in (PEER, *options.ours):
         cells = []
-        for seed in seeds[:1] if tagger == PEER else seeds:
+        for seed in options.seeds[:1] if tagger == PEER else options.seeds:
             work_of = partial(peers, splits) if tagger == PEER else partial(ours, splits, taxonomy, OURS[tagger], seed)
-            cells.append(cell(work / f"{name}-{tagger.replace(' ', '-')}-{seed}.json", work_of))
+            cells.append(cell(options.work / f"{name}-{tagger.replace(' ', '-')}-{seed}.json", work_of))
         found = [[[Entity(*span) for span in spans] for spans in each["found"]] for each in cells]
         levels[tagger] = [score(gold, each).fine for each in found]
         yield {
@@ -155,12 +156,13 @@ def main() -> None:
     """Measure the missing cells, and print the table."""
     parser = arguments(__doc__)
     parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), required=True)
+    parser.add_argument("--ours", nargs="+", choices=OURS, default=list(OURS), help="default: all three")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--work", type=Path, required=True, help="folder of the cells")
     options = parser.parse_args()
     table, found = Table("data", "tagger", "micro F1", "macro F1", "minus peer: micro", "macro", "CPU s"), []
     for name, *files in options.data:
-        for row in rows(name, files, options.seeds, options.work):
+        for row in rows(name, files, options):
             found.append(row)
             means = [f"{statistics.mean(row[m]):.3f}" for m in METRICS]
             gaps = ["{:+.3f} [{:+.3f}, {:+.3f}]".format(*row[f"{m} minus peer"]) for m in METRICS]

@@ -53,6 +53,11 @@ def test_a_section_that_sets_something_is_trained_as_before(set_: dict[str, Any]
     assert set(settings.model_dump()) == set(FORMER)  # the fingerprint too
 
 
+def test_a_config_that_spells_out_all_defaults_is_the_default() -> None:
+    spelt = CrfSettings.model_validate(CrfSettings().model_dump())
+    assert candidates(spelt, CASED) == candidates(CrfSettings(), CASED)
+
+
 def test_auto_does_not_vary_what_is_set() -> None:
     tried = candidates(CrfSettings(algorithm="auto", c2=7.0, features=("word", "shape"), thresholds=(0.5,)), CASED)
     assert {(choice.c2, choice.features, choice.thresholds) for choice in tried} == {(7.0, ("word", "shape"), (0.5,))}

@@ -12,26 +12,25 @@ from coner.features.function_words import is_cased
 
 LEAN = ("word", "prefix", "suffix", "shape", "phrase", "mentioned")
 CASED, OTHER = (*LEAN, "lower", "case"), (*LEAN, "neighbour")  # for cased text, and for other text
-LBFGS = {"algorithm": "lbfgs", "max_iterations": 100}
-THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+SHARED = {"thresholds": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)}
+LBFGS = {**SHARED, "algorithm": "lbfgs", "max_iterations": 100}
 C1, C2, FREQUENCIES = (0.003, 0.5), (0.1, 10.0), (0, 2, 3)  # of random trials: two log-uniform ranges, and a choice
 
 
 def candidates(settings: CrfSettings, train: Sequence[Sentence]) -> list[CrfSettings]:
-    """The settings themselves, or with ``auto`` several without what they do not set; preferred ones first."""
+    """The settings, or with ``auto`` several that differ where the settings are the defaults; preferred ones first."""
     if settings.algorithm != "auto":
         return [settings]
     lean = {**LBFGS, "features": CASED if is_cased(train) else OTHER}
     choices: tuple[dict[str, Any], ...] = (
-        {"algorithm": "sgd"},
+        {**SHARED, "algorithm": "sgd"},
         {**LBFGS, "c1": 0.05, "c2": 0.05},
         {**lean, "c1": 0.05, "c2": 0.05},
         {**lean, "c1": 0.05, "c2": 0.3},
     )
-    kept = settings.model_fields_set - {"algorithm"}
-    varied = [{key: value for key, value in choice.items() if key not in kept} for choice in choices]
-    shared = {} if "thresholds" in kept else {"thresholds": THRESHOLDS}
-    tried = [settings.model_copy(update={**shared, **choice}) for choice in varied]
+    free = {name for name, field in CrfSettings.model_fields.items() if getattr(settings, name) == field.default}
+    changes = ({key: value for key, value in choice.items() if key in free} for choice in choices)
+    tried = [settings.model_copy(update=change) for change in changes]
     valid = [choice for choice in tried if not (choice.c1 and choice.algorithm == "sgd")]
     return list({choice.model_dump_json(): choice for choice in valid}.values())
 

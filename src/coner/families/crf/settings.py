@@ -49,11 +49,8 @@ class CrfSettings(Section):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what auto chooses, so that it is chosen again; without new settings that change nothing."""
-        values: dict[str, Any] = handler(self)
-        if self.algorithm == "auto":
-            return {key: value for key, value in values.items() if key in {"algorithm", *self.model_fields_set}}
-        return {key: value for key, value in values.items() if key not in NEW or value != NEW[key]}
+        """Without new settings that change nothing: fingerprints of earlier runs stay valid."""
+        return {key: value for key, value in handler(self).items() if key not in NEW or value != NEW[key]}
 
     @model_validator(mode="after")
     def _check_combinations(self) -> CrfSettings:
