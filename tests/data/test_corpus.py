@@ -60,7 +60,7 @@ def test_the_format_is_detected_by_name_then_by_content(tmp_path: Path, name: st
         ("a.XML.gz", TEXT, r"got \.xml data, which is not read\. Fix: export it as brat"),
         ("a.txt", "<?xml version='1.0'?>\n<a/>\n", r"got \.xml data"),
         ("a.xlsx", "PK\3\4", r"got \.xlsx data, which is not read\. Fix: save it as CSV in UTF-8"),
-        ("a.tag", TEXT, r"got no columns of words and tags, as its name says\. Fix: --from conll with --columns"),
+        ("a.tag", TEXT, r"got no columns with tags; expected them, as its name says\. Fix: --from conll --columns"),
     ],
 )
 def test_a_known_name_never_falls_through_to_plain_text(tmp_path: Path, name: str, content: str, message: str) -> None:

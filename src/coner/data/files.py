@@ -50,8 +50,8 @@ def _refuse_text(path: Path, head: bytes) -> None:
     """Raise ``DataError`` for a file that its name or start shows to be no plain text."""
     end = ".xml" if head.lstrip().startswith(b"<?xml") else suffix(path)
     if end in COLUMNS:
-        message = "got no columns of words and tags, as its name says. Fix: --from conll with --columns, or --from text"
-        raise DataError(message, path)
+        message = "got no columns with tags; expected them, as its name says"
+        raise DataError(f"{message}. Fix: --from conll --columns word=1,tag=2, or --from text", path)
     if fix := next((fix for endings, fix in FIXES.items() if end in endings.split()), None):
         raise DataError(f"got {end} data, which is not read. Fix: {fix}", path)
 

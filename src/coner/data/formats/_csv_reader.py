@@ -106,6 +106,8 @@ class CsvReader(Reader):
                 self.faults["unreadable"] += following - number - 1
             elif not any(cell.strip() for cell in cells):
                 yield number, []
+            elif width > 1 == len(cells) and cells[0].startswith("# "):
+                self.ignored["comments"] += 1
             elif len(cells) != width:
                 self._fault(number, f"got {len(cells)} column{'s' * (len(cells) > 1)}; expected {width} as before")
             else:
