@@ -20,8 +20,8 @@ class TextReader(Reader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         if self._gold:
-            message = "got plain text, which has no labels; expected gold labels. Fix: name CoNLL files .conll"
-            raise DataError(message, self.path)
+            message = "got plain text, which has no labels; expected gold labels"
+            raise DataError(f"{message}. Fix: name CoNLL files .conll, CSV files .csv, JSON files .json", self.path)
         for number, text in _paragraphs(lines) if self._wrapped else enumerate(lines, 1):
             if offsets := self._split(text):
                 yield Sentence(tuple([text[a:b] for a, b in offsets]), text=text, offsets=offsets, line=number)
