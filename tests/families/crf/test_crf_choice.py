@@ -99,7 +99,7 @@ def test_the_settings_that_were_chosen_give_the_same_tagger() -> None:
 
 
 def test_much_text_is_compared_on_a_sample_and_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "SAMPLE", 8)
+    monkeypatch.setattr(fit, "LEAST", 8)
     assert len(small.CORPUS) > 8
     trials = learn().facts["trials"]
     assert [trial["sentences"] for trial in trials] == [8] * (len(trials) - 1) + [len(small.CORPUS)]
@@ -108,6 +108,10 @@ def test_much_text_is_compared_on_a_sample_and_trained_once(monkeypatch: pytest.
         trials[-1][name] for name in ("algorithm", "features", "c2")
     ]
     assert [trial["sentences"] for trial in learn(c2=1.0).facts["trials"]] == [len(small.CORPUS)]
+
+
+def test_the_sample_is_a_fifth_between_bounds() -> None:
+    assert [fit.sample_size(sentences) for sentences in (1001, 10_000, 1_000_000)] == [1000, 2000, 5000]
 
 
 def test_choices_maximise_the_average_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from coner.families.family import Built
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
 
-SAMPLE = 1000  # sentences of train, and of dev, on which candidates are compared
+# Candidates are compared on a fifth of train, so that all of them take about as long as the training that follows.
+SHARE, LEAST, MOST = 5, 1000, 5000  # the latter are numbers of sentences
 LINE = (
     "{algorithm}  {count} features  c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  threshold {threshold}  "
     "dev micro {micro_f1:.4f}  macro {macro_f1:.4f}  {weights} weights  {seconds:.0f} s"
@@ -36,9 +37,9 @@ def train(
 ) -> Built:
     """Train a CRF with the best of the candidates, then ``crf.trials`` more; writes temporary files only.
 
-    All choices maximise F1 on ``dev``. Several candidates are compared on at most ``SAMPLE`` sentences; the best one is
-    then trained on all. The log gets one line per trial. ``DataError`` if the training sentences have no label, or one
-    that the taxonomy lacks.
+    All choices maximise F1 on ``dev``. Where there are over ``LEAST`` sentences, candidates are compared on some, and
+    the best one is trained on all. The log gets one line per trial. ``DataError`` if the training sentences have no
+    label, or one that the taxonomy lacks.
     """
     found = {entity.label for sentence in train for entity in sentence.entities or ()}
     if not found:
@@ -51,10 +52,10 @@ def train(
     lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=seed, cluster_file=crf.cluster_file)
     log(f"{len(train)} sentences, {len(task.labels)} labels")
     tried, compared = candidates(crf, train), list[dict[str, Any]]()
-    if len(tried) > 1 and len(train) > SAMPLE:
-        log(f"comparing {len(tried)} candidates on {SAMPLE} sentences")
-        some = _sample(train, seed)
-        trials = Trials(task, replace(lexicon, gazetteer=Gazetteer.learn(some)), some, _sample(dev, seed))
+    if len(tried) > 1 and len(train) > LEAST:
+        some, some_dev = (_sample(sentences, sample_size(len(train)), seed) for sentences in (train, dev))
+        log(f"comparing {len(tried)} candidates on {len(some)} sentences")
+        trials = Trials(task, replace(lexicon, gazetteer=Gazetteer.learn(some)), some, some_dev)
         tried, compared = [trials.run(tried).settings.crf], trials.facts
         log("training the best one on all sentences")
     trials = Trials(task, lexicon, train, dev)
@@ -139,8 +140,13 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence]) -> dict[str, A
     return facts | {"threshold": tagger.threshold, "macro_f1": best.macro_f1, "micro_f1": best.micro_f1}
 
 
-def _sample(sentences: Sequence[Sentence], seed: int) -> Sequence[Sentence]:
-    """``SAMPLE`` random sentences in order; all if there are no more."""
-    if len(sentences) <= SAMPLE:
+def sample_size(sentences: int) -> int:
+    """Number of training sentences on which candidates are compared."""
+    return min(MOST, max(LEAST, sentences // SHARE))
+
+
+def _sample(sentences: Sequence[Sentence], size: int, seed: int) -> Sequence[Sentence]:
+    """Random sentences, in order; all if there are no more."""
+    if len(sentences) <= size:
         return sentences
-    return [sentences[index] for index in sorted(random.Random(seed).sample(range(len(sentences)), SAMPLE))]
+    return [sentences[index] for index in sorted(random.Random(seed).sample(range(len(sentences)), size))]
