@@ -70,11 +70,9 @@ def test_scores() -> None:
     scores = score_sentences([SENTENCE, *GOLD], [(), *fake_predictions(GOLD, quality=0.5, seed=1)])
     page = show(scores)
     rows = {row[0]: row[1:] for row in page.rows}
-    assert rows["micro F1"][0] == f"{scores.fine.micro_f1:.3f}"
-    assert rows["macro F1"] == [
-        f"{scores.fine.macro_f1:.3f}",
-        f"over {scores.fine.macro_classes} classes that occur in gold",
-    ]
+    fine = scores.fine
+    assert rows[f"macro F1, over {fine.macro_classes} classes that occur in gold"] == [f"{fine.macro_f1:.3f}"]
+    assert rows[f"micro F1, precision {fine.precision:.4f}, recall {fine.recall:.4f}"] == [f"{fine.micro_f1:.3f}"]
     assert rows[EVIL] == ["0.000", "0.000", "0.000", "1", "0"]
     assert len(page.rows) == 2 + 4 + len(scores.fine.classes)
 

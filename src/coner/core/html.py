@@ -96,11 +96,13 @@ def table(
 
     def cell(tag: str, text: str, at: int) -> str:
         content = f"<strong>{escape(text)}</strong>" if strong(text) else escape(text)
-        return f'<{tag} style="text-align:{"right" if at else "left"}">{content}</{tag}>'
+        style = f"text-align:{'right' if at else 'left'};padding:.15em .6em;white-space:nowrap"
+        return f'<{tag} style="{style}">{content}</{tag}>'
 
     def row(tag: str, cells: Sequence[str]) -> str:
         return f"<tr>{''.join(cell(tag, text, at) for at, text in enumerate(cells))}</tr>"
 
     head, body = row("th", heading), "".join(row("td", cells) for cells in rows)
     caption = f'<caption style="text-align:left">{escape(title)}</caption>' if title else ""
-    return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>"
+    content = f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x:auto">{content}</div>'

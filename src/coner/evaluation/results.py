@@ -85,13 +85,17 @@ class SplitScores:
         from coner.evaluation.metrics import shown_in
 
         known = {title: (metric, metric.read(self)) for title, metric in shown_in("evaluate").items()}
-        scores = [(t, f"{value:.3f}", m.detail.format(self)) for t, (m, value) in known.items() if value is not None]
+        scores = [
+            (", ".join(filter(None, (title, metric.detail.format(self)))), f"{value:.3f}")
+            for title, (metric, value) in known.items()
+            if value is not None
+        ]
         classes = [
             (label, *(f"{rate:.3f}" for rate in (of.precision, of.recall, of.f1)), str(of.support), str(of.predicted))
             for label, of in self.fine.classes.items()
         ]
         heading = ("class", "precision", "recall", "F1", "gold", "predicted")
-        return table(f"{self.sentences} sentences", ("score", "value", ""), scores) + table("", heading, classes)
+        return table("", (f"sentences: {self.sentences}", "score"), scores) + table("", heading, classes)
 
 
 @dataclass(frozen=True, kw_only=True)
