@@ -104,7 +104,7 @@ class CsvReader(Reader):
             if isinstance(cells, csv.Error):
                 self._fault(number, f"got a row that is not CSV: {cells}; expected quotes in a cell to be doubled")
                 self.faults["unreadable"] += following - number - 1
-            elif not any(cell.strip() for cell in cells):
+            elif not "".join(cells).strip():
                 yield number, []
             elif width > 1 == len(cells) and cells[0].startswith("# "):
                 self.ignored["comments"] += 1

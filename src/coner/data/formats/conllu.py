@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -26,7 +27,8 @@ from coner.data.reading.words import Span
 
 ID, FORM, MISC = "ID", "FORM", "MISC"
 COLUMNS = (ID, FORM, "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", MISC)
-GLOBAL, SENTENCE, TEXT = "# global.columns =", "# sent_id =", "# text ="
+GLOBAL = "# global.columns ="
+COMMENT = re.compile("# *(sent_id|text) *=(.*)")
 KEYS = frozenset(("name", "entity", *TAG.split()))
 NUMBER = re.compile("([0-9]{1,9})(?:-([0-9]{1,9})|([.][0-9]+))?")
 ROW = re.compile(rb"[0-9]+(?:[-.][0-9]+)?\t[^\t]+(?:\t[^\t]+){4}\t(?:_|[0-9]+)\t[^\t]+\t[^\t]+\t(?:_|[^\t]*=[^\t]*)")
@@ -43,27 +45,49 @@ class _Columns:
     keys: Counter[str] = field(default_factory=Counter)  # of MISC
     coreference: bool = False
 
-    def values(self, cells: list[str]) -> Iterator[tuple[str, str]]:
-        """The columns after the first two, and the keys of MISC, with their values."""
-        for name, cell in zip(self.names, cells, strict=True):
-            if name != MISC:
-                yield name, cell
-            else:
-                for item in cell.split("|"):
-                    key, equals, value = item.partition("=")
-                    if equals:
-                        yield key, value
-
     def count(self, cells: list[str]) -> None:
-        """Note which of them may hold tags."""
-        for name, value in self.values(cells):
-            self.keys.update([name] if name not in self.names else [])
-            if plain_name(name.rpartition(":")[2]) in KEYS and value not in ("", FILLER):
-                if BRACKETS.search(value):
-                    self.coreference = True
-                else:
-                    self.tags[name] += 1
-                    self.outside.update({name} if value == OUTSIDE else ())
+        """Note which columns and keys of MISC may hold tags."""
+        for at, name in _candidates(self.names):
+            if name == MISC:
+                for key, value in _misc(cells[at]):
+                    self.keys[key] += 1
+                    self._count(key, value)
+            else:
+                self._count(name, cells[at])
+
+    def _count(self, name: str, value: str) -> None:
+        if not _may_hold_tags(name) or value in ("", FILLER):
+            return
+        if BRACKETS.search(value):
+            self.coreference = True
+        else:
+            self.tags[name] += 1
+            if value == OUTSIDE:
+                self.outside.add(name)
+
+    def tag(self, cells: list[str], key: str | None) -> str | None:
+        """What a line has in a column, or as a key of MISC; ``None`` for nothing or ``_``."""
+        if key in self.names:
+            value = cells[self.names.index(key)]
+        else:
+            value = dict(_misc(cells[self.names.index(MISC)])).get(key or "", "") if MISC in self.names else ""
+        return None if value in ("", FILLER) else value
+
+
+@lru_cache(maxsize=1 << 16)
+def _misc(cell: str) -> tuple[tuple[str, str], ...]:
+    items = (item.partition("=") for item in cell.split("|"))
+    return tuple([(key, value) for key, equals, value in items if equals])
+
+
+@lru_cache
+def _candidates(names: tuple[str, ...]) -> list[tuple[int, str]]:
+    return [(at, name) for at, name in enumerate(names) if name == MISC or _may_hold_tags(name)]
+
+
+@lru_cache
+def _may_hold_tags(name: str) -> bool:
+    return plain_name(name.rpartition(":")[2]) in KEYS
 
 
 class _Word(NamedTuple):
@@ -137,21 +161,19 @@ class ConlluReader(Reader):
         return next(iter(columns.tags), None)
 
     def _comment_line(self, line: str, comments: dict[str, str]) -> None:
-        for start in (SENTENCE, TEXT):
-            if line.startswith(start):
-                comments[start] = line.removeprefix(start).strip()
-                return
-        if not line.startswith(GLOBAL):
+        if match := COMMENT.fullmatch(line):
+            comments[match[1]] = match[2].strip()
+        elif not line.startswith(GLOBAL):
             self.ignored["comments"] += 1
 
     def _sentence(self, block: list[tuple[int, str]], comments: dict[str, str]) -> Iterator[Sentence]:
         if not (words := list(self._words(block))):
             return
         forms = [word.form for word in words]
-        text, offsets = self._text(comments.get(TEXT), forms)
+        text, offsets = self._text(comments.get("text"), forms)
         entities = None if self._key is None else self._entities(words)
         yield Sentence(
-            tuple(forms), entities, comments.get(SENTENCE) or None, text=text, offsets=offsets, line=words[0].number
+            tuple(forms), entities, comments.get("sent_id") or None, text=text, offsets=offsets, line=words[0].number
         )
 
     def _text(self, text: str | None, forms: list[str]) -> tuple[str | None, tuple[Span, ...]]:
@@ -162,21 +184,22 @@ class ConlluReader(Reader):
             return None, ()
 
     def _words(self, block: list[tuple[int, str]]) -> Iterator[_Word]:
-        names, covered = self._columns.names, 0  # the last word of a multiword token that has a tag
+        columns, covered = self._columns, 0  # the last word of a multiword token that has a tag
+        width, id, form = len(columns.names), columns.names.index(ID), columns.names.index(FORM)
         for number, line in block:
             cells = line.split("\t")
-            match = NUMBER.fullmatch(cells[names.index(ID)]) if len(cells) == len(names) else None
-            if match is None or not cells[names.index(FORM)]:
-                expected = f"expected {len(names)}, separated by tabs, with a number as {ID} and a word as {FORM}"
+            match = NUMBER.fullmatch(cells[id]) if len(cells) == width else None
+            if match is None or not cells[form]:
+                expected = f"expected {width}, separated by tabs, with a number as {ID} and a word as {FORM}"
                 self._fault(number, f"got {len(cells)} column{'s' * (len(cells) > 1)}, {line[:40]!r}; {expected}")
                 continue
-            word = _Word(number, cells[names.index(FORM)], dict(self._columns.values(cells)).get(self._key or ""))
+            word = _Word(number, cells[form], columns.tag(cells, self._key))
             if match[3]:
                 self.ignored["empty nodes"] += 1
             elif not match[2]:
                 if int(match[1]) > covered:
                     yield word
-            elif word.tag in (None, "", FILLER):
+            elif word.tag is None:
                 self.ignored["multiword tokens"] += 1
             else:
                 covered = int(match[2])
@@ -185,9 +208,9 @@ class ConlluReader(Reader):
     def _entities(self, words: list[_Word]) -> tuple[Entity, ...]:
         tags, dense = [], self._key in self._columns.outside
         for word in words:
-            if word.tag in (None, "", FILLER) and dense:
+            if word.tag is None and dense:
                 self._fault(word.number, f"got no {self._key} of {word.form!r:.40}; expected a tag or O", "repaired")
-            tags.append(OUTSIDE if word.tag in (None, "", FILLER) else str(word.tag))
+            tags.append(word.tag or OUTSIDE)
         together = all(b.number == a.number + 1 for a, b in pairwise(words))
         return self._from_tags(tags, words[0].number, lines=together)
 
