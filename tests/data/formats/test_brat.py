@@ -287,7 +287,8 @@ def test_of_nested_entities_the_outermost_or_the_innermost_are_kept(
     assert [(s.surface(e), e.label) for s in reader for e in s.entities or ()] == kept
     assert (reader.faults["nested"], reader.ignored) == (3 - len(kept), {"duplicate entities": 1})
     count = 3 - len(kept)
-    assert reader.notes == [f"{count} nested entities are left out, the {nested[:5]}most are kept (--nested)"]
+    left_out = f"{count} nested entities are left out, the {nested[:5]}most are kept (--nested)"
+    assert reader.notes == ["not read: duplicate entities 1", left_out]
 
 
 def test_a_second_label_of_a_span_is_named(tmp_path: Path) -> None:
@@ -333,4 +334,5 @@ def test_labels_are_renamed(tmp_path: Path) -> None:
     folder = pair(tmp_path / "d", "T1\tP 8 11\tada\nT2\tQ 8 11\tada")
     corpus = read(folder, rename={"P": "R", "Q": "R", "X": "Y"}, labels=["R"])
     assert corpus.labels == ("R",)
-    assert corpus.notes == ("no entity has the label 'X', which is to be renamed",)
+    unused = "no entity has the label 'X', which is to be renamed"
+    assert corpus.notes == ("not read: duplicate entities 1", unused)
