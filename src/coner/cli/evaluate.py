@@ -17,9 +17,12 @@ from coner.data.reading.reader import Reading
 def evaluate(
     gold: Annotated[Path, typer.Argument(help="File with gold labels, in any format that coner convert reads.")],
     predicted: Annotated[
-        Path,
-        model_argument("File of the same sentences, or a model: its folder, or hf://user/name.", "PREDICTED|MODEL"),
-    ],
+        Path | None,
+        model_argument(
+            "File of the same sentences, or a model: its folder, or hf://user/name; default: a column of GOLD.",
+            "PREDICTED|MODEL",
+        ),
+    ] = None,
     *,
     taxonomy: Annotated[
         str,
@@ -56,15 +59,19 @@ def evaluate(
       coner evaluate test.conll runs/paper --train train.conll --json
 
       coner evaluate dev.conll runs/paper --noise 1
+
+      coner evaluate tagged.txt --columns word=1,gold=2,predicted=3
     """
     from coner.core.progress import stderr
     from coner.families.usage import Spending
     from coner.report.evaluation import show_evaluation, warnings
-    from coner.runs.scoring import Options
+    from coner.runs.scoring import Options, warn_of_one_file
     from coner.runs.scoring import evaluate as evaluate_files
 
     spending = Spending(budget_tokens, budget_cost, ledger)
     options = Options(taxonomy, train, reading, noise, noisy, limit, spending)
+    if warning := warn_of_one_file(gold, predicted, options):
+        stderr.print(warning)
     evaluation = evaluate_files(gold, predicted, options)
     tagger, tally = evaluation.predictions.tagger, evaluation.predictions.tally
     complete = tagger is None or tally is None or report_tally(tagger, tally)

@@ -42,8 +42,8 @@ class Sentence:
     words: tuple[str, ...]  # as in the file, including zero-width characters; never empty strings
     entities: tuple[Entity, ...] | None = None  # gold, sorted and disjoint; ``None`` if the source is not annotated
     id: str | None = None  # identifier in the source
-    header: tuple[str, ...] = ()  # the comment lines above the sentence, verbatim, without line ends
-    columns: tuple[tuple[str, ...], ...] = ()  # of each word those between word and tag, verbatim; or none at all
+    header: tuple[str, ...] = ()  # the lines above the sentence that are no words, verbatim, without line ends
+    columns: tuple[tuple[str, ...], ...] = ()  # of each word those that hold neither word nor tag; or none at all
     text: str | None = None  # the raw text that the words were split from, if the source was text
     offsets: tuple[tuple[int, int], ...] = ()  # half-open character span in ``text`` of each word
     line: int = field(default=0, compare=False)  # where it begins in the file, counted from 1; 0: not from a file

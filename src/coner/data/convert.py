@@ -13,6 +13,7 @@ from coner.data.corpus import stream
 from coner.data.files import detect, keep_apart, output_format
 from coner.data.formats import WriteOptions, formats
 from coner.data.reading.reader import ReadOptions
+from coner.data.reading.renaming import rename_options
 
 OTHER = ("repaired", "unreadable", "converted")  # faults that do not decide about an entity
 
@@ -45,18 +46,18 @@ def convert(
     reader = stream(source, format=format, **options)
     sentences = list(reader)
     labelled = any(sentence.entities is not None for sentence in sentences)
-    fitting, unfit = list[Sentence](), list[Sentence]()
+    fitting, unfit, write = list[Sentence](), list[Sentence](), WriteOptions(reader.layout, write_scheme)
     for sentence in sentences:
-        reason = formats[to].unfit(sentence, labelled=labelled)
+        reason = formats[to].unfit(sentence, labelled=labelled, options=write)
         (fitting if reason is None else unfit).append(sentence)
         if reason is not None:
             message = f"a sentence cannot be written as {to}: {reason}"
             if not options.get("repair"):
-                raise reader.error(sentence.line, f"{message}. Fix: write JSONL, or leave it out with --repair")
+                raise reader.error(sentence.line, f"{message}. Fix: {_advice(to, sentences)}")
             faults.append((sentence.line, message))
     if not fitting:
         raise DataError(f"got no sentence that can be written as {to}", source)
-    lost = formats[to].write(fitting, out, WriteOptions(reader.layout, write_scheme))
+    lost = formats[to].write(fitting, out, write)
     counts, snapped = _counts(sentences), reader.faults["snapped"]
     refused = {fault: count for fault, count in sorted(reader.faults.items()) if fault not in (*OTHER, "snapped")}
     return {
@@ -70,6 +71,14 @@ def convert(
         "notes": reader.notes,
         "faults": [{reader.unit: number, "message": message} for number, message in faults],
     }
+
+
+def _advice(to: str, sentences: Sequence[Sentence]) -> str:
+    """What to do about a sentence that a format cannot hold."""
+    labels = {entity.label for sentence in sentences for entity in sentence.entities or ()}
+    bad = formats[to].bad_label
+    unfit = [label for label in labels if bad is not None and bad.search(label)]
+    return f"{rename_options(unfit, labels)}, or write JSONL" if unfit else "write JSONL, or leave it out with --repair"
 
 
 def _counts(sentences: Sequence[Sentence]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from coner.data.corpus import stream
 from coner.data.files import detect, keep_apart
 from coner.data.formats import Edit, all_formats, formats
 from coner.data.noise import TYPES, Noise, retype
+from coner.data.reading.layout import ConllLayout
 from coner.data.reading.reader import Reader, ReadOptions
 
 
@@ -43,7 +44,7 @@ def write_noisy(
         at, edit = next(edits, none)
         for number, line in enumerate(lines, 1):
             if number == at:
-                handle.write(_edited(line.decode(errors="replace"), edit))
+                handle.write(_edited(line.decode(errors="replace"), edit, reader.layout))
                 at, edit = next(edits, none)
             else:
                 handle.write(line)
@@ -74,8 +75,10 @@ def _edits(reader: Reader, format: str, noise: Noise, counts: Counter[str], comm
             yield from formats[format].edits(sentence, retype(sentence, typos))
 
 
-def _edited(line: str, edit: Callable[[str], str]) -> bytes:
+def _edited(line: str, edit: Callable[[str], str], layout: ConllLayout | None) -> bytes:
     mark = "\ufeff" if line.startswith("\ufeff") else ""
-    body = line.removesuffix("\n").removesuffix("\r")
+    body = line.removesuffix("\n").removesuffix("\r").removeprefix(mark)
+    start, end = (0, len(body)) if layout is None else layout.word_span(body)
+    edited = body[:start] + edit(body[start:end]) + body[end:]
     # JSON may hold half of a surrogate pair: it is written as it was, as an escape.
-    return (mark + edit(body.removeprefix(mark)) + line[len(body) :]).encode(errors="backslashreplace")
+    return (mark + edited + line[len(mark + body) :]).encode(errors="backslashreplace")

@@ -10,8 +10,9 @@ from typing import Any
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
-from coner.data.files import claimed_by
+from coner.data.files import claimed_by, detect
 from coner.data.noise import Noise, load_keyboard
+from coner.data.reading.columns import columns_for, parse_columns
 from coner.data.reading.reader import Reading
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.evaluation.errors import classify_errors
@@ -23,6 +24,8 @@ from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.records.recording import scores_with_intervals
 from coner.tagging.stream import Tally, tag_all
+
+COLUMNS = ("conll", "conllu", "csv")  # formats in which --columns chooses the tags
 
 
 @dataclass(frozen=True)
@@ -104,19 +107,21 @@ class Evaluation:
         return values
 
 
-def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
-    """Score a file of predictions, or a model, against a gold file.
+def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation:
+    """Score a file of predictions, or a model, against a gold file; ``None``: a further column of the gold file.
 
     Raises:
-        ConfigError: an option needs a model.
+        ConfigError: an option needs a model, or no predictions are named.
         DataError: a file is faulty, or the predictions are for other sentences.
         Unanswered: no sentence has an answer of the endpoint.
     """
     labels = None if options.taxonomy == AUTO else load_taxonomy(options.taxonomy).labels
-    corpus = read(gold, **options.reading, labels=labels, gold=True)
+    if predicted is None:
+        predicted = _with_predictions(gold, options)
+    corpus = read(gold, **_reading(options, "gold"), labels=labels, gold=True)
     seen = None
     if options.train is not None:
-        seen = surfaces(read(options.train, **options.reading, gold=True))
+        seen = surfaces(read(options.train, **_reading(options, "train"), gold=True))
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
     if predicted.is_dir() and not claimed_by(predicted):
@@ -124,6 +129,32 @@ def evaluate(gold: Path, predicted: Path, options: Options) -> Evaluation:
     else:
         predictions = _of_file(predicted, corpus, labels, options)
     return Evaluation(predictions, predictions.taxonomy(options.taxonomy), seen)
+
+
+def warn_of_one_file(gold: Path, predicted: Path | None, options: Options) -> str | None:
+    """A warning if predictions and gold are the same column of the same file."""
+    one = predicted is not None and predicted.is_file() and gold.is_file() and predicted.samefile(gold)
+    if not one or _reading(options, "gold") != _reading(options, "predicted"):
+        return None
+    fix = "Fix: name two files, or two columns with --columns word=1,gold=2,predicted=3"
+    return f"Warning: {gold}: GOLD and PREDICTED are the same file, which is scored against itself. {fix}"
+
+
+def _with_predictions(gold: Path, options: Options) -> Path:
+    """The gold file, if the options name its column of predictions."""
+    if "predicted" not in parse_columns(options.reading.get("columns")):
+        fix = "Fix: name them, or both columns of one file, as --columns word=1,gold=2,predicted=3"
+        raise ConfigError(f"PREDICTED|MODEL: got neither predictions nor a model. {fix}")
+    if (format := detect(gold)) not in COLUMNS:
+        raise DataError(
+            f"got {format}; expected columns: {', '.join(COLUMNS)}. Fix: name the file of predictions", gold
+        )
+    return gold
+
+
+def _reading(options: Options, role: str) -> Reading:
+    """How a file is read in this role: ``gold``, ``predicted``, or ``train``."""
+    return {**options.reading, "columns": columns_for(options.reading.get("columns"), role)}
 
 
 def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Sentence]:
@@ -137,7 +168,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
         raise ConfigError(f"{model}: {message}")
     if options.noise is not None:
         return Noise(load_keyboard("qwerty"), rate=options.noise)(clean)
-    copy = read(str(options.noisy), **options.reading, gold=True)
+    copy = read(str(options.noisy), **_reading(options, "gold"), gold=True)
     check_copy(clean, copy, copy.path)
     return copy
 
@@ -170,7 +201,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
 
 def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> GoldPredictions:
     options.spending.require_none(f"a file of predictions, {path}")
-    reading: Reading = {**options.reading, "repair": True}
+    reading: Reading = {**_reading(options, "predicted"), "repair": True}
     predicted = read(path, **reading, labels=labels, gold=True, predicted=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)

@@ -86,7 +86,7 @@ class Format(ABC):
             raise ConfigError(f"format: got {self.name!r}, which is write-only; expected one of: {choices}")
         return self.reader(path, **options)
 
-    def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
+    def unfit(self, sentence: Sentence, *, labelled: bool, options: WriteOptions = DEFAULTS) -> str | None:
         """Why the format cannot hold a sentence, in a file with labels if it is ``labelled``; ``None`` if it can."""
         if self.bad_word and (word := next(filter(self.bad_word.search, sentence.words), None)):
             return f"{word!r} cannot be a word there"

@@ -18,6 +18,7 @@ from coner.data.reading.columns import look_tagged
 from coner.data.reading.headers import DOCUMENT
 from coner.data.reading.layout import ConllLayout
 from coner.data.reading.reader import FILLER, HEADER
+from coner.data.reading.renaming import rename_options
 
 SPACES_AND_ENDS, TABS_AND_ENDS = re.compile("[ \t\n]"), re.compile("[\t\n]|^ | $")
 UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # the reader cuts an id at tabs, and strips spaces
@@ -54,7 +55,8 @@ def column_of_tags(sentence: Sentence, scheme: Scheme) -> Sequence[str]:
 
 def _unfit(sentence: Sentence, what: str, value: str) -> OutputError:
     place = f"sentence {sentence.id or sentence.line}"
-    return OutputError(f"{place}: got {what} {value!r}, which CoNLL cannot hold. Fix: write JSONL")
+    fix = f", or train with {rename_options([value])}" if what == "label" else ""
+    return OutputError(f"{place}: got {what} {value!r}, which CoNLL cannot hold. Fix: write JSONL{fix}")
 
 
 def _lines(sentence: Sentence, layout: ConllLayout, scheme: Scheme) -> Iterator[str]:
@@ -64,9 +66,11 @@ def _lines(sentence: Sentence, layout: ConllLayout, scheme: Scheme) -> Iterator[
         if UNFIT_ID.search(sentence.id):
             raise _unfit(replace(sentence, id=None), "id", sentence.id)
         yield HEADER + sentence.id
-    bad = TABS_AND_ENDS if layout.tabs else SPACES_AND_ENDS
-    if not all(sentence.words) or bad.search("".join(sentence.words)):
-        raise _unfit(sentence, "word", next(w for w in sentence.words if not w or bad.search(w)))
+    joined = "".join(sentence.words)
+    if not all(sentence.words) or SPACES_AND_ENDS.search(joined) or DOCUMENT in joined:
+        bad = TABS_AND_ENDS if layout.tabs else SPACES_AND_ENDS
+        if (word := next((w for w in sentence.words if w in ("", DOCUMENT) or bad.search(w)), None)) is not None:
+            raise _unfit(sentence, "word", word)
     absent = layout.tags == "absent"
     tags = [""] * len(sentence) if absent and sentence.entities is None else column_of_tags(sentence, scheme)
     blank = (FILLER,) * (layout.width - 1 - (not absent))
@@ -84,7 +88,7 @@ class Conll(Format):
     reader = ConllReader
     suffixes = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv")
     holds = frozenset({"word borders", "labels", "ids", "labels missing", "middle columns", "headers"})
-    bad_word = re.compile("[ \t\n\0]")
+    bad_word = re.compile(f"[ \t\n\0]|^{DOCUMENT}$")
     bad_label = re.compile(r"[\s\0]")
     bad_id = UNFIT_ID
     appends = editable = True
@@ -96,10 +100,12 @@ class Conll(Format):
         rows = [line for line in lines if not line.startswith("#") and DOCUMENT not in line] or lines
         return 0.9 * (2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows) or look_tagged(rows[:SAMPLE]))
 
-    def unfit(self, sentence: Sentence, *, labelled: bool) -> str | None:
+    def unfit(self, sentence: Sentence, *, labelled: bool, options: WriteOptions = DEFAULTS) -> str | None:
         if labelled and sentence.entities is None:
             return "it has no labels where others have; a CoNLL file has labels for all sentences or for none"
-        return super().unfit(sentence, labelled=labelled)
+        if isinstance(options.layout, ConllLayout) and options.layout.tabs:  # words may have spaces
+            sentence = replace(sentence, words=tuple([re.sub("(?<=[^ ]) +(?=[^ ])", "", w) for w in sentence.words]))
+        return super().unfit(sentence, labelled=labelled, options=options)
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         write_conll(sentences, handle, options.layout, options.scheme, written=options.written)
@@ -108,7 +114,7 @@ class Conll(Format):
         first = before.line + len(before.header)
         for index, (old, new) in enumerate(zip(before.words, after.words, strict=True)):
             if old != new:
-                yield first + index, methodcaller("replace", old, new, 1)  # the word is the first thing on its line
+                yield first + index, methodcaller("replace", old, new, 1)
 
 
 formats.register(Conll())

@@ -92,7 +92,7 @@ class _Column:
         if mentions and outside + zeros + sum(mentions.values()) >= MOST * len(self.cells):
             chunks = sum(n for cell, n in mentions.items() if cell[2:].lower() in CHUNKS)
             return "chunks" if chunks >= MOST * sum(mentions.values()) else "tags"
-        labels = counts.keys() > {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
+        labels = counts.keys() != {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
         return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""
 
     @property
@@ -170,8 +170,10 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
     last = len(columns) - 1
     word, tag = places.get("word"), places.get("tag")
     index = next((at for at, column in enumerate(columns) if column.counts), None)
-    if index is not None and (index == last or not all(column.constant for column in columns[:index])):
-        index = None
+    if index is not None and (
+        index == last or columns[index + 1].looks or not all(c.constant for c in columns[:index])
+    ):
+        index = None  # it may be the column of the words, which is refused
     if word is None:
         tag_first = last == 1 and (tag == 0 or (tag is None and columns[0].looks == "tags" and not columns[1].looks))
         word = 1 if tag_first else 0 if index is None else index + 1
@@ -210,7 +212,7 @@ def _check_words(columns: Sequence[_Column], word: int, tag: int | None) -> None
     if looks:
         raise ValueError(
             f"got words in column {word + 1} that {looks}; expected words. "
-            "Fix: name the columns with --columns, such as word=2,tag=4"
+            "Fix: name the columns, such as --columns word=2,tag=4"
         )
 
 
@@ -230,4 +232,5 @@ def look_tagged(lines: Sequence[str]) -> bool:
     layout = ConllLayout(_separators(lines)) if lines else ConllLayout(())
     rows = [cells for cells in map(layout.cells, lines) if len(cells) == layout.width]
     columns = [_Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
-    return len(columns) > 1 and 2 * len(rows) >= len(lines) and any(c.looks in ("tags", "chunks") for c in columns)
+    tagged = [column for column in columns if column.looks in ("tags", "chunks") and all(map(is_tag, column.cells))]
+    return len(columns) > 1 and 2 * len(rows) >= len(lines) and bool(tagged)
