@@ -1,11 +1,14 @@
-"""The splits of an experiment: train, dev and test, read as the settings say, and what is derived from them."""
+"""The splits of an experiment: train, dev and test, read as the settings say, and what is derived from them.
+
+Dev and test may have classes that the training data lacks, which can only be missed, unless a taxonomy is named.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 from coner.config.experiment import DataSettings
@@ -15,8 +18,9 @@ from coner.data.corpus import Corpus, read
 from coner.data.files import digest
 from coner.data.noise import make_noise
 from coner.data.reading.reader import Reading
+from coner.data.reading.renaming import SPACES, rename_options
 from coner.data.stratify import SPLITS, split_corpus, text_key
-from coner.data.taxonomy import Taxonomy, choose_taxonomy
+from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
 
 def noisy_split(name: str) -> str:
@@ -74,11 +78,11 @@ def read_options(settings: DataSettings) -> Reading:
 
 
 def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
-    """Read the splits of an experiment, and choose its taxonomy, which has every label in them.
+    """Read the splits of an experiment, and choose its taxonomy, which has every label of the training split.
 
     Raises:
         ConfigError: ``data.train`` is not set.
-        DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy.
+        DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy that the settings name.
     """
     if settings.train is None:
         raise ConfigError("data.train: not set. Fix: set it in the config, or with --set data.train=FILE")
@@ -87,18 +91,20 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
         raise DataError("got no mention; expected labelled sentences to train on", settings.train)
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
-        _read_gold(settings.train, settings, taxonomy)  # raises, with the line
+        read(settings.train, **read_options(settings), labels=taxonomy.labels, gold=True)  # raises, with the line
     splits = {"train": Split(train, digest(train.path))}
     if settings.dev is None:
         splits = cut_dev(splits["train"], settings.dev_share)
     splits["train"] = _take(splits["train"], settings.take)
-    splits |= read_named_splits(settings.model_copy(update={"train": None}), taxonomy)
+    splits |= _read_named(settings.model_copy(update={"train": None}), taxonomy)
     evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
     extras = []
     for extra in settings.extra:
-        further = Split(_read_gold(extra.file, settings, taxonomy), digest(extra.file), weight=extra.weight)
+        corpus = read(extra.file, **read_options(settings), labels=taxonomy.labels, gold=True)
+        further = Split(corpus, digest(extra.file), weight=extra.weight)
         extras.append(_leave_out(further, evaluated))
     splits["train"] = replace(splits["train"], extras=tuple(extras))
+    splits = with_warnings(splits, {e.label for s in splits["train"].sentences for e in s.entities or ()})
     if settings.noise.score:
         noise = make_noise(settings.noise, rate=1.0)
         for name in [name for name in splits if name != "train"]:
@@ -109,16 +115,45 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
 
 def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
     """Read the train, dev and test files that the settings name, as ``read_splits`` does; none is cut from another."""
+    return with_warnings(_read_named(settings, taxonomy), taxonomy.labels)
+
+
+def _read_named(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
     paths = {"train": settings.train, "dev": settings.dev, "test": settings.test}
-    corpora = {name: _read_gold(path, settings, taxonomy) for name, path in paths.items() if path is not None}
+    free = {"dev", "test"} if settings.taxonomy == AUTO else set()
+    corpora = {
+        name: read(path, **read_options(settings), labels=None if name in free else taxonomy.labels, gold=True)
+        for name, path in paths.items()
+        if path is not None
+    }
     splits = {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
     if "train" in splits:
         splits["train"] = _take(splits["train"], settings.take)
     return splits
 
 
-def _read_gold(path: Path, settings: DataSettings, taxonomy: Taxonomy) -> Corpus:
-    return read(path, **read_options(settings), labels=taxonomy.labels, gold=True)
+def with_warnings(splits: dict[str, Split], learned: Collection[str]) -> dict[str, Split]:
+    """The splits with notes about mentions that can only be missed, and about labels that some formats cannot hold."""
+    warned = {name: _with_note(split, _unseen(split.corpus, learned)) for name, split in splits.items()}
+    if "train" in warned and (unfit := [label for label in learned if SPACES.search(label)]):
+        names = ", ".join(map(repr, sorted(unfit)))
+        fix = f"Fix: {rename_options(unfit, learned)}"
+        warned["train"] = _with_note(warned["train"], f"Warning: CoNLL and brat cannot hold the label {names}. {fix}")
+    return warned
+
+
+def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
+    """A warning of the classes of a corpus that are not learned; empty if there are none."""
+    counts = Counter(e.label for s in corpus for e in s.entities or () if e.label not in learned)
+    if not counts:
+        return ""
+    mentions = "1 mention" if counts.total() == 1 else f"{counts.total()} mentions"
+    classes = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    return f"Warning: {mentions} can only be missed, of classes that the training data lacks: {classes}"
+
+
+def _with_note(split: Split, note: str) -> Split:
+    return replace(split, corpus=replace(split.corpus, notes=(*split.corpus.notes, note))) if note else split
 
 
 def _leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:

@@ -38,6 +38,10 @@ class Taxonomy:
         """All coarse labels."""
         return tuple(self.groups)
 
+    def groups_of(self, labels: Iterable[str]) -> dict[str, str]:
+        """Fine label to coarse label, also of ``labels`` that are not in the taxonomy: each is its own group."""
+        return {label: label for label in labels} | self.coarse_by_fine
+
     def coarse_of(self, label: str) -> str:
         """The group of a fine label; ``KeyError`` for an unknown label."""
         return self.coarse_by_fine[label]

@@ -26,6 +26,12 @@ class Inputs:
     taxonomy: Taxonomy
 
     @property
+    def notes(self) -> list[str]:
+        """How the files were read, where that is not obvious, and what to know about their labels; a line each."""
+        corpora = [split.corpus for split in self.splits.values()]
+        return list(dict.fromkeys(f"{corpus.path}: {note}" for corpus in corpora for note in corpus.notes))
+
+    @property
     def train_sha256(self) -> str | None:
         """Hash of the training split, if there is one."""
         return self.splits["train"].sha256 if "train" in self.splits else None

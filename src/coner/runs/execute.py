@@ -68,8 +68,7 @@ def execute(
         built = None
         if record is None or recipe.rebuild:
             log(recipe.describe(inputs))
-            corpora = [split.corpus for split in inputs.splits.values()]
-            for line in dict.fromkeys(f"{corpus.path}: {note}" for corpus in corpora for note in corpus.notes):
+            for line in inputs.notes:
                 log(line)
             place = Place(folder=folder, fingerprint=fingerprint, log=log, pieces=cache.pieces, on_epoch=on_epoch)
             if overwrite:
@@ -133,7 +132,7 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | 
     answered = [(p.sentence, p.entities) for p in predictions if p.entities is not None]
     gold, predicted = [sentence for sentence, _ in answered], [entities for _, entities in answered]
     write_tagged(tagged_path(folder, name), gold, predicted)
-    scores = score_sentences(gold, predicted, groups=inputs.taxonomy.coarse_by_fine, seen=seen)
+    scores = score_sentences(gold, predicted, groups=inputs.taxonomy.groups_of(corpus.labels), seen=seen)
     scores = replace(scores, repaired=corpus.repaired + tally.repaired, skipped=corpus.skipped)
     if tally.usage is None:
         return Evaluated(scores, seconds)

@@ -14,8 +14,8 @@ from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
-from coner.data.splits import Split, SplitCache, cut_dev, read_options
-from coner.data.taxonomy import Taxonomy, choose_taxonomy
+from coner.data.splits import Split, SplitCache, cut_dev, read_options, with_warnings
+from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 from coner.families import load
 from coner.families.family import Place
 from coner.families.recipe import Inputs, Training
@@ -85,22 +85,25 @@ class SentenceRecipe(Training):
     def read(self, cache: SplitCache) -> Inputs:
         data, train, dev = self.settings.data, self._train, self._dev
         taxonomy = choose_taxonomy(data.taxonomy, train.corpus.labels)
-        _check_labels((*train.corpus, *(dev.corpus if dev else ())), train.corpus, taxonomy)
-        if dev is not None:
-            return Inputs({"train": train, "dev": dev}, taxonomy)
+        checked = train.corpus if dev is None or data.taxonomy == AUTO else (*train.corpus, *dev.corpus)
+        _check_labels(checked, train.corpus, taxonomy)
         try:
-            return Inputs(cut_dev(train, data.dev_share), taxonomy)
+            splits = cut_dev(train, data.dev_share) if dev is None else {"train": train, "dev": dev}
         except DataError:
             got = f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed as dev split"
             fix = "Fix: add sentences, or pass a dev split (dev=...)"
             raise DataError(f"{got}; expected more distinct texts. {fix}") from None
+        return Inputs(with_warnings(splits, splits["train"].corpus.labels), taxonomy)
 
 
 def fit(recipe: Training, *, log: Log, cache: SplitCache | None = None) -> Tagger:
     """Build the tagger of a recipe, keeping nothing on disk."""
     with tempfile.TemporaryDirectory(prefix="coner-") as folder:
         place = Place(folder=Path(folder), fingerprint="sentences in memory", log=log)
-        return recipe.build(recipe.read(cache or SplitCache()), place).tagger
+        inputs = recipe.read(cache or SplitCache())
+        for line in inputs.notes:
+            log(line)
+        return recipe.build(inputs, place).tagger
 
 
 def _split(sentences: Sequence[Sentence], name: str) -> Split:

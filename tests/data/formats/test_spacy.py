@@ -135,9 +135,7 @@ def test_wrapped_lines_are_one_paragraph(tmp_path: Path) -> None:
     corpus = read(path, lines="wrapped")
     assert [[s.surface(e) for e in s.entities or ()] for s in corpus] == [["University of Oxford"], ["New York"]]
     assert [s.text for s in corpus] == ["the University of\nOxford is old.", "ada lives in New\r\nYork"]
-    with pytest.raises(
-        DataError, match="entity 4-24 'ORG' crosses a sentence boundary, a line end: .* --lines wrapped"
-    ):
+    with pytest.raises(DataError, match=r"entity 4-24 'ORG' crosses .*, a line end: .* --lines wrapped"):
         read(path)
 
 
