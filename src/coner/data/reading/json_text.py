@@ -14,6 +14,7 @@ from coner.data.reading.words import BOM
 
 KEY = re.compile(r'"([^"\\]{1,99})"\s*:')
 SPACE = " \t\r\n"
+CUT = 60_000  # bytes of a start behind which more may follow
 
 
 def json_value(text: str, what: str = "an object") -> Any:
@@ -71,5 +72,5 @@ def first_value(head: bytes) -> tuple[Any, bool]:
                 return [], True
         return json.JSONDecoder().raw_decode(text)[0], text is not whole
     except (ValueError, RecursionError):
-        keys = dict.fromkeys(KEY.findall(text)) if text.startswith("{") and KEY.search(text) else None
-        return keys, text is not whole
+        cut_off = len(head) >= CUT and text.startswith("{")
+        return dict.fromkeys(KEY.findall(text)) if cut_off else None, text is not whole
