@@ -35,14 +35,15 @@ def write_tagged(path: Path, sentences: Iterable[Sentence], predicted: Iterable[
 
 def read_tagged(path: Path) -> tuple[list[Sentence], list[tuple[Entity, ...]]]:
     """Gold sentences and their predictions; ``DataError`` where the file is missing or damaged."""
-    tagged = list(stream(path, format="jsonl", gold=True))
+    tagged = list(stream(path, format="jsonl", predicted=True))  # not as gold, which has a key of its own
     sentences = []
     for number, (line, sentence) in enumerate(zip(Lines(path), tagged, strict=True), 1):
         try:
-            spans = json.loads(line)["gold"]
+            values = json.loads(line)
+            spans, _ = values["gold"], values["entities"]
             gold = tuple(Entity(int(start), int(end), str(label)) for start, end, label in spans)
         except (ValueError, KeyError, TypeError):
-            message = 'expected "gold" as a list of [start, end, label]; train again with --overwrite'
+            message = 'expected "entities", and "gold" as a list of [start, end, label]; train again with --overwrite'
             raise DataError(message, path, number) from None
         sentences.append(replace(sentence, entities=gold))
     return sentences, [sentence.entities or () for sentence in tagged]
