@@ -218,6 +218,10 @@ def test_gold_needs_tags(write: Write) -> None:
         read(write("word,tag\nAda,\n"), gold=True)
     with pytest.raises(DataError, match=r"x.csv:1: .*expected one 'Class', which --columns has as tag. Fix: --columns"):
         read(write("word,tag\nAda,\n"), columns="tag=Class")
+    with pytest.raises(
+        DataError, match=r"x.csv:1: got the columns 'word', 'B-x'; expected a tag|x.csv: got no sentence"
+    ):
+        read(write("word,B-x\n"), columns="tag=2")
     with pytest.raises(ConfigError, match=r"columns: got gold="):
         read(write("word,tag\nAda,\n"), columns="gold=tag")
 

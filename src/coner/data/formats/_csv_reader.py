@@ -7,6 +7,7 @@ or only in the first of a sentence.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
@@ -37,6 +38,7 @@ Row = tuple[int, list[str]]  # the number of its first line, and its cells
 SAMPLE = 100  # rows that decide whether a row is a word or a sentence
 LONGEST = 1000  # words of a sentence in a file without any end of a sentence
 NAMES = ("word", "tag", "sentence")
+LINE_END = re.compile("[\r\n]")
 EXAMPLE = "--columns word=NAME,tag=NAME, with names or numbers"
 
 
@@ -89,7 +91,8 @@ class CsvReader(Reader):
             found = f"with {lost[0]!r}, which is not read" if lost else "none of them with tags"
             fix = f"{EXAMPLE}; to read it without labels: --columns word={header.names[places['word']]}"
             raise DataError(f"{got}, {found}; expected a tag per word. Fix: {fix}", self.path, number)
-        if isinstance(self._named.get("tag"), int) and TAG_CELL.fullmatch(header.names[places["tag"]]):
+        numbered = all(isinstance(self._named.get(role), int) for role in ("word", "tag"))
+        if numbered and TAG_CELL.fullmatch(header.names[places["tag"]]):
             return replace(header, places={role: places[role] for role in self._named}), [(number, list(header.names))]
         if header.doubled:
             raise DataError(f"{got}, {header.doubled!r} twice; expected it once. Fix: {EXAMPLE}", self.path, number)
@@ -140,7 +143,7 @@ class CsvReader(Reader):
         numbers, words, tags = list[int](), list[str](), list[str]()
         for number, cells in block:
             word, tag = header.cell(cells, "word"), header.cell(cells, "tag")
-            if word and "\n" not in word + tag:
+            if word and not LINE_END.search(word + tag):
                 numbers.append(number)
                 words.append(word)
                 tags.append(tag)
@@ -171,10 +174,10 @@ class CsvReader(Reader):
             if not words or not all(words) or lone_surrogate("".join(words)) is not None:
                 self._fault(number, f"got {text!r:.60}; expected {'a list of words' if unit == 'lists' else 'a text'}")
             elif tags and len(tags) != len(words):
-                self._fault(
-                    number,
-                    f"got {len(tags)} tag{'s' * (len(tags) > 1)} for {len(words)} words; expected a tag for each",
-                )
+                got = f"{len(tags)} tag{'s' * (len(tags) > 1)} for {len(words)} words"
+                self._fault(number, f"got {got}; expected a tag for each")
+            elif broken := [tag for tag in tags if LINE_END.search(tag)]:
+                self._fault(number, f"got tag {broken[0]!r:.40} over several lines; expected a tag for each word")
             elif not tags and self._gold:
                 raise self.error(number, "got a sentence without tags; expected gold labels")
             elif any(map(str.isdecimal, tags)) and all(map(str.isdecimal, tags)) and set(tags) != {"0"}:
