@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from coner.core.errors import DataError, OutputError
@@ -17,8 +18,10 @@ FIXES = {  # for files that are not read: their endings, and what to do instead
     ".xlsx .xls .ods": "save it as CSV in UTF-8",
     ".pdf .doc .docx .odt .rtf": "save it as plain text, .txt",
     ".zip .tar .tgz .bz2 .xz .7z": "unpack it, or use gzip",
+    ".pubtator": "convert it to brat",
     ".pkl .pickle .arrow .feather": "write it as Parquet",
 }
+STARTS = {".xml": re.compile(rb"\s*<(?:\?xml|!DOCTYPE)"), ".pubtator": re.compile(rb"\s*\d+\|t\|")}
 COLUMNS = (".tag", ".tags", ".ner", ".col", ".bilou", ".bmes", ".iobes", ".bieo")  # of words and tags, never plain text
 
 
@@ -48,7 +51,7 @@ def detect(path: str | Path) -> str:
 
 def _refuse_text(path: Path, head: bytes) -> None:
     """Raise ``DataError`` for a file that its name or start shows to be no plain text."""
-    end = ".xml" if head.lstrip().startswith(b"<?xml") else suffix(path)
+    end = next((end for end, start in STARTS.items() if start.match(head)), suffix(path))
     if end in COLUMNS:
         message = "got no columns with tags; expected them, as its name says"
         raise DataError(f"{message}. Fix: --from conll --columns word=1,tag=2, or --from text", path)
