@@ -217,9 +217,7 @@ def test_format_is_a_hidden_alias_of_to(coner: Coner, world: World) -> None:
     assert renamed == written(coner, world.model, world.dev, "--to", "task")
     assert "--format" not in coner("tag", "--help").out
     message = refusal(coner("tag", world.model, world.dev, "--format", "spacy"))
-    assert (
-        "--to: got 'spacy', which is not written sentence by sentence; expected one of: conll, html, jsonl" in message
-    )
+    assert "got 'spacy', which is not written sentence by sentence; expected one of: conll, csv, html, jsonl" in message
 
 
 @pytest.mark.parametrize("column", ["tokens", "text"])

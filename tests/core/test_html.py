@@ -82,16 +82,7 @@ def test_markup_in_words_and_labels_stays_text() -> None:
     page = sentence._repr_html_()
     assert Parsed(page).text == "<b>x</b> &amp;"
     assert Parsed(page).tags == ["div", "mark", "small"]
-    assert Parsed(table("<i>", ["<b>"], [["<img>"]])).tags == [
-        "table",
-        "caption",
-        "thead",
-        "tr",
-        "th",
-        "tbody",
-        "tr",
-        "td",
-    ]
+    assert not {"i", "b", "img"} & set(Parsed(table("<i>", ["<b>"], [["<img>"]])).tags)
 
 
 def test_a_sentence_in_a_notebook() -> None:
