@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from coner.core.progress import PlainConsole
 from coner.core.types import Entity, Sentence
 from coner.data.formats.conll import write_conll
+from coner.report.grid import print_whole
 from helpers.fake_runs import make_run, sentences
 from helpers.shell import Completed
 
 Coner = Callable[..., Completed]
-WORD, LABEL = ":peru:", ":smile:[red]x[/red]"
+WORD, LABEL = ":peru:", f":smile:[red]{'x' * 90}[/red]"  # wider than a terminal
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def test_names_of_runs(coner: Coner, tmp_path: Path) -> None:
 def test_messages_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(LABEL, title=WORD)
     table.add_row("[b]:peru:[/b]")
-    PlainConsole(soft_wrap=True).print("[b]:peru:[/b]", table)
+    print_whole("[b]:peru:[/b]", table)
     shown = capsys.readouterr().out
     assert shown.count("[b]:peru:[/b]") == 2
+    assert shown.count(WORD) == 3
     assert shown.count(LABEL) == 1

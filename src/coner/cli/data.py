@@ -136,22 +136,22 @@ def stats(
 
 def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[str, list[int]], unit: str) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    from coner.core.progress import PlainConsole
+    from coner.report.grid import print_whole
 
-    console = PlainConsole()
     table = Table(title=file, show_header=False, title_justify="left")
     for key, name in ROWS.items():
         table.add_row(name, f"{counts[key]:,}" if isinstance(counts[key], int) else LENGTHS.format(**counts[key]))
     if against is not None:
         rate = "" if counts["unseen_rate"] is None else f" ({100 * counts['unseen_rate']:.1f} %)"
         table.add_row(f"unseen in {against.name}", f"{counts['unseen']:,} mentions{rate}")
-    console.print(table)
+    print_whole(table)
     if counts["classes"]:
         classes = Table("class", "mentions", "share")
         for label, count in counts["classes"].items():
             classes.add_row(label, f"{count:,}", f"{100 * count / counts['mentions']:.1f} %")
-        console.print(classes)
+        print_whole(classes)
     ids = [f"{id}: {count} times" for id, count in counts["repeated_ids"].items()]
     several = {text: ", ".join(f"{label} {n}" for label, n in of.items()) for text, of in counts["ambiguous"].items()}
     surfaces, messages = [f"{text}: {labels}" for text, labels in several.items()], []
@@ -164,10 +164,10 @@ def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[
         (f"{len(surfaces):,} surfaces with several labels", surfaces),
         (f"{sum(map(len, faults.values())):,} faults", messages),
     ):
-        console.print(title, style="bold")
+        print_whole(Text(title, style="bold"))
         rest = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []
         for line in items[:SHOWN] + rest:
-            console.print("  " + line, soft_wrap=True)
+            print_whole("  " + line)
 
 
 @app.command()

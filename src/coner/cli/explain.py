@@ -30,19 +30,18 @@ def explain(
     """
     from rich.table import Table
 
-    from coner.core.progress import PlainConsole
     from coner.families import load
     from coner.families.crf.explain import explain as explain_tagger
+    from coner.report.grid import print_whole
 
     explanations = explain_tagger(load(model), labels=label or (), top=top)
     if as_json:
         typer.echo(json.dumps([asdict(explanation) for explanation in explanations], ensure_ascii=False, indent=2))
         return
-    console = PlainConsole()
     for explanation in explanations:
         table = Table("weight", "tag", "feature", title=explanation.label, title_justify="left", box=None)
         for row in (*explanation.supports, *reversed(explanation.opposes)):
             table.add_row(f"{row.weight:+.2f}", row.tag, row.feature)
         for move in explanation.transitions:
             table.add_row(f"{move.weight:+.2f}", move.before, f"then {move.after}")
-        console.print(table, end="\n\n")
+        print_whole(table, "")
