@@ -70,7 +70,8 @@ def _reading(
         InputScheme, typer.Option(help="Tag scheme of the input; auto: recognised from all of its tags.")
     ] = "auto",
     columns: Annotated[
-        str | None, typer.Option(metavar="word=2,tag=4", help="Columns of the input, from 1; default: recognised.")
+        str | None,
+        typer.Option(metavar="word=2,tag=4", help="Columns, by number or name; default: recognised."),
     ] = None,
     comment: Annotated[
         str | None, typer.Option(metavar="MARK", help="Lines that start with MARK are headers, not words.")
@@ -92,7 +93,14 @@ def _reading(
 ) -> Reading:
     """The options of reading that are set."""
     renamed = dict(_renaming(change) for change in rename or ())
-    values = {"scheme": scheme, "columns": columns, "comment": comment, "lines": lines, "nested": nested, "text": text}
+    values: dict[str, Any] = {
+        "scheme": scheme,
+        "columns": columns,
+        "comment": comment,
+        "lines": lines,
+        "nested": nested,
+        "text": text,
+    }
     values |= {"rename": renamed, "repair": repair}
     defaults = inspect.signature(_reading).parameters
     return cast(Reading, {name: value for name, value in values.items() if value and value != defaults[name].default})

@@ -85,6 +85,7 @@ def test_columns_are_found_by_their_names(write: Write, name: str, text: str) ->
 def test_a_row_with_a_text_keeps_it(write: Write) -> None:
     [sentence] = read(write("text,tags\nin  Porto Alegre,O B-geo I-geo\n"))
     assert (sentence.text, sentence.offsets[1]) == ("in  Porto Alegre", (4, 9))
+    assert gist(write("text,tags\nin\u00a0Porto,O B-geo\nso\u00a0a b,O O\n"))[0] == (("in", "Porto"), ["geo: Porto"])
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,7 @@ def test_what_is_no_list_is_none(cell: str) -> None:
             "tokens,ner_tags\n\"['Ada', 'met']\",\"[1, 0]\"\n",
             r"x.csv:2: got tags 1 0; expected tags, not their numbers",
         ),
+        ("text,label\nAda met,\"[[0, 3, 'per']]\"\nx y z,[]\n", r"x.csv:2: got spans '\[\[0.*Fix: export them as JSON"),
         ("word,tag\n" + "Ada,O\n" * 1001, r"x.csv:1002: got 1000 words without the end of a sentence"),
         ("word,tag\n" + '"' + "x" * 140_000 + '",O\n', r"x.csv:2: got a row that is not CSV: field larger"),
         ("word,tag\n", r"x.csv: got no sentence"),

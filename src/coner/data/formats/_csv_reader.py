@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +21,6 @@ from coner.core.types import Entity, Sentence
 from coner.data.reading.columns import parse_columns
 from coner.data.reading.delimited import (
     ANNOTATIONS,
-    SPACED,
     TAG_CELL,
     TEXTS,
     EncodedLines,
@@ -32,12 +31,13 @@ from coner.data.reading.delimited import (
     read_tags,
 )
 from coner.data.reading.reader import Reader, ReadOptions
-from coner.data.reading.words import lone_surrogate
+from coner.data.reading.words import SPACED, Span, lone_surrogate
 
 Row = tuple[int, list[str]]  # the number of its first line, and its cells
 SAMPLE = 100  # rows that decide whether a row is a word or a sentence
 LONGEST = 1000  # words of a sentence in a file without any end of a sentence
 NAMES = ("word", "tag", "sentence")
+ANY_SPACED = re.compile(r"\S+")
 LINE_END = re.compile("[\r\n]")
 EXAMPLE = "--columns word=NAME,tag=NAME, with names or numbers"
 
@@ -169,10 +169,14 @@ class CsvReader(Reader):
             text, tags = header.cell(cells, "word"), read_tags(header.cell(cells, "tag"))
             if not text and not tags:
                 continue
-            offsets = [match.span() for match in SPACED.finditer(text)] if tags else self._split(text)
+            offsets = _spaced(text, len(tags)) if tags else self._split(text)
             words = [text[a:b] for a, b in offsets] if unit == "texts" else read_list(text) or []
             if not words or not all(words) or lone_surrogate("".join(words)) is not None:
                 self._fault(number, f"got {text!r:.60}; expected {'a list of words' if unit == 'lists' else 'a text'}")
+            elif any(tag.startswith(("[", "{")) for tag in tags):
+                raise self.error(
+                    number, f"got spans {tags[0]!r:.40}; expected a tag per word. Fix: export them as JSON"
+                )
             elif tags and len(tags) != len(words):
                 got = f"{len(tags)} tag{'s' * (len(tags) > 1)} for {len(words)} words"
                 self._fault(number, f"got {got}; expected a tag for each")
@@ -192,6 +196,12 @@ class CsvReader(Reader):
                     offsets=tuple(offsets) if unit == "texts" else (),
                     line=number,
                 )
+
+
+def _spaced(text: str, count: int) -> Sequence[Span]:
+    """The words between spaces; between any white space, if only these are as many as expected."""
+    spans = [match.span() for match in SPACED.finditer(text)]
+    return spans if len(spans) == count else [match.span() for match in ANY_SPACED.finditer(text)]
 
 
 def _unit(header: Header, rows: list[list[str]]) -> Literal["words", "texts", "lists"]:

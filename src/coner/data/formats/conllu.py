@@ -20,7 +20,7 @@ from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
 from coner.data.formats import Format, formats
 from coner.data.reading.columns import parse_columns
-from coner.data.reading.delimited import TAG, plain_name
+from coner.data.reading.delimited import TAG, TAG_CELL, plain_name
 from coner.data.reading.reader import FILLER, Reader
 from coner.data.reading.spans import align_words
 from coner.data.reading.words import Span
@@ -49,6 +49,8 @@ class _Columns:
         """Note which columns and keys of MISC may hold tags."""
         for at, name in _candidates(self.names):
             if name == MISC:
+                if TAG_CELL.fullmatch(cells[at]) and "=" not in cells[at]:
+                    self._add(name, cells[at])
                 for key, value in _misc(cells[at]):
                     self.keys[key] += 1
                     self._count(key, value)
@@ -61,9 +63,12 @@ class _Columns:
         if BRACKETS.search(value):
             self.coreference = True
         else:
-            self.tags[name] += 1
-            if value == OUTSIDE:
-                self.outside.add(name)
+            self._add(name, value)
+
+    def _add(self, name: str, tag: str) -> None:
+        self.tags[name] += 1
+        if tag == OUTSIDE:
+            self.outside.add(name)
 
     def tag(self, cells: list[str], key: str | None) -> str | None:
         """What a line has in a column, or as a key of MISC; ``None`` for nothing or ``_``."""

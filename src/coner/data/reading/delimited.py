@@ -25,7 +25,6 @@ ITEM = re.compile(r"""\s*(?:u?'((?:[^'\\]|\\.)*)'|u?"((?:[^"\\]|\\.)*)"|([^\s,'"
 HEX = "[0-9a-fA-F]"
 ESCAPED = re.compile(rf"\\(x{HEX}{{2}}|u{HEX}{{4}}|U{HEX}{{8}}|.)", re.S)
 CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
-SPACED = re.compile("[^ \t\r\n\xa0]+")
 FOREIGN = 0.3  # the share of letters beyond ASCII above which a file is no language of Latin-1
 
 
