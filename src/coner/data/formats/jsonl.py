@@ -14,7 +14,7 @@ from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
 from coner.data.reading.json_text import json_value
-from coner.data.reading.keys import is_own
+from coner.data.reading.keys import is_own, label_key
 from coner.data.reading.objects import ObjectReader
 from coner.data.reading.words import entity_objects, raw_text, split_words
 
@@ -67,7 +67,7 @@ class Jsonl(Format):
 
         def edit(line: str) -> str:
             values = json.loads(line)
-            if not (is_own(values) and any(isinstance(values.get(key), str | list) for key in ("text", "words"))):
+            if not is_own(values) or label_key(values, values.get("words")) not in (None, "entities"):
                 message = f"line {before.line}: got an object in another form than coner's own; expected that"
                 raise DataError(f"{message}. Fix: convert the file to JSONL with coner convert")
             if values.get("text") is not None:

@@ -14,9 +14,11 @@ GLiNER                  ``tokenized_text``: strings; ``ner``: triples of the fir
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from coner.core.tags import OUTSIDE
 from coner.data.reading.offsets import Claim, find_offsets
 
 FORMS = "coner's own, doccano, prodigy, spaCy, GLiNER, tokens with ner_tags"
@@ -26,9 +28,10 @@ TAGS = ("ner_tags", "ner", "tags", "labels", "label")
 SPANS = ("entities", "spans", "ents", "labels", "label", "ner", "annotations")
 STARTS = ("start", "start_offset", "start_char", "begin")
 ENDS = ("end", "end_offset", "end_char")
-LABELS = ("label", "labels", "type", "entity_group", "entity")
+LABELS = ("label", "labels", "type", "entity_group", "entity", "tag")
 NAMES = ("ner_tag_names", "label_list", "label_names", "id2label", "features")
-DEPTH = 3  # of objects and lists in which annotations are looked for
+TAG = re.compile(r"[BIESLUMWbieslumw][-_]\S+")
+DEPTH = 4  # of objects and lists in which annotations are looked for
 
 
 def first_of(keys: Sequence[str], values: Mapping[str, Any]) -> Any:
@@ -54,7 +57,9 @@ def is_pair(item: Any) -> bool:
 def is_own(values: Mapping[str, Any]) -> bool:
     """Whether an object has coner's own form, not that of a document of another tool."""
     items = values.get("entities") or ()
-    return "relations" not in values and all(isinstance(item, dict) and "start" in item for item in items)
+    keys = values.keys()
+    texts = "text" in keys or "words" in keys
+    return texts and "relations" not in keys and all(isinstance(item, dict) and "start" in item for item in items)
 
 
 def is_flat(value: Any) -> bool:
@@ -62,14 +67,35 @@ def is_flat(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(type(item) in (str, int) for item in value)
 
 
-def count_annotations(value: Any, depth: int = DEPTH) -> int:
-    """How many labelled spans, or results of Label Studio, stand anywhere in a value."""
-    if is_span(value) or (isinstance(value, dict) and isinstance(value.get("value"), dict) and "type" in value):
-        return 1
-    if not depth or not isinstance(value, list | dict):
-        return 0
-    items = value.values() if isinstance(value, dict) else value
-    return sum(count_annotations(item, depth - 1) for item in items)
+def count_annotations(key: str, value: Any, words: Sequence[str] | None = None) -> int:
+    """How many labelled spans, results of Label Studio or tags a value seems to hold, in whatever form."""
+    if isinstance(value, str) or is_flat(value):
+        parts = value.split() if isinstance(value, str) else list(map(str, value))
+        aligned = words is not None and len(parts) == len(words)
+        tags = all(part == OUTSIDE or TAG.fullmatch(part) for part in parts) and (aligned or OUTSIDE in parts)
+        return len(parts) if tags or (aligned and "ner" in key.lower()) else 0
+    spans = _count_spans(value, DEPTH)
+    return spans or (len(value) if key in (*SPANS, *TAGS) and isinstance(value, list) else 0)
+
+
+def _count_spans(value: Any, depth: int) -> int:
+    if isinstance(value, list):
+        found = [item for item in value if _seems_span(item)]
+        return len(found) or (sum(_count_spans(item, depth - 1) for item in value) if depth else 0)
+    if isinstance(value, dict) and depth:
+        return sum(_count_spans(item, depth - 1) for item in value.values())
+    return 0
+
+
+def _seems_span(item: Any) -> bool:
+    if isinstance(item, list):
+        return is_span(item) and isinstance(item[2], str)
+    if not isinstance(item, dict):
+        return False
+    if isinstance(item.get("value"), dict) and "type" in item:  # of Label Studio
+        return str(item["type"]) != "relation"
+    places = [place for place in item.values() if type(place) is int]
+    return len(places) > 1 and any(isinstance(name, str | list) for name in item.values())
 
 
 def label_key(values: Mapping[str, Any], words: Sequence[str] | None) -> str | None:

@@ -19,7 +19,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.reading import keys
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
-from coner.data.reading.spans import Mark, SpanReader, align_words
+from coner.data.reading.spans import Mark, SpanReader, align_words, check_words
 from coner.data.reading.words import Span, lone_surrogate
 
 Values = Mapping[str, Any]
@@ -33,7 +33,7 @@ class ObjectReader(SpanReader):
 
     unit = "object"
     read_keys = f"them under one of: {', '.join(map(repr, dict.fromkeys((*keys.SPANS, *keys.TAGS))))}"
-    fix = 'rename the key, such as to "entities"'
+    fix = 'rename the key to "entities" if it holds spans, or to "ner_tags"'
     file_names: Mapping[str, str] = {}  # of tags that are ids, if the file says them once
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
@@ -74,7 +74,7 @@ class ObjectReader(SpanReader):
         labels = None if key is None or (unread and not values[key]) else values[key]
         if labels is None and self._gold:
             got = f"got annotations only under {self._named()}" if unread else 'got no "entities"'
-            raise self.error(number, f"{got}; {NO_GOLD}")
+            raise self.error(number, f"{got}; {NO_GOLD}" + f". Fix: {self.fix}" * unread)
         if words is not None and labels is not None and keys.is_flat(labels) and key in keys.TAGS:
             return [self._tagged(values, words, str(key), number)]
         spans = [] if labels is None else [_span(item, number, self._names) for item in labels]
@@ -101,9 +101,11 @@ class ObjectReader(SpanReader):
         name = chosen or next((key for key in keys.WORDS if values.get(key) is not None), None)
         words = None if name is None else values[name]
         if isinstance(words, list) and words and all(isinstance(word, dict) for word in words):
-            text = values.get("text")
-            words = [word.get("text", (text or "")[_at(word, keys.STARTS) : _at(word, keys.ENDS)]) for word in words]
+            text = values["text"] if isinstance(values.get("text"), str) else ""
+            words = [word.get("text", text[_at(word, keys.STARTS) : _at(word, keys.ENDS)]) for word in words]
             words = [word for word in words if not isinstance(word, str) or word.strip()]  # of prodigy, and spaCy
+        if name is not None:
+            check_words(name, words)
         return name, words
 
     def _texts(self, values: Values) -> dict[str, str]:
@@ -146,7 +148,9 @@ class ObjectReader(SpanReader):
         """The spans of an object in code points."""
         offsets = find_offsets(text, claims_of(spans))
         for mark, own in spans:
-            if (span := self._find([(mark.start, mark.end)], own, offsets, str(mark), number)) is not None:
+            if own is None and offsets.span(mark.start, mark.end) == (mark.start, mark.end):
+                yield mark  # most of them: no text to compare, no other unit
+            elif (span := self._find([(mark.start, mark.end)], own, offsets, str(mark), number)) is not None:
                 yield replace(mark, start=span[0], end=span[1])
 
     def _count_unread(self, values: Values, read: Sequence[str | None], words: Words, number: int) -> bool:
@@ -157,7 +161,7 @@ class ObjectReader(SpanReader):
                 continue
             if key == "relations" and isinstance(value, list):
                 self.ignored["relations"] += len(value)
-            elif count := keys.count_annotations(value):
+            elif key not in keys.TEXTS and (count := keys.count_annotations(key, value, words)):
                 self._unread[key] += count
                 self._first_unread = self._first_unread or number
                 self.ignored[f"annotations under {key!r:.80}"] += count
