@@ -70,9 +70,9 @@ def evaluate(
 
     spending = Spending(budget_tokens, budget_cost, ledger)
     options = Options(taxonomy, train, reading, noise, noisy, limit, spending)
+    evaluation = evaluate_files(gold, predicted, options)
     if warning := warn_of_one_file(gold, predicted, options):
         stderr.print(warning)
-    evaluation = evaluate_files(gold, predicted, options)
     tagger, tally = evaluation.predictions.tagger, evaluation.predictions.tally
     complete = tagger is None or tally is None or report_tally(tagger, tally)
     for line in warnings(evaluation):

@@ -48,7 +48,7 @@ class ConllReader(Reader):
         self.layout = ConllLayout()
         self._named = numbered(options.get("columns"))
         self._headers = Headers(self._comment)
-        self._narrowed = False
+        self._narrowed = False  # the layout is known, and only a range of the file is read
         self._found: list[str] = []  # notes on the columns
         self._cells: dict[str, tuple[tuple[str, ...], str]] = {}  # rest of a line: other columns, tag
 
@@ -65,7 +65,9 @@ class ConllReader(Reader):
         source, head, count, between = iter(lines), list[str](), 0, ""
         if self._first_layout:
             self.layout, count, between = self._first_layout, 1, self._first_layout.between
-        elif not self._narrowed:
+        elif self._narrowed:
+            between = self.layout.between
+        else:
             head = self._sample(source)
         for block in self._blocks(chain(head, source)):
             gap = "".join(line + lines.newline for line in block.gap)
@@ -77,8 +79,8 @@ class ConllReader(Reader):
                     self.layout = replace(self.layout, ending=ending, final_newline=lines.final_newline)
                 break
             if count == 0:
-                self.layout = replace(self.layout, beginning=gap, between=2 * lines.newline, bom=lines.bom)
-                self.layout = replace(self.layout, newline=lines.newline)
+                usual = between or 2 * lines.newline
+                self.layout = replace(self.layout, beginning=gap, between=usual, newline=lines.newline, bom=lines.bom)
             elif gap and not between:  # a header inside a sentence has no gap above it
                 between = gap
                 self.layout = replace(self.layout, between=gap)
@@ -136,7 +138,8 @@ class ConllReader(Reader):
                 yield block
                 block = _Block()
             if empty:
-                self._drop_ids(block, number)
+                if block.header:
+                    self._drop_ids(block, number)
                 (block.header or block.gap).append(line)
             elif header:
                 block.header.append(line)
@@ -158,7 +161,7 @@ class ConllReader(Reader):
         block.header = [line for line in block.header if not line.startswith(HEADER)]
 
     def _sentence(self, block: _Block) -> Sentence:
-        layout, words, cells = self.layout, list[str](), list[tuple[tuple[str, ...], str]]()
+        layout, words, cells = self.layout, [], []
         separator = layout.separators[0][0] if layout.separators else " "
         other = "\t" if separator == " " else " "
         known = (lambda rest: None) if layout.word else self._cells.get

@@ -25,9 +25,7 @@ LETTER = "[BIESLUMWbieslumw]"
 MENTION = re.compile(f"{LETTER}[-_].+|[^ ]+[-_]{LETTER}")
 OUTSIDES = ("O", "o")
 LABEL = re.compile(r"[^\W\d_][\w./&+-]*")
-CHUNKS = frozenset(
-    ["ac", "adjp", "advp", "conjp", "intj", "lst", "nc", "np", "pc", "pp", "prt", "sbar", "ucp", "vc", "vp"]
-)
+CHUNKS = frozenset("AC ADJP ADVP BLK CCP CONJP INTJ JJP LST NC NP PC PP PRT RBP SBAR UCP VC VGF VGNF VP".split())  # noqa: SIM905
 PREFIX = re.compile("[A-Za-z-]{1,12}[:|=](?!//)")
 MOST, LEAST = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
 
@@ -90,7 +88,7 @@ class _Column:
         if outside == len(self.cells):
             return "outside"
         if mentions and outside + zeros + sum(mentions.values()) >= MOST * len(self.cells):
-            chunks = sum(n for cell, n in mentions.items() if cell[2:].lower() in CHUNKS)
+            chunks = sum(n for cell, n in mentions.items() if cell[2:].upper() in CHUNKS)
             return "chunks" if chunks >= MOST * sum(mentions.values()) else "tags"
         labels = counts.keys() != {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
         return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""

@@ -27,9 +27,9 @@ class Headers:
     def notes(self) -> list[str]:
         """How many lines are headers without the user's mark, or words in spite of it."""
         texts = {
-            "documents": f"{{}} documents, marked by {DOCUMENT}",
-            "comments": "{} lines that start with '#' and cannot be words are comments",
-            "words": f"{{}} lines that start with {self.marks[-1]!r} are words: they have all columns, and a tag",
+            "documents": f"documents, marked by {DOCUMENT}: {{}}",
+            "comments": "comments, which start with '#' and cannot be words: {}",
+            "words": f"words that start with {self.marks[-1]!r}, as they have all columns and a tag: {{}}",
         }
         return [text.format(self._counts[kind]) for kind, text in texts.items() if self._counts[kind]]
 
