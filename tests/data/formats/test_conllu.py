@@ -86,7 +86,8 @@ def test_tags_have_many_keys(write: Write, misc: tuple[str, str]) -> None:
 
 def test_a_multiword_token_with_a_tag_is_a_word(write: Write) -> None:
     text = row("1-2", "Vámonos", "NER=B-ORG") + row(1, "Vamos") + row(2, "nos") + row(3, "ya", "NER=O")
-    assert gist(write(text)) == [(("Vámonos", "ya"), ["ORG: Vámonos"])]
+    assert gist(path := write(text)) == [(("Vámonos", "ya"), ["ORG: Vámonos"])]
+    assert list(reader := stream(path)) and reader.ignored["words of multiword tokens"] == 2
 
 
 def test_conllu_plus_names_its_columns(write: Write) -> None:

@@ -139,6 +139,8 @@ def test_random_sentences_are_read_as_written(
             HEAD + ENTITY + "\n1-1\t0-3\tRom\t_\tLOC[x]\n",
             r"x.tsv:4: got 'LOC\[x\]'; expected labels like PER or PER\[1\]",
         ),
+        (HEAD + ENTITY + "\n1-1.1\t0-3\tRom\t_\tLOC\n", r"x.tsv:4: got 1-1.1, a piece of a token; expected a token"),
+        (HEAD + ENTITY + "\n1-1\t0-1\ta\t_\tX[1]\n\n2-1\t2-3\tb\t_\tX[1]\n", r"x.tsv:6: got 'X' as in the sentence"),
         (HEAD, r"x.tsv: got no sentence"),
         (
             "# de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity | value\n#id=1\n#text=Rom\n1-1\tRom\tB-LOC\n",

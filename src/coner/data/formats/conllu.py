@@ -204,6 +204,8 @@ class ConlluReader(Reader):
             elif not match[2]:
                 if int(match[1]) > covered:
                     yield word
+                else:
+                    self.ignored["words of multiword tokens"] += 1
             elif word.tag is None:
                 self.ignored["multiword tokens"] += 1
             else:

@@ -66,6 +66,7 @@ class _Piece:
 
 class WebannoReader(SpanReader):
     expected = "sentences of WebAnno TSV 3"
+    _before: frozenset[tuple[int, int]] = frozenset()  # the annotations of the sentence before
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         features: list[_Feature] = []
@@ -137,6 +138,7 @@ class WebannoReader(SpanReader):
                 words.append(cells[2])
                 begin = start
             elif not words:
+                self._fault(number, f"got {cells[0]}, a piece of a token; expected a token before it")
                 continue
             inside = start - begin, min(end - begin, len(words[-1])) if "." in cells[0] else len(words[-1])
             for key, label in self._annotations(cells[column] if column else NONE, number):
@@ -149,7 +151,12 @@ class WebannoReader(SpanReader):
         marks = []
         for key, piece in first.items():
             start, end = offsets[piece.index][0] + piece.start, offsets[last[key].index][0] + last[key].end
-            marks.append(Mark(start, end, piece.label, 1.0, piece.number))
+            if key in self._before:
+                message = f"got {piece.label!r:.40} as in the sentence before; expected an annotation in one sentence"
+                self._fault(piece.number, message, "across sentences")
+            else:
+                marks.append(Mark(start, end, piece.label, 1.0, piece.number))
+        self._before = frozenset(first)
         entities = None if column is None else self._place(marks, len(text), offsets)
         yield Sentence(tuple(words), entities, block.id, text=text, offsets=offsets, line=block.rows[0][0])
 
