@@ -31,7 +31,8 @@ def learn(**crf: Any) -> Built:
 
 def test_nothing_set_tries_both_algorithms_and_feature_sets() -> None:
     tried = candidates(CrfSettings(), CASED)
-    assert tried[0].model_copy(update={"thresholds": ()}) == CrfSettings(algorithm="sgd", thresholds=())
+    same = {"thresholds": (), "function_words": "english"}  # these vary with the text only
+    assert tried[0].model_copy(update=same) == CrfSettings(algorithm="sgd", thresholds=())
     assert {(choice.algorithm, bool(choice.features)) for choice in tried} == {
         ("sgd", False),
         ("lbfgs", False),
@@ -43,6 +44,13 @@ def test_features_of_case_are_tried_on_cased_text_only() -> None:
     cased, lower = ({n for c in candidates(CrfSettings(), text) for n in c.features} for text in (CASED, small.CORPUS))
     assert {"lower", "case"} <= cased
     assert not {"lower", "case"} & lower
+
+
+def test_function_words_are_learned_where_the_text_is_not_english() -> None:
+    swedish = [Sentence(("boken", "är", "skriven", "av", "en", "författare", "i", "staden"))]
+    english = [Sentence(("the", "book", "was", "written", "by", "an", "author", "in", "town"))]
+    for text, expected in ((swedish, "learned"), (english, "english")):
+        assert {choice.function_words for choice in candidates(CrfSettings(), text)} == {expected}
 
 
 @pytest.mark.parametrize("set_", [{"c2": 0.1}, {"features": ["word"]}, {"trials": 2}, {"thresholds": [0.5]}])

@@ -8,12 +8,12 @@ from typing import Any
 
 from coner.core.types import Sentence
 from coner.families.crf.settings import CrfSettings
-from coner.features.function_words import is_cased
+from coner.features.function_words import is_cased, is_english
 
 LEAN = ("word", "prefix", "suffix", "shape", "phrase", "mentioned")
 CASED, OTHER = (*LEAN, "lower", "case"), (*LEAN, "neighbour")  # for cased text, and for other text
-SHARED = {"thresholds": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)}
-LBFGS = {**SHARED, "algorithm": "lbfgs", "max_iterations": 100}
+THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+LBFGS = {"algorithm": "lbfgs", "max_iterations": 100}
 C1, C2, FREQUENCIES = (0.003, 0.5), (0.1, 10.0), (0, 2, 3)  # of random trials: two log-uniform ranges, and a choice
 
 
@@ -21,15 +21,16 @@ def candidates(settings: CrfSettings, train: Sequence[Sentence]) -> list[CrfSett
     """The settings, or with ``auto`` several that differ where the settings are the defaults; preferred ones first."""
     if settings.algorithm != "auto":
         return [settings]
+    shared = {"thresholds": THRESHOLDS, "function_words": "english" if is_english(train) else "learned"}
     lean = {**LBFGS, "features": CASED if is_cased(train) else OTHER}
     choices: tuple[dict[str, Any], ...] = (
-        {**SHARED, "algorithm": "sgd"},
+        {"algorithm": "sgd"},
         {**LBFGS, "c1": 0.05, "c2": 0.05},
         {**lean, "c1": 0.05, "c2": 0.05},
         {**lean, "c1": 0.05, "c2": 0.3},
     )
     free = {name for name, field in CrfSettings.model_fields.items() if getattr(settings, name) == field.default}
-    changes = ({key: value for key, value in choice.items() if key in free} for choice in choices)
+    changes = ({key: value for key, value in (shared | choice).items() if key in free} for choice in choices)
     tried = [settings.model_copy(update=change) for change in changes]
     valid = [choice for choice in tried if not (choice.c1 and choice.algorithm == "sgd")]
     return list({choice.model_dump_json(): choice for choice in valid}.values())

@@ -27,8 +27,8 @@ from coner.features.gazetteer import Gazetteer
 # Candidates are compared on a fifth of train, so that all of them take about as long as the training that follows.
 SHARE, LEAST, MOST = 5, 1000, 5000  # the latter are numbers of sentences
 LINE = (
-    "{algorithm}  {count} features  c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  threshold {threshold}  "
-    "dev micro {micro_f1:.4f}  macro {macro_f1:.4f}  {weights} weights  {seconds:.0f} s"
+    "{algorithm}, {kinds} kinds of features  c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  "
+    "threshold {threshold}  dev micro {micro_f1:.4f}  macro {macro_f1:.4f}  {weights} weights  {seconds:.0f} s"
 )
 
 
@@ -50,7 +50,6 @@ def train(
     Extractor(crf.features)  # an unknown name fails before anything is learned
     task = Task(settings, tuple(label for label in taxonomy.labels if label in found), taxonomy, log)
     lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=seed, cluster_file=crf.cluster_file)
-    log(f"{len(train)} sentences, {len(task.labels)} labels")
     tried, compared = candidates(crf, train), list[dict[str, Any]]()
     if len(tried) > 1 and len(train) > LEAST:
         some, some_dev = (_sample(sentences, sample_size(len(train)), seed) for sentences in (train, dev))
@@ -61,7 +60,11 @@ def train(
     trials = Trials(task, lexicon, train, dev)
     best = trials.run(tried)
     best = trials.run(list(random_trials(best.settings.crf, seed)))
-    return Built(best, {"trials": [*compared, *trials.facts]})
+    facts, chosen = [*compared, *trials.facts], best.settings.crf
+    if len(facts) > 1:
+        names = ", ".join(chosen.features)
+        log(f"best by {crf.choose_by} F1: {chosen.algorithm}, c1 {chosen.c1:g}, c2 {chosen.c2:g}, features {names}")
+    return Built(best, {"trials": facts})
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Trials:
         facts = _choose_threshold(tagger, self._dev)
         facts |= {"sentences": len(self._train), "weights": len(weights.values), "seconds": seconds}
         shown = {**facts, "threshold": "none" if tagger.threshold is None else f"{tagger.threshold:g}"}
-        task.log(LINE.format(**shown, count=len(extractor.names)))
+        task.log(LINE.format(**shown, kinds=len(extractor.names)))
         return tagger, facts
 
     def _prepare(self, settings: CrfSettings) -> Fitter:
@@ -120,6 +123,8 @@ class Trials:
             tags = TagSet(self._task.labels, settings.scheme)
             extractor = Extractor(settings.features, lexicon)
             self._fitter, self._of = Fitter(self._train, tags, extractor, self._task.settings.seed), key
+            sizes = len(self._train), len(self._fitter.features), len(self._task.labels)
+            self._task.log("{} sentences, {} features, {} labels".format(*sizes))
         return self._fitter
 
 
