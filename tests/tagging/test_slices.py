@@ -53,7 +53,7 @@ def by_slices(path: Path, size: int, job: TaggingJob = JOB) -> tuple[bytes, dict
 
 def at_once(path: Path) -> tuple[bytes, dict[str, int]]:
     """The same, with a reader and a writer alone."""
-    reader = stream(path, repair=True, comment="%", format=(format := detect(path)))
+    reader = stream(path, repair=True, predicted=True, comment="%", format=(format := detect(path)))
     tagged = [replace(sentence, entities=(Entity(0, 1, "Artist", 0.5),)) for sentence in reader]
     text = io.StringIO(newline="")
     formats[format].write_text(tagged, text, WriteOptions(reader.layout))
@@ -83,6 +83,9 @@ LINES = [
     "\t",
     "# id 7\tx",
     "% remark",
+    "# a remark of several words",
+    "-DOCSTART- -X- O O",
+    "#tag _ _ O",
     "ada _ _ B-Artist",
     "x _ _ O",
     "\ufeffy _ _ I-Artist",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Unpack
 
@@ -153,12 +153,11 @@ class ConllReader(Reader):
         yield block
 
     def _drop_ids(self, block: _Block, number: int) -> None:
-        """Leave out an id above an empty line, or the end of the file."""
-        for index, line in enumerate(block.header):
-            if line.startswith(HEADER):
-                message = f"got header {line!r} without a word below it"
-                self._fault(number - len(block.header) + index, message, "unreadable")
-        block.header = [line for line in block.header if not line.startswith(HEADER)]
+        """Leave out ids above an empty line, or the end of the file, if there is nothing else to keep."""
+        if all(line.startswith(HEADER) for line in block.header):
+            for index, line in enumerate(block.header, number - len(block.header)):
+                self._fault(index, f"got header {line!r} without a word below it", "unreadable")
+            block.header = []
 
     def _sentence(self, block: _Block) -> Sentence:
         layout, words, cells = self.layout, [], []
@@ -175,11 +174,12 @@ class ConllReader(Reader):
         if prefix := layout.prefix:
             words = [self._unprefixed(word, prefix, block.line + index) for index, word in enumerate(words)]
         wide = layout.width > 1 + (layout.tags != "absent")
-        ids = [line.removeprefix(HEADER).partition("\t")[0] for line in block.header if line.startswith(HEADER)]
+        own = takewhile(lambda line: line.strip(" \t"), reversed(block.header))  # without those above an empty line
+        ids = [line.removeprefix(HEADER).partition("\t")[0] for line in own if line.startswith(HEADER)]
         return Sentence(
             words=tuple(words),
             entities=self._entities([tag for _, tag in cells], block.line),
-            id=(ids[0].strip(" ") or None) if ids else None,
+            id=(ids[-1].strip(" ") or None) if ids else None,
             header=tuple(block.header),
             columns=tuple([others for others, _ in cells]) if wide else (),
             line=block.line - len(block.header),

@@ -205,7 +205,7 @@ def _check_words(columns: Sequence[_Column], word: int, tag: int | None) -> None
     others = [column for at, column in enumerate(columns) if at not in (word, tag)]
     if columns[word].constant and any(not column.constant for column in others):
         looks = "are the same throughout every sentence"
-    if len(columns) > 2 < len(columns[word].cells) and columns[word].looks == "tags":
+    if columns[word].looks == "tags" and tag is not None and not columns[tag].looks:
         looks = "look like tags"
     if looks:
         raise ValueError(
