@@ -8,7 +8,9 @@ import warnings
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -313,3 +315,32 @@ def test_sentences_and_predictions_score_like_their_entities() -> None:
     assert replace(score([s.entities or () for s in gold], entities), words=4) == replace(
         expected, seen=None, unseen=None
     )
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: score_tags([[0]], [["O"]]), r"^gold\[0\]\[0\]: got 0; expected tags such as B-City$"),
+        (lambda: score_tags([["O"]], [[None]]), r"^predicted\[0\]\[0\]: got None; expected tags such as B-City$"),
+        (lambda: score_tags(["O"], [["O"]]), r"^gold\[0\]: got 'O'; expected a list of tags, such as B-City$"),
+        (
+            lambda: score_tags([["O"]], 3),
+            "^predicted: got 3; expected a list of tags, such as B-City for each",
+        ),
+        (lambda: score([0], [()]), r"^gold\[0\]: got 0; expected a Sentence, a Prediction or a list of entities$"),
+        (lambda: score([()], [[1]]), r"^predicted\[0\]\[0\]: got 1; expected an Entity\.$"),
+        (
+            lambda: score([["B-X"]], [()]),
+            r"^gold\[0\]\[0\]: got 'B-X'; expected an Entity\. Fix: score_tags, .* tags$",
+        ),
+        (lambda: score(None, []), "^gold: got None; expected a Sentence, .* for each sentence$"),
+    ],
+)
+def test_values_of_other_types_are_named(use: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        use()
+
+
+def test_tags_may_be_arrays() -> None:
+    tags = np.array([["O", "B-X"], ["B-X", "I-X"]])
+    assert score_tags(tags, tags).fine.micro_f1 == 1  # type: ignore[arg-type]

@@ -187,8 +187,21 @@ def test_predict_needs_a_fit() -> None:
         ([["a", 3]], [["O", "O"]], r"X\[0\]: got 3 as a word"),
         ([["a"]], [["O"], ["O"]], "y: got 2 lists of tags; expected 1, as X has sentences"),
         ([["a"], ["b", "c"]], [["O"], ["O"]], r"y\[1\]: got 1 tags; expected 2, as X\[1\] has words"),
-        ([["a", "b"]], [["O", "I-City"]], r"y\[0\]\[1\]: tag 'I-City' after O is not valid iob2"),
-        ([["a"]], [["S-City"]], r"y\[0\]\[0\]: tag 'S-City' is not one of iob2's"),
+        ([["a", "b"]] * 2, [["O", "I-City"], ["B-City", "O"]], r"y\[0\]\[1\]: tag 'I-City' after O is not valid iob2"),
+        (
+            [["a", "b"]] * 11,
+            [["X-City", "Y-Z-W"]] * 11,
+            r"y: got tags 'X-City' 11, 'Y-Z-W' 11.*Fix: name the scheme of y",
+        ),
+        ([["a", "b"]], [[0, 1]], r"^y\[0\]\[0\]: got 0; expected tags such as B-City$"),
+        ([["a", "b"]], [["O", None]], r"^y\[0\]\[1\]: got None; expected tags such as B-City$"),
+        ([["a", "b"]], np.array([[1.5, 2]]), r"^y\[0\]\[0\]: got .*1\.5.*; expected tags such as B-City$"),
+        ([["a", "b"]], [None], r"^y\[0\]: got None; expected a list of tags, such as B-City$"),
+        ([["a", "b"]], ["OO"], r"^y\[0\]: got 'OO'; expected a list of tags"),
+        ([["a", "b"]], 5, "^y: got 5; expected a list of tags per sentence$"),
+        ([1.5], [["O"]], r"^X\[0\]: got 1\.5; expected a list of words, or a Sentence$"),
+        (None, [["O"]], "^X: got None; expected a list of sentences$"),
+        ([["a", "\ud83d"]], [["O", "O"]], r"^Sentence: word 1: got .*half of a surrogate pair"),
         ([["a"]], None, r"X\[0\]: got no labels; expected tags as y, or Sentences with entities"),
         ([["a"], ["b"]], [["O"], ["O"]], "got no entity in any sentence"),
         ([], [], "got no entity in any sentence"),
@@ -209,8 +222,30 @@ def test_labels_outside_the_taxonomy_are_refused() -> None:
         crf(taxonomy="wnut17").fit([["a"], ["b"]], [["B-City"], ["O"]])
     with pytest.raises(DataError, match=r"dev: expected a pair \(X, y\)"):
         crf().fit(X, Y, dev=CORPUS)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="got label 'Zoo'; expected one of taxonomy flat"):
-        crf().fit(X, Y, dev=([["a"]], [["B-Zoo"]]))
+    with pytest.raises(DataError, match="got label 'Zoo'; expected one of taxonomy wnut17"):
+        crf(taxonomy="wnut17").fit([["a"], ["b"]], [["B-person"], ["O"]], dev=([["a"]], [["B-Zoo"]]))
+
+
+def test_classes_that_only_dev_has_are_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    estimator = crf(verbose=1).fit(X, Y, dev=([*X, ["a", "zoo"]], [*Y, ["O", "B-Zoo"]]))
+    assert estimator.labels_ == ("Artist", "City")
+    assert estimator.predict(X) == Y
+    warning = "dev: Warning: 1 mention can only be missed, of classes that the training data lacks: Zoo 1"
+    assert warning in " ".join(capsys.readouterr().err.split())
+    assert estimator.score([*X, ["a", "zoo"]], [*Y, ["O", "B-Zoo"]]) == pytest.approx(2 / 3)  # macro F1: it is in gold
+
+
+@pytest.mark.parametrize(
+    ("letters", "written"),
+    [({}, "bioes"), ({"E": "L", "S": "U"}, "bioes"), ({"I": "M"}, "bioes"), ({"B": "I", "E": "I", "S": "I"}, "iob2")],
+)
+def test_the_scheme_of_y_is_recognised(letters: dict[str, str], written: Any) -> None:
+    tags = [tags_from_entities(sentence.entities or (), len(sentence), "bioes") for sentence in CORPUS]
+    spelled = [np.array([letters.get(tag[0], tag[0]) + tag[1:] for tag in row]) for row in tags]
+    estimator = crf().fit(X, spelled, dev=(X, spelled))
+    expected = [tags_from_entities(sentence.entities or (), len(sentence), written) for sentence in CORPUS]
+    assert estimator.predict(X) == expected
+    assert (estimator.scheme_, estimator.score(X, spelled)) == (written, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +255,8 @@ def test_labels_outside_the_taxonomy_are_refused() -> None:
         ({"crf": {"c2": -1}}, "CrfEstimator: crf.c2: input should be greater than or equal to 0, got -1"),
         ({"crf": {"features": ["sufix"]}}, "got 'sufix'"),
         ({"average": "weighted"}, "average: got 'weighted'; expected macro or micro"),
-        ({"scheme": "iob1"}, "scheme: got 'iob1'; expected iob2 or bioes"),
+        ({"scheme": "iob3"}, "scheme: got 'iob3'; expected auto, iob2, iob1, bioes, bilou, bmes or io"),
+        ({"crf": 5}, "CrfEstimator: crf: input should be a valid dictionary"),
         ({"dev_share": 1.5}, "data.dev_share: input should be less than 1"),
     ],
 )

@@ -116,7 +116,7 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity
     if label:
         entities.append(Entity(start, len(tags), label))
     reported = bool(faults) and faults[-1][0] == len(tags) - 1
-    if tags and not reported and not may_follow(before, None, scheme):
+    if len(tags) and not reported and not may_follow(before, None, scheme):
         faults.append((len(tags) - 1, f"tag {before!r} at the end of the sentence is not valid {scheme}"))
     return entities, faults
 
@@ -124,8 +124,8 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "iob2") -> tuple[list[Entity
 @lru_cache(maxsize=65536)
 def _split_valid(tag: str, scheme: Scheme) -> tuple[str, str]:
     """Prefix and label; both empty if the scheme has no such tag."""
-    if tag == OUTSIDE:
-        return OUTSIDE, ""
+    if tag == OUTSIDE or not isinstance(tag, str):
+        return (OUTSIDE, "") if tag == OUTSIDE else ("", "")
     prefix, label = split_tag(tag)
     return (prefix, label) if label and len(prefix) == 1 and prefix in PREFIXES[scheme] else ("", "")
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import index
+
+from coner.core.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,6 +21,18 @@ class Entity:
     end: int
     label: str
     score: float = field(default=1.0, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raise ``DataError`` for values of other types; numpy's whole numbers become Python's."""
+        if type(self.start) is not int or type(self.end) is not int:
+            try:
+                object.__setattr__(self, "start", index(self.start))
+                object.__setattr__(self, "end", index(self.end))
+            except TypeError:
+                message = f"got start {self.start!r:.80} and end {self.end!r:.80}; expected whole numbers"
+                raise DataError(f"Entity: {message}") from None
+        if not isinstance(self.label, str):
+            raise DataError(f"Entity: got label {self.label!r:.80}; expected a string")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,26 @@ class Sentence:
     text: str | None = None  # the raw text that the words were split from, if the source was text
     offsets: tuple[tuple[int, int], ...] = ()  # half-open character span in ``text`` of each word
     line: int = field(default=0, compare=False)  # where it begins in the file, counted from 1; 0: not from a file
+
+    def __post_init__(self) -> None:
+        """Raise ``DataError`` for values of other types; sequences of words and entities become tuples."""
+        for name in ("words", "entities"):
+            if type(values := getattr(self, name)) is not tuple and (name == "words" or values is not None):
+                if isinstance(values, str) or not isinstance(values, Iterable):
+                    raise DataError(f"Sentence: got {name} {values!r:.80}; expected a tuple")
+                object.__setattr__(self, name, tuple(values))
+        try:
+            "".join(self.words).encode()
+        except TypeError:
+            at = next(i for i, word in enumerate(self.words) if not isinstance(word, str))
+            raise DataError(f"Sentence: word {at}: got {self.words[at]!r:.80}; expected a string") from None
+        except UnicodeEncodeError:
+            at = next(i for i, word in enumerate(self.words) if any("\ud800" <= c <= "\udfff" for c in word))
+            message = f"got {self.words[at]!r:.80} with half of a surrogate pair; expected whole characters"
+            raise DataError(f"Sentence: word {at}: {message}") from None
+        for entity in self.entities or ():
+            if not isinstance(entity, Entity):
+                raise DataError(f"Sentence: got {entity!r:.80}; expected entities such as Entity(0, 2, 'City')")
 
     def __len__(self) -> int:
         return len(self.words)

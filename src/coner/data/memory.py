@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Protocol, Unpack, runtime_checkable
+from typing import Any, Literal, Protocol, Unpack, runtime_checkable
 
 from coner.core.errors import DataError
 from coner.core.lines import Lines
-from coner.core.tags import InvalidTags, Scheme, entities_from_tags
+from coner.core.tags import InputScheme
 from coner.core.types import Sentence
 from coner.data.reading.reader import Reader, ReadOptions
+from coner.data.reading.schemes import PairCounter, Pairs, TagReader, UnknownTags
 from coner.data.reading.tables import ID, TAGS, TEXT, TOKENS, RowReader, plain
 
 Words = Sequence[str]
@@ -42,8 +44,10 @@ class SentencesReader(Reader):
                 raise self.error(number, f"got {sentence!r:.80}; expected {expected}")
             if sentence.entities is None and self._gold:
                 raise self.error(number, "got no labels; expected gold labels")
-            for entity in sentence.entities or ():
-                self._check_label(entity.label, number)
+            labels = [self._check_label(entity.label, number) for entity in sentence.entities or ()]
+            if self._names and sentence.entities is not None:
+                pairs = zip(sentence.entities, labels, strict=True)
+                sentence = replace(sentence, entities=tuple([replace(e, label=label) for e, label in pairs]))  # noqa: PLW2901
             yield sentence
 
 
@@ -80,36 +84,68 @@ def _joined(words: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def as_sentences(items: Sequence[Words | Sentence]) -> list[Sentence]:
     """Sentences from lists of words; ``DataError`` for a single string, or something that is not a word."""
-    return [item if isinstance(item, Sentence) else _from_words(item, f"X[{i}]") for i, item in enumerate(items)]
+    rows = _listed(items, "X", "a list of sentences")
+    return [item if isinstance(item, Sentence) else _from_words(item, f"X[{i}]") for i, item in enumerate(rows)]
 
 
 def _from_words(words: Words, place: str) -> Sentence:
     if isinstance(words, str):
         fix = "coner.sentence_from_text splits a text"
         raise DataError(f"{place}: got a single string; expected a list of words. Fix: {fix}")
-    sentence = Sentence(tuple(words))
-    if bad := [word for word in sentence.words if not isinstance(word, str) or not word]:
-        raise DataError(f"{place}: got {bad[0]!r} as a word; expected non-empty strings")
-    return sentence
+    own = _listed(words, place, "a list of words, or a Sentence")
+    if bad := [word for word in own if not isinstance(word, str) or not word]:
+        raise DataError(f"{place}: got {bad[0]!r:.80} as a word; expected non-empty strings")
+    return Sentence(tuple(own))
+
+
+def _listed(items: Any, place: str, expected: str) -> list[Any]:
+    try:
+        if not isinstance(items, str):
+            return list(items)
+    except TypeError:
+        pass
+    raise DataError(f"{place}: got {items!r:.80}; expected {expected}")
 
 
 def labelled(
-    items: Sequence[Words | Sentence], tags: Sequence[Sequence[str]] | None, scheme: Scheme = "iob2"
-) -> list[Sentence]:
-    """Sentences with gold entities, from ``tags`` or their own; ``DataError`` if there are none, or they do not fit."""
+    items: Sequence[Words | Sentence], tags: Sequence[Sequence[str]] | None, scheme: InputScheme = "auto"
+) -> tuple[list[Sentence], Literal["iob2", "bioes"]]:
+    """Sentences with gold entities, from ``tags`` or their own, and the scheme in which the tags can be written again.
+
+    ``DataError`` if there are no labels, or the tags do not fit the words, or no scheme.
+    """
     sentences = as_sentences(items)
     if tags is None:
         if missing := [number for number, sentence in enumerate(sentences) if sentence.entities is None]:
             raise DataError(f"X[{missing[0]}]: got no labels; expected tags as y, or Sentences with entities")
-        return sentences
-    if len(tags) != len(sentences):
-        raise DataError(f"y: got {len(tags)} lists of tags; expected {len(sentences)}, as X has sentences")
-    gold = []
-    for number, (sentence, own) in enumerate(zip(sentences, tags, strict=True)):
+        return sentences, "iob2"
+    rows = [_tags(row, f"y[{number}]") for number, row in enumerate(_listed(tags, "y", "a list of tags per sentence"))]
+    if len(rows) != len(sentences):
+        raise DataError(f"y: got {len(rows)} lists of tags; expected {len(sentences)}, as X has sentences")
+    reader, gold = TagReader(scheme, partial(_pairs, rows)), list[Sentence]()
+    for number, (sentence, own) in enumerate(zip(sentences, rows, strict=True)):
         if len(own) != len(sentence):
             raise DataError(f"y[{number}]: got {len(own)} tags; expected {len(sentence)}, as X[{number}] has words")
         try:
-            gold.append(replace(sentence, entities=tuple(entities_from_tags(own, scheme))))
-        except InvalidTags as error:
-            raise DataError(f"y[{number}][{error.index}]: {error}") from None
-    return gold
+            entities, faults = reader.read(own)
+        except UnknownTags as error:
+            raise DataError(f"y: {error}. Fix: name the scheme of y with scheme=") from None
+        for index, message in faults:
+            raise DataError(f"y[{number}][{index}]: {message}")
+        gold.append(replace(sentence, entities=tuple(entities)))
+    return gold, "bioes" if reader.rule == "bioes" else "iob2"
+
+
+def _tags(tags: Any, place: str) -> list[str]:
+    own = _listed(tags, place, "a list of tags, such as B-City")
+    for index, tag in enumerate(own):
+        if not isinstance(tag, str):
+            raise DataError(f"{place}[{index}]: got {tag!r:.80}; expected tags such as B-City")
+    return [str(tag) for tag in own]  # numpy has strings of its own
+
+
+def _pairs(rows: Iterable[Sequence[str]]) -> Pairs:
+    counter = PairCounter()
+    for tags in rows:
+        counter.read(tags)
+    return counter.pairs

@@ -31,6 +31,7 @@ class Labelled(Protocol):
 
 
 Row = Labelled | Sequence[Entity]
+SENTENCES, TAGS = "a Sentence, a Prediction or a list of entities", "a list of tags, such as B-City"
 
 
 def score(
@@ -55,15 +56,13 @@ def score(
             sentence, a span has two labels, or a label has no group.
         ValueError: ``seen`` without ``words``.
     """
-    gold, predicted = list(gold), list(predicted)
+    gold, predicted = _rows("gold", gold), _rows("predicted", predicted)
     _same_length(gold, predicted, "predicted sentences")
     if words is None:
         own = [row.words for row in gold if isinstance(row, Sentence)]
         words = own if len(own) == len(gold) else None
-    gold_spans = spans_from_entities(_entities(gold, "got no labels; expected gold entities"), "gold")
-    predicted_spans = spans_from_entities(
-        _entities(predicted, "got no answer; expected predicted entities"), "predicted"
-    )
+    gold_spans = spans_from_entities(_entities("gold", gold, "got no labels"), "gold")
+    predicted_spans = spans_from_entities(_entities("predicted", predicted, "got no answer"), "predicted")
     if words is not None:
         _same_length(gold, words, "lists of words")
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
@@ -94,6 +93,9 @@ def score_tags(
     Raises:
         DataError: as ``score``; and for a sentence with different numbers of tags, or an invalid gold tag.
     """
+    gold, predicted = _rows("gold", gold, TAGS), _rows("predicted", predicted, TAGS)
+    _check_tags("gold", gold)
+    _check_tags("predicted", predicted)
     for what, other in (("predicted tags", predicted), ("words", gold if words is None else words)):
         _same_length(gold, other, f"sentences of {what}")
         for i, (tags, rest) in enumerate(zip(gold, other, strict=True)):
@@ -105,11 +107,39 @@ def score_tags(
     return replace(scores, words=sum(map(len, gold)), repaired=repaired)
 
 
-def _entities(rows: Sequence[Row], fault: str) -> list[Sequence[Entity]]:
+def _rows(what: str, rows: Iterable[Any], expected: str = SENTENCES) -> list[Any]:
+    try:
+        return list(rows)
+    except TypeError:
+        raise DataError(f"{what}: got {rows!r:.80}; expected {expected} for each sentence") from None
+
+
+def _check_tags(what: str, rows: Sequence[Any]) -> None:
+    for i, tags in enumerate(rows):
+        if isinstance(tags, str) or not isinstance(tags, Iterable):
+            raise DataError(f"{what}[{i}]: got {tags!r:.80}; expected {TAGS}")
+        for j, tag in enumerate(tags):
+            if not isinstance(tag, str):
+                raise DataError(f"{what}[{i}][{j}]: got {tag!r:.80}; expected tags such as B-City")
+
+
+def _check_entities(what: str, rows: Sequence[Any]) -> None:
+    for i, entities in enumerate(rows):
+        if isinstance(entities, str) or not isinstance(entities, Iterable):
+            raise DataError(f"{what}[{i}]: got {entities!r:.80}; expected {SENTENCES}")
+        for j, entity in enumerate(entities):
+            if not isinstance(entity, Entity):
+                fix = " Fix: score_tags, of coner.evaluation.score, takes tags" if isinstance(entity, str) else ""
+                raise DataError(f"{what}[{i}][{j}]: got {entity!r:.80}; expected an Entity.{fix}")
+
+
+def _entities(what: str, rows: Sequence[Row], fault: str) -> list[Sequence[Entity]]:
     values: list[Any] = [row if isinstance(row, list | tuple) else getattr(row, "entities", row) for row in rows]
     if (missing := next((i for i, entities in enumerate(values) if entities is None), None)) is not None:
         line = getattr(rows[missing], "line", 0)
-        raise DataError(f"sentence {missing + 1}{f' (line {line})' if line else ''}: {fault}")
+        place = f"sentence {missing + 1}{f' (line {line})' if line else ''}"
+        raise DataError(f"{place}: {fault}; expected {what} entities")
+    _check_entities(what, values)
     return values
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from coner.config.experiment import Experiment
 from coner.config.load import override
 from coner.core.errors import ConfigError, DataError, requires_extra
 from coner.core.progress import Log, SilentLog
-from coner.core.tags import tags_from_entities
+from coner.core.tags import InputScheme, tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data.memory import Words, as_sentences, labelled
 from coner.evaluation.score import score
@@ -31,7 +31,7 @@ with requires_extra("a scikit-learn estimator", "sklearn"):
 Sentences = Sequence[Words | Sentence]
 Tags = Sequence[Sequence[str]]  # one tag per word
 Settings = Mapping[str, Any]
-Scheme = Literal["iob2", "bioes"]
+WRITTEN: dict[str, Literal["iob2", "bioes"]] = {"bioes": "bioes", "bilou": "bioes", "bmes": "bioes"}  # others: iob2
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -44,7 +44,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
 
         Args:
             X: sentences, each a list of words or a ``Sentence``.
-            y: one tag per word, in ``scheme``; by default the entities of the sentences.
+            y: one tag per word; by default the entities of the sentences.
             dev: X and y of a dev split; by default ``dev_share`` of the sentences, split by text.
 
         Raises:
@@ -54,21 +54,22 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         settings = self._settings()
         if dev is not None and not (isinstance(dev, tuple) and len(dev) == 2):
             raise DataError("dev: expected a pair (X, y), or (sentences, None)")
-        train = labelled(X, y, self.scheme)
-        recipe = SentenceRecipe(settings, train, None if dev is None else labelled(*dev, self.scheme))
+        train, recognised = labelled(X, y, self.scheme)
+        recipe = SentenceRecipe(settings, train, None if dev is None else labelled(*dev, self.scheme)[0])
+        self.scheme_ = recognised if self.scheme == "auto" else WRITTEN.get(self.scheme, "iob2")
         self.tagger_ = fit(recipe, log=Log() if self.verbose else SilentLog())
         self.labels_ = self.tagger_.labels
         return self
 
     def predict(self, X: Sentences) -> list[list[str]]:
-        """Predict one tag per word, in ``scheme``; gold entities are ignored."""
+        """Predict one tag per word, in ``scheme_``; gold entities are ignored."""
         sentences = as_sentences(X)
         pairs = zip(self._entities(sentences), sentences, strict=True)
-        return [tags_from_entities(entities, len(sentence), self.scheme) for entities, sentence in pairs]
+        return [tags_from_entities(entities, len(sentence), self.scheme_) for entities, sentence in pairs]
 
     def score(self, X: Sentences, y: Tags | None = None) -> float:
         """Macro or micro F1 (see ``average``) of exact spans with their labels, as a fraction of 1."""
-        gold = labelled(X, y, self.scheme)
+        gold, _ = labelled(X, y, self.scheme)
         fine = score(gold, self._entities(gold)).fine
         return fine.macro_f1 if self.average == "macro" else fine.micro_f1
 
@@ -76,7 +77,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         """All parameters; with ``deep`` also the single settings of each section."""
         params: dict[str, Any] = super().get_params(deep=deep)
         for section in self._sections if deep else ():
-            params |= {f"{section}__{key}": value for key, value in (params[section] or {}).items()}
+            if isinstance(params[section], Mapping):
+                params |= {f"{section}__{key}": value for key, value in params[section].items()}
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -87,7 +89,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         for key, value in nested.items():
             section, *path = key.split("__")
             change = reduce(lambda inner, name: {name: inner}, reversed(path), value)
-            setattr(self, section, override(getattr(self, section) or {}, change))
+            if not isinstance(settings := getattr(self, section) or {}, Mapping):
+                raise ConfigError(f"{section}: got {settings!r:.80}; expected a mapping of settings")
+            setattr(self, section, override(settings, change))
         return self
 
     def _entities(self, sentences: Sequence[Sentence]) -> list[Sequence[Entity]]:
@@ -95,9 +99,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         return [prediction.entities or () for prediction in tag_stream(self.tagger_, sentences)]
 
     def _settings(self) -> Experiment:
-        for name, choices in {"average": ("macro", "micro"), "scheme": ("iob2", "bioes")}.items():
+        for name, choices in {"average": ("macro", "micro"), "scheme": get_args(InputScheme)}.items():
             if (value := getattr(self, name)) not in choices:
-                raise ConfigError(f"{name}: got {value!r}; expected {' or '.join(choices)}")
+                raise ConfigError(f"{name}: got {value!r}; expected {', '.join(choices[:-1])} or {choices[-1]}")
         sections = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
         sections["data"] = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
         values = {"kind": self._kind, "seed": self.seed, **sections}
@@ -110,7 +114,7 @@ class CrfEstimator(_Estimator):
     Args:
         crf: section of a config; settings that are missing have their defaults.
         taxonomy: name of a packaged taxonomy, a TOML file, or ``auto``.
-        scheme: of gold and predicted tags: ``iob2`` or ``bioes``.
+        scheme: of y: ``auto`` (recognised from all tags), ``iob2``, ``iob1``, ``bioes``, ``bilou``, ``bmes`` or ``io``.
         average: of ``score``: ``macro`` or ``micro``.
         dev_share: fraction of the sentences to choose the threshold on.
         seed: of all random choices.
@@ -119,6 +123,7 @@ class CrfEstimator(_Estimator):
     Attributes:
         tagger_: the fitted tagger.
         labels_: all labels that it can predict.
+        scheme_: of its tags: ``bioes`` if ``y`` was of that kind (also ``bilou`` and ``bmes``), else ``iob2``.
     """
 
     _kind, _sections = "crf", ("crf",)
@@ -128,7 +133,7 @@ class CrfEstimator(_Estimator):
         *,
         crf: Settings | None = None,
         taxonomy: str = "auto",
-        scheme: Scheme = "iob2",
+        scheme: InputScheme = "auto",
         average: str = "macro",
         dev_share: float = 0.1,
         seed: int = 42,
@@ -157,7 +162,7 @@ class EncoderEstimator(_Estimator):
         auxiliary: Settings | None = None,
         train: Settings | None = None,
         taxonomy: str = "auto",
-        scheme: Scheme = "iob2",
+        scheme: InputScheme = "auto",
         average: str = "macro",
         dev_share: float = 0.1,
         seed: int = 42,

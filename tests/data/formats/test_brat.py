@@ -15,6 +15,7 @@ from coner.core.errors import DataError, OutputError
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats.brat import Brat, BratReader, document_names, standoff
+from coner.data.reading.nesting import Nested
 from coner.data.reading.words import character_span, raw_text
 from helpers.awkward import sentences
 
@@ -280,7 +281,7 @@ NESTED = (
     ("nested", "kept"), [("outer", [("ada lovelace", "ORG")]), ("inner", [("ada", "P"), ("lovelace", "Q")])]
 )
 def test_of_nested_entities_the_outermost_or_the_innermost_are_kept(
-    tmp_path: Path, nested: Any, kept: list[tuple[str, str]]
+    tmp_path: Path, nested: Nested, kept: list[tuple[str, str]]
 ) -> None:
     folder = pair(tmp_path / "d", NESTED.replace("T3\tP 8 20\tada lovelace\n", ""))
     reader = stream(folder, nested=nested)  # no fault: the rule decides, and is reported
