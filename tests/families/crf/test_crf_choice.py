@@ -47,7 +47,7 @@ def test_features_of_case_are_tried_on_cased_text_only() -> None:
 
 
 def test_function_words_are_learned_where_the_text_is_not_english() -> None:
-    swedish = [Sentence(("boken", "är", "skriven", "av", "en", "författare", "i", "staden"))]
+    swedish = [Sentence(("boken", "är", "skriven", "av", "en", "författare", "från", "staden"))]
     english = [Sentence(("the", "book", "was", "written", "by", "an", "author", "in", "town"))]
     for text, expected in ((swedish, "learned"), (english, "english")):
         assert {choice.function_words for choice in candidates(CrfSettings(), text)} == {expected}
