@@ -23,6 +23,9 @@ def convert(
     from_alias: HiddenFormat = None,
     to: Annotated[FormatToWrite, typer.Option("--to", help="Format of OUT; auto: by its name.")] = "auto",
     write_scheme: Annotated[Literal["iob2", "bioes"], typer.Option("--tags", help="Tag scheme to write.")] = "iob2",
+    as_predictions: Annotated[
+        bool, typer.Option("--as-predictions", help="Label Studio: write predictions, as for entities with scores.")
+    ] = False,
     words: Annotated[Literal["coner", "spaces"], typer.Option(help="Split text by rules, or at spaces.")] = "coner",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report, with all faults, as JSON.")] = False,
     reading: Reading,
@@ -40,7 +43,8 @@ def convert(
     from coner.data.convert import convert as run
 
     format = from_format if from_alias is None else from_alias
-    report = run(source, out, format=format, to=to, write_scheme=write_scheme, words=words, **reading)
+    write: Any = {"to": to, "write_scheme": write_scheme, "as_predictions": as_predictions}
+    report = run(source, out, format=format, words=words, **write, **reading)
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:

@@ -25,11 +25,13 @@ def convert(
     format: str = "auto",
     to: str = "auto",
     write_scheme: Scheme = "iob2",
+    as_predictions: bool = False,
     **options: Unpack[ReadOptions],
 ) -> dict[str, Any]:
     """Convert a file or folder (``-``: standard input) from one format to another; ``auto``: by name and content.
 
-    ``options`` say how to read. With ``repair`` sentences that the output cannot hold are left out and counted.
+    ``options`` say how to read. With ``repair`` sentences that the output cannot hold are left out and counted. Label
+    Studio gets predictions instead of annotations ``as_predictions``, and also if an entity has a score.
 
     Returns the report, ready for JSON.
 
@@ -46,7 +48,8 @@ def convert(
     reader = stream(source, format=format, **options)
     sentences = list(reader)
     labelled = any(sentence.entities is not None for sentence in sentences)
-    fitting, unfit, write = list[Sentence](), list[Sentence](), WriteOptions(reader.layout, write_scheme)
+    fitting, unfit = list[Sentence](), list[Sentence]()
+    write = WriteOptions(reader.layout, write_scheme, predicted=as_predictions)
     for sentence in sentences:
         reason = formats[to].unfit(sentence, labelled=labelled, options=write)
         (fitting if reason is None else unfit).append(sentence)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
+from coner.data.convert import convert
 from coner.data.formats.labelstudio import LabelStudio, LabelStudioReader
 from coner.data.reading.words import raw_text
 from helpers.awkward import gist, sentences
@@ -292,6 +293,8 @@ def test_predictions_are_written_as_predictions(tmp_path: Path) -> None:
     assert "annotations" not in str(path.read_text())
     LabelStudio().write([Sentence(("ada",), (Entity(0, 1, "P"),)), given[1]], path)
     assert "predictions" not in path.read_text()
+    convert(str(path), tmp_path / "again.json", to="labelstudio", as_predictions=True)
+    assert "annotations" not in (tmp_path / "again.json").read_text()
 
 
 def test_results_of_other_types_are_no_gold_without_entities(tmp_path: Path) -> None:

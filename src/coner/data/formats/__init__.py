@@ -34,6 +34,7 @@ class WriteOptions:
     scheme: Scheme = "iob2"  # of tags: iob2 or bioes
     written: int = 0  # number of sentences that the file has already; only for formats that append
     groups: Mapping[str, str] | None = None  # the coarse group of each label, where they are known
+    predicted: bool = False  # the entities are predictions, also where they have no confidence
 
 
 DEFAULTS = WriteOptions()

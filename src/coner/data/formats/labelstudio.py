@@ -232,7 +232,9 @@ class LabelStudio(Format):
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         given = list(sentences)
-        predicted = any(entity.score != 1 for sentence in given for entity in sentence.entities or ())
+        predicted = options.predicted or any(
+            entity.score != 1 for sentence in given for entity in sentence.entities or ()
+        )
         start = "[\n"
         for sentence in given:
             handle.write(start + json.dumps(to_task(sentence, predicted=predicted), ensure_ascii=False))

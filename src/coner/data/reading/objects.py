@@ -68,6 +68,8 @@ class ObjectReader(SpanReader):
             not isinstance(id, str | int) or lone_surrogate(str(id)) is not None
         ):
             raise ValueError(f"got id {id!r:.80}; expected a string")
+        if values.get("_view_id") == "ner":  # of prodigy: a decision about one span
+            self.ignored["objects that say nothing of words outside of their span"] += 1
         name, words = self._words(values)
         key = keys.label_key(values, words)
         unread = self._count_unread(values, (name, key), words, number)
