@@ -53,7 +53,7 @@ class Cells(HTMLParser):
 
 def show(thing: Any) -> Cells:
     page = Cells(thing._repr_html_())
-    assert page.names <= {"div", "mark", "small", "em", "p", "strong", "style"} | {
+    assert page.names <= {"div", "mark", "small", "em", "p", "strong", "style", "dir"} | {
         "table", "caption", "thead", "tbody", "tr", "th", "td",
     }  # fmt: skip
     return page

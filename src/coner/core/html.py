@@ -86,7 +86,7 @@ def notebook_sentence(sentence: Sentence, entities: Iterable[Entity] | None, mis
 
     note = f" <em>({escape(missing)})</em>" if entities is None else ""
     text = marked(sentence, entities or (), attributes)
-    return f'<div style="line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere">{text}{note}</div>'
+    return f'<div dir="auto" style="line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere">{text}{note}</div>'
 
 
 def table(

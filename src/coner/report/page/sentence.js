@@ -41,7 +41,7 @@ function line(who, words, marks) {
     at = entity.end;
   }
   if (at < words.length) content.push(words.slice(at).join(" "));
-  return el("p", { class: "line" }, el("span", { class: "who" }, who), el("span", {}, ...content));
+  return el("p", { class: "line" }, el("span", { class: "who" }, who), el("span", { dir: "auto" }, ...content));
 }
 
 // chosen: whether a unit matches the search.

@@ -16,7 +16,7 @@ function percent(confidence) {
 // A text with its entities marked. Offsets count code points, while JavaScript strings count UTF-16 units.
 export function highlight(text, entities, { colour, isUnique, number }) {
   const characters = Array.from(text);
-  const line = make("p", { className: "text" });
+  const line = make("p", { className: "text", dir: "auto" });
   let position = 0;
   entities.forEach((entity, index) => {
     line.append(characters.slice(position, entity.char_start).join(""));
