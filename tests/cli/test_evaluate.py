@@ -189,3 +189,27 @@ def test_a_model_is_evaluated_by_the_groups_of_its_training(coner: Coner, world:
     assert "Health" in groups
     assert "Medical" not in groups
     assert "Medical" in scores(coner, world.dev, world.model)["coarse"]["classes"]
+
+
+def test_two_columns_of_one_file_are_scored(coner: Coner, files: tuple[Path, Path], tmp_path: Path) -> None:
+    gold, predicted = files
+    pairs = zip(GOLD.split("\n"), PREDICTED.split("\n"), strict=True)
+    both = tmp_path / "both.txt"
+    both.write_text("\n".join(f"{a} {b.partition(' ')[2]}".strip() for a, b in pairs))
+    columns = ("--columns", "word=1,gold=2,predicted=3")
+    expected = scores(coner, gold, predicted)
+    assert scores(coner, both, *columns) == scores(coner, both, both, *columns) == expected
+    assert scores(coner, both, predicted, "--columns", "word=1,gold=2,predicted=-1") == expected
+    message = refusal(coner("evaluate", both, both))
+    assert f"{both}:1: got tags in columns 2 and 3" in message
+    assert "coner evaluate FILE --columns word=1,gold=2,predicted=3" in message
+    assert "got neither predictions nor a model. Fix: name them, or " in refusal(coner("evaluate", both))
+    text = tmp_path / "a.jsonl"
+    text.write_text('{"text": "a", "entities": []}\n')
+    assert "got jsonl; expected columns: " in refusal(coner("evaluate", text, *columns))
+
+
+def test_a_file_scored_against_itself_is_a_warning(coner: Coner, files: tuple[Path, Path]) -> None:
+    gold, predicted = files
+    assert "GOLD and PREDICTED are the same file" in coner("evaluate", gold, gold).err
+    assert "same file" not in coner("evaluate", gold, predicted).err

@@ -65,6 +65,24 @@ def test_files_with_unusual_layouts_keep_them(coner: Coner, world: World, tmp_pa
     assert (tmp_path / "out.conll").read_bytes() == text.format(*predicted_tags(world, path)).encode()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#\thttp://example.org\n1\tshe\t{}\tO\n2\tmet\t{}\tO\n3\tada\t{}\tB-X\n\n1\the\t{}\tO\n2\tleft\t{}\tO\n",
+        "-DOCSTART- -X- O\n\nshe PRP {}\nmet VB {}\n\n-DOCSTART- -X- O\n\n#ada NN {}\n",
+        "{}\tshe\n{}\tmet\n{}\tada\n\n{}\the\n",
+        "en:she {}\nen:met {}\nen:ada {}\n",
+        "# sent_id = 1\nshe\t{}\t\tx\nmet new york\t{}\ty\t\n",
+    ],
+)
+def test_only_the_tags_of_other_columns_change(coner: Coner, world: World, tmp_path: Path, text: str) -> None:
+    path, out = tmp_path / "in.conll", tmp_path / "out.conll"
+    count = text.count("{}")
+    path.write_text(text.format(*["B-Artist"], *["O"] * (count - 1)))
+    assert coner("tag", world.model, path, "-o", out).code == 0
+    assert out.read_text() == text.format(*predicted_tags(world, path))
+
+
 def test_a_file_of_words_alone_gets_a_column_of_tags(coner: Coner, world: World, tmp_path: Path) -> None:
     path = tmp_path / "words.conll"
     path.write_text("she\nsang\n\nhe\n")
