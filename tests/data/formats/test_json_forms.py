@@ -124,6 +124,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
 WRITERS: dict[str, tuple[str, Callable[[list[Any]], str]]] = {
     "lines": ("x.jsonl", lambda values: "".join(json.dumps(v) + "\n" for v in values)),
     "lines in .json": ("x.json", lambda values: "".join(json.dumps(v, ensure_ascii=False) + "\n" for v in values)),
+    "values over several lines": ("x.json", lambda values: "\n".join(json.dumps(v, indent=1) for v in values)),
     "an array": ("x.json", json.dumps),
     "an array in .jsonl": ("x.jsonl", lambda values: json.dumps(values, indent=1, ensure_ascii=False)),
     "an object with an array": ("x.json", lambda values: json.dumps({"classes": ["X"], "annotations": values})),

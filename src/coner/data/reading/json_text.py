@@ -14,6 +14,7 @@ from coner.data.reading.words import BOM
 
 KEY = re.compile(r'"([^"\\]{1,99})"\s*:')
 SPACE = " \t\r\n"
+GAP = re.compile(f"[{SPACE}]*")
 CUT = 60_000  # bytes of a start behind which more may follow
 
 
@@ -30,32 +31,28 @@ def json_value(text: str, what: str = "an object") -> Any:
 
 
 def json_values(path: str | Path, what: str) -> list[Any]:
-    """The values of a file: the items of an array, or the value of each line, or the value that the file is.
+    """The values of a file: the items of an array, or all values one after another, such as one per line.
 
     ``DataError`` if it is not JSON, with the line.
     """
     text = whole_text(path).removeprefix(BOM)
+    values, at, decode = list[Any](), 0, json.JSONDecoder().raw_decode
     try:
-        value = json.loads(text)
+        while (at := _next(text, at)) < len(text):
+            value, at = decode(text, at)
+            values.append(value)
     except json.JSONDecodeError as error:
-        if error.msg != "Extra data" or "\n" not in text[: error.pos]:
-            message = f"not JSON: {error.msg.lower()} at column {error.colno}"
-            raise DataError(message, path, error.lineno) from None
-        return _lines(text, path, what)
-    except (RecursionError, ValueError) as error:
+        message = f"not JSON: {error.msg.lower()} at column {error.colno}"
+        raise DataError(message, path, error.lineno) from None
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).lower()
         raise DataError(f"not the JSON of {what}: {reason}", path) from None
-    return value if isinstance(value, list) and not is_pair(value) else [value]
+    return values[0] if len(values) == 1 and isinstance(values[0], list) and not is_pair(values[0]) else values
 
 
-def _lines(text: str, path: str | Path, what: str) -> list[Any]:
-    values = []
-    for number, line in enumerate(text.split("\n"), 1):
-        try:
-            values.extend([json_value(line, what)] if line.strip() else [])
-        except ValueError as error:
-            raise DataError(str(error), path, number) from None
-    return values
+def _next(text: str, at: int) -> int:
+    match = GAP.match(text, at)
+    return match.end() if match else at
 
 
 def first_value(head: bytes) -> tuple[Any, bool]:
