@@ -157,3 +157,34 @@ def test_line_separators_of_unicode_do_not_end_a_line() -> None:
     handle = io.StringIO()
     Jsonl().write_text([Sentence(("a\u2028b", "c\x85d"), ())], handle)
     assert handle.getvalue().count("\n") == 1
+
+
+def test_an_edit_moves_entities_and_changes_their_texts(tmp_path: Path) -> None:
+    path = tmp_path / "file.jsonl"
+    entities = [{"start": 0, "end": 3, "label": "X", "text": "Ana"}, {"start": 4, "end": 7, "label": "Y"}]
+    path.write_text(json.dumps({"text": "Ana met", "entities": entities, "lang": "en"}))
+    [before] = JsonlReader(path)
+    after = sentence_from_text("Anna saw")
+    [(number, edit)] = Jsonl().edits(before, after)
+    assert number == 1
+    assert json.loads(edit(path.read_text())) == {
+        "text": "Anna saw",
+        "entities": [{"start": 0, "end": 4, "label": "X", "text": "Anna"}, {"start": 5, "end": 8, "label": "Y"}],
+        "lang": "en",
+    }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"text": "Ana met", "label": [[0, 3, "X"]]},
+        {"text": "Ana met", "spans": []},
+        {"tokens": ["Ana", "met"], "ner_tags": ["O", "O"]},
+        {"text": "\U0001f4a9 Ana", "entities": [{"start": 3, "end": 6, "label": "X", "text": "Ana"}]},
+    ],
+)
+def test_objects_in_other_forms_are_not_edited(tmp_path: Path, values: dict[str, Any]) -> None:
+    [before] = read(tmp_path, values)
+    [(_, edit)] = Jsonl().edits(before, before)
+    with pytest.raises(DataError, match=r"line 1: got an object in another form than coner's own.* coner convert"):
+        edit(json.dumps(values))

@@ -16,6 +16,7 @@ from coner.data.formats import DEFAULTS, Edit, Format, WriteOptions, formats
 from coner.data.reading.json_text import json_value
 from coner.data.reading.keys import is_own, label_key
 from coner.data.reading.objects import ObjectReader
+from coner.data.reading.offsets import same_text
 from coner.data.reading.words import entity_objects, raw_text, split_words
 
 LINES = (".jsonl", ".ndjson")
@@ -47,6 +48,14 @@ def to_json(sentence: Sentence) -> dict[str, Any]:
     return values
 
 
+def _editable(values: Any, text: str) -> bool:
+    """Whether an object has coner's own form, and offsets in code points where it repeats texts."""
+    if not is_own(values) or label_key(values, values.get("words")) not in (None, "entities"):
+        return False
+    repeated = [entity for entity in values.get("entities") or () if isinstance(entity.get("text"), str)]
+    return all(same_text(text[entity["start"] : entity["end"]], entity["text"]) for entity in repeated)
+
+
 class Jsonl(Format):
     title = "JSONL"
     reader = JsonlReader
@@ -67,7 +76,7 @@ class Jsonl(Format):
 
         def edit(line: str) -> str:
             values = json.loads(line)
-            if not is_own(values) or label_key(values, values.get("words")) not in (None, "entities"):
+            if not _editable(values, raw_text(before)[0]):
                 message = f"line {before.line}: got an object in another form than coner's own; expected that"
                 raise DataError(f"{message}. Fix: convert the file to JSONL with coner convert")
             if values.get("text") is not None:
@@ -77,6 +86,8 @@ class Jsonl(Format):
             for entity in values.get("entities") or ():
                 for key in ("start", "end"):
                     entity[key] += sum(by for end, by in moves if end <= entity[key])
+                if entity.get("text") is not None:
+                    entity["text"] = raw_text(after)[0][entity["start"] : entity["end"]]
             return json.dumps(values, ensure_ascii=line.isascii())
 
         yield before.line, edit
