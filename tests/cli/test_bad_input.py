@@ -68,8 +68,8 @@ def setting(value: str) -> Arguments:
     return train("--set", value)
 
 
-def dev(text: str) -> Arguments:
-    return lambda world, folder: [*train()(world, folder), "--set", f"data.dev={file(folder, 'dev.conll', text)}"]
+def dev(text: str, *more: object) -> Arguments:
+    return lambda world, folder: [*train(*more)(world, folder), "--set", f"data.dev={file(folder, 'dev.conll', text)}"]
 
 
 def config(content: str | bytes) -> Arguments:
@@ -104,7 +104,10 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "evaluate: binary": (evaluate(b"\x89PNG\0"), "gold.conll:1: contains a zero byte"),
     "evaluate: folder": (lambda w, f: ["evaluate", f, w.model], "is a folder; expected a file"),
     "evaluate: no tags": (evaluate("a _ _ _\n"), "gold.conll:1: got only '_' in the last column: no tags"),
-    "evaluate: I- after O": (evaluate("a O\nb I-Artist\n"), "gold.conll:2: tag 'I-Artist' after O is not valid iob2"),
+    "evaluate: I- after O": (
+        evaluate("a O\nb I-Artist\nc O\nd B-Artist\n"),
+        "gold.conll:2: tag 'I-Artist' after O is not valid iob2",
+    ),
     "evaluate: unknown tag": (
         evaluate("a B-Artits\n", "--taxonomy", "multiconer2"),
         "Fix: write 'Artist', or use another taxonomy",
@@ -155,13 +158,19 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "train: config is binary": (config(b"\xff"), "not a text file"),
     "train: no data": (lambda w, f: ["train", w.config, "--out", "OUT/run"], "data.train: not set"),
     "train: data is a folder": (setting("data.train=/"), "is a folder; expected a file"),
-    "train: unknown tag": (dev("a _ _ B-Artits"), "dev.conll:1: got label 'Artits', which is not"),
-    "train: I- at the start": (dev("a I-Artist"), "dev.conll:1: tag 'I-Artist' after the start is not valid iob2"),
+    "train: unknown tag": (
+        dev("a _ _ B-Artits", "--set", "data.taxonomy=multiconer2"),
+        "dev.conll:1: got label 'Artits', which is not",
+    ),
+    "train: I- at the start": (
+        dev("a I-Artist\nb O\nc B-Artist"),
+        "dev.conll:1: tag 'I-Artist' after the start is not valid iob2",
+    ),
     "train: output below a file": (lambda w, f: ["train", *w.settings, "--out", w.dev / "x"], "cannot be written"),
     "tag: output below a file": (lambda w, f: ["tag", w.model, w.dev, "-o", w.dev / "x"], "does not exist"),
     "unknown command": (lambda w, f: ["tagg"], "No such command 'tagg'"),
     "unknown option": (lambda w, f: ["tag", w.model, w.dev, "--output", "OUT/x"], "No such option"),
-    "argument missing": (lambda w, f: ["evaluate", w.dev], "Missing argument"),
+    "argument missing": (lambda w, f: ["evaluate"], "Missing argument"),
 }
 
 
@@ -188,7 +197,7 @@ def test_help_is_printed_if_there_is_no_command(coner: Coner, arguments: list[st
 def test_an_error_during_training_leaves_no_model(coner: Coner, world: World, out: Path) -> None:
     done = coner("train", *world.settings, "--set", 'crf.features=["sufix"]', "--out", out / "run")
     assert (done.code, done.out) == (2, "")
-    first, message = done.err.splitlines()
+    first, *_, message = done.err.splitlines()
     assert first.startswith("crf: train 60 sentences")
     assert message.startswith("coner: crf.features: got 'sufix'")
     assert [path.name for path in (out / "run").iterdir()] == ["log.txt"]
