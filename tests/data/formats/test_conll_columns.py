@@ -108,6 +108,7 @@ WORD = "word={},tag={}".format
             1,
             [("tom hanks", "ACTOR"), ("big", "TITLE")],
         ),
+        ("O\tthe\nO\tbig\nO\tshort\n", 2, 1, []),
         (POS_AND_CHUNKS, 1, 4, [("EU", "ORG"), ("German", "MISC")]),
         ("EU B-ORG I-NP\nrejects O I-VP\ncalls O I-NP\n", 1, 2, [("EU", "ORG")]),
         ("EU B-ORG NNP\nrejects O VBZ\n", 1, 2, [("EU", "ORG")]),
@@ -223,8 +224,8 @@ def test_a_prefix_of_every_word_is_no_part_of_it(tmp_path: Path) -> None:
         assert [word for s in reader_of(tmp_path, other) for word in s.words] == [
             row.split()[0] for row in other.splitlines()
         ]
-    late = "en:a O\n" * 1200 + "b O\n"
-    with pytest.raises(DataError, match=r":1201: got word 'b'; expected one that starts with 'en:'"):
+    late = "en:a O\n" * 4000 + "b O\n"
+    with pytest.raises(DataError, match=r":4001: got word 'b'; expected one that starts with 'en:'"):
         list(reader_of(tmp_path, late))
 
 

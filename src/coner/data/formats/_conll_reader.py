@@ -25,7 +25,7 @@ from coner.data.reading.reader import FILLER, HEADER, Reader, ReadOptions
 from coner.data.reading.schemes import PairCounter
 
 TAG = re.compile("O|[BIESLUMW][-_].+")
-SAMPLE = 1000  # lines that decide about the columns
+SAMPLE = 3000  # lines that decide about the columns
 CACHED = 1 << 16  # distinct line ends; files with free text in a middle column have more, and start over
 
 
@@ -187,14 +187,14 @@ class ConllReader(Reader):
 
     def _columns(self, line: str, number: int) -> tuple[str, tuple[tuple[str, ...], str]]:
         """Split a line whose end is not cached: its word, and its other columns with its tag."""
-        layout, cells = self.layout, self.layout.cells(line)
-        if faulty := len(cells) != layout.width:
+        layout, cells, absent = self.layout, self.layout.cells(line), self.layout.tags == "absent"
+        own = {layout.word} if absent else {layout.word, layout.tag % layout.width}
+        if faulty := len(cells) != layout.width or not all(cells[column].strip(" ") for column in own):
             cells = self._fitted(line, cells, number)
-        word, tag, absent = cells[layout.word].strip(" "), cells[layout.tag].strip(" "), layout.tags == "absent"
+        word, tag = cells[layout.word].strip(" "), cells[layout.tag].strip(" ")
         if layout.tags != "gold" and layout.word != layout.width - 1 and tag != FILLER:
             message = f"got {tag!r} as tag; expected {FILLER!r}, as the file starts without tags"
             raise DataError(f"{message}. Fix: tag all of it or none", self.path, number)
-        own = {layout.word} if absent else {layout.word, layout.tag % layout.width}
         others = tuple([other for column, other in enumerate(cells) if column not in own])
         cell = (others, "" if absent else tag)
         before, _, after = line.partition(layout.separators[0][0] if layout.separators else " ")
@@ -205,20 +205,23 @@ class ConllReader(Reader):
         return word, cell
 
     def _fitted(self, line: str, cells: list[str], number: int) -> list[str]:
-        """The cells of a line that has too many or too few of them: a fault."""
-        layout = self.layout
-        got = f"got {len(cells)} column{'s' * (len(cells) > 1)}"
+        """The cells of a line that has too many or too few of them, or no word or tag between tabs: a fault."""
+        layout, count = self.layout, sum(bool(cell.strip(" ")) for cell in cells)
+        got = f"got {count} column{'s' * (count > 1)}"
         message = f"{got}; expected {layout.width} as before, separated by {'' if layout.tabs else 'spaces or '}tabs"
         if line[0] in COMMENTS and not self._may_repair:
             raise self.error(number, f"{message}. Fix: read comments as headers with --comment '{line[0]}'")
         self._fault(number, message, "repaired")
-        if layout.tags == "absent":
-            return [*cells, *[FILLER] * layout.width][: layout.width]
+        missing = "O" if layout.tags == "gold" else FILLER
         at = layout.tag % layout.width
-        found = -1 if layout.tag == -1 and len(cells) > 1 else at  # where the tag is
-        tag = cells.pop(found) if found < len(cells) and TAG.fullmatch(cells[found]) else None
-        cells = [*cells, *[FILLER] * layout.width][: layout.width - 1]
-        cells.insert(at, tag or ("O" if layout.tags == "gold" else FILLER))
+        if len(cells) != layout.width and layout.tags != "absent":
+            found = -1 if layout.tag == -1 and len(cells) > 1 else at  # where the tag is
+            tag = cells.pop(found) if found < len(cells) and TAG.fullmatch(cells[found]) else missing
+            cells = [*cells, *[FILLER] * layout.width][: layout.width - 1]
+            cells.insert(at, tag)
+        cells = [*cells, *[FILLER] * layout.width][: layout.width]
+        cells[at] = cells[at].strip(" ") or missing
+        cells[layout.word] = cells[layout.word].strip(" ") or FILLER
         return cells
 
     def _unprefixed(self, word: str, prefix: str, number: int) -> str:

@@ -94,6 +94,11 @@ class _Column:
         return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""
 
     @property
+    def holds_tags(self) -> bool:
+        """Whether its cells are tags of entities, or ``O`` in at least three lines."""
+        return self.looks == "tags" or (self.looks == "outside" and len(self.cells) > 2)
+
+    @property
     def counts(self) -> bool:
         """Whether its cells count 1, 2, 3 in nearly every sentence."""
         runs = [[int(cell) for cell in cells if NUMBER.fullmatch(cell)] for cells in self.sentences]
@@ -144,17 +149,16 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
 
 def _separators(lines: Sequence[str]) -> tuple[str, ...]:
     """Those of the first line that has the usual number of columns; where numbers are equally usual, of the first."""
-    [(width, regular)] = Counter(len(SPACES.split(line.strip(" \t"))) for line in lines).most_common(1)
+    spaces = [tuple(SPACES.findall(line.strip(" \t"))) for line in lines]
+    [(width, regular)] = Counter(map(len, spaces)).most_common(1)
+    usual = [separators for separators in spaces if len(separators) == width]
     [(tabs, aligned)] = Counter(line.count("\t") for line in lines).most_common(1)
-    if tabs and aligned > regular:
+    if tabs and (aligned > regular or (aligned == regular and len(set(usual)) > 1)):
         cells = [cells for line in lines if len(cells := line.split("\t")) == tabs + 1]
-        if any(
-            _Column([[row[at].strip(" ") for row in cells]]).looks or {row[at] for row in cells} == {"_"}
-            for at in range(tabs + 1)
-        ):
+        columns = [[row[at].strip(" ") for row in cells] for at in range(tabs + 1)]
+        if any(_Column([column]).looks or set(column) == {"_"} for column in columns):
             return ("\t",) * tabs
-    usual = next(line for line in lines if len(SPACES.split(line.strip(" \t"))) == width)
-    return tuple(SPACES.findall(usual.strip(" \t")))
+    return usual[0]
 
 
 def _place(name: str, number: int, width: int) -> int:
@@ -173,7 +177,7 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
     ):
         index = None  # it may be the column of the words, which is refused
     if word is None:
-        tag_first = last == 1 and (tag == 0 or (tag is None and columns[0].looks == "tags" and not columns[1].looks))
+        tag_first = last == 1 and (tag == 0 or (tag is None and columns[0].holds_tags and not columns[1].looks))
         word = 1 if tag_first else 0 if index is None else index + 1
         tag = 0 if tag_first else tag
     if last and word == tag:
@@ -205,7 +209,7 @@ def _check_words(columns: Sequence[_Column], word: int, tag: int | None) -> None
     others = [column for at, column in enumerate(columns) if at not in (word, tag)]
     if columns[word].constant and any(not column.constant for column in others):
         looks = "are the same throughout every sentence"
-    if columns[word].looks == "tags" and tag is not None and not columns[tag].looks:
+    if columns[word].holds_tags and tag is not None and not columns[tag].looks:
         looks = "look like tags"
     if looks:
         raise ValueError(

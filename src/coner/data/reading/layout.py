@@ -39,15 +39,13 @@ class ConllLayout:
         return bool(self.separators) and all(separator == "\t" for separator in self.separators)
 
     def spans(self, line: str) -> list[tuple[int, int]]:
-        """Where the cells of a line start and end; there may be more or fewer than columns."""
+        """Where the cells of a line start and end; there may be more or fewer than columns, or empty ones."""
         if self.tabs and line.count("\t") == len(self.separators):
             spans, start = [], 0
             for cell in line.split("\t"):
                 spans.append((start, start + len(cell)))
                 start += len(cell) + 1
-            needed = (self.word, self.tag) if self.tags != "absent" else (self.word,)
-            if all(line[slice(*spans[column])].strip(" ") for column in needed):
-                return spans
+            return spans
         return [match.span() for match in CELL.finditer(line)]
 
     def cells(self, line: str) -> list[str]:
