@@ -32,6 +32,7 @@ from coner.data.corpus import read
 from coner.data.formats import all_formats, formats
 
 SECONDS = 10  # most for one file
+CHOICES = {"nested", "converted"}  # that readers make without --repair, and count
 TOKENS = [
     *(b"\n", b"\n\n", b"\r\n", b"\t", b" ", b"O", b"B-", b"I-X", b"#", b"# id 1\n", b"-DOCSTART-\n"),
     *(b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\ud800", b"null", b"-1", b"1e999", b"99999999999999999999"),
@@ -92,7 +93,7 @@ def check(path: Path, format: str) -> str:
             plain = stream(path, format=format)
             sentences = list(plain)
             outcome = "read"
-            assert not plain.faults, "faults without --repair"
+            assert not plain.faults.keys() - CHOICES, "faults without --repair"
             repaired = stream(path, format=format, repair=True)
             assert list(repaired) == sentences, "other sentences with --repair"
             check_jsonl(path.parent, sentences)
