@@ -236,6 +236,11 @@ def test_annotations_under_other_keys_are_never_lost_without_a_word(tmp_path: Pa
     assert f"not read: annotations under '{key}' " in corpus.notes[0]
 
 
+def test_the_types_that_gliner_may_predict_are_no_tags(tmp_path: Path) -> None:
+    asked = {"tokenized_text": ["Ana", "lives"], "ner": [[0, 0, "PER"]], "label": ["PER", "LOC"]}
+    assert one(tmp_path, asked).entities == PER
+
+
 def test_what_is_not_annotated_is_read_without_labels(tmp_path: Path) -> None:
     values: list[Any] = [
         {"text": TEXT, "tags": ["news"], "label": "positive", "meta": {"start": 1, "end": 3}, "title": "B-side"},
@@ -290,7 +295,14 @@ NO_FORM: dict[str, tuple[str, str]] = {
     "half a pair": ('[{"text": "a\\ud800", "label": []}]', "got half of a surrogate pair"),
     "half a pair as key": ('[{"\\ud800": [[0, 1, "X"]], "text": "a"}]', r"got annotations only under '\\ud800'"),
     "several arrays": ('{"train": [{"text": "a"}], "dev": [{"text": "b"}]}', "arrays under 'train', 'dev'.*Fix: jq"),
-    "spans of words": ('[{"tokens": ["a", "b"], "entities": [[0, 1, "X"]]}]', "got spans under 'entities' of 'tokens'"),
+    "spans of words": (
+        '[{"tokens": ["a", "b"], "entities": [[0, 1, "X"]], "lang": "en"}]',
+        "got spans without the text",
+    ),
+    "spans of type": (
+        '[{"words": ["a"], "entities": [{"start": 0, "end": 1, "type": "X"}]}]',
+        "got spans without the t",
+    ),
     "too few tags": ('[{"tokens": ["a", "b"], "ner_tags": ["O"]}]', "got 1 ner_tags for 2 words"),
     "words of GLiNER": ('[{"tokenized_text": ["a"], "ner": [[0, 1, "X"]]}]', "covers other words than the 1"),
     "no triple": ('[{"text": "a", "label": [[0, 1, "X"], [0, 1]]}]', r"got entity \[0, 1\]; expected an object, or \["),

@@ -59,7 +59,8 @@ def is_own(values: Mapping[str, Any]) -> bool:
     items = values.get("entities") or ()
     keys = values.keys()
     texts = "text" in keys or "words" in keys
-    return texts and "relations" not in keys and all(isinstance(item, dict) and "start" in item for item in items)
+    own = {"start", "end", "label"}
+    return texts and "relations" not in keys and all(isinstance(item, dict) and own <= item.keys() for item in items)
 
 
 def is_flat(value: Any) -> bool:
@@ -100,6 +101,8 @@ def _seems_span(item: Any) -> bool:
 
 def label_key(values: Mapping[str, Any], words: Sequence[str] | None) -> str | None:
     """The key of the labels: the first with tags for the words or with spans, else the first with an empty list."""
+    if "tokenized_text" in values and isinstance(values.get("ner"), list):
+        return "ner"
     if words is not None:
         for key in TAGS:
             value = values.get(key)

@@ -64,9 +64,8 @@ class ObjectReader(SpanReader):
         if values.get("answer") in ("reject", "ignore"):
             self.ignored[f"objects with answer {values['answer']!r}"] += 1
             return []
-        if (id := values.get("id")) is not None and (
-            not isinstance(id, str | int) or lone_surrogate(str(id)) is not None
-        ):
+        id = values.get("id")
+        if not isinstance(id, str | int | None) or lone_surrogate(str(id)) is not None:
             raise ValueError(f"got id {id!r:.80}; expected a string")
         if values.get("_view_id") == "ner":  # of prodigy: a decision about one span
             self.ignored["objects that say nothing of words outside of their span"] += 1
@@ -81,12 +80,6 @@ class ObjectReader(SpanReader):
             return [self._tagged(values, words, str(key), number)]
         spans = [] if labels is None else [_span(item, number, self._names) for item in labels]
         of_words = name == "tokenized_text" and key == "ner"
-        if (
-            spans
-            and words is not None
-            and not (of_words or self._texts(values) or (name, key) == ("words", "entities"))
-        ):
-            raise ValueError(f'got spans under {key!r} of {name!r} without text; expected "text", or GLiNER\'s keys')
         text, offsets = self._align(values, words, () if of_words else spans)
         spans = _of_words(spans, offsets) if of_words else spans
         marks = None if labels is None else list(self._marks(spans, text, number))
@@ -125,6 +118,8 @@ class ObjectReader(SpanReader):
     def _align(self, values: Values, words: Words, spans: Sequence[Said]) -> tuple[str, tuple[Span, ...]]:
         """The text of an object and the spans of its words."""
         key = self._key_of_text(self._texts(values), claims_of(spans))
+        if key is None and words is not None and spans and not keys.is_own(values):
+            raise ValueError('got spans without the text that they count; expected "text", or the keys of GLiNER')
         if key is None and words is None:
             expected = f"a string {self._text_key!r}" if self._text_key else 'a string "text", or "words"'
             raise ValueError(f"got an object with {list(values)!r:.200}; expected {expected}, or --text KEY")
