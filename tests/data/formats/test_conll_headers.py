@@ -90,6 +90,13 @@ def test_comments_are_recognised_if_they_cannot_be_words(tmp_path: Path) -> None
     assert written(reader_of(tmp_path, text)) == text
 
 
+@pytest.mark.parametrize("tags", [("B-PER", "O"), ("b-per", "o"), ("person", "O"), ("PER-B", "O"), ("_", "_")])
+def test_a_hashtag_is_a_word_whatever_the_spelling_of_tags(tmp_path: Path, tags: tuple[str, str]) -> None:
+    text = "Ana {0}\nmet {1}\n\n# a note\n#ana {0}\n# {1}\n".format(*tags)
+    for comment in (None, "#"):
+        assert words(reader_of(tmp_path, text, comment=comment)) == [("Ana", "met"), ("#ana", "#")]
+
+
 def test_hashtags_are_words_also_with_a_mark(tmp_path: Path) -> None:
     reader = reader_of(tmp_path, COMMENTED, comment="#")
     assert words(reader) == [("Ana", "met"), ("Bo", "#NLProc", "#")]

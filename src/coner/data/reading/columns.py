@@ -144,7 +144,9 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
         notes.append(f"every word starts with {prefix!r}, which is not read as part of the words")
     if tag is None:
         return replace(layout, word=word, tags="absent", prefix=prefix), notes
-    return replace(layout, word=word, tag=-1 if tag == layout.width - 1 else tag, prefix=prefix), notes
+    known = frozenset(columns[tag].cells) if columns[tag].looks else frozenset()
+    tag = -1 if tag == layout.width - 1 else tag
+    return replace(layout, word=word, tag=tag, prefix=prefix, known_tags=known), notes
 
 
 def _separators(lines: Sequence[str]) -> tuple[str, ...]:
@@ -187,6 +189,9 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
     if tag is not None:
         return word, tag, []
     tagged = [at for at, column in enumerate(columns) if at != word and column.looks == "tags"]
+    chunks = [at for at, column in enumerate(columns) if at != word and column.looks == "chunks"]
+    if not tagged and len(chunks) > 1 and chunks[-1] == last:
+        tagged = chunks
     if not tagged:
         return word, None if word == last > 0 else last, []
     layers = tagged + [last] * (columns[last].looks == "outside" and last != word)
@@ -234,5 +239,6 @@ def look_tagged(lines: Sequence[str]) -> bool:
     layout = ConllLayout(_separators(lines)) if lines else ConllLayout(())
     rows = [cells for cells in map(layout.cells, lines) if len(cells) == layout.width]
     columns = [_Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
-    tagged = [column for column in columns if column.looks in ("tags", "chunks") and all(map(is_tag, column.cells))]
-    return len(columns) > 1 and 2 * len(rows) >= len(lines) and bool(tagged)
+    tagged = [column for column in columns if column.looks in ("tags", "chunks")]
+    sure = [column for column in tagged if sum(map(is_tag, column.cells)) >= MOST * len(column.cells)]
+    return len(columns) > 1 and 2 * len(rows) >= len(lines) and bool(sure)

@@ -58,4 +58,5 @@ def _is_word(line: str, layout: ConllLayout) -> bool:
     cells = layout.cells(line)
     if len(cells) != layout.width or layout.width == 1:
         return False
-    return is_tag(cells[layout.tag]) if layout.tags == "gold" else cells[layout.tag] == FILLER
+    tag = cells[layout.tag].strip(" ")
+    return is_tag(tag) or tag in layout.known_tags if layout.tags == "gold" else tag == FILLER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Literal
@@ -27,6 +27,7 @@ class ConllLayout:
     word: int = 0  # the column of the words, from 0
     tag: int = -1  # that of the tags; -1: the last
     prefix: str = ""  # of every word in the file, such as ``en:``; no part of the words
+    known_tags: frozenset[str] = field(default=frozenset(), compare=False, repr=False)  # of its first sentences
 
     @property
     def width(self) -> int:
