@@ -24,6 +24,7 @@ UNREAD = "not read: annotations under 'mentions' 4"
 COMMANDS: dict[str, list[str]] = {
     "convert": ["convert", "FILE", "OUT.conll"],
     "stats": ["data", "stats", "FILE"],
+    "split": ["data", "split", "FILE", "--dev", "0.5", "--test", "0", "--out", "OUT"],
     "evaluate": ["evaluate", "FILE", "OTHER"],
     "train": ["train", "FILE", "--dev", "OTHER", "--family", "crf", "--out", "OUT"],
 }

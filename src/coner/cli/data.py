@@ -198,6 +198,8 @@ def split(
     from coner.data.stratify import split_corpus, write_splits
 
     corpus = read(file, format=from_alias or from_format, **reading)
+    for line in corpus.notes:
+        stderr.print(f"{file}: {line}")
     splits = split_corpus(corpus, dev=dev, test=test, seed=seed)
     format = to if to != "auto" else "conll" if corpus.layout else "jsonl"
     options = WriteOptions(corpus.layout, corpus.scheme)
