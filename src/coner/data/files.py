@@ -19,6 +19,7 @@ FIXES = {  # for files that are not read: their endings, and what to do instead
     ".pdf .doc .docx .odt .rtf": "save it as plain text, .txt",
     ".zip .tar .tgz .bz2 .xz .7z": "unpack it, or use gzip",
     ".pubtator": "convert it to brat",
+    ".py .ipynb .yaml .yml": "write the data as JSON, such as with json.dump",
     ".pkl .pickle .arrow .feather": "write it as Parquet",
 }
 STARTS = {".xml": re.compile(rb"\s*<(?:\?xml|!DOCTYPE)"), ".pubtator": re.compile(rb"\s*\d+\|t\|")}
