@@ -136,3 +136,13 @@ def test_choices_maximise_the_average_that_was_asked_for(monkeypatch: pytest.Mon
 def test_function_words_can_be_learned() -> None:
     built = learn(function_words="learned", features=("topic",))
     assert built.tagger.extractor.lexicon.function_words != fit.Lexicon().function_words  # type: ignore[attr-defined]
+
+
+def test_trials_with_the_same_features_share_the_training_data() -> None:
+    lines: list[str] = []
+    settings = CrfExperiment.model_validate({"kind": "crf", "crf": {"trials": 2, "max_iterations": 3}})
+    data = {"train": small.CORPUS, "dev": small.CORPUS, "taxonomy": small.TAXONOMY}
+    built = fit.train(settings, **data, log=lines.append)  # type: ignore[arg-type]
+    assert len(built.facts["trials"]) == 3
+    assert [line.partition(" ")[2].partition(",")[0] for line in lines].count("sentences") == 1
+    assert lines[-1].startswith("best by macro F1: sgd, c1 0, c2 ")

@@ -115,7 +115,7 @@ class Trials:
 
     def _prepare(self, settings: CrfSettings) -> Fitter:
         """The training data in crfsuite; successive trials with the same features share it."""
-        key = settings.features, settings.function_words
+        key = Extractor(settings.features).names, settings.function_words  # no features: the default ones
         if self._fitter is None or self._of != key:
             self._fitter = None  # frees its memory first
             learned = settings.function_words == "learned"

@@ -26,7 +26,7 @@ class CrfSettings(Section):
     function_words: Literal["english", "learned"] = Field("english", description="words that topic and beside skip")
     algorithm: Algorithm = Field(
         "auto",
-        description="sgd, lbfgs (several times slower), or auto: with settings that are not set, the best on dev",
+        description="sgd, lbfgs (several times slower), or auto: with what has its default, the best on dev",
     )
     c1: Rate = Field(0.0, description="L1 regularisation (lbfgs only)")
     c2: Rate = Field(1.0, description="L2 regularisation")
