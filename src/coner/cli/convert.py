@@ -66,7 +66,7 @@ def _show(report: dict[str, Any]) -> None:
         "entities kept as they are": entities["kept"],
         "entities extended to whole words": entities["snapped"],
         **{f"entities left out: {reason}": count for reason, count in entities["refused"].items()},
-        "spans converted from UTF-16 units": report["converted"],
+        "offsets converted to code points": report["converted"],
         "tags, lines or bytes repaired": report["repaired"],
         "lines, documents or tasks that could not be read": report["unreadable"],
         f"sentences that {to} cannot hold, left out": report["unwritten"]["sentences"],
