@@ -131,6 +131,12 @@ def test_faults(tmp_path: Path, case: str) -> None:
     assert "--repair" in str(error.value)
 
 
+def test_documents_in_folders_below_are_counted(tmp_path: Path) -> None:
+    pair(pair(tmp_path / "d", "T1\tP 0 3\tshe\n") / "more", "T1\tP 0 3\tshe\n")
+    assert read(tmp_path / "d").notes == ("not read: documents in folders below 1",)
+    assert read(tmp_path / "d" / "doc.txt").notes == ()
+
+
 def test_other_annotations_are_counted(tmp_path: Path) -> None:
     rows = [
         "T1\tP 8 11\tada",

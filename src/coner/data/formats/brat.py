@@ -46,7 +46,10 @@ class BratReader(SpanReader):
     expected = ".txt files with .ann files beside them"
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        for path in _documents(Path(self.path)):
+        folder = Path(self.path)
+        if below := sum(path.parent != folder for path in folder.rglob("*.ann")):
+            self.ignored["documents in folders below"] += below
+        for path in _documents(folder):
             annotations = path.with_suffix(".ann")
             self._file = path
             text, marks = whole_text(path), None
