@@ -272,13 +272,14 @@ def test_every_version_is_read(
 
 
 def test_predictions_are_not_gold(tmp_path: Path) -> None:
-    guess = {"data": {"text": TEXT[:20]}, "predictions": [{"result": [result(8, 20, score=0.5)]}]}
+    results = [result(8, 20, score=0.5), result(0, 3)]
+    guess = {"data": {"text": TEXT[:20]}, "predictions": [{"result": results, "score": 0.25}]}
     path = export(tmp_path, guess)
     with pytest.raises(DataError, match="task 1: got only predictions; expected gold labels"):
         read(path, gold=True)
     for options in ({}, {"gold": True, "predicted": True}):
         corpus = read(path, **options)  # type: ignore[arg-type]
-        assert [e.score for s in corpus for e in s.entities or ()] == [0.5]
+        assert [e.score for s in corpus for e in s.entities or ()] == [0.25, 0.5]
     assert corpus.notes == ("tasks without annotation whose prediction is read: 1",)
 
 

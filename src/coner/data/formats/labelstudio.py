@@ -25,13 +25,13 @@ from coner.data.reading.markup import without_tags
 from coner.data.reading.objects import NO_GOLD, ObjectReader, Said, Values, claims_of
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
+from coner.data.reading.results import MINIMAL, is_cancelled, items_of, list_under, placed, whole_task
 from coner.data.reading.spans import Mark, align_words
 from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_text, split_words
 
 READ = ("labels", "hypertextlabels")  # types of results
 ANNOTATIONS = ("annotations", "completions")
 KNOWN = (*ANNOTATIONS, "predictions", "drafts")
-MINIMAL = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time")  # keys of JSON-MIN
 
 
 class LabelStudioReader(ObjectReader):
@@ -53,18 +53,18 @@ class LabelStudioReader(ObjectReader):
         return [*super().notes, *([guesses] if self._guesses else [])]
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        tasks = [_whole(value) for value in json_values(self.path, "tasks")]
+        tasks = [whole_task(value) for value in json_values(self.path, "tasks")]
         for task in tasks if all(isinstance(task, dict) for task in tasks) else ():
             self._survey_task(task)
         return self._objects(tasks, self._object)
 
     def _survey_task(self, task: Values) -> None:
         """See what the file has: some tasks prove how the others are to be read."""
-        runs = [run for key in KNOWN for run in _items(task.get(key)) if isinstance(run, dict)]
-        results = [result for run in runs for result in _items(run.get("result")) if isinstance(result, dict)]
+        runs = [run for key in KNOWN for run in items_of(task.get(key)) if isinstance(run, dict)]
+        results = [result for run in runs for result in items_of(run.get("result")) if isinstance(result, dict)]
         self._labelled = self._labelled or any(result.get("type") in READ for result in results)
         texts = self._texts(data) if isinstance(data := task.get("data"), dict) else {}
-        claims = [([place[:2]], place[2]) for result in results if (place := _place(result))[2] is not None]
+        claims = [([place[:2]], place[2]) for result in results if (place := placed(result))[2] is not None]
         if claims and (key := self._key_of_text(texts, claims)) is not None and "<" in texts[key]:
             with_tags, without = (find_offsets(text, claims) for text in (texts[key], without_tags(texts[key])))
             self._html = self._html or without.agreeing(claims) > with_tags.agreeing(claims)
@@ -92,17 +92,20 @@ class LabelStudioReader(ObjectReader):
 
     def _results(self, task: Values) -> list[Any] | None:
         """The results of the annotation or prediction that is read; ``None`` if there is none."""
-        annotations = [item for key in ANNOTATIONS for item in _list(task, key)]
-        kept = [item for item in annotations if isinstance(item, dict) and not _cancelled(item)]
-        predictions = [item for item in _list(task, "predictions") if isinstance(item, dict)]
+        annotations = [item for key in ANNOTATIONS for item in list_under(task, key)]
+        kept = [item for item in annotations if isinstance(item, dict) and not is_cancelled(item)]
+        predictions = [item for item in list_under(task, "predictions") if isinstance(item, dict)]
         self.ignored["cancelled annotations"] += len(annotations) - len(kept)
         self.ignored["further annotations"] += len(kept[1:])
-        self.ignored["drafts"] += len(_list(task, "drafts"))
-        if not annotations and predictions and (self._predicted or not self._gold):
-            self._guesses += 1
-            kept, predictions = predictions[:1], predictions[1:]
-        self.ignored["predictions"] += len(predictions)
-        return _list(kept[0], "result") if kept else None
+        self.ignored["drafts"] += len(list_under(task, "drafts"))
+        if annotations or not predictions or (self._gold and not self._predicted):
+            self.ignored["predictions"] += len(predictions)
+            return list_under(kept[0], "result") if kept else None
+        self.ignored["predictions"] += len(predictions[1:])
+        self._guesses += 1
+        score = predictions[0].get("score")  # of results that have none of their own
+        results = list_under(predictions[0], "result")
+        return [{"score": score, **item} if isinstance(item, dict) else item for item in results]
 
     def _spans(self, results: list[Any], number: int) -> list[Said] | None:
         """The labelled spans among results; ``None`` if labels of spans are only in results that are not read."""
@@ -118,7 +121,7 @@ class LabelStudioReader(ObjectReader):
         return [span for span in spans if span is not None]
 
     def _said(self, result: Values, number: int) -> Said | None:
-        start, end, repeated, labels = _place(result)
+        start, end, repeated, labels = placed(result)
         score: Any = result.get("score")
         known = type(score) in (int, float) and 0 <= score <= 1
         name = f"result {result.get('id')!r}"
@@ -144,53 +147,6 @@ class LabelStudioReader(ObjectReader):
             self.ignored["texts with tags of HTML, without the tags"] += 1
             return without_tags(texts[key])
         return texts[key]
-
-
-def _place(result: Values) -> tuple[Any, Any, str | None, Any]:
-    """The start and the end of a result as far as they are known, the text that it repeats, and its labels."""
-    value = result.get("value")
-    values = value if isinstance(value, dict) else {}
-    start, end, text = map(values.get, ("start", "end", "text"))
-    if isinstance(values.get("globalOffsets"), dict):
-        start, end = map(values["globalOffsets"].get, ("start", "end"))
-    elif isinstance(start, str) and start == end and isinstance(text, str):  # one node of HTML: proved by the text
-        start, end = values.get("startOffset", start), values.get("endOffset", end)
-    repeated = text if isinstance(text, str) and type(start) is type(end) is int else None
-    return start, end, repeated, values.get(str(result.get("type")), values.get("labels"))
-
-
-def _whole(value: Any) -> Any:
-    """A task of JSON-MIN in the form of other tasks."""
-    if not isinstance(value, dict) or isinstance(value.get("data"), dict):
-        return value
-    types = {key: [_type(item) for item in _items(items)] for key, items in value.items()}
-    regions = {key: value[key] for key, found in types.items() if any(found)}
-    if not regions and not any(key in value for key in MINIMAL):
-        return value
-    results = [{"type": _type(item), "value": item} for items in regions.values() for item in items]
-    data = {key: item for key, item in value.items() if key not in (*MINIMAL, *regions)}
-    annotated = bool(regions) or value.get("annotation_id") is not None
-    return {"data": data, "annotations": [{"result": results}] if annotated else []}
-
-
-def _type(item: Any) -> str | None:
-    spans = isinstance(item, dict) and "start" in item
-    return next((key for key in item if key.endswith("labels")), None) if spans else None
-
-
-def _cancelled(annotation: Values) -> bool:
-    return bool(annotation.get("was_cancelled") or annotation.get("skipped"))
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _list(values: Values, key: str) -> list[Any]:
-    items = values.get(key) or []
-    if not isinstance(items, list):
-        raise ValueError(f"got {key} {items!r:.80}; expected a list")
-    return items
 
 
 def to_task(sentence: Sentence, *, predicted: bool = False) -> dict[str, Any]:
