@@ -19,8 +19,9 @@ def test_a_built_in_config_is_valid_and_named_after_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", kinds(configurable=True))
-def test_each_kind_is_a_built_in_config_with_its_defaults(kind: str) -> None:
-    assert load_values(kind) == {"kind": kind, "name": kind}
+def test_each_kind_is_a_built_in_config_with_its_defaults_or_those_of_the_results(kind: str) -> None:
+    fixed = {"crf": {"crf": {"algorithm": "sgd"}}}  # results/crf.json is of a version without auto
+    assert load_values(kind) == {"kind": kind, "name": kind, **fixed.get(kind, {})}
 
 
 def test_a_file_comes_before_a_built_in_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
