@@ -137,6 +137,7 @@ def test_inner_mentions_are_noted(tmp_path: Path) -> None:
     reader = reader_of(tmp_path, GERMEVAL)
     assert [len(sentence) for sentence in reader] == [3, 2]
     assert "column 4 holds inner mentions, which are not read" in reader.notes
+    assert reader.ignored == {"inner mentions": 1}
     assert "comments, which start with '#' and cannot be words: 2" in reader.notes
     assert mentions(reader_of(tmp_path, GERMEVAL, columns="word=2,tag=4")) == [("Wien", "LOC")]
 

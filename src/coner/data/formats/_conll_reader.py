@@ -173,6 +173,9 @@ class ConllReader(Reader):
             cells.append(cell)
         if prefix := layout.prefix:
             words = [self._unprefixed(word, prefix, block.line + index) for index, word in enumerate(words)]
+        if layout.inner is not None:  # after words and tags
+            inner = [others[layout.inner - 2] for others, _ in cells]
+            self.ignored["inner mentions"] += sum(tag.startswith(("B", "S", "U")) for tag in inner)
         wide = layout.width > 1 + (layout.tags != "absent")
         own = takewhile(lambda line: line.strip(" \t"), reversed(block.header))  # without those above an empty line
         ids = [line.removeprefix(HEADER).partition("\t")[0] for line in own if line.startswith(HEADER)]

@@ -133,12 +133,14 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
         _Column([[cells[at].strip(" ") for cells in lines] for lines in rows if lines]) for at in range(layout.width)
     ]
     places = {name: _place(name, number, layout.width) for name, number in named.items()}
-    word, tag, notes = _choose(columns, places)
+    (word, tag, inner), notes = _choose(columns, places), list[str]()
     if "word" not in places and layout.width > 1:
         _check_words(columns, word, tag)
     if (word, tag) != (0, layout.width - 1) and not named:
         tags = "there are no tags" if tag is None else f"tags from column {tag + 1}"
-        notes.insert(0, f"words are read from column {word + 1} of {layout.width}, {tags}")
+        notes.append(f"words are read from column {word + 1} of {layout.width}, {tags}")
+    if inner is not None:
+        notes.append(f"column {inner + 1} holds inner mentions, which are not read")
     prefix = _prefix(columns[word].cells)
     if prefix:
         notes.append(f"every word starts with {prefix!r}, which is not read as part of the words")
@@ -146,7 +148,7 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
         return replace(layout, word=word, tags="absent", prefix=prefix), notes
     known = frozenset(columns[tag].cells) if columns[tag].looks else frozenset()
     tag = -1 if tag == layout.width - 1 else tag
-    return replace(layout, word=word, tag=tag, prefix=prefix, known_tags=known), notes
+    return replace(layout, word=word, tag=tag, prefix=prefix, known_tags=known, inner=inner), notes
 
 
 def _separators(lines: Sequence[str]) -> tuple[str, ...]:
@@ -169,8 +171,8 @@ def _place(name: str, number: int, width: int) -> int:
     return number - 1 if number > 0 else width + number
 
 
-def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int, int | None, list[str]]:
-    """The columns of words and tags (``None``: the words are in the last column, and there are no tags), and notes."""
+def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int, int | None, int | None]:
+    """The columns of words, of tags (``None``: there are none, and the words are in the last one) and of inner tags."""
     last = len(columns) - 1
     word, tag = places.get("word"), places.get("tag")
     index = next((at for at, column in enumerate(columns) if column.counts), None)
@@ -187,16 +189,16 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
             f"got column {word + 1} for words and tags. Fix: name both with --columns, such as word=2,tag=4"
         )
     if tag is not None:
-        return word, tag, []
+        return word, tag, None
     tagged = [at for at, column in enumerate(columns) if at != word and column.looks == "tags"]
     chunks = [at for at, column in enumerate(columns) if at != word and column.looks == "chunks"]
     if not tagged and len(chunks) > 1 and chunks[-1] == last:
         tagged = chunks
     if not tagged:
-        return word, None if word == last > 0 else last, []
+        return word, None if word == last > 0 else last, None
     layers = tagged + [last] * (columns[last].looks == "outside" and last != word)
     if len(layers) == 1:
-        return word, tagged[0], []
+        return word, tagged[0], None
     first, second = layers[:2]
     if index is None or len(layers) > 2 or second != first + 1 or columns[first].agrees(columns[second]):
         choices = f"word={word + 1},tag={first + 1}", f"word={word + 1},gold={first + 1},predicted={second + 1}"
@@ -205,7 +207,7 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
         raise ValueError(
             f"got tags in columns {both}; expected them in one. Fix: choose with --columns {choices[0]}; {evaluate}"
         )
-    return word, first, [f"column {second + 1} holds inner mentions, which are not read"]
+    return word, first, second
 
 
 def _check_words(columns: Sequence[_Column], word: int, tag: int | None) -> None:

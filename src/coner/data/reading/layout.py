@@ -27,6 +27,7 @@ class ConllLayout:
     word: int = 0  # the column of the words, from 0
     tag: int = -1  # that of the tags; -1: the last
     prefix: str = ""  # of every word in the file, such as ``en:``; no part of the words
+    inner: int | None = field(default=None, compare=False, repr=False)  # the column of inner mentions, not read
     known_tags: frozenset[str] = field(default=frozenset(), compare=False, repr=False)  # of its first sentences
 
     @property
