@@ -129,7 +129,7 @@ def test_split_repairs_only_on_request_and_reports_it(faulty: Path, tmp_path: Pa
     assert "faulty.conll:3: tag 'I-City' after O" in error("split", faulty, "--out", tmp_path / "no")
     assert not (tmp_path / "no").exists()
     done = run("split", faulty, "--dev", 0, "--test", 0.4, "--repair", "--out", tmp_path / "yes")
-    assert done.stderr == "3 repaired, 0 left out\n"
+    assert done.stderr == f"{faulty}: 3 repaired, 0 left out\n"
     assert sorted(path.name for path in (tmp_path / "yes").iterdir()) == ["test.conll", "train.conll"]
 
 

@@ -198,19 +198,17 @@ def split(
     from coner.data.stratify import split_corpus, write_splits
 
     corpus = read(file, format=from_alias or from_format, **reading)
-    for line in corpus.notes:
-        stderr.print(f"{file}: {line}")
     splits = split_corpus(corpus, dev=dev, test=test, seed=seed)
     format = to if to != "auto" else "conll" if corpus.layout else "jsonl"
     options = WriteOptions(corpus.layout, corpus.scheme)
     written: dict[str, dict[str, Any]] = {}
     for name, path in write_splits(splits, out, format, options, source=corpus.path).items():
-        mentions = sum(len(sentence.entities or ()) for sentence in splits[name])
-        size = {"sentences": len(splits[name]), "mentions": mentions}
+        size = {"sentences": len(splits[name]), "mentions": sum(len(s.entities or ()) for s in splits[name])}
         written[name] = {"file": str(path), **size, "sha256": sha256(path)}
     faults = {"repaired": corpus.repaired, "skipped": corpus.skipped}
-    if corpus.faults:
-        stderr.print(f"{corpus.repaired} repaired, {corpus.skipped} left out")
+    counts = [f"{corpus.repaired} repaired, {corpus.skipped} left out"] if corpus.faults else []
+    for line in (*corpus.notes, *counts):
+        stderr.print(f"{file}: {line}")
     if as_json:  # "parts" is a former name of "splits"
         _print_json({"source": file, "seed": seed, **faults, "splits": written, "parts": written})
     else:
