@@ -343,3 +343,12 @@ def test_labels_are_renamed(tmp_path: Path) -> None:
     assert corpus.labels == ("R",)
     unused = "no entity has the label 'X', which is to be renamed"
     assert corpus.notes == ("not read: duplicate entities 1", unused)
+
+
+def test_a_unit_without_proof_needs_repair(tmp_path: Path) -> None:
+    folder = pair(tmp_path / "d", "T1\tP 3 6\nT2\tQ 18 22\n", "👩 ada met bob in rome")
+    with pytest.raises(DataError, match=r"doc\.ann:1: entity T1 'P 3 6': got UTF-16 code units, as .*Fix: .*--repair"):
+        read(folder)
+    corpus = read(folder, repair=True)
+    assert [s.surface(e) for s in corpus for e in s.entities or ()] == ["ada", "rome"]
+    assert (corpus.repaired, corpus.notes) == (2, ("offsets are read as UTF-16 code units: 2 entities",))

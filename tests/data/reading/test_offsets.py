@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coner.data.reading.offsets import Offsets, Unit, find_offsets
+from coner.data.reading.offsets import Offsets, Unit, find_offsets, guess_offsets
 
 CHARACTERS = st.sampled_from([*"abé\u0301שक", "\u093f", "👩", "\u200d", "🚀", "𝔸", " ", "\t", "\n", "\r\n", "\u00a0"])
 
@@ -78,3 +78,14 @@ def test_the_pieces_of_a_span_are_one_text() -> None:
     assert find_offsets(text, [([(3, 6), (7, 15)], "ada lovelace")]).unit == Unit(
         "UTF-16 code units", "CRLF counted as one"
     )
+
+
+def test_without_repeated_texts_the_ends_of_words_decide() -> None:
+    text = "👩 ada met bob in rome"
+    words = [(0, 1), (2, 5), (6, 9), (10, 13), (14, 16), (17, 21)]
+    shifted = [(3, 6), (18, 22)]
+    found = guess_offsets(text, shifted, lambda _: words)
+    assert (found.unit, found.proved) == (Unit("UTF-16 code units"), False)
+    assert [found.span(*span) for span in shifted] == [(2, 5), (17, 21)]
+    for spans in ([(2, 5)], [(3, 6), (17, 21)], [(3, 5)], [(99, 100)], []):  # right, mixed, cut, outside, none
+        assert guess_offsets(text, spans, lambda _: words).unit == Unit()

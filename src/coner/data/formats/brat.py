@@ -20,7 +20,6 @@ from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.formats._folders import atomic_folder
 from coner.data.reading.nesting import Mark
-from coner.data.reading.offsets import find_offsets
 from coner.data.reading.spans import SpanReader, whole_text
 from coner.data.reading.words import BOM, Span, character_span, raw_text
 
@@ -63,7 +62,8 @@ class BratReader(SpanReader):
 
     def _marks(self, annotations: str, text: str) -> Iterator[Mark]:
         rows = list(self._rows(annotations))
-        offsets = find_offsets(text, [(row.pieces, row.repeated) for row in rows if row.repeated is not None])
+        claims = [(row.pieces, row.repeated) for row in rows if row.repeated is not None]
+        offsets = self._offsets(text, claims, [piece for row in rows for piece in row.pieces])
         for row in rows:
             if span := self._find(row.pieces, row.repeated, offsets, row.place, row.number):
                 yield Mark(*span, row.label, 1.0, row.number)

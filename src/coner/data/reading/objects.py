@@ -17,7 +17,7 @@ from typing import Any, Unpack
 
 from coner.core.types import Entity, Sentence
 from coner.data.reading import keys
-from coner.data.reading.offsets import Claim, find_offsets
+from coner.data.reading.offsets import Claim
 from coner.data.reading.reader import ReadOptions
 from coner.data.reading.spans import Mark, SpanReader, align_words, check_words
 from coner.data.reading.words import Span, lone_surrogate
@@ -143,7 +143,7 @@ class ObjectReader(SpanReader):
 
     def _marks(self, spans: Sequence[Said], text: str, number: int) -> Iterator[Mark]:
         """The spans of an object in code points."""
-        offsets = find_offsets(text, claims_of(spans))
+        offsets = self._offsets(text, claims_of(spans), [(mark.start, mark.end) for mark, _ in spans])
         for mark, own in spans:
             if own is None and offsets.span(mark.start, mark.end) == (mark.start, mark.end):
                 yield mark  # most of them: no text to compare, no other unit

@@ -7,7 +7,7 @@ character, or ``\\n`` as two, or leave out a byte order mark: they have seen ano
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 from re import finditer
@@ -50,10 +50,10 @@ class Unit:
 
 
 class Offsets:
-    """Offsets into a text, counted in a unit."""
+    """Offsets into a text, counted in a unit that is proved, or only probable."""
 
-    def __init__(self, text: str, unit: Unit | None = None) -> None:
-        self.text, self.unit = text, unit or Unit()
+    def __init__(self, text: str, unit: Unit | None = None, *, proved: bool = True) -> None:
+        self.text, self.unit, self.proved = text, unit or Unit(), proved
         self._starts: Sequence[int] = range(len(text) + 1) if unit in (None, Unit()) else self.unit.starts(text)
 
     def span(self, start: int, end: int) -> Span | None:
@@ -86,6 +86,32 @@ def find_offsets(text: str, claims: Sequence[Claim]) -> Offsets:
         if (agreeing := offsets.agreeing(claims)) > most:
             best, most = offsets, agreeing
     return best if count - most[0] <= max(1, FEW * count) and 2 * most[0] > count else plain
+
+
+def guess_offsets(text: str, spans: Sequence[Span], split: Callable[[str], Sequence[Span]]) -> Offsets:
+    """The offsets of a document that repeats no text, in a unit with which all spans begin and end where words do.
+
+    Code points if they do so in code points, or in no unit. ``split`` finds the words.
+    """
+    plain = Offsets(text)
+    if not any(_cuts(text, place) for span in spans for place in span):
+        return plain
+    words = split(text)
+    starts, ends = {start for start, _ in words}, {end for _, end in words}
+
+    def fits(offsets: Offsets) -> bool:
+        found = [offsets.span(*span) for span in spans]
+        return all(span is not None and span[0] in starts and span[1] in ends for span in found)
+
+    if fits(plain):
+        return plain
+    return next((offsets for unit in _others(text) if fits(offsets := Offsets(text, unit, proved=False))), plain)
+
+
+def _cuts(text: str, place: int) -> bool:
+    """Whether words may not begin or end at a place: it is in a run of letters, or beside white space on both sides."""
+    before, after = text[max(place - 1, 0) : max(place, 0)], text[max(place, 0) : place + 1]
+    return (before.isalnum() and after.isalnum()) or not (before + after).strip()
 
 
 def _edges(text: str) -> tuple[bool, bool]:

@@ -20,7 +20,7 @@ from coner.core.lines import read_bytes
 from coner.core.types import Entity, Sentence
 from coner.data.reading.nesting import KEPT, Placed, distinct, flatten, is_nested
 from coner.data.reading.nesting import Mark as Mark  # noqa: PLC0414  # for the readers of the formats
-from coner.data.reading.offsets import Offsets
+from coner.data.reading.offsets import Claim, Offsets, find_offsets, guess_offsets
 from coner.data.reading.reader import Reader, ReadOptions
 from coner.data.reading.tolerance import excess
 from coner.data.reading.words import BOM, Span, line_spans, lone_surrogate, paragraph_spans, raw_text
@@ -53,6 +53,12 @@ class SpanReader(Reader):
         if not self._predicted and (problem := excess(self.faults, entities)):
             raise DataError(problem, self.path)
 
+    def _offsets(self, text: str, claims: Sequence[Claim], spans: Sequence[Span]) -> Offsets:
+        """The offsets of a document, by the texts that it repeats, or without any by where its spans begin and end."""
+        if claims or text.isascii():
+            return find_offsets(text, claims)
+        return guess_offsets(text, spans, self._split)
+
     def _find(
         self, pieces: Sequence[Span], repeated: str | None, offsets: Offsets, place: str, number: int
     ) -> Span | None:
@@ -72,7 +78,9 @@ class SpanReader(Reader):
         else:
             if spans != [tuple(piece) for piece in pieces]:
                 self._units[str(offsets.unit)] += 1
-                self._count_fault(number, f"{place}: got {offsets.unit}; expected code points", "converted")
+                report = self._count_fault if offsets.proved else self._fault
+                likely = "" if offsets.proved else ", as in code points it begins or ends inside a word"
+                report(number, f"{place}: got {offsets.unit}{likely}; expected code points", "converted")
             return spans[0][0], spans[-1][1]
         return None
 
