@@ -139,7 +139,7 @@ LINES = [
 def test_no_word_is_lost_and_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], comment: str | None, last: str
 ) -> None:
-    lines = ["first _ O", "second _ O", *lines]
+    lines = ["first _ O", *["second _ O"] * 20, *lines]  # so that most lines have three columns
     path = tmp_path_factory.getbasetemp()
     reader = reader_of(path, "\n".join(lines) + last, comment=comment, repair=True, predicted=True)
     sentences = list(reader)
