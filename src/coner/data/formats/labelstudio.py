@@ -84,7 +84,7 @@ class LabelStudioReader(ObjectReader):
             raise self.error(number, f"got {got}; {NO_GOLD}")
         text, words = self._text(data, claims_of(spans or ())), data.get("words")
         offsets = () if words is None else align_words({"text": text, "words": words}, self._split)[1]
-        marks = None if spans is None else list(self._marks(spans, text, number))
+        marks = None if spans is None else list(self._marks(spans, text, number, guess=words is None))
         id = data.get("id", item.get("id"))
         if not offsets:
             return self._document(text, marks, id=id, number=number)

@@ -17,7 +17,7 @@ from typing import Any, Unpack
 
 from coner.core.types import Entity, Sentence
 from coner.data.reading import keys
-from coner.data.reading.offsets import Claim
+from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
 from coner.data.reading.spans import Mark, SpanReader, align_words, check_words
 from coner.data.reading.words import Span, lone_surrogate
@@ -82,7 +82,7 @@ class ObjectReader(SpanReader):
         of_words = name == "tokenized_text" and key == "ner"
         text, offsets = self._align(values, words, () if of_words else spans)
         spans = _of_words(spans, offsets) if of_words else spans
-        marks = None if labels is None else list(self._marks(spans, text, number))
+        marks = None if labels is None else list(self._marks(spans, text, number, guess=words is None))
         if name == "words" or (item is values and key in (None, "entities") and keys.is_own(values)):
             entities = None if marks is None else self._place(marks, len(text), offsets)
             return [_sentence(text, offsets, entities, values, number)]
@@ -141,9 +141,10 @@ class ObjectReader(SpanReader):
         read = self._from_tags([names[str(tag)] if type(tag) is int else tag for tag in tags], number)
         return _sentence(text, offsets, read, values, number)
 
-    def _marks(self, spans: Sequence[Said], text: str, number: int) -> Iterator[Mark]:
-        """The spans of an object in code points."""
-        offsets = self._offsets(text, claims_of(spans), [(mark.start, mark.end) for mark, _ in spans])
+    def _marks(self, spans: Sequence[Said], text: str, number: int, *, guess: bool = True) -> Iterator[Mark]:
+        """The spans of an object in code points; without ``guess`` only repeated texts show another unit."""
+        claims, places = claims_of(spans), [(mark.start, mark.end) for mark, _ in spans]
+        offsets = self._offsets(text, claims, places) if guess else find_offsets(text, claims)
         for mark, own in spans:
             if own is None and offsets.span(mark.start, mark.end) == (mark.start, mark.end):
                 yield mark  # most of them: no text to compare, no other unit
