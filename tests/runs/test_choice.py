@@ -9,8 +9,9 @@ import pytest
 
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence
+from coner.families.settings import parse_trainable
 from coner.runs import choice
-from coner.runs.choice import choose_by_data, choose_by_settings, latin_share, read_source
+from coner.runs.choice import choose_by_data, choose_by_settings, latin_share, read_source, with_kind
 
 WORDS = ("Nina", "simone", "sang", "here")
 LATIN = [Sentence(WORDS)] * 5
@@ -92,9 +93,37 @@ def test_a_source_is_a_config_or_data(tmp_path: Path) -> None:
     data = tmp_path / "train.conll"
     data.write_text("a B-X\n")
     assert read_source(data, "run") == {"name": "run", "data": {"train": str(data)}}
-    assert read_source("crf", "run") == {"kind": "crf", "name": "crf"}
+    assert read_source("span", "run") == {"kind": "span", "name": "span"}
     assert read_source(tmp_path, "run")["data"]["train"] == str(tmp_path)  # a folder
     with pytest.raises(
         DataError, match=r"none\.conll: no such file; expected data, a config \(\.toml\), or a built-in"
     ):
         read_source(tmp_path / "none.conll", "run")
+
+
+def test_an_encoder_gets_enough_steps_and_a_crf(machine: Any) -> None:
+    machine()
+    few, many = [Sentence(WORDS)] * 100, [Sentence(WORDS)] * 13_000
+    lines: list[str] = []
+
+    def settings(values: dict[str, Any], train: list[Sentence]) -> Any:
+        chosen = with_kind(values, lambda _: train, source="test", log=lines.append)  # type: ignore[arg-type]
+        return parse_trainable(chosen, "test")
+
+    chosen = settings({}, few)
+    assert (chosen.head.decoder, chosen.train.batch, chosen.train.epochs) == ("crf", 16, 58)  # 406 steps
+    assert "train.epochs=58" in lines[-1]
+    assert (settings({}, many).train.batch, settings({}, many).train.epochs) == (32, 8)
+    rates = [settings({"encoder": {"name": name}}, few).train.groups["encoder"].rate for name in ("minilm", "mpnet")]
+    assert rates == [1.5e-4, 5e-5]
+    own = {"kind": "encoder", "train": {"epochs": 3, "groups": {"head": {"rate": 1e-3}}}, "head": {"dropout": 0.3}}
+    chosen = settings(own, few)  # what is set stays
+    assert (chosen.train.epochs, chosen.train.groups["head"].rate, chosen.head.decoder) == (3, 1e-3, "softmax")
+
+
+@pytest.mark.parametrize("values", [{"train": {"batch": "x"}}, {"train": 3}, {"encoder": {"name": ["a"]}}])
+def test_wrong_settings_are_refused_and_not_suggested_over(machine: Any, values: dict[str, Any]) -> None:
+    machine()
+    log: Any = list[str]().append
+    with pytest.raises(ConfigError):
+        parse_trainable(with_kind({"kind": "encoder", **values}, lambda _: LATIN, source="test", log=log), "test")

@@ -142,11 +142,11 @@ def _settings(
     if not is_data and "--family" in changes:
         raise ConfigError(f"--family: got a config, {source}, which has a kind; expected data as the argument")
     values = apply_overrides(values, [*overrides, *(f"{key}={value}" for key, value in changes.values())])
-    if is_data:
-        values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())
     fields = {name: family(name).settings.model_fields for name in kinds(configurable=True)}
     for option, (key, _) in changes.items():
         having = [name for name in fields if key.partition(".")[0] in fields[name]]
         if (chosen := values.get("kind")) in fields and chosen not in having:
             raise ConfigError(f"{option}: got kind {chosen}; expected {' or '.join(having)}")
+    if is_data:
+        values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())
     return (parse_trainable if is_data else parse_experiment)(values, source)

@@ -84,6 +84,10 @@ class Family:
         """Fit a tagger and save it in the folder of the job."""
         raise ConfigError(f"kind = {self.kind!r} has nothing to train")
 
+    def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
+        """Settings for training data, given those that the user sets, which take precedence."""
+        return {}
+
     def identity(self, settings: Any) -> dict[str, Any]:
         """What a fitted tagger depends on besides the data: the settings, and hashes of the files that they name."""
         return settings.model_dump(mode="json", exclude={"name": True, "data": True})  # type: ignore[no-any-return]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from coner.config.experiment import DataSettings, Experiment
-from coner.config.load import builtin_configs, find_config, load_values
+from coner.config.load import builtin_configs, find_config, load_values, override
 from coner.core import processes
 from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log
@@ -44,16 +44,25 @@ def read_source(source: str | Path, name: str) -> dict[str, Any]:
 def with_kind(
     values: Mapping[str, Any], read: Callable[[DataSettings], Sequence[Sentence]], *, source: str, log: Log
 ) -> dict[str, Any]:
-    """Settings for data, with their kind or a chosen one, which is logged; ``read`` reads the training split.
+    """Settings for data: those that are set, their kind or a chosen one, which is logged, and what it suggests.
 
+    ``read`` reads the training split.
     ``ConfigError`` if a setting of the data is wrong, or sections belong to different families.
     """
-    if "kind" in values:
-        return dict(values)
-    choice = choose_by_settings(values) or choose_by_data(read(parse_data(values, source)))
-    others = ", ".join(sorted({*kinds(trains=True)} - {choice.kind}))
-    log(f"family {choice.kind}, because {choice.reason}; others: {others}")
-    return {**values, "kind": choice.kind}
+    train = read(parse_data(values, source))
+    if (kind := values.get("kind")) is None:
+        choice = choose_by_settings(values) or choose_by_data(train)
+        kind, others = choice.kind, ", ".join(sorted({*kinds(trains=True)} - {choice.kind}))
+        log(f"family {kind}, because {choice.reason}; others: {others}")
+    suggested = family(kind).suggest(values, train) if kind in kinds(trains=True) else {}
+    if suggested:
+        log(f"settings for {len(train):,} sentences: {' '.join(_flat(suggested))}; see coner config")
+    return override({"kind": kind, **suggested}, values)
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield from _flat(value, f"{path}{key}.") if isinstance(value, dict) else [f"{path}{key}={value}"]
 
 
 @dataclass(frozen=True)

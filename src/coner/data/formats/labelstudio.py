@@ -22,7 +22,7 @@ from coner.data.formats import DEFAULTS, Format, WriteOptions, formats, suffix
 from coner.data.formats.jsonl import LINES
 from coner.data.reading.json_text import first_value, json_values
 from coner.data.reading.markup import without_tags
-from coner.data.reading.objects import NO_GOLD, ObjectReader, Said, Values, claims_of
+from coner.data.reading.objects import NO_GOLD, ObjectReader, QuotedMark, Values, claims_of
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
 from coner.data.reading.results import MINIMAL, is_cancelled, items_of, list_under, placed, whole_task
@@ -107,7 +107,7 @@ class LabelStudioReader(ObjectReader):
         results = list_under(predictions[0], "result")
         return [{"score": score, **item} if isinstance(item, dict) else item for item in results]
 
-    def _spans(self, results: list[Any], number: int) -> list[Said] | None:
+    def _spans(self, results: list[Any], number: int) -> list[QuotedMark] | None:
         """The labelled spans among results; ``None`` if labels of spans are only in results that are not read."""
         types = [str(result.get("type")) if isinstance(result, dict) else "None" for result in results]
         self.ignored.update(f"results of type {type:.80}" for type in types if type not in READ)
@@ -117,10 +117,10 @@ class LabelStudioReader(ObjectReader):
             self._first_unread = self._first_unread or number
             if others:
                 return None
-        spans = [self._said(result, number) for result, type in zip(results, types, strict=True) if type in READ]
+        spans = [self._quoted(result, number) for result, type in zip(results, types, strict=True) if type in READ]
         return [span for span in spans if span is not None]
 
-    def _said(self, result: Values, number: int) -> Said | None:
+    def _quoted(self, result: Values, number: int) -> QuotedMark | None:
         start, end, repeated, labels = placed(result)
         score: Any = result.get("score")
         known = type(score) in (int, float) and 0 <= score <= 1

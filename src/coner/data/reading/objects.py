@@ -24,7 +24,7 @@ from coner.data.reading.words import Span, lone_surrogate
 
 Values = Mapping[str, Any]
 Words = list[str] | None
-Said = tuple[Mark, str | None]  # a span as an object has it, and the text that it repeats, if it does
+QuotedMark = tuple[Mark, str | None]  # a span as an object has it, and the text that it repeats, if it does
 NO_GOLD = "expected gold labels (an empty list if there are none)"
 
 
@@ -115,7 +115,7 @@ class ObjectReader(SpanReader):
             self._usual = (key, *self._usual)
         return key
 
-    def _align(self, values: Values, words: Words, spans: Sequence[Said]) -> tuple[str, tuple[Span, ...]]:
+    def _align(self, values: Values, words: Words, spans: Sequence[QuotedMark]) -> tuple[str, tuple[Span, ...]]:
         """The text of an object and the spans of its words."""
         key = self._key_of_text(self._texts(values), claims_of(spans))
         if key is None and words is not None and spans and not keys.is_own(values):
@@ -141,7 +141,7 @@ class ObjectReader(SpanReader):
         read = self._from_tags([names[str(tag)] if type(tag) is int else tag for tag in tags], number)
         return _sentence(text, offsets, read, values, number)
 
-    def _marks(self, spans: Sequence[Said], text: str, number: int, *, guess: bool = True) -> Iterator[Mark]:
+    def _marks(self, spans: Sequence[QuotedMark], text: str, number: int, *, guess: bool = True) -> Iterator[Mark]:
         """The spans of an object in code points; without ``guess`` only repeated texts show another unit."""
         claims, places = claims_of(spans), [(mark.start, mark.end) for mark, _ in spans]
         offsets = self._offsets(text, claims, places) if guess else find_offsets(text, claims)
@@ -176,7 +176,7 @@ def _sentence(
     return Sentence(words, entities, None if id is None else str(id), text=text, offsets=tuple(offsets), line=number)
 
 
-def claims_of(spans: Iterable[Said]) -> list[Claim]:
+def claims_of(spans: Iterable[QuotedMark]) -> list[Claim]:
     """The spans that repeat their texts."""
     return [([(mark.start, mark.end)], text) for mark, text in spans if text is not None]
 
@@ -186,7 +186,7 @@ def _at(item: Values, names: Sequence[str]) -> int:
     return place if type(place) is int else 0
 
 
-def _span(item: Any, number: int, names: Mapping[str, str]) -> Said:
+def _span(item: Any, number: int, names: Mapping[str, str]) -> QuotedMark:
     """A span as an object has it, and the text that it repeats, if it does."""
     if isinstance(item, list) and len(item) == 3:
         item = dict(zip(("start", "end", "label"), item, strict=True))
@@ -208,9 +208,9 @@ def _span(item: Any, number: int, names: Mapping[str, str]) -> Said:
     return Mark(start, end, label, score, number), repeated if isinstance(repeated, str) else None
 
 
-def _of_words(spans: Sequence[Said], offsets: Sequence[Span]) -> list[Said]:
+def _of_words(spans: Sequence[QuotedMark], offsets: Sequence[Span]) -> list[QuotedMark]:
     """Spans of the first and the last word as spans of characters."""
-    placed: list[Said] = []
+    placed: list[QuotedMark] = []
     for mark, _ in spans:
         if not 0 <= mark.start <= mark.end < len(offsets):
             raise ValueError(f"{mark} covers other words than the {len(offsets)} of the sentence")

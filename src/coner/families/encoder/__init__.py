@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar
 
 from coner.config.experiment import Experiment
 from coner.core.errors import requires_extra
+from coner.core.types import Sentence
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, FineTunedExperiment
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.manifest import WEIGHTS, Manifest
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
+
+STEPS, EPOCHS = 400, 8  # of training, at least
+SMALL = 1000  # sentences; fewer get smaller batches
+RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
+RATE, HEAD_TIMES = 5e-5, 10.0  # of others, and of the head as a multiple
 
 
 @families.register
@@ -40,6 +48,18 @@ class EncoderFamily(Family):
 
         return EncoderTagger.load(folder, manifest)
 
+    def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
+        """A CRF decoder, enough steps for small data, and rates for the size of the encoder."""
+        batch = _setting(values, "train", "batch")
+        if not isinstance(batch, int) or batch < 1:  # not set, or refused later
+            batch = 16 if len(train) < SMALL else 32
+        epochs = max(EPOCHS, ceil(STEPS / ceil(len(train) / batch)))
+        suggested: dict[str, Any] = {"train": {"batch": batch, "epochs": epochs}}
+        if not _setting(values, "train", "groups"):
+            rate = RATES.get(str(_setting(values, "encoder", "name") or "minilm"), RATE)
+            suggested["train"]["groups"] = {"encoder": {"rate": rate}, "head": {"times": HEAD_TIMES}}
+        return suggested if "head" in values else {"head": {"decoder": "crf"}, **suggested}
+
     def identity(self, settings: FineTunedExperiment) -> dict[str, Any]:
         """The settings, and hashes of the pretrained encoder and of the model that training starts from."""
         excluded: dict[str, Any] = {"name": True, "data": True, "train": {"checkpoint_minutes", "init", "tensorboard"}}
@@ -61,3 +81,9 @@ class EncoderFamily(Family):
 
     def with_encoder(self, settings: FineTunedExperiment, name: str) -> FineTunedExperiment:
         return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={"name": name})})
+
+
+def _setting(values: Mapping[str, Any], section: str, name: str) -> Any:
+    """A setting before it is checked; ``None`` if it is not set."""
+    section_values = values.get(section)
+    return section_values.get(name) if isinstance(section_values, dict) else None
