@@ -178,7 +178,7 @@ def test_a_killed_driver_can_be_resumed(cluster: str, world: World, case: Case, 
 
 def test_an_error_names_the_line_of_the_users_file(cluster: str, world: World, tmp_path: Path) -> None:
     path = tmp_path / "bad.conll"
-    path.write_text("ada _ _ O\n\n" * 900 + "x _ _ I-Artist\n", encoding="utf-8")
+    path.write_text("ada _ _ B-Artist\n\n" * 900 + "x _ _ I-Artist\n", encoding="utf-8")
     message = refusal(tag_by_ray(world.model, path, "-o", tmp_path / "out", "--address", cluster))
     assert f"{path}:1801: tag 'I-Artist' after" in message
 

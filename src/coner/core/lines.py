@@ -140,3 +140,20 @@ class Lines:
                 raise DataError(f"{message}; {advice}", self.path, number) from None
             self._on_fault(number, message)
             return line.decode("utf-8", "replace")
+
+
+class Postponed(Iterator[str]):
+    """Lines whose first fault is raised only when they are asked for once more: the lines before it are read first."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._fault: DataError | None = None
+
+    def __next__(self) -> str:
+        if self._fault is not None:
+            raise self._fault
+        try:
+            return next(self._lines)
+        except DataError as fault:
+            self._fault = fault
+            raise StopIteration from None

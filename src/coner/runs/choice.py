@@ -54,7 +54,8 @@ def with_kind(
         choice = choose_by_settings(values) or choose_by_data(train)
         kind, others = choice.kind, ", ".join(sorted({*kinds(trains=True)} - {choice.kind}))
         log(f"family {kind}, because {choice.reason}; others: {others}")
-    suggested = family(kind).suggest(values, train) if kind in kinds(trains=True) else {}
+    declared = {name: family(name) for name in kinds(trains=True)}.get(kind)
+    suggested = declared.suggest(values, train) if declared else {}  # another kind is refused with the settings
     if suggested:
         log(f"settings for {len(train):,} sentences: {' '.join(_flat(suggested))}; see coner config")
     return override({"kind": kind, **suggested}, values)

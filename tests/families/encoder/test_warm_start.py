@@ -197,7 +197,7 @@ def test_command_records_the_model_and_refuses_invalid_ones(
         ([config, "--init", tmp_path, "--out", tmp_path / "new"], "got no model.json; expected the folder"),
         (
             [crf, "--init", plain, "--out", tmp_path / "new"],
-            "--init: got a config of kind crf",
+            "--init: got kind crf; expected encoder or span",
         ),
     ):
         capsys.readouterr()

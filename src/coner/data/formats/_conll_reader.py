@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Unpack
 
 from coner.core.errors import DataError
-from coner.core.lines import Lines
+from coner.core.lines import Lines, Postponed
 from coner.core.types import Entity, Sentence
 from coner.data.reading.columns import find_columns, numbered
 from coner.data.reading.headers import COMMENTS, DOCUMENT, Headers
@@ -68,7 +68,7 @@ class ConllReader(Reader):
         elif self._narrowed:
             between = self.layout.between
         else:
-            head = self._sample(source)
+            head = self._sample(source := Postponed(source))
         for block in self._blocks(chain(head, source)):
             gap = "".join(line + lines.newline for line in block.gap)
             if not block.rows:

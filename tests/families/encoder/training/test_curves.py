@@ -98,7 +98,7 @@ def test_invalid_folder_and_kind_are_errors(tmp_path: Path, capsys: pytest.Captu
     config = tmp_path / "crf.toml"
     config.write_text('kind = "crf"\n')
     assert run(["train", str(config), "--out", str(tmp_path / "run"), "--tensorboard", str(tmp_path / "b")]) == 2
-    assert "--tensorboard: got a config of kind crf" in capsys.readouterr().err
+    assert "--tensorboard: got kind crf; expected encoder or span" in capsys.readouterr().err
 
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
