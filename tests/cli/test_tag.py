@@ -254,3 +254,10 @@ def test_a_parquet_file_is_tagged_the_same_into_a_file_and_into_a_folder(
     assert [(s.words, s.entities) for s in rows] == [(s.words, s.entities) for s in sentences]
     message = refusal(coner("tag", world.model, source, "-o", tmp_path / "out.parquet"))
     assert "out.parquet: Parquet is only written into a folder. Fix: -o FOLDER/" in message
+
+
+@pytest.mark.parametrize("name", ["out.conllu", "out.json", "out.spacy"])
+def test_an_output_named_like_another_format_is_refused(coner: Coner, world: World, tmp_path: Path, name: str) -> None:
+    message = refusal(coner("tag", world.model, world.dev, "-o", tmp_path / name))
+    assert "is not written sentence by sentence. Fix: -o NAME.jsonl, then coner convert" in message
+    assert not (tmp_path / name).exists()

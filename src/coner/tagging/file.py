@@ -110,7 +110,10 @@ def _output_format(to: str, out: str, read_as: str) -> str:
         return by_name
     if by_name == "datasets":
         raise OutputError(f"{out}: Parquet is only written into a folder. Fix: -o FOLDER/, or -o NAME.jsonl")
-    return "conll" if (by_name or read_as) == "conll" else "jsonl"
+    if by_name is not None:
+        title = formats[by_name].title
+        raise OutputError(f"{out}: {title} is not written sentence by sentence. Fix: -o NAME.jsonl, then coner convert")
+    return "conll" if read_as == "conll" else "jsonl"
 
 
 def _output(job: TaggingJob, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
