@@ -256,7 +256,7 @@ def test_a_parquet_file_is_tagged_the_same_into_a_file_and_into_a_folder(
     assert "out.parquet: Parquet is only written into a folder. Fix: -o FOLDER/" in message
 
 
-@pytest.mark.parametrize("name", ["out.conllu", "out.json", "out.spacy"])
+@pytest.mark.parametrize("name", ["out.conllu", "out.ann", "out.spacy"])
 def test_an_output_named_like_another_format_is_refused(coner: Coner, world: World, tmp_path: Path, name: str) -> None:
     message = refusal(coner("tag", world.model, world.dev, "-o", tmp_path / name))
     assert "is not written sentence by sentence. Fix: -o NAME.jsonl, then coner convert" in message

@@ -17,7 +17,7 @@ from coner.core.resume import Output, file_stamp, plain_output, resumable_output
 from coner.core.types import Sentence
 from coner.data import Reader, detect, format_of_name
 from coner.data.files import keep_apart
-from coner.data.formats import WriteOptions, all_formats, formats
+from coner.data.formats import WriteOptions, all_formats, formats, suffix
 from coner.families import load
 from coner.families.manifest import MANIFEST
 from coner.families.tagger import Prediction, Tagger
@@ -110,8 +110,8 @@ def _output_format(to: str, out: str, read_as: str) -> str:
         return by_name
     if by_name == "datasets":
         raise OutputError(f"{out}: Parquet is only written into a folder. Fix: -o FOLDER/, or -o NAME.jsonl")
-    if by_name is not None:
-        title = formats[by_name].title
+    if named := [format.title for format in all_formats() if suffix(out) in (*format.suffixes, *format.input_suffixes)]:
+        title = named[0]
         raise OutputError(f"{out}: {title} is not written sentence by sentence. Fix: -o NAME.jsonl, then coner convert")
     return "conll" if read_as == "conll" else "jsonl"
 
