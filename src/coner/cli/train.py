@@ -65,7 +65,8 @@ def train(
     The argument is a config if it ends in .toml, or is the name of a built-in one and no file has this name; else data
     of any format. On data, an encoder is trained if its packages are installed, most letters are Latin and it would
     take less than an hour or there is an accelerator; else a CRF. --family, or a setting of a family, chooses another.
-    coner config OUT prints the settings of a run.
+    An encoder gets a CRF decoder, at least 400 steps, and rates for its size; what is set otherwise stays. coner config
+    OUT prints the settings of a run.
 
     Without dev data a tenth of the training data is used for it, split by text and always the same.
 
