@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from coner.cli.app import run
 from helpers import tiny
+from helpers.chromium import chromium
 from helpers.shell import Completed
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may contact the hub
@@ -32,6 +33,13 @@ def coner(capsys: pytest.CaptureFixture[str]) -> Callable[..., Completed]:
         return Completed(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser without a window; skipped where there is none."""
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="session")

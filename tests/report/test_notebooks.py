@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from coner.families.tagger import Prediction
 from coner.families.usage import Failure
 from coner.records.record import read_record
 from coner.report.compare import compare_runs
-from helpers.chromium import chromium
 from helpers.fake_runs import fake_predictions, make_run, sentences
 from helpers.records import edited
 
@@ -88,12 +86,6 @@ def test_a_comparison(tmp_path: Path) -> None:
     assert "<strong>" in compare_runs(records)._repr_html_()
     records["<b>2"] = edited(records["<b>2"], "data.dev.sha256", "e" * 64)
     assert "Do not compare: <b>2 was scored on other data" in show(compare_runs(records)).text
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.mark.browser

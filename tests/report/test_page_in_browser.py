@@ -13,7 +13,7 @@ import pytest
 from coner.cli.app import run as coner
 from coner.evaluation.significance import class_f1_draws
 from coner.records.record import Record, read_record, write_record
-from helpers.chromium import chromium, prefer, resize
+from helpers.chromium import prefer, resize
 from helpers.fake_runs import GROUPS, HOSTILE, fake_predictions, make_run, sentences
 from helpers.records import edited
 
@@ -25,12 +25,6 @@ GOLD = sentences(COUNT)
 OVERFLOW = """return [...document.querySelectorAll("#summary .scroll, #scores .scroll, #classes .scroll")]
   .map((e) => e.scrollWidth - e.clientWidth)"""
 QUALITY = [0.3 + 0.025 * (i * 7 % RUNS) for i in range(RUNS)]  # the best run is not the last
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 import coner
 from coner.core.html import COLOURS
-from helpers.chromium import chromium, prefer, resize
+from helpers.chromium import prefer, resize
 from helpers.server import COMMAND, Server, run_server, run_stub
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -40,12 +40,6 @@ for (const e of document.querySelectorAll("body *")) {
 }
 return found;
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
 from coner.data import detect, read, stream
 from helpers.awkward import sentences
+from helpers.spans import mentions
 
 Write = Callable[..., Path]
 PORTUGUESE = """# newdoc id = d1
@@ -44,14 +45,6 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def gist(path: Path, **options: object) -> list[tuple[tuple[str, ...], list[str] | None]]:
-    """Words of each sentence, and its entities with their labels."""
-    return [
-        (s.words, None if s.entities is None else [f"{e.label}: {s.surface(e)}" for e in s.entities])
-        for s in read(path, **options)  # type: ignore[arg-type]
-    ]
-
-
 def test_words_are_syntactic_words_with_the_tags_of_misc(write: Write) -> None:
     reader = stream(write(PORTUGUESE))
     [sentence] = reader
@@ -80,37 +73,37 @@ def test_the_text_of_a_comment_is_kept(write: Write) -> None:
 )
 def test_tags_have_many_keys(write: Write, misc: tuple[str, str]) -> None:
     path = write(row(1, "Rui", misc[0]) + row(2, "foi", misc[1]))
-    assert gist(path) == [(("Rui", "foi"), ["PER: Rui"])]
+    assert mentions(path) == [(("Rui", "foi"), ["PER: Rui"])]
     assert "=" not in misc[0] or detect(path.rename(path.with_suffix(".conll"))) == "conllu"
 
 
 def test_a_multiword_token_with_a_tag_is_a_word(write: Write) -> None:
     text = row("1-2", "Vámonos", "NER=B-ORG") + row(1, "Vamos") + row(2, "nos") + row(3, "ya", "NER=O")
-    assert gist(path := write(text)) == [(("Vámonos", "ya"), ["ORG: Vámonos"])]
+    assert mentions(path := write(text)) == [(("Vámonos", "ya"), ["ORG: Vámonos"])]
     assert list(reader := stream(path)) and reader.ignored["words of multiword tokens"] == 2
 
 
 def test_conllu_plus_names_its_columns(write: Write) -> None:
     text = "# global.columns = ID FORM UPOS CORP:NER\n1\tRui\tPROPN\tB-PER\n2-3\taos\t_\t_\n2\ta\t_\tO\n3\tos\t_\tO\n"
     for path in (write(text, "x.conllup"), write(text, "x.conllu"), write(text, "x.txt")):
-        assert gist(path) == [(("Rui", "a", "os"), ["PER: Rui"])]
-        assert gist(path, columns="tag=4") == gist(path, columns="tag=CORP:NER") == gist(path)
+        assert mentions(path) == [(("Rui", "a", "os"), ["PER: Rui"])]
+        assert mentions(path, columns="tag=4") == mentions(path, columns="tag=CORP:NER") == mentions(path)
 
 
 def test_a_file_without_tags_has_no_labels(write: Write) -> None:
     path = write(row(1, "Rui", "SpaceAfter=No") + row(2, "."))
-    assert gist(path) == [(("Rui", "."), None)]
+    assert mentions(path) == [(("Rui", "."), None)]
     assert "no named entities are read: MISC has SpaceAfter" in read(path).notes
     with pytest.raises(DataError, match=r"x.conllu: got no tags.*MISC, which has SpaceAfter; expected gold labels"):
         read(path, gold=True)
     coreference = write(row(1, "Rui", "Entity=(e1-person-1)") + row(2, "."))
-    assert gist(coreference) == [(("Rui", "."), None)]
+    assert mentions(coreference) == [(("Rui", "."), None)]
     assert "no named entities are read: MISC has Entity: Entity= is coreference" in read(coreference).notes
 
 
 def test_a_key_can_be_named(write: Write) -> None:
     path = write(row(1, "Rui", "gold=B-PER|NER=O") + row(2, "foi", "gold=O|NER=O"))
-    assert gist(path, columns="tag=gold") == [(("Rui", "foi"), ["PER: Rui"])]
+    assert mentions(path, columns="tag=gold") == [(("Rui", "foi"), ["PER: Rui"])]
     with pytest.raises(DataError, match=r"x.conllu: got columns and keys of MISC .*; expected one 'x'"):
         read(path, columns="tag=x")
     with pytest.raises(ConfigError, match="columns: got word="):

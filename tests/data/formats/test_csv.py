@@ -17,6 +17,7 @@ from coner.core.tags import tags_from_entities
 from coner.data import read, stream
 from coner.data.reading.delimited import read_list
 from helpers.awkward import sentences
+from helpers.spans import mentions
 
 Write = Callable[..., Path]
 GMB = """Sentence #,Word,POS,Tag
@@ -31,14 +32,6 @@ Sentence: 2,Zoé,NNP,B-per
 GOLD = [(("Protests", "in", "Porto", "Alegre", ","), ["geo: Porto Alegre"]), (("Zoé", '"'), ["per: Zoé"])]
 
 
-def gist(path: Path, **options: object) -> list[tuple[tuple[str, ...], list[str] | None]]:
-    """Words of each sentence, and its entities with their labels."""
-    return [
-        (s.words, None if s.entities is None else [f"{e.label}: {s.surface(e)}" for e in s.entities])
-        for s in read(path, **options)  # type: ignore[arg-type]
-    ]
-
-
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def write(text: str, name: str = "x.csv", encoding: str = "utf-8") -> Path:
@@ -51,7 +44,7 @@ def write(tmp_path: Path) -> Write:
 @pytest.mark.parametrize(("encoding", "notes"), [("utf-8", 0), ("utf-8-sig", 0), ("latin-1", 1)])
 def test_the_form_of_kaggle_is_read_in_its_encoding(write: Write, encoding: str, notes: int) -> None:
     path = write(GMB, encoding=encoding)
-    assert gist(path) == GOLD
+    assert mentions(path) == GOLD
     corpus = read(path)
     assert [(s.id, s.line) for s in corpus] == [("Sentence: 1", 2), ("Sentence: 2", 7)]
     assert sum("Windows-1252" in note for note in corpus.notes) == notes
@@ -79,13 +72,19 @@ def test_the_form_of_kaggle_is_read_in_its_encoding(write: Write, encoding: str,
     ],
 )
 def test_columns_are_found_by_their_names(write: Write, name: str, text: str) -> None:
-    assert gist(write(text, name)) == [(("Porto", "Alegre"), ["geo: Porto Alegre"]), (("Zoé",), ["per: Zoé"])]
+    assert mentions(write(text, name)) == [
+        (("Porto", "Alegre"), ["geo: Porto Alegre"]),
+        (("Zoé",), ["per: Zoé"]),
+    ]
 
 
 def test_a_row_with_a_text_keeps_it(write: Write) -> None:
     [sentence] = read(write("text,tags\nin  Porto Alegre,O B-geo I-geo\n"))
     assert (sentence.text, sentence.offsets[1]) == ("in  Porto Alegre", (4, 9))
-    assert gist(write("text,tags\nin\u00a0Porto,O B-geo\nso\u00a0a b,O O\n"))[0] == (("in", "Porto"), ["geo: Porto"])
+    assert mentions(write("text,tags\nin\u00a0Porto,O B-geo\nso\u00a0a b,O O\n"))[0] == (
+        ("in", "Porto"),
+        ["geo: Porto"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,25 +96,25 @@ def test_a_row_with_a_text_keeps_it(write: Write) -> None:
     ],
 )
 def test_columns_can_be_named(write: Write, text: str, columns: str) -> None:
-    assert gist(write(text), columns=columns) == [(("Porto", "Zoé"), ["geo: Porto", "per: Zoé"])]
+    assert mentions(write(text), columns=columns) == [(("Porto", "Zoé"), ["geo: Porto", "per: Zoé"])]
     assert "no column of sentences and no empty rows: read as one sentence" in read(write(text), columns=columns).notes
 
 
 def test_the_column_of_sentences_can_be_named(write: Write) -> None:
     path = write("nr,word,tag\n1,Porto,B-geo\n2,Zoé,B-per\n")
-    assert gist(path, columns="sentence=nr") == gist(path, columns="sentence=1")
-    assert gist(path, columns="sentence=nr") == [(("Porto",), ["geo: Porto"]), (("Zoé",), ["per: Zoé"])]
+    assert mentions(path, columns="sentence=nr") == mentions(path, columns="sentence=1")
+    assert mentions(path, columns="sentence=nr") == [(("Porto",), ["geo: Porto"]), (("Zoé",), ["per: Zoé"])]
 
 
 def test_quotes_are_words_in_a_file_separated_by_tabs(write: Write) -> None:
     text = 'word\ttag\n"\tO\n"Ada"\tB-per\n""""\tO\n"a\tO\n'
-    assert gist(write(text, "x.tsv")) == [(('"', '"Ada"', '"', '"a'), ['per: "Ada"'])]
-    assert gist(write('"word"\t"tag"\n"""Ada"""\t"B-per"\n', "x.tsv")) == [(('"Ada"',), ['per: "Ada"'])]
+    assert mentions(write(text, "x.tsv")) == [(('"', '"Ada"', '"', '"a'), ['per: "Ada"'])]
+    assert mentions(write('"word"\t"tag"\n"""Ada"""\t"B-per"\n', "x.tsv")) == [(('"Ada"',), ['per: "Ada"'])]
 
 
 def test_cells_without_tags_are_no_labels(write: Write) -> None:
-    assert gist(write("word,tag\nAda,\n\nBob,B-per\n")) == [(("Ada",), None), (("Bob",), ["per: Bob"])]
-    assert gist(write("id,text\n1,Ada met Bob.\n2,Hi there\n")) == [
+    assert mentions(write("word,tag\nAda,\n\nBob,B-per\n")) == [(("Ada",), None), (("Bob",), ["per: Bob"])]
+    assert mentions(write("id,text\n1,Ada met Bob.\n2,Hi there\n")) == [
         (("Ada", "met", "Bob", "."), None),
         (("Hi", "there"), None),
     ]

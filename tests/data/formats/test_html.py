@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import read, stream
 from coner.data.formats import WriteOptions, formats
 from helpers import SAMPLE
-from helpers.chromium import chromium, prefer, resize
+from helpers.chromium import prefer, resize
 
 GROUPS = {"Artist": "Person", "Athlete": "Person", "City": "Place"}
 HOSTILE = Sentence(("</mark><script>alert(1)</script>", "&lt;", "نیویورک", "\U0001f600"), (Entity(0, 2, "City", 0.25),))
@@ -49,12 +48,6 @@ def test_a_page_is_not_read_as_data(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page_of(SENTENCES), encoding="utf-8")
     with pytest.raises(ConfigError, match="'html', which is write-only"):
         list(stream(tmp_path / "page.html"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.mark.browser

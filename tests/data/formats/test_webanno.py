@@ -14,6 +14,7 @@ from coner.core.types import Sentence
 from coner.data import detect, read, stream
 from coner.data.reading.words import raw_text
 from helpers.awkward import sentences
+from helpers.spans import mentions
 
 Write = Callable[..., Path]
 HEAD = "#FORMAT=WebAnno TSV 3.3\n"
@@ -38,14 +39,6 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def gist(path: Path, **options: object) -> list[tuple[tuple[str, ...], list[str] | None]]:
-    """Words of each sentence, and its entities with their labels."""
-    return [
-        (s.words, None if s.entities is None else [f"{e.label}: {s.surface(e)}" for e in s.entities])
-        for s in read(path, **options)  # type: ignore[arg-type]
-    ]
-
-
 def test_the_values_of_named_entities_are_read(write: Write) -> None:
     path = write(HEAD + POS + ENTITY + "\n" + TEXT)
     assert detect(path) == detect(path.rename(path.with_suffix(".conll"))) == "webanno"
@@ -65,12 +58,12 @@ def test_an_annotation_that_cuts_a_token_is_a_fault(write: Write) -> None:
     path = write(HEAD + ENTITY + "\n#Text=Rombesuch\n1-1\t0-9\tRombesuch\t_\t_\t\n1-1.1\t0-3\tRom\t*\tLOC\t\n")
     with pytest.raises(DataError, match=r"x.tsv:6: entity 0-3 'LOC' starts or ends inside a word; expected 0-9"):
         read(path)
-    assert gist(path, repair=True) == [(("Rombesuch",), ["LOC: Rombesuch"])]
+    assert mentions(path, repair=True) == [(("Rombesuch",), ["LOC: Rombesuch"])]
 
 
 def test_stacked_annotations_without_numbers_are_several(write: Write) -> None:
     path = write(HEAD + "#T_SP=custom.Thing|kind\n\n#Text=a b\n1-1\t0-1\ta\tX\\|\\_1\\[\n1-2\t2-3\tb\tY\t\n")
-    assert gist(path) == [(("a", "b"), ["X|_1[: a", "Y: b"])]
+    assert mentions(path) == [(("a", "b"), ["X|_1[: a", "Y: b"])]
     with pytest.raises(DataError, match=r"x.tsv:4: .*second label"):
         read(write(HEAD + "#T_SP=custom.Thing|kind\n\n1-1\t0-1\ta\tX|Y\t\n"))
 
@@ -80,8 +73,10 @@ def test_layers_can_be_named(write: Write) -> None:
     path = write(HEAD + layers + "\n#Text=Rom\n1-1\t0-3\tRom\tboss\tPER\tcity\t_\t_\t\n")
     with pytest.raises(DataError, match=r"x.tsv:1: got the layers Person.role, Person.value, Place.kind; .*--columns"):
         read(path)
-    assert gist(path, columns="tag=Place") == gist(path, columns="tag=Place.kind") == [(("Rom",), ["city: Rom"])]
-    assert gist(path, columns="tag=Person") == [(("Rom",), ["PER: Rom"])]
+    assert (
+        mentions(path, columns="tag=Place") == mentions(path, columns="tag=Place.kind") == [(("Rom",), ["city: Rom"])]
+    )
+    assert mentions(path, columns="tag=Person") == [(("Rom",), ["PER: Rom"])]
     with pytest.raises(DataError, match=r"expected one of entities"):
         read(path, columns="tag=Event")
 
@@ -89,7 +84,7 @@ def test_layers_can_be_named(write: Write) -> None:
 def test_a_file_without_layers_of_spans_has_no_labels(write: Write) -> None:
     slots = "#T_SP=custom.Verb|ROLE_custom.Verb:args_custom.Link|custom.Noun\n"
     path = write(HEAD + POS + slots + "\n#Text=Rom\n1-1\t0-3\tRom\tX\targ\t1-1\t\n")
-    assert gist(path) == [(("Rom",), None)]
+    assert mentions(path) == [(("Rom",), None)]
     with pytest.raises(DataError, match=r"x.tsv:1: got POS.PosValue, .* none of them with spans; expected gold labels"):
         read(path, gold=True)
 

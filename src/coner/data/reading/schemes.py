@@ -220,7 +220,7 @@ class TagReader:
             if self.spelling != own:
                 self.note = f"tags are read as {self.spelling.scheme}: {self.spelling.evidence(pairs)}"
             with suppress(UnknownTags):
-                if (likely := recognise(pairs).scheme) != self.spelling.scheme:
+                if self._scheme != "auto" and (likely := recognise(pairs).scheme) != self.spelling.scheme:
                     self._hint = f"; the tags of the file look like {likely}: leave out --scheme"
             entities, faults = self._spelled(tags)
         return entities, [(index, message + self._hint) for index, message in faults]
