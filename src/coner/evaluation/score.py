@@ -94,8 +94,8 @@ def score_tags(
         DataError: as ``score``; and for a sentence with different numbers of tags, or an invalid gold tag.
     """
     gold, predicted = _rows("gold", gold, TAGS), _rows("predicted", predicted, TAGS)
-    _check_tags("gold", gold)
-    _check_tags("predicted", predicted)
+    for what, rows in (("gold", gold), ("predicted", predicted)):
+        _check_items(what, rows, str, row=TAGS, item="tags such as B-City")
     for what, other in (("predicted tags", predicted), ("words", gold if words is None else words)):
         _same_length(gold, other, f"sentences of {what}")
         for i, (tags, rest) in enumerate(zip(gold, other, strict=True)):
@@ -114,23 +114,17 @@ def _rows(what: str, rows: Iterable[Any], expected: str = SENTENCES) -> list[Any
         raise DataError(f"{what}: got {rows!r:.80}; expected {expected} for each sentence") from None
 
 
-def _check_tags(what: str, rows: Sequence[Any]) -> None:
-    for i, tags in enumerate(rows):
-        if isinstance(tags, str) or not isinstance(tags, Iterable):
-            raise DataError(f"{what}[{i}]: got {tags!r:.80}; expected {TAGS}")
-        for j, tag in enumerate(tags):
-            if not isinstance(tag, str):
-                raise DataError(f"{what}[{i}][{j}]: got {tag!r:.80}; expected tags such as B-City")
-
-
-def _check_entities(what: str, rows: Sequence[Any]) -> None:
-    for i, entities in enumerate(rows):
-        if isinstance(entities, str) or not isinstance(entities, Iterable):
-            raise DataError(f"{what}[{i}]: got {entities!r:.80}; expected {SENTENCES}")
-        for j, entity in enumerate(entities):
-            if not isinstance(entity, Entity):
-                fix = " Fix: score_tags, of coner.evaluation.score, takes tags" if isinstance(entity, str) else ""
-                raise DataError(f"{what}[{i}][{j}]: got {entity!r:.80}; expected an Entity.{fix}")
+def _check_items(what: str, rows: Sequence[Any], item_type: type, *, row: str, item: str) -> None:
+    """``DataError`` at the first row that is no sequence, or the first item of another type; with what is expected."""
+    for i, items in enumerate(rows):
+        if isinstance(items, str) or not isinstance(items, Iterable):
+            raise DataError(f"{what}[{i}]: got {items!r:.80}; expected {row}")
+        if {*map(type, items)} <= {item_type}:
+            continue
+        for j, value in enumerate(items):
+            if not isinstance(value, item_type):
+                fix = " Fix: score_tags, of coner.evaluation.score, takes tags" if isinstance(value, str) else ""
+                raise DataError(f"{what}[{i}][{j}]: got {value!r:.80}; expected {item}{fix}")
 
 
 def _entities(what: str, rows: Sequence[Row], fault: str) -> list[Sequence[Entity]]:
@@ -139,7 +133,7 @@ def _entities(what: str, rows: Sequence[Row], fault: str) -> list[Sequence[Entit
         line = getattr(rows[missing], "line", 0)
         place = f"sentence {missing + 1}{f' (line {line})' if line else ''}"
         raise DataError(f"{place}: {fault}; expected {what} entities")
-    _check_entities(what, values)
+    _check_items(what, values, Entity, row=SENTENCES, item="an Entity.")
     return values
 
 
