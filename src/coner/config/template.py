@@ -46,7 +46,7 @@ def _section(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str,
         elif inner is not None and isinstance(value, dict):  # sections by name
             sections |= {(*path, name, key): (inner, item) for key, item in value.items()}
         else:
-            yield from ("", *_comment(_describe(field, required=value is None and field.is_required())))
+            yield from ("", *_comment(describe(field, required=value is None and field.is_required())))
             line = f"{name} =" if value in (None, "") else f"{name} = {toml(value)}"
             yield line if name in values and not line.endswith("=") else f"# {line}"
     for place, (inner, items) in sections.items():
@@ -55,10 +55,10 @@ def _section(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str,
 
 
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    return {name: _default(field) for name, field in model.model_fields.items()}
+    return {name: default_of(field) for name, field in model.model_fields.items()}
 
 
-def _default(field: FieldInfo) -> Any:
+def default_of(field: FieldInfo) -> Any:
     """The default of a setting in JSON values; ``None`` if it has none, or that is the default."""
     if field.is_required():
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
@@ -71,7 +71,8 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
-def _describe(field: FieldInfo, *, required: bool) -> str:
+def describe(field: FieldInfo, *, required: bool) -> str:
+    """The description of a setting, with the choices that it does not name."""
     text = field.description or ""
     choices = list(map(str, get_args(field.annotation))) if get_origin(field.annotation) is Literal else []
     if len(choices) > 1 and any(choice not in text for choice in choices):
