@@ -120,7 +120,7 @@ class FakeTagger(Tagger):
         self.seen: list[Sentence] = []
         self.stop = stop
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         if self.stop is not None and len(self.seen) + len(sentences) > self.stop:
             raise Crash
         self.seen += sentences

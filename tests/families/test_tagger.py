@@ -31,7 +31,7 @@ class Long(Tagger):
     def __init__(self) -> None:
         self.calls: list[list[Sentence]] = []
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         self.calls.append(list(sentences))
         for sentence in sentences:
             entities = (Entity(1, len(sentence), "River", 0.5),) if len(sentence) > 1 else ()
@@ -109,8 +109,8 @@ def test_an_argument_that_is_not_a_text_is_refused(text: object, message: str) -
 class Broken(Long):
     """Has no answer for sentences of one word."""
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        for prediction in super().predict(sentences):
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        for prediction in super().predict_raw(sentences):
             short = len(prediction.sentence) == 1
             failures = (Failure("unreachable", "no route to host"),) if short else ()
             yield Prediction(prediction.sentence, None if short else prediction.entities, failures=failures)

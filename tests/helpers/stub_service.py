@@ -27,7 +27,7 @@ class StubTagger(Tagger):
     labels = ("City",)
     taxonomy = Taxonomy("stub", {"Place": {"City": "where people live"}})
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         for sentence in sentences:
             if sentence.words[0] == "sleep":
                 print("sleeping", file=sys.stderr, flush=True)  # noqa: T201 - for the test that waits for it

@@ -25,7 +25,7 @@ class RecordingTagger(Tagger):
         self.batch_multiple = batch_multiple
         self.calls: list[list[str]] = []
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         self.calls.append([sentence.words[0] for sentence in sentences])
         for sentence in sentences:
             if sentence.words[0] == "fail":

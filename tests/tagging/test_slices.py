@@ -32,7 +32,7 @@ class FakeTagger(Tagger):
 
     kind, labels, taxonomy = "fake", ("Artist",), Taxonomy("fake", {"Person": {"Artist": ""}})
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         for sentence in sentences:
             yield Prediction(sentence, (Entity(0, 1, "Artist", 0.5),), repaired=sentence.words[0].startswith("x"))
 

@@ -35,7 +35,7 @@ class Numbers(Tagger):
         self.unanswered = unanswered
         self.calls: list[list[int]] = []
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         numbers = [int(sentence.words[0]) for sentence in sentences]
         self.calls.append(numbers)
         for number, sentence in zip(numbers, sentences, strict=True):

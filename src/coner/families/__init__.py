@@ -43,6 +43,11 @@ def load(folder: str | Path) -> Tagger:
     typed = parse_manifest(manifest.model_dump(), declared.manifest, folder)
     with requires_extra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind):
         try:
-            return declared.load(folder, typed)
+            tagger = declared.load(folder, typed)
         except ConfigError as error:  # components that do not fit together
             raise ModelError(f"{folder / MANIFEST}: damaged: {error}. {COPY}") from None
+    if (point := typed.operating_point) is not None and (unknown := point.thresholds.keys() - {*tagger.labels}):
+        fault = f"operating_point.thresholds: got {min(unknown)!r:.80}; expected labels of the model"
+        raise ModelError(f"{folder / MANIFEST}: damaged: {fault}. Fix: coner threshold {folder} --clear")
+    tagger.operating_point = point
+    return tagger

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from coner.core.errors import ConfigError, DataError, ModelError, OutputError
 from coner.core.files import sha256
 from coner.data.taxonomy import Taxonomy
+from coner.families.operating_point import OperatingPoint
 
 FORMAT = 1
 MANIFEST = "model.json"
@@ -55,6 +56,7 @@ class Manifest(BaseModel):
     labels: Annotated[tuple[str, ...], Field(min_length=1)]  # every label that the tagger can predict
     taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
     format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
+    operating_point: OperatingPoint | None = None  # calibration and thresholds, which ``coner threshold`` stores
     # every other file of the model, by its path in the folder; filled in when the model is written
     files: dict[str, FileEntry] = {}
 

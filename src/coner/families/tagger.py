@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from coner.core.html import notebook_sentence
 from coner.core.types import Entity, Mention, Sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
+from coner.families.operating_point import OperatingPoint
 from coner.families.usage import Failure, Spending, Usage
 
 
@@ -28,6 +29,7 @@ class Prediction:
     failures: tuple[Failure, ...] = ()  # why the sentence, or some of its spans, have no answer
     usage: Usage | None = None  # of an endpoint, since the previous prediction
     reliable: bool = True  # the whole answer could be read; if not, entities may be missing
+    below: int = 0  # number of entities left out, as their confidence is below the threshold of the model
 
     def _repr_html_(self) -> str:
         """The text with the predicted mentions in colour, for notebooks."""
@@ -36,7 +38,7 @@ class Prediction:
 
 
 class Tagger(ABC):
-    """Finds entities. A family implements ``predict`` and ``save``; the rest is built on them."""
+    """Finds entities. A family implements ``predict_raw`` and ``save``; the rest is built on them."""
 
     kind: ClassVar[str]  # its family, as in ``model.json``
     model: str = ""  # name of the language model that it calls; empty if none
@@ -46,10 +48,24 @@ class Tagger(ABC):
     unit: str = "sentence"
     batch_sentences: int | None = None  # maximum sentences per batch of a stream; ``None``: limited by words only
     batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
+    operating_point: OperatingPoint | None = None  # calibration and thresholds; ``save`` stores them with the model
 
     @abstractmethod
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        """``predict`` without calibration and thresholds."""
+
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """Yield a prediction for each sentence, in order; gold entities are ignored."""
+        """Yield a prediction for each sentence, in order; gold entities are ignored.
+
+        Confidences are calibrated, and entities below their threshold left out, if the model has an operating point.
+        """
+        point = self.operating_point
+        for prediction in self.predict_raw(sentences):
+            if point is None or prediction.entities is None:
+                yield prediction
+            else:
+                kept = point.apply(prediction.entities)
+                yield replace(prediction, entities=kept, below=len(prediction.entities) - len(kept))
 
     @abstractmethod
     def save(self, folder: Path) -> None:

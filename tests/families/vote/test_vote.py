@@ -43,7 +43,7 @@ class FixedTagger(Tagger):
         self.taxonomy = taxonomy
         self.labels = tuple(labels) or taxonomy.labels
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         for sentence, answer in zip(sentences, self.answers, strict=False):
             yield Prediction(sentence, tuple(answer), repaired=2)
 

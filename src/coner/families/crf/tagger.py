@@ -46,7 +46,7 @@ class CrfTagger(Tagger):
         self._chain = Chain(self.tags, weights.transitions)
         self._emitter = Emitter(weights, self.extractor, len(self.tags))
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The selected likely spans, or the entities of the best tag path; never repaired."""
         for sentence, entities in zip(sentences, self._decode(sentences, self._select), strict=True):
             yield Prediction(sentence, tuple(entities))
@@ -77,7 +77,8 @@ class CrfTagger(Tagger):
 
     def save(self, folder: Path) -> None:
         """Write the model folder, all of it or nothing; ``OutputError`` if that fails."""
-        write_model(folder, self.manifest.model_copy(update={"threshold": self.threshold}), self._write_files)
+        update = {"threshold": self.threshold, "operating_point": self.operating_point}
+        write_model(folder, self.manifest.model_copy(update=update), self._write_files)
 
     def _write_files(self, folder: Path) -> None:
         w = self.weights

@@ -66,7 +66,7 @@ class HybridTagger(Tagger):
     def limit(self, spending: Spending) -> None:
         self.llm.limit(spending)
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The first model's mentions; those below the confidence get the label that the language model chooses."""
         predictions = list(self.first.predict(sentences))
         choices = [
@@ -93,7 +93,12 @@ class HybridTagger(Tagger):
     def save(self, folder: Path) -> None:
         """Write the model folder with both models in it; ``ModelError`` if the folder of one is gone or damaged."""
         manifest = HybridManifest(
-            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, below=self.below, candidates=self.candidates
+            kind=self.kind,
+            labels=self.labels,
+            taxonomy=self.taxonomy,
+            below=self.below,
+            candidates=self.candidates,
+            operating_point=self.operating_point,
         )
         write_with_members(folder, manifest, self.folders)
 

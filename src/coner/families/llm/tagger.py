@@ -49,7 +49,7 @@ class LlmTagger(Tagger):
         """Limit all calls, and choose the file that stores their answers; must precede the first call."""
         self._spending, self._ledger = spending, spending.ledger or self._ledger
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """One prediction per sentence, in order, as the answers arrive.
 
         A sentence whose answer cannot be read gets no entities: a second call would give the same answer.

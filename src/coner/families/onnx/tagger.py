@@ -52,7 +52,7 @@ class OnnxTagger(Tagger):
         threads = self._session.get_session_options().intra_op_num_threads
         return f"cpu, {threads} threads, weights in {self._manifest.weights}"
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """Entities with the probability of their spans, as from the encoder that was exported."""
         results = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
         for sentence, (entities, repaired) in zip(sentences, results, strict=True):
@@ -88,7 +88,7 @@ class OnnxTagger(Tagger):
             for name in self._manifest.files:
                 shutil.copyfile(self._folder / name, temporary / name)
 
-        write_model(folder, self._manifest, copy)
+        write_model(folder, self._manifest.model_copy(update={"operating_point": self.operating_point}), copy)
 
 
 def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) -> OnnxTagger:

@@ -59,7 +59,7 @@ class VoteTagger(Tagger):
     def hardware(self) -> str:
         return "; ".join(dict.fromkeys(m.tagger.hardware for m in self.members if m.tagger.hardware))
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The best disjoint set of the spans that the members predict, each with its score."""
         for sentence, (spans, repaired) in zip(sentences, self.votes(sentences), strict=True):
             yield Prediction(sentence, tuple(select_spans(spans, self.threshold)), repaired)
@@ -89,7 +89,12 @@ class VoteTagger(Tagger):
         """Write the model folder with all members in it; ``ModelError`` if the folder of one is gone or damaged."""
         entries = tuple(MemberEntry(name=member.name, weight=member.weight) for member in self.members)
         manifest = VoteManifest(
-            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, threshold=self.threshold, members=entries
+            kind=self.kind,
+            labels=self.labels,
+            taxonomy=self.taxonomy,
+            threshold=self.threshold,
+            members=entries,
+            operating_point=self.operating_point,
         )
         write_with_members(folder, manifest, [member.folder for member in self.members])
 

@@ -101,7 +101,7 @@ class NetworkTagger(Tagger):
     def tag_batch(self, batch: Batch) -> list[Tagged]:
         """The entities of each sentence of a batch, with confidences, and how many of its tags were repaired."""
 
-    def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+    def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         workers = torch.get_num_threads() if self.device.type == "cpu" else 1
         with TAGGING, torch.inference_mode():
             training = self.network.training
@@ -123,7 +123,8 @@ class NetworkTagger(Tagger):
         return self.tag_batch(collate(sentences, self.pieces, self.device))
 
     def save(self, folder: Path) -> None:
-        write_model(folder, self.manifest, self._write_files)
+        manifest = self.manifest.model_copy(update={"operating_point": self.operating_point})
+        write_model(folder, manifest, self._write_files)
 
     def load_weights(self, folder: Path) -> None:
         """Load the weights of a model folder, for tagging; ``ModelError`` if they do not fit the network."""

@@ -65,6 +65,7 @@ def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
         labels=tagger.labels,
         taxonomy=tagger.taxonomy,
         settings=tagger.settings.model_dump(mode="json"),
+        operating_point=tagger.operating_point,
         weights="int8" if int8 else "float32",
         scheme=tagger.tags.scheme,
         decoder="crf" if isinstance(tagger.network.decoder, ConstrainedDecoder) else "softmax",

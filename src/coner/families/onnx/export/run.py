@@ -100,11 +100,13 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     corpus = _read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
     tagger = EncoderTagger(trained.network.to(device), trained.tokenizer, trained.manifest)
+    tagger.operating_point = manifest.operating_point
     with tempfile.TemporaryDirectory() as scratch:
         folder, threads = Path(scratch) / "model", torch.get_num_threads()
         write_onnx(tagger, folder, int8=int8)
         written = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
         exported = onnx.load(folder, written, threads=threads)
+        exported.operating_point = written.operating_point
         before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", _bytes(run, manifest))
         after = Candidate(exported, f"onnx, {written.weights}", _bytes(folder, written))
         report = compare(before, after, corpus, threads=threads)
