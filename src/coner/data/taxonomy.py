@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from coner.core.errors import DataError
+from coner.core.untrusted import is_text
 from coner.data.builtin import builtin_names, load_toml
 
 AUTO = "auto"
@@ -52,8 +53,20 @@ class Taxonomy:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Taxonomy:
-        """The inverse of ``as_dict``."""
-        return cls(values["name"], values["groups"])
+        """The inverse of ``as_dict``; ``KeyError`` or ``TypeError`` if values are missing or of other types.
+
+        ``ValueError`` if there are no classes, or one is in two groups.
+        """
+        name, groups = values["name"], {coarse: dict(classes) for coarse, classes in values["groups"].items()}
+        fines = [fine for classes in groups.values() for fine in classes]
+        texts = [name, *groups, *fines, *(text for classes in groups.values() for text in classes.values())]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("expected text")
+        if not fines or len(set(fines)) < len(fines):
+            raise ValueError("got no classes, or one in two groups; expected a group for each class")
+        if wrong := [text for text in [*groups, *fines] if not text or not is_text(text)]:
+            raise ValueError(f"got the class {wrong[0]!r:.80}; expected text in one line, without control characters")
+        return cls(name, groups)
 
     @classmethod
     def flat(cls, labels: Iterable[str]) -> Taxonomy:

@@ -24,6 +24,7 @@ from coner.core.types import Entity
 
 Scores = NDArray[np.float64]
 Ids = NDArray[np.intp]
+MOST_SCORE = 1e6  # trained ones are below 100
 
 
 class _Prefixes(NamedTuple):
@@ -76,17 +77,29 @@ class _Lattice(NamedTuple):
         return np.exp(log)
 
 
+def _check(scores: Scores | float, allowed: NDArray[np.bool_]) -> None:
+    """Check the scores of what is allowed; the others, such as ``-inf``, are replaced."""
+    if np.ndim(scores) and np.shape(scores) != allowed.shape:
+        raise ValueError(f"got scores of shape {np.shape(scores)}; expected {allowed.shape}, from the labels")
+    if not (np.abs(np.broadcast_to(scores, allowed.shape)[allowed]) <= MOST_SCORE).all():
+        raise ValueError(f"got scores that are NaN, infinite or above {MOST_SCORE:g}")
+
+
 class Chain:
     """A linear chain over tags in which the transitions that the scheme forbids are impossible.
 
     ``transitions[i, j]`` is the score of tag j right after tag i, C x C; ``first`` and ``last`` are the scores of the
-    tags of first and last words, C.
+    tags of first and last words, C. ``ValueError`` for other shapes, and for possible tags with a score that is NaN,
+    infinite or absurd.
     """
 
     def __init__(
         self, tags: TagSet, transitions: Scores, *, first: Scores | float = 0.0, last: Scores | float = 0.0
     ) -> None:
         self.tags = tags
+        _check(transitions, np.array(tags.allowed()))
+        _check(first, np.array(tags.allowed_first()))
+        _check(last, np.array(tags.allowed_last()))
         self.transitions = np.where(tags.allowed(), transitions, -np.inf)
         self.first = np.where(tags.allowed_first(), first, -np.inf)
         self.last = np.where(tags.allowed_last(), last, -np.inf)

@@ -13,12 +13,22 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from coner.core.errors import ConfigError, DataError, ModelError, OutputError
 from coner.core.files import sha256
+from coner.core.untrusted import check_values, is_text, read_json
 from coner.data.taxonomy import Taxonomy
 from coner.families.operating_point import OperatingPoint
 
@@ -26,6 +36,7 @@ FORMAT = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"  # of an encoder
 COPY = "Fix: copy the whole folder again"
+MOST_BYTES, MOST_FILES = 1 << 40, 10_000  # of one file; files of a model
 M = TypeVar("M", bound="Manifest")
 
 
@@ -38,13 +49,22 @@ def _taxonomy(value: Any) -> Taxonomy:
         raise ValueError(f"got {type(error).__name__} ({error}); expected a name and groups of labels") from None
 
 
+def _name(value: str) -> str:
+    if not value or not is_text(value):
+        raise ValueError(f"got {value!r:.80}; expected text in one line, without control characters")
+    return value
+
+
 class FileEntry(BaseModel):
     """One file of a model."""
 
     model_config = ConfigDict(frozen=True)
 
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0, lt=MOST_BYTES)]
     sha256: str
+
+
+Name = Annotated[str, AfterValidator(_name)]  # of a label or a file
 
 
 class Manifest(BaseModel):
@@ -53,12 +73,20 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
 
     kind: str  # the family
-    labels: Annotated[tuple[str, ...], Field(min_length=1)]  # every label that the tagger can predict
+    labels: Annotated[tuple[Name, ...], Field(min_length=1)]  # every label that the tagger can predict
     taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
     format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
     operating_point: OperatingPoint | None = None  # calibration and thresholds, which ``coner threshold`` stores
     # every other file of the model, by its path in the folder; filled in when the model is written
-    files: dict[str, FileEntry] = {}
+    files: Annotated[dict[Name, FileEntry], Field(max_length=MOST_FILES)] = {}
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels: got one twice; expected each label once")
+        if unknown := set(self.labels) - set(self.taxonomy.labels):
+            raise ValueError(f"labels: got {min(unknown)!r:.80}; expected a label of the taxonomy")
+        return self
 
 
 def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
@@ -126,7 +154,8 @@ def parse_manifest(values: dict[str, Any], model: type[M], folder: Path) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         message = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
-        reason = f"{'.'.join(map(str, first['loc']))}: {message[0].lower()}{message[1:]}"
+        place = ".".join(str(key)[:80] for key in first["loc"] if is_text(str(key)))
+        reason = f"{place}: {message[:1].lower()}{message[1:]}" if place else message
     raise ModelError(f"{folder / MANIFEST}: damaged: {reason}. {COPY}, or train again")
 
 
@@ -136,13 +165,14 @@ def _read(folder: Path) -> dict[str, Any]:
         state = "is a file" if folder.exists() else "does not exist"
         raise ModelError(f"{folder}: {state}; expected the folder of a trained model")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
+        check_values(values)
     except FileNotFoundError:
         raise ModelError(f"{folder}: got no {MANIFEST}; expected the folder of a trained model") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):  # not JSON, or not UTF-8
-        values = None
+    except ValueError as error:
+        raise ModelError(f"{path}: damaged: not a valid JSON object ({error}). {COPY}, or train again") from None
     if not isinstance(values, dict):
         raise ModelError(f"{path}: damaged: not a valid JSON object. {COPY}, or train again")
     return values
@@ -153,7 +183,8 @@ def _check(folder: Path, name: str, entry: FileEntry) -> None:
         raise ModelError(f"{folder / MANIFEST}: damaged: file {name!r} is outside the folder. {COPY}")
     path = folder / name
     if not path.is_file():
-        raise ModelError(f"{path}: missing, but {MANIFEST} names it. {COPY}")
+        state = "not a regular file" if path.exists() else "missing"
+        raise ModelError(f"{path}: {state}, but {MANIFEST} names it. {COPY}")
     size = path.stat().st_size
     if size != entry.bytes:
         raise ModelError(f"{path}: damaged or truncated: got {size} bytes; expected {entry.bytes}. {COPY}")

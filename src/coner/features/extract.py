@@ -52,10 +52,12 @@ class Lexicon:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Lexicon:
-        """Reverse ``to_json``; ``KeyError`` or ``TypeError`` if it is incomplete."""
+        """Reverse ``to_json``; ``KeyError``, ``TypeError`` or ``AttributeError`` if values are missing or differ."""
         clusters = {word: tuple(names) for word, names in values["clusters"].items()}
+        if not all(isinstance(name, str) for names in clusters.values() for name in names):
+            raise TypeError("clusters: expected a list of names for each word")
         function_words = frozenset(values.get("function_words", STOP_WORDS))
-        return cls(clusters, Gazetteer(**values["gazetteer"]), function_words)
+        return cls(clusters, Gazetteer.from_json(values["gazetteer"]), function_words)
 
 
 class Extractor:

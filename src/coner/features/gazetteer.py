@@ -113,6 +113,14 @@ class Gazetteer:
     def to_json(self) -> dict[str, Any]:
         return {"phrases": self.phrases, "words": self.words, "totals": self.totals}
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Gazetteer:
+        """Reverse ``to_json``; ``TypeError`` or ``AttributeError`` if it holds other values."""
+        tables = (*values["phrases"].values(), *values["words"].values(), values["totals"])
+        if not all(type(count) is int and count >= 0 for counts in tables for count in counts.values()):
+            raise TypeError("gazetteer: expected counts")
+        return cls(values["phrases"], values["words"], values["totals"])
+
 
 def _count(words: Sequence[str], entities: Iterable[Entity]) -> tuple[Own, Own]:
     """Mentions of one sentence by text and label, and their words by word and label."""

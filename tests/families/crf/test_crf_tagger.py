@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +172,7 @@ def test_inconsistent_weights_are_an_error(tmp_path: Path, fault: str) -> None:
     name = "values" if "weight" in fault else "starts"
     arrays[name] = arrays[name][: None if "tag " in fault else -1]
     np.savez(tmp_path / "model" / "weights.npz", **arrays)
-    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
+    manifest = CrfManifest.model_validate_json((tmp_path / "model" / "model.json").read_text())
     with pytest.raises(ModelError, match=r"do not fit model\.json"):
         crf.load(tmp_path / "model", manifest)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -82,4 +82,4 @@ class CrfManifest(Manifest):
     """``model.json`` of a CRF."""
 
     settings: CrfExperiment
-    threshold: float | None
+    threshold: Annotated[float, Field(gt=0, le=1)] | None

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from coner.core.errors import ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.spans import select_spans
 from coner.families.crf.emissions import Emitter, Weights
 from coner.families.crf.settings import CrfManifest
+from coner.families.files import ModelFiles
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger
 from coner.features import Extractor, Lexicon
 
 WEIGHTS, FEATURES, LEXICON = "weights.npz", "features.json", "lexicon.json"
+ARRAYS = {"starts": ("i", 1), "tags": ("i", 1), "values": ("f", 1), "transitions": ("f", 2)}
 BATCH_WORDS = 2048  # bounds the memory of one pass
 
 
@@ -89,14 +90,15 @@ class CrfTagger(Tagger):
 
 def load(folder: Path, manifest: CrfManifest) -> CrfTagger:
     """Open the tagger of a model folder; ``ModelError`` if its files do not fit the manifest."""
-    try:
-        features = tuple(json.loads((folder / FEATURES).read_text(encoding="ascii")))
-        with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
-            weights = Weights(features, arrays["starts"], arrays["tags"], arrays["values"], arrays["transitions"])
-        lexicon = Lexicon.from_json(json.loads((folder / LEXICON).read_text(encoding="ascii")))
-        return CrfTagger(weights, lexicon, manifest)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise ModelError(f"{folder}: the files do not fit model.json ({error}). Fix: train it again") from None
+    files = ModelFiles(folder, manifest)
+    features, lexicon, arrays = files.json(FEATURES), files.json(LEXICON), files.arrays(WEIGHTS, ARRAYS)
+    with files.reading(FEATURES):
+        if not isinstance(features, list) or not all(isinstance(feature, str) for feature in features):
+            raise ValueError("got other values; expected a list of texts")
+    with files.reading(LEXICON):
+        known = Lexicon.from_json(lexicon)
+    with files.reading(WEIGHTS):
+        return CrfTagger(Weights(tuple(features), **arrays), known, manifest)
 
 
 def _same_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:

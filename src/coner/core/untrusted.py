@@ -1,0 +1,171 @@
+"""Read files that may come from someone else: regular files of a bounded size, and values of bounded depth and range.
+
+Every function raises ``ValueError`` with a reason in one line, or ``OSError``; the caller knows what the file is for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MIB = 1 << 20
+MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 labels with definitions has less than 1 MiB
+MOST_DEPTH = 64  # of arrays and objects in each other
+MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
+HEADER = 10_000  # bytes of the header of an array
+Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions
+
+
+def open_regular(path: str | Path, most: int | None = None) -> Any:
+    """Open a regular file for reading bytes; a pipe or a device, which may never end, is refused without waiting."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except ValueError:  # a zero byte in the name
+        raise ValueError("the name has a zero byte") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        if most is not None and status.st_size > most:
+            raise ValueError(f"got {status.st_size} bytes; expected at most {most}")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: str | Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file of at most ``most`` bytes."""
+    with open_regular(path, most) as handle:
+        content: bytes = handle.read(most + 1)
+    if len(content) > most:  # it has grown, or its size is not reported
+        raise ValueError(f"got more than {most} bytes")
+    return content
+
+
+def read_json(path: str | Path, most: int = MOST_BYTES) -> Any:
+    """A JSON file in UTF-8; see ``parse_json``."""
+    return parse_json(read_regular(path, most))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON without NaN, infinite or huge numbers, and of bounded depth."""
+    try:
+        value = json.loads(
+            text if isinstance(text, str) else text.decode("utf-8"),
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
+    except (RecursionError, MemoryError):
+        raise ValueError(f"not valid JSON: deeper than {MOST_DEPTH} levels") from None
+    except UnicodeDecodeError:
+        raise ValueError("not valid JSON: not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON: {error}") from None
+    check_depth(value)
+    return value
+
+
+def check_depth(value: Any, most: int = MOST_DEPTH) -> None:
+    """``ValueError`` if lists and dictionaries are nested more than ``most`` levels deep."""
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(most):
+        if not level:
+            return
+        containers = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [inner for items in containers for inner in items if type(inner) is dict or type(inner) is list]
+    if level:
+        raise ValueError(f"nested deeper than {most} levels")
+
+
+def check_values(value: Any) -> None:
+    """``ValueError`` for what no setting has: numbers beyond 64 bits, zero bytes in texts, deep nesting."""
+    check_depth(value)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, int) and not -(1 << 63) <= item < 1 << 63:
+            raise ValueError("got a whole number that does not fit into 64 bits")
+        elif isinstance(item, str) and "\0" in item:
+            raise ValueError("got a text with a zero byte")
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is text that can be written as UTF-8, in one line and without control characters."""
+    return isinstance(value, str) and not any(
+        character < " " or "\x7f" <= character < "\xa0" or "\ud800" <= character < "\ue000" for character in value
+    )
+
+
+def _whole(text: str) -> int:
+    if len(text.lstrip("-")) > MOST_DIGITS:
+        raise ValueError(f"got a number of {len(text)} digits; expected at most {MOST_DIGITS}")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"got the number {text[:20]}; expected a finite one")
+    return value
+
+
+def read_arrays(path: str | Path, expected: Expected) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file as ``numpy.savez`` writes it: exactly these, all numbers finite, nothing compressed.
+
+    ``-inf`` is accepted, as the score of what is impossible. Memory is only taken for what the file holds.
+    """
+    with open_regular(path) as handle:
+        try:
+            with zipfile.ZipFile(handle) as archive:
+                members = {info.filename: info for info in archive.infolist()}
+                if len(members) != len(archive.infolist()) or members.keys() != {f"{name}.npy" for name in expected}:
+                    raise ValueError(f"got arrays {', '.join(sorted(members))[:200]}; expected {', '.join(expected)}")
+                if any(info.compress_type or info.file_size != info.compress_size for info in members.values()):
+                    raise ValueError("got a compressed array; expected plain ones")
+                size = os.fstat(handle.fileno()).st_size
+                if sum(info.file_size for info in members.values()) > size:
+                    raise ValueError("got arrays that are larger than the file")
+                return {name: _array(archive.read(f"{name}.npy"), name, *expected[name]) for name in expected}
+        except ValueError:
+            raise
+        except Exception as error:  # of zipfile: half a dozen kinds
+            raise ValueError(f"not a valid npz file ({type(error).__name__}: {error})") from None
+
+
+def _array(data: bytes, name: str, kind: str, dimensions: int) -> NDArray[Any]:
+    import io
+
+    import numpy as np
+
+    handle = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(handle)
+        reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, fortran, dtype = reader(handle, max_header_size=HEADER)
+    except Exception:  # the header is parsed as Python: it may raise anything
+        raise ValueError(f"{name}: got no header of an array") from None
+    if dtype.kind != kind or dtype.itemsize > 8 or len(shape) != dimensions or min(shape, default=0) < 0:
+        kinds = {"i": "whole numbers", "f": "numbers"}[kind]
+        raise ValueError(f"{name}: got {dtype} of shape {shape}; expected {kinds} in {dimensions} dimensions")
+    rest = len(data) - handle.tell()
+    if math.prod(shape) * dtype.itemsize != rest:
+        raise ValueError(f"{name}: got {rest} bytes; expected {math.prod(shape)} numbers")
+    array = np.frombuffer(data, dtype, offset=handle.tell()).reshape(shape, order="F" if fortran else "C")
+    if kind == "f" and (np.isnan(array).any() or (array == np.inf).any()):
+        raise ValueError(f"{name}: got numbers that are NaN or infinite")
+    return array.astype(dtype.newbyteorder("="))  # frombuffer gives a view that cannot be written
