@@ -42,6 +42,9 @@ class DataSettings(Section):
     dev: Path | None = Field(None, description="dev file, used for model selection; none: split off train")
     dev_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="fraction of train to split off as dev")
     take: Natural = Field(0, description="train on about this many sentences, with all classes in proportion; 0: all")
+    take_seed: Seed | None = Field(
+        None, description="seed of these sentences, fewer of which are part of more; none: always the same"
+    )
     extra: tuple[ExtraFile, ...] = Field((), description="more training files, such as [{file = ..., weight = 0.3}]")
     test: Path | None = Field(None, description="test file, evaluated once, at the end")
     taxonomy: str = Field(
@@ -58,6 +61,12 @@ class DataSettings(Section):
     rename: dict[str, str] = Field({}, description='new names of labels, such as {"Nom complet" = "Nom_complet"}')
     repair: bool = Field(False, description="repair faulty files where possible, and count the repairs")
     noise: NoiseSettings = NoiseSettings()
+
+    @model_validator(mode="after")
+    def _a_sample_has_a_size(self) -> DataSettings:
+        if self.take_seed is not None and not self.take:
+            raise ValueError(f"data.take_seed: got {self.take_seed} without data.take; expected both, or none")
+        return self
 
 
 class Experiment(Section):

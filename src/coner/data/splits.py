@@ -19,6 +19,7 @@ from coner.data.files import digest
 from coner.data.noise import make_noise
 from coner.data.reading.reader import Reading
 from coner.data.reading.renaming import SPACES, rename_options
+from coner.data.samples import nested_sample
 from coner.data.stratify import SPLITS, split_corpus, text_key
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
@@ -68,7 +69,8 @@ class SplitCache:
                 raise DataError("got a name that is not UTF-8, which a record cannot hold. Fix: rename the file", path)
         key = settings.model_dump_json()
         if key not in self.splits:
-            self.splits[key] = read_splits(settings)
+            sampled = settings.take and settings.take_seed is not None  # samples share the sentences that are read
+            self.splits[key] = _sampled(self.read(_whole(settings)), settings) if sampled else read_splits(settings)
         return self.splits[key]
 
 
@@ -84,6 +86,8 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
         ConfigError: ``data.train`` is not set.
         DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy that the settings name.
     """
+    if settings.take and settings.take_seed is not None:
+        return _sampled(read_splits(_whole(settings)), settings)
     if settings.train is None:
         raise ConfigError("data.train: not set. Fix: set it in the config, or with --set data.train=FILE")
     train = read(settings.train, **read_options(settings), gold=True)
@@ -95,7 +99,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     splits = {"train": Split(train, digest(train.path))}
     if settings.dev is None:
         splits = cut_dev(splits["train"], settings.dev_share)
-    splits["train"] = _take(splits["train"], settings.take)
+    splits["train"] = _take(splits["train"], settings)
     splits |= _read_named(settings.model_copy(update={"train": None}), taxonomy)
     evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
     extras = []
@@ -128,7 +132,7 @@ def _read_named(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
     }
     splits = {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
     if "train" in splits:
-        splits["train"] = _take(splits["train"], settings.take)
+        splits["train"] = _take(splits["train"], settings)
     return splits
 
 
@@ -186,10 +190,26 @@ def cut_dev(split: Split, share: float) -> dict[str, Split]:
     return {"train": _derive(split, cut["train"], f"train {share}"), "dev": dev}
 
 
-def _take(split: Split, sentences: int) -> Split:
-    """About so many sentences of a split (0: all): the same ones every time, every class in proportion."""
+def _whole(settings: DataSettings) -> DataSettings:
+    """The settings without a sample of the training split."""
+    return settings.model_copy(update={"take": 0, "take_seed": None})
+
+
+def _sampled(whole: tuple[dict[str, Split], Taxonomy], settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
+    """The same splits with the sample of the training split that the settings choose."""
+    splits, taxonomy = whole
+    train = splits["train"]
+    splits = {**splits, "train": replace(_take(train, settings), extras=train.extras)}
+    return with_warnings(splits, {e.label for s in splits["train"].sentences for e in s.entities or ()}), taxonomy
+
+
+def _take(split: Split, settings: DataSettings) -> Split:
+    """The sentences of a training split that ``take`` and ``take_seed`` choose."""
+    sentences, seed = settings.take, settings.take_seed
     if not 0 < sentences < len(split.corpus):
         return split
+    if seed is not None:
+        return _derive(split, nested_sample(split.corpus, sentences, seed=seed), f"take {sentences} seed {seed}")
     sample = split_corpus(split.corpus, dev=sentences / len(split.corpus), test=0, seed=1)["dev"]
     return _derive(split, sample, f"take {sentences}")
 

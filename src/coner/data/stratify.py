@@ -35,15 +35,26 @@ def split_corpus(
         raise ConerError(f"got shares dev={dev:g} and test={test:g}; expected numbers from 0 that sum to less than 1")
     shares = dict(zip(SPLITS, (1 - dev - test, dev, test), strict=True))
     shares = {name: share for name, share in shares.items() if share > 0}
+    splits = distribute(sentences, shares, seed=seed)
+    if missing := [name for name, chosen in splits.items() if not chosen]:
+        count = f"got {len(set(map(text_key, sentences)))} different sentences"
+        raise DataError(f"{count}, and {missing[0]} would be empty. Fix: set its share to 0")
+    return splits
+
+
+def distribute(
+    sentences: Sequence[Sentence], shares: Mapping[str, float], *, seed: int, first: str = ""
+) -> dict[str, list[Sentence]]:
+    """Distribute sentences over splits with these shares, which sum to 1, each in the order of the corpus.
+
+    While it has room, the split ``first`` gets a sentence of each class before the others get any.
+    """
     texts = list(map(text_key, sentences))
     hashes = {text: hashlib.sha256(f"{seed}\n{text}".encode()).digest() for text in texts}
     classes = {text: Counter[str]() for text in sorted(hashes, key=hashes.__getitem__)}
     for text, sentence in zip(texts, sentences, strict=True):
         classes[text].update(entity.label for entity in sentence.entities or ())
-    chosen = _stratify(classes, Counter(texts), hashes, shares)
-    if missing := [name for name in shares if name not in chosen.values()]:
-        count = f"got {len(classes)} different sentences"
-        raise DataError(f"{count}, and {missing[0]} would be empty. Fix: set its share to 0")
+    chosen = _stratify(classes, Counter(texts), hashes, shares, first)
     return {name: [s for s, text in zip(sentences, texts, strict=True) if chosen[text] == name] for name in shares}
 
 
@@ -53,7 +64,11 @@ def text_key(sentence: Sentence) -> str:
 
 
 def _stratify(
-    classes: Mapping[str, Counter[str]], sizes: Counter[str], hashes: Mapping[str, bytes], shares: Mapping[str, float]
+    classes: Mapping[str, Counter[str]],
+    sizes: Counter[str],
+    hashes: Mapping[str, bytes],
+    shares: Mapping[str, float],
+    first: str,
 ) -> dict[str, str]:
     """The split of each text, from its mentions by class, the number of its sentences, and its hash."""
     left: Counter[str] = sum(classes.values(), Counter())
@@ -62,17 +77,23 @@ def _stratify(
     holders = {label: [text for text, own in classes.items() if label in own] for label in left}
     chosen: dict[str, str] = {}
 
+    def put(text: str, name: str) -> None:
+        chosen[text] = name
+        room[name] -= sizes[text]
+        for mentioned, count in classes[text].items():
+            wanted[name][mentioned] -= count
+            left[mentioned] -= count
+
     def assign(texts: Iterable[str], label: str | None) -> None:
         for text in texts:
             if text not in chosen:
                 lack = {name: (wanted[name][label] if label else 0.0, room[name]) for name in shares}
                 ties = [name for name in shares if lack[name] == max(lack.values())]
-                chosen[text] = name = ties[hashes[text][-1] % len(ties)]
-                room[name] -= sizes[text]
-                for mentioned, count in classes[text].items():
-                    wanted[name][mentioned] -= count
-                    left[mentioned] -= count
+                put(text, ties[hashes[text][-1] % len(ties)])
 
+    for label in sorted(left, key=lambda label: (left[label], label)) if first else ():
+        if sizes[holders[label][0]] <= room[first] and not any(text in chosen for text in holders[label]):
+            put(holders[label][0], first)
     while waiting := [(count, label) for label, count in left.items() if count > 0]:
         rarest = min(waiting)[1]
         assign(holders[rarest], rarest)
