@@ -25,6 +25,7 @@ class FakeResponse:
         after: seconds before the response.
         drip: seconds between two bytes of the body.
         cut: close the connection after so many bytes of the body; -1: before the response.
+        endless: send the body, which may be bytes, again and again, without a length, until the client leaves.
     """
 
     status: int = 200
@@ -33,6 +34,7 @@ class FakeResponse:
     after: float = 0.0
     drip: float = 0.0
     cut: int | None = None
+    endless: bool = False
 
 
 def says(text: str | None, usage: Any = (7, 3), finish: str = "stop", **options: Any) -> FakeResponse:
@@ -71,6 +73,7 @@ class FakeEndpoint(ThreadingHTTPServer):
         headers: of the requests, by lower-case name.
         turns: number of requests by last message.
         busiest: most requests at the same time.
+        sent: bytes of endless bodies.
     """
 
     daemon_threads = True
@@ -84,7 +87,7 @@ class FakeEndpoint(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
         self.turns: Counter[str] = Counter()
         self.lock = threading.Lock()
-        self.now = self.busiest = 0
+        self.now = self.busiest = self.sent = 0
 
     @property
     def url(self) -> str:
@@ -122,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _respond(self, response: FakeResponse) -> None:
         time.sleep(response.after)
-        data = (response.body if isinstance(response.body, str) else json.dumps(response.body)).encode()
+        body = response.body
+        data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
         if response.cut == -1:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -133,8 +137,12 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Length": str(len(data)),
             **response.headers,
         }.items():
-            self.send_header(name, value)
+            if not (response.endless and name == "Content-Length"):
+                self.send_header(name, value)
         self.end_headers()
+        while response.endless:
+            self.wfile.write(data)
+            self.server.sent += len(data)
         if response.drip:
             for byte in data:
                 self.wfile.write(bytes([byte]))

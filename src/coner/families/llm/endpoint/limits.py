@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -17,6 +18,9 @@ from coner.families.usage import Spending
 
 Clock = Callable[[], float]  # seconds
 Sleep = Callable[[float], Awaitable[None]]
+MAX_BYTES = 64  # of a token, on average over a text; of English text it is 4 or 5
+TEMPLATE = 1024  # tokens that a server may add to a prompt
+MAX_RATIO = 4.0  # tokens per byte, of a short prompt in a template
 
 
 class Tokens(NamedTuple):
@@ -35,14 +39,17 @@ class Tokens(NamedTuple):
 
 
 class TokenEstimator:
-    """Estimates tokens from bytes, with the highest ratio that the endpoint has counted, at least 1/3."""
+    """Estimates tokens from bytes, with the highest ratio that the endpoint has counted, at least 1/3.
+
+    No tokenizer makes more than one token of a byte, or tokens of ``MAX_BYTES`` bytes on average.
+    """
 
     def __init__(self) -> None:
         self._tokens_per_byte = 1 / 3
 
     def estimate(self, text: str) -> int:
         """Tokens of a text."""
-        return math.ceil(len(text.encode("utf-8", "replace")) * self._tokens_per_byte)
+        return math.ceil(_bytes(text) * self._tokens_per_byte)
 
     def upper_bound(self, prompt: Prompt) -> Tokens:
         """Maximum tokens of a call: its estimated prompt, and an answer up to its limit."""
@@ -50,11 +57,35 @@ class TokenEstimator:
 
     def update(self, prompt: Prompt, counted: int) -> None:
         """Raise the ratio to that of a prompt whose tokens the endpoint counted, if it is higher."""
-        self._tokens_per_byte = max(self._tokens_per_byte, counted / max(_prompt_bytes(prompt), 1))
+        self._tokens_per_byte = max(self._tokens_per_byte, min(MAX_RATIO, counted / max(_prompt_bytes(prompt), 1)))
+
+    def count(self, prompt: Prompt, body: str, answer: str, reported: tuple[Any, Any]) -> Tokens:
+        """Tokens of a call as the endpoint reports them; an estimate where it reports none, or what cannot be true.
+
+        ``body`` is its whole response, which may hold more than the answer, such as the model's reasoning.
+        """
+        most = _prompt_bytes(prompt) + _bytes(json.dumps(prompt.schema, default=dict)) + TEMPLATE
+        sent, got = reported
+        if _possible(sent, _prompt_bytes(prompt), most):
+            self.update(prompt, sent)
+        else:
+            sent = self.upper_bound(prompt).prompt
+        if not _possible(got, _bytes(answer), prompt.max_tokens + _bytes(body)):
+            too_many = isinstance(got, int) and got > prompt.max_tokens
+            got = max(self.estimate(answer), prompt.max_tokens if too_many else 0)
+        return Tokens(sent, got)
+
+
+def _possible(tokens: Any, size: int, most: int) -> bool:
+    return type(tokens) is int and size / MAX_BYTES <= tokens <= most
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _prompt_bytes(prompt: Prompt) -> int:
-    return sum(len(m.content.encode("utf-8", "replace")) + 12 for m in prompt.messages)  # 12: role and separators
+    return sum(_bytes(m.content) + 12 for m in prompt.messages)  # 12: role and separators
 
 
 @dataclass
@@ -93,9 +124,12 @@ class RateLimiter:
             self._slots.append(slot)
             return slot
 
-    def pause(self, seconds: float) -> None:
-        """Allow no call for this many seconds."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+    def pause(self, seconds: float) -> bool:
+        """Allow no call for this many seconds; returns whether calls were allowed before."""
+        now = self._clock()
+        allowed = self._paused_until <= now
+        self._paused_until = max(self._paused_until, now + seconds)
+        return allowed
 
     def _wait(self, tokens: int) -> float:
         now = self._clock()

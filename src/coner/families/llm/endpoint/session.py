@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Self
 from weakref import WeakValueDictionary
@@ -12,6 +13,7 @@ from weakref import WeakValueDictionary
 import anyio
 
 from coner.core.errors import ConfigError
+from coner.core.progress import stderr
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
 from coner.families.llm.endpoint.messages import Capabilities, Completion, Prompt
@@ -21,7 +23,8 @@ from coner.families.usage import Failure, Spending
 
 MAX_WAIT = 60.0  # seconds before a retry
 MAX_SILENCE = 10.0  # seconds without a connection until the endpoint is given up; the last attempt may add 7
-MAX_RETRY_AFTER = 600.0  # seconds; an endpoint that asks to wait longer is given up
+MAX_RETRY_AFTER = 120.0  # seconds; an endpoint that asks to wait longer is given up
+REPORTED_WAIT = 10.0  # seconds; a longer wait is reported
 GIVEN_UP = 60.0  # seconds until an endpoint that was given up is tried again
 MAX_FAILURES = 10  # prompts in a row without an answer after all retries, until the endpoint is given up
 
@@ -76,6 +79,7 @@ class Session:
         self._given_up_at = 0.0
         self._failures_in_a_row = 0
         self._silent_since: float | None = None
+        self._waiting: set[anyio.CancelScope] = set()  # of calls that have not been sent
 
     async def __aenter__(self) -> Self:
         self._silent_since = None
@@ -130,7 +134,8 @@ class Session:
                 return answer
             retries += 1
             self.totals.retries += 1
-            await anyio.sleep(wait)
+            with self._until_given_up():
+                await anyio.sleep(wait)
 
     def _exhausted(self, error: TransientError) -> _NoAnswer:
         self._failures_in_a_row += 1
@@ -168,7 +173,8 @@ class Session:
         used = nothing = Tokens(0, 0)
         try:
             self._check_given_up()
-            slot = await self._rate.acquire(maximum.total)
+            with self._until_given_up():
+                slot = await self._rate.acquire(maximum.total)
             self._check_given_up()
             self.totals.calls += 1
             used = maximum  # until it is known; it stays unknown if the call is cancelled
@@ -198,17 +204,31 @@ class Session:
         except TransientError as error:
             self._silent_since = None
             if error.retry_after > MAX_RETRY_AFTER:
-                reason = f"{error.reason}; it asks for a wait of {error.retry_after:.0f} s. Fix: try again later"
+                asked = f"it asks for a wait of {error.retry_after:.0f} s, and {MAX_RETRY_AFTER:.0f} s is the most"
+                reason = f"{error.reason}; {asked}. Fix: run the command again later"
                 raise self._give_up(Failure("exhausted", reason)) from None
-            self._rate.pause(error.retry_after)
+            if self._rate.pause(error.retry_after) and error.retry_after >= REPORTED_WAIT:
+                stderr.print(f"{self.endpoint.base_url}: it asks for a wait of {error.retry_after:.0f} s; waiting")
             raise
         self._silent_since = None
         return answer
+
+    @contextmanager
+    def _until_given_up(self) -> Iterator[None]:
+        """End the wait in this block early if the endpoint is given up meanwhile."""
+        with anyio.CancelScope() as scope:
+            self._waiting.add(scope)
+            try:
+                yield
+            finally:
+                self._waiting.discard(scope)
 
     def _give_up(self, failure: Failure) -> _NoAnswer:
         """Let all further prompts fail, for at least ``GIVEN_UP`` seconds."""
         if self._given_up is None:
             self._given_up, self._given_up_at = failure, time.monotonic()
+        for scope in list(self._waiting):
+            scope.cancel()
         return _NoAnswer(self._given_up)
 
     def _check_given_up(self) -> None:

@@ -9,18 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import anyio
 import openai
 
+from coner.families.llm.endpoint.bounded import MAX_BODY, BodyError, BoundedClient, RedirectError, body_bound, bound
 from coner.families.llm.endpoint.limits import TokenEstimator
 from coner.families.llm.endpoint.messages import Capabilities, Completion, Prompt
 from coner.families.llm.endpoint.settings import Endpoint
 
 CONNECT_TIMEOUT = 5.0  # seconds
 MIN_SECRET = 8  # characters; a shorter key is a dummy such as "x", and may be part of any word
-MAX_TOKENS = 1 << 53  # a higher count is nonsense, and does not fit into the ledger
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # of a body of another form
 TRANSIENT = frozenset({408, 409, 429})
 PERMANENT = frozenset({501, 505})  # every other 5xx may pass
 BILLED = frozenset({502, 504, 522, 524})  # from a gateway: the endpoint may have produced an answer
@@ -65,7 +65,7 @@ class Transport:
     """Sends requests to one endpoint.
 
     The key is hidden in every text that leaves this class. The estimator replaces token counts that the endpoint does
-    not report, and is updated with those that it does.
+    not report, or that cannot be true, and is updated with the others.
     """
 
     def __init__(self, endpoint: Endpoint, key: str, estimator: TokenEstimator) -> None:
@@ -77,7 +77,7 @@ class Transport:
             base_url=endpoint.base_url,
             max_retries=0,
             timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECT_TIMEOUT, endpoint.timeout)),
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=not endpoint.on_this_machine),
+            http_client=BoundedClient(trust_env=not endpoint.on_this_machine),
         )
         self._client.organization = self._client.project = None  # from the environment, meant for one endpoint only
 
@@ -90,7 +90,8 @@ class Transport:
         began = time.perf_counter()
         body = capabilities.request(prompt, self._endpoint)
         try:
-            with anyio.fail_after(self._endpoint.timeout):  # of the whole response, however slowly it arrives
+            # The time-out is for the whole response, however slowly it arrives.
+            with anyio.fail_after(self._endpoint.timeout), bound(body_bound(prompt.max_tokens)):
                 raw = await self._client.chat.completions.with_raw_response.create(**body)
                 text = raw.text
         except (TimeoutError, openai.APITimeoutError) as error:
@@ -104,6 +105,11 @@ class Transport:
             raise TransientError(self._reason(f"the connection was cut: {cause}"), billed=True) from None
         except openai.APIStatusError as error:
             raise await self._status_error(error) from None
+        except BodyError as error:
+            raise TransientError(self._reason(str(error)), billed=True) from None
+        except RedirectError as error:
+            reason = self._reason(f"{error}; expected an answer. Fix: set base_url to the address that shall answer")
+            raise RejectedError(reason, for_all=True) from None
         except UnicodeEncodeError:
             message = "the prompt contains half of a surrogate pair; expected whole characters"
             raise RejectedError(self._reason(message), message=message) from None
@@ -125,10 +131,10 @@ class Transport:
 
     async def _list_models(self) -> str:
         try:
-            with anyio.fail_after(2 * CONNECT_TIMEOUT):
+            with anyio.fail_after(2 * CONNECT_TIMEOUT), bound(MAX_BODY):
                 raw = await self._client.models.with_raw_response.list()
             names = [str(entry["id"]) for entry in json.loads(raw.text)["data"]]
-        except (TimeoutError, openai.OpenAIError, ValueError, KeyError, TypeError):
+        except (TimeoutError, openai.OpenAIError, BodyError, RedirectError, *MALFORMED):
             return ""
         more = ", ..." if len(names) > 10 else ""
         return self._hide_key(f"; it lists: {', '.join(names[:10])}{more}") if names else "; it lists no model"
@@ -140,19 +146,16 @@ class Transport:
             content = choice["message"].get("content") or ""
             if not isinstance(content, str):
                 raise TypeError
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except MALFORMED:
             got = _error_message(self._hide_key(text)) if text.strip() else "an empty body"
             reason = self._reason(f"got {got}; expected a chat completion")
             raise TransientError(reason, billed=True) from None
         content, finish = self._hide_key(content), self._hide_key(str(choice.get("finish_reason") or "stop"))
-        prompt_tokens, completion_tokens = (_token_count(body, name) for name in ("prompt_tokens", "completion_tokens"))
-        if prompt_tokens is None:
-            prompt_tokens = self._estimator.upper_bound(prompt).prompt
-        else:
-            self._estimator.update(prompt, prompt_tokens)
-        if completion_tokens is None:
-            completion_tokens = self._estimator.estimate(content)
-        return Completion(content, finish, prompt_tokens, completion_tokens, cached=False, seconds=seconds)
+        usage = body.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        reported = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        used = self._estimator.count(prompt, text, content, reported)
+        return Completion(content, finish, used.prompt, used.completion, cached=False, seconds=seconds)
 
     def _reason(self, text: str) -> str:
         return self._hide_key(f"{self._endpoint.base_url}, model {self._endpoint.model!r}: {text}")
@@ -183,9 +186,3 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     with suppress(ValueError, TypeError):
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     return 0.0
-
-
-def _token_count(body: Mapping[str, Any], name: str) -> int | None:
-    usage = body.get("usage")
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and 0 <= value < MAX_TOKENS else None
