@@ -39,6 +39,20 @@ def macro_f1(counts: Floats) -> Floats:
     return mean
 
 
+def precision(counts: Floats) -> Floats:
+    """Precision over all mentions, ... x L x 3 to ...; 0 where nothing is predicted."""
+    tp, fp, _ = np.moveaxis(counts.sum(axis=-2), -1, 0)
+    share: Floats = tp / np.maximum(1, tp + fp)
+    return share
+
+
+def recall(counts: Floats) -> Floats:
+    """Recall over all mentions, ... x L x 3 to ...; 0 where there are none in gold."""
+    tp, _, fn = np.moveaxis(counts.sum(axis=-2), -1, 0)
+    share: Floats = tp / np.maximum(1, tp + fn)
+    return share
+
+
 def usual(title: str) -> dict[Place, str]:
     """The same title in all places except the ablation table."""
     return dict.fromkeys(("compare", "card", "evaluate", "hub"), title)

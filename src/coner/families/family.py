@@ -66,6 +66,7 @@ class Family:
     multiprocess: ClassVar[bool] = False  # several processes can train one tagger together
     calls_endpoint: ClassVar[bool] = False  # its taggers send sentences to an endpoint
     exports: ClassVar[bool] = False  # its taggers can be exported to ONNX
+    gives_confidence: ClassVar[bool] = True  # the score of an entity is a probability, not always 1
     threaded: ClassVar[bool] = True  # a tagger uses several cores
 
     def load(self, folder: Path, manifest: Any) -> Tagger:

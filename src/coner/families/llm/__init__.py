@@ -20,6 +20,7 @@ class LlmFamily(Family):
     extra = "llm"
     configurable = True
     calls_endpoint = True
+    gives_confidence = False
 
     def recipe(self, settings: LlmExperiment, spending: Spending | None = None) -> Recipe:
         """Choose the examples and write the model folder."""

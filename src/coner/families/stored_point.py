@@ -1,0 +1,43 @@
+"""Replace the operating point of a model folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from coner.core.errors import ModelError, OutputError
+from coner.core.files import atomic_write, sha256
+from coner.families.manifest import MANIFEST
+from coner.families.operating_point import OperatingPoint
+
+
+def replace_operating_point(model: Path, point: OperatingPoint | None, stamp: str | None = None) -> bool:
+    """Write an operating point into a model folder, or remove it; return whether the folder has changed.
+
+    Only ``model.json`` is replaced, at once; the hashes of the other files stay valid. One that is damaged can be
+    removed too.
+
+    Args:
+        stamp: sha256 of the ``model.json`` that the operating point was chosen with.
+
+    Raises:
+        ModelError: there is no model.
+        OutputError: the folder is a download, was changed meanwhile, or cannot be written.
+    """
+    path = model / MANIFEST
+    if path.is_symlink():
+        raise OutputError(f"{path}: is a link into a cache; expected a folder of your own. Fix: cp -rL {model} FOLDER")
+    if point is not None and stamp != sha256(path):
+        raise OutputError(f"{path}: was changed meanwhile; nothing was stored. Fix: run the same command again")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        values = None
+    if not isinstance(values, dict):
+        raise ModelError(f"{model}: got no valid {MANIFEST}; expected the folder of a trained model")
+    stored = None if point is None else point.model_dump(mode="json")
+    if values.get("operating_point") == stored:
+        return False
+    with atomic_write(path) as handle:
+        handle.write(json.dumps({**values, "operating_point": stored}, ensure_ascii=False, indent=2) + "\n")
+    return True

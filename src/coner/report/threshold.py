@@ -1,0 +1,97 @@
+"""Print calibration, thresholds and their trade-off in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coner.evaluation.calibration import Calibration
+from coner.families.operating_point import Measurement, OperatingPoint
+from coner.report.grid import DASH, Grid, bold
+
+SCORES = {"precision": "precision", "recall": "recall", "micro F1": "micro_f1", "macro F1": "macro_f1"}
+
+
+def calibration_grid(calibrations: Mapping[str, Calibration], chosen: str) -> Grid:
+    """Calibration errors of each method, the chosen one in bold."""
+    rows = [
+        [bold(cell, name == chosen) for cell in (name, f"{found.error:.4f}", f"{found.brier:.4f}")]
+        for name, found in calibrations.items()
+    ]
+    return Grid(["calibration", "ECE", "Brier"], rows)
+
+
+def trade_off_grid(rows: Sequence[Mapping[str, float]]) -> Grid:
+    """Scores at evenly spaced thresholds."""
+    cells = [
+        [f"{row['threshold']:.2f}", f"{row['kept']:.0f}", *(f"{row[key]:.4f}" for key in SCORES.values())]
+        for row in rows
+    ]
+    return Grid(["threshold", "kept", *SCORES], cells)
+
+
+def measured_grid(point: OperatingPoint) -> Grid:
+    """What the operating point gives on each file, beside what the model gives without it."""
+    chosen = point.chosen
+    rows = {
+        f"{chosen.file}, before": chosen.before,
+        f"{chosen.file}, chosen on it": chosen.dev,
+        f"{chosen.file}, held out": chosen.held_out,
+        f"{chosen.test_file}, before": chosen.test_before,
+        f"{chosen.test_file}, after": chosen.test,
+    }
+    cells = [_cells(name, found) for name, found in rows.items() if found is not None]
+    return Grid(["", "kept", "precision (95 %)", "recall", "micro F1", "macro F1", "ECE"], cells)
+
+
+def _cells(name: str, found: Measurement) -> list[str]:
+    value, low, high = found.precision
+    others = (found.recall[0], found.micro_f1[0], found.macro_f1[0])
+    rest = [*(f"{other:.4f}" for other in others), f"{found.ece:.4f}"]
+    return [name, f"{found.kept}/{found.predictions}", f"{value:.4f} [{low:.4f}, {high:.4f}]", *rest]
+
+
+def threshold_grid(point: OperatingPoint) -> Grid:
+    """The threshold of each class that has its own."""
+    own = [[label, f"{value:.4f}"] for label, value in sorted(point.thresholds.items())]
+    rare = [[label, DASH] for label in point.chosen.rare]
+    return Grid(["class", "threshold"], own + rare)
+
+
+def summary(point: OperatingPoint) -> list[str]:
+    """What was chosen, and what was reached, in lines."""
+    chosen = point.chosen
+    lines = [f"calibration: {point.method}"]
+    if chosen.goal is None:
+        return lines
+    kind = f", and {len(point.thresholds)} classes with their own" if point.thresholds else ""
+    lines.append(f"threshold: {point.threshold:.4f}{kind}")
+    quantity = chosen.goal.partition(">=")[0]
+    reached = [f"{_interval(found, quantity)} {where}" for where, found in _reached(point)]
+    lines.append(f"{chosen.goal}: {', '.join(reached)}")
+    if chosen.unreachable:
+        lines.append(f"Warning: without {chosen.unreachable} of {chosen.folds} folds the goal could not be reached")
+    if chosen.rare:
+        fewer = f"fewer than {chosen.minimum} mentions or predictions in {chosen.file}"
+        lines.append(f"{len(chosen.rare)} classes have the threshold of all, with {fewer}: {', '.join(chosen.rare)}")
+    return lines
+
+
+def _reached(point: OperatingPoint) -> list[tuple[str, Measurement]]:
+    chosen = point.chosen
+    found = [(f"on {chosen.file}", chosen.dev), ("held out", chosen.held_out)]
+    return found + ([(f"on {chosen.test_file}", chosen.test)] if chosen.test is not None else [])
+
+
+def _interval(found: Measurement, quantity: str) -> str:
+    value, low, high = getattr(found, quantity)
+    return f"{value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def as_dict(
+    point: OperatingPoint | None, *, stored: bool, calibrations: Mapping[str, Calibration], curve: Sequence[Any]
+) -> dict[str, Any]:
+    """Plain values for JSON."""
+    compared = {name: {"ece": found.error, "brier": found.brier} for name, found in calibrations.items()}
+    chosen = None if point is None else point.model_dump(mode="json")
+    return {"operating_point": chosen, "stored": stored, "calibrations": compared, "trade_off": list(curve)}
