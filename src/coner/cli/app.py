@@ -34,7 +34,7 @@ PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
     "Use": ("tag", "serve"),
     "Compare": ("evaluate", "compare", "curves", "explain"),
     "Data": ("convert",),
-    "Share": ("export", "card", "push"),
+    "Share": ("export", "card", "push", "package", "models"),
 }
 
 app = typer.Typer(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from coner.core.errors import ConerError, ConfigError, ModelError, OutputError, one_line, requires_extra, status_of
 from coner.core.files import WRITE_ERRORS
+from coner.hub.installed import local_folder
 from coner.hub.names import MANIFEST, README, RECORD, RepoRef, is_hub_name, names_in
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ def model_folder(name: str | Path, *, trusted: Callable[[str], bool]) -> Path:
     Without a network, the model comes from the cache.
 
     Args:
-        name: a folder, which is returned as it is, or ``hf://user/name`` with an optional ``@revision``.
+        name: a folder or an installed package, see ``local_folder``, or ``hf://user/name`` with an optional
+            ``@revision``.
         trusted: whether models of a kind may be used without trusting their author.
 
     Raises:
-        ModelError: no such repository or revision, no access, not a model of coner or not of a trusted kind, or the
-            hub cannot be reached and the model is not complete in the cache.
+        ModelError: no such folder, package, repository or revision, no access, not a model of coner or not of a
+            trusted kind, or the hub cannot be reached and the model is not complete in the cache.
         MissingExtra: huggingface_hub is not installed.
     """
     if not is_hub_name(name):
-        return Path(name)
+        return local_folder(name, trusted=trusted)
     ref = RepoRef.parse(str(name))
     with _client(ref) as api:
         from huggingface_hub.errors import LocalEntryNotFoundError

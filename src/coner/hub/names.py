@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from coner.core.errors import ModelError
 
 MANIFEST, RECORD, README = "model.json", "record.json", "README.md"
+MARKER = "coner.json"  # in the metadata of a Python package with a model
 SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".model", ".txt")  # they hold no code; .model: SentencePiece
 _SCHEME = re.compile(r"hf:[/\\]{1,2}")  # a ``Path`` merges the two slashes, and on Windows turns them around
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
@@ -46,12 +48,13 @@ def is_hub_name(text: str | Path) -> bool:
 
 
 def model_name(folder: Path) -> str:
-    """The name of a model: that of its folder, or of its repository if the folder is in the hub's cache."""
+    """The name of a model: of its repository in the hub's cache, of its installed package, or else of its folder."""
     folder = folder.resolve()
     repo_type, _, repo = folder.parent.parent.name.partition("--")
     if folder.parent.name == "snapshots" and repo_type == "models" and "--" in repo:
         return repo.partition("--")[2]
-    return folder.name
+    installed = any(folder.parent.glob(f"{escape(folder.name)}-*.dist-info/{MARKER}"))
+    return folder.name.replace("_", "-") if installed else folder.name
 
 
 def check_names(names: Iterable[str], model: str) -> list[str]:

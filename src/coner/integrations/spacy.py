@@ -19,6 +19,7 @@ from coner.core.types import Sentence
 from coner.data.formats.spacy import is_space
 from coner.families import load
 from coner.families.tagger import Tagger
+from coner.hub import is_local
 
 with requires_extra("the spaCy component", "spacy"):
     import srsly
@@ -31,20 +32,20 @@ WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
 
 
 class ConerPipe(Pipe):
-    """The component, from the folder of a model; ``ModelError`` if it exists, but cannot be opened."""
+    """The component, from the name of a model, see ``load``; ``ModelError`` if it exists, but cannot be opened."""
 
     def __init__(self, model: str, *, name: str = "coner") -> None:
         self.name = name
         self.scorer = get_ner_prf  # for nlp.evaluate
-        self._folder = Path(model)
+        self._model = model
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
-        self._tagger = load(self._folder) if self._folder.exists() else None
+        self._tagger = load(model) if is_local(model) else None
 
     @property
     def tagger(self) -> Tagger:
-        """The model; ``ModelError`` if its folder does not exist and nothing was restored."""
+        """The model; ``ModelError`` if it does not exist and nothing was restored."""
         if self._tagger is None:
-            self._tagger = load(self._folder)
+            self._tagger = load(self._model)
         return self._tagger
 
     @property

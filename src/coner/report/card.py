@@ -13,8 +13,10 @@ from typing import Any
 from coner.data.splits import noisy_split
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import shown_in
+from coner.families.operating_point import OperatingPoint
 from coner.records.record import Record
 from coner.report.card_tables import class_table, data_table, family_of, plain_text, score_table, settings_table
+from coner.report.threshold import card_section
 
 TASK = "token-classification"
 WEAK = 0.5  # classes with a lower F1 are listed as weak
@@ -29,12 +31,14 @@ class CardMetadata:
     license: str | None = None  # as the hub spells it, such as apache-2.0
     languages: Sequence[str] = ()  # codes, such as en
     datasets: Sequence[str] = ()  # of the hub, such as user/name
+    operating_point: OperatingPoint | None = None  # of the model
+    package: str | None = None  # name of the Python package that carries the model
 
 
 def model_card(record: Record, taxonomy: Taxonomy, metadata: CardMetadata | None = None) -> str:
     """Return the whole README.md; ``taxonomy`` is that of the labels of the run."""
     metadata = metadata or CardMetadata()
-    name = metadata.repo.partition("/")[2] if metadata.repo else record.name or record.kind
+    name = metadata.package or (metadata.repo or "").partition("/")[2] or record.name or record.kind
     front = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _front(record, metadata, name).items()]
     split = _first_split(record)
     named = "".join(f" `{name}`" for name in metadata.datasets)
@@ -43,6 +47,7 @@ def model_card(record: Record, taxonomy: Taxonomy, metadata: CardMetadata | None
         f"# {plain_text(name)}": _about(record, taxonomy),
         "## Scores": _scores(record),
         f"## Classes ({split})": class_table(record, taxonomy, split) if split else "",
+        "## Confidences and thresholds": card_section(metadata.operating_point),
         "## Training": _training(record),
         "## Data": f"{data_table(record)}\n\n{source}",
         "## Limitations": "\n".join(f"- {limit}" for limit in _limits(record, taxonomy)),
@@ -157,11 +162,12 @@ def _limits(record: Record, taxonomy: Taxonomy) -> Iterator[str]:
 
 
 def _use(record: Record, metadata: CardMetadata) -> str:
-    place = f"hf://{metadata.repo}" if metadata.repo else "FOLDER"
+    place = metadata.package or (f"hf://{metadata.repo}" if metadata.repo else "FOLDER")
     known = family_of(record)
     extra = f"{known.extra}," if known and known.extra else ""
+    install = f"pip install {place}" if metadata.package else f"pip install 'coner[{extra}hub]'"
     return f"""```python
-import coner  # pip install 'coner[{extra}hub]'
+import coner  # {install}
 tagger = coner.load("{place}")
 print(tagger.tag([coner.sentence_from_text("she moved from são paulo to basel")]))
 ```
