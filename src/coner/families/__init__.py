@@ -14,10 +14,11 @@ __all__ = ["Prediction", "Tagger", "load", "model_folder"]
 
 
 def model_folder(name: str | Path) -> Path:
-    """The folder of a model, downloaded if the name is ``hf://user/name``, with an optional ``@revision``.
+    """The folder of a model: an existing folder, or an installed package, or ``hf://user/name@revision``, downloaded.
 
     Raises:
-        ModelError: the model is not available, or is a download that would call an endpoint of its author's choice.
+        ModelError: the model is not available, or is one from elsewhere that would call an endpoint of its author's
+            choice.
         MissingExtra: huggingface_hub is not installed.
     """
     remote = {declared for declared in kinds() if family(declared).calls_endpoint}  # ``load`` reports an unknown kind
@@ -28,7 +29,8 @@ def load(folder: str | Path) -> Tagger:
     """Open a trained model, whatever its family.
 
     Args:
-        folder: a model folder, or ``hf://user/name`` for a model on the hub, with an optional ``@revision``.
+        folder: a model folder, the name of an installed package with a model (a folder of that name wins), or
+            ``hf://user/name`` for a model on the hub, with an optional ``@revision``.
 
     Raises:
         ModelError: the folder is missing, damaged, of a newer format, or of an unknown family.
