@@ -140,7 +140,7 @@ def test_a_corpus_is_counted_and_saved_after_each_batch() -> None:
 
 def test_a_resumed_corpus_skips_what_an_earlier_start_tagged() -> None:
     first = tag_corpus(Numbers(unanswered=(1,)), numbered(1, 1, 1, 1), list)
-    assert first.counts() == {"sentences": 4, "answered": 3, "entities": 3, "repaired": 2, "lacking": 1}
+    assert first.counts() == {"sentences": 4, "answered": 3, "entities": 3, "repaired": 2, "below": 0, "lacking": 1}
     resumed, tagger = Tally.resumed(first.counts()), Numbers()
     words = list[str]()
     tally = tag_corpus(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from coner.tagging.file import TaggedFile
     from coner.tagging.files import Engine, TaggedFiles
 
+BELOW = "left out below the threshold"  # of the model
+
 
 @options.reads
 def tag(
@@ -114,7 +116,7 @@ def tag(
 def _file_summary(done: TaggedFile) -> str:
     tagger, reader, tally = done.tagger, done.reader, done.tally
     counts = [tally.sentences, tally.entities, reader.repaired, reader.skipped, tally.repaired]
-    line = _counts(counts, {f"{tagger.unit}s without an answer": tally.lacking})
+    line = _counts(counts, {BELOW: tally.below, f"{tagger.unit}s without an answer": tally.lacking})
     return f"{line} ({tagger.hardware})" if tagger.hardware else line
 
 
@@ -122,7 +124,7 @@ def _files_summary(done: TaggedFiles) -> list[str]:
     lines = [f"{done.before} of {done.files} files were already finished"] if done.before else []
     if done.before < done.files:
         counts = [done.counts[name] for name in ("sentences", "entities", "repaired", "skipped", "tags_repaired")]
-        lines.append(f"{done.files - done.before} files, {_counts(counts)}")
+        lines.append(f"{done.files - done.before} files, {_counts(counts, {BELOW: done.counts['below']})}")
     return lines
 
 

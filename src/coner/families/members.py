@@ -16,6 +16,7 @@ from coner.families.family import Built, Place
 from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
 from coner.families.recipe import Inputs, Recipe
 from coner.families.tagger import Tagger
+from coner.hub import model_name
 
 
 class Combination(Recipe):
@@ -31,13 +32,22 @@ class Combination(Recipe):
         for member in members:
             if member.resolve().is_relative_to(folder.resolve()):
                 raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: give another --out")
+        self.folders = members
         self.members = [load(member) for member in members]
 
     def read(self, cache: SplitCache) -> Inputs:
         return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
 
+    def describe(self, inputs: Inputs) -> str:
+        """The first lines of the log; members are used as they are, with their calibration and thresholds."""
+        points = zip(self.folders, (member.operating_point for member in self.members), strict=True)
+        used = [f"{model_name(folder)} is used with its {point}" for folder, point in points if point is not None]
+        return "\n".join([*used, super().describe(inputs)])
+
     def build(self, inputs: Inputs, place: Place) -> Built:
         place.claim()
+        if self.rebuild and (place.folder / MANIFEST).exists():  # of the same run, as it has the same fingerprint
+            self.tagger.operating_point = read_manifest(place.folder).operating_point
         self.tagger.save(place.folder)
         return Built(self.tagger)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from coner.core.errors import ModelError
@@ -25,7 +26,8 @@ def card_of(place: Path, metadata: CardMetadata) -> str:
     """Return the model card of a run folder or a record file; errors as in ``gather``."""
     record = read_record(place)
     if place.is_dir() and (place / MANIFEST).is_file():
-        taxonomy = read_manifest(place).taxonomy
+        manifest = read_manifest(place)
+        taxonomy, metadata = manifest.taxonomy, replace(metadata, operating_point=manifest.operating_point)
     else:
         labels = {label for scores in record.scores.values() for label in scores.fine.classes}
         taxonomy = choose_taxonomy("auto", labels)

@@ -7,6 +7,7 @@ from typing import Any
 
 from coner.evaluation.calibration import Calibration
 from coner.families.operating_point import Measurement, OperatingPoint
+from coner.report.card_tables import plain_text
 from coner.report.grid import DASH, Grid, bold
 
 SCORES = {"precision": "precision", "recall": "recall", "micro F1": "micro_f1", "macro F1": "macro_f1"}
@@ -75,6 +76,20 @@ def summary(point: OperatingPoint) -> list[str]:
         fewer = f"fewer than {chosen.minimum} mentions or predictions in {chosen.file}"
         lines.append(f"{len(chosen.rare)} classes have the threshold of all, with {fewer}: {', '.join(chosen.rare)}")
     return lines
+
+
+def card_section(point: OperatingPoint | None) -> str:
+    """The section of a model card; empty without an operating point."""
+    if point is None:
+        return ""
+    chosen = point.chosen
+    about = f"Confidences are calibrated (method: {point.method})." if point.calibration else ""
+    if chosen.goal is not None:
+        own = f"; {len(point.thresholds)} classes have their own threshold" if point.thresholds else ""
+        about += f" Entities with a confidence below {point.threshold:.4f} are left out, for {chosen.goal}{own}."
+    where = f"Chosen on {plain_text(chosen.file)}; held out: each of {chosen.folds} folds of it with what was chosen on"
+    others = "the others. In fractions of 1, with 95 % bootstrap intervals. The scores above are without thresholds."
+    return f"{about.strip()} {where} {others}\n\n{measured_grid(point).markdown()}".strip()
 
 
 def _reached(point: OperatingPoint) -> list[tuple[str, Measurement]]:

@@ -77,6 +77,7 @@ def execute(
             train = {name: split for name, split in inputs.splits.items() if name == "train"}
             record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
         tagger = load(folder) if built is None else built.tagger
+        tagger.operating_point = None  # a record has the scores of the tagger as it was trained
         if noisy_split("dev") in pending(record, inputs.splits):  # the noise may be another than in an earlier start
             data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
             record = record.model_copy(update={"settings": {**record.settings, "data": data}})

@@ -181,6 +181,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     noisy, noisy_tally = tag_all(tagger, copy, "tagging the noisy copy") if copy else ([], Tally())
     total = clean_tally + noisy_tally
     kept = [i for i, p in enumerate(clean) if p.entities is not None and (not copy or noisy[i].entities is not None)]
+    point = [] if tagger.operating_point is None else [f"{model}: {tagger.operating_point}"]
     llm: dict[str, Any] = {}
     if total.usage is not None and clean_tally.usage is not None:
         shares = clean_tally.usage.per_sentence(clean_tally.answered)
@@ -192,7 +193,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
         copy=[copy[i] for i in kept if copy],
         copy_rows=[noisy[i].entities or () for i in kept if copy],
         copy_repaired=noisy_tally.repaired,
-        notes=[f"{corpus.path}: {note}" for note in corpus.notes],
+        notes=[*point, *(f"{corpus.path}: {note}" for note in corpus.notes)],
         tagger=tagger,
         tally=total,
         llm=llm,

@@ -27,7 +27,8 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
     If Ray takes a worker for dead, its slice is tagged a second time, and the same bytes are written again.
 
     Returns:
-        ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input, ``tags_repaired`` in the predictions.
+        ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input; ``tags_repaired``
+        in the predictions; ``below``, left out as below the threshold of the model.
 
     Raises:
         DataError: with the file as the user named it, and the line in it.
@@ -40,7 +41,7 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
         before = 0 if piece.whole or error.line is None else _lines_before(piece)
         raise name_source(error, piece.path, piece.source, lines_before=before) from None
     counts = {"sentences": tally.sentences, "entities": tally.entities, "tags_repaired": tally.repaired}
-    counts |= {"repaired": repaired, "skipped": skipped}
+    counts |= {"repaired": repaired, "skipped": skipped, "below": tally.below}
     with atomic_write(counts_path(out)) as handle:
         json.dump(counts, handle)
     return counts

@@ -15,7 +15,7 @@ from coner.core.types import Sentence
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Usage, by_kind
 
-COUNTS = ("sentences", "answered", "entities", "repaired")  # of a tally, in the order of its fields
+COUNTS = ("sentences", "answered", "entities", "repaired", "below")  # of a tally
 BATCH_WORDS = 1 << 14  # about a thousand sentences: some seconds of an encoder's work
 
 
@@ -27,6 +27,7 @@ class Tally:
     answered: int = 0  # sentences that have an answer
     entities: int = 0
     repaired: int = 0  # predicted tags
+    below: int = 0  # entities left out, below the threshold of the model
     failures: Counter[Failure] = field(default_factory=Counter)  # why sentences, or spans, have no answer
     usage: Usage | None = None  # of an endpoint; ``None`` if none was called
     unanswered_before: int = 0  # in earlier starts
@@ -34,8 +35,8 @@ class Tally:
     @classmethod
     def resumed(cls, counts: Mapping[str, int]) -> Tally:
         """The tally of an earlier start, from its ``counts``."""
-        sentences, answered, entities, repaired = (counts.get(name, 0) for name in COUNTS)
-        return cls(sentences, answered, entities, repaired, unanswered_before=counts.get("lacking", 0))
+        known = {name: counts.get(name, 0) for name in COUNTS}
+        return cls(**known, unanswered_before=counts.get("lacking", 0))
 
     def counts(self) -> dict[str, int]:
         """What a later start needs, see ``resumed``."""
@@ -52,6 +53,7 @@ class Tally:
         self.answered += prediction.entities is not None
         self.entities += len(prediction.entities or ())
         self.repaired += prediction.repaired
+        self.below += prediction.below
         self.failures.update(prediction.failures)
         if prediction.usage is not None:
             self.usage = prediction.usage if self.usage is None else self.usage + prediction.usage
