@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, TextIO, Unpack
+from typing import Any, ClassVar, TextIO, Unpack
 
 from coner.core.errors import ConfigError
 from coner.core.files import atomic_write
@@ -35,6 +35,11 @@ class WriteOptions:
     written: int = 0  # number of sentences that the file has already; only for formats that append
     groups: Mapping[str, str] | None = None  # the coarse group of each label, where they are known
     predicted: bool = False  # the entities are predictions, also where they have no confidence
+    meta: Sequence[Mapping[str, Any]] | None = None  # of each sentence, in order, for the key ``meta`` of JSON
+
+    def meta_of(self, number: int) -> dict[str, Any]:
+        """The key and the value to add to the object of a sentence, counted from 0; nothing if it has none."""
+        return {} if self.meta is None else {"meta": dict(self.meta[number])}
 
 
 DEFAULTS = WriteOptions()

@@ -67,8 +67,8 @@ class Jsonl(Format):
         return 0.8 if head.lstrip().startswith(b"{") else 0.05
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
-        for sentence in sentences:
-            handle.write(json.dumps(to_json(sentence), ensure_ascii=False) + "\n")
+        for number, sentence in enumerate(sentences):
+            handle.write(json.dumps(to_json(sentence) | options.meta_of(number), ensure_ascii=False) + "\n")
 
     def edits(self, before: Sentence, after: Sentence) -> Iterator[Edit]:
         changes = zip(before.offsets, before.words, after.words, strict=True)

@@ -192,8 +192,9 @@ class LabelStudio(Format):
             entity.score != 1 for sentence in given for entity in sentence.entities or ()
         )
         start = "[\n"
-        for sentence in given:
-            handle.write(start + json.dumps(to_task(sentence, predicted=predicted), ensure_ascii=False))
+        for number, sentence in enumerate(given):
+            task = to_task(sentence, predicted=predicted) | options.meta_of(number)
+            handle.write(start + json.dumps(task, ensure_ascii=False))
             start = ",\n"
         handle.write("[]\n" if start == "[\n" else "\n]\n")
 
