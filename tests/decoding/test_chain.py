@@ -57,6 +57,31 @@ def test_span_probability_matches_enumeration_of_all_paths(case: tuple[Chain, np
     assert probabilities == pytest.approx([paths.probability(span) for span in spans], rel=1e-9)
 
 
+@given(cases())
+def test_probability_of_no_mention_matches_enumeration_of_all_paths(case: tuple[Chain, np.ndarray]) -> None:
+    chain, emissions = case
+    spans = all_spans(chain.tags, emissions.shape[1])
+    found = chain.outside_probabilities(emissions, [spans, [], spans])
+    assert found[1] == []
+    for row in (0, 2):
+        paths = enumerate_paths(chain, emissions[row])
+        free = [
+            [not any(e.start < span.end and span.start < e.end for e in entities) for entities in paths.entities]
+            for span in spans
+        ]
+        assert found[row] == pytest.approx(list(np.array(free) @ np.exp(paths.log_probabilities)), rel=1e-9)
+
+
+@given(cases())
+def test_tag_marginals_match_enumeration_of_all_paths(case: tuple[Chain, np.ndarray]) -> None:
+    chain, emissions = case
+    for rows, found in zip(emissions, chain.tag_marginals(emissions), strict=True):
+        paths, expected = enumerate_paths(chain, rows), np.zeros(rows.shape)
+        for path, log in zip(paths.paths, paths.log_probabilities, strict=True):
+            expected[range(len(path)), path] += np.exp(log)
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_smallest_probabilities_are_as_exact_as_the_others(scheme: Scheme) -> None:
     """Computed as 1 - P(the span continues), they would be lost to rounding."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coner.core.tags import TagSet
+from coner.core.tags import OUTSIDE, TagSet
 from coner.core.types import Entity
 
 Scores = NDArray[np.float64]
@@ -166,6 +166,27 @@ class Chain:
             scores[same] = lattice.end_probability(group, self._inner_ids)
         values = iter(np.minimum(scores, 1.0).tolist())
         return [list(islice(values, len(some))) for some in entities]
+
+    def outside_probabilities(self, emissions: Scores, entities: Sequence[Sequence[Entity]]) -> list[list[float]]:
+        """For each span of B sentences, the probability that none of its words is in a mention, over all valid paths.
+
+        Emissions are B x W x C.
+        """
+        lattice, outside = self._lattice(emissions), self.tags.ids[OUTSIDE]
+        stay = self.transitions[outside, outside]
+        alpha, beta = lattice.alpha[:, :, outside], lattice.beta[:, :, outside]
+        return [
+            [
+                min(1.0, float(np.exp(alpha[row, e.start] + own[e.start + 1 : e.end].sum() + beta[row, e.end - 1])))
+                for e in spans
+            ]
+            for row, (spans, own) in enumerate(zip(entities, stay + emissions[:, :, outside], strict=True))
+        ]
+
+    def tag_marginals(self, emissions: Scores) -> Scores:
+        """The probability of each tag at each word, over all valid paths. B x W x C to B x W x C."""
+        lattice = self._lattice(emissions)
+        return np.exp(lattice.alpha + lattice.beta)
 
     def likely_spans(self, emissions: Scores, threshold: float) -> list[list[Entity]]:
         """All labelled spans whose probability is at least the threshold; exact.

@@ -67,6 +67,7 @@ class Family:
     calls_endpoint: ClassVar[bool] = False  # its taggers send sentences to an endpoint
     exports: ClassVar[bool] = False  # its taggers can be exported to ONNX
     gives_confidence: ClassVar[bool] = True  # the score of an entity is a probability, not always 1
+    has_chain: ClassVar[bool] = False  # its taggers have ``tag_scores``, from which any span gets its probability
     threaded: ClassVar[bool] = True  # a tagger uses several cores
 
     def load(self, folder: Path, manifest: Any) -> Tagger:

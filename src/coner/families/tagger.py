@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from coner.core.errors import DataError, Unanswered
+from coner.core.errors import ConfigError, DataError, Unanswered
 from coner.core.html import notebook_sentence
 from coner.core.types import Entity, Mention, Sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families.operating_point import OperatingPoint
 from coner.families.usage import Failure, Spending, Usage
+
+if TYPE_CHECKING:
+    from coner.decoding.chain import Chain, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ class Tagger(ABC):
     def limit(self, spending: Spending) -> None:
         """Limit calls to an endpoint, before the first one; ``ConfigError`` if this family calls none."""
         spending.require_none(f"a model of kind {self.kind}")
+
+    def tag_scores(self, sentences: Sequence[Sentence]) -> Iterator[tuple[Chain, Scores]]:
+        """For each sentence, which has a word, the chain and the emissions (W x C) that give any span its probability.
+
+        ``ConfigError`` unless the family declares that it ``has_chain``.
+        """
+        raise ConfigError(f"a model of kind {self.kind} has no chain of tags; expected one of kind crf or encoder")
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """The entities of each sentence; ``Unanswered`` if one has no answer (``predict`` still yields the others)."""

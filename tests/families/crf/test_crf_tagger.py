@@ -78,6 +78,13 @@ def test_entities_and_confidences_match_enumeration(sentence: Sentence, scheme: 
     assert prediction.repaired == 0
 
 
+def test_tag_scores_are_those_of_each_sentence_in_order() -> None:
+    tagger, sentences = make(), SENTENCES[1:]
+    for sentence, (chain, emissions) in zip(sentences, tagger.tag_scores(sentences), strict=True):
+        np.testing.assert_allclose(emissions, slow_emissions(tagger, sentence), atol=1e-6)
+        assert list(chain.decode(emissions[None])) == tagger.tag([sentence])
+
+
 @pytest.mark.parametrize("dense", [1, 2, 6])  # features stored as a row: none, those with three weights, all
 def test_sparse_and_dense_weights_give_the_same_sums(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
     monkeypatch.setattr("coner.families.crf.emissions.DENSE", dense)

@@ -78,6 +78,27 @@ def test_saved_tagger_predicts_the_same(
     assert scores[0] == scores[1]
 
 
+@pytest.mark.parametrize("head", [{"decoder": "valid"}, *HEADS[1:]], ids=["valid", "bioes", "paper"])
+def test_tag_scores_give_the_confidences_and_the_paths_of_the_predictions(
+    head: dict[str, Any], tagger_for: Callable[..., EncoderTagger]
+) -> None:
+    tagger = tagger_for(head=head)
+    sentences = [Sentence(tuple(words)) for words in AWKWARD]
+    predicted, scores = tagger.tag(sentences), list(tagger.tag_scores(sentences))
+    assert any(predicted)
+    for sentence, entities, (chain, emissions) in zip(sentences, predicted, scores, strict=True):
+        assert emissions.shape == (len(sentence), len(tagger.tags))
+        [found] = chain.decode(emissions[None])
+        assert found == entities
+        assert [e.score for e in found] == pytest.approx([e.score for e in entities], abs=1e-4)
+
+
+def test_softmax_gets_a_chain_of_its_valid_paths(tagger_for: Callable[..., EncoderTagger]) -> None:
+    tagger = tagger_for(head={"decoder": "softmax"})
+    [(chain, emissions)] = tagger.tag_scores([Sentence(("the", "rhine"))])
+    assert chain.tag_marginals(emissions[None]).sum(2) == pytest.approx(1.0)
+
+
 def test_batch_and_single_sentences_get_the_same_entities(tagger_for: Callable[..., EncoderTagger]) -> None:
     tagger = tagger_for(head=HEADS[2])
     sentences = [Sentence(tuple(words)) for words in AWKWARD]

@@ -20,6 +20,7 @@ class CrfFamily(Family):
     manifest = CrfManifest
     configurable = True
     trains = True
+    has_chain = True
     threaded = False
 
     def fit(self, settings: CrfExperiment, job: TrainingJob) -> Built:

@@ -52,6 +52,12 @@ class CrfTagger(Tagger):
         for sentence, entities in zip(sentences, self._decode(sentences, self._select), strict=True):
             yield Prediction(sentence, tuple(entities))
 
+    def tag_scores(self, sentences: Sequence[Sentence]) -> Iterator[tuple[Chain, Scores]]:
+        found: dict[int, Scores] = {}
+        for group in _same_length(sentences):
+            found |= zip(group, self.emissions([sentences[index] for index in group]), strict=True)
+        return ((self._chain, found[index]) for index in range(len(sentences)))
+
     def likely_spans(self, sentences: Sequence[Sentence], threshold: float) -> list[list[Entity]]:
         """All spans of each sentence whose probability is at least the threshold; they may overlap."""
         return self._decode(sentences, lambda emissions: self._chain.likely_spans(emissions, threshold))

@@ -36,6 +36,7 @@ class EncoderFamily(Family):
     trains = True
     multiprocess = True
     exports = True
+    has_chain = True
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fine-tune, or resume from the checkpoint in the folder; the best epoch on dev is kept."""

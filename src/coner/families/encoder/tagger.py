@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from coner.core.errors import ModelError
 from coner.core.tags import TagSet
-from coner.core.types import Entity
-from coner.families.encoder.backbone.batch import Batch
+from coner.core.types import Entity, Sentence
+from coner.decoding.chain import Chain, Scores
+from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.passes import Tagged
+from coner.families.encoder.backbone.pieces import Pieces
 from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
 from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.blend import blends
 from coner.families.encoder.context import contexts
 from coner.families.encoder.decoder import decoders
+from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.mix import mixes
 from coner.families.encoder.network import Auxiliary, Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
@@ -66,10 +72,29 @@ class EncoderTagger(NetworkTagger):
         scoring = () if fine.tags == own_fine.tags else ("emissions.", "decoder.")
         return scoring if coarse.tags == own_coarse.tags else (*scoring, "auxiliary.")
 
-    def tag_batch(self, batch: Batch) -> list[Tagged]:
-        emissions = self.network(batch)
+    def tag_scores(self, sentences: Sequence[Sentence]) -> Iterator[tuple[Chain, Scores]]:
+        """As for every tagger. Softmax, which has no chain, gets one without scores: the valid paths of its tags."""
+        decoder = self.network.decoder
+        chain = Chain(self.tags, np.zeros((len(self.tags), len(self.tags))))
+        if isinstance(decoder, ConstrainedDecoder):
+            first, moves, last = (scores.detach().cpu().double().numpy() for scores in decoder.scores())
+            chain = Chain(self.tags, moves, first=first, last=last)
+        return ((chain, scores) for scores in self.in_passes(sentences, self._score_pass) if scores is not None)
+
+    @torch.inference_mode()  # the mode of the caller applies to its thread only
+    def _score_pass(self, sentences: Sequence[Pieces]) -> list[Scores]:
+        batch = collate(sentences, self.pieces, self.device)
+        rows = self._emissions(batch).cpu().double().numpy()
+        return [row[:length] for row, length in zip(rows, batch.words.lengths.tolist(), strict=True)]
+
+    def _emissions(self, batch: Batch) -> Tensor:
+        emissions: Tensor = self.network(batch)
         if not emissions.isfinite().all():
             raise ModelError("the scores of the network are NaN or infinite. Fix: train it again with lower rates")
+        return emissions
+
+    def tag_batch(self, batch: Batch) -> list[Tagged]:
+        emissions = self._emissions(batch)
         decoder, lengths = self.network.decoder, batch.words.lengths
         decoded = [self.tags.decode(ids) for ids in decoder.decode(emissions, lengths)]
         confidences = decoder.confidence(emissions, lengths, [entities for entities, _ in decoded])

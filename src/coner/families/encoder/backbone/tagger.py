@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +17,7 @@ from coner.core.errors import ConfigError, ModelError
 from coner.core.processes import thread_count
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
-from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
+from coner.families.encoder.backbone.passes import Result, Tagged, in_passes
 from coner.families.encoder.backbone.pieces import Cache, PieceMaker, Pieces, piece_limit
 from coner.families.encoder.backbone.pretrained import build_encoder, load_encoder, load_tokenizer
 from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated, native_precision
@@ -102,6 +102,15 @@ class NetworkTagger(Tagger):
         """The entities of each sentence of a batch, with confidences, and how many of its tags were repaired."""
 
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
+        results = self.in_passes(sentences, self._tag_pass)
+        for sentence, result in zip(sentences, results, strict=True):
+            entities, repaired = result or ((), 0)
+            yield Prediction(sentence, tuple(entities), repaired)
+
+    def in_passes(
+        self, sentences: Sequence[Sentence], run: Callable[[list[Pieces]], list[Result]]
+    ) -> list[Result | None]:
+        """What ``run`` gives for each sentence (``None``: it has no word), with the network set to tag."""
         workers = torch.get_num_threads() if self.device.type == "cpu" else 1
         with TAGGING, torch.inference_mode():
             training = self.network.training
@@ -110,13 +119,9 @@ class NetworkTagger(Tagger):
             weights = None if training else self._weights
             try:
                 with accelerated(self.encoder, self.precision, weights=weights):
-                    results = tag_in_passes(
-                        sentences, self._tag_pass, pieces=self.pieces, parallel_map=parallel_map, workers=workers
-                    )
+                    return in_passes(sentences, run, pieces=self.pieces, parallel_map=parallel_map, workers=workers)
             finally:
                 self.network.train(training)
-        for sentence, (entities, repaired) in zip(sentences, results, strict=True):
-            yield Prediction(sentence, tuple(entities), repaired)
 
     @torch.inference_mode()  # the mode of the caller applies to its thread only
     def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:
