@@ -6,15 +6,15 @@ Such a package is found by its metadata: ``acme_ner-1.0.dist-info`` holds ``cone
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
 from coner.core.errors import ModelError
+from coner.core.untrusted import parse_json, read_regular
 from coner.hub.names import MANIFEST, MARKER, names_in
 
 FORMAT = 1  # of the marker
@@ -87,10 +87,10 @@ def _folder(package: Distribution, name: str, trusted: Callable[[str], bool]) ->
     """The model folder of a package, after checks of what it refers to; its hashes are checked when it is opened."""
     fix = f"Fix: pip install --force-reinstall {name}"
     try:
-        format = json.loads(_marker(package) or "")["format"]
+        format = parse_json(_marker(package) or "")["format"]
         if type(format) is not int or format < 1:
             raise TypeError
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise ModelError(f"{name}: the package has a damaged {MARKER}; expected one by coner package. {fix}") from None
     if format > FORMAT:
         raise ModelError(f"{name}: {MARKER}: got format {format}; expected at most {FORMAT}. Fix: update coner")
@@ -102,14 +102,13 @@ def _folder(package: Distribution, name: str, trusted: Callable[[str], bool]) ->
             raise ModelError(f"{path}: is a symbolic link; expected the files of the package {name}. {fix}")
     if not folder.is_dir():
         raise ModelError(f"{name}: the package has no folder {folder}; expected one with a model. {fix}")
-    for manifest in _manifests(folder):
-        names_in(manifest.read_bytes(), f"{manifest.parent}", trusted=trusted)
+    for manifest in sorted(folder.rglob(MANIFEST)):  # of the model, and of all models in it
+        try:
+            content = read_regular(manifest)
+        except (ValueError, OSError) as error:
+            raise ModelError(f"{manifest}: cannot be read: {error}. {fix}") from None
+        names_in(content, f"{manifest.parent}", trusted=trusted)
     return folder
-
-
-def _manifests(folder: Path) -> Iterator[Path]:
-    """Those of the model and of all models in it, as far as they exist."""
-    return (path for path in sorted(folder.rglob(MANIFEST)) if path.is_file())
 
 
 def _folders_here() -> list[str]:
