@@ -23,7 +23,7 @@ def choose_thresholds(
     ``Unreachable`` if the predictions of all classes, or those of a class that gets its own threshold, cannot reach the
     goal; it names them with the best that they reach.
     """
-    if goal is None:
+    if goal is None or (goal.least is None and not len(candidates.scores)):
         return Thresholds()
     curve = Curve.of(candidates)
     try:

@@ -20,7 +20,7 @@ from coner.evaluation.recalibration import Bools, Floats
 
 MINIMUM = 20  # predictions, or gold mentions of a class, on which a threshold may rest
 Quantity = Literal["precision", "recall", "micro_f1", "macro_f1"]
-GOAL = re.compile(r"(precision|recall)\s*>=\s*(\d*\.?\d+)|(micro_f1|macro_f1)")
+GOAL = re.compile(r"(precision|recall)\s*>=\s*([0-9]*\.?[0-9]+)|(micro_f1|macro_f1)")
 EXPECTED = "expected precision>=X or recall>=X, with X above 0 and at most 1, or micro_f1 or macro_f1"
 
 
