@@ -1,4 +1,4 @@
-# make demo | test | test-all | check | bench | clean
+# make demo | test | test-all | check | docs | bench | clean
 #
 # PyTorch: the default index gives Linux users the large CUDA build. For the CPU build, or another CUDA version, say
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -10,7 +10,7 @@ SAMPLE = src/coner/data/sample
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-all check docs bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/coner train configs/demo/crf.toml --out runs/demo/crf
@@ -25,9 +25,13 @@ test-all: test $(VENV)/.mpnet $(VENV)/.server
 	$(BIN)/python -m pytest -m "packaged or server"
 
 check: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/site/build.py build/site
+	@echo "the documentation: build/site/index.html"
 
 # Each prints how many times faster coner is than a peer, on the embedded sample; NAME.json with all figures is written
 # to $(BENCH)/results, beside the committed ones of benchmarks/results.
@@ -55,6 +59,11 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/.docs: constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e ".[docs]"
 	touch $@
 
 $(VENV)/.mpnet: $(VENV)/.dev
