@@ -209,6 +209,17 @@ def test_two_columns_of_one_file_are_scored(coner: Coner, files: tuple[Path, Pat
     assert "got jsonl; expected columns: " in refusal(coner("evaluate", text, *columns))
 
 
+def test_columns_may_be_those_of_gold_or_of_the_predictions(coner: Coner, tmp_path: Path) -> None:
+    columns, objects = tmp_path / "columns.conll", tmp_path / "objects.jsonl"
+    columns.write_text("1\tAna\tB-PER\tx\n2\tsang\tO\ty\n", encoding="utf-8")
+    objects.write_text('{"text": "Ana sang", "entities": [{"start": 0, "end": 3, "label": "PER"}]}\n')
+    for gold, predicted in ((columns, objects), (objects, columns)):
+        named = scores(coner, gold, predicted, "--columns", "word=2,tag=3")
+        assert named["fine"]["micro_f1"] == 1
+    message = refusal(coner("evaluate", objects, objects, "--columns", "word=2,tag=3"))
+    assert "objects.jsonl: got --columns word=2,tag=3, but the format has no columns" in message
+
+
 def test_a_file_scored_against_itself_is_a_warning(coner: Coner, files: tuple[Path, Path]) -> None:
     gold, predicted = files
     assert "GOLD and PREDICTED are the same file" in coner("evaluate", gold, gold).err

@@ -11,6 +11,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
 from coner.data.files import claimed_by, detect
+from coner.data.formats import formats
 from coner.data.noise import Noise, load_keyboard
 from coner.data.reading.columns import columns_for, parse_columns
 from coner.data.reading.reader import Reading
@@ -118,10 +119,10 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
     labels = None if options.taxonomy == AUTO else load_taxonomy(options.taxonomy).labels
     if predicted is None:
         predicted = _with_predictions(gold, options)
-    corpus = read(gold, **_reading(options, "gold"), labels=labels, gold=True)
+    corpus = read(gold, **_reading(options, "gold", gold, predicted), labels=labels, gold=True)
     seen = None
     if options.train is not None:
-        seen = surfaces(read(options.train, **_reading(options, "train"), gold=True))
+        seen = surfaces(read(options.train, **_reading(options, "train", options.train, gold), gold=True))
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
     if predicted.is_dir() and not claimed_by(predicted):
@@ -134,7 +135,7 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
 def warn_of_one_file(gold: Path, predicted: Path | None, options: Options) -> str | None:
     """A warning if predictions and gold are the same column of the same file."""
     one = predicted is not None and predicted.is_file() and gold.is_file() and predicted.samefile(gold)
-    if not one or _reading(options, "gold") != _reading(options, "predicted"):
+    if not one or _reading(options, "gold", gold) != _reading(options, "predicted", gold):
         return None
     fix = "Fix: name two files, or two columns with --columns word=1,gold=2,predicted=3"
     return f"Warning: {gold}: GOLD and PREDICTED are the same file, which is scored against itself. {fix}"
@@ -152,9 +153,17 @@ def _with_predictions(gold: Path, options: Options) -> Path:
     return gold
 
 
-def _reading(options: Options, role: str) -> Reading:
-    """How a file is read in this role: ``gold``, ``predicted``, or ``train``."""
-    return {**options.reading, "columns": columns_for(options.reading.get("columns"), role)}
+def _reading(options: Options, role: str, path: Path, other: Path | None = None) -> Reading:
+    """How a file is read in this role: ``gold``, ``predicted``, or ``train``; columns may be those of the other one."""
+    columns = columns_for(options.reading.get("columns"), role)
+    if columns and other is not None and not _has_columns(path) and _has_columns(other):
+        columns = None
+    return {**options.reading, "columns": columns}
+
+
+def _has_columns(path: Path) -> bool:
+    reader = formats[detect(path)].reader if path.is_file() else None
+    return reader is not None and reader.by_columns
 
 
 def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Sentence]:
@@ -168,7 +177,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
         raise ConfigError(f"{model}: {message}")
     if options.noise is not None:
         return Noise(load_keyboard("qwerty"), rate=options.noise)(clean)
-    copy = read(str(options.noisy), **_reading(options, "gold"), gold=True)
+    copy = read(str(options.noisy), **_reading(options, "gold", options.noisy, clean.path), gold=True)
     check_copy(clean, copy, copy.path)
     return copy
 
@@ -202,7 +211,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
 
 def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> GoldPredictions:
     options.spending.require_none(f"a file of predictions, {path}")
-    reading: Reading = {**_reading(options, "predicted"), "repair": True}
+    reading: Reading = {**_reading(options, "predicted", path, gold.path), "repair": True}
     predicted = read(path, **reading, labels=labels, gold=True, predicted=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
     _check_same_words(gold, predicted)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coner.core.errors import ConfigError, MissingExtra
+from coner.core.errors import ConfigError, DataError, MissingExtra
 from coner.core.types import Entity, Sentence
 from coner.data import detect, read, stream
 from coner.data.formats import FEATURES, Format, WriteOptions, all_formats, formats
@@ -146,6 +146,16 @@ def test_declarations_are_consistent(format: Format) -> None:
     assert format.holds <= set(FEATURES)
     assert formats[format.name] is format
     assert all(suffix.startswith(".") for suffix in (*format.suffixes, *format.output_suffixes))
+
+
+@pytest.mark.parametrize(
+    "format", [f for f in ROUND_TRIP if f.reader and not f.reader.by_columns], ids=lambda f: f.name
+)
+def test_columns_are_refused_where_there_are_none(tmp_path: Path, format: Format) -> None:
+    path, _ = written(tmp_path, format, PLAIN)
+    with pytest.raises(DataError, match="got --columns word=1,tag=2, but the format has no columns to choose from"):
+        read(path, format=format.name, columns="word=1,tag=2")
+    assert len(read(path, format=format.name, columns=None)) == len(PLAIN)
 
 
 def test_an_unknown_format_gives_the_list(tmp_path: Path) -> None:

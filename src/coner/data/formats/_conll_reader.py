@@ -40,6 +40,7 @@ class _Block:
 
 
 class ConllReader(Reader):
+    by_columns = True
     layout: ConllLayout
     expected = "a word per line"
 

@@ -43,6 +43,7 @@ EXAMPLE = "--columns word=NAME,tag=NAME, with names or numbers"
 
 
 class CsvReader(Reader):
+    by_columns = True
     expected = "a header and a row per word or per sentence"
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:

@@ -102,6 +102,7 @@ class _Word(NamedTuple):
 
 
 class ConlluReader(Reader):
+    by_columns = True
     expected = "a word per line in the columns of CoNLL-U"
     _columns = _Columns()
     _key: str | None = None  # the column or key of MISC that has the tags

@@ -65,6 +65,7 @@ class _Piece:
 
 
 class WebannoReader(SpanReader):
+    by_columns = True
     expected = "sentences of WebAnno TSV 3"
     _before: frozenset[tuple[int, int]] = frozenset()  # the annotations of the sentence before
 

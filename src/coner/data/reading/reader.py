@@ -24,7 +24,7 @@ REPAIRS = ("repaired", "snapped", "converted")  # types of faults that are repai
 
 
 class Reading(TypedDict, total=False):
-    """How a user's files are read; a reader ignores what does not apply to its format."""
+    """How a user's files are read; a reader ignores what does not apply to its format, except ``columns``."""
 
     scheme: InputScheme  # of tags; ``auto`` (default): recognised from all tags of a file, ``iob2`` of standard input
     columns: str | None  # of a file of columns, such as ``word=2,tag=4``; by default recognised
@@ -54,12 +54,16 @@ class Reader(ABC):
 
     # Of a CoNLL file: complete once all is read, and at any time as far as a writer behind the reader needs it.
     layout: ConllLayout | None = None
+    by_columns = False  # whether the option ``columns`` applies
     unit = "line"  # what the numbers of faults and ``Sentence.line`` count
     expected = ""  # content of a file, for the error if it has no sentence; empty if it may have none
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         if unknown := options.keys() - ReadOptions.__annotations__.keys():
             raise TypeError(f"unexpected option {min(unknown)!r}; expected {', '.join(ReadOptions.__annotations__)}")
+        if options.get("columns") and not self.by_columns:
+            got = f"got --columns {options['columns']}, but the format has no columns to choose from"
+            raise DataError(f"{got}. Fix: leave the option out, or name another format with --from", path)
         self.path, self._options = path, options
         self.faults: Counter[str] = Counter()  # so far, by type: ``snapped`` to words, ``overlapping``, and so on
         self.ignored: Counter[str] = Counter()  # what else the file holds, by type: relations, columns. Not a fault
