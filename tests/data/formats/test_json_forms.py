@@ -396,3 +396,29 @@ def test_a_text_that_ner_annotator_passed_over_is_counted(tmp_path: Path) -> Non
     reader = stream(file(tmp_path, values, name="x.json"))
     assert [s.entities for s in all_read(reader)] == [PER]
     assert +reader.ignored == {"objects that are null": 1}
+
+
+REPEATED = '{"text": "Ana", "label": [[0, 3, "PER"]], "label": []}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("x.jsonl", f'{{"text": "a"}}\n{REPEATED}\n', 2),
+        ("x.json", f'[{{"text": "a",\n "meta": [1]}},\n{REPEATED}]', 3),
+        ("x.json", f'\n[\n[1, 2], 3,\n{{"data": {{}}, "annotations": [{REPEATED}]}}, {{"text": "]"}}]', 4),
+        ("x.json", f'{{"text": "a"}}\n\n{REPEATED}', 3),
+        ("x.json", f'\n{{"data": [{REPEATED}]}}', 2),
+    ],
+)
+def test_a_key_that_an_object_has_twice_is_an_error_with_its_line(
+    tmp_path: Path, name: str, content: str, line: int
+) -> None:
+    path = file(tmp_path, content, name=name)
+    with pytest.raises(DataError, match=rf"{name}:{line}: got the key 'label' 2 times in one object; expected it once"):
+        read(path, format="json" if name == "x.json" else "jsonl")
+
+
+def test_a_line_with_a_key_twice_can_be_left_out(tmp_path: Path) -> None:
+    corpus = read(file(tmp_path, {"text": "a", "label": []}, REPEATED), repair=True)
+    assert ([s.words for s in corpus], corpus.skipped) == ([("a",)], 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,32 @@ GAP = re.compile(f"[{SPACE}]*")
 CUT = 60_000  # bytes of a start behind which more may follow
 
 
+class RepeatedKey(ValueError):
+    """An object has a key twice, which JSON permits, and of which only one value would be read."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        [(key, count)] = Counter(key for key, _ in pairs).most_common(1)
+        super().__init__(f"got the key {key!r:.80} {count} times in one object; expected it once")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise RepeatedKey(pairs)
+    return values
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
 def json_value(text: str, what: str = "an object") -> Any:
-    """The value of a JSON text; ``ValueError`` with a message if it is not JSON."""
+    """The value of a JSON text; ``ValueError`` with a message if it is not JSON, or an object has a key twice."""
     try:
-        return json.loads(text)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}") from None
+    except RepeatedKey:
+        raise
     except RecursionError:
         raise ValueError(f"not the JSON of {what}: nested too deeply") from None
     except ValueError as error:  # a number of thousands of digits
@@ -33,21 +54,39 @@ def json_value(text: str, what: str = "an object") -> Any:
 def json_values(path: str | Path, what: str) -> list[Any]:
     """The values of a file: the items of an array, or all values one after another, such as one per line.
 
-    ``DataError`` if it is not JSON, with the line.
+    ``DataError`` if it is not JSON, or an object has a key twice, with the line.
     """
     text = whole_text(path).removeprefix(BOM)
-    values, at, decode = list[Any](), 0, json.JSONDecoder().raw_decode
+    values, at = list[Any](), 0
     try:
         while (at := _next(text, at)) < len(text):
-            value, at = decode(text, at)
+            value, at = DECODER.raw_decode(text, at)
             values.append(value)
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg.lower()} at column {error.colno}"
         raise DataError(message, path, error.lineno) from None
+    except RepeatedKey as error:
+        line = text.count("\n", 0, _start_of_fault(text, at)) + 1
+        raise DataError(f"{error}. Fix: leave one out", path, line) from None
     except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).lower()
         raise DataError(f"not the JSON of {what}: {reason}", path) from None
     return values[0] if len(values) == 1 and isinstance(values[0], list) and not is_pair(values[0]) else values
+
+
+def _start_of_fault(text: str, at: int) -> int:
+    """Where the value with a repeated key starts: the one at this place, or if that is an array, one of its items."""
+    if text[at] != "[":
+        return at
+    at += 1
+    while True:
+        at = _next(text, at)
+        try:
+            at = (
+                _next(text, DECODER.raw_decode(text, at)[1]) + 1
+            )  # behind the comma: the array does not end before the fault
+        except RepeatedKey:
+            return at
 
 
 def _next(text: str, at: int) -> int:
