@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from coner.core.errors import DataError, OutputError, one_line, requires_extra, status_of
-from coner.core.files import WRITE_ERRORS, atomic_write, make_folder, sha256
+from coner.core.files import WRITE_ERRORS, atomic_write, sha256
+from coner.core.locks import lock_folder
 from coner.data.stratify import SPLITS
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def fetch(
     if missing := [base for base in wanted if base not in listed]:
         known = ", ".join(sorted(listed)) or "nothing"
         raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; for {code.upper()} it has {known}")
-    make_folder(out)
-    return [_one(api, source, listed[base], revision, out / base) for base in wanted]
+    with lock_folder(out):
+        return [_one(api, source, listed[base], revision, out / base) for base in wanted]
 
 
 def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from coner.core.errors import ConerError, DataError, OutputError
-from coner.core.files import atomic_write, make_folder
+from coner.core.files import atomic_write
+from coner.core.locks import lock_folder
 from coner.core.types import Sentence
 from coner.data.files import keep_apart
 from coner.data.formats import DEFAULTS, WriteOptions, all_formats, formats
@@ -114,15 +115,14 @@ def write_splits(
     ``OutputError`` if a file cannot be written, is the source, or belongs to another split in the folder, whose test
     sentences may be training sentences now. Returns the files.
     """
-    make_folder(folder)
     files = {name: folder / f"{name}{formats[format].suffixes[0]}" for name in splits}
     if source is not None:
         keep_apart(source, *files.values())
     suffixes = [format.suffixes[0] for format in all_formats() if format.appends and format.suffixes]
-    for old in (folder / f"{name}{suffix}" for name in SPLITS for suffix in suffixes):
-        if old.exists() and old not in files.values():
-            raise OutputError(f"{old}: belongs to another split. Fix: move it, or choose another folder")
-    with ExitStack() as stack:  # files of two splits would share sentences
+    with lock_folder(folder), ExitStack() as stack:  # files of two splits would share sentences
+        for old in (folder / f"{name}{suffix}" for name in SPLITS for suffix in suffixes):
+            if old.exists() and old not in files.values():
+                raise OutputError(f"{old}: belongs to another split. Fix: move it, or choose another folder")
         handles = {name: stack.enter_context(atomic_write(path)) for name, path in files.items()}
         for name, sentences in splits.items():
             formats[format].write_text(sentences, handles[name], options)

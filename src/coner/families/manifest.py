@@ -28,6 +28,7 @@ from pydantic import (
 
 from coner.core.errors import ConfigError, DataError, ModelError, OutputError
 from coner.core.files import sha256
+from coner.core.locks import lock_folder
 from coner.core.untrusted import check_values, is_text, read_json
 from coner.data.taxonomy import Taxonomy
 from coner.families.operating_point import OperatingPoint
@@ -90,17 +91,26 @@ class Manifest(BaseModel):
 
 
 def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
-    """Write a model into ``folder``: all of it, or nothing; ``OutputError`` if that fails.
+    """Write a model into ``folder``: all of it, or nothing; ``OutputError`` if that fails or another process does.
 
-    ``write`` writes the files into the folder that is passed to it; the manifest gets their hashes.
+    ``write`` writes the files into the folder that is passed to it; the manifest gets their hashes. All files get the
+    permissions of a new file.
     """
-    state = "nothing was changed"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for abandoned in folder.glob(".model-*"):  # by a process that was killed
             shutil.rmtree(abandoned, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=".model-", dir=folder, ignore_cleanup_errors=True) as temporary:
             source = Path(temporary)
+    except OSError as error:
+        raise _failed(folder, error, "nothing was changed") from None
+    with lock_folder(folder):
+        _write(folder, manifest, write)
+
+
+def _write(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
+    state = "nothing was changed"
+    try:
             write(source)
             files = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
             entries = {n: FileEntry(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in files.items()}
@@ -112,11 +122,17 @@ def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None])
                 _flush(path)
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
             state = "some files are those of the earlier model. Fix: write it again"
+            mode = files[MANIFEST].stat().st_mode & 0o777  # what the umask leaves; libraries have their own ideas
             for name, path in files.items():
+                path.chmod(mode)
                 path.replace(folder / name)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{folder}: the model cannot be written: {reason}; {state}") from None
+        raise _failed(folder, error, state) from None
+
+
+def _failed(folder: Path, error: OSError, state: str) -> OutputError:
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"{folder}: the model cannot be written: {reason}; {state}")
 
 
 def remove_model(folder: Path) -> None:

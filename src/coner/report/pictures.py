@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from coner.core.files import make_folder
+from coner.core.locks import lock_folder
 from coner.evaluation.calibration import calibrate
 from coner.evaluation.counts import Ints
 from coner.evaluation.significance import class_f1_draws
@@ -46,10 +46,10 @@ def write_pictures(report: Report, folder: Path) -> list[Path]:
         pictures["calibration"] = lambda: calibration(predictions, shown[:CURVES])
     if any(row.values["train_seconds"] for row in comparison.rows):
         pictures["time"] = lambda: time(comparison)
-    make_folder(folder)
     paths = {folder / f"{name}.{ending}": draw for name, draw in pictures.items() for ending in ENDINGS}
-    for path, draw in paths.items():
-        write_figure(draw, path, what="pictures of runs")
+    with lock_folder(folder):
+        for path, draw in paths.items():
+            write_figure(draw, path, what="pictures of runs")
     return list(paths)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from coner.core import processes
 from coner.core.errors import ConfigError
-from coner.core.files import make_folder
+from coner.core.locks import lock_folder
 from coner.core.progress import Log
 from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split, seen_in
 from coner.evaluation.score import score_sentences
@@ -53,6 +53,7 @@ def execute(
 
     Raises:
         ConfigError: a required file is not named, or the folder belongs to another run.
+        FolderInUse: another process writes into the folder.
         Unanswered: no sentence of a split has an answer of the endpoint; what was built is kept.
     """
     cache = cache or SplitCache()
@@ -63,8 +64,9 @@ def execute(
         recipe.family.release(recipe.settings)
     if record is not None and not recipe.rebuild and not pending(record, inputs.splits):
         return record
-    make_folder(folder)
-    with Log(folder / LOG, overwrite=overwrite) as log:
+    with lock_folder(folder), Log(folder / LOG, overwrite=overwrite) as log:
+        if not overwrite:  # another process may have finished it meanwhile
+            record = earlier_record(recipe, folder, fingerprint, inputs.splits)
         built = None
         if record is None or recipe.rebuild:
             log(recipe.describe(inputs))

@@ -14,15 +14,14 @@ from pathlib import Path
 
 from coner.config.experiment import Experiment
 from coner.core.errors import ConerError
-from coner.core.files import atomic_write, make_folder, try_lock
+from coner.core.files import atomic_write, make_folder
+from coner.core.locks import try_lock_folder
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
 from coner.families.recipe import Training
 from coner.records.ablation import FAILED, run_name
 from coner.records.record import RECORD, read_record
 from coner.runs.execute import LOG, check_finished, execute
-
-LOCKS = ".locks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,7 @@ def execute_all(runs: Sequence[Run], folder: Path, cache: SplitCache) -> Outcome
     with Log() as log:
         log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
         for run in runs:
-            if (lock := try_lock(folder / LOCKS / f"{run.folder}.lock")) is None:
+            if (lock := try_lock_folder(folder / run.folder)) is None:
                 elsewhere.append(run.folder)
                 continue
             with lock:

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from coner.core.errors import ConfigError, DataError, OutputError, Unfinished
-from coner.core.files import sha256, try_lock
+from coner.core.files import sha256
+from coner.core.locks import lock_folder
 from coner.core.progress import progress_bar
 from coner.data.files import keep_apart
 from coner.families import load
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.registry import family
-from coner.tagging.folder import STATE, OutputFile
+from coner.tagging.folder import OutputFile
 from coner.tagging.job import TaggingJob
 from coner.tagging.slice_tagger import tag_slice
 from coner.tagging.slices import SIZE, Slice, cut
@@ -64,9 +65,7 @@ def tag_files(
     slices = [cut(source, job, size) for source in sources]
     depends_on = [sha256(Path(job.model) / MANIFEST), {**asdict(job), "model": None}]
     out = out.resolve()
-    if (lock := try_lock(out / STATE / "lock")) is None:
-        raise OutputError(f"{out}: another process is writing into it. Fix: wait, or name another folder")
-    with lock:
+    with lock_folder(out):
         outputs = [OutputFile(out, pieces, depends_on) for pieces in slices]
         unfinished = [output for output in outputs if not output.finished()]
         try:

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from coner.config.experiment import Experiment
 from coner.core.errors import ConfigError
-from coner.core.files import make_folder
+from coner.core.locks import lock_folder
 from coner.data.splits import SplitCache
 from coner.families.registry import family
 from coner.records.ablation import write_plan
 from coner.runs.ablation.plan import FULL, Plan
-from coner.runs.several import LOCKS, Outcome, Run, check_all, execute_all
+from coner.runs.several import Outcome, Run, check_all, execute_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ def run_all(runs: Sequence[AblationRun], folder: Path) -> Outcome:
     """
     cache = SplitCache()
     check_all(runs, folder, cache)
-    with FileLock(make_folder(folder / LOCKS) / "plan.lock"):
+    with lock_folder(folder, wait=True):
         write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
     return execute_all(runs, folder, cache)
 

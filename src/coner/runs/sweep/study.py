@@ -17,13 +17,13 @@ from typing import Any
 
 import optuna
 import tomli_w
-from filelock import FileLock
 from optuna import Study, Trial
 from optuna.trial import FrozenTrial, TrialState
 
 from coner.config.load import override_paths
 from coner.core.errors import ConerError, ConfigError
-from coner.core.files import atomic_write, make_folder, try_lock
+from coner.core.files import atomic_write, make_folder
+from coner.core.locks import lock_folder, try_lock_folder
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
 from coner.families.manifest import remove_model
@@ -64,11 +64,10 @@ class Search:
         recipe = Training(self.settings)
         values = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
         self.identity = hashlib.sha256(json.dumps(values).encode()).hexdigest()
-        make_folder(folder / ".locks")
-        self.lock = FileLock(folder / ".locks" / "study.lock")
-        with self.lock:
-            self.folder_id = _folder_id(folder / ".locks" / "name")
-            owner = folder / ".locks" / "search"  # contains the identity of the search
+        state = make_folder(folder / ".locks")
+        with lock_folder(folder, wait=True):
+            self.folder_id = _folder_id(state / "name")
+            owner = state / "search"  # contains the identity of the search
             if owner.exists():
                 if owner.read_text(encoding="utf-8") != self.identity:
                     raise ConfigError(f"{folder}: contains a search with other settings or another space. {OTHER}")
@@ -111,7 +110,7 @@ class Search:
 
     def _next(self, trials: int) -> tuple[Trial, AbstractContextManager[object]] | None:
         """A trial of a dead process in this folder, or a new one, with its lock; ``None`` if there are enough."""
-        with self.lock:
+        with lock_folder(self.folder, wait=True):
             for running in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if running.user_attrs.get("place") == self.folder_id and (lock := self._lock(running.number)):
                     return self._draw(Trial(self.study, running._trial_id)), lock
@@ -130,7 +129,7 @@ class Search:
         return trial
 
     def _lock(self, number: int) -> AbstractContextManager[object] | None:
-        return try_lock(self.folder / ".locks" / f"{number}.lock")
+        return try_lock_folder(self.place(number))
 
     def _try(self, trial: Trial) -> str:
         def on_epoch(epoch: int, macro_f1: float) -> None:
@@ -156,7 +155,7 @@ class Search:
 
     def _tidy(self) -> None:
         """Write the settings of the best trial, and delete the models of the other finished ones."""
-        with self.lock:  # another process must not change the best trial meanwhile
+        with lock_folder(self.folder, wait=True):  # another process must not change the best trial meanwhile
             best = best_trial(self.study)
             if best is not None:
                 chosen = self.space.suggest(optuna.trial.FixedTrial(best.params))

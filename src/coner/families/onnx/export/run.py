@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
-import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +14,15 @@ from typing import Any, NamedTuple
 import torch
 
 from coner.core.errors import ConerError, ConfigError, DataError, ModelError, OutputError
-from coner.core.files import check_folder
+from coner.core.files import check_folder, make_folder
+from coner.core.locks import lock_folder
 from coner.core.progress import progress_bar
 from coner.data import Corpus
 from coner.data.splits import read_named_splits, read_splits
 from coner.evaluation.score import score
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
-from coner.families.manifest import MANIFEST, Manifest, parse_manifest, read_manifest
+from coner.families.manifest import MANIFEST, Manifest, parse_manifest, read_manifest, remove_model
 from coner.families.onnx import tagger as onnx
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.settings import OnnxManifest
@@ -29,6 +32,7 @@ from coner.records.record import RECORD, read_record
 
 ADVICE = "Fix: name a dev file with --dev FILE"
 ROUNDS = 5
+SCRATCH = ".export"
 TIMED = 500  # sentences in a round, spread over the whole file
 
 
@@ -89,8 +93,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         DataError: the dev file is not that of the run, or faulty.
         OutputError: ``out`` holds a model, or cannot be written.
     """
-    if (out / MANIFEST).exists():
-        raise OutputError(f"{out}: already contains a model. Fix: choose another folder")
+    _check_free(out)
     check_folder(out)
     manifest = read_manifest(run)
     if not family(manifest.kind).exports:
@@ -101,8 +104,8 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     device = torch.device("cpu")  # where the exported model runs: both are measured there
     tagger = EncoderTagger(trained.network.to(device), trained.tokenizer, trained.manifest)
     tagger.operating_point = manifest.operating_point
-    with tempfile.TemporaryDirectory() as scratch:
-        folder, threads = Path(scratch) / "model", torch.get_num_threads()
+    with lock_folder(out), _unfinished(out) as folder:
+        threads = torch.get_num_threads()
         write_onnx(tagger, folder, int8=int8)
         written = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
         exported = onnx.load(folder, written, threads=threads)
@@ -113,6 +116,27 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         _check(report, int8=int8, max_drop=max_drop)
         exported.save(out)
     return report
+
+
+def _check_free(out: Path) -> None:
+    if (out / MANIFEST).exists() and not (out / SCRATCH).exists():
+        raise OutputError(f"{out}: already contains a model. Fix: choose another folder")
+
+
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """A folder in ``out`` to work in; as long as it is there, a model in ``out`` is that of an unfinished export."""
+    _check_free(out)
+    scratch = out / SCRATCH
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+        make_folder(scratch)
+        yield scratch
+    except BaseException:
+        remove_model(out)
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
