@@ -177,7 +177,8 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
         raise ConfigError(f"{model}: {message}")
     if options.noise is not None:
         return Noise(load_keyboard("qwerty"), rate=options.noise)(clean)
-    copy = read(str(options.noisy), **_reading(options, "gold", options.noisy, clean.path), gold=True)
+    path = Path(str(options.noisy))
+    copy = read(path, **_reading(options, "gold", path, clean.path), gold=True)
     check_copy(clean, copy, copy.path)
     return copy
 
