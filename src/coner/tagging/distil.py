@@ -15,6 +15,7 @@ from coner.data import Reader, write_conll
 from coner.data.formats.conll import UNFIT_ID
 from coner.data.reading.reader import HEADER
 from coner.families.tagger import Prediction, Tagger
+from coner.tagging.file import labelled
 from coner.tagging.stream import Tally, tag_corpus
 
 
@@ -36,7 +37,7 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
         for number, prediction in enumerate(predictions, 1):
             if prediction.entities is not None and prediction.reliable:
                 counts.update(written=1, entities=len(prediction.entities))
-                yield _marked(prediction, mark, number)
+                yield marked(labelled(prediction), mark, number)
             elif prediction.entities is not None:
                 counts["unreadable"] += 1
 
@@ -52,9 +53,8 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
     return tally, counts
 
 
-def _marked(prediction: Prediction, mark: str, number: int) -> Sentence:
+def marked(sentence: Sentence, mark: str, number: int) -> Sentence:
     """The labelled sentence with a mark after its id, where every reader takes it for a header."""
-    sentence = prediction.sentence
     header = next((line for line in sentence.header if line.startswith(HEADER)), None)
     id = sentence.id if sentence.id and not UNFIT_ID.search(sentence.id) else str(number)
-    return Sentence(sentence.words, prediction.entities, header=(f"{header or HEADER + id}\t{mark}",))
+    return Sentence(sentence.words, sentence.entities, header=(f"{header or HEADER + id}\t{mark}",))
