@@ -62,6 +62,11 @@ def intervals(
     }
 
 
+def score_draws(counts: Counts, metric: CountMetric, *, resamples: int = 1000, seed: int = 0) -> Floats:
+    """A metric on resampled sentences, one value per draw; runs on the same sentences share the draws."""
+    return metric(_resampled(counts.dense(), resamples, seed))
+
+
 def class_f1_draws(counts: Counts, labels: tuple[str, ...], *, resamples: int = 1000, seed: int = 0) -> Floats:
     """F1 of each class on resampled sentences, draws x L; 0 where a draw has none of the class.
 
