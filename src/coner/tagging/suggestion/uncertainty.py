@@ -23,10 +23,10 @@ DOUBTFUL = 0.1  # a span is shown if its probability is at least this far from 0
 
 def load_with_probabilities(folder: Path) -> Tagger:
     """Open a model whose mentions have probabilities; ``ConfigError`` for one that calls an endpoint."""
-    kind = read_manifest(folder).kind
-    if kind in kinds() and family(kind).calls_endpoint:
+    own, remote = read_manifest(folder).kind, {name for name in kinds() if family(name).calls_endpoint}
+    if own in remote:
         fix = "name a trained model; coner distil labels text to train one on"
-        raise ConfigError(f"{folder}: got a model of kind {kind}, whose answers have no probabilities. Fix: {fix}")
+        raise ConfigError(f"{folder}: got a model of kind {own}, whose answers have no probabilities. Fix: {fix}")
     return load(folder)
 
 
