@@ -118,7 +118,7 @@ def test_an_encoder_gets_enough_steps_and_a_crf(machine: Any) -> None:
     assert rates == [1.5e-4, 5e-5]
     own = {"kind": "encoder", "train": {"epochs": 3, "groups": {"head": {"rate": 1e-3}}}, "head": {"dropout": 0.3}}
     chosen = settings(own, few)  # what is set stays
-    assert (chosen.train.epochs, chosen.train.groups["head"].rate, chosen.head.decoder) == (3, 1e-3, "softmax")
+    assert (chosen.train.epochs, chosen.train.groups["head"].rate, chosen.head.decoder) == (3, 1e-3, "crf")
 
 
 @pytest.mark.parametrize("values", [{"train": {"batch": "x"}}, {"train": 3}, {"encoder": {"name": ["a"]}}])

@@ -65,8 +65,8 @@ def train(
     The argument is a config if it ends in .toml, or is the name of a built-in one and no file has this name; else data
     of any format. On data, an encoder is trained if its packages are installed, most letters are Latin and it would
     take less than an hour or there is an accelerator; else a CRF. --family, or a setting of a family, chooses another.
-    An encoder gets a CRF decoder, at least 400 steps, and rates for its size; what is set otherwise stays. coner config
-    OUT prints the settings of a run.
+    An encoder gets at least 400 steps, and rates for its size; what is set, by a config too, stays. coner config OUT
+    prints the settings of a run.
 
     Without dev data a tenth of the training data is used for it, split by text and always the same.
 
@@ -114,9 +114,7 @@ def train(
     settings = _settings(source, out, overrides or (), changes, cache)
     declared = family(settings.kind)
     recipe = declared.recipe(settings, Spending(budget_tokens, budget_cost, ledger))
-    if not declared.multiprocess:
-        processes.require_single_process(f"training a model of kind {settings.kind}")
-    elif processes.rank():
+    if processes.rank():
         assist(recipe, out)
         return
     run_recipe(recipe, out, overwrite=overwrite, as_json=as_json, cache=cache)
@@ -148,6 +146,18 @@ def _settings(
         having = [name for name in fields if key.partition(".")[0] in fields[name]]
         if (chosen := values.get("kind")) in fields and chosen not in having:
             raise ConfigError(f"{option}: got kind {chosen}; expected {' or '.join(having)}")
-    if is_data:
-        values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())
-    return (parse_trainable if is_data else parse_experiment)(values, source)
+    if not is_data:
+        _require_processes(parse_experiment(values, source))  # before the data are read
+    values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())
+    settings = (parse_trainable if is_data else parse_experiment)(values, source)
+    _require_processes(settings)
+    return settings
+
+
+def _require_processes(settings: Experiment) -> None:
+    """``ConfigError`` if there are several processes, and the family cannot train one tagger with them."""
+    from coner.core import processes
+    from coner.families.registry import family
+
+    if not family(settings.kind).multiprocess:
+        processes.require_single_process(f"training a model of kind {settings.kind}")

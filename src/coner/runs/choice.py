@@ -44,21 +44,25 @@ def read_source(source: str | Path, name: str) -> dict[str, Any]:
 def with_kind(
     values: Mapping[str, Any], read: Callable[[DataSettings], Sequence[Sentence]], *, source: str, log: Log
 ) -> dict[str, Any]:
-    """Settings for data: those that are set, their kind or a chosen one, which is logged, and what it suggests.
+    """The settings that are set, their kind or one that is chosen for the data, and what it suggests for the rest.
 
-    ``read`` reads the training split.
+    Choice and suggestions are logged. ``read`` reads the training split, if the kind trains on one.
     ``ConfigError`` if a setting of the data is wrong, or sections belong to different families.
     """
+    trained = kinds(trains=True)
+    if (kind := values.get("kind")) is not None and kind not in trained:
+        return dict(values)
     train = read(parse_data(values, source))
-    if (kind := values.get("kind")) is None:
+    if kind is None:
         choice = choose_by_settings(values) or choose_by_data(train)
-        kind, others = choice.kind, ", ".join(sorted({*kinds(trains=True)} - {choice.kind}))
+        kind, others = choice.kind, ", ".join(sorted({*trained} - {choice.kind}))
         log(f"family {kind}, because {choice.reason}; others: {others}")
-    declared = {name: family(name) for name in kinds(trains=True)}.get(kind)
-    suggested = declared.suggest(values, train) if declared else {}  # another kind is refused with the settings
-    if suggested:
-        log(f"settings for {len(train):,} sentences: {' '.join(_flat(suggested))}; see coner config")
-    return override({"kind": kind, **suggested}, values)
+    suggested = family(str(kind)).suggest(values, train)
+    complete = override({"kind": kind, **suggested}, values)
+    own, chosen = ({*_flat(part)} for part in (values, suggested))
+    if lines := sorted((chosen & {*_flat(complete)}) - own):
+        log(f"settings for {len(train):,} sentences: {' '.join(lines)}; see coner config")
+    return complete
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -63,8 +63,9 @@ def train(
 
 
 def _of_files(source: str | Path, values: dict[str, Any], cache: SplitCache, log: Log) -> Training:
-    if find_config(source) is None:
-        values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=SOURCE, log=log)
+    if find_config(source) is not None:
+        parse_trainable(values, SOURCE)  # before the data are read
+    values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=SOURCE, log=log)
     return Training(parse_trainable(values, SOURCE))
 
 

@@ -32,7 +32,7 @@ CHOICES = (
     + [{"context": name} for name in contexts.names()]
     + [{"blend": name} for name in blends.names()]
     + [{"decoder": name, "scheme": scheme} for name in decoders.names() for scheme in ("iob2", "bioes")]
-    + [{"loss": name} for name in losses.names()]
+    + [{"loss": name, "decoder": "softmax"} for name in losses.names()]
 )
 
 

@@ -50,7 +50,7 @@ class EncoderFamily(Family):
         return EncoderTagger.load(folder, manifest)
 
     def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
-        """A CRF decoder, enough steps for small data, and rates for the size of the encoder."""
+        """Enough steps for small data, and rates for the size of the encoder."""
         batch = _setting(values, "train", "batch")
         if not isinstance(batch, int) or batch < 1:  # not set, or refused later
             batch = 16 if len(train) < SMALL else 32
@@ -59,7 +59,7 @@ class EncoderFamily(Family):
         if not _setting(values, "train", "groups"):
             rate = RATES.get(str(_setting(values, "encoder", "name") or "minilm"), RATE)
             suggested["train"]["groups"] = {"encoder": {"rate": rate}, "head": {"times": HEAD_TIMES}}
-        return suggested if "head" in values else {"head": {"decoder": "crf"}, **suggested}
+        return suggested
 
     def identity(self, settings: FineTunedExperiment) -> dict[str, Any]:
         """The settings, and hashes of the pretrained encoder and of the model that training starts from."""

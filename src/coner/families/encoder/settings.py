@@ -45,7 +45,7 @@ class HeadSettings(Section):
     width: Natural = Field(0, description="width of the context's output; 0: the encoder's")
     dropout: Fraction = Field(0.1, description="dropout after the context")
     blend: str = Field("none", description=f"combines a word with its neighbours: {_names('blend')}")
-    decoder: str = Field("softmax", description=f"from scores to tags: {_names('decoder')}")
+    decoder: str = Field("crf", description=f"from scores to tags: {_names('decoder')}")
     loss: str = Field("cross_entropy", description=f"token-level loss, not for crf: {_names('loss')}")
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="tag scheme of the predictions")
 

@@ -1,4 +1,4 @@
-"""Parameter groups, layer-wise decay, warm-up."""
+"""Parameter groups, layer-wise decay, warm-up, and how often dev is scored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from coner.core.errors import ConfigError
 from coner.families.encoder.backbone.pretrained import load_encoder
-from coner.families.encoder.training.schedule import Schedule, group_parameters
+from coner.families.encoder.training.schedule import Schedule, evaluation_interval, group_parameters
 from coner.families.encoder.training.settings import GroupSettings, TrainSettings
 from helpers import tiny
 
@@ -95,3 +95,10 @@ def test_times_replaces_the_rate_in_a_new_group() -> None:
     for neither in ({}, {"times": 0}):
         with pytest.raises(ValueError, match=r"groups.crf.rate\n  Field required"):
             TrainSettings.model_validate({"groups": {"crf": {"match": ["emissions.*"], **neither}}})
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "interval"), [(9000, 1000, 1), (1000, 750, 1), (1000, 751, 2), (1000, 3800, 6)]
+)
+def test_dev_is_scored_so_often_that_it_takes_a_fifth_of_the_time(train: int, dev: int, interval: int) -> None:
+    assert evaluation_interval(train=train, dev=dev) == interval

@@ -70,16 +70,16 @@ def test_frozen_coarse_layer_keeps_its_initial_values(tuning_for: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stop_at", "precision", "embeddings"),
-    [(1, "float32", "all"), (4, "float32", "rows"), (5, "float32", "all"), (4, "bfloat16", "rows")],
+    ("stop_at", "precision", "embeddings", "evaluate_every"),
+    [(1, "float32", "all", 1), (4, "float32", "rows", 1), (5, "float32", "all", 2), (4, "bfloat16", "rows", 1)],
 )
 def test_interrupted_run_equals_an_uninterrupted_one_bit_for_bit(
-    tuning_for: Make, stop_at: int, precision: str, embeddings: str, tmp_path: Path
+    tuning_for: Make, *, stop_at: int, precision: str, embeddings: str, evaluate_every: int, tmp_path: Path
 ) -> None:
     """Three steps per epoch: stopped in the first epoch, in the second, and right before its end; with dropout."""
     sections: dict[str, Any] = {
         "auxiliary": {"schedule": "residual"},
-        "train": {"checkpoint_minutes": 1e-9, "precision": precision},
+        "train": {"checkpoint_minutes": 1e-9, "precision": precision, "evaluate_every": evaluate_every},
         "encoder": {"embeddings": embeddings},
     }
     whole = tuning_for("whole", **sections)
@@ -131,7 +131,7 @@ def test_best_epoch_is_kept(tuning_for: Make, tmp_path: Path) -> None:
     kept = {}
 
     def evaluate() -> Any:
-        kept[trainer.progress.epoch + 1] = emissions.weight.detach().clone()
+        kept[trainer.progress.epoch] = emissions.weight.detach().clone()
         return SimpleNamespace(macro_f1=next(macros), micro_f1=0.5)
 
     trainer.evaluate = evaluate
@@ -156,6 +156,17 @@ def test_each_epoch_is_evaluated_with_its_own_weights(tuning_for: Make, monkeypa
     tuning.run()
     assert len(predicted) >= 16 and any(predicted[15])
     assert not tuning.tagger.network.training  # otherwise copies would be made at every call
+
+
+def test_dev_is_scored_every_few_epochs_and_after_the_last(tuning_for: Make) -> None:
+    losses: dict[int, list[float]] = {}
+    for every in (1, 3):
+        tuning = tuning_for(f"every{every}", train={"epochs": 7, "groups": RATES, "evaluate_every": every})
+        tuning.run()
+        losses[every] = [entry["loss"] for entry in tuning.trainer.progress.history]
+        assert [entry["epoch"] for entry in tuning.trainer.progress.history] == [*range(1, 8, every)]
+    means = [losses[1][0], sum(losses[1][1:4]) / 3, sum(losses[1][4:]) / 3]  # an entry covers all epochs since the last
+    assert losses[3] == pytest.approx(means, rel=1e-4)
 
 
 def test_patience_ends_a_run_without_improvement(tuning_for: Make) -> None:

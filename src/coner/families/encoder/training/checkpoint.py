@@ -28,7 +28,7 @@ DELETE = "Fix: delete it to start again"
 class Progress:
     """Position and history of a run.
 
-    ``sums``: each loss (divided by the size of its step) summed over the current epoch, then the number of steps.
+    ``sums``: each loss (divided by the size of its step) summed since dev was last scored, then the number of steps.
     """
 
     epoch: int = 0  # completed epochs
@@ -37,7 +37,7 @@ class Progress:
     best_epoch: int = 0  # counted from 1
     seconds: float = 0.0  # spent on training, over all sessions
     sums: list[float] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)  # one entry per epoch
+    history: list[dict[str, Any]] = field(default_factory=list)  # one entry each time that dev was scored
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.checkpoint import Storage
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
-from coner.families.encoder.training.schedule import Batches, Schedule, group_parameters
+from coner.families.encoder.training.schedule import Batches, Schedule, evaluation_interval, group_parameters
 from coner.families.encoder.training.trainer import Trainer
 from coner.families.family import Built, TrainingJob
 from coner.families.tagger import Tagger
@@ -51,11 +51,13 @@ class FineTuning(Generic[T]):
             self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
         losses = objective(tagger, job.train, job.weights)
         groups = group_parameters(tagger.network, train.groups, layers=tagger.encoder.config.num_hidden_layers)
+        words = {"train": sum(map(len, job.train)), "dev": sum(map(len, job.dev))}
+        interval = train.evaluate_every or evaluation_interval(**words)
         self.trainer = Trainer(
             tagger.network,
             losses,
             batches=Batches(losses.lengths, train.batch, train.batch_pieces, seed),
-            schedule=Schedule(groups, train.epochs, train.warmup, train.clip, train.patience),
+            schedule=Schedule(groups, train.epochs, train.warmup, train.clip, train.patience, interval),
             evaluate=lambda: evaluate(tagger, job.dev, processes),
             storage=Storage(
                 job.folder / CHECKPOINT, job.fingerprint, train.checkpoint_minutes, lambda: tagger.save(job.folder)

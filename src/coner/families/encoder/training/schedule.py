@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from coner.core.errors import ConfigError
 from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.training.settings import GroupSettings
 
+PASS_SHARE = 1 / 3  # time of a tagging pass over a piece, as a fraction of a training pass
+EVALUATION_SHARE = 0.25  # maximum time of scoring dev, as a fraction of training time
 POOL = 50  # batches whose examples are sorted by length together: little padding, and still a random order
 
 
@@ -70,6 +73,11 @@ class Schedule:
     warmup: float = 0.1
     clip: float = 1.0
     patience: int = 0
+    evaluate_every: int = 1  # epochs, counted back from the last one
+
+    def is_evaluated(self, epoch: int) -> bool:
+        """Whether dev is scored after an epoch, counted from 1."""
+        return (self.epochs - epoch) % self.evaluate_every == 0
 
     def factor(self, step: int, *, steps: int) -> float:
         """The fraction of its peak rate that each group has at a step (from 0): a linear rise, then a linear fall."""
@@ -87,6 +95,11 @@ class Schedule:
             count = sum(parameter.numel() for _, parameter in group.parameters)
             lines.append(f"  {group.name:<12} {group.rate:<9.3g} {group.weight_decay:<6g} {count:>12,}  {names}")
         return lines
+
+
+def evaluation_interval(*, train: int, dev: int) -> int:
+    """Epochs between two scores of dev, given the words of both splits; it does not depend on the machine."""
+    return max(1, math.ceil(PASS_SHARE * dev / (EVALUATION_SHARE * max(1, train))))
 
 
 def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, layers: int) -> list[ParameterGroup]:

@@ -33,7 +33,7 @@ from coner.families.encoder.training.schedule import Batches, Schedule
 class Trainer:
     """Trains a model, which is on the device of ``processes``, alone or together with other processes.
 
-    ``evaluate`` scores the model on the dev split; it is called after each epoch.
+    ``evaluate`` scores the model on the dev split; it is called after the epochs that the schedule names.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Trainer:
         self.steps = len(batches)  # of an epoch
         self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device)
         self._curves: Curves | None = None
+        self._saved_at = time.monotonic()
 
     @property
     def done(self) -> int:
@@ -84,16 +85,19 @@ class Trainer:
 
         ``curves`` is a folder for TensorBoard; ``on_epoch``, as of ``TrainingJob``, is called after a checkpoint.
         """
-        epochs, patience, done = self.schedule.epochs, self.schedule.patience or math.inf, self.done
+        epochs, done = self.schedule.epochs, self.done
         opened = Curves(curves, done=done) if curves is not None and self.processes.is_first else nullcontext()
         with opened as self._curves, progress_bar("training", epochs * self.steps, done=done) as bar:
-            while self.progress.epoch < epochs and self.progress.epoch - self.progress.best_epoch < patience:
+            while self.progress.epoch < epochs and not self._is_exhausted():
                 with defer_interrupt() as interrupted:
                     self._run_steps(bar, interrupted)
-                    macro = self._end_epoch(log)
-                    if on_epoch is not None:
-                        on_epoch(self.progress.epoch, macro)
+                    self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
+                    if self.schedule.is_evaluated(self.progress.epoch):
+                        macro = self._evaluate(log)
+                        if on_epoch is not None:
+                            on_epoch(self.progress.epoch, macro)
                     if self.processes.any(interrupted()):
+                        self._save_checkpoint()
                         raise KeyboardInterrupt
 
     def facts(self) -> dict[str, Any]:
@@ -138,7 +142,7 @@ class Trainer:
             self._curves.add(done + 1, {**values, **rates})
 
     def _run_steps(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
-        progress, last_saved = self.progress, time.monotonic()
+        progress = self.progress
         batches = self.batches.epoch(progress.epoch)
         while progress.step < len(batches):
             began = time.monotonic()
@@ -148,29 +152,33 @@ class Trainer:
             bar.advance()
             bar.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[-1]:.3f}")
             stop = self.processes.any(interrupted())
-            if stop or time.monotonic() - last_saved > 60 * self.storage.minutes:
+            if stop or time.monotonic() - self._saved_at > 60 * self.storage.minutes:
                 self._save_checkpoint()
-                last_saved = time.monotonic()
                 if stop:
                     raise KeyboardInterrupt
 
-    def _end_epoch(self, log: Log) -> float:
-        """Evaluate, save the model if it is the best so far, and a checkpoint; returns the macro F1."""
+    def _is_exhausted(self) -> bool:
+        """Whether the patience has run out."""
+        progress, patience = self.progress, self.schedule.patience
+        return bool(patience and progress.history and progress.history[-1]["epoch"] - progress.best_epoch >= patience)
+
+    def _evaluate(self, log: Log) -> float:
+        """Score dev, save the model if it is the best so far, and a checkpoint; returns the macro F1."""
         progress, began = self.progress, time.monotonic()
         scores = self.evaluate()
         macro, micro = scores.macro_f1, scores.micro_f1
         *sums, steps = progress.sums
         losses = {name: total / steps for name, total in zip(self.objective.names, sums, strict=True)}
         entry = {
-            "epoch": progress.epoch + 1,
-            **self.objective.history(losses, progress.epoch),
+            "epoch": progress.epoch,
+            **self.objective.history(losses, progress.epoch - 1),
             "dev_micro_f1": micro,
             "dev_macro_f1": macro,
             "seconds": progress.seconds,
             "validation_seconds": time.monotonic() - began,
         }
         progress.history.append(entry)
-        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
+        progress.sums = self._zeros()
         if self._curves is not None:
             self._curves.add(self.done, {"dev/micro_f1": micro, "dev/macro_f1": macro})
         log(
@@ -200,3 +208,4 @@ class Trainer:
         state = {"belongs_to": self.storage.fingerprint, "progress": asdict(self.progress)}
         saved = checkpoint.Checkpoint(self._state.tensors(), state)
         checkpoint.write_checkpoint(self.storage.checkpoint, saved)
+        self._saved_at = time.monotonic()
