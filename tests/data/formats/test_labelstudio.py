@@ -339,3 +339,42 @@ def test_offsets_in_html_do_not_count_its_tags(tmp_path: Path) -> None:
     corpus = read(export(tmp_path, task(*places, text=html), task(text="<i>nobody</i>")))
     assert [(s.text, [s.surface(e) for e in s.entities or ()]) for s in corpus] == [(shown, ["bob"]), ("nobody", [])]
     assert corpus.notes == ("not read: texts with tags of HTML, without the tags 2",)
+
+
+def test_tasks_may_be_in_an_object(tmp_path: Path) -> None:
+    tasks = [task(result(8, 20, text="ada lovelace")), task()]
+    expected = [gist(sentence) for sentence in read(export(tmp_path, *tasks))]
+    for number, filler in enumerate(("", "x" * 100_000)):  # also if the start that decides about the format is cut off
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({"project": {"id": 4}, "tasks": tasks, "note": filler}), encoding="utf-8")
+        assert detect(path) == "labelstudio"
+        corpus = read(path, gold=True)
+        assert [gist(sentence) for sentence in corpus] == expected
+        assert corpus.notes == ("not read: values under 'project' 1, values under 'note' 1",)
+    path.write_text(json.dumps({"tasks": [{"text": "ada", "entities": []}]}), encoding="utf-8")
+    assert detect(path) == "json"
+
+
+def test_the_start_of_many_tasks_in_an_object_decides(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"tasks": [task(result(8, 20)) for _ in range(1000)]}), encoding="utf-8")
+    assert detect(path) == "labelstudio"
+    assert len(read(path)) == 2000
+
+
+def test_the_text_may_be_in_an_object_in_the_data(tmp_path: Path) -> None:
+    def nested(data: dict[str, Any], *results: Any) -> dict[str, Any]:
+        return task(*results) | {"data": data}
+
+    deep = {"report": {"body": {"text": TEXT}}}
+    [first, _] = read(export(tmp_path, nested(deep, result(8, 20))), gold=True)
+    assert gist(first)[1] == (Entity(2, 4, "P"),)
+    two = {"title": "in rome", "report": {"lang": "en", "body": TEXT}, "id": "a"}
+    proved = result(8, 20, text="ada lovelace")
+    assert gist(read(export(tmp_path, nested(two, proved)))[0])[1] == (Entity(2, 4, "P"),)
+    [title] = read(export(tmp_path, nested(two)))  # the only string that is in no object
+    assert title.words == ("in", "rome")
+    assert read(export(tmp_path, nested(two)), text="report.body")[1].words == ("in", "new", "york")
+    del two["title"]
+    with pytest.raises(DataError, match=r"got data with \['report.body', 'report.lang'\]; .*, or --text KEY"):
+        read(export(tmp_path, nested(two)))

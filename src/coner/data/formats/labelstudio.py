@@ -1,10 +1,10 @@
 """Label Studio: a JSON list of tasks as it is exported and imported, JSON-MIN, or a task per line.
 
-Of the annotations of a task (before version 1.0 ``completions``) the first that was not cancelled is read, and of its
-results the labelled spans; without any annotation the first prediction, unless gold labels are asked for. Old versions
-count UTF-16 units, which ``value.text`` reveals. The text is the string of ``data`` in which every ``value.text``
-stands, else ``data.text``, or the only string. ``data.words``, written if the words are not those of ``split_words``,
-makes the task one sentence.
+The list may be under ``tasks`` in an object. Of the annotations of a task (before version 1.0 ``completions``) the
+first that was not cancelled is read, and of its results the labelled spans; without any annotation the first
+prediction, unless gold labels are asked for. Old versions count UTF-16 units, which ``value.text`` reveals. The text is
+the string of ``data``, or of an object in it, in which every ``value.text`` stands, else ``data.text``, or the only
+string. ``data.words``, written if the words are not those of ``split_words``, makes the task one sentence.
 
 If an entity has a score, all sentences are written as predictions, because nobody has confirmed them.
 """
@@ -25,7 +25,17 @@ from coner.data.reading.markup import without_tags
 from coner.data.reading.objects import NO_GOLD, ObjectReader, QuotedMark, Values, claims_of
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
-from coner.data.reading.results import MINIMAL, is_cancelled, items_of, list_under, placed, whole_task
+from coner.data.reading.results import (
+    MINIMAL,
+    TASKS,
+    is_cancelled,
+    is_wrapper,
+    items_of,
+    list_under,
+    placed,
+    texts_in,
+    whole_task,
+)
 from coner.data.reading.spans import Mark, align_words
 from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_text, split_words
 
@@ -53,10 +63,17 @@ class LabelStudioReader(ObjectReader):
         return [*super().notes, *([guesses] if self._guesses else [])]
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        tasks = [whole_task(value) for value in json_values(self.path, "tasks")]
+        tasks = [whole_task(value) for value in self._tasks(json_values(self.path, "tasks"))]
         for task in tasks if all(isinstance(task, dict) for task in tasks) else ():
             self._survey_task(task)
         return self._objects(tasks, self._object)
+
+    def _tasks(self, values: list[Any]) -> list[Any]:
+        """The tasks of a file, which may be in an object with other values."""
+        if len(values) != 1 or not is_wrapper(values[0]):
+            return values
+        self.ignored.update(f"values under {key!r:.80}" for key in values[0] if key != TASKS)
+        return list_under(values[0], TASKS)
 
     def _survey_task(self, task: Values) -> None:
         """See what the file has: some tasks prove how the others are to be read."""
@@ -134,15 +151,20 @@ class LabelStudioReader(ObjectReader):
             return Mark(start, end, labels[0], score if known else 1.0, number), repeated
         return None
 
+    def _texts(self, values: Values) -> dict[str, str]:
+        texts = texts_in(values)
+        return texts if self._text_key is None else {k: text for k, text in texts.items() if k == self._text_key}
+
     def _key_of_text(self, texts: Mapping[str, str], claims: Sequence[Claim]) -> str | None:
         key = super()._key_of_text(texts, claims)
-        return next(iter(texts)) if key is None and len(texts) == 1 else key
+        alone = [name for name in texts if "." not in name] or list(texts)  # before those in objects
+        return alone[0] if key is None and len(alone) == 1 else key
 
     def _text(self, data: Values, claims: Sequence[Claim]) -> str:
         texts = self._texts(data)
         if (key := self._key_of_text(texts, claims)) is None:
             wanted = f"a string {self._text_key!r}" if self._text_key else 'a string "text", one string alone'
-            raise ValueError(f"got data with {sorted(data)!r:.200}; expected {wanted}, or --text KEY")
+            raise ValueError(f"got data with {sorted(texts or data)!r:.200}; expected {wanted}, or --text KEY")
         if self._html and "<" in texts[key]:
             self.ignored["texts with tags of HTML, without the tags"] += 1
             return without_tags(texts[key])
@@ -181,6 +203,8 @@ class LabelStudio(Format):
 
     def sniff(self, head: bytes) -> float:
         value, _ = first_value(head)
+        if isinstance(value, dict) and is_wrapper(value):
+            value = next(iter(value[TASKS]), None)
         task = isinstance(value, dict) and (
             isinstance(value.get("data"), dict) or {"data", *KNOWN} & value.keys() > {"data"}
         )

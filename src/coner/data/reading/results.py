@@ -7,6 +7,8 @@ from typing import Any
 
 Values = Mapping[str, Any]
 MINIMAL = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time")  # keys of JSON-MIN
+TASKS = "tasks"  # the key of the tasks, if they are in an object
+DEPTH = 4  # of objects in ``data`` that may hold the text
 
 
 def placed(result: Values) -> tuple[Any, Any, str | None, Any]:
@@ -34,6 +36,21 @@ def whole_task(value: Any) -> Any:
     data = {key: item for key, item in value.items() if key not in (*MINIMAL, *regions)}
     annotated = bool(regions) or value.get("annotation_id") is not None
     return {"data": data, "annotations": [{"result": results}] if annotated else []}
+
+
+def is_wrapper(value: Any) -> bool:
+    """Whether a value is no task, but an object that has tasks."""
+    return isinstance(value, dict) and "data" not in value and isinstance(value.get(TASKS), list)
+
+
+def texts_in(data: Values, depth: int = DEPTH) -> dict[str, str]:
+    """The strings of the data of a task except its id, then those in objects, as ``document.text``."""
+    texts = {key: value for key, value in data.items() if isinstance(value, str) and key != "id"}
+    for key, inner in data.items():
+        if isinstance(inner, dict) and depth:
+            for name, text in texts_in(inner, depth - 1).items():
+                texts.setdefault(f"{key}.{name}", text)
+    return texts
 
 
 def _type(item: Any) -> str | None:
