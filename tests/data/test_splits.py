@@ -66,3 +66,19 @@ def test_labels_that_conll_cannot_hold_are_named_before_the_training(tmp_path: P
 def test_new_names_differ_from_all_others() -> None:
     options = shlex.split(rename_options(["a b", "a\tb"], ["a_b", "c"]))
     assert options == ["--rename", "a\tb=a_b_", "--rename", "a b=a_b__"]
+
+
+@pytest.mark.parametrize(
+    ("sentences", "setting", "message"),
+    [
+        (1, {}, r"got 1 different sentences, and dev would be empty. Fix: name a dev file \(data.dev\)"),
+        (3, {"dev_share": 0.9}, "train would be empty. .*, or another data.dev_share than 0.9"),
+    ],
+)
+def test_a_split_that_would_be_empty_names_its_setting(
+    tmp_path: Path, sentences: int, setting: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("".join(f"word{number} B-X\n\n" for number in range(sentences)))
+    with pytest.raises(DataError, match=message):
+        read_splits(DataSettings(train=path, **setting))

@@ -184,8 +184,12 @@ def _derive(split: Split, sentences: Iterable[Sentence], change: str, **faults: 
 
 
 def cut_dev(split: Split, share: float) -> dict[str, Split]:
-    """Cut a dev split from a training split: the same cut every time, without a text in both."""
-    cut = split_corpus(split.corpus, dev=share, test=0, seed=1)
+    """Cut a dev split from a training split: the same cut every time, without a text in both.
+
+    ``DataError`` if there are too few different sentences.
+    """
+    fix = f"name a dev file (data.dev), use more sentences, or another data.dev_share than {share:g}"
+    cut = split_corpus(split.corpus, dev=share, test=0, seed=1, fix=fix)
     dev = _derive(split, cut["dev"], f"dev {share}", repaired=0, skipped=0)
     return {"train": _derive(split, cut["train"], f"train {share}"), "dev": dev}
 

@@ -24,13 +24,18 @@ SPLITS = ("train", "dev", "test")
 
 
 def split_corpus(
-    sentences: Sequence[Sentence], *, dev: float = 0.1, test: float = 0.1, seed: int = 1
+    sentences: Sequence[Sentence],
+    *,
+    dev: float = 0.1,
+    test: float = 0.1,
+    seed: int = 1,
+    fix: str = "set its share to 0",
 ) -> dict[str, list[Sentence]]:
     """Split into train, dev and test, each in the order of the corpus; a share of 0 gives no such split.
 
     Raises:
         ConerError: the shares leave no sentences to train on.
-        DataError: there are too few different sentences.
+        DataError: there are too few different sentences; the message ends with the ``fix``.
     """
     if min(dev, test) < 0 or not dev + test < 1:
         raise ConerError(f"got shares dev={dev:g} and test={test:g}; expected numbers from 0 that sum to less than 1")
@@ -39,7 +44,7 @@ def split_corpus(
     splits = distribute(sentences, shares, seed=seed)
     if missing := [name for name, chosen in splits.items() if not chosen]:
         count = f"got {len(set(map(text_key, sentences)))} different sentences"
-        raise DataError(f"{count}, and {missing[0]} would be empty. Fix: set its share to 0")
+        raise DataError(f"{count}, and {missing[0]} would be empty. Fix: {fix}")
     return splits
 
 
