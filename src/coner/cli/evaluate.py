@@ -19,7 +19,8 @@ def evaluate(
     predicted: Annotated[
         Path | None,
         model_argument(
-            "File of the same sentences, or a model: its folder, or hf://user/name; default: a column of GOLD.",
+            "File of the same sentences, or a model (its folder, an installed package, or hf://user/name); default: a "
+            "column of GOLD.",
             "PREDICTED|MODEL",
         ),
     ] = None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    model: Annotated[Path, model_argument("Folder of a trained encoder, or hf://user/name.")],
+    model: Annotated[Path, model_argument("Folder of a trained encoder, an installed package, or hf://user/name.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the exported model; must not hold a model.")],
     int8: Annotated[bool, typer.Option("--int8", help="Weights as 8-bit integers: about a third of the size.")] = False,
     dev: Annotated[

@@ -21,7 +21,9 @@ BELOW = "left out below the threshold"  # of the model
 
 @options.reads
 def tag(
-    model: Annotated[Path, options.model_argument("Folder of a trained model, or hf://user/name.")],
+    model: Annotated[
+        Path, options.model_argument("Folder of a trained model, an installed package, or hf://user/name.")
+    ],
     sources: Annotated[
         list[str],
         typer.Argument(

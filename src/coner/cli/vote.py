@@ -16,7 +16,10 @@ from coner.data.reading.reader import Reading
 
 @reads
 def vote(
-    models: Annotated[list[Path], model_argument("Folders of trained models, of any kind, or hf://user/name.", "RUN")],
+    models: Annotated[
+        list[Path],
+        model_argument("Folders of trained models, of any kind, installed packages, or hf://user/name.", "RUN"),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the vote: model, record.json, log.txt.")],
     *,
     dev: Annotated[

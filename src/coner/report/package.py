@@ -1,7 +1,7 @@
 """A model as a wheel (PEP 427) of data only: the model, its record and its card, and the metadata that it is found by.
 
-The files of the package are in the folder that ``hub.installed`` looks for. Equal input gives equal bytes: names are
-sorted, and no time is written.
+The files of the package are in the folder that ``hub.installed`` looks for. Equal input gives equal bytes, with one
+version of zlib: names are sorted, and no time is written.
 """
 
 from __future__ import annotations
