@@ -1,4 +1,4 @@
-"""Every input in the tutorial and the Python guide gives the output that is shown."""
+"""Every input in the tutorial and the guides that continue it gives the output that is shown."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.FitFailedWarning")
 def test_guides_give_the_output_they_show(reader: Session) -> None:
-    """The second guide uses what the first has made."""
+    """The other guides use what the first has made."""
     assert coner.integrations.spacy.make
     assert reader.play(DOCS / "tutorial.md") > 30
     assert not reader.jobs
     assert reader.play(DOCS / "python.md") > 20
+    assert reader.play(DOCS / "migrating.md") > 20
 
 
 @pytest.mark.parametrize(

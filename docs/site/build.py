@@ -26,7 +26,7 @@ def build(site: Path) -> int:
         if code := render(source, made):
             return code
         shutil.rmtree(site, ignore_errors=True)
-        shutil.copytree(made, site, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo*"))
+        shutil.copytree(made, site, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo*", "_sources"))
     return 0
 
 
