@@ -25,8 +25,8 @@ test-all: test $(VENV)/.mpnet $(VENV)/.server
 	$(BIN)/python -m pytest -m "packaged or server"
 
 check: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks docs
-	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs/site
+	$(BIN)/ruff format --check src tests benchmarks docs/site
 	$(BIN)/mypy
 
 docs: $(VENV)/.docs
