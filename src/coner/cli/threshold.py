@@ -104,8 +104,6 @@ def _choose(study: Study, test: Path | None, *, show: bool, as_json: bool) -> No
     from coner.families.stored_point import replace_operating_point
     from coner.report.threshold import as_dict
 
-    for line in study.warnings():
-        stderr.print(line)
     point: OperatingPoint | None = None
     failure: Unreachable | None = None
     if not show or study.options.goal is not None:
@@ -117,6 +115,8 @@ def _choose(study: Study, test: Path | None, *, show: bool, as_json: bool) -> No
             failure = error  # after the trade-off
     if point is not None and test is not None:
         point = study.with_test(point, test)
+    for line in study.warnings():
+        stderr.print(line)
     if point is not None and not show:
         replace_operating_point(study.model, point, study.stamp)
     if as_json:

@@ -136,6 +136,9 @@ class Study:
         if unknown:
             named = ", ".join(sorted(unknown))
             lines.append(f"Warning: {unknown.total()} mentions of classes that the model cannot predict: {named}")
+        if self.options.calibrate == "auto" and len(self.raw.scores) < self.options.minimum:
+            few = f"{len(self.raw.scores)} predictions; expected at least {self.options.minimum} to calibrate"
+            lines.append(f"Warning: {self.path}: not calibrated: got {few}")
         if (self.model / RECORD).is_file():
             train = read_record(self.model).data.get("train")
             if train is not None and train.sha256 == digest(self.path):
@@ -151,7 +154,9 @@ class Study:
 
     def _calibrate(self, candidates: Candidates, folds: Any) -> Fitted:
         method = self.options.calibrate
-        if method == "auto":
+        if method == "auto" and len(candidates.scores) < self.options.minimum:
+            method = "none"
+        elif method == "auto":
             whole = candidates is self.raw
             compared = self.held_out_scores if whole else compare_methods(candidates.scores, candidates.correct, folds)
             method = choose_method(compared, candidates.correct)
