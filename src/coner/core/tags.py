@@ -156,7 +156,21 @@ class TagSet:
 
     def allowed(self) -> list[list[bool]]:
         """``allowed[i][j]``: tag j may follow tag i. C x C."""
-        return [[may_follow(a, b, self.scheme) for b in self.tags] for a in self.tags]
+        # It depends on the two prefixes, and on whether the labels are the same: the rows are copies, since thousands
+        # of labels have millions of pairs.
+        prefixes, count = PREFIXES[self.scheme], len(self.labels)
+        first = [may_follow(OUTSIDE, tag, self.scheme) for tag in (OUTSIDE, *(f"{p}-a" for p in prefixes))]
+        rows = [first[:1] + first[1:] * count]
+        kinds = []
+        for prefix in prefixes:
+            last = f"{prefix}-a"
+            other = [may_follow(last, f"{p}-b", self.scheme) for p in prefixes]
+            own = [may_follow(last, f"{p}-a", self.scheme) for p in prefixes]
+            kinds.append(([may_follow(last, OUTSIDE, self.scheme), *other * count], own))
+        for place in range(1, len(self.tags), len(prefixes)):
+            for row, own in kinds:
+                rows.append([*row[:place], *own, *row[place + len(prefixes) :]])
+        return rows
 
     def allowed_first(self) -> list[bool]:
         """Tags that are valid at the start of a sentence. C."""

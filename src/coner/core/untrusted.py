@@ -53,17 +53,23 @@ def read_regular(path: str | Path, most: int = MOST_BYTES) -> bytes:
     return content
 
 
-def read_json(path: str | Path, most: int = MOST_BYTES) -> Any:
+def read_json(path: str | Path, most: int = MOST_BYTES, *, digits: int = MOST_DIGITS) -> Any:
     """A JSON file in UTF-8; see ``parse_json``."""
-    return parse_json(read_regular(path, most))
+    return parse_json(read_regular(path, most), digits=digits)
 
 
-def parse_json(text: str | bytes) -> Any:
-    """JSON without NaN, infinite or huge numbers, and of bounded depth."""
+def parse_json(text: str | bytes, *, digits: int = MOST_DIGITS) -> Any:
+    """JSON of bounded depth without NaN, infinite numbers, and whole numbers of more than so many digits."""
+
+    def whole(text: str) -> int:
+        if len(text.lstrip("-")) > digits:
+            raise ValueError(f"got a number of {len(text)} digits; expected at most {digits}")
+        return int(text)
+
     try:
         value = json.loads(
             text if isinstance(text, str) else text.decode("utf-8"),
-            parse_int=_whole,
+            parse_int=whole,
             parse_float=_finite,
             parse_constant=_finite,
         )
@@ -110,12 +116,6 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and not any(
         character < " " or "\x7f" <= character < "\xa0" or "\ud800" <= character < "\ue000" for character in value
     )
-
-
-def _whole(text: str) -> int:
-    if len(text.lstrip("-")) > MOST_DIGITS:
-        raise ValueError(f"got a number of {len(text)} digits; expected at most {MOST_DIGITS}")
-    return int(text)
 
 
 def _finite(text: str) -> float:

@@ -77,12 +77,13 @@ class _Lattice(NamedTuple):
         return np.exp(log)
 
 
-def _check(scores: Scores | float, allowed: NDArray[np.bool_]) -> None:
-    """Check the scores of what is allowed; the others, such as ``-inf``, are replaced."""
+def _scores(scores: Scores | float, allowed: NDArray[np.bool_]) -> Scores:
+    """The scores of what is allowed, ``-inf`` elsewhere; ``ValueError`` where they are absurd."""
     if np.ndim(scores) and np.shape(scores) != allowed.shape:
         raise ValueError(f"got scores of shape {np.shape(scores)}; expected {allowed.shape}, from the labels")
     if not (np.abs(np.broadcast_to(scores, allowed.shape)[allowed]) <= MOST_SCORE).all():
         raise ValueError(f"got scores that are NaN, infinite or above {MOST_SCORE:g}")
+    return np.where(allowed, scores, -np.inf)
 
 
 class Chain:
@@ -97,18 +98,17 @@ class Chain:
         self, tags: TagSet, transitions: Scores, *, first: Scores | float = 0.0, last: Scores | float = 0.0
     ) -> None:
         self.tags = tags
-        _check(transitions, np.array(tags.allowed()))
-        _check(first, np.array(tags.allowed_first()))
-        _check(last, np.array(tags.allowed_last()))
-        self.transitions = np.where(tags.allowed(), transitions, -np.inf)
-        self.first = np.where(tags.allowed_first(), first, -np.inf)
-        self.last = np.where(tags.allowed_last(), last, -np.inf)
-        # Half of all tags are inner ones, which may follow two tags only.
+        if np.shape(transitions) != (len(tags), len(tags)):  # before the matrix of what is allowed takes memory
+            raise ValueError(f"got transitions of shape {np.shape(transitions)}; expected {len(tags)} tags by as many")
         allowed = np.array(tags.allowed())
+        self.transitions = _scores(transitions, allowed)
+        self.first = _scores(first, np.array(tags.allowed_first()))
+        self.last = _scores(last, np.array(tags.allowed_last()))
+        # Half of all tags are inner ones, which may follow two tags only.
         inner = allowed.sum(axis=0) <= 2
         self._outer, self._inner = np.flatnonzero(~inner), np.flatnonzero(inner)
         self._before_inner = (~allowed[:, inner]).argsort(axis=0, kind="stable")[:2]  # the two tags before each
-        self._shift = float(transitions.max())
+        self._shift = float(self.transitions.max())
         self._exp = np.exp(self.transitions - self._shift)
         self._single_ids, self._begin_ids, self._inner_ids, self._end_ids = (
             np.array([tags.ids[f"{prefix}-{label}"] for label in tags.labels])

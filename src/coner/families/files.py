@@ -14,6 +14,8 @@ from coner.families.manifest import COPY, MANIFEST, Manifest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# What a library raises for values that have the right type and no meaning; ImportError: a tokenizer needs a package.
+FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError, RuntimeError, ImportError)
 MOST_JSON = 1 << 29  # bytes of a vocabulary or a lexicon
 
 
@@ -53,8 +55,7 @@ class ModelFiles:
             raise
         except MemoryError:
             raise ModelError(f"{self.folder / name}: does not fit into the memory. {COPY}") from None
-        # Also what a library raises for values that have the right type and no meaning.
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
+        except FAULTS as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
-            where = f"{self.folder / name}: damaged: the values do not fit {MANIFEST}"
-            raise ModelError(f"{where} ({reason}). {COPY}, or train again") from None
+            message = f"{self.folder / name}: does not fit {MANIFEST} ({reason}). {COPY}, or train again"
+            raise ModelError(message) from None

@@ -38,6 +38,7 @@ MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"  # of an encoder
 COPY = "Fix: copy the whole folder again"
 MOST_BYTES, MOST_FILES = 1 << 40, 10_000  # of one file; files of a model
+MOST_LABELS = 4_000  # time and memory grow with the square of their number
 M = TypeVar("M", bound="Manifest")
 
 
@@ -74,7 +75,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
 
     kind: str  # the family
-    labels: Annotated[tuple[Name, ...], Field(min_length=1)]  # every label that the tagger can predict
+    # every label that the tagger can predict
+    labels: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MOST_LABELS)]
     taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
     format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
     operating_point: OperatingPoint | None = None  # calibration and thresholds, which ``coner threshold`` stores
@@ -83,6 +85,8 @@ class Manifest(BaseModel):
 
     @model_validator(mode="after")
     def _check_labels(self) -> Self:
+        if len(self.taxonomy.labels) > MOST_LABELS or len(self.taxonomy.groups) > MOST_LABELS:
+            raise ValueError(f"taxonomy: got {len(self.taxonomy.labels)} labels; expected at most {MOST_LABELS}")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("labels: got one twice; expected each label once")
         if unknown := set(self.labels) - set(self.taxonomy.labels):
@@ -98,10 +102,6 @@ def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None])
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for abandoned in folder.glob(".model-*"):  # by a process that was killed
-            shutil.rmtree(abandoned, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".model-", dir=folder, ignore_cleanup_errors=True) as temporary:
-            source = Path(temporary)
     except OSError as error:
         raise _failed(folder, error, "nothing was changed") from None
     with lock_folder(folder):
@@ -111,6 +111,10 @@ def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None])
 def _write(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
     state = "nothing was changed"
     try:
+        for abandoned in folder.glob(".model-*"):  # by a process that was killed
+            shutil.rmtree(abandoned, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".model-", dir=folder, ignore_cleanup_errors=True) as temporary:
+            source = Path(temporary)
             write(source)
             files = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
             entries = {n: FileEntry(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in files.items()}
@@ -118,13 +122,13 @@ def _write(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> N
             text = json.dumps(values, ensure_ascii=False, indent=2)
             (source / MANIFEST).write_text(text + "\n", encoding="utf-8")
             files[MANIFEST] = source / MANIFEST  # the last one to be moved
-            for name, path in files.items():
-                _flush(path)
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            state = "some files are those of the earlier model. Fix: write it again"
             mode = files[MANIFEST].stat().st_mode & 0o777  # what the umask leaves; libraries have their own ideas
             for name, path in files.items():
                 path.chmod(mode)
+                _flush(path)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            state = "some files are those of the earlier model. Fix: write it again"
+            for name, path in files.items():
                 path.replace(folder / name)
     except OSError as error:
         raise _failed(folder, error, state) from None

@@ -180,7 +180,7 @@ def test_inconsistent_weights_are_an_error(tmp_path: Path, fault: str) -> None:
     arrays[name] = arrays[name][: None if "tag " in fault else -1]
     np.savez(tmp_path / "model" / "weights.npz", **arrays)
     manifest = CrfManifest.model_validate_json((tmp_path / "model" / "model.json").read_text())
-    with pytest.raises(ModelError, match=r"do not fit model\.json"):
+    with pytest.raises(ModelError, match=r"does not fit model\.json"):
         crf.load(tmp_path / "model", manifest)
 
 

