@@ -71,7 +71,8 @@ def _formats() -> str:
     for format in known:
         endings = dict.fromkeys((*format.suffixes, *format.input_suffixes, *format.output_suffixes))
         about = inspect.getdoc(sys.modules[type(format).__module__]) or ""
-        lines += ["", f"## {format.name}", "", f"**{format.title}**"]
+        lines += ["", f"## {format.name}"]
+        lines += ["", f"**{format.title}**"] if format.title != format.name else []
         lines += ["", about.replace("``", "`")]
         lines += ["", f"File names: {' '.join(f'`{ending}`' for ending in endings)}"] if endings else []
         lines += ["", f"Folder: {format.folder}"] if format.folder else []
