@@ -124,28 +124,13 @@ def _settings(
     source: str, out: Path, overrides: Sequence[str], changes: Mapping[str, tuple[str, str]], cache: SplitCache
 ) -> Experiment:
     """The settings of a config or of data, changed by ``--set`` and by options, and checked."""
-    from coner.config.load import apply_overrides, find_config
-    from coner.core.errors import ConfigError
+    from coner.cli.source import read_values
+    from coner.config.load import find_config
     from coner.core.progress import Log
-    from coner.families.registry import family, kinds
     from coner.families.settings import parse_experiment, parse_trainable
-    from coner.runs.choice import read_source, with_kind
+    from coner.runs.choice import with_kind
 
-    values, is_data = read_source(source, out.resolve().name), find_config(source) is None
-    keys = [text.partition("=")[0].strip() for text in overrides]
-    for option, (key, _) in changes.items():
-        if key in keys:
-            raise ConfigError(f"{option}: {key} is set by --set too; expected one of the two")
-    if is_data and {"data", "data.train"} & {*keys, *(key for key, _ in changes.values())}:
-        raise ConfigError(f"data.train: got another file than the argument {source}; expected one of the two")
-    if not is_data and "--family" in changes:
-        raise ConfigError(f"--family: got a config, {source}, which has a kind; expected data as the argument")
-    values = apply_overrides(values, [*overrides, *(f"{key}={value}" for key, value in changes.values())])
-    fields = {name: family(name).settings.model_fields for name in kinds(configurable=True)}
-    for option, (key, _) in changes.items():
-        having = [name for name in fields if key.partition(".")[0] in fields[name]]
-        if (chosen := values.get("kind")) in fields and chosen not in having:
-            raise ConfigError(f"{option}: got kind {chosen}; expected {' or '.join(having)}")
+    values, is_data = read_values(source, out.resolve().name, overrides, changes), find_config(source) is None
     if not is_data:
         _require_processes(parse_experiment(values, source))  # before the data are read
     values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import OutputError, requires_extra
-from coner.core.files import atomic_write
+from coner.core.files import atomic_write, destination
 from coner.records.sections import Epoch
 
 FORMATS = ("svg", "png", "pdf")
@@ -36,15 +36,24 @@ def write_figure(make: Callable[[], Any], path: Path, *, what: str) -> None:
         MissingExtra: matplotlib is not installed.
         OutputError: the file cannot be written, or has another suffix.
     """
-    suffix = path.suffix.removeprefix(".").lower()
-    if suffix not in FORMATS:
-        raise OutputError(f"{path}: got suffix {path.suffix!r}; expected .{', .'.join(FORMATS)}")
-    with requires_extra(what, "plots"):
-        import matplotlib as mpl
+    suffix = check_figure(path, what=what)
+    import matplotlib as mpl
+
     # Without date and random ids, equal runs give equal bytes; dollar signs in a label are not a formula.
     with mpl.rc_context({"svg.hashsalt": "coner", "text.parse_math": False}), atomic_write(path, "wb") as handle:
         metadata = {"CreationDate" if suffix == "pdf" else "Date": None} if suffix != "png" else None
         make().savefig(handle, format=suffix, dpi=150, metadata=metadata)
+
+
+def check_figure(path: Path, *, what: str) -> str:
+    """The format of a picture that is to be written later; errors as in ``write_figure``."""
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix not in FORMATS:
+        raise OutputError(f"{path}: got suffix {path.suffix!r}; expected .{', .'.join(FORMATS)}")
+    destination(path)
+    with requires_extra(what, "plots"):
+        import matplotlib  # noqa: F401
+    return suffix
 
 
 def style_axis(axis: Any) -> None:

@@ -1,0 +1,116 @@
+"""``coner learning-curve``: what more training data would bring."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from coner.cli.options import JsonOutput, Overrides, as_toml, reads
+from coner.data.reading.reader import Reading
+
+if TYPE_CHECKING:
+    from coner.report.learning_curve import LearningCurve
+
+
+@reads
+def learning_curve(
+    source: Annotated[
+        str, typer.Argument(metavar="CONFIG|DATA", help="TOML file, built-in config (coner config), or training data.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the curve; each run gets a folder in it.")],
+    *,
+    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Of data: crf, encoder or span.")] = None,
+    train_file: Annotated[
+        Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
+    ] = None,
+    dev: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.dev=DATA.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="minilm, mpnet, a folder or a hub name; sets encoder.name.")
+    ] = None,
+    fractions: Annotated[
+        str, typer.Option(metavar="LIST", help="Fractions of the training split, at least three; 1 is always one.")
+    ] = "1/8,1/4,1/2,1",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each size; seeds count up from that of the settings.")] = 3,
+    by: Annotated[Literal["micro", "macro"], typer.Option(help="F1 of the answer and of the picture.")] = "micro",
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also draw the curve: .svg, .png or .pdf.")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: JsonOutput = False,
+    reading: Reading,
+) -> None:
+    """Train on growing samples of the training data, and estimate what twice the data would bring.
+
+    With each seed, the sentences of a smaller sample are part of the larger ones, and classes are in proportion; rare
+    ones are kept where possible. All runs are evaluated on dev (without one, on a tenth of the training data that is
+    split off first); a test file is not used, and data.extra files are in every sample.
+
+    The family is chosen once, for the whole training split. Settings that depend on the number of sentences, as the
+    epochs of an encoder, are chosen for each sample by the rules of coner train.
+
+    The curve is one of three power laws, whose distance from an asymptote falls as n ** -b. The 95 % interval covers
+    chance in the dev sentences, in which sentences are annotated and in training, and all of these laws that fit. It
+    does not cover other kinds of text, annotators or taggers, nor any other curve, and with one seed it is too narrow.
+
+    Run the same command again to resume: finished runs are not repeated. Started in several terminals, it shares the
+    runs among them. A run that fails is reported with its reason and tried again by the next call; the exit code is 3.
+
+    Examples:
+
+      coner learning-curve train.conll --dev dev.conll --out runs/curve
+
+      coner learning-curve train.conll --family crf --fractions 1/16,1/8,1/4,1/2 --seeds 5 --by macro --out runs/curve
+      --picture curve.svg
+    """
+    from coner.cli.source import read_values
+    from coner.config.template import toml
+    from coner.core.progress import stderr
+    from coner.data.splits import SplitCache
+    from coner.report.learning_curve import check_picture, make_curve, write_picture
+    from coner.runs.learning_curve import finished, parse_fractions, run_all, runs_of
+
+    shortcuts = {
+        "--family": ("kind", kind),
+        "--train": ("data.train", train_file),
+        "--dev": ("data.dev", dev),
+        "--encoder": ("encoder.name", encoder),
+    }
+    changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
+    changes |= {f"--{name}": (f"data.{name}", value) for name, value in as_toml(reading).items()}
+    if picture:
+        check_picture(picture)
+    chosen, cache = parse_fractions(fractions), SplitCache()
+    values = read_values(source, out.resolve().name, overrides or (), changes)
+    runs = runs_of(values, chosen, seeds=seeds, source=source, cache=cache)
+    outcome = run_all(runs, out, cache)
+    for run, reason in outcome.failed.items():
+        stderr.print(f"{run}: failed: {reason}")
+    curve = make_curve(finished(runs, out))
+    _show(curve, by, as_json=as_json)
+    if picture and curve.forecasts:
+        write_picture(curve, by, picture)
+        stderr.print(f"{picture}: {by} F1 by number of sentences")
+    if outcome.failed or outcome.elsewhere:
+        raise typer.Exit(3)
+
+
+def _show(curve: LearningCurve, by: str, *, as_json: bool) -> None:
+    from coner.core.progress import stderr
+    from coner.report.grid import print_whole
+    from coner.report.learning_curve import COVERS, ONE_SEED
+
+    if as_json:
+        typer.echo(json.dumps(curve.as_dict(), ensure_ascii=False, indent=2))
+    elif curve.sizes:
+        print_whole(f"Scores on {curve.split}", curve.grid().table())
+    if reason := curve.unpredictable:
+        stderr.print(reason)
+        return
+    if not as_json:
+        typer.echo(curve.sentence(by))
+        typer.echo(COVERS)
+    if curve.one_seed:
+        stderr.print(ONE_SEED)
