@@ -55,7 +55,7 @@ class EncoderFamily(Family):
         if not isinstance(batch, int) or batch < 1:  # not set, or refused later
             batch = 16 if len(train) < SMALL else 32
         epochs = max(EPOCHS, ceil(STEPS / ceil(len(train) / batch)))
-        suggested: dict[str, Any] = {"train": {"batch": batch, "epochs": epochs}}
+        suggested: dict[str, Any] = {"train": {"batch": batch, "epochs": epochs, "patience": max(3, epochs // 3)}}
         if not _setting(values, "train", "groups"):
             rate = RATES.get(str(_setting(values, "encoder", "name") or "minilm"), RATE)
             suggested["train"]["groups"] = {"encoder": {"rate": rate}, "head": {"times": HEAD_TIMES}}

@@ -1,0 +1,213 @@
+"""Quality of taggers without settings: coner beside other libraries, on test files that nothing was chosen on.
+
+    python benchmarks/defaults.py --data music music/train.txt music/dev.txt music/test.txt \\
+        --data wnut17 wnut17train.conll - emerging.dev.conll --data mc2 train.conll:1000 dev.conll test.conll
+
+``FILE:1000`` trains on that many sentences, - cuts a tenth of train by text for dev. Every cell (data set, tagger,
+seed) is a process of its own and a file in ``--cells``; the same command again resumes with those that are missing,
+the first seed of all taggers first. Only exact spans with the right label count, as in seqeval's strict mode. Time is that of the
+processor: training, choices on dev, and tagging of test. A tagger without randomness has one seed.
+
+- ``coner crf``, ``coner minilm``: ``coner train DATA --family crf`` or ``encoder``
+- ``crfsuite``: sklearn-crfsuite with the features and settings of its tutorial
+- ``trainer``: the Hugging Face Trainer on the same encoder, with a linear layer, as many steps and the same rate
+- ``spacy``: the pipeline for a processor that ``spacy init config --pipeline ner`` writes
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peers
+from harness import RESULTS, arguments, command
+from rich.console import Console
+from rich.table import Table
+
+from coner.config.experiment import Experiment
+from coner.core.errors import ConerError
+from coner.core.files import atomic_write
+from coner.core.progress import Log
+from coner.data import Corpus, read
+from coner.data.splits import Split, cut_dev
+from coner.evaluation.counts import Counts
+from coner.evaluation.metrics import macro_f1, micro_f1
+from coner.evaluation.score import score
+from coner.evaluation.significance import difference
+from coner.families.settings import parse_trainable
+from coner.records.machine import machine
+from coner.records.packed import pack, unpack
+from coner.runs.choice import with_kind
+from coner.runs.train import SentenceRecipe, fit
+
+METRICS = {"micro_f1": micro_f1, "macro_f1": macro_f1}
+GROUPS = {"CRF": ("coner crf", "crfsuite"), "encoder": ("coner minilm", "trainer", "spacy")}
+FIXED = {"crfsuite"}  # no randomness
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set by its files, a tagger and a seed."""
+
+    data: str
+    files: tuple[str, str, str]
+    tagger: str
+    seed: int
+
+    @property
+    def cell(self) -> str:
+        """The name of the cell's file."""
+        return f"{self.data}-{self.tagger.replace(' ', '-')}-{self.seed}.json"
+
+    def splits(self) -> dict[str, Corpus]:
+        """The sentences of train, dev and test."""
+        file, _, take = self.files[0].partition(":")
+        train = read(file)
+        train = Corpus(tuple(train)[: int(take)], train.path) if take else train
+        if self.files[1] == "-":
+            splits = {name: split.corpus for name, split in cut_dev(Split(train, ""), 0.1).items()}
+        else:
+            splits = {"train": train, "dev": read(self.files[1])}
+        return {**splits, "test": read(self.files[2])}
+
+
+def settings(kind: str, splits: peers.Splits, seed: int) -> Experiment:
+    """What ``coner train DATA --family KIND`` chooses."""
+    values = {"kind": kind, "seed": seed}
+    return parse_trainable(with_kind(values, lambda _: splits["train"], source="defaults", log=lambda _: None))
+
+
+def ours(kind: str) -> Callable[[peers.Splits, int], peers.Found]:
+    """A tagger of coner."""
+
+    def run(splits: peers.Splits, seed: int) -> peers.Found:
+        recipe = SentenceRecipe(settings(kind, splits, seed), splits["train"], splits["dev"])
+        return fit(recipe, log=Log()).tag(splits["test"])
+
+    return run
+
+
+def trainer(splits: peers.Splits, seed: int) -> peers.Found:
+    """The Trainer with the steps and the rate of ours."""
+    train: Any = settings("encoder", splits, seed).train  # type: ignore[attr-defined]
+    rate = train.groups["encoder"].rate
+    return peers.trainer(splits, seed, epochs=train.epochs, batch=train.batch, rate=rate)
+
+
+TAGGERS: dict[str, Callable[[peers.Splits, int], peers.Found]] = {
+    "coner crf": ours("crf"),
+    "crfsuite": peers.crfsuite,
+    "coner minilm": ours("encoder"),
+    "trainer": trainer,
+    "spacy": peers.spacy_pipeline,
+}
+
+
+def measure(task: Task) -> dict[str, Any]:
+    """Train, tag and score: the content of a cell."""
+    splits, start = task.splits(), time.process_time()
+    found = TAGGERS[task.tagger](splits, task.seed)
+    seconds = time.process_time() - start
+    fine = score(splits["test"], found).fine
+    return {
+        "data": task.data,
+        "tagger": task.tagger,
+        "seed": task.seed,
+        "sentences": {name: len(split) for name, split in splits.items()},
+        "seconds": round(seconds, 1),
+        "machine": machine(),
+        **{name: getattr(fine, name) for name in METRICS},
+        "counts": pack(fine.counts),
+    }
+
+
+def fill(tasks: Sequence[Task], cells: Path) -> dict[Task, dict[str, Any]]:
+    """The cells of all tasks, of which the missing ones are measured one after the other."""
+    cells.mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context("spawn")
+    for task in sorted(tasks, key=lambda task: task.seed):
+        if not (path := cells / task.cell).exists():
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                values = pool.submit(measure, task).result()
+            write(path, values)
+            scores = ", ".join(f"{name} {values[name]:.4f}" for name in METRICS)
+            Log()(f"{task.cell}: {scores}, {values['seconds']:.0f} s")
+    return {task: json.loads((cells / task.cell).read_text(encoding="utf-8")) for task in tasks}
+
+
+def write(path: Path, values: Any, indent: int | None = None) -> None:
+    """Write JSON."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(values, indent=indent) + "\n")
+
+
+def rows(found: Mapping[Task, dict[str, Any]], data: str) -> Iterator[dict[str, Any]]:
+    """One row a tagger: means over the seeds, and the paired difference of ours to it, with its 95 % interval."""
+    of: dict[str, list[dict[str, Any]]] = {}
+    for task, values in found.items():
+        if task.data == data:
+            of.setdefault(task.tagger, []).append(values)
+    for taggers in GROUPS.values():
+        for tagger in (name for name in taggers if name in of):
+            row = {
+                "data": data,
+                "tagger": tagger,
+                "seeds": len(of[tagger]),
+                "seconds": statistics.median(values["seconds"] for values in of[tagger]),
+                **{name: [values[name] for values in of[tagger]] for name in METRICS},
+            }
+            if tagger != taggers[0] and taggers[0] in of:
+                row |= {f"ours minus {name}": lead(of[taggers[0]], of[tagger], name) for name in METRICS}
+            yield row
+
+
+def lead(first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]], metric: str) -> list[float]:
+    """How much higher the first is, and the limits of the paired interval; a single run is paired with every seed."""
+    number = max(len(first), len(second))
+    runs: list[list[Counts]] = []
+    for values in (second, first):
+        counts = [unpack(value["counts"]) for value in values]
+        runs.append(counts * number if len(counts) == 1 else counts)
+    common = min(map(len, runs))
+    found = difference(runs[0][:common], runs[1][:common], METRICS[metric])
+    return [found.value, found.low, found.high]
+
+
+def main() -> None:
+    """Measure the missing cells, and print the table."""
+    parser = arguments(__doc__)
+    parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), required=True)
+    parser.add_argument("--taggers", nargs="+", choices=TAGGERS, default=list(TAGGERS), help="default: all")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--cells", type=Path, default=RESULTS / "defaults", help="folder of the cells")
+    options = parser.parse_args()
+    if len({name for name, *_ in options.data}) < len(options.data):
+        raise ConerError("--data: got a name twice; expected another for each data set")
+    tasks = [
+        Task(name, tuple(files), tagger, seed)
+        for name, *files in options.data
+        for tagger in options.taggers
+        for seed in (options.seeds[:1] if tagger in FIXED else options.seeds)
+    ]
+    found, table = (
+        fill(tasks, options.cells),
+        Table("data", "tagger", "micro F1", "macro F1", "ours minus it: micro", "macro", "CPU s"),
+    )
+    lines = [row for name, *_ in options.data for row in rows(found, name)]
+    for row in lines:
+        means = [f"{statistics.mean(row[name]):.3f}" for name in METRICS]
+        gaps = [" ".join(f"{value:+.3f}" for value in row.get(f"ours minus {name}", ())) for name in METRICS]
+        table.add_row(row["data"], row["tagger"], *means, *gaps, f"{row['seconds']:.0f}")
+    Console(width=150, highlight=False).print(table)
+    write(options.out / "defaults.json", {"seeds": options.seeds, "rows": lines}, indent=2)
+
+
+if __name__ == "__main__":
+    command(main)
