@@ -40,7 +40,9 @@ def threshold(
         typer.Option(help="How to calibrate confidences; auto: what has the lowest Brier score on held-out folds."),
     ] = "auto",
     test: Annotated[Path | None, typer.Option(metavar="FILE", help="Also measure on this file, once.")] = None,
-    folds: Annotated[int, typer.Option(min=2, metavar="N", help="Folds of dev, to measure on held-out ones.")] = 5,
+    folds: Annotated[
+        int, typer.Option(min=2, max=20, metavar="N", help="Folds of dev, to measure on held-out ones.")
+    ] = 5,
     minimum: Annotated[
         int,
         typer.Option(

@@ -232,3 +232,33 @@ def test_cut_answers_are_left_out_of_distillation(
     assert done.code == 0, done.err
     assert "11 of 12 sentences" in done.err and "1 left out" in done.err
     assert len(read(tmp_path / "silver.conll")) == 11
+
+
+def test_a_hybrid_keeps_its_thresholds_when_it_is_resumed(
+    coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
+) -> None:
+    hybrid = tmp_path / "hybrid"
+    with serving(last_of_enum) as server:
+        second = llm(coner, train, server.url, tmp_path / "llm")
+        arguments = ("hybrid", crf, second, "--below", "1", "--dev", gold, "--out", hybrid)
+        assert coner(*arguments).code == 0
+        scores, calls = read_record(hybrid).scores, len(server.requests)
+        done = coner("threshold", hybrid, "--dev", gold, "--for", "micro_f1", "--calibrate", "temperature")
+        assert done.code == 0, done.err
+        assert len(server.requests) == calls, "all answers are in the ledger of the folder"
+        point = load(hybrid).operating_point
+        assert point is not None and point.chosen.goal == "micro_f1"
+        assert coner(*arguments).code == 0
+    assert load(hybrid).operating_point == point
+    assert read_record(hybrid).scores == scores
+
+
+def test_no_threshold_is_chosen_while_answers_are_missing(
+    coner: Coner, crf: Path, train: Path, gold: Path, tmp_path: Path
+) -> None:
+    with serving(last_of_enum) as server:
+        second = llm(coner, train, server.url, tmp_path / "llm")
+        assert coner("hybrid", crf, second, "--below", "1", "--out", tmp_path / "hybrid").code == 0
+        done = coner("threshold", tmp_path / "hybrid", "--dev", gold, "--for", "micro_f1", "--budget-tokens", 1)
+    assert "spans have no answer; nothing was stored; progress is saved" in refusal(done, 3)
+    assert load(tmp_path / "hybrid").operating_point is None
