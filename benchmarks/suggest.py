@@ -11,12 +11,12 @@ that CRF, or random ones. A simulation ends when F1 on test is 90 % of that of t
 with the same sentences. Measures of uncertainty are compared on ``--choose`` only; on other data sets there is
 ``coner`` alone. Every simulation is a file in the folder of ``--work``; the same command again resumes.
 
-- ``coner``: what ``coner suggest`` does: expected wrong decisions about spans, diverse
+- ``coner``: what ``coner suggest`` does: expected errors for each word and ten more, diverse
 - ``not diverse``: the same, without diversity
-- ``per word``: expected wrong decisions divided by the number of words, diverse
-- ``one span``: of the most doubtful span only, diverse
+- ``total``: expected errors, whatever the length, diverse
+- ``per root``: expected errors divided by the square root of the number of words, diverse
+- ``per word``: expected errors divided by the number of words, diverse
 - ``MNLP``: maximum normalised log-probability of the best path (Shen et al. 2018), diverse
-- ``longest``: the longest sentences, to see what length alone does
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from coner.families.crf.tagger import CrfTagger
 from coner.records.machine import machine
 from coner.tagging.suggestion.diversity import choose_diverse
 from coner.tagging.suggestion.suggest import suggest
-from coner.tagging.suggestion.uncertainty import likely_spans, uncertainty
+from coner.tagging.suggestion.uncertainty import TASK_WORDS, expected_errors, likely_spans
 
 CRF = {
     "algorithm": "lbfgs",
@@ -92,19 +92,14 @@ def by(measure: Callable[[CrfTagger, Sequence[Sentence]], Sequence[float]], *, d
     return choose
 
 
-def decisions(tagger: CrfTagger, sentences: Sequence[Sentence]) -> list[float]:
-    """Expected wrong decisions."""
-    return [uncertainty(spans) for spans in likely_spans(tagger, sentences)]
+def errors(power: float, more: int = 0) -> Callable[[CrfTagger, Sequence[Sentence]], list[float]]:
+    """Expected errors, divided by a power of the number of words and ``more``."""
 
+    def measure(tagger: CrfTagger, sentences: Sequence[Sentence]) -> list[float]:
+        pairs = zip(likely_spans(tagger, sentences), sentences, strict=True)
+        return [expected_errors(spans) / (len(sentence) + more) ** power for spans, sentence in pairs]
 
-def per_word(tagger: CrfTagger, sentences: Sequence[Sentence]) -> list[float]:
-    """Expected wrong decisions per word."""
-    return [value / len(s) for value, s in zip(decisions(tagger, sentences), sentences, strict=True)]
-
-
-def one_span(tagger: CrfTagger, sentences: Sequence[Sentence]) -> list[float]:
-    """The doubt about the most doubtful span."""
-    return [max((uncertainty([span]) for span in spans), default=0.0) for spans in likely_spans(tagger, sentences)]
+    return measure
 
 
 def mnlp(tagger: CrfTagger, sentences: Sequence[Sentence]) -> list[float]:
@@ -122,11 +117,11 @@ def mnlp(tagger: CrfTagger, sentences: Sequence[Sentence]) -> list[float]:
 STRATEGIES: dict[str, Choose] = {
     "random": lambda tagger, sentences, number: list(range(number)),  # they are shuffled
     "coner": suggested,
-    "not diverse": by(decisions, diverse=False),
-    "per word": by(per_word),
-    "one span": by(one_span),
+    "not diverse": by(errors(1, TASK_WORDS), diverse=False),
+    "total": by(errors(0)),
+    "per root": by(errors(0.5)),
+    "per word": by(errors(1)),
     "MNLP": by(mnlp),
-    "longest": by(lambda tagger, sentences: [float(len(s)) for s in sentences], diverse=False),
 }
 
 

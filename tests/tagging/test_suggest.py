@@ -19,7 +19,7 @@ from coner.families.tagger import Prediction, Tagger
 from coner.tagging.suggestion import suggest as module
 from coner.tagging.suggestion.diversity import NEAR, Similarities, choose_diverse
 from coner.tagging.suggestion.suggest import Suggestions, suggest
-from coner.tagging.suggestion.uncertainty import LIKELY, doubtful_spans, likely_spans, uncertainty
+from coner.tagging.suggestion.uncertainty import LIKELY, doubtful_spans, expected_errors, likely_spans, uncertainty
 from helpers.chain_oracle import SCHEMES, Paths, all_spans
 
 TAGS = TagSet(("X", "Y"))
@@ -64,9 +64,7 @@ def sentence(text: str) -> Sentence:
 
 
 @given(st.integers(0, 1000), st.integers(1, 4), st.sampled_from(SCHEMES))
-def test_uncertainty_is_the_expected_number_of_wrong_decisions_over_all_paths(
-    seed: int, size: int, scheme: str
-) -> None:
+def test_expected_errors_are_those_of_the_best_decisions_over_all_paths(seed: int, size: int, scheme: str) -> None:
     tags = TagSet(("X", "Y"), scheme)  # type: ignore[arg-type]
     tagger, words = ChainTagger(tags, seed), Sentence(tuple("abcd"[:size]))
     paths = Paths(tags, tagger.emissions(words), tagger.chain.transitions, tagger.chain.first, tagger.chain.last)
@@ -78,7 +76,8 @@ def test_uncertainty_is_the_expected_number_of_wrong_decisions_over_all_paths(
     )
     [spans] = likely_spans(tagger, [words])
     assert set(spans) == considered
-    assert uncertainty(spans) == pytest.approx(wrong, abs=1e-9)
+    assert expected_errors(spans) == pytest.approx(wrong, abs=1e-9)
+    assert uncertainty(spans, size) == pytest.approx(wrong / (size + 10), abs=1e-9)
 
 
 def test_sentences_of_different_lengths_get_the_spans_that_they_get_alone() -> None:
@@ -95,7 +94,7 @@ def test_a_family_without_a_chain_is_unsure_of_what_it_predicts() -> None:
     [prediction] = tagger.predict([words])
     assert prediction.entities
     expected = sum(min(entity.score, 1 - entity.score) for entity in prediction.entities)
-    assert uncertainty(likely_spans(tagger, [words])[0]) == pytest.approx(expected)
+    assert expected_errors(likely_spans(tagger, [words])[0]) == pytest.approx(expected)
     assert tagger.asked == []
 
 
@@ -154,7 +153,8 @@ def test_a_stream_gives_what_a_choice_among_the_most_uncertain_of_all_gives(monk
     monkeypatch.setattr(module, "CANDIDATES", 4)
     tagger, sentences = ChainTagger(), list(dict.fromkeys(random_sentences(300)))
     found = suggest(tagger, iter(sentences), 6)
-    values = [uncertainty(spans) for spans in likely_spans(tagger, sentences)]
+    pairs = zip(likely_spans(tagger, sentences), sentences, strict=True)
+    values = [uncertainty(spans, len(words)) for spans, words in pairs]
     best = sorted(range(len(sentences)), key=lambda i: -values[i])[:24]
     expected, _ = choose_diverse([sentences[i].words for i in best], [values[i] for i in best], 6)
     assert [one.sentence.words for one in found.chosen] == [sentences[best[index]].words for index, _ in expected]

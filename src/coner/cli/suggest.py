@@ -52,9 +52,10 @@ def suggest(
 ) -> None:
     """Choose the sentences that are most worth labelling next, and write them as tasks with predicted entities.
 
-    A sentence is worth much if the model expects to be wrong about its mentions (the sum of min(p, 1 - p) over all
-    spans that have the probability p of being a mention), and if it resembles no sentence that was chosen before it.
-    Near-duplicates, repeated sentences and those of --known are left out, and counted.
+    A sentence is worth much if the model expects many errors for the work of labelling it (the sum of min(p, 1 - p)
+    over all spans that have the probability p of being a mention, divided by its words plus 10), and if it resembles no
+    sentence that was chosen before it. Near-duplicates, repeated sentences and those of --known are left out, and
+    counted.
 
     The input is read once. Memory holds the 10 N most uncertain sentences (at least 1,000), and about 70 bytes for each
     different one, to know repeated ones: a million sentences take about 70 MB.
@@ -132,7 +133,7 @@ def _show(chosen: tuple[Suggestion, ...]) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("sentence, with [doubtful mention|label probability]", overflow="fold")
     for rank, one in enumerate(chosen, 1):
-        table.add_row(str(rank), f"{one.worth:.2f}", f"{one.uncertainty:.2f}", _marked(one))
+        table.add_row(str(rank), f"{one.worth:.3f}", f"{one.uncertainty:.3f}", _marked(one))
     PlainConsole().print(table)
 
 

@@ -49,7 +49,7 @@ def write_tasks(chosen: Iterable[Suggestion], out: Path, format: str) -> None:
     sentences = [task.sentence for task in tasks]
     options = WriteOptions(predicted=True, meta=[task.meta for task in tasks])
     if "headers" in form.holds:
-        marks = ["\t".join(f"{name}={value:.4f}" for name, value in task.meta.items()) for task in tasks]
+        marks = ["\t".join(f"{name}={value:.6f}" for name, value in task.meta.items()) for task in tasks]
         pairs = enumerate(zip(sentences, marks, strict=True), 1)
         sentences = [marked(sentence, mark, number) for number, (sentence, mark) in pairs]
     for task, sentence in zip(tasks, sentences, strict=True):

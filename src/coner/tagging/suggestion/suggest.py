@@ -31,7 +31,7 @@ class Suggestion:
     @property
     def meta(self) -> dict[str, float]:
         """What a task says of itself."""
-        return {"worth": round(self.worth, 4), "uncertainty": round(self.uncertainty, 4)}
+        return {"worth": round(self.worth, 6), "uncertainty": round(self.uncertainty, 6)}
 
 
 @dataclass
@@ -107,7 +107,8 @@ def suggest(
     size, count, pool = max(CANDIDATES * number, LEAST), 0, list[_Candidate]()
     for batch in batches(tagger, fresh(source)):
         for sentence, spans in zip(batch, likely_spans(tagger, batch), strict=True):
-            candidate = _Candidate(uncertainty(spans), _hash(f"{seed} {text_key(sentence)}"), count, sentence, spans)
+            value, tie = uncertainty(spans, len(sentence)), _hash(f"{seed} {text_key(sentence)}")
+            candidate = _Candidate(value, tie, count, sentence, spans)
             (heapq.heappush if len(pool) < size else heapq.heappushpop)(pool, candidate)
             count += 1
     if not pool:

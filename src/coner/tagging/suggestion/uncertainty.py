@@ -18,6 +18,7 @@ from coner.families.registry import family, kinds
 from coner.families.tagger import Tagger
 
 LIKELY = 0.02  # spans with a lower probability are ignored: they are many, and add little
+TASK_WORDS = 10  # a sentence takes as much time to label as these words, whatever its length; not tuned
 DOUBTFUL = 0.1  # a span is shown if its probability is at least this far from 0 and from 1
 
 
@@ -51,14 +52,22 @@ def likely_spans(tagger: Tagger, sentences: Sequence[Sentence]) -> list[list[Ent
     return found
 
 
-def uncertainty(spans: Sequence[Entity]) -> float:
+def expected_errors(spans: Sequence[Entity]) -> float:
     """The expected number of wrong decisions about spans, if each is a mention where that is more likely than not.
 
     A span with the probability p adds min(p, 1 - p): predicted mentions that may be wrong count as much as likely
-    mentions that are missed. This is the least expected Hamming loss (the risk of the best decision; Settles 2009,
-    section 3.4) over sets of labelled spans.
+    mentions that are missed. This is the least expected Hamming loss over sets of labelled spans.
     """
     return fsum(min(span.score, 1 - span.score) for span in spans)
+
+
+def uncertainty(spans: Sequence[Entity], words: int) -> float:
+    """The expected errors in a sentence for the work that it takes: divided by its words, and ``TASK_WORDS`` more.
+
+    Without a norm for length, the longest sentences would be chosen (Shen et al. 2018); with the number of words alone
+    the shortest fragments.
+    """
+    return expected_errors(spans) / (words + TASK_WORDS)
 
 
 def doubtful_spans(spans: Sequence[Entity]) -> list[Entity]:
