@@ -112,7 +112,7 @@ def test_unknown_paths_and_methods(small: Server) -> None:
 
 def test_slow_body_times_out(small: Server) -> None:
     with socket.create_connection(("127.0.0.1", small.port), timeout=30) as client:
-        client.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        client.sendall(b"POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         start = time.monotonic()
         answer = b"".join(iter(lambda: client.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -185,8 +185,8 @@ def test_full_queue_is_not_ready() -> None:
 def disconnect(server: Server, body: dict[str, Any], when: Callable[[], bool]) -> None:
     raw = json.dumps(body).encode()
     with socket.create_connection(("127.0.0.1", server.port)) as client:
-        head = f"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n"
-        client.sendall(head.encode() + raw)
+        head = "POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        client.sendall(f"{head}Content-Length: {len(raw)}\r\n\r\n".encode() + raw)
         server.until(when)
 
 
@@ -256,12 +256,12 @@ def test_signal_loses_no_request(workers: int, number: int) -> None:
 
 def test_several_models_stop_in_the_time_of_one() -> None:
     names = ["one", "two", "three"]
-    with run_stub(models=names, limits={"seconds": 1.0}) as server, ThreadPoolExecutor(3) as clients:
+    with run_stub(models=names, limits={"seconds": 2.0}) as server, ThreadPoolExecutor(3) as clients:
         replies = [clients.submit(server.tag, {"text": "sleep 30", "model": name}) for name in names]
         assert [reply.result().status for reply in replies] == [504] * 3
         start = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - start < 2.5  # 0.2 of them for requests that are just arriving
+        assert time.monotonic() - start < 5.5
 
 
 def test_signal_under_load_answers_every_accepted_request() -> None:
@@ -335,10 +335,11 @@ def test_token_is_required_and_never_logged() -> None:
             assert (reply.status, reply.code, reply.headers["www-authenticate"]) == (401, "unauthorised", "Bearer")
         right = {"Authorization": f"Bearer {secret}"}
         assert server.tag({"text": "in Rome"}, headers=right).status == 200
-        for path, status in (("/labels", 401), ("/models", 401), ("/metrics", 401), ("/", 200), ("/health", 200)):
+        closed = ("/labels", "/models", "/metrics", "/openapi.json")
+        for path, status in (*((path, 401) for path in closed), ("/", 200), ("/health", 200)):
             assert server.get(path).status == status
             assert server.get(path, headers=right).status == 200
-        assert "security" in server.get("/openapi.json").json["paths"]["/tag"]["post"]
+        assert "security" in server.get("/openapi.json", headers=right).json["paths"]["/tag"]["post"]
         assert server.stop() == 0
         assert "POST /tag" in "".join(server.log)
         assert secret not in "".join(server.log)

@@ -8,13 +8,21 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import Cost, Tokens, model_argument
+from coner.cli.options import Cost, Endpoints, Tokens, model_argument
 
 
 def serve(
     models: Annotated[list[Path], model_argument("Model folders, or hf://user/name; the first is the default.")],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all interfaces.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name by which clients reach the service, such as that of a proxy; may be repeated. On the loopback "
+            "address, requests for other names than localhost are refused.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; each loads all models.")] = 1,
     token_env: Annotated[
         str | None, typer.Option(metavar="NAME", help="Environment variable with the token that requests must carry.")
@@ -32,6 +40,7 @@ def serve(
     max_words: Annotated[int, typer.Option(min=1, help="Maximum words per request; above it, status 422.")] = 16384,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
+    allow_endpoint: Endpoints = None,
 ) -> None:
     """Serve models over HTTP: POST /tag, a web page at /, and the description of the service at /openapi.json.
 
@@ -53,12 +62,13 @@ def serve(
         name_models(models),
         host=host,
         port=port,
+        allow_hosts=tuple(allow_host or ()),
         workers=workers,
         limits=Limits(max_body, max_texts, max_text_words, max_words, timeout),
         batching=Batching(batch_words, wait_ms / 1000, queue_words),
         token=token_env,
         access_log=access_log,
-        spending=Spending(tokens=budget_tokens, cost=budget_cost),
+        spending=Spending(tokens=budget_tokens, cost=budget_cost, endpoints=tuple(allow_endpoint or ())),
     )
     with requires_extra("coner serve", "serve"):
         from coner.serving.run import run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from coner.core.html import colour_css
 from coner.serving import schemas
 from coner.serving.batcher import Batcher, Load, OnError
 from coner.serving.errors import REASONS, ServiceError
+from coner.serving.loop import LoopErrors
 from coner.serving.metrics import Metrics
 from coner.serving.middleware import RequestGuard
 from coner.serving.settings import Limits, Settings
@@ -36,8 +38,8 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 COLOURS = "/colours.css"
-OPEN = frozenset({*PAGE, COLOURS, "/health", "/ready", "/openapi.json"})  # need no token
-PATHS = OPEN | {"/tag", "/labels", "/models", "/metrics"}
+OPEN = frozenset({*PAGE, COLOURS, "/health", "/ready"})  # need no token
+PATHS = OPEN | {"/tag", "/labels", "/models", "/metrics", "/openapi.json"}
 
 
 def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGuard:
@@ -48,6 +50,7 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(LoopErrors())
         for batcher in batchers.values():
             batcher.start()
         yield
@@ -58,7 +61,13 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
     summary = "Finds complex, fine-grained named entities in text."
     # FastAPI's own pages on the API would load scripts from other sites.
     app = FastAPI(
-        title="coner", version=version("coner"), summary=summary, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="coner",
+        version=version("coner"),
+        summary=summary,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would name whatever host the request names
     )
     _add_errors(app)
     _add_tagging(app, batchers, settings.limits)
@@ -73,7 +82,8 @@ def make_app(settings: Settings, *, load: Load, on_error: OnError) -> RequestGua
         metrics.requests.labels(path, str(status)).inc()
         metrics.request_seconds.labels(path).observe(seconds)
 
-    return RequestGuard(app, limits=settings.limits, token=token, open_paths=OPEN, on_response=record)
+    hosts = settings.allow_hosts if settings.check_hosts else None
+    return RequestGuard(app, limits=settings.limits, token=token, open_paths=OPEN, hosts=hosts, on_response=record)
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

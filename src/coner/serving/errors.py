@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 REASONS = {
     400: "The body cannot be parsed.",
     401: "The token is missing or wrong.",
+    403: "The request names another host.",
     404: "No model has that name.",
     408: "The body was not received in time.",
     413: "The body is too large.",

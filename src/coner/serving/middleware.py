@@ -1,4 +1,8 @@
-"""Checks that every request passes before the application sees it."""
+"""Checks that every request passes before the application sees it.
+
+An error is sent when the rest of the body has been received: a client that is still sending would find its connection
+reset, and most clients look for an answer only then.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,53 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coner.serving.errors import ServiceError
+from coner.serving.hosts import check_hosts
 from coner.serving.settings import Limits
+
+DISCARD_BYTES, DISCARD_SECONDS = 16 << 20, 2.0  # of a body that is not used
+
+
+class _Incoming:
+    """The body of a request."""
+
+    def __init__(self, receive: Receive, *, waits: bool) -> None:
+        self._receive = receive
+        self.waits = waits  # the client sends nothing before it is asked to, with status 100
+        self.unread = True  # its end has not been received
+        self.disconnected = False
+
+    async def read(self) -> bytes:
+        """The next piece."""
+        message = await self._receive()
+        self.waits = False
+        self.disconnected = message["type"] == "http.disconnect"
+        self.unread = bool(message.get("more_body", False))
+        return bytes(message.get("body", b""))
+
+    async def discard(self) -> None:
+        """Receive the rest, within limits, and forget it."""
+        size = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                while self.unread and not self.waits and size < DISCARD_BYTES:
+                    size += len(await self.read())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RequestGuard:
-    """Checks token, body size and time, and cancels a request whose client has disconnected."""
+    """Checks host, token, body size and time, and cancels a request whose client has disconnected."""
 
     app: ASGIApp  # gets a request once its whole body is there
     limits: Limits
     token: str | None  # that a request must carry; no repr shows it
     open_paths: frozenset[str]  # need no token
+    hosts: tuple[str, ...] | None  # names in Host and Origin besides those of this machine; ``None``: any
     on_response: Callable[[str, int, float], None]  # called with path, status and seconds of every response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,11 +73,17 @@ class RequestGuard:
                 message = {**message, "headers": headers}
             await send(message)
 
+        headers = dict(scope["headers"])
+        incoming = _Incoming(receive, waits=b"expect" in headers)
         try:
-            headers = dict(scope["headers"])
+            if self.hosts is not None:
+                check_hosts(headers, self.hosts)
             self._authorise(scope["path"], headers)
-            body = await self._body(headers, receive)
+            body = await self._body(headers, incoming)
         except ServiceError as error:
+            await incoming.discard()
+            if incoming.unread:
+                error.headers["Connection"] = "close"
             await error.response()(scope, receive, respond)
             return
         if body is not None:
@@ -56,26 +97,25 @@ class RequestGuard:
             message = "the token is missing or wrong. Fix: send the header 'Authorization: Bearer TOKEN'"
             raise ServiceError(401, "unauthorised", message, {"WWW-Authenticate": "Bearer"})
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
+    async def _body(self, headers: Mapping[bytes, bytes], incoming: _Incoming) -> bytes | None:
         """The whole body; ``None`` if the client has disconnected."""
         limit = self.limits.body
         why = f"the body is too large; expected at most {limit} bytes. Fix: send several requests"
-        too_large = ServiceError(413, "too_large", why)
+        too_large = ServiceError(413, "too_large", why, {"Connection": "close"})
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > limit:
             raise too_large
-        body, more = bytearray(), True
+        body = bytearray()
         try:
             async with asyncio.timeout(self.limits.seconds):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
+                while incoming.unread:
+                    body += await incoming.read()
+                    if incoming.disconnected:
                         return None
-                    body += message.get("body", b"")
-                    more = message.get("more_body", False)
                     if len(body) > limit:
                         raise too_large
         except TimeoutError:
+            incoming.waits = True  # no more time for it
             why = f"the body was not received within {self.limits.seconds:g} s"
             raise ServiceError(408, "too_slow", why, {"Connection": "close"}) from None
         return bytes(body)

@@ -8,18 +8,18 @@ import math
 import os
 import signal
 import socket
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.supervisors import Multiprocess
 
 from coner.core.errors import ConerError, ConfigError
 from coner.core.processes import available_cores
 from coner.core.progress import stderr
+from coner.core.terminal import VisibleFormatter
 from coner.families import load as load_tagger
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
@@ -27,32 +27,21 @@ from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.serving.app import make_app
 from coner.serving.batcher import Load
+from coner.serving.hosts import is_loopback
 from coner.serving.settings import Settings
+from coner.serving.shutdown import DrainingProtocol, DrainingServer, Supervisor
 
 LOG = logging.getLogger("coner.serving")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(process)d %(message)s"}},
+    "formatters": {"plain": {"()": VisibleFormatter, "fmt": "%(asctime)s %(process)d %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
         name: {"handlers": ["stderr"], "level": level, "propagate": False}
         for name, level in (("coner.serving", "INFO"), ("uvicorn.error", "WARNING"), ("uvicorn.access", "INFO"))
     },
 }
-LINGER = 0.2  # seconds that an idle connection stays open when the service stops
-
-
-class LingeringProtocol(H11Protocol):
-    """The HTTP protocol of uvicorn, except that a stop does not cut off a request that is just arriving."""
-
-    def shutdown(self) -> None:
-        """Answer what is in progress or arrives within a moment, then close."""
-        self.loop.call_later(LINGER, self._close)
-
-    def _close(self) -> None:
-        if not self.transport.is_closing():
-            super().shutdown()
 
 
 def run(settings: Settings, *, load: Load | None = None) -> None:
@@ -74,7 +63,11 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     stderr.print(f"serving {', '.join(settings.models)} on {url}")
-    if token is None and not ipaddress.ip_address(host).is_loopback:
+    on_this_machine = ipaddress.ip_address(host).is_loopback
+    settings = replace(settings, check_hosts=on_this_machine or bool(settings.allow_hosts))
+    if on_this_machine and not is_loopback(settings.host):  # a name of its own, as in /etc/hosts
+        settings = replace(settings, allow_hosts=(*settings.allow_hosts, settings.host))
+    if token is None and not on_this_machine:
         stderr.print(f"warning: anyone who can reach {host} can use the service; protect it with --token-env")
     (_run_one if settings.workers == 1 else _run_several)(settings, load, listener)
 
@@ -83,11 +76,12 @@ def _load(spending: Spending, folder: Path) -> Tagger:
     tagger = load_tagger(folder)
     if family(tagger.kind).calls_endpoint:
         tagger.limit(spending)
+        tagger.check_endpoint()
     return tagger
 
 
 def _check_budget(settings: Settings, *, calls_endpoint: bool) -> None:
-    limited = settings.spending != Spending()
+    limited = settings.spending.limited
     if limited and not calls_endpoint:
         raise ConfigError("--budget-tokens, --budget-cost: none of the models calls an endpoint. Fix: leave them out")
     if limited and settings.workers > 1:
@@ -103,7 +97,7 @@ def _run_one(settings: Settings, load: Load, listener: socket.socket) -> None:
         errors.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(_config(settings, make_app(settings, load=load, on_error=stop)))
+    server = DrainingServer(_config(settings, make_app(settings, load=load, on_error=stop)))
     # uvicorn raises a signal again after its shutdown; the default handler would kill the process.
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -120,7 +114,7 @@ def _run_several(settings: Settings, load: Load, listener: socket.socket) -> Non
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     factory = partial(make_app, settings, load=load, on_error=_exit_worker)
     config = _config(settings, factory, workers=settings.workers, factory=True)
-    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor = Supervisor(config, [listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise ConerError("a worker could not open its models; the reason is above")
@@ -135,7 +129,7 @@ def _exit_worker(error: Exception) -> None:
 def _config(settings: Settings, app: Any, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=LingeringProtocol,
+        http=DrainingProtocol,
         ws="none",
         lifespan="on",
         log_config=LOGGING,

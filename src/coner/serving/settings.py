@@ -38,6 +38,8 @@ class Settings:
     models: dict[str, Path]  # folders by name, the default first
     host: str = "127.0.0.1"
     port: int = 8000  # 0: any free one
+    allow_hosts: tuple[str, ...] = ()  # names in Host and Origin, besides those of this machine
+    check_hosts: bool = False  # set by ``run`` where the address is one of this machine only, or names are allowed
     workers: int = 1  # processes, each with its own copy of the models
     limits: Limits = field(default_factory=Limits)
     batching: Batching = field(default_factory=Batching)

@@ -1,0 +1,137 @@
+"""A stop that loses no request: what was sent before the signal is answered, and clients learn to connect elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+from uvicorn.supervisors import Multiprocess, multiprocess
+
+CLOSE = (b"connection", b"close")
+LINGER = 1.0  # seconds that an idle connection stays open when the service stops
+UNFINISHED = 5.0  # seconds for a request whose header has begun to arrive
+
+
+class _State(ServerState):
+    draining = False
+
+
+def _announce(headers: list[tuple[bytes, bytes]]) -> None:
+    if CLOSE not in headers:
+        headers.append(CLOSE)  # in place: responses that have not begun share the list
+
+
+class DrainingServer(uvicorn.Server):
+    """The server of uvicorn, except for how it stops.
+
+    Connections that wait to be accepted are accepted before it stops listening. From then on each answer says
+    ``Connection: close``. Connections without a request stay open for ``LINGER``, since a request may be on its way.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state: ServerState = _State()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop soon; from now on answers announce it."""
+        super().handle_exit(sig, frame)
+        _announce(self.server_state.default_headers)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, answer what has arrived, close."""
+        for listener in sockets or ():
+            with suppress(OSError):
+                listener.listen(0)  # the system accepts no more than one further connection
+        for _ in range(3):  # in each turn of the loop those that are waiting are accepted
+            await asyncio.sleep(0)
+        self.server_state.draining = True  # type: ignore[attr-defined]
+        _announce(self.server_state.default_headers)
+        await super().shutdown(sockets)
+
+
+class DrainingProtocol(H11Protocol):
+    """The HTTP protocol of uvicorn for a ``DrainingServer``."""
+
+    _deadline = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        """A connection that was accepted last begins only after the others were asked to shut down."""
+        super().connection_made(transport)
+        if getattr(self.server_state, "draining", False):
+            self.shutdown()
+
+    def shutdown(self) -> None:
+        """Answer what is in progress or arrives within a moment, then close."""
+        if (cycle := self.cycle) is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            _announce(cycle.default_headers)
+        self._deadline = time.monotonic() + UNFINISHED
+        self.loop.call_later(LINGER, self._close)
+
+    def _close(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._unread():
+            self.loop.call_later(0, self._close)  # what has arrived is read first
+        elif self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False  # it closes the connection
+        elif self.conn.trailing_data[0] and time.monotonic() < self._deadline:
+            self.loop.call_later(0.1, self._close)
+        else:
+            super().shutdown()
+
+    def _unread(self) -> bool:
+        """Whether the system has received something that was not read."""
+        with suppress(OSError, ValueError), selectors.DefaultSelector() as selector:
+            selector.register(self.transport.get_extra_info("socket").fileno(), selectors.EVENT_READ)
+            return bool(selector.select(0))
+        return False
+
+
+class Worker(multiprocess.Process):
+    """A worker process, which stops when its parent has died, however that happened."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """The server of this worker."""
+        if self._server is None:
+            self._server = DrainingServer(self.config)
+        return self._server
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the process runs."""
+        threading.Thread(target=_stop_with_parent, name="coner-parent", daemon=True).start()
+        super().target(sockets)
+
+
+class Supervisor(Multiprocess):
+    """The supervisor of uvicorn with workers of this module; it stops listening when they do."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        multiprocess.Process = Worker  # type: ignore[misc] # it has no other way to choose them
+
+    def terminate_all(self) -> None:
+        """Ask all workers to stop."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def _stop_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
