@@ -13,9 +13,11 @@ Importing it is fast: no torch, no numpy; each name loads what it needs when it 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing takes a while to import; see ``coner.cli``
 if TYPE_CHECKING:
+    from typing import Any
+
     from coner.core.errors import ConerError
     from coner.core.types import Entity, Mention, Sentence
     from coner.data import Corpus, read, stream

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import TextIO
 
 import typer
 
-from coner.cli import data, llm
+from coner.cli import data, exit_interrupted, llm
 from coner.core import processes
+from coner.core.interrupts import watch_interrupts
 from coner.core.processes import limit_thread_spin
+from coner.core.terminal import prepare_streams, visible
 
 HELP = """Train, compare and use taggers for complex, fine-grained named entities.
 
@@ -67,12 +70,11 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit the process."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not if it is closed
-            # File names may not be valid UTF-8.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+    prepare_streams()
     limit_thread_spin()
     code = run(sys.argv[1:])
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, exit_interrupted)  # while the interpreter shuts down
     if processes.count() > 1:
         # The threads that connect them may need the interpreter while it shuts down, which would abort the process.
         for stream in (sys.stdout, sys.stderr):
@@ -84,6 +86,14 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors are one line on stderr."""
+    try:
+        with watch_interrupts() as interrupted:
+            return _run(arguments, interrupted)
+    except KeyboardInterrupt:  # while an error was handled
+        return _fail("interrupted", 130)
+
+
+def _run(arguments: list[str], interrupted: Callable[[], bool]) -> int:
     from coner.core.errors import ConerError
 
     command = typer.main.get_command(app)
@@ -96,7 +106,8 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as stop:
         code = stop.exit_code
     except ConerError as error:
-        return _fail(str(error), error.exit_code)
+        lost = interrupted() and error.exit_code != 130  # an interrupted import looks like a missing package
+        return _fail("interrupted", 130) if lost else _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
     except (BrokenPipeError, SystemExit) as stop:  # the reader of our output has closed it, as head does
@@ -104,22 +115,27 @@ def run(arguments: list[str]) -> int:
             raise
         _silence(sys.stdout)
         return 0
-    except OSError as error:
+    except Exception as error:
+        return _fail("interrupted", 130) if interrupted() else _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    """Report an error that is not ours; a bug is raised again."""
+    if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{(error.strerror or str(error)).lower()}", 2)
-    except Exception as error:
-        show = getattr(error, "format_message", None)  # an error of the command-line library: a bad option or value
-        if show is None:
-            raise
-        message = show() or "name a command"  # without a message, the help has been printed
-        return _fail(f"{message} (see coner --help, or coner COMMAND --help)", getattr(error, "exit_code", 2))
-    return code if isinstance(code, int) else 0
+    show = getattr(error, "format_message", None)  # an error of the command-line library: a bad option or value
+    if show is None:
+        raise error
+    message = show() or "name a command"  # without a message, the help has been printed
+    return _fail(f"{message} (see coner --help, or coner COMMAND --help)", getattr(error, "exit_code", 2))
 
 
 def _fail(message: str, code: int) -> int:
     if processes.claim_report():
         try:
-            print(f"coner: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+            print(f"coner: {visible(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
         except BrokenPipeError:  # only the exit code is left to report it
             _silence(sys.stderr)
     return code

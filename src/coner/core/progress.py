@@ -9,16 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from rich import progress as rich
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from coner.core.terminal import visible
 
 WINDOW = 300  # seconds over which the speed is averaged: steps may be half a minute apart
 
 
 class PlainConsole(Console):
-    """Prints text verbatim: brackets are not markup, and ``:peru:`` is not a flag."""
+    """Prints text as it is: brackets are not markup, ``:peru:`` is not a flag, control characters are escapes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make text of a string, such as a line or the cell of a table."""
+        return super().render_str(visible(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield the segments of anything else."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 class _StderrConsole(PlainConsole):
@@ -80,6 +93,7 @@ class Log:
 
     def __call__(self, line: str) -> None:
         """Log one line."""
+        line = visible(line)
         stderr.print(line)
         if self._file is not None:
             self._file.write(line + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from coner.core.errors import OutputError
 from coner.core.files import sha256
 from coner.core.progress import progress_bar, stderr
 from coner.core.resume import Output, file_stamp, plain_output, resumable_output
+from coner.core.terminal import data_stream
 from coner.core.types import Sentence
 from coner.data import Reader, detect, format_of_name
 from coner.data.files import keep_apart
@@ -67,6 +67,7 @@ def tag_file(
     reader = job.reader(source, read_as)
     tagger = load(job.model)
     tagger.limit(spending or Spending())
+    tagger.check_endpoint()
     options = [to_format, read_as, job.write, dict(job.reading), BATCH_WORDS, limit]
     with _output(job, source, out, options) as output:
         if output.changed:
@@ -119,9 +120,9 @@ def _output_format(to: str, out: str, read_as: str) -> str:
 def _output(job: TaggingJob, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
     """The output; it can be resumed only from file to file, because a pipe cannot be read twice."""
     if out == STDIO:
-        if sys.stdout is None:
+        if (stream := data_stream()) is None:
             raise OutputError("standard output is closed. Fix: name a file with -o")
-        return nullcontext(Output(sys.stdout))
+        return nullcontext(Output(stream))
     if source == STDIO or not Path(source).is_file() or len(formats[options[1]].files(Path(source))) > 1:
         return plain_output(out)
     depends_on = {
