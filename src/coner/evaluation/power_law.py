@@ -116,7 +116,8 @@ def forecast(sizes: Sequence[float], scores: Sequence[Sequence[float]], draws: F
 def _spread(times: Floats, scores: Sequence[Sequence[float]]) -> tuple[float, int]:
     """The variance of a sample of the largest size, from those of smaller ones, and its degrees of freedom.
 
-    Samples of a finite population vary less by the fraction that they leave out (Cochran 1977, chapter 2).
+    Samples of a finite population vary less the more of it they have: by the fraction that they leave out (Cochran
+    1977, chapter 2). Near 1 that would blow up the chance in training, which it does not lessen.
     """
     several = [(t, np.var(runs, ddof=1), len(runs) - 1) for t, runs in zip(times, scores, strict=True) if len(runs) > 1]
     scaled = [variance * t / max(1 - t, 0.5) for t, variance, _ in several if t < 1]
