@@ -19,6 +19,10 @@ from coner.data import read
 from coner.evaluation.calibration import calibrate
 from coner.families import load
 from coner.families.manifest import MANIFEST
+from coner.families.operating_point import OperatingPoint
+from coner.records.record import read_record
+from coner.report.threshold import summary
+from helpers.operating_points import CHOICE, MEASURED
 from helpers.shell import Completed, World, refusal
 
 Coner = Callable[..., Completed]
@@ -147,6 +151,25 @@ def test_tag_reports_what_it_leaves_out(coner: Coner, dev: Path, model: Path, tm
     assert f"{counted} entities" in everything
     assert f"{kept} entities, {counted - kept} left out below the threshold" in some
     assert "for precision>=0.75, chosen on dév.conll" in coner("evaluate", dev, model).err
+
+
+def test_a_record_has_the_scores_without_threshold_and_the_card_has_both(
+    coner: Coner, world: World, dev: Path, model: Path
+) -> None:
+    values(coner, model, "--dev", dev, *goal("precision>=0.75"))
+    assert coner("train", *world.settings, "--set", f"data.test={dev}", "--out", model).code == 0
+    assert load(model).operating_point is not None
+    assert read_record(model).scores["test"].fine.precision == evaluated(coner, dev, world.model)["precision"]
+    card = coner("card", model).out
+    assert "are left out, for precision>=0.75. Chosen on dév.conll" in card
+
+
+def test_a_threshold_that_only_helps_where_it_was_chosen_is_warned_of() -> None:
+    worse = MEASURED.model_copy(update={"micro_f1": (0.4, 0.3, 0.5)})
+    chosen = CHOICE.model_copy(update={"goal": "micro_f1", "held_out": worse})
+    assert "no better than without a threshold" in "\n".join(summary(OperatingPoint(chosen=chosen)))
+    chosen = CHOICE.model_copy(update={"goal": "micro_f1", "before": worse})
+    assert "Warning" not in "\n".join(summary(OperatingPoint(chosen=chosen)))
 
 
 def test_a_class_that_the_model_lacks_and_a_training_file_are_warned_of(

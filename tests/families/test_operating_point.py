@@ -20,39 +20,13 @@ from coner.evaluation.calibrators import Isotonic, Temperature
 from coner.families import Prediction, Tagger, load
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.onnx.export.model import write_onnx
-from coner.families.operating_point import Choice, Measurement, OperatingPoint
+from coner.families.operating_point import OperatingPoint
 from coner.families.stored_point import replace_operating_point
 from coner.families.vote.tagger import Member, VoteTagger
 from coner.report.threshold import card_section
+from helpers.operating_points import CHOICE
 from helpers.small import CORPUS, small_crf
 from helpers.tiny_training import untrained
-
-ONE = (0.5, 0.25, 0.75)
-MEASURED = Measurement(
-    sentences=1,
-    mentions=1,
-    predictions=1,
-    kept=1,
-    precision=ONE,
-    recall=ONE,
-    micro_f1=ONE,
-    macro_f1=ONE,
-    ece=0.1,
-    brier=0.2,
-)
-CHOICE = Choice(
-    goal="precision>=0.9",
-    file="dev.conll",
-    sha256="0" * 64,
-    folds=5,
-    seed=0,
-    minimum=20,
-    rare=(),
-    unreachable=0,
-    before=MEASURED,
-    dev=MEASURED,
-    held_out=MEASURED,
-)
 
 
 def point(**values: Any) -> OperatingPoint:

@@ -70,6 +70,8 @@ def summary(point: OperatingPoint) -> list[str]:
     quantity = chosen.goal.partition(">=")[0]
     reached = [f"{_interval(found, quantity)} {where}" for where, found in _reached(point)]
     lines.append(f"{chosen.goal}: {', '.join(reached)}")
+    if quantity in ("micro_f1", "macro_f1") and _value(chosen.held_out, quantity) <= _value(chosen.before, quantity):
+        lines.append("Warning: held out, this is no better than without a threshold. Fix: more dev data, or --clear")
     if chosen.unreachable:
         lines.append(f"Warning: without {chosen.unreachable} of {chosen.folds} folds the goal could not be reached")
     if chosen.rare:
@@ -96,6 +98,11 @@ def _reached(point: OperatingPoint) -> list[tuple[str, Measurement]]:
     chosen = point.chosen
     found = [(f"on {chosen.file}", chosen.dev), ("held out", chosen.held_out)]
     return found + ([(f"on {chosen.test_file}", chosen.test)] if chosen.test is not None else [])
+
+
+def _value(found: Measurement, quantity: str) -> float:
+    value: float = getattr(found, quantity)[0]
+    return value
 
 
 def _interval(found: Measurement, quantity: str) -> str:
