@@ -5,12 +5,13 @@
 
 ``FILE:1000`` trains on that many sentences, - cuts a tenth of train by text for dev. Every cell (data set, tagger,
 seed) is a process of its own and a file in ``--cells``; the same command again resumes with those that are missing,
-the first seed of all taggers first. Only exact spans with the right label count, as in seqeval's strict mode. Time is that of the
-processor: training, choices on dev, and tagging of test. A tagger without randomness has one seed.
+the first seed of all taggers first. Only exact spans with the right label count, as in seqeval's strict mode. Time is
+that of the processor: training, choices on dev, and tagging of test. A tagger without randomness has one seed.
 
 - ``coner crf``, ``coner minilm``: ``coner train DATA --family crf`` or ``encoder``
 - ``crfsuite``: sklearn-crfsuite with the features and settings of its tutorial
 - ``trainer``: the Hugging Face Trainer on the same encoder, with a linear layer, as many steps and the same rate
+- ``spanmarker``: SpanMarker on the same encoder, likewise; the variable SPAN_MARKER_PYTHON is the Python that has it
 - ``spacy``: the pipeline for a processor that ``spacy init config --pipeline ner`` writes
 """
 
@@ -18,11 +19,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,9 @@ from coner.runs.choice import with_kind
 from coner.runs.train import SentenceRecipe, fit
 
 METRICS = {"micro_f1": micro_f1, "macro_f1": macro_f1}
-GROUPS = {"CRF": ("coner crf", "crfsuite"), "encoder": ("coner minilm", "trainer", "spacy")}
+GROUPS = {"CRF": ("coner crf", "crfsuite"), "encoder": ("coner minilm", "trainer", "spanmarker", "spacy")}
 FIXED = {"crfsuite"}  # no randomness
+SPAN_MARKER = "SPAN_MARKER_PYTHON"
 
 
 @dataclass(frozen=True)
@@ -94,27 +97,37 @@ def ours(kind: str) -> Callable[[peers.Splits, int], peers.Found]:
     return run
 
 
-def trainer(splits: peers.Splits, seed: int) -> peers.Found:
-    """The Trainer with the steps and the rate of ours."""
-    train: Any = settings("encoder", splits, seed).train  # type: ignore[attr-defined]
-    rate = train.groups["encoder"].rate
-    return peers.trainer(splits, seed, epochs=train.epochs, batch=train.batch, rate=rate)
+def with_our_steps(peer: Callable[..., peers.Found]) -> Callable[[peers.Splits, int], peers.Found]:
+    """A peer with the steps and the rate of our encoder."""
+
+    def run(splits: peers.Splits, seed: int) -> peers.Found:
+        train: Any = settings("encoder", splits, seed).train  # type: ignore[attr-defined]
+        rate = train.groups["encoder"].rate
+        return peer(splits, seed, epochs=train.epochs, batch=train.batch, rate=rate)
+
+    return run
 
 
 TAGGERS: dict[str, Callable[[peers.Splits, int], peers.Found]] = {
     "coner crf": ours("crf"),
     "crfsuite": peers.crfsuite,
     "coner minilm": ours("encoder"),
-    "trainer": trainer,
+    "trainer": with_our_steps(peers.trainer),
+    "spanmarker": with_our_steps(partial(peers.span_marker, python=os.environ.get(SPAN_MARKER, ""))),
     "spacy": peers.spacy_pipeline,
 }
 
 
+def processor_seconds() -> float:
+    """Of this process and of those that it waited for."""
+    return sum(os.times()[:4])
+
+
 def measure(task: Task) -> dict[str, Any]:
     """Train, tag and score: the content of a cell."""
-    splits, start = task.splits(), time.process_time()
+    splits, start = task.splits(), processor_seconds()
     found = TAGGERS[task.tagger](splits, task.seed)
-    seconds = time.process_time() - start
+    seconds = processor_seconds() - start
     fine = score(splits["test"], found).fine
     return {
         "data": task.data,
@@ -184,7 +197,7 @@ def main() -> None:
     """Measure the missing cells, and print the table."""
     parser = arguments(__doc__)
     parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), required=True)
-    parser.add_argument("--taggers", nargs="+", choices=TAGGERS, default=list(TAGGERS), help="default: all")
+    parser.add_argument("--taggers", nargs="+", choices=TAGGERS, help="default: all that are there")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--cells", type=Path, default=RESULTS / "defaults", help="folder of the cells")
     options = parser.parse_args()
@@ -193,7 +206,7 @@ def main() -> None:
     tasks = [
         Task(name, tuple(files), tagger, seed)
         for name, *files in options.data
-        for tagger in options.taggers
+        for tagger in options.taggers or [name for name in TAGGERS if name != "spanmarker" or SPAN_MARKER in os.environ]
         for seed in (options.seeds[:1] if tagger in FIXED else options.seeds)
     ]
     found, table = (

@@ -33,7 +33,8 @@ class Decoder(nn.Module, ABC):
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
         """The loss in nats, summed over the batch: a scalar in float32 or wider.
 
-        The gradient of padded positions is exactly zero; ``ValueError`` if a gold tag id or a length is out of range.
+        The gradient of padded positions is exactly zero; ``ValueError`` if a shape does not fit the others, or a gold tag
+        id or a length is out of range.
 
         Args:
             emissions: B x W x C.
@@ -71,6 +72,17 @@ def word_mask(lengths: Tensor, width: int) -> Tensor:
     if lengths.numel() and not 0 <= int(lengths.min()) <= int(lengths.max()) <= width:
         raise ValueError(f"sentence lengths: got {lengths.min()} to {lengths.max()}; expected 0 to {width}")
     return torch.arange(width, device=lengths.device) < lengths[:, None]
+
+
+def check_shapes(tags: TagSet, emissions: Tensor, lengths: Tensor, gold: Tensor | None = None) -> None:
+    """Raise ``ValueError`` unless the shapes are B x W x C, B and, of gold tags, B x W."""
+    batch = emissions.shape[:2]
+    if emissions.ndim != 3 or emissions.shape[2] != len(tags):
+        raise ValueError(f"emissions: got shape {tuple(emissions.shape)}; expected B x W x {len(tags)}")
+    if lengths.shape != batch[:1]:
+        raise ValueError(f"sentence lengths: got shape {tuple(lengths.shape)}; expected {tuple(batch[:1])}")
+    if gold is not None and gold.shape != batch:
+        raise ValueError(f"gold tag ids: got shape {tuple(gold.shape)}; expected {tuple(batch)}")
 
 
 def check_tag_ids(gold: Tensor, count: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from coner.core.tags import TagSet
 from coner.core.types import Entity
-from coner.families.encoder.decoder import Decoder, check_spans
+from coner.families.encoder.decoder import Decoder, check_shapes, check_spans
 from coner.families.encoder.decoder._chain import ChainScores, Packing, viterbi
 from coner.families.encoder.decoder._lattice import Lattice, forward_backward
 
@@ -47,6 +47,7 @@ class ConstrainedDecoder(Decoder):
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:
+        check_shapes(self.tags, emissions, lengths)
         with torch.autocast(emissions.device.type, enabled=False):
             emissions = at_least_float32(emissions)
             chain = self.chain(emissions.dtype)
@@ -58,6 +59,7 @@ class ConstrainedDecoder(Decoder):
 
     @torch.no_grad()
     def confidence(self, emissions: Tensor, lengths: Tensor, spans: Sequence[Sequence[Entity]]) -> list[list[float]]:
+        check_shapes(self.tags, emissions, lengths)
         with torch.autocast(emissions.device.type, enabled=False):
             emissions = at_least_float32(emissions)
             lattices = forward_backward(emissions, lengths, self.chain(emissions.dtype))

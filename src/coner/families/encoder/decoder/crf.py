@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from coner.core.tags import TagSet
-from coner.families.encoder.decoder import check_tag_ids, decoders
+from coner.families.encoder.decoder import check_shapes, check_tag_ids, decoders
 from coner.families.encoder.decoder._chain import ChainScores, Packing
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder, at_least_float32
 from coner.families.encoder.decoder._lattice import forward_backward
@@ -37,6 +37,7 @@ class CrfDecoder(ConstrainedDecoder):
 
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
         """See ``Decoder.loss``; also ``ValueError`` if the gold tags of a sentence are not a valid sequence."""
+        check_shapes(self.tags, emissions, lengths, gold)
         with torch.autocast(emissions.device.type, enabled=False):
             emissions = at_least_float32(emissions)
             chain = self.chain(emissions.dtype)

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from coner.core.types import Entity
 from coner.decoding.spans import span_probability
-from coner.families.encoder.decoder import Decoder, check_spans, check_tag_ids, decoders, word_mask
+from coner.families.encoder.decoder import Decoder, check_shapes, check_spans, check_tag_ids, decoders, word_mask
 
 
 class TokenLevel(Decoder):
     """Trains each word by itself, with the criterion; has no parameters."""
 
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
+        check_shapes(self.tags, emissions, lengths, gold)
         mask = word_mask(lengths, emissions.shape[1]).to(emissions.device)
         tags, scores = gold[mask], emissions[mask]
         check_tag_ids(tags, len(self.tags))
@@ -33,11 +34,13 @@ class SoftmaxDecoder(TokenLevel):
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:
+        check_shapes(self.tags, emissions, lengths)
         best = emissions.argmax(2).tolist()
         return [row[:length] for row, length in zip(best, lengths.tolist(), strict=True)]
 
     @torch.no_grad()
     def confidence(self, emissions: Tensor, lengths: Tensor, spans: Sequence[Sequence[Entity]]) -> list[list[float]]:
+        check_shapes(self.tags, emissions, lengths)
         probabilities = emissions.cpu().double().softmax(2).numpy()
         confidences: list[list[float]] = []
         for rows, length, entities in zip(probabilities, lengths.tolist(), spans, strict=True):
