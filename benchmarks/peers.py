@@ -6,6 +6,9 @@ its last one, as by default. Mentions are read as in seqeval's strict mode: a st
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -128,6 +131,24 @@ def trainer(splits: Splits, seed: int, *, epochs: int, batch: int, rate: float) 
             by_word = {word: tags.tags[best[piece]] for piece, word in at.items()}
             found.append(list(strict([by_word.get(word, "O") for word in range(len(sentence))])))
     return found
+
+
+def span_marker(splits: Splits, seed: int, *, python: str, epochs: int, batch: int, rate: float) -> Found:
+    """SpanMarker on MiniLM, by the Python of an environment that has it; see ``peer_span_marker.py``."""
+    tags = TagSet(sorted({entity.label for sentence in splits["train"] for entity in sentence.entities or ()})).tags
+    task = {
+        "tags": tags,
+        "train": [(sentence.words, iob2(sentence)) for sentence in splits["train"]],
+        "test": [sentence.words for sentence in splits["test"]],
+        **{"seed": seed, "epochs": epochs, "batch": batch, "rate": rate},
+    }
+    script = Path(__file__).with_name("peer_span_marker.py")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [python, str(script)]
+    done = subprocess.run(
+        command, input=json.dumps(task), env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return [[Entity(*span) for span in spans] for spans in json.loads(done.stdout)]
 
 
 def first_pieces(words: Sequence[int | None]) -> dict[int, int]:
