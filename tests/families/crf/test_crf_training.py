@@ -44,6 +44,19 @@ def test_a_tiny_corpus_can_be_memorised(scheme: str) -> None:
     assert tagger.labels == ("Artist", "City")  # those of the taxonomy that occur
 
 
+def test_one_training_sentence_gives_a_model_with_its_weights() -> None:
+    """Gradient descent stops early there, with weights far below those that are dropped otherwise."""
+    words = "walk-shop walk walk-clean shop-clean clean-walk clean-shop walk-shop nothing clean".split()
+    labels = ["Artist"] * 3 + ["City"] * 3 + ["Artist"] * 2 + ["City"]
+    sentence = Sentence(tuple(words), tuple(Entity(i, i + 1, label) for i, label in enumerate(labels)))
+    crf = CrfSettings(
+        algorithm="sgd", features=("word", "neighbour"), clusters=(), thresholds=(), c2=0.01, max_iterations=50
+    )
+    settings = CrfExperiment(kind="crf", crf=crf)
+    tagger = train(settings, train=[sentence], dev=[sentence], taxonomy=TAXONOMY, log=Log()).tagger
+    assert tagger.tag([sentence]) == [list(sentence.entities or ())]
+
+
 def test_unseen_names_are_found_by_their_context() -> None:
     tagger = learn(features=("neighbour",)).tagger
     texts = ("an album by zaz was released", "they moved to graz in spring")

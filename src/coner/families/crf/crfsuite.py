@@ -101,21 +101,30 @@ def _dump(model: Path, dump: Path) -> None:
     tagger.close()
 
 
-def _read_dump(path: Path, features: list[str], tags: int) -> Weights:
-    """Read the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight`` of a listing."""
+def _read_dump(path: Path, features: list[str], tags: int, least: float = MIN_WEIGHT) -> Weights:
+    """Read the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight`` of a listing.
+
+    Weights below ``least`` are dropped; where all are small, as after a training on one sentence, below that fraction
+    of the largest.
+    """
     transitions = np.zeros((tags, tags))
     entries: list[tuple[int, int, float]] = []
     fields: list[str] = []
+    largest = 0.0
     with path.open(encoding="ascii") as lines:
         for line in lines:
             fields = line.replace(":", "").split() or fields
             match fields:
-                case ["(0)", feature, "-->", tag, weight] if abs(float(weight)) >= MIN_WEIGHT:
-                    entries.append((int(feature), int(tag), float(weight)))
+                case ["(0)", feature, "-->", tag, weight] if abs(value := float(weight)) >= least:
+                    entries.append((int(feature), int(tag), value))
+                case ["(0)", _, "-->", _, weight]:
+                    largest = max(largest, abs(float(weight)))
                 case ["(1)", before, "-->", tag, weight]:
                     transitions[int(before), int(tag)] = float(weight)
     if fields != ["}"]:
         raise OSError("the listing is truncated")
+    if largest and not entries:
+        return _read_dump(path, features, tags, least=least * largest)
     entries.sort()
     used, counts = np.unique([feature for feature, _, _ in entries], return_counts=True)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
