@@ -15,7 +15,7 @@ from coner.core.types import Sentence
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Usage, by_kind
 
-COUNTS = ("sentences", "answered", "entities", "repaired", "below")  # of a tally
+COUNTS = ("sentences", "answered", "entities", "repaired", "below")  # of a tally, in the order of its fields
 BATCH_WORDS = 1 << 14  # about a thousand sentences: some seconds of an encoder's work
 
 
@@ -35,8 +35,9 @@ class Tally:
     @classmethod
     def resumed(cls, counts: Mapping[str, int]) -> Tally:
         """The tally of an earlier start, from its ``counts``."""
-        known = {name: counts.get(name, 0) for name in COUNTS}
-        return cls(**known, unanswered_before=counts.get("lacking", 0))
+        sentences, answered, entities, repaired, below = (counts.get(name, 0) for name in COUNTS)
+        before = counts.get("lacking", 0)
+        return cls(sentences, answered, entities, repaired, below, unanswered_before=before)
 
     def counts(self) -> dict[str, int]:
         """What a later start needs, see ``resumed``."""
