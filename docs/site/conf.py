@@ -45,8 +45,6 @@ nitpick_ignore_regex = [("py:.*", r"(?!coner\.)\w+(\.\w+)+|str|int|float|bool|ob
 
 def setup(app: Sphinx) -> None:
     """Connect what the public names need."""
-    for name in coner.__all__:
-        getattr(coner, name)  # loads its module
     names.name_types()
     app.connect("autodoc-process-docstring", names.describe, priority=100)  # before napoleon
     app.connect("missing-reference", names.resolve)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 import textwrap
 from contextlib import suppress
 from dataclasses import is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,10 @@ def page() -> str:
 
 
 def name_types() -> None:
-    """Import what modules import for type checkers only, so that annotations can be read."""
-    for module in [module for name, module in sys.modules.items() if name.startswith("coner.")]:
+    """Import what the modules of these names import for type checkers only, so that annotations can be read."""
+    public = {getattr(getattr(coner, name), "__module__", "coner") for name in coner.__all__}
+    for name in sorted(public | {name.rpartition(".")[0] for name in FURTHER}):
+        module = import_module(name)
         tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         blocks = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
         for statement in [inner for block in blocks for inner in block.body if isinstance(inner, ast.ImportFrom)]:

@@ -69,8 +69,9 @@ def page() -> str:
 def _walk(model: type[BaseModel], path: str) -> Iterator[Setting]:
     schema = model.model_json_schema()
     for name, declared in model.model_fields.items():
-        inner, here = section_in(declared.annotation), f"{path}.{name}" if path else name
-        if inner is not None and inner is declared.annotation:
+        inner: type[BaseModel] | None = section_in(declared.annotation)
+        here = f"{path}.{name}" if path else name
+        if inner is not None and inner is declared.annotation:  # a section
             yield from _walk(inner, here)
             continue
         default = default_of(declared)
