@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ def prompt(text: str, *, schema: Any = None, max_tokens: int = 10) -> Prompt:
 
 
 def client(url: str, *, ledger: Ledger | None = None, spending: Spending | None = None, **settings: Any) -> Client:
-    """A client with short retries."""
+    """A client with short retries, of an endpoint that the user allowed."""
+    allowed = replace(spending or Spending(), endpoints=(url,))
     values = {"model": "tiny", "timeout": 30.0, "max_retries": 3, **settings}
-    return Client(Endpoint(base_url=url, **values), ledger=ledger, spending=spending, backoff=0.01)
+    return Client(Endpoint(base_url=url, **values), ledger=ledger, spending=allowed, backoff=0.01)
 
 
 def kinds(answers: list[Completion | Failure]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import Cost, InputFormat, LedgerFile, Limit, Tokens, model_argument, reads
+from coner.cli.options import Cost, Endpoints, InputFormat, LedgerFile, Limit, Tokens, model_argument, reads
 from coner.cli.outcome import INCOMPLETE, report_tally
 from coner.data.reading.reader import Reading
 
@@ -26,6 +26,7 @@ def distil(
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
+    allow_endpoint: Endpoints = None,
     reading: Reading,
 ) -> None:
     """Label sentences with a model, to train a smaller one on them with data.extra.
@@ -50,7 +51,8 @@ def distil(
     read_as = detect(source) if from_format == "auto" else from_format
     reader = stream(source, format=read_as, **reading, predicted=True)
     tagger = load(teacher)
-    tagger.limit(Spending(budget_tokens, budget_cost, ledger))
+    tagger.limit(Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ())))
+    tagger.check_endpoint()
     tally, counts = label(tagger, tagger.model or teacher.resolve().name, reader, out, limit=limit)
     unreadable = counts["unreadable"]
     left_out = f", {unreadable} left out, because the answer is incomplete or cannot be read" if unreadable else ""

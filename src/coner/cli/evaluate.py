@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import Cost, LedgerFile, Limit, Tokens, TrainFile, model_argument, reads
+from coner.cli.options import Cost, Endpoints, LedgerFile, Limit, Tokens, TrainFile, model_argument, reads
 from coner.cli.outcome import INCOMPLETE, report_tally
 from coner.data.reading.reader import Reading
 
@@ -46,6 +46,7 @@ def evaluate(
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
+    allow_endpoint: Endpoints = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; scores are fractions of 1.")] = False,
     reading: Reading,
 ) -> None:
@@ -69,7 +70,7 @@ def evaluate(
     from coner.runs.scoring import Options, warn_of_one_file
     from coner.runs.scoring import evaluate as evaluate_files
 
-    spending = Spending(budget_tokens, budget_cost, ledger)
+    spending = Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ()))
     options = Options(taxonomy, train, reading, noise, noisy, limit, spending)
     evaluation = evaluate_files(gold, predicted, options)
     if warning := warn_of_one_file(gold, predicted, options):

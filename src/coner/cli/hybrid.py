@@ -31,6 +31,7 @@ def hybrid(
     budget_tokens: options.Tokens = None,
     budget_cost: options.Cost = None,
     ledger: options.LedgerFile = None,
+    allow_endpoint: options.Endpoints = None,
     overwrite: options.Overwrite = False,
     as_json: options.ScoresJson = False,
     reading: Reading,
@@ -56,5 +57,5 @@ def hybrid(
     chosen = HybridSettings(first=first, first_kind=kind, llm=llm, below=below, candidates=candidates)
     data = DataSettings(train=train, dev=dev, test=test, **reading)
     settings = HybridExperiment(name=out.resolve().name, data=data, hybrid=chosen)
-    recipe = HybridRecipe(settings, out, Spending(budget_tokens, budget_cost, ledger))
+    recipe = HybridRecipe(settings, out, Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ())))
     run_recipe(recipe, out, overwrite=overwrite, as_json=as_json)

@@ -49,6 +49,14 @@ Cost = Annotated[float | None, typer.Option(metavar="X", help="Language model: s
 LedgerFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Language model: file for its answers; default: in its folder.")
 ]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-endpoint",
+        metavar="URL",
+        help="Language model: an address that may get your sentences and the key; can be repeated.",
+    ),
+]
 TrainFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Training file: show recall on mentions in it, and on others.")
 ]

@@ -54,6 +54,7 @@ def tag(
     budget_tokens: options.Tokens = None,
     budget_cost: options.Cost = None,
     ledger: options.LedgerFile = None,
+    allow_endpoint: options.Endpoints = None,
     reading: Reading,
 ) -> None:
     """Find the entities of every sentence; order, ids and other columns are kept.
@@ -86,7 +87,7 @@ def tag(
     from coner.tagging.job import TaggingJob
 
     to = to_alias or to
-    spending = Spending(budget_tokens, budget_cost, ledger)
+    spending = Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ()))
     if workers and engine != "ray":
         raise OutputError("--workers: only for --engine ray. Fix: leave it out, or add --engine ray")
     version = versions().get("coner", "")
@@ -99,7 +100,7 @@ def tag(
             raise typer.Exit(INCOMPLETE)
         return
     if limit is not None or spending != Spending():
-        limits = "--limit, --budget-tokens, --budget-cost, --ledger"
+        limits = "--limit, --budget-tokens, --budget-cost, --ledger, --allow-endpoint"
         raise ConfigError(f"{limits}: only for a single file. Fix: leave them out, or tag one file at a time")
     if to != "auto":
         raise OutputError(f"--to {to}: files in a folder keep the format of their inputs. Fix: leave it out")

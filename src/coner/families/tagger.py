@@ -90,6 +90,9 @@ class Tagger(ABC):
         """
         raise ConfigError(f"a model of kind {self.kind} has no chain of tags; expected one of kind crf or encoder")
 
+    def check_endpoint(self) -> None:
+        """Ask for the permission to call an endpoint, before the first call; ``ConfigError`` if it is not given."""
+
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """The entities of each sentence; ``Unanswered`` if one has no answer (``predict`` still yields the others)."""
         predictions = list(self.predict(sentences))

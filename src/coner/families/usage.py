@@ -21,20 +21,26 @@ class Failure:
 
 @dataclass(frozen=True)
 class Spending:
-    """Limits on what calls to an endpoint may spend; ``None``: no limit."""
+    """What calls to an endpoint may spend, and which endpoints may be called; ``None``: no limit."""
 
     tokens: int | None = None  # of prompts and answers together
     cost: float | None = None  # in the currency of the prices
     ledger: Path | None = None  # file that stores the answers, instead of the one in the model folder
+    endpoints: tuple[str, ...] = ()  # addresses that the user allows, besides those of the user's config
 
     def __post_init__(self) -> None:
         if self.cost is not None and not 0 < self.cost < float("inf"):
             raise ConfigError(f"--budget-cost: got {self.cost:g}; expected an amount above 0")
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget."""
+        return self.tokens is not None or self.cost is not None
+
     def require_none(self, what: str) -> None:
-        """Raise ``ConfigError`` if there is a limit or a ledger: ``what`` calls no endpoint."""
+        """Raise ``ConfigError`` if anything is set: ``what`` calls no endpoint."""
         if self != Spending():
-            options = "--budget-tokens, --budget-cost, --ledger"
+            options = "--budget-tokens, --budget-cost, --ledger, --allow-endpoint"
             raise ConfigError(f"{options}: got {what}, which calls no endpoint. Fix: leave these options out")
 
 

@@ -187,6 +187,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
     tagger = load(model)
     tagger.limit(options.spending)
+    tagger.check_endpoint()
     clean, clean_tally = tag_all(tagger, corpus, "tagging")
     noisy, noisy_tally = tag_all(tagger, copy, "tagging the noisy copy") if copy else ([], Tally())
     total = clean_tally + noisy_tally

@@ -37,6 +37,7 @@ class TaggedFiles:
 def local_engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
     """Tag slices in this process, one after another."""
     tagger = load(job.model)
+    tagger.check_endpoint()
     for index, (piece, out) in enumerate(work):
         yield index, tag_slice(tagger, job, piece, out)
 

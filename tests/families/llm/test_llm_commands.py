@@ -37,22 +37,23 @@ def test_calls_are_made_only_when_tagging_and_each_prompt_is_paid_for_once(
     coner: Coner, train: Path, gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = "sk-very-secret-4711"
-    monkeypatch.setenv("MY_KEY", key)
+    monkeypatch.setenv("MY_API_KEY", key)
     leaks = {3: lambda request, turn: fails(400, f"bad request with key {key}") if turn == 0 else rule(request, 0)}
     rule = knows(gold)
     run, out = tmp_path / "run", tmp_path / "out.conll"
     with serving(knows(gold, leaks)) as server:
-        done = make(coner, train, server, run, llm__key_env="MY_KEY")
+        done = make(coner, train, server, run, llm__key_env="MY_API_KEY")
         assert done.code == 0 and server.requests == [], done.err
-        first = coner("tag", run, gold, "-o", out)
+        allow = ("--allow-endpoint", server.url)
+        first = coner("tag", run, gold, "-o", out, *allow)
         assert first.code == 3, first.err
         assert f"1 of {N} sentences have no answer (1 refused)" in first.err
         assert server.headers[0]["authorization"] == f"Bearer {key}"
-        assert coner("tag", run, gold, "-o", out).code == 0
+        assert coner("tag", run, gold, "-o", out, *allow).code == 0
         assert len(server.requests) == N + 1
         assert entities(out) == entities(gold)
-        again = coner("tag", run, gold, "-o", out)
-        evaluated = coner("evaluate", gold, run, "--json")
+        again = coner("tag", run, gold, "-o", out, *allow)
+        evaluated = coner("evaluate", gold, run, "--json", *allow)
     assert len(server.requests) == N + 1
     assert f"0 calls, {N} cached" in again.err
     values = json.loads(evaluated.out)
@@ -197,11 +198,13 @@ def test_the_preview_equals_the_prompts_sent(coner: Coner, train: Path, gold: Pa
     sentence = read(gold)[0]
     run = tmp_path / "run"
     with serving(knows(gold)) as server:
-        make(coner, train, server, run, llm__key_env="NOT_SET", llm__prices="{prompt = 2, completion = 4}")
+        make(coner, train, server, run, llm__key_env="NOT_SET_API_KEY", llm__prices="{prompt = 2, completion = 4}")
         done = coner("llm", "preview", run, " ".join(sentence.words), "--json")
         assert done.code == 0 and server.requests == [], done.err
         tagged = coner("tag", run, gold, "--limit", "1")
-        assert "NOT_SET is not set" in refusal(tagged)
+        assert f"Fix: if you trust it, add --allow-endpoint {server.url}" in refusal(tagged)
+        tagged = coner("tag", run, gold, "--limit", "1", "--allow-endpoint", server.url)
+        assert "NOT_SET_API_KEY is not set" in refusal(tagged)
         make(coner, train, server, run, "--overwrite", llm__prices="{prompt = 2, completion = 4}")
         coner("tag", run, gold, "--limit", "1")
     values = json.loads(done.out)

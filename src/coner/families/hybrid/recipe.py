@@ -35,6 +35,7 @@ class HybridRecipe(Combination):
             *self.members, folders=folders, ledger=folder / LEDGER, below=hybrid.below, candidates=hybrid.candidates
         )
         self.tagger.limit(spending or Spending())
+        self.tagger.check_endpoint()
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         """The first model, and what the answers of the second depend on (not the address of its endpoint)."""

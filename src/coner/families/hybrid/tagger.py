@@ -66,6 +66,9 @@ class HybridTagger(Tagger):
     def limit(self, spending: Spending) -> None:
         self.llm.limit(spending)
 
+    def check_endpoint(self) -> None:
+        self.llm.check_endpoint()
+
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The first model's mentions; those below the confidence get the label that the language model chooses."""
         predictions = list(self.first.predict(sentences))

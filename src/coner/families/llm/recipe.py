@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from coner.core.errors import ConfigError, DataError
@@ -30,7 +31,9 @@ class LlmRecipe(Recipe):
         if settings.data.train is None:
             settings = settings.model_copy(update={"examples": ExampleSettings(choice="none")})
         self.settings: LlmExperiment = settings
-        self._spending = spending or Spending()
+        # Whoever runs a config of his own has chosen the endpoint; a model folder that names it is asked about.
+        spending = spending or Spending()
+        self._spending = replace(spending, endpoints=(*spending.endpoints, settings.llm.base_url))
 
     def read(self, cache: SplitCache) -> Inputs:
         taxonomy = self._taxonomy()

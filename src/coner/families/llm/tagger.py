@@ -49,6 +49,11 @@ class LlmTagger(Tagger):
         """Limit all calls, and choose the file that stores their answers; must precede the first call."""
         self._spending, self._ledger = spending, spending.ledger or self._ledger
 
+    def check_endpoint(self) -> None:
+        with requires_extra("calling a language model", "llm"):
+            from coner.families.llm.endpoint.permission import require_permission
+        require_permission(self.settings.llm, self._spending.endpoints)
+
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """One prediction per sentence, in order, as the answers arrive.
 

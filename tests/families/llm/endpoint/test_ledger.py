@@ -61,7 +61,7 @@ def test_prompts_differ_by_everything_that_the_model_sees(other: Prompt, endpoin
 
 def test_prompts_do_not_differ_by_address_or_rate() -> None:
     elsewhere = Endpoint(
-        base_url="https://x.example/v1", model="tiny", concurrency=9, timeout=1, key_env="K", prices={"prompt": 3}
+        base_url="https://x.example/v1", model="tiny", concurrency=9, timeout=1, key_env="K_API_KEY", prices={"prompt": 3}
     )
     turned = dict(reversed(SCHEMA.items()))
     assert prompt_hash(replace(PROMPT, schema=turned), elsewhere) == prompt_hash(PROMPT, ENDPOINT)

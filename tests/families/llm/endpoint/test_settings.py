@@ -46,24 +46,24 @@ def test_local_endpoints_need_no_key_and_do_not_get_the_default_one(url: str, mo
     assert read_api_key(endpoint(url)) == NO_KEY
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     assert read_api_key(endpoint(url)) == NO_KEY
-    monkeypatch.setenv("MINE", "own")
-    assert read_api_key(endpoint(url, key_env="MINE")) == "own"
+    monkeypatch.setenv("MINE_API_KEY", "own")
+    assert read_api_key(endpoint(url, key_env="MINE_API_KEY")) == "own"
 
 
 def test_hosted_endpoints_need_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=rf"OPENAI_API_KEY is not set, and {HOSTED} needs a key"):
         read_api_key(endpoint(HOSTED))
-    with pytest.raises(ConfigError, match="MINE is not set"):
-        client(HOSTED, key_env="MINE")
+    with pytest.raises(ConfigError, match="MINE_API_KEY is not set"):
+        client(HOSTED, key_env="MINE_API_KEY")
     monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
     assert read_api_key(endpoint(HOSTED)) == KEY
 
 
 @pytest.mark.parametrize("value", ["sk-ü", "a b", "a\nb"])
 def test_a_malformed_key_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINE", value)
-    with pytest.raises(ConfigError, match="the value of MINE is not a key") as caught:
-        read_api_key(endpoint(HOSTED, key_env="MINE"))
+    monkeypatch.setenv("MINE_API_KEY", value)
+    with pytest.raises(ConfigError, match="the value of MINE_API_KEY is not a key") as caught:
+        read_api_key(endpoint(HOSTED, key_env="MINE_API_KEY"))
     assert value not in str(caught.value)
 
 
@@ -122,9 +122,9 @@ def test_the_key_never_leaves_the_client(
     caplog.set_level(logging.DEBUG)
     for name in [*logging.root.manager.loggerDict]:
         caplog.set_level(logging.DEBUG, logger=name)
-    monkeypatch.setenv("MINE", KEY)
+    monkeypatch.setenv("MINE_API_KEY", KEY)
     with serving(leaking, models=("tiny", KEY)) as server, Ledger(tmp_path / "l.sqlite") as ledger:
-        complete = client(server.url, key_env="MINE", ledger=ledger, max_retries=1)
+        complete = client(server.url, key_env="MINE_API_KEY", ledger=ledger, max_retries=1)
         (answer,) = complete([prompt(what)])
         assert server.headers[0]["authorization"] == f"Bearer {KEY}"
         files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -144,11 +144,11 @@ def test_the_key_never_leaves_the_client(
 
 
 def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MINE", KEY)
+    monkeypatch.setenv("MINE_API_KEY", KEY)
     with serving(leaking) as server, Ledger(tmp_path / "l.sqlite") as ledger:
         ledger._database.execute("DROP TABLE answers")
         try:
-            list(client(server.url, key_env="MINE", ledger=ledger)([prompt("text")]))
+            list(client(server.url, key_env="MINE_API_KEY", ledger=ledger)([prompt("text")]))
         except Exception as error:
             trace = traceback.TracebackException.from_exception(error, capture_locals=False)
             assert KEY not in "".join(trace.format())
@@ -158,10 +158,10 @@ def test_the_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 @pytest.mark.parametrize("key", ["x", "test", "ollama"])
 def test_a_dummy_key_does_not_change_answers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINE", key)
+    monkeypatch.setenv("MINE_API_KEY", key)
     text = "texas has the latest ollama"
     with serving(lambda request, turn: says(text)) as server:
-        (answer,) = client(server.url, key_env="MINE")([prompt("a")])
+        (answer,) = client(server.url, key_env="MINE_API_KEY")([prompt("a")])
     assert isinstance(answer, Completion) and answer.text == text
 
 

@@ -17,6 +17,7 @@ from coner.core.progress import stderr
 from coner.families.llm.endpoint.ledger import Ledger, prompt_hash
 from coner.families.llm.endpoint.limits import BudgetLimiter, RateLimiter, TokenEstimator, Tokens
 from coner.families.llm.endpoint.messages import Capabilities, Completion, Prompt
+from coner.families.llm.endpoint.permission import require_permission
 from coner.families.llm.endpoint.settings import Endpoint, read_api_key
 from coner.families.llm.endpoint.transport import CallError, NoConnectionError, RejectedError, TransientError, Transport
 from coner.families.usage import Failure, Spending
@@ -69,6 +70,7 @@ class Session:
         self.totals = Totals()
         self.taken: dict[str, float] = {"answers": 0, "tokens": 0, "cost": 0.0, "seconds": 0.0}
         self.capabilities = Capabilities()
+        require_permission(endpoint, spending.endpoints)
         self._key = read_api_key(endpoint)
         self._ledger = ledger
         self._backoff = backoff

@@ -15,6 +15,7 @@ from coner.config.section import Count, Natural, Positive, Rate, Section, Seed
 from coner.core.errors import ConfigError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
+KEY_SUFFIX = "_API_KEY"  # a model of someone else may name no other variable, such as a password
 NO_KEY = "none"  # the client library needs some key, even for endpoints that check none
 CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"  # the client library would send these to any endpoint
 
@@ -35,8 +36,8 @@ class Endpoint(Section):
     model: Annotated[str, Field(min_length=1)] = Field(description="name of the model at the endpoint")
     key_env: str = Field(
         "",
-        description=f"environment variable that holds the API key; empty: {DEFAULT_KEY}, or no key if the endpoint is "
-        "on this machine or network",
+        description=f"environment variable that holds the API key, ending in {KEY_SUFFIX}; empty: {DEFAULT_KEY}, or no "
+        "key if the endpoint is on this machine or network",
     )
     temperature: Rate = Field(0.0, description="0: the most likely answer")
     seed: Seed | None = Field(0, description="of the sampling, if the endpoint takes one; none: not sent")
@@ -46,6 +47,13 @@ class Endpoint(Section):
     tokens_per_minute: Natural = Field(0, description="estimated before each call; 0: no limit")
     max_retries: Natural = Field(5, description="of a call that may succeed later")
     prices: Prices = Field(Prices(), description="to compute the cost")
+
+    @field_validator("key_env")
+    @classmethod
+    def _check_key_name(cls, value: str) -> str:
+        if value and not re.fullmatch(rf"[A-Za-z_]\w{{0,100}}{KEY_SUFFIX}|{KEY_SUFFIX[1:]}", value, re.ASCII):
+            raise ValueError(f"key_env: got {value!r:.80}; expected a variable whose name ends in {KEY_SUFFIX}")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -85,6 +93,11 @@ class Endpoint(Section):
         return host
 
 
+def key_name(endpoint: Endpoint) -> str:
+    """The environment variable that holds the key; empty if the endpoint gets none."""
+    return endpoint.key_env or ("" if endpoint.local else DEFAULT_KEY)
+
+
 def read_api_key(endpoint: Endpoint) -> str:
     """The key from the environment, or ``NO_KEY``. Local endpoints do not get the default key.
 
@@ -93,9 +106,9 @@ def read_api_key(endpoint: Endpoint) -> str:
     """
     if os.environ.get(CUSTOM_HEADERS):
         raise ConfigError(f"{CUSTOM_HEADERS}: is set, and would be sent to {endpoint.base_url} too. Fix: unset it")
-    if endpoint.local and not endpoint.key_env:
+    name = key_name(endpoint)
+    if not name:
         return NO_KEY
-    name = endpoint.key_env or DEFAULT_KEY
     key = os.environ.get(name, "").strip()
     if not key:
         raise ConfigError(
