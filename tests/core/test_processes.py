@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def test_command_line_limits_thread_spin_unless_the_user_sets_it(value: dict[str
         check=True,
     )
     assert done.stdout.split()[-1] == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other signals")
+def test_a_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    child = "import time; from coner.core.processes import end_with_parent; end_with_parent(); print(1, flush=True)"
+    parent = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)"
+    line = [sys.executable, "-c", parent, sys.executable, "-c", f"{child}; time.sleep(60)"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"1\n"
+        running.kill()
+        began = time.monotonic()
+        assert running.stdout.read() == b""  # once the child, which has it too, has ended
+        assert time.monotonic() - began < 30
 
 
 def test_local_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

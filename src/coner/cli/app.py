@@ -72,6 +72,8 @@ def main() -> None:
     """Run the command line and exit the process."""
     prepare_streams()
     limit_thread_spin()
+    if processes.count() > 1:
+        processes.end_with_parent()
     code = run(sys.argv[1:])
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, exit_interrupted)  # while the interpreter shuts down

@@ -89,6 +89,16 @@ def copy_permissions(source: Path, target: Path, *, extra: int = 0) -> None:
         target.chmod((source.stat().st_mode & 0o777) | extra)
 
 
+def new_file_mode(folder: Path) -> int:
+    """The permissions that a new file gets in a folder: what the umask leaves."""
+    path = folder / f".{secrets.token_hex(6)}.part"
+    path.touch(exist_ok=False)
+    try:
+        return path.stat().st_mode & 0o777
+    finally:
+        path.unlink()
+
+
 def write_error(path: Path, error: OSError) -> OutputError:
     """Convert an error of the system on a write to one line."""
     return OutputError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -19,6 +20,7 @@ COUNT = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"
 RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 LOCAL_COUNT = ("LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
 STORE_TIMEOUT = timedelta(seconds=5)
+PARENT_INTERVAL = 0.5  # seconds between two looks at the parent
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # limit of a container: "<microseconds> <period in microseconds>", or "max"
 
 
@@ -60,6 +62,21 @@ def claim_report() -> bool:
         return bool(store.add(f"coner/{start}/reported", 1) == 1)
     except (ImportError, KeyError, ValueError, RuntimeError):
         return True
+
+
+def end_with_parent() -> None:
+    """From now on end this process, as by SIGTERM, when its parent has died, even if that was killed.
+
+    A launcher that is killed would leave its processes, which train on, and keep the folder of the run.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_INTERVAL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="coner-parent", daemon=True).start()
 
 
 def available_cores(quota: Path = CGROUP) -> int:

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from coner.core.errors import ConfigError, DataError, ModelError, OutputError
-from coner.core.files import sha256
+from coner.core.files import new_file_mode, sha256
 from coner.core.locks import lock_folder
 from coner.core.untrusted import check_values, is_text, read_json
 from coner.data.taxonomy import Taxonomy
@@ -122,9 +122,9 @@ def _write(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> N
             text = json.dumps(values, ensure_ascii=False, indent=2)
             (source / MANIFEST).write_text(text + "\n", encoding="utf-8")
             files[MANIFEST] = source / MANIFEST  # the last one to be moved
-            mode = files[MANIFEST].stat().st_mode & 0o777  # what the umask leaves; libraries have their own ideas
+            mode = new_file_mode(source)
             for name, path in files.items():
-                path.chmod(mode)
+                path.chmod(mode)  # libraries have their own ideas
                 _flush(path)
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
             state = "some files are those of the earlier model. Fix: write it again"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from coner.config.experiment import Experiment
 from coner.core.errors import ConfigError
+from coner.core.files import new_file_mode
 from coner.data.splits import SplitCache, read_named_splits
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
@@ -71,17 +72,19 @@ def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]
     files = [[MANIFEST, *read_manifest(member).files] for member in members]
 
     def write(temporary: Path) -> None:
+        mode = new_file_mode(temporary)
         for source, target, names in zip(members, member_folders(temporary, len(members)), files, strict=True):
             for name in names:
-                _link(source / name, target / name)
+                _link(source / name, target / name, mode)
 
     write_model(folder, manifest, write)
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if os.access(source, os.W_OK):  # a hard link keeps the permissions, and ``write_model`` opens it to flush it
+        # A hard link shares the permissions, which ``write_model`` sets, and it opens the file to flush it.
+        if source.stat().st_mode & 0o777 == mode and os.access(source, os.W_OK):
             target.hardlink_to(source.resolve())
             return
     except OSError:
