@@ -166,6 +166,10 @@ def test_spans_in_utf_16_units_are_converted(tmp_path: Path) -> None:
         ('[{"data": {"text": " \\n"}}]', "task 1: got a document without a word"),
         ('[{"data": {"text": "a\\ud83d"}}]', "task 1: got half of a surrogate pair"),
         ('[{"data": {"text": "a b", "words": ["a", "c"]}}]', "task 1: got word 'c', which does not follow"),
+        (
+            '[{"data": {"image": "/a"}, "annotations": [{"result": [{"type": "brushlabels", "original_width": 9}]}]}]',
+            "got results of type brushlabels, which label images; expected results on text",
+        ),
         ('[{"data": {"text": "a"}, "annotations": 7}]', "task 1: got annotations 7; expected a list"),
         ('[{"data": {"text": "a"}, "annotations": [{"result": {"a": 1}}]}]', "task 1: got result .*; expected a list"),
     ],

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, Unpack
 
+from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats, suffix
@@ -55,6 +56,7 @@ class LabelStudioReader(ObjectReader):
         self._usual = ("text",)
         self._labelled = False  # the file has results that are read
         self._html = False  # offsets do not count the tags of HTML
+        self._on_images = ""  # a type of results
         self._guesses = 0
 
     @property
@@ -66,6 +68,9 @@ class LabelStudioReader(ObjectReader):
         tasks = [whole_task(value) for value in self._tasks(json_values(self.path, "tasks"))]
         for task in tasks if all(isinstance(task, dict) for task in tasks) else ():
             self._survey_task(task)
+        if self._on_images and not self._labelled:
+            got = f"got results of type {self._on_images:.80}, which label images; expected results on text"
+            raise DataError(f"{got}. Fix: {self.fix}", self.path)
         return self._objects(tasks, self._object)
 
     def _tasks(self, values: list[Any]) -> list[Any]:
@@ -80,6 +85,8 @@ class LabelStudioReader(ObjectReader):
         runs = [run for key in KNOWN for run in items_of(task.get(key)) if isinstance(run, dict)]
         results = [result for run in runs for result in items_of(run.get("result")) if isinstance(result, dict)]
         self._labelled = self._labelled or any(result.get("type") in READ for result in results)
+        images = (str(result.get("type")) for result in results if "original_width" in result)
+        self._on_images = self._on_images or next(images, "")
         texts = self._texts(data) if isinstance(data := task.get("data"), dict) else {}
         claims = [([place[:2]], place[2]) for result in results if (place := placed(result))[2] is not None]
         if claims and (key := self._key_of_text(texts, claims)) is not None and "<" in texts[key]:
