@@ -49,15 +49,15 @@ def with_kind(
     Choice and suggestions are logged. ``read`` reads the training split, if the kind trains on one.
     ``ConfigError`` if a setting of the data is wrong, or sections belong to different families.
     """
-    trained = kinds(trains=True)
-    if (kind := values.get("kind")) is not None and kind not in trained:
+    trained = {name: family(name) for name in kinds(trains=True)}
+    if (kind := values.get("kind")) is not None and trained.get(kind) is None:
         return dict(values)
     train = read(parse_data(values, source))
     if kind is None:
         choice = choose_by_settings(values) or choose_by_data(train)
         kind, others = choice.kind, ", ".join(sorted({*trained} - {choice.kind}))
         log(f"family {kind}, because {choice.reason}; others: {others}")
-    suggested = family(str(kind)).suggest(values, train)
+    suggested = trained[kind].suggest(values, train)
     complete = override({"kind": kind, **suggested}, values)
     own, chosen = ({*_flat(part)} for part in (values, suggested))
     if lines := sorted((chosen & {*_flat(complete)}) - own):

@@ -33,8 +33,8 @@ class Decoder(nn.Module, ABC):
     def loss(self, emissions: Tensor, lengths: Tensor, gold: Tensor) -> Tensor:
         """The loss in nats, summed over the batch: a scalar in float32 or wider.
 
-        The gradient of padded positions is exactly zero; ``ValueError`` if a shape does not fit the others, or a gold tag
-        id or a length is out of range.
+        The gradient of padded positions is exactly zero; ``ValueError`` if a shape does not fit the others, or a gold
+        tag id or a length is out of range.
 
         Args:
             emissions: B x W x C.
