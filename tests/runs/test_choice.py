@@ -101,7 +101,7 @@ def test_a_source_is_a_config_or_data(tmp_path: Path) -> None:
         read_source(tmp_path / "none.conll", "run")
 
 
-def test_an_encoder_gets_enough_steps_and_a_crf(machine: Any) -> None:
+def test_an_encoder_gets_enough_steps_and_rates_for_its_size(machine: Any) -> None:
     machine()
     few, many = [Sentence(WORDS)] * 100, [Sentence(WORDS)] * 13_000
     lines: list[str] = []
@@ -112,13 +112,14 @@ def test_an_encoder_gets_enough_steps_and_a_crf(machine: Any) -> None:
 
     chosen = settings({}, few)
     assert (chosen.head.decoder, chosen.train.batch, chosen.train.epochs) == ("crf", 16, 58)  # 406 steps
+    assert chosen.train.patience == 19
     assert "train.epochs=58" in lines[-1]
     assert (settings({}, many).train.batch, settings({}, many).train.epochs) == (32, 8)
     rates = [settings({"encoder": {"name": name}}, few).train.groups["encoder"].rate for name in ("minilm", "mpnet")]
     assert rates == [1.5e-4, 5e-5]
     own = {"kind": "encoder", "train": {"epochs": 3, "groups": {"head": {"rate": 1e-3}}}, "head": {"dropout": 0.3}}
     chosen = settings(own, few)  # what is set stays
-    assert (chosen.train.epochs, chosen.train.groups["head"].rate, chosen.head.decoder) == (3, 1e-3, "crf")
+    assert (chosen.train.epochs, chosen.train.groups["head"].rate, chosen.train.patience) == (3, 1e-3, 0)
 
 
 @pytest.mark.parametrize("values", [{"train": {"batch": "x"}}, {"train": 3}, {"encoder": {"name": ["a"]}}])

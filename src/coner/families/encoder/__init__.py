@@ -18,6 +18,7 @@ from coner.families.registry import families
 from coner.families.tagger import Tagger
 
 STEPS, EPOCHS = 400, 8  # of training, at least
+PATIENCE = 3  # epochs, at least
 SMALL = 1000  # sentences; fewer get smaller batches
 RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
 RATE, HEAD_TIMES = 5e-5, 10.0  # of others, and of the head as a multiple
@@ -50,12 +51,14 @@ class EncoderFamily(Family):
         return EncoderTagger.load(folder, manifest)
 
     def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
-        """Enough steps for small data, and rates for the size of the encoder."""
+        """Enough steps for small data, patience for a third of them, and rates for the size of the encoder."""
         batch = _setting(values, "train", "batch")
         if not isinstance(batch, int) or batch < 1:  # not set, or refused later
             batch = 16 if len(train) < SMALL else 32
-        epochs = max(EPOCHS, ceil(STEPS / ceil(len(train) / batch)))
-        suggested: dict[str, Any] = {"train": {"batch": batch, "epochs": epochs, "patience": max(3, epochs // 3)}}
+        suggested: dict[str, Any] = {"train": {"batch": batch}}
+        if _setting(values, "train", "epochs") is None:
+            epochs = max(EPOCHS, ceil(STEPS / ceil(len(train) / batch)))
+            suggested["train"] |= {"epochs": epochs, "patience": max(PATIENCE, epochs // 3)}
         if not _setting(values, "train", "groups"):
             rate = RATES.get(str(_setting(values, "encoder", "name") or "minilm"), RATE)
             suggested["train"]["groups"] = {"encoder": {"rate": rate}, "head": {"times": HEAD_TIMES}}
