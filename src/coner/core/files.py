@@ -1,4 +1,4 @@
-"""Atomic writing of files, their hashes and locks, and checks of output folders."""
+"""Atomic writing of files, their hashes, and checks of output folders."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
-
-from filelock import FileLock, Timeout
 
 from coner.core.errors import DataError, OutputError
 
@@ -120,19 +118,6 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise write_error(path, error) from None
     return path
-
-
-def try_lock(path: Path) -> AbstractContextManager[object] | None:
-    """Lock a file for the ``with`` block of the result; ``None`` if another process has it.
-
-    The system releases the lock of a dead process. ``OutputError`` if the file cannot be made.
-    """
-    try:
-        return FileLock(make_folder(path.parent) / path.name).acquire(blocking=False)
-    except Timeout:
-        return None
-    except OSError as error:
-        raise write_error(path.parent, error) from None
 
 
 def check_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coner.core.errors import ModelError, OutputError
 from coner.core.files import atomic_write, sha256
+from coner.core.locks import lock_folder
 from coner.families.manifest import MANIFEST
 from coner.families.operating_point import OperatingPoint
 
@@ -22,11 +23,18 @@ def replace_operating_point(model: Path, point: OperatingPoint | None, stamp: st
 
     Raises:
         ModelError: there is no model.
-        OutputError: the folder is a download, was changed meanwhile, or cannot be written.
+        OutputError: the folder is a download, was changed meanwhile, is in use, or cannot be written.
     """
     path = model / MANIFEST
     if path.is_symlink():
         raise OutputError(f"{path}: is a link into a cache; expected a folder of your own. Fix: cp -rL {model} FOLDER")
+    if not model.is_dir():
+        raise _no_model(model)
+    with lock_folder(model):
+        return _replace(model, path, point, stamp)
+
+
+def _replace(model: Path, path: Path, point: OperatingPoint | None, stamp: str | None) -> bool:
     if point is not None and stamp != sha256(path):
         raise OutputError(f"{path}: was changed meanwhile; nothing was stored. Fix: run the same command again")
     try:
@@ -34,10 +42,14 @@ def replace_operating_point(model: Path, point: OperatingPoint | None, stamp: st
     except (OSError, ValueError):
         values = None
     if not isinstance(values, dict):
-        raise ModelError(f"{model}: got no valid {MANIFEST}; expected the folder of a trained model")
+        raise _no_model(model)
     stored = None if point is None else point.model_dump(mode="json")
     if values.get("operating_point") == stored:
         return False
     with atomic_write(path) as handle:
         handle.write(json.dumps({**values, "operating_point": stored}, ensure_ascii=False, indent=2) + "\n")
     return True
+
+
+def _no_model(model: Path) -> ModelError:
+    return ModelError(f"{model}: got no valid {MANIFEST}; expected the folder of a trained model")
