@@ -195,17 +195,19 @@ def until(curve: Sequence[dict[str, float]], target: float, cost: str) -> float:
 def rows(task: Task, strategies: Sequence[str], options: argparse.Namespace) -> list[dict[str, Any]]:
     """One row for each strategy: costs until the target, and their ratios to those of random sentences, by seed."""
     whole = cell(options.work / f"{task.name}-whole.json", lambda: f1(fit(task.pool, task.taxonomy), task.test))
-    target, found, base = SHARE * whole["micro_f1"], [], list[dict[str, float]]()
+    target, found, base = SHARE * whole["micro_f1"], list[dict[str, Any]](), dict[int, dict[str, float]]()
     for strategy in strategies:
-        spent = []
+        spent = {}
         for seed in options.seeds:
             path = options.work / f"{task.name}-{strategy.replace(' ', '-')}-{seed}.json"
-            curve = cell(path, lambda s=strategy, n=seed: simulate(STRATEGIES[s], task, n, target))
-            spent.append({cost: round(until(curve, target, cost), 1) for cost in COSTS})
+            if path.is_file() or not options.measured:
+                curve = cell(path, lambda s=strategy, n=seed: simulate(STRATEGIES[s], task, n, target))
+                spent[seed] = {cost: round(until(curve, target, cost), 1) for cost in COSTS}
         base = base or spent
-        ratios = {cost: [own[cost] / other[cost] for own, other in zip(spent, base, strict=True)] for cost in COSTS}
+        ratios = {cost: [own[cost] / base[seed][cost] for seed, own in spent.items()] for cost in COSTS}
         row = {"data": task.name, "pool": costs(task.pool), "test": len(task.test), "target": target}
-        found.append({**row, "strategy": strategy, "until target": spent, "of random": ratios})
+        spent_by_seed = {"seeds": list(spent), "until target": list(spent.values()), "of random": ratios}
+        found += [{**row, "strategy": strategy, **spent_by_seed}] if spent else []
     return found
 
 
@@ -217,8 +219,11 @@ def main() -> None:
     parser.add_argument("--data", **data, help="other data set")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--work", type=Path, required=True, help="folder of the cells")
+    parser.add_argument(
+        "--measured", action="store_true", help="report the simulations that are finished; run no other"
+    )
     options = parser.parse_args()
-    table, found = Table("data", "strategy", "target", *COSTS, *(f"{cost} / random" for cost in COSTS)), []
+    table, found = Table("data", "strategy", "seeds", "target", *COSTS, *(f"{cost} / random" for cost in COSTS)), []
     tasks = [(Task(*names), list(STRATEGIES)) for names in options.choose]
     tasks += [(Task(*names), ["random", "coner"]) for names in options.data]
     for task, strategies in tasks:
@@ -227,9 +232,9 @@ def main() -> None:
             means = [f"{statistics.mean(own[cost] for own in row['until target']):,.0f}" for cost in COSTS]
             ratios = [row["of random"][cost] for cost in COSTS]
             shown = [f"{statistics.geometric_mean(r):.2f} [{min(r):.2f}, {max(r):.2f}]" for r in ratios]
-            table.add_row(row["data"], row["strategy"], f"{row['target']:.3f}", *means, *shown)
+            table.add_row(row["data"], row["strategy"], str(len(row["seeds"])), f"{row['target']:.3f}", *means, *shown)
     Console(width=150, highlight=False).print(table)
-    values = {"machine": machine(), "seeds": options.seeds, "crf": CRF, "rows": found}
+    values = {"machine": machine(), "crf": CRF, "rows": found}
     (options.out / "suggest.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
