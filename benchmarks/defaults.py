@@ -3,16 +3,18 @@
     python benchmarks/defaults.py --data music music/train.txt music/dev.txt music/test.txt \\
         --data wnut17 wnut17train.conll - emerging.dev.conll --data mc2 train.conll:1000 dev.conll test.conll
 
-``FILE:1000`` trains on that many sentences, - cuts a tenth of train by text for dev. Every cell (data set, tagger,
-seed) is a process of its own and a file in ``--cells``; the same command again resumes with those that are missing,
-the first seed of all taggers first. Only exact spans with the right label count, as in seqeval's strict mode. Time is
-that of the processor: training, choices on dev, and tagging of test. A tagger without randomness has one seed.
+``FILE:1000`` trains on a sample of that many sentences, - cuts a tenth of train by text for dev. Every cell (data set,
+tagger, seed) is a process of its own and a file in ``--cells``; the same command again resumes with those that are
+missing, the first seed of all taggers first. Only exact spans with the right label count, as in seqeval's strict mode.
+Time is that of the processor: training, choices on dev, and tagging of test. A tagger without randomness has one seed.
 
 - ``coner crf``, ``coner minilm``: ``coner train DATA --family crf`` or ``encoder``
 - ``crfsuite``: sklearn-crfsuite with the features and settings of its tutorial
 - ``trainer``: the Hugging Face Trainer on the same encoder, with a linear layer, as many steps and the same rate
 - ``spanmarker``: SpanMarker on the same encoder, likewise; the variable SPAN_MARKER_PYTHON is the Python that has it
 - ``spacy``: the pipeline for a processor that ``spacy init config --pipeline ner`` writes
+
+Without ``--data`` it prints the table of the cells that are there.
 """
 
 from __future__ import annotations
@@ -30,16 +32,13 @@ from typing import Any
 
 import peers
 from harness import RESULTS, arguments, command
-from rich.console import Console
-from rich.table import Table
 
-from coner.config.experiment import Experiment
+from coner.config.experiment import DataSettings, Experiment
 from coner.core.errors import ConerError
 from coner.core.files import atomic_write
 from coner.core.progress import Log
-from coner.data import Corpus, read
-from coner.data.splits import Split, cut_dev
-from coner.evaluation.counts import Counts
+from coner.data import Corpus
+from coner.data.splits import read_splits
 from coner.evaluation.metrics import macro_f1, micro_f1
 from coner.evaluation.score import score
 from coner.evaluation.significance import difference
@@ -72,13 +71,9 @@ class Task:
     def splits(self) -> dict[str, Corpus]:
         """The sentences of train, dev and test."""
         file, _, take = self.files[0].partition(":")
-        train = read(file)
-        train = Corpus(tuple(train)[: int(take)], train.path) if take else train
-        if self.files[1] == "-":
-            splits = {name: split.corpus for name, split in cut_dev(Split(train, ""), 0.1).items()}
-        else:
-            splits = {"train": train, "dev": read(self.files[1])}
-        return {**splits, "test": read(self.files[2])}
+        paths = {name: file for name, file in zip(("dev", "test"), self.files[1:], strict=True) if file != "-"}
+        settings = DataSettings.model_validate({"train": file, **paths, "take": int(take or 0)})
+        return {name: split.corpus for name, split in read_splits(settings)[0].items()}
 
 
 def settings(kind: str, splits: peers.Splits, seed: int) -> Experiment:
@@ -141,8 +136,8 @@ def measure(task: Task) -> dict[str, Any]:
     }
 
 
-def fill(tasks: Sequence[Task], cells: Path) -> dict[Task, dict[str, Any]]:
-    """The cells of all tasks, of which the missing ones are measured one after the other."""
+def fill(tasks: Sequence[Task], cells: Path) -> None:
+    """Measure the tasks that have no cell, one after the other."""
     cells.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     for task in sorted(tasks, key=lambda task: task.seed):
@@ -152,74 +147,73 @@ def fill(tasks: Sequence[Task], cells: Path) -> dict[Task, dict[str, Any]]:
             write(path, values)
             scores = ", ".join(f"{name} {values[name]:.4f}" for name in METRICS)
             Log()(f"{task.cell}: {scores}, {values['seconds']:.0f} s")
-    return {task: json.loads((cells / task.cell).read_text(encoding="utf-8")) for task in tasks}
 
 
-def write(path: Path, values: Any, indent: int | None = None) -> None:
+def write(path: Path, values: Any) -> None:
     """Write JSON."""
     with atomic_write(path) as file:
-        file.write(json.dumps(values, indent=indent) + "\n")
+        file.write(json.dumps(values) + "\n")
 
 
-def rows(found: Mapping[Task, dict[str, Any]], data: str) -> Iterator[dict[str, Any]]:
-    """One row a tagger: means over the seeds, and the paired difference of ours to it, with its 95 % interval."""
-    of: dict[str, list[dict[str, Any]]] = {}
-    for task, values in found.items():
-        if task.data == data:
-            of.setdefault(task.tagger, []).append(values)
-    for taggers in GROUPS.values():
-        for tagger in (name for name in taggers if name in of):
-            row = {
-                "data": data,
-                "tagger": tagger,
-                "seeds": len(of[tagger]),
-                "seconds": statistics.median(values["seconds"] for values in of[tagger]),
-                **{name: [values[name] for values in of[tagger]] for name in METRICS},
-            }
-            if tagger != taggers[0] and taggers[0] in of:
-                row |= {f"ours minus {name}": lead(of[taggers[0]], of[tagger], name) for name in METRICS}
-            yield row
+def rows(cells: Path) -> Iterator[dict[str, Any]]:
+    """One row for each data set and tagger: means over seeds, and ours minus it with the paired 95 % interval."""
+    found: dict[str, dict[str, dict[int, Any]]] = {}
+    for path in sorted(cells.glob("*.json")):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault(values["data"], {}).setdefault(values["tagger"], {})[values["seed"]] = values
+    for data, taggers in found.items():
+        for first, *others in GROUPS.values():
+            for tagger in (name for name in (first, *others) if name in taggers):
+                runs = taggers[tagger]
+                row = {"data": data, "tagger": tagger, "seeds": len(runs)}
+                row |= {name: statistics.mean(run[name] for run in runs.values()) for name in METRICS}
+                row["seconds"] = statistics.median(run["seconds"] for run in runs.values())
+                if tagger != first and first in taggers:
+                    row |= {f"ours minus {name}": lead(taggers[first], runs, name) for name in METRICS}
+                yield row
 
 
-def lead(first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]], metric: str) -> list[float]:
-    """How much higher the first is, and the limits of the paired interval; a single run is paired with every seed."""
-    number = max(len(first), len(second))
-    runs: list[list[Counts]] = []
-    for values in (second, first):
-        counts = [unpack(value["counts"]) for value in values]
-        runs.append(counts * number if len(counts) == 1 else counts)
-    common = min(map(len, runs))
-    found = difference(runs[0][:common], runs[1][:common], METRICS[metric])
-    return [found.value, found.low, found.high]
+def lead(ours: Mapping[int, Any], theirs: Mapping[int, Any], metric: str) -> tuple[float, float, float]:
+    """How much higher ours is, and the limits of the interval; equal seeds are paired, a single run with all."""
+    if len(theirs) == 1:
+        theirs = dict.fromkeys(ours, *theirs.values())
+    pairs = [(theirs[seed], ours[seed]) for seed in sorted(ours.keys() & theirs.keys())]
+    before, after = ([unpack(run["counts"]) for run in runs] for runs in zip(*pairs, strict=True))
+    found = difference(before, after, METRICS[metric])
+    return found.value, found.low, found.high
+
+
+def table(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The rows in Markdown."""
+    yield "| data | tagger | seeds | micro F1 | macro F1 | ours minus it: micro | macro | CPU s |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    for row in lines:
+        leads = [row.get(f"ours minus {name}") for name in METRICS]
+        gaps = ["" if lead is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*lead) for lead in leads]
+        means = [f"{row[name]:.3f}" for name in METRICS]
+        numbers = [str(row["seeds"]), *means, *gaps, f"{row['seconds']:.0f}"]
+        yield f"| {' | '.join([row['data'], row['tagger'], *numbers])} |"
 
 
 def main() -> None:
-    """Measure the missing cells, and print the table."""
+    """Measure the missing cells, and print the table of all."""
     parser = arguments(__doc__)
-    parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), required=True)
+    parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), default=[])
     parser.add_argument("--taggers", nargs="+", choices=TAGGERS, help="default: all that are there")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--cells", type=Path, default=RESULTS / "defaults", help="folder of the cells")
     options = parser.parse_args()
     if len({name for name, *_ in options.data}) < len(options.data):
         raise ConerError("--data: got a name twice; expected another for each data set")
+    there = [name for name in TAGGERS if name != "spanmarker" or SPAN_MARKER in os.environ]
     tasks = [
         Task(name, tuple(files), tagger, seed)
         for name, *files in options.data
-        for tagger in options.taggers or [name for name in TAGGERS if name != "spanmarker" or SPAN_MARKER in os.environ]
+        for tagger in options.taggers or there
         for seed in (options.seeds[:1] if tagger in FIXED else options.seeds)
     ]
-    found, table = (
-        fill(tasks, options.cells),
-        Table("data", "tagger", "micro F1", "macro F1", "ours minus it: micro", "macro", "CPU s"),
-    )
-    lines = [row for name, *_ in options.data for row in rows(found, name)]
-    for row in lines:
-        means = [f"{statistics.mean(row[name]):.3f}" for name in METRICS]
-        gaps = [" ".join(f"{value:+.3f}" for value in row.get(f"ours minus {name}", ())) for name in METRICS]
-        table.add_row(row["data"], row["tagger"], *means, *gaps, f"{row['seconds']:.0f}")
-    Console(width=150, highlight=False).print(table)
-    write(options.out / "defaults.json", {"seeds": options.seeds, "rows": lines}, indent=2)
+    fill(tasks, options.cells)
+    print("\n".join(table(list(rows(options.cells)))))  # noqa: T201
 
 
 if __name__ == "__main__":
