@@ -4,7 +4,7 @@
         --data music crossner/music/train.txt crossner/music/dev.txt \\
         --data mc2 en/train.conll:1200 en/dev.conll [--seeds 3]
 
-``FILE:1200`` trains on samples of that many sentences at most; with ``-`` as dev file, it is a fiftieth of FILE. A CRF
+``FILE:1200`` trains on about that many sentences at most; with ``-`` as dev file, it is a fiftieth of FILE. A CRF
 with fixed settings (``crf.algorithm = "sgd"``) is trained on 1/16, 1/8, 1/4, 1/2 and all of each file, and evaluated on
 its dev file. The curve through the sizes up to a half predicts the gain of the last doubling, as the command would
 predict that of the next one; so does the curve through the sizes up to a quarter for the doubling before. Nothing of
