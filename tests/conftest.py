@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from helpers.shell import Completed
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may contact the hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+with suppress(ValueError):  # not in the main thread
+    # A shell starts its background jobs with Ctrl-C ignored, which their processes inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Examples have no deadline, since the machine may be busy; the suite has a timeout.
 settings.register_profile("coner", deadline=None)

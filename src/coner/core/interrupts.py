@@ -6,9 +6,12 @@ import _thread
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+AGAIN = 0.01  # seconds
 
 
 @contextmanager
@@ -18,18 +21,30 @@ def watch_interrupts() -> Iterator[Callable[[], bool]]:
     Raised in a callback, such as one of Python's own while a module is imported, it would be printed as a traceback and
     be lost; it is raised again instead.
     """
-    received = False
+    received = reporting = False
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal received
         received = True
-        signal.default_int_handler(number, frame)
+        if reporting:
+            _thread.start_new_thread(raise_again, ())
+        else:
+            signal.default_int_handler(number, frame)
 
     def unraisable(lost: sys.UnraisableHookArgs) -> None:
-        if issubclass(lost.exc_type, KeyboardInterrupt):
-            _thread.interrupt_main()
-        else:
-            earlier(lost)
+        nonlocal reporting
+        reporting = True  # an exception in here would be lost too
+        try:
+            if issubclass(lost.exc_type, KeyboardInterrupt):
+                _thread.start_new_thread(raise_again, ())
+            else:
+                earlier(lost)
+        finally:
+            reporting = False
+
+    def raise_again() -> None:
+        time.sleep(AGAIN)
+        _thread.interrupt_main()
 
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or previous is signal.SIG_IGN:

@@ -42,7 +42,7 @@ def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
         yield
         return
     path = make_folder(place) / LOCK
-    lock = FileLock(path)
+    lock = FileLock(path, fallback_to_soft=False)  # such a lock would outlive a killed process
     try:
         lock.acquire(blocking=wait)
     except Timeout:
