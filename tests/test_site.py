@@ -84,12 +84,6 @@ def pages(site: Path) -> dict[Path, Page]:
     return {path: Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
 
 
-def test_every_page_is_in_the_list_of_the_readme() -> None:
-    listed = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Documentation")[2].partition("\n## ")[0]
-    for page in sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")]):
-        assert f"(docs/{page.name})" in listed, f"docs/{page.name} is missing in the README, section Documentation"
-
-
 def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
     yield name, group
     for inner, command in getattr(group, "commands", {}).items():
