@@ -164,6 +164,13 @@ def test_a_record_has_the_scores_without_threshold_and_the_card_has_both(
     assert "are left out, for precision>=0.75. Chosen on dév.conll" in card
 
 
+def test_a_vote_says_that_a_member_has_thresholds(coner: Coner, dev: Path, model: Path, tmp_path: Path) -> None:
+    values(coner, model, "--dev", dev, *goal("precision>=0.75"))
+    done = coner("vote", model, "--threshold", 0, "--out", tmp_path / "vote")
+    assert "model is used with its calibration" in done.err
+    assert load(tmp_path / "vote").tag(read(dev)) == load(model).tag(read(dev))
+
+
 def test_a_threshold_that_only_helps_where_it_was_chosen_is_warned_of() -> None:
     worse = MEASURED.model_copy(update={"micro_f1": (0.4, 0.3, 0.5)})
     chosen = CHOICE.model_copy(update={"goal": "micro_f1", "held_out": worse})
