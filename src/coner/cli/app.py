@@ -36,7 +36,7 @@ PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
     "Train": ("train", "config", "sweep", "ablate", "learning_curve", "vote", "hybrid", "distil", "threshold"),
     "Use": ("tag", "serve"),
     "Compare": ("evaluate", "compare", "curves", "explain"),
-    "Data": ("convert", "suggest"),
+    "Data": ("convert", "audit", "suggest"),
     "Share": ("export", "card", "push", "package", "models"),
 }
 

@@ -90,6 +90,10 @@ class Family:
         """Settings for training data, given those that the user sets, which take precedence."""
         return {}
 
+    def quick(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
+        """As ``suggest``, where many taggers are trained, and time matters more than the last point of F1."""
+        return self.suggest(values, train)
+
     def identity(self, settings: Any) -> dict[str, Any]:
         """What a fitted tagger depends on besides the data: the settings, and hashes of the files that they name."""
         return settings.model_dump(mode="json", exclude={"name": True, "data": True})  # type: ignore[no-any-return]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from coner.core.types import Sentence
 from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.recipe import file_hashes
@@ -31,6 +33,12 @@ class CrfFamily(Family):
         job.claim()
         built.tagger.save(job.folder)
         return built
+
+    def quick(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
+        """Gradient descent on the few features that matter most: about a third of the time of all of them."""
+        from coner.families.crf.candidates import lean_features
+
+        return {"crf": {"algorithm": "sgd", "features": list(lean_features(train)), "clusters": []}}
 
     def identity(self, settings: CrfExperiment) -> dict[str, Any]:
         """The settings, and the hash of the cluster file."""

@@ -22,7 +22,7 @@ def candidates(settings: CrfSettings, train: Sequence[Sentence]) -> list[CrfSett
     if settings.algorithm != "auto":
         return [settings]
     shared = {"thresholds": THRESHOLDS, "function_words": "english" if is_english(train) else "learned"}
-    lean = {**LBFGS, "features": CASED if is_cased(train) else OTHER}
+    lean = {**LBFGS, "features": lean_features(train)}
     choices: tuple[dict[str, Any], ...] = (
         {"algorithm": "sgd"},
         {**LBFGS, "c1": 0.05, "c2": 0.05},
@@ -34,6 +34,11 @@ def candidates(settings: CrfSettings, train: Sequence[Sentence]) -> list[CrfSett
     tried = [settings.model_copy(update=change) for change in changes]
     valid = [choice for choice in tried if not (choice.c1 and choice.algorithm == "sgd")]
     return list({choice.model_dump_json(): choice for choice in valid}.values())
+
+
+def lean_features(train: Sequence[Sentence]) -> tuple[str, ...]:
+    """The few features that matter most for this text."""
+    return CASED if is_cased(train) else OTHER
 
 
 def random_trials(settings: CrfSettings, seed: int) -> Iterator[CrfSettings]:

@@ -22,6 +22,7 @@ class SpanFamily(EncoderFamily):
     settings = SpanExperiment
     manifest = SpanManifest
     exports = False
+    has_chain = False
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fine-tune, or resume from the checkpoint in the folder; best epoch and threshold are chosen on dev."""

@@ -1,0 +1,136 @@
+"""``coner audit``: find annotation errors in labelled data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coner.cli.options import JsonOutput, Overrides, reads
+from coner.data.reading.reader import Reading
+
+if TYPE_CHECKING:
+    from coner.runs.audit.audit import Audit
+    from coner.runs.audit.candidates import Candidate
+
+FIRST = 10  # candidates that are shown on the terminal
+WIDE = 40  # characters of words in a line
+
+
+@reads
+def audit(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled sentences, of any format.")],
+    *,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Web page to write: the places, in context.")] = None,
+    kind: Annotated[str, typer.Option("--family", metavar="KIND", help="crf, or encoder: slower.")] = "crf",
+    folds: Annotated[int, typer.Option(min=2, metavar="K", help="Number of folds: each is one training.")] = 5,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of folds and training; default 42.")] = None,
+    overrides: Overrides = None,
+    tasks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Label Studio tasks to write (.json): suspicious sentences.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Places on the page, and in tasks.")] = 1000,
+    work: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder that keeps the folds; default: OUT.folds.")
+    ] = None,
+    as_json: JsonOutput = False,
+    reading: Reading,
+) -> None:
+    """Find annotations that are probably wrong: wrong class, wrong boundary, missing, spurious.
+
+    The sentences are split into folds by text. Each fold is tagged by a tagger trained on the others, and its
+    annotation is compared with the probabilities of that tagger. The score of a place, from 0 to 1, is the higher, the
+    less probable the annotation is; above 0.9 the place is suspicious. Decide yourself: many are hard, but right.
+
+    The page shows the places in context, those with the same words together. --json prints every place, also those
+    that are not suspicious. --tasks writes the sentences to be annotated again, with the present labels as annotation
+    and those of the folds as prediction.
+
+    The family is the CRF, with few features, because K taggers are trained and it is the fastest.
+
+    Progress is saved: run the same command again to resume with the next fold.
+
+    Examples:
+
+      coner audit train.conll --out audit.html
+
+      coner audit train.conll --family encoder --folds 10 --out audit.html --tasks again.json
+
+      coner audit train.conll --work folds --json > places.json
+    """
+    from coner.config.load import apply_overrides
+    from coner.core.errors import ConfigError
+    from coner.core.files import destination
+    from coner.core.progress import Log, stderr
+    from coner.data import read
+    from coner.data.files import keep_apart
+    from coner.data.splits import read_options
+    from coner.families.settings import parse_data
+    from coner.runs.audit.audit import audit as run_audit
+    from coner.runs.audit.audit import audit_settings, write_tasks
+
+    outputs = {"--out": out, "--tasks": tasks}
+    named = [path for path in outputs.values() if path is not None]
+    if work is None and not named:
+        raise ConfigError("--out: not set. Fix: name a page with --out, or the folder of the folds with --work")
+    if out is not None and tasks is not None and out.absolute() == tasks.absolute():
+        raise ConfigError(f"--tasks: got {tasks}, which is --out too; expected another file")
+    for path in named:
+        destination(path)  # fails now, not after an hour
+    keep_apart(data, *named)
+    folder = work or named[0].with_name(f"{named[0].name}.folds")
+    seeded = {} if seed is None else {"seed": seed}
+    values = apply_overrides({"data": dict(reading), **seeded}, overrides or ())
+    corpus = read(data, **read_options(parse_data(values, "coner audit")), gold=True)
+    settings = audit_settings(corpus, values, kind)
+    with Log() as log:
+        log(f"family {settings.kind}, trained {folds} times; others: --family")
+        for note in corpus.notes:
+            log(f"{data}: {note}")
+        found = run_audit(corpus, settings, folds=folds, work=folder, log=log)
+    shown = found.suspicious[:limit]
+    if out is not None:
+        from coner.report.audit import write_audit_page
+
+        write_audit_page(found, shown, out)
+        stderr.print(f"{out}: {len(shown):,} of {len(found.suspicious):,} suspicious places")
+    if tasks is not None:
+        stderr.print(f"{tasks}: {write_tasks(found, shown, tasks):,} tasks")
+    stderr.print(f"{folder}: the folds, so that the same command again is fast; delete it when you are done")
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
+    else:
+        _print(found, shown[:FIRST])
+
+
+def _print(found: Audit, first: list[Candidate]) -> None:
+    from coner.report.grid import Grid, print_whole
+
+    counts = ", ".join(f"{count:,} {error}" for error, count in found.counts.items())
+    sizes = f"{len(found.corpus):,} sentences, {found.mentions:,} mentions"
+    typer.echo(f"{found.corpus.path}: {sizes}; suspicious: {counts}")
+    if found.left_out:
+        typer.echo(f"left out: {found.left_out:,} mentions of classes that no other fold has")
+    if first:
+        heading = ("score", "line", "kind", "words", "annotated", "suggested")
+        print_whole(Grid(heading, [_row(found, candidate) for candidate in first]).table())
+
+
+def _row(found: Audit, candidate: Candidate) -> tuple[str, ...]:
+    sentence, (start, end) = found.corpus[candidate.sentence], candidate.span
+    words, suggested = " ".join(sentence.words[start:end]), candidate.suggested
+    better = "no mention"
+    if suggested is not None:
+        other = f"{_short(sentence.surface(suggested))} " if candidate.error == "boundary" else ""
+        better = f"{other}{suggested.label} {suggested.score:.2f}"
+    gold = candidate.gold.label if candidate.gold else "no mention"
+    line = f"{found.line(candidate.sentence, start)}"
+    return f"{candidate.score:.2f}", line, candidate.error, _short(words), gold, better
+
+
+def _short(text: str) -> str:
+    """Text for one cell of a terminal: without control characters, and cut."""
+    clean = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return clean if len(clean) <= WIDE else clean[: WIDE - 1] + "…"

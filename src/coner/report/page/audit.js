@@ -1,0 +1,33 @@
+"use strict";
+// Filters of the places, by kind, class and words. Sections with a match open while a filter is set.
+const $ = (id) => document.getElementById(id);
+const sections = [...document.querySelectorAll("main > details")];
+const places = [...document.querySelectorAll(".place")].map((node) => ({
+  node,
+  kind: node.dataset.kind,
+  words: node.dataset.words,
+  labels: [...node.querySelectorAll(":scope > data")].map((data) => data.value),
+}));
+
+function filter() {
+  const kind = $("kind").value, label = $("class").value, words = $("words").value.trim().toLowerCase();
+  let count = 0;
+  for (const place of places) {
+    const match = (!kind || place.kind === kind) && (!label || place.labels.includes(label)) && place.words.includes(words);
+    place.node.hidden = !match;
+    count += match;
+  }
+  for (const group of document.querySelectorAll(".group")) group.hidden = !group.querySelector(".place:not([hidden])");
+  const filtered = Boolean(kind || label || words);
+  let first = true;
+  for (const section of sections) {
+    section.hidden = !section.querySelector(".group:not([hidden])");
+    section.open = !section.hidden && (filtered ? count <= 500 || first : first);
+    first = first && section.hidden;
+  }
+  $("status").textContent = filtered ? `${count} of ${places.length} places` : "";
+}
+
+for (const id of ["kind", "class"]) $(id).addEventListener("change", filter);
+$("words").addEventListener("input", filter);
+document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
