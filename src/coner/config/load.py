@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import ConfigError
+from coner.core.untrusted import check_values, read_regular
 
 BUILTIN = Path(__file__).with_name("builtin")
 
@@ -35,7 +36,7 @@ def load_values(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, 
     if not path.exists() and path.suffix.lower() != ".toml":
         known = ", ".join(builtin_configs())
         raise ConfigError(f"{source}: no such config; expected a TOML file, or one of the built-in: {known}")
-    return apply_overrides({"name": path.stem, **read_toml(path)}, overrides)
+    return apply_overrides({"name": path.stem.encode(errors="replace").decode(), **read_toml(path)}, overrides)
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -49,13 +50,23 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain values; ``ConfigError`` where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        return parse_toml(read_regular(path).decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason} at byte {error.start}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """TOML as plain values, of bounded depth and with numbers of 64 bits; ``ValueError`` otherwise."""
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    check_values(values)
+    return values
 
 
 def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,14 +91,18 @@ def _apply(values: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
-        raise ConfigError(f"--set {override!r}: expected key.path=value, such as train.epochs=4")
+        raise ConfigError(f"--set {override!r:.200}: expected key.path=value, such as train.epochs=4")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no TOML, or a number of thousands of digits
         value = text.strip()
+    try:
+        check_values({path.strip(): value})
+    except ValueError as error:
+        raise ConfigError(f"--set {path.strip()!r:.80}: {error}") from None
     *sections, last = keys
     for key in sections:
         values = values.setdefault(key, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"--set {override!r}: {key!r} is a value, not a section")
+            raise ConfigError(f"--set {override!r:.200}: {key!r:.80} is a value, not a section")
     values[last] = value

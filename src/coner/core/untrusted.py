@@ -96,7 +96,7 @@ def check_depth(value: Any, most: int = MOST_DEPTH) -> None:
 
 
 def check_values(value: Any) -> None:
-    """``ValueError`` for what no setting has: numbers beyond 64 bits, zero bytes in texts, deep nesting."""
+    """``ValueError`` for what no setting has: numbers beyond 64 bits, texts that are not UTF-8, deep nesting."""
     check_depth(value)
     waiting = [value]
     while waiting:
@@ -109,6 +109,8 @@ def check_values(value: Any) -> None:
             raise ValueError("got a whole number that does not fit into 64 bits")
         elif isinstance(item, str) and "\0" in item:
             raise ValueError("got a text with a zero byte")
+        elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter < "\ue000" for letter in item):
+            raise ValueError("got half of a surrogate pair, which is no text in UTF-8")
 
 
 def is_text(value: Any) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import DataError
+from coner.core.untrusted import check_values
 
 
 def builtin_names(folder: str) -> list[str]:
@@ -27,8 +28,12 @@ def load_toml(name: str, folder: str, kind: str) -> tuple[dict[str, Any], Path]:
     try:
         if not file.is_file():
             raise DataError(f"got {kind} {name!r}; expected one of: {', '.join(builtin)}, or the path of a TOML file")
-        return tomllib.loads(file.read_text(encoding="utf-8")), path
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DataError(f"not valid TOML: {error}", path) from None
-    except (OSError, UnicodeDecodeError) as error:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        check_values(values)
+        return values, path
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot be read as a {kind}: {error}", path) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not valid TOML: {error or 'nested too deep'}", path) from None
+    except OSError as error:
         raise DataError(f"cannot be read as a {kind}: {error}", path) from None

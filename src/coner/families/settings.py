@@ -57,10 +57,10 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     path = [str(key) for key in first["loc"] if "[" not in str(key)]  # the name of a branch of a union
     place = ".".join(path) or "settings"
     if first["type"] == "extra_forbidden":
-        return f"{place}: no such setting; expected one of: {', '.join(_siblings(model, path))}"
+        return f"{place:.200}: no such setting; expected one of: {', '.join(_siblings(model, path))}"
     if first["type"] == "value_error":  # by a validator, which names the key itself
         return str(first["ctx"]["error"])
-    got = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
+    got = f", got {first['input']!r:.200}" if not isinstance(first["input"], dict) else ""
     return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}{got}"
 
 

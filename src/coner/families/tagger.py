@@ -90,7 +90,7 @@ class Tagger(ABC):
         """
         raise ConfigError(f"a model of kind {self.kind} has no chain of tags; expected one of kind crf or encoder")
 
-    def check_endpoint(self) -> None:
+    def check_endpoint(self) -> None:  # noqa: B027 - most taggers call none
         """Ask for the permission to call an endpoint, before the first call; ``ConfigError`` if it is not given."""
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from glob import escape
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from coner.core.errors import ModelError
+from coner.core.untrusted import parse_json
 
 MANIFEST, RECORD, README = "model.json", "record.json", "README.md"
 MARKER = "coner.json"  # in the metadata of a Python package with a model
@@ -78,7 +78,7 @@ def names_in(manifest: bytes, model: str, *, trusted: Callable[[str], bool]) -> 
         trusted: whether models of a kind may be used without trusting their author, because they send nothing.
     """
     try:
-        values = json.loads(manifest)
+        values = parse_json(manifest)
         kind, names = values["kind"], [str(name) for name in dict(values["files"])]
         if not isinstance(kind, str) or not isinstance(values["format"], int):
             raise TypeError

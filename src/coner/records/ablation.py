@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
+from coner.core.untrusted import read_json
 
 PLAN = ".plan.json"  # hidden, so that `coner compare FOLDER/*` sees only runs
 FAILED = "failed.txt"  # in the folder of a run that failed: the reason
@@ -39,7 +40,7 @@ def read_plan(folder: Path) -> dict[str, dict[str, str | None]]:
     """The rows of a folder's plan; none if there is no plan."""
     path = folder / PLAN
     try:
-        rows: dict[str, dict[str, str | None]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        rows: dict[str, dict[str, str | None]] = read_json(path)["rows"]
         return {str(name): {"about": row["about"], "against": row["against"]} for name, row in rows.items()}
     except FileNotFoundError:
         return {}

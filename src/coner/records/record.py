@@ -14,11 +14,13 @@ from pydantic_core import from_json
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
+from coner.core.untrusted import check_values, read_regular
 from coner.records.packed import SentenceCounts, first_fault
 from coner.records.sections import DataFile, Epoch, LlmUsage, Machine, RecordedScores, Size, Times
 
 RECORD = "record.json"
 FORMAT = 2
+MOST_BYTES = 1 << 29  # of a file; one of a million sentences has a few MB
 WIDTH = 120
 
 
@@ -100,14 +102,16 @@ def read_record(place: str | Path) -> Record:
     """Read a record of this format or an earlier one; ``DataError`` if it is missing, damaged, or of a newer format."""
     path = record_path(place)
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_BYTES)
         values = from_json(content, allow_inf_nan=False)
+        check_values(values)
     except FileNotFoundError:
         raise DataError("no record; expected a run folder with a finished run, or a record file", path) from None
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
-    except ValueError:  # not UTF-8 or not JSON
-        raise DataError("damaged: not valid JSON; copy the file again, or run again", path) from None
+    except ValueError as error:  # not UTF-8, not JSON, or absurd
+        reason = "not valid JSON" if "at line" in str(error) else f"not valid JSON ({error})"
+        raise DataError(f"damaged: {reason}; copy the file again, or run again", path) from None
     if not isinstance(values, dict) or type(values.get("format")) is not int:
         raise DataError("not a record: expected a JSON object with the key format", path)
     if values["format"] > FORMAT:

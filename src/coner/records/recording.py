@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coner.core.untrusted import read_json
 from coner.evaluation.results import Scores
 from coner.evaluation.significance import intervals
 from coner.records import machine
@@ -119,7 +119,7 @@ def _faults(name: str, data: Mapping[str, Any]) -> dict[str, int]:
 def _bytes(folder: Path) -> int | None:
     """The size of the files that ``model.json`` names."""
     try:
-        manifest = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        manifest = read_json(folder / "model.json")
         return sum(int(entry["bytes"]) for entry in manifest["files"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

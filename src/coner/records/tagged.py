@@ -15,6 +15,7 @@ from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.lines import Lines
 from coner.core.types import Entity, Sentence
+from coner.core.untrusted import parse_json
 from coner.data import stream
 from coner.data.formats.jsonl import to_json
 
@@ -39,7 +40,7 @@ def read_tagged(path: Path) -> tuple[list[Sentence], list[tuple[Entity, ...]]]:
     sentences = []
     for number, (line, sentence) in enumerate(zip(Lines(path), tagged, strict=True), 1):
         try:
-            values = json.loads(line)
+            values = parse_json(line)
             spans, _ = values["gold"], values["entities"]
             gold = tuple(Entity(int(start), int(end), str(label)) for start, end, label in spans)
         except (ValueError, KeyError, TypeError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from coner.core.html import colours
+from coner.core.untrusted import read_json
 from coner.data.taxonomy import Taxonomy, builtin_taxonomies, load_taxonomy
 from coner.records.record import Record
 from coner.report.ablation import AblationTable
@@ -77,8 +77,8 @@ def find_groups(records: Mapping[str, Record], folders: Mapping[str, Path | None
 def _taxonomies(folders: Mapping[str, Path | None]) -> Iterator[Taxonomy]:
     for folder in filter(None, folders.values()):
         try:
-            values = json.loads((folder / "model.json").read_text(encoding="utf-8"))["taxonomy"]
-            yield Taxonomy(values["name"], {str(coarse): dict(fines) for coarse, fines in values["groups"].items()})
+            values = read_json(folder / "model.json")["taxonomy"]
+            yield Taxonomy.from_dict(values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # no model here, or a damaged one: the next folder may have one
     yield from map(load_taxonomy, builtin_taxonomies())

@@ -31,7 +31,9 @@ Candidate = tuple[float, int]  # score of a sentence, and its index in the pool
 class ExampleSelector:
     """Selects examples for a sentence; created by ``fit`` or ``load``."""
 
-    def __init__(self, pool: Sequence[Sentence], settings: ExampleSettings, *, seed: int) -> None:
+    def __init__(
+        self, pool: Sequence[Sentence], settings: ExampleSettings, *, seed: int, offline: bool = False
+    ) -> None:
         self._settings = settings
         self._seed = seed
         self._pool = () if settings.choice == "none" else tuple(pool)
@@ -41,7 +43,9 @@ class ExampleSelector:
         elif settings.choice == "bm25":
             self._ranker = bm25_ranker([sentence.words for sentence in self._pool])
         elif settings.choice == "encoder":
-            self._ranker = encoder_ranker([sentence.words for sentence in self._pool], settings.encoder)
+            self._ranker = encoder_ranker(
+                [sentence.words for sentence in self._pool], settings.encoder, offline=offline
+            )
 
     def __len__(self) -> int:
         return len(self._pool)
@@ -93,7 +97,8 @@ class ExampleSelector:
             return cls((), settings, seed=seed)
         if not (path := folder / FILE).is_file():
             raise ModelError(f"{path}: the file is missing; the model folder is damaged. Fix: train again")
-        return cls(tuple(JsonlReader(path, labels=taxonomy.labels, gold=True)), settings, seed=seed)
+        pool = tuple(JsonlReader(path, labels=taxonomy.labels, gold=True))
+        return cls(pool, settings, seed=seed, offline=True)  # a model may be of someone else
 
     def _ranked(self, sentence: Sentence) -> list[Candidate]:
         count = min(len(self._pool), self._settings.count * CANDIDATES + 1)  # one may be the sentence itself
@@ -157,8 +162,10 @@ def _fold(words: Words) -> list[str]:
     return [word.casefold() for word in words]
 
 
-def encoder_ranker(pool: Sequence[Words], name: str) -> Ranker:
+def encoder_ranker(pool: Sequence[Words], name: str, *, offline: bool = False) -> Ranker:
     """Cosine similarities of mean-pooled vectors of an encoder's last layer; ``name`` is a short name or a folder.
+
+    ``offline`` looks for a hub name in the cache only.
 
     Raises:
         MissingExtra: torch or transformers is not installed.
@@ -170,7 +177,7 @@ def encoder_ranker(pool: Sequence[Words], name: str) -> Ranker:
 
         from coner.families.encoder.backbone.pretrained import load_encoder
 
-    model, tokenizer = load_encoder(name)
+    model, tokenizer = load_encoder(name, offline=offline)
     model.train(mode=False)
     positions = getattr(model.config, "max_position_embeddings", MAX_TOKENS)
     longest = min(MAX_TOKENS, positions - 2)  # RoBERTa counts positions from 2

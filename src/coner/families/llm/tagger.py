@@ -16,8 +16,9 @@ from coner.core.errors import DataError, ModelError, requires_extra
 from coner.core.types import Sentence
 from coner.data.reading.words import sentence_from_text
 from coner.data.taxonomy import Taxonomy
+from coner.families.files import ModelFiles
 from coner.families.llm.answers.events import total
-from coner.families.llm.examples import ExampleSelector
+from coner.families.llm.examples import FILE, ExampleSelector
 from coner.families.llm.extraction import EntityExtractor
 from coner.families.llm.settings import CALLS, LEDGER, LlmExperiment, LlmManifest
 from coner.families.manifest import write_model
@@ -93,6 +94,8 @@ class LlmTagger(Tagger):
 def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
     """Open the tagger of a model folder; ``ModelError`` or ``DataError`` if its examples do not fit the manifest."""
     settings, taxonomy = manifest.settings, manifest.taxonomy
+    if settings.examples.choice != "none":
+        ModelFiles(folder, manifest).path(FILE)
     examples = ExampleSelector.load(folder, settings.examples, seed=settings.seed, taxonomy=taxonomy)
     return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)
 

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from coner.config.section import Section
+from coner.config.section import Natural, Section
 from coner.families.manifest import Manifest
 
 
 class PieceSettings(Section):
     """How words become pieces (subword tokens), as in training."""
 
-    pad: int
-    unknown: int
+    pad: Natural
+    unknown: Natural
     limit: Annotated[int, Field(ge=1)]
     overlap: Annotated[float, Field(ge=0, lt=1)]
     lowercase: bool

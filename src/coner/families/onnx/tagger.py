@@ -16,7 +16,7 @@ import numpy as np
 import tokenizers
 from onnxruntime import InferenceSession, SessionOptions
 
-from coner.core.errors import ConfigError, ModelError
+from coner.core.errors import ModelError
 from coner.core.processes import thread_count
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
@@ -25,11 +25,15 @@ from coner.decoding.spans import span_probability
 from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
-from coner.families.manifest import write_model
+from coner.families.encoder.backbone.steps import check_steps
+from coner.families.files import ModelFiles
+from coner.families.manifest import COPY, write_model
+from coner.families.onnx.check import check_graph
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.tagger import Prediction, Tagger
 
 GRAPH, CHAIN, TOKENIZER = "model.onnx", "chain.npz", "tokenizer.json"
+DATA = ".data"  # after the name of the graph: the file of its weights
 Decode = Callable[[Scores], Iterator[Tagged]]  # emissions of sentences of equal length, B x W x C
 
 
@@ -45,6 +49,7 @@ class OnnxTagger(Tagger):
         self.taxonomy, self.labels = manifest.taxonomy, manifest.taxonomy.labels
         self._session, self._decode, self._manifest, self._folder = session, decode, manifest, folder
         self._inputs = [value.name for value in session.get_inputs()]
+        self._columns = len(TagSet(self.labels, manifest.scheme))
 
     @property
     def hardware(self) -> str:
@@ -68,6 +73,9 @@ class OnnxTagger(Tagger):
             words = max(len(sentence.counts) for sentence in sentences)
             size = f"{len(sentences)} sentences, the longest of {words} words"
             raise ModelError(f"{self._folder}: a batch of {size}, failed: {reason}") from None
+        expected = int(arrays["lengths"].sum()), self._columns
+        if rows.shape != expected:
+            raise ModelError(f"{self._folder}: got emissions of shape {rows.shape}; expected {expected}. {COPY}")
         if not np.isfinite(rows).all():
             raise ModelError(f"{self._folder}: got NaN or infinite emissions. Fix: train again, then export again")
         return np.split(rows.astype(np.float64), arrays["lengths"].cumsum()[:-1])
@@ -97,23 +105,21 @@ def load(folder: Path, manifest: OnnxManifest, *, threads: int | None = None) ->
     Raises:
         ModelError: the files do not fit the manifest.
     """
-    settings = manifest.pieces
+    settings, files = manifest.pieces, ModelFiles(folder, manifest)
     tags = TagSet(manifest.taxonomy.labels, manifest.scheme)
     decode: Decode = partial(_decode_independent, tags=tags)
-    try:
-        tokenizer = FileTokenizer(folder / TOKENIZER, pad=settings.pad, unknown=settings.unknown)
+    with files.reading(TOKENIZER):
+        tokenizer = FileTokenizer(files.path(TOKENIZER), pad=settings.pad, unknown=settings.unknown)
         pieces = PieceMaker(tokenizer, limit=settings.limit, overlap=settings.overlap, lowercase=settings.lowercase)
-        if manifest.decoder == "crf":
-            with np.load(folder / CHAIN, allow_pickle=False) as arrays:
-                chain = Chain(tags, arrays["transitions"], first=arrays["first"], last=arrays["last"])
-            decode = partial(_decode_chain, chain=chain)
-    except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
-        raise ModelError(f"{folder}: the files do not fit model.json ({error}). Fix: export again") from None
-    except Exception as error:  # errors of tokenizers have no common class
-        raise ModelError(f"{folder / TOKENIZER}: cannot be read ({error}). Fix: export again") from None
+    if manifest.decoder == "crf":
+        arrays = files.arrays(CHAIN, {"transitions": ("f", 2), "first": ("f", 1), "last": ("f", 1)})
+        with files.reading(CHAIN):
+            decode = partial(_decode_chain, chain=Chain(tags, **arrays))
+    with files.reading(GRAPH):
+        check_graph(files.path(GRAPH), GRAPH + DATA)
     options = SessionOptions()
     options.intra_op_num_threads = threads or thread_count()
-    options.log_severity_level = 3  # errors only
+    options.log_severity_level = 4  # every error is raised too
     try:
         session = InferenceSession(folder / GRAPH, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -141,7 +147,15 @@ class FileTokenizer:
 
     def __init__(self, path: Path, *, pad: int, unknown: int) -> None:
         self.pad_token_id, self.unk_token_id = pad, unknown
-        self._backend = tokenizers.Tokenizer.from_file(str(path))
+        try:
+            self._backend = tokenizers.Tokenizer.from_file(str(path))
+        except BaseException as error:  # a bare one, or a panic of the library
+            if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+                raise
+            raise ValueError(f"cannot be read: {error}") from None
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        check_steps(self._backend)
 
     def __call__(self, text: Any, *, add_special_tokens: bool = True) -> Mapping[str, Any]:
         """The ``input_ids`` of a text, or of each text in a list."""

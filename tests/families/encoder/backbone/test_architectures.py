@@ -19,7 +19,8 @@ from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer
 from coner.core.errors import ModelError
 from coner.families.encoder.backbone.architectures import KEYS, UNUSED, encoder_config
 from coner.families.encoder.backbone.pretrained import build_encoder, load_encoder
-from coner.families.encoder.backbone.tokenizer_files import check_steps, tokenizer_settings
+from coner.families.encoder.backbone.steps import check_steps
+from coner.families.encoder.backbone.tokenizer_files import tokenizer_settings
 from helpers import tiny
 
 SMALL = {**tiny.SHAPE, "vocab_size": 50, "pad_token_id": 0}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, Protocol
 
-from coner.core.errors import ConfigError
+from coner.core.errors import ConfigError, ModelError
 
 LONGEST_WINDOW = 512  # the cost of attention is quadratic; the config can raise this if the encoder takes more
 COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
@@ -58,6 +58,7 @@ class PieceMaker:
         overlap: fraction of a window that the next one repeats, below 1.
         lowercase: lower-case words first.
         cache: filled here; tokenizers with the same vocabulary and case may share it.
+        vocabulary: number of pieces that the encoder knows; ``ModelError`` for a piece beyond it. ``None``: any.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class PieceMaker:
         overlap: float = 0.5,
         lowercase: bool = False,
         cache: Cache | None = None,
+        vocabulary: int | None = None,
     ) -> None:
-        self.tokenizer, self.lowercase = tokenizer, lowercase
+        self.tokenizer, self.lowercase, self.vocabulary = tokenizer, lowercase, vocabulary
         self.prefix, self.suffix = special_tokens(tokenizer)
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.pad
+        self._check([*self.prefix, *self.suffix, self.pad, self.unknown])
         specials = len(self.prefix) + len(self.suffix)
         self.window = limit - specials
         if self.window < 1:
@@ -92,11 +95,18 @@ class PieceMaker:
             # Byte-level vocabularies need the space to know that a word begins here; others ignore it.
             texts = [" " + (word.lower() if self.lowercase else word) for word in new]
             ids_of_new = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+            for ids in ids_of_new:
+                self._check(ids)
             tokenized = {word: ids or [self.unknown] for word, ids in zip(new, ids_of_new, strict=True)}
             known.update(tokenized)
             self._cache.update(tokenized)
         by_word = [[known[word] for word in sentence] for sentence in sentences]
         return [Pieces([*chain(*words)], [len(ids) for ids in words]) for words in by_word]
+
+    def _check(self, ids: Sequence[int]) -> None:
+        if self.vocabulary is not None and ids and not 0 <= min(ids) <= max(ids) < self.vocabulary:
+            message = f"the tokenizer has the id {max(ids)}, and the encoder {self.vocabulary} vectors"
+            raise ModelError(f"{message}; expected those of one model. Fix: train again with encoder.name of one model")
 
     def windows(self, pieces: int) -> list[Window]:
         """Windows over a sentence with this many pieces; each piece is kept where it has the most context."""

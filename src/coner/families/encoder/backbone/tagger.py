@@ -56,7 +56,10 @@ class NetworkTagger(Tagger):
         self._weights = LoweredWeights(self.encoder, self.precision)
         own = manifest.settings.encoder
         limit = piece_limit(self.encoder.config, own.window)
-        self.pieces = PieceMaker(tokenizer, limit=limit, overlap=own.overlap, lowercase=own.lowercase, cache=cache)
+        size = getattr(self.encoder.config, "vocab_size", None)
+        self.pieces = PieceMaker(
+            tokenizer, limit=limit, overlap=own.overlap, lowercase=own.lowercase, cache=cache, vocabulary=size
+        )
 
     @classmethod
     @abstractmethod

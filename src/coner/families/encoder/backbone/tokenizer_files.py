@@ -7,7 +7,6 @@ there is nothing but vocabularies and the settings below.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from coner.core.untrusted import open_regular, read_json
+from coner.families.encoder.backbone.steps import check_steps
 
 CONFIG = "tokenizer_config.json"
 JSON_FILES = ("special_tokens_map.json", "added_tokens.json")
@@ -41,10 +41,8 @@ LISTS = frozenset({"additional_special_tokens", "extra_special_tokens"})
 CHOICES = {"vocab_type": {"spm", "gpt2"}, "errors": {"replace", "strict", "ignore"}, "backend": {"tokenizers"}}
 CHOICES |= {"padding_side": {"left", "right"}, "truncation_side": {"left", "right"}, "wordpieces_prefix": {"##"}}
 TOKEN_FLAGS = {"lstrip", "rstrip", "normalized", "single_word", "special", "__type", "content"}
-MOST_TOKENS, MOST_LENGTH, MOST_STEPS = 100_000, 1_000, 100
+MOST_TOKENS, MOST_LENGTH = 100_000, 1_000
 DIGITS = 40  # transformers writes 10 ** 30 for a tokenizer without a maximum length
-# A quantified group or a back reference can take exponential time; the expressions of published tokenizers have none.
-COSTLY = re.compile(r"\)[*+{]|\\[1-9k]")
 
 
 def load_tokenizer(folder: Path, *, kind: str, names: tuple[str, ...] = FILES) -> Any:
@@ -101,29 +99,6 @@ def tokenizer_settings(values: Any) -> dict[str, Any]:
             continue
         kept[key] = value
     return kept
-
-
-def check_steps(backend: Any) -> None:
-    """``ValueError`` if normalising or splitting a word may take far more time or memory than its length."""
-    for name in ("normalizer", "pre_tokenizer"):
-        component = getattr(backend, name)
-        steps = json.loads(component.__getstate__()) if component is not None else {}
-        waiting, count = [steps], 0
-        while waiting:
-            step = waiting.pop()
-            if isinstance(step, dict):
-                count += "type" in step
-                pattern = step.get("pattern")
-                expression = pattern.get("Regex", "") if isinstance(pattern, dict) else ""
-                content = step.get("content")
-                if COSTLY.search(expression) or len(expression) > MOST_LENGTH or len(str(content or "")) > 8:
-                    raise ValueError(f"tokenizer.json: {name}: got a pattern that may take exponential time or memory")
-                count += 30 * (step.get("type") in ("Replace", "Prepend") and len(str(content or "")) > 1)
-                waiting += step.values()
-            elif isinstance(step, list):
-                waiting += step
-        if count > MOST_STEPS:
-            raise ValueError(f"tokenizer.json: {name}: got {count} steps; expected at most {MOST_STEPS}")
 
 
 def _share(source: Path, target: Path) -> None:
