@@ -14,7 +14,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -114,15 +114,20 @@ class _ResumableOutput(Output):
             import fcntl
         except ImportError:  # Windows
             return
-        busy = OutputError(f"{self._path}: another process is writing it; wait for it, or name another output")
         try:
             fcntl.flock(self._raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise busy from None
+            raise self._in_use() from None
         except OSError:  # a file system without locks
             return
         if not self._part.exists() or not os.path.samestat(os.fstat(self._raw.fileno()), self._part.stat()):
-            raise busy  # it has just renamed the part that we opened to the output
+            raise self._in_use()  # it has just renamed the part that we opened to the output
+
+    def _in_use(self) -> OutputError:
+        owner = "another process"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            owner = f"process {int(json.loads(self._journal.read_bytes())['process'])}"
+        return OutputError(f"{self._path}: {owner} is writing it; wait for it, or name another output")
 
     def _resume(self) -> None:
         depended_on, size, counts = self._read_journal()
@@ -134,6 +139,7 @@ class _ResumableOutput(Output):
             self._write_journal({})
         else:
             self._bytes, self.counts = size, counts
+            self._write_journal(counts)  # with the number of this process
         self._raw.truncate(self._bytes)
 
     def _read_journal(self) -> tuple[dict[str, Any], int, dict[str, int]]:
@@ -145,6 +151,7 @@ class _ResumableOutput(Output):
 
     def _write_journal(self, counts: Mapping[str, int]) -> None:
         journal = {"belongs": self._depends_on, "bytes": self._bytes, "counts": dict(counts)}
+        journal["process"] = os.getpid()
         with self._new_journal.open("wb") as handle:
             handle.write(json.dumps(journal, indent=1).encode() + b"\n")
             handle.flush()
