@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -34,6 +34,7 @@ def arrays(predictions: list[tuple[float, bool]]) -> tuple[Any, Any]:
     return np.array(scores, dtype=np.float64), np.array(correct, dtype=np.bool_)
 
 
+@settings(max_examples=50)
 @given(PREDICTIONS, st.lists(st.floats(0, 1), max_size=10))
 def test_isotonic_regression_equals_that_of_scikit_learn(
     predictions: list[tuple[float, bool]], others: list[float]

@@ -70,7 +70,7 @@ def test_f1_is_the_highest_of_all_thresholds(corpus: tuple[Rows, Rows], quantity
     assert found == pytest.approx(best)
 
 
-@settings(deadline=None)
+@settings(max_examples=60)
 @given(corpora(), st.sampled_from(["micro_f1", "macro_f1"]))
 def test_f1_by_class_is_the_highest_of_all_combinations(corpus: tuple[Rows, Rows], quantity: str) -> None:
     gold, predicted = corpus
