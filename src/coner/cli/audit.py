@@ -77,6 +77,8 @@ def audit(
         raise ConfigError("--out: not set. Fix: name a page with --out, or the folder of the folds with --work")
     if out is not None and tasks is not None and out.absolute() == tasks.absolute():
         raise ConfigError(f"--tasks: got {tasks}, which is --out too; expected another file")
+    if seed is not None and any(text.partition("=")[0].strip() == "seed" for text in overrides or ()):
+        raise ConfigError("--seed: seed is set by --set too; expected one of the two")
     for path in named:
         destination(path)  # fails now, not after an hour
     keep_apart(data, *named)

@@ -23,6 +23,8 @@ from coner.runs.audit.candidates import KINDS, Candidate, find_candidates
 from coner.runs.audit.evidence import Evidence
 from coner.runs.audit.folds import collect, make_plan, unlearned
 
+UNUSED = ("train", "dev", "test", "extra", "take")  # settings of the data that have no meaning here
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -80,13 +82,17 @@ class Audit:
 def audit_settings(corpus: Corpus, values: Mapping[str, Any], name: str) -> Experiment:
     """The settings of the trainings: those that are set, else quick ones of the family.
 
-    ``ConfigError`` if a setting is wrong, or the family has no probabilities of spans.
+    ``ConfigError`` if a setting is wrong or has no meaning here, or the family has no probabilities of spans.
     """
     having = [each for each in kinds(trains=True) if family(each).has_chain]
     if name not in having:
         raise ConfigError(f"--family: got {name!r}; expected {' or '.join(having)}, which have probabilities of spans")
     quick = family(name).quick(values, corpus)
-    return parse_trainable(override({**quick, "kind": name, "name": "audit"}, values), "coner audit")
+    settings = parse_trainable(override({**quick, "kind": name, "name": "audit"}, values), "coner audit")
+    for key in UNUSED:
+        if getattr(settings.data, key):
+            raise ConfigError(f"data.{key}: got a value; expected none, since each fold trains on the other folds only")
+    return settings
 
 
 def audit(corpus: Corpus, settings: Experiment, *, folds: int, work: Path, log: Log) -> Audit:
