@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -159,6 +161,52 @@ def test_export_that_loses_f1_is_refused(
     assert sorted(tmp_path.rglob("*")) == before
     asked = ("--max-drop", 100)
     assert coner("export", made.folder, "--int8", "-o", tmp_path / "out", "--dev", made.dev, *asked).code == 0
+
+
+KILLED = """
+import os, signal
+from coner.families.onnx.export import run
+from coner.families.onnx.tagger import OnnxTagger
+save = OnnxTagger.save
+def kill(*arguments, **options):
+    if {written}:
+        save(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+{target} = kill
+"""
+
+
+@pytest.mark.parametrize(("target", "written"), [("run.compare", False), ("OnnxTagger.save", True)])
+def test_a_killed_export_starts_over_with_the_same_command(
+    coner: Coner, made: RandomModel, tmp_path: Path, target: str, written: bool
+) -> None:
+    arguments = ("export", made.folder, "-o", tmp_path / "out", "--dev", made.dev)
+    interpreter, flag, code, *rest = command(*arguments)
+    killed = KILLED.format(target=target, written=written)
+    done = subprocess.run([interpreter, flag, killed + code, *rest], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done
+    assert (tmp_path / "out/model.json").exists() == written
+    assert coner(*arguments).code == 0
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+    assert load(tmp_path / "out").kind == "onnx"
+    assert "already contains a model" in refusal(coner(*arguments))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of another kind")
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_all_files_of_a_model_have_the_permissions_of_a_new_file(
+    settings_for: Callable[..., Any], world: World, tmp_path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        made = RandomModel(settings_for(head=HEAD), tmp_path, world.dev)
+        load(world.model).save(tmp_path / "crf")
+    finally:
+        os.umask(before)
+    for folder in (made.folder, tmp_path / "crf"):
+        modes = {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+        assert modes == {0o666 & ~umask}
+        assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_dir()} <= {0o777 & ~umask}
 
 
 def test_tagging_reports_hardware(coner: Coner, made: RandomModel, tmp_path: Path) -> None:
