@@ -100,5 +100,5 @@ def test_times_replaces_the_rate_in_a_new_group() -> None:
 @pytest.mark.parametrize(
     ("train", "dev", "interval"), [(9000, 1000, 1), (1000, 750, 1), (1000, 751, 2), (1000, 3800, 6)]
 )
-def test_dev_is_scored_so_often_that_it_takes_about_a_quarter_of_the_time(train: int, dev: int, interval: int) -> None:
+def test_dev_is_scored_so_often_that_it_takes_about_a_fifth_of_the_time(train: int, dev: int, interval: int) -> None:
     assert evaluation_interval(train=train, dev=dev) == interval

@@ -15,8 +15,8 @@ from coner.core.errors import ConfigError
 from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.training.settings import GroupSettings
 
-PASS_SHARE = 1 / 2  # time of tagging a word, as a fraction of that of training on it
-EVALUATION_SHARE = 3 / 8  # maximum time of scoring dev, as a fraction of training time
+PASS_SHARE = 1 / 3  # time of tagging a word, as a fraction of that of training on it
+EVALUATION_SHARE = 1 / 4  # maximum time of scoring dev, as a fraction of training time
 POOL = 50  # batches whose examples are sorted by length together: little padding, and still a random order
 
 

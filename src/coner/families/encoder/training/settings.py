@@ -52,7 +52,7 @@ class TrainSettings(Section):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: an accelerator if there is one")
     evaluate_every: Natural = Field(
-        0, description="epochs between two scores of dev; 0: so many that scoring takes about a quarter of the time at most"
+        0, description="epochs between two scores of dev; 0: so many that scoring takes about a fifth of the time"
     )
     patience: Natural = Field(0, description="stop after this many epochs without a better one; 0: never")
     checkpoint_minutes: Positive = Field(10.0, description="maximum number of minutes between two checkpoints")
