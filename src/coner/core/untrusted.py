@@ -21,6 +21,7 @@ MIB = 1 << 20
 MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 labels with definitions has less than 1 MiB
 MOST_DEPTH = 64  # of arrays and objects in each other
 MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
+SIZES = {"i": (1, 2, 4, 8), "f": (4, 8)}  # bytes of a number
 HEADER = 10_000  # bytes of the header of an array
 Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions
 
@@ -161,7 +162,7 @@ def _array(data: bytes, name: str, kind: str, dimensions: int) -> NDArray[Any]:
         shape, fortran, dtype = reader(handle, max_header_size=HEADER)
     except Exception:  # the header is parsed as Python: it may raise anything
         raise ValueError(f"{name}: got no header of an array") from None
-    if dtype.kind != kind or dtype.itemsize > 8 or len(shape) != dimensions or min(shape, default=0) < 0:
+    if dtype.kind != kind or dtype.itemsize not in SIZES[kind] or len(shape) != dimensions or min(shape, default=0) < 0:
         kinds = {"i": "whole numbers", "f": "numbers"}[kind]
         raise ValueError(f"{name}: got {dtype} of shape {shape}; expected {kinds} in {dimensions} dimensions")
     rest = len(data) - handle.tell()

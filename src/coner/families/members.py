@@ -14,6 +14,7 @@ from coner.data.splits import SplitCache, read_named_splits
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.family import Built, Place
+from coner.families.files import ModelFiles
 from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
 from coner.families.recipe import Inputs, Recipe
 from coner.families.tagger import Tagger
@@ -65,6 +66,15 @@ def shared_taxonomy(taggers: Sequence[Tagger], folders: Sequence[Path]) -> Taxon
 def member_folders(folder: Path, count: int) -> list[Path]:
     """The folders of the members of a saved model, numbered from 1."""
     return [folder / "members" / str(number) for number in range(1, count + 1)]
+
+
+def saved_members(folder: Path, manifest: Manifest, count: int) -> list[Path]:
+    """The folders of the members of a model that is opened; ``ModelError`` if the manifest does not name them."""
+    files = ModelFiles(folder, manifest)
+    folders = member_folders(folder, count)
+    for member in folders:
+        files.path((member / MANIFEST).relative_to(folder).as_posix())
+    return folders
 
 
 def write_with_members(folder: Path, manifest: Manifest, members: Sequence[Path]) -> None:

@@ -17,7 +17,7 @@ from coner.families.hybrid.settings import Candidates, HybridManifest
 from coner.families.llm.extraction import Choice, SpanTyper
 from coner.families.llm.settings import CALLS, LEDGER
 from coner.families.llm.tagger import LlmTagger
-from coner.families.members import member_folders, shared_taxonomy, write_with_members
+from coner.families.members import saved_members, shared_taxonomy, write_with_members
 from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Spending, Usage
@@ -116,7 +116,7 @@ class HybridTagger(Tagger):
 
 def load(folder: Path, manifest: HybridManifest) -> HybridTagger:
     """Open the tagger of a model folder; ``ConfigError`` if its members do not fit together."""
-    folders = member_folders(folder, 2)
+    folders = saved_members(folder, manifest, 2)
     first, llm = map(load_tagger, folders)
     return HybridTagger(
         first, llm, folders=folders, ledger=folder / LEDGER, below=manifest.below, candidates=manifest.candidates

@@ -17,7 +17,7 @@ from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.decoding.spans import select_spans
 from coner.families import load as load_tagger
-from coner.families.members import member_folders, shared_taxonomy, write_with_members
+from coner.families.members import saved_members, shared_taxonomy, write_with_members
 from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 from coner.families.vote.settings import MemberEntry, VoteManifest
@@ -101,6 +101,6 @@ class VoteTagger(Tagger):
 
 def load(folder: Path, manifest: VoteManifest) -> VoteTagger:
     """Open the tagger of a model folder; ``ConfigError`` if its members do not fit together."""
-    folders = member_folders(folder, len(manifest.members))
+    folders = saved_members(folder, manifest, len(manifest.members))
     members = [Member(e.name, f, load_tagger(f), e.weight) for e, f in zip(manifest.members, folders, strict=True)]
     return VoteTagger(members, threshold=manifest.threshold)
