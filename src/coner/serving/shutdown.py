@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -21,6 +20,7 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 
 CLOSE = (b"connection", b"close")
 LINGER = 1.0  # seconds that an idle connection stays open when the service stops
+PATIENCE = 3.0  # seconds to wait for the other workers
 UNFINISHED = 5.0  # seconds for a request whose header has begun to arrive
 
 
@@ -33,29 +33,46 @@ def _announce(headers: list[tuple[bytes, bytes]]) -> None:
         headers.append(CLOSE)  # in place: responses that have not begun share the list
 
 
+async def _until_refused(family: int, address: Any) -> None:
+    """Wait until the other workers do not listen either, for ``PATIENCE`` at most."""
+    loop, end = asyncio.get_running_loop(), time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            try:
+                async with asyncio.timeout(0.2):
+                    await loop.sock_connect(probe, address)
+            except ConnectionRefusedError:
+                return
+            except OSError:  # it takes no more connections, which is a TimeoutError
+                pass
+        await asyncio.sleep(0.02)
+
+
 class DrainingServer(uvicorn.Server):
     """The server of uvicorn, except for how it stops.
 
-    Connections that wait to be accepted are accepted before it stops listening. From then on each answer says
-    ``Connection: close``. Connections without a request stay open for ``LINGER``, since a request may be on its way.
+    Connections that wait to be accepted are accepted before it stops listening. Once no worker listens, each answer
+    says ``Connection: close``. Idle connections stay open for ``LINGER``, since a request may be on its way.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.server_state: ServerState = _State()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop soon; from now on answers announce it."""
-        super().handle_exit(sig, frame)
-        _announce(self.server_state.default_headers)
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, answer what has arrived, close."""
         for listener in sockets or ():
             with suppress(OSError):
                 listener.listen(0)  # the system accepts no more than one further connection
+        addresses = [(listener.family, listener.getsockname()) for listener in sockets or ()]
         for _ in range(3):  # in each turn of the loop those that are waiting are accepted
             await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        if self.config.workers > 1:  # a client that is told to close connects again at once
+            for family, address in addresses:
+                await _until_refused(family, address)
         self.server_state.draining = True  # type: ignore[attr-defined]
         _announce(self.server_state.default_headers)
         await super().shutdown(sockets)
