@@ -72,10 +72,8 @@ def test_long_lists_are_paged_and_the_first_section_is_open() -> None:
 
 def test_a_part_of_the_places_says_how_many_there_are() -> None:
     found = make(many(20))
-    assert f"{len(found.suspicious)} annotations look wrong; the first 5 are here" in render(
-        found, found.suspicious[:5]
-    )
-    assert "Nothing looks wrong" in render(found, [])
+    assert f"{len(found.suspicious)} places are suspicious; the first 5 are here" in render(found, found.suspicious[:5])
+    assert "Nothing is suspicious" in render(found, [])
     assert "Left out: 2 mentions" in render(found, [])
 
 

@@ -10,6 +10,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from coner.core.counted import counted
 from coner.core.files import atomic_write
 from coner.core.html import colour_css, colours, marked
 from coner.core.types import Entity
@@ -71,10 +72,10 @@ class _Page:
         """The content of the body."""
         audit, groups = self.audit, group(self.audit.corpus, self.candidates)
         total, shown = len(audit.suspicious), len(self.candidates)
-        yield f"<header>\n<h1>Audit of {name}</h1>\n<p>{len(audit.corpus):,} sentences, {audit.mentions:,} mentions; "
+        yield f"<header>\n<h1>Audit of {name}</h1>\n<p>{counted(len(audit.corpus), 'sentence')}, {counted(audit.mentions, 'mention')}; "
         yield f"each sentence was tagged by one of {audit.folds} taggers ({escape(audit.kind)}) that has not seen it. "
         rest = f"; the first {shown:,} are here" if shown < total else ""
-        yield f"{total:,} annotations look wrong{rest}. "
+        yield f"{total:,} places are suspicious{rest}. "
         yield "The score, from 0 to 1, says how sure the taggers are; many of the annotations are hard, but right. "
         yield "Places with the same words are together, the most suspicious first.</p>\n"
         if audit.left_out:
@@ -88,7 +89,7 @@ class _Page:
             yield from map(self._group, some)
             yield "</details>\n"
         if not groups:
-            yield "<p>Nothing looks wrong: no error is more probable than an annotation.</p>\n"
+            yield "<p>Nothing is suspicious.</p>\n"
         yield "</main>\n"
 
     def _counts(self) -> str:
