@@ -10,7 +10,6 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from coner.core.counted import counted
 from coner.core.files import atomic_write
 from coner.core.html import colour_css, colours, marked
 from coner.core.types import Entity
@@ -72,7 +71,7 @@ class _Page:
         """The content of the body."""
         audit, groups = self.audit, group(self.audit.corpus, self.candidates)
         total, shown = len(audit.suspicious), len(self.candidates)
-        yield f"<header>\n<h1>Audit of {name}</h1>\n<p>{counted(len(audit.corpus), 'sentence')}, {counted(audit.mentions, 'mention')}; "
+        yield f"<header>\n<h1>Audit of {name}</h1>\n<p>{len(audit.corpus):,} sentences, {audit.mentions:,} mentions; "
         yield f"each sentence was tagged by one of {audit.folds} taggers ({escape(audit.kind)}) that has not seen it. "
         rest = f"; the first {shown:,} are here" if shown < total else ""
         yield f"{total:,} places are suspicious{rest}. "
