@@ -49,7 +49,7 @@ CLEAN = (Sentence(("a", "b"), (Entity(0, 1, "Artist"),), line=1), Sentence(("c",
 @pytest.mark.parametrize(
     ("copy", "message"),
     [
-        (CLEAN[:1], "^x: got 1 sentences, the clean file has 2"),
+        (CLEAN[:1], "^x: got 1 sentence, the clean file has 2"),
         ((*CLEAN, CLEAN[0]), "^x: got 3 sentences, the clean file has 2"),
         ((Sentence(("a",), (Entity(0, 1, "Artist"),), line=7), CLEAN[1]), "^x:7: got other words than .* of line 1"),
         ((CLEAN[0], Sentence(("c",), (Entity(0, 1, "Food"),), line=9)), "^x:9: got other mentions than .* of line 4"),

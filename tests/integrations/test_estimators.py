@@ -208,7 +208,7 @@ def test_predict_needs_a_fit() -> None:
         (
             [["a"]],
             [["B-City"]],
-            r"got 1 sentences, of which dev_share=0.2 are needed as dev split; expected more",
+            r"got 1 sentence, of which dev_share=0.2 are needed as dev split; expected more",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def test_without_dev_a_fraction_is_split_off_by_text(path: Path, tmp_path: Path)
     assert (data["train"].sentences, data["dev"].sentences) == (9, 3)
     coner.train(path, family="crf", out=tmp_path / "path", data__dev_share=0.25, crf=SETTINGS)
     assert weights(out) == weights(tmp_path / "path")
-    with pytest.raises(DataError, match=r"got 1 sentences, of which dev_share=0\.1 are needed as dev split"):
+    with pytest.raises(DataError, match=r"got 1 sentence, of which dev_share=0\.1 are needed as dev split"):
         coner.train(CORPUS[:1], family="crf")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coner.cli.options import JsonOutput, Overrides, reads
+from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _print(found: Audit, first: list[Candidate]) -> None:
     from coner.report.grid import Grid, print_whole
 
     counts = ", ".join(f"{count:,} {error}" for error, count in found.counts.items())
-    sizes = f"{len(found.corpus):,} sentences, {found.mentions:,} mentions"
+    sizes = f"{counted(len(found.corpus), 'sentence')}, {counted(found.mentions, 'mention')}"
     typer.echo(f"{found.corpus.path}: {sizes}; suspicious: {counts}")
     if found.left_out:
         typer.echo(f"left out: {found.left_out:,} mentions of classes that no other fold has")

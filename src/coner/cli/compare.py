@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coner.cli.options import HiddenPart, ShownSplit
+from coner.core.counted import counted
 
 if TYPE_CHECKING:
     from coner.report.ablation import AblationTable
@@ -125,7 +126,9 @@ def _write(report: Report, html: Path | None, pictures: Path | None) -> None:
         from coner.report.html import write_page
 
         write_page(report, html)
-        stderr.print(f"{html}: {len(report.records)} runs, {len(report.predictions.predicted)} of them with sentences")
+        stderr.print(
+            f"{html}: {counted(len(report.records), 'run')}, {len(report.predictions.predicted)} of them with sentences"
+        )
     if pictures:
         from coner.report.pictures import write_pictures
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from coner.cli.options import FormatToWrite, HiddenFormat, InputFormat, reads
+from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
 SHOWN = 5  # faults; --json has all
@@ -57,7 +58,7 @@ def _show(report: dict[str, Any]) -> None:
     from coner.core.progress import stderr
 
     source, target, faults = report["input"], report["output"], report["faults"]
-    counts = f"{target['sentences']:,} sentences, {target['entities']:,} entities"
+    counts = f"{counted(target['sentences'], 'sentence')}, {counted(target['entities'], 'entity', 'entities')}"
     stderr.print(f"{source['file']} ({source['format']}) to {target['file']} ({target['format']}): {counts}")
     for note in report["notes"]:
         stderr.print(f"  {note}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from coner.core.counted import counted
+
 
 def curves(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or record files.")],
@@ -29,4 +31,4 @@ def curves(
     reasons |= {run: f"it has no epochs (kind {each.kind})" for run, each in records.items() if not each.history}
     report_left_out(reasons, len(runs), "epochs; expected a trained encoder")
     write_curves(histories, out)
-    stderr.print(f"{out}: {len(histories)} runs")
+    stderr.print(f"{out}: {counted(len(histories), 'run')}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from coner.cli.options import FormatToSplit, HiddenFormat, InputFormat, JsonOutput, reads
+from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Statistics, splits, noise and the official files of a data set.")
@@ -121,7 +122,9 @@ def stats(
     if against is not None:
         seen = surfaces(stream(against, **reading, gold=True, predicted=True, on_fault=note))
         if faults:
-            stderr.print(f"{against}: {len(faults)} faults repaired or skipped; coner data stats {against} lists them")
+            stderr.print(
+                f"{against}: {counted(len(faults), 'fault')} repaired or skipped; coner data stats {against} lists them"
+            )
             faults.clear()
     reader = stream(file, format=from_alias or from_format, **reading, predicted=True, on_fault=note)
     counts = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
@@ -145,7 +148,7 @@ def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[
         table.add_row(name, f"{counts[key]:,}" if isinstance(counts[key], int) else LENGTHS.format(**counts[key]))
     if against is not None:
         rate = "" if counts["unseen_rate"] is None else f" ({100 * counts['unseen_rate']:.1f} %)"
-        table.add_row(f"unseen in {against.name}", f"{counts['unseen']:,} mentions{rate}")
+        table.add_row(f"unseen in {against.name}", f"{counted(counts['unseen'], 'mention')}{rate}")
     print_whole(table)
     if counts["classes"]:
         classes = Table("class", "mentions", "share")

@@ -9,6 +9,7 @@ import typer
 
 from coner.cli.options import Cost, Endpoints, InputFormat, LedgerFile, Limit, Tokens, model_argument, reads
 from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
 
@@ -56,6 +57,7 @@ def distil(
     tally, counts = label(tagger, tagger.model or teacher.resolve().name, reader, out, limit=limit)
     unreadable = counts["unreadable"]
     left_out = f", {unreadable} left out, because the answer is incomplete or cannot be read" if unreadable else ""
-    stderr.print(f"{out}: {counts['written']} of {tally.sentences} sentences, {counts['entities']} entities{left_out}")
+    entities = counted(counts["entities"], "entity", "entities")
+    stderr.print(f"{out}: {counts['written']} of {counted(tally.sentences, 'sentence')}, {entities}{left_out}")
     if not report_tally(tagger, tally):
         raise typer.Exit(INCOMPLETE)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from coner.cli.card import Datasets, Languages, License
+from coner.core.counted import counted
 
 
 def push(
@@ -48,7 +49,8 @@ def push(
     place = RepoRef.parse(f"{place.repo}@{revision}") if revision else place
     files = gather(run, CardMetadata(place.repo, license, tuple(language or ()), tuple(dataset or ())))
     lines = [f"{size(content):>13,}  {name}" for name, content in files.items()]
-    total = f"{sum(map(size, files.values())):>13,}  {len(files)} files for {place}{', private' if private else ''}"
+    number = counted(len(files), "file")
+    total = f"{sum(map(size, files.values())):>13,}  {number} for {place}{', private' if private else ''}"
     listing = "\n".join([*lines, total])
     if dry_run:
         typer.echo(listing)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coner.cli import options
+from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def suggest(
     _show(found.chosen[:SHOWN])
     stderr.print(_summary(len(found.chosen), number, found.counts))
     if out is not None:
-        stderr.print(f"{out}: {len(found.chosen):,} tasks ({form})")
+        stderr.print(f"{out}: {counted(len(found.chosen), 'task')} ({form})")
 
 
 def _report(chosen: tuple[Suggestion, ...], counts: Counts) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack, overload
 
+from coner.core.counted import counted
 from coner.core.types import Sentence
 from coner.data.files import detect
 from coner.data.formats import formats
@@ -42,8 +43,9 @@ class Corpus(Sequence[Sentence]):
 
     def __repr__(self) -> str:
         entities = sum(len(sentence.entities or ()) for sentence in self.sentences)
-        counts = f"{len(self)} sentences, {self.words} words, {entities} entities, {len(self.labels)} labels"
-        return f"Corpus({str(self.path)!r}: {counts}{self.faults})"
+        counts = counted(len(self), "sentence"), counted(self.words, "word"), counted(entities, "entity", "entities")
+        labels = counted(len(self.labels), "label")
+        return f"Corpus({str(self.path)!r}: {', '.join(counts)}, {labels}{self.faults})"
 
     @property
     def faults(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from coner.config.experiment import DataSettings
+from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, surfaces
 from coner.data.corpus import Corpus, read
@@ -151,7 +152,7 @@ def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
     counts = Counter(e.label for s in corpus for e in s.entities or () if e.label not in learned)
     if not counts:
         return ""
-    mentions = "1 mention" if counts.total() == 1 else f"{counts.total()} mentions"
+    mentions = counted(counts.total(), "mention")
     classes = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
     return f"Warning: {mentions} can only be missed, of classes that the training data lacks: {classes}"
 
@@ -227,9 +228,9 @@ def describe(splits: dict[str, Split]) -> str:
     """The sizes of the splits in one line, and what was repaired, skipped or left out."""
     sizes = []
     for name, split in splits.items():
-        sizes.append(f"{name} {len(split.corpus)} sentences{split.corpus.faults}")
+        sizes.append(f"{name} {counted(len(split.corpus), 'sentence')}{split.corpus.faults}")
         for extra in split.extras:
             leaks = f", {len(extra.left_out)} left out (in dev or test too)" if extra.left_out else ""
-            size = f"{extra.corpus.path.name} {len(extra.corpus)} sentences of weight {extra.weight:g}"
+            size = f"{extra.corpus.path.name} {counted(len(extra.corpus), 'sentence')} of weight {extra.weight:g}"
             sizes.append(f"{size}{leaks}{extra.corpus.faults}")
     return ", ".join(sizes)

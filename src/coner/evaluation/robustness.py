@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.evaluation.metrics import METRICS
@@ -68,4 +69,4 @@ def check_copy(clean: Sequence[Sentence], noisy: Sequence[Sentence], place: obje
             message = f"got other {what} than in the clean sentence of line {truth.line}; {fix}"
             raise DataError(message, str(place), copy.line)
     if len(clean) != len(noisy):
-        raise DataError(f"got {len(noisy)} sentences, the clean file has {len(clean)}; {fix}", str(place))
+        raise DataError(f"got {counted(len(noisy), 'sentence')}, the clean file has {len(clean)}; {fix}", str(place))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.config.experiment import Experiment
+from coner.core.counted import counted
 from coner.core.files import sha256
 from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache, describe
@@ -69,7 +70,8 @@ class Recipe(ABC):
         """First line of the log."""
         taxonomy = inputs.taxonomy
         files = describe(inputs.splits) or "no files"
-        return f"{self.settings.name}: {files}; taxonomy {taxonomy.name}, {len(taxonomy.labels)} classes"
+        classes = counted(len(taxonomy.labels), "class", "classes")
+        return f"{self.settings.name}: {files}; taxonomy {taxonomy.name}, {classes}"
 
 
 class Training(Recipe):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from coner.core.counted import counted
 from coner.data.splits import noisy_split
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import shown_in
@@ -103,7 +104,7 @@ def _about(record: Record, taxonomy: Taxonomy) -> str:
         lines.append(f"- {', '.join(alone)}")
     known = family_of(record)
     kind = known.description if known else "A tagger"
-    count = f"It predicts {len(taxonomy.labels)} classes ({plain_text(taxonomy.name)})"
+    count = f"It predicts {counted(len(taxonomy.labels), 'class', 'classes')} ({plain_text(taxonomy.name)})"
     return "\n".join([f"{kind}, for named entity recognition. Made with `coner`.\n\n{count}:\n", *lines])
 
 
@@ -123,7 +124,7 @@ def _training(record: Record) -> str:
     if seconds is not None:
         facts.append(f"{seconds / 60:.0f} minutes on {machine.processor}, threads: {machine.threads}")
     if best := record.training.get("best_epoch"):
-        facts.append(f"best of {len(record.history)} epochs by macro F1 on dev: {best}")
+        facts.append(f"best of {counted(len(record.history), 'epoch')} by macro F1 on dev: {best}")
     if size.parameters:
         facts.append(f"{size.parameters:,} parameters")
     if size.bytes:

@@ -13,6 +13,7 @@ from typing import Any
 from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import builtin_configs, find_config, load_values, override
 from coner.core import processes
+from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log
 from coner.core.types import Sentence
@@ -61,7 +62,7 @@ def with_kind(
     complete = override({"kind": kind, **suggested}, values)
     own, chosen = ({*_flat(part)} for part in (values, suggested))
     if lines := sorted((chosen & {*_flat(complete)}) - own):
-        log(f"settings for {len(train):,} sentences: {' '.join(lines)}; see coner config")
+        log(f"settings for {counted(len(train), 'sentence')}: {' '.join(lines)}; see coner config")
     return complete
 
 

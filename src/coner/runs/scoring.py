@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
@@ -233,7 +234,7 @@ def _check_same_words(gold: Corpus, predicted: Corpus) -> None:
         message = f"got {word} where {gold.path}:{gold_line} has {gold_word}; expected the same sentences and words"
         raise DataError(message, predicted.path, line)
     if len(gold) != len(predicted):
-        counts = f"got {len(predicted)} sentences where {gold.path} has {len(gold)}"
+        counts = f"got {counted(len(predicted), 'sentence')} where {gold.path} has {len(gold)}"
         raise DataError(f"{counts}; expected the same sentences and words", predicted.path)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coner.config.experiment import Experiment
+from coner.core.counted import counted
 from coner.core.errors import ConerError
 from coner.core.files import atomic_write, make_folder
 from coner.core.locks import try_lock_folder
@@ -66,7 +67,7 @@ def execute_all(runs: Sequence[Run], folder: Path, cache: SplitCache) -> Outcome
     finished, failed, elsewhere = list[str](), dict[str, str](), list[str]()
     began, trained = time.monotonic(), 0
     with Log() as log:
-        log(f"{folder}: {len(runs)} runs, {len(runs) - _unfinished(runs, folder)} of them finished")
+        log(f"{folder}: {counted(len(runs), 'run')}, {len(runs) - _unfinished(runs, folder)} of them finished")
         for run in runs:
             if (lock := try_lock_folder(folder / run.folder)) is None:
                 elsewhere.append(run.folder)

@@ -10,6 +10,7 @@ from typing import Any
 
 from coner.config.experiment import Experiment
 from coner.config.load import find_config, override_paths
+from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
@@ -91,7 +92,8 @@ class SentenceRecipe(Training):
         try:
             splits = cut_dev(train, data.dev_share) if dev is None else {"train": train, "dev": dev}
         except DataError:
-            got = f"got {len(train.corpus)} sentences, of which dev_share={data.dev_share:g} are needed as dev split"
+            size, share = counted(len(train.corpus), "sentence"), f"dev_share={data.dev_share:g}"
+            got = f"got {size}, of which {share} are needed as dev split"
             fix = "Fix: add sentences, or pass a dev split (dev=...)"
             raise DataError(f"{got}; expected more distinct texts. {fix}") from None
         return Inputs(with_warnings(splits, splits["train"].corpus.labels), taxonomy)

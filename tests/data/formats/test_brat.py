@@ -294,7 +294,7 @@ def test_of_nested_entities_the_outermost_or_the_innermost_are_kept(
     assert [(s.surface(e), e.label) for s in reader for e in s.entities or ()] == kept
     assert (reader.faults["nested"], reader.ignored) == (3 - len(kept), {"duplicate entities": 1})
     count = 3 - len(kept)
-    left_out = f"{count} nested entities are left out, the {nested[:5]}most are kept (--nested)"
+    left_out = f"nested entities that are left out: {count}; the {nested[:5]}most are kept (--nested)"
     assert reader.notes == ["not read: duplicate entities 1", left_out]
 
 

@@ -142,7 +142,7 @@ def test_a_folder_of_several_splits_is_refused(tmp_path: Path) -> None:
     [
         ([{"words": ["a"]}], "got columns words; expected 'tokens' and 'ner_tags', or 'text' and 'entities'"),
         ([{"tokens": "a b", "ner_tags": ["O"]}], "got column 'tokens' of type string; expected lists of strings"),
-        ([{"tokens": ["a"], "ner_tags": "O"}], "row 1: got 'O' ner_tags for 1 words"),
+        ([{"tokens": ["a"], "ner_tags": "O"}], "row 1: got 'O' ner_tags for 1 word"),
     ],
 )
 def test_other_columns_are_refused(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:

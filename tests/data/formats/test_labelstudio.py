@@ -147,7 +147,7 @@ def test_spans_in_utf_16_units_are_converted(tmp_path: Path) -> None:
     corpus = read(path)
     assert [corpus[0].surface(e) for e in corpus[0].entities or ()] == ["ada"]
     assert (corpus.repaired, corpus.skipped) == (1, 0)
-    assert corpus.notes == ("offsets are read as UTF-16 code units: 1 entities",)
+    assert corpus.notes == ("offsets are read as UTF-16 code units: 1 entity",)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, Unpack
 
+from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.lines import Lines
 from coner.core.tags import OUTSIDE
@@ -179,7 +180,7 @@ class CsvReader(Reader):
                     number, f"got spans {tags[0]!r:.40}; expected a tag per word. Fix: export them as JSON"
                 )
             elif tags and len(tags) != len(words):
-                got = f"{len(tags)} tag{'s' * (len(tags) > 1)} for {len(words)} words"
+                got = f"{counted(len(tags), 'tag')} for {counted(len(words), 'word')}"
                 self._fault(number, f"got {got}; expected a tag for each")
             elif broken := [tag for tag in tags if LINE_END.search(tag)]:
                 self._fault(number, f"got tag {broken[0]!r:.40} over several lines; expected a tag for each word")

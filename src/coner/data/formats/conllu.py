@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.lines import Lines
 from coner.core.tags import OUTSIDE
@@ -150,7 +151,9 @@ class ConlluReader(Reader):
         key = named.get("tag")
         if isinstance(key, int):
             if not 1 <= abs(key) <= len(columns.names):
-                raise DataError(f"got {len(columns.names)} columns, where --columns has tag={key}", self.path)
+                raise DataError(
+                    f"got {counted(len(columns.names), 'column')}, where --columns has tag={key}", self.path
+                )
             return columns.names[key - (key > 0)]
         if key is not None:
             if key not in columns.names and not columns.keys[key]:

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Unpack
 
+from coner.core.counted import counted
 from coner.core.types import Entity, Sentence
 from coner.data.reading import keys
 from coner.data.reading.offsets import Claim, find_offsets
@@ -128,7 +129,7 @@ class ObjectReader(SpanReader):
     def _tagged(self, values: Values, words: list[str], key: str, number: int) -> Sentence:
         tags = values[key]
         if len(tags) != len(words):
-            raise ValueError(f"got {len(tags)} {key} for {len(words)} words; expected a tag per word")
+            raise ValueError(f"got {len(tags)} {key} for {counted(len(words), 'word')}; expected a tag per word")
         text, offsets = self._align(values, words, ())
         names = {**self.file_names, **keys.tag_names(values, key), **self._names} if int in map(type, tags) else {}
         unnamed = sorted({tag for tag in tags if type(tag) is int and str(tag) not in names})

@@ -15,8 +15,9 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Unpack
 
+from coner.core.counted import counted
 from coner.core.errors import DataError
-from coner.core.lines import read_bytes
+from coner.core.opening import read_bytes
 from coner.core.types import Entity, Sentence
 from coner.data.reading.nesting import KEPT, Placed, distinct, flatten, is_nested
 from coner.data.reading.nesting import Mark as Mark  # noqa: PLC0414  # for the readers of the formats
@@ -40,9 +41,11 @@ class SpanReader(Reader):
 
     @property
     def notes(self) -> list[str]:
-        units = [f"offsets are read as {unit}: {count} entities" for unit, count in self._units.items()]
+        units = [
+            f"offsets are read as {unit}: {counted(count, 'entity', 'entities')}" for unit, count in self._units.items()
+        ]
         nested = self.faults["nested"]
-        kept = f"{nested} nested entities are left out, the {KEPT[self._nested]} are kept (--nested)"
+        kept = f"nested entities that are left out: {nested}; the {KEPT[self._nested]} are kept (--nested)"
         return [*super().notes, *units, *([kept] if nested else [])]
 
     def _checked(self) -> Iterator[Sentence]:

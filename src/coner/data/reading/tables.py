@@ -7,13 +7,17 @@ Words are in the column ``tokens``, and tags (strings, or ids with known names) 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+from coner.core.bounds import check_ratio, line_bytes
+from coner.core.counted import counted
 from coner.core.errors import DataError, requires_extra
+from coner.core.opening import open_descriptor
 from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
 from coner.data.reading.objects import ObjectReader
@@ -60,7 +64,7 @@ class RowReader(ObjectReader):
             raise self.error(number, f"got no {TAGS}; expected gold labels")
         if tags is not None and (not isinstance(tags, list) or len(tags) != len(words)):
             got = len(tags) if isinstance(tags, list) else repr(tags)
-            raise ValueError(f"got {got} {TAGS} for {len(words)} words; expected a tag per word")
+            raise ValueError(f"got {got} {TAGS} for {counted(len(words), 'word')}; expected a tag per word")
         entities = None if tags is None else self._entities(tags, number)
         return Sentence(tuple(words), entities, None if id is None or not str(id) else str(id), line=number)
 
@@ -95,6 +99,7 @@ class ParquetRows:
         with requires_extra("Parquet", "datasets"):
             from pyarrow import parquet
         self.path = path
+        os.close(open_descriptor(path))  # refuses what is no file
         with readable(path):
             self._file = parquet.ParquetFile(path)
         meta = self._file.metadata
@@ -103,6 +108,7 @@ class ParquetRows:
         self.column = arrow_word_column(self.schema, path)
         self.count: int = meta.num_rows
         self.size: int = sum(group.total_byte_size for group in groups)  # about, in bytes, once decompressed
+        check_ratio(Path(path).stat().st_size, self.size, path)
         self._borders = list(accumulate((group.num_rows for group in groups), initial=0))  # of the row groups
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Any]:
@@ -111,13 +117,19 @@ class ParquetRows:
         groups = [i for i, (first, end) in enumerate(pairwise(self._borders)) if end > start and first < stop]
         position = self._borders[groups[0]] if groups else 0
         with readable(self.path):
-            for batch in self._file.iter_batches(BATCH, row_groups=groups):
+            for batch in self._batches(groups):
                 low, high = max(start - position, 0), min(stop - position, len(batch))
                 position += len(batch)
                 if low < high:
                     yield batch.slice(low, high - low)
                 if position >= stop:
                     break
+
+    def _batches(self, groups: list[int]) -> Iterator[Any]:
+        # The first row decides how many are decoded at a time: long cells may be repeated by reference.
+        rows = next(self._file.iter_batches(1, row_groups=groups), None)
+        size = 1 if rows is None else max(1, rows.nbytes)
+        yield from self._file.iter_batches(max(1, min(BATCH, line_bytes() // size)), row_groups=groups)
 
     def cells(self, batch: Any) -> list[Any]:
         """The words or texts of a batch."""

@@ -16,6 +16,7 @@ import numpy as np
 import tokenizers
 from onnxruntime import InferenceSession, SessionOptions
 
+from coner.core.counted import counted
 from coner.core.errors import ModelError
 from coner.core.processes import thread_count
 from coner.core.tags import TagSet
@@ -71,7 +72,7 @@ class OnnxTagger(Tagger):
         except Exception as error:  # errors of onnxruntime have no common class
             reason = " ".join(str(error).split())[:300]
             words = max(len(sentence.counts) for sentence in sentences)
-            size = f"{len(sentences)} sentences, the longest of {words} words"
+            size = f"{counted(len(sentences), 'sentence')}, the longest of {counted(words, 'word')}"
             raise ModelError(f"{self._folder}: a batch of {size}, failed: {reason}") from None
         expected = int(arrays["lengths"].sum()), self._columns
         if rows.shape != expected:

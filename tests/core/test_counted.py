@@ -1,0 +1,15 @@
+"""Numbers agree with their nouns."""
+
+from __future__ import annotations
+
+from coner.core.counted import counted
+
+
+def test_only_one_is_singular() -> None:
+    assert [counted(number, "fault") for number in (0, 1, 2, 1000)] == [
+        "0 faults",
+        "1 fault",
+        "2 faults",
+        "1,000 faults",
+    ]
+    assert [counted(number, "entity", "entities") for number in (1, 3)] == ["1 entity", "3 entities"]
