@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,12 @@ def test_prompts_differ_by_everything_that_the_model_sees(other: Prompt, endpoin
 
 def test_prompts_do_not_differ_by_address_or_rate() -> None:
     elsewhere = Endpoint(
-        base_url="https://x.example/v1", model="tiny", concurrency=9, timeout=1, key_env="K_API_KEY", prices={"prompt": 3}
+        base_url="https://x.example/v1",
+        model="tiny",
+        concurrency=9,
+        timeout=1,
+        key_env="K_API_KEY",
+        prices={"prompt": 3},
     )
     turned = dict(reversed(SCHEMA.items()))
     assert prompt_hash(replace(PROMPT, schema=turned), elsewhere) == prompt_hash(PROMPT, ENDPOINT)
@@ -217,3 +223,33 @@ def test_an_empty_file_is_a_new_ledger(tmp_path: Path) -> None:
     (tmp_path / "l.sqlite").touch()
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert stored(ledger.path) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE answers SET text = x'00'",
+        "UPDATE answers SET prompt_tokens = 'many'",
+        "UPDATE answers SET completion_tokens = -1",
+        "UPDATE answers SET seconds = 9e999",
+        "CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END",
+        "ALTER TABLE answers RENAME TO a; CREATE VIEW answers AS WITH RECURSIVE r(n) AS "
+        "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS prompt FROM r",
+    ],
+)
+def test_a_ledger_of_someone_else_is_refused_in_one_line(change: str, tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with Ledger(path) as ledger:
+        ledger.put("key", "tiny", Completion("a", "stop", 1, 1, False, 0.5))
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(change)
+        database.commit()
+    with pytest.raises(DataError, match=r"\A[^\n]*damaged[^\n]*\Z"), Ledger(path) as ledger:
+        ledger.get("key")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_as_a_ledger_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="not a regular file"):
+        Ledger(tmp_path / "pipe")

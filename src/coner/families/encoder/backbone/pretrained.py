@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from transformers import MODEL_MAPPING
+from transformers.initialization import no_init_weights
 from transformers.utils import logging
 
 from coner.core.errors import ModelError
@@ -124,9 +125,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def build_encoder(config: Any) -> Any:
-    """An encoder with random weights, for the config of ``encoder_config``."""
+    """An encoder whose weights are still to be loaded, for the config of ``encoder_config``."""
     architecture: Any = MODEL_MAPPING[type(config)]
-    return _without_pooler(architecture._from_config(config))
+    with no_init_weights():
+        return _without_pooler(architecture._from_config(config))
 
 
 def _check_size(config: Any, files: Sequence[Path]) -> None:

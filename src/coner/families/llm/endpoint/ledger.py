@@ -65,6 +65,8 @@ class Ledger:
         self.path = Path(path)
         if not self.path.parent.is_dir():
             raise OutputError(f"{path}: the folder {str(self.path.parent)!r} does not exist. Fix: create it first")
+        if self.path.exists() and not self.path.is_file():
+            raise DataError("not a regular file; expected a ledger of answers. Fix: name another file", path)
         self._lock = threading.Lock()
         with self._access():
             self._database = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
@@ -81,6 +83,9 @@ class Ledger:
         if marks == (APPLICATION, FORMAT):
             if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise self._damaged("it fails SQLite's check")
+            # A view or a trigger of someone else could run for ever.
+            if database.execute("SELECT name, sql FROM sqlite_schema").fetchall() != [("answers", TABLE)]:
+                raise self._damaged("it has other tables than one of answers")
         elif marks != (0, 0) or database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             raise DataError("not a ledger of answers, or one of another version. Fix: name another file", self.path)
         else:
@@ -114,7 +119,12 @@ class Ledger:
             row: Any = self._database.execute(query, (key,)).fetchone()
         if row is None:
             return None
-        text, finish, prompt_tokens, completion_tokens, seconds = row
+        text, finish, *counts, seconds = row
+        whole = all(isinstance(count, int) and 0 <= count < 1 << 53 for count in counts)
+        timed = isinstance(seconds, int | float) and 0 <= seconds < float("inf")
+        if not (isinstance(text, str) and isinstance(finish, str) and whole and timed):
+            raise self._damaged("an answer with values of other types")
+        prompt_tokens, completion_tokens = counts
         return Completion(text, finish, prompt_tokens, completion_tokens, cached=True, seconds=seconds)
 
     def put(self, key: str, model: str, answer: Completion) -> None:
