@@ -67,9 +67,9 @@ def test_a_stop_under_load_loses_no_request_of_clients_that_keep_their_connectio
 
 
 @pytest.mark.slow
-def test_twenty_stops_under_load_lose_no_request() -> None:
-    for seed in range(20):
-        assert stop_under_load(1 + seed % 2, seed)["closing"] >= CLIENTS
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_stops_under_load_lose_no_request(seed: int) -> None:
+    assert stop_under_load(1 + seed % 2, seed)["closing"] >= CLIENTS
 
 
 def test_requests_sent_before_the_signal_are_answered_and_idle_connections_closed() -> None:
