@@ -21,7 +21,7 @@ MIB = 1 << 20
 MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 labels with definitions has less than 1 MiB
 MOST_DEPTH = 64  # of arrays and objects in each other
 MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
-SIZES = {"i": (1, 2, 4, 8), "f": (4, 8)}  # bytes of a number
+SIZES = {"i": ("i1", "i2", "i4", "i8"), "f": ("f4", "f8")}
 HEADER = 10_000  # bytes of the header of an array
 Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions
 
@@ -150,7 +150,7 @@ def read_arrays(path: str | Path, expected: Expected) -> dict[str, NDArray[Any]]
             raise ValueError(f"not a valid npz file ({type(error).__name__}: {error})") from None
 
 
-def _array(data: bytes, name: str, kind: str, dimensions: int) -> NDArray[Any]:
+def _array(data: bytes, name: str, numbers: str, dimensions: int) -> NDArray[Any]:
     import io
 
     import numpy as np
@@ -162,13 +162,18 @@ def _array(data: bytes, name: str, kind: str, dimensions: int) -> NDArray[Any]:
         shape, fortran, dtype = reader(handle, max_header_size=HEADER)
     except Exception:  # the header is parsed as Python: it may raise anything
         raise ValueError(f"{name}: got no header of an array") from None
-    if dtype.kind != kind or dtype.itemsize not in SIZES[kind] or len(shape) != dimensions or min(shape, default=0) < 0:
-        kinds = {"i": "whole numbers", "f": "numbers"}[kind]
+    if (
+        not np.issubdtype(dtype, {"i": np.signedinteger, "f": np.floating}[numbers])
+        or dtype.itemsize not in SIZES[numbers]
+        or len(shape) != dimensions
+        or min(shape, default=0) < 0
+    ):
+        kinds = {"i": "whole numbers", "f": "numbers"}[numbers]
         raise ValueError(f"{name}: got {dtype} of shape {shape}; expected {kinds} in {dimensions} dimensions")
     rest = len(data) - handle.tell()
     if math.prod(shape) * dtype.itemsize != rest:
         raise ValueError(f"{name}: got {rest} bytes; expected {math.prod(shape)} numbers")
     array = np.frombuffer(data, dtype, offset=handle.tell()).reshape(shape, order="F" if fortran else "C")
-    if kind == "f" and (np.isnan(array).any() or (array == np.inf).any()):
+    if numbers == "f" and (np.isnan(array).any() or (array == np.inf).any()):
         raise ValueError(f"{name}: got numbers that are NaN or infinite")
     return array.astype(dtype.newbyteorder("="))  # frombuffer gives a view that cannot be written
