@@ -117,14 +117,11 @@ def stats(
     def note(line: int, message: str) -> None:
         faults.append((line, message))
 
-    reading["repair"] = True
-    seen = None
+    seen, reading["repair"] = None, True
     if against is not None:
         seen = surfaces(stream(against, **reading, gold=True, predicted=True, on_fault=note))
         if faults:
-            stderr.print(
-                f"{against}: {counted(len(faults), 'fault')} repaired or skipped; coner data stats {against} lists them"
-            )
+            stderr.print(f"{against}: repaired or skipped: {len(faults)}; coner data stats {against} lists them")
             faults.clear()
     reader = stream(file, format=from_alias or from_format, **reading, predicted=True, on_fault=note)
     counts = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
