@@ -143,6 +143,8 @@ def mutate_file(path: Path, rng: random.Random) -> None:
 def seal(folder: Path) -> None:
     """Write the sizes and hashes of the files into the manifests, those of members first."""
     for manifest in sorted(folder.rglob("model.json"), key=lambda path: -len(path.parts)):
+        if not manifest.is_file():  # a pipe
+            continue
         try:
             values = json.loads(manifest.read_text(encoding="utf-8"))
             for name, entry in values["files"].items():
