@@ -21,7 +21,7 @@ MIB = 1 << 20
 MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 labels with definitions has less than 1 MiB
 MOST_DEPTH = 64  # of arrays and objects in each other
 MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
-SIZES = {"i": (1, 2, 4, 8), "f": (4, 8)}  # bytes of a number
+SIZES = {"i": ("i1", "i2", "i4", "i8"), "f": ("f4", "f8")}
 HEADER = 10_000  # bytes of the header of an array
 Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions
 
