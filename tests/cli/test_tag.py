@@ -235,7 +235,8 @@ def test_format_is_a_hidden_alias_of_to(coner: Coner, world: World) -> None:
     assert renamed == written(coner, world.model, world.dev, "--to", "task")
     assert "--format" not in coner("tag", "--help").out
     message = refusal(coner("tag", world.model, world.dev, "--format", "spacy"))
-    assert "got 'spacy', which is not written sentence by sentence; expected one of: conll, csv, html, jsonl" in message
+    expected = "conll, csv, doccano, html, jsonl, task"
+    assert f"got 'spacy', which is not written sentence by sentence; expected one of: {expected}" in message
 
 
 @pytest.mark.parametrize("column", ["tokens", "text"])
