@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coner.cli.app import run
-from coner.core.lines import BLOCK
+from coner.core.opening import BLOCK
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.tagger import Prediction, Tagger

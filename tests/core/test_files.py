@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from coner.core.errors import DataError, OutputError
 from coner.core.files import atomic_write, sha256
-from coner.core.lines import BLOCK, Lines, read_bytes
+from coner.core.lines import Lines
+from coner.core.opening import BLOCK, read_bytes
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -39,6 +40,8 @@ PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
     "Data": ("convert", "audit", "suggest"),
     "Share": ("export", "card", "push", "package", "models"),
 }
+
+NO_MEMORY = re.compile("not enough memory|can't allocate memory|out of memory", re.IGNORECASE)  # as torch has it
 
 app = typer.Typer(
     name="coner",
@@ -124,6 +127,8 @@ def _run(arguments: list[str], interrupted: Callable[[], bool]) -> int:
 
 def _unexpected(error: Exception) -> int:
     """Report an error that is not ours; a bug is raised again."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
+        return _fail(f"out of memory{f': {error}' if str(error) else ''}. Fix: use less data, or shorter lines", 2)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{(error.strerror or str(error)).lower()}", 2)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from coner.core.errors import DataError, OutputError
+from coner.core.opening import open_descriptor
 
 TEXT: dict[str, Any] = {"encoding": "utf-8", "newline": ""}
 # Errors of a write, as opposed to a read that happens to fail while a file is being written.
@@ -105,7 +106,7 @@ def write_error(path: Path, error: OSError) -> OutputError:
 def sha256(path: str | Path) -> str:
     """Hash of a file's bytes on disk, in hex; ``DataError`` where it cannot be read."""
     try:
-        with Path(path).open("rb") as handle:
+        with open(open_descriptor(path), "rb") as handle:  # noqa: PTH123 - a descriptor has no path
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None

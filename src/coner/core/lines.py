@@ -1,57 +1,16 @@
-"""Reading of bytes and lines, also gzip, with a one-line error for a damaged file."""
+"""Lines of text files, also gzip, with a one-line error for a damaged file."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from coner.core.bounds import line_bytes, long_line
 from coner.core.errors import DataError
+from coner.core.opening import BLOCK, open_bytes, report_damage
 
-GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-BLOCK = 1 << 17
-
-
-def open_bytes(path: str | Path) -> BinaryIO:
-    """Open a file, also gzip, or ``-`` for standard input; ``DataError`` if it is missing or may not be read."""
-    if str(path) == "-":
-        if sys.stdin is None:
-            raise DataError("standard input is closed; name a file")
-        raw: io.BufferedReader = io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
-    else:
-        if Path(path).is_dir():
-            raise DataError("is a folder; expected a file", path)
-        try:
-            raw = Path(path).open("rb")  # noqa: SIM115  # the caller closes it
-        except FileNotFoundError:
-            raise DataError("no such file; check the path", path) from None
-        except OSError as error:
-            raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
-    if raw.peek(2)[:2] != GZIP:
-        return raw
-    packed = gzip.GzipFile(fileobj=raw, mode="rb")
-    packed.myfileobj = raw  # type: ignore[assignment]  # closes it too; the stubs know files on disk only
-    return cast(BinaryIO, packed)
-
-
-def read_bytes(path: str | Path, size: int = -1) -> bytes:
-    """Read a file, or its first ``size`` bytes, decompressed; ``DataError`` where it cannot be read."""
-    with open_bytes(path) as handle, _report_damage(path):
-        return handle.read(size)
-
-
-@contextmanager
-def _report_damage(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, OSError, zlib.error) as error:  # gzip: truncated or damaged
-        raise DataError(f"cannot be read: {str(error).lower()}; copy the file again", path) from None
 
 
 class Lines:
@@ -69,15 +28,25 @@ class Lines:
         self.final_newline = True  # the last line has an end (known once all is read)
         self.position = 0  # number of bytes of the file on disk that have been read; always 0 for a pipe
         self._on_fault = on_fault
+        self._count = self._pending = 0  # lines so far; characters of those since ``mark``
+        self._grouped = False  # whether ``mark`` has been called
         self._range: tuple[int, int | None] = 0, None
 
     def restrict(self, start: int, stop: int, newline: str = "\n") -> None:
         """Read only these bytes, which begin and end at line starts, of a file with this newline; not of gzip."""
         self._range, self.newline = (start, stop), newline
 
+    def mark(self) -> None:
+        """A sentence ends here: those that follow may have ``CONER_MAX_LINE_MIB`` of lines again.
+
+        Lines of a reader that never calls it are not bounded together.
+        """
+        self._pending, self._grouped = 0, True
+
     def __iter__(self) -> Iterator[str]:
-        count = 0
+        self._count, most = 0, line_bytes()
         for block in self._blocks():
+            count = self._count
             if b"\0" in block:  # such as a power cut leaves at the end of a file that was being written
                 line = count + 1 + block.count(b"\n", 0, block.index(b"\0"))
                 raise DataError("contains a zero byte: a damaged file; copy it again", self.path, line)
@@ -91,13 +60,17 @@ class Lines:
                 lines.pop()
             if "\r" in text:
                 lines = [line.removesuffix("\r") for line in lines]
-            count += len(lines)
+            self._pending += len(text)
+            if self._grouped and self._pending > most + BLOCK and len(lines) > 1:
+                raise long_line(self.path, count + 1, "lines without the end of a sentence")
+            self._count = count + len(lines)
             yield from lines
 
     def _blocks(self) -> Iterator[bytes]:
         """Blocks of about ``BLOCK`` bytes that end where a line does."""
         start, stop = self._range
         first, parts = start == 0, list[bytes]()  # parts: of a line that is longer than a block
+        size, most = 0, line_bytes()  # of the parts
         with open_bytes(self.path) as handle:
             if start:
                 handle.seek(start)
@@ -108,15 +81,17 @@ class Lines:
                 cut = block.rfind(b"\n") + 1
                 if cut:
                     yield b"".join([*parts, block[:cut]])
-                    parts = []
+                    parts, size = [], 0
                 parts.append(block[cut:])
+                if (size := size + len(block) - cut) > most:
+                    raise long_line(self.path, self._count + 1)
         if any(parts):
             yield b"".join(parts)
 
     def _read(self, handle: BinaryIO, size: int) -> bytes:
-        with _report_damage(self.path):
+        with report_damage(self.path):
             block = handle.read(size)
-            raw = getattr(handle, "myfileobj", None) or handle  # the compressed file
+            raw = getattr(getattr(handle, "raw", None), "packed", handle)  # the compressed file
             self.position = raw.tell() if raw.seekable() else 0
             return block
 
@@ -157,3 +132,9 @@ class Postponed(Iterator[str]):
         except DataError as fault:
             self._fault = fault
             raise StopIteration from None
+
+    def rest(self) -> Iterator[str]:
+        """The remaining lines; their fault is raised where it is."""
+        if self._fault is not None:
+            raise self._fault
+        yield from self._lines

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from coner.core.errors import DataError, OutputError
 from coner.core.files import sha256
-from coner.core.lines import BOM, read_bytes
+from coner.core.lines import BOM
+from coner.core.opening import read_bytes
 from coner.data.formats import Format, all_formats, formats, suffix
 
 HEAD = 1 << 16

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
-from coner.core.lines import open_bytes
+from coner.core.opening import open_bytes, raw_lines
 from coner.data.corpus import stream
 from coner.data.files import detect, keep_apart
 from coner.data.formats import Edit, all_formats, formats
@@ -42,7 +42,7 @@ def write_noisy(
     none: Edit = (0, str)
     with atomic_write(out, "wb") as handle, open_bytes(source) as lines:
         at, edit = next(edits, none)
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(raw_lines(lines, source), 1):
             if number == at:
                 handle.write(_edited(line.decode(errors="replace"), edit, reader.layout))
                 at, edit = next(edits, none)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coner.core.errors import DataError
-from coner.core.lines import GZIP
+from coner.core.opening import GZIP
 from coner.data import ConllLayout, detect
 from coner.data.reading.headers import DOCUMENT
 from coner.data.reading.tables import ParquetRows

@@ -69,7 +69,8 @@ class ConllReader(Reader):
         elif self._narrowed:
             between = self.layout.between
         else:
-            head = self._sample(source := Postponed(source))
+            head = self._sample(sampled := Postponed(source))
+            source = sampled.rest()
         for block in self._blocks(chain(head, source)):
             gap = "".join(line + lines.newline for line in block.gap)
             if not block.rows:

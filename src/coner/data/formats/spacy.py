@@ -7,16 +7,20 @@ it runs no code.
 from __future__ import annotations
 
 import re
+import zlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from coner.core.bounds import check_ratio, large_file, whole_bytes
 from coner.core.errors import DataError, requires_extra
 from coner.core.files import atomic_write
-from coner.core.lines import Lines, read_bytes
+from coner.core.lines import Lines
+from coner.core.opening import read_bytes
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.reading.nesting import Mark
@@ -35,11 +39,23 @@ class DocBinReader(SpanReader):
     def _docs(self) -> Iterator[Any]:
         spacy = _spacy()
         data = read_bytes(self.path)
+        self._check_size(data)
         try:
             yield from spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.vocab.Vocab())
         except Exception as error:  # whatever spaCy raises for bytes that are no DocBin
             message = f"spaCy {spacy.about.__version__} cannot read it: {type(error).__name__}: {error}"
             raise DataError(f"{message}; expected what DocBin.to_disk writes", self.path) from None
+
+    def _check_size(self, data: bytes) -> None:
+        """``DataError`` if the DocBin is too large once decompressed, which spaCy does in one go."""
+        unpacker, packed, size = zlib.decompressobj(), len(data), 0
+        with suppress(zlib.error):  # spaCy reports it
+            while data and not unpacker.eof:
+                size += len(unpacker.decompress(data, 1 << 20))
+                data = unpacker.unconsumed_tail
+                check_ratio(packed, size, self.path)
+                if size > whole_bytes():
+                    raise large_file(self.path)
 
     def _from_doc(self, doc: Any, number: int) -> Iterator[Sentence]:
         labelled = any(token.ent_iob for token in doc)

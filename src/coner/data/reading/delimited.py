@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from coner.core.lines import Lines, open_bytes
+from coner.core.lines import Lines
+from coner.core.opening import open_bytes, raw_lines
 
 DELIMITERS = ",;\t|"
 TEXTS = ("text", "fulltext", "sentence", "sentences")
@@ -46,7 +47,7 @@ class EncodedLines(Lines):
     def _is_latin(self) -> bool:
         letters = foreign = 0
         with open_bytes(self.path) as handle:
-            for line in handle:
+            for line in raw_lines(handle, self.path):
                 if not line.isascii():
                     if is_utf8(line.removeprefix(b"\xef\xbb\xbf")):
                         return False

@@ -129,9 +129,11 @@ class Reader(ABC):
         return [*notes, *(f"no entity has the label {label!r}, which is to be renamed" for label in self._unnamed)]
 
     def _checked(self) -> Iterator[Sentence]:
-        words = 0
+        words, mark = 0, self._lines.mark
+        mark()
         for sentence in self._read(self._lines):
             words += len(sentence)
+            mark()
             yield sentence
         if not words and self.expected:
             skipped = f", and {self.skipped} faults that were skipped" if self.skipped else ""
@@ -163,6 +165,7 @@ class Reader(ABC):
 
     def _count_fault(self, number: int, message: str, fault: str = "repaired") -> None:
         self.faults[fault] += 1
+        self._lines.mark()
         if self._on_fault is not None:
             place = "" if self._file == self.path else f"{Path(self._file).name}: "
             self._on_fault(number, place + message)

@@ -50,9 +50,11 @@ def _word_pattern() -> re.Pattern[str]:
     characters = map(chr, range(sys.maxunicode + 1))
     marks = "".join([re.escape(c) for c in characters if unicodedata.category(c) in ("Mn", "Mc", "Me", "Cf")])
     inner = f"(?:[^\\W{IDEOGRAPHS}]|[{marks}])"
+    # Possessive: otherwise each repetition takes memory until the word ends, 7 GB for a word of 100 MB.
+    inners = f"(?:[^\\W{IDEOGRAPHS}]++|[{marks}]++)++"
     joint = f"(?:[-.'’&](?=[^\\W{IDEOGRAPHS}])|(?<=[0-9]),(?=[0-9]))"
     clitic = f"['’][sS](?!{inner})"
-    ideograph, run = f"[{marks}]*[{IDEOGRAPHS}][{marks}]*", f"{inner}+(?:(?!{clitic}){joint}{inner}+)*"
+    ideograph, run = f"[{marks}]*[{IDEOGRAPHS}][{marks}]*", f"{inners}(?:(?!{clitic}){joint}{inners})*+"
     return re.compile(f"{clitic}|{ideograph}|{run}|\\S[{marks}]*")
 
 

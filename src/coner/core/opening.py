@@ -1,0 +1,133 @@
+"""Opening of files that may be hostile: regular files only, gzip of a bounded ratio, bounded lines and contents."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from coner.core.bounds import check_ratio, large_file, line_bytes, long_line, whole_bytes
+from coner.core.errors import DataError
+
+GZIP = b"\x1f\x8b"
+BLOCK = 1 << 17
+
+
+def open_bytes(path: str | Path) -> BinaryIO:
+    """Open a regular file, also gzip, or ``-`` for standard input, or a pipe of the shell such as ``<(command)``.
+
+    ``DataError`` if it is missing, may not be read, or is a device, a socket or a named pipe, which may never end.
+    Reading gzip raises ``DataError`` where the content is too large for the file (``CONER_MAX_RATIO``).
+    """
+    if str(path) == "-":
+        if sys.stdin is None:
+            raise DataError("standard input is closed; name a file")
+        raw: io.BufferedReader = io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
+    else:
+        raw = io.BufferedReader(io.FileIO(open_descriptor(path)))
+    if raw.peek(2)[:2] != GZIP:
+        return raw
+    return cast(BinaryIO, io.BufferedReader(_Unpacked(raw, path), BLOCK))
+
+
+def open_descriptor(path: str | Path) -> int:
+    """A file descriptor to read a regular file, or a pipe that has no name; for errors see ``open_bytes``."""
+    # Without O_NONBLOCK, a named pipe would be waited for.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        if Path(path).is_dir():
+            raise DataError("is a folder; expected a file", path)
+        mode = Path(path).stat().st_mode
+        unnamed = stat.S_ISFIFO(mode) and not Path(os.path.realpath(path)).exists()
+        if not stat.S_ISREG(mode) and not unnamed:
+            raise DataError("is a device, a socket or a named pipe; expected a file, or - for standard input", path)
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise DataError("no such file; check the path", path) from None
+    except ValueError:  # a zero byte in the name
+        raise DataError("got a name with a zero byte; expected the path of a file") from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(descriptor, True)
+    return descriptor
+
+
+class _Counted(io.RawIOBase):
+    """Counts the bytes that are read from a file, which may be a pipe."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw, self.count = raw, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        block = self.raw.read(size)
+        self.count += len(block)
+        return block
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a gzip file, of a bounded ratio to what is compressed."""
+
+    def __init__(self, raw: BinaryIO, path: str | Path) -> None:
+        self.packed, self._path, self._size = raw, path, 0
+        self._counted = _Counted(raw)
+        self._file = gzip.GzipFile(fileobj=cast(BinaryIO, self._counted), mode="rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        block = self._file.read(len(buffer))
+        buffer[: len(block)] = block
+        self._size += len(block)
+        check_ratio(self._counted.count, self._size, self._path)
+        return len(block)
+
+    def close(self) -> None:
+        self.packed.close()
+        super().close()
+
+
+def read_bytes(path: str | Path, size: int | None = None) -> bytes:
+    """Read a file, or its first ``size`` bytes, decompressed.
+
+    ``DataError`` where it cannot be read, or has more than ``CONER_MAX_FILE_MIB``.
+    """
+    with open_bytes(path) as handle, report_damage(path):
+        if size is not None:
+            return handle.read(size)
+        most, parts, count = whole_bytes(), list[bytes](), 0
+        while block := handle.read(1 << 20):
+            parts.append(block)
+            if (count := count + len(block)) > most:
+                raise large_file(path)
+        return b"".join(parts)
+
+
+def raw_lines(handle: BinaryIO, path: str | Path) -> Iterator[bytes]:
+    """The lines of an open file with their ends; ``DataError`` for one beyond ``CONER_MAX_LINE_MIB``."""
+    most, number = line_bytes(), 0
+    while line := handle.readline(most + 1):
+        number += 1
+        if len(line) > most:
+            raise long_line(path, number)
+        yield line
+
+
+@contextmanager
+def report_damage(path: str | Path) -> Iterator[None]:
+    """``DataError`` for what reading a damaged file raises."""
+    try:
+        yield
+    except (EOFError, OSError, zlib.error) as error:  # gzip: truncated or damaged
+        raise DataError(f"cannot be read: {str(error).lower()}; copy the file again", path) from None
