@@ -55,7 +55,11 @@ class ModelFiles:
             raise
         except MemoryError:
             raise ModelError(f"{self.folder / name}: does not fit into the memory. {COPY}") from None
-        except FAULTS as error:
+        except BaseException as error:
+            # The tokenizers raise a bare Exception, and a panic of their library is not even one.
+            own = type(error) is Exception or type(error).__name__ == "PanicException"
+            if not own and not isinstance(error, FAULTS):
+                raise
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             message = f"{self.folder / name}: does not fit {MANIFEST} ({reason}). {COPY}, or train again"
             raise ModelError(message) from None
