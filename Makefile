@@ -1,16 +1,17 @@
-# make demo | test | test-all | check | docs | bench | clean
+# make demo | test | test-all | attack | check | docs | bench | sbom | licences | requirements-hashes.txt | clean
 #
 # PyTorch: the default index gives Linux users the large CUDA build. For the CPU build, or another CUDA version, say
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 PYTHON ?= python3
 VENV ?= .venv
 BENCH ?= .bench
+MINUTES ?= 10
 TORCH_INDEX ?=
 SAMPLE = src/coner/data/sample
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all check docs bench clean
+.PHONY: demo test test-all attack check docs bench sbom licences clean
 
 demo: $(VENV)/.demo
 	$(BIN)/coner train configs/demo/crf.toml --out runs/demo/crf
@@ -23,6 +24,9 @@ test: $(VENV)/.dev
 
 test-all: test $(VENV)/.mpnet $(VENV)/.server
 	$(BIN)/python -m pytest -m "packaged or server"
+
+attack: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/attack.py --minutes $(MINUTES)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks docs/site
@@ -43,6 +47,17 @@ bench: $(BENCH)/.peers $(BENCH)/plain/record.json
 	for name in scoring reading startup crf_tagging crf_training; do \
 		$(BENCH)/bin/python benchmarks/$$name.py --out $(BENCH)/results || exit; done
 
+# The packages of an installation with the extras of the demo, each file with its hash; for this platform and Python.
+requirements-hashes.txt: constraints.txt pyproject.toml docs/supply/hashes.py
+	$(PYTHON) docs/supply/hashes.py ".[demo]" --constraint constraints.txt --out $@
+
+sbom: $(VENV)/.demo $(VENV)/.supply
+	mkdir -p build
+	$(VENV)/.supply/bin/cyclonedx-py environment $(BIN)/python --output-reproducible -o build/sbom.json
+
+licences: $(VENV)/.demo
+	$(BIN)/python docs/supply/licences.py
+
 clean:
 	rm -rf $(VENV) $(BENCH) runs/demo build dist .mypy_cache .pytest_cache .ruff_cache
 
@@ -60,6 +75,10 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) -e ".[dev]"
 	touch $@
+
+$(VENV)/.supply: | $(VENV)/.demo
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7"
 
 $(VENV)/.docs: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
