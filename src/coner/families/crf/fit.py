@@ -17,6 +17,7 @@ from coner.decoding.spans import select_spans
 from coner.evaluation.results import Level
 from coner.evaluation.score import score
 from coner.families.crf.candidates import candidates, random_trials
+from coner.families.crf.cost import statement
 from coner.families.crf.crfsuite import Fitter
 from coner.families.crf.settings import CrfExperiment, CrfManifest, CrfSettings
 from coner.families.crf.tagger import CrfTagger
@@ -51,6 +52,8 @@ def train(
     task = Task(settings, tuple(label for label in taxonomy.labels if label in found), taxonomy, log)
     lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=seed, cluster_file=crf.cluster_file)
     tried, compared = candidates(crf, train), list[dict[str, Any]]()
+    if cost := statement(tried, task.labels, train):
+        log(cost)
     if len(tried) > 1 and len(train) > LEAST:
         some, some_dev = (_sample(sentences, sample_size(len(train)), seed) for sentences in (train, dev))
         log(f"comparing {len(tried)} candidates on {len(some)} sentences")

@@ -8,15 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.families.encoder.backbone.batch import Batch, gold_grid
 from coner.families.encoder.cpu.process import restored_process
+from coner.families.encoder.decoder import decoders
+from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.loss import losses
 from coner.families.encoder.settings import AuxiliarySettings, EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.objective import Objective
 from coner.families.family import Built, TrainingJob
+
+MOST_LABELS = 1000  # with decoders over pairs of tags: 15 MiB for each sentence of a batch
 
 
 @restored_process()
@@ -28,8 +33,18 @@ def fit(settings: EncoderExperiment, job: TrainingJob) -> Built:
 def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[EncoderTagger]:
     """Build tagger and trainer; for errors see ``FineTuning``."""
     taxonomy = job.taxonomy
+    check_labels(settings.head.decoder, len(taxonomy.labels))
     manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
     return FineTuning(EncoderTagger, TaggingObjective, manifest, job)
+
+
+def check_labels(decoder: str, count: int) -> None:
+    """``ConfigError`` if a decoder over pairs of tags, whose memory grows with their square, has too many labels."""
+    if count > MOST_LABELS and issubclass(decoders[decoder], ConstrainedDecoder):
+        pairs = (2 * count + 1) ** 2 * 4 / (1 << 20)  # MiB of float32
+        cost = f"{pairs:,.0f} MiB for each sentence of a batch"
+        message = f"head.decoder: got {decoder!r} with {count:,} labels, which takes {cost}"
+        raise ConfigError(f'{message}; expected at most {MOST_LABELS:,} labels. Fix: head.decoder = "softmax"')
 
 
 class TaggingObjective(Objective):
