@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from coner.cli import app
 from helpers.shell import Completed, World
 
 Coner = Callable[..., Completed]
@@ -49,3 +50,15 @@ def test_unusual_input_is_tagged(coner: Coner, world: World, tmp_path: Path, wha
     assert coner("tag", world.model, path, "-o", tmp_path / "out.jsonl").code == 0
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
     assert [json.loads(line)["text"] for line in lines] == [" ".join(sentence) for sentence in sentences]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_no_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("typer.core.TyperGroup.invoke", fail)
+    assert app.run(["models"]) == 2
+    assert capsys.readouterr().err.startswith("coner: out of memory")
