@@ -56,6 +56,8 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {  # name of the file, content, 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_beyond_a_bound_is_an_error_with_its_place(small: None, tmp_path: Path, case: str) -> None:
     name, content, format, message = CASES[case]
+    if format == "spacy":
+        pytest.importorskip("spacy")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError) as error:
         read(tmp_path / name, format=format)
