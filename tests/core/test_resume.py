@@ -203,7 +203,7 @@ def test_a_second_process_is_refused_until_the_end(
         def changed(file: Path, *arguments: Any, **options: Any) -> Any:
             if file.name == "out.part" and not refused:
                 with (
-                    pytest.raises(OutputError, match="process [0-9]+ is writing it"),
+                    pytest.raises(OutputError, match=r"process \d+ is writing it"),
                     start(path),
                 ):
                     pass

@@ -292,6 +292,10 @@ NO_FORM: dict[str, tuple[str, str]] = {
     "deep": ("[" * 100_000, "not the JSON of objects: nested too deeply"),
     "a huge number": ("[" + "7" * 5000 + "]", "not the JSON of objects: exceeds the limit"),
     "not a number": ('[{"text": "ada", "entities": [{"start": NaN, "end": 3, "label": "X"}]}]', "got start nan"),
+    "half a pair in a tag": (
+        '[{"tokens": ["Rome"], "ner_tags": ["B-LOC\\ud800"]}]',
+        "with half a surrogate pair; expected characters",
+    ),
     "half a pair": ('[{"text": "a\\ud800", "label": []}]', "got half of a surrogate pair"),
     "half a pair as key": ('[{"\\ud800": [[0, 1, "X"]], "text": "a"}]', r"got annotations only under '\\ud800'"),
     "several arrays": ('{"train": [{"text": "a"}], "dev": [{"text": "b"}]}', "arrays under 'train', 'dev'.*Fix: jq"),

@@ -16,7 +16,7 @@ from coner.core.tags import InputScheme
 from coner.core.types import Entity, Sentence
 from coner.data.reading.layout import ConllLayout
 from coner.data.reading.schemes import SHARE, TOLERATED, PairCounter, Pairs, TagReader, UnknownTags
-from coner.data.reading.words import SPLITTERS, Splitter
+from coner.data.reading.words import SPLITTERS, Splitter, lone_surrogate
 
 HEADER, FILLER = "# id ", "_"  # of CoNLL
 SHOWN = 8  # types of what is not read, in a note
@@ -217,4 +217,6 @@ class Reader(ABC):
             message = f"got label {label!r}, which is not in the taxonomy; expected one of: {', '.join(known)}. Fix: "
             fix = "".join(f"write {close!r}, or " for close in get_close_matches(label, known, n=1))
             raise self.error(number, f"{message}{fix}use another taxonomy")
+        if not label.isascii() and lone_surrogate(label) is not None:
+            raise self.error(number, f"got label {label!r:.80} with half a surrogate pair; expected characters")
         return label
