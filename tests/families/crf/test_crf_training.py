@@ -46,17 +46,8 @@ def test_a_tiny_corpus_can_be_memorised(scheme: str) -> None:
 
 def test_one_training_sentence_gives_a_model_with_its_weights() -> None:
     """Gradient descent stops early there, with weights far below those that are dropped otherwise."""
-    words = [*("walk-shop", "walk", "walk-clean", "shop-clean", "clean-walk", "clean-shop"), "walk-shop", "nothing", "clean"]
-        "walk-shop",
-        "walk",
-        "walk-clean",
-        "shop-clean",
-        "clean-walk",
-        "clean-shop",
-        "walk-shop",
-        "nothing",
-        "clean",
-    ]
+    shop, clean = ["walk-shop", "walk", "walk-clean"], ["shop-clean", "clean-walk", "clean-shop"]
+    words = [*shop, *clean, "walk-shop", "nothing", "clean"]
     labels = ["Artist"] * 3 + ["City"] * 3 + ["Artist"] * 2 + ["City"]
     sentence = Sentence(tuple(words), tuple(Entity(i, i + 1, label) for i, label in enumerate(labels)))
     crf = CrfSettings(
