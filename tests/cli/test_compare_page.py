@@ -43,7 +43,7 @@ def test_records_without_folders_have_no_sentences(coner: Coner, runs: list[Path
 
 def test_a_trained_run_has_sentences_and_groups(coner: Coner, world: World, out: Path) -> None:
     done = coner("compare", world.model, "--html", out / "a.html")
-    assert "1 runs, 1 of them with sentences" in done.err
+    assert "1 run, 1 of them with sentences" in done.err
     page = (out / "a.html").read_text(encoding="utf-8")
     content = json.loads(re.findall(r'id="content">(.*?)</script>', page)[0])
     assert content["absent"] == {}

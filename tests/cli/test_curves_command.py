@@ -33,7 +33,7 @@ def test_runs_with_epochs_are_drawn_and_others_are_named(coner: Coner, trained: 
         f"{out.parent / 'empty'}: left out, no record.json in it",
         "model: left out, it has no epochs (kind crf)",
         "2 of 3 left out",
-        f"{out / 'a.svg'}: 1 runs",
+        f"{out / 'a.svg'}: 1 run",
     ]
     text = (out / "a.svg").read_text(encoding="utf-8")
     assert 'id="loss"' in text

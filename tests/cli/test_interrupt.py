@@ -82,8 +82,8 @@ def test_ctrl_c_at_any_moment_ends_with_130_and_one_line(world: World, tmp_path:
         codes.add(code)
         assert "Traceback" not in messages
         assert "Exception ignored" not in messages
-        assert code == 0 or messages.splitlines()[-1] == "coner: interrupted"
-    assert 130 in codes <= {0, 130}
+        assert code != 130 or messages.splitlines()[-1] == "coner: interrupted"
+    assert 130 in codes <= {0, 130, -signal.SIGINT}  # the last is what a shell calls 130: the interpreter had ended
 
 
 def _interrupted(arguments: Sequence[object], after: float | None, folder: Path) -> tuple[int, str]:

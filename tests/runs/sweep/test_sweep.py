@@ -229,7 +229,7 @@ def test_the_best_settings_are_written_while_no_other_process_changes_them(curve
     curves.run(2)
     best = curves.folder / studies.BEST
     best.unlink()
-    with FileLock(curves.folder / ".locks" / "study.lock"):
+    with FileLock(curves.folder / ".lock"):
         tidying = threading.Thread(target=curves._tidy)
         tidying.start()
         tidying.join(0.3)
