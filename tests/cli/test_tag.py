@@ -216,7 +216,7 @@ def test_repairs_of_the_input_are_reported(coner: Coner, world: World, tmp_path:
     path.write_bytes(b"she B-Artist\nalso O\nsang I-Artist\n")
     done = coner("tag", world.model, path, "--repair")
     assert done.code == 0
-    assert done.err.startswith("1 sentences, ")
+    assert done.err.startswith("1 sentence, ")
     assert done.err.endswith(" entities, 1 repaired in the input\n")
 
 

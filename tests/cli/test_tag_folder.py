@@ -121,7 +121,7 @@ def test_after_a_kill_only_unfinished_slices_are_tagged(
     monkeypatch.setattr(tagging, "local_engine", lambda job, work: slices.append(len(work)) or real(job, work))
     done = coner(*arguments)
     assert done.code == 0
-    assert done.err.startswith("1 of 2 files were already finished\n1 files, 720 sentences, ")
+    assert done.err.startswith("1 of 2 files were already finished\n1 file, 720 sentences, ")
     assert (out / "a.conll").stat().st_ino == before
     pieces = (source / "b.conll").stat().st_size // SIZE
     assert 0 < slices[0] <= pieces

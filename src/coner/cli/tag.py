@@ -10,6 +10,7 @@ import typer
 
 from coner.cli import options
 from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _files_summary(done: TaggedFiles) -> list[str]:
     lines = [f"{done.before} of {done.files} files were already finished"] if done.before else []
     if done.before < done.files:
         counts = [done.counts[name] for name in ("sentences", "entities", "repaired", "skipped", "tags_repaired")]
-        lines.append(f"{done.files - done.before} files, {_counts(counts, {BELOW: done.counts['below']})}")
+        lines.append(f"{counted(done.files - done.before, 'file')}, {_counts(counts, {BELOW: done.counts['below']})}")
     return lines
 
 
@@ -135,4 +136,4 @@ def _counts(counts: Sequence[int], other: Mapping[str, int] | None = None) -> st
     sentences, entities, *faults = counts
     titled = dict(zip(("repaired in the input", "left out", "tags repaired"), faults, strict=True)) | dict(other or {})
     more = [f"{count} {what}" for what, count in titled.items() if count]
-    return ", ".join([f"{sentences} sentences", f"{entities} entities", *more])
+    return ", ".join([counted(sentences, "sentence"), counted(entities, "entity", "entities"), *more])
