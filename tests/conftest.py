@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from coner.cli.app import run
+from coner.core.progress import stderr
 from helpers import tiny
 from helpers.chromium import chromium
 from helpers.shell import Completed
@@ -26,6 +27,12 @@ with suppress(ValueError):  # not in the main thread
 # Examples have no deadline, since the machine may be busy; the suite has a timeout.
 settings.register_profile("coner", deadline=None)
 settings.load_profile("coner")
+
+
+@pytest.fixture(autouse=True)
+def messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs as one process of several, or whose stderr was closed, silences its own test only."""
+    monkeypatch.setattr(stderr, "quiet", False)
 
 
 @pytest.fixture
