@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coner.cli import app
+from coner.core.counted import counted
 from helpers.shell import Completed, World
 
 Coner = Callable[..., Completed]
@@ -41,7 +42,7 @@ def test_unusual_input_is_tagged(coner: Coner, world: World, tmp_path: Path, wha
     path.write_bytes(text.encode())
     done = coner("tag", world.model, path, "-o", tmp_path / "out.conll")
     assert done.code == 0, done.err
-    assert done.err.startswith(f"{len(sentences)} sentences, ")
+    assert done.err.startswith(f"{counted(len(sentences), 'sentence')}, ")
     # Split by hand, since our own reader could hide its own errors.
     written = (tmp_path / "out.conll").read_bytes().decode()
     rows = [row.replace("\t", " ").split(" ") for row in written.replace("\r\n", "\n").split("\n") if row.strip("\t ")]

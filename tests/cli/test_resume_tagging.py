@@ -88,7 +88,7 @@ def test_killed_twice_and_started_again_gives_the_same_bytes(
     again = process(*arguments)
     assert again.code == 0
     assert again.err.splitlines()[0] == f"resuming after {second:,} sentences"
-    assert again.err.splitlines()[1].startswith("10200 sentences, ")
+    assert again.err.splitlines()[1].startswith("10,200 sentences, ")
     assert [file.name for file in out.iterdir()] == [path.name]
     assert path.read_bytes() == whole[ending]
     read = json.loads if ending == ".jsonl" else gzip.decompress
@@ -306,7 +306,7 @@ def test_memory_does_not_grow_with_the_file(world: World, tmp_path: Path) -> Non
         path.write_text(head(world.train, 50) * (sentences // 50), encoding="utf-8")
         run = [sys.executable, "-c", PEAK, "tag", str(world.model), str(path), "-o", str(tmp_path / "out.conll")]
         finished = subprocess.run(run, capture_output=True, text=True, check=True)
-        assert finished.stderr.startswith(f"{sentences} sentences")
+        assert finished.stderr.startswith(f"{sentences:,} sentences")
         peaks.append(int(finished.stdout) // 1024)
     assert peaks[1] - peaks[0] < 8, f"{peaks} MiB"
 

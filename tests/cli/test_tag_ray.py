@@ -146,7 +146,7 @@ def test_a_killed_worker_loses_nothing(cluster: str, world: World, case: Case, t
     killer.join()
     assert killed
     assert done.code == 0, done
-    assert done.err.startswith("4 files, 1260 sentences, ")
+    assert done.err.startswith("4 files, 1,260 sentences, ")
     assert done.err.count("\n") == 1
     check(out, case)
     assert not list((out / ".coner").glob("*.parts"))
