@@ -24,12 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import arguments, command
+from peers import Found, crfsuite
 from rich.console import Console
 from rich.table import Table
-from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
 from coner.config.experiment import DataSettings
-from coner.core.tags import tags_from_entities
 from coner.core.types import Entity
 from coner.data.splits import Split, read_splits
 from coner.data.taxonomy import Taxonomy
@@ -48,7 +47,6 @@ OURS: dict[str, dict[str, str]] = {
     "coner sgd": {"algorithm": "sgd"},
 }
 METRICS = {"micro_f1": micro_f1, "macro_f1": macro_f1}
-Found = Sequence[Sequence[Entity]]
 
 
 def ours(splits: dict[str, Split], taxonomy: Taxonomy, crf: dict[str, str], seed: int) -> tuple[Found, Any]:
@@ -61,51 +59,9 @@ def ours(splits: dict[str, Split], taxonomy: Taxonomy, crf: dict[str, str], seed
     return built.tagger.tag(sentences["test"]), {name: getattr(chosen, name) for name in names}
 
 
-def peers(splits: dict[str, Split]) -> tuple[Found, Any]:
+def theirs(splits: dict[str, Split]) -> tuple[Found, Any]:
     """Entities in test; nothing was chosen."""
-    model = CRF(algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100, all_possible_transitions=True)
-    sentences = splits["train"].sentences
-    model.fit([tutorial(s.words) for s in sentences], [tags_from_entities(s.entities or (), len(s)) for s in sentences])
-    found = model.predict([tutorial(s.words) for s in splits["test"].sentences])
-    return [list(strict(tags)) for tags in found], None
-
-
-def tutorial(words: Sequence[str]) -> list[dict[str, Any]]:
-    """The features of each word."""
-    last = len(words) - 1
-    return [
-        {
-            "bias": 1.0,
-            "lower": word.lower(),
-            "last three": word[-3:],
-            "last two": word[-2:],
-            "digits": word.isdigit(),
-            **case("", word),
-            **(near("-1:", words[i - 1]) if i else {"first": True}),
-            **(near("+1:", words[i + 1]) if i < last else {"last": True}),
-        }
-        for i, word in enumerate(words)
-    ]
-
-
-def case(where: str, word: str) -> dict[str, Any]:
-    """Whether a word is in capitals, or starts with one."""
-    return {f"{where}upper": word.isupper(), f"{where}title": word.istitle()}
-
-
-def near(where: str, word: str) -> dict[str, Any]:
-    """The features of a neighbour."""
-    return {f"{where}lower": word.lower(), **case(where, word)}
-
-
-def strict(tags: Sequence[str]) -> Iterator[Entity]:
-    """Mentions that start with B-."""
-    for start, tag in enumerate(tags):
-        if tag.startswith("B-"):
-            end = start + 1
-            while end < len(tags) and tags[end] == f"I-{tag[2:]}":
-                end += 1
-            yield Entity(start, end, tag[2:])
+    return crfsuite({name: split.sentences for name, split in splits.items()}, 0), None
 
 
 def cell(path: Path, work: Callable[[], tuple[Found, Any]]) -> dict[str, Any]:
@@ -131,7 +87,7 @@ def rows(name: str, files: Sequence[str], options: argparse.Namespace) -> Iterat
     for tagger in (PEER, *options.ours):
         cells = []
         for seed in options.seeds[:1] if tagger == PEER else options.seeds:
-            work_of = partial(peers, splits) if tagger == PEER else partial(ours, splits, taxonomy, OURS[tagger], seed)
+            work_of = partial(theirs, splits) if tagger == PEER else partial(ours, splits, taxonomy, OURS[tagger], seed)
             cells.append(cell(options.work / f"{name}-{tagger.replace(' ', '-')}-{seed}.json", work_of))
         found = [[[Entity(*span) for span in spans] for spans in each["found"]] for each in cells]
         levels[tagger] = [score(gold, each).fine for each in found]

@@ -37,7 +37,7 @@ def iob2(sentence: Sentence) -> list[str]:
 
 
 def crfsuite(splits: Splits, _seed: int) -> Found:
-    """sklearn-crfsuite with features and settings of its tutorial, but for parts of speech, which the files lack."""
+    """sklearn-crfsuite with the features and settings of its tutorial, without parts of speech: the files have none."""
     from sklearn_crfsuite import CRF  # type: ignore[import-untyped]
 
     model = CRF(algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100, all_possible_transitions=True)

@@ -70,7 +70,7 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(0)
         for server in self.servers:
             server.close()
-        if self.config.workers > 1:  # a client that is told to close connects again at once
+        if self.config.workers > 1:  # after "Connection: close" a client connects again at once
             for family, address in addresses:
                 await _until_refused(family, address)
         self.server_state.draining = True  # type: ignore[attr-defined]

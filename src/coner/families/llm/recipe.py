@@ -31,7 +31,7 @@ class LlmRecipe(Recipe):
         if settings.data.train is None:
             settings = settings.model_copy(update={"examples": ExampleSettings(choice="none")})
         self.settings: LlmExperiment = settings
-        # Whoever runs a config of his own has chosen the endpoint; a model folder that names it is asked about.
+        # A user who runs their own config has chosen the endpoint; the one that a model folder names needs permission.
         spending = spending or Spending()
         self._spending = replace(spending, endpoints=(*spending.endpoints, settings.llm.base_url))
 
