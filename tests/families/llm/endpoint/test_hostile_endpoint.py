@@ -91,6 +91,7 @@ def test_compressed_answers_are_read(encoding: str) -> None:
         (gzip.compress(b"{}")[:-9], GZIP, "cut off"),
         (b"x", {"Content-Encoding": "br"}, "the encoding 'br'; expected gzip or none"),
     ],
+    ids=["no gzip", "cut gzip", "brotli"],  # the bytes as a name would hold the time of compression
 )
 def test_a_body_that_cannot_be_decompressed_is_retried(body: bytes, headers: dict[str, str], why: str) -> None:
     act = FakeResponse(body=body, headers=headers)
