@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from cleanlab.token_classification import filter as token_filter  # type: ignore[import-untyped]
 from cleanlab.token_classification import rank as token_rank
-from harness import arguments, command
+from harness import RESULTS, arguments, command
 from rich.console import Console
 from rich.table import Table
 
@@ -199,7 +199,7 @@ def precision(places: Sequence[Place], errors: Sequence[Place]) -> dict[str, Any
 
 def main() -> None:
     """Measure the missing cells, and print the table."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, out=RESULTS)
     parser.add_argument("--data", nargs="+", action="append", metavar="NAME FILE", required=True)
     parser.add_argument("--rates", type=float, nargs="+", default=[0.05, 0.1], help="of the mentions; default 0.05 0.1")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

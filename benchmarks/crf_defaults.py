@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import arguments, command
+from harness import RESULTS, arguments, command
 from peers import Found, crfsuite
 from rich.console import Console
 from rich.table import Table
@@ -110,7 +110,7 @@ def against(peer: list[Level], levels: list[Level], metric: str) -> list[float]:
 
 def main() -> None:
     """Measure the missing cells, and print the table."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, out=RESULTS)
     parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), required=True)
     parser.add_argument("--ours", nargs="+", choices=OURS, default=list(OURS), help="default: all three")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

@@ -197,7 +197,7 @@ def table(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     """Measure the missing cells, and print the table of all."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, out=RESULTS)
     parser.add_argument("--data", nargs=4, action="append", metavar=("NAME", "TRAIN", "DEV", "TEST"), default=[])
     parser.add_argument("--taggers", nargs="+", choices=TAGGERS, help="default: all that are there")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

@@ -1,4 +1,4 @@
-"""What the benchmarks share: rounds in turn, medians of ratios, a table, a JSON file.
+"""What the benchmarks share: rounds in turn, medians of ratios, the processor, a table, a JSON file.
 
 The speed of a machine varies from second to second. So each round runs ours and the peer's one after the other, in
 alternating order, and the result is the median over the rounds of the ratio of their times.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -22,9 +23,28 @@ from rich.table import Table
 
 from coner.core.errors import ConerError
 from coner.core.processes import limit_thread_spin
-from coner.records.machine import machine
+from coner.records.machine import commit, machine
 
 RESULTS = Path(__file__).parent / "results"
+KINDS = {  # folder of the records: what the processor has, the first that fits
+    "amx": "amx_bf16",
+    "avx512-bf16": "avx512_bf16",
+    "avx512": "avx512f",
+    "avx2": "avx2",
+}
+FEATURES = (
+    "avx2",
+    "avx512f",
+    "avx512_bf16",
+    "avx512_vnni",
+    "avx_vnni",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+    "bf16",
+    "i8mm",
+)
+CPU = Path("/proc/cpuinfo"), Path("/sys/devices/system/cpu/cpu0/cache")
 SAMPLE = Path(__file__).parents[1] / "src/coner/data/sample"
 Work = Callable[[], object]
 
@@ -100,6 +120,45 @@ def row(work: str, peer: str, ours: Sequence[float], theirs: Sequence[float], *,
     return Row(work, peer, *medians, middle, low, high, len(ratios), goal)
 
 
+@dataclass(frozen=True)
+class Processor:
+    """What the speed of matrix products depends on.
+
+    Attributes:
+        name: of the model.
+        features: the names in ``FEATURES`` that it has, as Linux spells them.
+        caches: size of each level that one core sees, such as ``{"L2": "512K"}``.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    caches: dict[str, str]
+
+    @property
+    def kind(self) -> str:
+        """Folder of the records that are comparable: a key of ``KINDS``, or ``other``."""
+        return next((kind for kind, feature in KINDS.items() if feature in self.features), "other")
+
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether it computes in bfloat16; where that is emulated, a step takes minutes."""
+        return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(self.features)
+
+    @classmethod
+    def read(cls, cpuinfo: Path = CPU[0], caches: Path = CPU[1]) -> Processor:
+        """This machine's; without features and caches where the system does not list them as Linux does."""
+        lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
+        values = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        flags = set(values.get("flags", values.get("Features", "")).split())  # x86, Arm
+        levels = {
+            f"L{level}": (each / "size").read_text().strip()
+            for each in sorted(caches.glob("index*"))
+            if (each / "type").read_text().strip() != "Instruction" and (level := (each / "level").read_text().strip())
+        }
+        name = values.get("model name") or platform.machine()
+        return cls(name, tuple(feature for feature in FEATURES if feature in flags), levels)
+
+
 def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[str], facts: dict[str, object]) -> None:
     """Print a table, and write it as JSON, with what it was measured on.
 
@@ -122,10 +181,22 @@ def report(path: Path, title: str, rows: Sequence[Row], *, packages: Sequence[st
     for what, value in facts.items():
         console.print(f"{what}: {value}", markup=False)
     console.print(", ".join(f"{package} {number}" for package, number in versions.items()), markup=False)
-    where = machine()
-    console.print(f"{where['processor']}, cores: {where['cores']}", markup=False)
+    processor, head = Processor.read(), commit()
+    where = {**machine(), "features": processor.features, "caches": processor.caches}
+    where["load"] = round(os.getloadavg()[0], 1)  # 1: only this process
+    console.print(
+        f"{processor.name} ({', '.join((*processor.features, *map(' '.join, processor.caches.items())))}), "
+        f"cores: {where['cores']}, threads: {where['threads']}, load: {where['load']}",
+        markup=False,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"versions": versions, "machine": where, "facts": facts, "rows": [_rounded(r) for r in rows]}
+    figures = {
+        "commit": head and head["id"][:8] + " with changes" * head["dirty"],
+        "versions": versions,
+        "machine": where,
+        "facts": facts,
+        "rows": [_rounded(r) for r in rows],
+    }
     text = json.dumps(figures, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
@@ -139,11 +210,12 @@ def _rounded(r: Row) -> dict[str, object]:
     return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in asdict(r).items()}
 
 
-def arguments(doc: str | None, *, rounds: int = 5) -> argparse.ArgumentParser:
-    """A parser whose help is the module's docstring, with ``--rounds`` and ``--out``."""
+def arguments(doc: str | None, *, rounds: int = 5, out: Path | None = None) -> argparse.ArgumentParser:
+    """A parser whose help is the module's docstring, with ``--rounds`` and ``--out``, by default of this processor."""
+    out = out or RESULTS / Processor.read().kind
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=positive, default=rounds, help=f"how often each is run; default {rounds}")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON; default benchmarks/results")
+    parser.add_argument("--out", type=Path, default=out, help="folder of the JSON; default %(default)s")
     return parser
 
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from harness import arguments, command
+from harness import RESULTS, arguments, command
 from rich.console import Console
 from rich.table import Table
 
@@ -73,7 +73,7 @@ def checks(name: str, records: dict[Fraction, list[Record]]) -> Iterator[dict[st
 
 def main() -> None:
     """Train what is missing, and print the table."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, out=RESULTS)
     parser.add_argument("--data", nargs=3, action="append", metavar=("NAME", "TRAIN", "DEV"), required=True)
     parser.add_argument("--seeds", type=int, default=3, help="runs of each size; default 3")
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")

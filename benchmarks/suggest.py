@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import arguments, command
+from harness import RESULTS, arguments, command
 from rich.console import Console
 from rich.table import Table
 
@@ -213,7 +213,7 @@ def rows(task: Task, strategies: Sequence[str], options: argparse.Namespace) -> 
 
 def main() -> None:
     """Simulate what is missing, and print the table."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, out=RESULTS)
     data = {"nargs": 4, "action": "append", "metavar": ("NAME", "POOL", "TEST", "START"), "default": []}
     parser.add_argument("--choose", **data, help="data set on which the measures are compared")
     parser.add_argument("--data", **data, help="other data set")
