@@ -82,7 +82,7 @@ def tables(results: Path = RESULTS) -> str:
 def _table(folder: Path, title: str) -> str:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
     lines = [_cells(line, row, records[line.record], folder) for line in LINES for row in _rows(line, records)]
-    return "\n".join([f"### {title}", "", _machines(records), "", *HEADER, *lines, ""])
+    return "\n".join([f"## {title}", "", _machines(records), "", *HEADER, *lines, ""])
 
 
 def _rows(line: Line, records: dict[str, Any]) -> list[dict[str, Any]]:
