@@ -2,44 +2,50 @@
 
     python tests/fuzz_models.py --minutes 30 --seed 1
 
-A folder of each family (``tests/fixtures/format-1``) is changed at random: bytes, values of JSON, arrays, tensors,
-missing files, pipes. The hashes in its manifest are those of the changed files, as an attacker would write them. A case
-fails if loading or tagging raises anything but an error of coner, takes more than ``SECONDS`` or far too much memory.
+A folder of each family (``tests/fixtures/format-1``), with or without an operating point, is changed at random: bytes,
+values of JSON, arrays, tensors, missing files, pipes. The hashes in its manifest are those of the changed files, as an
+attacker would write them. A case fails if loading or tagging raises anything but an error of coner, takes more than
+``SECONDS`` or far too much memory.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
 import shutil
 import sys
 import tempfile
-import time
-import traceback
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent))
 from coner.core.errors import ConerError
 from coner.core.files import sha256
 from coner.core.types import Sentence
+from coner.evaluation.calibrators import Isotonic, Temperature
 from coner.families import load
+from coner.families.operating_point import OperatingPoint
 from coner.records.record import read_record
-from fuzz_readers import limited, mutate
+from helpers.fuzzing import arguments_of, limited, mutate, run
+from helpers.operating_points import CHOICE
 
 FIXTURES = Path(__file__).parent / "fixtures/format-1"
-KINDS = ("crf", "encoder", "hybrid", "llm", "onnx", "vote")
+KINDS = ("crf", "encoder", "hybrid", "llm", "onnx", "span", "vote")
 SECONDS = 60  # most for one folder: the machine may be busy
 MEMORY = 6 << 30  # bytes of address space beyond those at the start
 SENTENCES = [Sentence(tuple(text.split())) for text in ("prince sang in new york", "x", "नमस्ते \u200b [MASK] " * 20)]
+POINTS = [
+    OperatingPoint(calibration=calibration, threshold=0.1, thresholds={"Artist": 0.2}, chosen=CHOICE).model_dump()
+    for calibration in (
+        Temperature(temperature=1.5),
+        Isotonic(scores=(0.1, 0.5, 0.9), probabilities=(0.0, 0.6, 1.0)),
+    )
+]
 DEEP = json.loads("[" * 500 + "]" * 500)
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2, 0.5, 1e-300, 1e300, 1 << 31, 1 << 62, 10**30, 10**5000 // 7, float("nan")),
@@ -179,6 +185,10 @@ def run_case(scratch: Path, rng: random.Random, kinds: tuple[str, ...] = KINDS) 
     kind, folder = rng.choice(kinds), scratch / "model"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(FIXTURES / kind, folder)
+    if rng.random() < 0.3:
+        manifest = folder / "model.json"
+        values = json.loads(manifest.read_text(encoding="utf-8"))
+        manifest.write_text(json.dumps({**values, "operating_point": rng.choice(POINTS)}), encoding="utf-8")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for _ in range(rng.choice([1, 1, 2])):
         path = rng.choice(files)
@@ -199,42 +209,19 @@ def limit_memory() -> None:
 
 
 def main() -> None:
-    """Run for some minutes of processor time, and print counts; exit code 1 if a case failed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=1.0, help="processor time (default: 1)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kind", choices=KINDS, action="append", help="family (default: all)")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), help="folder for models that fail")
-    arguments = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
-    rng, counts, failures = random.Random(arguments.seed), Counter[str](), Counter[str]()
-    kinds = tuple(arguments.kind or KINDS)
+    """Mutate folders for some minutes of processor time; exit code 1 if a case failed."""
+    arguments = arguments_of(__doc__, kind={"choices": KINDS, "action": "append", "help": "family (default: all)"})
+    rng, kinds = random.Random(arguments.seed), tuple(arguments.kind or KINDS)
     for kind in kinds:
         load(FIXTURES / kind)  # the libraries take their memory before it is limited
     limit_memory()
     with tempfile.TemporaryDirectory() as name:
-        while time.process_time() < 60 * arguments.minutes:
-            try:
-                kind, outcome = run_case(Path(name), rng, kinds)
-                counts[f"{kind} {outcome}"] += 1
-            except Exception as error:
-                counts["failed"] += 1
-                key = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-                failures[key] += 1
-                if failures[key] == 1:
-                    kept = arguments.keep / f"{arguments.seed}-{len(failures)}"
-                    shutil.copytree(Path(name) / "model", kept, dirs_exist_ok=True, copy_function=_copy)
-                    console.print(f"{kept}: {key}", markup=False)
-                    traceback.print_exc(limit=-4)
-    console.print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
-    for key, count in failures.most_common():
-        console.print(f"{count:6} {key}", markup=False)
-    sys.exit(bool(failures))
-
-
-def _copy(source: str, target: str) -> None:
-    if Path(source).is_file():  # not a pipe
-        shutil.copyfile(source, target)
+        run(
+            lambda: " ".join(run_case(Path(name), rng, kinds)),
+            minutes=arguments.minutes,
+            case=lambda: Path(name) / "model",
+            keep=arguments.keep / str(arguments.seed),
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from coner.data.formats import all_formats
-from fuzz_readers import check, mutate, seeds
+from fuzz_readers import check, seeds
+from helpers.fuzzing import mutate
 
 
 def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
