@@ -177,6 +177,7 @@ def check(folder: Path) -> str:
     except ConerError as error:
         assert "\n" not in str(error), "an error of several lines"
         assert len(str(error)) < 3000, "an endless error"
+        assert "Panic" not in str(error), "a panic, which is reported in many lines"
         return "refused"
 
 

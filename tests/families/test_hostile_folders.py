@@ -120,6 +120,18 @@ def test_a_piece_beyond_the_vocabulary_is_refused(tmp_path: Path) -> None:
         load(folder).tag([Sentence((word,))])
 
 
+@pytest.mark.parametrize(("kind", "file"), [("encoder", "encoder/tokenizer.json"), ("onnx", "tokenizer.json")])
+def test_a_vocabulary_without_an_unknown_piece_is_one_line(kind: str, file: str, tmp_path: Path) -> None:
+    folder = copy(kind, tmp_path)
+    values = json.loads((folder / file).read_text())
+    assert values["model"]["vocab"].pop("[UNK]") is not None
+    values["added_tokens"] = [token for token in values["added_tokens"] if token["content"] != "[UNK]"]
+    (folder / file).write_text(json.dumps(values))
+    seal(folder)
+    with pytest.raises(ModelError, match="tokenizer"):
+        load(folder).tag([Sentence(("☃",))])
+
+
 def graph(tmp_path: Path, nodes: list[Any], *, inputs: tuple[str, ...] = NAMES, initializers: list[Any] = []) -> Path:  # noqa: B006
     made = helper.make_graph(
         nodes,

@@ -153,7 +153,7 @@ class FileTokenizer:
         except BaseException as error:  # a bare one, or a panic of the library
             if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
                 raise
-            raise ValueError(f"cannot be read: {error}") from None
+            raise ValueError(f"cannot be read: {type(error).__name__}: {error}") from None
         self._backend.no_truncation()
         self._backend.no_padding()
         check_steps(self._backend)

@@ -233,3 +233,18 @@ def test_a_pattern_that_may_take_exponential_time_is_refused(pattern: str) -> No
     backend.normalizer = normalizers.Replace(Regex(" {2,}"), " ")
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\s+(?!\S)|\s+"), "isolated")
     check_steps(backend)
+
+
+def test_a_template_with_a_token_without_ids_is_refused() -> None:
+    from tokenizers import Tokenizer, models, processors
+
+    backend = Tokenizer(models.WordPiece({"[UNK]": 0, "[CLS]": 1}, unk_token="[UNK]"))
+    template = processors.TemplateProcessing(single="[CLS] $A", pair="$A $B", special_tokens=[("[CLS]", 1)])
+    values = json.loads(backend.to_str()) | {"post_processor": json.loads(template.__getstate__())}
+    for processor in (values["post_processor"], {"type": "Sequence", "processors": [values["post_processor"]]}):
+        check_steps(Tokenizer.from_str(json.dumps(values | {"post_processor": processor})))
+        damaged = json.dumps(values | {"post_processor": processor}).replace(
+            '"SpecialToken": {"id": "[CLS]"', '"SpecialToken": {"id": "x"'
+        )
+        with pytest.raises(ValueError, match=r"no ids of 'x'"):
+            check_steps(Tokenizer.from_str(damaged))

@@ -94,7 +94,7 @@ class PieceMaker:
         if new:
             # Byte-level vocabularies need the space to know that a word begins here; others ignore it.
             texts = [" " + (word.lower() if self.lowercase else word) for word in new]
-            ids_of_new = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+            ids_of_new = self._tokenize(texts)
             for ids in ids_of_new:
                 self._check(ids)
             tokenized = {word: ids or [self.unknown] for word, ids in zip(new, ids_of_new, strict=True)}
@@ -102,6 +102,15 @@ class PieceMaker:
             self._cache.update(tokenized)
         by_word = [[known[word] for word in sentence] for sentence in sentences]
         return [Pieces([*chain(*words)], [len(ids) for ids in words]) for words in by_word]
+
+    def _tokenize(self, texts: list[str]) -> list[list[int]]:
+        try:
+            ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        except Exception as error:  # the tokenizers' own is a bare one: a vocabulary without an unknown piece
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            fix = "Fix: train again with the tokenizer of the encoder"
+            raise ModelError(f"the tokenizer cannot split a word of the text ({reason}). {fix}") from None
+        return ids
 
     def _check(self, ids: Sequence[int]) -> None:
         if self.vocabulary is not None and ids and not 0 <= min(ids) <= max(ids) < self.vocabulary:

@@ -1,4 +1,4 @@
-"""What a tokenizer does with a word before its vocabulary is looked up, and whether that may take too long."""
+"""What a tokenizer does with a word beside looking up its vocabulary: whether that is possible, and takes long."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ COSTLY = re.compile(r"\)[*+{]|\\[1-9k]")
 
 
 def check_steps(backend: Any) -> None:
-    """``ValueError`` if normalising or splitting a word may take far more time or memory than its length."""
+    """``ValueError`` if normalising or splitting a word may take far more time or memory than its length.
+
+    Also if its template has a special token without ids, which ends in a panic of the library.
+    """
+    _check_template(_steps(backend.post_processor))
     for name in ("normalizer", "pre_tokenizer"):
-        component = getattr(backend, name)
-        steps = json.loads(component.__getstate__()) if component is not None else {}
-        waiting, count = [steps], 0
+        waiting: list[Any] = [_steps(getattr(backend, name))]
+        count = 0
         while waiting:
             step = waiting.pop()
             if isinstance(step, dict):
@@ -32,3 +35,16 @@ def check_steps(backend: Any) -> None:
                 waiting += step
         if count > MOST_STEPS:
             raise ValueError(f"tokenizer.json: {name}: got {count} steps; expected at most {MOST_STEPS}")
+
+
+def _steps(component: Any) -> Any:
+    return {} if component is None else json.loads(component.__getstate__())
+
+
+def _check_template(steps: Any) -> None:
+    for step in [steps, *steps.get("processors", ())]:
+        if step.get("type") != "TemplateProcessing":
+            continue
+        used = {piece["SpecialToken"]["id"] for piece in [*step["single"], *step["pair"]] if "SpecialToken" in piece}
+        if missing := used - step["special_tokens"].keys():
+            raise ValueError(f"tokenizer.json: post_processor: got no ids of {min(missing)!r:.80}")
