@@ -20,7 +20,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import ConllLayout, read, write_conll
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
-from coner.families.onnx.export.run import ExportReport
+from coner.families.before_after import BeforeAfter
 from coner.records.record import read_record
 from helpers.shell import Completed, World, command, head, refusal
 from helpers.tiny_training import untrained
@@ -126,7 +126,7 @@ def test_report_as_json_on_the_dev_split_of_the_run(coner: Coner, trained: Path,
     done = coner("export", trained / "run", "--int8", "-o", tmp_path / "out", "--json", "--max-drop", 100)
     assert done.code == 0, done.err
     output = json.loads(done.out)
-    assert output.keys() == {*ExportReport.__dataclass_fields__, "drop"}
+    assert output.keys() == {*BeforeAfter.__dataclass_fields__, "drop"}
     assert (output["file"], output["sentences"], output["timed"]) == ("dev.conll", 20, 20)
     fine = read_record(trained / "run").scores["dev"].fine
     assert [output["before"][name] for name in ("micro_f1", "macro_f1")] == [fine.micro_f1, fine.macro_f1]

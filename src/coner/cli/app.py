@@ -34,7 +34,18 @@ Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wro
 progress saved, 130 interrupted.
 """
 PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
-    "Train": ("train", "config", "sweep", "ablate", "learning_curve", "vote", "hybrid", "distil", "threshold"),
+    "Train": (
+        "train",
+        "config",
+        "sweep",
+        "ablate",
+        "learning_curve",
+        "vote",
+        "hybrid",
+        "distil",
+        "shrink",
+        "threshold",
+    ),
     "Use": ("tag", "serve"),
     "Compare": ("evaluate", "compare", "curves", "explain"),
     "Data": ("convert", "audit", "suggest"),

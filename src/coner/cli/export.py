@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from coner.cli.options import model_argument
-
-if TYPE_CHECKING:
-    from coner.families.onnx.export.run import ExportReport
+from coner.cli.outcome import print_before_after
 
 
 def export(
@@ -46,23 +44,4 @@ def export(
     if as_json:
         typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
     else:
-        _print(report)
-
-
-def _print(report: ExportReport) -> None:
-    from rich import box
-    from rich.table import Table
-
-    from coner.report.grid import print_whole
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("", "sentences/s", "MB", "micro F1", "macro F1"):
-        table.add_column(title, justify="right" if title else "left", no_wrap=True)
-    for name, model in {"before": report.before, "after": report.after}.items():
-        speed_and_size = f"{model.sentences_per_second:.0f}", f"{model.bytes / 1e6:.1f}"
-        table.add_row(f"{name}: {model.what}", *speed_and_size, f"{model.micro_f1:.4f}", f"{model.macro_f1:.4f}")
-    how = (
-        f"F1 on {report.file}, {report.sentences} sentences; speed on {report.timed} of them, "
-        f"median of {report.rounds} alternating rounds, {report.threads} threads"
-    )
-    print_whole(how, table)
+        print_before_after(report, names=("before", "after"))

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from coner.core.counted import counted
+
 if TYPE_CHECKING:
     from coner.data.splits import SplitCache
+    from coner.families.before_after import BeforeAfter
     from coner.families.recipe import Recipe
     from coner.families.tagger import Tagger
     from coner.records.record import Record
@@ -79,3 +82,24 @@ def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool, cac
         typer.echo(json.dumps(record.as_dict()["scores"], ensure_ascii=False))
     if not complete:
         raise typer.Exit(INCOMPLETE)
+
+
+def print_before_after(report: BeforeAfter, *, names: tuple[str, str]) -> None:
+    """Print the figures of two models, with these names, as a table."""
+    from coner.report.grid import Grid, print_whole
+
+    rows = [
+        (
+            f"{name}: {model.what}",
+            f"{model.sentences_per_second:.0f}",
+            f"{model.bytes / 1e6:.1f}",
+            f"{model.micro_f1:.4f}",
+            f"{model.macro_f1:.4f}",
+        )
+        for name, model in zip(names, (report.before, report.after), strict=True)
+    ]
+    how = (
+        f"F1 on {report.file}, {counted(report.sentences, 'sentence')}; speed on {report.timed} of them, "
+        f"median of {report.rounds} alternating rounds, {counted(report.threads, 'thread')}"
+    )
+    print_whole(how, Grid(("", "sentences/s", "MB", "micro F1", "macro F1"), rows).table())

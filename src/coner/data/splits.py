@@ -107,7 +107,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     for extra in settings.extra:
         corpus = read(extra.file, **read_options(settings), labels=taxonomy.labels, gold=True)
         further = Split(corpus, digest(extra.file), weight=extra.weight)
-        extras.append(_leave_out(further, evaluated))
+        extras.append(leave_out(further, evaluated))
     splits["train"] = replace(splits["train"], extras=tuple(extras))
     splits = with_warnings(splits, {e.label for s in splits["train"].sentences for e in s.entities or ()})
     if settings.noise.score:
@@ -161,7 +161,7 @@ def _with_note(split: Split, note: str) -> Split:
     return replace(split, corpus=replace(split.corpus, notes=(*split.corpus.notes, note))) if note else split
 
 
-def _leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:
+def leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:
     """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated."""
     texts = set(map(_letters, evaluated))
     leaks = [_letters(sentence) in texts for sentence in extra.corpus]

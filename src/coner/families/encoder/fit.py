@@ -35,7 +35,7 @@ def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[Encoder
     taxonomy = job.taxonomy
     check_labels(settings.head.decoder, len(taxonomy.labels))
     manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
-    return FineTuning(EncoderTagger, TaggingObjective, manifest, job)
+    return FineTuning(EncoderTagger.pretrained, TaggingObjective, manifest, job)
 
 
 def check_labels(decoder: str, count: int) -> None:

@@ -50,9 +50,15 @@ class Network(nn.Module):
         self.blend, self.emissions = head.blend, head.emissions
         self.decoder, self.auxiliary = decoder, auxiliary
 
-    def words(self, batch: Batch) -> Tensor:
-        """Blended vectors of the words. N x H"""
-        states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True).hidden_states
+    def states(self, batch: Batch) -> Sequence[Tensor]:
+        """Hidden states of the encoder: of the embeddings, then of each layer. R x P x H each"""
+        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        states: Sequence[Tensor] = self.encoder(**inputs, output_hidden_states=True).hidden_states
+        return states
+
+    def words(self, batch: Batch, states: Sequence[Tensor] | None = None) -> Tensor:
+        """Blended vectors of the words, from ``states`` if they are known. N x H"""
+        states = self.states(batch) if states is None else states
         mixed = self.mix(self.pooling(states, batch.pieces))
         context = self.dropout(self.context(mixed, batch.words))
         blended: Tensor = self.blend(context, context[batch.words.previous], context[batch.words.following])

@@ -47,7 +47,7 @@ def prepare(settings: SpanExperiment, job: TrainingJob) -> FineTuning[SpanTagger
     manifest = SpanManifest(
         kind="span", labels=labels, taxonomy=taxonomy, settings=settings, threshold=0.5, max_words=longest
     )
-    return FineTuning(SpanTagger, SpanObjective, manifest, job)
+    return FineTuning(SpanTagger.pretrained, SpanObjective, manifest, job)
 
 
 class SpanObjective(Objective):

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from coner.families.encoder.settings import FineTunedManifest
 
 T = TypeVar("T", bound=NetworkTagger)
+MakeTagger = Callable[..., T]  # as ``NetworkTagger.pretrained``
 MakeObjective = Callable[[T, Sequence[Sentence], Sequence[float] | None], Objective]
 
 
 class FineTuning(Generic[T]):
-    """A new tagger of class ``tagger_class`` around a pretrained encoder, and the trainer of its network.
+    """The tagger that ``make_tagger`` builds around a pretrained encoder, and the trainer of its network.
 
     Raises:
         ConfigError: a setting does not fit the encoder, the model to start from, or this machine.
@@ -38,13 +39,13 @@ class FineTuning(Generic[T]):
     """
 
     def __init__(
-        self, tagger_class: type[T], objective: MakeObjective[T], manifest: FineTunedManifest, job: TrainingJob
+        self, make_tagger: MakeTagger[T], objective: MakeObjective[T], manifest: FineTunedManifest, job: TrainingJob
     ) -> None:
         seed, encoder, train = manifest.settings.seed, manifest.settings.encoder, manifest.settings.train
         processes = ProcessGroup(train.device)
         set_seed(seed)
         cache = job.pieces.setdefault((encoder.name, encoder.lowercase), {})
-        self.tagger = tagger = tagger_class.pretrained(manifest, processes.device, cache=cache)
+        self.tagger = tagger = make_tagger(manifest, processes.device, cache=cache)
         self.job, self.warm_start, self.curves = job, None, train.tensorboard
         if train.init is not None:
             folder, trained = trained_encoder(train.init, run=job.folder)
@@ -81,6 +82,7 @@ class FineTuning(Generic[T]):
             job.log(line)
         job.log(f"{f'{processes.count} processes, each on ' if processes.count > 1 else ''}{tagger.hardware}")
         curves = self.curves and self.curves / job.folder.resolve().name
+        trainer.objective.prepare()
         trainer.run(job.log, curves=curves, on_epoch=job.on_epoch)
         if processes.is_first:
             tagger.load_weights(job.folder)

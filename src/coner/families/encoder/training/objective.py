@@ -24,6 +24,9 @@ class Objective(ABC):
         self.pieces = tagger.pieces([sentence.words for sentence in sentences])
         self.lengths = [len(pieces.ids) for pieces in self.pieces]  # for batches
 
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
+        """Compute what all steps share; called once, before the first one, also of a resumed run."""
+
     def size(self, examples: Sequence[int]) -> float:
         """What the summed losses of a step are divided by: the words of these sentences, weighted."""
         return sum(self.sentence_weights[i] * len(self.sentences[i]) for i in examples)

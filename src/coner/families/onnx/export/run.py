@@ -3,82 +3,32 @@
 from __future__ import annotations
 
 import shutil
-import statistics
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 
 from coner.core.errors import ConerError, ConfigError, DataError, ModelError, OutputError
 from coner.core.files import check_folder, make_folder
 from coner.core.locks import lock_folder
-from coner.core.progress import progress_bar
 from coner.data import Corpus
 from coner.data.splits import read_named_splits, read_splits
-from coner.evaluation.score import score
+from coner.families.before_after import BeforeAfter, Candidate, compare, model_bytes
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
-from coner.families.manifest import MANIFEST, Manifest, parse_manifest, read_manifest, remove_model
+from coner.families.manifest import MANIFEST, parse_manifest, read_manifest, remove_model
 from coner.families.onnx import tagger as onnx
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.registry import family
-from coner.families.tagger import Tagger
 from coner.records.record import RECORD, read_record
 
 ADVICE = "Fix: name a dev file with --dev FILE"
-ROUNDS = 5
 SCRATCH = ".export"
-TIMED = 500  # sentences in a round, spread over the whole file
 
 
-class Candidate(NamedTuple):
-    """A model to measure: its tagger, a description, and the size of its files."""
-
-    tagger: Tagger
-    what: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Measurements of one model."""
-
-    what: str  # library and precision
-    sentences_per_second: float  # median of the rounds
-    bytes: int
-    micro_f1: float
-    macro_f1: float
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """Both models, and how they were measured."""
-
-    before: Figures  # torch
-    after: Figures  # ONNX
-    file: str  # name of the dev file
-    sentences: int  # in the dev split
-    timed: int  # sentences in a round
-    rounds: int  # for each model, alternating
-    threads: int
-
-    @property
-    def drop(self) -> dict[str, float]:
-        """Loss of ``micro_f1`` and ``macro_f1`` in points of 100; negative for a gain."""
-        names = ("micro_f1", "macro_f1")
-        return {name: 100 * (getattr(self.before, name) - getattr(self.after, name)) for name in names}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; ``drop`` is a fraction of 1 too."""
-        return {**asdict(self), "drop": {name: points / 100 for name, points in self.drop.items()}}
-
-
-def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float) -> ExportReport:
+def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float) -> BeforeAfter:
     """Write the trained encoder of a run as a model of kind ``onnx``, if its F1 on the dev split does not drop.
 
     Args:
@@ -110,8 +60,8 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         written = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
         exported = onnx.load(folder, written, threads=threads)
         exported.operating_point = written.operating_point
-        before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", _bytes(run, manifest))
-        after = Candidate(exported, f"onnx, {written.weights}", _bytes(folder, written))
+        before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest))
+        after = Candidate(exported, f"onnx, {written.weights}", model_bytes(folder, written))
         report = compare(before, after, corpus, threads=threads)
         _check(report, int8=int8, max_drop=max_drop)
         exported.save(out)
@@ -161,11 +111,7 @@ def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
     return split.corpus
 
 
-def _bytes(folder: Path, manifest: Manifest) -> int:
-    return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files.values())
-
-
-def _check(report: ExportReport, *, int8: bool, max_drop: float) -> None:
+def _check(report: BeforeAfter, *, int8: bool, max_drop: float) -> None:
     drops = [
         f"{name.replace('_f1', ' F1')} drops from {100 * getattr(report.before, name):.2f} "
         f"to {100 * getattr(report.after, name):.2f}"
@@ -176,25 +122,3 @@ def _check(report: ExportReport, *, int8: bool, max_drop: float) -> None:
         fix = "leave out --int8, or allow more with --max-drop" if int8 else "allow more with --max-drop"
         lost = f"expected to lose at most {max_drop:g} points, so nothing was written"
         raise ConerError(f"{report.file}: {' and '.join(drops)}; {lost}. Fix: {fix}")
-
-
-def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -> ExportReport:
-    """Score both models on all sentences, then time them in alternating rounds, so that other load affects both."""
-    both, sentences = (before, after), dev.sentences
-    some = sentences[:: max(1, len(sentences) // TIMED)]
-    seconds: tuple[list[float], list[float]] = ([], [])
-    with progress_bar("measuring", 2 * (len(sentences) + ROUNDS * len(some))) as bar:
-        scores = []
-        for model in both:  # this also fills the caches before timing
-            scores.append(score(sentences, model.tagger.tag(sentences)).fine)
-            bar.advance(len(sentences))
-        for model, times in [*zip(both, seconds, strict=True)] * ROUNDS:
-            start = time.perf_counter()
-            model.tagger.tag(some)
-            times.append(time.perf_counter() - start)
-            bar.advance(len(some))
-    first, second = (
-        Figures(model.what, len(some) / statistics.median(times), model.bytes, fine.micro_f1, fine.macro_f1)
-        for model, times, fine in zip(both, seconds, scores, strict=True)
-    )
-    return ExportReport(first, second, dev.path.name, len(sentences), len(some), ROUNDS, threads)

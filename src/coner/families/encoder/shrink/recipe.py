@@ -1,0 +1,153 @@
+"""The run of ``coner shrink``: settings of the student, its data, and its training beside the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coner.config.experiment import DataSettings
+from coner.config.load import apply_overrides, override
+from coner.core.counted import counted
+from coner.core.errors import ConfigError, DataError, ModelError
+from coner.core.types import Sentence
+from coner.data import read
+from coner.data.files import digest
+from coner.data.reading.reader import Reading
+from coner.data.splits import Split, SplitCache, leave_out, read_named_splits, read_options
+from coner.families.encoder import EncoderFamily
+from coner.families.encoder.cpu.process import restored_process
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.encoder.shrink import objective
+from coner.families.encoder.shrink.layers import LayerMap, make_student
+from coner.families.encoder.tagger import EncoderTagger
+from coner.families.encoder.training.fine_tuning import FineTuning
+from coner.families.family import Built, Place, TrainingJob
+from coner.families.manifest import WEIGHTS, parse_manifest, read_manifest
+from coner.families.recipe import Inputs, Training
+from coner.families.settings import parse_data, parse_experiment
+from coner.hub import model_name
+
+# Settings of training that a student takes from its teacher; the others depend on the data.
+KEPT = {"groups", "warmup", "clip", "batch_pieces", "precision", "device", "checkpoint_minutes"}
+SOURCE = "coner shrink"  # in messages
+CHANGED = {"seed", *(f"data.{name}" for name in ("take", *Reading.__annotations__))}  # besides ``train``
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """What ``coner shrink`` is asked for."""
+
+    teacher: Path  # folder of a trained encoder
+    layers: int | None  # of the student; ``None``: half of the teacher's
+    files: Mapping[str, Path]  # by split: train, dev, and maybe test
+    text: Sequence[Path] = ()  # files of further sentences, whose labels are ignored
+    overrides: Sequence[str] = ()  # ``key.path=value`` of ``train``, ``data`` or ``seed``
+
+
+class Shrinking(Training):
+    """Trains a student of a trained encoder; an ordinary run otherwise.
+
+    Raises:
+        ModelError: the teacher is missing or damaged, or is no trained encoder.
+        ConfigError: it has too few layers, it is in ``folder``, or a setting is wrong or not one of the training.
+        DataError: a file is faulty, or has a label that the teacher does not know.
+    """
+
+    def __init__(self, asked: Shrink, folder: Path) -> None:
+        manifest = _teacher_manifest(asked.teacher)
+        if asked.teacher.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(f"{asked.teacher}: is in {folder}, which will be written. Fix: give another --out")
+        self.teacher_folder, self.teacher_files = asked.teacher, manifest.files
+        self.teacher = EncoderTagger.load(asked.teacher, manifest)
+        self.layers = LayerMap.spaced(asked.layers, int(self.teacher.encoder.config.num_hidden_layers))
+        values = _values(asked, manifest.settings, len(self.layers.copied), folder.resolve().name)
+        self.inputs = _inputs(asked, parse_data(values, SOURCE), self.teacher)
+        suggested = EncoderFamily().suggest(values, self.inputs.splits["train"].sentences)
+        settings = parse_experiment(override(suggested, values), SOURCE)
+        super().__init__(settings)
+        self.settings: EncoderExperiment = settings
+
+    def read(self, cache: SplitCache) -> Inputs:
+        return self.inputs
+
+    def identity(self, inputs: Inputs) -> dict[str, Any]:
+        how = {"temperature": objective.TEMPERATURE, "weights": objective.WEIGHTS}
+        return {**super().identity(inputs), "teacher": self._facts(), **how}
+
+    def describe(self, inputs: Inputs) -> str:
+        name, total = model_name(self.teacher_folder), int(self.teacher.encoder.config.num_hidden_layers)
+        copied = ", ".join(str(layer + 1) for layer in self.layers.copied)
+        of = f"{counted(len(self.layers.copied), 'layer')} of {name}, copied from {copied} of {total}"
+        point = read_manifest(self.teacher_folder).operating_point
+        lost = [] if point is None else [f"{name} has {point}: choose it again for the student with coner threshold"]
+        return "\n".join([of, *lost, super().describe(inputs)])
+
+    def build(self, inputs: Inputs, place: Place) -> Built:
+        train = inputs.splits["train"]
+        job = TrainingJob(
+            **vars(place),
+            train=train.sentences,
+            dev=inputs.splits["dev"].corpus,
+            taxonomy=inputs.taxonomy,
+            weights=train.weights,
+        )
+        built = self._fit(job)
+        return replace(built, facts={**built.facts, "teacher": self._facts()})
+
+    @restored_process()
+    def _fit(self, job: TrainingJob) -> Built:
+        return self.prepare(job).run()
+
+    def prepare(self, job: TrainingJob) -> FineTuning[EncoderTagger]:
+        """The student and its trainer; for errors see ``FineTuning``."""
+        teacher, taxonomy = self.teacher, job.taxonomy
+        manifest = EncoderManifest(kind=teacher.kind, labels=taxonomy.labels, taxonomy=taxonomy, settings=self.settings)
+        losses = partial(objective.ShrinkObjective, teacher=teacher, matched=self.layers.matched)
+        return FineTuning(partial(make_student, teacher, self.layers), losses, manifest, job)
+
+    def _facts(self) -> dict[str, Any]:
+        layers = {"copied": list(self.layers.copied), "matched": list(self.layers.matched)}
+        return {"model": model_name(self.teacher_folder), "sha256": self.teacher_files[WEIGHTS].sha256, **layers}
+
+
+def _teacher_manifest(folder: Path) -> EncoderManifest:
+    manifest = read_manifest(folder)
+    if manifest.kind != EncoderTagger.kind:
+        hint = "of an export, name the run that was exported; of a vote, shrink the members"
+        raise ModelError(f"{folder}: got a model of kind {manifest.kind}; expected a trained encoder ({hint})")
+    return parse_manifest(manifest.model_dump(), EncoderManifest, folder)
+
+
+def _values(asked: Shrink, teacher: EncoderExperiment, layers: int, name: str) -> dict[str, Any]:
+    """The settings that are set: the teacher's, except those that depend on its data, and with fewer layers."""
+    for text in asked.overrides:
+        key = text.partition("=")[0].strip()
+        if not key.startswith("train.") and key not in CHANGED:
+            message = "expected one of train, such as train.epochs=4, of reading data, such as data.take=1000, or seed"
+            raise ConfigError(f"--set {text!r:.200}: {message}; the others are those of the teacher")
+    values = teacher.model_dump(mode="json", exclude={"data", "auxiliary"})
+    values |= {"name": name, "data": {split: str(path) for split, path in asked.files.items()}}
+    values["encoder"]["keep_layers"] = layers
+    values["train"] = {key: value for key, value in values["train"].items() if key in KEPT}
+    return apply_overrides(values, asked.overrides)
+
+
+def _inputs(asked: Shrink, data: DataSettings, teacher: EncoderTagger) -> Inputs:
+    splits = read_named_splits(data, teacher.taxonomy)
+    if not splits["train"].corpus.labels:
+        raise DataError("got no mention; expected labelled sentences to train on", splits["train"].corpus.path)
+    evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
+    extras = tuple(leave_out(_unlabelled(path, data), evaluated) for path in asked.text)
+    return Inputs({**splits, "train": replace(splits["train"], extras=extras)}, teacher.taxonomy)
+
+
+def _unlabelled(path: Path, data: DataSettings) -> Split:
+    options = {name: value for name, value in read_options(data).items() if name not in ("columns", "rename")}
+    corpus = read(path, **options, predicted=True)
+    sentences = tuple(Sentence(s.words, line=s.line) for s in corpus if s.words)
+    if not sentences:
+        raise DataError("got no words; expected sentences to train on", path)
+    return Split(replace(corpus, sentences=sentences), digest(path))
