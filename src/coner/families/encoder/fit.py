@@ -50,7 +50,7 @@ def check_labels(decoder: str, count: int) -> None:
 class TaggingObjective(Objective):
     """``(1 - w) fine + w scale coarse`` (arXiv 2401.00698), where w, the weight of the coarse loss, decays."""
 
-    names = ("fine", "coarse")
+    names: tuple[str, ...] = ("fine", "coarse")
     tagger: EncoderTagger
 
     def __init__(

@@ -53,6 +53,12 @@ def outputs(tagger: EncoderTagger) -> tuple[Tensor, ...]:
         return tagger.network(batch)[0, : len(SENTENCES[0])], *tagger.network.states(batch)
 
 
+@torch.no_grad()
+def values(objective: ShrinkObjective, examples: Sequence[int]) -> dict[str, float]:
+    """The losses on these sentences."""
+    return {name: float(loss) for name, loss in objective.losses(examples).items()}
+
+
 @pytest.mark.parametrize(
     ("count", "total", "copied", "matched"),
     [
@@ -107,7 +113,7 @@ def test_a_student_that_equals_its_teacher_has_nothing_to_learn_from_it(
     for stored in (False, True):
         if stored:
             objective.prepare()
-        losses = {name: float(loss) for name, loss in objective.losses([2, 0, 1]).items()}
+        losses = values(objective, [2, 0, 1])
         assert losses == {"emissions": pytest.approx(0, abs=1e-5), "states": pytest.approx(0, abs=1e-5)} | {
             "gold": losses["gold"]
         }
@@ -119,10 +125,10 @@ def test_sentences_without_labels_count_for_the_teacher_only(teacher_of: Callabl
     student = make_student(teacher, LayerMap((0,), (2,)), teacher.manifest, CPU)
     student.network.eval()
     whole = ShrinkObjective(student, [*SENTENCES, *TEXT], [0.5] * 6, teacher=teacher, matched=(2,))
-    one_by_one = [{name: float(loss) for name, loss in whole.losses([i]).items()} for i in range(6)]
+    one_by_one = [values(whole, [i]) for i in range(6)]
     assert [row["gold"] > 0 for row in one_by_one] == [True] * 4 + [False] * 2
     assert all(row["emissions"] > 0 and row["states"] > 0 for row in one_by_one)
-    together = {name: float(loss) for name, loss in whole.losses([4, 0, 5, 1, 2, 3]).items()}
+    together = values(whole, [4, 0, 5, 1, 2, 3])
     assert together == {name: pytest.approx(sum(row[name] for row in one_by_one), rel=1e-4) for name in whole.names}
     assert whole.size([0, 4]) == len(SENTENCES[0]) + len(TEXT[0])
     layout = targets.collate(student.pieces([s.words for s in SENTENCES]), student.pieces)

@@ -26,8 +26,8 @@ def emissions_loss(student: Tensor, teacher: Tensor, temperature: float = TEMPER
     Hinton, Vinyals and Dean 2015 (arXiv 1503.02531). With a CRF, whose other scores the student shares, emissions that
     agree up to a constant for each word give the same distribution of tag sequences.
     """
-    logs = [(emissions / temperature).log_softmax(-1) for emissions in (student, teacher)]
-    return temperature**2 * F.kl_div(*logs, reduction="sum", log_target=True)
+    own, other = ((emissions / temperature).log_softmax(-1) for emissions in (student, teacher))
+    return temperature**2 * F.kl_div(own, other, reduction="sum", log_target=True)
 
 
 def states_loss(student: Tensor, teacher: Tensor) -> Tensor:

@@ -56,6 +56,8 @@ class Shrinking(Training):
         DataError: a file is faulty, or has a label that the teacher does not know.
     """
 
+    settings: EncoderExperiment
+
     def __init__(self, asked: Shrink, folder: Path) -> None:
         manifest = _teacher_manifest(asked.teacher)
         if asked.teacher.resolve().is_relative_to(folder.resolve()):
@@ -66,9 +68,7 @@ class Shrinking(Training):
         values = _values(asked, manifest.settings, len(self.layers.copied), folder.resolve().name)
         self.inputs = _inputs(asked, parse_data(values, SOURCE), self.teacher)
         suggested = EncoderFamily().suggest(values, self.inputs.splits["train"].sentences)
-        settings = parse_experiment(override(suggested, values), SOURCE)
-        super().__init__(settings)
-        self.settings: EncoderExperiment = settings
+        super().__init__(parse_experiment(override(suggested, values), SOURCE))
 
     def read(self, cache: SplitCache) -> Inputs:
         return self.inputs
@@ -145,7 +145,7 @@ def _inputs(asked: Shrink, data: DataSettings, teacher: EncoderTagger) -> Inputs
 
 
 def _unlabelled(path: Path, data: DataSettings) -> Split:
-    options = {name: value for name, value in read_options(data).items() if name not in ("columns", "rename")}
+    options: Reading = {**read_options(data), "columns": None, "rename": {}}  # those of labelled files
     corpus = read(path, **options, predicted=True)
     sentences = tuple(Sentence(s.words, line=s.line) for s in corpus if s.words)
     if not sentences:

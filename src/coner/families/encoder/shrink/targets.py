@@ -73,7 +73,8 @@ class Teacher:
         with progress_bar("teacher", len(self.sentences)) as bar:
             for first in range(0, len(self.sentences), CHUNK):
                 chunk = self.sentences[first : first + CHUNK]
-                for i, targets in enumerate(self.tagger.in_passes(chunk, self._of_pass), first):
+                computed = self.tagger.in_passes(chunk, self._of_pass)
+                for i, targets in enumerate(computed, first):
                     if targets is not None:
                         rows = slice(self._ends[i], self._ends[i + 1])
                         stored.emissions[rows], stored.states[rows] = targets.emissions, targets.states
@@ -95,5 +96,5 @@ class Teacher:
         batch = collate(sentences, self.tagger.pieces, self.tagger.device)
         targets = Targets.of(self.tagger, batch, self.pooling)
         lengths = batch.words.lengths.tolist()
-        parts = zip(targets.emissions.split(lengths), targets.states.split(lengths), strict=True)
-        return [Targets(*part) for part in parts]
+        parts = (torch.split_with_sizes(values, lengths) for values in (targets.emissions, targets.states))
+        return [Targets(*part) for part in zip(*parts, strict=True)]
