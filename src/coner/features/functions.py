@@ -149,32 +149,36 @@ def shape(word: str) -> Values:
 @feature("word", *range(-REACH, 0), *range(1, REACH + 1), by_side=True, content=True)
 def beside(word: str) -> Values:
     """Content words up to eight words away, by side: *album* before a name differs from *album* after it."""
-    return [word] if any(map(str.isalnum, word)) else []
+    return [word] if word.isalnum() or any(map(str.isalnum, word)) else []
 
 
 @feature("place")
 def bigram(words: Sequence[str], i: int) -> Values:
     """The word with the one before, and with the one after."""
-    return [f"<{_at(words, i - 1)} {words[i]}", f">{words[i]} {_at(words, i + 1)}"]  # no word contains a space
+    before, after = words[i - 1] if i else EDGE, words[i + 1] if i + 1 < len(words) else EDGE
+    return [f"<{before} {words[i]}", f">{words[i]} {after}"]  # no word contains a space
 
 
 @feature("place")
 def skipgram(words: Sequence[str], i: int) -> Values:
     """Pairs of surrounding words: the two before, the two after, and one on each side."""
-    far, before, after, farther = (_at(words, i + offset) for offset in (-2, -1, 1, 2))
+    left = len(words) - 1 - i
+    far, before = words[i - 2] if i > 1 else EDGE, words[i - 1] if i else EDGE
+    after, farther = words[i + 1] if left else EDGE, words[i + 2] if left > 1 else EDGE
     return [f"<{far} {before}", f">{after} {farther}", f"={before} {after}"]
 
 
 @feature("place")
 def position(words: Sequence[str], i: int) -> Values:
     """Distance from the start (up to six words) and from the end (up to four)."""
-    return [f"<{min(i, 6)}", f">{min(len(words) - 1 - i, 4)}"]
+    left = len(words) - 1 - i
+    return [f"<{i if i < 6 else 6}", f">{left if left < 4 else 4}"]  # half the time of min
 
 
 @feature("sentence", content=True)
 def topic(words: Sequence[str]) -> Values:
     """Every content word of the sentence, once: an unseen name beside *album* and *label* is likely a musician."""
-    return [word for word in dict.fromkeys(words[:MAX_WORDS]) if any(map(str.isalnum, word))]
+    return [word for word in dict.fromkeys(words[:MAX_WORDS]) if word.isalnum() or any(map(str.isalnum, word))]
 
 
 @feature("cluster", -2, -1, 0, 1, 2)
@@ -201,10 +205,6 @@ def mentioned(entry: Entry) -> Values:
     rates = [(label, count / entry.seen) for label, count in entry.labels]
     levels = [f"{label} {'high' if rate > 0.5 else 'middle' if rate > 0.15 else 'low'}" for label, rate in rates]
     return [*levels, f"{round(5 * total / entry.seen)} {min(3, int(log2(entry.seen)))}"]
-
-
-def _at(words: Sequence[str], i: int) -> str:
-    return words[i] if 0 <= i < len(words) else EDGE
 
 
 @cache

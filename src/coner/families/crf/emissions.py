@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, repeat, starmap
 from typing import Any
 
 import numpy as np
@@ -80,17 +80,21 @@ class Emitter:
         of_sentences = self._sum(self._match("sentence", [(words,) for words in texts]), len(texts))
         emissions = of_places.reshape(len(texts), length, self._tags) + of_sentences[:, None]
         for column, offsets in enumerate(self._offsets):
+            of_words = self._table[rows, column]  # gathered once for all offsets
             for offset in offsets:
                 if abs(offset) < length:
                     here = slice(max(0, -offset), length - max(0, offset))
                     there = slice(max(0, offset), length - max(0, -offset))
-                    emissions[:, here] += self._table[rows[:, there], column]
+                    emissions[:, here] += of_words[:, there]
         return emissions
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
         """Row of the table for each word; missing rows are computed. B x W."""
         keys = [key for words in texts for key in zip(words, self._extractor.entries(words), strict=True)]
-        new = [key for key in dict.fromkeys(keys) if key not in self._rows]
+        found = [self._rows.get(key, -1) for key in keys]
+        new = list(dict.fromkeys(key for key, row in zip(keys, found, strict=True) if row < 0))
+        if not new:  # hashing a key takes longer than looking it up
+            return np.array(found, dtype=np.intp).reshape(len(texts), -1)
         if len(self._rows) + len(new) > MAX_ROWS:
             self._rows.clear()
             new = list(dict.fromkeys(keys))
@@ -117,8 +121,9 @@ class Emitter:
     def _match(self, scope: Scope, arguments: Sequence[tuple[Any, ...]]) -> Iterator[Matches]:
         """The features of a scope that have weights; row i belongs to the i-th arguments."""
         for feature in self._extractor.by_scope[scope]:
-            values = [feature.function(*some) for some in arguments]
-            rows = np.repeat(np.arange(len(arguments)), [len(some) for some in values])
+            values = list(starmap(feature.function, arguments))
+            sizes = np.fromiter(map(len, values), dtype=np.intp, count=len(values))
+            rows = np.repeat(np.arange(len(arguments)), sizes)
             flat = list(chain.from_iterable(values))
             for prefix in dict.fromkeys(feature.prefixes.values()):
                 numbers = map(self._ids[prefix].get, flat, repeat(-1))
@@ -138,7 +143,7 @@ class Emitter:
         entries = np.repeat(w.starts[chosen] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         places = np.repeat(cells[sparse] * self._tags, sizes) + w.tags[entries]
         totals = np.bincount(places, weights=w.values[entries], minlength=count * self._tags)
-        sums = totals.astype(np.float64).reshape(count, self._tags)  # bincount of nothing gives integers
+        sums = totals.astype(np.float64, copy=False).reshape(count, self._tags)  # bincount of nothing gives integers
         _add_rows(sums, cells[dense], self._dense_weights, dense_rows[dense])
         return sums
 
