@@ -102,12 +102,15 @@ def limit_thread_spin() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 
+def requested_threads() -> int:
+    """``OMP_NUM_THREADS``; 0 if it is not set."""
+    requested = os.environ.get("OMP_NUM_THREADS", "")
+    return int(requested) if requested.isdecimal() else 0
+
+
 def thread_count() -> int:
     """Number of threads to compute with: ``OMP_NUM_THREADS`` if set, else this process's share of the cores."""
-    requested = os.environ.get("OMP_NUM_THREADS", "")
-    if requested.isdecimal() and int(requested):
-        return int(requested)
-    return max(1, available_cores() // local_count())
+    return requested_threads() or max(1, available_cores() // local_count())
 
 
 def _read(names: tuple[str, ...], default: int) -> int:

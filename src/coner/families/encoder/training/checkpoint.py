@@ -35,6 +35,7 @@ class Progress:
     step: int = 0  # completed steps of the current epoch
     best: float = -1.0  # macro F1 of the best epoch on the dev split
     best_epoch: int = 0  # counted from 1
+    threads: int = 0  # that it computes with; 0: not recorded
     seconds: float = 0.0  # spent on training, over all sessions
     sums: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)  # one entry each time that dev was scored

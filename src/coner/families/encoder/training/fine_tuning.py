@@ -18,6 +18,7 @@ from coner.families.encoder.training.checkpoint import Storage
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Batches, Schedule, evaluation_interval, group_parameters
+from coner.families.encoder.training.threads import set_threads
 from coner.families.encoder.training.trainer import Trainer
 from coner.families.family import Built, TrainingJob
 from coner.families.tagger import Tagger
@@ -46,7 +47,7 @@ class FineTuning(Generic[T]):
         set_seed(seed)
         cache = job.pieces.setdefault((encoder.name, encoder.lowercase), {})
         self.tagger = tagger = make_tagger(manifest, processes.device, cache=cache)
-        self.job, self.warm_start, self.curves = job, None, train.tensorboard
+        self.job, self.warm_start, self.curves, self.threads = job, None, train.tensorboard, train.threads
         if train.init is not None:
             folder, trained = trained_encoder(train.init, run=job.folder)
             self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
@@ -73,7 +74,7 @@ class FineTuning(Generic[T]):
         tagger, trainer, job, processes = self.tagger, self.trainer, self.job, self.trainer.processes
         if not processes.start(job.fingerprint):
             return Built(tagger)
-        if trainer.resume():
+        if resumed := trainer.resume():
             progress = trainer.progress
             job.log(f"resuming after epoch {progress.epoch}, step {progress.step} of {trainer.steps}")
         elif self.warm_start is not None:
@@ -81,8 +82,10 @@ class FineTuning(Generic[T]):
         for line in trainer.schedule.table():
             job.log(line)
         job.log(f"{f'{processes.count} processes, each on ' if processes.count > 1 else ''}{tagger.hardware}")
-        curves = self.curves and self.curves / job.folder.resolve().name
         trainer.objective.prepare()
+        if chosen := set_threads(trainer, self.threads, resumed=resumed):
+            job.log(chosen)
+        curves = self.curves and self.curves / job.folder.resolve().name
         trainer.run(job.log, curves=curves, on_epoch=job.on_epoch)
         if processes.is_first:
             tagger.load_weights(job.folder)

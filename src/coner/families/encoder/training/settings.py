@@ -50,6 +50,9 @@ class TrainSettings(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the encoder; auto: bfloat16 if the hardware has it"
     )
+    threads: Natural = Field(
+        0, description="on the CPU; 0: OMP_NUM_THREADS if set, else the fastest number up to that of the cores"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: an accelerator if there is one")
     evaluate_every: Natural = Field(
         0, description="epochs between two scores of dev; 0: so many that scoring takes about a fifth of the time"

@@ -26,6 +26,7 @@ from coner.families.encoder.cpu.rows import RowAdamW
 from coner.families.encoder.training import checkpoint
 from coner.families.encoder.training.curves import Curves
 from coner.families.encoder.training.objective import Objective
+from coner.families.encoder.training.pace import Pace
 from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Batches, Schedule
 
@@ -57,6 +58,7 @@ class Trainer:
         self.steps = len(batches)  # of an epoch
         self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device)
         self._curves: Curves | None = None
+        self._pace = Pace()
         self._saved_at = time.monotonic()
 
     @property
@@ -90,7 +92,7 @@ class Trainer:
         with opened as self._curves, progress_bar("training", epochs * self.steps, done=done) as bar:
             while self.progress.epoch < epochs and not self._is_exhausted():
                 with defer_interrupt() as interrupted:
-                    self._run_steps(bar, interrupted)
+                    self._run_steps(bar, interrupted, log)
                     self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
                     if self.schedule.is_evaluated(self.progress.epoch):
                         macro = self._evaluate(log)
@@ -108,6 +110,7 @@ class Trainer:
             "best_epoch": self.progress.best_epoch,
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "device": self.processes.device.type,
+            "threads": self.progress.threads,
             **({"processes": self.processes.count} if self.processes.count > 1 else {}),
         }
 
@@ -118,16 +121,8 @@ class Trainer:
         for group, options in zip(self.schedule.groups, self.optimizer.param_groups, strict=True):
             options["lr"] = group.rate * factor
         epoch = progress.epoch + progress.step / self.steps
-        weights, size = self.objective.weights(epoch), self.objective.size(examples)
         self.processes.seed(self.batches.seed, done)
-        self.model.train()
-        sums = dict.fromkeys(self.objective.names, 0.0)
-        for chosen in self.batches.passes(self.processes.shard(examples)):
-            losses = self.objective.losses(chosen)
-            loss = sum((weight * losses[name] for name, weight in weights.items()), torch.zeros(()))
-            torch.autograd.backward(loss / size)  # ``Accelerator.backward`` divides by a launcher setting
-            for name, value in losses.items():
-                sums[name] += float(value.detach()) / size
+        sums = self._add_gradients(examples, epoch)
         means = self.processes.sum([*sums.values()])
         progress.sums = [a + b for a, b in zip(progress.sums, [*means, 1], strict=True)]
         self._check_finite(sum(means), "loss")
@@ -141,14 +136,36 @@ class Trainer:
             values = self.objective.curves(dict(zip(sums, means, strict=True)), epoch)
             self._curves.add(done + 1, {**values, **rates})
 
-    def _run_steps(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
+    def trial(self) -> None:
+        """Forward and backward passes of one step, without a trace: weights, gradients and random state stay."""
+        with torch.random.fork_rng(devices=[]):
+            self._add_gradients(self.batches.epoch(0)[0], 0)
+            self.optimizer.zero_grad()
+
+    def _add_gradients(self, examples: Sequence[int], epoch: float) -> dict[str, float]:
+        """Forward and backward passes over this process's shard of a step; the sum of each loss, over its size."""
+        weights, size = self.objective.weights(epoch), self.objective.size(examples)
+        self.model.train()
+        sums = dict.fromkeys(self.objective.names, 0.0)
+        for chosen in self.batches.passes(self.processes.shard(examples)):
+            losses = self.objective.losses(chosen)
+            loss = sum((weight * losses[name] for name, weight in weights.items()), torch.zeros(()))
+            torch.autograd.backward(loss / size)  # ``Accelerator.backward`` divides by a launcher setting
+            for name, value in losses.items():
+                sums[name] += float(value.detach()) / size
+        return sums
+
+    def _run_steps(self, bar: Bar, interrupted: Callable[[], bool], log: Log) -> None:
         progress = self.progress
         batches = self.batches.epoch(progress.epoch)
         while progress.step < len(batches):
-            began = time.monotonic()
-            self.step(batches[progress.step])
+            began, batch = time.monotonic(), batches[progress.step]
+            self.step(batch)
             progress.step += 1
-            progress.seconds += time.monotonic() - began
+            seconds = time.monotonic() - began
+            progress.seconds += seconds
+            if line := self._pace.add(seconds, sum(self.batches.lengths[i] for i in batch)):
+                log(line)
             bar.advance()
             bar.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[-1]:.3f}")
             stop = self.processes.any(interrupted())
