@@ -99,12 +99,21 @@ def _cells(line: Line, row: dict[str, Any], record: dict[str, Any], folder: Path
 
 
 def _machines(records: dict[str, Any]) -> str:
-    """What the records were measured on: each processor, with its caches and numbers of threads."""
-    found: dict[str, set[int]] = {}
+    """What the records were measured on: each processor, with its caches, numbers of threads, and load if recorded."""
+    found: dict[str, tuple[set[int], list[float]]] = {}
     for machine in (record["machine"] for record in records.values()):
         caches = (f"{level} {size}" for level, size in machine.get("caches", {}).items())
-        found.setdefault(", ".join((machine["processor"], *caches)), set()).add(machine.get("threads", 1))
-    return "; ".join(f"{name}; threads: {' or '.join(map(str, sorted(of)))}" for name, of in found.items()) + "."
+        threads, loads = found.setdefault(", ".join((machine["processor"], *caches)), (set(), []))
+        threads.add(machine.get("threads", 1))
+        loads += [machine["load"]] if "load" in machine else []
+    return (
+        "; ".join(
+            f"{name}; threads: {' or '.join(map(str, sorted(threads)))}"
+            + (f"; load: {min(loads):.0f} to {max(loads):.0f}" if loads else "")
+            for name, (threads, loads) in found.items()
+        )
+        + "."
+    )
 
 
 def main() -> None:
