@@ -86,7 +86,8 @@ def measure(
                 before=gc.collect,
             ),
         ]
-    return rows, {"sentences": len(texts), "words": sum(map(len, texts)), "tags": len(tagger.tags), **f1}
+    sizes = {"training sentences": len(task.train), "sentences": len(texts)}
+    return rows, {**sizes, "words": sum(map(len, texts)), "tags": len(tagger.tags), **f1}
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ LINES = (
     Line("tag {work} with `plain-minilm`", "tagging", peer="pipeline, batch 1"),
     Line("", "tagging", peer="pipeline, batch (?!1$)[0-9]+"),
     Line("", "tagging", peer="pipeline, batch .*sorted.*"),
-    Line("train the CRF, 67 tags", "crf_training", "words to model", f"{CRF}, L-BFGS"),
+    Line("train the CRF on {sentences:,} sentences, {tags} tags", "crf_training", "words to model", f"{CRF}, L-BFGS"),
     Line("", "crf_training", "words to model", f"{CRF}, as ours", f"{CRF}, gradient descent"),
     Line("tag with the CRF, new text", "crf_tagging", "likely mentions, new text"),
     Line("known words", "crf_tagging", "likely mentions, known words"),
@@ -94,7 +94,13 @@ def _cells(line: Line, row: dict[str, Any], record: dict[str, Any], folder: Path
     ratio, low, high = (f"{row[name]:.{0 if row['ratio'] >= 20 else 1}f}" for name in ("ratio", "low", "high"))
     spread = f" [{low}, {high}]" if row["rounds"] > 1 else ""
     link = f"[{record['commit'][:8]}](../benchmarks/results/{folder.name}/{line.record}.json)"
-    cells = line.task.format(**row), line.shown or row["peer"], ratio + spread, spell(row["ours"]), link
+    cells = (
+        line.task.format_map({**record["facts"], **row}),
+        line.shown or row["peer"],
+        ratio + spread,
+        spell(row["ours"]),
+        link,
+    )
     return f"| {' | '.join(cells)} |"
 
 
