@@ -25,7 +25,7 @@ LAYERS = (
     ("tagging",),
     ("families",),
     ("records", "hub"),
-    ("decoding", "evaluation", "features"),
+    ("decoding", "evaluation", "features", "knowledge"),
     ("data",),
     ("config",),
     ("core",),

@@ -21,6 +21,14 @@ from coner.core.opening import BLOCK, read_bytes
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.gz"])
+def test_a_name_of_bzip2_is_refused_for_output(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"a\.txt\.bz2: got a name of bzip2, which is only read"),
+        atomic_write(tmp_path / "a.txt.bz2"),
+    ):
+        pass
+
+
 def test_text_is_written_verbatim_without_leftovers(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     for text in ("first", "a\r\nb\x85c\u2028d\n"):

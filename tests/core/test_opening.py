@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import os
 import resource
@@ -70,6 +71,20 @@ def test_a_document_of_brat_is_bounded(small: None, tmp_path: Path) -> None:
     (tmp_path / "a.ann").write_bytes(b"")
     with pytest.raises(DataError, match=r"a\.txt: got more than 1 MiB, to be read whole"):
         read(tmp_path, format="brat")
+
+
+def test_bzip2_is_read_in_every_format_and_bounded(tmp_path: Path) -> None:
+    packed = tmp_path / "a.conll.bz2"
+    packed.write_bytes(bz2.compress(b"one O\n\n") + bz2.compress(b"two O\n"))  # two streams, as pbzip2 writes them
+    assert [sentence.words for sentence in read(packed)] == [("one",), ("two",)]
+    packed.write_bytes(bz2.compress(b"a" * (20 * MIB)))
+    with pytest.raises(DataError, match="expected at most 100 times as many"):
+        read(packed, format="text")
+
+
+def test_a_text_that_begins_like_bzip2_is_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"BZh9 is a mark\n")
+    assert [sentence.words for sentence in read(tmp_path / "a.txt")] == [("BZh9", "is", "a", "mark")]
 
 
 def test_sentences_of_any_number_are_no_long_one(small: None, tmp_path: Path) -> None:

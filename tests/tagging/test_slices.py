@@ -122,15 +122,16 @@ def test_slices_of_jsonl_give_the_same_bytes(tmp_path: Path, lines: list[str], l
 
 
 def test_a_large_file_is_cut_and_a_compressed_one_is_not(tmp_path: Path) -> None:
+    import bz2
     import gzip
 
     text = "".join(f"\n# id {number}\nada _ _ O\nx _ _ O\n" for number in range(100)).encode()
-    for name, data in (("a.conll", text), ("b.conll.gz", gzip.compress(text))):
+    for name, data in (("a.conll", text), ("b.conll.gz", gzip.compress(text)), ("c.conll.bz2", bz2.compress(text))):
         (tmp_path / name).write_bytes(data)
     pieces = cut(str(tmp_path / "a.conll"), JOB, 300)
     assert abs(len(pieces) - len(text) / 300) < 2
     assert [piece.start for piece in pieces[1:]] == [piece.stop for piece in pieces[:-1]]
-    assert len(cut(str(tmp_path / "b.conll.gz"), JOB, 10)) == 1
+    assert len(cut(str(tmp_path / "b.conll.gz"), JOB, 10)) == len(cut(str(tmp_path / "c.conll.bz2"), JOB, 10)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""Opening of files that may be hostile: regular files only, gzip of a bounded ratio, bounded lines and contents."""
+"""Opening of files that may be hostile: regular files only, compressed ones of a bounded ratio, bounded lines."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import os
+import re
 import stat
 import sys
 import zlib
@@ -16,15 +18,16 @@ from typing import Any, BinaryIO, cast
 from coner.core.bounds import check_ratio, large_file, line_bytes, long_line, whole_bytes
 from coner.core.errors import DataError
 
-GZIP = b"\x1f\x8b"
+MAGIC = 10  # bytes that tell how a file is compressed
+GZIP, BZIP2 = re.compile(rb"\x1f\x8b"), re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")
 BLOCK = 1 << 17
 
 
 def open_bytes(path: str | Path) -> BinaryIO:
-    """Open a regular file, also gzip, or ``-`` for standard input, or a pipe of the shell such as ``<(command)``.
+    """Open a regular file, also gzip or bzip2; ``-`` is standard input; a pipe of the shell such as ``<(command)`` too.
 
     ``DataError`` if it is missing, may not be read, or is a device, a socket or a named pipe, which may never end.
-    Reading gzip raises ``DataError`` where the content is too large for the file (``CONER_MAX_RATIO``).
+    Reading a compressed one raises ``DataError`` where the content is too large for the file (``CONER_MAX_RATIO``).
     """
     if str(path) == "-":
         if sys.stdin is None:
@@ -32,9 +35,14 @@ def open_bytes(path: str | Path) -> BinaryIO:
         raw: io.BufferedReader = io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
     else:
         raw = io.BufferedReader(io.FileIO(open_descriptor(path)))
-    if raw.peek(2)[:2] != GZIP:
+    if not is_compressed(raw.peek(MAGIC)):
         return raw
     return cast(BinaryIO, io.BufferedReader(_Unpacked(raw, path), BLOCK))
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether the first ``MAGIC`` bytes of a file are those of gzip or bzip2."""
+    return bool(GZIP.match(head) or BZIP2.match(head))
 
 
 def open_descriptor(path: str | Path) -> int:
@@ -76,12 +84,14 @@ class _Counted(io.RawIOBase):
 
 
 class _Unpacked(io.RawIOBase):
-    """The content of a gzip file, of a bounded ratio to what is compressed."""
+    """The content of a compressed file, of a bounded ratio to what is compressed."""
 
     def __init__(self, raw: BinaryIO, path: str | Path) -> None:
         self.packed, self._path, self._size = raw, path, 0
         self._counted = _Counted(raw)
-        self._file = gzip.GzipFile(fileobj=cast(BinaryIO, self._counted), mode="rb")
+        packed = cast(Any, self._counted)
+        is_gzip = GZIP.match(cast(io.BufferedReader, raw).peek(MAGIC))
+        self._file: Any = gzip.GzipFile(fileobj=packed, mode="rb") if is_gzip else bz2.BZ2File(packed)
 
     def readable(self) -> bool:
         return True

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coner.core.errors import DataError
-from coner.core.opening import GZIP
+from coner.core.opening import MAGIC, is_compressed
 from coner.data import ConllLayout, detect
 from coner.data.reading.headers import DOCUMENT
 from coner.data.reading.tables import ParquetRows
@@ -94,7 +94,7 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
         return
     total = path.stat().st_size
     with path.open("rb") as handle:
-        if handle.read(len(GZIP)) == GZIP:  # can only be read from its start
+        if is_compressed(handle.read(MAGIC)):  # can only be read from its start
             yield 0, total
         elif format == "jsonl":
             yield from _between(handle, total, size, least=1, border=lambda file: file.tell())

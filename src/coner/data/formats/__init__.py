@@ -50,7 +50,7 @@ class Format(ABC):
 
     title: ClassVar[str]  # in prose
     reader: ClassVar[type[Reader] | None] = None  # ``None`` if it is only written
-    suffixes: ClassVar[tuple[str, ...]] = ()  # endings of file names that belong to it, also with ``.gz`` behind
+    suffixes: ClassVar[tuple[str, ...]] = ()  # endings of file names that belong to it, also before ``.gz`` or ``.bz2``
     input_suffixes: ClassVar[tuple[str, ...]] = ()  # further endings of files to read
     output_suffixes: ClassVar[tuple[str, ...]] = ()  # further endings that choose it for output only
     certain: ClassVar[bool] = False  # where ``sniff`` is 1 a file has this format, whatever its name
@@ -162,5 +162,5 @@ def all_formats() -> list[Format]:
 
 
 def suffix(path: str | Path) -> str:
-    """The ending of the name of a file in lower case, without ``.gz``."""
-    return Path(str(path).lower().removesuffix(".gz")).suffix
+    """The ending of the name of a file in lower case, without ``.gz`` or ``.bz2``."""
+    return Path(str(path).lower().removesuffix(".gz").removesuffix(".bz2")).suffix

@@ -1,0 +1,148 @@
+"""Names in sentences: a knowledge base compared with a dict of the same names and with Aho-Corasick.
+
+    python benchmarks/knowledge.py [--names 6000000] [--work DIR] [--rounds 5]
+
+Names of one to four words and sentences of 20 words are drawn from one vocabulary with Zipf's frequencies, so that
+most sentences have matches. The dict is asked for every span of up to 8 words; the automaton (package ahocorasick-rs)
+searches the normalised text, and what does not begin and end with a word is left out. Both get normalised words, find
+the same matches as ours, and know no types, which ours reads too. ``--work`` keeps the knowledge base for the next
+start. Time to load and memory are those of a fresh process that opens it, and that then matches all sentences.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import ahocorasick_rs  # type: ignore[import-not-found]
+from harness import arguments, command, compare, positive, report
+
+from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.folder import LONGEST, FolderKnowledge
+from coner.knowledge.normalisation import NormalisationSettings, Normaliser
+
+SENTENCES, LENGTH, TYPES = 2000, 20, 50
+Spans = list[tuple[int, int]]
+LOAD = """
+import json, re, sys, time
+from pathlib import Path
+from coner.knowledge.folder import FolderKnowledge
+def memory():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+before, start = memory(), time.perf_counter()
+kb = FolderKnowledge(Path(sys.argv[1]))
+loaded, opened = time.perf_counter() - start, memory()
+for line in open(sys.argv[2]):
+    kb.match(line.split())
+print(json.dumps({"s to load": round(loaded, 3), "MiB, loaded": round(opened - before, 1),
+                  "MiB, after all sentences": round(memory() - before, 1)}))
+"""
+
+
+class Words:
+    """Words with Zipf's frequencies."""
+
+    def __init__(self, number: int, generator: random.Random) -> None:
+        syllables = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "an", "er", "is")]
+        self.all = ["".join(generator.choices(syllables, k=generator.randint(1, 4))) for _ in range(number)]
+        self._weights = [*accumulate(1 / rank for rank in range(1, number + 1))]
+        self._generator = generator
+
+    def draw(self, count: int) -> list[str]:
+        """Words of a sentence or a name."""
+        return self._generator.choices(self.all, cum_weights=self._weights, k=count)
+
+
+def generate(path: Path, number: int, generator: random.Random) -> None:
+    """Write a table of names; a name of one word is not one of the most frequent ones, as few names are."""
+    words = Words(200_000, generator)
+    with path.open("w", encoding="utf-8") as file:
+        for line in range(number):
+            name = words.draw(generator.randint(1, 4))
+            if len(name) == 1:
+                name = [generator.choice(words.all[1000:])]
+            row = {"name": " ".join(name), "types": [f"type {line % TYPES}"], "prior": generator.randint(0, 99)}
+            file.write(json.dumps(row) + "\n")
+
+
+def by_dict(names: set[str], sentences: Sequence[Sequence[str]]) -> list[Spans]:
+    """Every span of up to ``LONGEST`` words that is a name."""
+    found = []
+    for words in sentences:
+        spans = []
+        for start in range(len(words)):
+            for end in range(start + 1, min(len(words), start + LONGEST) + 1):
+                if " ".join(words[start:end]) in names:
+                    spans.append((start, end))
+        found.append(spans)
+    return found
+
+
+def by_automaton(automaton: ahocorasick_rs.AhoCorasick, sentences: Sequence[Sequence[str]]) -> list[Spans]:
+    """The names in the text of each sentence, as spans of words; each pattern has a space at both ends."""
+    found = []
+    for words in sentences:
+        ends = dict(zip(accumulate((len(word) + 1 for word in words), initial=0), range(len(words) + 1), strict=True))
+        text = f" {' '.join(words)} "
+        matches = automaton.find_matches_as_indexes(text, overlapping=True)
+        found.append(sorted((ends[start], ends[end - 1]) for _, start, end in matches))
+    return found
+
+
+def main() -> None:
+    """Build, measure."""
+    parser = arguments(__doc__)
+    parser.add_argument("--names", type=positive, default=6_000_000)
+    parser.add_argument("--work", type=Path, default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = options.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        generator, table, facts = random.Random(1), work / "names.jsonl", dict[str, object]()
+        if not table.exists():
+            generate(table, options.names, generator)
+        if not (work / "kb/kb.json").exists():
+            began = time.perf_counter()
+            build([table], work / "kb", BuildSettings())
+            facts["s to build"] = round(time.perf_counter() - began)
+        kb = FolderKnowledge(work / "kb")
+        size = sum(file.bytes for file in kb.description.files.values())
+        facts |= {"names": kb.description.names, "MB on disk": round(size / 1e6)}
+        words = Words(200_000, random.Random(1))
+        sentences = [words.draw(LENGTH) for _ in range(SENTENCES)]
+        (work / "sentences.txt").write_text("".join(" ".join(sentence) + "\n" for sentence in sentences))
+        done = subprocess.run(
+            [sys.executable, "-c", LOAD, str(work / "kb"), str(work / "sentences.txt")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        facts |= json.loads(done.stdout)
+        normalise = Normaliser(NormalisationSettings())
+        names = {normalise(json.loads(line)["name"]) for line in table.open(encoding="utf-8")}
+        automaton = ahocorasick_rs.AhoCorasick([f" {name} " for name in names])
+
+        def ours() -> list[Spans]:
+            return [[(match.start, match.end) for match in kb.match(sentence)] for sentence in sentences]
+
+        assert ours() == by_dict(names, sentences) == by_automaton(automaton, sentences)
+        facts["matches per sentence"] = round(sum(map(len, ours())) / SENTENCES, 1)
+        what = f"{SENTENCES:,} sentences of {LENGTH} words"
+        rows = [
+            compare(what, "dict of names", ours, lambda: by_dict(names, sentences), rounds=options.rounds),
+            compare(what, "ahocorasick-rs", ours, lambda: by_automaton(automaton, sentences), rounds=options.rounds),
+        ]
+        facts["ms per sentence"] = round(1000 * rows[0].ours / SENTENCES, 4)
+    packages = ["coner", "marisa-trie", "ahocorasick-rs"]
+    report(options.out / "knowledge.json", "Names in sentences", rows, packages=packages, facts=facts)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,142 @@
+"""Build a knowledge base: read the sources into a database, index its names, describe it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from coner.config.section import Natural, Section
+from coner.core.errors import ConfigError, DataError, OutputError, requires_extra
+from coner.core.files import atomic_write, check_folder, make_folder, sha256, write_error
+from coner.core.locks import lock_folder
+from coner.core.processes import thread_count
+from coner.core.progress import progress_bar
+from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, Description, FileDescription, SourceDescription
+from coner.knowledge.normalisation import NormalisationSettings, Normaliser
+from coner.knowledge.source import Source, SourceSettings, detect, sources
+from coner.knowledge.store import Store
+
+SCRATCH, SETTINGS = ".build", "settings.json"
+
+
+class BuildSettings(Section):
+    """How to build a knowledge base."""
+
+    format: str = Field("auto", description="kind of the files; auto: recognised")
+    licence: str = Field("", description="of the files, for the record")
+    source: SourceSettings = SourceSettings()
+    normalisation: NormalisationSettings = NormalisationSettings()
+    processes: Natural = Field(0, description="that parse a dump; 0: one per core")
+
+
+def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Description:
+    """Build a knowledge base from files, in the folder ``out``. If it is stopped, the same call resumes.
+
+    Raises:
+        DataError: a file cannot be read, or a table or labelled data is faulty.
+        ConfigError: a format is unknown, or ``out`` holds an unfinished build of other files or settings.
+        OutputError: ``out`` holds a knowledge base, or cannot be written.
+        MissingExtra: marisa-trie is not installed.
+    """
+    with requires_extra("A knowledge base", "knowledge"):
+        import marisa_trie
+    if len({path.resolve() for path in files}) < len(files):
+        raise ConfigError("got a file twice; expected different ones")
+    kind = None if settings.format == "auto" else sources[settings.format]
+    plan = [(path, kind or detect(path)) for path in files]
+    check_folder(out)
+    if (out / DESCRIPTION).exists():
+        raise OutputError(f"{out}: already contains a knowledge base. Fix: choose another folder")
+    with lock_folder(out), _writing(out):
+        scratch = make_folder(out / SCRATCH)
+        _check_resumed(scratch / SETTINGS, out, plan, settings)
+        with closing(Store(scratch / DATABASE, Normaliser(settings.normalisation))) as store:
+            described = [_read(store, number, *read, settings) for number, read in enumerate(plan)]
+            with store.transaction():
+                dropped = store.drop(settings.source)
+                trie = marisa_trie.Trie(store.keys())
+                trie.save(str(scratch / TRIE))
+                _index(store, trie)
+                facts = store.facts()
+            store.finish()
+        paths = {name: scratch / name for name in (TRIE, DATABASE)}
+        description = Description(
+            created=datetime.now(UTC).date().isoformat(),
+            normalisation=settings.normalisation,
+            names=len(trie),
+            dropped=dict(dropped),
+            sources=tuple(described),
+            files={n: FileDescription(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in paths.items()},
+            **facts,
+        )
+        for name, path in paths.items():
+            path.replace(out / name)
+        with atomic_write(out / DESCRIPTION) as handle:
+            handle.write(description.model_dump_json(indent=1) + "\n")
+        shutil.rmtree(scratch, ignore_errors=True)
+    return description
+
+
+def _index(store: Store, trie: Any) -> None:
+    with progress_bar("indexing names", len(trie)) as bar:
+        for done in store.index(trie):
+            if done % 1000 == 0:
+                bar.advance_to(done)
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Keep what was read after a crash or Ctrl-C, and delete it after an error of input, which would happen again."""
+    try:
+        yield
+    except DataError:
+        shutil.rmtree(out / SCRATCH, ignore_errors=True)
+        raise
+    except sqlite3.Error as error:
+        raise OutputError(f"{out}: cannot be written: {error}") from None
+    except OSError as error:
+        raise write_error(out, error) from None
+
+
+def _check_resumed(path: Path, out: Path, files: list[tuple[Path, Source]], settings: BuildSettings) -> None:
+    """``ConfigError`` if an unfinished build read other files, or in another way."""
+    lines = [settings.model_dump_json(exclude={"processes"})]
+    for file, kind in files:
+        status = file.stat()
+        lines.append(f"{kind.name} {status.st_size} {status.st_mtime_ns} {file.resolve()}")
+    text = "\n".join(lines)
+    if not path.exists():
+        with atomic_write(path) as handle:
+            handle.write(text)
+    elif path.read_text(encoding="utf-8") != text:
+        fix = f"Fix: choose another folder, or delete {out / SCRATCH}"
+        raise ConfigError(f"{out}: contains an unfinished build of other files or settings. {fix}")
+
+
+def _read(store: Store, number: int, path: Path, kind: Source, settings: BuildSettings) -> SourceDescription:
+    """Read one file, from where an earlier start ended; a batch is one transaction."""
+    progress = store.progress(number, path.name)
+    total = path.stat().st_size if path.is_file() else None
+    processes = settings.processes or thread_count()
+    with progress_bar(f"reading {path.name}", total, done=progress.position, percent=True) as bar:
+        for batch in kind.batches(path, settings.source, after=progress.done, processes=processes):
+            with store.transaction():
+                progress.add(batch, store.add(batch.entries, number, batch.skipped))
+                store.save(number, progress)
+            bar.advance_to(batch.position)
+            bar.note(f"{progress.entries:,} entries")
+    return SourceDescription(
+        file=path.name,
+        format=kind.name,
+        sha256=sha256(path),
+        licence=settings.licence,
+        entries=progress.entries,
+        skipped=dict(progress.skipped),
+    )

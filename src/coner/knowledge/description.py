@@ -1,0 +1,70 @@
+"""``kb.json``: what a knowledge base holds, and from which sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from coner.config.section import Natural, Section
+from coner.core.errors import ModelError
+from coner.core.untrusted import read_json
+from coner.knowledge.normalisation import NormalisationSettings
+
+DESCRIPTION, TRIE, DATABASE = "kb.json", "names.marisa", "entries.sqlite"
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class SourceDescription(Section):
+    """One file that was read."""
+
+    file: str
+    format: str
+    sha256: Sha256
+    licence: str = ""
+    entries: Natural  # read from it, before merging
+    skipped: dict[str, Natural]  # reason to number of entries or lines
+
+
+class FileDescription(Section):
+    """One file of the knowledge base."""
+
+    bytes: Natural
+    sha256: Sha256
+
+
+class Description(Section):
+    """The content of ``kb.json``."""
+
+    format: Literal[1] = 1
+    created: str  # date, ISO 8601
+    normalisation: NormalisationSettings
+    longest: Annotated[int, Field(ge=0, le=64)]  # words of the longest name
+    names: Natural  # different ones, normalised
+    entries: Natural
+    types: Natural  # different ones
+    untyped: Natural  # entries without a type
+    dropped: dict[str, Natural]  # reason to number of entries that were left out after merging
+    sources: tuple[SourceDescription, ...]
+    files: dict[str, FileDescription]
+
+
+def read_description(folder: Path) -> Description:
+    """The description of a knowledge base; ``ModelError`` if the folder is none, or a damaged one."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        raise ModelError(
+            f"{folder}: is no knowledge base: it has no {DESCRIPTION}. Fix: coner kb build SOURCES --out DIR"
+        )
+    try:
+        found = Description.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{path}: {place}: {first['msg']}. Fix: build it again") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}. Fix: build it again") from None
+    if set(found.files) != {TRIE, DATABASE}:
+        raise ModelError(f"{path}: files: got {', '.join(found.files)[:200]}; expected {TRIE}, {DATABASE}")
+    return found

@@ -1,0 +1,46 @@
+"""What a source says about one thing: its names, its types, how prominent it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A thing that has names, or a part of what is known about it.
+
+    Entries with the same ``id`` are merged: their names and types are united, weights of a type and priors added, the
+    first main name and description kept.
+    """
+
+    names: tuple[str, ...] = ()  # the first is the main one, ``""`` if the main one is not known
+    types: Mapping[str, float] = field(default_factory=dict)  # name of a type to its weight, above 0
+    description: str = ""
+    prior: float = 0.0  # how prominent it is, such as its number of links; at least 0
+    id: str = ""  # in its source; an entry without one is merged with no other
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A name of the knowledge base in a sentence: ``words[start:end]``."""
+
+    start: int
+    end: int
+    alias: int  # number of the name in the knowledge base
+    types: Mapping[str, float]  # probabilities of its types, over all things of that name; empty if none has a type
+    entries: int  # number of things of that name
+    prior: float  # sum of their priors
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the things that a name may stand for."""
+
+    name: str
+    types: Mapping[str, float]
+    description: str
+    prior: float
+    id: str
+    source: str  # file that it is from
+    weight: float  # its share of the name, 0 to 1

@@ -1,0 +1,158 @@
+"""A knowledge base in a folder: a trie of names, and one SQLite file of what they stand for. Both are memory-mapped."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from coner.core.errors import ModelError, requires_extra
+from coner.core.files import sha256
+from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, read_description
+from coner.knowledge.entry import Candidate, Match
+from coner.knowledge.normalisation import Normaliser
+
+with requires_extra("A knowledge base", "knowledge"):
+    from marisa_trie import Trie
+
+MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
+TYPE = struct.Struct("<If")  # number of a type, and its probability
+CACHED = 1 << 16  # names
+LONGEST = 8  # words of a match
+SCHEMA = """
+CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
+CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY, source INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
+    prior REAL NOT NULL);
+CREATE TABLE entry_types (
+    entry INTEGER NOT NULL, type INTEGER NOT NULL, weight REAL NOT NULL, PRIMARY KEY (entry, type)) WITHOUT ROWID;
+CREATE TABLE aliases (
+    id INTEGER PRIMARY KEY, types BLOB NOT NULL, entries INTEGER NOT NULL, prior REAL NOT NULL);
+CREATE TABLE alias_entries (
+    alias INTEGER NOT NULL, entry INTEGER NOT NULL, weight REAL NOT NULL, PRIMARY KEY (alias, entry)) WITHOUT ROWID;
+"""  # statements are compared with those of a file, so that it can hold neither views nor triggers
+TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";") if statement.strip())
+
+
+class FolderKnowledge:
+    """A knowledge base as ``coner kb build`` writes it; see ``Knowledge`` for the methods.
+
+    It may be used by several threads. ``ModelError`` if the folder is none, damaged, or of another version.
+    """
+
+    def __init__(self, folder: Path, *, longest: int = LONGEST, check: bool = False) -> None:
+        self.folder, self.description = folder, read_description(folder)
+        self._check_files(hashes=check)
+        self.longest = longest  # words of a match
+        self.hash = sha256(folder / DESCRIPTION)
+        self._normalise = Normaliser(self.description.normalisation)
+        self._lock = threading.Lock()
+        self._known: dict[int, tuple[Mapping[str, float], int, float]] = {}
+        try:
+            self._trie = Trie().mmap(str(folder / TRIE))
+            self._database = _open(folder / DATABASE)
+            self._types = dict(self._database.execute("SELECT id, name FROM types"))
+        except Exception as error:  # those of the trie have no common class
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{folder}: is damaged ({reason}). Fix: build it again") from None
+        if len(self._trie) != self.description.names:
+            got = f"got {len(self._trie)} names; expected {self.description.names}"
+            raise ModelError(f"{folder / TRIE}: {got}. Fix: build it again")
+
+    def match(self, words: Sequence[str]) -> list[Match]:
+        """All names of at most ``longest`` words in a sentence, sorted by start and end."""
+        spans = list(self._spans(words))
+        self._load({alias for *_, alias in spans})
+        known = self._known
+        return [Match(start, end, alias, *known[alias]) for start, end, alias in spans]
+
+    def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
+        """The things of that name, the likeliest first; empty if there is none."""
+        key = self._normalise(name) + " "
+        return self._candidates(self._trie[key], limit) if key in self._trie else []
+
+    def candidates(self, match: Match, limit: int = 20) -> list[Candidate]:
+        """The things that a match may stand for, the likeliest first."""
+        return self._candidates(match.alias, limit)
+
+    def _spans(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+        """Start, end and number of each name. A name ends with a space, so that it ends where a word does."""
+        parts = [(i, part) for i, word in enumerate(words) if (part := self._normalise(word))]
+        ends, starts, at = dict[int, int](), list[tuple[int, int]](), 0
+        for i, part in parts:
+            starts.append((at, i))
+            at += len(part) + 1
+            ends[at] = i + 1
+        text = " ".join(part for _, part in parts) + " "
+        places = [place for place, _ in starts] + [len(text)] * self.longest
+        for number, (place, i) in enumerate(starts):
+            window = text[place : places[number + self.longest]]
+            for key, alias in self._trie.iter_prefixes_with_ids(window):
+                if (end := ends.get(place + len(key))) is not None:
+                    yield i, end, alias
+
+    def _load(self, aliases: set[int]) -> None:
+        """Read what names stand for, as far as it is not known."""
+        missing = [alias for alias in aliases if alias not in self._known]
+        if not missing:
+            return
+        marks = ",".join("?" * len(missing))
+        with self._lock:
+            if len(self._known) > CACHED:
+                self._known = {alias: self._known[alias] for alias in aliases if alias in self._known}
+            query = f"SELECT id, types, entries, prior FROM aliases WHERE id IN ({marks})"
+            try:
+                rows = self._database.execute(query, missing).fetchall()
+            except sqlite3.Error as error:
+                raise self._damaged(error) from None
+        names = self._types
+        try:
+            for alias, packed, entries, prior in rows:
+                types = {names[number]: weight for number, weight in TYPE.iter_unpack(packed)}
+                self._known[alias] = MappingProxyType(types), entries, prior
+        except (KeyError, struct.error, TypeError) as error:
+            raise self._damaged(error) from None
+        if len(rows) < len(missing):
+            raise self._damaged(ValueError("it lacks names of the trie"))
+
+    def _candidates(self, alias: int, limit: int) -> list[Candidate]:
+        query = """SELECT e.id, e.name, e.description, e.prior, e.key, s.file, a.weight FROM alias_entries a
+            JOIN entries e ON e.id = a.entry JOIN sources s ON s.id = e.source
+            WHERE a.alias = ? ORDER BY a.weight DESC, e.id LIMIT ?"""
+        types = """SELECT CASE t.title WHEN '' THEN t.name ELSE t.title || ' (' || t.name || ')' END, et.weight
+            FROM entry_types et JOIN types t ON t.id = et.type WHERE et.entry = ? ORDER BY et.weight DESC, t.name"""
+        with self._lock:
+            try:
+                rows = self._database.execute(query, (alias, limit)).fetchall()
+                return [
+                    Candidate(name, dict(self._database.execute(types, (entry,))), text, prior, key, file, weight)
+                    for entry, name, text, prior, key, file, weight in rows
+                ]
+            except sqlite3.Error as error:
+                raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> ModelError:
+        return ModelError(f"{self.folder / DATABASE}: is damaged ({error}). Fix: build it again")
+
+    def _check_files(self, *, hashes: bool) -> None:
+        for name, expected in self.description.files.items():
+            path = self.folder / name
+            if not path.is_file() or path.stat().st_size != expected.bytes:
+                raise ModelError(f"{path}: is missing or damaged. Fix: copy the folder again, or build it again")
+            if hashes and sha256(path) != expected.sha256:
+                raise ModelError(f"{path}: is not the file that {DESCRIPTION} describes. Fix: build it again")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open a database read-only; ``ValueError`` if its tables are not those of a knowledge base."""
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    for setting in ("trusted_schema = OFF", "query_only = ON", f"mmap_size = {MAPPED}"):
+        database.execute(f"PRAGMA {setting}")
+    found = {" ".join(str(sql).split()) for (sql,) in database.execute("SELECT sql FROM sqlite_master LIMIT 100")}
+    if found != TABLES:
+        raise ValueError("its tables are not those of a knowledge base")
+    return database

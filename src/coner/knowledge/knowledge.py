@@ -1,0 +1,39 @@
+"""The protocol of knowledge: which names are in a sentence, and what they may stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from coner.knowledge.entry import Candidate, Match
+
+
+class Knowledge(Protocol):
+    """Names with types. Taggers use this protocol only, so that what is behind it may be a folder or a server."""
+
+    @property
+    def hash(self) -> str:
+        """Of its content, in hex; the record of a run and the manifest of a model name it."""
+        ...
+
+    def match(self, words: Sequence[str]) -> list[Match]:
+        """All names in a sentence, sorted by start and end."""
+        ...
+
+    def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
+        """The things of that name, the likeliest first."""
+        ...
+
+    def candidates(self, match: Match, limit: int = 20) -> list[Candidate]:
+        """The things that a match may stand for, the likeliest first."""
+        ...
+
+
+def leftmost_longest(matches: Sequence[Match]) -> list[Match]:
+    """Matches that do not overlap: from the left, at each place the longest."""
+    kept, end = list[Match](), 0
+    for match in sorted(matches, key=lambda match: (match.start, -match.end)):
+        if match.start >= end:
+            kept.append(match)
+            end = match.end
+    return kept

@@ -1,0 +1,199 @@
+"""The database of a knowledge base while it is built: entries are merged into it, then its names are indexed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from coner.knowledge.entry import Entry
+from coner.knowledge.folder import SCHEMA, TYPE
+from coner.knowledge.normalisation import Normaliser
+from coner.knowledge.source import Batch, SourceSettings
+
+LONG, WORDS = 200, 16  # characters and normalised words of a name; a longer one is no name
+BUILDING = """
+CREATE TABLE names (key TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (key, entry)) WITHOUT ROWID;
+CREATE TABLE progress (source INTEGER PRIMARY KEY, done INTEGER, position INTEGER, entries INTEGER, skipped TEXT);
+CREATE UNIQUE INDEX entry_keys ON entries (source, key) WHERE key != '';
+CREATE UNIQUE INDEX type_names ON types (name);
+"""
+WEIGHTED = "INSERT INTO entry_types VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET weight = weight + excluded.weight"
+
+
+@dataclass
+class Progress:
+    """How far a source has been read."""
+
+    done: int = 0  # units, as in ``Batch``
+    position: int = 0  # bytes
+    entries: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, batch: Batch, entries: int) -> None:
+        """Count a batch that was merged."""
+        self.done, self.position = batch.done, batch.position
+        self.entries += entries
+        self.skipped.update(batch.skipped)
+
+
+class Store:
+    """The database of one build. It is written in transactions: what was not committed is gone after a crash."""
+
+    def __init__(self, path: Path, normaliser: Normaliser) -> None:
+        self.path, self._normalise = path, normaliser
+        new = not path.exists()
+        self.database = sqlite3.connect(path, isolation_level=None)
+        self.database.execute("PRAGMA journal_mode = WAL")
+        self.database.execute("PRAGMA synchronous = NORMAL")
+        if new or not self.database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            self.database.executescript(f"BEGIN; {SCHEMA} {BUILDING} COMMIT;")
+        self._types: dict[str, int] = dict(self.database.execute("SELECT name, id FROM types"))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes of the block, or none of them."""
+        self.database.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.database.execute("ROLLBACK")
+            raise
+        self.database.execute("COMMIT")
+
+    def progress(self, source: int, file: str) -> Progress:
+        """How far a source was read by earlier starts."""
+        self.database.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, file))
+        query = "SELECT done, position, entries, skipped FROM progress WHERE source = ?"
+        if (row := self.database.execute(query, (source,)).fetchone()) is None:
+            return Progress()
+        return Progress(*row[:3], Counter(json.loads(row[3])))
+
+    def save(self, source: int, progress: Progress) -> None:
+        """Record how far a source was read, in the transaction of its entries."""
+        values = source, progress.done, progress.position, progress.entries, json.dumps(progress.skipped)
+        self.database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)", values)
+
+    def add(self, entries: Iterable[Entry], source: int, skipped: Counter[str]) -> int:
+        """Merge entries into the database; returns how many."""
+        count = 0
+        for entry in entries:
+            number = self._entry(entry, source)
+            for kind, weight in entry.types.items():
+                self.database.execute(WEIGHTED, (number, self._type(kind), weight))
+            for name in entry.names:
+                if name and (key := self._key(name, skipped)):
+                    self.database.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (key, number))
+            count += 1
+        return count
+
+    def _entry(self, entry: Entry, source: int) -> int:
+        name = next(iter(entry.names), "")
+        values = source, entry.id, name, entry.description, entry.prior
+        row = self.database.execute(
+            """INSERT INTO entries (source, key, name, description, prior) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (source, key) WHERE key != '' DO UPDATE SET
+                name = CASE name WHEN '' THEN excluded.name ELSE name END,
+                description = CASE description WHEN '' THEN excluded.description ELSE description END,
+                prior = prior + excluded.prior RETURNING id""",
+            values,
+        ).fetchone()
+        return int(row[0])
+
+    def _type(self, name: str) -> int:
+        if (number := self._types.get(name)) is None:
+            cursor = self.database.execute("INSERT INTO types (name, title) VALUES (?, '')", (name,))
+            number = self._types[name] = int(cursor.lastrowid or 0)
+        return number
+
+    def _key(self, name: str, skipped: Counter[str]) -> str:
+        key = self._normalise(name) if len(name) <= LONG else ""
+        if not key or key.count(" ") >= WORDS:
+            skipped["names that are too long, or without a letter"] += 1
+            return ""
+        return key
+
+    def drop(self, settings: SourceSettings) -> Counter[str]:
+        """Delete entries that are not wanted, now that all that is known about them has been merged."""
+        dropped = Counter[str]()
+        wanted = ",".join(str(self._types[name]) for name in settings.types if name in self._types)
+        conditions = {
+            "without a name": "id NOT IN (SELECT entry FROM names)",
+            "with a lower prior": f"prior < {settings.minimum_prior!r}",
+            "of another type": f"id NOT IN (SELECT entry FROM entry_types WHERE type IN ({wanted}))",
+        }
+        if not settings.types:
+            del conditions["of another type"]
+        for reason, condition in conditions.items():
+            count = self.database.execute(f"DELETE FROM entries WHERE {condition}").rowcount
+            dropped.update({reason: count} if count else {})
+        if dropped:
+            for table in ("names", "entry_types"):
+                self.database.execute(f"DELETE FROM {table} WHERE entry NOT IN (SELECT id FROM entries)")
+        self.database.execute(
+            "UPDATE types SET title = coalesce((SELECT e.name FROM entries e WHERE e.key = types.name LIMIT 1), '')"
+        )
+        self.database.execute("UPDATE entries SET name = key WHERE name = ''")
+        return dropped
+
+    def keys(self) -> Iterator[str]:
+        """All different names, normalised and sorted, with a space at the end."""
+        return (f"{key} " for (key,) in self.database.execute("SELECT DISTINCT key FROM names ORDER BY key"))
+
+    def index(self, numbers: Mapping[str, int]) -> Iterator[int]:
+        """Write what each name stands for, under its number; yields the names done so far.
+
+        A thing's share of a name is its prior plus 1. The probability of a type is the share of the things that have
+        it, each of which divides its share among its types by their weights.
+        """
+        reader = self.database.execute(
+            "SELECT n.key, n.entry, e.prior + 1 FROM names n JOIN entries e ON e.id = n.entry ORDER BY n.key"
+        )
+        for done, (key, group) in enumerate(groupby(reader, itemgetter(0)), 1):
+            things = [(entry, share) for _, entry, share in group]
+            total, number = sum(share for _, share in things), numbers[f"{key} "]
+            sums: dict[int, float] = {}
+            for entry, share in things:
+                for kind, fraction in self._fractions(entry):
+                    sums[kind] = sums.get(kind, 0.0) + share * fraction / total
+            packed = b"".join(TYPE.pack(*item) for item in sorted(sums.items(), key=lambda item: (-item[1], item[0])))
+            prior = total - len(things)
+            self.database.execute("INSERT INTO aliases VALUES (?, ?, ?, ?)", (number, packed, len(things), prior))
+            rows = [(number, entry, share / total) for entry, share in things]
+            self.database.executemany("INSERT INTO alias_entries VALUES (?, ?, ?)", rows)
+            yield done
+
+    def _fractions(self, entry: int) -> list[tuple[int, float]]:
+        """The types of an entry, with weights that sum to 1."""
+        rows = self.database.execute("SELECT type, weight FROM entry_types WHERE entry = ?", (entry,)).fetchall()
+        total = sum(weight for _, weight in rows)
+        return [(kind, weight / total) for kind, weight in rows]
+
+    def facts(self) -> dict[str, Any]:
+        """Counts for the description."""
+        longest = max((key.count(" ") + 1 for (key,) in self.database.execute("SELECT key FROM names")), default=0)
+        counts = {
+            "entries": "SELECT count(*) FROM entries",
+            "types": "SELECT count(DISTINCT type) FROM entry_types",
+            "untyped": "SELECT count(*) FROM entries WHERE id NOT IN (SELECT entry FROM entry_types)",
+        }
+        return {"longest": longest, **{n: self.database.execute(query).fetchone()[0] for n, query in counts.items()}}
+
+    def finish(self) -> None:
+        """Drop what only the build needs, and leave one file."""
+        self.database.executescript(
+            "DROP INDEX entry_keys; DROP INDEX type_names; DROP TABLE names; DROP TABLE progress;"
+        )
+        self.database.execute("VACUUM")
+        self.database.execute("PRAGMA journal_mode = DELETE")
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

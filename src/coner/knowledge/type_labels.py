@@ -1,0 +1,50 @@
+"""What label a type of the knowledge base stands for, learned from how labelled sentences label the matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from coner.core.types import Sentence
+from coner.knowledge.entry import Match
+from coner.knowledge.knowledge import Knowledge
+
+SAME = 1.0  # counts of a type that is named like a label
+
+
+class TypeLabels:
+    """Counts of labels for each type: of the mentions that a match covers exactly.
+
+    A name counts once for each label, so that a frequent one does not decide what its types stand for.
+    """
+
+    def __init__(self, counts: Mapping[str, Mapping[str, float]], labels: Iterable[str]) -> None:
+        self._counts, self._labels = counts, frozenset(labels)
+
+    @classmethod
+    def learn(cls, knowledge: Knowledge, sentences: Iterable[Sentence]) -> TypeLabels:
+        """Count the labels of all matches in labelled sentences."""
+        counts, labels, known = dict[str, dict[str, float]](), set[str](), set[tuple[int, str]]()
+        for sentence in sentences:
+            gold = {(entity.start, entity.end): entity.label for entity in sentence.entities or ()}
+            labels.update(gold.values())
+            for match in knowledge.match(sentence.words):
+                label = gold.get((match.start, match.end))
+                if label is None or (match.alias, label) in known:
+                    continue
+                known.add((match.alias, label))
+                for kind, weight in match.types.items():
+                    of_kind = counts.setdefault(kind, {})
+                    of_kind[label] = of_kind.get(label, 0.0) + weight
+        return cls(counts, labels)
+
+    def label(self, match: Match) -> str | None:
+        """The likeliest label of a match that is a mention; ``None`` if its types were never seen in one."""
+        sums = dict[str, float]()
+        for kind, weight in match.types.items():
+            counts = dict(self._counts.get(kind, {}))
+            if kind in self._labels:
+                counts[kind] = counts.get(kind, 0.0) + SAME
+            total = sum(counts.values())
+            for label, count in counts.items():
+                sums[label] = sums.get(label, 0.0) + weight * count / total
+        return min(sums, key=lambda label: (-sums[label], label), default=None)

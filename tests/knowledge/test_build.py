@@ -1,0 +1,149 @@
+"""Building: resuming, refusing, describing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from coner.core.errors import ConfigError, ModelError, OutputError
+from coner.knowledge import dump as dumps
+from coner.knowledge import source
+from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.source import SourceSettings
+from coner.knowledge.store import Store
+from helpers.names import TABLE, dump, item, knowledge
+
+
+def content(folder: Path) -> tuple[list[str], object]:
+    """All rows of the database, and the description without hashes: pages of a file may be laid out differently."""
+    with sqlite3.connect(folder / "entries.sqlite") as database:
+        rows = list(database.iterdump())
+    database.close()
+    description = json.loads((folder / "kb.json").read_text())
+    return rows, {key: value for key, value in description.items() if key != "files"}
+
+
+@pytest.mark.parametrize("stop", [1, 2, 4])
+def test_an_interrupted_build_resumes_to_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr(dumps, "LINES", 3)
+    monkeypatch.setattr(source, "BATCH", 2)
+    items = [item(f"Q{n}", {"en": f"Name {n % 7}"}, types=[f"Q{n % 3}"], links=n) for n in range(10)]
+    (tmp_path / "w.json").write_text(dump([*items, "{broken"]))
+    (tmp_path / "t.csv").write_text(TABLE)
+    files, settings = [tmp_path / "w.json", tmp_path / "t.csv"], BuildSettings(processes=1)
+    build(files, tmp_path / "whole", settings)
+    original, calls = Store.save, 0
+
+    def save(self: Store, number: int, progress: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stop:
+            raise KeyboardInterrupt
+        original(self, number, progress)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "save", save)
+        with pytest.raises(KeyboardInterrupt):
+            build(files, tmp_path / "parts", settings)
+    assert not (tmp_path / "parts/kb.json").exists()
+    build(files, tmp_path / "parts", settings)
+    assert content(tmp_path / "parts") == content(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["entries.sqlite", "kb.json", "names.marisa"]
+
+
+def test_an_unfinished_build_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.csv").write_text(TABLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "drop", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings())
+    with pytest.raises(ConfigError, match="contains an unfinished build of other files or settings"):
+        build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(source=SourceSettings(minimum_prior=1)))
+
+
+def test_a_folder_with_a_knowledge_base_is_not_overwritten(tmp_path: Path) -> None:
+    knowledge(tmp_path)
+    with pytest.raises(OutputError, match="already contains a knowledge base"):
+        build([tmp_path / "table.csv"], tmp_path / "kb", BuildSettings())
+    with pytest.raises(ConfigError, match="got a file twice"):
+        build([tmp_path / "table.csv"] * 2, tmp_path / "other", BuildSettings())
+
+
+def test_the_description_has_counts_and_hashes(tmp_path: Path) -> None:
+    kb = knowledge(tmp_path, licence="CC0-1.0")
+    found = kb.description
+    assert (found.names, found.entries, found.types, found.untyped, found.longest) == (6, 5, 6, 0, 4)
+    [table] = found.sources
+    assert (table.file, table.format, table.entries, table.licence) == ("table.csv", "table", 5, "CC0-1.0")
+    for name, file in found.files.items():
+        data = (tmp_path / "kb" / name).read_bytes()
+        assert (file.bytes, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert kb.hash == hashlib.sha256((tmp_path / "kb/kb.json").read_bytes()).hexdigest()
+
+
+def test_only_wanted_types_and_priors_are_kept(tmp_path: Path) -> None:
+    kb = knowledge(tmp_path, source=SourceSettings(types=("Artist", "Band"), minimum_prior=100))
+    assert kb.description.dropped == {"with a lower prior": 4}
+    assert [c.name for c in kb.lookup("davis")] == ["Miles Davis"]
+    assert not kb.lookup("sigur ros")
+    other = knowledge(tmp_path / "b", source=SourceSettings(types=("Band", "Unknown")))
+    assert other.description.dropped == {"of another type": 4}
+
+
+def test_names_of_nothing_but_punctuation_are_counted(tmp_path: Path) -> None:
+    kb = knowledge(tmp_path, "name,types\n!!!,Band\nA,Band\n")
+    assert kb.description.sources[0].skipped == {"names that are too long, or without a letter": 1}
+    assert kb.description.dropped == {"without a name": 1}
+    assert kb.match(["!", "!!!"]) == []
+
+
+def damaged(folder: Path, how: str) -> None:
+    description = json.loads((folder / "kb.json").read_text())
+    if how == "view":
+        with sqlite3.connect(folder / "entries.sqlite") as database:
+            database.executescript("CREATE VIEW names AS SELECT 1")
+        database.close()
+        description["files"]["entries.sqlite"]["bytes"] = (folder / "entries.sqlite").stat().st_size
+    elif how == "cut":
+        path = folder / "names.marisa"
+        path.write_bytes(path.read_bytes()[:-1])
+    elif how == "no trie":
+        (folder / "names.marisa").write_bytes(b"x" * description["files"]["names.marisa"]["bytes"])
+    elif how == "other names":
+        description["names"] += 1
+    elif how == "version":
+        description["format"] = 2
+    elif how == "no file":
+        del description["files"]["names.marisa"]
+    elif how == "no description":
+        (folder / "kb.json").unlink()
+        return
+    (folder / "kb.json").write_text(json.dumps(description))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("view", "its tables are not those of a knowledge base"),
+        ("cut", r"names\.marisa: is missing or damaged"),
+        ("no trie", "is damaged"),
+        ("other names", "got 6 names; expected 7"),
+        ("version", "format: Input should be 1"),
+        ("no file", r"files: got entries\.sqlite; expected"),
+        ("no description", r"is no knowledge base: it has no kb\.json"),
+    ],
+)
+def test_a_damaged_or_foreign_folder_is_refused(tmp_path: Path, how: str, message: str) -> None:
+    knowledge(tmp_path)
+    shutil.copytree(tmp_path / "kb", tmp_path / "other")
+    damaged(tmp_path / "other", how)
+    with pytest.raises(ModelError, match=message):
+        FolderKnowledge(tmp_path / "other")

@@ -1,0 +1,193 @@
+"""What is read from each kind of source."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from coner.core.errors import DataError
+from coner.knowledge import dump as dumps
+from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.entry import Entry
+from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.source import SourceSettings, detect, sources
+from helpers import SAMPLE
+from helpers.names import claim, dump, item
+
+ITEMS = [
+    item("Q1", {"en": "Miles Davis", "de": "Miles"}, aliases=["Davis"], types=["Q5"], occupations=["Q7"], links=3),
+    item("Q2", {"de": "Köln"}, types=["Q515"], links=9),
+    item("Q5", {"en": "human"}),
+    {"type": "property", "id": "P31", "labels": {}, "claims": {}},
+    item("Q6", {"fr": "Rien"}),
+    "{broken",
+    '{"type": "item", "id": "Q9", "labels": {"en": {}}}',
+]
+BAND = "<http://dbpedia.org/resource/Sigur_R%C3%B3s>"
+TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
+LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
+REDIRECTS, COMMENT = "<http://dbpedia.org/ontology/wikiPageRedirects>", "<http://www.w3.org/2000/01/rdf-schema#comment>"
+TRIPLES = rf"""# started 2022-12-01T00:00:00Z
+{BAND} {TYPE} <http://dbpedia.org/ontology/Band> .
+{BAND} {TYPE} <http://www.w3.org/2002/07/owl#Thing> .
+{BAND} {LABEL} "Sigur R\u00F3s"@en .
+{BAND} {LABEL} "Sigur Rós (Band)"@de .
+<http://dbpedia.org/resource/Victory_Rose_(band)> {REDIRECTS} {BAND} .
+{BAND} {COMMENT} "An \"Icelandic\" band."@en .
+<http://dbpedia.org/resource/Nameless> {TYPE} <http://dbpedia.org/ontology/Band> .
+no triple
+"""  # the layout of the files of 2022
+
+
+def entries(path: Path, kind: str, **settings: object) -> tuple[list[Entry], Counter[str]]:
+    found, skipped = list[Entry](), Counter[str]()
+    options = SourceSettings.model_validate(settings)
+    for batch in sources[kind].batches(path, options, after=0, processes=1):
+        found += batch.entries
+        skipped += batch.skipped
+    return found, skipped
+
+
+def write(path: Path, text: str) -> Path:
+    content = text.encode()
+    packed = {".gz": gzip.compress, ".bz2": bz2.compress}.get(path.suffix, bytes)
+    path.write_bytes(packed(content))
+    return path
+
+
+@pytest.mark.parametrize("name", ["w.json", "w.json.gz", "w.json.bz2"])
+def test_items_of_wikidata_have_names_types_and_sitelinks(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, dump(ITEMS))
+    assert detect(path).name == "wikidata"
+    found, skipped = entries(path, "wikidata", languages=["en", "de"])
+    assert found == [
+        Entry(("Miles Davis", "Miles", "Davis"), {"Q5": 1.0, "Q7": 1.0}, "", 3.0, "Q1"),
+        Entry(("Köln",), {"Q515": 1.0}, "", 9.0, "Q2"),
+        Entry(("human",), {}, "", 0.0, "Q5"),
+    ]
+    assert skipped == {"not an item": 1, "no name in these languages": 1, "not a valid item": 2}
+
+
+def test_deprecated_statements_and_unknown_values_give_no_type(tmp_path: Path) -> None:
+    one = item("Q1", {"en": "One"}, types=["Q5"])
+    one["claims"]["P31"] += [
+        claim("P31", "Q8", rank="deprecated"),
+        {"mainsnak": {"snaktype": "somevalue"}, "rank": "normal"},
+    ]
+    found, _ = entries(write(tmp_path / "w.json", dump([one])), "wikidata")
+    assert [entry.types for entry in found] == [{"Q5": 1.0}]
+
+
+def test_a_type_is_shown_by_the_name_of_its_item(tmp_path: Path) -> None:
+    build([write(tmp_path / "w.json", dump(ITEMS))], tmp_path / "kb", BuildSettings(processes=1))
+    [davis] = FolderKnowledge(tmp_path / "kb").lookup("miles davis")
+    assert davis.types == {"human (Q5)": 1.0, "Q7": 1.0}
+
+
+def test_triples_of_dbpedia_are_merged_by_resource(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.ttl.bz2", TRIPLES)
+    assert detect(path).name == "dbpedia"
+    description = build([path], tmp_path / "kb", BuildSettings(processes=1))
+    kb = FolderKnowledge(tmp_path / "kb")
+    [band] = kb.lookup("victory rose")
+    assert (band.name, band.description, dict(band.types)) == ("Sigur Rós", 'An "Icelandic" band.', {"Band": 1.0})
+    assert [one.id for one in kb.lookup("sigur rós")] == [band.id] == ["http://dbpedia.org/resource/Sigur_R%C3%B3s"]
+    assert description.sources[0].skipped == {"another property, class or language": 2, "not a triple": 1}
+    assert description.dropped == {"without a name": 1}
+
+
+@pytest.mark.parametrize("name", ["w.json.bz2", "w.json.gz"])
+def test_a_dump_that_is_cut_off_is_an_error(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, dump(ITEMS * 300))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="cannot be read: compressed file ended"):
+        build([path], tmp_path / "kb", BuildSettings(processes=1))
+    assert not (tmp_path / "kb/kb.json").exists()
+
+
+def test_several_processes_give_the_entries_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dumps, "LINES", 3)
+    path = write(tmp_path / "w.json", dump(ITEMS * 5))
+    settings = SourceSettings(languages=("en",))
+    one, two = (list(sources["wikidata"].batches(path, settings, after=2, processes=n)) for n in (1, 2))
+    assert one == two
+    assert len(one) > 5
+
+
+def test_the_names_of_labelled_data_are_its_mentions_with_counts(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.conll",
+        "the O\nJazz B-Music\nPub B-Place\n\njazz B-Music\n\nJazz B-Place\nPub I-Place\n\nJazz B-Music\n",
+    )
+    assert detect(path).name == "corpus"
+    found, skipped = entries(path, "corpus")
+    assert found == [
+        Entry(("Jazz",), {"Music": 2.0}, "", 2.0),
+        Entry(("Pub",), {"Place": 1.0}, "", 1.0),
+        Entry(("jazz",), {"Music": 1.0}, "", 1.0),
+        Entry(("Jazz Pub",), {"Place": 1.0}, "", 1.0),
+    ]
+    assert not skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "name;types\nKöln;City\n"),
+        ("a.tsv", "name\ttypes\nKöln\tCity\n"),
+        ("a.csv", "\ufeffName,Types\r\n\r\nKöln,City\r\n"),
+        ("a.csv", 'types,name\nCity,"Köln"\n'),
+        ("a.jsonl", '{"name": "Köln", "types": ["City"]}\n'),
+        ("a.jsonl", '\n{"name": "Köln", "types": {"City": 1}, "prior": null}\n'),
+    ],
+)
+def test_tables_have_a_header_or_keys(tmp_path: Path, name: str, text: str) -> None:
+    path = write(tmp_path / name, text)
+    assert detect(path).name == "table"
+    assert entries(path, "table")[0] == [Entry(("Köln",), {"City": 1.0})]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,types\nA,x\n ,x\n", "t:3: got a row without a name"),
+        ('name\n"a\nb"\n\n""\n', "t:5: got a row without a name"),
+        ("name,id\nA,1\nB,1\n", "t:3: got the id '1' of line 2 again"),
+        ('name,types\nA,"x, y"\n', "t:2: types: got 'x, y' with a comma; expected types separated by |"),
+        ("name,prior\nA,-1\n", "t:2: prior: got '-1'; expected a number from 0"),
+        ("name,prior\nA,nan\n", "t:2: prior: got 'nan'; expected a number from 0"),
+        ("name,kind\nA,x\n", "t:1: got the column 'kind'; expected only name, aliases, types, description, prior, id"),
+        ("name,types\nA\n", "t:2: got 1 cell; expected 2, as the header has"),
+        ("name,name\nA,B\n", "t:1: got a column twice"),
+        ('name\n"A\n', "t:2: is no valid CSV"),
+        ('{"name": "A"}\n{"name": ""}\n', "t:2: got a row without a name"),
+        ('{"name": "A"}\n[1]\n', "t:2: got '[1]'; expected an object with a name"),
+        ('{"name": "A"}\n{"name"\n', "t:2: not valid JSON"),
+        (
+            '{"name": "A", "types": {"x": 0}}\n',
+            "t:1: types: got {'x': 0}; expected names of types with weights",
+        ),
+        ('{"name": "A", "aliases": [1]}\n', "t:1: aliases: got [1]; expected texts"),
+        ('{"name": "A", "prior": true}\n', "t:1: prior: got True; expected a number from 0"),
+        ('{"name": 7}\n', "t:1: name: got 7; expected a text"),
+    ],
+)
+def test_a_faulty_row_is_an_error_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        entries(tmp_path / "t", "table")
+    assert message in str(error.value).replace(f"{tmp_path}/", "")
+
+
+def test_the_sample_is_labelled_data() -> None:
+    assert detect(SAMPLE / "dev.conll").name == "corpus"
+
+
+def test_an_object_with_text_is_labelled_data_although_it_has_a_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", json.dumps({"name": "doc 1", "text": "x", "entities": []}) + "\n")
+    assert detect(path).name == "corpus"
