@@ -49,8 +49,8 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
         import marisa_trie
     if len({path.resolve() for path in files}) < len(files):
         raise ConfigError("got a file twice; expected different ones")
-    kind = None if settings.format == "auto" else sources[settings.format]
-    plan = [(path, kind or detect(path)) for path in files]
+    named = None if settings.format == "auto" else sources[settings.format]
+    plan = [(path, named or detect(path)) for path in files]
     check_folder(out)
     if (out / DESCRIPTION).exists():
         raise OutputError(f"{out}: already contains a knowledge base. Fix: choose another folder")
@@ -108,9 +108,9 @@ def _writing(out: Path) -> Iterator[None]:
 def _check_resumed(path: Path, out: Path, files: list[tuple[Path, Source]], settings: BuildSettings) -> None:
     """``ConfigError`` if an unfinished build read other files, or in another way."""
     lines = [settings.model_dump_json(exclude={"processes"})]
-    for file, kind in files:
+    for file, source in files:
         status = file.stat()
-        lines.append(f"{kind.name} {status.st_size} {status.st_mtime_ns} {file.resolve()}")
+        lines.append(f"{source.name} {status.st_size} {status.st_mtime_ns} {file.resolve()}")
     text = "\n".join(lines)
     if not path.exists():
         with atomic_write(path) as handle:
@@ -120,13 +120,13 @@ def _check_resumed(path: Path, out: Path, files: list[tuple[Path, Source]], sett
         raise ConfigError(f"{out}: contains an unfinished build of other files or settings. {fix}")
 
 
-def _read(store: Store, number: int, path: Path, kind: Source, settings: BuildSettings) -> SourceDescription:
+def _read(store: Store, number: int, path: Path, source: Source, settings: BuildSettings) -> SourceDescription:
     """Read one file, from where an earlier start ended; a batch is one transaction."""
     progress = store.progress(number, path.name)
     total = path.stat().st_size if path.is_file() else None
     processes = settings.processes or thread_count()
     with progress_bar(f"reading {path.name}", total, done=progress.position, percent=True) as bar:
-        for batch in kind.batches(path, settings.source, after=progress.done, processes=processes):
+        for batch in source.batches(path, settings.source, after=progress.done, processes=processes):
             with store.transaction():
                 progress.add(batch, store.add(batch.entries, number, batch.skipped))
                 store.save(number, progress)
@@ -134,7 +134,7 @@ def _read(store: Store, number: int, path: Path, kind: Source, settings: BuildSe
             bar.note(f"{progress.entries:,} entries")
     return SourceDescription(
         file=path.name,
-        format=kind.name,
+        format=source.name,
         sha256=sha256(path),
         licence=settings.licence,
         entries=progress.entries,

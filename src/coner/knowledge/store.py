@@ -86,8 +86,8 @@ class Store:
         count = 0
         for entry in entries:
             number = self._entry(entry, source)
-            for kind, weight in entry.types.items():
-                self.database.execute(WEIGHTED, (number, self._type(kind), weight))
+            for name, weight in entry.types.items():
+                self.database.execute(WEIGHTED, (number, self._type(name), weight))
             for name in entry.names:
                 if name and (key := self._key(name, skipped)):
                     self.database.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (key, number))
@@ -158,15 +158,15 @@ class Store:
         )
         for done, (key, group) in enumerate(groupby(reader, itemgetter(0)), 1):
             things = [(entry, share) for _, entry, share in group]
-            total, number = sum(share for _, share in things), numbers[f"{key} "]
+            total, alias = sum(share for _, share in things), numbers[f"{key} "]
             sums: dict[int, float] = {}
             for entry, share in things:
-                for kind, fraction in self._fractions(entry):
-                    sums[kind] = sums.get(kind, 0.0) + share * fraction / total
+                for type_id, fraction in self._fractions(entry):
+                    sums[type_id] = sums.get(type_id, 0.0) + share * fraction / total
             packed = b"".join(TYPE.pack(*item) for item in sorted(sums.items(), key=lambda item: (-item[1], item[0])))
             prior = total - len(things)
-            self.database.execute("INSERT INTO aliases VALUES (?, ?, ?, ?)", (number, packed, len(things), prior))
-            rows = [(number, entry, share / total) for entry, share in things]
+            self.database.execute("INSERT INTO aliases VALUES (?, ?, ?, ?)", (alias, packed, len(things), prior))
+            rows = [(alias, entry, share / total) for entry, share in things]
             self.database.executemany("INSERT INTO alias_entries VALUES (?, ?, ?)", rows)
             yield done
 
@@ -174,7 +174,7 @@ class Store:
         """The types of an entry, with weights that sum to 1."""
         rows = self.database.execute("SELECT type, weight FROM entry_types WHERE entry = ?", (entry,)).fetchall()
         total = sum(weight for _, weight in rows)
-        return [(kind, weight / total) for kind, weight in rows]
+        return [(type_id, weight / total) for type_id, weight in rows]
 
     def facts(self) -> dict[str, Any]:
         """Counts for the description."""

@@ -32,18 +32,18 @@ class TypeLabels:
                 if label is None or (match.alias, label) in known:
                     continue
                 known.add((match.alias, label))
-                for kind, weight in match.types.items():
-                    of_kind = counts.setdefault(kind, {})
-                    of_kind[label] = of_kind.get(label, 0.0) + weight
+                for name, weight in match.types.items():
+                    of_type = counts.setdefault(name, {})
+                    of_type[label] = of_type.get(label, 0.0) + weight
         return cls(counts, labels)
 
     def label(self, match: Match) -> str | None:
         """The likeliest label of a match that is a mention; ``None`` if its types were never seen in one."""
         sums = dict[str, float]()
-        for kind, weight in match.types.items():
-            counts = dict(self._counts.get(kind, {}))
-            if kind in self._labels:
-                counts[kind] = counts.get(kind, 0.0) + SAME
+        for name, weight in match.types.items():
+            counts = dict(self._counts.get(name, {}))
+            if name in self._labels:
+                counts[name] = counts.get(name, 0.0) + SAME
             total = sum(counts.values())
             for label, count in counts.items():
                 sums[label] = sums.get(label, 0.0) + weight * count / total

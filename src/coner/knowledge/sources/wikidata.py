@@ -54,7 +54,7 @@ def _entry(item: Any, languages: tuple[str, ...]) -> Entry | None:
     names = tuple(dict.fromkeys(" ".join(name.split()) for name in main + others))
     description = next((texts[language]["value"] for language in languages if language in texts), "")
     claims = _object(item.get("claims"))
-    types = dict.fromkeys((kind for key in TYPES for kind in _values(claims.get(key, ()))), 1.0)
+    types = dict.fromkeys((name for key in TYPES for name in _values(claims.get(key, ()))), 1.0)
     return Entry(names, types, description, float(len(item.get("sitelinks", ()))), item["id"])
 
 
