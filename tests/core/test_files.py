@@ -20,7 +20,6 @@ from coner.core.lines import Lines
 from coner.core.opening import BLOCK, read_bytes
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
 def test_a_name_of_bzip2_is_refused_for_output(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputError, match=r"a\.txt\.bz2: got a name of bzip2, which is only read"),
@@ -29,6 +28,7 @@ def test_a_name_of_bzip2_is_refused_for_output(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
 def test_text_is_written_verbatim_without_leftovers(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     for text in ("first", "a\r\nb\x85c\u2028d\n"):

@@ -74,7 +74,8 @@ class Store:
         query = "SELECT done, position, entries, skipped FROM progress WHERE source = ?"
         if (row := self.database.execute(query, (source,)).fetchone()) is None:
             return Progress()
-        return Progress(*row[:3], Counter(json.loads(row[3])))
+        done, position, entries, skipped = row
+        return Progress(done, position, entries, Counter(json.loads(skipped)))
 
     def save(self, source: int, progress: Progress) -> None:
         """Record how far a source was read, in the transaction of its entries."""
