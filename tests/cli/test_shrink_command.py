@@ -43,12 +43,12 @@ def test_a_student_is_a_model_with_a_record_of_its_teacher(coner: Coner, asked: 
     rows = [line.split()[:3] for line in done.out.splitlines() if line.lstrip().startswith(("teacher", "student"))]
     assert rows == [["teacher:", "3", "layers"], ["student:", "1", "layer"]]
     assert "F1 on dev.conll, 12 sentences" in done.out
-    assert "1 layer of teacher, copied from 1 of 3" in done.err
+    assert "student of teacher, with the lowest 1 of its 3 layers" in done.err
     assert "more.conll 6 sentences of weight 1, 2 left out (in dev or test too)" in done.err
 
     record = read_record(tmp_path / "out")
     teacher = read_manifest(tmp_path / "teacher").files["weights.safetensors"].sha256
-    assert record.training["teacher"] == {"model": "teacher", "sha256": teacher, "copied": [0], "matched": [2]}
+    assert record.training["teacher"] == {"model": "teacher", "sha256": teacher, "layers": 3, "matched": [2]}
     assert record.kind == "encoder"
     assert record.data["train"].extra[0].left_out == 2
     assert (record.history[0].model_extra or {}).keys() >= {"emissions_loss", "states_loss", "gold_loss"}
@@ -60,6 +60,7 @@ def test_a_student_is_a_model_with_a_record_of_its_teacher(coner: Coner, asked: 
     output = json.loads(done.out)
     assert output["after"]["micro_f1"] == record.scores["dev"].fine.micro_f1
     assert output["after"]["bytes"] < output["before"]["bytes"]
+    assert f"trained on the output of teacher (sha256 of its weights: {teacher})" in coner("card", tmp_path / "out").out
     assert coner("tag", tmp_path / "out", tmp_path / "dev.conll", "-o", tmp_path / "tagged.conll").code == 0
 
 

@@ -39,9 +39,9 @@ def shrink(
 ) -> None:
     """Train a smaller, faster student of a trained encoder, and compare both on dev.
 
-    The student begins with every second layer of the teacher (with --layers: as evenly spaced), and learns its
-    emissions and hidden states, and with a small weight the labels. Text of the kind that will be tagged (--text) helps
-    most; sentences of it that are in dev or test are left out.
+    The student begins with the lowest layers of the teacher and its head, and learns the teacher's emissions and hidden
+    states, and with a small weight the labels. It can learn from more text, without labels (--text); sentences of it
+    that are in dev or test are left out.
 
     Progress is saved: run the same command again to resume. The student is a model like any other.
 

@@ -125,6 +125,10 @@ def _training(record: Record) -> str:
         facts.append(f"{seconds / 60:.0f} minutes on {machine.processor}, threads: {machine.threads}")
     if best := record.training.get("best_epoch"):
         facts.append(f"best of {counted(len(record.history), 'epoch')} by macro F1 on dev: {best}")
+    teacher = record.training.get("teacher")
+    if isinstance(teacher, dict):
+        name, hash = (plain_text(str(teacher.get(key, "unknown"))) for key in ("model", "sha256"))
+        facts.append(f"trained on the output of {name} (sha256 of its weights: {hash})")
     if size.parameters:
         facts.append(f"{size.parameters:,} parameters")
     if size.bytes:

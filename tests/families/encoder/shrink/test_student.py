@@ -19,7 +19,7 @@ from coner.data import ConllLayout, write_conll
 from coner.families import load
 from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.shrink import targets
-from coner.families.encoder.shrink.layers import LayerMap, make_student
+from coner.families.encoder.shrink.layers import make_student, matched_layers
 from coner.families.encoder.shrink.objective import ShrinkObjective, emissions_loss, states_loss
 from coner.families.encoder.shrink.recipe import Shrink, Shrinking
 from coner.families.encoder.tagger import EncoderTagger
@@ -53,6 +53,15 @@ def outputs(tagger: EncoderTagger) -> tuple[Tensor, ...]:
         return tagger.network(batch)[0, : len(SENTENCES[0])], *tagger.network.states(batch)
 
 
+def student_of(teacher: EncoderTagger, layers: int) -> EncoderTagger:
+    """A student that has learned nothing yet."""
+    encoder = teacher.settings.encoder.model_copy(update={"keep_layers": layers})
+    settings = teacher.settings.model_copy(update={"encoder": encoder})
+    student = make_student(teacher, teacher.manifest.model_copy(update={"settings": settings}), CPU)
+    student.network.eval()
+    return student
+
+
 @torch.no_grad()
 def values(objective: ShrinkObjective, examples: Sequence[int]) -> dict[str, float]:
     """The losses on these sentences."""
@@ -60,39 +69,40 @@ def values(objective: ShrinkObjective, examples: Sequence[int]) -> dict[str, flo
 
 
 @pytest.mark.parametrize(
-    ("count", "total", "copied", "matched"),
+    ("count", "total", "matched"),
     [
-        (None, 6, (0, 2, 4), (1, 3, 5)),
-        (None, 12, (0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11)),
-        (None, 3, (0,), (2,)),
-        (4, 6, (0, 2, 3, 5), (1, 2, 4, 5)),
-        (5, 6, (0, 2, 3, 4, 5), (1, 2, 3, 4, 5)),
-        (1, 6, (0,), (5,)),
+        (None, 6, (1, 3, 5)),
+        (None, 12, (1, 3, 5, 7, 9, 11)),
+        (None, 3, (2,)),
+        (4, 6, (1, 2, 4, 5)),
+        (5, 6, (1, 2, 3, 4, 5)),
+        (1, 6, (5,)),
     ],
 )
-def test_layers_are_spaced_evenly(count: int | None, total: int, copied: Sequence[int], matched: Sequence[int]) -> None:
-    assert LayerMap.spaced(count, total) == LayerMap(tuple(copied), tuple(matched))
+def test_layers_are_compared_with_the_ends_of_equal_blocks(
+    count: int | None, total: int, matched: Sequence[int]
+) -> None:
+    assert matched_layers(count, total) == tuple(matched)
 
 
 @pytest.mark.parametrize("count", [0, 6, 7])
 def test_a_student_has_fewer_layers(count: int) -> None:
     with pytest.raises(ConfigError, match=rf"--layers: got {count}; expected 1 to 5, as the teacher has 6"):
-        LayerMap.spaced(count, 6)
+        matched_layers(count, 6)
     with pytest.raises(ConfigError, match="the teacher has 1, and none to leave out"):
-        LayerMap.spaced(None, 1)
+        matched_layers(None, 1)
 
 
 @pytest.mark.parametrize("architecture", MAKERS)
-def test_a_student_is_its_teacher_without_some_layers(
+def test_a_student_begins_as_its_teacher_without_the_upper_layers(
     teacher_of: Callable[..., EncoderTagger], architecture: str, tmp_path: Path
 ) -> None:
     teacher = teacher_of(architecture)
-    student = make_student(teacher, LayerMap((0, 2), (1, 2)), teacher.manifest, CPU)
-    student.network.eval()
+    student = student_of(teacher, 2)
     without = deepcopy(teacher.network)
     (layers,) = (m for m in without.encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == 3)
-    del layers[1]
-    without.pooling = Pooling([2], "first")  # still the last one
+    del layers[2]
+    without.pooling = Pooling([2], "first")  # the last one
     expected = EncoderTagger(without, teacher.tokenizer, teacher.manifest)
     assert len(outputs(student)) == 4
     for own, other in zip(outputs(student), outputs(expected), strict=True):
@@ -107,9 +117,8 @@ def test_a_student_that_equals_its_teacher_has_nothing_to_learn_from_it(
     teacher_of: Callable[..., EncoderTagger], decoder: str
 ) -> None:
     teacher = teacher_of(head={"decoder": decoder})
-    student = make_student(teacher, LayerMap((0, 1, 2), (0, 1, 2)), teacher.manifest, CPU)
+    student = student_of(teacher, 3)
     objective = ShrinkObjective(student, SENTENCES, teacher=teacher, matched=(0, 1, 2))
-    student.network.eval()
     for stored in (False, True):
         if stored:
             objective.prepare()
@@ -122,8 +131,7 @@ def test_a_student_that_equals_its_teacher_has_nothing_to_learn_from_it(
 
 def test_sentences_without_labels_count_for_the_teacher_only(teacher_of: Callable[..., EncoderTagger]) -> None:
     teacher = teacher_of()
-    student = make_student(teacher, LayerMap((0,), (2,)), teacher.manifest, CPU)
-    student.network.eval()
+    student = student_of(teacher, 1)
     whole = ShrinkObjective(student, [*SENTENCES, *TEXT], [0.5] * 6, teacher=teacher, matched=(2,))
     one_by_one = [values(whole, [i]) for i in range(6)]
     assert [row["gold"] > 0 for row in one_by_one] == [True] * 4 + [False] * 2

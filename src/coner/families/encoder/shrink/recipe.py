@@ -21,7 +21,7 @@ from coner.families.encoder import EncoderFamily
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 from coner.families.encoder.shrink import objective
-from coner.families.encoder.shrink.layers import LayerMap, make_student
+from coner.families.encoder.shrink.layers import make_student, matched_layers
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.family import Built, Place, TrainingJob
@@ -64,11 +64,16 @@ class Shrinking(Training):
             raise ConfigError(f"{asked.teacher}: is in {folder}, which will be written. Fix: give another --out")
         self.teacher_folder, self.teacher_files = asked.teacher, manifest.files
         self.teacher = EncoderTagger.load(asked.teacher, manifest)
-        self.layers = LayerMap.spaced(asked.layers, int(self.teacher.encoder.config.num_hidden_layers))
-        values = _values(asked, manifest.settings, len(self.layers.copied), folder.resolve().name)
+        self.matched = matched_layers(asked.layers, self.total)
+        values = _values(asked, manifest.settings, len(self.matched), folder.resolve().name)
         self.inputs = _inputs(asked, parse_data(values, SOURCE), self.teacher)
         suggested = EncoderFamily().suggest(values, self.inputs.splits["train"].sentences)
         super().__init__(parse_experiment(override(suggested, values), SOURCE))
+
+    @property
+    def total(self) -> int:
+        """Number of layers of the teacher."""
+        return int(self.teacher.encoder.config.num_hidden_layers)
 
     def read(self, cache: SplitCache) -> Inputs:
         return self.inputs
@@ -78,9 +83,8 @@ class Shrinking(Training):
         return {**super().identity(inputs), "teacher": self._facts(), **how}
 
     def describe(self, inputs: Inputs) -> str:
-        name, total = model_name(self.teacher_folder), int(self.teacher.encoder.config.num_hidden_layers)
-        copied = ", ".join(str(layer + 1) for layer in self.layers.copied)
-        of = f"{counted(len(self.layers.copied), 'layer')} of {name}, copied from {copied} of {total}"
+        name = model_name(self.teacher_folder)
+        of = f"student of {name}, with the lowest {len(self.matched)} of its {counted(self.total, 'layer')}"
         point = read_manifest(self.teacher_folder).operating_point
         lost = [] if point is None else [f"{name} has {point}: choose it again for the student with coner threshold"]
         return "\n".join([of, *lost, super().describe(inputs)])
@@ -105,12 +109,12 @@ class Shrinking(Training):
         """The student and its trainer; for errors see ``FineTuning``."""
         teacher, taxonomy = self.teacher, job.taxonomy
         manifest = EncoderManifest(kind=teacher.kind, labels=taxonomy.labels, taxonomy=taxonomy, settings=self.settings)
-        losses = partial(objective.ShrinkObjective, teacher=teacher, matched=self.layers.matched)
-        return FineTuning(partial(make_student, teacher, self.layers), losses, manifest, job)
+        losses = partial(objective.ShrinkObjective, teacher=teacher, matched=self.matched)
+        return FineTuning(partial(make_student, teacher), losses, manifest, job)
 
     def _facts(self) -> dict[str, Any]:
-        layers = {"copied": list(self.layers.copied), "matched": list(self.layers.matched)}
-        return {"model": model_name(self.teacher_folder), "sha256": self.teacher_files[WEIGHTS].sha256, **layers}
+        name, sha256 = model_name(self.teacher_folder), self.teacher_files[WEIGHTS].sha256
+        return {"model": name, "sha256": sha256, "layers": self.total, "matched": list(self.matched)}
 
 
 def _teacher_manifest(folder: Path) -> EncoderManifest:
