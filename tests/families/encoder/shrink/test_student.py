@@ -137,7 +137,8 @@ def test_sentences_without_labels_count_for_the_teacher_only(teacher_of: Callabl
     assert [row["gold"] > 0 for row in one_by_one] == [True] * 4 + [False] * 2
     assert all(row["emissions"] > 0 and row["states"] > 0 for row in one_by_one)
     together = values(whole, [4, 0, 5, 1, 2, 3])
-    assert together == {name: pytest.approx(sum(row[name] for row in one_by_one), rel=1e-4) for name in whole.names}
+    sums = {name: sum(row[name] for row in one_by_one) for name in whole.names}
+    assert together == pytest.approx(sums, rel=1e-4, abs=1e-5)  # a divergence this small has few exact digits
     assert whole.size([0, 4]) == len(SENTENCES[0]) + len(TEXT[0])
     layout = targets.collate(student.pieces([s.words for s in SENTENCES]), student.pieces)
     gold = torch.zeros(4, 5, dtype=torch.int64)
