@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from coner.core.types import Entity
+from coner.core.types import Entity, Region
 
 Scheme = Literal["iob2", "iob1", "bioes", "io"]
 InputScheme = Literal["auto", "iob2", "iob1", "bioes", "bilou", "bmes", "io"]  # of files, see ``data.reading.schemes``
@@ -130,6 +130,20 @@ def _split_valid(tag: str, scheme: Scheme) -> tuple[str, str]:
     return (prefix, label) if label and len(prefix) == 1 and prefix in PREFIXES[scheme] else ("", "")
 
 
+def _mention_prefix(scheme: Scheme, first: bool, last: bool) -> str:
+    """The prefix of a word of a mention, which may be its first or last one."""
+    if scheme == "iob2":
+        return "B" if first else "I"
+    return ("S" if last else "B") if first else ("E" if last else "I")
+
+
+def _stretch_prefixes(scheme: Scheme, first: bool, last: bool) -> str:
+    """Those of a word of a stretch that no mention leaves, which may be its first or last one, and ``O``."""
+    if scheme == "iob2":
+        return "OB" if first else "OBI"
+    return OUTSIDE + "".join(p for p in "BIES" if not (first and p in "IE") and not (last and p in "BI"))
+
+
 class TagSet:
     """All tags of distinct labels, in their order: ``O``, then those of each label, 2 in ``iob2`` or 4 in ``bioes``."""
 
@@ -142,6 +156,7 @@ class TagSet:
         self.scheme: Scheme = scheme
         self.tags = (OUTSIDE, *(f"{p}-{label}" for label in labels for p in PREFIXES[scheme]))
         self.ids = {tag: index for index, tag in enumerate(self.tags)}
+        self._ids_of: dict[tuple[str, frozenset[str]], list[int]] = {}  # of some prefixes with some labels
 
     def __len__(self) -> int:
         return len(self.tags)
@@ -149,6 +164,29 @@ class TagSet:
     def encode(self, entities: Sequence[Entity], length: int) -> list[int]:
         """Gold entities of one sentence as tag ids; ``KeyError`` for a label outside the set."""
         return [self.ids[tag] for tag in tags_from_entities(entities, length, self.scheme)]
+
+    def allowed_by(self, regions: Sequence[Region], length: int) -> list[list[int]]:
+        """The tag ids that each word of a sentence of ``length`` words may have by its ``Sentence.regions``.
+
+        The *valid* sequences of these tags are exactly the taggings that the regions allow: at the borders of a region
+        they have no tag that would continue a mention across it. Labels outside the tag set are left out.
+        """
+        allowed = [[self.ids[OUTSIDE]]] * length
+        for region in regions:
+            for word in range(region.start, region.end):
+                first, last = word == region.start, word == region.end - 1
+                prefixes = (_mention_prefix if region.whole else _stretch_prefixes)(self.scheme, first, last)
+                allowed[word] = self._ids_with(prefixes, region.labels)
+        return allowed
+
+    def _ids_with(self, prefixes: str, labels: frozenset[str]) -> list[int]:
+        """The ids of ``O``, if it is one of the prefixes, and of these labels with the others."""
+        key = prefixes, labels
+        if key not in self._ids_of:
+            inner, own = prefixes.removeprefix(OUTSIDE), [label for label in self.labels if label in labels]
+            outside = [self.ids[OUTSIDE]] * (inner != prefixes)
+            self._ids_of[key] = [*outside, *(self.ids[f"{p}-{label}"] for label in own for p in inner)]
+        return self._ids_of[key]
 
     def decode(self, ids: Sequence[int]) -> tuple[list[Entity], int]:
         """Predicted tag ids of one sentence as entities, with the number of repaired tags (see ``repair_tags``)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from operator import index
 
 from coner.core.errors import DataError
@@ -51,6 +51,16 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """Words of a sentence, ``words[start:end]``, of which only a set of possible labels is known."""
+
+    start: int
+    end: int
+    labels: frozenset[str]
+    whole: bool  # they are one mention, with one of the labels; else any number of mentions of these labels, or none
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """One sentence: its words and, if the source has them, its gold entities."""
 
@@ -62,6 +72,9 @@ class Sentence:
     text: str | None = None  # the raw text that the words were split from, if the source was text
     offsets: tuple[tuple[int, int], ...] = ()  # half-open character span in ``text`` of each word
     line: int = field(default=0, compare=False)  # where it begins in the file, counted from 1; 0: not from a file
+    # If the entities are not all that may be known (see ``data.label_map``): sorted and disjoint, whole ones for the
+    # entities too; other words are outside of mentions. ``None``: the entities are complete.
+    regions: tuple[Region, ...] | None = None
 
     def __post_init__(self) -> None:
         """Raise ``DataError`` for values of other types; sequences of words and entities become tuples."""
@@ -86,7 +99,7 @@ class Sentence:
     def __len__(self) -> int:
         return len(self.words)
 
-    def surface(self, entity: Entity) -> str:
+    def surface(self, entity: Entity | Region) -> str:
         """The words of an entity, joined by single spaces."""
         return " ".join(self.words[entity.start : entity.end])
 
@@ -97,6 +110,20 @@ class Sentence:
         return notebook_sentence(self, self.entities, "not annotated")
 
 
+def with_regions(sentence: Sentence, regions: Sequence[Region]) -> Sentence:
+    """The sentence with these regions instead of its entities; with entities only, if no region leaves a choice."""
+    certain = [region for region in regions if region.whole and len(region.labels) == 1]
+    entities = tuple(Entity(region.start, region.end, next(iter(region.labels))) for region in certain)
+    return replace(sentence, entities=entities, regions=None if len(certain) == len(regions) else tuple(regions))
+
+
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:
     """Lower-cased surface forms of all gold mentions, to separate seen from unseen mentions."""
-    return {sentence.surface(entity).lower() for sentence in sentences for entity in sentence.entities or ()}
+    return {sentence.surface(mention).lower() for sentence in sentences for mention in mentions_of(sentence)}
+
+
+def mentions_of(sentence: Sentence) -> list[Entity | Region]:
+    """The gold mentions of a sentence, those of which only a set of labels is known included."""
+    if sentence.regions is None:
+        return list(sentence.entities or ())
+    return [region for region in sentence.regions if region.whole]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
-from coner.families.encoder.backbone.batch import collate, gold_grid
+from coner.families.encoder.backbone.batch import collate
 from coner.families.encoder.decoder import decoders, weighted_loss
 from coner.families.encoder.training.fine_tuning import FineTuning
 from helpers.rivers import SENTENCES, TAXONOMY
@@ -84,7 +84,8 @@ def test_gradient_is_that_of_the_sum_over_single_sentences(tuning_for: Make, hea
     total = torch.zeros(())
     for i, weight in enumerate(weights):
         batch = collate([objective.pieces[i]], tuning.tagger.pieces)
-        losses = network.losses(batch, gold_grid([objective.fine[i]]), gold_grid([objective.coarse[i]]))
+        device = tuning.tagger.device
+        losses = network.losses(batch, objective.fine.gold([i], device), objective.coarse.gold([i], device))
         total = total + weight * (0.6 * losses["fine"] + 0.4 * settings.auxiliary.scale * losses["coarse"])
     (total / sum(w * len(s) for w, s in zip(weights, SENTENCES, strict=True))).backward()
     assert_close(gradients, {name: p.grad for name, p in network.named_parameters() if p.grad is not None})

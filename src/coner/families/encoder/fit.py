@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from coner.core.errors import ConfigError
-from coner.core.types import Entity, Sentence
-from coner.families.encoder.backbone.batch import Batch, gold_grid
+from coner.core.types import Sentence
+from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.decoder import decoders
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder
@@ -19,6 +18,7 @@ from coner.families.encoder.settings import AuxiliarySettings, EncoderExperiment
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.objective import Objective
+from coner.families.encoder.training.targets import Targets, in_groups
 from coner.families.family import Built, TrainingJob
 
 MOST_LABELS = 1000  # with decoders over pairs of tags: 15 MiB for each sentence of a batch
@@ -58,22 +58,17 @@ class TaggingObjective(Objective):
     ) -> None:
         super().__init__(tagger, sentences, weights)
         tags, network = tagger.tags, tagger.network
-        self.fine = [tags.encode(s.entities or (), len(s)) for s in sentences]
-        counts = [0.0] * len(tags)
-        for weight, path in zip(self.sentence_weights, self.fine, strict=True):
-            for tag in path:
-                counts[tag] += weight
-        criterion = losses[tagger.settings.head.loss](torch.tensor(counts, dtype=torch.float64))
+        self.fine = Targets(tags, sentences)
+        criterion = losses[tagger.settings.head.loss](self.fine.counts(self.sentence_weights))
         network.decoder.criterion = criterion.to(tagger.device)
-        self.coarse: list[list[int]] | None = None
+        self.coarse: Targets | None = None
         if network.auxiliary is not None:
-            groups, encode = tagger.taxonomy.coarse_of, network.auxiliary.decoder.tags.encode
-            coarse = ([Entity(e.start, e.end, groups(e.label)) for e in s.entities or ()] for s in sentences)
-            self.coarse = [encode(entities, len(s)) for entities, s in zip(coarse, sentences, strict=True)]
+            groups = tagger.taxonomy.coarse_by_fine
+            self.coarse = Targets(network.auxiliary.decoder.tags, [in_groups(s, groups) for s in sentences])
 
     def batch_losses(self, batch: Batch, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        fine = gold_grid([self.fine[i] for i in examples]).to(batch.ids.device)
-        coarse = None if self.coarse is None else gold_grid([self.coarse[i] for i in examples]).to(batch.ids.device)
+        fine = self.fine.gold(examples, batch.ids.device)
+        coarse = None if self.coarse is None else self.coarse.gold(examples, batch.ids.device)
         return self.tagger.network.losses(batch, fine, coarse, [self.sentence_weights[i] for i in examples])
 
     def coarse_weight(self, epoch: float) -> float:

@@ -15,7 +15,7 @@ from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.blend import Blend
 from coner.families.encoder.context import Context
-from coner.families.encoder.decoder import Decoder, weighted_loss
+from coner.families.encoder.decoder import Decoder, Gold, gold_loss
 from coner.families.encoder.mix import Mix
 
 
@@ -69,18 +69,16 @@ class Network(nn.Module):
         return batch.words.padded(self.emissions(self.words(batch)))
 
     def losses(
-        self, batch: Batch, fine: Tensor, coarse: Tensor | None = None, weights: Sequence[float] | None = None
+        self, batch: Batch, fine: Gold, coarse: Gold | None = None, weights: Sequence[float] | None = None
     ) -> dict[str, Tensor]:
         """Losses in nats, summed over the batch: ``fine`` and, with an auxiliary task, ``coarse``.
 
-        Args:
-            fine, coarse: gold tag ids. B x W
-            weights: of the sentences in the loss; ``None``: all 1. B
+        ``weights`` are those of the sentences in the loss; ``None``: all 1. B
         """
         words, layout = self.words(batch), batch.words
         emissions = layout.padded(self.emissions(words))
-        losses = {"fine": weighted_loss(self.decoder, emissions, layout.lengths, fine, weights)}
+        losses = {"fine": gold_loss(self.decoder, emissions, layout.lengths, fine, weights)}
         if self.auxiliary is not None and coarse is not None:
             emissions = layout.padded(self.auxiliary.emissions(words))
-            losses["coarse"] = weighted_loss(self.auxiliary.decoder, emissions, layout.lengths, coarse, weights)
+            losses["coarse"] = gold_loss(self.auxiliary.decoder, emissions, layout.lengths, coarse, weights)
         return losses

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,18 @@ class Decoder(nn.Module, ABC):
         """
 
     @abstractmethod
+    def set_loss(self, emissions: Tensor, lengths: Tensor, allowed: Tensor) -> Tensor:
+        """``loss`` where only a set of possible tags is known of each word: that of all sequences of these.
+
+        ``ValueError`` as for ``loss``, and for a word without a possible tag.
+
+        Args:
+            emissions: B x W x C.
+            lengths: as in ``loss``. B
+            allowed: the possible tags, at least one valid sequence of which there is. B x W x C, bool.
+        """
+
+    @abstractmethod
     def decode(self, emissions: Tensor, lengths: Tensor) -> list[list[int]]:
         """The best tag ids of each sentence (shapes as in ``loss``)."""
 
@@ -67,6 +80,34 @@ def weighted_loss(
     return total
 
 
+@dataclass(frozen=True)
+class Gold:
+    """What is known of the tags of B sentences: one for each word, or of some sentences sets of possible ones."""
+
+    tags: Tensor  # ids; those of sentences with sets are ignored. B x W
+    rows: tuple[int, ...] = ()  # sentences with sets. Q
+    allowed: Tensor | None = None  # their possible tags; ``None`` if there are none. Q x W x C, bool
+
+
+def gold_loss(
+    decoder: Decoder, emissions: Tensor, lengths: Tensor, gold: Gold, weights: Sequence[float] | None
+) -> Tensor:
+    """``Decoder.loss`` or ``set_loss`` of each sentence, summed with their weights (B); ``None``: all 1."""
+    if gold.allowed is None:
+        return weighted_loss(decoder, emissions, lengths, gold.tags, weights)
+    own = [1.0] * len(lengths) if weights is None else list(weights)
+    total = emissions.new_zeros((), dtype=torch.promote_types(emissions.dtype, torch.float32))
+    if complete := sorted(set(range(len(lengths))) - set(gold.rows)):
+        rows = torch.tensor(complete, device=emissions.device)
+        chosen = [own[row] for row in complete]
+        total = total + weighted_loss(decoder, emissions[rows], lengths[rows], gold.tags[rows], chosen)
+    for weight in sorted({own[row] for row in gold.rows}):
+        places = [place for place, row in enumerate(gold.rows) if own[row] == weight]
+        rows = torch.tensor([gold.rows[place] for place in places], device=emissions.device)
+        total = total + weight * decoder.set_loss(emissions[rows], lengths[rows], gold.allowed[places])
+    return total
+
+
 def word_mask(lengths: Tensor, width: int) -> Tensor:
     """True where a position holds a word. B x W, on the device of ``lengths``."""
     if lengths.numel() and not 0 <= int(lengths.min()) <= int(lengths.max()) <= width:
@@ -83,6 +124,16 @@ def check_shapes(tags: TagSet, emissions: Tensor, lengths: Tensor, gold: Tensor 
         raise ValueError(f"sentence lengths: got shape {tuple(lengths.shape)}; expected {tuple(batch[:1])}")
     if gold is not None and gold.shape != batch:
         raise ValueError(f"gold tag ids: got shape {tuple(gold.shape)}; expected {tuple(batch)}")
+
+
+def check_allowed(emissions: Tensor, lengths: Tensor, allowed: Tensor) -> None:
+    """Raise ``ValueError`` unless the possible tags have the shape of the emissions, and each word has one."""
+    if allowed.shape != emissions.shape or allowed.dtype != torch.bool:
+        expected = f"{tuple(emissions.shape)} of bool"
+        raise ValueError(f"possible tags: got shape {tuple(allowed.shape)} of {allowed.dtype}; expected {expected}")
+    mask = word_mask(lengths, emissions.shape[1]).to(allowed.device)
+    if not (allowed.any(2) | ~mask).all():
+        raise ValueError("possible tags: got a word without one; expected one at least")
 
 
 def check_tag_ids(gold: Tensor, count: int) -> None:

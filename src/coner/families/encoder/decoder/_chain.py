@@ -58,12 +58,16 @@ class ChainScores(NamedTuple):
         """The transitions shifted to a maximum of 0, which changes no probability."""
         return self.transitions - self.transitions.max()
 
-    def unary(self, emissions: Tensor, packing: Packing) -> Tensor:
-        """Potentials of single words, start and end included, shifted to a maximum of 0: B x W x C to N x C."""
+    def unary(self, emissions: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """Potentials of single words, start and end included, and their maxima: B x W x C to N x C and N x 1.
+
+        The potentials are shifted to a maximum of 0.
+        """
         scores = emissions.flatten(0, 1).index_select(0, packing.words).to(self.transitions)
         scores[: len(packing)] += self.start
         scores[packing.last] += self.end
-        return scores.sub_(scores.amax(1, keepdim=True))
+        highest = scores.amax(1, keepdim=True)
+        return scores.sub_(highest), highest
 
 
 def viterbi(unary: Tensor, transitions: Tensor, packing: Packing) -> Tensor:

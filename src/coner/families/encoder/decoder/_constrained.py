@@ -52,7 +52,7 @@ class ConstrainedDecoder(Decoder):
             emissions = at_least_float32(emissions)
             chain = self.chain(emissions.dtype)
             packing = Packing.of(lengths, emissions.shape[1], emissions.device)
-            path = viterbi(chain.unary(emissions, packing), chain.transitions, packing)
+            path = viterbi(chain.unary(emissions, packing)[0], chain.transitions, packing)
             padded = torch.zeros(emissions.shape[:2], dtype=torch.int64, device=emissions.device)
             padded.view(-1)[packing.words] = path
         return [row[:length] for row, length in zip(padded.tolist(), lengths.tolist(), strict=True)]

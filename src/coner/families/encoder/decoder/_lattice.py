@@ -39,6 +39,7 @@ class Lattice(ABC):
     scale: Tensor  # normaliser of each word; its product over a sentence is the partition function. N x 1
     beta: Tensor  # alpha * beta are the marginals of the tags. N x C
     entry: Tensor  # N x C
+    shift: Tensor  # what was subtracted from the potentials of each word. N x 1
 
     @abstractmethod
     def log(self, values: Tensor) -> Tensor:
@@ -49,8 +50,11 @@ class Lattice(ABC):
         """The probability of each tag at each word. N x C"""
 
     @abstractmethod
-    def transition_marginals(self) -> Tensor:
-        """The expected count of each transition in the whole batch. C x C"""
+    def transition_marginals(self, weights: Tensor | None = None) -> Tensor:
+        """The expected count of each transition in the whole batch; transitions into a word are weighted (N x 1).
+
+        C x C
+        """
 
     def nll(self, gold: Tensor) -> Tensor:
         """Negative log-likelihood in nats of valid paths, summed; ``gold`` has their tag ids by row. N"""
@@ -67,8 +71,9 @@ class ScaledLattice(Lattice):
     def tag_marginals(self) -> Tensor:
         return self.alpha * self.beta
 
-    def transition_marginals(self) -> Tensor:
-        pairs = self.alpha.index_select(0, self.packing.before).T @ self.entry[len(self.packing) :]
+    def transition_marginals(self, weights: Tensor | None = None) -> Tensor:
+        entry = self.entry if weights is None else self.entry * weights
+        pairs = self.alpha.index_select(0, self.packing.before).T @ entry[len(self.packing) :]
         return pairs * self.transitions.exp()
 
 
@@ -81,12 +86,12 @@ class LogLattice(Lattice):
     def tag_marginals(self) -> Tensor:
         return (self.alpha + self.beta).exp()
 
-    def transition_marginals(self) -> Tensor:
-        total = torch.zeros_like(self.transitions)
-        alpha, entry = self.alpha[self.packing.before], self.entry[len(self.packing) :]
+    def transition_marginals(self, weights: Tensor | None = None) -> Tensor:
+        total, first = torch.zeros_like(self.transitions), len(self.packing)
+        alpha, entry = self.alpha[self.packing.before], self.entry[first:]
         for at in range(0, len(alpha), CHUNK):
-            pairs = alpha[at : at + CHUNK, :, None] + self.transitions + entry[at : at + CHUNK, None, :]
-            total += pairs.exp().sum(0)
+            pairs = (alpha[at : at + CHUNK, :, None] + self.transitions + entry[at : at + CHUNK, None, :]).exp()
+            total += (pairs if weights is None else pairs * weights[first + at : first + at + CHUNK, :, None]).sum(0)
         return total
 
 
@@ -97,7 +102,7 @@ def forward_backward(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> 
     """
     width = emissions.shape[1]
     packing = Packing.of(lengths, width, emissions.device)
-    unary, transitions = chain.unary(emissions, packing), chain.shifted_transitions()
+    (unary, shift), transitions = chain.unary(emissions, packing), chain.shifted_transitions()
     weights, moves = unary.exp(), transitions.exp()
     alpha, scale = _scaled_forward(weights, moves, packing)
     inexact = packing.words[underflows(unary, alpha, scale)]
@@ -105,7 +110,7 @@ def forward_backward(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> 
         beta, entry = _scaled_backward(weights, moves, scale, packing)
         drift = (alpha * beta).sum(1, keepdim=True)  # marginals sum to 1, except for accumulated rounding
         beta, entry = beta.div_(drift), entry.div_(drift)
-        return [ScaledLattice(packing, unary, transitions, alpha, scale, beta, entry)]
+        return [ScaledLattice(packing, unary, transitions, alpha, scale, beta, entry, shift)]
     lengths = lengths.cpu()
     exact = lengths.index_fill(0, inexact.cpu() // width, 0)
     return [*forward_backward(emissions, exact, chain), log_lattice(emissions, lengths - exact, chain)]
@@ -148,7 +153,7 @@ def log_lattice(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> LogLa
     """Forward-backward in log space; for arguments see ``forward_backward``."""
     chain = ChainScores(*(values.to("cpu", torch.float64) for values in chain))
     packing = Packing.of(lengths, emissions.shape[1], torch.device("cpu"))
-    unary, transitions = chain.unary(emissions.cpu(), packing), chain.shifted_transitions()
+    (unary, shift), transitions = chain.unary(emissions.cpu(), packing), chain.shifted_transitions()
     alpha, beta = unary.clone(), torch.zeros_like(unary)
     scale = unary.new_empty(len(unary), 1)
     before = transitions[:0]
@@ -163,4 +168,4 @@ def log_lattice(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> LogLa
         if len(after):
             now[: len(after)] = (after[:, None, :] + transitions).logsumexp(2)
         after = into.add_(now)
-    return LogLattice(packing, unary, transitions, alpha, scale, beta, entry)
+    return LogLattice(packing, unary, transitions, alpha, scale, beta, entry, shift)

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from coner.core.types import Entity
 from coner.decoding.spans import span_probability
-from coner.families.encoder.decoder import Decoder, check_shapes, check_spans, check_tag_ids, decoders, word_mask
+from coner.families.encoder.decoder import (
+    Decoder,
+    check_allowed,
+    check_shapes,
+    check_spans,
+    check_tag_ids,
+    decoders,
+    word_mask,
+)
 
 
 class TokenLevel(Decoder):
@@ -25,6 +33,17 @@ class TokenLevel(Decoder):
         tags, scores = gold[mask], emissions[mask]
         check_tag_ids(tags, len(self.tags))
         total: Tensor = self.criterion(scores.to(torch.promote_types(scores.dtype, torch.float32)), tags)
+        return total
+
+    def set_loss(self, emissions: Tensor, lengths: Tensor, allowed: Tensor) -> Tensor:
+        """See ``Decoder.set_loss``: the tags of each word by themselves."""
+        check_shapes(self.tags, emissions, lengths)
+        check_allowed(emissions, lengths, allowed)
+        mask = word_mask(lengths, emissions.shape[1]).to(emissions.device)
+        scores = emissions[mask]
+        total: Tensor = self.criterion.of_sets(
+            scores.to(torch.promote_types(scores.dtype, torch.float32)), allowed[mask]
+        )
         return total
 
 

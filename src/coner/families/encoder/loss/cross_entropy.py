@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from coner.families.encoder.loss import Loss, losses
+from coner.families.encoder.loss import Loss, log_probability, losses
 
 
 @losses.register
@@ -14,3 +14,6 @@ class CrossEntropy(Loss):
 
     def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
         return F.cross_entropy(scores, gold, reduction="sum")
+
+    def of_sets(self, scores: Tensor, allowed: Tensor) -> Tensor:
+        return -log_probability(scores, allowed).sum()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from coner.families.encoder.loss import Loss, losses
+from coner.families.encoder.loss import Loss, log_probability, losses
 
 
 @losses.register
@@ -27,3 +27,8 @@ class WeightedLoss(Loss):
 
     def forward(self, scores: Tensor, gold: Tensor) -> Tensor:
         return F.cross_entropy(scores, gold, weight=self.weights.to(scores.dtype), reduction="sum")
+
+    def of_sets(self, scores: Tensor, allowed: Tensor) -> Tensor:
+        """Here w is the mean of the weights of the possible tags, by their present probabilities."""
+        chances = scores.detach().masked_fill(~allowed, -torch.inf).softmax(1)
+        return -(chances @ self.weights.to(scores.dtype) * log_probability(scores, allowed)).sum()

@@ -1,0 +1,56 @@
+"""How well a label map fits: the labels of the surfaces that are mentions in both data sets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from coner.core.types import Sentence
+from coner.data.label_map import Projection
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of the surfaces that have a label most often in the source and are mentions in the target, too."""
+
+    label: str  # of the source
+    surfaces: int
+    agreeing: int  # whose most frequent label in the target is one of those that the map allows
+    others: dict[str, int]  # the other labels of the target, with the number of surfaces; most frequent first
+    examples: dict[str, str]  # of each of these a surface
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**vars(self), "agreement": self.agreeing / self.surfaces if self.surfaces else None}
+
+
+def agreement(source: Iterable[Sentence], target: Iterable[Sentence], projection: Projection) -> list[Agreement]:
+    """The agreement of each label of the map that the source has, in the order of the map. Surfaces are compared in lower case.
+
+    The source has its own labels, the target those of the taxonomy that the projection leads to.
+    """
+    here, there = _main_labels(source), _main_labels(target)
+    shared: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for surface, label in here.items():
+        if surface in there:
+            shared[label].append((surface, there[surface]))
+    rows, found_here = [], set(here.values())
+    for label, allowed in projection.sets.items():
+        if label not in found_here:
+            continue
+        others = [(found, surface) for surface, found in sorted(shared[label]) if found not in allowed]
+        counts = dict(Counter(found for found, _ in others).most_common())
+        examples = {found: next(surface for other, surface in others if other == found) for found in counts}
+        rows.append(Agreement(label, len(shared[label]), len(shared[label]) - len(others), counts, examples))
+    return rows
+
+
+def _main_labels(sentences: Iterable[Sentence]) -> dict[str, str]:
+    """The most frequent label of each surface; the first in alphabetical order if tied."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for sentence in sentences:
+        for entity in sentence.entities or ():
+            counts[sentence.surface(entity).lower()][entity.label] += 1
+    return {surface: min(of, key=lambda label: (-of[label], label)) for surface, of in counts.items()}
