@@ -125,7 +125,7 @@ def test_an_encoder_uses_the_weights_of_extra_files(
     assert coner("train", config, "--out", out / "run").code == 0
     record = read_record(out / "run")
     assert record.data["train"].extra[0].weight == 0.3
-    assert record.settings["data"]["extra"] == [{"file": "silver.conll", "weight": 0.3}]
+    assert record.settings["data"]["extra"] == [{"file": "silver.conll", "weight": 0.3, "map": None}]
     heavier = f'data.extra=[{{file = "{silver}", weight = 0.4}}]'
     again = coner("train", config, "--set", heavier, "--out", out / "run")
     assert again.code == 2 and "finished run with other" in again.err.splitlines()[-1]
@@ -138,7 +138,7 @@ def test_an_encoder_uses_the_weights_of_extra_files(
         ('[{file = "FILE", weight = 0}]', "data.extra.0.weight: input should be greater than 0, got 0"),
         ('[{file = "FILE", weight = -1}]', "data.extra.0.weight: input should be greater than 0, got -1"),
         ('[{file = "FILE", weight = inf}]', "data.extra.0.weight: input should be a finite number"),
-        ('[{file = "FILE", wieght = 1}]', "data.extra.0.wieght: no such setting; expected one of: file, weight"),
+        ('[{file = "FILE", wieght = 1}]', "data.extra.0.wieght: no such setting; expected one of: file, map, weight"),
         ("[{weight = 1}]", "data.extra.0.file: field required"),
         ('["FILE"]', "data.extra.0: input should be a valid dictionary"),
         ('[{file = "none.conll"}]', "none.conll: no such file; check the path"),

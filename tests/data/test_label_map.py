@@ -137,3 +137,12 @@ def test_agreement_compares_the_most_frequent_labels_of_shared_surfaces(tmp_path
     assert (person.label, person.surfaces, person.agreeing, person.others) == ("PER", 1, 1, {})
     assert (place.surfaces, place.agreeing, place.others, place.examples) == (2, 1, {"River": 1}, {"River": "rhine"})
     assert place.as_dict()["agreement"] == 0.5
+
+
+def test_a_mention_that_no_tagging_is_allowed_for_is_one_line_with_the_place_in_the_map(tmp_path: Path) -> None:
+    corpus = Corpus((Sentence(WORDS, (Entity(0, 2, "PER"),), line=7),), Path("source.conll"))
+    projection = load_map(written(tmp_path, MAP)).onto(TAXONOMY)
+    projection.check(corpus, ["Artist"])
+    message = "own.toml:3: PER: got Artist, Cleric, none of which the model predicts, so .* for 'a b' of source.conll:7"
+    with pytest.raises(DataError, match=message):
+        projection.check(corpus, ["City"])

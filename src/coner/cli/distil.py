@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,10 @@ def distil(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="CoNLL file to write; also .gz.")],
     *,
+    label_map: Annotated[
+        str | None,
+        typer.Option("--map", metavar="NAME|FILE", help="Label map: only labels that those of the input allow."),
+    ] = None,
     from_format: InputFormat = "auto",
     limit: Limit = None,
     budget_tokens: Tokens = None,
@@ -36,22 +41,37 @@ def distil(
     with an incomplete one, are left out and counted. If some have no answer, the exit code is 3; run the same command
     again to ask for them.
 
+    With --map, the input has labels of another data set, and each sentence gets the most probable of the taggings that
+    these allow (models of kind crf and encoder).
+
     Examples:
 
       coner distil runs/llm unlabelled.txt -o silver.conll --budget-tokens 500000
 
       coner train paper-minilm --set data.train=train.conll
       --set 'data.extra=[{file="silver.conll", weight=0.3}]' --out runs/distilled
+
+      coner distil runs/first multiconer1.conll --map multiconer1 -o silver.conll
     """
     from coner.core.progress import stderr
-    from coner.data import detect, stream
+    from coner.data import detect, read, stream
+    from coner.data.label_map import load_map
     from coner.families import load
     from coner.families.usage import Spending
     from coner.tagging.distil import distil as label
+    from coner.tagging.distil import distil_allowed
 
     read_as = detect(source) if from_format == "auto" else from_format
     reader = stream(source, format=read_as, **reading, predicted=True)
     tagger = load(teacher)
+    if label_map is not None:
+        corpus = read(source, format=read_as, **reading, gold=True)
+        corpus = replace(corpus, sentences=corpus.sentences[:limit])
+        projection = load_map(label_map).onto(tagger.taxonomy)
+        counts = distil_allowed(tagger, teacher.resolve().name, corpus, projection, out)
+        entities = counted(counts["entities"], "entity", "entities")
+        stderr.print(f"{out}: {counted(counts['written'], 'sentence')}, {entities} that {projection.map.path} allows")
+        return
     tagger.limit(Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ())))
     tagger.check_endpoint()
     tally, counts = label(tagger, tagger.model or teacher.resolve().name, reader, out, limit=limit)

@@ -42,6 +42,10 @@ def evaluate(
     noisy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With a model: also evaluate on this copy of GOLD with typos.")
     ] = None,
+    label_map: Annotated[
+        str | None,
+        typer.Option("--map", metavar="NAME|FILE", help="Label map, if GOLD has other labels; scores are in these."),
+    ] = None,
     limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
@@ -62,6 +66,8 @@ def evaluate(
 
       coner evaluate dev.conll runs/paper --noise 1
 
+      coner evaluate wnut17.conll runs/paper --map wnut17
+
       coner evaluate tagged.txt --columns word=1,gold=2,predicted=3
     """
     from coner.core.progress import stderr
@@ -71,7 +77,7 @@ def evaluate(
     from coner.runs.scoring import evaluate as evaluate_files
 
     spending = Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ()))
-    options = Options(taxonomy, train, reading, noise, noisy, limit, spending)
+    options = Options(taxonomy, train, reading, noise, noisy, limit, label_map, spending)
     evaluation = evaluate_files(gold, predicted, options)
     if warning := warn_of_one_file(gold, predicted, options):
         stderr.print(warning)

@@ -33,6 +33,7 @@ class ExtraFile(Section):
 
     file: Path = Field(description="CoNLL or JSONL, also .gz, read like data.train")
     weight: Positive = Field(1.0, description="weight of its sentences in the loss; those of data.train have weight 1")
+    map: str | None = Field(None, description="label map of a file with other labels: a built-in name or a TOML file")
 
 
 class DataSettings(Section):

@@ -169,7 +169,8 @@ class TagSet:
         """The tag ids that each word of a sentence of ``length`` words may have by its ``Sentence.regions``.
 
         The *valid* sequences of these tags are exactly the taggings that the regions allow: at the borders of a region
-        they have no tag that would continue a mention across it. Labels outside the tag set are left out.
+        they have no tag that would continue a mention across it. Labels outside the tag set are left out;
+        ``ValueError`` for a mention that has no other.
         """
         allowed = [[self.ids[OUTSIDE]]] * length
         for region in regions:
@@ -177,6 +178,9 @@ class TagSet:
                 first, last = word == region.start, word == region.end - 1
                 prefixes = (_mention_prefix if region.whole else _stretch_prefixes)(self.scheme, first, last)
                 allowed[word] = self._ids_with(prefixes, region.labels)
+                if not allowed[word]:
+                    known = ", ".join(sorted(region.labels))
+                    raise ValueError(f"words {region.start} to {region.end}: expected a tag with one of: {known}")
         return allowed
 
     def _ids_with(self, prefixes: str, labels: frozenset[str]) -> list[int]:

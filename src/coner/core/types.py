@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import index
 
@@ -120,6 +120,13 @@ def with_regions(sentence: Sentence, regions: Sequence[Region]) -> Sentence:
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:
     """Lower-cased surface forms of all gold mentions, to separate seen from unseen mentions."""
     return {sentence.surface(mention).lower() for sentence in sentences for mention in mentions_of(sentence)}
+
+
+def possible_labels(sentences: Collection[Sentence]) -> set[str]:
+    """The labels that gold mentions have or may have."""
+    labels = {entity.label for sentence in sentences for entity in sentence.entities or ()}
+    wholes = (region for sentence in sentences for region in sentence.regions or () if region.whole)
+    return labels.union(*(region.labels for region in wholes))
 
 
 def mentions_of(sentence: Sentence) -> list[Entity | Region]:

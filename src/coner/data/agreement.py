@@ -27,9 +27,10 @@ class Agreement:
 
 
 def agreement(source: Iterable[Sentence], target: Iterable[Sentence], projection: Projection) -> list[Agreement]:
-    """The agreement of each label of the map that the source has, in the order of the map. Surfaces are compared in lower case.
+    """The agreement of each label of the map that the source has, in the order of the map.
 
-    The source has its own labels, the target those of the taxonomy that the projection leads to.
+    Surfaces are compared in lower case. The source has its own labels, the target those of the taxonomy that the
+    projection leads to.
     """
     here, there = _main_labels(source), _main_labels(target)
     shared: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -14,6 +14,7 @@ means that it may be no mention either; an empty list, that it is none::
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -85,12 +86,26 @@ class Projection:
     optional: frozenset[str]  # labels of the source that may be no mention
     unlabelled: frozenset[str]  # fine labels that unlabelled words may have
 
-    def check(self, corpus: Corpus) -> None:
-        """``DataError`` if a label of the corpus has no entry, or all are mapped to nothing."""
+    @property
+    def key(self) -> str:
+        """What identifies its effect."""
+        sets = {label: sorted(names) for label, names in sorted(self.sets.items())}
+        return json.dumps([sets, sorted(self.optional), sorted(self.unlabelled)])
+
+    def check(self, corpus: Corpus, known: Collection[str] | None = None) -> None:
+        """``DataError`` if a label of the corpus has no entry, or all are mapped to nothing.
+
+        Also for a mention that no tagging is allowed for, if its labels must be ``known`` ones.
+        """
         for sentence in corpus:
+            place = f"{corpus.path}:{sentence.line}" if sentence.line else str(corpus.path)
             for entity in sentence.entities or ():
+                labels = self.sets.get(entity.label, frozenset())
+                if known is not None and entity.label not in self.optional and labels and not labels & set(known):
+                    got = f"{entity.label}: got {', '.join(sorted(labels))}, none of which the model predicts"
+                    fix = f"so no tagging is allowed for {sentence.surface(entity)!r} of {place}. Fix: add others"
+                    raise self.map.error(f"{got}, {fix}", LABELS, entity.label)
                 if entity.label not in self.sets:
-                    place = f"{corpus.path}:{sentence.line}" if sentence.line else str(corpus.path)
                     fix = f'Fix: add {entity.label!r} = ["..."] to [labels], or = [] if it is no mention'
                     raise self.map.error(f"got no entry for label {entity.label!r} of {place}. {fix}", LABELS)
         if not any(self.sets[label] for label in corpus.labels) and not self.unlabelled:

@@ -14,8 +14,9 @@ from typing import Any, cast
 from coner.config.experiment import DataSettings
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
-from coner.core.types import Sentence, surfaces
+from coner.core.types import Sentence, possible_labels, surfaces
 from coner.data.corpus import Corpus, read
+from coner.data.extra import check_maps, read_extra
 from coner.data.files import digest
 from coner.data.noise import make_noise
 from coner.data.reading.reader import Reading
@@ -103,13 +104,13 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     splits["train"] = _take(splits["train"], settings)
     splits |= _read_named(settings.model_copy(update={"train": None}), taxonomy)
     evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
+    check_maps(settings.extra)
     extras = []
     for extra in settings.extra:
-        corpus = read(extra.file, **read_options(settings), labels=taxonomy.labels, gold=True)
-        further = Split(corpus, digest(extra.file), weight=extra.weight)
+        further = Split(*read_extra(extra, read_options(settings), taxonomy), weight=extra.weight)
         extras.append(leave_out(further, evaluated))
     splits["train"] = replace(splits["train"], extras=tuple(extras))
-    splits = with_warnings(splits, {e.label for s in splits["train"].sentences for e in s.entities or ()})
+    splits = with_warnings(splits, possible_labels(splits["train"].sentences))
     if settings.noise.score:
         noise = make_noise(settings.noise, rate=1.0)
         for name in [name for name in splits if name != "train"]:
@@ -205,7 +206,7 @@ def _sampled(whole: tuple[dict[str, Split], Taxonomy], settings: DataSettings) -
     splits, taxonomy = whole
     train = splits["train"]
     splits = {**splits, "train": replace(_take(train, settings), extras=train.extras)}
-    return with_warnings(splits, {e.label for s in splits["train"].sentences for e in s.entities or ()}), taxonomy
+    return with_warnings(splits, possible_labels(splits["train"].sentences)), taxonomy
 
 
 def _take(split: Split, settings: DataSettings) -> Split:

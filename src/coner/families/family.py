@@ -62,6 +62,7 @@ class Family:
     manifest: ClassVar[type[Manifest]] = Manifest  # model of its ``model.json``
     extra: ClassVar[str | None] = None  # extra that its models need: ``pip install coner[extra]``
     configurable: ClassVar[bool] = False  # ``coner train`` accepts its configs
+    learns_sets: ClassVar[bool] = False  # training sentences may have ``regions``, sets of possible labels
     trains: ClassVar[bool] = False  # it is fitted on labelled sentences; ablations, sweeps and the estimators accept it
     multiprocess: ClassVar[bool] = False  # several processes can train one tagger together
     calls_endpoint: ClassVar[bool] = False  # its taggers send sentences to an endpoint

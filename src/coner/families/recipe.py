@@ -11,12 +11,13 @@ from typing import Any
 
 from coner.config.experiment import Experiment
 from coner.core.counted import counted
+from coner.core.errors import ConfigError
 from coner.core.files import sha256
 from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache, describe
 from coner.data.taxonomy import Taxonomy
 from coner.families.family import Built, Family, Place, TrainingJob
-from coner.families.registry import family
+from coner.families.registry import family, kinds
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,12 @@ class Training(Recipe):
         self.resumable = self.family.multiprocess
 
     def read(self, cache: SplitCache) -> Inputs:
-        return Inputs(*cache.read(self.settings.data))
+        inputs = Inputs(*cache.read(self.settings.data))
+        if not self.family.learns_sets and any(s.regions is not None for s in inputs.splits["train"].sentences):
+            fix = f"Fix: use one of kind {', '.join(kinds_that_learn_sets())}, or files with labels of the taxonomy"
+            got = f"got files with sets of labels, which a model of kind {self.settings.kind} cannot learn from"
+            raise ConfigError(f"data.extra: {got}. {fix}")
+        return inputs
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         splits, noise = inputs.splits, self.settings.data.noise
@@ -107,6 +113,11 @@ class Training(Recipe):
             weights=train.weights,
         )
         return self.family.fit(self.settings, job)
+
+
+def kinds_that_learn_sets() -> list[str]:
+    """The families that can be trained on sets of possible labels."""
+    return [name for name in kinds(trains=True) if family(name).learns_sets]
 
 
 def file_hashes(paths: list[Path]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coner.core.types import mentions_of
 from coner.core.untrusted import read_json
 from coner.evaluation.results import Scores
 from coner.evaluation.significance import intervals
@@ -106,7 +107,7 @@ def _file(split: Split) -> dict[str, Any]:
         "sha256": split.sha256,
         "sentences": len(corpus),
         "words": sum(map(len, corpus)),
-        "mentions": sum(len(sentence.entities or ()) for sentence in corpus),
+        "mentions": sum(len(mentions_of(sentence)) for sentence in corpus),
         "repaired": corpus.repaired,
         "skipped": corpus.skipped,
     }

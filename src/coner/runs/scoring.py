@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
@@ -25,6 +24,8 @@ from coner.families import load
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.records.recording import scores_with_intervals
+from coner.runs.mapped import check_labels, in_source_labels
+from coner.runs.same_words import check_same_words
 from coner.tagging.stream import Tally, tag_all
 
 COLUMNS = ("conll", "conllu", "csv")  # formats in which --columns chooses the tags
@@ -40,6 +41,7 @@ class Options:
     noise: float | None = None  # also evaluate on a copy with typos in this fraction of the sentences
     noisy: Path | None = None  # also evaluate on the noisy copy in this file
     limit: int | None = None  # number of sentences; ``None``: all
+    map: str | None = None  # label map of the gold file, whose labels are others than those of the predictions
     spending: Spending = field(default_factory=Spending)  # limits for a language model
 
 
@@ -75,8 +77,7 @@ class Evaluation:
         seen: surfaces of the mentions in a training file, for the recall on them.
 
     Attributes:
-        noisy: scores on the noisy copy, ``None`` if there is none.
-        changes: noisy minus clean, by metric.
+        noisy: scores on the noisy copy, or ``None``; changes: noisy minus clean, by metric.
         noisy_sentences, noisy_words: how many sentences and words differ in the copy.
     """
 
@@ -117,7 +118,7 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
         DataError: a file is faulty, or the predictions are for other sentences.
         Unanswered: no sentence has an answer of the endpoint.
     """
-    labels = None if options.taxonomy == AUTO else load_taxonomy(options.taxonomy).labels
+    labels = None if options.taxonomy == AUTO or options.map else load_taxonomy(options.taxonomy).labels
     if predicted is None:
         predicted = _with_predictions(gold, options)
     corpus = read(gold, **_reading(options, "gold", gold, predicted), labels=labels, gold=True)
@@ -130,6 +131,11 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
         predictions = _of_model(predicted, corpus, copy, options)
     else:
         predictions = _of_file(predicted, corpus, labels, options)
+    if options.map:
+        p, how = predictions, options.taxonomy
+        mapped = in_source_labels(p.corpus, p.rows, options.map, taxonomy=how, tagger=p.tagger)
+        p = replace(p, corpus=mapped.corpus, rows=mapped.rows, notes=[*p.notes, mapped.note])
+        return Evaluation(p, mapped.taxonomy, seen)
     return Evaluation(predictions, predictions.taxonomy(options.taxonomy), seen)
 
 
@@ -173,6 +179,8 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
         return ()
     if options.noise is not None and options.noisy is not None:
         raise ConfigError("--noise, --noisy: got both; expected one of them")
+    if options.map:
+        raise ConfigError("--map: got a noisy copy to evaluate too; expected one of them")
     if not model.is_dir():
         message = "is not a model folder; expected one with --noise or --noisy, to tag the noisy copy"
         raise ConfigError(f"{model}: {message}")
@@ -187,6 +195,8 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
 def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> GoldPredictions:
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
     tagger = load(model)
+    if not options.map:
+        check_labels(corpus, tagger)
     tagger.limit(options.spending)
     tagger.check_endpoint()
     clean, clean_tally = tag_all(tagger, corpus, "tagging")
@@ -217,28 +227,7 @@ def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: 
     reading: Reading = {**_reading(options, "predicted", path, gold.path), "repair": True}
     predicted = read(path, **reading, labels=labels, gold=True, predicted=True)
     predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
-    _check_same_words(gold, predicted)
+    check_same_words(gold, predicted)
     notes = [f"{corpus.path}: {note}" for corpus in (gold, predicted) for note in corpus.notes]
     rows = [sentence.entities or () for sentence in predicted]
     return GoldPredictions(gold, rows, predicted.repaired, predicted.skipped, notes=notes)
-
-
-def _check_same_words(gold: Corpus, predicted: Corpus) -> None:
-    """``DataError`` at the first word that differs, with its line in both files."""
-    for truth, other in zip(gold, predicted, strict=False):
-        if truth.words == other.words:
-            continue
-        pairs = zip(truth.words, other.words, strict=False)
-        at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(truth), len(other)))
-        (line, word), (gold_line, gold_word) = _word(predicted, other, at), _word(gold, truth, at)
-        message = f"got {word} where {gold.path}:{gold_line} has {gold_word}; expected the same sentences and words"
-        raise DataError(message, predicted.path, line)
-    if len(gold) != len(predicted):
-        counts = f"got {counted(len(predicted), 'sentence')} where {gold.path} has {len(gold)}"
-        raise DataError(f"{counts}; expected the same sentences and words", predicted.path)
-
-
-def _word(corpus: Corpus, sentence: Sentence, index: int) -> tuple[int, str]:
-    """The line of a word, and the word as it is shown in a message."""
-    rows = len(sentence.header) + index if corpus.layout is not None else 0
-    return sentence.line + rows, repr(sentence.words[index]) if index < len(sentence) else "the end of the sentence"

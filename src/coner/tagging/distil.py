@@ -11,9 +11,11 @@ from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.progress import progress_bar
 from coner.core.types import Sentence
-from coner.data import Reader, write_conll
+from coner.data import Corpus, Reader, write_conll
 from coner.data.formats.conll import UNFIT_ID
+from coner.data.label_map import Projection
 from coner.data.reading.reader import HEADER
+from coner.families.best_tagging import best_allowed
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.file import labelled
 from coner.tagging.stream import Tally, tag_corpus
@@ -51,6 +53,27 @@ def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int |
         if not counts["written"]:
             raise DataError("no sentence could be labelled; nothing was written", str(reader.path))
     return tally, counts
+
+
+def distil_allowed(tagger: Tagger, name: str, corpus: Corpus, projection: Projection, out: Path) -> Counter[str]:
+    """Write the sentences with the most probable labels that their own annotation allows, by a label map, as CoNLL.
+
+    Returns counts of sentences ``written`` and their ``entities``. ``ConfigError`` if the tagger has no chain of tags.
+    """
+    projection.check(corpus, tagger.labels)
+    counts: Counter[str] = Counter()
+    mark = "labelled_by=" + "_".join(name.split())
+
+    def chosen() -> Iterator[Sentence]:
+        with progress_bar("labelling", len(corpus)) as bar:
+            for number, sentence in enumerate(best_allowed(tagger, list(map(projection.apply, corpus))), 1):
+                counts.update(written=1, entities=len(sentence.entities or ()))
+                yield marked(sentence, mark, number)
+                bar.advance()
+
+    with atomic_write(out) as handle:
+        write_conll(chosen(), handle)
+    return counts
 
 
 def marked(sentence: Sentence, mark: str, number: int) -> Sentence:

@@ -11,7 +11,7 @@ import pytest
 
 from coner.core.errors import ConfigError, DataError, OutputError
 from coner.core.progress import Log
-from coner.core.types import Entity, Sentence
+from coner.core.types import Entity, Region, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.score import score
 from coner.families.crf import candidates, crfsuite
@@ -181,3 +181,19 @@ def test_an_unknown_feature_is_an_error() -> None:
 def test_a_label_outside_the_taxonomy_is_an_error() -> None:
     with pytest.raises(DataError, match="label 'City'; expected labels of taxonomy flat"):
         train(CrfExperiment(kind="crf"), train=CORPUS, dev=CORPUS, taxonomy=Taxonomy.flat(["Artist"]), log=Log())
+
+
+def test_sentences_with_sets_of_labels_are_labelled_by_a_first_crf_then_learned_from() -> None:
+    """A word that only they have is an artist or a city; it stands where the others have a city."""
+    words = ("she", "went", "to", "gronk")
+    complete = [Sentence(("she", "went", "to", name), (Entity(3, 4, "City"),)) for name in ("paris", "rome", "oslo")]
+    complete += [Sentence((name, "sang"), (Entity(0, 1, "Artist"),)) for name in ("adele", "cher", "sting")]
+    sets = Sentence(words, (), regions=(Region(3, 4, frozenset(["Artist", "City"]), whole=True),))
+    lines: list[str] = []
+    experiment = CrfExperiment(kind="crf", crf=CrfSettings(c2=0.01, max_iterations=30, clusters=()))
+    built = train(experiment, train=[*complete, sets], dev=complete, taxonomy=TAXONOMY, log=lines.append)
+    assert built.tagger.tag([Sentence(words)]) == [[Entity(3, 4, "City")]]
+    assert "step 1 of 2" in lines[0]
+    assert "to label 1 sentence with sets of labels" in lines[0]
+    assert [trial["sentences"] for trial in built.facts["first_step"]["trials"]] == [6]
+    assert [trial["sentences"] for trial in built.facts["trials"]] == [7]

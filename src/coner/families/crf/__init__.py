@@ -22,6 +22,7 @@ class CrfFamily(Family):
     manifest = CrfManifest
     configurable = True
     trains = True
+    learns_sets = True
     has_chain = True
     threaded = False
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.progress import Log
 from coner.core.tags import TagSet
-from coner.core.types import Sentence
+from coner.core.types import Sentence, possible_labels
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.spans import select_spans
 from coner.evaluation.results import Level
 from coner.evaluation.score import score
+from coner.families.best_tagging import best_allowed
 from coner.families.crf.candidates import candidates, random_trials
 from coner.families.crf.cost import statement
 from coner.families.crf.crfsuite import Fitter
@@ -36,10 +38,37 @@ LINE = (
 def train(
     settings: CrfExperiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
 ) -> Built:
+    """``train_complete``; twice, if some sentences have sets of possible labels, which python-crfsuite cannot take.
+
+    A CRF trained on the others first chooses the best tagging that the sets allow.
+    """
+    complete = [sentence for sentence in train if sentence.regions is None]
+    if len(complete) == len(train):
+        return train_complete(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
+    with_sets = counted(len(train) - len(complete), "sentence")
+    log(f"step 1 of 2: training on the sentences with complete labels, to label {with_sets} with sets of labels")
+    labels = possible_labels(train)
+    first = train_complete(settings, train=complete, dev=dev, taxonomy=taxonomy, log=log, labels=labels)
+    labelled = list(best_allowed(first.tagger, train))
+    log("step 2 of 2: training on all sentences, with the most probable of their possible labels")
+    second = train_complete(settings, train=labelled, dev=dev, taxonomy=taxonomy, log=log)
+    return Built(second.tagger, {**second.facts, "first_step": dict(first.facts)})
+
+
+def train_complete(
+    settings: CrfExperiment,
+    *,
+    train: Sequence[Sentence],
+    dev: Sequence[Sentence],
+    taxonomy: Taxonomy,
+    log: Log,
+    labels: Collection[str] = (),
+) -> Built:
     """Train a CRF with the best of the candidates, then ``crf.trials`` more; writes temporary files only.
 
     All choices maximise F1 on ``dev``. Where there are over ``LEAST`` sentences, candidates are compared on some, and
-    the best one is trained on all. The log gets one line per trial. ``DataError`` if the training sentences have no
+    the best one is trained on all. The log gets one line per trial. The tagger knows the labels of the training
+    sentences, and ``labels`` besides. ``DataError`` if the training sentences have no
     label, or one that the taxonomy lacks.
     """
     found = {entity.label for sentence in train for entity in sentence.entities or ()}
@@ -49,7 +78,8 @@ def train(
         raise DataError(f"got training label {min(unknown)!r}; expected labels of taxonomy {taxonomy.name}")
     crf, seed = settings.crf, settings.seed
     Extractor(crf.features)  # an unknown name fails before anything is learned
-    task = Task(settings, tuple(label for label in taxonomy.labels if label in found), taxonomy, log)
+    known = found.union(labels)
+    task = Task(settings, tuple(label for label in taxonomy.labels if label in known), taxonomy, log)
     lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=seed, cluster_file=crf.cluster_file)
     tried, compared = candidates(crf, train), list[dict[str, Any]]()
     if cost := statement(tried, task.labels, train):

@@ -35,6 +35,7 @@ class EncoderFamily(Family):
     extra = "encoder"
     configurable = True
     trains = True
+    learns_sets = True
     multiprocess = True
     exports = True
     has_chain = True

@@ -17,8 +17,8 @@ from coner.families.encoder.loss import losses
 from coner.families.encoder.settings import AuxiliarySettings, EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
+from coner.families.encoder.training.gold_tags import GoldTags, in_groups
 from coner.families.encoder.training.objective import Objective
-from coner.families.encoder.training.targets import Targets, in_groups
 from coner.families.family import Built, TrainingJob
 
 MOST_LABELS = 1000  # with decoders over pairs of tags: 15 MiB for each sentence of a batch
@@ -58,13 +58,13 @@ class TaggingObjective(Objective):
     ) -> None:
         super().__init__(tagger, sentences, weights)
         tags, network = tagger.tags, tagger.network
-        self.fine = Targets(tags, sentences)
+        self.fine = GoldTags(tags, sentences)
         criterion = losses[tagger.settings.head.loss](self.fine.counts(self.sentence_weights))
         network.decoder.criterion = criterion.to(tagger.device)
-        self.coarse: Targets | None = None
+        self.coarse: GoldTags | None = None
         if network.auxiliary is not None:
             groups = tagger.taxonomy.coarse_by_fine
-            self.coarse = Targets(network.auxiliary.decoder.tags, [in_groups(s, groups) for s in sentences])
+            self.coarse = GoldTags(network.auxiliary.decoder.tags, [in_groups(s, groups) for s in sentences])
 
     def batch_losses(self, batch: Batch, examples: Sequence[int]) -> Mapping[str, Tensor]:
         fine = self.fine.gold(examples, batch.ids.device)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from coner.core.tags import Scheme, TagSet
 from coner.core.types import Region
-from coner.families.encoder.backbone.batch import set_grid
 from coner.families.encoder.decoder import Gold, _lattice, decoders, gold_loss
 from coner.families.encoder.loss import losses
 from helpers.chain_oracle import SCHEMES
@@ -31,8 +30,11 @@ SOME = [
 
 
 def grid(tags: TagSet, regions: Sequence[Sequence[Region]], lengths: Sequence[int]) -> Tensor:
-    sets = [tags.allowed_by(some, length) for some, length in zip(regions, lengths, strict=True)]
-    return set_grid(sets, width=max(lengths), tags=len(tags))
+    allowed = torch.zeros(len(lengths), max(lengths), len(tags), dtype=torch.bool)
+    for row, some, length in zip(allowed, regions, lengths, strict=True):
+        for word, ids in enumerate(tags.allowed_by(some, length)):
+            row[word, ids] = True
+    return allowed
 
 
 @settings(max_examples=40, deadline=None)

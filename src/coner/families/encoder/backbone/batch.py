@@ -64,15 +64,7 @@ def as_batch(tensors: Mapping[str, Tensor]) -> Batch:
     return Batch(tensors["ids"], tensors["mask"], pieces, words)
 
 
-def set_grid(sets: Sequence[Sequence[Sequence[int]]], *, width: int, tags: int) -> Tensor:
-    """Sets of tag ids of the words of sentences as B x W x C, bool; padding has none."""
-    grid = torch.zeros(len(sets), width, tags, dtype=torch.bool)
-    places = [(i, w, tag) for i, words in enumerate(sets) for w, ids in enumerate(words) for tag in ids]
-    grid[tuple(torch.tensor(places).T)] = True
-    return grid
-
-
-def gold_grid(tags: Sequence[Sequence[int]]) -> Tensor:
-    """Tag ids of sentences as B x W, padded with 0."""
-    width = max(map(len, tags))
+def gold_grid(tags: Sequence[Sequence[int]], width: int = 0) -> Tensor:
+    """Tag ids of sentences as B x W, padded with 0; W is that of the longest one, at least ``width``."""
+    width = max(width, *map(len, tags))
     return torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in tags])

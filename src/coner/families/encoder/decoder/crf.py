@@ -94,19 +94,19 @@ class _NegativeSetLogLikelihood(_NegativeLogLikelihood):
         ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, lengths: Tensor, allowed: Tensor
     ) -> Tensor:
         loss = emissions.new_zeros(())
-        inner, first, between, last = (x.new_zeros(x.shape) for x in (emissions, start, transitions, end))
-        words = emissions.shape[0] * emissions.shape[1]
+        first, between, last = (x.new_zeros(x.shape) for x in (start, transitions, end))
         both = torch.cat([emissions, emissions.masked_fill(~allowed, -torch.inf)])
+        inner = both.new_zeros(both.shape).flatten(0, 1)
         for lattice in forward_backward(both, lengths.repeat(2), ChainScores(start, transitions, end)):
             packing = lattice.packing
-            sign = torch.where(packing.words < words, 1.0, -1.0).to(lattice.unary)[:, None]
+            sign = torch.where(packing.words * 2 < len(inner), 1.0, -1.0).to(lattice.unary)[:, None]
             loss += ((lattice.log(lattice.scale) + lattice.shift) * sign).sum().to(loss)
             excess = lattice.tag_marginals() * sign
-            inner.view(-1, inner.shape[2]).index_add_(0, packing.words.to(inner.device) % words, excess.to(inner))
+            inner.index_copy_(0, packing.words.to(inner.device), excess.to(inner))
             first += excess[: len(packing)].sum(0).to(first)
             last += excess[packing.last].sum(0).to(last)
             between += lattice.transition_marginals(sign).to(between)
-        ctx.save_for_backward(inner, first, between, last)
+        ctx.save_for_backward(inner.view(2, *emissions.shape).sum(0), first, between, last)
         return loss
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from coner.core.types import Sentence
-from coner.families.encoder.backbone.batch import Batch, gold_grid
+from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
-from coner.families.encoder.decoder import weighted_loss
+from coner.families.encoder.decoder import gold_loss
 from coner.families.encoder.fit import TaggingObjective
 from coner.families.encoder.shrink.targets import Targets, Teacher
 from coner.families.encoder.tagger import EncoderTagger
@@ -80,10 +80,10 @@ class ShrinkObjective(TaggingObjective):
         if not rows:
             return emissions.new_zeros(())
         labelled = [examples[row] for row in rows]
-        gold = gold_grid([self.fine[i] for i in labelled]).to(emissions.device)
-        lengths, width = batch.words.lengths[rows], gold.shape[1]
+        gold = self.fine.gold(labelled, emissions.device)
+        lengths, width = batch.words.lengths[rows], gold.tags.shape[1]
         weights = [self.sentence_weights[i] for i in labelled]
-        return weighted_loss(
+        return gold_loss(
             self.tagger.network.decoder, batch.words.padded(emissions)[rows, :width], lengths, gold, weights
         )
 

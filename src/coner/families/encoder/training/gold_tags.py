@@ -10,21 +10,26 @@ from torch import Tensor
 
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Region, Sentence, with_regions
-from coner.families.encoder.backbone.batch import gold_grid, set_grid
+from coner.families.encoder.backbone.batch import gold_grid
 from coner.families.encoder.decoder import Gold
 
 
-class Targets:
+class GoldTags:
     """The gold tags of labelled sentences."""
 
     def __init__(self, tags: TagSet, sentences: Sequence[Sentence]) -> None:
         self._size = len(tags)
         self._paths = [tags.encode(sentence.entities or (), len(sentence)) for sentence in sentences]
+        numbers: dict[tuple[int, ...], int] = {}  # of the different sets
         self._sets = {
-            i: tags.allowed_by(sentence.regions, len(sentence))
-            for i, sentence in enumerate(sentences)
-            if sentence.regions is not None
+            i: [numbers.setdefault(tuple(ids), len(numbers)) for ids in tags.allowed_by(s.regions, len(s))]
+            for i, s in enumerate(sentences)
+            if s.regions is not None
         }
+        self._members = list(numbers)
+        self._table = torch.zeros(len(numbers), self._size, dtype=torch.bool)
+        for row, ids in zip(self._table, self._members, strict=True):
+            row[list(ids)] = True
 
     def gold(self, examples: Sequence[int], device: torch.device) -> Gold:
         """The gold tags of these sentences (by index)."""
@@ -32,15 +37,15 @@ class Targets:
         rows = tuple(row for row, i in enumerate(examples) if i in self._sets)
         if not rows:
             return Gold(grid.to(device))
-        sets = set_grid([self._sets[examples[row]] for row in rows], width=grid.shape[1], tags=self._size)
-        return Gold(grid.to(device), rows, sets.to(device))
+        sets = gold_grid([self._sets[examples[row]] for row in rows], width=grid.shape[1])
+        return Gold(grid.to(device), rows, self._table[sets].to(device))
 
     def counts(self, weights: Sequence[float]) -> Tensor:
         """Words of each tag, weighted by their sentences; a word with several possible ones counts for all in part."""
         counts = [0.0] * self._size
         for i, (weight, path) in enumerate(zip(weights, self._paths, strict=True)):
             for word, tag in enumerate(path):
-                possible = self._sets[i][word] if i in self._sets else (tag,)
+                possible = self._members[self._sets[i][word]] if i in self._sets else (tag,)
                 for one in possible:
                     counts[one] += weight / len(possible)
         return torch.tensor(counts, dtype=torch.float64)
