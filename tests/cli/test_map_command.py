@@ -88,3 +88,16 @@ def test_distil_labels_under_a_map(world: World, tmp_path: Path, capsys: pytest.
     (place,), (person,) = (s.entities or () for s in read(tmp_path / "silver.conll"))
     assert (place.start, place.end, place.label in groups["Location"]) == (1, 2, True)
     assert (person.start, person.end, person.label in groups["Person"]) == (0, 1, True)
+
+
+def test_a_family_that_cannot_learn_from_sets_refuses_them(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, own = tmp_path / "source.conll", tmp_path / "own.toml"
+    source.write_text("in O\nparis B-LOC\n", encoding="utf-8")
+    own.write_text('[labels]\nLOC = ["Location"]\n', encoding="utf-8")
+    extra = f'data.extra=[{{file = "{source}", map = "{own}"}}]'
+    arguments = ["train", "span", "--train", str(world.train), "--dev", str(world.dev), "--set", extra]
+    assert run([*arguments, "--out", str(tmp_path / "run")]) == 2
+    message = "data.extra: got files with sets of labels, which a model of kind span cannot learn from. Fix: use one of"
+    assert message in capsys.readouterr().err
