@@ -114,7 +114,7 @@ def test_parallel_passes_and_concurrent_callers_predict_the_same(
     tagger = tagger_for(head={"decoder": "softmax"}, train={"precision": precision})
     sentences = [Sentence(tuple(words * (1 + i % 3))) for i in range(10) for words in AWKWARD[3:]]
     monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MIN", 8)
-    monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MAX", 24)
+    monkeypatch.setattr("coner.families.encoder.backbone.tagger.pass_size", lambda *_: 24)
     before = torch.get_num_threads()
     predicted = {}
     try:
@@ -137,8 +137,7 @@ def test_error_in_a_pass_restores_weights_and_mode(
     tagger = tagger_for(train={"precision": "bfloat16"})
     sentences = [Sentence(tuple(words)) for words in AWKWARD[3:] * 10]
     monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MIN", 8)
-    monkeypatch.setattr("coner.families.encoder.backbone.passes.PARALLEL_MAX", 24)
-    monkeypatch.setattr("coner.families.encoder.backbone.passes.SINGLE_PASS", 24)
+    monkeypatch.setattr("coner.families.encoder.backbone.tagger.pass_size", lambda *_: 24)
     before, expected = torch.get_num_threads(), tagger.tag(sentences)
     weights = {name: value.clone() for name, value in tagger.network.state_dict().items()}
     tagger.network.train()

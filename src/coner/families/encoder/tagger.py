@@ -13,7 +13,7 @@ from coner.core.errors import ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
-from coner.families.encoder.backbone.batch import Batch, collate
+from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.passes import Tagged
 from coner.families.encoder.backbone.pieces import Pieces
 from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
@@ -83,7 +83,7 @@ class EncoderTagger(NetworkTagger):
 
     @torch.inference_mode()  # the mode of the caller applies to its thread only
     def _score_pass(self, sentences: Sequence[Pieces]) -> list[Scores]:
-        batch = collate(sentences, self.pieces, self.device)
+        batch = self.collate(sentences)
         rows = self._emissions(batch).cpu().double().numpy()
         return [row[:length] for row, length in zip(rows, batch.words.lengths.tolist(), strict=True)]
 

@@ -27,4 +27,5 @@ class OnnxManifest(Manifest):
     scheme: Literal["iob2", "bioes"]
     decoder: Literal["crf", "softmax"]
     pieces: PieceSettings
+    width: Annotated[int, Field(ge=1, le=1 << 16)] = 384  # of the encoder's hidden states; not in earlier exports
     settings: dict[str, Any]

@@ -24,7 +24,7 @@ from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.spans import span_probability
 from coner.families.encoder.backbone.layout import lay_out
-from coner.families.encoder.backbone.passes import Tagged, tag_in_passes
+from coner.families.encoder.backbone.passes import Tagged, pass_size, tag_in_passes
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.encoder.backbone.steps import check_steps
 from coner.families.files import ModelFiles
@@ -34,6 +34,7 @@ from coner.families.onnx.settings import OnnxManifest
 from coner.families.tagger import Prediction, Tagger
 
 GRAPH, CHAIN, TOKENIZER = "model.onnx", "chain.npz", "tokenizer.json"
+FLOAT32 = 4  # bytes of a value between two layers
 DATA = ".data"  # after the name of the graph: the file of its weights
 Decode = Callable[[Scores], Iterator[Tagged]]  # emissions of sentences of equal length, B x W x C
 
@@ -50,23 +51,24 @@ class OnnxTagger(Tagger):
         self.taxonomy, self.labels = manifest.taxonomy, manifest.taxonomy.labels
         self._session, self._decode, self._manifest, self._folder = session, decode, manifest, folder
         self._inputs = [value.name for value in session.get_inputs()]
+        self._threads = session.get_session_options().intra_op_num_threads
         self._columns = len(TagSet(self.labels, manifest.scheme))
 
     @property
     def hardware(self) -> str:
         """Device, threads, and precision of the weights."""
-        threads = self._session.get_session_options().intra_op_num_threads
-        return f"cpu, {threads} threads, weights in {self._manifest.weights}"
+        return f"cpu, {self._threads} threads, weights in {self._manifest.weights}"
 
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """Entities with the probability of their spans, as from the encoder that was exported."""
-        results = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces)
+        size = pass_size(self._manifest.width, FLOAT32) * self._threads
+        results = tag_in_passes(sentences, self._tag_batch, pieces=self.pieces, size=size)
         for sentence, (entities, repaired) in zip(sentences, results, strict=True):
             yield Prediction(sentence, tuple(entities), repaired)
 
     def emissions(self, sentences: Sequence[Pieces]) -> list[Scores]:
         """Emissions of each sentence, W x C."""
-        arrays = lay_out(sentences, self.pieces)
+        arrays = lay_out(sentences, self.pieces, round_to=1)
         try:
             (rows,) = self._session.run(None, {name: arrays[name] for name in self._inputs})
         except Exception as error:  # errors of onnxruntime have no common class

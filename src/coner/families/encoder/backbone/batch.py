@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from coner.families.encoder.backbone.layout import lay_out
+from coner.families.encoder.backbone.layout import ROUND_TO, lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
 
@@ -51,9 +51,11 @@ class Batch:
     words: WordLayout
 
 
-def collate(sentences: Sequence[Pieces], maker: PieceMaker, device: torch.device | str = "cpu") -> Batch:
-    """Lay sentences out as a batch."""
-    arrays = lay_out(sentences, maker)
+def collate(
+    sentences: Sequence[Pieces], maker: PieceMaker, device: torch.device | str = "cpu", *, round_to: int = ROUND_TO
+) -> Batch:
+    """Lay sentences out as a batch; see ``layout.lay_out``."""
+    arrays = lay_out(sentences, maker, round_to=round_to)
     return as_batch({name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
 
 

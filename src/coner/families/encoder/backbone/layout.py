@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 
 Ids = NDArray[np.int64]
-ROUND_TO = 4  # row lengths are multiples of this, so that the matrix library prepares few shapes
+ROUND_TO = 4  # row lengths are multiples of this, so that oneDNN, which multiplies in bfloat16, prepares few shapes
 
 
-def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
+def lay_out(sentences: Sequence[Pieces], maker: PieceMaker, *, round_to: int = ROUND_TO) -> dict[str, Ids]:
     """Sentences as one batch; those longer than the encoder's limit take several rows, in overlapping windows.
+
+    Rows are padded to a multiple of ``round_to``.
 
     Returns:
         By name, all int64: those of ``word_arrays``, and
@@ -35,7 +37,7 @@ def lay_out(sentences: Sequence[Pieces], maker: PieceMaker) -> dict[str, Ids]:
             column = len(maker.prefix) + window.keep_from - window.start
             places.append((len(rows), column, window.keep_to - window.keep_from))
             rows.append([*maker.prefix, *sentence.ids[window.start : window.end], *maker.suffix])
-    width = -(-max(map(len, rows)) // ROUND_TO) * ROUND_TO
+    width = -(-max(map(len, rows)) // round_to) * round_to
     width = min(width, maker.window + len(maker.prefix) + len(maker.suffix))
     ids = np.full((len(rows), width), maker.pad, dtype=np.int64)
     mask = np.zeros_like(ids)

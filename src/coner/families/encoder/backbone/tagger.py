@@ -18,7 +18,8 @@ from coner.core.processes import thread_count
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.architectures import encoder_config
 from coner.families.encoder.backbone.batch import Batch, collate
-from coner.families.encoder.backbone.passes import Result, Tagged, in_passes
+from coner.families.encoder.backbone.layout import ROUND_TO
+from coner.families.encoder.backbone.passes import Result, Tagged, in_passes, pass_size
 from coner.families.encoder.backbone.pieces import Cache, PieceMaker, Pieces, piece_limit
 from coner.families.encoder.backbone.pretrained import CONFIG, build_encoder, load_encoder
 from coner.families.encoder.backbone.tokenizer_files import FILES, load_tokenizer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from coner.families.encoder.settings import FineTunedManifest
 
 TAGGING = Lock()  # held while weights are replaced by copies and the number of threads is changed
+ACCELERATOR_PASS = 4096  # pieces
 ENCODER = "encoder"  # folder of the encoder's config and tokenizer in a model folder
 
 
@@ -130,13 +132,24 @@ class NetworkTagger(Tagger):
             weights = None if training else self._weights
             try:
                 with accelerated(self.encoder, self.precision, weights=weights):
-                    return in_passes(sentences, run, pieces=self.pieces, parallel_map=parallel_map, workers=workers)
+                    parallel: dict[str, Any] = {"parallel_map": parallel_map, "workers": workers}
+                    return in_passes(sentences, run, pieces=self.pieces, size=self._pass_size(), **parallel)
             finally:
                 self.network.train(training)
 
     @torch.inference_mode()  # the mode of the caller applies to its thread only
     def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:
-        return self.tag_batch(collate(sentences, self.pieces, self.device))
+        return self.tag_batch(self.collate(sentences))
+
+    def collate(self, sentences: Sequence[Pieces]) -> Batch:
+        """Sentences as a batch to be tagged."""
+        exact = self.device.type == "cpu" and self.precision == torch.float32
+        return collate(sentences, self.pieces, self.device, round_to=1 if exact else ROUND_TO)
+
+    def _pass_size(self) -> int:
+        if self.device.type != "cpu":
+            return ACCELERATOR_PASS
+        return pass_size(int(self.encoder.config.hidden_size), self.precision.itemsize)
 
     def save(self, folder: Path) -> None:
         manifest = self.manifest.model_copy(update={"operating_point": self.operating_point})
