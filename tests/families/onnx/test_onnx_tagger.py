@@ -16,6 +16,7 @@ from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.encoder.tagger import EncoderTagger
+from coner.families.onnx.export.int8 import LEVELS
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.tagger import OnnxTagger
 from coner.families.tagger import Tagger
@@ -116,9 +117,9 @@ def test_every_architecture_and_tokenizer_gives_equal_predictions(
 def test_entities_do_not_depend_on_the_batch(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coner.families.onnx.export.graph.MIN_TABLE", 100)
+    monkeypatch.setattr("coner.families.onnx.export.int8.MIN_TABLE", 100)
     tagger = tagger_for(**CASES["the paper's"])
-    for int8 in (False, True):
+    for int8 in (None, *LEVELS):
         folder = tmp_path / f"int8={int8}"
         write_onnx(tagger, folder, int8=int8)
         exported = load(folder)
@@ -131,16 +132,16 @@ def test_entities_do_not_depend_on_the_batch(
 def test_quantised_emissions_are_close_and_files_are_smaller(
     tagger_for: Callable[..., EncoderTagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coner.families.onnx.export.graph.MIN_TABLE", 100)
+    monkeypatch.setattr("coner.families.onnx.export.int8.MIN_TABLE", 100)
     tagger = tagger_for(**CASES["the paper's"])
-    for int8 in (False, True):
-        write_onnx(tagger, tmp_path / str(int8), int8=int8)
-    exact, small = (load(tmp_path / str(int8)) for int8 in (False, True))
+    for int8 in (None, "all"):
+        write_onnx(tagger, tmp_path / str(int8), int8=int8)  # type: ignore[arg-type]
+    exact, small = (load(tmp_path / str(int8)) for int8 in (None, "all"))
     made = exact.pieces([sentence.words for sentence in SENTENCES if sentence.words])  # type: ignore[attr-defined]
     for one, other in zip(exact.emissions(made), small.emissions(made), strict=True):  # type: ignore[attr-defined]
         assert abs(one - other).max() < 0.05 * abs(one).max()
         assert (one != other).any()
-    sizes = [(tmp_path / str(int8) / "model.onnx.data").stat().st_size for int8 in (False, True)]
+    sizes = [(tmp_path / str(int8) / "model.onnx.data").stat().st_size for int8 in (None, "all")]
     assert sizes[1] < sizes[0]
 
 

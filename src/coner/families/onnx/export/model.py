@@ -14,12 +14,15 @@ from coner.families.encoder.decoder.softmax import SoftmaxDecoder
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import write_model
 from coner.families.onnx.export.graph import write_graph
+from coner.families.onnx.export.int8 import Level
 from coner.families.onnx.settings import OnnxManifest, PieceSettings
 from coner.families.onnx.tagger import CHAIN, GRAPH, TOKENIZER, OnnxTagger
 
 
-def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> None:
+def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: Level | None = None) -> None:
     """Write a tagger, whose network is on the CPU, as a model of kind ``onnx``: all of it, or nothing.
+
+    ``int8`` says which weights become 8-bit integers; by default none do.
 
     Raises:
         ConfigError: its tokenizer has no ``tokenizer.json``, or its decoder exists in torch only.
@@ -55,7 +58,7 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: bool = False) -> No
             name, reason = tagger.settings.encoder.name, str(error).strip().splitlines()[0]
             raise ModelError(f"encoder {name!r}: cannot be exported to ONNX: {reason}") from None
 
-    write_model(folder, _manifest(tagger, int8=int8), write)
+    write_model(folder, _manifest(tagger, int8=int8 is not None), write)
 
 
 def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
@@ -69,6 +72,7 @@ def _manifest(tagger: EncoderTagger, *, int8: bool) -> OnnxManifest:
         weights="int8" if int8 else "float32",
         scheme=tagger.tags.scheme,
         decoder="crf" if isinstance(tagger.network.decoder, ConstrainedDecoder) else "softmax",
+        width=int(tagger.encoder.config.hidden_size),
         pieces=PieceSettings(
             pad=pieces.pad,
             unknown=pieces.unknown,

@@ -19,6 +19,7 @@ from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import MANIFEST, parse_manifest, read_manifest, remove_model
 from coner.families.onnx import tagger as onnx
+from coner.families.onnx.export.int8 import LEVELS, Level
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.registry import family
@@ -26,6 +27,7 @@ from coner.records.record import RECORD, read_record
 
 ADVICE = "Fix: name a dev file with --dev FILE"
 SCRATCH = ".export"
+NOTES: dict[Level | None, str] = {"most": ", tall matrices in float32", "blocks": " in blocks of 32"}
 
 
 def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float) -> BeforeAfter:
@@ -33,7 +35,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
 
     Args:
         dev: dev file; by default that of the run's record.
-        int8: quantise the weights to 8-bit integers.
+        int8: quantise the weights to 8-bit integers; if more than ``max_drop`` is lost, fewer of them.
         max_drop: maximum loss of micro or macro F1, in points of 100.
 
     Raises:
@@ -55,17 +57,25 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     tagger = EncoderTagger(trained.network.to(device), trained.tokenizer, trained.manifest)
     tagger.operating_point = manifest.operating_point
     with lock_folder(out), _unfinished(out) as folder:
-        threads = torch.get_num_threads()
-        write_onnx(tagger, folder, int8=int8)
-        written = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
-        exported = onnx.load(folder, written, threads=threads)
-        exported.operating_point = written.operating_point
         before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest))
-        after = Candidate(exported, f"onnx, {written.weights}", model_bytes(folder, written))
-        report = compare(before, after, corpus, threads=threads)
-        _check(report, int8=int8, max_drop=max_drop)
-        exported.save(out)
-    return report
+        for level in LEVELS if int8 else (None,):
+            after = _written(tagger, folder / str(level), level)
+            report = compare(before, after, corpus, threads=torch.get_num_threads())
+            if not _lost(report, max_drop):
+                after.tagger.save(out)
+                return report
+        fix = "leave out --int8, or allow more with --max-drop" if int8 else "allow more with --max-drop"
+        lost = f"expected to lose at most {max_drop:g} points, so nothing was written"
+        raise ConerError(f"{report.file}: {' and '.join(_lost(report, max_drop))}; {lost}. Fix: {fix}")
+
+
+def _written(tagger: EncoderTagger, folder: Path, level: Level | None) -> Candidate:
+    write_onnx(tagger, folder, int8=level)
+    manifest = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
+    exported = onnx.load(folder, manifest, threads=torch.get_num_threads())
+    exported.operating_point = manifest.operating_point
+    note = NOTES.get(level, "")
+    return Candidate(exported, f"onnx, {manifest.weights}{note}", model_bytes(folder, manifest))
 
 
 def _check_free(out: Path) -> None:
@@ -111,14 +121,11 @@ def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
     return split.corpus
 
 
-def _check(report: BeforeAfter, *, int8: bool, max_drop: float) -> None:
-    drops = [
+def _lost(report: BeforeAfter, max_drop: float) -> list[str]:
+    """What dropped by more than the maximum."""
+    return [
         f"{name.replace('_f1', ' F1')} drops from {100 * getattr(report.before, name):.2f} "
         f"to {100 * getattr(report.after, name):.2f}"
         for name, points in report.drop.items()
         if not points <= max_drop  # true for NaN
     ]
-    if drops:
-        fix = "leave out --int8, or allow more with --max-drop" if int8 else "allow more with --max-drop"
-        lost = f"expected to lose at most {max_drop:g} points, so nothing was written"
-        raise ConerError(f"{report.file}: {' and '.join(drops)}; {lost}. Fix: {fix}")
