@@ -25,6 +25,9 @@ class EncoderSettings(Section):
 
     name: str = Field("minilm", description="short name of a packaged model, a hub name, or a local folder")
     keep_layers: Natural = Field(0, description="number of lowest layers to use; 0: all")
+    freeze_layers: Natural = Field(
+        0, description="number of lowest layers that do not train, nor the embeddings; computed once; 0: none"
+    )
     embeddings: Literal["all", "rows", "frozen"] = Field(
         "all", description="word embeddings to update at each step: all, the rows that the batch used, or none (frozen)"
     )

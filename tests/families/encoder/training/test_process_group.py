@@ -39,6 +39,7 @@ SAME: dict[str, dict[str, Any]] = {  # batches of 5 of 12 sentences: the last ha
     "weighted": {"head": {"decoder": "softmax", "loss": "weighted"}, "train": {"batch_pieces": 8}},
     "focal": {"head": {"decoder": "valid", "loss": "focal"}, "weights": WEIGHTS, "auxiliary": {"by": "step"}},
     "rows": {"head": {"decoder": "softmax"}, "encoder": {"embeddings": "rows"}},
+    "frozen": {"head": {"layers": (-1, 1), "mix": "weighted"}, "encoder": {"freeze_layers": 2}},
     "empty-shards": {"train": {"batch": 1}, "encoder": {"embeddings": "rows"}},
     "no-coarse-weight": {
         "train": {"epochs": 3},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -15,6 +16,7 @@ from coner.families.encoder.backbone.warm_start import load_matching, trained_en
 from coner.families.encoder.cpu.process import configure_process
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.checkpoint import Storage
+from coner.families.encoder.training.frozen import FrozenLayers
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.process_group import ProcessGroup
 from coner.families.encoder.training.schedule import Batches, Schedule, evaluation_interval, group_parameters
@@ -52,6 +54,7 @@ class FineTuning(Generic[T]):
             folder, trained = trained_encoder(train.init, run=job.folder)
             self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
         losses = objective(tagger, job.train, job.weights)
+        losses.frozen = FrozenLayers(tagger, encoder.freeze_layers) if encoder.freeze_layers else None
         groups = group_parameters(tagger.network, train.groups, layers=tagger.encoder.config.num_hidden_layers)
         words = {"train": sum(map(len, job.train)), "dev": sum(map(len, job.dev))}
         interval = train.evaluate_every or evaluation_interval(**words)
@@ -82,6 +85,7 @@ class FineTuning(Generic[T]):
         for line in trainer.schedule.table():
             job.log(line)
         job.log(f"{f'{processes.count} processes, each on ' if processes.count > 1 else ''}{tagger.hardware}")
+        self.compute_frozen()
         trainer.objective.prepare()
         if chosen := set_threads(trainer, self.threads, resumed=resumed):
             job.log(chosen)
@@ -94,6 +98,15 @@ class FineTuning(Generic[T]):
         if self.warm_start is not None:
             facts["init"] = self.warm_start.as_dict()
         return Built(tagger, facts)
+
+    def compute_frozen(self) -> None:
+        """The outputs of the frozen layers, if there are any; their time is that of training."""
+        objective, began = self.trainer.objective, time.monotonic()
+        if (frozen := objective.frozen) is not None:
+            frozen.compute(objective.pieces, self.job.folder)
+            self.trainer.progress.seconds += time.monotonic() - began
+            of = self.tagger.encoder.config.num_hidden_layers
+            self.job.log(f"{frozen.count} of {of} layers frozen, their outputs computed: {frozen.size / 1e6:,.0f} MB")
 
 
 def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from torch import Tensor
@@ -11,12 +12,14 @@ from torch import Tensor
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.cpu.accelerate import accelerated
+from coner.families.encoder.training.frozen import FrozenLayers
 
 
 class Objective(ABC):
     """Losses of the network of a ``NetworkTagger`` on labelled sentences. ``weights``: of the sentences; default: 1."""
 
     names: tuple[str, ...] = ("loss",)
+    frozen: FrozenLayers | None = None
 
     def __init__(self, tagger: Any, sentences: Sequence[Sentence], weights: Sequence[float] | None = None) -> None:
         self.tagger, self.sentences = tagger, sentences
@@ -35,7 +38,8 @@ class Objective(ABC):
         """The losses by name in nats, summed over these sentences (by index) in one pass; some may be missing."""
         tagger = self.tagger
         batch = collate([self.pieces[i] for i in examples], tagger.pieces, tagger.device)
-        with accelerated(tagger.encoder, tagger.precision):
+        replayed = self.frozen.replayed(batch, examples) if self.frozen else nullcontext()
+        with accelerated(tagger.encoder, tagger.precision), replayed:
             return self.batch_losses(batch, examples)
 
     @abstractmethod

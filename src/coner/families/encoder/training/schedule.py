@@ -116,7 +116,7 @@ def group_parameters(module: nn.Module, groups: Mapping[str, GroupSettings], *, 
         if label is None:
             raise ConfigError(f"train.groups: parameter {name!r} is in no group. Fix: add a pattern that matches it")
         group = groups[label]
-        depth = _depth(name, layers) if group.layer_decay < 1 else 0
+        depth = layer_depth(name, layers) if group.layer_decay < 1 else 0
         rate = _rate(groups, label) * group.layer_decay**depth
         decay = group.weight_decay if parameter.ndim > 1 else 0.0
         title = f"{label}-{depth}" if group.layer_decay < 1 else label
@@ -132,7 +132,7 @@ def _rate(groups: Mapping[str, GroupSettings], label: str) -> float:
     return times * groups["encoder"].rate
 
 
-def _depth(name: str, layers: int) -> int:
+def layer_depth(name: str, layers: int) -> int:
     """Layers between a parameter and the encoder's output: 0 for the top layer, the final norm and the head.
 
     Parameters that all layers use, such as embeddings and relative positions, count as below the lowest.

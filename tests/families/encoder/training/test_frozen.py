@@ -1,0 +1,197 @@
+"""Frozen layers: a stored output is that of the layer, for every architecture, and nothing else changes."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import CONFIG_MAPPING, AutoModel
+
+from coner.core.errors import ConfigError, OutputError
+from coner.core.types import Entity, Sentence
+from coner.families.encoder.training import CHECKPOINT, frozen
+from coner.families.encoder.training.fine_tuning import FineTuning
+from coner.families.encoder.training.objective import Objective
+from helpers import tiny
+from helpers.tiny_training import RATES, SENTENCES, PowerCut, cut_before, history_without_times, tuning_of
+
+RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+OTHERS: dict[str, dict[str, Any]] = {  # architectures without a tokenizer of their own in ``tiny``
+    "deberta": RELATIVE,
+    "deberta-v2": {**RELATIVE, "conv_kernel_size": 3},  # a convolution after the lowest layer
+    "distilbert": {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 32},
+    "electra": {"embedding_size": 8},  # embeddings that are projected
+    "eurobert": {"num_key_value_heads": 1},
+    "nomic_bert": {},
+    "rembert": {"input_embedding_size": 8},
+    "roformer": {"embedding_size": 8},
+}
+LONG = Sentence(("the", "rhine") * 40, (Entity(1, 2, "River"),))  # takes several windows
+TRAIN = [LONG, *SENTENCES[:5]]
+Make = Callable[..., FineTuning]
+
+
+@pytest.fixture
+def encoder_for(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> Callable[..., Path]:
+    """The folder of a tiny encoder of an architecture of transformers, with the tokenizer of mBERT."""
+
+    def make(kind: str, **values: Any) -> Path:
+        folder = Path(shutil.copytree(tiny_encoder("mbert"), tmp_path / kind))
+        size = AutoModel.from_pretrained(folder).config.vocab_size
+        torch.manual_seed(0)
+        shape = {} if kind == "distilbert" else tiny.SHAPE
+        config = CONFIG_MAPPING[kind](**{**shape, "vocab_size": size, "pad_token_id": 0, **values})
+        AutoModel.from_config(config).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def tuning_for(settings_for: Callable[..., Any], tmp_path: Path) -> Make:
+    def make(run: str = "run", *, architecture: str = "mbert", freeze: int = 2, **sections: Any) -> FineTuning:
+        encoder = {"freeze_layers": freeze, "window": 24, **sections.pop("encoder", {})}
+        train = {"epochs": 2, "batch": 4, "groups": RATES, **sections.pop("train", {})}
+        settings = settings_for(architecture, encoder=encoder, train=train, **sections)
+        return tuning_of(settings, tmp_path / run, train=TRAIN, dev=SENTENCES[:3])
+
+    return make
+
+
+def only_train(tuning: FineTuning, layers: Any) -> None:
+    """Set these layers of the encoder, and no other module of it, to train."""
+    encoder = tuning.tagger.encoder
+    tuning.tagger.network.train()
+    for module in list(encoder.modules())[1:]:
+        module.training = False
+    for layer in layers:
+        layer.train()
+
+
+def losses_and_gradients(objective: Objective, examples: list[int]) -> tuple[float, dict[str, torch.Tensor]]:
+    network = objective.tagger.network
+    network.zero_grad()
+    torch.manual_seed(3)
+    loss = sum(objective.losses(examples).values(), torch.zeros(()))
+    loss.backward()
+    return loss.item(), {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+def assert_stored_equals_computed(tuning: FineTuning, tmp_path: Path, *, tolerance: float = 1e-4) -> None:
+    objective, stored = tuning.trainer.objective, tuning.trainer.objective.frozen
+    assert stored is not None
+    layers = next(m for m in tuning.tagger.encoder.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == 3)
+    examples = [3, 0, 5, 1]
+    objective.frozen = None
+    only_train(tuning, layers[stored.count :])
+    loss, gradients = losses_and_gradients(objective, examples)
+
+    stored.compute(objective.pieces, tmp_path)
+    objective.frozen = stored
+    tuning.tagger.network.train()
+
+    def fail(*_: Any) -> NoReturn:
+        raise AssertionError("a frozen layer was computed")
+
+    hooks = [child.register_forward_hook(fail) for layer in layers[: stored.count] for child in layer.children()]
+    again, same = losses_and_gradients(objective, examples)
+    assert again == pytest.approx(loss, rel=tolerance)
+    assert gradients.keys() == same.keys()
+    top = {name for name, _ in tuning.tagger.network.named_parameters() if f".{2}." in name and "encoder" in name}
+    assert stored.count == 3 or any(gradients[name].abs().sum() > 0 for name in top & gradients.keys())
+    for name, gradient in gradients.items():
+        assert torch.allclose(gradient, same[name], rtol=10 * tolerance, atol=tolerance), name
+    for hook in hooks:
+        hook.remove()
+    assert all("forward" not in vars(layer) for layer in layers)
+
+
+@pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))
+def test_stored_outputs_give_the_losses_and_gradients_of_computed_ones(
+    architecture: str, tuning_for: Make, tmp_path: Path
+) -> None:
+    """With dropout in the trained layers, windows, and hidden layers of both sides in the mix."""
+    head = {"layers": "all", "mix": "weighted", "decoder": "crf", "dropout": 0.2}
+    assert_stored_equals_computed(tuning_for(architecture=architecture, head=head), tmp_path)
+
+
+@pytest.mark.parametrize("kind", sorted(OTHERS))
+def test_other_architectures_start_from_stored_outputs_too(
+    kind: str, encoder_for: Callable[..., Path], tuning_for: Make, tmp_path: Path
+) -> None:
+    encoder = {"name": str(encoder_for(kind, **OTHERS[kind]))}
+    assert_stored_equals_computed(tuning_for(encoder=encoder, freeze=1), tmp_path)
+
+
+@pytest.mark.parametrize("freeze", [1, 3])
+def test_one_layer_or_all_can_be_frozen(freeze: int, tuning_for: Make, tmp_path: Path) -> None:
+    assert_stored_equals_computed(tuning_for(freeze=freeze), tmp_path)
+
+
+def test_stored_outputs_in_bfloat16(tuning_for: Make, tmp_path: Path) -> None:
+    tuning = tuning_for(train={"precision": "bfloat16"})
+    assert_stored_equals_computed(tuning, tmp_path, tolerance=1e-2)
+
+
+def test_only_weights_above_the_frozen_layers_change(tuning_for: Make) -> None:
+    tuning = tuning_for(architecture="deberta_v3")
+    before = {name: value.clone() for name, value in tuning.tagger.network.state_dict().items()}
+    tuning.run()
+    after = load_file(tuning.job.folder / "weights.safetensors")
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {name for name in changed if name.startswith("encoder.")} == {
+        name for name, _ in tuning.tagger.network.named_parameters() if name.startswith("encoder.encoder.layer.2.")
+    }
+    assert any(name.startswith("emissions.") for name in changed)
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+def test_interrupted_run_equals_an_uninterrupted_one_bit_for_bit(
+    memory: int, tuning_for: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In memory or from a file, which leaves no name behind; two steps an epoch."""
+    whole = tuning_for("whole", train={"checkpoint_minutes": 1e-9})
+    whole.run()
+    monkeypatch.setattr(frozen, "MEMORY", memory)
+    first = tuning_for("cut", train={"checkpoint_minutes": 1e-9})
+    cut_before(first.trainer, steps=3)
+    with pytest.raises(PowerCut):
+        first.run()
+    torch.manual_seed(99)
+    second = tuning_for("cut", train={"checkpoint_minutes": 1e-9})
+    second.run()
+    for name in ("weights.safetensors", CHECKPOINT):
+        one, two = (load_file(tmp_path / run / name) for run in ("whole", "cut"))
+        assert one.keys() == two.keys()
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert history_without_times(whole.trainer) == history_without_times(second.trainer)
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {path.name for path in whole.job.folder.iterdir()}
+
+
+def test_file_that_cannot_be_written_is_one_line(
+    tuning_for: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(**_: Any) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(frozen, "MEMORY", 0)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(OutputError, match=r"\A[^\n]*run: cannot be written: no space left on device\Z"):
+        tuning_for().run()
+
+
+def test_more_layers_than_there_are_is_one_line(tuning_for: Make) -> None:
+    with pytest.raises(ConfigError, match=r"encoder.freeze_layers: got 4; expected at most 3, the layers of this"):
+        tuning_for(freeze=4)
+
+
+def test_layers_that_share_their_weights_are_refused(encoder_for: Callable[..., Path], tuning_for: Make) -> None:
+    encoder = {"name": str(encoder_for("albert", embedding_size=8))}
+    with pytest.raises(ConfigError, match=r"layers share their weights. Fix: encoder.freeze_layers = 0"):
+        tuning_for(encoder=encoder)
