@@ -136,7 +136,7 @@ def measure(task: Task) -> dict[str, Any]:
     }
 
 
-def fill(tasks: Sequence[Task], cells: Path) -> None:
+def fill(tasks: Sequence[Task], cells: Path, measure: Callable[[Task], dict[str, Any]]) -> None:
     """Measure the tasks that have no cell, one after the other."""
     cells.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
@@ -145,8 +145,7 @@ def fill(tasks: Sequence[Task], cells: Path) -> None:
             with ProcessPoolExecutor(1, mp_context=context) as pool:
                 values = pool.submit(measure, task).result()
             write(path, values)
-            scores = ", ".join(f"{name} {values[name]:.4f}" for name in METRICS)
-            Log()(f"{task.cell}: {scores}, {values['seconds']:.0f} s")
+            Log()(f"{task.cell}: {', '.join(f'{name} {values[name]:.4f}' for name in METRICS)}")
 
 
 def write(path: Path, values: Any) -> None:
@@ -212,7 +211,7 @@ def main() -> None:
         for tagger in options.taggers or there
         for seed in (options.seeds[:1] if tagger in FIXED else options.seeds)
     ]
-    fill(tasks, options.cells)
+    fill(tasks, options.cells, measure)
     print("\n".join(table(list(rows(options.cells)))))  # noqa: T201
 
 

@@ -60,6 +60,7 @@ PEERS: dict[str, dict[str, Any]] = {
 }
 GOALS = {"Trainer, defaults": 3.0, BEST: 1.15 if BFLOAT16 else 1.5}
 WARMUP = 0.1
+TAGGED = 16  # sentences in a pass of the peer over dev
 OnEpoch = Callable[[list[list[Entity]], float], None]  # answers on dev after an epoch, seconds of training so far
 
 
@@ -75,6 +76,7 @@ class Task:
     rate: float
     epochs: int
     embeddings: str
+    freeze_layers: int = 0
 
 
 class Ours:
@@ -85,7 +87,11 @@ class Ours:
         settings = EncoderExperiment.model_validate(
             {
                 "kind": "encoder",
-                "encoder": {"name": task.model, "embeddings": task.embeddings},
+                "encoder": {
+                    "name": task.model,
+                    "embeddings": task.embeddings,
+                    "freeze_layers": task.freeze_layers,
+                },
                 "head": {"layers": [-1], "mix": "last", "context": "none", "blend": "none", "decoder": "softmax"},
                 "train": {
                     "epochs": task.epochs,
@@ -112,6 +118,7 @@ class Ours:
     def speeds(self, steps: int) -> Iterator[float]:
         """Real words per second, over ``steps`` steps at a time, without end."""
         configure_process()
+        self.tuning.compute_frozen()
         batches = self.tuning.trainer.batches.epoch(0)
         at = 0
         while True:
@@ -172,6 +179,10 @@ class Peer:
         ]
         return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"], "labels": first}
 
+    def train_by_epoch(self, on_epoch: Callable[[int], None]) -> None:
+        """A whole training; ``on_epoch`` gets the number of finished epochs."""
+        self.trainer(self.encoded, EpochCount(on_epoch)).train()
+
     def trainer(self, data: list[dict[str, Any]], callback: TrainerCallback | None, **changes: Any) -> Trainer:
         for name, value in changes.items():
             setattr(self.arguments, name, value)
@@ -196,23 +207,28 @@ class Peer:
 
     def train(self, on_epoch: OnEpoch) -> None:
         """A whole training."""
-        self.trainer(self.encoded, EpochClock(self.answers, on_epoch)).train()
+        self.trainer(self.encoded, EpochClock(lambda: self.answers(self.task.dev), on_epoch)).train()
 
     @torch.inference_mode()
-    def answers(self) -> list[list[Entity]]:
+    def answers(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """The best tag of each word's first piece, as entities."""
         self.model.eval()
-        found = []
-        for sentence in self.task.dev:
+        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+        found: dict[int, list[Entity]] = {}
+        for start in range(0, len(order), TAGGED):
+            some = order[start : start + TAGGED]
+            texts = [list(sentences[i].words) for i in some]
             encoded = self.tokenizer(
-                list(sentence.words), is_split_into_words=True, truncation=True, return_tensors="pt"
+                texts, is_split_into_words=True, truncation=True, padding=True, return_tensors="pt"
             )
-            ids = self.model(**encoded).logits[0].argmax(-1).tolist()
-            places = encoded.word_ids()
-            first = {word: ids[at] for at, word in reversed(list(enumerate(places))) if word is not None}
-            found.append(self.tags.decode([first.get(word, 0) for word in range(len(sentence))])[0])
+            for at, (i, ids) in enumerate(zip(some, self.model(**encoded).logits.argmax(-1).tolist(), strict=True)):
+                places = encoded.word_ids(at)
+                first = {
+                    word: tag for word, tag in zip(reversed(places), reversed(ids), strict=True) if word is not None
+                }
+                found[i] = self.tags.decode([first.get(word, 0) for word in range(len(sentences[i]))])[0]
         self.model.train()
-        return found
+        return [found[i] for i in range(len(sentences))]
 
 
 class CountWords(DataCollatorForTokenClassification):  # type: ignore[misc]
@@ -252,6 +268,16 @@ class EpochClock(TrainerCallback):  # type: ignore[misc]
         stopped = time.perf_counter()
         self.report(self.answer(), stopped - self._began)
         self._began += time.perf_counter() - stopped
+
+
+class EpochCount(TrainerCallback):  # type: ignore[misc]
+    """Calls a function with the number of finished epochs."""
+
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self.report = report
+
+    def on_epoch_end(self, _args: Any, state: Any, *_: Any, **__: Any) -> None:
+        self.report(round(state.epoch))
 
 
 class Side:
@@ -346,6 +372,7 @@ def main() -> None:
     parser.add_argument("--steps", type=positive, default=50, help="steps per round; default 50")
     parser.add_argument("--rate", type=float, default=1.5e-4, help="learning rate of all parameters; default 1.5e-4")
     parser.add_argument("--embeddings", default="rows", help="as encoder.embeddings in a config; default rows")
+    parser.add_argument("--freeze-layers", type=int, default=0, help="as encoder.freeze_layers; default 0")
     parser.add_argument("--epochs", type=int, default=0, help="of whole trainings, instead of rounds; default 0: none")
     parser.add_argument("--sentences", type=positive, default=3000, help="sentences of whole trainings; default 3000")
     options = parser.parse_args()
@@ -353,10 +380,11 @@ def main() -> None:
     train, dev = list(read(options.train)), list(read(options.dev))
     taxonomy = choose_taxonomy("auto", sorted({e.label for s in train for e in s.entities or ()}))
     facts: dict[str, object] = {"batch": options.batch, "threads": torch.get_num_threads(), "model": options.model}
-    facts["embeddings"] = options.embeddings
+    facts |= {"embeddings": options.embeddings, "freeze_layers": options.freeze_layers}
     if not BFLOAT16:
         facts["skipped"] = "the Trainer in bfloat16, which this processor emulates"
-    task = Task(train, dev, taxonomy, options.model, options.batch, options.rate, 1, options.embeddings)
+    frozen = (options.embeddings, options.freeze_layers)
+    task = Task(train, dev, taxonomy, options.model, options.batch, options.rate, 1, *frozen)
     if options.epochs:
         rows, found = measure_quality(replace(task, train=train[: options.sentences], epochs=options.epochs))
         facts |= found
