@@ -42,6 +42,13 @@ def cases(draw: st.DrawFn) -> tuple[Chain, np.ndarray]:
     return random_chain(tags, seed), np.random.default_rng(seed + 1).normal(size=shape) * 2
 
 
+def test_best_paths_of_many_sentences_are_found_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, emissions = Chain(XY, np.zeros((len(XY), len(XY)))), np.random.default_rng(1).normal(size=(7, 4, len(XY)))
+    expected = own.viterbi(emissions)
+    monkeypatch.setattr("coner.decoding.chain.MOVES", 2 * len(XY) ** 2)
+    assert (own.viterbi(emissions) == expected).all()
+
+
 @given(cases())
 def test_viterbi_path_is_the_best_of_all_valid_paths(case: tuple[Chain, np.ndarray]) -> None:
     chain, emissions = case

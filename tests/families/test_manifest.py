@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from coner.core.errors import ConerError, MissingExtra, ModelError, OutputError
+import coner
+from coner.core.errors import ConerError, ConfigError, MissingExtra, ModelError, OutputError
+from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
 from coner.families.manifest import FORMAT, MANIFEST, Manifest, read_manifest, remove_model, write_model
@@ -190,3 +192,15 @@ def test_a_model_whose_packages_are_missing_names_the_extra(tmp_path: Path, monk
     monkeypatch.delitem(sys.modules, "coner.families.encoder.tagger", raising=False)
     with pytest.raises(MissingExtra, match=r"a model of kind encoder needs .* pip install 'coner\[encoder\]'"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(("labels", "message"), [
+    ([f"L{number}" for number in range(4001)], r"got 4,001 labels; expected at most 4,000"),
+    (["A", "B\x1b[0m"], r"got label 'B\\x1b\[0m'; expected text"),
+])  # fmt: skip
+def test_labels_that_no_model_can_hold_are_refused_before_training(
+    labels: list[str], message: str, tmp_path: Path
+) -> None:
+    train = [Sentence(("a", "b"), (Entity(0, 1, label),)) for label in labels]
+    with pytest.raises(ConfigError, match=message):
+        coner.train(train, train[:1], family="crf")

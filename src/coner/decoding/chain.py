@@ -25,6 +25,7 @@ from coner.core.types import Entity
 Scores = NDArray[np.float64]
 Ids = NDArray[np.intp]
 MOST_SCORE = 1e6  # trained ones are below 100
+MOVES = 1 << 24  # moves between two tags that are in memory at once: 128 MiB
 
 
 class _Prefixes(NamedTuple):
@@ -116,11 +117,10 @@ class Chain:
         )
 
     def viterbi(self, emissions: Scores) -> Ids:
-        """The best valid paths. B x W x C to B x W.
-
-        No back pointers are stored: the backward pass recomputes those of the path.
-        """
+        """The best valid paths, B x W x C to B x W. Back pointers are not stored: the backward pass recomputes them."""
         batch, length, tags = emissions.shape
+        if batch > (at_once := max(1, MOVES // (tags * len(self._outer)))):
+            return np.concatenate([self.viterbi(emissions[i : i + at_once]) for i in range(0, batch, at_once)])
         best = np.empty_like(emissions)
         best[:, 0] = self.first + emissions[:, 0]
         to_outer, to_inner = self.transitions[:, None, self._outer], self.transitions[self._before_inner, self._inner]

@@ -94,6 +94,17 @@ class Manifest(BaseModel):
         return self
 
 
+def check_labels(taxonomy: Taxonomy) -> None:
+    """``ConfigError`` for labels that no manifest can hold, before a tagger is trained for them."""
+    if (count := len(taxonomy.labels)) > MOST_LABELS:
+        message = f"data.taxonomy: got {count:,} labels; expected at most {MOST_LABELS:,}"
+        raise ConfigError(f"{message}. Fix: give several labels one name, with --rename")
+    for label in taxonomy.labels:
+        if not label or not is_text(label):
+            message = f"data.taxonomy: got label {label!r:.80}; expected text in one line, without control characters"
+            raise ConfigError(f"{message}. Fix: give it another name, with --rename")
+
+
 def write_model(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
     """Write a model into ``folder``: all of it, or nothing; ``OutputError`` if that fails or another process does.
 

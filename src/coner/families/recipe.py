@@ -17,6 +17,7 @@ from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache, describe
 from coner.data.taxonomy import Taxonomy
 from coner.families.family import Built, Family, Place, TrainingJob
+from coner.families.manifest import check_labels
 from coner.families.registry import family, kinds
 
 
@@ -104,6 +105,7 @@ class Training(Recipe):
         return values
 
     def build(self, inputs: Inputs, place: Place) -> Built:
+        check_labels(inputs.taxonomy)
         train, data = inputs.splits["train"], self.settings.data
         job = TrainingJob(
             **vars(place),

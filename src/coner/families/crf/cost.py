@@ -1,36 +1,49 @@
-"""What training a feature CRF takes, stated before it starts: both time and memory grow with the square of the tags."""
+"""What training a feature CRF takes for its pairs of tags, without its features."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coner.core.errors import ConfigError
-from coner.core.tags import TagSet
+from coner.core.tags import Scheme, TagSet
 from coner.core.types import Sentence
+from coner.families.cost import state_cost
 from coner.families.crf.settings import CrfSettings
 
-# Measured with crfsuite on an AMD EPYC, one core: 0.7 to 2.0e-8 s of 200 to 800 tags.
-SECONDS = 1.2e-8  # for each word, pass, and pair of tags
+# Measured with crfsuite on an AMD EPYC, one core: benchmarks/limits.py.
+SECONDS = ((500, 4e-9), (1 << 20, 8e-9))  # for each word, pass and pair of up to so many tags: a matrix in its caches
+CALIBRATION, SAMPLE = 12, 1000  # passes in which sgd tries rates, over at most so many sentences
 BYTES = 100  # for each pair of tags, of crfsuite's transitions and their gradients
-NOTABLE = 600  # seconds: below, nothing is said
-MOST = 7 * 86_400  # seconds
 
 
 def seconds(tried: Sequence[CrfSettings], labels: Sequence[str], sentences: Sequence[Sentence]) -> float:
-    """Processor time to fit all of these settings, without their features: the part that depends on the labels."""
+    """Processor time to fit all of these settings."""
     words = sum(map(len, sentences))
-    return sum(SECONDS * words * len(TagSet(labels, each.scheme)) ** 2 * each.max_iterations for each in tried)
+    tags = {scheme: _occurring(labels, scheme, sentences) for scheme in {each.scheme for each in tried}}
+    return sum(words * _passes(each, len(sentences)) * _seconds(tags[each.scheme]) for each in tried)
+
+
+def _passes(settings: CrfSettings, sentences: int) -> float:
+    calibration = CALIBRATION * min(1.0, SAMPLE / max(1, sentences)) if settings.algorithm == "sgd" else 1.0
+    return settings.max_iterations + calibration
+
+
+def _seconds(tags: int) -> float:
+    return tags**2 * next(rate for most, rate in SECONDS if tags <= most)
+
+
+def _occurring(labels: Sequence[str], scheme: Scheme, sentences: Sequence[Sentence]) -> int:
+    """Number of tags that occur: crfsuite has no others."""
+    tags = TagSet(labels, scheme)
+    return len({tag for s in sentences for tag in tags.encode(s.entities or (), len(s))})
 
 
 def statement(tried: Sequence[CrfSettings], labels: Sequence[str], sentences: Sequence[Sentence]) -> str | None:
-    """The cost in one line if it is notable; ``ConfigError`` with alternatives if it is more than a week."""
-    needed = seconds(tried, labels, sentences)
-    if needed < NOTABLE:
-        return None
-    tags = max(len(TagSet(labels, each.scheme)) for each in tried)
-    cost = f"{needed / 3600:,.1f} h of processor time and {BYTES * tags**2 / (1 << 30):.1f} GiB of memory"
-    cost = f"{tags:,} tags of {len(labels):,} labels take about {cost}"
-    if needed > MOST:
-        fix = 'Fix: use fewer labels or sentences, or kind = "encoder" with head.decoder = "softmax"'
-        raise ConfigError(f"crf: {cost}; expected at most {MOST // 86_400} days. {fix}")
-    return f"{cost}; faster: fewer labels or sentences, crf.max_iterations"
+    """See ``state_cost``."""
+    count = max(_occurring(labels, each.scheme, sentences) for each in tried)
+    return state_cost(
+        f"crf: {count:,} tags of {len(labels):,} labels",
+        seconds=seconds(tried, labels, sentences),
+        memory=BYTES * max(len(TagSet(labels, each.scheme)) for each in tried) ** 2,
+        faster="fewer labels or sentences, crf.max_iterations",
+        instead='use fewer labels or sentences, or kind = "encoder" with head.decoder = "softmax"',
+    )

@@ -7,12 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from coner.core.errors import ConfigError
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch
+from coner.families.encoder.cost import statement
 from coner.families.encoder.cpu.process import restored_process
-from coner.families.encoder.decoder import decoders
-from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.loss import losses
 from coner.families.encoder.settings import AuxiliarySettings, EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
@@ -20,8 +18,6 @@ from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.gold_tags import GoldTags, in_groups
 from coner.families.encoder.training.objective import Objective
 from coner.families.family import Built, TrainingJob
-
-MOST_LABELS = 1000  # with decoders over pairs of tags: 15 MiB for each sentence of a batch
 
 
 @restored_process()
@@ -33,18 +29,11 @@ def fit(settings: EncoderExperiment, job: TrainingJob) -> Built:
 def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[EncoderTagger]:
     """Build tagger and trainer; for errors see ``FineTuning``."""
     taxonomy = job.taxonomy
-    check_labels(settings.head.decoder, len(taxonomy.labels))
     manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
-    return FineTuning(EncoderTagger.pretrained, TaggingObjective, manifest, job)
-
-
-def check_labels(decoder: str, count: int) -> None:
-    """``ConfigError`` if a decoder over pairs of tags, whose memory grows with their square, has too many labels."""
-    if count > MOST_LABELS and issubclass(decoders[decoder], ConstrainedDecoder):
-        pairs = (2 * count + 1) ** 2 * 4 / (1 << 20)  # MiB of float32
-        cost = f"{pairs:,.0f} MiB for each sentence of a batch"
-        message = f"head.decoder: got {decoder!r} with {count:,} labels, which takes {cost}"
-        raise ConfigError(f'{message}; expected at most {MOST_LABELS:,} labels. Fix: head.decoder = "softmax"')
+    tuning = FineTuning(EncoderTagger.pretrained, TaggingObjective, manifest, job)
+    if cost := statement(tuning.tagger, job):
+        job.log(cost)
+    return tuning
 
 
 class TaggingObjective(Objective):

@@ -6,13 +6,14 @@ of the batch, L layers, H width, C tags, K coarse tags.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
+from coner.families.encoder.backbone.windows import Windows
 from coner.families.encoder.blend import Blend
 from coner.families.encoder.context import Context
 from coner.families.encoder.decoder import Decoder, Gold, gold_loss
@@ -45,18 +46,16 @@ class Network(nn.Module):
         self, encoder: nn.Module, *, pooling: Pooling, head: Head, decoder: Decoder, auxiliary: Auxiliary | None = None
     ) -> None:
         super().__init__()
-        self.encoder, self.pooling = encoder, pooling
+        self.encoder, self.pooling, self.windows = encoder, pooling, Windows()
         self.mix, self.context, self.dropout = head.mix, head.context, head.dropout
         self.blend, self.emissions = head.blend, head.emissions
         self.decoder, self.auxiliary = decoder, auxiliary
 
-    def states(self, batch: Batch) -> Sequence[Tensor]:
-        """Hidden states of the encoder: of the embeddings, then of each layer. R x P x H each"""
-        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
-        states: Sequence[Tensor] = self.encoder(**inputs, output_hidden_states=True).hidden_states
-        return states
+    def states(self, batch: Batch, layers: Sequence[int] = ()) -> Mapping[int, Tensor]:
+        """Hidden states of the pooled layers and of these, 0 for the embeddings. R x P x H each"""
+        return self.windows(self.encoder, batch, [*self.pooling.layers, *layers])
 
-    def words(self, batch: Batch, states: Sequence[Tensor] | None = None) -> Tensor:
+    def words(self, batch: Batch, states: Mapping[int, Tensor] | None = None) -> Tensor:
         """Blended vectors of the words, from ``states`` if they are known. N x H"""
         states = self.states(batch) if states is None else states
         mixed = self.mix(self.pooling(states, batch.pieces))

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
+from coner.families.encoder.backbone.windows import Windows
 from coner.families.span.spans import Spans, enumerate_spans
 
 NO_ENTITY_BIAS = 4.0  # initial value: log odds of about 50 spans without a label per labelled span
@@ -68,13 +69,12 @@ class SpanNetwork(nn.Module):
 
     def __init__(self, encoder: nn.Module, *, pooling: Pooling, emissions: SpanScores) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.pooling = pooling
+        self.encoder, self.pooling, self.windows = encoder, pooling, Windows()
         self.emissions = emissions
 
     def forward(self, batch: Batch) -> tuple[Spans, Tensor]:
         """The spans of a batch, and their scores. S x L"""
-        states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True).hidden_states
+        states = self.windows(self.encoder, batch, self.pooling.layers)
         [words] = self.pooling(states, batch.pieces)
         spans = enumerate_spans(batch.words, self.emissions.length.num_embeddings)
         return spans, self.emissions(words, spans)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coner.core.tags import Scheme, TagSet
 from coner.core.types import Entity
-from coner.families.encoder.decoder import _lattice, decoders
+from coner.families.encoder.decoder import _chain, _lattice, decoders
 from helpers.chain_oracle import SCHEMES, all_spans
 from helpers.crf_oracle import enumerate_paths, gradients, make, random_batch
 
@@ -53,6 +53,23 @@ def test_log_space_matches_enumeration(scheme: Scheme) -> None:
     with patch.object(_lattice, "underflows", lambda unary, *_: torch.ones(len(unary), dtype=torch.bool)):
         # The exp-space lattice of the remaining zero sentences must not change the result.
         test_loss_gradient_path_and_confidence_match_enumeration(scheme, 3)
+
+
+@pytest.mark.parametrize("spread", [1.0, 5000.0])  # in exp space and in log space
+def test_many_tags_in_chunks_give_the_same(spread: float) -> None:
+    tags = TagSet(["A", "B", "C"])
+    decoder = make(tags)
+    emissions, lengths, gold = random_batch(tags, [5, 1, 3, 3, 2], spread=spread)
+    emissions.requires_grad_()
+
+    def results() -> list[Tensor]:
+        loss = decoder.loss(emissions, lengths, gold)
+        return [loss, *gradients(decoder, loss, emissions)]
+
+    expected, paths = results(), decoder.decode(emissions, lengths)
+    with patch.object(_chain, "MOVES", 2 * len(tags) ** 2):
+        assert decoder.decode(emissions, lengths) == paths
+        torch.testing.assert_close(results(), expected)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -50,7 +50,9 @@ def outputs(tagger: EncoderTagger) -> tuple[Tensor, ...]:
     """Emissions and hidden states of the sentences."""
     batch = targets.collate(tagger.pieces([s.words for s in SENTENCES]), tagger.pieces)
     with torch.no_grad():
-        return tagger.network(batch)[0, : len(SENTENCES[0])], *tagger.network.states(batch)
+        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        states = tagger.encoder(**inputs, output_hidden_states=True).hidden_states
+        return tagger.network(batch)[0, : len(SENTENCES[0])], *states
 
 
 def student_of(teacher: EncoderTagger, layers: int) -> EncoderTagger:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,8 +22,8 @@ class Pooling:
     layers: Sequence[int]  # indices of the hidden states, 0 for the embeddings. L
     method: Method
 
-    def __call__(self, states: Sequence[Tensor], pieces: PieceLayout) -> list[Tensor]:
-        """All hidden states, R x P x H each, to L tensors of N x H (N x 2H for ``first_last``) in float32."""
+    def __call__(self, states: Sequence[Tensor] | Mapping[int, Tensor], pieces: PieceLayout) -> list[Tensor]:
+        """Hidden states by layer, R x P x H each, to L tensors of N x H (N x 2H for ``first_last``) in float32."""
         return [self._pool(states[layer].flatten(0, 1), pieces).float() for layer in self.layers]
 
     def size(self, hidden: int) -> int:

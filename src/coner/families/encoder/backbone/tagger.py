@@ -24,6 +24,7 @@ from coner.families.encoder.backbone.pieces import Cache, PieceMaker, Pieces, pi
 from coner.families.encoder.backbone.pretrained import CONFIG, build_encoder, load_encoder
 from coner.families.encoder.backbone.tokenizer_files import FILES, load_tokenizer
 from coner.families.encoder.backbone.weights import check_shapes, read_shapes, read_weights
+from coner.families.encoder.backbone.windows import Windows
 from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated, native_precision
 from coner.families.encoder.cpu.process import parallel_map
 from coner.families.encoder.cpu.rows import set_embeddings
@@ -48,6 +49,8 @@ class NetworkTagger(Tagger):
         cache: see ``PieceMaker``.
     """
 
+    network: Any  # a module with ``encoder`` and ``windows``
+
     def __init__(
         self, network: nn.Module, tokenizer: Any, manifest: FineTunedManifest, *, cache: Cache | None = None
     ) -> None:
@@ -55,6 +58,7 @@ class NetworkTagger(Tagger):
         self.taxonomy, self.labels = manifest.taxonomy, manifest.labels
         self.device = next(network.parameters()).device
         self.precision = native_precision(manifest.settings.train.precision, self.device)
+        self.network.windows = Windows(manifest.settings.train.batch_pieces, self.precision)
         self._weights = LoweredWeights(self.encoder, self.precision)
         own = manifest.settings.encoder
         limit = piece_limit(self.encoder.config, own.window)

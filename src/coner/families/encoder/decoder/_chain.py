@@ -11,6 +11,8 @@ from torch import Tensor
 
 from coner.families.encoder.decoder import word_mask
 
+MOVES = 1 << 24  # moves between two tags that are in memory at once: 64 MiB in float32
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packing:
@@ -70,6 +72,12 @@ class ChainScores(NamedTuple):
         return scores.sub_(highest), highest
 
 
+def groups(count: int, transitions: Tensor, most: int = MOVES) -> list[slice]:
+    """Consecutive rows of ``count``, so few that their moves between C x C tags fit into memory together."""
+    size = min(most, max(1, MOVES // transitions.numel()))
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+
+
 def viterbi(unary: Tensor, transitions: Tensor, packing: Packing) -> Tensor:
     """The best path of each sentence: N x C and C x C to tag ids, N.
 
@@ -78,10 +86,13 @@ def viterbi(unary: Tensor, transitions: Tensor, packing: Packing) -> Tensor:
     best = unary.clone()
     rows = packing.positions(best)
     into = transitions.T.contiguous()
-    moves = best.new_empty(len(packing), *into.shape)
+    largest = max((group.stop for group in groups(len(packing), into)[:1]), default=0)
+    moves = best.new_empty(largest, *into.shape)
     for before, now in pairwise(rows):
         before.sub_(before.amax(1, keepdim=True))  # long sums would round away the difference between two paths
-        now.add_(torch.add(before[: len(now), None, :], into, out=moves[: len(now)]).amax(2))
+        for group in groups(len(now), into):
+            some = now[group]
+            some.add_(torch.add(before[group, None, :], into, out=moves[: len(some)]).amax(2))
     path = torch.empty(len(best), dtype=torch.int64, device=best.device)
     after = path[:0]
     for scores, now in zip(reversed(rows), reversed(packing.positions(path)), strict=True):

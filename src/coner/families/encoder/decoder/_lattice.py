@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from coner.families.encoder.decoder._chain import ChainScores, Packing
+from coner.families.encoder.decoder._chain import ChainScores, Packing, groups
 
-CHUNK = 64  # words whose C x C transitions are in memory at once, in log space
+WORDS = 64  # most words whose C x C transitions are in memory at once, in log space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +89,9 @@ class LogLattice(Lattice):
     def transition_marginals(self, weights: Tensor | None = None) -> Tensor:
         total, first = torch.zeros_like(self.transitions), len(self.packing)
         alpha, entry = self.alpha[self.packing.before], self.entry[first:]
-        for at in range(0, len(alpha), CHUNK):
-            pairs = (alpha[at : at + CHUNK, :, None] + self.transitions + entry[at : at + CHUNK, None, :]).exp()
-            total += (pairs if weights is None else pairs * weights[first + at : first + at + CHUNK, :, None]).sum(0)
+        for group in groups(len(alpha), total, WORDS):
+            pairs = (alpha[group, :, None] + self.transitions + entry[group, None, :]).exp()
+            total += (pairs if weights is None else pairs * weights[first:][group, :, None]).sum(0)
         return total
 
 
@@ -159,13 +159,15 @@ def log_lattice(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> LogLa
     before = transitions[:0]
     for now, total in zip(packing.positions(alpha), packing.positions(scale), strict=True):
         if len(before):
-            now.add_((before[: len(now), :, None] + transitions).logsumexp(1))
+            for group in groups(len(now), transitions):
+                now[group] += (before[group, :, None] + transitions).logsumexp(1)
         total.copy_(now.logsumexp(1, keepdim=True))
         before = now.sub_(total)
     entry = unary - scale
     after = transitions[:0]
     for now, into in zip(*(reversed(packing.positions(x)) for x in (beta, entry)), strict=True):
         if len(after):
-            now[: len(after)] = (after[:, None, :] + transitions).logsumexp(2)
+            for group in groups(len(after), transitions):
+                now[group] = (after[group, None, :] + transitions).logsumexp(2)
         after = into.add_(now)
     return LogLattice(packing, unary, transitions, alpha, scale, beta, entry, shift)

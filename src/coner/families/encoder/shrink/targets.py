@@ -36,7 +36,7 @@ class Targets:
     def of(cls, tagger: EncoderTagger, batch: Batch, pooling: Pooling) -> Targets:
         """Those of a tagger; ``pooling`` chooses the layers."""
         network = tagger.network
-        states = network.states(batch)
+        states = network.states(batch, pooling.layers)
         emissions = network.emissions(network.words(batch, states))
         return cls(emissions, torch.stack(pooling(states, batch.pieces), 1))
 
