@@ -23,6 +23,7 @@ class SpanFamily(EncoderFamily):
     manifest = SpanManifest
     exports = False
     has_chain = False
+    learns_sets = False
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fine-tune, or resume from the checkpoint in the folder; best epoch and threshold are chosen on dev."""
