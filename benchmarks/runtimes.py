@@ -11,7 +11,7 @@ itself, and is measured as torch, and exported to ONNX with weights in float32 a
 - OpenVINO: the same graph; int8 by NNCF for transformers, calibrated on the first 128 sentences of --input.
 - CTranslate2: its encoder for BERT with the head in numpy; int8 by itself.
 
-A runtime that is not installed is named and left out; benchmarks/requirements.txt has the versions. "p50" and "p99" are
+A runtime that is not installed is named and left out; the record has the versions. "p50" and "p99" are
 times of one short sentence (at most 12 words) at a time, of --single of them, in Python. The pipeline is that of
 transformers, in the order of the file.
 """

@@ -231,3 +231,5 @@ def test_a_model_without_confidences_is_refused(coner: Coner, world: World, tmp_
 def test_a_folder_without_a_model_is_refused(coner: Coner, world: World, tmp_path: Path) -> None:
     assert "expected the folder of a trained model" in refusal(coner("threshold", tmp_path, "--dev", world.dev))
     assert "got no valid model.json" in refusal(coner("threshold", tmp_path, "--clear"))
+    (tmp_path / "model.json").write_text("[" * 100_000)
+    assert "got no valid model.json" in refusal(coner("threshold", tmp_path, "--clear"))

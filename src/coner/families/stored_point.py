@@ -8,6 +8,7 @@ from pathlib import Path
 from coner.core.errors import ModelError, OutputError
 from coner.core.files import atomic_write, sha256
 from coner.core.locks import lock_folder
+from coner.core.untrusted import read_json
 from coner.families.manifest import MANIFEST
 from coner.families.operating_point import OperatingPoint
 
@@ -38,7 +39,7 @@ def _replace(model: Path, path: Path, point: OperatingPoint | None, stamp: str |
     if point is not None and stamp != sha256(path):
         raise OutputError(f"{path}: was changed meanwhile; nothing was stored. Fix: run the same command again")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except (OSError, ValueError):
         values = None
     if not isinstance(values, dict):
