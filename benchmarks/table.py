@@ -98,7 +98,7 @@ def _cells(line: Line, row: dict[str, Any], record: dict[str, Any], folder: Path
         line.task.format_map({**record["facts"], **row}),
         line.shown or row["peer"],
         ratio + spread,
-        spell(row["ours"]),
+        spell(row["ours"]) + " a word" * (row["work"] == "seconds a word"),
         link,
     )
     return f"| {' | '.join(cells)} |"
