@@ -41,7 +41,7 @@ def build(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the knowledge base.")],
     from_format: Annotated[
         SourceKind,
-        typer.Option("--from", help="Kind of the sources; auto: by their first lines, each for itself."),
+        typer.Option("--from", help="Kind of all sources; auto: recognised by name and first lines."),
     ] = "auto",
     language: Annotated[
         list[str] | None,
@@ -54,21 +54,30 @@ def build(
         float, typer.Option("--min-prior", min=0, metavar="X", help="Leave out things with a lower prior.")
     ] = 0,
     licence: Annotated[str, typer.Option(help="Licence of the sources, for the record, such as CC0-1.0.")] = "",
-    case: Annotated[Switch, typer.Option(help="Upper and lower case: the same (fold), or different.")] = "fold",
-    accents: Annotated[Literal["strip", "keep"], typer.Option(help="Letters with and without accents.")] = "strip",
+    case: Annotated[Switch, typer.Option(help="fold: ignore upper and lower case; keep: distinguish it.")] = "fold",
+    accents: Annotated[
+        Literal["strip", "keep"], typer.Option(help="strip: ignore accents; keep: distinguish them.")
+    ] = "strip",
     punctuation: Annotated[
-        Literal["split", "keep"], typer.Option(help="Punctuation separates words and is left out, or belongs to them.")
+        Literal["split", "keep"],
+        typer.Option(help="split: it separates words, and is left out; keep: it belongs to them."),
     ] = "split",
-    width: Annotated[Switch, typer.Option(help="Full-width and other compatible forms of letters.")] = "fold",
-    processes: Annotated[int, typer.Option(min=0, metavar="N", help="That parse a dump; 0: one per core.")] = 0,
+    width: Annotated[
+        Switch,
+        typer.Option(help="fold: full-width and other forms of a letter are the letter; keep: distinguish them."),
+    ] = "fold",
+    processes: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of processes that parse a dump; 0: one per core.")
+    ] = 0,
     as_json: JsonOutput = False,
     reading: Reading,
 ) -> None:
     """Build a knowledge base from any mix of sources.
 
     A table has the columns name, and maybe aliases, types (several are separated by |), description, prior (how
-    prominent it is) and id. Of labelled data the mentions are the names, and their labels the types. If it is stopped,
-    the same command resumes.
+    prominent it is) and id. Of labelled data the mentions are the names, and their labels the types.
+
+    Progress is saved: run the same command again to resume.
 
     Examples:
 
@@ -103,7 +112,10 @@ def stats(
         typer.Option(metavar="FILE", help="Labelled file, whose mentions are looked for."),
     ] = None,
     train: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Mentions that are not in it are unseen; default: in --on once.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Mentions that are not in it are unseen; default: those in one sentence of --on only."
+        ),
     ] = None,
     from_format: InputFormat = "auto",
     as_json: JsonOutput = False,
@@ -111,8 +123,8 @@ def stats(
 ) -> None:
     """Show what a knowledge base holds, and what it knows about a labelled file.
 
-    A mention is in it if a name covers exactly its words. What class a type stands for is learned on one half of the
-    file and used on the other, and the reverse.
+    A mention is in it if a name covers exactly its words. The class that a type stands for is learned on one half of
+    the file and applied to the other, and vice versa.
 
     Examples:
 
@@ -147,10 +159,10 @@ def lookup(
     kb: Folder,
     name: Annotated[str, typer.Argument(help="The name to look up; case and accents as the knowledge base has them.")],
     *,
-    limit: Annotated[int, typer.Option("-n", min=1, metavar="N", help="Most things to show.")] = 20,
+    limit: Annotated[int, typer.Option("-n", min=1, metavar="N", help="Maximum number of entries to show.")] = 20,
     as_json: JsonOutput = False,
 ) -> None:
-    """Show the things that a name may stand for, the likeliest first; exit code 1 if there is none.
+    """Show the entries that have a name, the likeliest first; exit code 1 if there is none.
 
     Examples:
 

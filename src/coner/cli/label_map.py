@@ -32,7 +32,7 @@ def label_map(
         Path | None, typer.Option("--on", metavar="TARGET", help="Labelled data with the labels of the taxonomy.")
     ] = None,
     taxonomy: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Of TARGET; auto: one that has all labels, else flat.")
+        str, typer.Option(metavar="NAME|FILE", help="Of TARGET; auto: a built-in one that has all labels, else flat.")
     ] = "auto",
     as_json: JsonOutput = False,
     reading: Reading,
