@@ -3,7 +3,7 @@
     python benchmarks/knowledge.py [--names 6000000] [--work DIR] [--rounds 5]
 
 Names of one to four words and sentences of 20 words are drawn from one vocabulary with Zipf's frequencies, so that
-most sentences have matches. The dict is asked for every span of up to 8 words; the automaton (package ahocorasick-rs)
+most sentences have matches. The dict is asked for every span of up to four words; the automaton (ahocorasick-rs)
 searches the normalised text, and what does not begin and end with a word is left out. Both get normalised words, find
 the same matches as ours, and know no types, which ours reads too. ``--work`` keeps the knowledge base for the next
 start. Time to load and memory are those of a fresh process that opens it, and that then matches all sentences.
@@ -25,10 +25,10 @@ import ahocorasick_rs  # type: ignore[import-not-found]
 from harness import arguments, command, compare, positive, report
 
 from coner.knowledge.build import BuildSettings, build
-from coner.knowledge.folder import LONGEST, FolderKnowledge
+from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 
-SENTENCES, LENGTH, TYPES = 2000, 20, 50
+SENTENCES, LENGTH, TYPES, LONGEST = 2000, 20, 50, 4  # the last: words of a name
 Spans = list[tuple[int, int]]
 LOAD = """
 import json, re, sys, time

@@ -82,6 +82,15 @@ def test_bzip2_is_read_in_every_format_and_bounded(tmp_path: Path) -> None:
         read(packed, format="text")
 
 
+@pytest.mark.parametrize("fault", [0, 4, 20, -3])
+def test_a_damaged_stream_of_bzip2_is_an_error_and_not_the_end(tmp_path: Path, fault: int) -> None:
+    first, second = bz2.compress(b"one O\n\n"), bytearray(bz2.compress(b"two O\n\n"))
+    second[fault] ^= 1
+    (tmp_path / "a.conll.bz2").write_bytes(first + second)
+    with pytest.raises(DataError, match="cannot be read"):
+        read(tmp_path / "a.conll.bz2", format="conll")
+
+
 def test_a_text_that_begins_like_bzip2_is_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"BZh9 is a mark\n")
     assert [sentence.words for sentence in read(tmp_path / "a.txt")] == [("BZh9", "is", "a", "mark")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coner.core.errors import ConfigError, ModelError, OutputError
+from coner.core.errors import ConfigError, DataError, ModelError, OutputError
 from coner.knowledge import dump as dumps
 from coner.knowledge import source
 from coner.knowledge.build import BuildSettings, build
@@ -18,6 +18,8 @@ from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.source import SourceSettings
 from coner.knowledge.store import Store
 from helpers.names import TABLE, dump, item, knowledge
+
+REPAIR = SourceSettings(reading={"repair": True, "scheme": "iob2"})
 
 
 def content(folder: Path) -> tuple[list[str], object]:
@@ -27,6 +29,25 @@ def content(folder: Path) -> tuple[list[str], object]:
     database.close()
     description = json.loads((folder / "kb.json").read_text())
     return rows, {key: value for key, value in description.items() if key != "files"}
+
+
+@pytest.mark.parametrize("step", ["index", "mark_indexed", "finish", "close"])
+def test_a_build_that_is_stopped_at_its_end_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    (tmp_path / "t.csv").write_text(TABLE)
+    (tmp_path / "a.conll").write_text("Jazz I-Music\n")  # one repair, which is counted once
+    files, settings = [tmp_path / "a.conll", tmp_path / "t.csv"], BuildSettings(source=REPAIR)
+    build(files, tmp_path / "whole", settings)
+
+    def stop(store: Store, *_: object) -> None:
+        store.database.close()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, step, stop)
+        with pytest.raises((KeyboardInterrupt, sqlite3.ProgrammingError, OutputError)):
+            build(files, tmp_path / "parts", settings)
+    build(files, tmp_path / "parts", settings)
+    assert content(tmp_path / "parts") == content(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("stop", [1, 2, 4])
@@ -96,6 +117,8 @@ def test_only_wanted_types_and_priors_are_kept(tmp_path: Path) -> None:
     assert not kb.lookup("sigur ros")
     other = knowledge(tmp_path / "b", source=SourceSettings(types=("Band", "Unknown")))
     assert other.description.dropped == {"of another type": 4}
+    with pytest.raises(DataError, match="got no name to keep \\(5 of another type\\)"):
+        knowledge(tmp_path / "c", source=SourceSettings(types=("Bnad",)))
 
 
 def test_names_of_nothing_but_punctuation_are_counted(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.knowledge.entry import Match
-from coner.knowledge.folder import LONGEST, FolderKnowledge
+from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.knowledge import leftmost_longest
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 from helpers.names import knowledge
@@ -31,7 +31,7 @@ def all_spans(words: Sequence[str]) -> set[tuple[int, int]]:
     for start in range(len(words)):
         for end in range(start + 1, len(words) + 1):
             inside = [part for part in parts[start:end] if part]
-            if parts[start] and parts[end - 1] and len(inside) <= LONGEST and " ".join(inside) in keys:
+            if parts[start] and parts[end - 1] and " ".join(inside) in keys:
                 found.add((start, end))
     return found
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import os
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from coner.core.errors import DataError
 from coner.knowledge import dump as dumps
 from coner.knowledge.build import BuildSettings, build
-from coner.knowledge.entry import Entry
+from coner.knowledge.entry import Candidate, Entry
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.source import SourceSettings, detect, sources
 from helpers import SAMPLE
@@ -101,6 +103,42 @@ def test_triples_of_dbpedia_are_merged_by_resource(tmp_path: Path) -> None:
     assert description.dropped == {"without a name": 1}
 
 
+def test_what_several_files_of_dbpedia_say_is_merged(tmp_path: Path) -> None:
+    lines = TRIPLES.splitlines(keepends=True)
+    files = [write(tmp_path / f"{n}.ttl", "".join(lines[n::2])) for n in (1, 0)]
+    build(files, tmp_path / "kb", BuildSettings(processes=1))
+    build([write(tmp_path / "all.ttl", TRIPLES)], tmp_path / "one", BuildSettings(processes=1))
+    several, one = (FolderKnowledge(tmp_path / name).lookup("victory rose") for name in ("kb", "one"))
+    assert [vars_of(each) for each in several] == [vars_of(each) for each in one]
+
+
+def vars_of(candidate: Candidate) -> dict[str, object]:
+    return {**asdict(candidate), "source": ""}
+
+
+BAD_TRIPLES = [
+    rf'{BAND} {LABEL} "\UFFFFFFFF"@en .',
+    rf'{BAND} {LABEL} "a\uD800"@en .',
+    rf'{BAND} {LABEL} "a\u0000b"@en .',
+]
+BAD_ITEMS = [
+    '{"type": "item", "id": "Q1", "labels": {"en": {"value": "a\\ud800"}}}',
+    '{"type": "item", "id": ["Q2"], "labels": {"en": {"value": "a"}}}',
+    '{"type": "item", "id": "Q3", "labels": {"en": {"value": "a"}}, "descriptions": {"en": {"value": null}}}',
+    "[1]",
+    "1",
+    "[" * 9999,
+]
+
+
+@pytest.mark.parametrize(("kind", "lines"), [("dbpedia", BAD_TRIPLES), ("wikidata", BAD_ITEMS)])
+def test_every_faulty_line_of_a_dump_is_counted(tmp_path: Path, kind: str, lines: list[str]) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes("\n".join(lines).encode() + b"\n\xff\n")
+    found, skipped = entries(path, kind)
+    assert (found, skipped.total()) == ([], len(lines) + 1)
+
+
 @pytest.mark.parametrize("name", ["w.json.bz2", "w.json.gz"])
 def test_a_dump_that_is_cut_off_is_an_error(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, dump(ITEMS * 300))
@@ -175,6 +213,9 @@ def test_tables_have_a_header_or_keys(tmp_path: Path, name: str, text: str) -> N
         ('{"name": "A", "aliases": [1]}\n', "t:1: aliases: got [1]; expected texts"),
         ('{"name": "A", "prior": true}\n', "t:1: prior: got True; expected a number from 0"),
         ('{"name": 7}\n', "t:1: name: got 7; expected a text"),
+        ('{"name": "a\\ud800"}\n', "t:1: got half of a surrogate pair"),
+        ('{"name": "a", "prior": 1e300}\n', "t:1: prior: got 1e+300; expected a number from 0 to 1e+12"),
+        ("name,types\rA,B\r", "t:1: is no valid CSV"),
     ],
 )
 def test_a_faulty_row_is_an_error_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -186,6 +227,23 @@ def test_a_faulty_row_is_an_error_with_its_line(tmp_path: Path, text: str, messa
 
 def test_the_sample_is_labelled_data() -> None:
     assert detect(SAMPLE / "dev.conll").name == "corpus"
+
+
+def test_labelled_data_may_begin_with_the_word_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.conll", "Name\tO\nof\tO\nRome\tB-City\n")
+    assert detect(path).name == "corpus"
+
+
+def test_text_without_labels_is_no_source(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "plain text\n")
+    with pytest.raises(DataError, match=r"a\.txt"):
+        build([path], tmp_path / "kb", BuildSettings())
+
+
+def test_a_pipe_is_refused_as_it_can_be_read_once_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: is none; expected a regular file"):
+        build([tmp_path / "pipe"], tmp_path / "kb", BuildSettings())
 
 
 def test_an_object_with_text_is_labelled_data_although_it_has_a_name(tmp_path: Path) -> None:

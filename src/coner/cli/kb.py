@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -45,7 +46,7 @@ def build(
     ] = "auto",
     language: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Language of names in dumps; can be repeated, the preferred first. [en]"),
+        typer.Option(metavar="CODE", help="Language of names in dumps; can be repeated. [en]"),
     ] = None,
     types: Annotated[
         list[str] | None, typer.Option("--type", metavar="TYPE", help="Keep only things of this type; can be repeated.")
@@ -85,11 +86,14 @@ def build(
 
       coner kb build wikidata.json.gz --language en --language de --min-prior 5 --licence CC0-1.0 --out kb/
     """
+    from coner.core.errors import ConfigError
     from coner.core.progress import stderr
     from coner.knowledge.build import BuildSettings, build
     from coner.knowledge.normalisation import NormalisationSettings
     from coner.knowledge.source import SourceSettings
 
+    if not minimum_prior < math.inf:
+        raise ConfigError(f"--min-prior: got {minimum_prior}; expected a number from 0")
     kept, languages = tuple(types or ()), tuple(language or ("en",))
     source = SourceSettings(languages=languages, minimum_prior=minimum_prior, types=kept, reading=dict(reading))
     normalisation = NormalisationSettings(case=case, accents=accents, punctuation=punctuation, width=width)

@@ -83,6 +83,25 @@ class _Counted(io.RawIOBase):
         return block
 
 
+class _Bzip2:
+    """Decompresses one stream after the other; unlike ``BZ2File``, raises for what follows a stream and is none."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._stream = raw, bz2.BZ2Decompressor()
+
+    def read(self, size: int) -> bytes:
+        while True:
+            data = b""
+            if self._stream.eof:
+                if not (data := self._stream.unused_data or self._raw.read(BLOCK)):
+                    return b""
+                self._stream = bz2.BZ2Decompressor()
+            elif self._stream.needs_input and not (data := self._raw.read(BLOCK)):
+                raise EOFError("compressed file ended before the end-of-stream marker was reached")
+            if block := self._stream.decompress(data, size):
+                return block
+
+
 class _Unpacked(io.RawIOBase):
     """The content of a compressed file, of a bounded ratio to what is compressed."""
 
@@ -91,7 +110,7 @@ class _Unpacked(io.RawIOBase):
         self._counted = _Counted(raw)
         packed = cast(Any, self._counted)
         is_gzip = GZIP.match(cast(io.BufferedReader, raw).peek(MAGIC))
-        self._file: Any = gzip.GzipFile(fileobj=packed, mode="rb") if is_gzip else bz2.BZ2File(packed)
+        self._file: Any = gzip.GzipFile(fileobj=packed, mode="rb") if is_gzip else _Bzip2(packed)
 
     def readable(self) -> bool:
         return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,13 @@ from coner.core.locks import lock_folder
 from coner.core.processes import thread_count
 from coner.core.progress import progress_bar
 from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, Description, FileDescription, SourceDescription
+from coner.knowledge.dump import Dump
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 from coner.knowledge.source import Source, SourceSettings, detect, sources
 from coner.knowledge.store import Store
 
-SCRATCH, SETTINGS = ".build", "settings.json"
+SCRATCH, SETTINGS, FACTS = ".build", "settings.txt", "facts.json"
+Plan = Sequence[tuple[Path, Source]]
 
 
 class BuildSettings(Section):
@@ -45,10 +48,12 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
         OutputError: ``out`` holds a knowledge base, or cannot be written.
         MissingExtra: marisa-trie is not installed.
     """
-    with requires_extra("A knowledge base", "knowledge"):
-        import marisa_trie
+    make_trie([])
     if len({path.resolve() for path in files}) < len(files):
         raise ConfigError("got a file twice; expected different ones")
+    if odd := [path for path in files if not path.is_file()]:
+        expected = "a regular file, which is read several times"
+        raise DataError(f"{'is none' if odd[0].exists() else 'no such file'}; expected {expected}", odd[0])
     named = None if settings.format == "auto" else sources[settings.format]
     plan = [(path, named or detect(path)) for path in files]
     check_folder(out)
@@ -58,21 +63,14 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
         scratch = make_folder(out / SCRATCH)
         _check_resumed(scratch / SETTINGS, out, plan, settings)
         with closing(Store(scratch / DATABASE, Normaliser(settings.normalisation))) as store:
-            described = [_read(store, number, *read, settings) for number, read in enumerate(plan)]
-            with store.transaction():
-                dropped = store.drop(settings.source)
-                trie = marisa_trie.Trie(store.keys())
-                trie.save(str(scratch / TRIE))
-                _index(store, trie)
-                facts = store.facts()
+            if not store.is_indexed:
+                _fill(store, plan, scratch, settings)
             store.finish()
+        facts = json.loads((scratch / FACTS).read_text(encoding="utf-8"))
         paths = {name: scratch / name for name in (TRIE, DATABASE)}
         description = Description(
             created=datetime.now(UTC).date().isoformat(),
             normalisation=settings.normalisation,
-            names=len(trie),
-            dropped=dict(dropped),
-            sources=tuple(described),
             files={n: FileDescription(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in paths.items()},
             **facts,
         )
@@ -82,6 +80,35 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
             handle.write(description.model_dump_json(indent=1) + "\n")
         shutil.rmtree(scratch, ignore_errors=True)
     return description
+
+
+def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings) -> None:
+    """Read all sources, then index their names, and write what the description says of them into ``FACTS``."""
+    read: dict[int, SourceDescription] = {}
+    # Tables and labelled data first: they may be faulty, and a dump takes hours.
+    for number, (path, source) in sorted(enumerate(plan), key=lambda item: isinstance(item[1][1], Dump)):
+        first = next(n for n, (_, other) in enumerate(plan) if other is source)
+        read[number] = _read(store, number, path, source, settings, into=first if isinstance(source, Dump) else number)
+    with store.transaction():
+        dropped = store.drop(settings.source)
+        trie = make_trie(store.keys())
+        if not len(trie):
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "the sources have none"
+            raise DataError(f"got no name to keep ({reasons}); expected one at least")
+        trie.save(str(scratch / TRIE))
+        _index(store, trie)
+        described = [read[number].model_dump() for number in sorted(read)]
+        facts = {"names": len(trie), "dropped": dict(dropped), "sources": described, **store.facts()}
+        with atomic_write(scratch / FACTS) as handle:
+            json.dump(facts, handle)
+        store.mark_indexed()
+
+
+def make_trie(keys: Iterable[str]) -> Any:
+    """A trie of names; ``MissingExtra`` if marisa-trie is not installed."""
+    with requires_extra("A knowledge base", "knowledge"):
+        from marisa_trie import Trie
+    return Trie(keys)
 
 
 def _index(store: Store, trie: Any) -> None:
@@ -105,7 +132,7 @@ def _writing(out: Path) -> Iterator[None]:
         raise write_error(out, error) from None
 
 
-def _check_resumed(path: Path, out: Path, files: list[tuple[Path, Source]], settings: BuildSettings) -> None:
+def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings) -> None:
     """``ConfigError`` if an unfinished build read other files, or in another way."""
     lines = [settings.model_dump_json(exclude={"processes"})]
     for file, source in files:
@@ -120,18 +147,25 @@ def _check_resumed(path: Path, out: Path, files: list[tuple[Path, Source]], sett
         raise ConfigError(f"{out}: contains an unfinished build of other files or settings. {fix}")
 
 
-def _read(store: Store, number: int, path: Path, source: Source, settings: BuildSettings) -> SourceDescription:
-    """Read one file, from where an earlier start ended; a batch is one transaction."""
+def _read(
+    store: Store, number: int, path: Path, source: Source, settings: BuildSettings, *, into: int
+) -> SourceDescription:
+    """Read one file, from where an earlier start ended; a batch is one transaction.
+
+    Its entries are merged with those of source ``into``: the files of a dump speak of the same ids.
+    """
     progress = store.progress(number, path.name)
-    total = path.stat().st_size if path.is_file() else None
     processes = settings.processes or thread_count()
-    with progress_bar(f"reading {path.name}", total, done=progress.position, percent=True) as bar:
-        for batch in source.batches(path, settings.source, after=progress.done, processes=processes):
-            with store.transaction():
-                progress.add(batch, store.add(batch.entries, number, batch.skipped))
-                store.save(number, progress)
-            bar.advance_to(batch.position)
-            bar.note(f"{progress.entries:,} entries")
+    if not progress.finished:
+        with progress_bar(f"reading {path.name}", path.stat().st_size, done=progress.position, percent=True) as bar:
+            for batch in source.batches(path, settings.source, after=progress.done, processes=processes):
+                with store.transaction():
+                    progress.add(batch, store.add(batch.entries, into, batch.skipped))
+                    store.save(number, progress)
+                bar.advance_to(batch.position)
+                bar.note(f"{progress.entries:,} entries")
+        progress.finished = True
+        store.save(number, progress)
     return SourceDescription(
         file=path.name,
         format=source.name,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from coner.core import lines
 from coner.core.errors import ConerError
 from coner.core.processes import end_with_parent
-from coner.knowledge.entry import Entry
+from coner.knowledge.entry import Entry, is_sound
 from coner.knowledge.source import Batch, Source, SourceSettings
 
 LINES, CHARACTERS = 2000, 8 << 20  # of a block
@@ -59,6 +59,7 @@ class Dump(Source):
 
 class _Block(NamedTuple):
     lines: list[tuple[int, str]]
+    last: int  # line
     position: int
     faults: Counter[str]  # of the lines themselves
 
@@ -72,32 +73,34 @@ def _begin() -> None:
 
 
 def _parse(source: Dump, settings: SourceSettings, block: Lines) -> _Parsed:
-    skipped = Counter[str]()
-    return list(source.parse(block, settings, skipped)), skipped
+    skipped, sound = Counter[str](), list[Entry]()
+    for entry in source.parse(block, settings, skipped):
+        if is_sound(entry):
+            sound.append(entry)
+        else:
+            skipped["not valid text"] += 1
+    return sound, skipped
 
 
 def _batch(block: _Block, parsed: _Parsed) -> Batch:
     entries, skipped = parsed
-    return Batch(entries, skipped + block.faults, block.lines[-1][0], block.position)
+    return Batch(entries, skipped + block.faults, block.last, block.position)
 
 
 def _blocks(path: Path, after: int) -> Iterator[_Block]:
-    faults = Counter[str]()
-
-    def count(_line: int, _message: str) -> None:
-        faults["not UTF-8"] += 1
-
-    reader = lines.Lines(path, count)
-    block, size = list[tuple[int, str]](), 0
-    for number, line in enumerate(reader, 1):
-        if number <= after:
-            faults.clear()
+    damaged = set[int]()
+    reader = lines.Lines(path, lambda line, _message: damaged.add(line))
+    block, size, faults, last = list[tuple[int, str]](), 0, Counter[str](), 0
+    for last, line in enumerate(reader, 1):
+        if last <= after:
             continue
-        block.append((number, line))
-        size += len(line)
+        if last in damaged:
+            faults["not UTF-8"] += 1
+        else:
+            block.append((last, line))
+            size += len(line)
         if len(block) == LINES or size > CHARACTERS:
-            yield _Block(block, reader.position, Counter(faults))
-            faults.clear()
-            block, size = [], 0
-    if block:
-        yield _Block(block, reader.position, Counter(faults))
+            yield _Block(block, last, reader.position, faults)
+            block, size, faults = [], 0, Counter()
+    if block or faults:
+        yield _Block(block, last, reader.position, faults)

@@ -21,6 +21,22 @@ class Entry:
     id: str = ""  # in its source; an entry without one is merged with no other
 
 
+MOST = 1e12  # of a prior and a weight
+
+
+def is_sound(entry: Entry) -> bool:
+    """Whether all texts are texts of Unicode, and all numbers are in range: entries come from files of others."""
+    texts = [*entry.names, *entry.types, entry.description, entry.id]
+    numbers = [entry.prior, *entry.types.values()]
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        return False
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return all(0 <= number <= MOST for number in numbers) and all(w >= 1 / MOST for w in entry.types.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A name of the knowledge base in a sentence: ``words[start:end]``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,9 +19,10 @@ with requires_extra("A knowledge base", "knowledge"):
     from marisa_trie import Trie
 
 MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
+Meaning = tuple[Mapping[str, float], int, float]  # types, number of entries, prior
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
-LONGEST = 8  # words of a match
+VARIABLES = 500  # of a query; SQLite has a bound
 SCHEMA = """
 CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
@@ -44,14 +45,14 @@ class FolderKnowledge:
     It may be used by several threads. ``ModelError`` if the folder is none, damaged, or of another version.
     """
 
-    def __init__(self, folder: Path, *, longest: int = LONGEST, check: bool = False) -> None:
+    def __init__(self, folder: Path, *, check: bool = False) -> None:
         self.folder, self.description = folder, read_description(folder)
         self._check_files(hashes=check)
-        self.longest = longest  # words of a match
+        self.longest = self.description.longest  # words of a match
         self.hash = sha256(folder / DESCRIPTION)
         self._normalise = Normaliser(self.description.normalisation)
         self._lock = threading.Lock()
-        self._known: dict[int, tuple[Mapping[str, float], int, float]] = {}
+        self._known: dict[int, Meaning] = {}
         try:
             self._trie = Trie().mmap(str(folder / TRIE))
             self._database = _open(folder / DATABASE)
@@ -64,10 +65,9 @@ class FolderKnowledge:
             raise ModelError(f"{folder / TRIE}: {got}. Fix: build it again")
 
     def match(self, words: Sequence[str]) -> list[Match]:
-        """All names of at most ``longest`` words in a sentence, sorted by start and end."""
+        """All names in a sentence, sorted by start and end."""
         spans = list(self._spans(words))
-        self._load({alias for *_, alias in spans})
-        known = self._known
+        known = self._meanings({alias for *_, alias in spans})
         return [Match(start, end, alias, *known[alias]) for start, end, alias in spans]
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
@@ -95,29 +95,31 @@ class FolderKnowledge:
                 if (end := ends.get(place + len(key))) is not None:
                     yield i, end, alias
 
-    def _load(self, aliases: set[int]) -> None:
-        """Read what names stand for, as far as it is not known."""
-        missing = [alias for alias in aliases if alias not in self._known]
-        if not missing:
-            return
-        marks = ",".join("?" * len(missing))
+    def _meanings(self, aliases: set[int]) -> dict[int, Meaning]:
+        """What names stand for; read from the database as far as it is not known."""
         with self._lock:
-            if len(self._known) > CACHED:
-                self._known = {alias: self._known[alias] for alias in aliases if alias in self._known}
-            query = f"SELECT id, types, entries, prior FROM aliases WHERE id IN ({marks})"
-            try:
-                rows = self._database.execute(query, missing).fetchall()
-            except sqlite3.Error as error:
-                raise self._damaged(error) from None
-        names = self._types
-        try:
-            for alias, packed, entries, prior in rows:
+            known = {alias: self._known[alias] for alias in aliases if alias in self._known}
+            if missing := aliases - known.keys():
+                try:
+                    known |= self._read(missing)
+                except (sqlite3.Error, KeyError, struct.error, TypeError) as error:
+                    raise self._damaged(error) from None
+                if known.keys() != aliases:
+                    raise self._damaged(ValueError("it lacks names of the trie"))
+                if len(self._known) > CACHED:
+                    self._known = {}
+                self._known |= known
+        return known
+
+    def _read(self, aliases: Collection[int]) -> dict[int, Meaning]:
+        names, numbers, found = self._types, sorted(aliases), dict[int, Meaning]()
+        for first in range(0, len(numbers), VARIABLES):
+            some = numbers[first : first + VARIABLES]
+            query = f"SELECT id, types, entries, prior FROM aliases WHERE id IN ({','.join('?' * len(some))})"
+            for alias, packed, entries, prior in self._database.execute(query, some):
                 types = {names[number]: weight for number, weight in TYPE.iter_unpack(packed)}
-                self._known[alias] = MappingProxyType(types), entries, prior
-        except (KeyError, struct.error, TypeError) as error:
-            raise self._damaged(error) from None
-        if len(rows) < len(missing):
-            raise self._damaged(ValueError("it lacks names of the trie"))
+                found[alias] = MappingProxyType(types), entries, prior
+        return found
 
     def _candidates(self, alias: int, limit: int) -> list[Candidate]:
         query = """SELECT e.id, e.name, e.description, e.prior, e.key, s.file, a.weight FROM alias_entries a

@@ -23,7 +23,7 @@ BATCH = 10_000  # entries
 class SourceSettings(Section):
     """How sources are read; each takes what concerns it."""
 
-    languages: tuple[str, ...] = Field(("en",), description="of names and descriptions; the first is preferred")
+    languages: tuple[str, ...] = Field(("en",), description="of names and descriptions in dumps")
     minimum_prior: Rate = Field(0, description="entries with a lower prior are left out")
     types: tuple[str, ...] = Field((), description="only entries with one of these types; empty: all")
     reading: dict[str, Any] = Field({}, description="how labelled data is read, as for coner.read")

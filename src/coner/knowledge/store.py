@@ -21,8 +21,10 @@ from coner.knowledge.source import Batch, SourceSettings
 LONG, WORDS = 200, 16  # characters and normalised words of a name; a longer one is no name
 BUILDING = """
 CREATE TABLE names (key TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (key, entry)) WITHOUT ROWID;
-CREATE TABLE progress (source INTEGER PRIMARY KEY, done INTEGER, position INTEGER, entries INTEGER, skipped TEXT);
+CREATE TABLE progress (source INTEGER PRIMARY KEY, done INTEGER, position INTEGER, entries INTEGER, skipped TEXT,
+    finished INTEGER);
 CREATE UNIQUE INDEX entry_keys ON entries (source, key) WHERE key != '';
+CREATE INDEX entry_ids ON entries (key) WHERE key != '';
 CREATE UNIQUE INDEX type_names ON types (name);
 """
 WEIGHTED = "INSERT INTO entry_types VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET weight = weight + excluded.weight"
@@ -36,6 +38,7 @@ class Progress:
     position: int = 0  # bytes
     entries: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    finished: bool = False
 
     def add(self, batch: Batch, entries: int) -> None:
         """Count a batch that was merged."""
@@ -71,16 +74,17 @@ class Store:
     def progress(self, source: int, file: str) -> Progress:
         """How far a source was read by earlier starts."""
         self.database.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, file))
-        query = "SELECT done, position, entries, skipped FROM progress WHERE source = ?"
+        query = "SELECT done, position, entries, skipped, finished FROM progress WHERE source = ?"
         if (row := self.database.execute(query, (source,)).fetchone()) is None:
             return Progress()
-        done, position, entries, skipped = row
-        return Progress(done, position, entries, Counter(json.loads(skipped)))
+        done, position, entries, skipped, finished = row
+        return Progress(done, position, entries, Counter(json.loads(skipped)), bool(finished))
 
     def save(self, source: int, progress: Progress) -> None:
         """Record how far a source was read, in the transaction of its entries."""
-        values = source, progress.done, progress.position, progress.entries, json.dumps(progress.skipped)
-        self.database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)", values)
+        skipped = json.dumps(progress.skipped)
+        values = source, progress.done, progress.position, progress.entries, skipped, progress.finished
+        self.database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def add(self, entries: Iterable[Entry], source: int, skipped: Counter[str]) -> int:
         """Merge entries into the database; returns how many."""
@@ -122,7 +126,12 @@ class Store:
         return key
 
     def drop(self, settings: SourceSettings) -> Counter[str]:
-        """Delete entries that are not wanted, now that all that is known about them has been merged."""
+        """Delete entries that are not wanted, now that all that is known about them has been merged.
+
+        Before that, types get the names of their entries: a type is seldom wanted itself.
+        """
+        named = "SELECT e.name FROM entries e WHERE e.key = types.name AND e.key != '' LIMIT 1"
+        self.database.execute(f"UPDATE types SET title = coalesce(({named}), '')")
         dropped = Counter[str]()
         wanted = ",".join(str(self._types[name]) for name in settings.types if name in self._types)
         conditions = {
@@ -138,9 +147,6 @@ class Store:
         if dropped:
             for table in ("names", "entry_types"):
                 self.database.execute(f"DELETE FROM {table} WHERE entry NOT IN (SELECT id FROM entries)")
-        self.database.execute(
-            "UPDATE types SET title = coalesce((SELECT e.name FROM entries e WHERE e.key = types.name LIMIT 1), '')"
-        )
         self.database.execute("UPDATE entries SET name = key WHERE name = ''")
         return dropped
 
@@ -187,11 +193,19 @@ class Store:
         }
         return {"longest": longest, **{n: self.database.execute(query).fetchone()[0] for n, query in counts.items()}}
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether everything has been read and indexed, and only ``finish`` is left."""
+        return bool(self.database.execute("PRAGMA user_version").fetchone()[0])
+
+    def mark_indexed(self) -> None:
+        """Drop what only the build needs, in the transaction of the index."""
+        for name in ("INDEX entry_keys", "INDEX entry_ids", "INDEX type_names", "TABLE names", "TABLE progress"):
+            self.database.execute(f"DROP {name}")
+        self.database.execute("PRAGMA user_version = 1")
+
     def finish(self) -> None:
-        """Drop what only the build needs, and leave one file."""
-        self.database.executescript(
-            "DROP INDEX entry_keys; DROP INDEX type_names; DROP TABLE names; DROP TABLE progress;"
-        )
+        """Leave one file without gaps."""
         self.database.execute("VACUUM")
         self.database.execute("PRAGMA journal_mode = DELETE")
 

@@ -44,7 +44,7 @@ class TypeLabels:
             counts = dict(self._counts.get(name, {}))
             if name in self._labels:
                 counts[name] = counts.get(name, 0.0) + SAME
-            total = sum(counts.values())
+            total = sum(counts.values()) or 1.0
             for label, count in counts.items():
                 sums[label] = sums.get(label, 0.0) + weight * count / total
         return min(sums, key=lambda label: (-sums[label], label), default=None)

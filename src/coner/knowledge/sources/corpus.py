@@ -22,7 +22,7 @@ class LabelledData(SmallSource):
     def entries(self, path: Path, settings: SourceSettings, skipped: Counter[str]) -> Iterator[Entry]:
         """One entry per name, as it is spelled; its types are the labels, its prior is the number of mentions."""
         labels: dict[str, Counter[str]] = {}
-        reader = stream(path, **settings.reading)
+        reader = stream(path, **settings.reading, gold=True)
         for sentence in reader:
             for entity in sentence.entities or ():
                 labels.setdefault(sentence.surface(entity), Counter())[entity.label] += 1

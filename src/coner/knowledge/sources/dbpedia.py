@@ -46,7 +46,7 @@ class DBpedia(Dump):
                 continue
             try:
                 entry = _entry(triple, settings.languages)
-            except ValueError:
+            except (ValueError, OverflowError):  # an escape that is no character
                 skipped["not a triple"] += 1
                 continue
             if entry is None:

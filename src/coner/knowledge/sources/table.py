@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.lines import Lines
-from coner.core.untrusted import parse_json
-from coner.knowledge.entry import Entry
+from coner.core.untrusted import check_values, parse_json
+from coner.knowledge.entry import MOST, Entry
 from coner.knowledge.source import SmallSource, SourceSettings, sources
 
 COLUMNS = ("name", "aliases", "types", "description", "prior", "id")
+TAG = re.compile(r"o|[bieslmu]-.*")  # in lower case: the first word of labelled data may be name
 SEPARATOR = "|"  # of several aliases, or several types, in one cell
 
 
@@ -33,7 +35,11 @@ class Table(SmallSource):
             except ValueError:
                 return False
             return isinstance(row, dict) and "name" in row and not {"text", "tokens"} & row.keys()
-        return "name" in _header(first)
+        try:
+            header = _header(first)
+        except csv.Error:
+            return False
+        return "name" in header and not any(TAG.fullmatch(cell) for cell in header)
 
     def entries(self, path: Path, settings: SourceSettings, skipped: Counter[str]) -> Iterator[Entry]:
         """One entry per row; the types of a row without a weight are equally likely."""
@@ -58,7 +64,10 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if first.lstrip().startswith("{"):
         yield from _objects(path)
         return
-    header = _header(first)
+    try:
+        header = _header(first)
+    except csv.Error as error:
+        raise DataError(f"is no valid CSV: {error}", path, 1) from None
     if unknown := [name for name in header if name not in COLUMNS]:
         expected = ", ".join(COLUMNS)
         raise DataError(f"got the column {unknown[0]!r:.80}; expected only {expected}", path, 1)
@@ -86,6 +95,7 @@ def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             continue
         try:
             row = parse_json(line)
+            check_values(row)
         except ValueError as error:
             raise DataError(str(error), path, number) from None
         if not isinstance(row, dict):
@@ -122,7 +132,7 @@ def _types(value: Any, fault: Any) -> dict[str, float]:
     if isinstance(value, dict):  # of JSONL: with weights
         if all(_is_weight(weight) for weight in value.values()) and all(name.strip() for name in value):
             return {name: float(weight) for name, weight in value.items()}
-        raise fault(f"types: got {value!r:.80}; expected names of types with weights above 0")
+        raise fault(f"types: got {value!r:.80}; expected names of types with weights from {1 / MOST:g} to {MOST:g}")
     names = _several(value, "types", fault)
     if wrong := [name for name in names if "," in name]:
         raise fault(f"types: got {wrong[0]!r:.80} with a comma; expected types separated by {SEPARATOR}")
@@ -130,7 +140,7 @@ def _types(value: Any, fault: Any) -> dict[str, float]:
 
 
 def _is_weight(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 / MOST <= value <= MOST
 
 
 def _prior(row: Mapping[str, Any], fault: Any) -> float:
@@ -141,8 +151,8 @@ def _prior(row: Mapping[str, Any], fault: Any) -> float:
         number = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError):
         number = math.nan
-    if not 0 <= number < math.inf:
-        raise fault(f"prior: got {value!r:.80}; expected a number from 0")
+    if not 0 <= number <= MOST:
+        raise fault(f"prior: got {value!r:.80}; expected a number from 0 to {MOST:g}")
     return number
 
 

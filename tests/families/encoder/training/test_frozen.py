@@ -134,6 +134,16 @@ def test_one_layer_or_all_can_be_frozen(freeze: int, tuning_for: Make, tmp_path:
     assert_stored_equals_computed(tuning_for(freeze=freeze), tmp_path)
 
 
+def test_a_sentence_of_many_windows_is_run_at_once(tuning_for: Make, tmp_path: Path) -> None:
+    """Without stored outputs its windows are run in several passes, which draw other dropout: so there is none here."""
+    tuning = tuning_for(train={"batch_pieces": 64})
+    for module in tuning.tagger.network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    assert tuning.tagger.network.windows.pieces == 64  # type: ignore[union-attr]
+    assert_stored_equals_computed(tuning, tmp_path)
+
+
 def test_stored_outputs_in_bfloat16(tuning_for: Make, tmp_path: Path) -> None:
     tuning = tuning_for(train={"precision": "bfloat16"})
     assert_stored_equals_computed(tuning, tmp_path, tolerance=1e-2)

@@ -7,11 +7,13 @@ stored outputs instead of computing them.
 from __future__ import annotations
 
 import mmap
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -85,8 +87,10 @@ class FrozenLayers:
         for layer, values in zip(self._stored, rows.unbind(1), strict=True):
             states[layer] = values.new_zeros(*mask.shape, values.shape[-1])
             states[layer][mask] = values
-        training = self.tagger.encoder.training
+        training, network = self.tagger.encoder.training, cast(Any, self.tagger.network)
+        windows = network.windows
         try:
+            network.windows = replace(windows, pieces=sys.maxsize)  # stored outputs are those of all rows at once
             for module in self._constant:
                 module.training = False
             for i, layer in enumerate(self._frozen):
@@ -94,6 +98,7 @@ class FrozenLayers:
                 layer.forward = _constant((state, *[None] * (self._tuples[i] - 1)) if self._tuples[i] else state)
             yield
         finally:
+            network.windows = windows
             for module in self._constant:
                 module.training = training
             for layer in self._frozen:
