@@ -242,7 +242,7 @@ def test_text_without_labels_is_no_source(tmp_path: Path) -> None:
 
 def test_a_pipe_is_refused_as_it_can_be_read_once_only(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="pipe: is none; expected a regular file"):
+    with pytest.raises(DataError, match="pipe: got a folder, a pipe or a device; expected a regular file"):
         build([tmp_path / "pipe"], tmp_path / "kb", BuildSettings())
 
 

@@ -52,8 +52,8 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
     if len({path.resolve() for path in files}) < len(files):
         raise ConfigError("got a file twice; expected different ones")
     if odd := [path for path in files if not path.is_file()]:
-        expected = "a regular file, which is read several times"
-        raise DataError(f"{'is none' if odd[0].exists() else 'no such file'}; expected {expected}", odd[0])
+        got = "got a folder, a pipe or a device" if odd[0].exists() else "no such file"
+        raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])
     named = None if settings.format == "auto" else sources[settings.format]
     plan = [(path, named or detect(path)) for path in files]
     check_folder(out)
