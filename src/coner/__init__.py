@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from coner.core.errors import ConerError
-    from coner.core.types import Entity, Mention, Sentence
+    from coner.core.types import Entity, Mention, Region, Sentence
     from coner.data import Corpus, read, stream
     from coner.data.reading.words import sentence_from_text
     from coner.evaluation.score import score, score_sentences
@@ -35,6 +35,7 @@ __all__ = [
     "Entity",
     "Mention",
     "Prediction",
+    "Region",
     "Sentence",
     "Tagger",
     "__version__",
@@ -54,6 +55,7 @@ _MODULES = {
     "Entity": "coner.core.types",
     "Mention": "coner.core.types",
     "Prediction": "coner.families",
+    "Region": "coner.core.types",
     "Sentence": "coner.core.types",
     "Tagger": "coner.families",
     "load": "coner.families",
