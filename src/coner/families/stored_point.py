@@ -8,7 +8,7 @@ from pathlib import Path
 from coner.core.errors import ModelError, OutputError
 from coner.core.files import atomic_write, sha256
 from coner.core.locks import lock_folder
-from coner.core.untrusted import read_json
+from coner.core.untrusted import read_regular
 from coner.families.manifest import MANIFEST
 from coner.families.operating_point import OperatingPoint
 
@@ -39,8 +39,8 @@ def _replace(model: Path, path: Path, point: OperatingPoint | None, stamp: str |
     if point is not None and stamp != sha256(path):
         raise OutputError(f"{path}: was changed meanwhile; nothing was stored. Fix: run the same command again")
     try:
-        values = read_json(path)
-    except (OSError, ValueError):
+        values = json.loads(read_regular(path))  # with NaN, which a damaged operating point may hold
+    except (OSError, ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise _no_model(model)
