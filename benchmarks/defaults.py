@@ -154,13 +154,18 @@ def write(path: Path, values: Any) -> None:
         file.write(json.dumps(values) + "\n")
 
 
-def rows(cells: Path) -> Iterator[dict[str, Any]]:
-    """One row for each data set and tagger: means over seeds, and ours minus it with the paired 95 % interval."""
+def read_cells(cells: Path) -> dict[str, dict[str, dict[int, Any]]]:
+    """The finished cells by data set, tagger and seed."""
     found: dict[str, dict[str, dict[int, Any]]] = {}
     for path in sorted(cells.glob("*.json")):
         values = json.loads(path.read_text(encoding="utf-8"))
         found.setdefault(values["data"], {}).setdefault(values["tagger"], {})[values["seed"]] = values
-    for data, taggers in found.items():
+    return found
+
+
+def rows(cells: Path) -> Iterator[dict[str, Any]]:
+    """One row for each data set and tagger: means over seeds, and ours minus it with the paired 95 % interval."""
+    for data, taggers in read_cells(cells).items():
         for first, *others in GROUPS.values():
             for tagger in (name for name in (first, *others) if name in taggers):
                 runs = taggers[tagger]

@@ -17,7 +17,6 @@ Without ``--data`` it is printed from the cells that are there.
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from defaults import METRICS, Task, fill
+from defaults import METRICS, Task, fill, read_cells
 from harness import RESULTS, Processor, arguments, command
 from training import BEST, BFLOAT16, PEERS, Peer, quiet
 from training import Task as PeerTask
@@ -196,11 +195,7 @@ def reached(points: Sequence[Mapping[str, float]], target: float, clock: str) ->
 
 def rows(cells: Path) -> Iterator[dict[str, Any]]:
     """One row for each data set and tagger: means over the seeds that the peer has too, and medians of ratios."""
-    found: dict[str, dict[str, dict[int, Any]]] = {}
-    for path in sorted(cells.glob("*.json")):
-        values = json.loads(path.read_text(encoding="utf-8"))
-        found.setdefault(values["data"], {}).setdefault(values["tagger"], {})[values["seed"]] = values
-    for data, taggers in found.items():
+    for data, taggers in read_cells(cells).items():
         for tagger in sorted(taggers, key=lambda name: (name != PEER, name)):
             runs = taggers[tagger]
             row: dict[str, Any] = {"data": data, "tagger": tagger, "seeds": len(runs)}
