@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 import coner
+from coner.cli.app import run
 from coner.core.types import Sentence
 from coner.data.reading.words import character_span, raw_text
 from helpers import SAMPLE
@@ -95,8 +97,8 @@ def test_characters_are_code_points(server: Server) -> None:
 def test_models_and_labels(server: Server, models: list[Path]) -> None:
     assert server.get("/models").json == {
         "models": [
-            {"name": "good", "default": True, "ready": True, "kind": "crf"},
-            {"name": "poor", "default": False, "ready": True, "kind": "crf"},
+            {"name": "good", "default": True, "ready": True, "kind": "crf", "operating_point": None},
+            {"name": "poor", "default": False, "ready": True, "kind": "crf", "operating_point": None},
         ]
     }
     tagger = coner.load(models[0])
@@ -109,6 +111,30 @@ def test_models_and_labels(server: Server, models: list[Path]) -> None:
     assert groups == tagger.taxonomy.groups  # all classes occur in the sample
     assert server.get("/labels?model=nope").code == "unknown_model"
     assert server.get("/labels?model=nope").status == 404
+
+
+def test_models_show_the_operating_point_that_answers_are_given_with(models: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "sure"
+    shutil.copytree(models[0], folder)
+    assert run(["threshold", str(folder), "--dev", str(SAMPLE / "dev.conll"), "--for", "precision>=0.75"]) == 0
+    stored = json.loads((folder / "model.json").read_text("utf-8"))["operating_point"]
+    method = "none" if stored["calibration"] is None else stored["calibration"]["method"]
+    with run_server("-c", COMMAND, "serve", str(folder), str(models[1]), "--port", "0") as running:
+        running.ready()
+        sure, poor = running.get("/models").json["models"]
+        assert poor["operating_point"] is None
+        assert sure["operating_point"] == {
+            "calibration": method,
+            "threshold": stored["threshold"],
+            "thresholds": {},
+            "goal": "precision>=0.75",
+            "file": "dev.conll",
+        }
+        sentences = [list(sentence.words) for sentence in coner.read(SAMPLE / "test.conll")[:100]]
+        results = running.tag({"sentences": sentences}).json["results"]
+        confidences = [entity["confidence"] for result in results for entity in result["entities"]]
+        assert min(confidences) >= sure["operating_point"]["threshold"] > 0
+        assert running.stop() == 0
 
 
 def test_health_and_readiness(server: Server) -> None:

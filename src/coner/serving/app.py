@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from coner.core.html import colour_css
-from coner.serving import schemas
+from coner.serving import descriptions, schemas
 from coner.serving.batcher import Batcher, Load, OnError
 from coner.serving.errors import REASONS, ServiceError
 from coner.serving.loop import LoopErrors
@@ -112,21 +112,22 @@ def _add_tagging(app: FastAPI, batchers: Batchers, limits: Limits) -> None:
         results = [schemas.text_result(*pair, taxonomy) for pair in zip(sentences, entities, strict=True)]
         return _json(schemas.TagResponse(model=batcher.name, results=results))
 
-    @app.get("/labels", response_model=schemas.ModelLabels, responses=_errors(401, 404, 422, 503), tags=["tagging"])
+    @app.get(
+        "/labels", response_model=descriptions.ModelLabels, responses=_errors(401, 404, 422, 503), tags=["tagging"]
+    )
     async def labels(model: str | None = None) -> Response:
         """The labels that a model can predict, by coarse group, with their definitions."""
         batcher = _choose(batchers, model)
         tagger = batcher.loaded()
-        return _json(schemas.model_labels(batcher.name, tagger.taxonomy, tagger.labels))
+        return _json(descriptions.model_labels(batcher.name, tagger.taxonomy, tagger.labels))
 
-    @app.get("/models", response_model=schemas.Models, responses=_errors(401), tags=["tagging"])
+    @app.get("/models", response_model=descriptions.Models, responses=_errors(401), tags=["tagging"])
     async def models() -> Response:
-        """All models of the service; a request that names no model gets the first."""
-        default, entries = _choose(batchers, None).name, []
-        for name, batcher in batchers.items():
-            kind = None if batcher.tagger is None else batcher.tagger.kind
-            entries.append(schemas.ModelEntry(name=name, default=name == default, ready=kind is not None, kind=kind))
-        return _json(schemas.Models(models=entries))
+        """All models of the service, with calibration and thresholds; a request that names none gets the first."""
+        default = _choose(batchers, None).name
+        entry = descriptions.ModelEntry.of
+        entries = [entry(name, each.tagger, default=name == default) for name, each in batchers.items()]
+        return _json(descriptions.Models(models=entries))
 
 
 def _add_operations(app: FastAPI, batchers: Batchers, collector: Metrics) -> None:

@@ -71,11 +71,13 @@ TagRequest = Annotated[
 ]
 
 
-class _Response(BaseModel):
+class ResponseBody(BaseModel):
+    """A body that the service sends."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class FoundEntity(_Response):
+class FoundEntity(ResponseBody):
     """An entity. Offsets are half-open and count from 0; a character is a Unicode code point."""
 
     start: int = Field(ge=0, description="Its first word.")
@@ -88,71 +90,34 @@ class FoundEntity(_Response):
     confidence: float = Field(ge=0, le=1, description="Probability of exactly this span with this label.")
 
 
-class TextResult(_Response):
+class TextResult(ResponseBody):
     """The entities of one text."""
 
     words: list[str] = Field(description="The words of the text.")
     entities: list[FoundEntity] = Field(description="In order, without overlaps.")
 
 
-class TagResponse(_Response):
+class TagResponse(ResponseBody):
     """One result for each text, in the same order."""
 
     model: str
     results: list[TextResult]
 
 
-class LabelEntry(_Response):
-    """A fine label."""
-
-    name: str
-    definition: str
-
-
-class LabelGroup(_Response):
-    """A coarse group and its labels."""
-
-    name: str
-    labels: list[LabelEntry]
-
-
-class ModelLabels(_Response):
-    """Every label that a model can predict."""
-
-    model: str
-    taxonomy: str
-    groups: list[LabelGroup]
-
-
-class ModelEntry(_Response):
-    """A model of the service."""
-
-    name: str
-    default: bool
-    ready: bool
-    kind: str | None = Field(description="null while the model is loading.")
-
-
-class Models(_Response):
-    """All models of the service, the default first."""
-
-    models: list[ModelEntry]
-
-
-class Status(_Response):
+class Status(ResponseBody):
     """State of the service."""
 
     status: str
 
 
-class ErrorBody(_Response):
+class ErrorBody(ResponseBody):
     """What went wrong."""
 
     code: str = Field(description="For programs; the same in every version.")
     message: str = Field(description="For people; one line.")
 
 
-class Error(_Response):
+class Error(ResponseBody):
     """The body of every response that is not a success."""
 
     error: ErrorBody
@@ -221,12 +186,3 @@ def text_result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) 
         for entity, (first, last) in zip(entities, spans, strict=True)
     ]
     return TextResult(words=list(sentence.words), entities=shown)
-
-
-def model_labels(model: str, taxonomy: Taxonomy, known: tuple[str, ...]) -> ModelLabels:
-    """The labels that a model knows, in the order of its taxonomy."""
-    groups = []
-    for name, classes in taxonomy.groups.items():
-        if entries := [LabelEntry(name=fine, definition=text) for fine, text in classes.items() if fine in known]:
-            groups.append(LabelGroup(name=name, labels=entries))
-    return ModelLabels(model=model, taxonomy=taxonomy.name, groups=groups)
