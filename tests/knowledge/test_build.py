@@ -143,7 +143,7 @@ def damaged(folder: Path, how: str) -> None:
     elif how == "other names":
         description["names"] += 1
     elif how == "version":
-        description["format"] = 2
+        description["format"] = 1
     elif how == "no file":
         del description["files"]["names.marisa"]
     elif how == "no description":
@@ -159,7 +159,7 @@ def damaged(folder: Path, how: str) -> None:
         ("cut", r"names\.marisa: is missing or damaged"),
         ("no trie", "is damaged"),
         ("other names", "got 6 names; expected 7"),
-        ("version", "format: Input should be 1"),
+        ("version", "format: Input should be 2"),
         ("no file", r"files: got entries\.sqlite; expected"),
         ("no description", r"is no knowledge base: it has no kb\.json"),
     ],

@@ -22,7 +22,7 @@ from coner.data.noise import make_noise
 from coner.data.reading.reader import Reading
 from coner.data.reading.renaming import SPACES, rename_options
 from coner.data.samples import nested_sample
-from coner.data.stratify import SPLITS, split_corpus, text_key
+from coner.data.stratify import SPLITS, letters, split_corpus
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
 
@@ -164,19 +164,14 @@ def _with_note(split: Split, note: str) -> Split:
 
 def leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:
     """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated."""
-    texts = set(map(_letters, evaluated))
-    leaks = [_letters(sentence) in texts for sentence in extra.corpus]
+    texts = set(map(letters, evaluated))
+    leaks = [letters(sentence) in texts for sentence in extra.corpus]
     kept = tuple(sentence for sentence, leak in zip(extra.corpus, leaks, strict=True) if not leak)
     if not kept:
         message = "got only sentences that are in the dev or test file too; expected others to train on"
         raise DataError(message, extra.corpus.path)
     left_out = tuple(index for index, leak in enumerate(leaks) if leak)
     return replace(extra, corpus=replace(extra.corpus, sentences=kept), left_out=left_out)
-
-
-def _letters(sentence: Sentence) -> str:
-    """The text without white space: two files may split the same text into different words."""
-    return "".join(text_key(sentence).split())
 
 
 def _derive(split: Split, sentences: Iterable[Sentence], change: str, **faults: Any) -> Split:

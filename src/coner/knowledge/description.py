@@ -37,7 +37,7 @@ class FileDescription(Section):
 class Description(Section):
     """The content of ``kb.json``."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     created: str  # date, ISO 8601
     normalisation: NormalisationSettings
     longest: Annotated[int, Field(ge=0, le=64)]  # words of the longest name

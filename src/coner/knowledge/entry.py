@@ -19,6 +19,8 @@ class Entry:
     description: str = ""
     prior: float = 0.0  # how prominent it is, such as its number of links; at least 0
     id: str = ""  # in its source; an entry without one is merged with no other
+    # Of labelled data: number of mentions by the text of their sentence (see ``text_number``) and their type.
+    mentions: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
 
 MOST = 1e12  # of a prior and a weight

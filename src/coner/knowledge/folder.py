@@ -6,6 +6,7 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from coner.core.errors import ModelError, requires_extra
 from coner.core.files import sha256
 from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, read_description
 from coner.knowledge.entry import Candidate, Match
+from coner.knowledge.mentions import VARIABLES, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
 
 with requires_extra("A knowledge base", "knowledge"):
@@ -22,7 +24,6 @@ MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
 Meaning = tuple[Mapping[str, float], int, float]  # types, number of entries, prior
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
-VARIABLES = 500  # of a query; SQLite has a bound
 SCHEMA = """
 CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
@@ -35,6 +36,9 @@ CREATE TABLE aliases (
     id INTEGER PRIMARY KEY, types BLOB NOT NULL, entries INTEGER NOT NULL, prior REAL NOT NULL);
 CREATE TABLE alias_entries (
     alias INTEGER NOT NULL, entry INTEGER NOT NULL, weight REAL NOT NULL, PRIMARY KEY (alias, entry)) WITHOUT ROWID;
+CREATE TABLE mentions (
+    text INTEGER NOT NULL, entry INTEGER NOT NULL, type INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (text, entry, type)) WITHOUT ROWID;
 """  # statements are compared with those of a file, so that it can hold neither views nor triggers
 TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";") if statement.strip())
 
@@ -64,11 +68,28 @@ class FolderKnowledge:
             got = f"got {len(self._trie)} names; expected {self.description.names}"
             raise ModelError(f"{folder / TRIE}: {got}. Fix: build it again")
 
-    def match(self, words: Sequence[str]) -> list[Match]:
-        """All names in a sentence, sorted by start and end."""
+    def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
+        """All names in a sentence, sorted by start and end; as if no source had the texts ``leave_out``."""
         spans = list(self._spans(words))
         known = self._meanings({alias for *_, alias in spans})
-        return [Match(start, end, alias, *known[alias]) for start, end, alias in spans]
+        matches = [Match(start, end, alias, *known[alias]) for start, end, alias in spans]
+        if not leave_out:
+            return matches
+        with self._reading() as database:
+            own = mentions_in(database, leave_out)
+            left = [without(database, match, own, self._types) for match in matches] if own else matches
+        return [match for match in left if match is not None]
+
+    def shared(self, texts: Collection[int]) -> dict[str, int]:
+        """Labelled sources that have mentions in sentences with these texts, with the number of the texts."""
+        with self._reading() as database:
+            return shared_sentences(database, texts)
+
+    def types(self) -> dict[str, int]:
+        """The types, with the number of entries that have them."""
+        query = "SELECT t.name, count(*) FROM entry_types e JOIN types t ON t.id = e.type GROUP BY t.id"
+        with self._reading() as database:
+            return dict(database.execute(query))
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
         """The things of that name, the likeliest first; empty if there is none."""
@@ -97,15 +118,12 @@ class FolderKnowledge:
 
     def _meanings(self, aliases: set[int]) -> dict[int, Meaning]:
         """What names stand for; read from the database as far as it is not known."""
-        with self._lock:
+        with self._reading():
             known = {alias: self._known[alias] for alias in aliases if alias in self._known}
             if missing := aliases - known.keys():
-                try:
-                    known |= self._read(missing)
-                except (sqlite3.Error, KeyError, struct.error, TypeError) as error:
-                    raise self._damaged(error) from None
+                known |= self._read(missing)
                 if known.keys() != aliases:
-                    raise self._damaged(ValueError("it lacks names of the trie"))
+                    raise ValueError("it lacks names of the trie")
                 if len(self._known) > CACHED:
                     self._known = {}
                 self._known |= known
@@ -127,18 +145,22 @@ class FolderKnowledge:
             WHERE a.alias = ? ORDER BY a.weight DESC, e.id LIMIT ?"""
         types = """SELECT CASE t.title WHEN '' THEN t.name ELSE t.title || ' (' || t.name || ')' END, et.weight
             FROM entry_types et JOIN types t ON t.id = et.type WHERE et.entry = ? ORDER BY et.weight DESC, t.name"""
+        with self._reading() as database:
+            rows = database.execute(query, (alias, limit)).fetchall()
+            return [
+                Candidate(name, dict(database.execute(types, (entry,))), text, prior, key, file, weight)
+                for entry, name, text, prior, key, file, weight in rows
+            ]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """The database, for one thread; ``ModelError`` if what is read from it is not what a build wrote."""
         with self._lock:
             try:
-                rows = self._database.execute(query, (alias, limit)).fetchall()
-                return [
-                    Candidate(name, dict(self._database.execute(types, (entry,))), text, prior, key, file, weight)
-                    for entry, name, text, prior, key, file, weight in rows
-                ]
-            except sqlite3.Error as error:
-                raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> ModelError:
-        return ModelError(f"{self.folder / DATABASE}: is damaged ({error}). Fix: build it again")
+                yield self._database
+            except (sqlite3.Error, KeyError, ValueError, struct.error, TypeError, ArithmeticError) as error:
+                path = self.folder / DATABASE
+                raise ModelError(f"{path}: is damaged ({error}). Fix: build it again") from None
 
     def _check_files(self, *, hashes: bool) -> None:
         for name, expected in self.description.files.items():

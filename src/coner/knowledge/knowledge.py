@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from coner.knowledge.entry import Candidate, Match
@@ -16,8 +16,19 @@ class Knowledge(Protocol):
         """Of its content, in hex; the record of a run and the manifest of a model name it."""
         ...
 
-    def match(self, words: Sequence[str]) -> list[Match]:
-        """All names in a sentence, sorted by start and end."""
+    def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
+        """All names in a sentence, sorted by start and end.
+
+        ``leave_out``: as if no labelled source had the sentences with these texts (see ``text_number``).
+        """
+        ...
+
+    def shared(self, texts: Collection[int]) -> dict[str, int]:
+        """Labelled sources that have mentions in sentences with these texts, with the number of the texts."""
+        ...
+
+    def types(self) -> dict[str, int]:
+        """The types, with the number of entries that have them."""
         ...
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:

@@ -93,6 +93,8 @@ class Store:
             number = self._entry(entry, source)
             for name, weight in entry.types.items():
                 self.database.execute(WEIGHTED, (number, self._type(name), weight))
+            mentions = ((text, number, self._type(name), count) for (text, name), count in entry.mentions.items())
+            self.database.executemany("INSERT INTO mentions VALUES (?, ?, ?, ?)", mentions)
             for name in entry.names:
                 if name and (key := self._key(name, skipped)):
                     self.database.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (key, number))
@@ -145,7 +147,7 @@ class Store:
             count = self.database.execute(f"DELETE FROM entries WHERE {condition}").rowcount
             dropped.update({reason: count} if count else {})
         if dropped:
-            for table in ("names", "entry_types"):
+            for table in ("names", "entry_types", "mentions"):
                 self.database.execute(f"DELETE FROM {table} WHERE entry NOT IN (SELECT id FROM entries)")
         self.database.execute("UPDATE entries SET name = key WHERE name = ''")
         return dropped

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coner.data import stream
 from coner.knowledge.entry import Entry
+from coner.knowledge.mentions import text_number
 from coner.knowledge.source import SmallSource, SourceSettings, sources
 
 
@@ -21,15 +22,20 @@ class LabelledData(SmallSource):
 
     def entries(self, path: Path, settings: SourceSettings, skipped: Counter[str]) -> Iterator[Entry]:
         """One entry per name, as it is spelled; its types are the labels, its prior is the number of mentions."""
-        labels: dict[str, Counter[str]] = {}
+        names: dict[str, Counter[tuple[int, str]]] = {}
         reader = stream(path, **settings.reading, gold=True)
         for sentence in reader:
+            text = text_number(sentence)
             for entity in sentence.entities or ():
-                labels.setdefault(sentence.surface(entity), Counter())[entity.label] += 1
+                names.setdefault(sentence.surface(entity), Counter())[text, entity.label] += 1
         for what in ("repaired", "skipped"):
             skipped.update({what: count} if (count := getattr(reader, what)) else {})
-        for name, counts in labels.items():
-            yield Entry((name,), {label: float(count) for label, count in counts.items()}, "", float(counts.total()))
+        for name, mentions in names.items():
+            labels = Counter[str]()
+            for (_, label), count in mentions.items():
+                labels[label] += count
+            types = {label: float(count) for label, count in labels.items()}
+            yield Entry((name,), types, "", float(labels.total()), mentions=mentions)
 
 
 sources.register(LabelledData(), "corpus")
