@@ -13,7 +13,7 @@ from typing import TextIO
 
 import typer
 
-from coner.cli import data, exit_interrupted, kb, label_map, llm
+from coner.cli import augment, data, exit_interrupted, kb, label_map, llm
 from coner.core import processes
 from coner.core.interrupts import watch_interrupts
 from coner.core.processes import limit_thread_spin
@@ -65,6 +65,7 @@ app = typer.Typer(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(getattr(import_module(f"coner.cli.{command}"), command))
+data.app.command("augment")(augment.augment)
 data.app.command("map")(label_map.label_map)
 app.add_typer(data.app, name="data", rich_help_panel="Data")
 app.add_typer(kb.app, name="kb", rich_help_panel="Data")

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from coner.core.errors import ModelError
 from coner.core.files import atomic_write
+from coner.families.encoder.training.averaging import AveragedWeights
 
 FORMAT = 1
 DELETE = "Fix: delete it to start again"
@@ -89,12 +90,16 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     names: Mapping[Tensor, str]
     device: torch.device
+    averaged: AveragedWeights | None = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights (``model.…``), optimizer state (``optimizer.exp_avg.…``, by parameter name) and random state."""
+        """Weights (``model.…``, averages ``average.…``), optimizer (``optimizer.exp_avg.…``) and random state."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for parameter, state in self.optimizer.state.items():
             tensors.update({f"optimizer.{kind}.{self.names[parameter]}": value for kind, value in state.items()})
+        if self.averaged is not None:
+            averages = self.averaged.tensors(self.names)
+            tensors.update({f"average.{name}": value for name, value in averages.items()})
         tensors["random.cpu"] = torch.get_rng_state()
         if self.device.type != "cpu":
             tensors[f"random.{self.device.type}"] = getattr(torch, self.device.type).get_rng_state()
@@ -103,16 +108,20 @@ class TrainingState:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Load what ``tensors`` returned."""
         parameters = {name: parameter for parameter, name in self.names.items()}
-        weights = {}
+        weights, averages = {}, {}
         for key, value in tensors.items():
             section, _, rest = key.partition(".")
             if section == "model":
                 weights[rest] = value
+            elif section == "average":
+                averages[rest] = value
             elif section == "optimizer":
                 kind, _, name = rest.partition(".")
                 parameter = parameters[name]
                 self.optimizer.state[parameter][kind] = value.to(parameter.device)  # also a fused step count
         self.model.load_state_dict(weights)
+        if self.averaged is not None:
+            self.averaged.restore(averages, self.names)
         torch.set_rng_state(tensors["random.cpu"])
         state = None if self.device.type == "cpu" else tensors.get(f"random.{self.device.type}")
         if state is not None:  # None: the run began on another device

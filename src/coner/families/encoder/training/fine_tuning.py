@@ -15,6 +15,7 @@ from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.warm_start import load_matching, trained_encoder
 from coner.families.encoder.cpu.process import configure_process
 from coner.families.encoder.training import CHECKPOINT
+from coner.families.encoder.training.adversarial import require_trained
 from coner.families.encoder.training.checkpoint import Storage
 from coner.families.encoder.training.frozen import FrozenLayers
 from coner.families.encoder.training.objective import Objective
@@ -55,6 +56,8 @@ class FineTuning(Generic[T]):
             self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
         losses = objective(tagger, job.train, job.weights)
         losses.frozen = FrozenLayers(tagger, encoder.freeze_layers) if encoder.freeze_layers else None
+        if train.adversarial:
+            require_trained(tagger.encoder.get_input_embeddings())
         groups = group_parameters(tagger.network, train.groups, layers=tagger.encoder.config.num_hidden_layers)
         words = {"train": sum(map(len, job.train)), "dev": sum(map(len, job.dev))}
         interval = train.evaluate_every or evaluation_interval(**words)
@@ -62,7 +65,16 @@ class FineTuning(Generic[T]):
             tagger.network,
             losses,
             batches=Batches(losses.lengths, train.batch, train.batch_pieces, seed),
-            schedule=Schedule(groups, train.epochs, train.warmup, train.clip, train.patience, interval),
+            schedule=Schedule(
+                groups,
+                train.epochs,
+                train.warmup,
+                train.clip,
+                train.patience,
+                interval,
+                average=train.average,
+                adversarial=train.adversarial,
+            ),
             evaluate=lambda: evaluate(tagger, job.dev, processes),
             storage=Storage(
                 job.folder / CHECKPOINT, job.fingerprint, train.checkpoint_minutes, lambda: tagger.save(job.folder)

@@ -66,7 +66,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a model is trained, and at which rates; for the numbers see ``TrainSettings``."""
+    """How long a model is trained, at which rates, and what makes it robust; for the numbers see ``TrainSettings``."""
 
     groups: Sequence[ParameterGroup]
     epochs: int
@@ -74,6 +74,8 @@ class Schedule:
     clip: float = 1.0
     patience: int = 0
     evaluate_every: int = 1  # epochs, counted back from the last one
+    average: float = 0.0
+    adversarial: float = 0.0
 
     def is_evaluated(self, epoch: int) -> bool:
         """Whether dev is scored after an epoch, counted from 1."""

@@ -47,6 +47,13 @@ class TrainSettings(Section):
     )
     warmup: Fraction = Field(0.1, description="fraction of all steps with a rising rate; then it falls to zero")
     clip: Rate = Field(1.0, description="maximum norm of the gradient; 0: no clipping")
+    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="decay of a moving average of the weights, such as 0.999, which is the model; 0: the last weights",
+    )
+    adversarial: Rate = Field(
+        0.0, description="train also on word embeddings moved by this length where the loss rises fastest; 0: do not"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the encoder; auto: bfloat16 if the hardware has it"
     )

@@ -24,6 +24,8 @@ from coner.core.progress import Bar, Log, progress_bar
 from coner.evaluation.results import Level
 from coner.families.encoder.cpu.rows import RowAdamW
 from coner.families.encoder.training import checkpoint
+from coner.families.encoder.training.adversarial import disturbed
+from coner.families.encoder.training.averaging import AveragedWeights
 from coner.families.encoder.training.curves import Curves
 from coner.families.encoder.training.objective import Objective
 from coner.families.encoder.training.pace import Pace
@@ -56,7 +58,8 @@ class Trainer:
         self.names: dict[Tensor, str] = {p: name for group in schedule.groups for name, p in group.parameters}
         self.progress = checkpoint.Progress(sums=self._zeros())
         self.steps = len(batches)  # of an epoch
-        self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device)
+        self.averaged = AveragedWeights(self.names, schedule.average) if schedule.average else None
+        self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device, self.averaged)
         self._curves: Curves | None = None
         self._pace = Pace()
         self._saved_at = time.monotonic()
@@ -123,6 +126,9 @@ class Trainer:
         epoch = progress.epoch + progress.step / self.steps
         self.processes.seed(self.batches.seed, done)
         sums = self._add_gradients(examples, epoch)
+        if self.schedule.adversarial:
+            with disturbed(self.objective.tagger.encoder.get_input_embeddings(), self.schedule.adversarial):
+                self._add_gradients(examples, epoch)
         means = self.processes.sum([*sums.values()])
         progress.sums = [a + b for a, b in zip(progress.sums, [*means, 1], strict=True)]
         self._check_finite(sum(means), "loss")
@@ -131,6 +137,8 @@ class Trainer:
             self._check_finite(float(self.optimizer.clip(self.schedule.clip)), "gradient")
         self.optimizer.step()
         self.optimizer.zero_grad()
+        if self.averaged is not None:
+            self.averaged.update(done + 1)
         if self._curves is not None:
             rates = {f"rate/{group.name}": group.rate * factor for group in self.schedule.groups}
             values = self.objective.curves(dict(zip(sums, means, strict=True)), epoch)
@@ -181,6 +189,12 @@ class Trainer:
 
     def _evaluate(self, log: Log) -> float:
         """Score dev, save the model if it is the best so far, and a checkpoint; returns the macro F1."""
+        with self.averaged.applied() if self.averaged is not None else nullcontext():
+            macro = self._score(log)
+        self._save_checkpoint()
+        return macro
+
+    def _score(self, log: Log) -> float:
         progress, began = self.progress, time.monotonic()
         scores = self.evaluate()
         macro, micro = scores.macro_f1, scores.micro_f1
@@ -206,7 +220,6 @@ class Trainer:
             progress.best, progress.best_epoch = macro, progress.epoch
             if self.processes.is_first:
                 self.storage.save_best()
-        self._save_checkpoint()
         return macro
 
     def _zeros(self) -> list[float]:

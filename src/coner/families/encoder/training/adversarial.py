@@ -1,0 +1,45 @@
+"""Training on disturbed word embeddings: the fast gradient method (Miyato et al. 2017, arXiv 1605.07725)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from coner.core.errors import ConfigError
+
+
+@contextmanager
+def disturbed(embeddings: nn.Module, size: float) -> Iterator[None]:
+    """Context in which the embeddings are moved by ``size``, a Euclidean length, along their present gradient.
+
+    That is the direction in which the loss rises fastest. Without a gradient they stay as they are. The weights are the
+    same bits afterwards, and gradients that are computed within the context are added to the present ones.
+    """
+    weight = embeddings.get_parameter("weight")
+    gradient = weight.grad
+    if gradient is None:
+        yield
+        return
+    gradient = gradient.coalesce() if gradient.is_sparse else gradient
+    rows = gradient.indices()[0] if gradient.is_sparse else gradient.abs().sum(1).nonzero()[:, 0]
+    values = gradient.values() if gradient.is_sparse else gradient[rows]
+    before, norm = weight.detach()[rows], values.norm()
+    with torch.no_grad():
+        if norm > 0:
+            weight[rows] = before + values * (size / norm)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            weight[rows] = before
+
+
+def require_trained(embeddings: nn.Module) -> None:
+    """``ConfigError`` if word embeddings are not trained, and so have no gradient to be moved along."""
+    if not embeddings.get_parameter("weight").requires_grad:
+        expected = "word embeddings that are trained"
+        fix = 'Fix: encoder.embeddings = "all" and encoder.freeze_layers = 0, or train.adversarial = 0'
+        raise ConfigError(f"train.adversarial: got frozen word embeddings; expected {expected}. {fix}")
