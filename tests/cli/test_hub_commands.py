@@ -130,6 +130,12 @@ def test_revisions_are_separate(hub: FakeHub, world: World, coner: Coner) -> Non
     assert "has no model.json; expected a model of coner" in refusal(coner("tag", "hf://me/crf", world.dev))
 
 
+def test_a_manifest_beyond_the_bound_is_refused(hub: FakeHub, world: World, coner: Coner) -> None:
+    assert coner("push", world.model, "me/crf").code == 0
+    hub.repos["me/crf"].commit("main", {"model.json": b" " * (17 << 20)})
+    assert "me/crf: model.json: cannot be read: got 17825792 bytes" in refusal(coner("tag", "hf://me/crf", world.dev))
+
+
 def test_hub_names_work_in_every_command(hub: FakeHub, world: World, coner: Coner, out: Path) -> None:
     assert coner("push", world.model, "me/crf").code == 0
     local, pulled = (coner("evaluate", world.dev, model, "--json") for model in (world.model, "hf://me/crf"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,16 @@ import numpy as np
 import pytest
 
 from coner.core import untrusted
-from coner.core.untrusted import check_values, is_text, parse_json, read_arrays, read_json, read_regular
+from coner.core.untrusted import (
+    check_values,
+    is_text,
+    parse_json,
+    parse_toml,
+    read_arrays,
+    read_json,
+    read_regular,
+    read_toml,
+)
 
 DEEP = 100_000
 EXPECTED = {"a": ("i", 1), "b": ("f", 2)}
@@ -149,3 +160,52 @@ def test_a_compressed_array_is_refused_before_it_takes_memory(tmp_path: Path) ->
 
 def test_reading_json_takes_no_module_that_runs_code() -> None:
     assert not {"pickle", "marshal", "eval"} & set(vars(untrusted))
+
+
+def parts(number: int, part: str = "a", dot: str = ".") -> str:
+    return dot.join([part] * number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(parts(DEEP) + " = 1", f"[{parts(DEEP)}]", f"x = 1\n[[{parts(DEEP)}]]", f"x = {{{parts(DEEP)} = 1}}"),
+        *(parts(DEEP, '"a b"') + "=1", parts(DEEP, "'a'", " .\t") + "=1", parts(65) + "=1", parts(DEEP, "é-1") + "=1"),
+        *(
+            "a = " + "[" * DEEP,
+            "a = " + "{b = " * DEEP,
+            f"a = {'9' * 5000}",
+            f"a = {1 << 63}",
+            "a = 1e",
+            '"a\\u0000" = 1',
+        ),
+    ],
+)
+def test_toml_that_nobody_writes_is_one_line_at_once(text: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"\A[^\n]+\Z"):
+        parse_toml(text)
+    assert time.perf_counter() - start < 1  # tomllib takes hours for keys of so many parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(parts(60) + " = 1", f"[{parts(60)}]\nb = 1", f"x = '{'long text. ' * 200}'", "x = [" + "1.5, " * 500 + "]"),
+        f"x = '{'a' * 100_000}'\n{'y' * 100_000} = 1",
+        "".join(f"[part{i}.of]\nfile.name = 'a.b.c'\n" for i in range(500)),
+        "a = 1979-05-27T07:32:00.999\n# " + "… " * 300,
+    ],
+)
+def test_other_toml_is_read_as_the_standard_library_does(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(text, encoding="utf-8")
+    assert read_toml(tmp_path / "x.toml") == parse_toml(text) == tomllib.loads(text)
+
+
+def test_a_toml_file_is_bounded(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b"a = '" + b"x" * untrusted.MOST_BYTES + b"'")
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "latin.toml").write_bytes(b"a = '\xff'")
+    for name, message in (("x", "expected at most"), ("pipe", "not a regular file"), ("latin", "at byte 5")):
+        with pytest.raises(ValueError, match=message):
+            read_toml(tmp_path / f"{name}.toml")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from coner.core.errors import DataError
+from coner.data.label_map import load_map
 from coner.data.taxonomy import Taxonomy, builtin_taxonomies, choose_taxonomy, load_taxonomy
 
 # Coarse to fine, as the task's paper has them.
@@ -87,6 +89,15 @@ def test_a_faulty_file_is_one_line(tmp_path: Path, content: bytes, message: str)
     with pytest.raises(DataError, match=rf"bad\.toml: {message}") as caught:
         load_taxonomy(str(tmp_path / "bad.toml"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_huge_or_a_pipe_is_one_line_at_once(tmp_path: Path) -> None:
+    (tmp_path / "huge.toml").write_bytes(b"[A]\nx = '" + b"y" * (1 << 24) + b"'")
+    os.mkfifo(tmp_path / "pipe.toml")
+    for name in ("huge", "pipe"):
+        for load in (load_taxonomy, load_map):
+            with pytest.raises(DataError, match=rf"{name}\.toml: cannot be read as a (taxonomy|label map): "):
+                load(str(tmp_path / f"{name}.toml"))
 
 
 def test_an_unknown_name_gives_the_list(tmp_path: Path) -> None:

@@ -134,6 +134,16 @@ def test_a_large_file_is_cut_and_a_compressed_one_is_not(tmp_path: Path) -> None
     assert len(cut(str(tmp_path / "b.conll.gz"), JOB, 10)) == len(cut(str(tmp_path / "c.conll.bz2"), JOB, 10)) == 1
 
 
+@pytest.mark.parametrize(("name", "line"), [("a.conll", b"ada _ _ O\n\n"), ("a.jsonl", b'{"text": "ada"}\n')])
+def test_a_line_beyond_the_bound_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: bytes
+) -> None:
+    monkeypatch.setenv("CONER_MAX_LINE_MIB", "1")
+    (tmp_path / name).write_bytes(line * 50 + b"x" * (3 << 20))
+    with pytest.raises(DataError, match=rf"{name}: got a line of more than 1 MiB; .* raise CONER_MAX_LINE_MIB"):
+        cut(str(tmp_path / name), JOB, 1 << 20)
+
+
 @pytest.mark.parametrize(
     ("name", "lines", "number"),
     [

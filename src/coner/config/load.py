@@ -8,8 +8,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from coner.core import untrusted
 from coner.core.errors import ConfigError
-from coner.core.untrusted import check_values, read_regular
+from coner.core.untrusted import check_values
 
 BUILTIN = Path(__file__).with_name("builtin")
 
@@ -50,23 +51,11 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain values; ``ConfigError`` where it cannot be read."""
     try:
-        return parse_toml(read_regular(path).decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason} at byte {error.start}") from None
+        return untrusted.read_toml(path)
     except ValueError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """TOML as plain values, of bounded depth and with numbers of 64 bits; ``ValueError`` otherwise."""
-    try:
-        values = tomllib.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    check_values(values)
-    return values
 
 
 def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

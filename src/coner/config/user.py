@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
 from coner.config.load import read_toml
 from coner.core.errors import ConfigError
 from coner.core.files import atomic_write, make_folder
+from coner.core.untrusted import parse_toml, read_regular
 
 ALLOWED = "allow_endpoints"
 
@@ -38,10 +38,10 @@ def remember_endpoint(address: str) -> Path:
     """Add an address to the user's config, and return its path; ``OutputError`` if it cannot be written."""
     path, known = user_config(), allowed_endpoints()
     if address not in known:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = read_regular(path).decode("utf-8") if path.exists() else ""
         line = f"{ALLOWED} = [{', '.join(repr(each) for each in (*known, address))}]"
         text = re.sub(rf"^{ALLOWED}\s*=\s*\[[^\]]*\]|\Z", lambda _: line, text, count=1, flags=re.MULTILINE).rstrip()
-        if tomllib.loads(text).get(ALLOWED) != [*known, address]:  # written in an unusual way
+        if parse_toml(text).get(ALLOWED) != [*known, address]:  # written in an unusual way
             raise ConfigError(f"{path}: cannot be extended. Fix: write {line} yourself")
         make_folder(path.parent)
         with atomic_write(path) as handle:

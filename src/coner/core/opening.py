@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -135,21 +136,27 @@ def read_bytes(path: str | Path, size: int | None = None) -> bytes:
     with open_bytes(path) as handle, report_damage(path):
         if size is not None:
             return handle.read(size)
-        most, parts, count = whole_bytes(), list[bytes](), 0
+        most, parts, total = whole_bytes(), list[bytes](), 0
         while block := handle.read(1 << 20):
             parts.append(block)
-            if (count := count + len(block)) > most:
+            if (total := total + len(block)) > most:
                 raise large_file(path)
         return b"".join(parts)
 
 
+def read_line(handle: BinaryIO, path: str | Path, number: int | None = None) -> bytes:
+    """The next line of an open file with its end; ``DataError`` for one beyond ``CONER_MAX_LINE_MIB``."""
+    most = line_bytes()
+    if len(line := handle.readline(most + 1)) > most:
+        raise long_line(path, number)
+    return line
+
+
 def raw_lines(handle: BinaryIO, path: str | Path) -> Iterator[bytes]:
-    """The lines of an open file with their ends; ``DataError`` for one beyond ``CONER_MAX_LINE_MIB``."""
-    most, number = line_bytes(), 0
-    while line := handle.readline(most + 1):
-        number += 1
-        if len(line) > most:
-            raise long_line(path, number)
+    """The lines of an open file with their ends; for errors see ``read_line``."""
+    for number in count(1):
+        if not (line := read_line(handle, path, number)):
+            return
         yield line
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,8 @@ MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 label
 MOST_DEPTH = 64  # of arrays and objects in each other
 MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
 SIZES = {"i": ("i1", "i2", "i4", "i8"), "f": ("f4", "f8")}
+# A key of more parts than any nesting that is allowed: tomllib takes the square of their number.
+LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_DEPTH}}}""", re.ASCII)
 HEADER = 10_000  # bytes of the header of an array
 Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions
 
@@ -82,6 +86,28 @@ def parse_json(text: str | bytes, *, digits: int = MOST_DIGITS) -> Any:
         raise ValueError(f"not valid JSON: {error}") from None
     check_depth(value)
     return value
+
+
+def read_toml(path: str | Path, most: int = MOST_BYTES) -> dict[str, Any]:
+    """A TOML file in UTF-8; see ``parse_toml``."""
+    try:
+        text = read_regular(path, most).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not a text file in UTF-8: {error.reason} at byte {error.start}") from None
+    return parse_toml(text)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """TOML of bounded depth, with values that ``check_values`` accepts."""
+    if long := LONG_KEY.search(text):
+        line = text.count("\n", 0, long.start()) + 1
+        raise ValueError(f"line {line}: got a key of {MOST_DEPTH} parts or more; expected a shorter one")
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    check_values(values)
+    return values
 
 
 def check_depth(value: Any, most: int = MOST_DEPTH) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from coner.core import untrusted
 from coner.core.errors import DataError
-from coner.core.untrusted import check_values
+from coner.core.untrusted import read_regular
 
 
 def builtin_names(folder: str) -> list[str]:
@@ -29,23 +29,20 @@ def load_toml(name: str, folder: str, kind: str) -> tuple[dict[str, Any], Path]:
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """The values of a text of TOML; ``DataError`` if it is none, with the path."""
     try:
-        values = tomllib.loads(text)
-        check_values(values)
-        return values
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not valid TOML: {error or 'nested too deep'}", path) from None
+        return untrusted.parse_toml(text)
+    except ValueError as error:
+        raise DataError(f"not valid TOML: {error}", path) from None
 
 
 def load_text(name: str, folder: str, kind: str) -> tuple[str, Path]:
     """The text of a built-in file or of a path, and the path to report in errors; for errors see ``load_toml``."""
     builtin = builtin_names(folder)
     path = Path(f"{name}.toml" if name in builtin else name)
-    file = resources.files("coner.data").joinpath(folder, path.name) if name in builtin else path
     try:
-        if not file.is_file():
+        if name in builtin:
+            return resources.files("coner.data").joinpath(folder, path.name).read_text(encoding="utf-8"), path
+        if path.is_dir() or not path.exists():
             raise DataError(f"got {kind} {name!r}; expected one of: {', '.join(builtin)}, or the path of a TOML file")
-        return file.read_text(encoding="utf-8"), path
-    except UnicodeDecodeError as error:
-        raise DataError(f"cannot be read as a {kind}: {error}", path) from None
+        return read_regular(path).decode("utf-8"), path
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as a {kind}: {error}", path) from None

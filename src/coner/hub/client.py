@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from coner.core.errors import ConerError, ConfigError, ModelError, OutputError, one_line, requires_extra, status_of
 from coner.core.files import WRITE_ERRORS
+from coner.core.untrusted import read_regular
 from coner.hub.installed import local_folder
 from coner.hub.names import MANIFEST, README, RECORD, RepoRef, is_hub_name, names_in
 
@@ -73,7 +74,11 @@ def _connection_error(api: HfApi, ref: RepoRef) -> Exception | None:
 def _snapshot(api: HfApi, ref: RepoRef, trusted: Callable[[str], bool], *, offline: bool) -> Path:
     # The manifest first: it proves that this is a model, fixes the commit, and says which files belong to it.
     manifest = Path(api.hf_hub_download(ref.repo, MANIFEST, revision=ref.revision, local_files_only=offline))
-    names = names_in(manifest.read_bytes(), str(ref), trusted=trusted)
+    try:
+        content = read_regular(manifest)
+    except ValueError as error:
+        raise ModelError(f"{ref}: {MANIFEST}: cannot be read: {error}; expected that of a model of coner") from None
+    names = names_in(content, str(ref), trusted=trusted)
     if offline and not all((manifest.parent / name).is_file() for name in names):  # an interrupted download
         from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coner.core.errors import DataError
-from coner.core.opening import MAGIC, is_compressed
+from coner.core.opening import MAGIC, is_compressed, read_line
 from coner.data import ConllLayout, detect
 from coner.data.reading.headers import DOCUMENT
 from coner.data.reading.tables import ParquetRows
@@ -97,24 +97,25 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
         if is_compressed(handle.read(MAGIC)):  # can only be read from its start
             yield 0, total
         elif format == "jsonl":
-            yield from _between(handle, total, size, least=1, border=lambda file: file.tell())
+            yield from _between(handle, total, size, path=path, least=1, border=lambda file: file.tell())
         elif gap := first_gap(str(path), job):
             handle.seek(0)
             least = sum(map(len, islice(handle, gap[1] - 1)))  # so that the first slice shows the layout of the file
             marks = tuple(mark.encode() for mark in ("#", DOCUMENT, job.reading.get("comment")) if mark)
-            yield from _between(handle, total, size, least=least, border=partial(_next_gap, marks=marks))
+            border = partial(_next_gap, path=path, marks=marks)
+            yield from _between(handle, total, size, path=path, least=least, border=border)
         else:
             yield 0, total
 
 
 def _between(
-    handle: BinaryIO, total: int, size: int, *, least: int, border: Callable[[BinaryIO], int]
+    handle: BinaryIO, total: int, size: int, *, path: Path, least: int, border: Callable[[BinaryIO], int]
 ) -> Iterator[tuple[int, int]]:
     # ``border`` returns the first possible cut at or after the current position of the file.
     start, aim = 0, max(size, least)
     while aim < total:
         handle.seek(aim - 1)
-        handle.readline()
+        read_line(handle, path)
         stop = border(handle)
         if stop >= total:
             break
@@ -123,13 +124,13 @@ def _between(
     yield start, total
 
 
-def _next_gap(handle: BinaryIO, *, marks: tuple[bytes, ...]) -> int:
+def _next_gap(handle: BinaryIO, *, path: Path, marks: tuple[bytes, ...]) -> int:
     """Where the next empty line starts that follows a word directly, not a line that may be a header.
 
     The gap belongs to the slice after it, because only what follows shows whether the file ends there.
     """
     in_sentence = False
-    while line := handle.readline():
+    while line := read_line(handle, path):
         if line.removesuffix(b"\n").removesuffix(b"\r").strip(b" \t"):
             in_sentence = not line.startswith(marks)
         elif in_sentence:

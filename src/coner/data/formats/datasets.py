@@ -6,7 +6,7 @@ Parquet and Arrow are tables: reading them runs no code, and nothing is fetched 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ from coner.core.tags import OUTSIDE, Scheme, TagSet, tags_from_entities
 from coner.core.types import Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 from coner.data.formats._folders import atomic_folder
-from coner.data.reading.tables import BATCH, ID, TAGS, TOKENS, ParquetRows, RowReader, arrow_word_column, readable
+from coner.data.reading.arrow import ArrowRows
+from coner.data.reading.tables import ID, TAGS, TOKENS, ParquetRows, RowReader, readable
 
 STATE = ("state.json", "dataset_info.json", "dataset_dict.json")  # written by datasets.save_to_disk
 
 
 class DatasetsReader(RowReader):
     def _read(self, lines: Lines) -> Iterator[Sentence]:
-        features, batches = self._open(Path(self.path))
+        features, read = self._open(Path(self.path))
         feature = getattr(features.get(TAGS), "feature", None)
         self._tag_names = names = getattr(feature, "names", None)
         if TAGS in features and names is None and getattr(feature, "dtype", "string") not in ("string", "large_string"):
@@ -34,26 +35,22 @@ class DatasetsReader(RowReader):
 
         def rows() -> Iterator[Any]:
             with readable(self.path):
-                for batch in batches:
-                    yield from batch.select(wanted).to_pylist()
+                for batch in read(wanted):
+                    yield from batch.to_pylist()
 
         return self._each(rows(), self._row)
 
-    def _open(self, path: Path) -> tuple[dict[str, Any], Iterator[Any]]:
-        """The features of the columns, and record batches or tables."""
+    def _open(self, path: Path) -> tuple[dict[str, Any], Callable[[list[str]], Iterator[Any]]]:
+        """The features of the columns, and what reads some of these as record batches."""
         datasets = _datasets()
         if not path.exists():
             raise DataError("no such file; check the path", path)
-        if not path.is_dir():
-            file = ParquetRows(path)
-            return dict(datasets.Features.from_arrow_schema(file.schema)), file.batches()
         if (path / "dataset_dict.json").is_file():
             splits = ", ".join(sorted(str(split) for split in path.iterdir() if split.is_dir()))
             raise DataError(f"contains several splits; expected one of: {splits}", path)
-        with readable(path), _no_progress_bars(datasets):
-            data = datasets.Dataset.load_from_disk(str(path.resolve()))
-        arrow_word_column(data.features.arrow_schema, path)
-        return dict(data.features), iter(data.with_format("arrow").iter(BATCH))
+        rows = ArrowRows(path) if path.is_dir() else ParquetRows(path)
+        with readable(path):
+            return dict(datasets.Features.from_arrow_schema(rows.schema)), rows.select
 
 
 def _table(datasets: Any, sentences: Sequence[Sentence], scheme: Scheme) -> Any:

@@ -125,6 +125,11 @@ class ParquetRows:
                 if position >= stop:
                     break
 
+    def select(self, columns: list[str]) -> Iterator[Any]:
+        """Record batches of all rows, with these columns."""
+        for batch in self.batches():
+            yield batch.select(columns)
+
     def _batches(self, groups: list[int]) -> Iterator[Any]:
         # The first row decides how many are decoded at a time: long cells may be repeated by reference.
         rows = next(self._file.iter_batches(1, row_groups=groups), None)
@@ -162,7 +167,8 @@ def arrow_word_column(schema: Any, path: str | Path) -> str:
     """The column of an Arrow schema that holds the words; ``DataError`` if its type cannot."""
     from pyarrow import types
 
-    name = word_column(schema.names, path)
+    with readable(path):
+        name = word_column(schema.names, path)  # which may not be UTF-8
     if schema.names.count(name) > 1:
         raise DataError(f"got several columns {name!r}; expected one", path)
     type_ = schema.field(name).type

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections import Counter
@@ -31,7 +30,7 @@ class Table(SmallSource):
         first = next((line for line in head.splitlines() if line.strip()), "")
         if first.lstrip().startswith("{"):
             try:
-                row = json.loads(first)
+                row = parse_json(first)
             except ValueError:
                 return False
             return isinstance(row, dict) and "name" in row and not {"text", "tokens"} & row.keys()
