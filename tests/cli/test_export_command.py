@@ -115,6 +115,29 @@ def test_exported_model_works_without_torch(coner: Coner, made: RandomModel, tmp
     assert json.loads(scored.out)["fine"]["micro_f1"] == 1
 
 
+def test_exported_model_is_packaged_and_works_without_torch(
+    coner: Coner, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, site = tmp_path / "exported", tmp_path / "site"
+    report = json.loads(coner("export", trained / "run", "-o", out, "--json", "--max-drop", 100).out)
+    record, original = read_record(out), read_record(trained / "run")
+    assert (record.kind, record.scores, record.fingerprint) == ("onnx", original.scores, original.fingerprint)
+    assert record.training["export"] == report
+    done = coner("package", out, "--name", "tiny-ner", "--version", "1", "--out", tmp_path, "--json")
+    assert done.code == 0, done.err
+    wheel = json.loads(done.out)
+    assert wheel["requires"].startswith("coner[onnx]>=")
+    assert "tiny_ner/model.onnx.data" in wheel["files"]
+    options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--target", str(site))
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, wheel["wheel"]], check=True)
+    card = (site / "tiny_ner/README.md").read_text("utf-8")
+    f1 = report["after"]["micro_f1"]
+    assert f"These are scores before the export. After it, on dev.conll: micro F1 {f1:.4f} (" in card
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    tagged, expected = (without_torch("tag", model, trained / "dev.conll") for model in ("tiny-ner", out))
+    assert (tagged.code, tagged.out) == (0, expected.out), tagged.err
+
+
 def test_trained_model_needs_torch(made: RandomModel) -> None:
     done = without_torch("tag", made.folder, made.dev)
     assert "a model of kind encoder needs packages that are not installed" in refusal(done)

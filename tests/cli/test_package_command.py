@@ -380,6 +380,21 @@ def test_vote_is_packaged_with_its_members(
     assert package.load("acme.vote").tag(sentences) == package.load(out / "vote").tag(sentences)
 
 
+def test_threshold_leaves_an_installed_package_alone(world: World, site: Path, coner: Coner, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    for arguments in (("--dev", world.dev), ("--clear",)):
+        message = refusal(coner("threshold", "acme-ner", *arguments))
+        folder = site / "acme_ner"
+        expected = f"expected a folder of your own. Fix: cp -rL {folder} FOLDER, and use FOLDER"
+        assert f"{folder}: is in the installed package acme-ner; {expected}" in message
+    assert "neither calibrated" in coner("threshold", "acme-ner").out
+    shown = coner("threshold", "acme-ner", "--dev", world.dev, "--show", "--calibrate", "none")
+    assert shown.code == 0, shown.err
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+    shutil.copytree(site / "acme_ner", tmp_path / "own")  # what the message says
+    assert coner("threshold", tmp_path / "own", "--dev", world.dev, "--calibrate", "temperature").code == 0
+
+
 def test_requirement_has_the_extras_of_all_members() -> None:
     from coner.report.package import _extras
 

@@ -78,6 +78,7 @@ def threshold(
     """
     from coner.core.errors import ConfigError
     from coner.evaluation.thresholds import Goal
+    from coner.families.stored_point import check_own
     from coner.families.usage import Spending
     from coner.runs.threshold import Options, Study
 
@@ -95,6 +96,8 @@ def threshold(
         return
     if per_class and parsed is None:
         raise ConfigError("--per-class: got no goal. Fix: add --for, such as --for macro_f1")
+    if not show:
+        check_own(model)
     options = Options(parsed, per_class, calibrate, folds, seed, minimum, reading)
     study = Study(model, dev, options, Spending(budget_tokens, budget_cost, ledger))
     _choose(study, test, show=show, as_json=as_json)

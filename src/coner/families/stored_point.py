@@ -11,6 +11,7 @@ from coner.core.locks import lock_folder
 from coner.core.untrusted import read_regular
 from coner.families.manifest import MANIFEST
 from coner.families.operating_point import OperatingPoint
+from coner.hub import package_name
 
 
 def replace_operating_point(model: Path, point: OperatingPoint | None, stamp: str | None = None) -> bool:
@@ -24,15 +25,24 @@ def replace_operating_point(model: Path, point: OperatingPoint | None, stamp: st
 
     Raises:
         ModelError: there is no model.
-        OutputError: the folder is a download, was changed meanwhile, is in use, or cannot be written.
+        OutputError: see ``check_own``; or the folder was changed meanwhile, is in use, or cannot be written.
     """
+    check_own(model)
     path = model / MANIFEST
-    if path.is_symlink():
-        raise OutputError(f"{path}: is a link into a cache; expected a folder of your own. Fix: cp -rL {model} FOLDER")
     if not model.is_dir():
         raise _no_model(model)
     with lock_folder(model):
         return _replace(model, path, point, stamp)
+
+
+def check_own(model: Path) -> None:
+    """``OutputError`` for a folder that must not be changed: a download, or an installed package."""
+    fix = f"expected a folder of your own. Fix: cp -rL {model} FOLDER, and use FOLDER"
+    if (model / MANIFEST).is_symlink():
+        raise OutputError(f"{model / MANIFEST}: is a link into a cache; {fix}")
+    for place in (whole := model.resolve(), *whole.parents):  # a member of a vote is deeper
+        if (name := package_name(place)) is not None:
+            raise OutputError(f"{model}: is in the installed package {name}; {fix}")
 
 
 def _replace(model: Path, path: Path, point: OperatingPoint | None, stamp: str | None) -> bool:

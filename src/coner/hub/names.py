@@ -13,7 +13,8 @@ from coner.core.untrusted import parse_json
 
 MANIFEST, RECORD, README = "model.json", "record.json", "README.md"
 MARKER = "coner.json"  # in the metadata of a Python package with a model
-SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".model", ".txt")  # they hold no code; .model: SentencePiece
+# They hold no code; .data: weights of ONNX, .model: SentencePiece.
+SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".data", ".model", ".txt")
 _SCHEME = re.compile(r"hf:[/\\]{1,2}")  # a ``Path`` merges the two slashes, and on Windows turns them around
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 _REPO = re.compile(rf"{_NAME}/{_NAME}")
@@ -53,8 +54,13 @@ def model_name(folder: Path) -> str:
     repo_type, _, repo = folder.parent.parent.name.partition("--")
     if folder.parent.name == "snapshots" and repo_type == "models" and "--" in repo:
         return repo.partition("--")[2]
+    return package_name(folder) or folder.name
+
+
+def package_name(folder: Path) -> str | None:
+    """The name of the installed package whose folder this is; ``None`` if it is not that of one."""
     installed = any(folder.parent.glob(f"{escape(folder.name)}-*.dist-info/{MARKER}"))
-    return folder.name.replace("_", "-") if installed else folder.name
+    return folder.name.replace("_", "-") if installed else None
 
 
 def check_names(names: Iterable[str], model: str) -> list[str]:

@@ -20,6 +20,7 @@ from coner.report.card_tables import class_table, data_table, family_of, plain_t
 from coner.report.threshold import card_section
 
 TASK = "token-classification"
+EXPORTED = {"micro_f1": "micro F1", "macro_f1": "macro F1"}
 WEAK = 0.5  # classes with a lower F1 are listed as weak
 FEW = 30  # mentions: a score on fewer is unreliable
 
@@ -112,10 +113,22 @@ def _scores(record: Record) -> str:
     if not record.scores:
         return "None: the run was not evaluated."
     return (
-        f"{score_table(record)}\n\nBy entity: exact span and label, in fractions of 1; in brackets 95 % bootstrap "
-        "intervals over sentences. Macro F1 is the mean over the classes that occur in gold. Seen and unseen: recall "
+        f"{score_table(record)}\n\n{_export(record)}By entity: exact span and label, in fractions of 1; in brackets "
+        "95 % bootstrap intervals over sentences. Macro F1 is the mean over the classes that occur in gold. Seen and unseen: recall "
         "on the mentions that occur in the training file, and on the others."
     )
+
+
+def _export(record: Record) -> str:
+    """What an export has changed; empty for any other model."""
+    try:
+        export = record.training["export"]
+        f1 = {title: (float(export["after"][key]), float(export["before"][key])) for key, title in EXPORTED.items()}
+        file = plain_text(str(export["file"]))
+    except (KeyError, TypeError, ValueError):
+        return ""
+    changes = ", ".join(f"{title} {after:.4f} ({before:.4f} before)" for title, (after, before) in f1.items())
+    return f"These are scores before the export. After it, on {file}: {changes}.\n\n"
 
 
 def _training(record: Record) -> str:

@@ -23,7 +23,7 @@ from coner.families.onnx.export.int8 import LEVELS, Level
 from coner.families.onnx.export.model import write_onnx
 from coner.families.onnx.settings import OnnxManifest
 from coner.families.registry import family
-from coner.records.record import RECORD, read_record
+from coner.records.record import RECORD, Record, read_record, write_record
 
 ADVICE = "Fix: name a dev file with --dev FILE"
 SCRATCH = ".export"
@@ -56,6 +56,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     device = torch.device("cpu")  # where the exported model runs: both are measured there
     tagger = EncoderTagger(trained.network.to(device), trained.tokenizer, trained.manifest)
     tagger.operating_point = manifest.operating_point
+    record = read_record(run) if (run / RECORD).is_file() else None
     with lock_folder(out), _unfinished(out) as folder:
         before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest))
         for level in LEVELS if int8 else (None,):
@@ -63,6 +64,8 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
             report = compare(before, after, corpus, threads=torch.get_num_threads())
             if not _lost(report, max_drop):
                 after.tagger.save(out)
+                if record is not None:
+                    write_record(_exported(record, report), out)
                 return report
         fix = "leave out --int8, or allow more with --max-drop" if int8 else "allow more with --max-drop"
         lost = f"expected to lose at most {max_drop:g} points, so nothing was written"
@@ -76,6 +79,13 @@ def _written(tagger: EncoderTagger, folder: Path, level: Level | None) -> Candid
     exported.operating_point = manifest.operating_point
     note = NOTES.get(level, "")
     return Candidate(exported, f"onnx, {manifest.weights}{note}", model_bytes(folder, manifest))
+
+
+def _exported(record: Record, report: BeforeAfter) -> Record:
+    """The record of the run, for its exported model: with the figures of both, so that it can be published."""
+    size = record.size.model_copy(update={"bytes": report.after.bytes})
+    training = {**record.training, "export": report.as_dict()}
+    return record.model_copy(update={"kind": onnx.OnnxTagger.kind, "size": size, "training": training})
 
 
 def _check_free(out: Path) -> None:
