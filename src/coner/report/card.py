@@ -114,8 +114,8 @@ def _scores(record: Record) -> str:
         return "None: the run was not evaluated."
     return (
         f"{score_table(record)}\n\n{_export(record)}By entity: exact span and label, in fractions of 1; in brackets "
-        "95 % bootstrap intervals over sentences. Macro F1 is the mean over the classes that occur in gold. Seen and unseen: recall "
-        "on the mentions that occur in the training file, and on the others."
+        "95 % bootstrap intervals over sentences. Macro F1 is the mean over the classes that occur in gold. Seen and "
+        "unseen: recall on the mentions that occur in the training file, and on the others."
     )
 
 
