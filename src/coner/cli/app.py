@@ -44,6 +44,7 @@ PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
         "hybrid",
         "distil",
         "shrink",
+        "pretrain",
         "threshold",
     ),
     "Use": ("tag", "serve"),

@@ -34,7 +34,7 @@ class Progress:
 
     epoch: int = 0  # completed epochs
     step: int = 0  # completed steps of the current epoch
-    best: float = -1.0  # macro F1 of the best epoch on the dev split
+    best: float = -1.0  # score of the best epoch on the dev split
     best_epoch: int = 0  # counted from 1
     threads: int = 0  # that it computes with; 0: not recorded
     seconds: float = 0.0  # spent on training, over all sessions
@@ -58,6 +58,7 @@ class Storage:
     fingerprint: str  # of settings and data; a checkpoint with another fingerprint is refused
     minutes: float  # maximum time between two checkpoints
     save_best: Callable[[], None]  # saves the model; called when an epoch is the best so far
+    criterion: str = "macro_f1"  # the score on dev that chooses the epoch, the higher the better, at least 0
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

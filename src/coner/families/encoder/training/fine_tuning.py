@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from accelerate.utils import set_seed
 
 from coner.core.types import Entity, Sentence
-from coner.evaluation.results import Level
 from coner.evaluation.score import score_sentences
 from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.warm_start import load_matching, trained_encoder
@@ -121,12 +120,13 @@ class FineTuning(Generic[T]):
             self.job.log(f"{frozen.count} of {of} layers frozen, their outputs computed: {frozen.size / 1e6:,.0f} MB")
 
 
-def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> Level:
-    """The scores of the fine labels, equal in all processes; each process tags its shard of the sentences."""
+def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> dict[str, float]:
+    """Micro and macro F1 of the fine labels, equal in all processes; each process tags its shard of the sentences."""
     shard = processes.shard(range(len(sentences)))
     tagged = zip(shard, tagger.tag([sentences[i] for i in shard]), strict=True)
     spans = [(i, entity.start, entity.end, entity.label) for i, entities in tagged for entity in entities]
     predicted: list[list[Entity]] = [[] for _ in sentences]
     for i, start, end, label in processes.gather(spans):
         predicted[i].append(Entity(start, end, label))
-    return score_sentences(sentences, predicted).fine
+    scores = score_sentences(sentences, predicted).fine
+    return {"micro_f1": scores.micro_f1, "macro_f1": scores.macro_f1}

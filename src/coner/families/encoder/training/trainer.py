@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from coner.core.errors import ConerError, ConfigError
 from coner.core.processes import defer_interrupt
 from coner.core.progress import Bar, Log, progress_bar
-from coner.evaluation.results import Level
 from coner.families.encoder.cpu.rows import RowAdamW
 from coner.families.encoder.training import checkpoint
 from coner.families.encoder.training.adversarial import disturbed
@@ -36,7 +35,8 @@ from coner.families.encoder.training.schedule import Batches, Schedule
 class Trainer:
     """Trains a model, which is on the device of ``processes``, alone or together with other processes.
 
-    ``evaluate`` scores the model on the dev split; it is called after the epochs that the schedule names.
+    ``evaluate`` gives the scores of the model on the dev split by name; it is called after the epochs that the schedule
+    names. ``storage`` names the score that chooses the epoch.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Trainer:
         *,
         batches: Batches,
         schedule: Schedule,
-        evaluate: Callable[[], Level],
+        evaluate: Callable[[], Mapping[str, float]],
         storage: checkpoint.Storage,
         processes: ProcessGroup,
     ) -> None:
@@ -98,9 +98,9 @@ class Trainer:
                     self._run_steps(bar, interrupted, log)
                     self.progress.epoch, self.progress.step = self.progress.epoch + 1, 0
                     if self.schedule.is_evaluated(self.progress.epoch):
-                        macro = self._evaluate(log)
+                        score = self._evaluate(log)
                         if on_epoch is not None:
-                            on_epoch(self.progress.epoch, macro)
+                            on_epoch(self.progress.epoch, score)
                     if self.processes.any(interrupted()):
                         self._save_checkpoint()
                         raise KeyboardInterrupt
@@ -188,39 +188,39 @@ class Trainer:
         return bool(patience and progress.history and progress.history[-1]["epoch"] - progress.best_epoch >= patience)
 
     def _evaluate(self, log: Log) -> float:
-        """Score dev, save the model if it is the best so far, and a checkpoint; returns the macro F1."""
+        """Score dev, save the model if it is the best so far, and a checkpoint; returns the score that chooses."""
         with self.averaged.applied() if self.averaged is not None else nullcontext():
-            macro = self._score(log)
+            score = self._score(log)
         self._save_checkpoint()
-        return macro
+        return score
 
     def _score(self, log: Log) -> float:
         progress, began = self.progress, time.monotonic()
         scores = self.evaluate()
-        macro, micro = scores.macro_f1, scores.micro_f1
         *sums, steps = progress.sums
         losses = {name: total / steps for name, total in zip(self.objective.names, sums, strict=True)}
         entry = {
             "epoch": progress.epoch,
             **self.objective.history(losses, progress.epoch - 1),
-            "dev_micro_f1": micro,
-            "dev_macro_f1": macro,
+            **{f"dev_{name}": value for name, value in scores.items()},
             "seconds": progress.seconds,
             "validation_seconds": time.monotonic() - began,
         }
         progress.history.append(entry)
         progress.sums = self._zeros()
         if self._curves is not None:
-            self._curves.add(self.done, {"dev/micro_f1": micro, "dev/macro_f1": macro})
+            self._curves.add(self.done, {f"dev/{name}": value for name, value in scores.items()})
+        on_dev = "  ".join(f"{name.removesuffix('_f1')} {value:.4f}" for name, value in scores.items())
         log(
             f"epoch {progress.epoch}/{self.schedule.epochs}  {self.objective.log_line(entry)}  "
-            f"dev micro {micro:.4f}  macro {macro:.4f}  {progress.seconds:.0f} s"
+            f"dev {on_dev}  {progress.seconds:.0f} s"
         )
-        if macro > progress.best:
-            progress.best, progress.best_epoch = macro, progress.epoch
+        score = scores[self.storage.criterion]
+        if score > progress.best:
+            progress.best, progress.best_epoch = score, progress.epoch
             if self.processes.is_first:
                 self.storage.save_best()
-        return macro
+        return score
 
     def _zeros(self) -> list[float]:
         return [0.0] * (len(self.objective.names) + 1)

@@ -1,0 +1,75 @@
+"""``coner pretrain``: continue the pre-training of an encoder on text of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coner.cli.options import InputFormat, Overwrite, reads
+from coner.core.counted import counted
+from coner.data.reading.reader import Reading
+
+
+@reads
+def pretrain(
+    files: Annotated[list[Path], typer.Argument(help="Text, or any other format; labels are ignored.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the new encoder.")],
+    encoder: Annotated[
+        str, typer.Option(metavar="NAME", help="Short name of a packaged model, a hub name, or a local folder.")
+    ] = "minilm",
+    leave_out: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Leave out sentences with a text of this file (dev, test); can be repeated."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the text.")] = 3,
+    batch: Annotated[int, typer.Option(help="Sentences per step.")] = 32,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
+    share: Annotated[float, typer.Option(help="Fraction of the words that are hidden.")] = 0.15,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 42,
+    from_format: InputFormat = "auto",
+    overwrite: Overwrite = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; losses in nats.")] = False,
+    reading: Reading,
+) -> None:
+    """Continue the pre-training of an encoder on your own text, without labels: it learns to fill in hidden words.
+
+    The result is a folder to fine-tune (encoder.name). It helps most where the text is unlike that of the encoder, or
+    where the encoder was tuned for whole sentences, as the packaged ones are. Each text is used once, ignoring case and
+    white space.
+
+    Progress is saved: run the same command again to resume.
+
+    Examples:
+
+      coner pretrain train.conll more.txt --leave-out dev.conll --leave-out test.conll --out runs/encoder
+
+      coner train train.conll --dev dev.conll --encoder runs/encoder --out runs/first
+    """
+    from coner.core.errors import requires_extra
+    from coner.core.progress import stderr
+    from coner.data import read
+    from coner.data.stratify import letters
+
+    with requires_extra("coner pretrain", "encoder"):
+        from coner.families.encoder.pretrain.run import Pretraining
+        from coner.families.encoder.pretrain.run import pretrain as run
+    asked = Pretraining(encoder=encoder, epochs=epochs, batch=batch, rate=rate, share=share, seed=seed)
+    kept_out = {letters(sentence) for file in leave_out or () for sentence in read(file, **reading, predicted=True)}
+    sentences = []
+    for file in files:
+        corpus = read(file, format=from_format, **reading, predicted=True)
+        kept = [sentence for sentence in corpus if letters(sentence) not in kept_out]
+        left_out = f", {len(corpus) - len(kept):,} left out" if kept_out else ""
+        stderr.print(f"{file}: {counted(len(kept), 'sentence')}{left_out}{corpus.faults}")
+        sentences.extend(kept)
+    report = run(asked, sentences, out, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        best = next(entry for entry in report["history"] if entry["epoch"] == report["best_epoch"])
+        loss = f"loss of hidden pieces in held-out text: {best['dev_loss']:.3f} nats"
+        typer.echo(f"{out}: epoch {report['best_epoch']} of {report['epochs']}, {loss}")

@@ -1,0 +1,1 @@
+"""Continue the pre-training of an encoder on the user's own text: ``coner pretrain``."""

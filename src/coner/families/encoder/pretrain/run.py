@@ -1,0 +1,200 @@
+"""The run of ``coner pretrain``: text, training that can be resumed, and the folder of the new encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import set_seed
+
+from coner.core.errors import ConfigError, DataError, OutputError
+from coner.core.files import atomic_write, new_file_mode, write_error
+from coner.core.locks import lock_folder
+from coner.core.progress import Log
+from coner.core.types import Sentence
+from coner.core.untrusted import read_json
+from coner.data.stratify import letters
+from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
+from coner.families.encoder.backbone.pretrained import CONFIG, load_encoder, locate
+from coner.families.encoder.cpu.accelerate import native_precision
+from coner.families.encoder.cpu.process import configure_process, restored_process
+from coner.families.encoder.pretrain.network import MaskedLanguageModel
+from coner.families.encoder.pretrain.objective import MaskingObjective, PretrainedModel, held_out_scores
+from coner.families.encoder.training import CHECKPOINT
+from coner.families.encoder.training.checkpoint import Storage
+from coner.families.encoder.training.process_group import ProcessGroup
+from coner.families.encoder.training.schedule import Batches, Schedule, group_parameters
+from coner.families.encoder.training.settings import TrainSettings
+from coner.families.encoder.training.threads import set_threads
+from coner.families.encoder.training.trainer import Trainer
+from coner.families.recipe import file_hashes
+from coner.records import machine
+
+REPORT = "pretrain.json"
+HELD_OUT, MOST = 0.02, 500  # share and maximum number of the sentences that choose the epoch
+HEAD = ("transform.*", "norm.*", "bias")
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What ``coner pretrain`` is asked for; ``ConfigError`` if a number is out of range."""
+
+    encoder: str = "minilm"  # short name, hub name or folder
+    epochs: int = 3
+    batch: int = 32  # sentences per step
+    rate: float = 1e-4  # peak learning rate of the encoder; that of the new head is ten times as high
+    share: float = 0.15  # of the words, hidden
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"--{name}: got {getattr(self, name)}; expected at least 1")
+        for name, most in (("rate", 1.0), ("share", 1.0)):
+            if not 0 < getattr(self, name) <= most:
+                raise ConfigError(f"--{name}: got {getattr(self, name):g}; expected a number above 0, up to {most:g}")
+
+    @property
+    def train(self) -> TrainSettings:
+        """The settings of the training loop."""
+        head = {"match": HEAD, "rate": 10 * self.rate}
+        groups: dict[str, Any] = {"encoder": {"rate": self.rate}, "head": head}
+        return TrainSettings.model_validate({"epochs": self.epochs, "batch": self.batch, "groups": groups})
+
+
+@restored_process()
+def pretrain(
+    asked: Pretraining, sentences: Sequence[Sentence], folder: Path, *, overwrite: bool = False
+) -> Mapping[str, Any]:
+    """Train on hidden words of the sentences, and write the encoder of the best epoch into ``folder``.
+
+    Equal texts, ignoring case, are used once; a fiftieth of them chooses the epoch. An interrupted run is resumed.
+
+    Returns:
+        What ``pretrain.json`` has: settings, numbers of sentences and words, history with the loss in nats.
+
+    Raises:
+        ConfigError: the encoder has no mask, or the folder has another run.
+        DataError: there are fewer than two different sentences.
+        ModelError: the encoder cannot be loaded.
+    """
+    train, held_out = split_text(sentences)
+    fingerprint = _fingerprint(asked, train, held_out)
+    with lock_folder(folder), Log(folder / "log.txt", overwrite=overwrite) as log:
+        if overwrite:
+            for name in (REPORT, CHECKPOINT):
+                (folder / name).unlink(missing_ok=True)
+        elif (folder / REPORT).exists():
+            report = read_json(folder / REPORT)
+            if not isinstance(report, dict) or report.get("fingerprint") != fingerprint:
+                got = f"{folder}: contains an encoder of other settings or text"
+                raise ConfigError(f"{got}. Fix: choose another --out, or --overwrite")
+            log(f"{folder}: this run is already finished; --overwrite repeats it")
+            return report
+        set_seed(asked.seed)
+        model, tokenizer = _model(asked)
+        storage = Storage(
+            folder / CHECKPOINT,
+            fingerprint,
+            asked.train.checkpoint_minutes,
+            lambda: write_encoder(model.encoder, tokenizer, folder),
+            criterion="probability",
+        )
+        trainer = _trainer(asked, model, (train, held_out), storage)
+        configure_process()
+        resumed = trainer.resume()
+        log(f"{asked.encoder}: {len(train):,} sentences, {len(held_out):,} held out")
+        for line in [f"resuming after step {trainer.done}"] if resumed else trainer.schedule.table():
+            log(line)
+        if chosen := set_threads(trainer, 0, resumed=resumed):
+            log(chosen)
+        trainer.run(log)
+        words = sum(map(len, train))
+        facts = {**trainer.facts(), "sentences": len(train), "held_out": len(held_out), "words": words}
+        report = {**asdict(asked), **facts, "versions": machine.versions(), "fingerprint": fingerprint}
+        with atomic_write(folder / REPORT) as handle:
+            handle.write(json.dumps(report, indent=2) + "\n")
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return report
+
+
+def split_text(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
+    """The different texts, and those of them that are held out; it depends on the texts alone, not on their order."""
+    texts = {letters(sentence): sentence for sentence in reversed(sentences) if sentence.words}
+    if len(texts) < 2:
+        raise DataError(f"got {len(texts)} different sentences; expected at least 2, better thousands")
+    by_hash = sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())
+    held_out = set(by_hash[: min(MOST, max(1, int(HELD_OUT * len(texts))))])
+    kept = [sentence for text, sentence in reversed(texts.items()) if text not in held_out]
+    return kept, [texts[text] for text in by_hash if text in held_out]
+
+
+def _model(asked: Pretraining) -> tuple[PretrainedModel, Any]:
+    encoder, tokenizer = load_encoder(asked.encoder)
+    if tokenizer.mask_token_id is None:
+        expected = "the encoder of a masked language model, such as BERT or RoBERTa"
+        raise ConfigError(f"--encoder: got {asked.encoder!r}, whose tokenizer has no mask; expected {expected}")
+    processes = ProcessGroup(asked.train.device)
+    network = MaskedLanguageModel(encoder).to(processes.device)
+    limit, size = piece_limit(encoder.config), getattr(encoder.config, "vocab_size", None)
+    pieces = PieceMaker(tokenizer, limit=limit, vocabulary=size)
+    precision = native_precision(asked.train.precision, processes.device)
+    return PretrainedModel(
+        network, pieces, processes.device, precision, tokenizer.mask_token_id, asked.share
+    ), tokenizer
+
+
+def _trainer(
+    asked: Pretraining,
+    model: PretrainedModel,
+    texts: tuple[Sequence[Sentence], Sequence[Sentence]],
+    storage: Storage,
+) -> Trainer:
+    train, held_out = texts
+    settings, objective = asked.train, MaskingObjective(model, train)
+    layers = int(model.encoder.config.num_hidden_layers)
+    groups = group_parameters(model.network, settings.groups, layers=layers)
+    return Trainer(
+        model.network,
+        objective,
+        batches=Batches(objective.lengths, settings.batch, settings.batch_pieces, asked.seed),
+        schedule=Schedule(groups, settings.epochs, settings.warmup, settings.clip),
+        evaluate=lambda: held_out_scores(model, held_out, pass_pieces=settings.batch_pieces),
+        storage=storage,
+        processes=ProcessGroup(settings.device),
+    )
+
+
+def write_encoder(encoder: Any, tokenizer: Any, folder: Path) -> None:
+    """Write an encoder and its tokenizer as ``encoder.name`` expects them; ``OutputError`` if that fails."""
+    try:
+        for abandoned in folder.glob(".encoder-*"):  # by a process that was killed
+            shutil.rmtree(abandoned, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".encoder-", dir=folder) as temporary:
+            source = Path(temporary)
+            tokenizer.save_pretrained(str(source))
+            encoder.save_pretrained(str(source))
+            mode = new_file_mode(source)
+            for path in sorted(source.iterdir(), key=lambda path: path.name == CONFIG):  # the config last
+                path.chmod(mode)
+                path.replace(folder / path.name)
+    except OSError as error:
+        raise write_error(folder, error) from None
+    except Exception as error:  # safetensors and tokenizers have their own errors for a full disk
+        raise OutputError(f"{folder}: cannot be written ({error})") from None
+
+
+def _fingerprint(asked: Pretraining, *texts: Sequence[Sentence]) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(asked), sort_keys=True).encode())
+    for text in texts:
+        for sentence in text:
+            digest.update(json.dumps(sentence.words).encode())
+    source = Path(locate(asked.encoder))
+    digest.update(json.dumps(file_hashes([source / CONFIG, source / "model.safetensors"])).encode())
+    return digest.hexdigest()
