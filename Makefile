@@ -56,12 +56,12 @@ bench: $(BENCH)/.peers $(BENCH)/plain/record.json
 requirements-hashes.txt: constraints.txt pyproject.toml docs/supply/hashes.py
 	$(PYTHON) docs/supply/hashes.py ".[demo]" --constraint constraints.txt --out $@
 
-sbom: $(VENV)/.demo $(VENV)/.supply
+sbom: $(VENV)/.demo $(VENV)/.supply/bin/cyclonedx-py
 	mkdir -p build
-	$(VENV)/.supply/bin/cyclonedx-py environment $(BIN)/python --output-reproducible -o build/sbom.json
+	$(VENV)/.supply/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible -o build/sbom.json
 
 licences: $(VENV)/.demo
-	$(BIN)/python docs/supply/licences.py
+	@$(BIN)/python docs/supply/licences.py
 
 clean:
 	rm -rf $(VENV) $(BENCH) runs/demo build dist .mypy_cache .pytest_cache .ruff_cache
@@ -81,9 +81,9 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) -e ".[dev]"
 	touch $@
 
-$(VENV)/.supply: | $(VENV)/.demo
-	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7"
+$(VENV)/.supply/bin/cyclonedx-py: | $(VENV)/.demo
+	$(PYTHON) -m venv $(VENV)/.supply
+	$(VENV)/.supply/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7"
 
 $(VENV)/.docs: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,44 @@ def deberta_v3(folder: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {
     made.__name__: made for made in (xlm_roberta, deberta_v3, roberta, mbert, modernbert, mpnet)
 }
+
+
+RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+# Settings of architectures for ``other``, apart from ``SHAPE``.
+OTHERS: dict[str, dict[str, Any]] = {
+    "albert": {"embedding_size": 8},
+    "deberta": RELATIVE,
+    "deberta-v2": {**RELATIVE, "conv_kernel_size": 3},  # a convolution after the lowest layer
+    "distilbert": {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 32},
+    "electra": {"embedding_size": 8},  # embeddings that are projected
+    "eurobert": {"num_key_value_heads": 1},
+    "nomic_bert": {},
+    "rembert": {"input_embedding_size": 8},
+    "roformer": {"embedding_size": 8},
+}
+
+
+# Architectures whose tokenizers, or numbers of positions, are not those of BERT.
+TOKENIZERS = {"data2vec-text": "roberta", "modernbert": "modernbert", "mpnet": "mpnet", "xlm-roberta-xl": "xlm_roberta"}
+
+
+def other(kind: str, root: Path, folder: Path) -> Path:
+    """An encoder of any architecture of transformers in ``folder``, with a tokenizer of those below ``root``."""
+    import torch
+    from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer
+
+    name = TOKENIZERS.get(kind, "mbert")
+    if not (root / name).exists():
+        (root / name).mkdir()
+        MAKERS[name](root / name)
+    shutil.copytree(root / name, folder)
+    AutoTokenizer.from_pretrained(root / name).save_pretrained(folder)  # some have only a tokenizer.json
+    source = AutoConfig.from_pretrained(folder).to_dict()
+    ids = {key: value for key, value in source.items() if key.endswith("token_id") and value is not None}
+    torch.manual_seed(0)
+    shape = {} if kind == "distilbert" else SHAPE
+    _save(folder, CONFIG_MAPPING[kind](**{**shape, "vocab_size": source["vocab_size"], **ids, **OTHERS.get(kind, {})}))
+    return folder
 
 
 def _tokenizer_config(folder: Path, **values: Any) -> None:

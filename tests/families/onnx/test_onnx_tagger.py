@@ -15,6 +15,7 @@ from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families import load
+from coner.families.encoder.backbone.architectures import KEYS
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.onnx.export.int8 import LEVELS
 from coner.families.onnx.export.model import write_onnx
@@ -103,6 +104,20 @@ def test_every_component_gives_equal_predictions(
     assert isinstance(exported, Tagger)
     assert (exported.kind, exported.labels, exported.taxonomy) == ("onnx", tagger.labels, TAXONOMY)
     assert_equal(exported, tagger)
+
+
+@pytest.mark.parametrize("kind", sorted(KEYS))
+def test_every_architecture_that_is_allowed_can_be_exported_and_opened(
+    kind: str, tagger_for: Callable[..., EncoderTagger], tiny_encoder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    encoder = tiny.other(kind, tiny_encoder("mbert").parent, tmp_path / "encoder")
+    tagger = tagger_for(encoder={"name": str(encoder)}, head={"decoder": "crf"})
+    assert tagger.network.encoder.config.model_type == kind
+    for int8 in (None, "most"):
+        write_onnx(tagger, tmp_path / str(int8), int8=int8)
+        exported = load(tmp_path / str(int8))  # checks the operators of the graph
+        if int8 is None:
+            assert_equal(exported, tagger)
 
 
 @pytest.mark.parametrize("architecture", sorted(tiny.MAKERS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +10,6 @@ from typing import Any, NoReturn
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import CONFIG_MAPPING, AutoModel
 
 from coner.core.errors import ConfigError, OutputError
 from coner.core.types import Entity, Sentence
@@ -21,36 +19,9 @@ from coner.families.encoder.training.objective import Objective
 from helpers import tiny
 from helpers.tiny_training import RATES, SENTENCES, PowerCut, cut_before, history_without_times, tuning_of
 
-RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
-OTHERS: dict[str, dict[str, Any]] = {  # architectures without a tokenizer of their own in ``tiny``
-    "deberta": RELATIVE,
-    "deberta-v2": {**RELATIVE, "conv_kernel_size": 3},  # a convolution after the lowest layer
-    "distilbert": {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 32},
-    "electra": {"embedding_size": 8},  # embeddings that are projected
-    "eurobert": {"num_key_value_heads": 1},
-    "nomic_bert": {},
-    "rembert": {"input_embedding_size": 8},
-    "roformer": {"embedding_size": 8},
-}
 LONG = Sentence(("the", "rhine") * 40, (Entity(1, 2, "River"),))  # takes several windows
 TRAIN = [LONG, *SENTENCES[:5]]
 Make = Callable[..., FineTuning]
-
-
-@pytest.fixture
-def encoder_for(tiny_encoder: Callable[[str], Path], tmp_path: Path) -> Callable[..., Path]:
-    """The folder of a tiny encoder of an architecture of transformers, with the tokenizer of mBERT."""
-
-    def make(kind: str, **values: Any) -> Path:
-        folder = Path(shutil.copytree(tiny_encoder("mbert"), tmp_path / kind))
-        size = AutoModel.from_pretrained(folder).config.vocab_size
-        torch.manual_seed(0)
-        shape = {} if kind == "distilbert" else tiny.SHAPE
-        config = CONFIG_MAPPING[kind](**{**shape, "vocab_size": size, "pad_token_id": 0, **values})
-        AutoModel.from_config(config).save_pretrained(folder)
-        return folder
-
-    return make
 
 
 @pytest.fixture
@@ -121,11 +92,13 @@ def test_stored_outputs_give_the_losses_and_gradients_of_computed_ones(
     assert_stored_equals_computed(tuning_for(architecture=architecture, head=head), tmp_path)
 
 
-@pytest.mark.parametrize("kind", sorted(OTHERS))
+@pytest.mark.parametrize(
+    "kind", sorted(tiny.OTHERS.keys() - {"albert", "modernbert"})
+)  # see below; has its own tokenizer
 def test_other_architectures_start_from_stored_outputs_too(
-    kind: str, encoder_for: Callable[..., Path], tuning_for: Make, tmp_path: Path
+    kind: str, tiny_encoder: Callable[[str], Path], tuning_for: Make, tmp_path: Path
 ) -> None:
-    encoder = {"name": str(encoder_for(kind, **OTHERS[kind]))}
+    encoder = {"name": str(tiny.other(kind, tiny_encoder("mbert").parent, tmp_path / kind))}
     assert_stored_equals_computed(tuning_for(encoder=encoder, freeze=1), tmp_path)
 
 
@@ -201,7 +174,9 @@ def test_more_layers_than_there_are_is_one_line(tuning_for: Make) -> None:
         tuning_for(freeze=4)
 
 
-def test_layers_that_share_their_weights_are_refused(encoder_for: Callable[..., Path], tuning_for: Make) -> None:
-    encoder = {"name": str(encoder_for("albert", embedding_size=8))}
+def test_layers_that_share_their_weights_are_refused(
+    tiny_encoder: Callable[[str], Path], tuning_for: Make, tmp_path: Path
+) -> None:
+    encoder = {"name": str(tiny.other("albert", tiny_encoder("mbert").parent, tmp_path / "albert"))}
     with pytest.raises(ConfigError, match=r"layers share their weights. Fix: encoder.freeze_layers = 0"):
         tuning_for(encoder=encoder)

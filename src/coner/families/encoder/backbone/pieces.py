@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from coner.core.errors import ConfigError, ModelError
 
 LONGEST_WINDOW = 512  # the cost of attention is quadratic; the config can raise this if the encoder takes more
-COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
+COUNT_FROM_PADDING = {"camembert", "data2vec-text", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"}
 CACHE_WORDS = 500_000  # limits the memory of a long tagging run
 Cache = dict[str, list[int]]  # pieces by word
 
