@@ -49,6 +49,17 @@ def train(
             metavar="FOLDER", help="Encoder: write TensorBoard curves; short for --set train.tensorboard=FOLDER."
         ),
     ] = None,
+    kb: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="CRF, encoder: use this knowledge base; short for --set knowledge.base=DIR."),
+    ] = None,
+    embed_kb: Annotated[
+        bool, typer.Option("--embed-kb", help="Copy the knowledge base into the model; sets knowledge.embed.")
+    ] = False,
+    oracle: Annotated[
+        bool,
+        typer.Option("--oracle", help="Allow one that knows mentions of dev or test, and mark it; knowledge.oracle."),
+    ] = False,
     trials: Annotated[
         int | None,
         typer.Option(min=0, help="CRF: also try N random regularisations; short for --set crf.trials=N.", metavar="N"),
@@ -106,6 +117,9 @@ def train(
         "--init": ("train.init", init),
         "--tensorboard": ("train.tensorboard", tensorboard),
         "--trials": ("crf.trials", trials),
+        "--kb": ("knowledge.base", kb),
+        "--embed-kb": ("knowledge.embed", embed_kb or None),
+        "--oracle": ("knowledge.oracle", oracle or None),
     }
     changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
     changes |= {f"--{name}": (f"data.{name}", value) for name, value in as_toml(reading).items()}

@@ -117,6 +117,11 @@ def with_regions(sentence: Sentence, regions: Sequence[Region]) -> Sentence:
     return replace(sentence, entities=entities, regions=None if len(certain) == len(regions) else tuple(regions))
 
 
+def letters(sentence: Sentence) -> str:
+    """The text without case and white space: two files may split the same text into different words."""
+    return "".join("".join(sentence.words).lower().split())
+
+
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:
     """Lower-cased surface forms of all gold mentions, to separate seen from unseen mentions."""
     return {sentence.surface(mention).lower() for sentence in sentences for mention in mentions_of(sentence)}

@@ -14,7 +14,7 @@ from typing import Any, cast
 from coner.config.experiment import DataSettings
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
-from coner.core.types import Sentence, possible_labels, surfaces
+from coner.core.types import Sentence, letters, possible_labels, surfaces
 from coner.data.corpus import Corpus, read
 from coner.data.extra import check_maps, read_extra
 from coner.data.files import digest
@@ -22,7 +22,7 @@ from coner.data.noise import make_noise
 from coner.data.reading.reader import Reading
 from coner.data.reading.renaming import SPACES, rename_options
 from coner.data.samples import nested_sample
-from coner.data.stratify import SPLITS, letters, split_corpus
+from coner.data.stratify import SPLITS, split_corpus
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
 

@@ -69,11 +69,6 @@ def text_key(sentence: Sentence) -> str:
     return " ".join(sentence.words).lower()
 
 
-def letters(sentence: Sentence) -> str:
-    """The text without case and white space: two files may split the same text into different words."""
-    return "".join(text_key(sentence).split())
-
-
 def _stratify(
     classes: Mapping[str, Counter[str]],
     sizes: Counter[str],

@@ -25,15 +25,17 @@ def model_folder(name: str | Path) -> Path:
     return hub.model_folder(name, trusted=lambda model_kind: model_kind not in remote)
 
 
-def load(folder: str | Path) -> Tagger:
+def load(folder: str | Path, *, kb: str | Path | None = None) -> Tagger:
     """Open a trained model, whatever its family.
 
     Args:
         folder: a model folder, the name of an installed package with a model (a folder of that name wins), or
             ``hf://user/name`` for a model on the hub, with an optional ``@revision``.
+        kb: folder of the knowledge base that the model was trained with, if it was; others ignore it.
 
     Raises:
-        ModelError: the folder is missing, damaged, of a newer format, or of an unknown family.
+        ModelError: the folder is missing, damaged, of a newer format, or of an unknown family; or the knowledge base is
+            not named, or not that of the model.
         MissingExtra: its family needs packages that are not installed.
     """
     folder = model_folder(folder)
@@ -43,6 +45,11 @@ def load(folder: str | Path) -> Tagger:
     except ConfigError as error:
         raise ModelError(f"{folder / MANIFEST}: {error}") from None
     typed = parse_manifest(manifest.model_dump(), declared.manifest, folder)
+    knowledge = None
+    if typed.knowledge is not None:
+        with requires_extra("A model with a knowledge base", "knowledge"):
+            from coner.families.knowledge import knowledge_of_model
+        knowledge = knowledge_of_model(folder, typed.knowledge, kb)
     with requires_extra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind):
         try:
             tagger = declared.load(folder, typed)
@@ -51,5 +58,5 @@ def load(folder: str | Path) -> Tagger:
     if (point := typed.operating_point) is not None and (unknown := point.thresholds.keys() - {*tagger.labels}):
         fault = f"operating_point.thresholds: got {min(unknown)!r:.80}; expected labels of the model"
         raise ModelError(f"{folder / MANIFEST}: damaged: {fault}. Fix: coner threshold {folder} --clear")
-    tagger.operating_point = point
+    tagger.operating_point, tagger.knowledge = point, knowledge
     return tagger

@@ -16,8 +16,10 @@ from coner.data.taxonomy import Taxonomy
 from coner.families.manifest import Manifest
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
+from coner.knowledge.settings import KnowledgeSettings
 
 if TYPE_CHECKING:
+    from coner.families.knowledge import TrainingKnowledge
     from coner.families.recipe import Recipe
 
 
@@ -43,6 +45,7 @@ class TrainingJob(Place):
     dev: Sequence[Sentence]  # labelled, to choose on
     taxonomy: Taxonomy  # has all of their labels
     weights: Sequence[float] | None = None  # of each training sentence in the loss; ``None``: all 1
+    knowledge: TrainingKnowledge | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,11 @@ class Family:
 
     def identity(self, settings: Any) -> dict[str, Any]:
         """What a fitted tagger depends on besides the data: the settings, and hashes of the files that they name."""
-        return settings.model_dump(mode="json", exclude={"name": True, "data": True})  # type: ignore[no-any-return]
+        return settings.model_dump(mode="json", exclude={"name", "data", "knowledge"})  # type: ignore[no-any-return]
+
+    def knowledge(self, settings: Any) -> KnowledgeSettings | None:
+        """The settings of its knowledge base; ``None`` if it uses none."""
+        return None
 
     def release(self, settings: Any) -> None:
         """Let the other processes stop waiting; called by the first one if there is nothing to train."""

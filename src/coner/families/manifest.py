@@ -31,6 +31,7 @@ from coner.core.files import new_file_mode, sha256
 from coner.core.locks import lock_folder
 from coner.core.untrusted import check_values, is_text, read_json
 from coner.data.taxonomy import Taxonomy
+from coner.families.knowledge_use import KnowledgeUse
 from coner.families.operating_point import OperatingPoint
 
 FORMAT = 1
@@ -80,6 +81,7 @@ class Manifest(BaseModel):
     taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
     format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
     operating_point: OperatingPoint | None = None  # calibration and thresholds, which ``coner threshold`` stores
+    knowledge: KnowledgeUse | None = None  # the knowledge base that it was trained with, and needs
     # every other file of the model, by its path in the folder; filled in when the model is written
     files: Annotated[dict[Name, FileEntry], Field(max_length=MOST_FILES)] = {}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coner.config.experiment import Experiment
 from coner.core.counted import counted
-from coner.core.errors import ConfigError
+from coner.core.errors import ConfigError, requires_extra
 from coner.core.files import sha256
 from coner.data.noise import make_noise, noisy_train
 from coner.data.splits import Split, SplitCache, describe
@@ -19,6 +19,9 @@ from coner.data.taxonomy import Taxonomy
 from coner.families.family import Built, Family, Place, TrainingJob
 from coner.families.manifest import check_labels
 from coner.families.registry import family, kinds
+
+if TYPE_CHECKING:
+    from coner.families.knowledge import TrainingKnowledge
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Recipe(ABC):
 
     settings: Experiment  # recorded with the run
     rebuild: bool = False  # build the tagger of a finished run again: it is cheap, and its endpoint may have changed
+    kb: Path | None = None  # folder of the knowledge base that its tagger uses
     resumable: bool = False  # it can resume from a checkpoint of an interrupted run
 
     @property
@@ -82,6 +86,18 @@ class Training(Recipe):
     def __init__(self, settings: Experiment) -> None:
         self.settings = settings
         self.resumable = self.family.multiprocess
+        self._known: TrainingKnowledge | None = None
+        if (knowledge := self.family.knowledge(settings)) is not None:
+            self.kb = knowledge.base
+
+    def knowledge(self, inputs: Inputs) -> TrainingKnowledge | None:
+        """The knowledge base of the tagger, opened once; for errors see ``TrainingKnowledge``."""
+        section = self.family.knowledge(self.settings)
+        if self._known is None and section is not None and section.base is not None:
+            with requires_extra("A knowledge base", "knowledge"):
+                from coner.families.knowledge import TrainingKnowledge
+            self._known = TrainingKnowledge(section.base, section, inputs.splits)
+        return self._known
 
     def read(self, cache: SplitCache) -> Inputs:
         inputs = Inputs(*cache.read(self.settings.data))
@@ -102,19 +118,28 @@ class Training(Recipe):
             values["noise"] = make_noise(noise, rate=noise.rate).key
         if extras := splits["train"].extras:
             values["extra"] = [(extra.sha256, extra.weight, extra.left_out) for extra in extras]
+        if (knowledge := self.knowledge(inputs)) is not None:
+            values["knowledge"] = knowledge.identity()
         return values
 
     def build(self, inputs: Inputs, place: Place) -> Built:
         check_labels(inputs.taxonomy)
         train, data = inputs.splits["train"], self.settings.data
+        sentences, knowledge = noisy_train(train.sentences, data.noise, place.log), self.knowledge(inputs)
+        if knowledge is not None:
+            knowledge.learn(sentences, train.sentences)
+            for line in knowledge.notes():
+                place.log(line)
         job = TrainingJob(
             **vars(place),
-            train=noisy_train(train.sentences, data.noise, place.log),
+            train=sentences,
             dev=inputs.splits["dev"].corpus,
             taxonomy=inputs.taxonomy,
             weights=train.weights,
+            knowledge=knowledge,
         )
-        return self.family.fit(self.settings, job)
+        built = self.family.fit(self.settings, job)
+        return built if knowledge is None else replace(built, facts={**built.facts, "knowledge": knowledge.facts()})
 
 
 def kinds_that_learn_sets() -> list[str]:

@@ -28,7 +28,11 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
     if name not in expected:
         got = f"got {name!r}" if "kind" in values else "not set"
         raise ConfigError(f"{source}: kind: {got}; expected one of: {', '.join(expected)}")
-    return _validate(family(str(name)).settings, values, source)
+    model = family(str(name)).settings
+    if values.get("knowledge") and "knowledge" not in model.model_fields:
+        able = ", ".join(each for each in kinds() if "knowledge" in family(each).settings.model_fields)
+        raise ConfigError(f"{source}: knowledge: got it for a model of kind {name}; expected one of kind {able}")
+    return _validate(model, values, source)
 
 
 def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experiment:

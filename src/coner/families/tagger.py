@@ -19,6 +19,7 @@ from coner.families.usage import Failure, Spending, Usage
 
 if TYPE_CHECKING:
     from coner.decoding.chain import Chain, Scores
+    from coner.knowledge.typed import TypedKnowledge
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Tagger(ABC):
     unit: str = "sentence"
     batch_sentences: int | None = None  # maximum sentences per batch of a stream; ``None``: limited by words only
     batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
+    knowledge: TypedKnowledge | None = None  # the names that it looks for, if it was trained with a knowledge base
     operating_point: OperatingPoint | None = None  # calibration and thresholds; ``save`` stores them with the model
 
     @abstractmethod

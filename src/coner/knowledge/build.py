@@ -36,6 +36,7 @@ class BuildSettings(Section):
     licence: str = Field("", description="of the files, for the record")
     source: SourceSettings = SourceSettings()
     normalisation: NormalisationSettings = NormalisationSettings()
+    simulated: bool = Field(False, description="the files were made from gold mentions")
     processes: Natural = Field(0, description="that parse a dump; 0: one per core")
 
 
@@ -71,6 +72,7 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
         description = Description(
             created=datetime.now(UTC).date().isoformat(),
             normalisation=settings.normalisation,
+            simulated=settings.simulated,
             files={n: FileDescription(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in paths.items()},
             **facts,
         )

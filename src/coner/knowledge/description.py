@@ -48,6 +48,7 @@ class Description(Section):
     dropped: dict[str, Natural]  # reason to number of entries that were left out after merging
     sources: tuple[SourceDescription, ...]
     files: dict[str, FileDescription]
+    simulated: bool = False  # made from gold mentions, to see what a large knowledge base would be worth
 
 
 def read_description(folder: Path) -> Description:

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
-from coner.core.types import Sentence
-from coner.data.stratify import letters
+from coner.core.types import Sentence, letters
 from coner.knowledge.entry import Match
 
 VARIABLES = 500  # of a query; SQLite has a bound
@@ -64,7 +64,7 @@ def without(database: sqlite3.Connection, match: Match, own: Own, names: Mapping
     return rest if left else None
 
 
-def _select(database: sqlite3.Connection, query: str, values: Collection[int]) -> Iterator[tuple[int, ...]]:
+def _select(database: sqlite3.Connection, query: str, values: Collection[int]) -> Iterator[tuple[Any, ...]]:
     ordered = sorted(set(values))
     for first in range(0, len(ordered), VARIABLES):
         some = ordered[first : first + VARIABLES]

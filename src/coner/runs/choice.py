@@ -81,7 +81,7 @@ class Choice:
 
 def choose_by_settings(values: Mapping[str, Any]) -> Choice | None:
     """The family that has the sections which are set; ``None`` if no section of a family is."""
-    sections = sorted(set(values) - set(Experiment.model_fields))
+    sections = sorted(set(values) - {*Experiment.model_fields, "knowledge"})
     if not sections:
         return None
     having = [name for name in kinds(trains=True) if set(sections) <= set(family(name).settings.model_fields)]

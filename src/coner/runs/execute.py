@@ -78,7 +78,7 @@ def execute(
             built, facts = _build(recipe, inputs, place, cache)
             train = {name: split for name, split in inputs.splits.items() if name == "train"}
             record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
-        tagger = load(folder) if built is None else built.tagger
+        tagger = load(folder, kb=recipe.kb) if built is None else built.tagger
         tagger.operating_point = None  # a record has the scores of the tagger as it was trained
         if noisy_split("dev") in pending(record, inputs.splits):  # the noise may be another than in an earlier start
             data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}

@@ -60,7 +60,7 @@ def train(
     if out is None:
         return fit(recipe, log=log, cache=cache)
     execute(recipe, Path(out), cache=cache)
-    return load(out)
+    return load(out, kb=recipe.kb)
 
 
 def _of_files(source: str | Path, values: dict[str, Any], cache: SplitCache, log: Log) -> Training:

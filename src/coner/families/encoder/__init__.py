@@ -16,6 +16,7 @@ from coner.families.manifest import WEIGHTS, Manifest
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
+from coner.knowledge.settings import KnowledgeSettings
 
 STEPS, EPOCHS = 400, 8  # of training, at least
 PATIENCE = 3  # epochs, at least
@@ -67,7 +68,12 @@ class EncoderFamily(Family):
 
     def identity(self, settings: FineTunedExperiment) -> dict[str, Any]:
         """The settings, and hashes of the pretrained encoder and of the model that training starts from."""
-        excluded: dict[str, Any] = {"name": True, "data": True, "train": {"checkpoint_minutes", "init", "tensorboard"}}
+        excluded: dict[str, Any] = {
+            "name": True,
+            "data": True,
+            "knowledge": True,
+            "train": {"checkpoint_minutes", "init", "tensorboard"},
+        }
         values: dict[str, Any] = settings.model_dump(mode="json", exclude=excluded)
         values["files"] = file_hashes([Path(settings.encoder.name, n) for n in ("config.json", "model.safetensors")])
         if settings.train.init is not None:
@@ -75,6 +81,10 @@ class EncoderFamily(Family):
 
             values["init"] = trained_encoder(settings.train.init)[1].files[WEIGHTS].sha256
         return values
+
+    def knowledge(self, settings: FineTunedExperiment) -> KnowledgeSettings | None:
+        section = settings.knowledge if isinstance(settings, EncoderExperiment) else None
+        return section if section is not None and section.base is not None else None
 
     def release(self, settings: FineTunedExperiment) -> None:
         from coner.families.encoder.training.process_group import ProcessGroup

@@ -30,6 +30,8 @@ def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[Encoder
     """Build tagger and trainer; for errors see ``FineTuning``."""
     taxonomy = job.taxonomy
     manifest = EncoderManifest(kind="encoder", labels=taxonomy.labels, taxonomy=taxonomy, settings=settings)
+    if job.knowledge is not None:
+        manifest = manifest.model_copy(update={"knowledge": job.knowledge.use})
     tuning = FineTuning(EncoderTagger.pretrained, TaggingObjective, manifest, job)
     if cost := statement(tuning.tagger, job):
         job.log(cost)
@@ -47,6 +49,9 @@ class TaggingObjective(Objective):
     ) -> None:
         super().__init__(tagger, sentences, weights)
         tags, network = tagger.tags, tagger.network
+        if network.knowledge is not None:
+            knowledge = tagger.settings.knowledge
+            self.match_dropout, self.encoder_from = knowledge.dropout, knowledge.warm_up
         self.fine = GoldTags(tags, sentences)
         criterion = losses[tagger.settings.head.loss](self.fine.counts(self.sentence_weights))
         network.decoder.criterion = criterion.to(tagger.device)

@@ -1,4 +1,4 @@
-"""The network: encoder, pooling, mix, context, blend, emissions, decoder.
+"""The network: encoder, pooling, mix, knowledge (if it uses any), context, blend, emissions, decoder.
 
 Axes of all tensors: B sentences, R rows of pieces, P pieces (subword tokens), W words of the longest sentence, N words
 of the batch, L layers, H width, C tags, K coarse tags.
@@ -17,6 +17,7 @@ from coner.families.encoder.backbone.windows import Windows
 from coner.families.encoder.blend import Blend
 from coner.families.encoder.context import Context
 from coner.families.encoder.decoder import Decoder, Gold, gold_loss
+from coner.families.encoder.knowledge import Join
 from coner.families.encoder.mix import Mix
 
 
@@ -25,6 +26,7 @@ class Head:
     """The layers between word vectors and decoder, in this order."""
 
     mix: Mix
+    knowledge: Join | None
     context: Context
     dropout: nn.Dropout
     blend: Blend
@@ -47,8 +49,8 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.pooling, self.windows = encoder, pooling, Windows()
-        self.mix, self.context, self.dropout = head.mix, head.context, head.dropout
-        self.blend, self.emissions = head.blend, head.emissions
+        self.mix, self.knowledge, self.context = head.mix, head.knowledge, head.context
+        self.dropout, self.blend, self.emissions = head.dropout, head.blend, head.emissions
         self.decoder, self.auxiliary = decoder, auxiliary
 
     def states(self, batch: Batch, layers: Sequence[int] = ()) -> Mapping[int, Tensor]:
@@ -59,6 +61,8 @@ class Network(nn.Module):
         """Blended vectors of the words, from ``states`` if they are known. N x H"""
         states = self.states(batch) if states is None else states
         mixed = self.mix(self.pooling(states, batch.pieces))
+        if self.knowledge is not None:
+            mixed = self.knowledge(mixed, batch.typed)
         context = self.dropout(self.context(mixed, batch.words))
         blended: Tensor = self.blend(context, context[batch.words.previous], context[batch.words.following])
         return blended

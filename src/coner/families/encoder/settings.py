@@ -12,6 +12,7 @@ from coner.config.experiment import Experiment
 from coner.config.section import Fraction, Natural, Rate, Section
 from coner.families.encoder.training.settings import TrainSettings
 from coner.families.manifest import Manifest
+from coner.knowledge.settings import KnowledgeSettings
 
 
 def _names(slot: str) -> str:
@@ -72,6 +73,14 @@ class AuxiliarySettings(Section):
         return self
 
 
+class EncoderKnowledgeSettings(KnowledgeSettings):
+    """Names with types from outside the sentence (coner kb build), joined to the word vectors before the context."""
+
+    join: str = Field("add", description=f"how: {_names('knowledge')}")
+    dropout: Fraction = Field(0.5, description="fraction of the matches that a training step leaves out")
+    warm_up: Natural = Field(1, description="first epochs, in which the encoder does not train, but the rest does")
+
+
 class FineTunedExperiment(Experiment):
     """A config of a family that fine-tunes a pretrained encoder; the family adds sections of its own."""
 
@@ -91,6 +100,7 @@ class EncoderExperiment(FineTunedExperiment):
     kind: Literal["encoder"]
     head: HeadSettings = HeadSettings()
     auxiliary: AuxiliarySettings = AuxiliarySettings()
+    knowledge: EncoderKnowledgeSettings = EncoderKnowledgeSettings()
 
     @model_validator(mode="after")
     def _check_combinations(self) -> EncoderExperiment:
@@ -99,6 +109,11 @@ class EncoderExperiment(FineTunedExperiment):
             raise ValueError(f'head.layers: got {layers} layers for head.mix = "last"; expected one, or another mix')
         if head.decoder == "crf" and head.loss != "cross_entropy":
             raise ValueError(f'head.loss: got "{head.loss}", but the CRF has its own loss; expected softmax or valid')
+        if self.knowledge.base is not None and self.knowledge.warm_up >= self.train.epochs:
+            got = f"got {self.knowledge.warm_up} of {self.train.epochs} epochs"
+            raise ValueError(
+                f"knowledge.warm_up: {got}, in which the encoder does not train; expected fewer. Fix: set it to 0"
+            )
         return self
 
 

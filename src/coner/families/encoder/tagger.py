@@ -18,10 +18,12 @@ from coner.families.encoder.backbone.passes import Tagged
 from coner.families.encoder.backbone.pieces import Pieces
 from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
 from coner.families.encoder.backbone.tagger import NetworkTagger
+from coner.families.encoder.backbone.typed import feature_count
 from coner.families.encoder.blend import blends
 from coner.families.encoder.context import contexts
 from coner.families.encoder.decoder import decoders
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder
+from coner.families.encoder.knowledge import joins
 from coner.families.encoder.mix import mixes
 from coner.families.encoder.network import Auxiliary, Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
@@ -43,7 +45,11 @@ class EncoderTagger(NetworkTagger):
         pooling = Pooling(hidden_layers(head.layers, int(config.num_hidden_layers)), settings.encoder.pooling)
         # These lines draw the random initial weights in this order: another order changes the results of a seed.
         mix = mixes[head.mix](len(pooling.layers), pooling.size(int(config.hidden_size)))
-        context = contexts[head.context](mix.size, head.width or int(config.hidden_size))
+        join = None
+        if manifest.knowledge is not None:
+            join = joins[settings.knowledge.join](mix.size, feature_count(len(manifest.knowledge.types)))
+        joined = mix.size if join is None else join.size
+        context = contexts[head.context](joined, head.width or int(config.hidden_size))
         blend = blends[head.blend](context.size)
         emissions = nn.Linear(blend.size, len(fine))
         decoder = decoders[head.decoder](fine)
@@ -51,7 +57,7 @@ class EncoderTagger(NetworkTagger):
         if auxiliary.schedule != "none":
             coarse_task = Auxiliary(nn.Linear(blend.size, len(coarse)), decoders[auxiliary.decoder](coarse))
             coarse_task.requires_grad_(not auxiliary.frozen)
-        layers = Head(mix, context, nn.Dropout(head.dropout), blend, emissions)
+        layers = Head(mix, join, context, nn.Dropout(head.dropout), blend, emissions)
         return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=coarse_task)
 
     @property
@@ -65,11 +71,13 @@ class EncoderTagger(NetworkTagger):
         return self.network.decoder.tags
 
     def foreign_weights(self, trained: Any) -> tuple[str, ...]:
-        """Prefixes of the weights that score tags, unless both models have the same tags."""
+        """Prefixes of the weights of tags, and of types of a knowledge base, where the two models have others."""
         if trained.kind != self.kind:
-            return ("emissions.", "decoder.", "auxiliary.")
+            return ("emissions.", "decoder.", "auxiliary.", "knowledge.")
         (fine, coarse), (own_fine, own_coarse) = tag_sets(trained), tag_sets(self.manifest)
-        scoring = () if fine.tags == own_fine.tags else ("emissions.", "decoder.")
+        types, own_types = (known and known.types for known in (trained.knowledge, self.manifest.knowledge))
+        foreign = () if types == own_types else ("knowledge.",)
+        scoring = foreign if fine.tags == own_fine.tags else (*foreign, "emissions.", "decoder.")
         return scoring if coarse.tags == own_coarse.tags else (*scoring, "auxiliary.")
 
     def tag_scores(self, sentences: Sequence[Sentence]) -> Iterator[tuple[Chain, Scores]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from coner.families.encoder.backbone.layout import ROUND_TO, lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
+from coner.families.encoder.backbone.typed import TypedWords, typed_words
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Batch:
     mask: Tensor
     pieces: PieceLayout
     words: WordLayout
+    typed: TypedWords | None = None  # ``None``: no word has a match
 
 
 def collate(
@@ -56,7 +58,8 @@ def collate(
 ) -> Batch:
     """Lay sentences out as a batch; see ``layout.lay_out``."""
     arrays = lay_out(sentences, maker, round_to=round_to)
-    return as_batch({name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+    batch = as_batch({name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+    return replace(batch, typed=typed_words(sentences, device))
 
 
 def as_batch(tensors: Mapping[str, Tensor]) -> Batch:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from coner.core.types import Entity, Sentence
 from coner.families.encoder.backbone.layout import split_by_budget
-from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
+from coner.families.encoder.backbone.pieces import Pieces
 
 CHUNK = 2048  # sentences that are sorted together
 PARALLEL_MIN = 512  # pieces: with fewer for each of several parallel passes, all threads share one
@@ -24,6 +24,7 @@ USUAL_CACHE = 1 << 20  # bytes, where the system does not say
 CACHES_OF_A_PASS = 6  # size of a pass's widest values, in second-level caches of a core; see docs/speed.md
 LEAST, MOST = 128, 2048  # pieces of a pass on one thread; more is no faster with AMX, and needs more memory
 Tagged = tuple[list[Entity], int]  # entities of a sentence, and how many of its tags were repaired
+MakePieces = Callable[[Sequence[Sequence[str]]], list[Pieces]]  # of the words of sentences
 Result = TypeVar("Result")
 
 
@@ -47,7 +48,7 @@ def tag_in_passes(
     sentences: Sequence[Sentence],
     tag: Callable[[list[Pieces]], list[Tagged]],
     *,
-    pieces: PieceMaker,
+    pieces: MakePieces,
     size: int,
 ) -> list[Tagged]:
     """The entities of each sentence, in order, and how many of its tags were repaired; see ``in_passes``."""
@@ -59,7 +60,7 @@ def in_passes(
     sentences: Sequence[Sentence],
     run: Callable[[list[Pieces]], list[Result]],
     *,
-    pieces: PieceMaker,
+    pieces: MakePieces,
     size: int,
     parallel_map: Callable[..., Iterable[list[Result]]] = map,
     workers: int = 1,
@@ -68,6 +69,7 @@ def in_passes(
 
     Args:
         run: gives those of the sentences of one pass, all of which have a word.
+        pieces: usually a ``PieceMaker``.
         size: pieces of a pass of one worker, see ``pass_size``.
         parallel_map: a parallel ``map``, used if there are enough pieces for several workers; else all of them share
             a pass.

@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 from typing import Any, Protocol
 
 from coner.core.errors import ConfigError, ModelError
+from coner.knowledge.typed import TypedMatch
 
 LONGEST_WINDOW = 512  # the cost of attention is quadratic; the config can raise this if the encoder takes more
 COUNT_FROM_PADDING = {"camembert", "data2vec-text", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"}
@@ -32,6 +33,7 @@ class Pieces:
 
     ids: list[int]  # all pieces in order. P
     counts: list[int]  # number of pieces of each word, at least one. W
+    matches: tuple[TypedMatch, ...] = ()  # names of a knowledge base, if the tagger uses one
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -137,9 +138,18 @@ class NetworkTagger(Tagger):
             try:
                 with accelerated(self.encoder, self.precision, weights=weights):
                     parallel: dict[str, Any] = {"parallel_map": parallel_map, "workers": workers}
-                    return in_passes(sentences, run, pieces=self.pieces, size=self._pass_size(), **parallel)
+                    return in_passes(sentences, run, pieces=self.read, size=self._pass_size(), **parallel)
             finally:
                 self.network.train(training)
+
+    def read(self, sentences: Sequence[Sequence[str]]) -> list[Pieces]:
+        """The pieces of sentences, with their matches if the tagger uses a knowledge base."""
+        pieces = self.pieces(sentences)
+        if self.manifest.knowledge is None:
+            return pieces
+        if (knowledge := self.knowledge) is None:
+            raise ModelError(f"expected the knowledge base {self.manifest.knowledge.hash}, with which it was trained")
+        return [replace(one, matches=knowledge(words)) for one, words in zip(pieces, sentences, strict=True)]
 
     @torch.inference_mode()  # the mode of the caller applies to its thread only
     def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:

@@ -25,6 +25,7 @@ from coner.families.encoder.shrink.layers import make_student, matched_layers
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.family import Built, Place, TrainingJob
+from coner.families.knowledge_use import require_no_knowledge
 from coner.families.manifest import WEIGHTS, parse_manifest, read_manifest
 from coner.families.recipe import Inputs, Training
 from coner.families.settings import parse_data, parse_experiment
@@ -62,6 +63,7 @@ class Shrinking(Training):
         manifest = _teacher_manifest(asked.teacher)
         if asked.teacher.resolve().is_relative_to(folder.resolve()):
             raise ConfigError(f"{asked.teacher}: is in {folder}, which will be written. Fix: give another --out")
+        require_no_knowledge(manifest.knowledge, asked.teacher, "coner shrink")
         self.teacher_folder, self.teacher_files = asked.teacher, manifest.files
         self.teacher = EncoderTagger.load(asked.teacher, manifest)
         self.matched = matched_layers(asked.layers, self.total)

@@ -54,10 +54,13 @@ class FineTuning(Generic[T]):
             folder, trained = trained_encoder(train.init, run=job.folder)
             self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
         losses = objective(tagger, job.train, job.weights)
+        if job.knowledge is not None:
+            tagger.knowledge = job.knowledge.typed
+            losses.inform(job.knowledge)
         losses.frozen = FrozenLayers(tagger, encoder.freeze_layers) if encoder.freeze_layers else None
         if train.adversarial:
             require_trained(tagger.encoder.get_input_embeddings())
-        groups = group_parameters(tagger.network, train.groups, layers=tagger.encoder.config.num_hidden_layers)
+        groups = group_parameters(tagger.network, train.all_groups, layers=tagger.encoder.config.num_hidden_layers)
         words = {"train": sum(map(len, job.train)), "dev": sum(map(len, job.dev))}
         interval = train.evaluate_every or evaluation_interval(**words)
         self.trainer = Trainer(
@@ -73,6 +76,7 @@ class FineTuning(Generic[T]):
                 interval,
                 average=train.average,
                 adversarial=train.adversarial,
+                encoder_from=losses.encoder_from,
             ),
             evaluate=lambda: evaluate(tagger, job.dev, processes),
             storage=Storage(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
+from coner.families.encoder.backbone.typed import drop_matches
 from coner.families.encoder.cpu.accelerate import accelerated
 from coner.families.encoder.training.frozen import FrozenLayers
+from coner.knowledge.typed import TypedMatch
 
 
 class Objective(ABC):
@@ -20,12 +23,21 @@ class Objective(ABC):
 
     names: tuple[str, ...] = ("loss",)
     frozen: FrozenLayers | None = None
+    match_dropout: float = 0.0  # probability that a match of a training sentence is left out
+    encoder_from: int = 0  # first epoch in which the encoder is trained
 
     def __init__(self, tagger: Any, sentences: Sequence[Sentence], weights: Sequence[float] | None = None) -> None:
         self.tagger, self.sentences = tagger, sentences
         self.sentence_weights = list(weights or [1.0] * len(sentences))
         self.pieces = tagger.pieces([sentence.words for sentence in sentences])
         self.lengths = [len(pieces.ids) for pieces in self.pieces]  # for batches
+
+    def inform(self, knowledge: Callable[[Sequence[str]], tuple[TypedMatch, ...]]) -> None:
+        """Add the matches of each training sentence, which ``knowledge`` gives for its words."""
+        self.pieces = [
+            replace(pieces, matches=knowledge(sentence.words))
+            for pieces, sentence in zip(self.pieces, self.sentences, strict=True)
+        ]
 
     def prepare(self) -> None:  # noqa: B027 - most need nothing
         """Compute what all steps share; called once, before the first one, also of a resumed run."""
@@ -36,8 +48,10 @@ class Objective(ABC):
 
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
         """The losses by name in nats, summed over these sentences (by index) in one pass; some may be missing."""
-        tagger = self.tagger
-        batch = collate([self.pieces[i] for i in examples], tagger.pieces, tagger.device)
+        tagger, pieces = self.tagger, [self.pieces[i] for i in examples]
+        if self.match_dropout and tagger.network.training:
+            pieces = drop_matches(pieces, self.match_dropout)
+        batch = collate(pieces, tagger.pieces, tagger.device)
         replayed = self.frozen.replayed(batch, examples) if self.frozen else nullcontext()
         with accelerated(tagger.encoder, tagger.precision), replayed:
             return self.batch_losses(batch, examples)

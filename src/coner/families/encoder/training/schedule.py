@@ -76,10 +76,15 @@ class Schedule:
     evaluate_every: int = 1  # epochs, counted back from the last one
     average: float = 0.0
     adversarial: float = 0.0
+    encoder_from: int = 0  # first epoch (from 0) in which the encoder is trained
 
     def is_evaluated(self, epoch: int) -> bool:
         """Whether dev is scored after an epoch, counted from 1."""
         return (self.epochs - epoch) % self.evaluate_every == 0
+
+    def is_trained(self, name: str, epoch: float) -> bool:
+        """Whether a parameter is trained in an epoch, counted from 0."""
+        return epoch >= self.encoder_from or not name.startswith("encoder.")
 
     def factor(self, step: int, *, steps: int) -> float:
         """The fraction of its peak rate that each group has at a step (from 0): a linear rise, then a linear fall."""

@@ -68,6 +68,12 @@ class TrainSettings(Section):
     checkpoint_minutes: Positive = Field(10.0, description="maximum number of minutes between two checkpoints")
     tensorboard: Path | None = Field(None, description="folder for TensorBoard; each run gets a folder of its name")
 
+    @property
+    def all_groups(self) -> dict[str, GroupSettings]:
+        """The groups, and last one for the vectors of a knowledge base with the rate of the head."""
+        own = self.groups["head"].model_copy(update={"match": ("knowledge.*",)})
+        return {**self.groups, "knowledge": self.groups.get("knowledge", own)}
+
     @model_validator(mode="before")
     @classmethod
     def _merge_default_groups(cls, values: Any) -> Any:

@@ -140,7 +140,9 @@ class Trainer:
         if self.averaged is not None:
             self.averaged.update(done + 1)
         if self._curves is not None:
-            rates = {f"rate/{group.name}": group.rate * factor for group in self.schedule.groups}
+            groups = self.schedule.groups
+            trained = {g.name: self.schedule.is_trained(g.parameters[0][0], epoch) for g in groups}
+            rates = {f"rate/{group.name}": group.rate * factor * trained[group.name] for group in groups}
             values = self.objective.curves(dict(zip(sums, means, strict=True)), epoch)
             self._curves.add(done + 1, {**values, **rates})
 
@@ -154,6 +156,8 @@ class Trainer:
         """Forward and backward passes over this process's shard of a step; the sum of each loss, over its size."""
         weights, size = self.objective.weights(epoch), self.objective.size(examples)
         self.model.train()
+        for parameter, name in self.names.items():
+            parameter.requires_grad_(self.schedule.is_trained(name, epoch))
         sums = dict.fromkeys(self.objective.names, 0.0)
         for chosen in self.batches.passes(self.processes.shard(examples)):
             losses = self.objective.losses(chosen)
@@ -172,7 +176,8 @@ class Trainer:
             progress.step += 1
             seconds = time.monotonic() - began
             progress.seconds += seconds
-            if line := self._pace.add(seconds, sum(self.batches.lengths[i] for i in batch)):
+            pieces, is_whole = sum(self.batches.lengths[i] for i in batch), progress.epoch >= self.schedule.encoder_from
+            if is_whole and (line := self._pace.add(seconds, pieces)):  # without the encoder steps are shorter
                 log(line)
             bar.advance()
             bar.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[-1]:.3f}")

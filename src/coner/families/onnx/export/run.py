@@ -17,6 +17,7 @@ from coner.data.splits import read_named_splits, read_splits
 from coner.families.before_after import BeforeAfter, Candidate, compare, model_bytes
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
+from coner.families.knowledge_use import require_no_knowledge
 from coner.families.manifest import MANIFEST, parse_manifest, read_manifest, remove_model
 from coner.families.onnx import tagger as onnx
 from coner.families.onnx.export.int8 import LEVELS, Level
@@ -51,6 +52,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     if not family(manifest.kind).exports:
         hint = "a CRF needs no torch; of a vote, export the members"
         raise ModelError(f"{run}: got a model of kind {manifest.kind}; expected a trained encoder ({hint})")
+    require_no_knowledge(manifest.knowledge, run, "coner export")
     trained = EncoderTagger.load(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
     corpus = _read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there

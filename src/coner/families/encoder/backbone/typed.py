@@ -1,0 +1,60 @@
+"""The typed matches of sentences as tensors: for each word its features, types at positions in a match."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from coner.families.encoder.backbone.pieces import Pieces
+
+POSITIONS = 4
+BEGIN, INSIDE, END, SINGLE = range(POSITIONS)
+
+
+@dataclass(frozen=True)
+class TypedWords:
+    """The features of N words, M in all, one word after another. A word may have none."""
+
+    features: Tensor  # number of the type * POSITIONS + position. M
+    weights: Tensor  # of the types of a match. M
+    starts: Tensor  # index of each word's first feature. N, indices into M
+
+
+def feature_count(types: int) -> int:
+    """Number of features of a tagger that knows these types, besides the others."""
+    return POSITIONS * (types + 1)
+
+
+def typed_words(sentences: Sequence[Pieces], device: torch.device | str) -> TypedWords | None:
+    """The features of the words of sentences; ``None`` if none has a match."""
+    if not any(sentence.matches for sentence in sentences):
+        return None
+    rows: list[list[tuple[int, float]]] = []
+    for sentence in sentences:
+        first = len(rows)
+        rows += [[] for _ in sentence.counts]
+        for start, end, types, *_ in sentence.matches:
+            for place in range(start, end):
+                at = _position(place, start, end)
+                rows[first + place] += [(POSITIONS * number + at, weight) for number, weight in types]
+    counts = torch.tensor([len(row) for row in rows])
+    return TypedWords(
+        torch.tensor([feature for row in rows for feature, _ in row], device=device),
+        torch.tensor([weight for row in rows for _, weight in row], device=device),
+        (counts.cumsum(0) - counts).to(device),
+    )
+
+
+def _position(place: int, start: int, end: int) -> int:
+    if end - start == 1:
+        return SINGLE
+    return BEGIN if place == start else END if place == end - 1 else INSIDE
+
+
+def drop_matches(sentences: Sequence[Pieces], probability: float) -> list[Pieces]:
+    """The sentences without some of their matches, each of which is dropped as a whole; from PyTorch's generator."""
+    draws = iter((torch.rand(sum(len(sentence.matches) for sentence in sentences)) >= probability).tolist())
+    return [replace(s, matches=tuple(match for match in s.matches if next(draws))) for s in sentences]

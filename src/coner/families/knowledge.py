@@ -1,0 +1,119 @@
+"""The knowledge base of a tagger: opened and checked for its training, found again for its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from coner.core.counted import counted
+from coner.core.errors import ConfigError, ModelError
+from coner.core.types import Sentence
+from coner.data.splits import Split
+from coner.families.knowledge_use import KnowledgeUse
+from coner.knowledge import load
+from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.mentions import text_number
+from coner.knowledge.settings import KnowledgeSettings
+from coner.knowledge.typed import MOST_TYPES, TypedKnowledge, TypedMatch, choose_types
+
+ORACLE = "knowledge.oracle = true (--oracle) allows it, and marks the record"
+
+
+class TrainingKnowledge:
+    """A knowledge base for a training: what it says about training sentences, without their own mentions.
+
+    Args:
+        folder: of the knowledge base; errors as of ``coner.knowledge.load``.
+        settings: the section ``knowledge``.
+        splits: those of the run.
+
+    Raises:
+        ConfigError: it knows mentions of sentences of dev or test, and ``oracle`` does not allow that.
+    """
+
+    def __init__(self, folder: Path, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> None:
+        self.settings, self._base = settings, load(folder)
+        self._known_sentences = _check_leaks(self._base, settings, splits)
+        counts = self._base.types()
+        self.typed = TypedKnowledge(self._base, choose_types(counts))
+        self._left_out = len(counts) - len(self.typed.types)
+        self._originals: dict[tuple[str, ...], set[int]] = {}
+
+    @property
+    def use(self) -> KnowledgeUse:
+        """For the manifest."""
+        return KnowledgeUse(hash=self._base.hash, types=self.typed.types)
+
+    def learn(self, sentences: Sequence[Sentence], originals: Sequence[Sentence]) -> None:
+        """Note the training sentences, which may have typos, with those that they were made from."""
+        for sentence, original in zip(sentences, originals, strict=True):
+            self._originals.setdefault(sentence.words, set()).update(map(text_number, (sentence, original)))
+
+    def __call__(self, words: Sequence[str]) -> tuple[TypedMatch, ...]:
+        """The typed matches of a training sentence, as if no source had its text."""
+        return self.typed(words, leave_out=self._originals[tuple(words)])
+
+    def identity(self) -> dict[str, Any]:
+        """What a tagger depends on, for a fingerprint."""
+        return {"hash": self._base.hash, **self.settings.model_dump(mode="json", exclude={"base", "embed"})}
+
+    def facts(self) -> dict[str, Any]:
+        """For the record: which knowledge base it is, and what it knows that it should not."""
+        description = self._base.description
+        values = {"hash": self._base.hash, "names": description.names, "types": len(self.typed.types)}
+        values["sources"] = [{"file": s.file, "licence": s.licence} for s in description.sources]
+        oracle = {"oracle": dict(self._known_sentences)} if self._known_sentences else {}
+        return {**values, **oracle}
+
+    def notes(self) -> list[str]:
+        """For the log: what is used, what is left out, what is known that should not be."""
+        names = counted(self._base.description.names, "name")
+        lines = [f"knowledge base {self._base.hash[:12]}: {names}, {counted(len(self.typed.types), 'type')}"]
+        if self._left_out:
+            lines.append(f"{counted(self._left_out, 'type')} of it left out: the most frequent {MOST_TYPES:,} are used")
+        for split, count in self._known_sentences.items():
+            lines.append(f"Warning: oracle: the knowledge base knows {_what(count)} of {split}; its scores are no test")
+        return lines
+
+
+def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> dict[str, int]:
+    """The number of known sentences by split that is evaluated; 0 stands for all, of a simulated knowledge base."""
+    found = dict[str, int]()
+    for name in ("dev", "test"):
+        if name not in splits:
+            continue
+        shared = base.shared(set(map(text_number, splits[name].corpus)))
+        if base.description.simulated:
+            found[name] = 0
+        elif shared:
+            found[name] = sum(shared.values())
+        if found.get(name) is not None and not settings.oracle:
+            source = f" (from {', '.join(shared)})" if shared else ", which was made from gold mentions"
+            got = f"got a knowledge base that knows {_what(found[name])} of {name}{source}"
+            fix = f"Fix: build it from other files, or name another {name} file"
+            raise ConfigError(f"knowledge.base: {got}; expected one without them. {fix}; {ORACLE}")
+    return found
+
+
+def _what(count: int) -> str:
+    return f"mentions of {counted(count, 'sentence')}" if count else "mentions"
+
+
+def knowledge_of_model(folder: Path, use: KnowledgeUse | None, kb: str | Path | None) -> TypedKnowledge | None:
+    """The knowledge base of a model in ``folder``; ``None`` if it uses none.
+
+    ``ModelError`` if it is not named, or not the one that the model was trained with.
+    """
+    if use is None:
+        return None
+    if kb is None:
+        what = f"was trained with the knowledge base {use.hash}"
+        raise ModelError(f"{folder}: {what}. Fix: name its folder with --kb DIR (Python: coner.load(..., kb=DIR))")
+    base = load(kb)
+    if base.hash != use.hash:
+        raise ModelError(
+            f"{kb}: got the knowledge base {base.hash}; expected {use.hash}, with which {folder} was trained. "
+            "Fix: name that one, or train again"
+        )
+    return TypedKnowledge(base, use.types)
