@@ -24,8 +24,7 @@ from coner.core.opening import BLOCK
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.tagger import Prediction, Tagger
-from coner.tagging import file as tagging
-from coner.tagging import stream
+from coner.tagging import job, stream
 from helpers.shell import Completed, World, command, head, process, refusal
 
 Coner = Callable[..., Completed]
@@ -138,7 +137,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Senten
 
     def call(*arguments: object, batch: int = 5, stop: int | None = None, code: int = 0) -> list[Sentence]:
         tagger = FakeTagger(stop)
-        monkeypatch.setattr(tagging, "load", lambda _folder: tagger)
+        monkeypatch.setattr(job, "load", lambda _folder: tagger)
         monkeypatch.setattr(stream, "BATCH_WORDS", batch)
         try:
             assert run(["tag", *map(str, arguments)]) == code

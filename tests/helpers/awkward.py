@@ -22,7 +22,7 @@ def sentences(draw: st.DrawFn, *, raw: bool = True, scores: bool = True, unlabel
 
     Args:
         raw: it may come from text, with its own white space.
-        scores: entities may have scores other than 1.
+        scores: entities may have scores other than 1, and links.
         unlabelled: it may have no labels.
     """
     words = tuple(draw(st.lists(WORDS, min_size=1, max_size=6)))
@@ -35,7 +35,8 @@ def sentences(draw: st.DrawFn, *, raw: bool = True, scores: bool = True, unlabel
     while at < len(words) and draw(st.booleans()):
         start = draw(st.integers(at, len(words) - 1))
         at = draw(st.integers(start + 1, len(words)))
-        entities.append(Entity(start, at, draw(LABELS), draw(st.floats(0, 1)) if scores else 1.0))
+        score, link = (draw(st.floats(0, 1)), draw(st.sampled_from(["", "Q42"]))) if scores else (1.0, "")
+        entities.append(Entity(start, at, draw(LABELS), score, link))
     labelled = not unlabelled or draw(st.booleans())
     return Sentence(words, tuple(entities) if labelled else None, draw(st.none() | IDS), text=text, offsets=offsets)
 

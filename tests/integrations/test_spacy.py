@@ -24,6 +24,7 @@ from coner.data import read
 from coner.families import load
 from coner.families.vote.tagger import Member, VoteTagger
 from helpers import ROOT
+from helpers.names import knowledge
 from helpers.small import CORPUS, small_crf
 
 TEXT = "Hello!  an album by nina simone was released\n\nnew york has a harbour"
@@ -73,13 +74,13 @@ def record_sentences(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> list[lis
     """A list to which the words of every further sentence are added."""
     seen: list[list[str]] = []
     tagger = nlp.get_pipe("coner").tagger
-    tag = tagger.tag
+    predict = tagger.predict
 
     def spy(sentences: Any) -> Any:
         seen.extend([list(sentence.words) for sentence in sentences])
-        return tag(sentences)
+        return predict(sentences)
 
-    monkeypatch.setattr(tagger, "tag", spy)
+    monkeypatch.setattr(tagger, "predict", spy)
     return seen
 
 
@@ -101,8 +102,8 @@ def test_documents_of_a_batch_are_tagged_together(model: Path, monkeypatch: pyte
     alone = [entities(nlp(text)) for text in texts]
     calls: list[int] = []
     tagger = nlp.get_pipe("coner").tagger
-    tag = tagger.tag
-    monkeypatch.setattr(tagger, "tag", lambda sentences: calls.append(len(sentences)) or tag(sentences))
+    predict = tagger.predict
+    monkeypatch.setattr(tagger, "predict", lambda sentences: calls.append(len(sentences)) or predict(sentences))
     docs = list(nlp.pipe(((text, number) for number, text in enumerate(texts)), as_tuples=True, batch_size=5))
     assert [entities(doc) for doc, _ in docs] == alone
     assert [number for _, number in docs] == list(range(len(texts)))
@@ -221,14 +222,14 @@ def test_invalid_bytes_are_refused(packed: object, message: str) -> None:
 def test_error_handler_of_spacy_is_called(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = pipeline(model)
     tagger = nlp.get_pipe("coner").tagger
-    tag = tagger.tag
+    predict = tagger.predict
 
     def fails(sentences: Any) -> Any:
         if any("oslo" in sentence.words for sentence in sentences):
             raise ConerError("no")
-        return tag(sentences)
+        return predict(sentences)
 
-    monkeypatch.setattr(tagger, "tag", fails)
+    monkeypatch.setattr(tagger, "predict", fails)
     lost: list[str] = []
     nlp.set_error_handler(lambda name, proc, docs, error: lost.extend(doc.text for doc in docs))
     assert [doc.text for doc in nlp.pipe(["prince sang", "oslo sang", "a"], batch_size=1)] == ["prince sang", "a"]
@@ -248,3 +249,23 @@ def test_component_is_registered_by_entry_point() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     module, _, function = project["project"]["entry-points"]["spacy_factories"]["coner"].partition(":")
     assert getattr(__import__(module, fromlist=[function]), function) is coner.integrations.spacy.make
+
+
+def test_rules_and_links_are_options_of_the_component(model: Path, tmp_path: Path) -> None:
+    knowledge(tmp_path, "name,types,id\nnew york,City,q7\n")
+    rules = '[[always]]\ntext = "harbour"\nlabel = "City"\n[[never]]\ntext = "nina simone"\n'
+    (tmp_path / "rules.toml").write_text(rules)
+    options = {"rules": str(tmp_path / "rules.toml"), "link": True, "kb": str(tmp_path / "kb")}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("coner", config={"model": str(model), "options": options})
+    for doc in (nlp(TEXT), *nlp.pipe([TEXT])):
+        assert [(ent.text, ent.label_, ent.kb_id_) for ent in doc.ents] == [
+            ("new york", "City", "q7"),
+            ("harbour", "City", ""),
+        ]
+        assert doc.spans["coner"].attrs["rules"] == {"added": 1, "removed": 1, "relabelled": 0}
+    nlp.to_disk(tmp_path / "pipeline")
+    assert entities(spacy.load(tmp_path / "pipeline")(TEXT)) == [("new york", "City"), ("harbour", "City")]
+    assert "rules" not in pipeline(model)(TEXT).spans["coner"].attrs
+    with pytest.raises(ConerError, match="options: got 'rule'; expected rules, kb, link, label_map"):
+        spacy.blank("en").add_pipe("coner", config={"model": str(model), "options": {"rule": "x"}})

@@ -18,6 +18,7 @@ from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.entry import Candidate, Entry
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.source import SourceSettings, detect, sources
+from coner.report.knowledge import candidates_grid
 from helpers import SAMPLE
 from helpers.names import claim, dump, item
 
@@ -88,7 +89,9 @@ def test_deprecated_statements_and_unknown_values_give_no_type(tmp_path: Path) -
 def test_a_type_is_shown_by_the_name_of_its_item(tmp_path: Path) -> None:
     build([write(tmp_path / "w.json", dump(ITEMS))], tmp_path / "kb", BuildSettings(processes=1))
     [davis] = FolderKnowledge(tmp_path / "kb").lookup("miles davis")
-    assert davis.types == {"human (Q5)": 1.0, "Q7": 1.0}
+    assert davis.types == {"Q5": 1.0, "Q7": 1.0}
+    assert davis.titles == {"Q5": "human"}
+    assert candidates_grid([davis]).rows[0][3] == "human (Q5), Q7"
 
 
 def test_triples_of_dbpedia_are_merged_by_resource(tmp_path: Path) -> None:

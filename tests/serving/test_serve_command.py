@@ -20,6 +20,7 @@ from coner.cli.app import run
 from coner.core.types import Sentence
 from coner.data.reading.words import character_span, raw_text
 from helpers import SAMPLE
+from helpers.names import knowledge
 from helpers.server import COMMAND, Server, run_server
 
 
@@ -48,9 +49,10 @@ def expected(tagger: Any, sentence: Sentence) -> dict[str, Any]:
                 "label": entity.label,
                 "group": tagger.taxonomy.coarse_of(entity.label),
                 "confidence": pytest.approx(entity.score, abs=1e-9),
+                "kb_id": entity.kb_id or None,
             }
         )
-    return {"words": list(sentence.words), "entities": entities}
+    return {"words": list(sentence.words), "entities": entities, "rules": None}
 
 
 def test_concurrent_requests_get_the_results_of_single_sentences(server: Server, models: list[Path]) -> None:
@@ -79,8 +81,29 @@ def test_concurrent_requests_get_the_results_of_single_sentences(server: Server,
     assert metrics["coner_requests_total", "/tag", "200"] == len(requests)
 
 
+def test_rules_and_links_apply_to_every_model(models: list[Path], tmp_path: Path) -> None:
+    pytest.importorskip("marisa_trie")
+    label = coner.load(models[0]).labels[0]
+    knowledge(tmp_path, f"name,types,id\nzyx wvu,{label},q7\n")
+    (tmp_path / "rules.toml").write_text(f'[[always]]\ntext = "zyx wvu"\nlabel = "{label}"\n')
+    options = {"rules": tmp_path / "rules.toml", "link": True, "kb": tmp_path / "kb"}
+    arguments = ["--rules", str(options["rules"]), "--link", "--kb", str(options["kb"]), "--port", "0"]
+    with run_server("-c", COMMAND, "serve", *map(str, models), *arguments) as running:
+        running.ready()
+        for folder in models:
+            body = {"text": "the zyx wvu slept", "model": folder.name}
+            [result] = running.request("POST", "/tag", body).json["results"]
+            tagger = coner.load(folder, **options)  # type: ignore[arg-type]
+            alone = expected(tagger, coner.sentence_from_text("the zyx wvu slept"))
+            changes = next(iter(tagger.predict([coner.sentence_from_text("the zyx wvu slept")]))).changes
+            assert result == {**alone, "rules": changes._asdict()}
+            assert ("q7", label, 1.0) in [(e["kb_id"], e["label"], e["confidence"]) for e in result["entities"]]
+            assert changes.added + changes.relabelled == 1
+        assert running.stop(signal.SIGINT) == 0
+
+
 def test_text_without_words_has_no_entities(server: Server) -> None:
-    empty = {"words": [], "entities": []}
+    empty = {"words": [], "entities": [], "rules": None}
     assert server.tag({"text": " \n"}).json == {"model": "good", "results": [empty]}
     assert server.tag({"texts": []}).json == {"model": "good", "results": []}
     assert server.tag({"sentences": [[], []]}).json == {"model": "good", "results": [empty, empty]}

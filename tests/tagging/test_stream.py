@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def test_a_corpus_is_counted_and_saved_after_each_batch() -> None:
 
 def test_a_resumed_corpus_skips_what_an_earlier_start_tagged() -> None:
     first = tag_corpus(Numbers(unanswered=(1,)), numbered(1, 1, 1, 1), list)
-    assert first.counts() == {"sentences": 4, "answered": 3, "entities": 3, "repaired": 2, "below": 0, "lacking": 1}
+    counts = {"sentences": 4, "answered": 3, "entities": 3, "repaired": 2, "lacking": 1}
+    assert +Counter(first.counts()) == counts
     resumed, tagger = Tally.resumed(first.counts()), Numbers()
     words = list[str]()
     tally = tag_corpus(

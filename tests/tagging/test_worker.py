@@ -43,7 +43,7 @@ def test_a_node_without_the_storage_is_named(job: TaggingJob, tmp_path: Path) ->
 
 
 def test_a_node_with_another_version_is_named(job: TaggingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "load", lambda _folder: None)
+    monkeypatch.setattr("coner.tagging.job.load", lambda _folder: None)
     answer = ask(replace(job, version="9.9"), tmp_path / "a.conll", tmp_path / "part")()
     assert "expected 9.9, as on the other nodes" in str(answer["error"])
 
@@ -57,7 +57,7 @@ def test_a_slice_that_always_kills_its_worker_is_given_up(
     def die(*_arguments: object) -> None:
         raise Death
 
-    monkeypatch.setattr(cluster, "load", lambda _folder: None)
+    monkeypatch.setattr("coner.tagging.job.load", lambda _folder: None)
     monkeypatch.setattr(cluster, "tag_slice", die)
     send = ask(job, tmp_path / "a.conll", tmp_path / "part")
     for _ in range(cluster.TRIES):

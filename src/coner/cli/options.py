@@ -17,6 +17,8 @@ from coner.data.formats import all_formats
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
+    from coner.families.options import LoadOptions
+
     FormatToRead: TypeAlias = str
     FormatToWrite: TypeAlias = str
     FormatToAppend: TypeAlias = str
@@ -57,6 +59,22 @@ Endpoints = Annotated[
         help="Language model: an address that may get your sentences and the key; can be repeated.",
     ),
 ]
+Rules = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="TOML or JSON file of names that are always, or never, mentions of a label."),
+]
+KnowledgeBase = Annotated[
+    Path | None, typer.Option("--kb", metavar="DIR", help="Folder of the knowledge base of the model, or to link to.")
+]
+Link = Annotated[bool, typer.Option("--link", help="Give each entity its id in the knowledge base of --kb.")]
+TypeMap = Annotated[
+    str | None,
+    typer.Option(
+        "--map",
+        metavar="NAME|FILE",
+        help="With --link: label map of the types of the knowledge base; default: a type is the label of its name.",
+    ),
+]
 TrainFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Training file: show recall on mentions in it, and on others.")
 ]
@@ -70,6 +88,22 @@ Shown = Literal["auto", "dev", "test"]
 ShownSplit = Annotated[Shown, typer.Option("--split", help="Split to show; auto: test if all runs have it, else dev.")]
 HiddenPart = Annotated[Shown | None, typer.Option("--part", hidden=True)]  # now --split
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def load_options(rules: Path | None, kb: Path | None, link: bool, type_map: str | None) -> LoadOptions:
+    """The options of ``coner.load`` that are set, with absolute paths."""
+    from coner.data.label_map import builtin_maps
+
+    values: LoadOptions = {}
+    if rules is not None:
+        values["rules"] = str(rules.resolve())
+    if kb is not None:
+        values["kb"] = str(kb.resolve())
+    if link:
+        values["link"] = True
+    if type_map is not None:
+        values["label_map"] = type_map if type_map in builtin_maps() else str(Path(type_map).resolve())
+    return values
 
 
 def _reading(

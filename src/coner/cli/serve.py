@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coner.cli import options
 from coner.cli.options import Cost, Endpoints, Tokens, model_argument
 
 
@@ -38,6 +39,10 @@ def serve(
     max_texts: Annotated[int, typer.Option(min=1, help="Maximum texts per request; above it, status 422.")] = 256,
     max_text_words: Annotated[int, typer.Option(min=1, help="Maximum words per text; above it, status 422.")] = 4096,
     max_words: Annotated[int, typer.Option(min=1, help="Maximum words per request; above it, status 422.")] = 16384,
+    rules: options.Rules = None,
+    link: options.Link = False,
+    kb: options.KnowledgeBase = None,
+    type_map: options.TypeMap = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     allow_endpoint: Endpoints = None,
@@ -49,6 +54,8 @@ def serve(
     Examples:
 
       coner serve runs/paper --port 8000
+
+      coner serve runs/paper --rules rules.toml --link --kb kb/
 
       curl -s localhost:8000/tag -H 'Content-Type: application/json' -d '{"text": "she moved to basel"}'
     """
@@ -68,6 +75,7 @@ def serve(
         batching=Batching(batch_words, wait_ms / 1000, queue_words),
         token=token_env,
         access_log=access_log,
+        options=options.load_options(rules, kb, link, type_map),
         spending=Spending(tokens=budget_tokens, cost=budget_cost, endpoints=tuple(allow_endpoint or ())),
     )
     with requires_extra("coner serve", "serve"):

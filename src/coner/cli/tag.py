@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from coner.tagging.file import TaggedFile
     from coner.tagging.files import Engine, TaggedFiles
 
-BELOW = "left out below the threshold"  # of the model
+AFTER_DECODING = {  # what happened to entities: name of a count to its title
+    "below": "left out below the threshold",  # of the model
+    "added": "added by rules",
+    "removed": "removed by rules",
+    "relabelled": "relabelled by rules",
+    "linked": "linked",
+}
 
 
 @options.reads
@@ -55,6 +61,10 @@ def tag(
     budget_tokens: options.Tokens = None,
     budget_cost: options.Cost = None,
     ledger: options.LedgerFile = None,
+    rules: options.Rules = None,
+    link: options.Link = False,
+    kb: options.KnowledgeBase = None,
+    type_map: options.TypeMap = None,
     allow_endpoint: options.Endpoints = None,
     reading: Reading,
 ) -> None:
@@ -75,6 +85,8 @@ def tag(
 
       coner tag runs/llm input.conll -o output.conll --limit 200 --budget-tokens 500000
 
+      coner tag runs/paper input.jsonl -o output.jsonl --rules rules.toml --link --kb kb/
+
       echo 'she moved from são paulo to basel' | coner tag runs/paper - --from text
 
       coner tag hf://user/name@v1 input.conll -o output.conll
@@ -92,7 +104,8 @@ def tag(
     if workers and engine != "ray":
         raise OutputError("--workers: only for --engine ray. Fix: leave it out, or add --engine ray")
     version = versions().get("coner", "")
-    job = TaggingJob(str(model.resolve()), from_format, write, reading, version)
+    loading = options.load_options(rules, kb, link, type_map)
+    job = TaggingJob(str(model.resolve()), from_format, write, reading, version, loading)
     if engine == "local" and len(sources) == 1 and not out.endswith("/"):
         done = tag_file(job, sources[0], out, to=to, limit=limit, spending=spending)
         stderr.print(_file_summary(done))
@@ -120,7 +133,8 @@ def tag(
 def _file_summary(done: TaggedFile) -> str:
     tagger, reader, tally = done.tagger, done.reader, done.tally
     counts = [tally.sentences, tally.entities, reader.repaired, reader.skipped, tally.repaired]
-    line = _counts(counts, {BELOW: tally.below, f"{tagger.unit}s without an answer": tally.lacking})
+    after = _after_decoding(tally.counts())
+    line = _counts(counts, {**after, f"{tagger.unit}s without an answer": tally.lacking})
     return f"{line} ({tagger.hardware})" if tagger.hardware else line
 
 
@@ -128,8 +142,12 @@ def _files_summary(done: TaggedFiles) -> list[str]:
     lines = [f"{done.before} of {done.files} files were already finished"] if done.before else []
     if done.before < done.files:
         counts = [done.counts[name] for name in ("sentences", "entities", "repaired", "skipped", "tags_repaired")]
-        lines.append(f"{counted(done.files - done.before, 'file')}, {_counts(counts, {BELOW: done.counts['below']})}")
+        lines.append(f"{counted(done.files - done.before, 'file')}, {_counts(counts, _after_decoding(done.counts))}")
     return lines
+
+
+def _after_decoding(counts: Mapping[str, int]) -> dict[str, int]:
+    return {title: counts[name] for name, title in AFTER_DECODING.items()}
 
 
 def _counts(counts: Sequence[int], other: Mapping[str, int] | None = None) -> str:

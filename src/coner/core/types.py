@@ -13,14 +13,16 @@ from coner.core.errors import DataError
 class Entity:
     """A labelled span of words, half-open: ``words[start:end]``.
 
-    ``score`` is the tagger's confidence: its probability of exactly this span with this label. Equality and order
-    ignore it, so that gold and predicted entities can be compared as sets.
+    ``score`` is the tagger's confidence: its probability of exactly this span with this label. ``kb_id`` is the id of
+    what it refers to in a knowledge base, if it was linked. Equality and order ignore both, so that gold and predicted
+    entities can be compared as sets.
     """
 
     start: int
     end: int
     label: str
     score: float = field(default=1.0, compare=False)
+    kb_id: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Raise ``DataError`` for values of other types; numpy's whole numbers become Python's."""
@@ -39,7 +41,8 @@ class Entity:
 class Mention:
     """An entity in a text, by characters: ``source[mention.start:mention.end] == mention.text``.
 
-    ``label`` is the fine label, ``group`` the coarse one. Offsets count Unicode code points, from 0.
+    ``label`` is the fine label, ``group`` the coarse one. Offsets count Unicode code points, from 0. ``kb_id`` is an id
+    in a knowledge base, see ``Entity``.
     """
 
     text: str
@@ -48,6 +51,7 @@ class Mention:
     score: float
     start: int
     end: int
+    kb_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

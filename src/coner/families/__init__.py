@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 from coner import hub
 from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.families.manifest import COPY, MANIFEST, parse_manifest, read_manifest
+from coner.families.options import LoadOptions, prepare
 from coner.families.registry import family, kinds
 from coner.families.tagger import Prediction, Tagger
 
@@ -25,20 +27,27 @@ def model_folder(name: str | Path) -> Path:
     return hub.model_folder(name, trusted=lambda model_kind: model_kind not in remote)
 
 
-def load(folder: str | Path, *, kb: str | Path | None = None) -> Tagger:
+def load(folder: str | Path, **options: Unpack[LoadOptions]) -> Tagger:
     """Open a trained model, whatever its family.
 
     Args:
         folder: a model folder, the name of an installed package with a model (a folder of that name wins), or
             ``hf://user/name`` for a model on the hub, with an optional ``@revision``.
-        kb: folder of the knowledge base that the model was trained with, if it was; others ignore it.
+        **options: what is done with its predictions, see ``LoadOptions``: ``rules``, ``kb``, ``link``, ``label_map``.
 
     Raises:
         ModelError: the folder is missing, damaged, of a newer format, or of an unknown family; or the knowledge base is
             not named, or not that of the model.
-        MissingExtra: its family needs packages that are not installed.
+        MissingExtra: its family, or a knowledge base, needs packages that are not installed.
+        DataError: the rules or the label map are faulty, or have labels that the model lacks.
+        ConfigError: an option lacks another.
     """
-    folder = model_folder(folder)
+    tagger = _load(model_folder(folder), options.get("kb"))
+    prepare(tagger, options)
+    return tagger
+
+
+def _load(folder: Path, kb: str | Path | None) -> Tagger:
     manifest = read_manifest(folder)
     try:
         declared = family(manifest.kind)

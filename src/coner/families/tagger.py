@@ -14,7 +14,9 @@ from coner.core.html import notebook_sentence
 from coner.core.types import Entity, Mention, Sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
+from coner.families.linking import Linker
 from coner.families.operating_point import OperatingPoint
+from coner.families.rules import UNCHANGED, Changes, Rules
 from coner.families.usage import Failure, Spending, Usage
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Prediction:
     usage: Usage | None = None  # of an endpoint, since the previous prediction
     reliable: bool = True  # the whole answer could be read; if not, entities may be missing
     below: int = 0  # number of entities left out, as their confidence is below the threshold of the model
+    changes: Changes = UNCHANGED  # number of entities that rules added, removed and relabelled
 
     def _repr_html_(self) -> str:
         """The text with the predicted mentions in colour, for notebooks."""
@@ -54,23 +57,32 @@ class Tagger(ABC):
     batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
     knowledge: TypedKnowledge | None = None  # the names that it looks for, if it was trained with a knowledge base
     operating_point: OperatingPoint | None = None  # calibration and thresholds; ``save`` stores them with the model
+    rules: Rules | None = None  # applied to predictions; not stored with the model, as ``linker`` is not
+    linker: Linker | None = None  # gives entities their ids in a knowledge base
 
     @abstractmethod
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
-        """``predict`` without calibration and thresholds."""
+        """``predict`` without what follows decoding: calibration, thresholds, rules and links."""
 
     def predict(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """Yield a prediction for each sentence, in order; gold entities are ignored.
 
-        Confidences are calibrated, and entities below their threshold left out, if the model has an operating point.
+        Confidences are calibrated, and entities below their threshold left out, if the model has an operating point;
+        then rules are applied, and entities are linked.
         """
-        point = self.operating_point
         for prediction in self.predict_raw(sentences):
-            if point is None or prediction.entities is None:
-                yield prediction
-            else:
-                kept = point.apply(prediction.entities)
-                yield replace(prediction, entities=kept, below=len(prediction.entities) - len(kept))
+            yield prediction if prediction.entities is None else self._finish(prediction, prediction.entities)
+
+    def _finish(self, prediction: Prediction, entities: tuple[Entity, ...]) -> Prediction:
+        words, predicted, changes = prediction.sentence.words, len(entities), UNCHANGED
+        if self.operating_point is not None:
+            entities = self.operating_point.apply(entities)
+        below = predicted - len(entities)
+        if self.rules is not None:
+            entities, changes = self.rules.apply(words, entities)
+        if self.linker is not None:
+            entities = self.linker.link(words, entities)
+        return replace(prediction, entities=entities, below=below, changes=changes)
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -97,11 +109,15 @@ class Tagger(ABC):
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
         """The entities of each sentence; ``Unanswered`` if one has no answer (``predict`` still yields the others)."""
+        return [list(prediction.entities or ()) for prediction in self.answers(sentences)]
+
+    def answers(self, sentences: Sequence[Sentence]) -> list[Prediction]:
+        """The prediction for each sentence; ``Unanswered`` if one has no answer."""
         predictions = list(self.predict(sentences))
         if lost := [p for p in predictions if p.entities is None]:
             failures = Counter(failure for p in lost for failure in p.failures)
             raise Unanswered(f"{len(lost)} of {len(predictions)} sentences have no answer", failures)
-        return [list(p.entities or ()) for p in predictions]
+        return predictions
 
     def __call__(self, text: str) -> list[Mention]:
         """The mentions of a text, in order; see ``texts``."""
@@ -117,7 +133,8 @@ class Tagger(ABC):
             for entity in entities:
                 start, end = (begin + place for place in character_span(entity, sentence.offsets))
                 text, group = texts[number][start:end], self.taxonomy.coarse_of(entity.label)
-                mentions[number].append(Mention(text, entity.label, group, entity.score, start=start, end=end))
+                found = Mention(text, entity.label, group, entity.score, start=start, end=end, kb_id=entity.kb_id)
+                mentions[number].append(found)
         return mentions
 
     def __repr__(self) -> str:

@@ -57,6 +57,7 @@ class Candidate:
 
     name: str
     types: Mapping[str, float]
+    titles: Mapping[str, str]  # of those of its types that are entries themselves: their names
     description: str
     prior: float
     id: str

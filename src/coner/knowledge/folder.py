@@ -143,14 +143,16 @@ class FolderKnowledge:
         query = """SELECT e.id, e.name, e.description, e.prior, e.key, s.file, a.weight FROM alias_entries a
             JOIN entries e ON e.id = a.entry JOIN sources s ON s.id = e.source
             WHERE a.alias = ? ORDER BY a.weight DESC, e.id LIMIT ?"""
-        types = """SELECT CASE t.title WHEN '' THEN t.name ELSE t.title || ' (' || t.name || ')' END, et.weight
-            FROM entry_types et JOIN types t ON t.id = et.type WHERE et.entry = ? ORDER BY et.weight DESC, t.name"""
+        types = """SELECT t.name, t.title, et.weight FROM entry_types et JOIN types t ON t.id = et.type
+            WHERE et.entry = ? ORDER BY et.weight DESC, t.name"""
+        found = []
         with self._reading() as database:
-            rows = database.execute(query, (alias, limit)).fetchall()
-            return [
-                Candidate(name, dict(database.execute(types, (entry,))), text, prior, key, file, weight)
-                for entry, name, text, prior, key, file, weight in rows
-            ]
+            for entry, name, text, prior, key, file, weight in database.execute(query, (alias, limit)).fetchall():
+                of_entry = database.execute(types, (entry,)).fetchall()
+                weights = {type_name: type_weight for type_name, _, type_weight in of_entry}
+                titles = {type_name: title for type_name, title, _ in of_entry if title}
+                found.append(Candidate(name, weights, titles, text, prior, key, file, weight))
+        return found
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

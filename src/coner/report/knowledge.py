@@ -47,8 +47,13 @@ def matches_line(coverage: Coverage) -> str:
 def candidates_grid(candidates: Sequence[Candidate]) -> Grid:
     """One row a thing that has the name."""
     heading = ["name", "share", "prior", "types", "id", "description"]
+
+    def types(candidate: Candidate) -> str:
+        titles = candidate.titles
+        return ", ".join(f"{titles[name]} ({name})" if name in titles else name for name in candidate.types)
+
     rows = [
-        [c.name, f"{c.weight:.2f}", f"{c.prior:g}", ", ".join(c.types) or DASH, c.id or DASH, c.description or DASH]
+        [c.name, f"{c.weight:.2f}", f"{c.prior:g}", types(c) or DASH, c.id or DASH, c.description or DASH]
         for c in candidates
     ]
     return Grid(heading, rows)

@@ -107,9 +107,8 @@ def _add_tagging(app: FastAPI, batchers: Batchers, limits: Limits) -> None:
         """Find the entities of one or several texts, given as strings or as lists of words."""
         batcher = _choose(batchers, request.model)
         sentences = schemas.make_sentences(request, limits)
-        entities = await batcher.tag(sentences)
-        taxonomy = batcher.loaded().taxonomy
-        results = [schemas.text_result(*pair, taxonomy) for pair in zip(sentences, entities, strict=True)]
+        predictions = await batcher.tag(sentences)
+        results = [schemas.text_result(prediction, batcher.loaded()) for prediction in predictions]
         return _json(schemas.TagResponse(model=batcher.name, results=results))
 
     @app.get(

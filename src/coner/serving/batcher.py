@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from coner.core.errors import Unanswered
-from coner.core.types import Entity, Sentence
-from coner.families.tagger import Tagger
+from coner.core.types import Sentence
+from coner.families.tagger import Prediction, Tagger
 from coner.serving.errors import ServiceError
 from coner.serving.jobs import Job, tag_batch, weight
 from coner.serving.metrics import Metrics
@@ -55,8 +55,8 @@ class Batcher:
             self._changed.notify()
         self._thread.join(seconds)
 
-    async def tag(self, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        """Entities of each sentence.
+    async def tag(self, sentences: Sequence[Sentence]) -> list[Prediction]:
+        """The prediction for each sentence, which has entities.
 
         Raises:
             ServiceError: 429 if the queue is full, 500 or 502 if the model or its endpoint failed, 503 if it is not
@@ -65,7 +65,7 @@ class Batcher:
         """
         self.loaded()
         if not (nonempty := [sentence for sentence in sentences if sentence.words]):
-            return [[] for _ in sentences]
+            return [Prediction(sentence, ()) for sentence in sentences]
         job = Job(nonempty)
         self._enqueue(job)
         try:
@@ -81,7 +81,7 @@ class Batcher:
         finally:
             self._drop(job)
         remaining = iter(results)
-        return [next(remaining) if sentence.words else [] for sentence in sentences]
+        return [next(remaining) if sentence.words else Prediction(sentence, ()) for sentence in sentences]
 
     def loaded(self) -> Tagger:
         """The model; ``ServiceError`` 503 while it is loading."""

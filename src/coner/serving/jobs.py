@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from coner.core.errors import Unanswered
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.families.registry import family
 from coner.families.tagger import Prediction, Tagger
 
 LOG = logging.getLogger("coner.serving")
 WORD = 32  # characters that count as one word, so that huge words cannot fill the memory
-Result = list[Entity] | Exception
+Result = Prediction | Exception
 
 
 def weight(sentence: Sentence) -> int:
@@ -32,7 +32,7 @@ class Job:
 
     sentences: Sequence[Sentence]
     results: dict[int, Result] = field(default_factory=dict)
-    future: Future[list[list[Entity]]] = field(default_factory=Future)
+    future: Future[list[Prediction]] = field(default_factory=Future)
     arrived: float = field(default_factory=time.monotonic)
     taken: int = 0  # sentences that are in a batch already
 
@@ -51,11 +51,11 @@ class Job:
             self.future.set_exception(errors[0])
         else:
             ordered = [self.results[i] for i in range(len(self.sentences))]
-            self.future.set_result([entities for entities in ordered if isinstance(entities, list)])
+            self.future.set_result([result for result in ordered if isinstance(result, Prediction)])
 
 
 def tag_batch(tagger: Tagger, batch: Sequence[tuple[Job, int]]) -> list[Result]:
-    """Entities of each sentence, or the reason why it has none; a prompt never holds texts of two requests."""
+    """The prediction for each sentence, or why it has no entities; a prompt never holds texts of two requests."""
     shared = tagger.batch_multiple > 1  # several sentences share a prompt
     results: list[Result] = []
     for _, items in groupby(batch, key=lambda item: id(item[0]) if shared else 0):
@@ -77,4 +77,4 @@ def _tag_each(tagger: Tagger, sentences: Sequence[Sentence]) -> list[Result]:
         failures = Counter(failure for prediction in unanswered for failure in prediction.failures)
         lost = Unanswered(f"{len(unanswered)} of {len(sentences)} texts have no answer", failures)
         LOG.warning("%s", lost)
-    return [lost if p.entities is None else list(p.entities) for p in predictions]
+    return [lost if prediction.entities is None else prediction for prediction in predictions]

@@ -22,6 +22,7 @@ from coner.core.progress import stderr
 from coner.core.terminal import VisibleFormatter
 from coner.families import load as load_tagger
 from coner.families.manifest import read_manifest
+from coner.families.options import LoadOptions
 from coner.families.registry import family
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
@@ -57,7 +58,7 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     if load is None:
         families = [family(read_manifest(folder).kind) for folder in settings.models.values()]
         _check_budget(settings, calls_endpoint=any(declared.calls_endpoint for declared in families))
-        load = partial(_load, settings.spending)
+        load = partial(_load, settings.spending, settings.options)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -72,8 +73,8 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     (_run_one if settings.workers == 1 else _run_several)(settings, load, listener)
 
 
-def _load(spending: Spending, folder: Path) -> Tagger:
-    tagger = load_tagger(folder)
+def _load(spending: Spending, options: LoadOptions, folder: Path) -> Tagger:
+    tagger = load_tagger(folder, **options)
     if family(tagger.kind).calls_endpoint:
         tagger.limit(spending)
         tagger.check_endpoint()

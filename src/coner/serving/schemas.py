@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from coner.core.types import Entity, Sentence
+from coner.core.types import Sentence
 from coner.data.reading.words import character_span, find_words, lone_surrogate, raw_text
-from coner.data.taxonomy import Taxonomy
+from coner.families.tagger import Prediction, Tagger
 from coner.serving.errors import ServiceError
 from coner.serving.settings import Limits
 
@@ -88,6 +88,15 @@ class FoundEntity(ResponseBody):
     label: str
     group: str = Field(description="The coarse group of the label.")
     confidence: float = Field(ge=0, le=1, description="Probability of exactly this span with this label.")
+    kb_id: str | None = Field(description="Its id in the knowledge base; null: the service has none, or not this name.")
+
+
+class RuleChanges(ResponseBody):
+    """How many entities of a text the rules of the service have changed."""
+
+    added: int
+    removed: int
+    relabelled: int
 
 
 class TextResult(ResponseBody):
@@ -95,6 +104,7 @@ class TextResult(ResponseBody):
 
     words: list[str] = Field(description="The words of the text.")
     entities: list[FoundEntity] = Field(description="In order, without overlaps.")
+    rules: RuleChanges | None = Field(description="null: the service has no rules.")
 
 
 class TagResponse(ResponseBody):
@@ -168,8 +178,9 @@ def _invalid(message: str) -> ServiceError:
     return ServiceError(422, "invalid_request", message)
 
 
-def text_result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) -> TextResult:
+def text_result(prediction: Prediction, tagger: Tagger) -> TextResult:
     """The response for one sentence and its entities."""
+    sentence, entities, taxonomy = prediction.sentence, prediction.entities or (), tagger.taxonomy
     text, offsets = raw_text(sentence)
     spans = [character_span(entity, offsets) for entity in entities]
     shown = [
@@ -182,7 +193,9 @@ def text_result(sentence: Sentence, entities: list[Entity], taxonomy: Taxonomy) 
             label=entity.label,
             group=taxonomy.coarse_of(entity.label),
             confidence=min(1.0, max(0.0, entity.score)),  # rounding may put a sum of probabilities above 1
+            kb_id=entity.kb_id or None,
         )
         for entity, (first, last) in zip(entities, spans, strict=True)
     ]
-    return TextResult(words=list(sentence.words), entities=shown)
+    rules = None if tagger.rules is None else RuleChanges(**prediction.changes._asdict())
+    return TextResult(words=list(sentence.words), entities=shown, rules=rules)

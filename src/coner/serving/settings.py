@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coner.core.errors import ConfigError
+from coner.families.options import LoadOptions
 from coner.families.usage import Spending
 from coner.hub import model_name
 
@@ -46,6 +47,7 @@ class Settings:
     token: str | None = None  # environment variable that holds the token; None: no token is needed
     access_log: bool = False  # log every request on stderr
     spending: Spending = field(default_factory=Spending)  # for all calls since the service started
+    options: LoadOptions = field(default_factory=LoadOptions)  # rules and links, of all models
 
     def read_token(self) -> str | None:
         """The token, which is not stored here; ``ConfigError`` if its variable is unset or empty."""

@@ -19,7 +19,6 @@ from typing import Any
 
 from coner.core.errors import ConerError, OutputError, Unfinished, requires_extra
 from coner.core.processes import available_cores
-from coner.families import load
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.tagging.files import Engine, Work
@@ -39,9 +38,10 @@ class Worker:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is loaded
         self._job, self._error = TaggingJob(**json.loads(job)), ""
         try:
-            self._tagger = load(self._job.model)
+            self._tagger = self._job.load()
         except ConerError as error:
-            self._error = _describe(error, self._job.model)
+            files = (str(self._job.options.get(name) or "/") for name in ("rules", "kb"))
+            self._error = _describe(error, self._job.model, *files)
         if (own := version("coner")) != self._job.version:
             host = socket.gethostname()
             self._error = f"node {host}: got coner {own}; expected {self._job.version}, as on the other nodes"

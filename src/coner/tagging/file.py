@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.errors import OutputError
-from coner.core.files import sha256
 from coner.core.progress import progress_bar, stderr
 from coner.core.resume import Output, file_stamp, plain_output, resumable_output
 from coner.core.terminal import data_stream
@@ -18,8 +17,6 @@ from coner.core.types import Sentence
 from coner.data import Reader, detect, format_of_name
 from coner.data.files import keep_apart
 from coner.data.formats import WriteOptions, all_formats, formats, suffix
-from coner.families import load
-from coner.families.manifest import MANIFEST
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Spending
 from coner.tagging.job import TaggingJob
@@ -65,7 +62,8 @@ def tag_file(
     read_as = detect(source) if from_format == "auto" else from_format
     to_format = _output_format(to, out, read_as)
     reader = job.reader(source, read_as)
-    tagger = load(job.model)
+    check_links(job, to_format, out)
+    tagger = job.load()
     tagger.limit(spending or Spending())
     tagger.check_endpoint()
     options = [to_format, read_as, job.write, dict(job.reading), BATCH_WORDS, limit]
@@ -117,6 +115,13 @@ def _output_format(to: str, out: str, read_as: str) -> str:
     return "conll" if read_as == "conll" else "jsonl"
 
 
+def check_links(job: TaggingJob, format: str, out: str) -> None:
+    """``OutputError`` if entities are linked and the format of the output has no place for ids."""
+    if job.options.get("link") and "links" not in formats[format].holds:
+        choices = ", ".join(format.name for format in all_formats() if format.appends and "links" in format.holds)
+        raise OutputError(f"{out}: --link: got the format {format}, which has no place for ids; expected {choices}")
+
+
 def _output(job: TaggingJob, source: str, out: str, options: list[Any]) -> AbstractContextManager[Output]:
     """The output; it can be resumed only from file to file, because a pipe cannot be read twice."""
     if out == STDIO:
@@ -127,7 +132,7 @@ def _output(job: TaggingJob, source: str, out: str, options: list[Any]) -> Abstr
         return plain_output(out)
     depends_on = {
         "input": file_stamp(source),
-        "model": sha256(Path(job.model) / MANIFEST),  # contains the hashes of all weights
+        **job.stamps(),
         "set of options": options,
         "version of coner": job.version,
     }

@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from coner.core.errors import ConfigError, DataError, OutputError, Unfinished
-from coner.core.files import sha256
 from coner.core.locks import lock_folder
 from coner.core.progress import progress_bar
 from coner.data.files import keep_apart
-from coner.families import load
-from coner.families.manifest import MANIFEST, read_manifest
+from coner.families.manifest import read_manifest
 from coner.families.registry import family
+from coner.tagging.file import check_links
 from coner.tagging.folder import OutputFile
 from coner.tagging.job import TaggingJob
 from coner.tagging.slice_tagger import tag_slice
@@ -36,7 +35,7 @@ class TaggedFiles:
 
 def local_engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
     """Tag slices in this process, one after another."""
-    tagger = load(job.model)
+    tagger = job.load()
     tagger.check_endpoint()
     for index, (piece, out) in enumerate(work):
         yield index, tag_slice(tagger, job, piece, out)
@@ -64,7 +63,10 @@ def tag_files(
         raise ConfigError(f"{job.model}: {got}; {fix}")
     _check_outputs(sources, out)
     slices = [cut(source, job, size) for source in sources]
-    depends_on = [sha256(Path(job.model) / MANIFEST), {**asdict(job), "model": None}]
+    for pieces in slices:
+        if pieces[0].format != "datasets":  # it depends on the columns, see ``parquet``
+            check_links(job, pieces[0].format, str(out / Path(pieces[0].source).name))
+    depends_on = [job.stamps(), {**asdict(job), "model": None}]
     out = out.resolve()
     with lock_folder(out):
         outputs = [OutputFile(out, pieces, depends_on) for pieces in slices]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from coner.core.files import sha256
 from coner.core.tags import Scheme
 from coner.data import Reader, stream
 from coner.data.reading.reader import Reading
+from coner.families import load
+from coner.families.manifest import MANIFEST
+from coner.families.options import LoadOptions, stamps
+from coner.families.tagger import Tagger
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,15 @@ class TaggingJob:
     write: Scheme  # scheme of the tags to write
     reading: Reading
     version: str  # of coner
+    options: LoadOptions = field(default_factory=LoadOptions)  # what is done with the predictions; absolute paths
+
+    def load(self) -> Tagger:
+        """Open the model, with the options."""
+        return load(self.model, **self.options)
+
+    def stamps(self) -> dict[str, str]:
+        """What identifies the content of all files that the output depends on, besides the input."""
+        return {"model": sha256(Path(self.model) / MANIFEST), **stamps(self.options)}  # has the hashes of all weights
 
     def reader(self, path: str, format: str) -> Reader:
         """The sentences of a file in this format, from its start."""

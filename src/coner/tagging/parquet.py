@@ -8,7 +8,7 @@ column        holds                   column of predictions
 ============  ======================  ===================================================================
 
 If both are there, ``tokens`` is read. A column with the name of the predictions is replaced. A null is not tagged and
-stays null; an empty list or text has an empty list of predictions.
+stays null; an empty list or text has an empty list of predictions. Linked entities have a ``kb_id`` too.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class _Rows:
         self.skipped = 0  # rows left untagged because a word is empty
         self._piece, self._job = piece, job
         self._file = ParquetRows(piece.path)
+        if job.options.get("link") and self._file.column == TOKENS:
+            got = "--link: got a column tokens, whose tags have no place for ids"
+            raise DataError(f"{got}; expected a column text. Fix: convert the file to JSONL", piece.path)
         self._batches: list[Any] = []
         self._predicted: list[Any] = []  # of each row that has been read; ``None`` if it is null or left untagged
 
@@ -95,6 +98,8 @@ class _Rows:
         rows = pa.Table.from_batches(self._batches, self._file.schema)
         name = LABEL_COLUMN[self._file.column]
         span = {"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "score": pa.float64()}
+        if self._job.options.get("link"):
+            span["kb_id"] = pa.string()
         item = pa.string() if self._file.column == TOKENS else pa.struct(list(span.items()))
         column = pa.array(self._predicted, pa.list_(item))
         index = rows.schema.get_field_index(name)
@@ -105,10 +110,11 @@ class _Rows:
         if self._file.column == TOKENS:
             return tags_from_entities(entities, len(sentence), self._job.write)
         spans = [character_span(entity, sentence.offsets) for entity in entities]
-        return [
-            {"start": start, "end": end, "label": entity.label, "score": float(entity.score)}
-            for (start, end), entity in zip(spans, entities, strict=True)
-        ]
+        cells: list[Any] = []
+        for (start, end), entity in zip(spans, entities, strict=True):
+            link = {"kb_id": entity.kb_id or None} if self._job.options.get("link") else {}
+            cells.append({"start": start, "end": end, "label": entity.label, "score": float(entity.score), **link})
+        return cells
 
     def _put(self, number: int, cell: list[Any] | None) -> None:
         self._predicted[number - self._piece.start - 1] = cell

@@ -16,7 +16,7 @@ from coner.tagging.file import labelled
 from coner.tagging.job import TaggingJob
 from coner.tagging.parquet import tag_rows
 from coner.tagging.slices import Slice, first_gap, name_source
-from coner.tagging.stream import Tally, tag_corpus
+from coner.tagging.stream import CHANGES, Tally, tag_corpus
 
 BLOCK = 1 << 20
 
@@ -28,7 +28,8 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
 
     Returns:
         ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input; ``tags_repaired``
-        in the predictions; ``below``, left out as below the threshold of the model.
+        in the predictions; ``below``, left out as below the threshold of the model; ``linked``, and the ``CHANGES`` of
+        rules.
 
     Raises:
         DataError: with the file as the user named it, and the line in it.
@@ -41,7 +42,8 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
         before = 0 if piece.whole or error.line is None else _lines_before(piece)
         raise name_source(error, piece.path, piece.source, lines_before=before) from None
     counts = {"sentences": tally.sentences, "entities": tally.entities, "tags_repaired": tally.repaired}
-    counts |= {"repaired": repaired, "skipped": skipped, "below": tally.below}
+    counts |= {"repaired": repaired, "skipped": skipped, "below": tally.below, "linked": tally.linked}
+    counts |= {name: getattr(tally, name) for name in CHANGES}
     with atomic_write(counts_path(out)) as handle:
         json.dump(counts, handle)
     return counts

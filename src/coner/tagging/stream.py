@@ -15,7 +15,8 @@ from coner.core.types import Sentence
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Usage, by_kind
 
-COUNTS = ("sentences", "answered", "entities", "repaired", "below")  # of a tally, in the order of its fields
+CHANGES = ("added", "removed", "relabelled")  # of a prediction, by rules
+COUNTS = ("sentences", "answered", "entities", "repaired", "below", *CHANGES, "linked")  # of a tally
 BATCH_WORDS = 1 << 14  # about a thousand sentences: some seconds of an encoder's work
 
 
@@ -28,6 +29,10 @@ class Tally:
     entities: int = 0
     repaired: int = 0  # predicted tags
     below: int = 0  # entities left out, below the threshold of the model
+    added: int = 0  # entities, by rules; see ``rules``
+    removed: int = 0
+    relabelled: int = 0
+    linked: int = 0  # entities with an id of a knowledge base
     failures: Counter[Failure] = field(default_factory=Counter)  # why sentences, or spans, have no answer
     usage: Usage | None = None  # of an endpoint; ``None`` if none was called
     unanswered_before: int = 0  # in earlier starts
@@ -35,9 +40,10 @@ class Tally:
     @classmethod
     def resumed(cls, counts: Mapping[str, int]) -> Tally:
         """The tally of an earlier start, from its ``counts``."""
-        sentences, answered, entities, repaired, below = (counts.get(name, 0) for name in COUNTS)
-        before = counts.get("lacking", 0)
-        return cls(sentences, answered, entities, repaired, below, unanswered_before=before)
+        tally = cls(unanswered_before=counts.get("lacking", 0))
+        for name in COUNTS:
+            setattr(tally, name, counts.get(name, 0))
+        return tally
 
     def counts(self) -> dict[str, int]:
         """What a later start needs, see ``resumed``."""
@@ -55,6 +61,9 @@ class Tally:
         self.entities += len(prediction.entities or ())
         self.repaired += prediction.repaired
         self.below += prediction.below
+        for name in CHANGES:
+            setattr(self, name, getattr(self, name) + getattr(prediction.changes, name))
+        self.linked += sum(bool(entity.kb_id) for entity in prediction.entities or ())
         self.failures.update(prediction.failures)
         if prediction.usage is not None:
             self.usage = prediction.usage if self.usage is None else self.usage + prediction.usage

@@ -52,6 +52,7 @@ def expected(format: Format, sentence: Sentence, lost: dict[str, int]) -> tuple[
         sentence.words,
         entities,
         [e.score if "scores" in holds else 1.0 for e in entities or ()],
+        [e.kb_id if "links" in holds else "" for e in entities or ()],
         sentence.id if sentence.id is not None and "ids" in holds and not lost.get("ids") else ...,
         format.text_read_back(sentence) if sentence.text is not None else ...,
     )
@@ -60,7 +61,8 @@ def expected(format: Format, sentence: Sentence, lost: dict[str, int]) -> tuple[
 def got(sentence: Sentence, like: tuple[object, ...]) -> tuple[object, ...]:
     """The same of a sentence that was read; ``...`` where nothing is expected."""
     scores = [entity.score for entity in sentence.entities or ()]
-    values = (sentence.words, sentence.entities, scores, sentence.id, raw_text(sentence)[0])
+    links = [entity.kb_id for entity in sentence.entities or ()]
+    values = (sentence.words, sentence.entities, scores, links, sentence.id, raw_text(sentence)[0])
     return tuple(... if wanted is ... else value for value, wanted in zip(values, like, strict=True))
 
 

@@ -19,7 +19,17 @@ from coner.data.reading.layout import ConllLayout
 from coner.data.reading.reader import HEADER, Reader, ReadOptions
 from coner.data.reading.words import raw_text, split_words
 
-FEATURES = ("word borders", "labels", "ids", "labels missing", "scores", "white space", "middle columns", "headers")
+FEATURES = (
+    "word borders",
+    "labels",
+    "ids",
+    "labels missing",
+    "scores",
+    "links",
+    "white space",
+    "middle columns",
+    "headers",
+)
 Edit = tuple[int, Callable[[str], str]]  # a line of a file, from 1, and the function that replaces it, without its end
 
 
@@ -102,7 +112,7 @@ class Format(ABC):
         return None
 
     def lost(self, sentences: Iterable[Sentence]) -> Counter[str]:
-        """What the format cannot hold, by feature, in sentences; ``scores`` and ``labels`` in entities."""
+        """What the format cannot hold, by feature, in sentences; ``scores``, ``links`` and ``labels`` in entities."""
         lost: Counter[str] = Counter()
         for sentence in sentences:
             lost.update({feature: count for feature, count in self._features(sentence) if feature not in self.holds})
@@ -116,6 +126,7 @@ class Format(ABC):
         yield "headers", any(line != header for line in sentence.header)
         yield "middle columns", any(cell != "_" for cells in sentence.columns for cell in cells)
         yield "scores", sum(entity.score != 1 for entity in sentence.entities or ())
+        yield "links", sum(bool(entity.kb_id) for entity in sentence.entities or ())
         yield "labels", len(sentence.entities or ())
         yield "labels missing", sentence.entities is None and "labels" in self.holds
         text, offsets = raw_text(sentence)

@@ -53,7 +53,7 @@ HEAD = """<!doctype html>
 class Html(Format):
     title = "a page of coloured mentions"
     suffixes = (".html", ".htm")
-    holds = frozenset({"labels", "labels missing", "scores", "white space"})
+    holds = frozenset({"labels", "labels missing", "scores", "links", "white space"})
     appends = True
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
@@ -67,7 +67,8 @@ class Html(Format):
         def attributes(entity: Entity) -> str:
             group = groups.get(entity.label)
             at = own_colour(entity.label) if group is None else chosen[group]
-            note = f' title="{escape(group)}"' if group not in (None, entity.label) else ""
+            notes = [note for note in (group, entity.kb_id) if note and note != entity.label]
+            note = f' title="{escape(", ".join(notes))}"' if notes else ""
             return f'class="m{at}"{note}'
 
         total, end = options.written, "</ol></details>\n"

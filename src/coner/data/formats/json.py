@@ -97,7 +97,7 @@ class Json(Format):
     title = "JSON"
     reader = JsonReader
     input_suffixes = (".json", *LINES)
-    holds = frozenset({"word borders", "labels", "ids", "labels missing", "scores", "white space"})
+    holds = frozenset({"word borders", "labels", "ids", "labels missing", "scores", "links", "white space"})
 
     def claims(self, path: Path) -> bool:
         return super().claims(path) and (suffix(path) not in LINES or path.is_file())

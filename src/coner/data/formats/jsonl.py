@@ -60,7 +60,7 @@ class Jsonl(Format):
     title = "JSONL"
     reader = JsonlReader
     suffixes = (*LINES, ".json")
-    holds = frozenset({"word borders", "labels", "ids", "labels missing", "scores", "white space"})
+    holds = frozenset({"word borders", "labels", "ids", "labels missing", "scores", "links", "white space"})
     appends = editable = True
 
     def sniff(self, head: bytes) -> float:

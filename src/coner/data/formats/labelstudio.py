@@ -192,6 +192,7 @@ def to_task(sentence: Sentence, *, predicted: bool = False) -> dict[str, Any]:
     result = []
     for number, entity in enumerate(entity_objects(sentence), 1):
         start, end, label = entity.pop("start"), entity.pop("end"), entity.pop("label")
+        entity.pop("kb_id", None)
         value = {"start": start, "end": end, "text": text[start:end], "labels": [label]}
         named = {"id": str(number), "from_name": "label", "to_name": "text", "type": "labels", "value": value}
         result.append({**named, **entity})  # with the score, if it has one

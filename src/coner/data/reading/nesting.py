@@ -25,6 +25,7 @@ class Mark:
     label: str
     score: float
     number: int
+    kb_id: str = ""
 
     def __str__(self) -> str:
         return f"entity {self.start}-{self.end} {self.label!r}"

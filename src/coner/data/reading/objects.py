@@ -17,6 +17,7 @@ from typing import Any, Unpack
 
 from coner.core.counted import counted
 from coner.core.types import Entity, Sentence
+from coner.core.untrusted import is_text
 from coner.data.reading import keys
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
@@ -205,8 +206,10 @@ def _span(item: Any, number: int, names: Mapping[str, str]) -> QuotedMark:
     score = 1.0 if item.get("score") is None else item["score"]
     if type(score) not in (int, float) or not 0 <= score <= 1:
         raise ValueError(f"entity {item!r:.200}: got score {score!r:.80}; expected a number from 0 to 1")
-    repeated = item.get("text")
-    return Mark(start, end, label, score, number), repeated if isinstance(repeated, str) else None
+    repeated, link = item.get("text"), item.get("kb_id") or ""
+    if not is_text(link):
+        raise ValueError(f"entity {item!r:.200}: got kb_id {link!r:.80}; expected a string in one line")
+    return Mark(start, end, label, score, number, link), repeated if isinstance(repeated, str) else None
 
 
 def _of_words(spans: Sequence[QuotedMark], offsets: Sequence[Span]) -> list[QuotedMark]:

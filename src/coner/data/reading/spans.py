@@ -113,7 +113,7 @@ class SpanReader(Reader):
             if (offsets[first][0], offsets[last - 1][1]) != (mark.start, mark.end):
                 words = f"{offsets[first][0]}-{offsets[last - 1][1]}"
                 self._fault(mark.number, f"{mark} starts or ends inside a word; expected {words}", "snapped")
-        return tuple([Entity(first, last, mark.label, mark.score) for first, last, mark in kept])
+        return tuple([Entity(first, last, mark.label, mark.score, mark.kb_id) for first, last, mark in kept])
 
     def _hint(self, text: str, start: int, end: int) -> str:
         """The advice for a span that crosses the ends of lines of one paragraph."""

@@ -120,11 +120,12 @@ def character_span(entity: Entity, offsets: tuple[Span, ...]) -> Span:
 
 
 def entity_objects(sentence: Sentence) -> list[dict[str, Any]]:
-    """The entities of a sentence as JSONL has them: character spans with their labels, and scores other than 1."""
+    """The entities of a sentence as JSONL has them: character spans with labels, scores other than 1, and links."""
     offsets = raw_text(sentence)[1]
     objects: list[dict[str, Any]] = []
     for entity in sentence.entities or ():
         start, end = character_span(entity, offsets)
         score = {} if entity.score == 1 else {"score": entity.score}
-        objects.append({"start": start, "end": end, "label": entity.label, **score})
+        link = {"kb_id": entity.kb_id} if entity.kb_id else {}
+        objects.append({"start": start, "end": end, "label": entity.label, **score, **link})
     return objects

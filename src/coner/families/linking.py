@@ -1,0 +1,39 @@
+"""Link predicted entities to the entries of a knowledge base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from coner.core.types import Entity
+from coner.knowledge.entry import Candidate
+from coner.knowledge.knowledge import Knowledge
+
+CANDIDATES = 100  # of a name that are considered: the likeliest
+CACHED = 1 << 14  # names with a label
+
+
+class Linker:
+    """Gives entities the ids of entries that have their words as a name.
+
+    Args:
+        knowledge: whose entries have ids; those without one are left out.
+        labels: type of the knowledge base to the labels that it stands for, besides the label of the same name.
+    """
+
+    def __init__(self, knowledge: Knowledge, labels: Mapping[str, frozenset[str]]) -> None:
+        self._knowledge, self._labels = knowledge, labels
+        self._cached_id = lru_cache(CACHED)(self._id)
+
+    def link(self, words: Sequence[str], entities: Sequence[Entity]) -> tuple[Entity, ...]:
+        """The entities of a sentence, each with the id of the likeliest entry of its name, those of its label first."""
+        return tuple([replace(e, kb_id=self._cached_id(" ".join(words[e.start : e.end]), e.label)) for e in entities])
+
+    def _id(self, name: str, label: str) -> str:
+        candidates = [one for one in self._knowledge.lookup(name, CANDIDATES) if one.id]
+        agreeing = (one for one in candidates if self._agrees(one, label))
+        return next(agreeing, candidates[0]).id if candidates else ""
+
+    def _agrees(self, candidate: Candidate, label: str) -> bool:
+        return any(name == label or label in self._labels.get(name, ()) for name in candidate.types)

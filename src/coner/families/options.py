@@ -1,0 +1,67 @@
+"""What is done with the predictions of a model, besides what is stored with it: rules, and links."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TypedDict
+
+from coner.core.errors import ConfigError
+from coner.core.files import sha256
+from coner.data.builtin import load_text
+from coner.data.label_map import FOLDER, load_map
+from coner.families.linking import Linker
+from coner.families.rule_file import read_rules
+from coner.families.tagger import Tagger
+
+
+class LoadOptions(TypedDict, total=False):
+    """Options of ``coner.load``: plain values, sent as JSON."""
+
+    rules: str | Path  # file of names that are always, or never, mentions; see ``rule_file``
+    kb: str | Path | None  # folder of a knowledge base: that of the model, or to link to
+    link: bool  # give each entity its id in the knowledge base
+    label_map: str | Path  # what labels the types of the knowledge base stand for; by default those of the same name
+
+
+def prepare(tagger: Tagger, options: LoadOptions) -> None:
+    """Apply the options to a tagger that was loaded.
+
+    Raises:
+        ConfigError: an option lacks another.
+        DataError: the rules or the label map are faulty, or have labels that the model lacks.
+        ModelError: the knowledge base is none, or damaged.
+        MissingExtra: marisa-trie is not installed.
+    """
+    _check(options)
+    if rules := options.get("rules"):
+        tagger.rules = read_rules(rules, tagger.labels)
+    if options.get("link"):
+        from coner.knowledge import load
+
+        name = options.get("label_map")
+        labels = load_map(str(name)).onto(tagger.taxonomy).sets if name else {}
+        tagger.linker = Linker(load(options.get("kb") or ""), labels)
+
+
+def stamps(options: LoadOptions) -> dict[str, str]:
+    """What identifies the content of the files that the options name, by what they are; empty without options."""
+    from coner.knowledge.description import DESCRIPTION
+
+    _check(options)
+    found = {}
+    if rules := options.get("rules"):
+        found["set of rules"] = sha256(rules)
+    if kb := options.get("kb"):
+        found["knowledge base"] = sha256(Path(kb) / DESCRIPTION)  # contains the hashes of its files
+    if name := options.get("label_map"):
+        text = load_text(str(name), FOLDER, "label map")[0]
+        found["label map"] = hashlib.sha256(text.encode()).hexdigest()
+    return found
+
+
+def _check(options: LoadOptions) -> None:
+    if options.get("link") and not options.get("kb"):
+        raise ConfigError("link: got no knowledge base to link to. Fix: add kb (--kb DIR)")
+    if options.get("label_map") and not options.get("link"):
+        raise ConfigError("label_map: is only used to link. Fix: add link (--link), or leave it (--map) out")
