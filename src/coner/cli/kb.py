@@ -188,6 +188,39 @@ def lookup(
         raise typer.Exit(1)
 
 
+@app.command()
+def upload(
+    kb: Folder,
+    *,
+    address: Annotated[str, typer.Option("--to", metavar="URL", help="Server, such as https://localhost:9200.")],
+    index: Annotated[str, typer.Option(metavar="NAME", help="New index; an existing one is left alone.")],
+    user: Annotated[
+        str, typer.Option(metavar="NAME", help="User of the server; the password is in OPENSEARCH_PASSWORD.")
+    ] = "",
+) -> None:
+    """Load a knowledge base into an index of an OpenSearch server, where several machines share it.
+
+    Python reads it with coner.knowledge.opensearch.
+
+    Examples:
+
+      coner kb upload kb/ --to https://localhost:9200 --index names --user admin
+    """
+    import os
+
+    from coner.core.progress import progress_bar
+    from coner.knowledge.folder import FolderKnowledge
+    from coner.knowledge.opensearch import connect
+    from coner.knowledge.opensearch import upload as load
+
+    knowledge = FolderKnowledge(kb, check=True)
+    client = connect(address, user=user, password=os.environ.get("OPENSEARCH_PASSWORD", ""))
+    with progress_bar("loading names", knowledge.description.names) as bar:
+        for _ in load(knowledge, client, index):
+            bar.advance()
+    typer.echo(f"{index}: {counted(knowledge.description.names, 'name')}, hash {knowledge.hash}")
+
+
 def _show(folder: Path, description: Description, *, as_json: bool) -> None:
     from coner.report.grid import print_whole
     from coner.report.knowledge import sources_grid

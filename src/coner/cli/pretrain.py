@@ -51,8 +51,8 @@ def pretrain(
     """
     from coner.core.errors import requires_extra
     from coner.core.progress import stderr
+    from coner.core.types import letters
     from coner.data import read
-    from coner.data.stratify import letters
 
     with requires_extra("coner pretrain", "encoder"):
         from coner.families.encoder.pretrain.run import Pretraining

@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -85,11 +86,25 @@ class FolderKnowledge:
         with self._reading() as database:
             return shared_sentences(database, texts)
 
+    @property
+    def has_mentions(self) -> bool:
+        """Whether a source is labelled data, whose sentences can be left out."""
+        with self._reading() as database:
+            return bool(database.execute("SELECT EXISTS (SELECT 1 FROM mentions)").fetchone()[0])
+
     def types(self) -> dict[str, int]:
         """The types, with the number of entries that have them."""
         query = "SELECT t.name, count(*) FROM entry_types e JOIN types t ON t.id = e.type GROUP BY t.id"
         with self._reading() as database:
             return dict(database.execute(query))
+
+    def names(self) -> Iterator[tuple[str, Match]]:
+        """All names, normalised, with what they stand for, as matches of no words."""
+        names = iter(self._trie.iteritems())
+        while some := list(islice(names, VARIABLES)):
+            known = self._meanings({alias for _, alias in some})
+            for key, alias in some:
+                yield key.rstrip(), Match(0, 0, alias, *known[alias])
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
         """The things of that name, the likeliest first; empty if there is none."""

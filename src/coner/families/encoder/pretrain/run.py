@@ -17,9 +17,8 @@ from coner.core.errors import ConfigError, DataError, OutputError
 from coner.core.files import atomic_write, new_file_mode, write_error
 from coner.core.locks import lock_folder
 from coner.core.progress import Log
-from coner.core.types import Sentence
+from coner.core.types import Sentence, letters
 from coner.core.untrusted import read_json
-from coner.data.stratify import letters
 from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
 from coner.families.encoder.backbone.pretrained import CONFIG, load_encoder, locate
 from coner.families.encoder.cpu.accelerate import native_precision

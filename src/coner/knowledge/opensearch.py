@@ -1,0 +1,210 @@
+"""A knowledge base on an OpenSearch server, for one that several machines share, or that outgrows a disk.
+
+Each name is a document: its normalised form, which is searched, and what it stands for. One more document describes
+the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from coner.config.section import Natural, Section
+from coner.core.errors import ConfigError, ModelError, requires_extra
+from coner.knowledge.entry import Candidate, Match
+from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.normalisation import NormalisationSettings, Normaliser
+
+with requires_extra("A knowledge base on a server", "opensearch"):
+    from opensearchpy import OpenSearch
+    from opensearchpy.exceptions import NotFoundError, OpenSearchException
+    from opensearchpy.helpers import streaming_bulk
+
+INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")  # a part of what OpenSearch allows
+MAPPINGS = {
+    "dynamic": False,
+    "properties": {"key": {"type": "keyword"}, "value": {"type": "object", "enabled": False}},
+}
+ABOUT = "about"  # id of the document that describes the knowledge base; others have numbers
+CANDIDATES = 20  # of a name
+ASKED, CACHED = 1000, 1 << 16  # names of a search; names
+TIMEOUT, RETRIES = 30, 3  # seconds; times
+
+
+class About(Section):
+    """The knowledge base as a whole."""
+
+    format: Natural = 1
+    hash: str
+    names: Natural
+    longest: Natural = Field(le=64)  # words of a name
+    normalisation: NormalisationSettings
+    types: dict[str, Natural]
+
+
+class Value(Section):
+    """What a name stands for."""
+
+    alias: Natural
+    types: dict[str, float]
+    entries: Natural
+    prior: float
+    candidates: list[dict[str, Any]]
+
+
+def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterator[int]:
+    """Load a knowledge base into a new index; yields the number of names so far.
+
+    The description is written last: an index without it is refused, so that a part is not taken for the whole.
+
+    Raises:
+        ConfigError: the index exists, or has a name that OpenSearch does not allow; or the knowledge base has labelled
+            sources, of which a tagger leaves out the sentence at hand, which this backend cannot do.
+        ModelError: the server does not answer, or refuses.
+    """
+    if not INDEX.fullmatch(index):
+        raise ConfigError(f"--index: got {index!r}; expected lower-case letters, digits, dots, dashes")
+    if knowledge.has_mentions:
+        fix = "Fix: build it from tables and dumps only"
+        raise ConfigError(f"{knowledge.folder}: got labelled sources, whose mentions a server cannot leave out. {fix}")
+    description = knowledge.description
+    about = About(
+        hash=knowledge.hash,
+        names=description.names,
+        longest=description.longest,
+        normalisation=description.normalisation,
+        types=knowledge.types(),
+    )
+    with _asking(client):
+        if client.indices.exists(index=index):
+            raise ConfigError(f"--index: {index!r} exists. Fix: delete it, or choose another name")
+        client.indices.create(index=index, body={"mappings": MAPPINGS})
+        for done, _ in enumerate(streaming_bulk(client, _documents(knowledge), index=index, max_retries=RETRIES), 1):
+            yield done
+        client.index(index=index, id=ABOUT, body={"value": about.model_dump(mode="json")}, refresh=True)
+
+
+class OpenSearchKnowledge:
+    """A knowledge base that ``upload`` has loaded into an index; see ``Knowledge`` for the methods.
+
+    ``ModelError`` if the server does not answer, or the index is none of a knowledge base.
+    """
+
+    def __init__(self, client: OpenSearch, index: str) -> None:
+        self._client, self._index = client, index
+        with _asking(client):
+            try:
+                found = client.get(index=index, id=ABOUT)["_source"]["value"]
+            except NotFoundError:
+                fix = "Fix: coner kb upload KB --index NAME"
+                raise ModelError(f"index {index!r}: holds no complete knowledge base. {fix}") from None
+            self._about = About.model_validate(found)
+        self._normalise = Normaliser(self._about.normalisation)
+        self._known: dict[str, Value | None] = {}
+
+    @property
+    def hash(self) -> str:
+        """That of the folder that was uploaded."""
+        return self._about.hash
+
+    def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
+        """All names in a sentence, sorted by start and end; no source has sentences to leave out."""
+        spans = list(self._windows(words))
+        self._ask({key for *_, key in spans})
+        found = [(start, end, self._known[key]) for start, end, key in spans]
+        return [
+            Match(start, end, value.alias, value.types, value.entries, value.prior)
+            for start, end, value in found
+            if value is not None
+        ]
+
+    def shared(self, texts: Collection[int]) -> dict[str, int]:
+        """Empty: there are no labelled sources."""
+        return {}
+
+    def types(self) -> dict[str, int]:
+        """The types, with the number of entries that have them."""
+        return dict(self._about.types)
+
+    def lookup(self, name: str, limit: int = CANDIDATES) -> list[Candidate]:
+        """The things of that name, the likeliest first, at most 20."""
+        key = self._normalise(name)
+        self._ask({key})
+        return _candidates(self._known[key], limit)
+
+    def candidates(self, match: Match, limit: int = CANDIDATES) -> list[Candidate]:
+        """The things that a match may stand for, the likeliest first, at most 20."""
+        with _asking(self._client):
+            found = self._client.get(index=self._index, id=str(match.alias))["_source"]["value"]
+            return _candidates(Value.model_validate(found), limit)
+
+    def _windows(self, words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+        """Start, end and normalised text of all runs of words that may be a name, sorted."""
+        parts = [(i, part) for i, word in enumerate(words) if (part := self._normalise(word))]
+        for first, (start, _) in enumerate(parts):
+            key = ""
+            for i, part in parts[first:]:
+                key = f"{key} {part}" if key else part
+                if key.count(" ") >= self._about.longest:
+                    break
+                yield start, i + 1, key
+
+    def _ask(self, keys: Collection[str]) -> None:
+        """Learn what these names stand for, as far as it is not known; ``None`` where there is no such name."""
+        if len(self._known) + len(keys) > CACHED:
+            self._known.clear()
+        missing = sorted(key for key in keys if key not in self._known)
+        if not missing:
+            return
+        searches: list[dict[str, Any]] = []
+        for first in range(0, len(missing), ASKED):
+            some = missing[first : first + ASKED]
+            searches += [{}, {"query": {"terms": {"key": some}}, "size": len(some)}]
+        with _asking(self._client):
+            responses = self._client.msearch(body=searches, index=self._index)["responses"]
+            hits = [hit["_source"] for response in responses for hit in response["hits"]["hits"]]
+            found = {str(hit["key"]): Value.model_validate(hit["value"]) for hit in hits}
+        self._known.update({key: found.get(key) for key in missing})
+
+
+def connect(address: str, *, user: str = "", password: str = "") -> OpenSearch:
+    """A client of a server, such as ``https://localhost:9200``; certificates are checked.
+
+    ``ConfigError`` for an address that is none.
+    """
+    if not re.fullmatch(r"https?://[^\s/@]+/?", address):
+        raise ConfigError(f"got {address!r:.200}; expected an address such as https://localhost:9200")
+    auth: dict[str, Any] = {"http_auth": (user, password)} if user else {}
+    return OpenSearch([address.rstrip("/")], timeout=TIMEOUT, max_retries=RETRIES, retry_on_timeout=True, **auth)
+
+
+def _documents(knowledge: FolderKnowledge) -> Iterable[Mapping[str, Any]]:
+    for key, match in knowledge.names():
+        things = [
+            {"name": c.name, "types": dict(c.types), "description": c.description, "prior": c.prior, "id": c.id,
+             "source": c.source, "weight": c.weight}
+            for c in knowledge.candidates(match, CANDIDATES)
+        ]  # fmt: skip
+        value = {"alias": match.alias, "types": dict(match.types), "entries": match.entries, "prior": match.prior}
+        yield {"_id": str(match.alias), "key": key, "value": {**value, "candidates": things}}
+
+
+def _candidates(value: Value | None, limit: int) -> list[Candidate]:
+    return [] if value is None else [Candidate(**thing) for thing in value.candidates[:limit]]
+
+
+@contextmanager
+def _asking(client: OpenSearch) -> Iterator[None]:
+    """``ModelError`` if the server does not answer, or answers something else."""
+    try:
+        yield
+    except (OpenSearchException, ValidationError, KeyError, TypeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
+        hosts = ", ".join(str(host.get("host")) for host in client.transport.hosts)
+        raise ModelError(
+            f"OpenSearch on {hosts}: {reason or type(error).__name__}. Fix: check address and index"
+        ) from None

@@ -1,0 +1,135 @@
+"""A knowledge base on a server knows what its folder knows. The server is a stand-in, the client a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("opensearchpy", reason="opensearch-py is not installed")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coner.cli.app import run
+from coner.core.errors import ConfigError, ModelError
+from coner.knowledge import load
+from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.opensearch import OpenSearchKnowledge, connect, upload
+from helpers.opensearch_server import Indices, opensearch_server
+
+TABLE = """name,aliases,types,description,prior
+Miles Davis,Davis|Miles Dewey Davis III,Artist,American trumpeter,120
+Davis,,HumanSettlement,city in California,40
+Rhône,,OtherLOC|HumanSettlement,river,9
+東京,Tokyo,HumanSettlement,capital of Japan,300
+nothing,,,,
+"""
+WORDS = ["miles", "Davis", "dewey", "III", "rhone", "Rhône", "the", ",", "東", "京", "Tokyo", "nothing", ""]
+Pair = tuple[FolderKnowledge, OpenSearchKnowledge, Indices, str]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    root = tmp_path_factory.mktemp("kb")
+    (root / "names.csv").write_text(TABLE, encoding="utf-8")
+    build([root / "names.csv"], root / "kb", BuildSettings())
+    folder = load(root / "kb")
+    with opensearch_server() as (address, indices):
+        assert list(upload(folder, connect(address), "names"))[-1] == folder.description.names
+        yield folder, OpenSearchKnowledge(connect(address), "names"), indices, address
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=9))
+def test_matches_are_those_of_the_folder(pair: Pair, words: list[str]) -> None:
+    folder, server, *_ = pair
+    assert server.match(words) == folder.match(words)
+
+
+@pytest.mark.parametrize("name", ["davis", "MILES DAVIS", "tokyo", "東京", "nothing", "unknown", ","])
+def test_candidates_are_those_of_the_folder(pair: Pair, name: str) -> None:
+    folder, server, *_ = pair
+    assert server.lookup(name) == folder.lookup(name)
+    assert server.lookup(name, 1) == folder.lookup(name, 1)
+    for match in server.match(name.split()):
+        assert server.candidates(match) == folder.candidates(match)
+
+
+def test_upload_command(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, _, _, address = pair
+    options = ["--to", address, "--index", "by-command"]
+    assert run(["kb", "upload", str(folder.folder), *options]) == 0
+    assert capsys.readouterr().out == f"by-command: {folder.description.names} names, hash {folder.hash}\n"
+    assert OpenSearchKnowledge(connect(address), "by-command").lookup("davis") == folder.lookup("davis")
+    assert run(["kb", "upload", str(folder.folder), *options]) == 2
+    assert "'by-command' exists" in capsys.readouterr().err
+
+
+def test_the_whole_is_described_as_the_folder_is(pair: Pair) -> None:
+    folder, server, *_ = pair
+    assert (server.hash, server.types(), server.shared([1])) == (folder.hash, folder.types(), {})
+
+
+def test_known_names_are_not_asked_for_again(pair: Pair) -> None:
+    _, _, indices, address = pair
+    server = OpenSearchKnowledge(connect(address), "names")
+    words = ["miles", "davis", "of", "tokyo"]
+    server.match(words)
+    asked = len(indices.requests)
+    assert server.match(words)
+    assert len(indices.requests) == asked
+
+
+def test_an_existing_index_is_not_overwritten(pair: Pair) -> None:
+    folder, _, _, address = pair
+    with pytest.raises(ConfigError, match="--index: 'names' exists"):
+        list(upload(folder, connect(address), "names"))
+
+
+def test_an_interrupted_upload_is_no_knowledge_base(pair: Pair) -> None:
+    folder, _, _, address = pair
+    loading = upload(folder, connect(address), "part")
+    next(loading)
+    loading.close()
+    with pytest.raises(ModelError, match="index 'part': holds no complete knowledge base"):
+        OpenSearchKnowledge(connect(address), "part")
+
+
+def test_labelled_sources_are_refused(tmp_path: Path, pair: Pair) -> None:
+    (tmp_path / "train.conll").write_text("basel B-City\nis O\n", encoding="utf-8")
+    build([tmp_path / "train.conll"], tmp_path / "kb", BuildSettings())
+    with pytest.raises(ConfigError, match="got labelled sources, whose mentions a server cannot leave out"):
+        list(upload(load(tmp_path / "kb"), connect(pair[3]), "labelled"))
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+def test_a_refusal_of_the_server_is_one_line(pair: Pair, status: int) -> None:
+    _, _, indices, address = pair
+    server = OpenSearchKnowledge(connect(address), "names")
+    indices.fail = status
+    try:
+        with pytest.raises(ModelError, match=r"OpenSearch on 127\.0\.0\.1: .*Fix: check address and index"):
+            server.match(["miles", "davis"])
+    finally:
+        indices.fail = None
+
+
+def test_a_document_of_another_kind_is_one_line(pair: Pair) -> None:
+    _, _, indices, address = pair
+    indices.documents["odd"] = {"about": indices.documents["names"]["about"], "1": {"key": "davis", "value": {"x": 1}}}
+    with pytest.raises(ModelError, match="OpenSearch on"):
+        OpenSearchKnowledge(connect(address), "odd").match(["davis"])
+
+
+@pytest.mark.parametrize("address", ["localhost", "file:///etc", "http://user:secret@host", "http://a b"])
+def test_other_addresses_are_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="expected an address such as"):
+        connect(address)
+
+
+@pytest.mark.parametrize("index", ["_all", "Names", "a/b", "*", ""])
+def test_names_that_no_index_has_are_refused(pair: Pair, index: str) -> None:
+    with pytest.raises(ConfigError, match="--index"):
+        list(upload(pair[0], connect(pair[3]), index))
