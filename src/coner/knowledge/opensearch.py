@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -184,11 +185,7 @@ def connect(address: str, *, user: str = "", password: str = "") -> OpenSearch:
 
 def _documents(knowledge: FolderKnowledge) -> Iterable[Mapping[str, Any]]:
     for key, match in knowledge.names():
-        things = [
-            {"name": c.name, "types": dict(c.types), "description": c.description, "prior": c.prior, "id": c.id,
-             "source": c.source, "weight": c.weight}
-            for c in knowledge.candidates(match, CANDIDATES)
-        ]  # fmt: skip
+        things = [asdict(candidate) for candidate in knowledge.candidates(match, CANDIDATES)]
         value = {"alias": match.alias, "types": dict(match.types), "entries": match.entries, "prior": match.prior}
         yield {"_id": str(match.alias), "key": key, "value": {**value, "candidates": things}}
 
