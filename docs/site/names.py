@@ -27,6 +27,8 @@ FURTHER = (
     "coner.evaluation.results.Level",
     "coner.evaluation.results.Result",
     "coner.evaluation.results.Recall",
+    "coner.families.options.LoadOptions",
+    "coner.families.rules.Changes",
     "coner.families.usage.Failure",
     "coner.families.usage.Usage",
     "coner.families.usage.Spending",

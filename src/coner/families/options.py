@@ -16,12 +16,19 @@ from coner.families.tagger import Tagger
 
 
 class LoadOptions(TypedDict, total=False):
-    """Options of ``coner.load``: plain values, sent as JSON."""
+    """Options of ``coner.load``: plain values, sent as JSON.
 
-    rules: str | Path  # file of names that are always, or never, mentions; see ``rule_file``
-    kb: str | Path | None  # folder of a knowledge base: that of the model, or to link to
-    link: bool  # give each entity its id in the knowledge base
-    label_map: str | Path  # what labels the types of the knowledge base stand for; by default those of the same name
+    Attributes:
+        rules: file of names that are always, or never, mentions.
+        kb: folder of a knowledge base: that of the model, or to link to.
+        link: give each entity its id in the knowledge base.
+        label_map: what labels the types of the knowledge base stand for; by default those of the same name.
+    """
+
+    rules: str | Path
+    kb: str | Path | None
+    link: bool
+    label_map: str | Path
 
 
 def prepare(tagger: Tagger, options: LoadOptions) -> None:
