@@ -42,3 +42,10 @@ def test_sequences_and_numbers_of_numpy_are_converted() -> None:
     sentence = Sentence(["a", "b"], [entity])  # type: ignore[arg-type]
     assert sentence == Sentence(("a", "b"), (Entity(0, 1, "X"),))
     assert type(entity.start) is type(entity.end) is int
+
+
+@pytest.mark.parametrize("entity", [Entity(0, 2, "City"), Entity(1, 3, "A'b", 0.25, "Q64")])
+def test_representation_of_an_entity_is_code_that_makes_it(entity: Entity) -> None:
+    again = eval(repr(entity), {"Entity": Entity})
+    assert (again, again.score, again.kb_id) == (entity, entity.score, entity.kb_id)
+    assert ("kb_id" in repr(entity)) == bool(entity.kb_id)

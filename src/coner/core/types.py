@@ -9,7 +9,7 @@ from operator import index
 from coner.core.errors import DataError
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, repr=False)
 class Entity:
     """A labelled span of words, half-open: ``words[start:end]``.
 
@@ -35,6 +35,10 @@ class Entity:
                 raise DataError(f"Entity: {message}") from None
         if not isinstance(self.label, str):
             raise DataError(f"Entity: got label {self.label!r:.80}; expected a string")
+
+    def __repr__(self) -> str:
+        link = f", kb_id={self.kb_id!r}" if self.kb_id else ""  # most entities have none
+        return f"Entity(start={self.start}, end={self.end}, label={self.label!r}, score={self.score!r}{link})"
 
 
 @dataclass(frozen=True, slots=True)
