@@ -58,7 +58,7 @@ def _load(folder: Path, kb: str | Path | None) -> Tagger:
     if typed.knowledge is not None:
         with requires_extra("A model with a knowledge base", "knowledge"):
             from coner.families.knowledge import knowledge_of_model
-        knowledge = knowledge_of_model(folder, typed.knowledge, kb)
+        knowledge = knowledge_of_model(folder, typed, kb)
     with requires_extra(f"a model of kind {manifest.kind}", declared.extra or manifest.kind):
         try:
             tagger = declared.load(folder, typed)

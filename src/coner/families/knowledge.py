@@ -10,8 +10,12 @@ from coner.core.counted import counted
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Sentence
 from coner.data.splits import Split
-from coner.families.knowledge_use import KnowledgeUse
+from coner.families.files import ModelFiles
+from coner.families.knowledge_use import EMBEDDED, KnowledgeUse
+from coner.families.manifest import Manifest
 from coner.knowledge import load
+from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES
+from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.mentions import text_number
 from coner.knowledge.settings import KnowledgeSettings
@@ -100,17 +104,24 @@ def _what(count: int) -> str:
     return f"mentions of {counted(count, 'sentence')}" if count else "mentions"
 
 
-def knowledge_of_model(folder: Path, use: KnowledgeUse | None, kb: str | Path | None) -> TypedKnowledge | None:
-    """The knowledge base of a model in ``folder``; ``None`` if it uses none.
+def knowledge_of_model(folder: Path, manifest: Manifest, kb: str | Path | None) -> TypedKnowledge | None:
+    """The knowledge base of a model in ``folder``, that in it or else ``kb``; ``None`` if it uses none.
 
     ``ModelError`` if it is not named, or not the one that the model was trained with.
     """
-    if use is None:
+    if (use := manifest.knowledge) is None:
         return None
-    if kb is None:
+    if f"{EMBEDDED}/{DESCRIPTION}" in manifest.files:
+        files = ModelFiles(folder, manifest)
+        for name in (DATABASE, NAMES):
+            files.path(f"{EMBEDDED}/{name}")
+        kb = folder / EMBEDDED
+        base = open_embedded(kb)
+    elif kb is None:
         what = f"was trained with the knowledge base {use.hash}"
         raise ModelError(f"{folder}: {what}. Fix: name its folder with --kb DIR (Python: coner.load(..., kb=DIR))")
-    base = load(kb)
+    else:
+        base = load(kb)
     if base.hash != use.hash:
         raise ModelError(
             f"{kb}: got the knowledge base {base.hash}; expected {use.hash}, with which {folder} was trained. "

@@ -11,6 +11,8 @@ from coner.core.errors import ConfigError
 from coner.core.untrusted import is_text
 from coner.knowledge.typed import MOST_TYPES
 
+EMBEDDED = "knowledge"  # folder of an embedded knowledge base in a model folder
+
 
 class KnowledgeUse(BaseModel):
     """What ``model.json`` says about the knowledge base that a tagger was trained with."""

@@ -13,8 +13,8 @@ from coner.core.untrusted import parse_json
 
 MANIFEST, RECORD, README = "model.json", "record.json", "README.md"
 MARKER = "coner.json"  # in the metadata of a Python package with a model
-# They hold no code; .data: weights of ONNX, .model: SentencePiece.
-SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".data", ".model", ".txt")
+# They hold no code; .data: weights of ONNX, .model: SentencePiece, .sqlite: tables of a knowledge base.
+SUFFIXES = (".json", ".safetensors", ".npz", ".onnx", ".data", ".model", ".txt", ".sqlite")
 _SCHEME = re.compile(r"hf:[/\\]{1,2}")  # a ``Path`` merges the two slashes, and on Windows turns them around
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 _REPO = re.compile(rf"{_NAME}/{_NAME}")

@@ -13,6 +13,7 @@ from coner.core.untrusted import read_json
 from coner.knowledge.normalisation import NormalisationSettings
 
 DESCRIPTION, TRIE, DATABASE = "kb.json", "names.marisa", "entries.sqlite"
+NAMES = "names.txt"  # instead of the trie, in a model folder
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 

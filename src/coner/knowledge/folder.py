@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import struct
 import threading
@@ -13,7 +14,7 @@ from types import MappingProxyType
 
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import sha256
-from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, read_description
+from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, read_description
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.mentions import VARIABLES, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
@@ -48,18 +49,24 @@ class FolderKnowledge:
     """A knowledge base as ``coner kb build`` writes it; see ``Knowledge`` for the methods.
 
     It may be used by several threads. ``ModelError`` if the folder is none, damaged, or of another version.
+
+    Args:
+        check: compare the hashes of the files too.
+        names: all names in the order of their numbers, instead of the file with the trie.
     """
 
-    def __init__(self, folder: Path, *, check: bool = False) -> None:
+    def __init__(self, folder: Path, *, check: bool = False, names: Sequence[str] | None = None) -> None:
         self.folder, self.description = folder, read_description(folder)
-        self._check_files(hashes=check)
+        self._check_files({DATABASE} if names is not None else self.description.files.keys(), hashes=check)
         self.longest = self.description.longest  # words of a match
         self.hash = sha256(folder / DESCRIPTION)
         self._normalise = Normaliser(self.description.normalisation)
         self._lock = threading.Lock()
         self._known: dict[int, Meaning] = {}
         try:
-            self._trie = Trie().mmap(str(folder / TRIE))
+            self._trie = Trie().mmap(str(folder / TRIE)) if names is None else Trie(f"{name} " for name in names)
+            # Another version of the library may number the names in another way. Number in the trie: name
+            self._numbers = {self._trie[f"{name} "]: number for number, name in enumerate(names or ())}
             self._database = _open(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
         except Exception as error:  # those of the trie have no common class
@@ -109,7 +116,15 @@ class FolderKnowledge:
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
         """The things of that name, the likeliest first; empty if there is none."""
         key = self._normalise(name) + " "
-        return self._candidates(self._trie[key], limit) if key in self._trie else []
+        return self._candidates(self._number(self._trie[key]), limit) if key in self._trie else []
+
+    def embed(self, folder: Path) -> None:
+        """Write it into a new folder, with the names as text (see ``embedded``); ``OSError`` if that fails."""
+        folder.mkdir(parents=True)
+        for name in (DESCRIPTION, DATABASE):
+            shutil.copyfile(self.folder / name, folder / name)
+        numbered = sorted((self._number(in_trie), key) for key, in_trie in self._trie.items())
+        (folder / NAMES).write_bytes("".join(f"{key.rstrip()}\n" for _, key in numbered).encode())
 
     def candidates(self, match: Match, limit: int = 20) -> list[Candidate]:
         """The things that a match may stand for, the likeliest first."""
@@ -129,7 +144,10 @@ class FolderKnowledge:
             window = text[place : places[number + self.longest]]
             for key, alias in self._trie.iter_prefixes_with_ids(window):
                 if (end := ends.get(place + len(key))) is not None:
-                    yield i, end, alias
+                    yield i, end, self._number(alias)
+
+    def _number(self, in_trie: int) -> int:
+        return self._numbers[in_trie] if self._numbers else in_trie
 
     def _meanings(self, aliases: set[int]) -> dict[int, Meaning]:
         """What names stand for; read from the database as far as it is not known."""
@@ -179,9 +197,9 @@ class FolderKnowledge:
                 path = self.folder / DATABASE
                 raise ModelError(f"{path}: is damaged ({error}). Fix: build it again") from None
 
-    def _check_files(self, *, hashes: bool) -> None:
-        for name, expected in self.description.files.items():
-            path = self.folder / name
+    def _check_files(self, names: Collection[str], *, hashes: bool) -> None:
+        for name in names:
+            path, expected = self.folder / name, self.description.files[name]
             if not path.is_file() or path.stat().st_size != expected.bytes:
                 raise ModelError(f"{path}: is missing or damaged. Fix: copy the folder again, or build it again")
             if hashes and sha256(path) != expected.sha256:

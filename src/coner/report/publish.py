@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -15,11 +16,17 @@ from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.families.settings import parse_experiment
 from coner.hub.names import MANIFEST, README, RECORD, check_names
+from coner.knowledge.description import DESCRIPTION, read_description
 from coner.records.plain import plain
 from coner.records.record import read_record, record_path
 from coner.report.card import CardMetadata, model_card
 
 Content = Path | bytes
+OPEN = re.compile(  # licences by which data may be shared, also changed, if their conditions are met
+    r"(CC0|CC-BY|CC-BY-SA|ODC-By|ODbL|PDDL|MIT|Apache|BSD|Unlicense|0BSD|ISC|GPL|LGPL|MPL|WordNet|public domain)"
+    r"(-\d[\w.-]*)?(?![\w-])",
+    re.IGNORECASE,
+)
 
 
 def card_of(place: Path, metadata: CardMetadata) -> str:
@@ -40,11 +47,14 @@ def gather(folder: Path, metadata: CardMetadata) -> dict[str, Content]:
     The published ``model.json`` contains no path of this machine: of a path in its settings only the last part.
 
     Raises:
-        ModelError: there is no model, or it is damaged, calls an endpoint, or has a file that must not be published.
+        ModelError: there is no model, or it is damaged, calls an endpoint, or has a file that must not be published; or
+            no licence is named, and those of an embedded knowledge base do not allow it.
         ConfigError: this version does not know the settings in ``model.json``.
         DataError: there is no record, or it is damaged.
     """
     manifest, files = _model(folder)
+    if metadata.license is None:
+        _check_licences(folder, files)
     if not record_path(folder).is_file():
         raise ModelError(f"{folder}: got no {RECORD}; expected a finished run, as the card is made from its record")
     text = card_of(folder, metadata)
@@ -75,6 +85,21 @@ def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
         values["settings"] = plain(parsed)
     values["files"] = {name: {"bytes": size(content), "sha256": _digest(content)} for name, content in files.items()}
     return (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode(), files
+
+
+def _check_licences(folder: Path, files: Mapping[str, Content]) -> None:
+    """``ModelError`` if a source of an embedded knowledge base has no licence that allows to share it."""
+    for name in files:
+        if PurePath(name).name != DESCRIPTION:
+            continue
+        for source in read_description((folder / name).parent).sources:
+            if not OPEN.match(source.licence):
+                got = f"the licence {source.licence!r:.80}" if source.licence else "no licence"
+                expected = "one that allows to share it, such as CC0-1.0 or CC-BY-4.0 (coner kb build --licence)"
+                fix = (
+                    "Fix: name the licence under which you share the model with --license, or train without --embed-kb"
+                )
+                raise ModelError(f"{folder / name}: {source.file}: got {got}; expected {expected}. {fix}")
 
 
 def _digest(content: Content) -> str:

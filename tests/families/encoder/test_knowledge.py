@@ -26,6 +26,8 @@ from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.knowledge import TrainingKnowledge
 from coner.families.settings import parse_experiment
 from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.embedded import open_embedded
+from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.settings import KnowledgeSettings
 from coner.knowledge.typed import TypedKnowledge, TypedMatch, choose_types
 from helpers.names import knowledge
@@ -290,3 +292,37 @@ def test_weights_of_other_types_are_not_taken_over(
     other = TypedKnowledge(knowledge(tmp_path / "other"), choose_types({"a": 1, "b": 1, "c": 1}))
     use = tagger.manifest.knowledge.model_copy(update={"types": other.types})  # type: ignore[union-attr]
     assert "knowledge." in tagger.foreign_weights(tagger.manifest.model_copy(update={"knowledge": use}))
+
+
+def test_an_embedded_knowledge_base_is_found_and_needs_no_trie_of_a_stranger(
+    settings_for: Callable[..., Any], base: Path, tmp_path: Path
+) -> None:
+    tagger = informed(settings_for(knowledge={"base": str(base), "embed": True}), base)
+    tagger.save(tmp_path / "model")
+    names = sorted(path.name for path in (tmp_path / "model/knowledge").iterdir())
+    assert names == ["entries.sqlite", "kb.json", "names.txt"]
+    again = load(tmp_path / "model")
+    assert [p.entities for p in again.predict(SENTENCES)] == [p.entities for p in tagger.predict(SENTENCES)]
+    assert again.knowledge is not None
+    assert tagger.knowledge is not None
+    for sentence in SENTENCES:
+        assert again.knowledge(sentence.words) == tagger.knowledge(sentence.words)
+    again.save(tmp_path / "again")
+    assert load(tmp_path / "again").knowledge is not None
+    (tmp_path / "model/knowledge/names.txt").write_text("basel\n")
+    with pytest.raises(ModelError, match=r"names\.txt: damaged"):
+        load(tmp_path / "model")
+
+
+def test_names_as_text_keep_their_numbers_whatever_the_trie_gives_them(base: Path, tmp_path: Path) -> None:
+    whole = FolderKnowledge(base)
+    whole.embed(tmp_path / "copy")
+    names = (tmp_path / "copy/names.txt").read_text().splitlines()
+    copy = open_embedded(tmp_path / "copy")
+    assert sorted(names) == ["basel", "rhine", "sao paulo", "the city"]
+    assert [[one.name for one in copy.lookup(name)] for name in names] == [
+        [one.name for one in whole.lookup(name)] for name in names
+    ]
+    (tmp_path / "copy/names.txt").write_text("".join(f"{name}\n" for name in names[:-1]))
+    with pytest.raises(ModelError, match="got 3 names; expected 4"):
+        open_embedded(tmp_path / "copy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from coner.families.encoder.knowledge import joins
 from coner.families.encoder.mix import mixes
 from coner.families.encoder.network import Auxiliary, Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.knowledge_use import EMBEDDED
 
 
 class EncoderTagger(NetworkTagger):
@@ -59,6 +61,11 @@ class EncoderTagger(NetworkTagger):
             coarse_task.requires_grad_(not auxiliary.frozen)
         layers = Head(mix, join, context, nn.Dropout(head.dropout), blend, emissions)
         return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=coarse_task)
+
+    def _write_files(self, folder: Path) -> None:
+        super()._write_files(folder)
+        if self.knowledge is not None and self.settings.knowledge.embed:
+            self.knowledge.knowledge.embed(folder / EMBEDDED)
 
     @property
     def settings(self) -> EncoderExperiment:
