@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from coner.core.types import Entity, Sentence
 from coner.features import FEATURES, Extractor, Feature, Lexicon
 from coner.features.functions import feature as register
 from coner.features.gazetteer import Entry, Gazetteer
+from coner.features.known import Cover, Covers
 
 STRANGE = [
     "a:b",
@@ -42,6 +44,8 @@ def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
     if feature.scope == "gazetteer":
         size = len(words)
         return [(Entry(size, ((w, size),), (w,), True, size),) for w in words] + [(Entry(0),), (Entry(3),)]
+    if feature.scope == "knowledge":
+        return [((Cover("B", (w,), 2, 3.0), Cover("I", (w, "City"), 1, 0.0)),) for w in words] + [((),)]
     return [(words, i) for i in range(len(words))] if feature.scope == "place" else [(words,)]
 
 
@@ -76,7 +80,9 @@ def test_works_without_other_features(feature: Feature) -> None:
     lexicon = Lexicon(
         {"davis": ("3", "17")}, Gazetteer.learn([Sentence(("miles", "davis"), (Entity(0, 2, "Artist"),))])
     )
-    rows = Extractor([feature.name], lexicon)(["miles", "davis", "1959"])
+    covers = (Cover("S", ("Artist",), 1, 2.0),)
+    known = (lambda words: [covers] * len(words)) if feature.scope == "knowledge" else None
+    rows = Extractor([feature.name], lexicon, known=known)(["miles", "davis", "1959"])
     assert len(rows) == 3
     assert any(rows)
     assert all(string.startswith(feature.name) for row in rows for string in row)
@@ -90,10 +96,24 @@ def test_one_row_per_word_without_duplicates(words: list[str]) -> None:
     assert all(len(set(row)) == len(row) for row in once)
 
 
-def test_order_of_the_config_is_kept_and_the_default_is_all_but_those_for_cased_text() -> None:
+KNOWN = {"known_type", "known_ambiguity", "known_prior"}
+
+
+def test_order_of_the_config_is_kept_and_the_default_is_all_but_those_for_cased_text_and_knowledge() -> None:
     assert Extractor(["suffix", "word"]).names == ("suffix", "word")
-    assert set(FEATURES) - set(Extractor().names) == {"lower", "case"}
-    assert Extractor().names == tuple(name for name in FEATURES if name not in ("lower", "case"))
+    assert set(FEATURES) - set(Extractor().names) == {"lower", "case"} | KNOWN
+    assert Extractor().names == tuple(name for name in FEATURES if name not in {"lower", "case"} | KNOWN)
+
+
+def test_features_of_a_knowledge_base_are_used_if_and_only_if_there_is_one() -> None:
+    def known(words: Sequence[str]) -> list[Covers]:
+        return [()] * len(words)
+
+    assert set(Extractor(known=known).names) - set(Extractor().names) == KNOWN
+    assert Extractor(["word"], known=known).names == ("word", "known_type", "known_ambiguity", "known_prior")
+    assert Extractor(["known_prior"], known=known).names == ("known_prior",)
+    with pytest.raises(ConfigError, match=r"got 'known_prior' without a knowledge base. Fix: set knowledge.base"):
+        Extractor(["word", "known_prior"])
 
 
 def test_an_unknown_name_lists_the_known_names() -> None:

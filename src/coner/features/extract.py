@@ -14,6 +14,7 @@ from coner.features.clusters import Clusters, learn_clusters, read_clusters
 from coner.features.function_words import learn_function_words
 from coner.features.functions import FEATURES, SCOPES, STOP_WORDS, Feature, Scope
 from coner.features.gazetteer import UNKNOWN, Entry, Gazetteer
+from coner.features.known import Covers, LookUp
 
 MAX_CACHED = 20_000  # word types; a large corpus has millions, each with some kilobytes of strings
 ByOffset = dict[int, list[str]]
@@ -63,12 +64,21 @@ class Lexicon:
 class Extractor:
     """Computes the named features, in this order, by default the default ones; those of a word type are cached.
 
-    ``ConfigError`` for an unknown or repeated name.
+    ``known`` finds the names of a knowledge base; the features of that scope are added where none is named.
+    ``ConfigError`` for an unknown or repeated name, or one of a knowledge base without one.
     """
 
-    def __init__(self, names: Sequence[str] = (), lexicon: Lexicon | None = None) -> None:
-        self.lexicon = lexicon or Lexicon()
+    def __init__(
+        self, names: Sequence[str] = (), lexicon: Lexicon | None = None, *, known: LookUp | None = None
+    ) -> None:
+        self.lexicon, self._look_up = lexicon or Lexicon(), known
         self.names = tuple(names) or tuple(name for name, feature in FEATURES.items() if feature.default)
+        of_knowledge = [name for name, feature in FEATURES.items() if feature.scope == "knowledge"]
+        named = [name for name in self.names if name in of_knowledge]
+        if named and known is None:
+            raise ConfigError(f"crf.features: got {named[0]!r} without a knowledge base. Fix: set knowledge.base")
+        if known is not None and not named:
+            self.names += tuple(of_knowledge)
         for name, count in Counter(self.names).items():
             if name not in FEATURES:
                 raise ConfigError(f"crf.features: got {name!r}; expected any of: {', '.join(sorted(FEATURES))}")
@@ -86,6 +96,7 @@ class Extractor:
         """
         of_words = [self._of_type(word) for word in words]
         of_entries = [self._by_offset("gazetteer", entry) for entry in self.entries(words, exclude)]
+        of_known = [self._by_offset("knowledge", covers) for covers in self.known(words)]
         shared = [f.prefixes[0] + value for f in self.by_scope["sentence"] for value in f.function(words)]
         rows = []
         for i in range(len(words)):
@@ -94,12 +105,17 @@ class Extractor:
                 if 0 <= i + offset < len(words):
                     row += of_words[i + offset][offset]
                     row += of_entries[i + offset][offset]
+                    row += of_known[i + offset][offset]
             rows.append(row + shared)
         return rows
 
     def entries(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[Entry]:
         """The gazetteer entry of each word; empty ones if no feature uses them."""
         return self.lexicon.gazetteer.look_up(words, exclude) if self.by_scope["gazetteer"] else [UNKNOWN] * len(words)
+
+    def known(self, words: Sequence[str]) -> Sequence[Covers]:
+        """The names of the knowledge base that cover each word; empty ones if there is none."""
+        return [()] * len(words) if self._look_up is None else self._look_up(words)
 
     def _of_type(self, word: str) -> ByOffset:
         strings = self._cache.get(word)

@@ -6,6 +6,7 @@ scope      the function gets    evaluated
 word       ``(word)``           once per word type; a word gets the values of the words at ``offsets``
 cluster    ``(clusters)``       likewise, from the clusters of a word
 gazetteer  ``(entry)``          once per word, from the training mentions; offsets as for ``word``
+knowledge  ``(covers)``         once per word, from a knowledge base, if one is set; offsets as for ``word``
 place      ``(words, i)``       for every word
 sentence   ``(words)``          once per sentence; all its words get the values
 =========  ===================  ==================================================================
@@ -24,6 +25,7 @@ from math import log2
 from typing import Literal, TypeVar, get_args
 
 from coner.features.gazetteer import Entry
+from coner.features.known import Covers
 
 REACH = 8  # words on either side
 AFFIX, NEIGHBOUR_AFFIX = 5, 3  # maximum letters
@@ -40,7 +42,7 @@ STOP_WORDS = frozenset(
     they this to two under until up was were when where which while who with""".split()  # noqa: SIM905  (a list would take a page)
 )
 
-Scope = Literal["word", "cluster", "gazetteer", "place", "sentence"]
+Scope = Literal["word", "cluster", "gazetteer", "knowledge", "place", "sentence"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 Values = list[str]
 Function = TypeVar("Function", bound=Callable[..., list[str]])
@@ -55,7 +57,7 @@ class Feature:
     function: Callable[..., Values]  # pure
     prefixes: Mapping[int, str]  # by offset of the word that the values come from (-1: the word before)
     content: bool = False  # its values are words, without function words
-    default: bool = True  # used unless the config names features
+    default: bool = True  # used unless the config names features; those of ``knowledge`` where there is some
 
 
 FEATURES: dict[str, Feature] = {}
@@ -205,6 +207,24 @@ def mentioned(entry: Entry) -> Values:
     rates = [(label, count / entry.seen) for label, count in entry.labels]
     levels = [f"{label} {'high' if rate > 0.5 else 'middle' if rate > 0.15 else 'low'}" for label, rate in rates]
     return [*levels, f"{round(5 * total / entry.seen)} {min(3, int(log2(entry.seen)))}"]
+
+
+@feature("knowledge", -1, 0, 1, default=False)
+def known_type(covers: Covers) -> Values:
+    """Types of the two longest names of the knowledge base that cover the word, with its place in them."""
+    return list(dict.fromkeys(f"{cover.place} {name}" for cover in covers for name in cover.types)) or ["none"]
+
+
+@feature("knowledge", default=False)
+def known_ambiguity(covers: Covers) -> Values:
+    """Number of types of the longest of these names, up to three, with the first one."""
+    return [f"{place} {count} {types[0]}" for place, types, count, _ in covers[:1] if types]
+
+
+@feature("knowledge", default=False)
+def known_prior(covers: Covers) -> Values:
+    """Logarithm of the prior of the longest of these names, with its first type."""
+    return [f"{place} {prior:g} {types[0]}" for place, types, _, prior in covers[:1] if types]
 
 
 @cache

@@ -10,6 +10,7 @@ from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
+from coner.knowledge.settings import KnowledgeSettings
 
 
 @families.register
@@ -30,7 +31,8 @@ class CrfFamily(Family):
         """Train a CRF; with ``crf.trials``, keep the best of several."""
         from coner.families.crf.fit import train
 
-        built = train(settings, train=job.train, dev=job.dev, taxonomy=job.taxonomy, log=job.log)
+        splits = {"train": job.train, "dev": job.dev}
+        built = train(settings, **splits, taxonomy=job.taxonomy, log=job.log, knowledge=job.knowledge)
         job.claim()
         built.tagger.save(job.folder)
         return built
@@ -40,6 +42,9 @@ class CrfFamily(Family):
         from coner.families.crf.candidates import lean_features
 
         return {"crf": {"algorithm": "sgd", "features": list(lean_features(train)), "clusters": []}}
+
+    def knowledge(self, settings: CrfExperiment) -> KnowledgeSettings | None:
+        return settings.knowledge if settings.knowledge.base is not None else None
 
     def identity(self, settings: CrfExperiment) -> dict[str, Any]:
         """The settings, and the hash of the cluster file."""

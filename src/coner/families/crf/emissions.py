@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from coner.features import Extractor
 from coner.features.functions import Scope
 from coner.features.gazetteer import Entry
+from coner.features.known import Covers
 
 DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
 MOST_WEIGHT = 1e6  # trained ones are below 100; the sum over all features of a word stays finite
 MAX_ROWS = 1 << 14  # of the table: 40 MB of float32 with 9 columns and 67 tags
 Ints = NDArray[np.int64]
+Key = tuple[str, Entry, Covers]  # a word in its sentence
 Matches = tuple[str, NDArray[np.intp], Ints]  # a prefix, and the features with it: output row of each, and its number
 
 
@@ -68,7 +70,7 @@ class Emitter:
         sums = np.bincount(cells[kept], weights=weights.values[kept], minlength=dense.sum() * tags)
         self._dense_weights = sums.astype(np.float32).reshape(-1, tags)
         self._offsets, self._columns = _columns(extractor)
-        self._rows: dict[tuple[str, Entry], int] = {}
+        self._rows: dict[Key, int] = {}
         self._table = np.empty((0, len(self._offsets), tags), dtype=np.float32)
 
     def __call__(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -90,7 +92,8 @@ class Emitter:
 
     def _table_rows(self, texts: Sequence[Sequence[str]]) -> NDArray[np.intp]:
         """Row of the table for each word; missing rows are computed. B x W."""
-        keys = [key for words in texts for key in zip(words, self._extractor.entries(words), strict=True)]
+        of = self._extractor
+        keys = [key for words in texts for key in zip(words, of.entries(words), of.known(words), strict=True)]
         found = [self._rows.get(key, -1) for key in keys]
         new = list(dict.fromkeys(key for key, row in zip(keys, found, strict=True) if row < 0))
         if not new:  # hashing a key takes longer than looking it up
@@ -107,13 +110,14 @@ class Emitter:
         self._table[first : len(self._rows)] = self._contributions(new)
         return np.array([self._rows[key] for key in keys], dtype=np.intp).reshape(len(texts), -1)
 
-    def _contributions(self, keys: Sequence[tuple[str, Entry]]) -> NDArray[np.float64]:
-        """Contributions of words and their gazetteer entries to the words around them. N x columns x C."""
+    def _contributions(self, keys: Sequence[Key]) -> NDArray[np.float64]:
+        """Contributions of words, their gazetteer entries and known names to the words around. N x columns x C."""
         width, clusters = len(self._offsets), self._extractor.lexicon.clusters
         matches = chain(
-            self._match("word", [(word,) for word, _ in keys]),
-            self._match("cluster", [(clusters.get(word, ()),) for word, _ in keys]),
-            self._match("gazetteer", [(entry,) for _, entry in keys]),
+            self._match("word", [(word,) for word, _, _ in keys]),
+            self._match("cluster", [(clusters.get(word, ()),) for word, _, _ in keys]),
+            self._match("gazetteer", [(entry,) for _, entry, _ in keys]),
+            self._match("knowledge", [(covers,) for _, _, covers in keys]),
         )
         cells = [(p, rows * width + column, ids) for p, rows, ids in matches for column in self._columns[p]]
         return self._sum(cells, len(keys) * width).reshape(len(keys), width, self._tags)
@@ -165,7 +169,7 @@ def _add_rows(sums: NDArray[np.float64], cells: Ints, weights: NDArray[np.float3
 def _columns(extractor: Extractor) -> tuple[list[list[int]], dict[str, list[int]]]:
     """Offsets that share one column of the table, as they get the same features; columns of each feature's prefix."""
     of = extractor.by_scope
-    features = [*of["word"], *of["cluster"], *of["gazetteer"]]
+    features = [*of["word"], *of["cluster"], *of["gazetteer"], *of["knowledge"]]
     same: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for offset in extractor.offsets:
         same[tuple(f.prefixes[offset] for f in features if offset in f.prefixes)].append(offset)

@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from coner.core.counted import counted
 from coner.core.errors import DataError
@@ -21,11 +22,15 @@ from coner.families.best_tagging import best_allowed
 from coner.families.crf.candidates import candidates, random_trials
 from coner.families.crf.cost import statement
 from coner.families.crf.crfsuite import Fitter
+from coner.families.crf.known import look_up
 from coner.families.crf.settings import CrfExperiment, CrfManifest, CrfSettings
 from coner.families.crf.tagger import CrfTagger
 from coner.families.family import Built
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
+
+if TYPE_CHECKING:
+    from coner.families.knowledge import TrainingKnowledge
 
 # Candidates are compared on a fifth of train, so that all of them take about as long as the training that follows.
 SHARE, LEAST, MOST = 5, 1000, 5000  # the latter are numbers of sentences
@@ -36,33 +41,34 @@ LINE = (
 
 
 def train(
-    settings: CrfExperiment, *, train: Sequence[Sentence], dev: Sequence[Sentence], taxonomy: Taxonomy, log: Log
-) -> Built:
-    """``train_complete``; twice, if some sentences have sets of possible labels, which python-crfsuite cannot take.
-
-    A CRF trained on the others first chooses the best tagging that the sets allow.
-    """
-    complete = [sentence for sentence in train if sentence.regions is None]
-    if len(complete) == len(train):
-        return train_complete(settings, train=train, dev=dev, taxonomy=taxonomy, log=log)
-    with_sets = counted(len(train) - len(complete), "sentence")
-    log(f"step 1 of 2: training on the sentences with complete labels, to label {with_sets} with sets of labels")
-    labels = possible_labels(train)
-    first = train_complete(settings, train=complete, dev=dev, taxonomy=taxonomy, log=log, labels=labels)
-    labelled = list(best_allowed(first.tagger, train))
-    log("step 2 of 2: training on all sentences, with the most probable of their possible labels")
-    second = train_complete(settings, train=labelled, dev=dev, taxonomy=taxonomy, log=log)
-    return Built(second.tagger, {**second.facts, "first_step": dict(first.facts)})
-
-
-def train_complete(
     settings: CrfExperiment,
     *,
     train: Sequence[Sentence],
     dev: Sequence[Sentence],
     taxonomy: Taxonomy,
     log: Log,
-    labels: Collection[str] = (),
+    knowledge: TrainingKnowledge | None = None,
+) -> Built:
+    """``train_complete``; twice, if some sentences have sets of possible labels, which python-crfsuite cannot take.
+
+    A CRF trained on the others first chooses the best tagging that the sets allow.
+    """
+    complete = [sentence for sentence in train if sentence.regions is None]
+    task = Task(settings, (), taxonomy, log, knowledge)
+    if len(complete) == len(train):
+        return train_complete(task, train, dev)
+    with_sets = counted(len(train) - len(complete), "sentence")
+    log(f"step 1 of 2: training on the sentences with complete labels, to label {with_sets} with sets of labels")
+    labels = possible_labels(train)
+    first = train_complete(task, complete, dev, labels=labels)
+    labelled = list(best_allowed(first.tagger, train))
+    log("step 2 of 2: training on all sentences, with the most probable of their possible labels")
+    second = train_complete(task, labelled, dev)
+    return Built(second.tagger, {**second.facts, "first_step": dict(first.facts)})
+
+
+def train_complete(
+    task: Task, train: Sequence[Sentence], dev: Sequence[Sentence], *, labels: Collection[str] = ()
 ) -> Built:
     """Train a CRF with the best of the candidates, then ``crf.trials`` more; writes temporary files only.
 
@@ -71,15 +77,16 @@ def train_complete(
     sentences, and ``labels`` besides. ``DataError`` if the training sentences have no
     label, or one that the taxonomy lacks.
     """
+    settings, taxonomy, log = task.settings, task.taxonomy, task.log
     found = {entity.label for sentence in train for entity in sentence.entities or ()}
     if not found:
         raise DataError("got training sentences without an entity; expected labelled sentences")
     if unknown := found - set(taxonomy.labels):
         raise DataError(f"got training label {min(unknown)!r}; expected labels of taxonomy {taxonomy.name}")
     crf, seed = settings.crf, settings.seed
-    Extractor(crf.features)  # an unknown name fails before anything is learned
+    task.extractor(crf.features)  # an unknown name fails before anything is learned
     known = found.union(labels)
-    task = Task(settings, tuple(label for label in taxonomy.labels if label in known), taxonomy, log)
+    task = replace(task, labels=tuple(label for label in taxonomy.labels if label in known))
     lexicon = Lexicon.learn(train, sizes=crf.clusters, seed=seed, cluster_file=crf.cluster_file)
     tried, compared = candidates(crf, train), list[dict[str, Any]]()
     if cost := statement(tried, task.labels, train):
@@ -108,6 +115,13 @@ class Task:
     labels: tuple[str, ...]
     taxonomy: Taxonomy
     log: Log
+    knowledge: TrainingKnowledge | None = None
+
+    def extractor(self, features: Sequence[str], lexicon: Lexicon | None = None) -> Extractor:
+        """The features of training sentences, which do not know their own mentions."""
+        if (known := self.knowledge) is None:
+            return Extractor(features, lexicon)
+        return Extractor(features, lexicon, known=partial(look_up, known, known.typed.types))
 
 
 class Trials:
@@ -139,7 +153,10 @@ class Trials:
         extractor = fitter.extractor
         final = task.settings.model_copy(update={"crf": settings.model_copy(update={"features": extractor.names})})
         manifest = CrfManifest(kind="crf", labels=task.labels, taxonomy=task.taxonomy, settings=final, threshold=None)
+        if (known := task.knowledge) is not None:
+            manifest = manifest.model_copy(update={"knowledge": known.use})
         tagger = CrfTagger(weights, extractor.lexicon, manifest)
+        tagger.knowledge = None if known is None else known.typed
         facts = _choose_threshold(tagger, self._dev)
         facts |= {"sentences": len(self._train), "weights": len(weights.values), "seconds": seconds}
         shown = {**facts, "threshold": "none" if tagger.threshold is None else f"{tagger.threshold:g}"}
@@ -148,13 +165,13 @@ class Trials:
 
     def _prepare(self, settings: CrfSettings) -> Fitter:
         """The training data in crfsuite; successive trials with the same features share it."""
-        key = Extractor(settings.features).names, settings.function_words  # no features: the default ones
+        key = self._task.extractor(settings.features).names, settings.function_words  # no features: the default ones
         if self._fitter is None or self._of != key:
             self._fitter = None  # frees its memory first
             learned = settings.function_words == "learned"
             lexicon = self._lexicon.with_function_words(self._train) if learned else self._lexicon
             tags = TagSet(self._task.labels, settings.scheme)
-            extractor = Extractor(settings.features, lexicon)
+            extractor = self._task.extractor(settings.features, lexicon)
             self._fitter, self._of = Fitter(self._train, tags, extractor, self._task.settings.seed), key
             sizes = len(self._train), len(self._fitter.features), len(self._task.labels)
             self._task.log("{} sentences, {} features, {} labels".format(*sizes))

@@ -10,6 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from coner.config.experiment import Experiment
 from coner.config.section import Count, Fraction, Natural, Rate, Section
 from coner.families.manifest import Manifest
+from coner.knowledge.settings import KnowledgeSettings
 
 Algorithm = Literal["auto", "sgd", "lbfgs"]
 NEW = {"function_words": "english", "choose_by": "macro"}  # settings that earlier versions lack, and what they used
@@ -66,6 +67,7 @@ class CrfExperiment(Experiment):
 
     kind: Literal["crf"]
     crf: CrfSettings = CrfSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
 
     @model_validator(mode="after")
     def _check_weights(self) -> CrfExperiment:

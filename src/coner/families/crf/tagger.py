@@ -13,16 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
+from coner.core.errors import ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
 from coner.decoding.spans import select_spans
 from coner.families.crf.emissions import Emitter, Weights
+from coner.families.crf.known import look_up
 from coner.families.crf.settings import CrfManifest
 from coner.families.files import ModelFiles
+from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger
 from coner.features import Extractor, Lexicon
+from coner.features.known import Covers
 
 WEIGHTS, FEATURES, LEXICON = "weights.npz", "features.json", "lexicon.json"
 ARRAYS = {"starts": ("i", 1), "tags": ("i", 1), "values": ("f", 1), "transitions": ("f", 2)}
@@ -43,9 +47,15 @@ class CrfTagger(Tagger):
         self.labels, self.taxonomy = manifest.labels, manifest.taxonomy
         self.settings, self.threshold = manifest.settings, manifest.threshold
         self.tags = TagSet(self.labels, self.settings.crf.scheme)
-        self.extractor = Extractor(self.settings.crf.features, lexicon)
+        known = None if manifest.knowledge is None else self._look_up
+        self.extractor = Extractor(self.settings.crf.features, lexicon, known=known)
         self._chain = Chain(self.tags, weights.transitions)
         self._emitter = Emitter(weights, self.extractor, len(self.tags))
+
+    def _look_up(self, words: Sequence[str]) -> list[Covers]:
+        if self.knowledge is None:
+            raise ModelError(f"expected the knowledge base {self.manifest.knowledge}, with which it was trained")
+        return look_up(self.knowledge, self.knowledge.types, words)
 
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
         """The selected likely spans, or the entities of the best tag path; never repaired."""
@@ -92,6 +102,8 @@ class CrfTagger(Tagger):
         np.savez(folder / WEIGHTS, starts=w.starts, tags=w.tags, values=w.values, transitions=w.transitions)
         for name, value in ((FEATURES, list(w.features)), (LEXICON, self.extractor.lexicon.to_json())):
             (folder / name).write_text(json.dumps(value), encoding="ascii")  # ASCII escapes preserve lone surrogates
+        if self.knowledge is not None and self.settings.knowledge.embed:
+            self.knowledge.knowledge.embed(folder / EMBEDDED)
 
 
 def load(folder: Path, manifest: CrfManifest) -> CrfTagger:

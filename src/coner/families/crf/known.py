@@ -1,0 +1,29 @@
+"""The names that cover each word of a sentence, for the features of the CRF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import log2
+
+from coner.features.known import Cover, Covers
+from coner.knowledge.typed import TypedMatch
+
+COVERS = 2  # of a word, the longest ones
+TYPES, LEAST = 3, 0.1  # of a name: the likeliest, with this weight at least
+MOST_AMBIGUITY, MOST_PRIOR = 3, 12  # values above are taken as these
+
+
+def look_up(
+    match: Callable[[Sequence[str]], Sequence[TypedMatch]], types: Sequence[str], words: Sequence[str]
+) -> list[Covers]:
+    """What ``match`` finds for each word; priors are whole logarithms, so that few values are distinct."""
+    found: list[list[Cover]] = [[] for _ in words]
+    names = [*types, "other"]
+    for start, end, weights, _, prior in sorted(match(words), key=lambda m: (m.start - m.end, m.start)):
+        kept = tuple(names[number] for number, weight in weights[:TYPES] if weight >= LEAST)
+        level = float(min(MOST_PRIOR, int(log2(prior + 1))))
+        for place in range(start, end):
+            if len(found[place]) < COVERS:
+                at = "S" if end - start == 1 else "B" if place == start else "E" if place == end - 1 else "I"
+                found[place].append(Cover(at, kept, min(MOST_AMBIGUITY, len(weights)), level))
+    return [tuple(covers) for covers in found]
