@@ -128,3 +128,11 @@ def knowledge_of_model(folder: Path, manifest: Manifest, kb: str | Path | None) 
             "Fix: name that one, or train again"
         )
     return TypedKnowledge(base, use.types)
+
+
+def embed(knowledge: TypedKnowledge, folder: Path) -> None:
+    """Write the knowledge base of a tagger into a new folder of its model; ``OSError`` if that fails."""
+    base = knowledge.knowledge
+    if not isinstance(base, FolderKnowledge):
+        raise ConfigError("knowledge.embed: got the knowledge base of a server; expected one in a folder")
+    base.embed(folder)

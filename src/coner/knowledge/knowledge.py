@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from coner.knowledge.entry import Candidate, Match
@@ -30,10 +29,6 @@ class Knowledge(Protocol):
 
     def types(self) -> dict[str, int]:
         """The types, with the number of entries that have them."""
-        ...
-
-    def embed(self, folder: Path) -> None:
-        """Write it into a new folder of a model; ``OSError`` if that fails."""
         ...
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:

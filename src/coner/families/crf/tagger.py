@@ -103,7 +103,9 @@ class CrfTagger(Tagger):
         for name, value in ((FEATURES, list(w.features)), (LEXICON, self.extractor.lexicon.to_json())):
             (folder / name).write_text(json.dumps(value), encoding="ascii")  # ASCII escapes preserve lone surrogates
         if self.knowledge is not None and self.settings.knowledge.embed:
-            self.knowledge.knowledge.embed(folder / EMBEDDED)
+            from coner.families.knowledge import embed
+
+            embed(self.knowledge, folder / EMBEDDED)
 
 
 def load(folder: Path, manifest: CrfManifest) -> CrfTagger:

@@ -65,7 +65,9 @@ class EncoderTagger(NetworkTagger):
     def _write_files(self, folder: Path) -> None:
         super()._write_files(folder)
         if self.knowledge is not None and self.settings.knowledge.embed:
-            self.knowledge.knowledge.embed(folder / EMBEDDED)
+            from coner.families.knowledge import embed
+
+            embed(self.knowledge, folder / EMBEDDED)
 
     @property
     def settings(self) -> EncoderExperiment:
