@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
 
 from coner.core.errors import ConerError
-from coner.core.types import Entity, Sentence
+from coner.core.types import Entity, Mention, Sentence
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,16 @@ def test_sequences_and_numbers_of_numpy_are_converted() -> None:
     assert type(entity.start) is type(entity.end) is int
 
 
-@pytest.mark.parametrize("entity", [Entity(0, 2, "City"), Entity(1, 3, "A'b", 0.25, "Q64")])
-def test_representation_of_an_entity_is_code_that_makes_it(entity: Entity) -> None:
-    again = eval(repr(entity), {"Entity": Entity})
-    assert (again, again.score, again.kb_id) == (entity, entity.score, entity.kb_id)
-    assert ("kb_id" in repr(entity)) == bool(entity.kb_id)
+@pytest.mark.parametrize(
+    "value",
+    [
+        Entity(0, 2, "City"),
+        Entity(1, 3, "A'b", 0.25, "Q64"),
+        Mention("Bern", "City", "Place", 0.5, 0, 4),
+        Mention("Bern", "City", "Place", 0.5, 0, 4, "Q70"),
+    ],
+)
+def test_representation_is_code_that_makes_the_value(value: Entity | Mention) -> None:
+    again = eval(repr(value), {"Entity": Entity, "Mention": Mention})
+    assert asdict(again) == asdict(value)
+    assert ("kb_id" in repr(value)) == bool(value.kb_id)

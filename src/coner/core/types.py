@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from operator import index
 
 from coner.core.errors import DataError
@@ -37,11 +37,10 @@ class Entity:
             raise DataError(f"Entity: got label {self.label!r:.80}; expected a string")
 
     def __repr__(self) -> str:
-        link = f", kb_id={self.kb_id!r}" if self.kb_id else ""  # most entities have none
-        return f"Entity(start={self.start}, end={self.end}, label={self.label!r}, score={self.score!r}{link})"
+        return _repr(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Mention:
     """An entity in a text, by characters: ``source[mention.start:mention.end] == mention.text``.
 
@@ -56,6 +55,15 @@ class Mention:
     start: int
     end: int
     kb_id: str = ""
+
+    def __repr__(self) -> str:
+        return _repr(self)
+
+
+def _repr(value: Entity | Mention) -> str:
+    """As of a dataclass, but without ``kb_id`` where there is none: most have none."""
+    names = [field.name for field in fields(value) if field.name != "kb_id" or value.kb_id]
+    return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in names)})"
 
 
 @dataclass(frozen=True, slots=True)
