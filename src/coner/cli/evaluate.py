@@ -46,6 +46,14 @@ def evaluate(
         str | None,
         typer.Option("--map", metavar="NAME|FILE", help="Label map, if GOLD has other labels; scores are in these."),
     ] = None,
+    kb: Annotated[
+        Path | None,
+        typer.Option(
+            "--kb",
+            metavar="DIR",
+            help="Knowledge base of the model, or of none: also score the mentions that it knows, and the others.",
+        ),
+    ] = None,
     limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
@@ -68,6 +76,8 @@ def evaluate(
 
       coner evaluate wnut17.conll runs/paper --map wnut17
 
+      coner evaluate test.conll runs/paper --kb kb/ --train train.conll
+
       coner evaluate tagged.txt --columns word=1,gold=2,predicted=3
     """
     from coner.core.progress import stderr
@@ -77,7 +87,7 @@ def evaluate(
     from coner.runs.scoring import evaluate as evaluate_files
 
     spending = Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ()))
-    options = Options(taxonomy, train, reading, noise, noisy, limit, label_map, spending)
+    options = Options(taxonomy, train, reading, noise, noisy, limit, label_map, spending, kb)
     evaluation = evaluate_files(gold, predicted, options)
     if warning := warn_of_one_file(gold, predicted, options):
         stderr.print(warning)

@@ -75,6 +75,8 @@ class SplitScores:
     span: Result  # labels ignored
     seen: Recall | None = None  # on mentions seen in training; ``None`` where no training data was named
     unseen: Recall | None = None
+    # By what a knowledge base knows about a mention: right, other (class), none; ``None`` where there was none.
+    knowledge: Mapping[str, Result] | None = None
     sentences: NonNegativeInt
     words: NonNegativeInt | None = None  # ``None`` where they were not passed
     skipped: NonNegativeInt = 0  # sentences that could not be read, as the caller counted them

@@ -21,9 +21,9 @@ class TypeLabels:
         self._counts, self._labels = counts, frozenset(labels)
 
     @classmethod
-    def learn(cls, knowledge: Knowledge, sentences: Iterable[Sentence]) -> TypeLabels:
-        """Count the labels of all matches in labelled sentences."""
-        counts, labels, known = dict[str, dict[str, float]](), set[str](), set[tuple[int, str]]()
+    def learn(cls, knowledge: Knowledge, sentences: Iterable[Sentence], labels: Iterable[str] = ()) -> TypeLabels:
+        """Count the labels of all matches in labelled sentences; ``labels`` are others that types may be named like."""
+        counts, labels, known = dict[str, dict[str, float]](), set(labels), set[tuple[int, str]]()
         for sentence in sentences:
             gold = {(entity.start, entity.end): entity.label for entity in sentence.entities or ()}
             labels.update(gold.values())

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from coner.evaluation.results import Result
     from coner.runs.scoring import Evaluation
 
+HEADING = ["class", "precision", "recall", "F1", "gold", "predicted"]
+COVERAGE = {"right": "known, with the right class", "other": "known, with another class", "none": "not known"}
+
 
 def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str) -> None:
     """Print the scores of an evaluation on ``gold``, then a table of all classes."""
@@ -35,7 +38,10 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
         if group in coarse.classes and inner != [group]:
             rows.append([bold(cell, True) for cell in _cells(group, coarse.classes[group])])
         rows += [_cells(label if inner == [group] else f"  {label}", fine.classes[label]) for label in inner]
-    print_whole("\n".join(lines), Grid(["class", "precision", "recall", "F1", "gold", "predicted"], rows).table())
+    print_whole("\n".join(lines), Grid(HEADING, rows).table())
+    if scores.knowledge is not None:
+        rows = [_cells(title, scores.knowledge[group]) for group, title in COVERAGE.items()]
+        print_whole("mentions by what the knowledge base knows", Grid(HEADING, rows).table())
     if (noisy := evaluation.noisy) is not None:
         words = f"{evaluation.noisy_words} of {noisy.words} words"
         title = f"with typos in {words}, {evaluation.noisy_sentences} of {noisy.sentences} sentences"

@@ -24,6 +24,7 @@ from coner.records.plain import plain
 from coner.records.record import RECORD, Record, read_record, write_record
 from coner.records.recording import Evaluated, add_split, make_record
 from coner.records.tagged import tagged_path, write_tagged
+from coner.runs.by_coverage import by_coverage
 from coner.tagging.stream import tag_all
 
 LOG = "log.txt"
@@ -136,7 +137,12 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | 
     gold, predicted = [sentence for sentence, _ in answered], [entities for _, entities in answered]
     write_tagged(tagged_path(folder, name), gold, predicted)
     scores = score_sentences(gold, predicted, groups=inputs.taxonomy.groups_of(corpus.labels), seen=seen)
-    scores = replace(scores, repaired=corpus.repaired + tally.repaired, skipped=corpus.skipped)
+    known = None
+    if tagger.knowledge is not None:
+        train = inputs.splits["train"].sentences if "train" in inputs.splits else None
+        known = by_coverage(tagger.knowledge.knowledge, gold, [entities or () for entities in predicted], train)
+    faults = {"repaired": corpus.repaired + tally.repaired, "skipped": corpus.skipped}
+    scores = replace(scores, **faults, knowledge=known)
     if tally.usage is None:
         return Evaluated(scores, seconds)
     llm = tally.usage.as_record(tally.failures, answered=tally.answered, sentences=tally.sentences)

@@ -23,7 +23,9 @@ from coner.evaluation.score import score_sentences
 from coner.families import load
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
+from coner.knowledge.knowledge import Knowledge
 from coner.records.recording import scores_with_intervals
+from coner.runs.by_coverage import by_coverage, knowledge_of, warn_of_known
 from coner.runs.mapped import check_labels, in_source_labels
 from coner.runs.same_words import check_same_words
 from coner.tagging.stream import Tally, tag_all
@@ -43,6 +45,7 @@ class Options:
     limit: int | None = None  # number of sentences; ``None``: all
     map: str | None = None  # label map of the gold file, whose labels are others than those of the predictions
     spending: Spending = field(default_factory=Spending)  # limits for a language model
+    kb: Path | None = None  # knowledge base of the model, or to score by what it knows
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,14 @@ class Evaluation:
             words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
             self.noisy_sentences, self.noisy_words = sum(map(bool, words)), sum(words)
 
+    def add_coverage(self, knowledge: Knowledge, train: Corpus | None) -> None:
+        """Score the mentions that a knowledge base knows, and the others, by themselves; see ``by_coverage``."""
+        of, name = self.predictions, self.corpus.path.name
+        self.predictions = replace(of, notes=[*of.notes, *warn_of_known(knowledge, self.corpus, name)])
+        self.scores = replace(self.scores, knowledge=by_coverage(knowledge, self.corpus, of.rows, train))
+        if self.noisy is not None:
+            self.noisy = replace(self.noisy, knowledge=by_coverage(knowledge, of.copy, of.copy_rows, train))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         values, llm = {**scores_with_intervals(self.scores), "errors": asdict(self.errors)}, self.predictions.llm
@@ -122,9 +133,10 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
     if predicted is None:
         predicted = _with_predictions(gold, options)
     corpus = read(gold, **_reading(options, "gold", gold, predicted), labels=labels, gold=True)
-    seen = None
+    train = None
     if options.train is not None:
-        seen = surfaces(read(options.train, **_reading(options, "train", options.train, gold), gold=True))
+        train = read(options.train, **_reading(options, "train", options.train, gold), gold=True)
+    seen = None if train is None else surfaces(train)
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
     if predicted.is_dir() and not claimed_by(predicted):
@@ -134,9 +146,13 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
     if options.map:
         p, how = predictions, options.taxonomy
         mapped = in_source_labels(p.corpus, p.rows, options.map, taxonomy=how, tagger=p.tagger)
-        p = replace(p, corpus=mapped.corpus, rows=mapped.rows, notes=[*p.notes, mapped.note])
-        return Evaluation(p, mapped.taxonomy, seen)
-    return Evaluation(predictions, predictions.taxonomy(options.taxonomy), seen)
+        predictions = replace(p, corpus=mapped.corpus, rows=mapped.rows, notes=[*p.notes, mapped.note])
+        evaluation = Evaluation(predictions, mapped.taxonomy, seen)
+    else:
+        evaluation = Evaluation(predictions, predictions.taxonomy(options.taxonomy), seen)
+    if (knowledge := knowledge_of(predictions.tagger, options.kb)) is not None:
+        evaluation.add_coverage(knowledge, train)
+    return evaluation
 
 
 def warn_of_one_file(gold: Path, predicted: Path | None, options: Options) -> str | None:
@@ -194,7 +210,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
 
 def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> GoldPredictions:
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
-    tagger = load(model)
+    tagger = load(model, kb=options.kb)
     if not options.map:
         check_labels(corpus, tagger)
     tagger.limit(options.spending)

@@ -1,0 +1,71 @@
+"""Scores for the mentions that a knowledge base knows, with the right class or another one, and for the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from coner.core.types import Entity, Sentence
+from coner.evaluation.results import Result
+from coner.families.tagger import Tagger
+from coner.knowledge import load
+from coner.knowledge.knowledge import Knowledge
+from coner.knowledge.mentions import text_number
+from coner.knowledge.type_labels import TypeLabels
+
+GROUPS = ("right", "other", "none")
+FOLDS = 2  # without training sentences, classes of types are learned on the others
+Pair = tuple[Sentence, Iterable[Entity]]
+
+
+def by_coverage(
+    knowledge: Knowledge,
+    gold: Sequence[Sentence],
+    predicted: Sequence[Iterable[Entity]],
+    train: Sequence[Sentence] | None = None,
+) -> dict[str, Result]:
+    """Scores by group: ``right``, a name covers exactly the words, and its likeliest class is the label; ``other``, its
+    class is another; ``none``, no name does.
+
+    A prediction belongs to the group that a mention with its words and label would have. What class a type stands for
+    is learned from ``train``; without it, on one half of ``gold`` for the other.
+    """
+    pairs = list(zip(gold, predicted, strict=True))
+    counts, own = Counter[tuple[str, str]](), {entity.label for s in gold for entity in s.entities or ()}
+    if train is not None:
+        counts.update(_counted(knowledge, TypeLabels.learn(knowledge, train, own), pairs))
+    else:
+        for fold in range(FOLDS):
+            others = [sentence for number, sentence in enumerate(gold) if number % FOLDS != fold]
+            counts.update(_counted(knowledge, TypeLabels.learn(knowledge, others, own), pairs[fold::FOLDS]))
+    return {
+        group: Result.of(tp=counts[group, "tp"], support=counts[group, "gold"], predicted=counts[group, "predicted"])
+        for group in GROUPS
+    }
+
+
+def _counted(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) -> Iterator[tuple[str, str]]:
+    for sentence, entities in pairs:
+        known = {(match.start, match.end): labels.label(match) for match in knowledge.match(sentence.words)}
+        gold, predicted = {*(sentence.entities or ())}, {*entities}
+        for what, some in (("gold", gold), ("predicted", predicted), ("tp", gold & predicted)):
+            for entity in some:
+                place = entity.start, entity.end
+                group = "none" if place not in known else "right" if known[place] == entity.label else "other"
+                yield group, what
+
+
+def knowledge_of(tagger: Tagger | None, kb: Path | None) -> Knowledge | None:
+    """The knowledge base that is named, or else that of the model."""
+    if kb is not None:
+        return load(kb)
+    return None if tagger is None or tagger.knowledge is None else tagger.knowledge.knowledge
+
+
+def warn_of_known(knowledge: Knowledge, gold: Sequence[Sentence], name: str) -> list[str]:
+    """A warning if the knowledge base was built from sentences of the gold file."""
+    if not (shared := knowledge.shared({text_number(sentence) for sentence in gold})):
+        return []
+    number, files = sum(shared.values()), ", ".join(shared)
+    return [f"Warning: the knowledge base knows mentions of {number:,} sentences of {name} (from {files})"]
