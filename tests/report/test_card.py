@@ -127,3 +127,9 @@ def test_every_committed_record_gives_a_card() -> None:
         assert text == card_of(path, CardMetadata())  # a pure function
         assert "## Classes (test)" in text
         assert front(text)["pipeline_tag"] == "token-classification"
+
+
+def test_an_oracle_is_the_first_limitation(record: Record) -> None:
+    oracle = edited(record, "training", {"knowledge": {"oracle": {"dev": 1, "test": 2}}})
+    limits = model_card(oracle, TAXONOMY).partition("## Limitations\n\n")[2]
+    assert limits.startswith("- An oracle: its knowledge base knew gold mentions of dev, test; the scores are no test.")

@@ -188,3 +188,18 @@ def test_times_and_sizes_have_units(records: dict[str, Record], column: str, tex
     for value, text in texts.items():
         row = replace(comparison.rows[0], values={**comparison.rows[0].values, column: value})
         assert f" {text} " in to_markdown(replace(comparison, rows=(row,), best={}))
+
+
+def test_an_oracle_is_named(records: dict[str, Record], tmp_path: Path) -> None:
+    facts = {"knowledge": {"hash": "a" * 64, "oracle": {"dev": 3}}}
+    oracle = fake_record(PERFECT, folder=tmp_path, facts=facts)
+    comparison = compare_runs({**records, "oracle": oracle})
+    assert comparison.oracles == ("the knowledge base of oracle knew gold mentions of dev",)
+    assert not comparison.warnings
+    assert "Oracle: the knowledge base of oracle knew" in comparison._repr_html_()
+    assert compare_runs(records).oracles == ()
+
+
+@pytest.mark.parametrize("knowledge", [None, "x", {"oracle": None}, {}])
+def test_a_record_without_an_oracle_has_none(knowledge: object, tmp_path: Path) -> None:
+    assert fake_record(PERFECT, folder=tmp_path, facts={"knowledge": knowledge}).oracle == ()

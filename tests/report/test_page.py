@@ -175,6 +175,13 @@ def test_warnings_are_at_the_top(report: Report) -> None:
     assert [run["paired"] for run in parts(page)[0]["runs"]] == [True, False]
 
 
+def test_an_oracle_is_named_at_the_top(report: Report) -> None:
+    assert "Oracles, whose" not in render(report)
+    facts = {"knowledge": {"oracle": {"dev": 0}}}
+    page = render(with_record(report, "two", edited(report.records["two"], "training", facts)))
+    assert page.index("Oracles, whose scores are no test") < page.index('id="scores"')
+
+
 def test_without_jinja_the_error_names_the_extra(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtra, match=r"pip install 'coner\[report\]'"):

@@ -72,6 +72,8 @@ def compare(
     comparison = compare_runs(records, split=chosen, baseline=baseline)
     for warning in comparison.warnings:
         stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold")
+    for oracle in comparison.oracles:
+        stderr.print(f"Warning: {oracle}: an oracle, whose scores are no test", style="bold")
     if html or pictures:
         _write(make_report(comparison, records, places), html, pictures)
     values = {**comparison.as_dict(), "left_out": list(reasons)}

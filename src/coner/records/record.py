@@ -67,6 +67,13 @@ class Record(BaseModel):
                 raise ValueError(f"sentences.{split}: got other counts than those of scores.{split}")
         return self
 
+    @property
+    def oracle(self) -> tuple[str, ...]:
+        """The splits of which its knowledge base knew gold mentions, see ``knowledge.oracle``."""
+        knowledge = self.training.get("knowledge")
+        splits = knowledge.get("oracle") if isinstance(knowledge, dict) else None
+        return tuple(map(str, splits)) if isinstance(splits, dict) else ()
+
     def as_dict(self) -> dict[str, Any]:
         """JSON values, as in the file."""
         return self.model_dump(mode="json", exclude_none=True)

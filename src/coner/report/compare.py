@@ -59,6 +59,7 @@ class Comparison:
     baseline: str  # the run that differences are relative to
     rows: tuple[Row, ...]  # in the order in which they were named
     warnings: tuple[str, ...]  # why numbers of this table must not be compared; then no run is marked as best
+    oracles: tuple[str, ...]  # which runs knew gold mentions of the split, by a knowledge base
     best: Mapping[str, tuple[str, ...]]  # column to the runs that are best in it
 
     @property
@@ -75,6 +76,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         """Its tables, for notebooks."""
         warnings = "".join(f"<p><strong>{escape(f'Do not compare: {text}')}</strong></p>" for text in self.warnings)
+        warnings += "".join(f"<p><strong>{escape(f'Oracle: {text}')}</strong></p>" for text in self.oracles)
         return warnings + "".join(grid.html() for grid in grids(self))
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,7 +116,12 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
     warnings = tuple(_warnings(records, split, baseline))
     columns = () if warnings or len(rows) == 1 else [column for column in COLUMNS if column.title]
     best = {column.name: column.best({row.run: row.values[column.name] for row in rows}) for column in columns}
-    return Comparison(split, baseline, rows, warnings, best)
+    oracles = tuple(
+        f"the knowledge base of {run} knew gold mentions of {', '.join(record.oracle)}"
+        for run, record in records.items()
+        if record.oracle
+    )
+    return Comparison(split, baseline, rows, warnings, oracles, best)
 
 
 def paired(first: Sequence[Record], second: Sequence[Record], split: str, swaps: int) -> dict[str, Difference]:

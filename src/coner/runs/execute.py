@@ -141,8 +141,8 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | 
     if tagger.knowledge is not None:
         train = inputs.splits["train"].sentences if "train" in inputs.splits else None
         known = by_coverage(tagger.knowledge.knowledge, gold, [entities or () for entities in predicted], train)
-    faults = {"repaired": corpus.repaired + tally.repaired, "skipped": corpus.skipped}
-    scores = replace(scores, **faults, knowledge=known)
+    repaired = corpus.repaired + tally.repaired
+    scores = replace(scores, repaired=repaired, skipped=corpus.skipped, knowledge=known)
     if tally.usage is None:
         return Evaluated(scores, seconds)
     llm = tally.usage.as_record(tally.failures, answered=tally.answered, sentences=tally.sentences)
