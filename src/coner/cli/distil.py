@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import Cost, Endpoints, InputFormat, LedgerFile, Limit, Tokens, model_argument, reads
+from coner.cli.options import (
+    Cost,
+    Endpoints,
+    InputFormat,
+    LedgerFile,
+    Limit,
+    ModelKnowledge,
+    Tokens,
+    model_argument,
+    reads,
+)
 from coner.cli.outcome import INCOMPLETE, report_tally
 from coner.core.counted import counted
 from coner.data.reading.reader import Reading
@@ -28,6 +38,7 @@ def distil(
         typer.Option("--map", metavar="NAME|FILE", help="Label map: only labels that those of the input allow."),
     ] = None,
     from_format: InputFormat = "auto",
+    kb: ModelKnowledge = None,
     limit: Limit = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
@@ -63,7 +74,7 @@ def distil(
 
     read_as = detect(source) if from_format == "auto" else from_format
     reader = stream(source, format=read_as, **reading, predicted=True)
-    tagger = load(teacher)
+    tagger = load(teacher, kb=kb)
     if label_map is not None:
         corpus = read(source, format=read_as, **reading, gold=True)
         corpus = replace(corpus, sentences=corpus.sentences[:limit])

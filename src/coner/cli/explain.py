@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from coner.cli.options import model_argument
+from coner.cli.options import ModelKnowledge, model_argument
 
 
 def explain(
@@ -18,6 +18,7 @@ def explain(
     top: Annotated[
         int, typer.Option(min=1, help="Number of supporting features, of opposing features, and of transitions.")
     ] = 20,
+    kb: ModelKnowledge = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list with one JSON object per label.")] = False,
 ) -> None:
     """Show the features and tag transitions with the strongest weights for each label of a CRF.
@@ -34,7 +35,7 @@ def explain(
     from coner.families.crf.explain import explain as explain_tagger
     from coner.report.grid import print_whole
 
-    explanations = explain_tagger(load(model), labels=label or (), top=top)
+    explanations = explain_tagger(load(model, kb=kb), labels=label or (), top=top)
     if as_json:
         typer.echo(json.dumps([asdict(explanation) for explanation in explanations], ensure_ascii=False, indent=2))
         return

@@ -66,6 +66,9 @@ Rules = Annotated[
 KnowledgeBase = Annotated[
     Path | None, typer.Option("--kb", metavar="DIR", help="Folder of the knowledge base of the model, or to link to.")
 ]
+ModelKnowledge = Annotated[
+    Path | None, typer.Option("--kb", metavar="DIR", help="Folder of the knowledge base of the model, if it uses one.")
+]
 Link = Annotated[bool, typer.Option("--link", help="Give each entity its id in the knowledge base of --kb.")]
 TypeMap = Annotated[
     str | None,

@@ -48,6 +48,7 @@ def suggest(
         typer.Option(metavar="FILE", help="Labelled data, whose sentences are left out; can be repeated."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides between equally uncertain sentences.")] = 42,
+    kb: options.ModelKnowledge = None,
     as_json: options.JsonOutput = False,
     reading: Reading,
 ) -> None:
@@ -85,7 +86,7 @@ def suggest(
         from_format = "text" if source == STDIN else detect(source)
     reader = stream(source, format=from_format, **reading, predicted=True)
     labelled = chain.from_iterable(stream(file, **reading, predicted=True) for file in known or ())
-    found = suggest_from(load_with_probabilities(model), reader, number, known=labelled, seed=seed)
+    found = suggest_from(load_with_probabilities(model, kb), reader, number, known=labelled, seed=seed)
     if out is not None and form is not None:
         write_tasks(found.chosen, out, form)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from coner.cli.options import Cost, LedgerFile, Tokens, model_argument, reads
+from coner.cli.options import Cost, LedgerFile, ModelKnowledge, Tokens, model_argument, reads
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def threshold(
     seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
     show: Annotated[bool, typer.Option("--show", help="Show the trade-off; store nothing.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Remove calibration and thresholds from the model.")] = False,
+    kb: ModelKnowledge = None,
     budget_tokens: Tokens = None,
     budget_cost: Cost = None,
     ledger: LedgerFile = None,
@@ -98,7 +99,7 @@ def threshold(
         raise ConfigError("--per-class: got no goal. Fix: add --for, such as --for macro_f1")
     if not show:
         check_own(model)
-    options = Options(parsed, per_class, calibrate, folds, seed, minimum, reading)
+    options = Options(parsed, per_class, calibrate, folds, seed, minimum, reading, kb)
     study = Study(model, dev, options, Spending(budget_tokens, budget_cost, ledger))
     _choose(study, test, show=show, as_json=as_json)
 

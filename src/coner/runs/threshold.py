@@ -57,6 +57,7 @@ class Options:
     seed: int = 0
     minimum: int = MINIMUM  # see ``evaluation.thresholds``
     reading: Reading = field(default_factory=Reading)
+    kb: Path | None = None  # knowledge base of the model, if it uses one
 
 
 class Study:
@@ -76,7 +77,7 @@ class Study:
         self.model, self.options, self.path = model, options, dev
         self.corpus = _labelled(dev, options.reading)
         self.stamp = sha256(model / MANIFEST)  # for ``replace_operating_point``
-        self.tagger = load(model)
+        self.tagger = load(model, kb=options.kb)
         self.tagger.operating_point = None
         self.tagger.limit(spending or Spending())
         self.raw = _tag(self.tagger, self.corpus)

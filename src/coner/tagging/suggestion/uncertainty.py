@@ -22,13 +22,16 @@ TASK_WORDS = 10  # a sentence takes as much time to label as these words, whatev
 DOUBTFUL = 0.1  # a span is shown if its probability is at least this far from 0 and from 1
 
 
-def load_with_probabilities(folder: Path) -> Tagger:
-    """Open a model whose mentions have probabilities; ``ConfigError`` for one that calls an endpoint."""
+def load_with_probabilities(folder: Path, kb: Path | None = None) -> Tagger:
+    """Open a model whose mentions have probabilities; ``ConfigError`` for one that calls an endpoint.
+
+    ``kb``: knowledge base of the model, if it uses one.
+    """
     own, remote = read_manifest(folder).kind, {name for name in kinds() if family(name).calls_endpoint}
     if own in remote:
         fix = "name a trained model; coner distil labels text to train one on"
         raise ConfigError(f"{folder}: got a model of kind {own}, whose answers have no probabilities. Fix: {fix}")
-    return load(folder)
+    return load(folder, kb=kb)
 
 
 def likely_spans(tagger: Tagger, sentences: Sequence[Sentence]) -> list[list[Entity]]:

@@ -1,0 +1,98 @@
+"""A model that uses a knowledge base, through the commands: training, its record, tagging, evaluation, publishing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coner.records.record import read_record
+from helpers import SAMPLE
+from helpers.shell import Completed
+
+Coner = Callable[..., Completed]
+QUICK = ["--set", "crf.clusters=[]", "--set", "crf.max_iterations=2", "--set", "data.take=60", "--family", "crf"]
+DATA = [SAMPLE / "train.conll", "--dev", SAMPLE / "dev.conll"]
+
+
+def run(coner: Coner, *arguments: object, code: int = 0) -> Completed:
+    done = coner(*arguments)
+    assert done.code == code, done.err
+    return done
+
+
+@pytest.fixture
+def kb(coner: Coner, tmp_path: Path) -> Path:
+    (tmp_path / "names.csv").write_text("name,types\nbasel,HumanSettlement\nprince,Artist\nlondon,HumanSettlement\n")
+    run(coner, "kb", "build", tmp_path / "names.csv", "--out", tmp_path / "kb")
+    return tmp_path / "kb"
+
+
+def test_a_model_is_trained_tagged_with_and_evaluated_with_its_knowledge_base(
+    coner: Coner, kb: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "run"
+    run(coner, "train", *DATA, *QUICK, "--kb", kb, "--out", model)
+    record = read_record(model)
+    assert record.training["knowledge"]["names"] == 3
+    known = record.scores["dev"].knowledge
+    assert known is not None
+    of_dev = record.scores["dev"].fine
+    assert sum(result.support for result in known.values()) == sum(of.support for of in of_dev.classes.values())
+    assert sum(result.tp for result in known.values()) == sum(of.tp for of in of_dev.classes.values())
+    again = run(coner, "train", *DATA, *QUICK, "--kb", kb, "--out", model)
+    assert "already finished" in again.err
+    missing = run(coner, "tag", model, SAMPLE / "dev.conll", code=2)
+    assert record.training["knowledge"]["hash"] in missing.err
+    assert "--kb DIR" in missing.err
+    run(coner, "tag", model, SAMPLE / "dev.conll", "--kb", kb, "-o", tmp_path / "out.conll")
+    values = json.loads(run(coner, "evaluate", SAMPLE / "dev.conll", model, "--kb", kb, "--json").out)
+    assert values["fine"]["macro_f1"] == pytest.approx(of_dev.macro_f1)
+    run(coner, "explain", model, "--kb", kb, "--label", "Artist")
+    run(coner, "threshold", model, "--dev", SAMPLE / "dev.conll", "--kb", kb, "--show")
+
+
+def test_another_knowledge_base_is_another_run(coner: Coner, kb: Path, tmp_path: Path) -> None:
+    run(coner, "train", *DATA, *QUICK, "--out", tmp_path / "run")
+    refused = run(coner, "train", *DATA, *QUICK, "--kb", kb, "--out", tmp_path / "run", code=2)
+    assert "--overwrite" in refused.err
+    unused = run(coner, "tag", tmp_path / "run", SAMPLE / "dev.conll", "--kb", kb, code=2)
+    assert "trained without a knowledge base" in unused.err
+    assert "known, with" in run(coner, "evaluate", SAMPLE / "dev.conll", tmp_path / "run", "--kb", kb).out
+
+
+def test_an_embedded_knowledge_base_is_published_if_its_licences_allow_it(
+    coner: Coner, kb: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "run"
+    run(coner, "train", *DATA, *QUICK, "--kb", kb, "--embed-kb", "--out", model)
+    run(coner, "tag", model, SAMPLE / "dev.conll", "-o", tmp_path / "out.conll")
+    refused = run(coner, "push", model, "me/model", "--dry-run", code=2)
+    assert "names.csv: got no licence; expected one that allows to share it" in refused.err
+    assert "knowledge/entries.sqlite" in run(coner, "push", model, "me/model", "--dry-run", "--license", "mit").out
+    free, other = tmp_path / "free", tmp_path / "other"
+    run(coner, "kb", "build", tmp_path / "names.csv", "--licence", "CC-BY-4.0", "--out", free)
+    run(coner, "train", *DATA, *QUICK, "--kb", free, "--embed-kb", "--out", other)
+    run(coner, "push", other, "me/model", "--dry-run")
+
+
+def test_names_of_dev_are_refused_unless_it_is_an_oracle(coner: Coner, tmp_path: Path) -> None:
+    run(coner, "kb", "build", SAMPLE / "dev.conll", "--out", tmp_path / "kb")
+    train = ["train", *DATA, *QUICK, "--kb", tmp_path / "kb", "--out", tmp_path / "run"]
+    refused = run(coner, *train, code=2)
+    assert "of dev (from dev.conll)" in refused.err
+    assert not (tmp_path / "run").exists()
+    run(coner, *train, "--oracle")
+    assert read_record(tmp_path / "run").oracle == ("dev",)
+    assert "oracle, whose scores are no test" in run(coner, "compare", tmp_path / "run").err
+    warned = run(coner, "evaluate", SAMPLE / "dev.conll", tmp_path / "run", "--kb", tmp_path / "kb")
+    assert "Warning: the knowledge base knows mentions of" in warned.err
+
+
+@pytest.mark.parametrize("command", ["span", "llm"])
+def test_other_families_refuse_it(coner: Coner, kb: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "c.toml").write_text(f'kind = "{command}"\nknowledge = {{ base = "{kb}" }}\n')
+    refused = run(coner, "train", tmp_path / "c.toml", "--out", tmp_path / "run", code=2)
+    assert f"knowledge: got it for a model of kind {command}; expected one of kind crf, encoder" in refused.err
