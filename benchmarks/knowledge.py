@@ -63,11 +63,12 @@ class Words:
 def generate(path: Path, number: int, generator: random.Random) -> None:
     """Write a table of names; a name of one word is not one of the most frequent ones, as few names are."""
     words = Words(200_000, generator)
+    rare = words.all[1000:]
     with path.open("w", encoding="utf-8") as file:
         for line in range(number):
             name = words.draw(generator.randint(1, 4))
             if len(name) == 1:
-                name = [generator.choice(words.all[1000:])]
+                name = [generator.choice(rare)]
             row = {"name": " ".join(name), "types": [f"type {line % TYPES}"], "prior": generator.randint(0, 99)}
             file.write(json.dumps(row) + "\n")
 

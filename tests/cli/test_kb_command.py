@@ -10,7 +10,7 @@ import pytest
 
 from helpers import SAMPLE
 from helpers.names import TABLE
-from helpers.shell import Completed
+from helpers.shell import Completed, refusal
 
 Coner = Callable[..., Completed]
 
@@ -71,3 +71,35 @@ def test_wrong_use_is_one_line(
     assert done.err.replace(f"{tmp_path}/", "").startswith(f"coner: {message}")
     assert done.err.count("\n") == 1
     assert not (tmp_path / "kb").exists()
+
+
+def test_types_become_labels_by_a_map(coner: Coner, tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("name,types\nada,human\nbasel,city\nrhine,river\n")
+    (tmp_path / "gold.conll").write_text("ada B-OtherPER\nleft O\nbasel B-HumanSettlement\n")
+    types = tmp_path / "types.toml"
+    types.write_text('[labels]\nhuman = ["Person"]\ncity = ["HumanSettlement", "O"]\n')
+    plain, mapped = tmp_path / "plain", tmp_path / "mapped"
+    assert coner("kb", "build", tmp_path / "names.csv", "--out", plain).code == 0
+    done = coner("kb", "build", tmp_path / "names.csv", "--map", types, "--out", mapped, "--json")
+    assert done.code == 0
+    assert "left out: 1 type that the map does not name" in done.err
+    assert json.loads(done.out)["types"] == 2
+    stats = ("--on", tmp_path / "gold.conll", "--json")
+    learned = json.loads(coner("kb", "stats", plain, *stats).out)
+    assert learned["all"]["right"] == 0  # one sentence is no other half to learn from
+    found = json.loads(coner("kb", "stats", plain, *stats, "--map", types).out)["classes"]
+    assert found["HumanSettlement"]["right"] == 1
+    types.write_text('[labels]\nhuman = ["Perzon"]\n')
+    message = refusal(coner("kb", "stats", plain, *stats, "--map", types))
+    assert f"{types}:2: labels.human: got 'Perzon', which taxonomy multiconer2 lacks" in message
+
+
+def test_common_words_are_counted(coner: Coner, tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("name,types\nthe,title\nada,human\n")
+    (tmp_path / "train.conll").write_text("the O\nrain O\n\n" * 6)
+    arguments = ("kb", "build", tmp_path / "names.csv", "--train", tmp_path / "train.conll")
+    assert ", 1 name damped" in coner(*arguments, "--out", tmp_path / "kb").out
+    (tmp_path / "gold.conll").write_text("ada B-X\nleft O\nthe O\nrain O\n")
+    stats = coner("kb", "stats", tmp_path / "kb", "--on", tmp_path / "gold.conll").out
+    assert "matches: 2 (2.0 a sentence); a mention: 50.0 %" in stats
+    assert "of names that are mostly mentions: 1; a mention: 100.0 %" in stats

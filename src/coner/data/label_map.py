@@ -53,6 +53,10 @@ class LabelMap:
         places = (self.lines[key[:size]] for size in range(len(key), 0, -1) if key[:size] in self.lines)
         return DataError(message, self.path, next(places, 1))
 
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The names of each label as they are written, without ``O``."""
+        return {label: tuple(name for name in some if name != OUTSIDE) for label, some in self.labels.items()}
+
     def onto(self, taxonomy: Taxonomy) -> Projection:
         """The map with every name resolved; ``DataError`` for one that the taxonomy lacks."""
         sets = {label: self._resolve(names, taxonomy, LABELS, label) for label, names in self.labels.items()}

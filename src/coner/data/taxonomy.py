@@ -14,7 +14,7 @@ from coner.core.errors import DataError
 from coner.core.untrusted import is_text
 from coner.data.builtin import builtin_names, load_toml
 
-AUTO = "auto"
+AUTO, FLAT = "auto", "flat"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Taxonomy:
     @classmethod
     def flat(cls, labels: Iterable[str]) -> Taxonomy:
         """Every label is its own group, in alphabetical order."""
-        return cls("flat", {label: {label: ""} for label in sorted(set(labels))})
+        return cls(FLAT, {label: {label: ""} for label in sorted(set(labels))})
 
 
 def builtin_taxonomies() -> list[str]:

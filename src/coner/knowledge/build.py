@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,12 @@ from coner.core.files import atomic_write, check_folder, make_folder, sha256, wr
 from coner.core.locks import lock_folder
 from coner.core.processes import thread_count
 from coner.core.progress import progress_bar
+from coner.core.types import Sentence
 from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, Description, FileDescription, SourceDescription
 from coner.knowledge.dump import Dump
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 from coner.knowledge.source import Source, SourceSettings, detect, sources
+from coner.knowledge.spans import mention_shares
 from coner.knowledge.store import Store
 
 SCRATCH, SETTINGS, FACTS = ".build", "settings.txt", "facts.json"
@@ -36,15 +40,25 @@ class BuildSettings(Section):
     licence: str = Field("", description="of the files, for the record")
     source: SourceSettings = SourceSettings()
     normalisation: NormalisationSettings = NormalisationSettings()
+    labels: dict[str, tuple[str, ...]] = Field({}, description="labels that replace each type; empty: types are kept")
     simulated: bool = Field(False, description="the files were made from gold mentions")
     processes: Natural = Field(0, description="that parse a dump; 0: one per core")
 
 
-def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Description:
+@dataclass(frozen=True)
+class TrainingFile:
+    """Labelled data, by which names that are common words are damped."""
+
+    path: Path
+    sha256: str
+    read: Callable[[], Iterable[Sentence]]
+
+
+def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: TrainingFile | None = None) -> Description:
     """Build a knowledge base from files, in the folder ``out``. If it is stopped, the same call resumes.
 
     Raises:
-        DataError: a file cannot be read, or a table or labelled data is faulty.
+        DataError: a file cannot be read, or a table or labelled data, also ``train``, is faulty.
         ConfigError: a format is unknown, or ``out`` holds an unfinished build of other files or settings.
         OutputError: ``out`` holds a knowledge base, or cannot be written.
         MissingExtra: marisa-trie is not installed.
@@ -57,15 +71,17 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
         raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])
     named = None if settings.format == "auto" else sources[settings.format]
     plan = [(path, named or detect(path)) for path in files]
+    if train is not None:  # its faults, before hours of work
+        deque(train.read(), maxlen=0)
     check_folder(out)
     if (out / DESCRIPTION).exists():
         raise OutputError(f"{out}: already contains a knowledge base. Fix: choose another folder")
     with lock_folder(out), _writing(out):
         scratch = make_folder(out / SCRATCH)
-        _check_resumed(scratch / SETTINGS, out, plan, settings)
+        _check_resumed(scratch / SETTINGS, out, plan, settings, train)
         with closing(Store(scratch / DATABASE, Normaliser(settings.normalisation))) as store:
             if not store.is_indexed:
-                _fill(store, plan, scratch, settings)
+                _fill(store, plan, scratch, settings, train)
             store.finish()
         facts = json.loads((scratch / FACTS).read_text(encoding="utf-8"))
         paths = {name: scratch / name for name in (TRIE, DATABASE)}
@@ -84,7 +100,7 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings) -> Descript
     return description
 
 
-def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings) -> None:
+def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, train: TrainingFile | None) -> None:
     """Read all sources, then index their names, and write what the description says of them into ``FACTS``."""
     read: dict[int, SourceDescription] = {}
     # Tables and labelled data first: they may be faulty, and a dump takes hours.
@@ -93,6 +109,7 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings) -> N
         read[number] = _read(store, number, path, source, settings, into=first if isinstance(source, Dump) else number)
     with store.transaction():
         dropped = store.drop(settings.source)
+        unmapped = store.map_types(settings.labels) if settings.labels else 0
         trie = make_trie(store.keys())
         if not len(trie):
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "the sources have none"
@@ -100,7 +117,12 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings) -> N
         trie.save(str(scratch / TRIE))
         _index(store, trie)
         described = [read[number].model_dump() for number in sorted(read)]
-        facts = {"names": len(trie), "dropped": dict(dropped), "sources": described, **store.facts()}
+        facts: dict[str, Any] = {"names": len(trie), "sources": described, **store.facts()}
+        facts |= {"dropped": dict(dropped), "unmapped": unmapped}
+        if train is not None:
+            shares = mention_shares(train.read(), trie, Normaliser(settings.normalisation), facts["longest"])
+            store.damp(shares)
+            facts["damping"] = {"file": train.path.name, "sha256": train.sha256, "names": len(shares)}
         with atomic_write(scratch / FACTS) as handle:
             json.dump(facts, handle)
         store.mark_indexed()
@@ -134,9 +156,11 @@ def _writing(out: Path) -> Iterator[None]:
         raise write_error(out, error) from None
 
 
-def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings) -> None:
+def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, train: TrainingFile | None) -> None:
     """``ConfigError`` if an unfinished build read other files, or in another way."""
     lines = [settings.model_dump_json(exclude={"processes"})]
+    if train is not None:
+        lines.append(train.sha256)
     for file, source in files:
         status = file.stat()
         lines.append(f"{source.name} {status.st_size} {status.st_mtime_ns} {file.resolve()}")

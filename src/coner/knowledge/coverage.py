@@ -11,6 +11,7 @@ from coner.core.types import Sentence
 from coner.knowledge.knowledge import Knowledge, leftmost_longest
 from coner.knowledge.type_labels import TypeLabels
 
+LIKELY = 0.5  # share of a name's occurrences that are mentions
 FOLDS = 2  # labels of types are learned on the others
 
 
@@ -45,6 +46,8 @@ class Coverage:
     matches: int = 0
     mentions: int = 0  # matches that are a mention
     right: int = 0  # and whose likeliest label is that of the mention
+    likely: int = 0  # matches of names that are not damped to less than ``LIKELY``
+    likely_mentions: int = 0  # of these, those that are a mention
 
     @property
     def all(self) -> Counts:
@@ -55,6 +58,7 @@ class Coverage:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         matches = {"all": self.matches, "mentions": self.mentions, "right": self.right}
+        matches |= {"likely": self.likely, "likely_mentions": self.likely_mentions}
         classes = {label: vars(counts) for label, counts in sorted(self.classes.items())}
         return {
             "sentences": self.sentences,
@@ -65,11 +69,17 @@ class Coverage:
         }
 
 
-def measure(knowledge: Knowledge, sentences: Sequence[Sentence], seen: set[str] | None = None) -> Coverage:
+def measure(
+    knowledge: Knowledge,
+    sentences: Sequence[Sentence],
+    seen: set[str] | None = None,
+    type_labels: TypeLabels | None = None,
+) -> Coverage:
     """Count what a knowledge base knows about labelled sentences.
 
-    What label a type stands for is learned on one half of the sentences and used on the other, and the reverse.
-    ``seen`` are lower-cased surfaces of a training file; ``None``: those of the other sentences.
+    What label a type stands for is learned on one half of the sentences and used on the other, and the reverse, unless
+    ``type_labels`` says it. ``seen`` are lower-cased surfaces of a training file; ``None``: those of the other
+    sentences.
     """
     found = Coverage()
     surfaces = Counter(surface for sentence in sentences for surface in _surfaces(sentence))
@@ -78,7 +88,8 @@ def measure(knowledge: Knowledge, sentences: Sequence[Sentence], seen: set[str] 
         return surfaces[surface] == 1 if seen is None else surface not in seen
 
     for fold in range(FOLDS):
-        types = TypeLabels.learn(knowledge, (s for n, s in enumerate(sentences) if n % FOLDS != fold))
+        others = (s for n, s in enumerate(sentences) if n % FOLDS != fold)
+        types = type_labels or TypeLabels.learn(knowledge, others)
         for sentence in sentences[fold::FOLDS]:
             matches = knowledge.match(sentence.words)
             labels = {(match.start, match.end): types.label(match) for match in matches}
@@ -87,6 +98,8 @@ def measure(knowledge: Knowledge, sentences: Sequence[Sentence], seen: set[str] 
                 gold = {(e.start, e.end): e.label for e in sentence.entities or ()}.get((match.start, match.end))
                 found.matches += 1
                 found.mentions += gold is not None
+                found.likely += match.share >= LIKELY
+                found.likely_mentions += match.share >= LIKELY and gold is not None
                 found.right += gold is not None and gold == labels[match.start, match.end]
     return found
 

@@ -35,6 +35,14 @@ class FileDescription(Section):
     sha256: Sha256
 
 
+class DampingDescription(Section):
+    """The labelled data by which names that are common words are damped."""
+
+    file: str
+    sha256: Sha256
+    names: Natural  # that are damped
+
+
 class Description(Section):
     """The content of ``kb.json``."""
 
@@ -49,6 +57,8 @@ class Description(Section):
     dropped: dict[str, Natural]  # reason to number of entries that were left out after merging
     sources: tuple[SourceDescription, ...]
     files: dict[str, FileDescription]
+    unmapped: Natural = 0  # types that were left out, as the label map of the build has no entry for them
+    damping: DampingDescription | None = None
     simulated: bool = False  # made from gold mentions, to see what a large knowledge base would be worth
 
 

@@ -46,9 +46,10 @@ class Match:
     start: int
     end: int
     alias: int  # number of the name in the knowledge base
-    types: Mapping[str, float]  # probabilities of its types, over all things of that name; empty if none has a type
+    types: Mapping[str, float]  # probabilities of its types, over all things of that name, times ``share``
     entries: int  # number of things of that name
     prior: float  # sum of their priors
+    share: float = 1.0  # how often the name is a mention, if it is known to be also a common word
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, read
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.mentions import VARIABLES, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
+from coner.knowledge.spans import find_spans
 
 with requires_extra("A knowledge base", "knowledge"):
     from marisa_trie import Trie
 
 MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
-Meaning = tuple[Mapping[str, float], int, float]  # types, number of entries, prior
+Meaning = tuple[Mapping[str, float], int, float, float]  # types, number of entries, prior, share
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
 SCHEMA = """
@@ -42,6 +43,7 @@ CREATE TABLE mentions (
     text INTEGER NOT NULL, entry INTEGER NOT NULL, type INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (text, entry, type)) WITHOUT ROWID;
 """  # statements are compared with those of a file, so that it can hold neither views nor triggers
+SHARES = "CREATE TABLE shares (alias INTEGER PRIMARY KEY, share REAL NOT NULL)"  # of damped names; may be missing
 TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";") if statement.strip())
 
 
@@ -69,6 +71,7 @@ class FolderKnowledge:
             self._numbers = {self._trie[f"{name} "]: number for number, name in enumerate(names or ())}
             self._database = _open(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
+            self._shares = _shares(self._database)
         except Exception as error:  # those of the trie have no common class
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{folder}: is damaged ({reason}). Fix: build it again") from None
@@ -131,20 +134,9 @@ class FolderKnowledge:
         return self._candidates(match.alias, limit)
 
     def _spans(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """Start, end and number of each name. A name ends with a space, so that it ends where a word does."""
-        parts = [(i, part) for i, word in enumerate(words) if (part := self._normalise(word))]
-        ends, starts, at = dict[int, int](), list[tuple[int, int]](), 0
-        for i, part in parts:
-            starts.append((at, i))
-            at += len(part) + 1
-            ends[at] = i + 1
-        text = " ".join(part for _, part in parts) + " "
-        places = [place for place, _ in starts] + [len(text)] * self.longest
-        for number, (place, i) in enumerate(starts):
-            window = text[place : places[number + self.longest]]
-            for key, alias in self._trie.iter_prefixes_with_ids(window):
-                if (end := ends.get(place + len(key))) is not None:
-                    yield i, end, self._number(alias)
+        """Start, end and number of each name."""
+        for start, end, in_trie in find_spans(words, self._trie, self._normalise, self.longest):
+            yield start, end, self._number(in_trie)
 
     def _number(self, in_trie: int) -> int:
         return self._numbers[in_trie] if self._numbers else in_trie
@@ -168,8 +160,9 @@ class FolderKnowledge:
             some = numbers[first : first + VARIABLES]
             query = f"SELECT id, types, entries, prior FROM aliases WHERE id IN ({','.join('?' * len(some))})"
             for alias, packed, entries, prior in self._database.execute(query, some):
-                types = {names[number]: weight for number, weight in TYPE.iter_unpack(packed)}
-                found[alias] = MappingProxyType(types), entries, prior
+                share = self._shares.get(alias, 1.0)
+                types = {names[number]: weight * share for number, weight in TYPE.iter_unpack(packed)}
+                found[alias] = MappingProxyType(types), entries, prior, share
         return found
 
     def _candidates(self, alias: int, limit: int) -> list[Candidate]:
@@ -212,6 +205,16 @@ def _open(path: Path) -> sqlite3.Connection:
     for setting in ("trusted_schema = OFF", "query_only = ON", f"mmap_size = {MAPPED}"):
         database.execute(f"PRAGMA {setting}")
     found = {" ".join(str(sql).split()) for (sql,) in database.execute("SELECT sql FROM sqlite_master LIMIT 100")}
-    if found != TABLES:
+    if found - {SHARES} != TABLES:
         raise ValueError("its tables are not those of a knowledge base")
     return database
+
+
+def _shares(database: sqlite3.Connection) -> dict[int, float]:
+    """The shares of the names that are damped."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'shares'").fetchone():
+        return {}
+    found = dict(database.execute("SELECT alias, share FROM shares"))
+    if not all(0 < share <= 1 for share in found.values()):
+        raise ValueError("it has shares that are not between 0 and 1")
+    return found

@@ -59,7 +59,8 @@ def without(database: sqlite3.Connection, match: Match, own: Own, names: Mapping
         for number, weight in weights.items():
             if weight > 0:
                 sums[number] = sums.get(number, 0.0) + (prior + 1) / total * weight / whole
-    types = {names[number]: share for number, share in sorted(sums.items(), key=lambda item: (-item[1], item[0]))}
+    ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    types = {names[number]: weight * match.share for number, weight in ordered}
     rest = replace(match, types=types, entries=len(left), prior=sum(prior for _, prior in left))
     return rest if left else None
 

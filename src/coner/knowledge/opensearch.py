@@ -54,6 +54,7 @@ class Value(Section):
     types: dict[str, float]
     entries: Natural
     prior: float
+    share: float = 1.0
     candidates: list[dict[str, Any]]
 
 
@@ -118,7 +119,7 @@ class OpenSearchKnowledge:
         self._ask({key for *_, key in spans})
         found = [(start, end, self._known[key]) for start, end, key in spans]
         return [
-            Match(start, end, value.alias, value.types, value.entries, value.prior)
+            Match(start, end, value.alias, value.types, value.entries, value.prior, value.share)
             for start, end, value in found
             if value is not None
         ]
@@ -187,6 +188,7 @@ def _documents(knowledge: FolderKnowledge) -> Iterable[Mapping[str, Any]]:
     for key, match in knowledge.names():
         things = [asdict(candidate) for candidate in knowledge.candidates(match, CANDIDATES)]
         value = {"alias": match.alias, "types": dict(match.types), "entries": match.entries, "prior": match.prior}
+        value["share"] = match.share
         yield {"_id": str(match.alias), "key": key, "value": {**value, "candidates": things}}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.knowledge.entry import Entry
-from coner.knowledge.folder import SCHEMA, TYPE
+from coner.knowledge.folder import SCHEMA, SHARES, TYPE
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.source import Batch, SourceSettings
 
@@ -57,7 +57,7 @@ class Store:
         self.database.execute("PRAGMA journal_mode = WAL")
         self.database.execute("PRAGMA synchronous = NORMAL")
         if new or not self.database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            self.database.executescript(f"BEGIN; {SCHEMA} {BUILDING} COMMIT;")
+            self.database.executescript(f"BEGIN; {SCHEMA} {SHARES}; {BUILDING} COMMIT;")
         self._types: dict[str, int] = dict(self.database.execute("SELECT name, id FROM types"))
 
     @contextmanager
@@ -151,6 +151,37 @@ class Store:
                 self.database.execute(f"DELETE FROM {table} WHERE entry NOT IN (SELECT id FROM entries)")
         self.database.execute("UPDATE entries SET name = key WHERE name = ''")
         return dropped
+
+    def map_types(self, labels: Mapping[str, Sequence[str]]) -> int:
+        """Replace each type by its labels, which share its weight; returns the number of types without an entry.
+
+        These, and types with an empty list, are left out; a type that is named like a label keeps its name.
+        """
+        labels = {label: (label,) for several in labels.values() for label in several} | dict(labels)
+        known = dict(self._types)
+        shares = [
+            (known[name], self._type(label), 1 / len(several))
+            for name, several in labels.items()
+            if name in known
+            for label in several
+        ]
+        self.database.execute("CREATE TEMP TABLE shared (old INTEGER, new INTEGER, share REAL)")
+        self.database.executemany("INSERT INTO shared VALUES (?, ?, ?)", shares)
+        for table, keys, value in (("entry_types", "entry", "weight"), ("mentions", "text, entry", "count")):
+            query = f"SELECT {keys}, new, sum({value} * share) AS value FROM {table} JOIN shared ON type = old"
+            self.database.execute(f"CREATE TEMP TABLE mapped AS {query} GROUP BY {keys}, new")
+            # A mention whose type is left out still belongs to its sentence.
+            gone = " WHERE type IN (SELECT old FROM shared)" if table == "mentions" else ""
+            self.database.execute(f"DELETE FROM {table}{gone}")
+            self.database.execute(f"INSERT INTO {table} SELECT {keys}, new, value FROM mapped")
+            self.database.execute("DROP TABLE mapped")
+        self.database.execute("DROP TABLE shared")
+        self.database.execute("DELETE FROM types WHERE id NOT IN (SELECT type FROM entry_types)")
+        return len(known.keys() - labels.keys())
+
+    def damp(self, shares: Mapping[int, float]) -> None:
+        """Store how often names are mentions, by their numbers."""
+        self.database.executemany("INSERT INTO shares VALUES (?, ?)", sorted(shares.items()))
 
     def keys(self) -> Iterator[str]:
         """All different names, normalised and sorted, with a space at the end."""

@@ -21,6 +21,11 @@ class TypeLabels:
         self._counts, self._labels = counts, frozenset(labels)
 
     @classmethod
+    def of_map(cls, sets: Mapping[str, Iterable[str]], labels: Iterable[str]) -> TypeLabels:
+        """What a label map says: the labels of a type are equally likely."""
+        return cls({name: dict.fromkeys(some, 1.0) for name, some in sets.items()}, labels)
+
+    @classmethod
     def learn(cls, knowledge: Knowledge, sentences: Iterable[Sentence], labels: Iterable[str] = ()) -> TypeLabels:
         """Count the labels of all matches in labelled sentences; ``labels`` are others that types may be named like."""
         counts, labels, known = dict[str, dict[str, float]](), set(labels), set[tuple[int, str]]()

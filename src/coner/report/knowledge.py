@@ -41,7 +41,11 @@ def matches_line(coverage: Coverage) -> str:
     """How often a match is a mention."""
     mentions, right = _share(coverage.mentions, coverage.matches), _share(coverage.right, coverage.matches)
     per = f"{coverage.matches / coverage.sentences:.1f} a sentence" if coverage.sentences else "no sentence"
-    return f"matches: {coverage.matches:,} ({per}); a mention: {mentions}; of the right class: {right}"
+    line = f"matches: {coverage.matches:,} ({per}); a mention: {mentions}; of the right class: {right}"
+    if coverage.likely == coverage.matches:
+        return line
+    likely = _share(coverage.likely_mentions, coverage.likely)
+    return f"{line}\nof names that are mostly mentions: {coverage.likely:,}; a mention: {likely}"
 
 
 def candidates_grid(candidates: Sequence[Candidate]) -> Grid:

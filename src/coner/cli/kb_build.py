@@ -1,0 +1,152 @@
+"""``coner kb build``: a knowledge base from tables, labelled data and dumps."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from coner.cli.options import JsonOutput, reads
+from coner.core.counted import counted
+from coner.data.reading.reader import Reading
+from coner.knowledge.source import sources
+
+if TYPE_CHECKING:
+    from coner.knowledge.description import Description
+
+    SourceKind = str
+else:
+    SourceKind = Literal["auto", *sources.names()]
+
+Switch = Literal["fold", "keep"]
+
+
+@reads
+def build(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Tables (CSV, TSV or JSONL with a column name), labelled data, a JSON dump of Wikidata, N-Triples of "
+            "DBpedia; also .gz and .bz2.",
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the knowledge base.")],
+    from_format: Annotated[
+        SourceKind,
+        typer.Option("--from", help="Kind of all sources; auto: recognised by name and first lines."),
+    ] = "auto",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Language of names in dumps; can be repeated. [en]"),
+    ] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="Keep only things of this type; can be repeated.")
+    ] = None,
+    minimum_prior: Annotated[
+        float, typer.Option("--min-prior", min=0, metavar="X", help="Leave out things with a lower prior.")
+    ] = 0,
+    label_map: Annotated[
+        str | None,
+        typer.Option("--map", metavar="NAME|FILE", help="Label map: replace types by labels; others are left out."),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labelled file: damp names by how often they are outside of mentions in it."),
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the sources, for the record, such as CC0-1.0.")] = "",
+    case: Annotated[Switch, typer.Option(help="fold: ignore upper and lower case; keep: distinguish it.")] = "fold",
+    accents: Annotated[
+        Literal["strip", "keep"], typer.Option(help="strip: ignore accents; keep: distinguish them.")
+    ] = "strip",
+    punctuation: Annotated[
+        Literal["split", "keep"],
+        typer.Option(help="split: it separates words, and is left out; keep: it belongs to them."),
+    ] = "split",
+    width: Annotated[
+        Switch,
+        typer.Option(help="fold: full-width and other forms of a letter are the letter; keep: distinguish them."),
+    ] = "fold",
+    processes: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of processes that parse a dump; 0: one per core.")
+    ] = 0,
+    as_json: JsonOutput = False,
+    reading: Reading,
+) -> None:
+    """Build a knowledge base from any mix of sources.
+
+    A table has the columns name, and maybe aliases, types (several are separated by |), description, prior (how
+    prominent it is) and id. Of labelled data the mentions are the names, and their labels the types.
+
+    Progress is saved: run the same command again to resume.
+
+    Examples:
+
+      coner kb build glossary.csv train.conll --out kb/
+
+      coner kb build names.csv --map types.toml --train train.conll --out kb/
+
+      coner kb build wikidata.json.gz --language en --language de --min-prior 5 --licence CC0-1.0 --out kb/
+    """
+    from coner.core.errors import ConfigError
+    from coner.core.progress import stderr
+    from coner.data import stream
+    from coner.data.files import digest
+    from coner.data.label_map import load_map
+    from coner.knowledge.build import BuildSettings, TrainingFile, build
+    from coner.knowledge.normalisation import NormalisationSettings
+    from coner.knowledge.source import SourceSettings
+
+    if not minimum_prior < math.inf:
+        raise ConfigError(f"--min-prior: got {minimum_prior}; expected a number from 0")
+    kept, languages = tuple(types or ()), tuple(language or ("en",))
+    source = SourceSettings(languages=languages, minimum_prior=minimum_prior, types=kept, reading=dict(reading))
+    normalisation = NormalisationSettings(case=case, accents=accents, punctuation=punctuation, width=width)
+    settings = BuildSettings(
+        format=from_format,
+        licence=licence,
+        source=source,
+        normalisation=normalisation,
+        labels={} if label_map is None else load_map(label_map).names(),
+        processes=processes,
+    )
+    damping = None
+    if train is not None:
+        damping = TrainingFile(train, digest(train), lambda: stream(train, **reading, gold=True))
+    description = build(files, out, settings, damping)
+    for line in _left_out(description):
+        stderr.print(line)
+    show(out, description, as_json=as_json)
+
+
+def show(folder: Path, description: Description, *, as_json: bool) -> None:
+    """Print what a knowledge base holds."""
+    from coner.report.grid import print_whole
+    from coner.report.knowledge import sources_grid
+
+    if as_json:
+        values: dict[str, Any] = description.model_dump(mode="json")
+        typer.echo(json.dumps({"kb": str(folder), **values}, ensure_ascii=False, indent=2))
+        return
+    size = sum(file.bytes for file in description.files.values())
+    counts = [counted(description.names, "name"), counted(description.entries, "entry", "entries")]
+    counts += [counted(description.types, "type"), f"{description.untyped:,} without a type", f"{size / 1e6:.1f} MB"]
+    if description.damping is not None:
+        counts.append(f"{counted(description.damping.names, 'name')} damped")
+    print_whole(f"{folder}: {', '.join(counts)}", sources_grid(description).table())
+
+
+def _left_out(description: Description) -> list[str]:
+    lines = [
+        f"{source.file}: left out: {', '.join(f'{count:,} {reason}' for reason, count in source.skipped.items())}"
+        for source in description.sources
+        if source.skipped
+    ]
+    if description.unmapped:
+        lines.append(f"left out: {counted(description.unmapped, 'type')} that the map does not name")
+    merged = ", ".join(f"{count:,} {reason}" for reason, count in description.dropped.items())
+    return [*lines, f"left out after merging: {merged}"] if merged else lines

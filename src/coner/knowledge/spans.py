@@ -1,0 +1,45 @@
+"""The names of a trie in a sentence, and how often they are mentions in labelled sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from coner.core.types import Sentence, mentions_of
+from coner.knowledge.normalisation import Normaliser
+
+LEAST = 5  # occurrences of a name that is damped, so that no single one decides
+
+
+def find_spans(words: Sequence[str], trie: Any, normalise: Normaliser, longest: int) -> Iterator[tuple[int, int, int]]:
+    """Start, end and number of each name, of at most ``longest`` words. A name ends with a space, as a word does."""
+    parts = [(i, part) for i, word in enumerate(words) if (part := normalise(word))]
+    ends, starts, at = dict[int, int](), list[tuple[int, int]](), 0
+    for i, part in parts:
+        starts.append((at, i))
+        at += len(part) + 1
+        ends[at] = i + 1
+    text = " ".join(part for _, part in parts) + " "
+    places = [place for place, _ in starts] + [len(text)] * longest
+    for number, (place, i) in enumerate(starts):
+        window = text[place : places[number + longest]]
+        for key, alias in trie.iter_prefixes_with_ids(window):
+            if (end := ends.get(place + len(key))) is not None:
+                yield i, end, alias
+
+
+def mention_shares(sentences: Iterable[Sentence], trie: Any, normalise: Normaliser, longest: int) -> dict[int, float]:
+    """The share of a name's occurrences that touch a mention, smoothed, of names that often do not.
+
+    With n occurrences, o of them outside of mentions, it is (n - o + 1) / (n + 1). Names that occur less than ``LEAST``
+    times, or always in mentions, are left out: their share is 1.
+    """
+    seen, outside = Counter[int](), Counter[int]()
+    for sentence in sentences:
+        inside = {word for mention in mentions_of(sentence) for word in range(mention.start, mention.end)}
+        for start, end, alias in find_spans(sentence.words, trie, normalise, longest):
+            seen[alias] += 1
+            outside[alias] += inside.isdisjoint(range(start, end))
+    common = (alias for alias, count in outside.items() if count and seen[alias] >= LEAST)
+    return {alias: (seen[alias] - outside[alias] + 1) / (seen[alias] + 1) for alias in common}
