@@ -36,17 +36,16 @@ from harness import RESULTS, arguments, command
 from coner.config.experiment import DataSettings, Experiment
 from coner.core.errors import ConerError
 from coner.core.files import atomic_write
-from coner.core.progress import Log
+from coner.core.progress import Log, SilentLog
 from coner.data import Corpus
 from coner.data.splits import read_splits
 from coner.evaluation.metrics import macro_f1, micro_f1
 from coner.evaluation.score import score
 from coner.evaluation.significance import difference
-from coner.families.settings import parse_trainable
 from coner.records.machine import machine
 from coner.records.packed import pack, unpack
-from coner.runs.choice import with_kind
-from coner.runs.train import SentenceRecipe, fit
+from coner.runs.choice import settings_for
+from coner.runs.train import fit, sentence_recipe
 
 METRICS = {"micro_f1": micro_f1, "macro_f1": macro_f1}
 GROUPS = {"CRF": ("coner crf", "crfsuite"), "encoder": ("coner minilm", "trainer", "spanmarker", "spacy")}
@@ -79,14 +78,15 @@ class Task:
 def settings(kind: str, splits: peers.Splits, seed: int) -> Experiment:
     """What ``coner train DATA --family KIND`` chooses."""
     values = {"kind": kind, "seed": seed}
-    return parse_trainable(with_kind(values, lambda _: splits["train"], source="defaults", log=lambda _: None))
+    return settings_for(values, lambda _: splits["train"], source="defaults", log=SilentLog())
 
 
 def ours(kind: str) -> Callable[[peers.Splits, int], peers.Found]:
     """A tagger of coner."""
 
     def run(splits: peers.Splits, seed: int) -> peers.Found:
-        recipe = SentenceRecipe(settings(kind, splits, seed), splits["train"], splits["dev"])
+        values = {"kind": kind, "seed": seed}
+        recipe = sentence_recipe(values, splits["train"], splits["dev"], source="defaults", log=SilentLog())
         return fit(recipe, log=Log()).tag(splits["test"])
 
     return run

@@ -28,19 +28,28 @@ def data(tmp_path: Path) -> Path:
 
 def test_the_outputs_of_one_audit(coner: Coner, data: Path, tmp_path: Path) -> None:
     out, tasks = tmp_path / "audit.html", tmp_path / "again.json"
-    done = coner("audit", data, "--out", out, "--tasks", tasks, "--folds", 4)
+    done = coner("audit", data, "--out", out, "--out", tasks, "--folds", 4)
     assert done.code == 0, done.err
     assert "99 sentences, 96 mentions; suspicious: 1 class" in done.out
     assert "bob dylan" in done.out
     assert "fold-4 of 4" in done.err
-    first = out.read_bytes()
+    first, first_tasks = out.read_bytes(), tasks.read_bytes()
+    tasks.unlink()
     assert b"bob dylan" in first
-    again = coner("audit", data, "--out", out, "--tasks", tasks, "--folds", 4, "--json")
+    again = coner("audit", data, "-o", out, "--tasks", tasks, "--folds", 4, "--json")  # a former option
     assert "fold-1 of 4" not in again.err  # nothing is trained again
     assert out.read_bytes() == first
     found = json.loads(again.out)
     assert found["suspicious"]["class"] == 1
-    assert len(json.loads(tasks.read_text(encoding="utf-8"))) > 0
+    assert len(json.loads(first_tasks)) > 0
+    assert tasks.read_bytes() == first_tasks
+    assert (
+        coner(
+            "audit", data, "-o", tmp_path / "other", "--to", "labelstudio", "--work", f"{out}.folds", "--folds", 4
+        ).code
+        == 0
+    )
+    assert (tmp_path / "other").read_bytes() == first_tasks
     lines = data.read_text(encoding="utf-8").splitlines()
     for place in found["candidates"]:
         assert [line.split("\t")[0] for line in lines[place["line"] - 1 :][: len(place["words"])]] == place["words"]
@@ -81,7 +90,7 @@ WRONG_INPUTS = {
     "two seeds": ("oslo\tB-City\n", ["--seed", "1", "--set", "seed=2"], "set by --set too"),
     "other data": ("oslo\tB-City\n", ["--set", "data.test=x.conll"], "data.test: got a value"),
     "page over the data": ("oslo\tB-City\n", ["--out", "train.conll"], "is the input itself"),
-    "page and tasks": ("oslo\tB-City\n", ["--tasks", "audit.html"], "--tasks: got audit.html"),
+    "page and tasks": ("oslo\tB-City\n", ["--tasks", "audit.html"], "--out: got audit.html twice"),
     "too few for a dev split": ("oslo\tB-City\n\nrio\tB-City\n", ["--folds", "2"], "data.dev_share=0.5"),
     "folder that does not exist": (
         "oslo\tB-City\n\nrio\tB-City\n",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, cro
 from coner.cli.app import run
 from coner.core.errors import ConfigError, DataError
 from coner.core.files import atomic_write
+from coner.core.progress import SilentLog
 from coner.core.tags import tags_from_entities
 from coner.core.types import Sentence
 from coner.data import read, write_conll
+from coner.data.splits import SplitCache
 from coner.families import load
 from coner.integrations.sklearn import CrfEstimator, EncoderEstimator
+from coner.runs.choice import settings_for
 from helpers.small import CORPUS, SETTINGS
 
 X = [list(sentence.words) for sentence in CORPUS]
@@ -79,6 +83,26 @@ def test_encoder_equals_that_of_coner_train(tmp_path: Path, tiny_encoder: Callab
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # a search draws from these generators
     scores = [[entity.score for entity in entities] for entities in estimator.tagger_.tag(CORPUS)]
     assert scores == [[entity.score for entity in entities] for entities in load(tmp_path / "run").tag(CORPUS)]
+
+
+def test_settings_that_are_not_set_are_those_of_coner_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with atomic_write(tmp_path / "train.conll") as handle:
+        write_conll(CORPUS, handle)
+    data = {"train": str(tmp_path / "train.conll"), "dev_share": 0.3}
+    fitted: list[Any] = []
+
+    def keep(recipe: Any, log: Any) -> Any:
+        fitted.append(recipe)
+        return SimpleNamespace(labels=())
+
+    monkeypatch.setattr("coner.integrations.sklearn.fit", keep)
+    for train in (None, {"batch": 2}, {"epochs": 5}, {"groups": {"encoder": {"rate": 0.5}}}):
+        EncoderEstimator(train=train, dev_share=0.3).fit(X, Y)
+        values = {"kind": "encoder", "seed": 42, "data": data, **({"train": train} if train else {})}
+        expected = settings_for(values, SplitCache().train, source="train", log=SilentLog())
+        assert fitted[-1].settings.train == expected.train
+    assert len({recipe.settings.train.model_dump_json() for recipe in fitted}) == 4
+    assert fitted[0].settings.train.epochs > 100  # few sentences get enough steps
 
 
 def test_equal_seeds_give_equal_taggers() -> None:

@@ -54,14 +54,16 @@ def ablate(
     from coner.cli.compare import show_ablation
     from coner.config.load import load_values
     from coner.core.errors import ConfigError
-    from coner.runs.ablation.plan import check_settings, load_plan
+    from coner.data.splits import SplitCache
+    from coner.runs.ablation.plan import load_plan
     from coner.runs.ablation.run import run_all, runs_of
 
     if more and not encoders:
         raise ConfigError(f"got unexpected arguments {' '.join(more)}; expected one config, and options")
     chosen = load_plan(plan).choose(_names(rows))
-    settings = check_settings(chosen, load_values(config, overrides or ()), config)
-    outcome = run_all(runs_of(chosen, settings, seeds=seeds, encoders=_names(" ".join([encoders, *(more or ())]))), out)
+    names, cache = _names(" ".join([encoders, *(more or ())])), SplitCache()
+    base = load_values(config, overrides or ())
+    outcome = run_all(runs_of(chosen, base, config, cache=cache, seeds=seeds, encoders=names), out, cache)
     shown = split_alias or split
     show_ablation(out, split=None if shown == "auto" else shown, as_json=as_json, markdown=markdown)
     if outcome.failed or outcome.elsewhere:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,14 +25,21 @@ WIDE = 40  # characters of words in a line
 def audit(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled sentences, of any format.")],
     *,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Web page to write: the places, in context.")] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Web page of the places, or tasks to label again; can be repeated."
+        ),
+    ] = None,
+    to: Annotated[
+        Literal["auto", "html", "labelstudio"],
+        typer.Option("--to", help="Format of the output; auto: labelstudio if its name ends in .json, else html."),
+    ] = "auto",
     kind: Annotated[str, typer.Option("--family", metavar="KIND", help="crf, or encoder: slower.")] = "crf",
     folds: Annotated[int, typer.Option(min=2, metavar="K", help="Number of folds: each is one training.")] = 5,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of folds and training; default 42.")] = None,
     overrides: Overrides = None,
-    tasks: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Label Studio tasks to write (.json): suspicious sentences.")
-    ] = None,
+    tasks: Annotated[Path | None, typer.Option("--tasks", hidden=True)] = None,  # now --out, with --to labelstudio
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Places on the page, and in tasks.")] = 1000,
     work: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder that keeps the folds; default: OUT.folds.")
@@ -46,8 +54,8 @@ def audit(
     less probable the annotation is; above 0.9 the place is suspicious. Decide yourself: many are hard, but right.
 
     The page shows the places in context, those with the same words together. --json prints every place, also those
-    that are not suspicious. --tasks writes the sentences to be annotated again, with the present labels as annotation
-    and those of the folds as prediction.
+    that are not suspicious. Tasks of Label Studio are the suspicious sentences, to be annotated again, with the present
+    labels as annotation and those of the folds as prediction.
 
     The family is the CRF, with few features, because K taggers are trained and it is the fastest.
 
@@ -55,9 +63,9 @@ def audit(
 
     Examples:
 
-      coner audit train.conll --out audit.html
+      coner audit train.conll -o audit.html
 
-      coner audit train.conll --family encoder --folds 10 --out audit.html --tasks again.json
+      coner audit train.conll --family encoder --folds 10 -o audit.html -o again.json
 
       coner audit train.conll --work folds --json > places.json
     """
@@ -70,20 +78,17 @@ def audit(
     from coner.data.splits import read_options
     from coner.families.settings import parse_data
     from coner.runs.audit.audit import audit as run_audit
-    from coner.runs.audit.audit import audit_settings, write_tasks
+    from coner.runs.audit.audit import audit_settings
 
-    outputs = {"--out": out, "--tasks": tasks}
-    named = [path for path in outputs.values() if path is not None]
-    if work is None and not named:
+    outputs = _outputs(out or [], to, tasks)
+    if work is None and not outputs:
         raise ConfigError("--out: not set. Fix: name a page with --out, or the folder of the folds with --work")
-    if out is not None and tasks is not None and out.absolute() == tasks.absolute():
-        raise ConfigError(f"--tasks: got {tasks}, which is --out too; expected another file")
     if seed is not None and any(text.partition("=")[0].strip() == "seed" for text in overrides or ()):
         raise ConfigError("--seed: seed is set by --set too; expected one of the two")
-    for path in named:
+    for path in outputs:
         destination(path)  # fails now, not after an hour
-    keep_apart(data, *named)
-    folder = work or named[0].with_name(f"{named[0].name}.folds")
+    keep_apart(data, *outputs)
+    folder = work or (first := next(iter(outputs))).with_name(f"{first.name}.folds")
     seeded = {} if seed is None else {"seed": seed}
     values = apply_overrides({"data": dict(reading), **seeded}, overrides or ())
     corpus = read(data, **read_options(parse_data(values, "coner audit")), gold=True)
@@ -94,18 +99,49 @@ def audit(
             log(f"{data}: {note}")
         found = run_audit(corpus, settings, folds=folds, work=folder, log=log)
     shown = found.suspicious[:limit]
-    if out is not None:
-        from coner.report.audit import write_audit_page
-
-        write_audit_page(found, shown, out)
-        stderr.print(f"{out}: {len(shown):,} of {len(found.suspicious):,} suspicious places")
-    if tasks is not None:
-        stderr.print(f"{tasks}: {write_tasks(found, shown, tasks):,} tasks")
+    for path, form in outputs.items():
+        stderr.print(f"{path}: {WRITERS[form](found, shown, path)}")
     stderr.print(f"{folder}: the folds, so that the same command again is fast; delete it when you are done")
     if as_json:
         typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
     else:
         _print(found, shown[:FIRST])
+
+
+def _outputs(out: Sequence[Path], to: str, tasks: Path | None) -> dict[Path, str]:
+    """The formats of the files to write, by path."""
+    from coner.core.errors import ConfigError
+
+    named = [(path, _form(path) if to == "auto" else to) for path in out]
+    named += [] if tasks is None else [(tasks, "labelstudio")]
+    places = [path.absolute() for path, _ in named]
+    for path, _ in named:
+        if places.count(path.absolute()) > 1:
+            raise ConfigError(f"--out: got {path} twice; expected different files")
+    return dict(named)
+
+
+def _form(path: Path) -> str:
+    return "labelstudio" if path.suffix.lower() == ".json" else "html"
+
+
+def _write_page(found: Audit, shown: Sequence[Candidate], path: Path) -> str:
+    from coner.report.audit import write_audit_page
+
+    write_audit_page(found, shown, path)
+    return f"{len(shown):,} of {len(found.suspicious):,} suspicious places"
+
+
+def _write_tasks(found: Audit, shown: Sequence[Candidate], path: Path) -> str:
+    from coner.runs.audit.audit import write_tasks
+
+    return counted(write_tasks(found, shown, path), "task")
+
+
+WRITERS: dict[str, Callable[[Audit, Sequence[Candidate], Path], str]] = {
+    "html": _write_page,
+    "labelstudio": _write_tasks,
+}
 
 
 def _print(found: Audit, first: list[Candidate]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from coner.cli.options import JsonOutput, Overrides, as_toml, reads
+from coner.cli.options import DevData, EncoderName, FamilyOfData, JsonOutput, Overrides, Source, TrainData, reads
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
 
 @reads
 def learning_curve(
-    source: Annotated[
-        str, typer.Argument(metavar="CONFIG|DATA", help="TOML file, built-in config (coner config), or training data.")
-    ],
+    source: Source,
     out: Annotated[Path, typer.Option(help="Folder of the curve; each run gets a folder in it.")],
     *,
-    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Of data: crf, encoder or span.")] = None,
-    train_file: Annotated[
-        Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
-    ] = None,
-    dev: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.dev=DATA.")] = None,
-    encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="minilm, mpnet, a folder or a hub name; sets encoder.name.")
-    ] = None,
+    kind: FamilyOfData = None,
+    train_file: TrainData = None,
+    dev: DevData = None,
+    encoder: EncoderName = None,
     fractions: Annotated[
         str, typer.Option(metavar="LIST", help="Fractions of the training split, at least three; 1 is always one.")
     ] = "1/8,1/4,1/2,1",
@@ -65,8 +59,7 @@ def learning_curve(
       coner learning-curve train.conll --family crf --fractions 1/16,1/8,1/4,1/2 --seeds 5 --by macro --out runs/curve
       --picture curve.svg
     """
-    from coner.cli.source import read_values
-    from coner.config.template import toml
+    from coner.cli.source import as_changes, read_values
     from coner.core.progress import stderr
     from coner.data.splits import SplitCache
     from coner.report.learning_curve import check_picture, make_curve, write_picture
@@ -78,8 +71,7 @@ def learning_curve(
         "--dev": ("data.dev", dev),
         "--encoder": ("encoder.name", encoder),
     }
-    changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
-    changes |= {f"--{name}": (f"data.{name}", value) for name, value in as_toml(reading).items()}
+    changes = as_changes(shortcuts, reading)
     if picture:
         check_picture(picture)
     chosen, cache = parse_fractions(fractions), SplitCache()

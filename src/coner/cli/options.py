@@ -42,6 +42,17 @@ def model_argument(help: str, metavar: str = "MODEL") -> Any:
     return typer.Argument(parser=model_folder, metavar=metavar, help=help)
 
 
+Source = Annotated[
+    str, typer.Argument(metavar="CONFIG|DATA", help="TOML file, built-in config (coner config), or training data.")
+]
+FamilyOfData = Annotated[str | None, typer.Option("--family", metavar="KIND", help="Of data: crf, encoder or span.")]
+TrainData = Annotated[
+    Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
+]
+DevData = Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.dev=DATA.")]
+EncoderName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="minilm, mpnet, a folder or a hub name; sets encoder.name.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change a setting; can be repeated.")
 ]

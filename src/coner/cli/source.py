@@ -5,6 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from coner.cli.options import as_toml
+from coner.data.reading.reader import Reading
+
+
+def as_changes(shortcuts: Mapping[str, tuple[str, Any]], reading: Reading) -> dict[str, tuple[str, str]]:
+    """The options that are set: the key path that each sets, and its value as TOML.
+
+    Args:
+        shortcuts: by option, the key path that it sets, and its value; ``None``: not set.
+        reading: the options of reading that are set.
+    """
+    from coner.config.template import toml
+
+    changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
+    return changes | {f"--{name}": (f"data.{name}", value) for name, value in as_toml(reading).items()}
+
 
 def read_values(
     source: str, name: str, overrides: Sequence[str], changes: Mapping[str, tuple[str, str]]
@@ -15,7 +31,7 @@ def read_values(
         source: a config, or data.
         name: of the run, if the source is data.
         overrides: of ``--set``.
-        changes: of other options: the key path that each sets, and its value as TOML.
+        changes: of other options; see ``as_changes``.
 
     Raises:
         ConfigError: two options set the same, or an option sets what the kind does not have.

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coner.cli.options import Cost, LedgerFile, Overrides, Overwrite, ScoresJson, Tokens, as_toml, model_folder, reads
+from coner.cli.options import (
+    Cost,
+    DevData,
+    EncoderName,
+    FamilyOfData,
+    LedgerFile,
+    Overrides,
+    Overwrite,
+    ScoresJson,
+    Source,
+    Tokens,
+    TrainData,
+    model_folder,
+    reads,
+)
 from coner.cli.outcome import run_recipe
 from coner.data.reading.reader import Reading
 
@@ -19,20 +33,14 @@ if TYPE_CHECKING:
 
 @reads
 def train(
-    source: Annotated[
-        str, typer.Argument(metavar="CONFIG|DATA", help="TOML file, built-in config (coner config), or training data.")
-    ],
+    source: Source,
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
     *,
-    kind: Annotated[str | None, typer.Option("--family", metavar="KIND", help="Of data: crf, encoder or span.")] = None,
-    train_file: Annotated[
-        Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
-    ] = None,
-    dev: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.dev=DATA.")] = None,
+    kind: FamilyOfData = None,
+    train_file: TrainData = None,
+    dev: DevData = None,
     test: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.test=DATA.")] = None,
-    encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="minilm, mpnet, a folder or a hub name; sets encoder.name.")
-    ] = None,
+    encoder: EncoderName = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Short for --set seed=N.", metavar="N")] = None,
     overrides: Overrides = None,
     init: Annotated[
@@ -99,7 +107,7 @@ def train(
 
       coner train my.toml --set train.epochs=12 --out runs/mine
     """
-    from coner.config.template import toml
+    from coner.cli.source import as_changes
     from coner.core import processes
     from coner.core.progress import stderr
     from coner.data.splits import SplitCache
@@ -121,8 +129,7 @@ def train(
         "--embed-kb": ("knowledge.embed", embed_kb or None),
         "--oracle": ("knowledge.oracle", oracle or None),
     }
-    changes = {option: (key, toml(value)) for option, (key, value) in shortcuts.items() if value is not None}
-    changes |= {f"--{name}": (f"data.{name}", value) for name, value in as_toml(reading).items()}
+    changes = as_changes(shortcuts, reading)
     stderr.quiet = processes.rank() > 0  # the first process reports for all
     cache = SplitCache()
     settings = _settings(source, out, overrides or (), changes, cache)
@@ -147,7 +154,7 @@ def _settings(
     values, is_data = read_values(source, out.resolve().name, overrides, changes), find_config(source) is None
     if not is_data:
         _require_processes(parse_experiment(values, source))  # before the data are read
-    values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=source, log=Log())
+    values = with_kind(values, cache.train, source=source, log=Log())
     settings = (parse_trainable if is_data else parse_experiment)(values, source)
     _require_processes(settings)
     return settings

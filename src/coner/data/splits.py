@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -74,6 +74,10 @@ class SplitCache:
             sampled = settings.take and settings.take_seed is not None  # samples share the sentences that are read
             self.splits[key] = _sampled(self.read(_whole(settings)), settings) if sampled else read_splits(settings)
         return self.splits[key]
+
+    def train(self, settings: DataSettings) -> Sequence[Sentence]:
+        """The sentences of the training split."""
+        return self.read(settings)[0]["train"].sentences
 
 
 def read_options(settings: DataSettings) -> Reading:

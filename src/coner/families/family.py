@@ -112,7 +112,3 @@ class Family:
     def epochs(self, settings: Any) -> int:
         """Number of epochs, after each of which ``TrainingJob.on_epoch`` is called; 0: never."""
         return 0
-
-    def with_encoder(self, settings: Any, name: str) -> Any:
-        """The settings with another pretrained encoder; ``ConfigError`` if they have none."""
-        raise ConfigError(f"kind = {self.kind!r} has no pretrained encoder")

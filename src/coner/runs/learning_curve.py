@@ -8,16 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from coner.config.experiment import DataSettings, Experiment
+from coner.config.experiment import Experiment
 from coner.config.load import override
 from coner.core.errors import ConfigError
 from coner.core.progress import Log, SilentLog
-from coner.core.types import Sentence
 from coner.data.splits import SplitCache
 from coner.evaluation.power_law import LEAST_SIZES
 from coner.families.settings import parse_data, parse_trainable
 from coner.records.record import RECORD, Record, read_record
-from coner.runs.choice import with_kind
+from coner.runs.choice import settings_for
 from coner.runs.several import Outcome, Run, check_all, execute_all
 
 FRACTIONS = tuple(Fraction(1, part) for part in (8, 4, 2, 1))
@@ -65,14 +64,11 @@ def runs_of(
         DataError: the data cannot be read.
     """
 
-    def read(data: DataSettings) -> Sequence[Sentence]:
-        return cache.read(data)[0]["train"].sentences
-
     if "kind" in values:
         parse_trainable(dict(values), source)  # before the data are read
     if parse_data(values, source).take_seed is not None:
         raise ConfigError("data.take_seed: got a seed; expected none, as the samples have one for each run")
-    whole = parse_trainable(with_kind(values, read, source=source, log=Log()), source)
+    whole = settings_for(values, cache.train, source=source, log=Log())
     sizes = _sizes(whole, fractions, cache)
     runs = []
     for seed in range(whole.seed, whole.seed + seeds):
@@ -81,8 +77,8 @@ def runs_of(
             data = {"test": None, "take": size if sampled else 0, "take_seed": seed if sampled else None}
             row = f"take-{size}"
             changes = {"kind": whole.kind, "seed": seed, "name": row, "data": data}
-            changed = with_kind(override(values, changes), read, source=source, log=SilentLog())
-            runs.append(CurveRun(row=row, seed=seed, fraction=fraction, settings=parse_trainable(changed, source)))
+            changed = settings_for(override(values, changes), cache.train, source=source, log=SilentLog())
+            runs.append(CurveRun(row=row, seed=seed, fraction=fraction, settings=changed))
     return runs
 
 

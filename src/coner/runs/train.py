@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coner.config.experiment import Experiment
+from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import find_config, override_paths
 from coner.core.counted import counted
 from coner.core.errors import DataError
@@ -22,7 +22,7 @@ from coner.families.family import Place
 from coner.families.recipe import Inputs, Training
 from coner.families.settings import parse_data, parse_trainable
 from coner.families.tagger import Tagger
-from coner.runs.choice import read_source, with_kind
+from coner.runs.choice import read_source, settings_for
 from coner.runs.execute import execute
 
 SOURCE = "coner.train"  # in messages
@@ -66,37 +66,52 @@ def train(
 def _of_files(source: str | Path, values: dict[str, Any], cache: SplitCache, log: Log) -> Training:
     if find_config(source) is not None:
         parse_trainable(values, SOURCE)  # before the data are read
-    values = with_kind(values, lambda data: cache.read(data)[0]["train"].sentences, source=SOURCE, log=log)
-    return Training(parse_trainable(values, SOURCE))
+    return Training(settings_for(values, cache.train, source=SOURCE, log=log))
 
 
 def _of_sentences(train: Any, dev: Any, values: dict[str, Any], log: Log) -> Training:
     options = read_options(parse_data(values, SOURCE))
-    train = read(train, **options, gold=True)
-    settings = parse_trainable(with_kind(values, lambda _: train, source=SOURCE, log=log), SOURCE)
-    return SentenceRecipe(settings, train, None if dev is None else read(dev, **options, gold=True))
+    train, dev = (None if data is None else read(data, **options, gold=True) for data in (train, dev))
+    return sentence_recipe(values, train, dev, source=SOURCE, log=log)
+
+
+def sentence_recipe(
+    values: Mapping[str, Any], train: Sequence[Sentence], dev: Sequence[Sentence] | None, *, source: str, log: Log
+) -> SentenceRecipe:
+    """A run on sentences in memory, with the settings that ``coner train`` suggests where they are not set."""
+    inputs = sentence_inputs(parse_data(values, source), train, dev)
+    own = inputs.splits["train"].sentences
+    return SentenceRecipe(settings_for(values, lambda _: own, source=source, log=log), inputs)
 
 
 class SentenceRecipe(Training):
-    """A run on labelled sentences in memory; without ``dev`` the fraction ``data.dev_share`` of them, split by text."""
+    """A run on labelled sentences in memory."""
 
-    def __init__(self, settings: Experiment, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> None:
+    def __init__(self, settings: Experiment, inputs: Inputs) -> None:
         super().__init__(settings)
-        self._train, self._dev = _split(train, "train"), None if dev is None else _split(dev, "dev")
+        self._inputs = inputs
 
     def read(self, cache: SplitCache) -> Inputs:
-        data, train, dev = self.settings.data, self._train, self._dev
-        taxonomy = choose_taxonomy(data.taxonomy, train.corpus.labels)
-        checked = train.corpus if dev is None or data.taxonomy == AUTO else (*train.corpus, *dev.corpus)
-        _check_labels(checked, train.corpus, taxonomy)
-        try:
-            splits = cut_dev(train, data.dev_share) if dev is None else {"train": train, "dev": dev}
-        except DataError:
-            size, share = counted(len(train.corpus), "sentence"), f"dev_share={data.dev_share:g}"
-            got = f"got {size}, of which {share} are needed as dev split"
-            fix = "Fix: add sentences, or pass a dev split (dev=...)"
-            raise DataError(f"{got}; expected more distinct texts. {fix}") from None
-        return Inputs(with_warnings(splits, splits["train"].corpus.labels), taxonomy)
+        return self._inputs
+
+
+def sentence_inputs(data: DataSettings, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> Inputs:
+    """The splits of sentences in memory; without ``dev`` the fraction ``data.dev_share`` of them, split by text.
+
+    ``DataError`` if there are no labels, or too few sentences.
+    """
+    own, given = _split(train, "train"), None if dev is None else _split(dev, "dev")
+    taxonomy = choose_taxonomy(data.taxonomy, own.corpus.labels)
+    checked = own.corpus if given is None or data.taxonomy == AUTO else (*own.corpus, *given.corpus)
+    _check_labels(checked, own.corpus, taxonomy)
+    try:
+        splits = cut_dev(own, data.dev_share) if given is None else {"train": own, "dev": given}
+    except DataError:
+        size, share = counted(len(own.corpus), "sentence"), f"dev_share={data.dev_share:g}"
+        got = f"got {size}, of which {share} are needed as dev split"
+        fix = "Fix: add sentences, or pass a dev split (dev=...)"
+        raise DataError(f"{got}; expected more distinct texts. {fix}") from None
+    return Inputs(with_warnings(splits, splits["train"].corpus.labels), taxonomy)
 
 
 def fit(recipe: Training, *, log: Log, cache: SplitCache | None = None) -> Tagger:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from coner.core.errors import ConfigError
+from coner.core.progress import SilentLog
+from coner.data.splits import SplitCache
 from coner.records.ablation import FAILED
 from coner.records.record import read_record
-from coner.runs.ablation.plan import check_settings, load_plan, parse_plan
+from coner.runs.ablation.plan import load_plan, parse_plan
 from coner.runs.ablation.run import run_all, runs_of
 from helpers import SAMPLE
 from helpers.shell import command, head, process, refusal
@@ -43,7 +45,7 @@ def config(tmp_path: Path, tiny_encoder: Callable[[str], Path]) -> list[str]:
         kind = "encoder"
         seed = 5
         encoder.name = "{tiny_encoder("mbert")}"
-        train = {{ epochs = 1, precision = "float32" }}
+        train = {{ epochs = 1, batch = 32, precision = "float32", groups.encoder.rate = 3e-5 }}
         data = {{ train = "{tmp_path}/train.conll", dev = "{tmp_path}/dev.conll" }}
         """
     )
@@ -141,9 +143,10 @@ def test_runs_share_the_data_that_they_read(config: list[str], tmp_path: Path, m
     reading = splits.read_splits
     monkeypatch.setattr(splits, "read_splits", lambda settings: calls.append(settings) or reading(settings))
     plan = load_plan(config[2]).choose(["crf"])
-    runs = runs_of(plan, check_settings(plan, load_values(Path(config[0])), "config"), seeds=2)
+    cache = SplitCache()
+    runs = runs_of(plan, load_values(Path(config[0])), "config", cache=cache, seeds=2)
     assert [run.folder for run in runs] == ["full.5", "crf.5", "full.6", "crf.6"]
-    assert len(run_all(runs, tmp_path / "out").finished) == 4
+    assert len(run_all(runs, tmp_path / "out", cache).finished) == 4
     assert len(calls) == 1
     # The system reports the peak of a whole process, so it is known only for the first run.
     peaks = [read_record(tmp_path / "out" / run.folder).memory["peak_rss_bytes"] for run in runs]
@@ -156,8 +159,8 @@ def test_each_row_is_run_with_each_encoder(config: list[str]) -> None:
     from coner.config.load import load_values
 
     plan = parse_plan({"row": [{"name": "a", "set": {"head": {"blend": "gate"}}}]}, "list")
-    settings = check_settings(plan, load_values(Path(config[0])), "config")
-    runs = runs_of(plan, settings, seeds=1, encoders=["minilm", "org/other"])
+    base, cache = load_values(Path(config[0])), SplitCache()
+    runs = runs_of(plan, base, "config", cache=cache, seeds=1, encoders=["minilm", "org/other"])
     assert [(run.folder, run.settings.encoder.name) for run in runs] == [
         ("full.minilm.5", "minilm"),
         ("full.other.5", "org/other"),
@@ -166,4 +169,28 @@ def test_each_row_is_run_with_each_encoder(config: list[str]) -> None:
     ]
     assert [run.against for run in runs] == [None, "full.minilm", "full.minilm", "full.other"]
     with pytest.raises(ConfigError, match="expected names that differ"):
-        runs_of(plan, settings, seeds=1, encoders=["a/x", "b/x"])
+        runs_of(plan, base, "config", cache=cache, seeds=1, encoders=["a/x", "b/x"])
+    plan = parse_plan({"row": [{"name": "c", "set": {"kind": "crf"}}]}, "list")
+    with pytest.raises(ConfigError, match=r"--encoders: row 'c': .*encoder: no such setting.*expected the config"):
+        runs_of(plan, base, "config", cache=cache, seeds=1, encoders=["minilm"])
+
+
+def test_each_row_gets_what_training_suggests_for_it(config: list[str], tmp_path: Path) -> None:
+    from coner.config.load import load_values
+    from coner.runs.choice import settings_for
+
+    base = {key: value for key, value in load_values(Path(config[0])).items() if key != "train"}
+    rows = [{"name": "large", "set": {"train": {"batch": 40}}}, {"name": "span", "set": {"kind": "span"}}]
+    plan, cache = parse_plan({"row": [*rows, {"name": "set", "set": {"train": {"epochs": 3}}}]}, "list"), SplitCache()
+    runs = runs_of(plan, base, "config", cache=cache, seeds=2, encoders=["minilm", "mpnet"])
+    # 40 sentences are 3 steps of 16, or one of 40; at least 400 steps, unless epochs are set
+    found = {run.folder: (run.settings.train.batch, run.settings.train.epochs) for run in runs}
+    expected = {"full": (16, 134), "large": (40, 400), "span": (16, 134), "set": (16, 3)}
+    names = [(row, encoder, seed) for row in expected for encoder in ("minilm", "mpnet") for seed in (5, 6)]
+    assert found == {f"{row}.{encoder}.{seed}": expected[row] for row, encoder, seed in names}
+    rates = {run.row: run.settings.train.groups["encoder"].rate for run in runs}
+    assert rates["full.minilm"] > rates["full.mpnet"]
+    for run in runs:  # as coner train with the settings of the row
+        values = {**plan.settings(base, run.row.split(".")[0]), "seed": run.seed, "name": run.row}
+        values["encoder"] = {"name": run.row.split(".")[1]}
+        assert run.settings == settings_for(values, cache.train, source="train", log=SilentLog())

@@ -15,7 +15,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from coner.config.load import load_values
 from coner.core.errors import ConfigError
+from coner.core.progress import SilentLog
+from coner.data.splits import SplitCache
+from coner.runs.choice import settings_for
 from coner.runs.sweep import study as studies
 from coner.runs.sweep.space import load_space
 from coner.runs.sweep.study import Search
@@ -23,6 +27,7 @@ from helpers import SAMPLE
 from helpers.shell import command, head, process, refusal
 
 SPACE = "crf.c2 = { low = 0.01, high = 10.0, log = true }\ncrf.min_frequency = { choices = [0, 1] }\n"
+ENCODERS = 'encoder.name = { choices = ["minilm", "mpnet"] }\ntrain.batch = { choices = [8, 40] }\n'
 
 
 @pytest.fixture
@@ -48,6 +53,32 @@ def search(world: list[str], out: Path, trials: int, *more: object) -> dict[str,
     assert done.code == 0, done
     values: dict[str, Any] = json.loads(done.out)
     return values
+
+
+def test_each_trial_gets_what_training_suggests_for_it(
+    world: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Any] = []
+
+    def train(recipe: Any, *_: Any, **__: Any) -> Any:
+        trained.append(recipe.settings)
+        return SimpleNamespace(scores={"dev": SimpleNamespace(fine=SimpleNamespace(macro_f1=0.5))})
+
+    monkeypatch.setattr(studies, "execute", train)
+    (tmp_path / "space.toml").write_text(ENCODERS)
+    base = {"kind": "encoder", "data": load_values(Path(world[0]))["data"]}
+    Search(base, load_space(tmp_path / "space.toml"), tmp_path / "out").run(12)
+    found = {(one.encoder.name, one.train.batch): one for one in trained}
+    assert len(found) == 4
+    for (name, batch), own in found.items():
+        assert own.train.epochs == {8: 80, 40: 400}[batch]  # 40 sentences: at least 400 steps
+        values = {**base, "name": own.name, "encoder": {"name": name}, "train": {"batch": batch}}
+        assert own == settings_for(values, SplitCache().train, source="train", log=SilentLog())
+    # The best settings, trained by coner train, get the same suggestions.
+    best = settings_for(
+        load_values(tmp_path / "out" / "best.toml"), SplitCache().train, source="train", log=SilentLog()
+    )
+    assert best.model_copy(update={"name": "trial-0"}) == trained[0]
 
 
 def test_a_resumed_search_gives_the_same_trials(world: list[str], tmp_path: Path) -> None:

@@ -94,9 +94,6 @@ class EncoderFamily(Family):
     def epochs(self, settings: FineTunedExperiment) -> int:
         return settings.train.epochs
 
-    def with_encoder(self, settings: FineTunedExperiment, name: str) -> FineTunedExperiment:
-        return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={"name": name})})
-
 
 def _setting(values: Mapping[str, Any], section: str, name: str) -> Any:
     """A setting before it is checked; ``None`` if it is not set."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from coner.config.experiment import Experiment
+from coner.config.load import override
 from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
+from coner.core.progress import Log, SilentLog
 from coner.data.splits import SplitCache
-from coner.families.registry import family
+from coner.families.settings import parse_trainable
 from coner.records.ablation import write_plan
-from coner.runs.ablation.plan import FULL, Plan
+from coner.runs.ablation.plan import FULL, Plan, check_settings
+from coner.runs.choice import settings_for
 from coner.runs.several import Outcome, Run, check_all, execute_all
 
 
@@ -25,23 +28,34 @@ class AblationRun(Run):
 
 
 def runs_of(
-    plan: Plan, settings: Mapping[str, Experiment], *, seeds: int, encoders: Sequence[str] = ()
+    plan: Plan, base: Mapping[str, Any], source: str, *, cache: SplitCache, seeds: int, encoders: Sequence[str] = ()
 ) -> list[AblationRun]:
     """The runs, seed by seed, so that a complete table is available early.
 
     Args:
         plan: the rows.
-        settings: of each row.
+        base: unchecked settings of the config; each row gets what ``coner train`` suggests for it.
+        source: of the settings, for messages.
+        cache: of the splits.
         seeds: number of seeds, counted up from that of each config.
         encoders: run each row with each of these in place of its own; their names are appended to that of the row.
             ``full`` with a later encoder is compared with ``full`` with the first. ``ConfigError`` if a config has no
             encoder, or two encoders have the same name.
     """
+    check_settings(plan, base, source)  # before the data are read
+    logs = {FULL: Log()}
+    settings = {
+        name: {
+            end: settings_for(values, cache.train, source=f"{source}: row {name!r}", log=logs.get(name, SilentLog()))
+            for end, values in _with_encoders(name, plan.settings(base, name), encoders)
+        }
+        for name in plan.rows
+    }
     runs = []
     for seed in range(seeds):
         for name, row in plan.rows.items():
             first = None
-            for end, chosen in _with_encoders(name, settings[name], encoders):
+            for end, chosen in settings[name].items():
                 own = chosen.seed + seed
                 against = first if name == FULL else row.against + end
                 first = first or name + end
@@ -50,29 +64,30 @@ def runs_of(
     return runs
 
 
-def run_all(runs: Sequence[AblationRun], folder: Path) -> Outcome:
+def run_all(runs: Sequence[AblationRun], folder: Path, cache: SplitCache) -> Outcome:
     """Train the runs that are not finished, except those that another process is working on.
 
     Raises:
         ConfigError, DataError: as ``check_all``.
     """
-    cache = SplitCache()
     check_all(runs, folder, cache)
     with lock_folder(folder, wait=True):
         write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
     return execute_all(runs, folder, cache)
 
 
-def _with_encoders(row: str, experiment: Experiment, encoders: Sequence[str]) -> Iterator[tuple[str, Experiment]]:
+def _with_encoders(row: str, values: dict[str, Any], encoders: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     # Yields the suffix of the row's name, and the settings.
     if not encoders:
-        yield "", experiment
+        yield "", values
         return
     short = {encoder.rstrip("/").rpartition("/")[2]: encoder for encoder in encoders}
     if len(short) < len(encoders):
         raise ConfigError(f"--encoders: got {', '.join(encoders)}; expected names that differ after the last /")
     for name, encoder in short.items():
+        changed = override(values, {"encoder": {"name": encoder}})
         try:
-            yield f".{name}", family(experiment.kind).with_encoder(experiment, encoder)
+            parse_trainable(changed)
         except ConfigError as error:
             raise ConfigError(f"--encoders: row {row!r}: {error}; expected the config of an encoder") from None
+        yield f".{name}", changed

@@ -23,7 +23,7 @@ from coner.families import Tagger, load
 from coner.families.registry import family
 from coner.runs.audit.evidence import Evidence, weigh
 from coner.runs.execute import execute
-from coner.runs.train import SentenceRecipe
+from coner.runs.train import SentenceRecipe, sentence_inputs
 
 MARK = "audit.json"
 VERSION = 1  # of the evidence; a new one computes all folds again
@@ -107,7 +107,7 @@ def fit_fold(plan: Plan, fold: Fold, folder: Path) -> Tagger:
         raise DataError(f"{fold.name}: got no mention in the other folds; expected more labelled sentences")
     share, texts = plan.settings.data.dev_share, len(set(map(text_key, train)))
     try:
-        execute(SentenceRecipe(plan.settings, train), folder)
+        execute(SentenceRecipe(plan.settings, sentence_inputs(plan.settings.data, train)), folder)
     except DataError:
         if texts * share >= 2:  # enough for a dev split
             raise

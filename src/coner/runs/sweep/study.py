@@ -24,17 +24,19 @@ from coner.config.load import override_paths
 from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder
 from coner.core.locks import lock_folder, try_lock_folder
-from coner.core.progress import Log
+from coner.core.progress import Log, SilentLog
 from coner.data.splits import SplitCache
 from coner.families.manifest import remove_model
 from coner.families.recipe import Training
 from coner.families.registry import family
 from coner.families.settings import parse_trainable
+from coner.runs.choice import settings_for
 from coner.runs.execute import CHECKPOINT, execute
 from coner.runs.sweep.space import Space
 
 BEST = "best.toml"
 STUDY = "study.db"
+SOURCE = "coner sweep"  # in messages
 OTHER = "Fix: give another --out"
 STARTUP = 8  # random trials, before the sampler has a model and the pruner a median
 
@@ -61,6 +63,7 @@ class Search:
             fix = f"Fix: leave it out, and train {BEST} with it"
             raise ConfigError(f"data.test: got a test split; expected none in a search. {fix}")
         space.check(lambda values: parse_trainable(override_paths(base, values)))
+        self.settings = settings_for(base, self.cache.train, source=SOURCE, log=Log())
         recipe = Training(self.settings)
         values = [recipe.fingerprint(recipe.read(self.cache)), repr(space)]
         self.identity = hashlib.sha256(json.dumps(values).encode()).hexdigest()
@@ -139,7 +142,7 @@ class Search:
 
         try:
             values = override_paths(self.base, {**self.space.suggest(trial), "name": f"trial-{trial.number}"})
-            recipe = Training(parse_trainable(values))
+            recipe = Training(settings_for(values, self.cache.train, source=SOURCE, log=SilentLog()))
             record = execute(recipe, self.place(trial.number), cache=self.cache, on_epoch=on_epoch)
         except Pruned:
             self.study.tell(trial, state=TrialState.PRUNED)
