@@ -27,6 +27,7 @@ MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
 Meaning = tuple[Mapping[str, float], int, float, float]  # types, number of entries, prior, share
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
+MOST_PRIOR = 1e30  # the sum over many things
 SCHEMA = """
 CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
@@ -121,6 +122,11 @@ class FolderKnowledge:
         key = self._normalise(name) + " "
         return self._candidates(self._number(self._trie[key]), limit) if key in self._trie else []
 
+    def forget(self) -> None:
+        """Empty the memory of what names and words stand for, as for text of another kind."""
+        with self._lock:
+            self._known, self._normalise = {}, Normaliser(self.description.normalisation)
+
     def embed(self, folder: Path) -> None:
         """Write it into a new folder, with the names as text (see ``embedded``); ``OSError`` if that fails."""
         folder.mkdir(parents=True)
@@ -160,8 +166,12 @@ class FolderKnowledge:
             some = numbers[first : first + VARIABLES]
             query = f"SELECT id, types, entries, prior FROM aliases WHERE id IN ({','.join('?' * len(some))})"
             for alias, packed, entries, prior in self._database.execute(query, some):
+                weights = {names[number]: weight for number, weight in TYPE.iter_unpack(packed)}
+                in_range = all(0 <= weight <= 1 + 1e-3 for weight in weights.values()) and 0 <= prior <= MOST_PRIOR
+                if not in_range or not isinstance(entries, int):
+                    raise ValueError("it has numbers out of range")
                 share = self._shares.get(alias, 1.0)
-                types = {names[number]: weight * share for number, weight in TYPE.iter_unpack(packed)}
+                types = {name: weight * share for name, weight in weights.items()}
                 found[alias] = MappingProxyType(types), entries, prior, share
         return found
 

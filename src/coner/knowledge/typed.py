@@ -20,7 +20,7 @@ class TypedMatch(NamedTuple):
 
     start: int
     end: int
-    types: Types  # weights sum to 1; the number of types of the tagger stands for all others, and for none
+    types: Types  # the number of types of the tagger stands for all others, and for none; weights sum to the share
     entries: int  # number of things of that name
     prior: float  # sum of their priors
 
@@ -54,7 +54,7 @@ class TypedKnowledge:
     def _weighted(self, match: Match) -> Types:
         numbers = ((self._numbers[name], weight) for name, weight in match.types.items() if name in self._numbers)
         known = sorted(numbers, key=lambda item: (-item[1], item[0]))[:MOST_OF_NAME]
-        other = 1 - sum(weight for _, weight in known)
+        other = match.share - sum(weight for _, weight in known)
         return (*known, (len(self.types), other)) if other > 1e-6 else tuple(known)
 
 
