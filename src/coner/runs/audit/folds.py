@@ -107,14 +107,15 @@ def fit_fold(plan: Plan, fold: Fold, folder: Path) -> Tagger:
         raise DataError(f"{fold.name}: got no mention in the other folds; expected more labelled sentences")
     share, texts = plan.settings.data.dev_share, len(set(map(text_key, train)))
     try:
-        execute(SentenceRecipe(plan.settings, sentence_inputs(plan.settings.data, train)), folder)
+        recipe = SentenceRecipe(plan.settings, sentence_inputs(plan.settings.data, train))
+        execute(recipe, folder)
     except DataError:
         if texts * share >= 2:  # enough for a dev split
             raise
         got = f"{fold.name}: got {texts} different sentences to train on, and a share of {share:g} of them as dev split"
         fix = "add sentences, or --set data.dev_share=0.5"
         raise DataError(f"{got}; expected more. Fix: {fix}") from None
-    return load(folder)
+    return load(folder, kb=recipe.kb)
 
 
 def unlearned(plan: Plan) -> set[tuple[int, str]]:
