@@ -60,7 +60,10 @@ class TrainingKnowledge:
 
     def identity(self) -> dict[str, Any]:
         """What a tagger depends on, for a fingerprint."""
-        return {"hash": self._base.hash, **self.settings.model_dump(mode="json", exclude={"base", "embed"})}
+        settings = self.settings.model_dump(mode="json", exclude={"base", "embed"})
+        if not settings.get("text"):
+            settings.pop("text", None)  # as first versions had them
+        return {"hash": self._base.hash, **settings}
 
     def facts(self) -> dict[str, Any]:
         """For the record: which knowledge base it is, and what it knows that it should not."""

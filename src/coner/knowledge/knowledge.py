@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from coner.knowledge.entry import Candidate, Match
 
@@ -40,9 +40,26 @@ class Knowledge(Protocol):
         ...
 
 
-def leftmost_longest(matches: Sequence[Match]) -> list[Match]:
+class Span(Protocol):
+    """Words of a sentence."""
+
+    @property
+    def start(self) -> int:
+        """The first word."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """The word after the last one."""
+        ...
+
+
+S = TypeVar("S", bound=Span)
+
+
+def leftmost_longest(matches: Sequence[S]) -> list[S]:
     """Matches that do not overlap: from the left, at each place the longest."""
-    kept, end = list[Match](), 0
+    kept, end = list[S](), 0
     for match in sorted(matches, key=lambda match: (match.start, -match.end)):
         if match.start >= end:
             kept.append(match)

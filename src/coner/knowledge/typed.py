@@ -12,6 +12,7 @@ from coner.knowledge.knowledge import Knowledge
 MOST_TYPES = 2000  # of a tagger: it has weights for each
 MOST_OF_NAME = 8  # the likeliest types of a name; the rest counts as other
 CACHED = 1 << 16  # names
+MOST_TOLD, LEAST_TOLD, MOST_WORDS = 3, 0.1, 12  # of a description: types, the least weight of one, words
 Types = tuple[tuple[int, float], ...]  # number of a type, and its weight; the likeliest first
 
 
@@ -23,6 +24,7 @@ class TypedMatch(NamedTuple):
     types: Types  # the number of types of the tagger stands for all others, and for none; weights sum to the share
     entries: int  # number of things of that name
     prior: float  # sum of their priors
+    alias: int = -1  # number of the name in the knowledge base
 
 
 class TypedKnowledge:
@@ -37,12 +39,38 @@ class TypedKnowledge:
         self.knowledge, self.types = knowledge, tuple(types)
         self._numbers = {name: number for number, name in enumerate(self.types)}
         self._known: dict[int, Types] = {}
+        self._descriptions: dict[int, tuple[Mapping[str, str], str]] = {}
 
     def __call__(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> tuple[TypedMatch, ...]:
         """All matches, which may overlap, sorted by start and end; ``leave_out`` as of ``Knowledge.match``."""
         matches = self.knowledge.match(words, leave_out=leave_out)
         typed = self._weighted if leave_out else self._cached
-        return tuple(TypedMatch(m.start, m.end, typed(m), m.entries, m.prior) for m in matches)
+        return tuple(TypedMatch(m.start, m.end, typed(m), m.entries, m.prior, m.alias) for m in matches)
+
+    def describe(self, words: Sequence[str], match: TypedMatch) -> tuple[str, ...]:
+        """``name ( types ; description )`` as words, of the likeliest things of that name; empty if nothing is known.
+
+        Labelled sources have no descriptions, so that a training sentence does not learn about its own mentions.
+        """
+        titles, description = self._told(match)
+        likely = [number for number, weight in match.types[:MOST_TOLD] if weight >= LEAST_TOLD]
+        types = [self.types[number] for number in likely if number < len(self.types)]
+        known = [" , ".join(titles.get(name, name) for name in types), description]
+        if not any(known):
+            return ()
+        return (*words[match.start : match.end], "(", *" ; ".join(filter(None, known)).split(), ")")
+
+    def _told(self, match: TypedMatch) -> tuple[Mapping[str, str], str]:
+        """The titles of types, and the first description, of the candidates of a match."""
+        if (known := self._descriptions.get(match.alias)) is None:
+            if len(self._descriptions) >= CACHED:
+                self._descriptions = {}
+            whole = Match(match.start, match.end, match.alias, {}, match.entries, match.prior)
+            candidates = self.knowledge.candidates(whole, limit=MOST_TOLD)
+            titles = {name: title for one in reversed(candidates) for name, title in one.titles.items()}
+            text = next((one.description for one in candidates if one.description), "")
+            known = self._descriptions[match.alias] = titles, " ".join(text.split()[:MOST_WORDS])
+        return known
 
     def _cached(self, match: Match) -> Types:
         if (known := self._known.get(match.alias)) is None:

@@ -19,7 +19,7 @@ def look_up(
     """What ``match`` finds for each word; priors are whole logarithms, so that few values are distinct."""
     found: list[list[Cover]] = [[] for _ in words]
     names = [*types, "other"]
-    for start, end, weights, _, prior in sorted(match(words), key=lambda m: (m.start - m.end, m.start)):
+    for start, end, weights, _, prior, _ in sorted(match(words), key=lambda m: (m.start - m.end, m.start)):
         kept = tuple(names[number] for number, weight in weights[:TYPES] if weight >= LEAST)
         level = float(min(MOST_PRIOR, int(log2(prior + 1))))
         for place in range(start, end):

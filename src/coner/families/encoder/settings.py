@@ -77,6 +77,9 @@ class EncoderKnowledgeSettings(KnowledgeSettings):
     """Names with types from outside the sentence (coner kb build), joined to the word vectors before the context."""
 
     join: str = Field("add", description=f"how: {_names('knowledge')}")
+    text: Annotated[int, Field(ge=0, le=200)] = Field(
+        0, description="maximum number of pieces of text about the matches, behind the sentence; 0: none"
+    )
     dropout: Fraction = Field(0.5, description="fraction of the matches that a training step leaves out")
     warm_up: Natural = Field(1, description="first epochs, in which the encoder does not train, but the rest does")
 
@@ -114,6 +117,9 @@ class EncoderExperiment(FineTunedExperiment):
             raise ValueError(
                 f"knowledge.warm_up: {got}, in which the encoder does not train; expected fewer. Fix: set it to 0"
             )
+        if self.knowledge.base is not None and self.knowledge.text and self.encoder.freeze_layers:
+            got = f"got {self.knowledge.text} with encoder.freeze_layers = {self.encoder.freeze_layers}"
+            raise ValueError(f"knowledge.text: {got}, whose outputs are stored without it; expected one of them 0")
         return self
 
 

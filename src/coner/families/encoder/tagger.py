@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coner.core.errors import ModelError
+from coner.core.errors import ConfigError, ModelError
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
 from coner.decoding.chain import Chain, Scores
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.passes import Tagged
-from coner.families.encoder.backbone.pieces import Pieces
+from coner.families.encoder.backbone.pieces import Cache, Pieces
 from coner.families.encoder.backbone.pooling import Pooling, hidden_layers
 from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.typed import feature_count
@@ -29,6 +30,8 @@ from coner.families.encoder.mix import mixes
 from coner.families.encoder.network import Auxiliary, Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
 from coner.families.knowledge_use import EMBEDDED
+from coner.knowledge.knowledge import leftmost_longest
+from coner.knowledge.typed import TypedKnowledge, TypedMatch
 
 
 class EncoderTagger(NetworkTagger):
@@ -37,6 +40,14 @@ class EncoderTagger(NetworkTagger):
     kind = "encoder"
     network: Network
     manifest: EncoderManifest
+
+    def __init__(
+        self, network: nn.Module, tokenizer: Any, manifest: EncoderManifest, *, cache: Cache | None = None
+    ) -> None:
+        super().__init__(network, tokenizer, manifest, cache=cache)
+        text, most = manifest.settings.knowledge.text, self.pieces.window // 2 - len(self.pieces.suffix)
+        if manifest.knowledge is not None and text > most:
+            raise ConfigError(f"knowledge.text: got {text}; expected at most {most}, half of a window of the encoder")
 
     @classmethod
     def build_network(cls, manifest: EncoderManifest, encoder: Any) -> Network:
@@ -61,6 +72,17 @@ class EncoderTagger(NetworkTagger):
             coarse_task.requires_grad_(not auxiliary.frozen)
         layers = Head(mix, join, context, nn.Dropout(head.dropout), blend, emissions)
         return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=coarse_task)
+
+    def informed(
+        self, pieces: Pieces, words: Sequence[str], matches: tuple[TypedMatch, ...], knowledge: TypedKnowledge
+    ) -> Pieces:
+        most = self.settings.knowledge.text
+        if not most or not matches:
+            return replace(pieces, matches=matches)
+        chosen = set(leftmost_longest(matches))
+        texts = [knowledge.describe(words, match) if match in chosen else () for match in matches]
+        notes = tuple(tuple(note.ids) for note in self.pieces(texts))
+        return replace(pieces, matches=matches, notes=notes, most=most)
 
     def _write_files(self, folder: Path) -> None:
         super()._write_files(folder)

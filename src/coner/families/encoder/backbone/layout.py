@@ -19,7 +19,7 @@ ROUND_TO = 4  # row lengths are multiples of this, so that oneDNN, which multipl
 def lay_out(sentences: Sequence[Pieces], maker: PieceMaker, *, round_to: int = ROUND_TO) -> dict[str, Ids]:
     """Sentences as one batch; those longer than the encoder's limit take several rows, in overlapping windows.
 
-    Rows are padded to a multiple of ``round_to``.
+    Rows are padded to a multiple of ``round_to``. The text about a sentence is behind each of its windows.
 
     Returns:
         By name, all int64: those of ``word_arrays``, and
@@ -33,10 +33,12 @@ def lay_out(sentences: Sequence[Pieces], maker: PieceMaker, *, round_to: int = R
     rows: list[list[int]] = []
     places: list[tuple[int, int, int]] = []  # of each window: row, column of the first kept piece, number of these
     for sentence in sentences:
-        for window in maker.windows(len(sentence.ids)):
+        text = sentence.text
+        second = [*text, *maker.suffix] if text else []
+        for window in maker.windows(len(sentence.ids), reserved=len(second)):
             column = len(maker.prefix) + window.keep_from - window.start
             places.append((len(rows), column, window.keep_to - window.keep_from))
-            rows.append([*maker.prefix, *sentence.ids[window.start : window.end], *maker.suffix])
+            rows.append([*maker.prefix, *sentence.ids[window.start : window.end], *maker.suffix, *second])
     width = -(-max(map(len, rows)) // round_to) * round_to
     width = min(width, maker.window + len(maker.prefix) + len(maker.suffix))
     ids = np.full((len(rows), width), maker.pad, dtype=np.int64)

@@ -78,7 +78,7 @@ def in_passes(
     results: list[Result | None] = [None for _ in sentences]
     for start in range(0, len(sentences), CHUNK):
         chunk = pieces([sentence.words for sentence in sentences[start : start + CHUNK]])
-        lengths = [len(sentence.ids) for sentence in chunk]
+        lengths = [sentence.size for sentence in chunk]
         order = sorted((i for i, sentence in enumerate(chunk) if sentence.counts), key=lengths.__getitem__)
         share = sum(lengths) // (2 * workers)  # two passes per worker, so that none waits long for the last one
         parallel = workers > 1 and share >= min(PARALLEL_MIN, size)

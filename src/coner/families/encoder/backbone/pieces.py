@@ -34,6 +34,18 @@ class Pieces:
     ids: list[int]  # all pieces in order. P
     counts: list[int]  # number of pieces of each word, at least one. W
     matches: tuple[TypedMatch, ...] = ()  # names of a knowledge base, if the tagger uses one
+    notes: tuple[tuple[int, ...], ...] = ()  # of each match, pieces of text about it; or none at all
+    most: int = 0  # maximum number of the pieces of the notes that are read
+
+    @property
+    def text(self) -> list[int]:
+        """The second segment of the encoder's input: what is read of the notes."""
+        return [*chain(*self.notes)][: self.most]
+
+    @property
+    def size(self) -> int:
+        """Number of pieces that the encoder reads, without special tokens."""
+        return len(self.ids) + min(self.most, sum(map(len, self.notes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +131,19 @@ class PieceMaker:
             message = f"the tokenizer has the id {max(ids)}, and the encoder {self.vocabulary} vectors"
             raise ModelError(f"{message}; expected those of one model. Fix: train again with encoder.name of one model")
 
-    def windows(self, pieces: int) -> list[Window]:
-        """Windows over a sentence with this many pieces; each piece is kept where it has the most context."""
+    def windows(self, pieces: int, *, reserved: int = 0) -> list[Window]:
+        """Windows over a sentence with this many pieces; each piece is kept where it has the most context.
+
+        Each leaves room for ``reserved`` other pieces, less than half of a window.
+        """
+        window = self.window - reserved
+        stride = max(1, round(self.stride * window / self.window))
         starts = [0]
-        while starts[-1] + self.window < pieces:
-            starts.append(min(starts[-1] + self.stride, pieces - self.window))
-        borders = [0, *((b + a + self.window) // 2 for a, b in pairwise(starts)), pieces]
+        while starts[-1] + window < pieces:
+            starts.append(min(starts[-1] + stride, pieces - window))
+        borders = [0, *((b + a + window) // 2 for a, b in pairwise(starts)), pieces]
         kept = zip(starts, pairwise(borders), strict=True)
-        return [Window(start, min(start + self.window, pieces), *border) for start, border in kept]
+        return [Window(start, min(start + window, pieces), *border) for start, border in kept]
 
 
 def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -32,6 +32,7 @@ from coner.families.encoder.cpu.rows import set_embeddings
 from coner.families.files import ModelFiles
 from coner.families.manifest import WEIGHTS, write_model
 from coner.families.tagger import Prediction, Tagger
+from coner.knowledge.typed import TypedKnowledge, TypedMatch
 
 if TYPE_CHECKING:
     from coner.families.encoder.settings import FineTunedManifest
@@ -149,7 +150,14 @@ class NetworkTagger(Tagger):
             return pieces
         if (knowledge := self.knowledge) is None:
             raise ModelError(f"expected the knowledge base {self.manifest.knowledge.hash}, with which it was trained")
-        return [replace(one, matches=knowledge(words)) for one, words in zip(pieces, sentences, strict=True)]
+        pairs = zip(pieces, sentences, strict=True)
+        return [self.informed(one, words, knowledge(words), knowledge) for one, words in pairs]
+
+    def informed(
+        self, pieces: Pieces, words: Sequence[str], matches: tuple[TypedMatch, ...], knowledge: TypedKnowledge
+    ) -> Pieces:
+        """The pieces of a sentence with its matches, and what else the tagger reads about them."""
+        return replace(pieces, matches=matches)
 
     @torch.inference_mode()  # the mode of the caller applies to its thread only
     def _tag_pass(self, sentences: Sequence[Pieces]) -> list[Tagged]:

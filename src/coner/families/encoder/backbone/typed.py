@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -56,5 +57,10 @@ def _position(place: int, start: int, end: int) -> int:
 
 def drop_matches(sentences: Sequence[Pieces], probability: float) -> list[Pieces]:
     """The sentences without some of their matches, each of which is dropped as a whole; from PyTorch's generator."""
-    draws = iter((torch.rand(sum(len(sentence.matches) for sentence in sentences)) >= probability).tolist())
-    return [replace(s, matches=tuple(match for match in s.matches if next(draws))) for s in sentences]
+    draws = (torch.rand(sum(len(sentence.matches) for sentence in sentences)) >= probability).tolist()
+    left, at = list[Pieces](), 0
+    for sentence in sentences:
+        kept = draws[at : (at := at + len(sentence.matches))]
+        matches, notes = compress(sentence.matches, kept), compress(sentence.notes, kept)
+        left.append(replace(sentence, matches=tuple(matches), notes=tuple(notes)))
+    return left

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -15,7 +14,9 @@ from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.typed import drop_matches
 from coner.families.encoder.cpu.accelerate import accelerated
 from coner.families.encoder.training.frozen import FrozenLayers
-from coner.knowledge.typed import TypedMatch
+
+if TYPE_CHECKING:
+    from coner.families.knowledge import TrainingKnowledge
 
 
 class Objective(ABC):
@@ -32,12 +33,13 @@ class Objective(ABC):
         self.pieces = tagger.pieces([sentence.words for sentence in sentences])
         self.lengths = [len(pieces.ids) for pieces in self.pieces]  # for batches
 
-    def inform(self, knowledge: Callable[[Sequence[str]], tuple[TypedMatch, ...]]) -> None:
-        """Add the matches of each training sentence, which ``knowledge`` gives for its words."""
+    def inform(self, knowledge: TrainingKnowledge) -> None:
+        """Add to each training sentence what the knowledge base says about it."""
         self.pieces = [
-            replace(pieces, matches=knowledge(sentence.words))
+            self.tagger.informed(pieces, sentence.words, knowledge(sentence.words), knowledge.typed)
             for pieces, sentence in zip(self.pieces, self.sentences, strict=True)
         ]
+        self.lengths = [pieces.size for pieces in self.pieces]
 
     def prepare(self) -> None:  # noqa: B027 - most need nothing
         """Compute what all steps share; called once, before the first one, also of a resumed run."""
