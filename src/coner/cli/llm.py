@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from coner.cli.options import model_argument
+from coner.cli.options import ModelKnowledge, model_argument
 
 app = typer.Typer(name="llm", no_args_is_help=True, help="Inspect a prompted language model; no call is made.")
 
@@ -17,6 +17,7 @@ app = typer.Typer(name="llm", no_args_is_help=True, help="Inspect a prompted lan
 def preview(
     model: Annotated[Path, model_argument("Folder of a prompted model.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, each in quotes.")],
+    kb: ModelKnowledge = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the exact prompts for some sentences, and their maximum cost. No call is made, and no key is needed.
@@ -33,7 +34,7 @@ def preview(
     from coner.families import load
     from coner.families.llm.tagger import preview as preview_prompts
 
-    values = preview_prompts(load(model), model, texts)
+    values = preview_prompts(load(model, kb=kb), model, texts)
     typer.echo(json.dumps(values, ensure_ascii=False, indent=2) if as_json else _text(values))
 
 

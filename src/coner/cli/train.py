@@ -59,7 +59,7 @@ def train(
     ] = None,
     kb: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="CRF, encoder: use this knowledge base; short for --set knowledge.base=DIR."),
+        typer.Option(metavar="DIR", help="Use this knowledge base; short for --set knowledge.base=DIR."),
     ] = None,
     embed_kb: Annotated[
         bool, typer.Option("--embed-kb", help="Copy the knowledge base into the model; sets knowledge.embed.")

@@ -49,6 +49,7 @@ class Recipe(ABC):
     settings: Experiment  # recorded with the run
     rebuild: bool = False  # build the tagger of a finished run again: it is cheap, and its endpoint may have changed
     kb: Path | None = None  # folder of the knowledge base that its tagger uses
+    _known: TrainingKnowledge | None = None
     resumable: bool = False  # it can resume from a checkpoint of an interrupted run
 
     @property
@@ -68,6 +69,15 @@ class Recipe(ABC):
     def build(self, inputs: Inputs, place: Place) -> Built:
         """Build the tagger and save it in the folder."""
 
+    def knowledge(self, inputs: Inputs) -> TrainingKnowledge | None:
+        """The knowledge base of the tagger, opened once; for errors see ``TrainingKnowledge``."""
+        section = self.family.knowledge(self.settings)
+        if self._known is None and section is not None and section.base is not None:
+            with requires_extra("A knowledge base", "knowledge"):
+                from coner.families.knowledge import TrainingKnowledge
+            self._known = TrainingKnowledge(section.base, section, inputs.splits)
+        return self._known
+
     def fingerprint(self, inputs: Inputs) -> str:
         """``identity`` as one hash."""
         return hashlib.sha256(json.dumps(self.identity(inputs), sort_keys=True).encode()).hexdigest()
@@ -86,18 +96,8 @@ class Training(Recipe):
     def __init__(self, settings: Experiment) -> None:
         self.settings = settings
         self.resumable = self.family.multiprocess
-        self._known: TrainingKnowledge | None = None
         if (knowledge := self.family.knowledge(settings)) is not None:
             self.kb = knowledge.base
-
-    def knowledge(self, inputs: Inputs) -> TrainingKnowledge | None:
-        """The knowledge base of the tagger, opened once; for errors see ``TrainingKnowledge``."""
-        section = self.family.knowledge(self.settings)
-        if self._known is None and section is not None and section.base is not None:
-            with requires_extra("A knowledge base", "knowledge"):
-                from coner.families.knowledge import TrainingKnowledge
-            self._known = TrainingKnowledge(section.base, section, inputs.splits)
-        return self._known
 
     def read(self, cache: SplitCache) -> Inputs:
         inputs = Inputs(*cache.read(self.settings.data))

@@ -17,7 +17,7 @@ from coner.families.llm.answers.mentions import LabelMatcher
 from coner.families.llm.answers.reader import AnswerReader, read_label
 from coner.families.llm.endpoint.messages import Complete, Completion, Message, Prompt
 from coner.families.llm.examples import ExampleSelector, word_key
-from coner.families.llm.prompts import PromptBuilder, closed_object, list_classes, sentence_text
+from coner.families.llm.prompts import Known, PromptBuilder, closed_object, list_classes, sentence_text
 from coner.families.llm.settings import PromptSettings
 from coner.families.tagger import Prediction
 from coner.families.usage import Failure
@@ -30,15 +30,22 @@ class EntityExtractor:
 
     With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, with
     one call per mention, for the fine label within the group; groups of one class need no second call. Events are
-    counted in ``counts`` (see ``answers.events``).
+    counted in ``counts`` (see ``answers.events``). ``known`` is that of ``PromptBuilder``.
     """
 
-    def __init__(self, taxonomy: Taxonomy, prompt: PromptSettings, examples: ExampleSelector) -> None:
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        prompt: PromptSettings,
+        examples: ExampleSelector,
+        *,
+        known: Known = lambda _, __: (),
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._settings = prompt
         self._taxonomy = taxonomy
         self._examples = examples
-        self._builder = PromptBuilder(taxonomy, prompt)
+        self._builder = PromptBuilder(taxonomy, prompt, known)
         labels = LabelMatcher.of_classes(taxonomy) if prompt.steps == 1 else LabelMatcher(taxonomy.coarse_labels)
         self._reader = AnswerReader(labels, self.counts)
         self._typer = SpanTyper(taxonomy, prompt, examples, self.counts)

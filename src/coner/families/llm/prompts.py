@@ -35,11 +35,18 @@ Answer in JSON, for each number a list, in the order of the sentence, with the w
 {{"1": [{{"text": "...", "label": "..."}}], "2": []}}."""
 
 
-class PromptBuilder:
-    """Builds prompts that ask for the mentions of sentences and their labels; coarse ones in the first of two steps."""
+# Names of a knowledge base in a sentence, described; for an example, without what its own labels have added to it.
+Known = Callable[[Sentence, bool], Sequence[str]]  # the sentence, and whether it is an example
 
-    def __init__(self, taxonomy: Taxonomy, settings: PromptSettings) -> None:
-        self._settings = settings
+
+class PromptBuilder:
+    """Builds prompts that ask for the mentions of sentences and their labels; coarse ones in the first of two steps.
+
+    Names that ``known`` finds are listed below their sentence.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, settings: PromptSettings, known: Known = lambda _, __: ()) -> None:
+        self._settings, self._known = settings, known
         self.numbered = settings.sentences > 1
         self._label: Callable[[str], str] = str
         self._labels, classes = taxonomy.labels, list_classes(taxonomy, taxonomy.labels, settings)
@@ -53,16 +60,21 @@ class PromptBuilder:
         turns = [examples] if self.numbered and examples else [[example] for example in examples]
         messages = [self._system]
         for turn in turns:
-            messages += [Message("user", self.question(turn)), Message("assistant", self.expected_answer(turn))]
+            question = self.question(turn, examples=True)
+            messages += [Message("user", question), Message("assistant", self.expected_answer(turn))]
         messages.append(Message("user", self.question(sentences)))
         schema = _mentions_schema(self._labels, len(sentences) if self.numbered else None)
         return Prompt(tuple(messages), schema, self._settings.answer_tokens * len(sentences))
 
-    def question(self, sentences: Sequence[Sentence]) -> str:
+    def question(self, sentences: Sequence[Sentence], *, examples: bool = False) -> str:
         """The message that shows the sentences."""
-        if not self.numbered:
-            return f"Sentence: {sentence_text(sentences[0])}"
-        return "\n".join(f"{number}: {sentence_text(sentence)}" for number, sentence in enumerate(sentences, 1))
+        titles = map(str, range(1, len(sentences) + 1)) if self.numbered else ["Sentence"]
+        lines = []
+        for title, sentence in zip(titles, sentences, strict=True):
+            lines.append(f"{title}: {sentence_text(sentence)}")
+            if known := self._known(sentence, examples):
+                lines.append(f"Known names, not all of which are meant: {'; '.join(known)}")
+        return "\n".join(lines)
 
     def expected_answer(self, sentences: Sequence[Sentence]) -> str:
         """The gold entities of the sentences as the model should answer them."""

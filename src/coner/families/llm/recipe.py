@@ -33,6 +33,7 @@ class LlmRecipe(Recipe):
         self.settings: LlmExperiment = settings
         # A user who runs their own config has chosen the endpoint; the one that a model folder names needs permission.
         spending = spending or Spending()
+        self.kb = settings.knowledge.base
         self._spending = replace(spending, endpoints=(*spending.endpoints, settings.llm.base_url))
 
     def read(self, cache: SplitCache) -> Inputs:
@@ -41,18 +42,26 @@ class LlmRecipe(Recipe):
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         values = answer_settings(self.settings)
+        if (knowledge := self.knowledge(inputs)) is not None:
+            values["knowledge"] = knowledge.identity()
         return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": inputs.train_sha256}
 
     def build(self, inputs: Inputs, place: Place) -> Built:
         settings, taxonomy = self.settings, inputs.taxonomy
         train = inputs.splits["train"].sentences if "train" in inputs.splits else ()
         examples = ExampleSelector.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)
-        tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=place.folder / LEDGER)
+        knowledge, ledger = self.knowledge(inputs), place.folder / LEDGER
+        use = None if knowledge is None else knowledge.use
+        tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=ledger, use=use)
+        tagger.knowledge = None if knowledge is None else knowledge.typed
+        for line in () if knowledge is None else knowledge.notes():
+            place.log(line)
         tagger.limit(self._spending)
         place.claim()
         tagger.save(place.folder)
         # Without sizes: the model itself is not in the folder, and would be reported as the smallest of all.
-        return Built(tagger, {"parameters": None, "bytes": None})
+        facts = {"parameters": None, "bytes": None}
+        return Built(tagger, facts if knowledge is None else {**facts, "knowledge": knowledge.facts()})
 
     def _taxonomy(self) -> Taxonomy:
         data = self.settings.data
@@ -71,5 +80,5 @@ class LlmRecipe(Recipe):
 
 def answer_settings(settings: LlmExperiment) -> dict[str, Any]:
     """The settings that answers depend on: without the address and the limits of the endpoint."""
-    values = settings.model_dump(mode="json", exclude={"name", "data", "llm"})
+    values = settings.model_dump(mode="json", exclude={"name", "data", "llm", "knowledge"})
     return {**values, "llm": settings.llm.model_dump(mode="json", include=ANSWER_SETTINGS)}

@@ -10,6 +10,7 @@ from coner.config.experiment import Experiment
 from coner.config.section import Count, Section
 from coner.families.llm.endpoint.settings import Endpoint
 from coner.families.manifest import Manifest
+from coner.knowledge.settings import KnowledgeSettings
 
 LEDGER = "ledger.sqlite"  # in the model's folder
 CALLS = 64  # per batch of sentences
@@ -46,6 +47,7 @@ class LlmExperiment(Experiment):
     llm: Endpoint
     prompt: PromptSettings = PromptSettings()
     examples: ExampleSettings = ExampleSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
 
     @model_validator(mode="after")
     def _check_nothing_is_trained(self) -> LlmExperiment:

@@ -17,6 +17,7 @@ from coner.core.types import Sentence
 from coner.data.reading.words import sentence_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families.files import ModelFiles
+from coner.families.knowledge_use import EMBEDDED, KnowledgeUse
 from coner.families.llm.answers.events import total
 from coner.families.llm.examples import FILE, ExampleSelector
 from coner.families.llm.extraction import EntityExtractor
@@ -24,9 +25,13 @@ from coner.families.llm.settings import CALLS, LEDGER, LlmExperiment, LlmManifes
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Spending, Usage
+from coner.knowledge.knowledge import leftmost_longest
+from coner.knowledge.mentions import text_number
 
 if TYPE_CHECKING:
     from coner.families.llm.endpoint.client import Client
+
+NAMES = 20  # most known ones that a prompt shows for a sentence
 
 
 class LlmTagger(Tagger):
@@ -34,17 +39,35 @@ class LlmTagger(Tagger):
 
     kind = "llm"
 
-    def __init__(self, settings: LlmExperiment, examples: ExampleSelector, *, taxonomy: Taxonomy, ledger: Path) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: LlmExperiment,
+        examples: ExampleSelector,
+        *,
+        taxonomy: Taxonomy,
+        ledger: Path,
+        use: KnowledgeUse | None = None,
+    ) -> None:
+        self.settings, self._use = settings, use
         self.examples = examples
         self.taxonomy = taxonomy
         self.labels = taxonomy.labels
         self.model = settings.llm.model
         self.batch_multiple = settings.prompt.sentences  # whole prompts, so that the ledger finds them again
         self.batch_sentences = CALLS * settings.prompt.sentences
-        self.extractor = EntityExtractor(taxonomy, settings.prompt, examples)
+        self.extractor = EntityExtractor(taxonomy, settings.prompt, examples, known=self._known)
         self._spending, self._ledger = Spending(), ledger
         self._client: Client | None = None
+
+    def _known(self, sentence: Sentence, is_example: bool) -> list[str]:
+        """The leftmost longest names of the knowledge base in a sentence, with their types and descriptions."""
+        if self._use is None:
+            return []
+        if (known := self.knowledge) is None:
+            raise ModelError(f"expected the knowledge base {self._use.hash}, with which it was built")
+        matches = known(sentence.words, leave_out=[text_number(sentence)] if is_example else ())
+        told = (" ".join(known.describe(sentence.words, match)) for match in leftmost_longest(matches))
+        return [text for text in told if text][:NAMES]
 
     def limit(self, spending: Spending) -> None:
         """Limit all calls, and choose the file that stores their answers; must precede the first call."""
@@ -87,8 +110,17 @@ class LlmTagger(Tagger):
         return replace(usage, spent=asdict(client.totals), taken=dict(client.taken), declined=declined)
 
     def save(self, folder: Path) -> None:
-        manifest = LlmManifest(kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=self.settings)
-        write_model(folder, manifest, self.examples.save)
+        manifest = LlmManifest(
+            kind=self.kind, labels=self.labels, taxonomy=self.taxonomy, settings=self.settings, knowledge=self._use
+        )
+        write_model(folder, manifest, self._write_files)
+
+    def _write_files(self, folder: Path) -> None:
+        self.examples.save(folder)
+        if self.knowledge is not None and self.settings.knowledge.embed:
+            from coner.families.knowledge import embed
+
+            embed(self.knowledge, folder / EMBEDDED)
 
 
 def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
@@ -97,7 +129,7 @@ def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
     if settings.examples.choice != "none":
         ModelFiles(folder, manifest).path(FILE)
     examples = ExampleSelector.load(folder, settings.examples, seed=settings.seed, taxonomy=taxonomy)
-    return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER)
+    return LlmTagger(settings, examples, taxonomy=taxonomy, ledger=folder / LEDGER, use=manifest.knowledge)
 
 
 def preview(tagger: Tagger, folder: Path, texts: Sequence[str]) -> dict[str, Any]:
