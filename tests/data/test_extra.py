@@ -9,6 +9,7 @@ import pytest
 from coner.config.experiment import DataSettings, ExtraFile
 from coner.core.errors import DataError
 from coner.core.types import Region
+from coner.data.extra import check_maps
 from coner.data.splits import read_splits
 from coner.records.recording import _describe
 
@@ -60,3 +61,15 @@ def test_faults_of_maps_are_one_line(tmp_path: Path, maps: list[str], message: s
     with pytest.raises(DataError, match=message) as caught:
         read_splits(settings(tmp_path, *maps))
     assert "\n" not in str(caught.value)
+
+
+def test_one_map_by_two_paths_is_one(tmp_path: Path) -> None:
+    (tmp_path / "file.conll").write_text("a O\n")
+    (tmp_path / "m.toml").write_text("[labels]\n")
+    (tmp_path / "other").mkdir()
+    names = [str(tmp_path / "m.toml"), f"{tmp_path}/other/../m.toml"]
+    check_maps([ExtraFile(file=tmp_path / "file.conll", map=name) for name in names])
+    check_maps([ExtraFile(file=tmp_path / "file.conll", map="wnut17")] * 2)
+    (tmp_path / "wnut17").write_text('[labels]\nX = ["Artist"]\n')
+    with pytest.raises(DataError, match="got two maps"):
+        check_maps([ExtraFile(file=tmp_path / "file.conll", map=name) for name in ("wnut17", f"{tmp_path}/wnut17")])

@@ -10,14 +10,12 @@ import typer
 
 from coner.cli.options import (
     Cost,
-    DevData,
     EncoderName,
     FamilyOfData,
     LedgerFile,
     Overrides,
     Overwrite,
     ScoresJson,
-    Source,
     Tokens,
     TrainData,
     model_folder,
@@ -33,13 +31,28 @@ if TYPE_CHECKING:
 
 @reads
 def train(
-    source: Source,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG|DATA...", help="TOML file, built-in config (coner config), or training data; see --union."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run: model, record.json, log.txt, checkpoint.")],
     *,
     kind: FamilyOfData = None,
     train_file: TrainData = None,
-    dev: DevData = None,
-    test: Annotated[Path | None, typer.Option(metavar="DATA", help="Short for --set data.test=DATA.")] = None,
+    dev: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATA", help="Short for --set data.dev=DATA; with --union, once for each data set."),
+    ] = None,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATA", help="Short for --set data.test=DATA; with --union, once for each data set."),
+    ] = None,
+    union: Annotated[
+        bool,
+        typer.Option("--union", help="Several data sets with different labels, each complete for its own labels only."),
+    ] = False,
     encoder: EncoderName = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Short for --set seed=N.", metavar="N")] = None,
     overrides: Overrides = None,
@@ -87,6 +100,9 @@ def train(
     An encoder gets at least 400 steps, and rates for its size; what is set, by a config too, stays. coner config OUT
     prints the settings of a run.
 
+    With --union, unlabelled words of a data set may be mentions of labels that only the others annotate; then a config
+    may be the first argument.
+
     Without dev data a tenth of the training data is used for it, split by text and always the same.
 
     Progress is saved: after Ctrl-C or a crash, run the same command again to resume. An encoder resumes from its last
@@ -101,6 +117,8 @@ def train(
 
       coner train train.conll --dev dev.conll --out runs/first
 
+      coner train news.conll biomed.conll --union --dev news-dev.conll --dev biomed-dev.conll --out runs/both
+
       coner train train.conll --family crf --set crf.c2=0.1 --out runs/crf
 
       coner train paper-minilm --train train.conll --dev dev.conll --out runs/paper
@@ -108,6 +126,7 @@ def train(
       coner train my.toml --set train.epochs=12 --out runs/mine
     """
     from coner.cli.source import as_changes
+    from coner.cli.union import union_shortcuts
     from coner.core import processes
     from coner.core.progress import stderr
     from coner.data.splits import SplitCache
@@ -115,11 +134,11 @@ def train(
     from coner.families.usage import Spending
     from coner.runs.execute import assist
 
+    source, data = union_shortcuts(sources, dev or (), test or (), union=union)
     shortcuts = {
         "--family": ("kind", kind),
         "--train": ("data.train", train_file),
-        "--dev": ("data.dev", dev),
-        "--test": ("data.test", test),
+        **data,
         "--encoder": ("encoder.name", encoder),
         "--seed": ("seed", seed),
         "--init": ("train.init", init),

@@ -36,6 +36,14 @@ class ExtraFile(Section):
     map: str | None = Field(None, description="label map of a file with other labels: a built-in name or a TOML file")
 
 
+class UnionFiles(Section):
+    """Another data set to train on, with labels of its own."""
+
+    train: Path = Field(description="training data, read like data.train")
+    dev: Path | None = Field(None, description="dev file; none: split off train")
+    test: Path | None = Field(None, description="test file")
+
+
 class DataSettings(Section):
     """Data files, and how to read them. Training needs ``train``; ``test`` is evaluated once, at the end."""
 
@@ -47,6 +55,9 @@ class DataSettings(Section):
         None, description="seed of these sentences, fewer of which are part of more; none: always the same"
     )
     extra: tuple[ExtraFile, ...] = Field((), description="more training files, such as [{file = ..., weight = 0.3}]")
+    union: tuple[UnionFiles, ...] = Field(
+        (), description="data sets with other labels, such as [{train = ..., dev = ...}]; each is complete for its own"
+    )
     test: Path | None = Field(None, description="test file, evaluated once, at the end")
     taxonomy: str = Field(
         "auto", description="a built-in name, a TOML file, or auto: one that has all labels, else flat"

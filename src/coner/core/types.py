@@ -91,6 +91,7 @@ class Sentence:
     # If the entities are not all that may be known (see ``data.label_map``): sorted and disjoint, whole ones for the
     # entities too; other words are outside of mentions. ``None``: the entities are complete.
     regions: tuple[Region, ...] | None = None
+    annotated: frozenset[str] | None = field(default=None, compare=False)  # labels that its source annotates; None: all
 
     def __post_init__(self) -> None:
         """Raise ``DataError`` for values of other types; sequences of words and entities become tuples."""

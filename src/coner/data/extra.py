@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from coner.config.experiment import ExtraFile
 from coner.core.errors import DataError
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
-from coner.data.label_map import load_map
+from coner.data.label_map import builtin_maps, load_map
 from coner.data.reading.reader import Reading
 from coner.data.taxonomy import Taxonomy
 
@@ -31,12 +32,13 @@ def read_extra(extra: ExtraFile, reading: Reading, taxonomy: Taxonomy) -> tuple[
 
 def check_maps(extras: Sequence[ExtraFile]) -> None:
     """``DataError`` if a file is named with two maps."""
-    maps: dict[str, str] = {}
+    builtin, maps = builtin_maps(), dict[Path, str]()
     for extra in extras:
         if extra.map is None:
             continue
-        first = maps.setdefault(str(extra.file.resolve()), extra.map)
-        if first != extra.map:
+        first = maps.setdefault(extra.file.resolve(), extra.map)
+        one, other = (name if name in builtin else Path(name).resolve() for name in (first, extra.map))
+        if one != other:
             places = [f"{load_map(name).path}:1" for name in (first, extra.map)]
             got = f"data.extra: got two maps, {' and '.join(places)}"
             raise DataError(f"{got}; expected one map for a file", extra.file)

@@ -145,7 +145,7 @@ def own_labels_only(path: Path, own: Collection[str], all_labels: Collection[str
     """The map of a file that is complete for its own labels, and says nothing of the others."""
     labels = {label: frozenset([label]) for label in own}
     written = LabelMap(path, {label: (label,) for label in own})
-    return Projection(written, labels, frozenset(), frozenset(all_labels) - labels.keys())
+    return Projection(written, labels, frozenset(), frozenset(all_labels).difference(labels))
 
 
 def load_map(name: str) -> LabelMap:

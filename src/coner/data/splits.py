@@ -92,6 +92,10 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
         ConfigError: ``data.train`` is not set.
         DataError: a file is faulty, has no labels, or has a label that is not in the taxonomy that the settings name.
     """
+    if settings.union:
+        from coner.data.union import read_union_splits
+
+        return read_union_splits(settings)
     if settings.take and settings.take_seed is not None:
         return _sampled(read_splits(_whole(settings)), settings)
     if settings.train is None:
@@ -125,6 +129,8 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
 
 def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
     """Read the train, dev and test files that the settings name, as ``read_splits`` does; none is cut from another."""
+    if settings.union:
+        raise ConfigError("data.union: is only used to train a tagger. Fix: leave it out")
     return with_warnings(_read_named(settings, taxonomy), taxonomy.labels)
 
 
@@ -144,11 +150,11 @@ def _read_named(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
 
 def with_warnings(splits: dict[str, Split], learned: Collection[str]) -> dict[str, Split]:
     """The splits with notes about mentions that can only be missed, and about labels that some formats cannot hold."""
-    warned = {name: _with_note(split, _unseen(split.corpus, learned)) for name, split in splits.items()}
+    warned = {name: with_note(split, _unseen(split.corpus, learned)) for name, split in splits.items()}
     if "train" in warned and (unfit := [label for label in learned if SPACES.search(label)]):
         names = ", ".join(map(repr, sorted(unfit)))
         fix = f"Fix: {rename_options(unfit, learned)}"
-        warned["train"] = _with_note(warned["train"], f"Warning: CoNLL and brat cannot hold the label {names}. {fix}")
+        warned["train"] = with_note(warned["train"], f"Warning: CoNLL and brat cannot hold the label {names}. {fix}")
     return warned
 
 
@@ -162,7 +168,8 @@ def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
     return f"Warning: {mentions} can only be missed, of classes that the training data lacks: {classes}"
 
 
-def _with_note(split: Split, note: str) -> Split:
+def with_note(split: Split, note: str) -> Split:
+    """The split with a note, if it is not empty."""
     return replace(split, corpus=replace(split.corpus, notes=(*split.corpus.notes, note))) if note else split
 
 

@@ -66,6 +66,25 @@ class Level(LevelScores):
     confusion: Mapping[str, Mapping[str, int]] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class OwnScores:
+    """The scores of the sentences with the same annotated labels, as a record keeps them."""
+
+    labels: tuple[str, ...]  # that are annotated, sorted
+    sentences: NonNegativeInt
+    ignored: NonNegativeInt  # predictions of other labels
+    micro_f1: float
+    macro_f1: float
+
+    def __str__(self) -> str:
+        """A line for the log."""
+        names = f"{', '.join(self.labels[:3])}{' ...' if len(self.labels) > 3 else ''}"
+        scores = f"micro F1 {self.micro_f1:.4f}, macro F1 {self.macro_f1:.4f}"
+        return (
+            f"{self.sentences:,} sentences with labels {names}: {scores}; {self.ignored} predictions of others ignored"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class SplitScores:
     """All scores of a set of sentences, as a record keeps them."""
@@ -77,6 +96,7 @@ class SplitScores:
     unseen: Recall | None = None
     # By what a knowledge base knows about a mention: right, other (class), none; ``None`` where there was none.
     knowledge: Mapping[str, Result] | None = None
+    own: tuple[OwnScores, ...] = ()  # of sources with different labels, each on its own ones
     sentences: NonNegativeInt
     words: NonNegativeInt | None = None  # ``None`` where they were not passed
     skipped: NonNegativeInt = 0  # sentences that could not be read, as the caller counted them
@@ -112,4 +132,4 @@ class Scores(SplitScores):
         values = {"scorer": SCORER, **asdict(self)}
         for level in ("fine", "coarse"):
             del values[level]["counts"], values[level]["confusion"]
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None and value != ()}

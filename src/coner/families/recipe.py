@@ -104,12 +104,21 @@ class Training(Recipe):
         if not self.family.learns_sets and any(s.regions is not None for s in inputs.splits["train"].sentences):
             fix = f"Fix: use one of kind {', '.join(kinds_that_learn_sets())}, or files with labels of the taxonomy"
             got = f"got files with sets of labels, which a model of kind {self.settings.kind} cannot learn from"
-            raise ConfigError(f"data.extra: {got}. {fix}")
+            raise ConfigError(f"data.{'union' if self.settings.data.union else 'extra'}: {got}. {fix}")
         return inputs
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         splits, noise = inputs.splits, self.settings.data.noise
-        covered = {"train", "dev", "dev_share", "extra", "test", "taxonomy", "noise"}  # by hashes, or not relevant
+        covered = {
+            "train",
+            "dev",
+            "dev_share",
+            "extra",
+            "union",
+            "test",
+            "taxonomy",
+            "noise",
+        }  # by hashes, or not relevant
         data = {"scheme": "iob2", "repair": False, "take": 0}  # as first versions had them
         data |= self.settings.data.model_dump(mode="json", exclude=covered, exclude_defaults=True)
         values = {**self.family.identity(self.settings), "data": data, "taxonomy": inputs.taxonomy.as_dict()}

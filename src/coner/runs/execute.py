@@ -14,6 +14,7 @@ from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
 from coner.core.progress import Log
 from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split, seen_in
+from coner.evaluation.own_labels import is_own, scores_by_source
 from coner.evaluation.score import score_sentences
 from coner.families import Tagger, load
 from coner.families.family import Built, Place
@@ -125,6 +126,8 @@ def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log:
         write_record(record, folder)
         fine = record.scores[name].fine
         log(f"{name}: micro F1 {fine.micro_f1:.4f}, macro F1 {fine.macro_f1:.4f}")
+        for source in evaluated.scores.own:
+            log(f"{name}: {source}")
     return record
 
 
@@ -134,7 +137,8 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | 
     predictions, tally = tag_all(tagger, corpus, f"tagging {name}")
     seconds = time.monotonic() - began
     answered = [(p.sentence, p.entities) for p in predictions if p.entities is not None]
-    gold, predicted = [sentence for sentence, _ in answered], [entities for _, entities in answered]
+    gold, whole = [sentence for sentence, _ in answered], [entities for _, entities in answered]
+    predicted = [tuple(e for e in entities if is_own(sentence, e)) for sentence, entities in answered]
     write_tagged(tagged_path(folder, name), gold, predicted)
     scores = score_sentences(gold, predicted, groups=inputs.taxonomy.groups_of(corpus.labels), seen=seen)
     known = None
@@ -143,6 +147,7 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | 
         known = by_coverage(tagger.knowledge.knowledge, gold, [entities or () for entities in predicted], train)
     repaired = corpus.repaired + tally.repaired
     scores = replace(scores, repaired=repaired, skipped=corpus.skipped, knowledge=known)
+    scores = replace(scores, own=tuple(scores_by_source(gold, whole)))
     if tally.usage is None:
         return Evaluated(scores, seconds)
     llm = tally.usage.as_record(tally.failures, answered=tally.answered, sentences=tally.sentences)

@@ -16,8 +16,7 @@ from coner.core.tags import TagSet
 from coner.core.types import Sentence, possible_labels
 from coner.data.taxonomy import Taxonomy
 from coner.decoding.spans import select_spans
-from coner.evaluation.results import Level
-from coner.evaluation.score import score
+from coner.evaluation.own_labels import dev_f1
 from coner.families.best_tagging import best_allowed
 from coner.families.crf.candidates import candidates, random_trials
 from coner.families.crf.cost import statement
@@ -25,6 +24,7 @@ from coner.families.crf.crfsuite import Fitter
 from coner.families.crf.known import look_up
 from coner.families.crf.settings import CrfExperiment, CrfManifest, CrfSettings
 from coner.families.crf.tagger import CrfTagger
+from coner.families.crf.union import train_union
 from coner.families.family import Built
 from coner.features import Extractor, Lexicon
 from coner.features.gazetteer import Gazetteer
@@ -51,10 +51,13 @@ def train(
 ) -> Built:
     """``train_complete``; twice, if some sentences have sets of possible labels, which python-crfsuite cannot take.
 
-    A CRF trained on the others first chooses the best tagging that the sets allow.
+    A CRF trained on the others first chooses the best tagging that the sets allow; see ``train_union`` for data sets
+    with different labels.
     """
-    complete = [sentence for sentence in train if sentence.regions is None]
     task = Task(settings, (), taxonomy, log, knowledge)
+    if any(sentence.annotated is not None for sentence in train):
+        return train_union(partial(train_complete, task), train, dev, log)
+    complete = [sentence for sentence in train if sentence.regions is None]
     if len(complete) == len(train):
         return train_complete(task, train, dev)
     with_sets = counted(len(train) - len(complete), "sentence")
@@ -180,19 +183,17 @@ class Trials:
 
 def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence]) -> dict[str, Any]:
     """Set the tagger's threshold to the one with the best F1 on dev, the first if tied; return the trial's facts."""
-    gold = [sentence.entities or () for sentence in dev]
     crf = tagger.settings.crf
     likely = tagger.likely_spans(dev, min(crf.thresholds)) if crf.thresholds else []
-    tried: dict[float | None, Level] = {
-        threshold: score(gold, [select_spans(spans, threshold) for spans in likely]).fine
-        for threshold in crf.thresholds
+    tried: dict[float | None, dict[str, float]] = {
+        threshold: dev_f1(dev, [select_spans(spans, threshold) for spans in likely]) for threshold in crf.thresholds
     }
-    tried = tried or {None: score(gold, tagger.tag(dev)).fine}
-    tagger.threshold = max(tried, key=lambda threshold: getattr(tried[threshold], f"{crf.choose_by}_f1"))
+    tried = tried or {None: dev_f1(dev, tagger.tag(dev))}
+    tagger.threshold = max(tried, key=lambda threshold: tried[threshold][f"{crf.choose_by}_f1"])
     best = tried[tagger.threshold]
     values = crf.model_dump(mode="json")
     facts = {name: values[name] for name in ("algorithm", "features", "c1", "c2", "min_frequency")}
-    return facts | {"threshold": tagger.threshold, "macro_f1": best.macro_f1, "micro_f1": best.micro_f1}
+    return facts | {"threshold": tagger.threshold, "macro_f1": best["macro_f1"], "micro_f1": best["micro_f1"]}
 
 
 def sample_size(sentences: int) -> int:

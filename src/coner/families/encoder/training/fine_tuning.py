@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from accelerate.utils import set_seed
 
 from coner.core.types import Entity, Sentence
-from coner.evaluation.score import score_sentences
+from coner.evaluation.own_labels import dev_f1
 from coner.families.encoder.backbone.tagger import NetworkTagger
 from coner.families.encoder.backbone.warm_start import load_matching, trained_encoder
 from coner.families.encoder.cpu.process import configure_process
@@ -132,5 +132,4 @@ def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGr
     predicted: list[list[Entity]] = [[] for _ in sentences]
     for i, start, end, label in processes.gather(spans):
         predicted[i].append(Entity(start, end, label))
-    scores = score_sentences(sentences, predicted).fine
-    return {"micro_f1": scores.micro_f1, "macro_f1": scores.macro_f1}
+    return dev_f1(sentences, predicted)
