@@ -25,6 +25,7 @@ FURTHER = (
     "coner.decoding.chain.Chain",
     "coner.evaluation.results.Scores",
     "coner.evaluation.results.Level",
+    "coner.evaluation.results.OwnScores",
     "coner.evaluation.results.Result",
     "coner.evaluation.results.Recall",
     "coner.families.options.LoadOptions",
