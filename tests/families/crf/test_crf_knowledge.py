@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.settings import KnowledgeSettings
 from coner.knowledge.typed import TypedMatch
+from fuzz_models import seal
 from helpers.names import knowledge
 from helpers.small import CORPUS, SETTINGS, TAXONOMY
 
@@ -114,3 +116,23 @@ def test_without_knowledge_nothing_changes() -> None:
     built = train(settings, train=CORPUS, dev=CORPUS, taxonomy=TAXONOMY, log=SilentLog())
     assert not [name for name in built.tagger.settings.crf.features if name.startswith("known")]  # type: ignore[attr-defined]
     assert KnowledgeSettings() == CrfExperiment(kind="crf").knowledge
+
+
+@pytest.mark.parametrize("name", ["entries.sqlite", "names.txt", "kb.json"])
+def test_a_hostile_copy_in_a_model_is_refused_in_one_line_or_used(tmp_path: Path, name: str) -> None:
+    tagger, _ = trained(knowledge(tmp_path, NAMES).folder, embed=True)
+    tagger.save(tmp_path / "model")
+    whole = (tmp_path / "model/knowledge" / name).read_bytes()
+    generator, refused = random.Random(name), 0
+    for _ in range(25):
+        changed = bytearray(whole)
+        for _ in range(generator.randint(1, 30)):
+            changed[generator.randrange(len(changed))] = generator.randrange(256)
+        (tmp_path / "model/knowledge" / name).write_bytes(changed)
+        seal(tmp_path / "model")
+        try:
+            load(tmp_path / "model").tag([*CORPUS, UNSEEN])
+        except ModelError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused or name == "entries.sqlite"

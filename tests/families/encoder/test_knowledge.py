@@ -25,7 +25,7 @@ from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.knowledge import TrainingKnowledge
 from coner.families.settings import parse_experiment
-from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.build import BuildSettings, TrainingFile, build
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.settings import KnowledgeSettings
@@ -261,7 +261,7 @@ def test_a_simulated_knowledge_base_is_an_oracle_even_without_shared_sentences(t
     (tmp_path / "t.csv").write_text(NAMES)
     build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(simulated=True))
     split = Split(Corpus(tuple(SENTENCES), Path("dev")), "x")
-    with pytest.raises(ConfigError, match="made from gold mentions"):
+    with pytest.raises(ConfigError, match="as it was made from gold mentions"):
         TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split})
     assert TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(oracle=True), {"dev": split}).facts()["oracle"]
 
@@ -327,3 +327,13 @@ def test_names_as_text_keep_their_numbers_whatever_the_trie_gives_them(base: Pat
     (tmp_path / "copy/names.txt").write_text("".join(f"{name}\n" for name in names[:-1]))
     with pytest.raises(ModelError, match="got 3 names; expected 4"):
         open_embedded(tmp_path / "copy")
+
+
+def test_names_that_are_damped_by_dev_are_an_oracle(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(NAMES)
+    train = TrainingFile(tmp_path / "dev.conll", "a" * 64, lambda: SENTENCES)
+    build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(), train)
+    split = {sha: Split(Corpus(tuple(SENTENCES), Path("dev")), sha * 64) for sha in "ab"}
+    with pytest.raises(ConfigError, match="mentions of dev, as it was made from gold mentions"):
+        TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split["a"]})
+    assert "oracle" not in TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split["b"]}).facts()
