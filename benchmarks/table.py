@@ -112,14 +112,12 @@ def _machines(records: dict[str, Any]) -> str:
         threads, loads = found.setdefault(", ".join((machine["processor"], *caches)), (set(), []))
         threads.add(machine.get("threads", 1))
         loads += [machine["load"]] if "load" in machine else []
-    return (
-        "; ".join(
-            f"{name}; threads: {' or '.join(map(str, sorted(threads)))}"
-            + (f"; load: {min(loads):.0f} to {max(loads):.0f}" if loads else "")
-            for name, (threads, loads) in found.items()
-        )
-        + "."
-    )
+    lines = []
+    for name, (threads, loads) in found.items():
+        ends = dict.fromkeys(f"{load:.0f}" for load in (min(loads), max(loads))) if loads else ()
+        load = f"; load: {' to '.join(ends)}" if ends else ""
+        lines.append(f"{name}; threads: {' or '.join(map(str, sorted(threads)))}{load}")
+    return "; ".join(lines) + "."
 
 
 def main() -> None:
