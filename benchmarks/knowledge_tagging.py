@@ -1,6 +1,6 @@
 """What a knowledge base adds to the time of tagging: an encoder with type vectors, and the same encoder without.
 
-    python benchmarks/knowledge_tagging.py --kb kb --text dev.conll [--sentences 500] [--rounds 5] [--encoder minilm]
+    python benchmarks/knowledge_tagging.py --kb kb --text dev.conll --out benchmarks/results [--rounds 5]
 
 Both taggers have the pretrained encoder and a new head; the time does not depend on training. ``new text``: what is
 known about words and names is forgotten before each round, so that every name is read from the database.

@@ -81,6 +81,6 @@ def test_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_model_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coner.families.load", lambda _: SimpleNamespace(kind="encoder"))
+    monkeypatch.setattr("coner.families.load", lambda _, **__: SimpleNamespace(kind="encoder"))
     with pytest.raises(ModelError, match="kind encoder; expected a feature CRF"):
         CliRunner().invoke(APP, [str(tmp_path)], catch_exceptions=False)
