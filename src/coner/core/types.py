@@ -136,7 +136,7 @@ def with_regions(sentence: Sentence, regions: Sequence[Region]) -> Sentence:
 
 def letters(sentence: Sentence) -> str:
     """The text without case and white space: two files may split the same text into different words."""
-    return "".join("".join(sentence.words).lower().split())
+    return "".join(" ".join(sentence.words).lower().split())  # lower case depends on where a word ends: ς
 
 
 def surfaces(sentences: Iterable[Sentence]) -> set[str]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from coner.config.experiment import DataSettings
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
-from coner.core.types import Sentence, letters, possible_labels, surfaces
+from coner.core.types import Sentence, letters, possible_labels
 from coner.data.corpus import Corpus, read
 from coner.data.extra import check_maps, read_extra
 from coner.data.files import digest
@@ -98,6 +98,27 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
         return read_union_splits(settings)
     if settings.take and settings.take_seed is not None:
         return _sampled(read_splits(_whole(settings)), settings)
+    train, taxonomy = read_train(settings)
+    splits = {"train": Split(train, digest(train.path))}
+    if settings.dev is None:
+        splits = cut_dev(splits["train"], settings.dev_share)
+    splits["train"] = _take(splits["train"], settings)
+    splits |= _read_named(settings.model_copy(update={"train": None}), taxonomy)
+    check_maps(settings.extra)
+    further = (Split(*read_extra(e, read_options(settings), taxonomy), weight=e.weight) for e in settings.extra)
+    evaluated = evaluated_in(splits)
+    splits["train"] = replace(splits["train"], extras=tuple(leave_out(extra, evaluated) for extra in further))
+    splits = with_warnings(splits, possible_labels(splits["train"].sentences))
+    if settings.noise.score:
+        noise = make_noise(settings.noise, rate=1.0)
+        for name in [name for name in splits if name != "train"]:
+            noisy = noise(splits[name].corpus)
+            splits[noisy_split(name)] = _derive(splits[name], noisy, f"noise {noise.key}", repaired=0, skipped=0)
+    return splits, taxonomy
+
+
+def read_train(settings: DataSettings) -> tuple[Corpus, Taxonomy]:
+    """The training file, and the taxonomy that the settings name, or its own; for errors see ``read_splits``."""
     if settings.train is None:
         raise ConfigError("data.train: not set. Fix: set it in the config, or with --set data.train=FILE")
     train = read(settings.train, **read_options(settings), gold=True)
@@ -106,25 +127,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     taxonomy = choose_taxonomy(settings.taxonomy, train.labels)
     if not set(train.labels) <= set(taxonomy.labels):
         read(settings.train, **read_options(settings), labels=taxonomy.labels, gold=True)  # raises, with the line
-    splits = {"train": Split(train, digest(train.path))}
-    if settings.dev is None:
-        splits = cut_dev(splits["train"], settings.dev_share)
-    splits["train"] = _take(splits["train"], settings)
-    splits |= _read_named(settings.model_copy(update={"train": None}), taxonomy)
-    evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
-    check_maps(settings.extra)
-    extras = []
-    for extra in settings.extra:
-        further = Split(*read_extra(extra, read_options(settings), taxonomy), weight=extra.weight)
-        extras.append(leave_out(further, evaluated))
-    splits["train"] = replace(splits["train"], extras=tuple(extras))
-    splits = with_warnings(splits, possible_labels(splits["train"].sentences))
-    if settings.noise.score:
-        noise = make_noise(settings.noise, rate=1.0)
-        for name in [name for name in splits if name != "train"]:
-            noisy = noise(splits[name].corpus)
-            splits[noisy_split(name)] = _derive(splits[name], noisy, f"noise {noise.key}", repaired=0, skipped=0)
-    return splits, taxonomy
+    return train, taxonomy
 
 
 def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
@@ -171,6 +174,11 @@ def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
 def with_note(split: Split, note: str) -> Split:
     """The split with a note, if it is not empty."""
     return replace(split, corpus=replace(split.corpus, notes=(*split.corpus.notes, note))) if note else split
+
+
+def evaluated_in(splits: Mapping[str, Split]) -> list[Sentence]:
+    """The sentences of all splits but train."""
+    return [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
 
 
 def leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:
@@ -224,11 +232,6 @@ def _take(split: Split, settings: DataSettings) -> Split:
         return _derive(split, nested_sample(split.corpus, sentences, seed=seed), f"take {sentences} seed {seed}")
     sample = split_corpus(split.corpus, dev=sentences / len(split.corpus), test=0, seed=1)["dev"]
     return _derive(split, sample, f"take {sentences}")
-
-
-def seen_in(splits: dict[str, Split]) -> set[str] | None:
-    """The mentions of the training split; ``None`` if there is none."""
-    return surfaces(splits["train"].sentences) if "train" in splits else None
 
 
 def describe(splits: dict[str, Split]) -> str:

@@ -17,7 +17,7 @@ from coner.core.types import Sentence, possible_labels
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
 from coner.data.label_map import own_labels_only
-from coner.data.splits import Split, cut_dev, leave_out, read_options, with_note, with_warnings
+from coner.data.splits import Split, cut_dev, evaluated_in, leave_out, read_options, with_note, with_warnings
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
 DataSet = dict[str, Split]  # the splits of one data set
@@ -42,7 +42,7 @@ def read_union_splits(settings: DataSettings) -> tuple[DataSet, Taxonomy]:
     for each in sets:
         if not set(each["train"].corpus.labels) <= set(taxonomy.labels):  # raises, with the line
             read(each["train"].corpus.path, **read_options(settings), labels=taxonomy.labels, gold=True)
-    evaluated = [sentence for each in sets for name in each.keys() - {"train"} for sentence in each[name].corpus]
+    evaluated = [sentence for each in sets for sentence in evaluated_in(each)]
     train = []
     for each, own in zip(sets, labels, strict=True):
         kept = leave_out(each["train"], evaluated)

@@ -38,9 +38,9 @@ class Inputs:
         return list(dict.fromkeys(f"{corpus.path}: {note}" for corpus in corpora for note in corpus.notes))
 
     @property
-    def train_sha256(self) -> str | None:
-        """Hash of the training split, if there is one."""
-        return self.splits["train"].sha256 if "train" in self.splits else None
+    def train(self) -> Split | None:
+        """The training split, if there is one."""
+        return self.splits.get("train")
 
 
 class Recipe(ABC):
@@ -102,7 +102,8 @@ class Training(Recipe):
     def read(self, cache: SplitCache) -> Inputs:
         inputs = Inputs(*cache.read(self.settings.data))
         if not self.family.learns_sets and any(s.regions is not None for s in inputs.splits["train"].sentences):
-            fix = f"Fix: use one of kind {', '.join(kinds_that_learn_sets())}, or files with labels of the taxonomy"
+            learn = ", ".join(name for name in kinds(trains=True) if family(name).learns_sets)
+            fix = f"Fix: use one of kind {learn}, or files with labels of the taxonomy"
             got = f"got files with sets of labels, which a model of kind {self.settings.kind} cannot learn from"
             raise ConfigError(f"data.{'union' if self.settings.data.union else 'extra'}: {got}. {fix}")
         return inputs
@@ -149,11 +150,6 @@ class Training(Recipe):
         )
         built = self.family.fit(self.settings, job)
         return built if knowledge is None else replace(built, facts={**built.facts, "knowledge": knowledge.facts()})
-
-
-def kinds_that_learn_sets() -> list[str]:
-    """The families that can be trained on sets of possible labels."""
-    return [name for name in kinds(trains=True) if family(name).learns_sets]
 
 
 def file_hashes(paths: list[Path]) -> list[str]:

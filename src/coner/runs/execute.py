@@ -13,7 +13,8 @@ from coner.core import processes
 from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
 from coner.core.progress import Log
-from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split, seen_in
+from coner.core.types import surfaces
+from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split
 from coner.evaluation.own_labels import is_own, scores_by_source
 from coner.evaluation.score import score_sentences
 from coner.families import Tagger, load
@@ -78,7 +79,7 @@ def execute(
             if overwrite:
                 place = replace(place, claim=partial(clear, folder))
             built, facts = _build(recipe, inputs, place, cache)
-            train = {name: split for name, split in inputs.splits.items() if name == "train"}
+            train = {"train": inputs.train} if inputs.train else {}
             record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
         tagger = load(folder, kb=recipe.kb) if built is None else built.tagger
         tagger.operating_point = None  # a record has the scores of the tagger as it was trained
@@ -116,9 +117,8 @@ def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> t
 
 def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log: Log) -> Record:
     write_record(record, folder)
-    seen = seen_in(inputs.splits)
     for name in pending(record, inputs.splits):
-        evaluated = _evaluate_split(tagger, name, inputs, seen, folder)
+        evaluated = _evaluate_split(tagger, name, inputs, folder)
         if evaluated.llm is not None and (earlier := record.llm.get(name)) is not None:
             paid = {name: evaluated.llm[name] + getattr(earlier, name) for name in PAID if name in evaluated.llm}
             evaluated = replace(evaluated, llm={**evaluated.llm, **paid})
@@ -131,8 +131,8 @@ def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log:
     return record
 
 
-def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | None, folder: Path) -> Evaluated:
-    corpus = inputs.splits[name].corpus
+def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, folder: Path) -> Evaluated:
+    corpus, train = inputs.splits[name].corpus, inputs.train.sentences if inputs.train else None
     began = time.monotonic()
     predictions, tally = tag_all(tagger, corpus, f"tagging {name}")
     seconds = time.monotonic() - began
@@ -140,10 +140,10 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, seen: set[str] | 
     gold, whole = [sentence for sentence, _ in answered], [entities for _, entities in answered]
     predicted = [tuple(e for e in entities if is_own(sentence, e)) for sentence, entities in answered]
     write_tagged(tagged_path(folder, name), gold, predicted)
-    scores = score_sentences(gold, predicted, groups=inputs.taxonomy.groups_of(corpus.labels), seen=seen)
+    seen, groups = None if train is None else surfaces(train), inputs.taxonomy.groups_of(corpus.labels)
+    scores = score_sentences(gold, predicted, groups=groups, seen=seen)
     known = None
     if tagger.knowledge is not None:
-        train = inputs.splits["train"].sentences if "train" in inputs.splits else None
         known = by_coverage(tagger.knowledge.knowledge, gold, [entities or () for entities in predicted], train)
     repaired = corpus.repaired + tally.repaired
     scores = replace(scores, repaired=repaired, skipped=corpus.skipped, knowledge=known)

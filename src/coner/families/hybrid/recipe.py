@@ -46,7 +46,7 @@ class HybridRecipe(Combination):
             "files": {name: entry.model_dump() for name, entry in read_manifest(self.hybrid.llm).files.items()},
             "below": self.hybrid.below,
             "candidates": self.hybrid.candidates,
-            "train": inputs.train_sha256,
+            "train": inputs.train and inputs.train.sha256,
         }
 
     def describe(self, inputs: Inputs) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from coner.core.errors import ConfigError, DataError
-from coner.data import read
-from coner.data.splits import SplitCache, read_named_splits, read_options
-from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
+from coner.core.errors import ConfigError
+from coner.data.splits import SplitCache, read_named_splits, read_train
+from coner.data.taxonomy import AUTO, Taxonomy, load_taxonomy
 from coner.families.family import Built, Place
 from coner.families.llm.examples import ExampleSelector
 from coner.families.llm.settings import LEDGER, ExampleSettings, LlmExperiment
@@ -44,11 +43,11 @@ class LlmRecipe(Recipe):
         values = answer_settings(self.settings)
         if (knowledge := self.knowledge(inputs)) is not None:
             values["knowledge"] = knowledge.identity()
-        return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": inputs.train_sha256}
+        return {**values, "taxonomy": inputs.taxonomy.as_dict(), "train": inputs.train and inputs.train.sha256}
 
     def build(self, inputs: Inputs, place: Place) -> Built:
         settings, taxonomy = self.settings, inputs.taxonomy
-        train = inputs.splits["train"].sentences if "train" in inputs.splits else ()
+        train = inputs.train.sentences if inputs.train else ()
         examples = ExampleSelector.fit(train, settings.examples, seed=settings.seed, taxonomy=taxonomy)
         knowledge, ledger = self.knowledge(inputs), place.folder / LEDGER
         use = None if knowledge is None else knowledge.use
@@ -66,10 +65,7 @@ class LlmRecipe(Recipe):
     def _taxonomy(self) -> Taxonomy:
         data = self.settings.data
         if data.train is not None:
-            train = read(data.train, **read_options(data), gold=True)
-            if not train.labels:
-                raise DataError("got no mentions; expected labelled sentences, for the examples", data.train)
-            return choose_taxonomy(data.taxonomy, train.labels)
+            return read_train(data)[1]
         if data.taxonomy == AUTO:
             raise ConfigError(
                 "data.taxonomy: got auto, and no data.train to take the labels from. Fix: name a training file, or for "

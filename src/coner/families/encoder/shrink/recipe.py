@@ -16,7 +16,7 @@ from coner.core.types import Sentence
 from coner.data import read
 from coner.data.files import digest
 from coner.data.reading.reader import Reading
-from coner.data.splits import Split, SplitCache, leave_out, read_named_splits, read_options
+from coner.data.splits import Split, SplitCache, evaluated_in, leave_out, read_named_splits, read_options
 from coner.families.encoder import EncoderFamily
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
@@ -145,8 +145,7 @@ def _inputs(asked: Shrink, data: DataSettings, teacher: EncoderTagger) -> Inputs
     splits = read_named_splits(data, teacher.taxonomy)
     if not splits["train"].corpus.labels:
         raise DataError("got no mention; expected labelled sentences to train on", splits["train"].corpus.path)
-    evaluated = [sentence for name, split in splits.items() if name != "train" for sentence in split.corpus]
-    extras = tuple(leave_out(_unlabelled(path, data), evaluated) for path in asked.text)
+    extras = tuple(leave_out(_unlabelled(path, data), evaluated_in(splits)) for path in asked.text)
     return Inputs({**splits, "train": replace(splits["train"], extras=extras)}, teacher.taxonomy)
 
 
