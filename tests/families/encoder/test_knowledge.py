@@ -32,6 +32,7 @@ from coner.knowledge.settings import KnowledgeSettings
 from coner.knowledge.typed import TypedKnowledge, TypedMatch, choose_types
 from helpers.names import knowledge
 from helpers.rivers import SENTENCES, TAXONOMY
+from helpers.shell import Completed, refusal
 from helpers.tiny_training import RATES, PowerCut, cut_before, tuning_of, untrained
 
 NAMES = "name,types,prior\nrhine,River,3\nrhine,City,1\nsão paulo,City|State,9\nthe city,,1\nbasel,City,2\n"
@@ -337,3 +338,16 @@ def test_names_that_are_damped_by_dev_are_an_oracle(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="mentions of dev, as it was made from gold mentions"):
         TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split["a"]})
     assert "oracle" not in TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split["b"]}).facts()
+
+
+def test_commands_that_do_not_support_it_say_so(
+    settings_for: Callable[..., Any], base: Path, tmp_path: Path, coner: Callable[..., Completed]
+) -> None:
+    tagger = informed(settings_for(knowledge={"base": str(base)}), base)
+    tagger.save(tmp_path / "model")
+    (tmp_path / "dev.conll").write_text("rhine B-River\n")
+    data = ["--train", tmp_path / "dev.conll", "--dev", tmp_path / "dev.conll"]
+    for command in (["export", tmp_path / "model"], ["shrink", tmp_path / "model", *data]):
+        error = refusal(coner(*command, "--out", tmp_path / "out"))
+        assert f"uses a knowledge base, which coner {command[0]} does not support" in error
+        assert not (tmp_path / "out").exists()
