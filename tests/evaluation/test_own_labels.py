@@ -39,6 +39,8 @@ def test_each_source_is_scored_on_its_own_labels(pairs: list[tuple[Sentence, lis
         ignored += same.ignored
     assert ignored == sum(not is_own(s, e) for s, entities in pairs for e in entities)
     assert dev_f1(gold, predicted)["macro_f1"] == pytest.approx(sum(macros) / len(macros))
+    scores = replace(score(gold, predicted), own=tuple(found))
+    assert scores.deciding_f1 == pytest.approx(sum(macros) / len(macros))
 
 
 @given(st.lists(rows(), min_size=1, max_size=6))
@@ -48,3 +50,4 @@ def test_without_sources_all_predictions_count(pairs: list[tuple[Sentence, list[
     whole = score(gold, predicted).fine
     assert dev_f1(gold, predicted) == {"micro_f1": whole.micro_f1, "macro_f1": whole.macro_f1}
     assert scores_by_source(gold, predicted) == []
+    assert score(gold, predicted).deciding_f1 == whole.macro_f1

@@ -10,7 +10,8 @@ import coner
 from coner.core.errors import ConfigError, DataError, ModelError
 from coner.core.types import Entity, Sentence
 from coner.families.linking import Linker
-from coner.families.options import stamps
+from coner.families.options import prepare, stamps
+from coner.knowledge.typed import TypedKnowledge
 from helpers.names import knowledge
 from helpers.small import small_crf
 
@@ -74,6 +75,14 @@ def test_a_loaded_tagger_applies_rules_and_links(folder: Path) -> None:
     assert [[e.kb_id for e in p.entities or ()] for p in predictions] == [[], ["q4", ""], [""]]
     assert [mention.kb_id for mention in tagger("new york has a harbour")] == ["q4", ""]
     assert tagger.tag(sentences[1:]) == [list(next(iter(tagger.predict([s]))).entities or ()) for s in sentences[1:]]
+
+
+def test_without_a_folder_the_knowledge_base_of_the_model_is_used(folder: Path) -> None:
+    tagger = coner.load(folder / "model")
+    tagger.knowledge = TypedKnowledge(coner.knowledge.load(folder / "kb"), ["City"])
+    prepare(tagger, {"link": True})
+    assert tagger.linker is not None
+    assert tagger.linker.link(["new", "york"], [Entity(0, 2, "City")])[0].kb_id == "q4"
 
 
 def test_saving_a_tagger_stores_neither_rules_nor_links(folder: Path, tmp_path: Path) -> None:

@@ -96,11 +96,16 @@ class SplitScores:
     unseen: Recall | None = None
     # By what a knowledge base knows about a mention: right, other (class), none; ``None`` where there was none.
     knowledge: Mapping[str, Result] | None = None
-    own: tuple[OwnScores, ...] = ()  # of sources with different labels, each on its own ones
+    own: tuple[OwnScores, ...] | None = None  # of sources with different labels, each on its own ones
     sentences: NonNegativeInt
     words: NonNegativeInt | None = None  # ``None`` where they were not passed
     skipped: NonNegativeInt = 0  # sentences that could not be read, as the caller counted them
     repaired: NonNegativeInt = 0  # tags of the predictions, or as the caller counted them
+
+    @property
+    def deciding_f1(self) -> float:
+        """The macro F1 by which taggers are chosen: the mean over sources with different labels, else the fine one."""
+        return sum(own.macro_f1 for own in self.own) / len(self.own) if self.own else self.fine.macro_f1
 
     def _repr_html_(self) -> str:
         """Two tables, of the scores and of the classes, for notebooks."""
@@ -132,4 +137,4 @@ class Scores(SplitScores):
         values = {"scorer": SCORER, **asdict(self)}
         for level in ("fine", "coarse"):
             del values[level]["counts"], values[level]["confusion"]
-        return {name: value for name, value in values.items() if value is not None and value != ()}
+        return {name: value for name, value in values.items() if value is not None}

@@ -13,6 +13,7 @@ from coner.data.label_map import FOLDER, load_map
 from coner.families.linking import Linker
 from coner.families.rule_file import read_rules
 from coner.families.tagger import Tagger
+from coner.knowledge.knowledge import Knowledge
 
 
 class LoadOptions(TypedDict, total=False):
@@ -40,22 +41,31 @@ def prepare(tagger: Tagger, options: LoadOptions) -> None:
         ModelError: the knowledge base is none, or damaged.
         MissingExtra: marisa-trie is not installed.
     """
-    _check(options)
+    name = options.get("label_map")
+    if name and not options.get("link"):
+        raise ConfigError("label_map: is only used to link. Fix: add link (--link), or leave it (--map) out")
     if rules := options.get("rules"):
         tagger.rules = read_rules(rules, tagger.labels)
     if options.get("link"):
+        labels = load_map(str(name)).onto(tagger.taxonomy).sets if name else {}
+        tagger.linker = Linker(_knowledge(tagger, options.get("kb")), labels)
+
+
+def _knowledge(tagger: Tagger, kb: str | Path | None) -> Knowledge:
+    """The knowledge base to link to: the one that is named, or that of the model."""
+    if kb is not None:
         from coner.knowledge import load
 
-        name = options.get("label_map")
-        labels = load_map(str(name)).onto(tagger.taxonomy).sets if name else {}
-        tagger.linker = Linker(load(options.get("kb") or ""), labels)
+        return load(kb)
+    if tagger.knowledge is None:
+        raise ConfigError("link: got no knowledge base to link to. Fix: add kb (--kb DIR)")
+    return tagger.knowledge.knowledge
 
 
 def stamps(options: LoadOptions) -> dict[str, str]:
     """What identifies the content of the files that the options name, by what they are; empty without options."""
     from coner.knowledge.description import DESCRIPTION
 
-    _check(options)
     found = {}
     if rules := options.get("rules"):
         found["set of rules"] = sha256(rules)
@@ -65,10 +75,3 @@ def stamps(options: LoadOptions) -> dict[str, str]:
         text = load_text(str(name), FOLDER, "label map")[0]
         found["label map"] = hashlib.sha256(text.encode()).hexdigest()
     return found
-
-
-def _check(options: LoadOptions) -> None:
-    if options.get("link") and not options.get("kb"):
-        raise ConfigError("link: got no knowledge base to link to. Fix: add kb (--kb DIR)")
-    if options.get("label_map") and not options.get("link"):
-        raise ConfigError("label_map: is only used to link. Fix: add link (--link), or leave it (--map) out")

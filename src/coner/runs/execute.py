@@ -126,7 +126,7 @@ def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log:
         write_record(record, folder)
         fine = record.scores[name].fine
         log(f"{name}: micro F1 {fine.micro_f1:.4f}, macro F1 {fine.macro_f1:.4f}")
-        for source in evaluated.scores.own:
+        for source in evaluated.scores.own or ():
             log(f"{name}: {source}")
     return record
 
@@ -147,7 +147,7 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, folder: Path) -> 
         known = by_coverage(tagger.knowledge.knowledge, gold, [entities or () for entities in predicted], train)
     repaired = corpus.repaired + tally.repaired
     scores = replace(scores, repaired=repaired, skipped=corpus.skipped, knowledge=known)
-    scores = replace(scores, own=tuple(scores_by_source(gold, whole)))
+    scores = replace(scores, own=tuple(scores_by_source(gold, whole)) or None)
     if tally.usage is None:
         return Evaluated(scores, seconds)
     llm = tally.usage.as_record(tally.failures, answered=tally.answered, sentences=tally.sentences)

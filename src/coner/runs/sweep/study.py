@@ -152,7 +152,7 @@ class Search:
             trial.set_user_attr("failed", " ".join(why.split())[:300])
             self.study.tell(trial, state=TrialState.FAIL)
             return f"failed: {why}"
-        macro_f1 = record.scores["dev"].fine.macro_f1
+        macro_f1 = record.scores["dev"].deciding_f1
         self.study.tell(trial, macro_f1)
         return f"dev macro F1 {macro_f1:.4f}"
 
