@@ -105,6 +105,31 @@ def test_the_page_loads_nothing_and_runs_only_its_own_script(report: Report) -> 
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
 
 
+def test_the_page_has_what_a_knowledge_base_knows_of_each_mention(
+    records: dict[str, Record], folders: dict[str, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("marisa_trie")
+    from coner.knowledge import load
+    from coner.knowledge.build import BuildSettings, build
+
+    predicted = [fake_predictions(GOLD, quality=quality, seed=seed) for quality, seed in ((0.5, 1), (0.8, 2))]
+    everyone = [[s.entities or () for s in GOLD], *predicted]
+    names = {
+        " ".join(s.words[e.start : e.end]) for each in everyone for s, es in zip(GOLD, each, strict=True) for e in es
+    }
+    plain = sorted(name for name in names if name.isalnum())
+    table = "".join(f"{name},City,about <i>{name}</i>\n" for name in plain[::2])
+    (tmp_path / "names.csv").write_text(f"name,types,description\n{table}")
+    build([tmp_path / "names.csv"], tmp_path / "kb", BuildSettings())
+    report = make_report(compare_runs(records), records, folders, knowledge=load(tmp_path / "kb"))
+    page = render(report)
+    known = parts(page)[0]["known"]
+    assert {name: known[name] for name in plain[::2]} == {n: [f"{n} (City): about <i>{n}</i>"] for n in plain[::2]}
+    assert known.keys() <= names
+    assert known.keys().isdisjoint(plain[1::2])
+    assert "i" not in Scripts(page).tags
+
+
 def test_equal_runs_give_equal_pages(report: Report, tmp_path: Path) -> None:
     write_page(report, tmp_path / "a.html")
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == render(report) == render(report)

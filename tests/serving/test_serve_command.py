@@ -50,6 +50,7 @@ def expected(tagger: Any, sentence: Sentence) -> dict[str, Any]:
                 "group": tagger.taxonomy.coarse_of(entity.label),
                 "confidence": pytest.approx(entity.score, abs=1e-9),
                 "kb_id": entity.kb_id or None,
+                "known": tagger.linker and [f"zyx wvu ({entity.label})"] * (text[first:last] == "zyx wvu"),
             }
         )
     return {"words": list(sentence.words), "entities": entities, "rules": None}

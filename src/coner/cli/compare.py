@@ -12,6 +12,7 @@ from coner.cli.options import HiddenPart, ShownSplit
 from coner.core.counted import counted
 
 if TYPE_CHECKING:
+    from coner.knowledge.knowledge import Knowledge
     from coner.report.ablation import AblationTable
     from coner.report.grid import Grid
     from coner.report.report import Report
@@ -28,6 +29,10 @@ def compare(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub tables.")] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a web page: tables, plots, sentences with errors.")
+    ] = None,
+    kb: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Knowledge base: mentions of the web page show what it has of them."),
     ] = None,
     pictures: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write the main plots, as SVG and PNG.")
@@ -49,12 +54,16 @@ def compare(
     """
     from coner.core.errors import ConerError
     from coner.core.progress import stderr
+    from coner.knowledge import load
     from coner.records.ablation import is_ablation
     from coner.report.compare import choose_split, compare_runs, grids
     from coner.report.places import read_runs, report_left_out
     from coner.report.report import make_report
 
     split = split_alias or split
+    if kb is not None and html is None:
+        raise ConerError("--kb: is shown in the web page. Fix: add --html FILE, or leave it out")
+    knowledge = None if kb is None else load(kb)
     if as_json and markdown:
         raise ConerError("got --json and --markdown; expected one of them")
     if len(runs) == 1 and is_ablation(runs[0]):
@@ -62,7 +71,7 @@ def compare(
             raise ConerError("--baseline: got an ablation, whose plan names the baseline per row. Fix: leave it out")
         table = show_ablation(runs[0], split=None if split == "auto" else split, as_json=as_json, markdown=markdown)
         if html or pictures:
-            _write(_ablation_report(table, runs[0], baseline), html, pictures)
+            _write(_ablation_report(table, runs[0], baseline, knowledge), html, pictures)
         return
     records, places, reasons = read_runs(runs)
     chosen = choose_split(records) if split == "auto" else split
@@ -75,7 +84,7 @@ def compare(
     for oracle in comparison.oracles:
         stderr.print(f"Warning: {oracle}: an oracle, whose scores are no test", style="bold")
     if html or pictures:
-        _write(make_report(comparison, records, places), html, pictures)
+        _write(make_report(comparison, records, places, knowledge=knowledge), html, pictures)
     values = {**comparison.as_dict(), "left_out": list(reasons)}
     _print(chosen, grids(comparison), values, as_json=as_json, markdown=markdown)
 
@@ -108,7 +117,7 @@ def _print(split: str, grids: list[Grid], values: dict[str, Any], *, as_json: bo
         print_whole(f"Scores on {split}", *(grid.table() for grid in grids))
 
 
-def _ablation_report(table: AblationTable, folder: Path, baseline: str | None) -> Report:
+def _ablation_report(table: AblationTable, folder: Path, baseline: str | None, knowledge: Knowledge | None) -> Report:
     from coner.core.errors import DataError
     from coner.records.record import read_record
     from coner.report.compare import compare_runs
@@ -118,7 +127,8 @@ def _ablation_report(table: AblationTable, folder: Path, baseline: str | None) -
     if not places:
         raise DataError("no finished run in it; expected one for a page or a picture", folder)
     records = {run: read_record(place) for run, place in places.items()}
-    return make_report(compare_runs(records, split=table.split, baseline=baseline), records, places, table)
+    comparison = compare_runs(records, split=table.split, baseline=baseline)
+    return make_report(comparison, records, places, table, knowledge=knowledge)
 
 
 def _write(report: Report, html: Path | None, pictures: Path | None) -> None:

@@ -23,7 +23,7 @@ class Linker:
     """
 
     def __init__(self, knowledge: Knowledge, labels: Mapping[str, frozenset[str]]) -> None:
-        self._knowledge, self._labels = knowledge, labels
+        self.knowledge, self._labels = knowledge, labels
         self._cached_id = lru_cache(CACHED)(self._id)
 
     def link(self, words: Sequence[str], entities: Sequence[Entity]) -> tuple[Entity, ...]:
@@ -31,7 +31,7 @@ class Linker:
         return tuple([replace(e, kb_id=self._cached_id(" ".join(words[e.start : e.end]), e.label)) for e in entities])
 
     def _id(self, name: str, label: str) -> str:
-        candidates = [one for one in self._knowledge.lookup(name, CANDIDATES) if one.id]
+        candidates = [one for one in self.knowledge.lookup(name, CANDIDATES) if one.id]
         agreeing = (one for one in candidates if self._agrees(one, label))
         return next(agreeing, candidates[0]).id if candidates else ""
 

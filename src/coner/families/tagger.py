@@ -21,6 +21,7 @@ from coner.families.usage import Failure, Spending, Usage
 
 if TYPE_CHECKING:
     from coner.decoding.chain import Chain, Scores
+    from coner.knowledge.knowledge import Knowledge
     from coner.knowledge.typed import TypedKnowledge
 
 
@@ -83,6 +84,13 @@ class Tagger(ABC):
         if self.linker is not None:
             entities = self.linker.link(words, entities)
         return replace(prediction, entities=entities, below=below, changes=changes)
+
+    @property
+    def names(self) -> Knowledge | None:
+        """The knowledge base that it looks names up in, or links to."""
+        if self.knowledge is not None:
+            return self.knowledge.knowledge
+        return None if self.linker is None else self.linker.knowledge
 
     @abstractmethod
     def save(self, folder: Path) -> None:

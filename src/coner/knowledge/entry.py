@@ -24,6 +24,7 @@ class Entry:
 
 
 MOST = 1e12  # of a prior and a weight
+KNOWN = 3  # things of a name that pages show
 
 
 def is_sound(entry: Entry) -> bool:
@@ -64,3 +65,9 @@ class Candidate:
     id: str
     source: str  # file that it is from
     weight: float  # its share of the name, 0 to 1
+
+    def __str__(self) -> str:
+        """For people: ``Miles Davis (Artist): American trumpeter``."""
+        types = ", ".join(self.titles.get(name, name) for name in self.types)
+        about = f": {self.description}" if self.description else ""
+        return f"{self.name}{f' ({types})' if types else ''}{about}"

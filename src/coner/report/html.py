@@ -95,6 +95,7 @@ def _page_content(report: Report) -> dict[str, Any]:
         "colours": report.colours,
         "draws": DRAWS,
         "absent": dict(report.predictions.absent),
+        "known": report.known,
         "runs": [_run(row, report, labels) | {"name": names[row.run]} for row in comparison.rows],
     }
 

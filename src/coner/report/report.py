@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coner.core.html import colours
 from coner.core.untrusted import read_json
 from coner.data.taxonomy import Taxonomy, builtin_taxonomies, load_taxonomy
+from coner.knowledge.entry import KNOWN
+from coner.knowledge.knowledge import Knowledge
 from coner.records.record import Record
 from coner.report.ablation import AblationTable
 from coner.report.compare import Comparison
@@ -26,6 +28,7 @@ class Report:
     groups: Mapping[str, str]  # fine to coarse label of all labels; empty where there are none
     predictions: Predictions
     ablation: AblationTable | None = None  # that the runs belong to; its differences over seeds are shown
+    known: Mapping[str, Sequence[str]] | None = None  # what a knowledge base has of each mention, by its words
 
     @property
     def labels(self) -> list[str]:
@@ -51,12 +54,28 @@ def make_report(
     records: Mapping[str, Record],
     places: Mapping[str, Path],
     ablation: AblationTable | None = None,
+    *,
+    knowledge: Knowledge | None = None,
 ) -> Report:
     """Read what the page shows beside the records; ``places`` are the run folders or record files by run."""
     folders = {run: folder_of(place) for run, place in places.items()}
     split, baseline = comparison.split, comparison.baseline
     predictions = read_predictions(records, folders, split=split, baseline=baseline)
-    return Report(comparison, records, find_groups(records, folders, split), predictions, ablation)
+    known = None if knowledge is None else look_up(predictions, knowledge)
+    return Report(comparison, records, find_groups(records, folders, split), predictions, ablation, known)
+
+
+def look_up(predictions: Predictions, knowledge: Knowledge) -> dict[str, list[str]]:
+    """What a knowledge base has of the words of mentions, gold or predicted; without those that it does not know."""
+    everyone = [predictions.gold, *predictions.predicted.values()]
+    names = {
+        " ".join(words[entity.start : entity.end])
+        for entities in everyone
+        for words, of_sentence in zip(predictions.words, entities, strict=True)
+        for entity in of_sentence
+    }
+    found = {name: [*map(str, knowledge.lookup(name, KNOWN))] for name in sorted(names)}
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def find_groups(records: Mapping[str, Record], folders: Mapping[str, Path | None], split: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from coner.core.types import Sentence
 from coner.data.reading.words import character_span, find_words, lone_surrogate, raw_text
 from coner.families.tagger import Prediction, Tagger
+from coner.knowledge.entry import KNOWN
 from coner.serving.errors import ServiceError
 from coner.serving.settings import Limits
 
@@ -89,6 +90,9 @@ class FoundEntity(ResponseBody):
     group: str = Field(description="The coarse group of the label.")
     confidence: float = Field(ge=0, le=1, description="Probability of exactly this span with this label.")
     kb_id: str | None = Field(description="Its id in the knowledge base; null: the service has none, or not this name.")
+    known: list[str] | None = Field(
+        description=f"What the knowledge base has of this name, at most {KNOWN} things; null: the service has none."
+    )
 
 
 class RuleChanges(ResponseBody):
@@ -183,6 +187,7 @@ def text_result(prediction: Prediction, tagger: Tagger) -> TextResult:
     sentence, entities, taxonomy = prediction.sentence, prediction.entities or (), tagger.taxonomy
     text, offsets = raw_text(sentence)
     spans = [character_span(entity, offsets) for entity in entities]
+    names = [" ".join(sentence.words[entity.start : entity.end]) for entity in entities]
     shown = [
         FoundEntity(
             start=entity.start,
@@ -194,8 +199,9 @@ def text_result(prediction: Prediction, tagger: Tagger) -> TextResult:
             group=taxonomy.coarse_of(entity.label),
             confidence=min(1.0, max(0.0, entity.score)),  # rounding may put a sum of probabilities above 1
             kb_id=entity.kb_id or None,
+            known=None if tagger.names is None else [*map(str, tagger.names.lookup(name, KNOWN))],
         )
-        for entity, (first, last) in zip(entities, spans, strict=True)
+        for entity, (first, last), name in zip(entities, spans, names, strict=True)
     ]
     rules = None if tagger.rules is None else RuleChanges(**prediction.changes._asdict())
     return TextResult(words=list(sentence.words), entities=shown, rules=rules)

@@ -23,12 +23,19 @@ function units(gold, predicted) {
 
 const kindOf = ({ gold, guess }) => (gold && guess ? (gold.label === guess.label ? "right" : "label") : "span");
 
+// What the knowledge base has of a name, if the page was made with one.
+function known(name) {
+  if (!page.known) return [];
+  return Object.hasOwn(page.known, name) ? page.known[name] : ["not in the knowledge base"];
+}
+
 function mention(words, entity, kind, classes) {
   const [sign, say] = KINDS[kind];
   const text = words.slice(entity.start, entity.end).join(" ");
   const name = page.labels[entity.label] + (entity.score == null ? "" : ` ${entity.score.toFixed(2)}`);
   const missed = kind === "span" && entity.score == null;
-  return el("span", { class: `mention m${page.colours[entity.label]} ${kind} ${classes}`, title: page.groups[page.labels[entity.label]] || null },
+  const about = [page.groups[page.labels[entity.label]], ...known(text)];
+  return el("span", { class: `mention m${page.colours[entity.label]} ${kind} ${classes}`, title: about.filter(Boolean).join("\n") || null },
     text, el("small", {}, `${name} `, el("span", { "aria-hidden": "true" }, missed ? "∅" : sign), hidden(missed ? " missed" : ` ${say}`)));
 }
 

@@ -71,6 +71,11 @@ export function details(entity, { definition, unique }) {
   const list = make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   const content = [make("strong", {}, entity.text), list];
   if (definition) content.splice(1, 0, make("p", {}, definition));
+  if (entity.known) {
+    const known = entity.known.map((text) => make("li", {}, text));
+    content.push(make("p", {}, known.length ? "In the knowledge base:" : "Not in the knowledge base."));
+    if (known.length) content.push(make("ul", {}, ...known));
+  }
   if (unique) content.push(make("p", { className: "unique" }, "Predicted by this model only."));
   return content;
 }
