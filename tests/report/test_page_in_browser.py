@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from coner.cli.app import run as coner
+from coner.core.types import Entity, Sentence
 from coner.evaluation.significance import class_f1_draws
 from coner.records.record import Record, read_record, write_record
 from helpers.chromium import prefer, resize
@@ -429,4 +430,24 @@ def test_missed_mentions_of_a_run_without_predictions_can_be_read(browser: Any, 
     assert texts(browser, "#read-run option") == ["constructor"]
     one(browser, "#matrix-body ol.most button").click()
     assert every(browser, "#read-list > *")
+    assert browser.get_log("browser") == []
+
+
+def test_tooltip_of_a_mention_has_what_the_knowledge_base_has(browser: Any, tmp_path: Path) -> None:
+    pytest.importorskip("marisa_trie")
+    words, (first, second, *_) = ("constructor", "met", "miles", "davis"), GROUPS
+    gold = [Sentence(words, (Entity(0, 1, first), Entity(2, 4, second)))] * 2
+    folder = make_run(tmp_path / "run", gold, quality=0.0, seed=1)
+    (tmp_path / "names.csv").write_text("name,types,description\nMiles Davis,Artist,a <b>trumpeter</b>\n")
+    assert coner(["kb", "build", str(tmp_path / "names.csv"), "--out", str(tmp_path / "kb")]) == 0
+    path = tmp_path / "report.html"
+    assert coner(["compare", str(folder), "--html", str(path), "--kb", str(tmp_path / "kb")]) == 0
+    browser.get_log("browser")
+    browser.get(path.as_uri())
+    draw_all(browser)
+    script = """return [...document.querySelectorAll("#read-list .mention.truth")]
+      .map((mention) => [mention.firstChild.textContent, mention.title])"""
+    shown = dict(browser.execute_script(script))
+    assert shown["miles davis"].splitlines()[-1] == "Miles Davis (Artist): a <b>trumpeter</b>"
+    assert shown["constructor"].splitlines()[-1] == "not in the knowledge base"
     assert browser.get_log("browser") == []

@@ -24,7 +24,7 @@ function units(gold, predicted) {
 const kindOf = ({ gold, guess }) => (gold && guess ? (gold.label === guess.label ? "right" : "label") : "span");
 
 // What the knowledge base has of a name, if the page was made with one.
-function known(name) {
+function inKnowledgeBase(name) {
   if (!page.known) return [];
   return Object.hasOwn(page.known, name) ? page.known[name] : ["not in the knowledge base"];
 }
@@ -34,7 +34,7 @@ function mention(words, entity, kind, classes) {
   const text = words.slice(entity.start, entity.end).join(" ");
   const name = page.labels[entity.label] + (entity.score == null ? "" : ` ${entity.score.toFixed(2)}`);
   const missed = kind === "span" && entity.score == null;
-  const about = [page.groups[page.labels[entity.label]], ...known(text)];
+  const about = [page.groups[page.labels[entity.label]], ...inKnowledgeBase(text)];
   return el("span", { class: `mention m${page.colours[entity.label]} ${kind} ${classes}`, title: about.filter(Boolean).join("\n") || null },
     text, el("small", {}, `${name} `, el("span", { "aria-hidden": "true" }, missed ? "∅" : sign), hidden(missed ? " missed" : ` ${say}`)));
 }
