@@ -62,7 +62,7 @@ def test_each_trial_gets_what_training_suggests_for_it(
 
     def train(recipe: Any, *_: Any, **__: Any) -> Any:
         trained.append(recipe.settings)
-        return SimpleNamespace(scores={"dev": SimpleNamespace(fine=SimpleNamespace(macro_f1=0.5))})
+        return SimpleNamespace(scores={"dev": SimpleNamespace(deciding_f1=0.5)})
 
     monkeypatch.setattr(studies, "execute", train)
     (tmp_path / "space.toml").write_text(ENCODERS)
@@ -143,8 +143,8 @@ def curves(tiny_encoder: Callable[[str], Path], world: list[str], tmp_path: Path
         settings = recipe.settings
         for epoch in range(1, settings.train.epochs + 1):
             on_epoch(epoch, settings.head.dropout * epoch)
-        fine = SimpleNamespace(macro_f1=settings.head.dropout * settings.train.epochs)
-        return SimpleNamespace(scores={"dev": SimpleNamespace(fine=fine)})
+        f1 = settings.head.dropout * settings.train.epochs
+        return SimpleNamespace(scores={"dev": SimpleNamespace(deciding_f1=f1)})
 
     monkeypatch.setattr(studies, "execute", follow)
     (tmp_path / "space.toml").write_text("head.dropout = { low = 0.0, high = 0.1 }")
