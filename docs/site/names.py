@@ -31,6 +31,9 @@ FURTHER = (
     "coner.families.options.LoadOptions",
     "coner.families.rules.Changes",
     "coner.families.usage.Failure",
+    "coner.knowledge.knowledge.Knowledge",
+    "coner.knowledge.entry.Match",
+    "coner.knowledge.entry.Candidate",
     "coner.families.usage.Usage",
     "coner.families.usage.Spending",
 )
