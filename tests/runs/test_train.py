@@ -129,7 +129,7 @@ def test_the_family_is_chosen_as_by_the_command(path: Path, monkeypatch: pytest.
         kinds.append(values["kind"])
         raise MissingExtra("x", "y")
 
-    monkeypatch.setattr(training, "parse_trainable", stop)
+    monkeypatch.setattr(choice, "parse_trainable", stop)
     for found in (None, object()):
         monkeypatch.setattr(choice, "find_spec", lambda _name, found=found: found)
         for source in (path, str(path), CORPUS):
