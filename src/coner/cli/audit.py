@@ -54,8 +54,8 @@ def audit(
     less probable the annotation is; above 0.9 the place is suspicious. Decide yourself: many are hard, but right.
 
     The page shows the places in context, those with the same words together. --json prints every place, also those
-    that are not suspicious. Tasks of Label Studio are the suspicious sentences, to be annotated again, with the present
-    labels as annotation and those of the folds as prediction.
+    that are not suspicious. Label Studio tasks are the suspicious sentences, to be annotated again: the present labels
+    are the annotation, those of the folds the prediction.
 
     The family is the CRF, with few features, because K taggers are trained and it is the fastest.
 

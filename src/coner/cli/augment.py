@@ -1,4 +1,4 @@
-"""``coner data augment``: more training sentences, with mentions of one class replaced by each other."""
+"""``coner data augment``: copies of training sentences with replaced mentions."""
 
 from __future__ import annotations
 

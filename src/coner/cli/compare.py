@@ -32,7 +32,7 @@ def compare(
     ] = None,
     kb: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Knowledge base: mentions of the web page show what it has of them."),
+        typer.Option(metavar="DIR", help="Knowledge base whose entries the web page shows with each mention."),
     ] = None,
     pictures: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write the main plots, as SVG and PNG.")

@@ -51,7 +51,7 @@ def evaluate(
         typer.Option(
             "--kb",
             metavar="DIR",
-            help="Knowledge base of the model, or of none: also score the mentions that it knows, and the others.",
+            help="Knowledge base, of the model or any other: also score known and unknown mentions separately.",
         ),
     ] = None,
     limit: Limit = None,

@@ -38,7 +38,7 @@ def stats(
     ] = None,
     label_map: Annotated[
         str | None,
-        typer.Option("--map", metavar="NAME|FILE", help="Label map: what classes types stand for; default: learned."),
+        typer.Option("--map", metavar="NAME|FILE", help="Label map from types to classes; default: learned."),
     ] = None,
     from_format: InputFormat = "auto",
     as_json: JsonOutput = False,
@@ -47,7 +47,7 @@ def stats(
     """Show what a knowledge base holds, and what it knows about a labelled file.
 
     A mention is in it if a name covers exactly its words. The class that a type stands for is learned on one half of
-    the file and applied to the other, and vice versa, or that of --map.
+    the file and applied to the other, and vice versa, or taken from --map.
 
     Examples:
 
@@ -120,7 +120,7 @@ def upload(
         str, typer.Option(metavar="NAME", help="User of the server; the password is in OPENSEARCH_PASSWORD.")
     ] = "",
 ) -> None:
-    """Load a knowledge base into an index of an OpenSearch server, where several machines share it.
+    """Load a knowledge base into an index of an OpenSearch server, to share it between machines.
 
     Python reads it with coner.knowledge.opensearch.
 

@@ -45,10 +45,11 @@ def build(
         typer.Option(metavar="CODE", help="Language of names in dumps; can be repeated. [en]"),
     ] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", metavar="TYPE", help="Keep only things of this type; can be repeated.")
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Keep only entries of this type; can be repeated."),
     ] = None,
     minimum_prior: Annotated[
-        float, typer.Option("--min-prior", min=0, metavar="X", help="Leave out things with a lower prior.")
+        float, typer.Option("--min-prior", min=0, metavar="X", help="Leave out entries with a lower prior.")
     ] = 0,
     label_map: Annotated[
         str | None,
@@ -56,20 +57,20 @@ def build(
     ] = None,
     train: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Labelled file: damp names by how often they are outside of mentions in it."),
+        typer.Option(metavar="FILE", help="Labelled file: damp names that often occur outside of mentions in it."),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the sources, for the record, such as CC0-1.0.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the sources, such as CC0-1.0; it is recorded.")] = "",
     case: Annotated[Switch, typer.Option(help="fold: ignore upper and lower case; keep: distinguish it.")] = "fold",
     accents: Annotated[
         Literal["strip", "keep"], typer.Option(help="strip: ignore accents; keep: distinguish them.")
     ] = "strip",
     punctuation: Annotated[
         Literal["split", "keep"],
-        typer.Option(help="split: it separates words, and is left out; keep: it belongs to them."),
+        typer.Option(help="split: treat it as a word separator; keep: treat it as part of words."),
     ] = "split",
     width: Annotated[
         Switch,
-        typer.Option(help="fold: full-width and other forms of a letter are the letter; keep: distinguish them."),
+        typer.Option(help="fold: treat full-width and other forms of a letter alike; keep: distinguish them."),
     ] = "fold",
     processes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of processes that parse a dump; 0: one per core.")
@@ -79,8 +80,8 @@ def build(
 ) -> None:
     """Build a knowledge base from any mix of sources.
 
-    A table has the columns name, and maybe aliases, types (several are separated by |), description, prior (how
-    prominent it is) and id. Of labelled data the mentions are the names, and their labels the types.
+    A table has a column name, and optionally aliases, types (several are separated by |), description, prior (how
+    prominent it is) and id. In labelled data the mentions are the names, and their labels the types.
 
     Progress is saved: run the same command again to resume.
 

@@ -75,18 +75,20 @@ Rules = Annotated[
     typer.Option(metavar="FILE", help="TOML or JSON file of names that are always, or never, mentions of a label."),
 ]
 KnowledgeBase = Annotated[
-    Path | None, typer.Option("--kb", metavar="DIR", help="Folder of the knowledge base of the model, or to link to.")
+    Path | None, typer.Option("--kb", metavar="DIR", help="Knowledge base that the model uses, or to link to.")
 ]
 ModelKnowledge = Annotated[
-    Path | None, typer.Option("--kb", metavar="DIR", help="Folder of the knowledge base of the model, if it uses one.")
+    Path | None, typer.Option("--kb", metavar="DIR", help="Knowledge base of the model, if it uses one.")
 ]
-Link = Annotated[bool, typer.Option("--link", help="Give each entity its id in the knowledge base of --kb.")]
+Link = Annotated[
+    bool, typer.Option("--link", help="Give each entity its id in the knowledge base of --kb, or of the model.")
+]
 TypeMap = Annotated[
     str | None,
     typer.Option(
         "--map",
         metavar="NAME|FILE",
-        help="With --link: label map of the types of the knowledge base; default: a type is the label of its name.",
+        help="With --link: label map from types of the knowledge base; default: a type is the label of the same name.",
     ),
 ]
 TrainFile = Annotated[

@@ -1,4 +1,4 @@
-"""``coner pretrain``: continue the pre-training of an encoder on text of one's own."""
+"""``coner pretrain``: continue the pre-training of an encoder on your own text."""
 
 from __future__ import annotations
 
@@ -23,23 +23,25 @@ def pretrain(
     ] = "minilm",
     leave_out: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Leave out sentences with a text of this file (dev, test); can be repeated."),
+        typer.Option(
+            metavar="FILE", help="Leave out sentences that are in this file, by text (dev, test); can be repeated."
+        ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the text.")] = 3,
     batch: Annotated[int, typer.Option(help="Sentences per step.")] = 32,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
-    share: Annotated[float, typer.Option(help="Fraction of the words that are hidden.")] = 0.15,
+    share: Annotated[float, typer.Option(help="Fraction of the words that are masked.")] = 0.15,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 42,
     from_format: InputFormat = "auto",
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; losses in nats.")] = False,
     reading: Reading,
 ) -> None:
-    """Continue the pre-training of an encoder on your own text, without labels: it learns to fill in hidden words.
+    """Continue the pre-training of an encoder on your own text, without labels, by masked language modelling.
 
-    The result is a folder to fine-tune (encoder.name). It helps most where the text is unlike that of the encoder, or
-    where the encoder was tuned for whole sentences, as the packaged ones are. Each text is used once, ignoring case and
-    white space.
+    The result is a folder to fine-tune (encoder.name). It helps most if the text is unlike that of the encoder, or if
+    the encoder was tuned for sentence embeddings, as the packaged ones are. Duplicate texts, ignoring case and white
+    space, are used once.
 
     Progress is saved: run the same command again to resume.
 

@@ -34,7 +34,7 @@ def read_values(
         changes: of other options; see ``as_changes``.
 
     Raises:
-        ConfigError: two options set the same, or an option sets what the kind does not have.
+        ConfigError: two options set the same, or an option sets something that the family does not have.
     """
     from coner.config.load import apply_overrides, find_config
     from coner.core.errors import ConfigError

@@ -51,7 +51,7 @@ def train(
     ] = None,
     union: Annotated[
         bool,
-        typer.Option("--union", help="Several data sets with different labels, each complete for its own labels only."),
+        typer.Option("--union", help="Several data sets, each annotated with its own labels only."),
     ] = False,
     encoder: EncoderName = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Short for --set seed=N.", metavar="N")] = None,
@@ -79,7 +79,7 @@ def train(
     ] = False,
     oracle: Annotated[
         bool,
-        typer.Option("--oracle", help="Allow one that knows mentions of dev or test, and mark it; knowledge.oracle."),
+        typer.Option("--oracle", help="Allow a knowledge base with mentions of dev or test, and mark the run."),
     ] = False,
     trials: Annotated[
         int | None,
@@ -100,8 +100,8 @@ def train(
     An encoder gets at least 400 steps, and rates for its size; what is set, by a config too, stays. coner config OUT
     prints the settings of a run.
 
-    With --union, unlabelled words of a data set may be mentions of labels that only the others annotate; then a config
-    may be the first argument.
+    With --union, unlabelled words of a data set may be mentions of labels that only the others annotate. The first
+    argument may be a config.
 
     Without dev data a tenth of the training data is used for it, split by text and always the same.
 

@@ -56,7 +56,7 @@ class DataSettings(Section):
     )
     extra: tuple[ExtraFile, ...] = Field((), description="more training files, such as [{file = ..., weight = 0.3}]")
     union: tuple[UnionFiles, ...] = Field(
-        (), description="data sets with other labels, such as [{train = ..., dev = ...}]; each is complete for its own"
+        (), description="data sets with other labels, each complete for its own, such as [{train = ..., dev = ...}]"
     )
     test: Path | None = Field(None, description="test file, evaluated once, at the end")
     taxonomy: str = Field(

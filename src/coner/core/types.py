@@ -14,8 +14,8 @@ class Entity:
     """A labelled span of words, half-open: ``words[start:end]``.
 
     ``score`` is the tagger's confidence: its probability of exactly this span with this label. ``kb_id`` is the id of
-    what it refers to in a knowledge base, if it was linked. Equality and order ignore both, so that gold and predicted
-    entities can be compared as sets.
+    the entry of a knowledge base that it was linked to, if any. Equality and order ignore both, so that gold and
+    predicted entities can be compared as sets.
     """
 
     start: int
@@ -61,7 +61,7 @@ class Mention:
 
 
 def _repr(value: Entity | Mention) -> str:
-    """As of a dataclass, but without ``kb_id`` where there is none: most have none."""
+    """The ``repr`` of a dataclass, without ``kb_id`` if there is none, as in most."""
     names = [field.name for field in fields(value) if field.name != "kb_id" or value.kb_id]
     return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in names)})"
 

@@ -24,7 +24,7 @@ MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 label
 MOST_DEPTH = 64  # of arrays and objects in each other
 MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
 SIZES = {"i": ("i1", "i2", "i4", "i8"), "f": ("f4", "f8")}
-# A key of more parts than any nesting that is allowed: tomllib takes the square of their number.
+# A dotted key with more parts than any allowed nesting: the time of tomllib is quadratic in their number.
 LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_DEPTH}}}""", re.ASCII)
 HEADER = 10_000  # bytes of the header of an array
 Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions

@@ -27,7 +27,7 @@ def surfaces(sentences: Sequence[Sentence]) -> Surfaces:
 
 
 def augmented(sentence: Sentence, by_label: Surfaces, *, share: float, seed: int, copy: int = 0) -> Sentence | None:
-    """A copy of which this share of the mentions, each chosen independently, are others of their label.
+    """A copy in which each mention is replaced, with probability ``share``, by another one of its label.
 
     ``None`` if no mention was replaced. The copy depends on the seed, its number and the sentence alone, not on the
     order of the file; it keeps the identifier, and has no text, headers or further columns.

@@ -1,4 +1,4 @@
-"""The union of data sets with different labels, each of which is complete for its own labels only.
+"""The union of data sets with different labels, each of which is annotated with its own labels only.
 
 A word that one file leaves unlabelled may be a mention of any label that only the others annotate.
 """

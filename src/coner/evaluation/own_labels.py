@@ -1,4 +1,4 @@
-"""Scores of sentences whose sources annotate different labels: each is scored on its own ones.
+"""Scores of sentences whose sources annotate different labels: each sentence is scored on those of its source.
 
 Predictions of labels that the source of a sentence does not annotate are ignored, and counted.
 """
@@ -33,7 +33,7 @@ def scores_by_source(gold: Sequence[Sentence], predicted: Sequence[Sequence[Enti
 
 
 def dev_f1(gold: Sequence[Sentence], predicted: Sequence[Sequence[Entity]]) -> dict[str, float]:
-    """Micro and macro F1 to choose a tagger by: over all sentences, or the mean over sources with different labels."""
+    """Micro and macro F1 for model selection: over all sentences, or the mean over sources with different labels."""
     if not (sources := scores_by_source(gold, predicted)):
         fine = score(gold, predicted).fine
         return {"micro_f1": fine.micro_f1, "macro_f1": fine.macro_f1}

@@ -68,9 +68,9 @@ class Level(LevelScores):
 
 @dataclass(frozen=True)
 class OwnScores:
-    """The scores of the sentences with the same annotated labels, as a record keeps them."""
+    """The scores of the sentences with the same annotated labels, for a record."""
 
-    labels: tuple[str, ...]  # that are annotated, sorted
+    labels: tuple[str, ...]  # the annotated ones, sorted
     sentences: NonNegativeInt
     ignored: NonNegativeInt  # predictions of other labels
     micro_f1: float
@@ -94,7 +94,7 @@ class SplitScores:
     span: Result  # labels ignored
     seen: Recall | None = None  # on mentions seen in training; ``None`` where no training data was named
     unseen: Recall | None = None
-    # By what a knowledge base knows about a mention: right, other (class), none; ``None`` where there was none.
+    # Groups of ``by_coverage``: right, other, none; ``None`` without a knowledge base.
     knowledge: Mapping[str, Result] | None = None
     own: tuple[OwnScores, ...] | None = None  # of sources with different labels, each on its own ones
     sentences: NonNegativeInt
@@ -104,7 +104,7 @@ class SplitScores:
 
     @property
     def deciding_f1(self) -> float:
-        """The macro F1 by which taggers are chosen: the mean over sources with different labels, else the fine one."""
+        """The macro F1 for model selection: the mean over sources with different labels, else that of fine labels."""
         return sum(own.macro_f1 for own in self.own) / len(self.own) if self.own else self.fine.macro_f1
 
     def _repr_html_(self) -> str:

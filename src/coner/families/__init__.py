@@ -33,14 +33,14 @@ def load(folder: str | Path, **options: Unpack[LoadOptions]) -> Tagger:
     Args:
         folder: a model folder, the name of an installed package with a model (a folder of that name wins), or
             ``hf://user/name`` for a model on the hub, with an optional ``@revision``.
-        **options: what is done with its predictions, see ``LoadOptions``: ``rules``, ``kb``, ``link``, ``label_map``.
+        **options: rules and links for its predictions, see ``LoadOptions``: ``rules``, ``kb``, ``link``, ``label_map``.
 
     Raises:
-        ModelError: the folder is missing, damaged, of a newer format, or of an unknown family; or the knowledge base is
-            not named, or not that of the model.
+        ModelError: the folder is missing, damaged, of a newer format, or of an unknown family; or its knowledge
+            base is not named, or is another one.
         MissingExtra: its family, or a knowledge base, needs packages that are not installed.
         DataError: the rules or the label map are faulty, or have labels that the model lacks.
-        ConfigError: an option lacks another.
+        ConfigError: an option needs another one.
     """
     tagger = _load(model_folder(folder), options.get("kb"))
     prepare(tagger, options)

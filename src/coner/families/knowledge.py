@@ -1,4 +1,4 @@
-"""The knowledge base of a tagger: opened and checked for its training, found again for its model."""
+"""The knowledge base of a tagger: open and check it for training, find it again for the model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORACLE = "knowledge.oracle = true (--oracle) allows it, and marks the record"
 
 
 class TrainingKnowledge:
-    """A knowledge base for a training: what it says about training sentences, without their own mentions.
+    """A knowledge base for training: its matches in training sentences, without their own mentions.
 
     Args:
         folder: of the knowledge base; errors as of ``coner.knowledge.load``.
@@ -33,7 +33,7 @@ class TrainingKnowledge:
         splits: those of the run.
 
     Raises:
-        ConfigError: it knows mentions of sentences of dev or test, and ``oracle`` does not allow that.
+        ConfigError: it has mentions of sentences of dev or test, and ``oracle`` is not set.
     """
 
     def __init__(self, folder: Path, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> None:
@@ -50,7 +50,7 @@ class TrainingKnowledge:
         return KnowledgeUse(hash=self._base.hash, types=self.typed.types)
 
     def learn(self, sentences: Sequence[Sentence], originals: Sequence[Sentence]) -> None:
-        """Note the training sentences, which may have typos, with those that they were made from."""
+        """Store which original each training sentence, which may have typos, was made from."""
         for sentence, original in zip(sentences, originals, strict=True):
             self._originals.setdefault(sentence.words, set()).update(map(text_number, (sentence, original)))
 
@@ -59,14 +59,14 @@ class TrainingKnowledge:
         return self.typed(words, leave_out=self._originals[tuple(words)])
 
     def identity(self) -> dict[str, Any]:
-        """What a tagger depends on, for a fingerprint."""
+        """The hash and the settings that a tagger depends on, for a fingerprint."""
         settings = self.settings.model_dump(mode="json", exclude={"base", "embed"})
         if not settings.get("text"):
-            settings.pop("text", None)  # as first versions had them
+            settings.pop("text", None)  # for the fingerprints of earlier versions
         return {"hash": self._base.hash, **settings}
 
     def facts(self) -> dict[str, Any]:
-        """For the record: which knowledge base it is, and what it knows that it should not."""
+        """For the record: the knowledge base, and its leaks from dev and test."""
         description = self._base.description
         values = {"hash": self._base.hash, "names": description.names, "types": len(self.typed.types)}
         values["sources"] = [{"file": s.file, "licence": s.licence} for s in description.sources]
@@ -74,7 +74,7 @@ class TrainingKnowledge:
         return {**values, **oracle}
 
     def notes(self) -> list[str]:
-        """For the log: what is used, what is left out, what is known that should not be."""
+        """For the log: the names and types that are used or left out, and leaks from dev and test."""
         names = counted(self._base.description.names, "name")
         lines = [f"knowledge base {self._base.hash[:12]}: {names}, {counted(len(self.typed.types), 'type')}"]
         if self._left_out:
@@ -85,7 +85,7 @@ class TrainingKnowledge:
 
 
 def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> dict[str, int]:
-    """The number of known sentences by split that is evaluated; 0 stands for all, of a simulated knowledge base."""
+    """The number of leaked sentences of dev and test; 0 means all of them, for one made from gold mentions."""
     found = dict[str, int]()
     for name in ("dev", "test"):
         if name not in splits:
@@ -109,7 +109,7 @@ def _what(count: int) -> str:
 
 
 def knowledge_of_model(folder: Path, manifest: Manifest, kb: str | Path | None) -> TypedKnowledge | None:
-    """The knowledge base of a model in ``folder``, that in it or else ``kb``; ``None`` if it uses none.
+    """The knowledge base of the model in ``folder``: the embedded one, else ``kb``; ``None`` if it uses none.
 
     ``ModelError`` if it is not named, or not the one that the model was trained with.
     """

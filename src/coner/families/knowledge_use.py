@@ -1,4 +1,4 @@
-"""What the manifest of a model says about the knowledge base that it uses."""
+"""The part of a manifest about the knowledge base of the model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EMBEDDED = "knowledge"  # folder of an embedded knowledge base in a model folder
 
 
 class KnowledgeUse(BaseModel):
-    """What ``model.json`` says about the knowledge base that a tagger was trained with."""
+    """The knowledge base that a tagger was trained with, in ``model.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    types: Annotated[tuple[str, ...], Field(max_length=MOST_TYPES)]  # that the tagger knows, sorted
+    types: Annotated[tuple[str, ...], Field(max_length=MOST_TYPES)]  # those of the tagger, sorted
 
     @model_validator(mode="after")
     def _check_types(self) -> Self:
@@ -30,6 +30,6 @@ class KnowledgeUse(BaseModel):
 
 
 def require_no_knowledge(use: KnowledgeUse | None, folder: Path, what: str) -> None:
-    """``ConfigError`` if a model uses a knowledge base, where that is not supported."""
+    """``ConfigError`` if a model uses a knowledge base, which ``what`` does not support."""
     if use is not None:
         raise ConfigError(f"{folder}: got a model that uses a knowledge base, which {what} does not support")

@@ -10,16 +10,16 @@ from coner.core.types import Entity
 from coner.knowledge.entry import Candidate
 from coner.knowledge.knowledge import Knowledge
 
-CANDIDATES = 100  # of a name that are considered: the likeliest
-CACHED = 1 << 14  # names with a label
+CANDIDATES = 100  # maximum entries of a name to choose from: the likeliest
+CACHED = 1 << 14  # pairs of name and label
 
 
 class Linker:
-    """Gives entities the ids of entries that have their words as a name.
+    """Gives each entity the id of an entry that has its words as a name.
 
     Args:
-        knowledge: whose entries have ids; those without one are left out.
-        labels: type of the knowledge base to the labels that it stands for, besides the label of the same name.
+        knowledge: the knowledge base; entries without an id are ignored.
+        labels: the labels that each type stands for, besides the label of the same name.
     """
 
     def __init__(self, knowledge: Knowledge, labels: Mapping[str, frozenset[str]]) -> None:

@@ -81,7 +81,7 @@ class Manifest(BaseModel):
     taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
     format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
     operating_point: OperatingPoint | None = None  # calibration and thresholds, which ``coner threshold`` stores
-    knowledge: KnowledgeUse | None = None  # the knowledge base that it was trained with, and needs
+    knowledge: KnowledgeUse | None = None  # the knowledge base that the model was trained with, and needs
     # every other file of the model, by its path in the folder; filled in when the model is written
     files: Annotated[dict[Name, FileEntry], Field(max_length=MOST_FILES)] = {}
 

@@ -1,4 +1,4 @@
-"""What is done with the predictions of a model, besides what is stored with it: rules, and links."""
+"""Options of a model that are not stored with it: rules and links for its predictions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class LoadOptions(TypedDict, total=False):
 
     Attributes:
         rules: file of names that are always, or never, mentions.
-        kb: folder of a knowledge base: that of the model, or to link to.
+        kb: folder of the knowledge base that the model uses, or to link to.
         link: give each entity its id in the knowledge base.
-        label_map: what labels the types of the knowledge base stand for; by default those of the same name.
+        label_map: label map from types of the knowledge base; by default a type is the label of the same name.
     """
 
     rules: str | Path
@@ -36,9 +36,9 @@ def prepare(tagger: Tagger, options: LoadOptions) -> None:
     """Apply the options to a tagger that was loaded.
 
     Raises:
-        ConfigError: an option lacks another.
+        ConfigError: an option needs another one.
         DataError: the rules or the label map are faulty, or have labels that the model lacks.
-        ModelError: the knowledge base is none, or damaged.
+        ModelError: ``kb`` is no knowledge base, or is damaged.
         MissingExtra: marisa-trie is not installed.
     """
     name = options.get("label_map")
@@ -63,7 +63,7 @@ def _knowledge(tagger: Tagger, kb: str | Path | None) -> Knowledge:
 
 
 def stamps(options: LoadOptions) -> dict[str, str]:
-    """What identifies the content of the files that the options name, by what they are; empty without options."""
+    """Hashes of the files that the options name, by kind of file; empty without options."""
     from coner.knowledge.description import DESCRIPTION
 
     found = {}

@@ -119,7 +119,7 @@ class Training(Recipe):
             "test",
             "taxonomy",
             "noise",
-        }  # by hashes, or not relevant
+        }  # covered by hashes, or irrelevant to the result
         data = {"scheme": "iob2", "repair": False, "take": 0}  # as first versions had them
         data |= self.settings.data.model_dump(mode="json", exclude=covered, exclude_defaults=True)
         values = {**self.family.identity(self.settings), "data": data, "taxonomy": inputs.taxonomy.as_dict()}

@@ -72,7 +72,7 @@ def _lines(text: str) -> dict[str, list[int]]:
 def _rules(entries: Any, name: str, path: Path, lines: Sequence[int]) -> list[Rule]:
     if not isinstance(entries, list):
         raise DataError(f"{name}: got {entries!r:.80}; expected a list of rules, each with text and label", path)
-    known = len(lines) == len(entries)  # else some are not written as sections
+    known = len(lines) == len(entries)  # else some are inline tables, without a line of their own
 
     def place(number: int) -> str:
         return f"{path}:{lines[number]}: {name}" if known else f"{path}: {name}[{number}]"

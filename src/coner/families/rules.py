@@ -1,7 +1,7 @@
 """Rules of a user, applied to the predictions of any tagger: names that are always, or never, mentions.
 
-A rule has a text, and compares it with the words of a sentence in one of three ways; a match begins and ends with a
-word. Texts and words are split in the same way, so that ``covid-19`` is also found as ``covid - 19``.
+The text of a rule is compared with the words of a sentence in one of three ways. A match begins and ends at a word
+border. Texts and words are split in the same way, so that ``covid-19`` is also found as ``covid - 19``.
 
 ====================  ==============================================================================================
 match                 what has to be equal
@@ -11,7 +11,7 @@ match                 what has to be equal
 ``whole-word``        letters and digits, without regard to case, accents and punctuation, as in a knowledge base
 ====================  ==============================================================================================
 
-Finding them takes at most ``MOST_UNITS`` steps per word and way, whatever the rules and the text.
+Matching takes at most ``MOST_UNITS`` steps per word and way, whatever the rules and the text.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 Way = Literal["exact", "case-insensitive", "whole-word"]
 Value = TypeVar("Value")
 Found = tuple[int, int, Value]  # the first word of a match, the word after its last, and what was found
-MOST_UNITS = 64  # of a text: words and punctuation marks
+MOST_UNITS = 64  # maximum words and punctuation marks in the text of a rule
 # Scripts without spaces, which corpora cut into words in different ways: a character is a unit.
 UNSPACED = f"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff{IDEOGRAPHS}"
 UNIT = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
-END = ""  # key of the value at the end of a text; no unit is empty
+END = ""  # key of the value in a node of the trie; no unit is empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Rule:
     """An entry of a rule file."""
 
     text: str
-    label: str | None  # ``None``, of ``never`` only: any
+    label: str | None  # ``None``: any label, in ``never`` only
     way: Way
     place: str  # file, and line or key path, for messages
 
@@ -93,9 +93,9 @@ class Rules:
     def apply(self, words: Sequence[str], entities: Sequence[Entity]) -> tuple[tuple[Entity, ...], Changes]:
         """The entities of a sentence after the rules, and how many were changed.
 
-        ``never`` removes predictions of exactly the words of a match. Of matches of ``always`` that overlap, the
-        longest is chosen, then the first; of one span the stricter way. It replaces every prediction that it overlaps,
-        and has confidence 1; a prediction of the same span and label is left as it is.
+        ``never`` removes predictions of exactly the words of a match. Of overlapping matches of
+        ``always`` the longest wins, then the first; for one span, the stricter way. It replaces every prediction that
+        it overlaps, with confidence 1; a prediction with the same span and label is kept unchanged.
         """
         forbidden: dict[tuple[int, int], set[str | None]] = {}
         for start, end, by_label in self._never.find(words):
@@ -129,7 +129,7 @@ def _contradiction(rule: Rule, got: str, other: Rule) -> DataError:
 
 
 def _longest(matches: Sequence[Found[Rule]]) -> list[Found[Rule]]:
-    """Matches that do not overlap, in order: the longest first, then from the left. Equal spans: the first given."""
+    """Matches without overlaps, in order: the longest wins, then the leftmost; of equal spans the first one."""
     taken: set[int] = set()
     chosen = []
     for start, end, rule in sorted(matches, key=lambda match: (match[0] - match[1], match[0])):
@@ -140,13 +140,13 @@ def _longest(matches: Sequence[Found[Rule]]) -> list[Found[Rule]]:
 
 
 class _Names(Generic[Value]):
-    """Texts with a value each, found in sentences."""
+    """Finds texts in sentences; each text has a value."""
 
     def __init__(self) -> None:
         self._tries: dict[Way, dict[str, Any]] = {}
 
     def add(self, rule: Rule, value: Value) -> Value:
-        """Give the text of a rule a value, if it has none; returns the value that it has."""
+        """Set the value of the text of a rule unless it has one; return its value, as ``dict.setdefault``."""
         units = _WAYS[rule.way](rule.text)
         if not 0 < len(units) <= MOST_UNITS:
             none = f"{rule.text!r:.80} without {'a letter or digit' if rule.way == 'whole-word' else 'a character'}"
@@ -173,7 +173,7 @@ class _Names(Generic[Value]):
 
 
 def _walk(trie: Mapping[str, Any], split: Sequence[Sequence[str]]) -> Iterator[Found[Any]]:
-    """The texts of a trie in a sentence; ``split`` has the units of each word, maybe none."""
+    """The texts of a trie in a sentence; ``split`` has the units of each word, possibly none."""
     for start, units in enumerate(split):
         if not units or units[0] not in trie:
             continue

@@ -56,9 +56,9 @@ class Tagger(ABC):
     unit: str = "sentence"
     batch_sentences: int | None = None  # maximum sentences per batch of a stream; ``None``: limited by words only
     batch_multiple: int = 1  # batches have a multiple of this number of sentences, except the last one
-    knowledge: TypedKnowledge | None = None  # the names that it looks for, if it was trained with a knowledge base
+    knowledge: TypedKnowledge | None = None  # matches names, if it was trained with a knowledge base
     operating_point: OperatingPoint | None = None  # calibration and thresholds; ``save`` stores them with the model
-    rules: Rules | None = None  # applied to predictions; not stored with the model, as ``linker`` is not
+    rules: Rules | None = None  # applied to predictions; like ``linker`` not stored with the model
     linker: Linker | None = None  # gives entities their ids in a knowledge base
 
     @abstractmethod

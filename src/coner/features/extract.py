@@ -64,8 +64,8 @@ class Lexicon:
 class Extractor:
     """Computes the named features, in this order, by default the default ones; those of a word type are cached.
 
-    ``known`` finds the names of a knowledge base; the features of that scope are added where none is named.
-    ``ConfigError`` for an unknown or repeated name, or one of a knowledge base without one.
+    ``known`` finds the names of a knowledge base; with it, all ``knowledge`` features are added unless some are named.
+    ``ConfigError`` for an unknown or repeated name, or a ``knowledge`` feature without a knowledge base.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ scope      the function gets    evaluated
 word       ``(word)``           once per word type; a word gets the values of the words at ``offsets``
 cluster    ``(clusters)``       likewise, from the clusters of a word
 gazetteer  ``(entry)``          once per word, from the training mentions; offsets as for ``word``
-knowledge  ``(covers)``         once per word, from a knowledge base, if one is set; offsets as for ``word``
+knowledge  ``(covers)``         once per word, with a knowledge base; offsets as for ``word``
 place      ``(words, i)``       for every word
 sentence   ``(words)``          once per sentence; all its words get the values
 =========  ===================  ==================================================================
@@ -57,7 +57,7 @@ class Feature:
     function: Callable[..., Values]  # pure
     prefixes: Mapping[int, str]  # by offset of the word that the values come from (-1: the word before)
     content: bool = False  # its values are words, without function words
-    default: bool = True  # used unless the config names features; those of ``knowledge`` where there is some
+    default: bool = True  # used unless the config names features
 
 
 FEATURES: dict[str, Feature] = {}
@@ -211,19 +211,19 @@ def mentioned(entry: Entry) -> Values:
 
 @feature("knowledge", -1, 0, 1, default=False)
 def known_type(covers: Covers) -> Values:
-    """Types of the two longest names of the knowledge base that cover the word, with its place in them."""
+    """Types of the two longest known names that cover the word, with its place in each."""
     return list(dict.fromkeys(f"{cover.place} {name}" for cover in covers for name in cover.types)) or ["none"]
 
 
 @feature("knowledge", default=False)
 def known_ambiguity(covers: Covers) -> Values:
-    """Number of types of the longest of these names, up to three, with the first one."""
+    """Number of types of the longest known name, up to three, with its likeliest type."""
     return [f"{place} {count} {types[0]}" for place, types, count, _ in covers[:1] if types]
 
 
 @feature("knowledge", default=False)
 def known_prior(covers: Covers) -> Values:
-    """Logarithm of the prior of the longest of these names, with its first type."""
+    """Logarithm of the prior of the longest known name, with its likeliest type."""
     return [f"{place} {prior:g} {types[0]}" for place, types, _, prior in covers[:1] if types]
 
 

@@ -1,4 +1,4 @@
-"""What a knowledge base says about one word of a sentence, in the few values that features distinguish."""
+"""The names of a knowledge base that cover a word of a sentence, as features see them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 
 class Cover(NamedTuple):
-    """A name that covers the word here."""
+    """A name that covers a word."""
 
-    place: str  # of the word in it: B, I, E, or S if it is all of it
+    place: str  # position of the word in the name: B, I, E, or S for a name of one word
     types: tuple[str, ...]  # the likeliest first
     ambiguity: int  # number of its types
-    prior: float  # of the things of that name, their sum
+    prior: float  # log2 of the sum over the entries with that name
 
 
 Covers = tuple[Cover, ...]  # of one word, the longest first; empty if no name covers it

@@ -58,7 +58,7 @@ def model_name(folder: Path) -> str:
 
 
 def package_name(folder: Path) -> str | None:
-    """The name of the installed package whose folder this is; ``None`` if it is not that of one."""
+    """The name of the installed package whose model folder this is; ``None`` if it is not in a package."""
     installed = any(folder.parent.glob(f"{escape(folder.name)}-*.dist-info/{MARKER}"))
     return folder.name.replace("_", "-") if installed else None
 

@@ -113,7 +113,7 @@ class CrfEstimator(_Estimator):
     """The feature CRF.
 
     Args:
-        crf: section of a config; missing settings are those of ``coner train`` for the data.
+        crf: section of a config; missing settings are chosen for the data, as by ``coner train``.
         taxonomy: name of a packaged taxonomy, a TOML file, or ``auto``.
         scheme: of y: ``auto`` (recognised from all tags), ``iob2``, ``iob1``, ``bioes``, ``bilou``, ``bmes`` or ``io``.
         average: of ``score``: ``macro`` or ``micro``.
@@ -149,8 +149,8 @@ class EncoderEstimator(_Estimator):
     """A fine-tuned encoder; needs ``coner[encoder]``.
 
     Args:
-        encoder, head, auxiliary, train: sections of a config; missing settings are those of ``coner train``, such as
-            the epochs for the number of sentences.
+        encoder, head, auxiliary, train: sections of a config; missing settings are chosen for the
+            data, as by ``coner train``.
         taxonomy, scheme, average, dev_share, seed, verbose: as in ``CrfEstimator``; ``dev_share`` chooses the epoch.
     """
 

@@ -2,7 +2,7 @@
 
 It sets ``doc.ents`` and a span group named after the component, whose ``attrs["scores"]`` hold the confidence of each
 entity, as in spaCy's span categorizer, and ``attrs["rules"]`` the numbers of entities that rules added, removed and
-relabelled. Ids of linked entities are their ``kb_id_``. Words are spaCy's tokens without white space; sentences are
+relabelled. Linked entities have their id in ``kb_id_``. Words are spaCy's tokens without white space; sentences are
 ``doc.sents`` if an earlier component has set them, else the document is one sentence.
 
 The model is saved with the pipeline. spaCy makes a component from its config before it restores what was saved, perhaps
@@ -38,7 +38,7 @@ WEIGHTS = {"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None}
 class ConerPipe(Pipe):
     """The component, from the name of a model, see ``load``; ``ModelError`` if it exists, but cannot be opened.
 
-    ``options`` are those of ``load``. Their files are not saved with the pipeline, which stores their paths.
+    ``options`` are those of ``load``. The pipeline stores the paths of their files, not the files.
     """
 
     def __init__(self, model: str, *, name: str = "coner", options: LoadOptions | None = None) -> None:

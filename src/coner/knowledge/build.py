@@ -47,7 +47,7 @@ class BuildSettings(Section):
 
 @dataclass(frozen=True)
 class TrainingFile:
-    """Labelled data, by which names that are common words are damped."""
+    """Labelled data that shows which names are mostly common words, to damp them."""
 
     path: Path
     sha256: str
@@ -71,7 +71,7 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
         raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])
     named = None if settings.format == "auto" else sources[settings.format]
     plan = [(path, named or detect(path)) for path in files]
-    if train is not None:  # its faults, before hours of work
+    if train is not None:  # so that its faults are raised before hours of work
         deque(train.read(), maxlen=0)
     check_folder(out)
     if (out / DESCRIPTION).exists():

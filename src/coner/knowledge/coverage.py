@@ -47,7 +47,7 @@ class Coverage:
     mentions: int = 0  # matches that are a mention
     right: int = 0  # and whose likeliest label is that of the mention
     likely: int = 0  # matches of names that are not damped to less than ``LIKELY``
-    likely_mentions: int = 0  # of these, those that are a mention
+    likely_mentions: int = 0  # of these, the mentions
 
     @property
     def all(self) -> Counts:
@@ -77,8 +77,8 @@ def measure(
 ) -> Coverage:
     """Count what a knowledge base knows about labelled sentences.
 
-    What label a type stands for is learned on one half of the sentences and used on the other, and the reverse, unless
-    ``type_labels`` says it. ``seen`` are lower-cased surfaces of a training file; ``None``: those of the other
+    Which label a type stands for is learned on one half of the sentences and applied to the other, and vice versa,
+    unless ``type_labels`` is passed. ``seen`` are lower-cased surfaces of a training file; ``None``: those of the other
     sentences.
     """
     found = Coverage()

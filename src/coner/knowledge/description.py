@@ -36,11 +36,11 @@ class FileDescription(Section):
 
 
 class DampingDescription(Section):
-    """The labelled data by which names that are common words are damped."""
+    """The labelled data by which names were damped."""
 
     file: str
     sha256: Sha256
-    names: Natural  # that are damped
+    names: Natural  # number of damped names
 
 
 class Description(Section):
@@ -57,9 +57,9 @@ class Description(Section):
     dropped: dict[str, Natural]  # reason to number of entries that were left out after merging
     sources: tuple[SourceDescription, ...]
     files: dict[str, FileDescription]
-    unmapped: Natural = 0  # types that were left out, as the label map of the build has no entry for them
+    unmapped: Natural = 0  # types that were left out, as the label map lacks them
     damping: DampingDescription | None = None
-    simulated: bool = False  # made from gold mentions, to see what a large knowledge base would be worth
+    simulated: bool = False  # made from gold mentions, to simulate a large knowledge base
 
 
 def read_description(folder: Path) -> Description:

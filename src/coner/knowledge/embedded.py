@@ -1,6 +1,6 @@
-"""A knowledge base in a model folder. Models are shared, so it has the names as text, from which the trie is built.
+"""A knowledge base in a model folder, with its names as text, from which the trie is built.
 
-The trie of a knowledge base is read by a library that trusts its file, which that of a stranger does not deserve.
+Models are shared, and the library that reads a stored trie trusts its file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from coner.core.untrusted import read_regular
 from coner.knowledge.description import NAMES
 from coner.knowledge.folder import FolderKnowledge
 
-MOST = 1 << 30  # bytes of the names
+MOST = 1 << 30  # maximum bytes of the names
 
 
 def open_embedded(folder: Path) -> FolderKnowledge:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A thing that has names, or a part of what is known about it.
+    """An entity of the world that has names, or what one source knows about it.
 
     Entries with the same ``id`` are merged: their names and types are united, weights of a type and priors added, the
     first main name and description kept.
@@ -24,7 +24,7 @@ class Entry:
 
 
 MOST = 1e12  # of a prior and a weight
-KNOWN = 3  # things of a name that pages show
+KNOWN = 3  # maximum entries per name that pages show
 
 
 def is_sound(entry: Entry) -> bool:
@@ -47,19 +47,19 @@ class Match:
     start: int
     end: int
     alias: int  # number of the name in the knowledge base
-    types: Mapping[str, float]  # probabilities of its types, over all things of that name, times ``share``
-    entries: int  # number of things of that name
+    types: Mapping[str, float]  # probabilities of its types, over all its entries, times ``share``
+    entries: int  # number of entries with that name
     prior: float  # sum of their priors
-    share: float = 1.0  # how often the name is a mention, if it is known to be also a common word
+    share: float = 1.0  # share of mentions among the occurrences of a damped name
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of the things that a name may stand for."""
+    """An entry that a name may stand for."""
 
     name: str
     types: Mapping[str, float]
-    titles: Mapping[str, str]  # of those of its types that are entries themselves: their names
+    titles: Mapping[str, str]  # names of those of its types that are entries themselves
     description: str
     prior: float
     id: str
@@ -67,7 +67,7 @@ class Candidate:
     weight: float  # its share of the name, 0 to 1
 
     def __str__(self) -> str:
-        """For people: ``Miles Davis (Artist): American trumpeter``."""
+        """A line to show: ``Miles Davis (Artist): American trumpeter``."""
         types = ", ".join(self.titles.get(name, name) for name in self.types)
         about = f": {self.description}" if self.description else ""
         return f"{self.name}{f' ({types})' if types else ''}{about}"

@@ -27,7 +27,7 @@ MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
 Meaning = tuple[Mapping[str, float], int, float, float]  # types, number of entries, prior, share
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
-MOST_PRIOR = 1e30  # the sum over many things
+MOST_PRIOR = 1e30  # of a name: the sum over its entries
 SCHEMA = """
 CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
@@ -51,7 +51,8 @@ TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";"
 class FolderKnowledge:
     """A knowledge base as ``coner kb build`` writes it; see ``Knowledge`` for the methods.
 
-    It may be used by several threads. ``ModelError`` if the folder is none, damaged, or of another version.
+    It may be used by several threads. ``ModelError`` if the folder holds none, or one that is damaged or of another
+    version.
 
     Args:
         check: compare the hashes of the files too.
@@ -68,7 +69,7 @@ class FolderKnowledge:
         self._known: dict[int, Meaning] = {}
         try:
             self._trie = Trie().mmap(str(folder / TRIE)) if names is None else Trie(f"{name} " for name in names)
-            # Another version of the library may number the names in another way. Number in the trie: name
+            # Another version of the library may number the names differently. Number in the trie to number of the name.
             self._numbers = {self._trie[f"{name} "]: number for number, name in enumerate(names or ())}
             self._database = _open(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
@@ -81,7 +82,7 @@ class FolderKnowledge:
             raise ModelError(f"{folder / TRIE}: {got}. Fix: build it again")
 
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
-        """All names in a sentence, sorted by start and end; as if no source had the texts ``leave_out``."""
+        """All names in a sentence, sorted by start and end; see ``Knowledge.match``."""
         spans = list(self._spans(words))
         known = self._meanings({alias for *_, alias in spans})
         matches = [Match(start, end, alias, *known[alias]) for start, end, alias in spans]
@@ -93,7 +94,7 @@ class FolderKnowledge:
         return [match for match in left if match is not None]
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """Labelled sources that have mentions in sentences with these texts, with the number of the texts."""
+        """The number of these texts in each labelled source that has mentions in them."""
         with self._reading() as database:
             return shared_sentences(database, texts)
 
@@ -104,13 +105,13 @@ class FolderKnowledge:
             return bool(database.execute("SELECT EXISTS (SELECT 1 FROM mentions)").fetchone()[0])
 
     def types(self) -> dict[str, int]:
-        """The types, with the number of entries that have them."""
+        """The number of entries of each type."""
         query = "SELECT t.name, count(*) FROM entry_types e JOIN types t ON t.id = e.type GROUP BY t.id"
         with self._reading() as database:
             return dict(database.execute(query))
 
     def names(self) -> Iterator[tuple[str, Match]]:
-        """All names, normalised, with what they stand for, as matches of no words."""
+        """All normalised names, each with its meaning as an empty match."""
         names = iter(self._trie.iteritems())
         while some := list(islice(names, VARIABLES)):
             known = self._meanings({alias for _, alias in some})
@@ -118,12 +119,12 @@ class FolderKnowledge:
                 yield key.rstrip(), Match(0, 0, alias, *known[alias])
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
-        """The things of that name, the likeliest first; empty if there is none."""
+        """The entries with that name, the likeliest first; empty if there is none."""
         key = self._normalise(name) + " "
         return self._candidates(self._number(self._trie[key]), limit) if key in self._trie else []
 
     def forget(self) -> None:
-        """Empty the memory of what names and words stand for, as for text of another kind."""
+        """Empty the caches of names and words, to measure the speed on new text."""
         with self._lock:
             self._known, self._normalise = {}, Normaliser(self.description.normalisation)
 
@@ -192,7 +193,7 @@ class FolderKnowledge:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """The database, for one thread; ``ModelError`` if what is read from it is not what a build wrote."""
+        """The database, for one thread; ``ModelError`` if a value that is read from it is not valid."""
         with self._lock:
             try:
                 yield self._database
@@ -221,7 +222,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _shares(database: sqlite3.Connection) -> dict[int, float]:
-    """The shares of the names that are damped."""
+    """The shares of damped names, by number."""
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'shares'").fetchone():
         return {}
     found = dict(database.execute("SELECT alias, share FROM shares"))

@@ -19,24 +19,24 @@ class Knowledge(Protocol):
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end.
 
-        ``leave_out``: as if no labelled source had the sentences with these texts (see ``text_number``).
+        Labelled sources are matched as if they lacked the sentences with the texts ``leave_out`` (see ``text_number``).
         """
         ...
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """Labelled sources that have mentions in sentences with these texts, with the number of the texts."""
+        """The number of these texts in each labelled source that has mentions in them."""
         ...
 
     def types(self) -> dict[str, int]:
-        """The types, with the number of entries that have them."""
+        """The number of entries of each type."""
         ...
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
-        """The things of that name, the likeliest first."""
+        """The entries with that name, the likeliest first."""
         ...
 
     def candidates(self, match: Match, limit: int = 20) -> list[Candidate]:
-        """The things that a match may stand for, the likeliest first."""
+        """The entries that a match may stand for, the likeliest first."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What labelled sources say in which sentence: to leave a sentence's own mentions out, and to find shared sentences."""
+"""The sentences of mentions in labelled sources: to leave out a sentence's own mentions, and to find leaks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from coner.core.types import Sentence, letters
 from coner.knowledge.entry import Match
 
-VARIABLES = 500  # of a query; SQLite has a bound
-Own = Mapping[int, Mapping[int, int]]  # entry to type to number of mentions
+VARIABLES = 500  # per query; SQLite limits them
+Own = Mapping[int, Mapping[int, int]]  # by entry and type, the number of mentions
 
 
 def text_number(sentence: Sentence) -> int:
-    """A number of 64 bits for the text of a sentence, without case and white space."""
+    """A 64-bit hash of the text of a sentence, without case and white space."""
     return int.from_bytes(blake2b(letters(sentence).encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def shared_sentences(database: sqlite3.Connection, texts: Collection[int]) -> dict[str, int]:
-    """Sources that have mentions in sentences with these texts, with the number of the texts."""
+    """The number of these texts in each source that has mentions in them."""
     query = """SELECT s.file, count(DISTINCT m.text) FROM mentions m JOIN entries e ON e.id = m.entry
         JOIN sources s ON s.id = e.source WHERE m.text IN ({}) GROUP BY s.id"""
     found = dict[str, int]()
@@ -42,7 +42,7 @@ def mentions_in(database: sqlite3.Connection, texts: Collection[int]) -> Own:
 def without(database: sqlite3.Connection, match: Match, own: Own, names: Mapping[int, str]) -> Match | None:
     """The match as it would be without these mentions; ``None`` if nothing else has its name.
 
-    The shares are those of ``Store.index``; ``names`` are those of the types.
+    The shares are computed as in ``Store.index``; ``names`` are the names of the types.
     """
     query = """SELECT e.id, e.prior FROM alias_entries a JOIN entries e ON e.id = a.entry
         WHERE a.alias = ? ORDER BY e.id"""

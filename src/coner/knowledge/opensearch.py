@@ -1,7 +1,7 @@
-"""A knowledge base on an OpenSearch server, for one that several machines share, or that outgrows a disk.
+"""A knowledge base on an OpenSearch server, to share it between machines, or if it is too large for a disk.
 
-Each name is a document: its normalised form, which is searched, and what it stands for. One more document describes
-the whole.
+Each name is a document: its normalised form, which is searched, and its meaning. One more document describes the
+knowledge base.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ with requires_extra("A knowledge base on a server", "opensearch"):
     from opensearchpy.exceptions import NotFoundError, OpenSearchException
     from opensearchpy.helpers import streaming_bulk
 
-INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")  # a part of what OpenSearch allows
+INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")  # stricter than OpenSearch
 MAPPINGS = {
     "dynamic": False,
     "properties": {"key": {"type": "keyword"}, "value": {"type": "object", "enabled": False}},
 }
 ABOUT = "about"  # id of the document that describes the knowledge base; others have numbers
-CANDIDATES = 20  # of a name
-ASKED, CACHED = 1000, 1 << 16  # names of a search; names
-TIMEOUT, RETRIES = 30, 3  # seconds; times
+CANDIDATES = 20  # maximum per name
+ASKED, CACHED = 1000, 1 << 16  # maximum names per search, and in the cache
+TIMEOUT, RETRIES = 30, 3  # seconds; number
 
 
 class About(Section):
-    """The knowledge base as a whole."""
+    """The document that describes the knowledge base."""
 
     format: Natural = 1
     hash: str
     names: Natural
-    longest: Natural = Field(le=64)  # words of a name
+    longest: Natural = Field(le=64)  # maximum words of a name
     normalisation: NormalisationSettings
     types: dict[str, Natural]
 
 
 class Value(Section):
-    """What a name stands for."""
+    """The meaning of a name."""
 
     alias: Natural
     types: dict[str, float]
@@ -61,11 +61,11 @@ class Value(Section):
 def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterator[int]:
     """Load a knowledge base into a new index; yields the number of names so far.
 
-    The description is written last: an index without it is refused, so that a part is not taken for the whole.
+    The description is written last: an index without it is incomplete, and is refused.
 
     Raises:
         ConfigError: the index exists, or has a name that OpenSearch does not allow; or the knowledge base has labelled
-            sources, of which a tagger leaves out the sentence at hand, which this backend cannot do.
+            sources, from which this backend cannot leave out the current sentence.
         ModelError: the server does not answer, or refuses.
     """
     if not INDEX.fullmatch(index):
@@ -93,7 +93,7 @@ def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterat
 class OpenSearchKnowledge:
     """A knowledge base that ``upload`` has loaded into an index; see ``Knowledge`` for the methods.
 
-    ``ModelError`` if the server does not answer, or the index is none of a knowledge base.
+    ``ModelError`` if the server does not answer, or the index holds no knowledge base.
     """
 
     def __init__(self, client: OpenSearch, index: str) -> None:
@@ -110,11 +110,11 @@ class OpenSearchKnowledge:
 
     @property
     def hash(self) -> str:
-        """That of the folder that was uploaded."""
+        """The hash of the uploaded folder."""
         return self._about.hash
 
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
-        """All names in a sentence, sorted by start and end; no source has sentences to leave out."""
+        """All names in a sentence, sorted by start and end; ``leave_out`` has no effect without labelled sources."""
         spans = list(self._windows(words))
         self._ask({key for *_, key in spans})
         found = [(start, end, self._known[key]) for start, end, key in spans]
@@ -129,17 +129,17 @@ class OpenSearchKnowledge:
         return {}
 
     def types(self) -> dict[str, int]:
-        """The types, with the number of entries that have them."""
+        """The number of entries of each type."""
         return dict(self._about.types)
 
     def lookup(self, name: str, limit: int = CANDIDATES) -> list[Candidate]:
-        """The things of that name, the likeliest first, at most 20."""
+        """The entries with that name, the likeliest first, at most 20."""
         key = self._normalise(name)
         self._ask({key})
         return _candidates(self._known[key], limit)
 
     def candidates(self, match: Match, limit: int = CANDIDATES) -> list[Candidate]:
-        """The things that a match may stand for, the likeliest first, at most 20."""
+        """The entries that a match may stand for, the likeliest first, at most 20."""
         with _asking(self._client):
             found = self._client.get(index=self._index, id=str(match.alias))["_source"]["value"]
             return _candidates(Value.model_validate(found), limit)
@@ -156,7 +156,7 @@ class OpenSearchKnowledge:
                 yield start, i + 1, key
 
     def _ask(self, keys: Collection[str]) -> None:
-        """Learn what these names stand for, as far as it is not known; ``None`` where there is no such name."""
+        """Fetch these names into the cache, unless they are in it; ``None`` marks those that the index lacks."""
         if len(self._known) + len(keys) > CACHED:
             self._known.clear()
         missing = sorted(key for key in keys if key not in self._known)
@@ -176,7 +176,7 @@ class OpenSearchKnowledge:
 def connect(address: str, *, user: str = "", password: str = "") -> OpenSearch:
     """A client of a server, such as ``https://localhost:9200``; certificates are checked.
 
-    ``ConfigError`` for an address that is none.
+    ``ConfigError`` for an invalid address.
     """
     if not re.fullmatch(r"https?://[^\s/@]+/?", address):
         raise ConfigError(f"got {address!r:.200}; expected an address such as https://localhost:9200")
@@ -198,7 +198,7 @@ def _candidates(value: Value | None, limit: int) -> list[Candidate]:
 
 @contextmanager
 def _asking(client: OpenSearch) -> Iterator[None]:
-    """``ModelError`` if the server does not answer, or answers something else."""
+    """``ModelError`` if the server does not answer, or its answer is an error or malformed."""
     try:
         yield
     except (OpenSearchException, ValidationError, KeyError, TypeError, IndexError) as error:

@@ -10,9 +10,9 @@ from coner.config.section import Section
 
 
 class KnowledgeSettings(Section):
-    """Names with types from outside the sentence (coner kb build), for a tagger that uses them."""
+    """Types of the names in a sentence, from a knowledge base (coner kb build)."""
 
-    base: Path | None = Field(None, description="folder of the knowledge base; none: the tagger uses no knowledge")
+    base: Path | None = Field(None, description="folder of the knowledge base; none: the tagger uses none")
     embed: bool = Field(False, description="copy the knowledge base into the model folder")
     oracle: bool = Field(
         False, description="allow a knowledge base that knows mentions of dev or test; the record is marked"

@@ -9,11 +9,11 @@ from typing import Any
 from coner.core.types import Sentence, mentions_of
 from coner.knowledge.normalisation import Normaliser
 
-LEAST = 5  # occurrences of a name that is damped, so that no single one decides
+LEAST = 5  # minimum occurrences of a damped name, so that no single one decides
 
 
 def find_spans(words: Sequence[str], trie: Any, normalise: Normaliser, longest: int) -> Iterator[tuple[int, int, int]]:
-    """Start, end and number of each name, of at most ``longest`` words. A name ends with a space, as a word does."""
+    """Start, end and number of each name of at most ``longest`` words. In the trie a name ends with a space."""
     parts = [(i, part) for i, word in enumerate(words) if (part := normalise(word))]
     ends, starts, at = dict[int, int](), list[tuple[int, int]](), 0
     for i, part in parts:
@@ -30,9 +30,9 @@ def find_spans(words: Sequence[str], trie: Any, normalise: Normaliser, longest: 
 
 
 def mention_shares(sentences: Iterable[Sentence], trie: Any, normalise: Normaliser, longest: int) -> dict[int, float]:
-    """The share of a name's occurrences that touch a mention, smoothed, of names that often do not.
+    """The smoothed share of a name's occurrences that touch a mention, for names that need damping.
 
-    With n occurrences, o of them outside of mentions, it is (n - o + 1) / (n + 1). Names that occur less than ``LEAST``
+    It is (n - o + 1) / (n + 1) for n occurrences, o of them outside of mentions. Names that occur fewer than ``LEAST``
     times, or always in mentions, are left out: their share is 1.
     """
     seen, outside = Counter[int](), Counter[int]()

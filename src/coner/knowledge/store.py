@@ -153,9 +153,9 @@ class Store:
         return dropped
 
     def map_types(self, labels: Mapping[str, Sequence[str]]) -> int:
-        """Replace each type by its labels, which share its weight; returns the number of types without an entry.
+        """Replace each type by its labels, which share its weight; return the number of types that the map lacks.
 
-        These, and types with an empty list, are left out; a type that is named like a label keeps its name.
+        These, and types with an empty list, are left out; a type with the name of a label is kept.
         """
         labels = {label: (label,) for several in labels.values() for label in several} | dict(labels)
         known = dict(self._types)
@@ -170,7 +170,7 @@ class Store:
         for table, keys, value in (("entry_types", "entry", "weight"), ("mentions", "text, entry", "count")):
             query = f"SELECT {keys}, new, sum({value} * share) AS value FROM {table} JOIN shared ON type = old"
             self.database.execute(f"CREATE TEMP TABLE mapped AS {query} GROUP BY {keys}, new")
-            # A mention whose type is left out still belongs to its sentence.
+            # Keep mentions whose type is left out: they are needed to find the sentence.
             gone = " WHERE type IN (SELECT old FROM shared)" if table == "mentions" else ""
             self.database.execute(f"DELETE FROM {table}{gone}")
             self.database.execute(f"INSERT INTO {table} SELECT {keys}, new, value FROM mapped")
@@ -180,7 +180,7 @@ class Store:
         return len(known.keys() - labels.keys())
 
     def damp(self, shares: Mapping[int, float]) -> None:
-        """Store how often names are mentions, by their numbers."""
+        """Store the shares of damped names, by number."""
         self.database.executemany("INSERT INTO shares VALUES (?, ?)", sorted(shares.items()))
 
     def keys(self) -> Iterator[str]:

@@ -22,12 +22,12 @@ class TypeLabels:
 
     @classmethod
     def of_map(cls, sets: Mapping[str, Iterable[str]], labels: Iterable[str]) -> TypeLabels:
-        """What a label map says: the labels of a type are equally likely."""
+        """From a label map: the labels of a type are equally likely."""
         return cls({name: dict.fromkeys(some, 1.0) for name, some in sets.items()}, labels)
 
     @classmethod
     def learn(cls, knowledge: Knowledge, sentences: Iterable[Sentence], labels: Iterable[str] = ()) -> TypeLabels:
-        """Count the labels of all matches in labelled sentences; ``labels`` are others that types may be named like."""
+        """Count the labels of all matches in labelled sentences; ``labels``: more names that a type may share."""
         counts, labels, known = dict[str, dict[str, float]](), set(labels), set[tuple[int, str]]()
         for sentence in sentences:
             gold = {(entity.start, entity.end): entity.label for entity in sentence.entities or ()}

@@ -1,4 +1,4 @@
-"""What a tagger asks: the names in a sentence, with their types as numbers. It knows nothing of what is behind it."""
+"""The names in a sentence, with their types as numbers: the interface of a tagger to any knowledge base."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from coner.core.untrusted import is_text
 from coner.knowledge.entry import Match
 from coner.knowledge.knowledge import Knowledge
 
-MOST_TYPES = 2000  # of a tagger: it has weights for each
+MOST_TYPES = 2000  # maximum types of a tagger, which has weights for each
 MOST_OF_NAME = 8  # the likeliest types of a name; the rest counts as other
 CACHED = 1 << 16  # names
-MOST_TOLD, LEAST_TOLD, MOST_WORDS = 3, 0.1, 12  # of a description: types, the least weight of one, words
-Types = tuple[tuple[int, float], ...]  # number of a type, and its weight; the likeliest first
+MOST_TOLD, LEAST_TOLD, MOST_WORDS = 3, 0.1, 12  # of a description: maximum types, minimum weight, maximum words
+Types = tuple[tuple[int, float], ...]  # number and weight of each type, the likeliest first
 
 
 class TypedMatch(NamedTuple):
@@ -21,8 +21,8 @@ class TypedMatch(NamedTuple):
 
     start: int
     end: int
-    types: Types  # the number of types of the tagger stands for all others, and for none; weights sum to the share
-    entries: int  # number of things of that name
+    types: Types  # number T, of a tagger with T types, is *other*; the weights sum to ``Match.share``
+    entries: int  # number of entries with that name
     prior: float  # sum of their priors
     alias: int = -1  # number of the name in the knowledge base
 
@@ -31,8 +31,8 @@ class TypedKnowledge:
     """The typed matches of a sentence.
 
     Args:
-        knowledge: where they are found.
-        types: those that the tagger knows, each once; see ``choose_types``.
+        knowledge: the knowledge base.
+        types: the types of the tagger, each once; see ``choose_types``.
     """
 
     def __init__(self, knowledge: Knowledge, types: Sequence[str]) -> None:
@@ -42,15 +42,15 @@ class TypedKnowledge:
         self._descriptions: dict[int, tuple[Mapping[str, str], str]] = {}
 
     def __call__(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> tuple[TypedMatch, ...]:
-        """All matches, which may overlap, sorted by start and end; ``leave_out`` as of ``Knowledge.match``."""
+        """All matches, which may overlap, sorted by start and end; for ``leave_out`` see ``Knowledge.match``."""
         matches = self.knowledge.match(words, leave_out=leave_out)
         typed = self._weighted if leave_out else self._cached
         return tuple(TypedMatch(m.start, m.end, typed(m), m.entries, m.prior, m.alias) for m in matches)
 
     def describe(self, words: Sequence[str], match: TypedMatch) -> tuple[str, ...]:
-        """``name ( types ; description )`` as words, of the likeliest things of that name; empty if nothing is known.
+        """``name ( types ; description )`` as words, from the likeliest entries; empty if they have neither.
 
-        Labelled sources have no descriptions, so that a training sentence does not learn about its own mentions.
+        Labelled sources have no descriptions, so a training sentence gets none from its own mentions.
         """
         titles, description = self._told(match)
         likely = [number for number, weight in match.types[:MOST_TOLD] if weight >= LEAST_TOLD]
@@ -87,6 +87,6 @@ class TypedKnowledge:
 
 
 def choose_types(counts: Mapping[str, int], most: int = MOST_TYPES) -> tuple[str, ...]:
-    """The types that a tagger gets to know, sorted: all, or the most frequent ones; names that are no text are not."""
+    """The types of a tagger, sorted: all, or the most frequent; types whose name is not text in one line are left out."""
     ordered = sorted((name for name in counts if name and is_text(name)), key=lambda name: (-counts[name], name))
     return tuple(sorted(ordered[:most]))

@@ -69,7 +69,7 @@ class Record(BaseModel):
 
     @property
     def oracle(self) -> tuple[str, ...]:
-        """The splits of which its knowledge base knew gold mentions, see ``knowledge.oracle``."""
+        """The splits with gold mentions in its knowledge base, see ``knowledge.oracle``."""
         knowledge = self.training.get("knowledge")
         splits = knowledge.get("oracle") if isinstance(knowledge, dict) else None
         return tuple(map(str, splits)) if isinstance(splits, dict) else ()

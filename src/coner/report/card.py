@@ -120,7 +120,7 @@ def _scores(record: Record) -> str:
 
 
 def _export(record: Record) -> str:
-    """What an export has changed; empty for any other model."""
+    """Scores before and after the export; empty for any other model."""
     try:
         export = record.training["export"]
         f1 = {title: (float(export["after"][key]), float(export["before"][key])) for key, title in EXPORTED.items()}

@@ -59,7 +59,7 @@ class Comparison:
     baseline: str  # the run that differences are relative to
     rows: tuple[Row, ...]  # in the order in which they were named
     warnings: tuple[str, ...]  # why numbers of this table must not be compared; then no run is marked as best
-    oracles: tuple[str, ...]  # which runs knew gold mentions of the split, by a knowledge base
+    oracles: tuple[str, ...]  # the runs whose knowledge base has gold mentions of the split, as sentences
     best: Mapping[str, tuple[str, ...]]  # column to the runs that are best in it
 
     @property

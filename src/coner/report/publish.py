@@ -22,7 +22,7 @@ from coner.records.record import read_record, record_path
 from coner.report.card import CardMetadata, model_card
 
 Content = Path | bytes
-OPEN = re.compile(  # licences by which data may be shared, also changed, if their conditions are met
+OPEN = re.compile(  # licences that allow sharing data, also changed, under conditions
     r"(CC0|CC-BY|CC-BY-SA|ODC-By|ODbL|PDDL|MIT|Apache|BSD|Unlicense|0BSD|ISC|GPL|LGPL|MPL|WordNet|public domain)"
     r"(-\d[\w.-]*)?(?![\w-])",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ def gather(folder: Path, metadata: CardMetadata) -> dict[str, Content]:
 
     Raises:
         ModelError: there is no model, or it is damaged, calls an endpoint, or has a file that must not be published; or
-            no licence is named, and those of an embedded knowledge base do not allow it.
+            no licence is named, and those of an embedded knowledge base do not allow sharing.
         ConfigError: this version does not know the settings in ``model.json``.
         DataError: there is no record, or it is damaged.
     """
@@ -88,7 +88,7 @@ def _model(folder: Path) -> tuple[bytes, dict[str, Content]]:
 
 
 def _check_licences(folder: Path, files: Mapping[str, Content]) -> None:
-    """``ModelError`` if a source of an embedded knowledge base has no licence that allows to share it."""
+    """``ModelError`` if a source of an embedded knowledge base has no licence that allows sharing."""
     for name in files:
         if PurePath(name).name != DESCRIPTION:
             continue

@@ -28,7 +28,7 @@ class Report:
     groups: Mapping[str, str]  # fine to coarse label of all labels; empty where there are none
     predictions: Predictions
     ablation: AblationTable | None = None  # that the runs belong to; its differences over seeds are shown
-    known: Mapping[str, Sequence[str]] | None = None  # what a knowledge base has of each mention, by its words
+    known: Mapping[str, Sequence[str]] | None = None  # entries of a knowledge base, by the words of a mention
 
     @property
     def labels(self) -> list[str]:
@@ -66,7 +66,7 @@ def make_report(
 
 
 def look_up(predictions: Predictions, knowledge: Knowledge) -> dict[str, list[str]]:
-    """What a knowledge base has of the words of mentions, gold or predicted; without those that it does not know."""
+    """The entries of a knowledge base, by the words of gold and predicted mentions; without unknown ones."""
     everyone = [predictions.gold, *predictions.predicted.values()]
     names = {
         " ".join(words[entity.start : entity.end])

@@ -1,4 +1,4 @@
-"""Scores for the mentions that a knowledge base knows, with the right class or another one, and for the others."""
+"""Separate scores for mentions that a knowledge base knows, with the right or another class, and for unknown ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coner.knowledge.mentions import text_number
 from coner.knowledge.type_labels import TypeLabels
 
 GROUPS = ("right", "other", "none")
-FOLDS = 2  # without training sentences, classes of types are learned on the others
+FOLDS = 2  # without training sentences, classes of types are learned on the other folds
 Pair = tuple[Sentence, Iterable[Entity]]
 
 
@@ -25,11 +25,12 @@ def by_coverage(
     predicted: Sequence[Iterable[Entity]],
     train: Sequence[Sentence] | None = None,
 ) -> dict[str, Result]:
-    """Scores by group: ``right``, a name covers exactly the words, and its likeliest class is the label; ``other``, its
-    class is another; ``none``, no name does.
+    """Scores by group of mentions.
 
-    A prediction belongs to the group that a mention with its words and label would have. What class a type stands for
-    is learned from ``train``; without it, on one half of ``gold`` for the other.
+    Groups are ``right``: a name covers exactly the words, and its likeliest class is the label; ``other``: its
+    likeliest class is another; ``none``: no name covers them. A prediction belongs to the group that a gold mention
+    with its words and label would be in. Which class a type stands for is learned from ``train``; without it, on one
+    half of ``gold`` for the other.
     """
     pairs = list(zip(gold, predicted, strict=True))
     counts, own = Counter[tuple[str, str]](), {entity.label for s in gold for entity in s.entities or ()}
@@ -57,7 +58,7 @@ def _counted(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) ->
 
 
 def knowledge_of(tagger: Tagger | None, kb: Path | None) -> Knowledge | None:
-    """The knowledge base that is named, or else that of the model."""
+    """The knowledge base ``kb``, or else that of the model."""
     if kb is not None:
         return load(kb)
     return None if tagger is None or tagger.knowledge is None else tagger.knowledge.knowledge

@@ -69,7 +69,7 @@ def with_kind(
 def settings_for(
     values: Mapping[str, Any], read: Callable[[DataSettings], Sequence[Sentence]], *, source: str, log: Log
 ) -> Experiment:
-    """``with_kind``, checked; ``ConfigError`` also for a family that does not train."""
+    """Check what ``with_kind`` returns; ``ConfigError`` also for a family without training."""
     return parse_trainable(with_kind(values, read, source=source, log=log), source)
 
 

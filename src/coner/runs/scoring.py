@@ -45,7 +45,7 @@ class Options:
     limit: int | None = None  # number of sentences; ``None``: all
     map: str | None = None  # label map of the gold file, whose labels are others than those of the predictions
     spending: Spending = field(default_factory=Spending)  # limits for a language model
-    kb: Path | None = None  # knowledge base of the model, or to score by what it knows
+    kb: Path | None = None  # knowledge base of the model, or of the separate scores
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Evaluation:
             self.noisy_sentences, self.noisy_words = sum(map(bool, words)), sum(words)
 
     def add_coverage(self, knowledge: Knowledge, train: Corpus | None) -> None:
-        """Score the mentions that a knowledge base knows, and the others, by themselves; see ``by_coverage``."""
+        """Score known and unknown mentions separately; see ``by_coverage``."""
         of, name = self.predictions, self.corpus.path.name
         self.predictions = replace(of, notes=[*of.notes, *warn_of_known(knowledge, self.corpus, name)])
         self.scores = replace(self.scores, knowledge=by_coverage(knowledge, self.corpus, of.rows, train))

@@ -78,7 +78,7 @@ def _of_sentences(train: Any, dev: Any, values: dict[str, Any], log: Log) -> Tra
 def sentence_recipe(
     values: Mapping[str, Any], train: Sequence[Sentence], dev: Sequence[Sentence] | None, *, source: str, log: Log
 ) -> SentenceRecipe:
-    """A run on sentences in memory, with the settings that ``coner train`` suggests where they are not set."""
+    """A run on sentences in memory; settings that are not set are chosen for the data, as by ``coner train``."""
     inputs = sentence_inputs(parse_data(values, source), train, dev)
     own = inputs.splits["train"].sentences
     return SentenceRecipe(settings_for(values, lambda _: own, source=source, log=log), inputs)

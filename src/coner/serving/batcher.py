@@ -56,7 +56,7 @@ class Batcher:
         self._thread.join(seconds)
 
     async def tag(self, sentences: Sequence[Sentence]) -> list[Prediction]:
-        """The prediction for each sentence, which has entities.
+        """The prediction for each sentence; none is without an answer.
 
         Raises:
             ServiceError: 429 if the queue is full, 500 or 502 if the model or its endpoint failed, 503 if it is not

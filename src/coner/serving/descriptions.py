@@ -37,13 +37,13 @@ class OperatingEntry(ResponseBody):
 
     calibration: str = Field(description="none, temperature or isotonic.")
     threshold: float = Field(ge=0, le=1, description="Entities with a lower confidence are left out.")
-    thresholds: dict[str, float] = Field(description="Of single labels, instead.")
+    thresholds: dict[str, float] = Field(description="Thresholds of single labels, which replace it.")
     goal: str | None = Field(description="What the thresholds were chosen for; null: calibrated only.")
     file: str = Field(description="The name of the file that they were chosen on.")
 
     @classmethod
     def of(cls, point: OperatingPoint) -> OperatingEntry:
-        """The part of an operating point that clients need."""
+        """From a stored operating point."""
         chosen, thresholds = point.chosen, dict(point.thresholds)
         values = {"threshold": point.threshold, "thresholds": thresholds, "goal": chosen.goal, "file": chosen.file}
         return cls(calibration=point.method, **values)

@@ -55,7 +55,7 @@ class Job:
 
 
 def tag_batch(tagger: Tagger, batch: Sequence[tuple[Job, int]]) -> list[Result]:
-    """The prediction for each sentence, or why it has no entities; a prompt never holds texts of two requests."""
+    """The prediction for each sentence, or the reason why it has none; a prompt never mixes two requests."""
     shared = tagger.batch_multiple > 1  # several sentences share a prompt
     results: list[Result] = []
     for _, items in groupby(batch, key=lambda item: id(item[0]) if shared else 0):

@@ -89,9 +89,9 @@ class FoundEntity(ResponseBody):
     label: str
     group: str = Field(description="The coarse group of the label.")
     confidence: float = Field(ge=0, le=1, description="Probability of exactly this span with this label.")
-    kb_id: str | None = Field(description="Its id in the knowledge base; null: the service has none, or not this name.")
+    kb_id: str | None = Field(description="Its id in the knowledge base; null: not linked.")
     known: list[str] | None = Field(
-        description=f"What the knowledge base has of this name, at most {KNOWN} things; null: the service has none."
+        description=f"Entries of the knowledge base with this name, at most {KNOWN}; null: no knowledge base."
     )
 
 

@@ -25,7 +25,7 @@ class TaggingJob:
     write: Scheme  # scheme of the tags to write
     reading: Reading
     version: str  # of coner
-    options: LoadOptions = field(default_factory=LoadOptions)  # what is done with the predictions; absolute paths
+    options: LoadOptions = field(default_factory=LoadOptions)  # rules and links; absolute paths
 
     def load(self) -> Tagger:
         """Open the model, with the options; ``ConfigError`` for a knowledge base that nothing uses."""
@@ -36,7 +36,7 @@ class TaggingJob:
         return tagger
 
     def stamps(self) -> dict[str, str]:
-        """What identifies the content of all files that the output depends on, besides the input."""
+        """Hashes of all files that the output depends on, besides the input."""
         return {"model": sha256(Path(self.model) / MANIFEST), **stamps(self.options)}  # has the hashes of all weights
 
     def reader(self, path: str, format: str) -> Reader:

@@ -8,7 +8,7 @@ column        holds                   column of predictions
 ============  ======================  ===================================================================
 
 If both are there, ``tokens`` is read. A column with the name of the predictions is replaced. A null is not tagged and
-stays null; an empty list or text has an empty list of predictions. Linked entities have a ``kb_id`` too.
+stays null; an empty list or text has an empty list of predictions. Linked entities also have a ``kb_id``.
 """
 
 from __future__ import annotations

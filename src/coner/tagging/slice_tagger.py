@@ -28,7 +28,7 @@ def tag_slice(tagger: Tagger, job: TaggingJob, piece: Slice, out: str) -> dict[s
 
     Returns:
         ``sentences``, ``entities``, ``repaired`` and ``skipped`` in the input; ``tags_repaired``
-        in the predictions; ``below``, left out as below the threshold of the model; ``linked``, and the ``CHANGES`` of
+        in the predictions; ``below``, entities below the threshold of the model; ``linked``, and the ``CHANGES`` by
         rules.
 
     Raises:

@@ -15,7 +15,7 @@ from coner.core.types import Sentence
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Usage, by_kind
 
-CHANGES = ("added", "removed", "relabelled")  # of a prediction, by rules
+CHANGES = ("added", "removed", "relabelled")  # counts of entities, by rules
 COUNTS = ("sentences", "answered", "entities", "repaired", "below", *CHANGES, "linked")  # of a tally
 BATCH_WORDS = 1 << 14  # about a thousand sentences: some seconds of an encoder's work
 

@@ -41,7 +41,7 @@ class DatasetsReader(RowReader):
         return self._each(rows(), self._row)
 
     def _open(self, path: Path) -> tuple[dict[str, Any], Callable[[list[str]], Iterator[Any]]]:
-        """The features of the columns, and what reads some of these as record batches."""
+        """The features of the columns, and a function that reads some of the columns as record batches."""
         datasets = _datasets()
         if not path.exists():
             raise DataError("no such file; check the path", path)

@@ -1,8 +1,8 @@
-"""OntoNotes as CoNLL-2012 has it: a word per line, and mentions as brackets in a column, ``(PERSON*``, ``*``, ``*)``.
+"""OntoNotes as in CoNLL-2012: a word per line, mentions as brackets in a column: ``(PERSON*``, ``*``, ``*)``.
 
 In files of the shared task, which begin with ``#begin document``, the word is the fourth column and the mention the
-eleventh. In other files the word is the first column, and the mention the only one with brackets, or as ``--columns``
-says.
+eleventh. In other files the word is the first column, and the mention the only one with brackets, unless ``--columns``
+names others.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from coner.data.reading.reader import Reader
 BEGIN = re.compile(r"#begin document \((.*)\)(?:; part ([0-9]{1,9}))?\s*")
 CELL = re.compile(r"((?:\([^()*|\s]+)*)(\*?)(\)*)")
 LABEL = re.compile(r"\(([^(]+)")
-WORD, TAG, WIDTH = 3, 10, 12  # of the shared task; the least number of columns
-SAMPLE = 1000  # rows that show where the mentions are
+WORD, TAG, WIDTH = 3, 10, 12  # of the shared task; its minimum number of columns
+SAMPLE = 1000  # rows by which the column of mentions is recognised
 
 
 class OntonotesReader(Reader):

@@ -1,7 +1,8 @@
-"""The rows of a folder of ``datasets.save_to_disk``, read from its Arrow files alone.
+"""The rows of a folder of ``datasets.save_to_disk``, read from its Arrow files without the library.
 
 The library's own loader follows whatever paths ``state.json`` names, reads JSON of any size, and unpacks compressed
-buffers of any ratio. Here names stay in the folder, and rows are checked before Python objects are made of them.
+buffers of any ratio. This reader opens files of the folder only, and checks the size of rows before it makes Python
+objects of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from coner.core.untrusted import open_regular, read_json
 from coner.data.reading.tables import BATCH, arrow_word_column, readable
 
 STATE = "state.json"
-END = b"\xff\xff\xff\xff\0\0\0\0"  # of a stream; without it, one that is cut between two batches would look whole
+END = b"\xff\xff\xff\xff\0\0\0\0"  # of a stream; without it, one that is cut between two batches looks complete
 
 
 class ArrowRows:
@@ -127,7 +128,7 @@ def _pieces(batch: Any, path: Path, row: int) -> Iterator[Any]:
 
 
 def _size(array: Any) -> int:
-    """Bytes of an array as Python objects, at least: one for each value, and its text."""
+    """A lower bound of the bytes of an array as Python objects: one for each value, and its text."""
     from pyarrow import types
 
     kind = array.type

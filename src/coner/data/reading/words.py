@@ -120,7 +120,7 @@ def character_span(entity: Entity, offsets: tuple[Span, ...]) -> Span:
 
 
 def entity_objects(sentence: Sentence) -> list[dict[str, Any]]:
-    """The entities of a sentence as JSONL has them: character spans with labels, scores other than 1, and links."""
+    """The entities of a sentence as in JSONL: character spans with labels, scores other than 1, and links."""
     offsets = raw_text(sentence)[1]
     objects: list[dict[str, Any]] = []
     for entity in sentence.entities or ():

@@ -51,8 +51,8 @@ def train(
 ) -> Built:
     """``train_complete``; twice, if some sentences have sets of possible labels, which python-crfsuite cannot take.
 
-    A CRF trained on the others first chooses the best tagging that the sets allow; see ``train_union`` for data sets
-    with different labels.
+    A CRF that is trained on the other sentences first chooses the best tagging that the sets allow; see
+    ``train_union`` for data sets with different labels.
     """
     task = Task(settings, (), taxonomy, log, knowledge)
     if any(sentence.annotated is not None for sentence in train):
@@ -121,7 +121,7 @@ class Task:
     knowledge: TrainingKnowledge | None = None
 
     def extractor(self, features: Sequence[str], lexicon: Lexicon | None = None) -> Extractor:
-        """The features of training sentences, which do not know their own mentions."""
+        """The features of training sentences, computed without their own mentions."""
         if (known := self.knowledge) is None:
             return Extractor(features, lexicon)
         return Extractor(features, lexicon, known=partial(look_up, known, known.typed.types))

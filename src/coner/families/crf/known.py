@@ -8,9 +8,9 @@ from math import log2
 from coner.features.known import Cover, Covers
 from coner.knowledge.typed import TypedMatch
 
-COVERS = 2  # of a word, the longest ones
-TYPES, LEAST = 3, 0.1  # of a name: the likeliest, with this weight at least
-MOST_AMBIGUITY, MOST_PRIOR = 3, 12  # values above are taken as these
+COVERS = 2  # maximum names per word: the longest
+TYPES, LEAST = 3, 0.1  # maximum types per name: the likeliest; minimum weight of one
+MOST_AMBIGUITY, MOST_PRIOR = 3, 12  # larger values are clipped to these
 
 
 def look_up(

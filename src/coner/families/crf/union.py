@@ -15,9 +15,9 @@ Train = Callable[[Sequence[Sentence], Sequence[Sentence]], Built]  # from train 
 
 
 def train_union(train_complete: Train, train: Sequence[Sentence], dev: Sequence[Sentence], log: Log) -> Built:
-    """Train a CRF on each data set, let it label the others with labels that they lack, then train one on all.
+    """Train a CRF per data set, label the other data sets with the labels that they lack, then train one on all.
 
-    python-crfsuite takes no sets of possible labels, so that the likeliest ones stand for them.
+    python-crfsuite takes no sets of possible labels, so the likeliest ones replace them.
     """
     own = list(dict.fromkeys(sentence.annotated for sentence in train))
     firsts: list[tuple[frozenset[str] | None, Tagger]] = []
@@ -35,7 +35,7 @@ def train_union(train_complete: Train, train: Sequence[Sentence], dev: Sequence[
 
 
 def _labelled(train: Sequence[Sentence], taggers: Sequence[tuple[frozenset[str] | None, Tagger]]) -> Sequence[Sentence]:
-    """The sentences with predictions, by the taggers of other data sets, of labels that their own does not have."""
+    """Add the labels that the data set of a sentence lacks, as predicted by the taggers of the other data sets."""
     entities = [list(sentence.entities or ()) for sentence in train]
     for labels, tagger in taggers:
         others = [index for index, sentence in enumerate(train) if sentence.annotated != labels]

@@ -74,14 +74,14 @@ class AuxiliarySettings(Section):
 
 
 class EncoderKnowledgeSettings(KnowledgeSettings):
-    """Names with types from outside the sentence (coner kb build), joined to the word vectors before the context."""
+    """Types of the names in a sentence (coner kb build), joined to the word vectors before the context."""
 
     join: str = Field("add", description=f"how: {_names('knowledge')}")
     text: Annotated[int, Field(ge=0, le=200)] = Field(
-        0, description="maximum number of pieces of text about the matches, behind the sentence; 0: none"
+        0, description="maximum number of pieces of text about the matches, after the sentence; 0: none"
     )
     dropout: Fraction = Field(0.5, description="fraction of the matches that a training step leaves out")
-    warm_up: Natural = Field(1, description="first epochs, in which the encoder does not train, but the rest does")
+    warm_up: Natural = Field(1, description="number of first epochs in which the encoder is frozen")
 
 
 class FineTunedExperiment(Experiment):

@@ -102,7 +102,7 @@ class EncoderTagger(NetworkTagger):
         return self.network.decoder.tags
 
     def foreign_weights(self, trained: Any) -> tuple[str, ...]:
-        """Prefixes of the weights of tags, and of types of a knowledge base, where the two models have others."""
+        """Prefixes of the weights of tags and of types of a knowledge base, where the two models differ."""
         if trained.kind != self.kind:
             return ("emissions.", "decoder.", "auxiliary.", "knowledge.")
         (fine, coarse), (own_fine, own_coarse) = tag_sets(trained), tag_sets(self.manifest)

@@ -30,7 +30,7 @@ class EntityExtractor:
 
     With ``prompt.steps = 1`` it asks for fine labels. With 2 it first asks for mentions with coarse labels, then, with
     one call per mention, for the fine label within the group; groups of one class need no second call. Events are
-    counted in ``counts`` (see ``answers.events``). ``known`` is that of ``PromptBuilder``.
+    counted in ``counts`` (see ``answers.events``). For ``known`` see ``PromptBuilder``.
     """
 
     def __init__(

@@ -35,8 +35,9 @@ Answer in JSON, for each number a list, in the order of the sentence, with the w
 {{"1": [{{"text": "...", "label": "..."}}], "2": []}}."""
 
 
-# Names of a knowledge base in a sentence, described; for an example, without what its own labels have added to it.
-Known = Callable[[Sentence, bool], Sequence[str]]  # the sentence, and whether it is an example
+# Descriptions of the known names in a sentence; the flag marks an example, whose own labels are left out of the
+# knowledge base.
+Known = Callable[[Sentence, bool], Sequence[str]]
 
 
 class PromptBuilder:

@@ -31,7 +31,7 @@ from coner.knowledge.mentions import text_number
 if TYPE_CHECKING:
     from coner.families.llm.endpoint.client import Client
 
-NAMES = 20  # most known ones that a prompt shows for a sentence
+NAMES = 20  # maximum known names per sentence in a prompt
 
 
 class LlmTagger(Tagger):

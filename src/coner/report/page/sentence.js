@@ -23,7 +23,7 @@ function units(gold, predicted) {
 
 const kindOf = ({ gold, guess }) => (gold && guess ? (gold.label === guess.label ? "right" : "label") : "span");
 
-// What the knowledge base has of a name, if the page was made with one.
+// The entries of a name in the knowledge base, if the page was made with one.
 function inKnowledgeBase(name) {
   if (!page.known) return [];
   return Object.hasOwn(page.known, name) ? page.known[name] : ["not in the knowledge base"];

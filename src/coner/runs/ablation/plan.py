@@ -106,7 +106,7 @@ def parse_plan(values: Mapping[str, Any], source: str) -> Plan:
 
 
 def check_settings(plan: Plan, base: Mapping[str, Any], source: str) -> dict[str, Experiment]:
-    """The checked settings of every row, without those that fit the data; ``ConfigError`` names the faulty row."""
+    """The checked settings of every row, before defaults for the data; ``ConfigError`` names the faulty row."""
     return {name: parse_trainable(plan.settings(base, name), source=f"{source}: row {name!r}") for name in plan.rows}
 
 

@@ -19,7 +19,7 @@ ROUND_TO = 4  # row lengths are multiples of this, so that oneDNN, which multipl
 def lay_out(sentences: Sequence[Pieces], maker: PieceMaker, *, round_to: int = ROUND_TO) -> dict[str, Ids]:
     """Sentences as one batch; those longer than the encoder's limit take several rows, in overlapping windows.
 
-    Rows are padded to a multiple of ``round_to``. The text about a sentence is behind each of its windows.
+    Rows are padded to a multiple of ``round_to``. The text about a sentence follows each of its windows.
 
     Returns:
         By name, all int64: those of ``word_arrays``, and

@@ -33,13 +33,13 @@ class Pieces:
 
     ids: list[int]  # all pieces in order. P
     counts: list[int]  # number of pieces of each word, at least one. W
-    matches: tuple[TypedMatch, ...] = ()  # names of a knowledge base, if the tagger uses one
-    notes: tuple[tuple[int, ...], ...] = ()  # of each match, pieces of text about it; or none at all
-    most: int = 0  # maximum number of the pieces of the notes that are read
+    matches: tuple[TypedMatch, ...] = ()  # with a knowledge base: its names in the sentence
+    notes: tuple[tuple[int, ...], ...] = ()  # pieces of text about each match; empty without ``knowledge.text``
+    most: int = 0  # maximum number of pieces of notes that the encoder reads
 
     @property
     def text(self) -> list[int]:
-        """The second segment of the encoder's input: what is read of the notes."""
+        """The second segment of the encoder's input: the notes, truncated."""
         return [*chain(*self.notes)][: self.most]
 
     @property

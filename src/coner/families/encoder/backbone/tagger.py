@@ -156,7 +156,7 @@ class NetworkTagger(Tagger):
     def informed(
         self, pieces: Pieces, words: Sequence[str], matches: tuple[TypedMatch, ...], knowledge: TypedKnowledge
     ) -> Pieces:
-        """The pieces of a sentence with its matches, and what else the tagger reads about them."""
+        """The pieces of a sentence with its matches and the text about them."""
         return replace(pieces, matches=matches)
 
     @torch.inference_mode()  # the mode of the caller applies to its thread only

@@ -1,4 +1,4 @@
-"""The typed matches of sentences as tensors: for each word its features, types at positions in a match."""
+"""The typed matches of sentences as tensors. A feature of a word is a type at a position in a match."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ BEGIN, INSIDE, END, SINGLE = range(POSITIONS)
 
 @dataclass(frozen=True)
 class TypedWords:
-    """The features of N words, M in all, one word after another. A word may have none."""
+    """The M features of N words, concatenated. A word may have none."""
 
-    features: Tensor  # number of the type * POSITIONS + position. M
-    weights: Tensor  # of the types of a match. M
+    features: Tensor  # index of the type * POSITIONS + position. M
+    weights: Tensor  # weight of the type in its match. M
     starts: Tensor  # index of each word's first feature. N, indices into M
 
 
 def feature_count(types: int) -> int:
-    """Number of features of a tagger that knows these types, besides the others."""
+    """Number of features of a tagger with these types, plus *other*."""
     return POSITIONS * (types + 1)
 
 
@@ -56,7 +56,7 @@ def _position(place: int, start: int, end: int) -> int:
 
 
 def drop_matches(sentences: Sequence[Pieces], probability: float) -> list[Pieces]:
-    """The sentences without some of their matches, each of which is dropped as a whole; from PyTorch's generator."""
+    """Drop each match with this probability, from all of its words; draws from PyTorch's generator."""
     draws = (torch.rand(sum(len(sentence.matches) for sentence in sentences)) >= probability).tolist()
     left, at = list[Pieces](), 0
     for sentence in sentences:

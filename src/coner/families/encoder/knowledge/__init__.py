@@ -15,7 +15,7 @@ from coner.families.encoder.backbone.typed import TypedWords
 class Join(nn.Module, ABC):
     """Joins word vectors of width H (``size``) with knowledge about ``features``; a subclass may set ``self.size``.
 
-    A feature is a type at a position in a match; its vector is 0 at first, so that training starts as without.
+    A feature is a type at a position in a match. Its vector is initialised to 0, so training starts as without it.
     """
 
     def __init__(self, size: int, features: int) -> None:
@@ -24,7 +24,7 @@ class Join(nn.Module, ABC):
         self.weight = nn.Parameter(torch.zeros(features, size))
 
     def vectors(self, words: Tensor, typed: TypedWords | None) -> Tensor:
-        """The weighted sum of the features of each word, ``None``: no word has any. N x H"""
+        """The weighted sum of the features of each word; ``None`` if no word has any. N x H"""
         if typed is None:
             return torch.zeros_like(words)
         return F.embedding_bag(

@@ -10,7 +10,7 @@ from coner.families.encoder.knowledge import Join, joins
 
 @joins.register
 class Add(Join):
-    """The sum of the word's vector and those of its features, as with other embeddings."""
+    """The sum of the word's vector and those of its features."""
 
     def forward(self, words: Tensor, typed: TypedWords | None) -> Tensor:
         return words + self.vectors(words, typed)

@@ -11,7 +11,7 @@ from coner.families.encoder.knowledge import Join, joins
 
 @joins.register
 class Concat(Join):
-    """The word's vector, then that of its features: the naive way of Meng et al. 2021 (GEMNET)."""
+    """The word's vector, then that of its features: the concatenation baseline of Meng et al. 2021 (GEMNET)."""
 
     def __init__(self, size: int, features: int) -> None:
         super().__init__(size, features)

@@ -10,7 +10,7 @@ from coner.families.encoder.knowledge import Join, joins
 
 @joins.register
 class NoJoin(Join):
-    """The word's vector alone, for an encoder that gets the names as text (``knowledge.text``)."""
+    """The word's vector alone, for an encoder that reads the names as text (``knowledge.text``)."""
 
     def __init__(self, size: int, features: int) -> None:
         nn.Module.__init__(self)

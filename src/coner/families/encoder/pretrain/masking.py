@@ -1,4 +1,4 @@
-"""Which words of a batch are hidden, and what the encoder reads in their place."""
+"""Choose the words of a batch that are hidden, and what the encoder reads in their place."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Masked:
     """A batch with hidden words. M is the number of hidden pieces."""
 
     batch: Batch
-    places: Tensor  # of the hidden pieces, indices into R*P. M
-    ids: Tensor  # what they were. M
+    places: Tensor  # positions of the hidden pieces, indices into R*P. M
+    ids: Tensor  # ids of the hidden pieces. M
 
 
 def mask_words(batch: Batch, share: float, *, mask: int, vocabulary: int, generator: torch.Generator | None) -> Masked:
     """Hide this share of the words, each chosen independently with all of its pieces; at least one word is hidden.
 
-    Devlin et al. 2019 (arXiv 1810.04805), who later masked whole words. Draws on the CPU, from ``generator`` or, for
-    ``None``, from that of the process.
+    Whole-word masking after Devlin et al. 2019 (arXiv 1810.04805). Draws on the CPU, from ``generator``, or from the
+    global generator if it is ``None``.
 
     Args:
         batch: of a pass.

@@ -15,7 +15,7 @@ from coner.families.encoder.pretrain.masking import Masked
 class MaskedLanguageModel(nn.Module):
     """Scores V pieces at each hidden place by their word embeddings, which are those of the encoder.
 
-    Packaged encoders come without the head of their own pre-training, so that this one starts anew: its matrix as the
+    Packaged encoders lack the head of their own pre-training, so this one is new. Its matrix is initialised to the
     identity, so that at first a place is scored by its own vector.
     """
 
@@ -24,7 +24,7 @@ class MaskedLanguageModel(nn.Module):
         self.encoder, self.windows = encoder, Windows()
         table = encoder.get_input_embeddings().weight
         width = int(encoder.config.hidden_size)
-        narrow = int(table.shape[1])  # of embeddings, which may be narrower than the layers
+        narrow = int(table.shape[1])  # width of the embeddings, which may be narrower than the layers
         self.transform = nn.Linear(width, narrow)
         self.norm = nn.LayerNorm(narrow)
         self.bias = nn.Parameter(torch.zeros(len(table)))

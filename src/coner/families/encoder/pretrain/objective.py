@@ -19,12 +19,12 @@ from coner.families.encoder.pretrain.masking import Masked, mask_words
 from coner.families.encoder.pretrain.network import MaskedLanguageModel
 from coner.families.encoder.training.objective import Objective
 
-FIXED = 1  # seed of the words that are hidden in held-out text: the same after every epoch
+FIXED = 1  # seed for held-out text, so that the same words are hidden after every epoch
 
 
 @dataclass(frozen=True)
 class PretrainedModel:
-    """What is trained: the network on its device, and what its batches are made with."""
+    """The network on its device, with what is needed to make its batches."""
 
     network: MaskedLanguageModel
     pieces: PieceMaker
@@ -45,7 +45,7 @@ class PretrainedModel:
 
 
 class MaskingObjective(Objective):
-    """Mean cross-entropy of hidden pieces, times the words of a pass; other words are hidden in every epoch."""
+    """Mean cross-entropy of hidden pieces, times the words of a pass; each epoch hides other words."""
 
     tagger: PretrainedModel
 
@@ -59,7 +59,7 @@ class MaskingObjective(Objective):
 
 @torch.no_grad()
 def held_out_scores(model: PretrainedModel, sentences: Sequence[Sentence], *, pass_pieces: int) -> dict[str, float]:
-    """The loss in nats of a hidden piece of text that is not trained on, and its probability, as the geometric mean."""
+    """Mean loss of hidden pieces of held-out text, in nats, and the geometric mean of their probabilities."""
     pieces: list[Pieces] = model.pieces([sentence.words for sentence in sentences])
     lengths = [len(sentence.ids) for sentence in pieces]
     order = sorted(range(len(pieces)), key=lengths.__getitem__)

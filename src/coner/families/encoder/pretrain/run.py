@@ -42,7 +42,7 @@ HEAD = ("transform.*", "norm.*", "bias")
 
 @dataclass(frozen=True)
 class Pretraining:
-    """What ``coner pretrain`` is asked for; ``ConfigError`` if a number is out of range."""
+    """Options of ``coner pretrain``; ``ConfigError`` if a number is out of range."""
 
     encoder: str = "minilm"  # short name, hub name or folder
     epochs: int = 3
@@ -73,7 +73,7 @@ def pretrain(
 ) -> Mapping[str, Any]:
     """Train on hidden words of the sentences, and write the encoder of the best epoch into ``folder``.
 
-    Equal texts, ignoring case, are used once; a fiftieth of them chooses the epoch. An interrupted run is resumed.
+    Duplicate texts, ignoring case, are used once; a fiftieth of them chooses the epoch. An interrupted run is resumed.
 
     Returns:
         What ``pretrain.json`` has: settings, numbers of sentences and words, history with the loss in nats.
@@ -124,7 +124,7 @@ def pretrain(
 
 
 def split_text(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
-    """The different texts, and those of them that are held out; it depends on the texts alone, not on their order."""
+    """Split the distinct texts into training and held-out ones; the split does not depend on their order."""
     texts = {letters(sentence): sentence for sentence in reversed(sentences) if sentence.words}
     if len(texts) < 2:
         raise DataError(f"got {len(texts)} different sentences; expected at least 2, better thousands")

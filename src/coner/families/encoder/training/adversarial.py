@@ -1,4 +1,4 @@
-"""Training on disturbed word embeddings: the fast gradient method (Miyato et al. 2017, arXiv 1605.07725)."""
+"""Training on perturbed word embeddings: the fast gradient method (Miyato et al. 2017, arXiv 1605.07725)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from coner.core.errors import ConfigError
 
 @contextmanager
 def disturbed(embeddings: nn.Module, size: float) -> Iterator[None]:
-    """Context in which the embeddings are moved by ``size``, a Euclidean length, along their present gradient.
+    """Context in which the embeddings are moved along their current gradient by ``size``, a Euclidean norm.
 
-    That is the direction in which the loss rises fastest. Without a gradient they stay as they are. The weights are the
-    same bits afterwards, and gradients that are computed within the context are added to the present ones.
+    This is the direction in which the loss rises fastest. Without a gradient they are unchanged. The weights are
+    restored bit by bit afterwards; gradients that are computed within the context are added to the current ones.
     """
     weight = embeddings.get_parameter("weight")
     gradient = weight.grad

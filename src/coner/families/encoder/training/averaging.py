@@ -12,7 +12,7 @@ from torch import Tensor
 class AveragedWeights:
     """``average = decay average + (1 - decay) weights`` after each step (Polyak and Juditsky 1992).
 
-    At step t the decay is at most (1 + t) / (10 + t), so that the initial weights are soon forgotten.
+    At step t the decay is at most (1 + t) / (10 + t), so that the initial weights soon lose their influence.
     """
 
     def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
@@ -21,7 +21,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Add the present weights, those after ``step`` steps."""
+        """Add the current weights, those after ``step`` steps."""
         decay = min(self.decay, (1 + step) / (10 + step))
         averages = [average for _, average in self._pairs]
         torch._foreach_lerp_(averages, [parameter for parameter, _ in self._pairs], 1 - decay)

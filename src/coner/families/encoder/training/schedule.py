@@ -66,7 +66,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a model is trained, at which rates, and what makes it robust; for the numbers see ``TrainSettings``."""
+    """Epochs, rates, averaging and adversarial training of a model; for the numbers see ``TrainSettings``."""
 
     groups: Sequence[ParameterGroup]
     epochs: int

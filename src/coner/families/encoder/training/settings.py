@@ -49,10 +49,10 @@ class TrainSettings(Section):
     clip: Rate = Field(1.0, description="maximum norm of the gradient; 0: no clipping")
     average: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="decay of a moving average of the weights, such as 0.999, which is the model; 0: the last weights",
+        description="decay of a moving average of the weights, such as 0.999; the average is saved; 0: no averaging",
     )
     adversarial: Rate = Field(
-        0.0, description="train also on word embeddings moved by this length where the loss rises fastest; 0: do not"
+        0.0, description="norm of an adversarial perturbation of the word embeddings, trained on too; 0: none"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the encoder; auto: bfloat16 if the hardware has it"
@@ -70,7 +70,7 @@ class TrainSettings(Section):
 
     @property
     def all_groups(self) -> dict[str, GroupSettings]:
-        """The groups, and last one for the vectors of a knowledge base with the rate of the head."""
+        """The groups, with a last one for the vectors of a knowledge base, at the rate of the head."""
         own = self.groups["head"].model_copy(update={"match": ("knowledge.*",)})
         return {**self.groups, "knowledge": self.groups.get("knowledge", own)}
 

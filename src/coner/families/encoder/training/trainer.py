@@ -177,7 +177,7 @@ class Trainer:
             seconds = time.monotonic() - began
             progress.seconds += seconds
             pieces, is_whole = sum(self.batches.lengths[i] for i in batch), progress.epoch >= self.schedule.encoder_from
-            if is_whole and (line := self._pace.add(seconds, pieces)):  # without the encoder steps are shorter
+            if is_whole and (line := self._pace.add(seconds, pieces)):  # steps with a frozen encoder are shorter
                 log(line)
             bar.advance()
             bar.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[-1]:.3f}")
@@ -193,7 +193,7 @@ class Trainer:
         return bool(patience and progress.history and progress.history[-1]["epoch"] - progress.best_epoch >= patience)
 
     def _evaluate(self, log: Log) -> float:
-        """Score dev, save the model if it is the best so far, and a checkpoint; returns the score that chooses."""
+        """Score dev, save the model if it is the best so far, and a checkpoint; return the deciding score."""
         with self.averaged.applied() if self.averaged is not None else nullcontext():
             score = self._score(log)
         self._save_checkpoint()

@@ -84,7 +84,7 @@ def _written(tagger: EncoderTagger, folder: Path, level: Level | None) -> Candid
 
 
 def _exported(record: Record, report: BeforeAfter) -> Record:
-    """The record of the run, for its exported model: with the figures of both, so that it can be published."""
+    """The record of the run with the scores of both models, so that the exported one can be published."""
     size = record.size.model_copy(update={"bytes": report.after.bytes})
     training = {**record.training, "export": report.as_dict()}
     return record.model_copy(update={"kind": onnx.OnnxTagger.kind, "size": size, "training": training})
