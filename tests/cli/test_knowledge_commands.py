@@ -86,7 +86,7 @@ def test_names_of_dev_are_refused_unless_it_is_an_oracle(coner: Coner, tmp_path:
     assert not (tmp_path / "run").exists()
     run(coner, *train, "--oracle")
     assert read_record(tmp_path / "run").oracle == ("dev",)
-    assert "oracle, whose scores are no test" in run(coner, "compare", tmp_path / "run").err
+    assert "oracle, whose scores are not comparable" in run(coner, "compare", tmp_path / "run").err
     warned = run(coner, "evaluate", SAMPLE / "dev.conll", tmp_path / "run", "--kb", tmp_path / "kb")
     assert "Warning: the knowledge base knows mentions of" in warned.err
 
@@ -94,4 +94,4 @@ def test_names_of_dev_are_refused_unless_it_is_an_oracle(coner: Coner, tmp_path:
 def test_other_families_refuse_it(coner: Coner, kb: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(f'kind = "span"\nknowledge = {{ base = "{kb}" }}\n')
     refused = run(coner, "train", tmp_path / "c.toml", "--out", tmp_path / "run", code=2)
-    assert "knowledge: got it for a model of kind span; expected one of kind crf, encoder, llm" in refused.err
+    assert "knowledge: got settings for a model of kind span; expected one of kind crf, encoder, llm" in refused.err

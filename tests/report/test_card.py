@@ -132,4 +132,5 @@ def test_every_committed_record_gives_a_card() -> None:
 def test_an_oracle_is_the_first_limitation(record: Record) -> None:
     oracle = edited(record, "training", {"knowledge": {"oracle": {"dev": 1, "test": 2}}})
     limits = model_card(oracle, TAXONOMY).partition("## Limitations\n\n")[2]
-    assert limits.startswith("- An oracle: its knowledge base knew gold mentions of dev, test; the scores are no test.")
+    expected = "- An oracle: its knowledge base knew gold mentions of dev, test; the scores are not comparable."
+    assert limits.startswith(expected)

@@ -204,7 +204,7 @@ def test_an_oracle_is_named_at_the_top(report: Report) -> None:
     assert "Oracles, whose" not in render(report)
     facts = {"knowledge": {"oracle": {"dev": 0}}}
     page = render(with_record(report, "two", edited(report.records["two"], "training", facts)))
-    assert page.index("Oracles, whose scores are no test") < page.index('id="scores"')
+    assert page.index("Oracles: their scores are not comparable") < page.index('id="scores"')
 
 
 def test_without_jinja_the_error_names_the_extra(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:

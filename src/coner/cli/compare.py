@@ -62,7 +62,7 @@ def compare(
 
     split = split_alias or split
     if kb is not None and html is None:
-        raise ConerError("--kb: is shown in the web page. Fix: add --html FILE, or leave it out")
+        raise ConerError("--kb: only affects the web page. Fix: add --html FILE, or leave it out")
     knowledge = None if kb is None else load(kb)
     if as_json and markdown:
         raise ConerError("got --json and --markdown; expected one of them")
@@ -82,7 +82,7 @@ def compare(
     for warning in comparison.warnings:
         stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold")
     for oracle in comparison.oracles:
-        stderr.print(f"Warning: {oracle}: an oracle, whose scores are no test", style="bold")
+        stderr.print(f"Warning: {oracle}: an oracle, whose scores are not comparable", style="bold")
     if html or pictures:
         _write(make_report(comparison, records, places, knowledge=knowledge), html, pictures)
     values = {**comparison.as_dict(), "left_out": list(reasons)}

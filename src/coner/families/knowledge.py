@@ -80,7 +80,9 @@ class TrainingKnowledge:
         if self._left_out:
             lines.append(f"{counted(self._left_out, 'type')} of it left out: the most frequent {MOST_TYPES:,} are used")
         for split, count in self._known_sentences.items():
-            lines.append(f"Warning: oracle: the knowledge base knows {_what(count)} of {split}; its scores are no test")
+            lines.append(
+                f"Warning: oracle: the knowledge base knows {_what(count)} of {split}; its scores are not comparable"
+            )
         return lines
 
 

@@ -31,7 +31,7 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
     model = family(str(name)).settings
     if values.get("knowledge") and "knowledge" not in model.model_fields:
         able = ", ".join(each for each in kinds() if "knowledge" in family(each).settings.model_fields)
-        raise ConfigError(f"{source}: knowledge: got it for a model of kind {name}; expected one of kind {able}")
+        raise ConfigError(f"{source}: knowledge: got settings for a model of kind {name}; expected one of kind {able}")
     return _validate(model, values, source)
 
 

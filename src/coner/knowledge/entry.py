@@ -1,4 +1,4 @@
-"""What a source says about one thing: its names, its types, how prominent it is."""
+"""An entry of a knowledge base: names, types, and how prominent it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Entry:
     """An entity of the world that has names, or what one source knows about it.
 
-    Entries with the same ``id`` are merged: their names and types are united, weights of a type and priors added, the
+    Entries with the same ``id`` are merged: names and types are united, weights of a type and priors added, the
     first main name and description kept.
     """
 

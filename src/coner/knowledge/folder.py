@@ -137,7 +137,7 @@ class FolderKnowledge:
         (folder / NAMES).write_bytes("".join(f"{key.rstrip()}\n" for _, key in numbered).encode())
 
     def candidates(self, match: Match, limit: int = 20) -> list[Candidate]:
-        """The things that a match may stand for, the likeliest first."""
+        """The entries that a match may stand for, the likeliest first."""
         return self._candidates(match.alias, limit)
 
     def _spans(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:

@@ -188,10 +188,10 @@ class Store:
         return (f"{key} " for (key,) in self.database.execute("SELECT DISTINCT key FROM names ORDER BY key"))
 
     def index(self, numbers: Mapping[str, int]) -> Iterator[int]:
-        """Write what each name stands for, under its number; yields the names done so far.
+        """Write the entries and types of each name, under its number; yields the number of names so far.
 
-        A thing's share of a name is its prior plus 1. The probability of a type is the share of the things that have
-        it, each of which divides its share among its types by their weights.
+        The share of an entry in a name is proportional to its prior plus 1. An entry divides its share among its types
+        by their weights; the probability of a type is the sum of these parts.
         """
         reader = self.database.execute(
             "SELECT n.key, n.entry, e.prior + 1 FROM names n JOIN entries e ON e.id = n.entry ORDER BY n.key"

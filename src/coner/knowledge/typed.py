@@ -87,6 +87,6 @@ class TypedKnowledge:
 
 
 def choose_types(counts: Mapping[str, int], most: int = MOST_TYPES) -> tuple[str, ...]:
-    """The types of a tagger, sorted: all, or the most frequent; types whose name is not text in one line are left out."""
+    """The types of a tagger, sorted: all, or the most frequent; names with control characters are left out."""
     ordered = sorted((name for name in counts if name and is_text(name)), key=lambda name: (-counts[name], name))
     return tuple(sorted(ordered[:most]))

@@ -157,7 +157,8 @@ def _limits(record: Record, taxonomy: Taxonomy) -> Iterator[str]:
         yield "Not measured: the run was not evaluated."
         return
     if record.oracle:
-        yield f"An oracle: its knowledge base knew gold mentions of {', '.join(record.oracle)}; the scores are no test."
+        splits = ", ".join(record.oracle)
+        yield f"An oracle: its knowledge base knew gold mentions of {splits}; the scores are not comparable."
     scores, noisy = record.scores[split], record.scores.get(noisy_split(split))
     known = {label: result for label, result in scores.fine.classes.items() if result.support}
     if weak := sorted((result.f1, label) for label, result in known.items() if result.f1 < WEAK):

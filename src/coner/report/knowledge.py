@@ -49,7 +49,7 @@ def matches_line(coverage: Coverage) -> str:
 
 
 def candidates_grid(candidates: Sequence[Candidate]) -> Grid:
-    """One row a thing that has the name."""
+    """One row per entry with the name."""
     heading = ["name", "share", "prior", "types", "id", "description"]
 
     def types(candidate: Candidate) -> str:

@@ -279,7 +279,7 @@ def test_a_training_sentence_does_not_know_its_own_mentions_even_with_typos(tmp_
 
 def test_families_that_use_no_knowledge_refuse_it_in_one_line() -> None:
     with pytest.raises(
-        ConfigError, match=r"^settings: knowledge: got it for a model of kind span; expected .* encoder"
+        ConfigError, match=r"^settings: knowledge: got settings for a model of kind span; expected .* encoder"
     ):
         parse_experiment({"kind": "span", "knowledge": {"base": "kb"}})
     with pytest.raises(ConfigError, match=r"knowledge.warm_up: got 3 of 3 epochs"):

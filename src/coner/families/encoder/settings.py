@@ -119,7 +119,9 @@ class EncoderExperiment(FineTunedExperiment):
             )
         if self.knowledge.base is not None and self.knowledge.text and self.encoder.freeze_layers:
             got = f"got {self.knowledge.text} with encoder.freeze_layers = {self.encoder.freeze_layers}"
-            raise ValueError(f"knowledge.text: {got}, whose outputs are stored without it; expected one of them 0")
+            raise ValueError(
+                f"knowledge.text: {got}, whose stored outputs do not include the text; expected one of them 0"
+            )
         return self
 
 
