@@ -137,7 +137,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Senten
 
     def call(*arguments: object, batch: int = 5, stop: int | None = None, code: int = 0) -> list[Sentence]:
         tagger = FakeTagger(stop)
-        monkeypatch.setattr(job, "load", lambda _folder: tagger)
+        monkeypatch.setattr(job, "load", lambda _folder, **_options: tagger)
         monkeypatch.setattr(stream, "BATCH_WORDS", batch)
         try:
             assert run(["tag", *map(str, arguments)]) == code
@@ -244,6 +244,29 @@ def test_progress_of_other_work_is_discarded(
     assert len(small(*arguments)) == 60 + (what == "input")
     assert capsys.readouterr().err.splitlines()[0] == f"starting again: saved progress belongs to another {what}"
     assert [file.name for file in out.iterdir()] == ["x.conll"]
+
+
+@pytest.mark.parametrize(("option", "what"), [("--rules", "set of rules"), ("--link", "set of options")])
+@pytest.mark.parametrize("added", [True, False])
+def test_an_option_that_is_added_or_removed_starts_again(
+    small: Small,
+    world: World,
+    numbered: Path,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    option: str,
+    what: str,
+    added: bool,
+) -> None:
+    (rules := numbered.with_name("rules.json")).write_text('{"never": [{"text": "1"}]}')
+    options = [option, rules] if option == "--rules" else [option]
+    arguments = (world.model, numbered, "--repair", "-o", out / "x.jsonl")
+    small(*arguments, *([] if added else options), stop=33)
+    assert done(out / "x.jsonl")
+    capsys.readouterr()
+    assert len(small(*arguments, *(options if added else []))) == 60
+    assert capsys.readouterr().err.splitlines()[0] == f"starting again: saved progress belongs to another {what}"
 
 
 def test_a_fault_after_resuming_is_reported_with_its_line_and_leaves_nothing(

@@ -106,6 +106,15 @@ def test_work_with_other_dependencies_is_discarded(tmp_path: Path, key: str) -> 
     assert path.read_bytes() == "".join(PIECES).encode()
 
 
+def test_work_with_a_dependency_that_is_removed_is_discarded(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    stopped(path, {**DEPENDS_ON, "rules": "a"})
+    with start(path) as output:
+        assert (output.counts, output.changed) == ({}, ["rules"])
+        assert write(output, PIECES) == 0
+    assert path.read_bytes() == "".join(PIECES).encode()
+
+
 @pytest.mark.parametrize("harm", [lambda part: part.unlink(), lambda part: part.write_bytes(b"x")])
 def test_a_truncated_part_is_discarded(tmp_path: Path, harm: object) -> None:
     path = tmp_path / "out"

@@ -82,6 +82,14 @@ def test_texts_of_any_dev_or_test_file_are_left_out(tmp_path: Path, files: dict[
     assert train.extras[0].left_out == (1,)
 
 
+def test_the_hash_changes_with_the_sentences_that_are_left_out(tmp_path: Path, files: dict[str, Path]) -> None:
+    before = read_splits(settings(files))[0]["train"]
+    apart = read_splits(settings(files, test=write(tmp_path, apart=[sentence("eve", (0, 1, "Person"))])["apart"]))[0]
+    shared = read_splits(settings(files, test=write(tmp_path, shared=[ONE[0]])["shared"]))[0]
+    assert len(shared["train"].corpus) == len(before.corpus) - 1
+    assert apart["train"].sha256 == before.sha256 != shared["train"].sha256
+
+
 def test_without_dev_files_some_of_each_is_held_out(tmp_path: Path) -> None:
     one = [sentence(f"ada met bob {i}", (0, 1, "Person")) for i in range(20)]
     two = [sentence(f"in rome {i}", (1, 2, "City")) for i in range(30)]

@@ -131,7 +131,8 @@ class _ResumableOutput(Output):
 
     def _resume(self) -> None:
         depended_on, size, counts = self._read_journal()
-        changed = [name for name, value in self._depends_on.items() if depended_on.get(name) != value]
+        names = self._depends_on | depended_on  # an earlier start may have had other options
+        changed = [name for name in names if depended_on.get(name) != self._depends_on.get(name)]
         if size > os.fstat(self._raw.fileno()).st_size:
             changed.append("length")
         if changed:

@@ -66,7 +66,7 @@ def tag_file(
     tagger = job.load()
     tagger.limit(spending or Spending())
     tagger.check_endpoint()
-    options = [to_format, read_as, job.write, dict(job.reading), BATCH_WORDS, limit]
+    options = [to_format, read_as, job.write, dict(job.reading), BATCH_WORDS, limit, bool(job.options.get("link"))]
     with _output(job, source, out, options) as output:
         if output.changed:
             stderr.print(f"starting again: saved progress belongs to another {' and another '.join(output.changed)}")

@@ -174,6 +174,9 @@ def test_trials_below_the_median_are_pruned_but_not_in_the_first_third(curves: S
 def test_a_search_refuses_a_test_split(world: list[str], tmp_path: Path) -> None:
     done = process("sweep", *world, "--out", tmp_path / "out", "--set", f"data.test={tmp_path}/dev.conll")
     assert "data.test: got a test split; expected none in a search" in refusal(done)
+    union = f'data.union=[{{train = "{tmp_path}/other.conll", test = "{tmp_path}/dev.conll"}}]'
+    done = process("sweep", *world, "--out", tmp_path / "out", "--set", union)
+    assert "data.union[0].test: got a test split; expected none in a search" in refusal(done)
     assert not (tmp_path / "out").exists()
 
 

@@ -59,9 +59,12 @@ class Search:
     def __init__(self, base: Mapping[str, Any], space: Space, folder: Path, *, storage: str = "") -> None:
         self.base, self.space, self.folder, self.cache = base, space, folder, SplitCache()
         self.settings = parse_trainable(dict(base))
-        if self.settings.data.test is not None:
-            fix = f"Fix: leave it out, and train {BEST} with it"
-            raise ConfigError(f"data.test: got a test split; expected none in a search. {fix}")
+        tests = {"data.test": self.settings.data.test}
+        tests |= {f"data.union[{i}].test": files.test for i, files in enumerate(self.settings.data.union)}
+        for key, path in tests.items():
+            if path is not None:
+                fix = f"Fix: leave it out, and train {BEST} with it"
+                raise ConfigError(f"{key}: got a test split; expected none in a search. {fix}")
         space.check(lambda values: parse_trainable(override_paths(base, values)))
         self.settings = settings_for(base, self.cache.train, source=SOURCE, log=Log())
         recipe = Training(self.settings)
