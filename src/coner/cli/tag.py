@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coner.tagging.file import TaggedFile
     from coner.tagging.files import Engine, TaggedFiles
 
-AFTER_DECODING = {  # what happened to entities: name of a count to its title
+AFTER_DECODING = {  # counts of entities, with their titles
     "below": "left out below the threshold",  # of the model
     "added": "added by rules",
     "removed": "removed by rules",
