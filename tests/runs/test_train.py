@@ -14,7 +14,6 @@ from coner.core.types import Sentence
 from coner.data import write_conll
 from coner.records.record import read_record
 from coner.runs import choice
-from coner.runs import train as training
 from helpers.shell import Completed
 from helpers.small import CORPUS, SETTINGS
 
