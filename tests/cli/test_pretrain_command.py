@@ -50,3 +50,11 @@ def test_too_little_text_is_one_line(
     assert run(["pretrain", str(text), "--encoder", str(tiny_encoder("mbert")), "--out", str(tmp_path / "new")]) == 2
     assert "expected at least 2, better thousands" in capsys.readouterr().err.replace("\n", " ")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_out_of_range_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: str) -> None:
+    out = tmp_path / "new"
+    assert run(["pretrain", str(SAMPLE / "dev.conll"), "--seed", seed, "--out", str(out)]) == 2
+    assert "--seed" in capsys.readouterr().err.splitlines()[-1]
+    assert not out.exists()

@@ -148,6 +148,21 @@ def test_the_choice_is_printed_where_the_run_is_kept(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("extra", [{"file": "x.conll"}]),
+        ("union", [{"train": "x.conll"}]),
+        ("dev", "x.conll"),
+        ("test", "x.conll"),
+        ("take", 4),
+    ],
+)
+def test_settings_that_need_files_are_refused_for_sentences(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"data\.{key}: got a value; expected none with sentences in memory"):
+        coner.train(CORPUS, family="crf", crf=SETTINGS, **{f"data__{key}": value})
+
+
 def test_a_config_is_trained_by_name_or_path(path: Path, tmp_path: Path) -> None:
     files = {"data__train": str(path), "data__dev": str(path)}
     coner.train("crf", out=tmp_path / "name", crf=SETTINGS, **files)

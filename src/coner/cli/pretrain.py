@@ -31,7 +31,7 @@ def pretrain(
     batch: Annotated[int, typer.Option(help="Sentences per step.")] = 32,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-4,
     share: Annotated[float, typer.Option(help="Fraction of the words that are masked.")] = 0.15,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the training.")] = 42,
     from_format: InputFormat = "auto",
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; losses in nats.")] = False,

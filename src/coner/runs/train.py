@@ -11,7 +11,7 @@ from typing import Any
 from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import find_config, override_paths
 from coner.core.counted import counted
-from coner.core.errors import DataError
+from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
@@ -26,6 +26,7 @@ from coner.runs.choice import read_source, settings_for
 from coner.runs.execute import execute
 
 SOURCE = "coner.train"  # in messages
+OF_FILES = ("train", "dev", "test", "extra", "union", "take")  # settings of the data that sentences in memory lack
 
 
 def train(
@@ -98,8 +99,12 @@ class SentenceRecipe(Training):
 def sentence_inputs(data: DataSettings, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> Inputs:
     """The splits of sentences in memory; without ``dev`` the fraction ``data.dev_share`` of them, split by text.
 
-    ``DataError`` if there are no labels, or too few sentences.
+    ``ConfigError`` for settings that need files; ``DataError`` if there are no labels, or too few sentences.
     """
+    for key in OF_FILES:
+        if getattr(data, key):
+            got = f"data.{key}: got a value; expected none with sentences in memory"
+            raise ConfigError(f"{got}. Fix: write them to a file, and train on its path")
     own, given = _split(train, "train"), None if dev is None else _split(dev, "dev")
     taxonomy = choose_taxonomy(data.taxonomy, own.corpus.labels)
     checked = own.corpus if given is None or data.taxonomy == AUTO else (*own.corpus, *given.corpus)

@@ -143,6 +143,15 @@ def test_a_row_without_its_columns_is_a_fault(write: Write) -> None:
     assert [sentence.words for sentence in read(write(text), repair=True)] == [tuple(WORDS)]
 
 
+def test_lines_too_short_for_columns_from_the_end_are_comments_or_faults(write: Write) -> None:
+    rows = [f"{word} {cell} x" for word, cell in zip(WORDS, BRACKETS, strict=True)]
+    text = "\n".join(["#", *rows, "", ""] * 300)  # more rows than the columns are found in
+    found = read(write(text), format="ontonotes", columns="word=1,tag=-2")
+    assert {sentence.words for sentence in found} == {tuple(WORDS)}
+    with pytest.raises(DataError, match="got 1 column; expected the word in column 1 and the mention in column -2"):
+        read(write(f"{text}short\n"), format="ontonotes", columns="word=1,tag=-2")
+
+
 def test_labels_are_renamed_and_checked(write: Write) -> None:
     path = write(task_file((WORDS, BRACKETS)))
     assert {e.label for e in read(path, rename={"GPE": "City"})[0].entities or ()} == {"PERSON", "City"}

@@ -55,7 +55,8 @@ class OntonotesReader(Reader):
     def _is_row(self, line: str) -> bool:
         """Whether a line that starts with ``#`` has a word and a mention."""
         cells = line.split()
-        return len(cells) > max(self._word, self._tag) and _marks(cells[self._tag])
+        least = max(at + 1 if at >= 0 else -at for at in (self._word, self._tag))
+        return len(cells) >= least and _marks(cells[self._tag])
 
     def _find_columns(self, head: Sequence[tuple[int, str]]) -> None:
         named = numbered(self._options.get("columns"))
@@ -80,8 +81,9 @@ class OntonotesReader(Reader):
             cells = [(number, row[self._word], row[self._tag]) for number, row in rows]
         except IndexError:
             least = min(rows, key=lambda item: len(item[1]))
-            got = f"got {counted(len(least[1]), 'column')}; expected the word in column {self._word + 1}"
-            self._fault(least[0], f"{got} and the mention in column {self._tag + 1}")
+            word, tag = (at + (at >= 0) for at in (self._word, self._tag))  # as --columns has them
+            got = f"got {counted(len(least[1]), 'column')}; expected the word in column {word}"
+            self._fault(least[0], f"{got} and the mention in column {tag}")
             return
         first = rows[0][0]
         entities = self._entities([(number, cell) for number, _, cell in cells])

@@ -22,8 +22,7 @@ from coner.families.settings import parse_trainable
 from coner.runs.audit.candidates import KINDS, Candidate, find_candidates
 from coner.runs.audit.evidence import Evidence
 from coner.runs.audit.folds import collect, make_plan, unlearned
-
-UNUSED = ("train", "dev", "test", "extra", "take")  # settings of the data that have no meaning here
+from coner.runs.train import OF_FILES
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def audit_settings(corpus: Corpus, values: Mapping[str, Any], name: str) -> Expe
         raise ConfigError(f"--family: got {name!r}; expected {' or '.join(having)}, which have probabilities of spans")
     quick = family(name).quick(values, corpus)
     settings = parse_trainable(override({**quick, "kind": name, "name": "audit"}, values), "coner audit")
-    for key in UNUSED:
+    for key in OF_FILES:
         if getattr(settings.data, key):
             raise ConfigError(f"data.{key}: got a value; expected none, since each fold trains on the other folds only")
     return settings

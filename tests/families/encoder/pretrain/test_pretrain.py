@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,7 +152,13 @@ def test_held_out_texts_are_not_trained_on_and_do_not_depend_on_the_order() -> N
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"epochs": 0}, "--epochs: got 0"), ({"rate": 0.0}, "--rate: got 0"), ({"share": 1.5}, "--share: got 1.5")],
+    [
+        ({"epochs": 0}, "--epochs: got 0"),
+        ({"rate": 0.0}, "--rate: got 0"),
+        ({"share": 1.5}, "--share: got 1.5"),
+        ({"seed": -1}, "--seed: got -1; expected 0 to 4294967295"),
+        ({"seed": 2**32}, "--seed: got 4294967296"),
+    ],
 )
 def test_numbers_out_of_range_are_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -166,3 +173,22 @@ def test_encoder_without_a_mask_is_refused(
     monkeypatch.setattr(pretraining, "load_encoder", lambda name: (encoder, tokenizer))
     with pytest.raises(ConfigError, match="whose tokenizer has no mask"):
         pretrain(asked_for(tiny_encoder("mbert")), TEXT, tmp_path / "new")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_folder_of_the_encoder_and_those_of_models_are_refused(
+    tiny_encoder: Callable[[str], Path], tmp_path: Path, overwrite: bool
+) -> None:
+    encoder, linked = shutil.copytree(tiny_encoder("mbert"), tmp_path / "encoder"), tmp_path / "linked"
+    linked.symlink_to(encoder)
+    weights = (encoder / "model.safetensors").read_bytes()
+    for folder in (encoder, linked):
+        with pytest.raises(ConfigError, match=r"--out: got .*, the folder of --encoder"):
+            pretrain(asked_for(encoder), TEXT, folder, overwrite=overwrite)
+    assert (encoder / "model.safetensors").read_bytes() == weights
+    for name in ("model.json", "record.json"):
+        (folder := tmp_path / name.replace(".", "-")).mkdir()
+        (folder / name).write_text("{}")
+        with pytest.raises(ConfigError, match=f"which has a {name}: the folder of a model or run"):
+            pretrain(asked_for(encoder), TEXT, folder, overwrite=overwrite)
+        assert [path.name for path in folder.iterdir()] == [name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from coner.core.errors import ConfigError
+from coner.core.progress import Log
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.adversarial import disturbed
 from coner.families.encoder.training.averaging import AveragedWeights
 from coner.families.encoder.training.fine_tuning import FineTuning
-from helpers.tiny_training import RATES, PowerCut, cut_before, history_without_times, tuning_of
+from helpers.tiny_training import RATES, PowerCut, cut_before, history_without_times, record_norms, tuning_of
 
 Make = Callable[..., FineTuning]
 
@@ -59,7 +61,8 @@ def test_embeddings_move_along_their_gradient_by_the_given_length_and_back(spars
 
     loss().backward()
     gradient = table.weight.grad.to_dense().clone()
-    with disturbed(table, 0.25):
+    with disturbed(table, 0.25) as is_moved:
+        assert is_moved
         moved = table.weight.detach() - before
         higher = float(loss().detach())
         loss().backward()
@@ -73,11 +76,13 @@ def test_embeddings_move_along_their_gradient_by_the_given_length_and_back(spars
 def test_embeddings_without_a_gradient_stay() -> None:
     table = nn.Embedding(3, 2)
     before = table.weight.detach().clone()
-    with disturbed(table, 1.0):
+    with disturbed(table, 1.0) as is_moved:
         assert torch.equal(table.weight, before)
+    assert not is_moved
     table.weight.grad = torch.zeros_like(before)
-    with disturbed(table, 1.0):
+    with disturbed(table, 1.0) as is_moved:
         assert torch.equal(table.weight, before)
+    assert not is_moved
 
 
 @pytest.mark.parametrize("option", [{"average": 0.9}, {"adversarial": 0.5}])
@@ -86,6 +91,17 @@ def test_each_option_changes_the_trained_model(tuning_for: Make, tmp_path: Path,
         tuning_for(folder, **train).run()
     plain, changed = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("plain", "option"))
     assert any(not torch.equal(plain[name], changed[name]) for name in plain)
+
+
+def test_while_the_encoder_does_not_train_there_is_no_second_pass(tuning_for: Make) -> None:
+    norms = []
+    for folder, train in (("plain", {}), ("disturbed", {"adversarial": 0.5})):
+        trainer = tuning_for(folder, epochs=2, **train).trainer
+        trainer.schedule = replace(trainer.schedule, encoder_from=1)
+        norms.append(record_norms(trainer))
+        trainer.run(Log())
+    assert norms[0][: trainer.steps] == norms[1][: trainer.steps]
+    assert norms[0][trainer.steps] != norms[1][trainer.steps]
 
 
 @pytest.mark.parametrize("embeddings", ["all", "rows"])

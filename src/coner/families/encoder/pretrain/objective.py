@@ -53,9 +53,6 @@ class MaskingObjective(Objective):
         words = sum(len(self.sentences[i]) for i in examples)
         return {"loss": words * self.tagger.network.losses(self.tagger.masked(batch)).mean()}
 
-    def prepare(self) -> None:
-        self.tagger.network.train()
-
 
 @torch.no_grad()
 def held_out_scores(model: PretrainedModel, sentences: Sequence[Sentence], *, pass_pieces: int) -> dict[str, float]:

@@ -32,8 +32,10 @@ from coner.families.encoder.training.schedule import Batches, Schedule, group_pa
 from coner.families.encoder.training.settings import TrainSettings
 from coner.families.encoder.training.threads import set_threads
 from coner.families.encoder.training.trainer import Trainer
+from coner.families.manifest import MANIFEST
 from coner.families.recipe import file_hashes
 from coner.records import machine
+from coner.records.record import RECORD
 
 REPORT = "pretrain.json"
 HELD_OUT, MOST = 0.02, 500  # share and maximum number of the sentences that choose the epoch
@@ -58,6 +60,8 @@ class Pretraining:
         for name, most in (("rate", 1.0), ("share", 1.0)):
             if not 0 < getattr(self, name) <= most:
                 raise ConfigError(f"--{name}: got {getattr(self, name):g}; expected a number above 0, up to {most:g}")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"--seed: got {self.seed}; expected 0 to {2**32 - 1}")
 
     @property
     def train(self) -> TrainSettings:
@@ -79,10 +83,11 @@ def pretrain(
         What ``pretrain.json`` has: settings, numbers of sentences and words, history with the loss in nats.
 
     Raises:
-        ConfigError: the encoder has no mask, or the folder has another run.
+        ConfigError: the encoder has no mask, or the folder has another run, a model or the encoder itself.
         DataError: there are fewer than two different sentences.
         ModelError: the encoder cannot be loaded.
     """
+    _check_folder(folder, asked.encoder)
     train, held_out = split_text(sentences)
     fingerprint = _fingerprint(asked, train, held_out)
     with lock_folder(folder), Log(folder / "log.txt", overwrite=overwrite) as log:
@@ -121,6 +126,15 @@ def pretrain(
             handle.write(json.dumps(report, indent=2) + "\n")
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return report
+
+
+def _check_folder(folder: Path, encoder: str) -> None:
+    """``ConfigError`` if files of the folder would be replaced that are not of a pre-training."""
+    if folder.resolve() == Path(locate(encoder)).resolve():
+        raise ConfigError(f"--out: got {folder}, the folder of --encoder; expected another. Fix: choose another --out")
+    if found := [name for name in (MANIFEST, RECORD) if (folder / name).exists()]:
+        got = f"--out: got {folder}, which has a {found[0]}: the folder of a model or run; expected another"
+        raise ConfigError(f"{got}. Fix: choose another --out")
 
 
 def split_text(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:

@@ -12,16 +12,17 @@ from coner.core.errors import ConfigError
 
 
 @contextmanager
-def disturbed(embeddings: nn.Module, size: float) -> Iterator[None]:
+def disturbed(embeddings: nn.Module, size: float) -> Iterator[bool]:
     """Context in which the embeddings are moved along their current gradient by ``size``, a Euclidean norm.
 
-    This is the direction in which the loss rises fastest. Without a gradient they are unchanged. The weights are
-    restored bit by bit afterwards; gradients that are computed within the context are added to the current ones.
+    This is the direction in which the loss rises fastest. Yields whether they have moved: without a gradient they are
+    unchanged. The weights are restored bit by bit afterwards; gradients that are computed within the context are added
+    to the current ones.
     """
     weight = embeddings.get_parameter("weight")
     gradient = weight.grad
     if gradient is None:
-        yield
+        yield False
         return
     gradient = gradient.coalesce() if gradient.is_sparse else gradient
     rows = gradient.indices()[0] if gradient.is_sparse else gradient.abs().sum(1).nonzero()[:, 0]
@@ -31,7 +32,7 @@ def disturbed(embeddings: nn.Module, size: float) -> Iterator[None]:
         if norm > 0:
             weight[rows] = before + values * (size / norm)
     try:
-        yield
+        yield bool(norm > 0)
     finally:
         with torch.no_grad():
             weight[rows] = before

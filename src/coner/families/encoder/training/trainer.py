@@ -127,8 +127,10 @@ class Trainer:
         self.processes.seed(self.batches.seed, done)
         sums = self._add_gradients(examples, epoch)
         if self.schedule.adversarial:
-            with disturbed(self.objective.tagger.encoder.get_input_embeddings(), self.schedule.adversarial):
-                self._add_gradients(examples, epoch)
+            embeddings = self.objective.tagger.encoder.get_input_embeddings()
+            with disturbed(embeddings, self.schedule.adversarial) as moved:
+                if moved:  # else the second pass would repeat the first, as while the encoder does not train
+                    self._add_gradients(examples, epoch)
         means = self.processes.sum([*sums.values()])
         progress.sums = [a + b for a, b in zip(progress.sums, [*means, 1], strict=True)]
         self._check_finite(sum(means), "loss")
