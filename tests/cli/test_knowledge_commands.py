@@ -95,3 +95,29 @@ def test_other_families_refuse_it(coner: Coner, kb: Path, tmp_path: Path) -> Non
     (tmp_path / "c.toml").write_text(f'kind = "span"\nknowledge = {{ base = "{kb}" }}\n')
     refused = run(coner, "train", tmp_path / "c.toml", "--out", tmp_path / "run", code=2)
     assert "knowledge: got settings for a model of kind span; expected one of kind crf, encoder, llm" in refused.err
+
+
+def test_a_test_split_that_is_added_to_a_finished_run_is_marked_as_an_oracle(coner: Coner, tmp_path: Path) -> None:
+    (tmp_path / "test.conll").write_text("zyx B-Artist\nsang O\n\nbasel B-HumanSettlement\n")
+    run(coner, "kb", "build", tmp_path / "test.conll", "--out", tmp_path / "kb")
+    train = ["train", *DATA, *QUICK, "--kb", tmp_path / "kb", "--oracle", "--out", tmp_path / "run"]
+    run(coner, *train)
+    assert read_record(tmp_path / "run").oracle == ()
+    run(coner, *train, "--test", tmp_path / "test.conll")
+    assert "test" in read_record(tmp_path / "run").scores
+    assert read_record(tmp_path / "run").oracle == ("test",)
+    assert "oracle, whose scores are not comparable" in run(coner, "compare", tmp_path / "run").err
+
+
+def test_a_knowledge_base_that_is_damped_by_dev_is_refused_and_warned_of(
+    coner: Coner, kb: Path, tmp_path: Path
+) -> None:
+    first = (SAMPLE / "dev.conll").read_text().split("\n\n")[0]
+    (tmp_path / "part.conll").write_text(f"{first}\n\nother _ _ O\nwords _ _ B-Artist\n")
+    names, damped = tmp_path / "names.csv", tmp_path / "damped"
+    run(coner, "kb", "build", names, "--train", tmp_path / "part.conll", "--out", damped)
+    refused = run(coner, "train", *DATA, *QUICK, "--kb", damped, "--out", tmp_path / "run", code=2)
+    assert "knows mentions of 1 sentence of dev (from part.conll)" in refused.err
+    (tmp_path / "copy.conll").write_text((SAMPLE / "dev.conll").read_text())
+    warned = run(coner, "evaluate", SAMPLE / "dev.conll", tmp_path / "copy.conll", "--kb", damped)
+    assert "Warning: the knowledge base knows mentions of 1 sentence of dev.conll (from part.conll)" in warned.err

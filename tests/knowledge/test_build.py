@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,6 @@ def test_the_description_has_counts_and_hashes(tmp_path: Path) -> None:
     for name, file in found.files.items():
         data = (tmp_path / "kb" / name).read_bytes()
         assert (file.bytes, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    assert kb.hash == hashlib.sha256((tmp_path / "kb/kb.json").read_bytes()).hexdigest()
 
 
 def test_only_wanted_types_and_priors_are_kept(tmp_path: Path) -> None:
@@ -170,3 +170,30 @@ def test_a_damaged_or_foreign_folder_is_refused(tmp_path: Path, how: str, messag
     damaged(tmp_path / "other", how)
     with pytest.raises(ModelError, match=message):
         FolderKnowledge(tmp_path / "other")
+
+
+def test_two_builds_on_different_days_are_the_same_knowledge_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            return cls(2031, 1, 2, tzinfo=tz)
+
+    first = knowledge(tmp_path / "a", licence="CC0-1.0")
+    monkeypatch.setattr("coner.knowledge.build.datetime", Later)
+    second = knowledge(tmp_path / "b", licence="MIT")
+    assert second.description.created == "2031-01-02" != first.description.created
+    assert second.hash == first.hash
+    others = [knowledge(tmp_path / "c", TABLE.replace("120", "121")), knowledge(tmp_path / "d", simulated=True)]
+    assert len({first.hash, *(other.hash for other in others)}) == 3
+
+
+def test_a_knowledge_base_of_the_format_before_keeps_its_hash(tmp_path: Path) -> None:
+    path = knowledge(tmp_path).folder / "kb.json"
+    path.write_text(path.read_text().replace('"format": 3', '"format": 2'))
+    assert FolderKnowledge(tmp_path / "kb").hash == hashlib.sha256(path.read_bytes()).hexdigest()
+    damping = '"damping": {"file": "train.conll", "sha256": "' + "a" * 64 + '", "names": 1}'
+    path.write_text(path.read_text().replace('"damping": null', damping))
+    with pytest.raises(ModelError, match="lacks the sentences by which its names are damped"):
+        FolderKnowledge(tmp_path / "kb")

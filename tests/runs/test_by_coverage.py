@@ -54,8 +54,11 @@ def test_known_sentences_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / "dev.conll").write_text("Rhine B-River\nBasel B-City\n\nx B-City\n")
     build([tmp_path / "dev.conll"], tmp_path / "kb", BuildSettings())
     [line] = warn_of_known(FolderKnowledge(tmp_path / "kb"), GOLD, "gold")
-    assert line == "Warning: the knowledge base knows mentions of 1 sentences of gold (from dev.conll)"
+    assert line == "Warning: the knowledge base knows mentions of 1 sentence of gold (from dev.conll)"
     assert warn_of_known(FolderKnowledge(tmp_path / "kb"), GOLD[1:], "gold") == []
+    simulated = knowledge(tmp_path / "simulated", NAMES, simulated=True)
+    [line] = warn_of_known(simulated, GOLD[1:], "gold")
+    assert line == "Warning: the knowledge base knows mentions of gold (it was made from gold mentions)"
 
 
 @pytest.fixture

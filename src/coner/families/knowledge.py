@@ -17,6 +17,7 @@ from coner.knowledge import load
 from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.leaks import Leak, find_leak
 from coner.knowledge.mentions import text_number
 from coner.knowledge.settings import KnowledgeSettings
 from coner.knowledge.typed import MOST_TYPES, TypedKnowledge, TypedMatch, choose_types
@@ -38,7 +39,7 @@ class TrainingKnowledge:
 
     def __init__(self, folder: Path, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> None:
         self.settings, self._base = settings, load(folder)
-        self._known_sentences = _check_leaks(self._base, settings, splits)
+        self._leaks = _check_leaks(self._base, settings, splits)
         counts = self._base.types()
         self.typed = TypedKnowledge(self._base, choose_types(counts))
         self._left_out = len(counts) - len(self.typed.types)
@@ -70,7 +71,7 @@ class TrainingKnowledge:
         description = self._base.description
         values = {"hash": self._base.hash, "names": description.names, "types": len(self.typed.types)}
         values["sources"] = [{"file": s.file, "licence": s.licence} for s in description.sources]
-        oracle = {"oracle": dict(self._known_sentences)} if self._known_sentences else {}
+        oracle = {"oracle": {name: leak.sentences for name, leak in self._leaks.items()}} if self._leaks else {}
         return {**values, **oracle}
 
     def notes(self) -> list[str]:
@@ -79,35 +80,25 @@ class TrainingKnowledge:
         lines = [f"knowledge base {self._base.hash[:12]}: {names}, {counted(len(self.typed.types), 'type')}"]
         if self._left_out:
             lines.append(f"{counted(self._left_out, 'type')} of it left out: the most frequent {MOST_TYPES:,} are used")
-        for split, count in self._known_sentences.items():
+        for split, leak in self._leaks.items():
             lines.append(
-                f"Warning: oracle: the knowledge base knows {_what(count)} of {split}; its scores are not comparable"
+                f"Warning: oracle: the knowledge base knows {leak.what} of {split}; its scores are not comparable"
             )
         return lines
 
 
-def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> dict[str, int]:
-    """The number of leaked sentences of dev and test; 0 means all of them, for one made from gold mentions."""
-    found = dict[str, int]()
+def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> dict[str, Leak]:
+    """What is known of the splits that are evaluated."""
+    found = dict[str, Leak]()
     for name in ("dev", "test"):
-        if name not in splits:
+        if name not in splits or (leak := find_leak(base, splits[name].corpus)) is None:
             continue
-        shared, damping = base.shared(set(map(text_number, splits[name].corpus))), base.description.damping
-        damped = damping is not None and damping.sha256 == splits[name].sha256
-        if base.description.simulated or damped:
-            found[name] = 0
-        elif shared:
-            found[name] = sum(shared.values())
-        if found.get(name) is not None and not settings.oracle:
-            source = f" (from {', '.join(shared)})" if shared else ", as it was made from gold mentions"
-            got = f"got a knowledge base that knows {_what(found[name])} of {name}{source}"
+        found[name] = leak
+        if not settings.oracle:
+            got = f"got a knowledge base that knows {leak.what} of {name} ({leak.source})"
             fix = f"Fix: build it from other files, or name another {name} file"
             raise ConfigError(f"knowledge.base: {got}; expected one without them. {fix}; {ORACLE}")
     return found
-
-
-def _what(count: int) -> str:
-    return f"mentions of {counted(count, 'sentence')}" if count else "mentions"
 
 
 def knowledge_of_model(folder: Path, manifest: Manifest, kb: str | Path | None) -> TypedKnowledge | None:

@@ -24,6 +24,7 @@ from coner.core.progress import progress_bar
 from coner.core.types import Sentence
 from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, Description, FileDescription, SourceDescription
 from coner.knowledge.dump import Dump
+from coner.knowledge.mentions import text_number
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 from coner.knowledge.source import Source, SourceSettings, detect, sources
 from coner.knowledge.spans import mention_shares
@@ -121,7 +122,7 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, trai
         facts |= {"dropped": dict(dropped), "unmapped": unmapped}
         if train is not None:
             shares = mention_shares(train.read(), trie, Normaliser(settings.normalisation), facts["longest"])
-            store.damp(shares)
+            store.damp(shares, {text_number(sentence) for sentence in train.read()})
             facts["damping"] = {"file": train.path.name, "sha256": train.sha256, "names": len(shares)}
         with atomic_write(scratch / FACTS) as handle:
             json.dump(facts, handle)

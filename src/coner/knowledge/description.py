@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,11 +11,13 @@ from pydantic import Field, ValidationError
 
 from coner.config.section import Natural, Section
 from coner.core.errors import ModelError
+from coner.core.files import sha256
 from coner.core.untrusted import read_json
 from coner.knowledge.normalisation import NormalisationSettings
 
 DESCRIPTION, TRIE, DATABASE = "kb.json", "names.marisa", "entries.sqlite"
 NAMES = "names.txt"  # instead of the trie, in a model folder
+CONTENT = {"normalisation", "longest", "names", "entries", "types", "files", "simulated"}  # of a description
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -46,7 +50,7 @@ class DampingDescription(Section):
 class Description(Section):
     """The content of ``kb.json``."""
 
-    format: Literal[2] = 2
+    format: Literal[2, 3] = 3
     created: str  # date, ISO 8601
     normalisation: NormalisationSettings
     longest: Annotated[int, Field(ge=0, le=64)]  # words of the longest name
@@ -79,4 +83,15 @@ def read_description(folder: Path) -> Description:
         raise ModelError(f"{path}: cannot be read: {error}. Fix: build it again") from None
     if set(found.files) != {TRIE, DATABASE}:
         raise ModelError(f"{path}: files: got {', '.join(found.files)[:200]}; expected {TRIE}, {DATABASE}")
+    if found.format < 3 and found.damping is not None:
+        got = f"got format {found.format}, which lacks the sentences by which its names are damped; expected 3"
+        raise ModelError(f"{path}: {got}. Fix: build it again")
     return found
+
+
+def content_hash(folder: Path, description: Description) -> str:
+    """What identifies a knowledge base: what it holds, whenever it was built, and whatever its licences."""
+    if description.format < 3:  # models that use one name the hash of the whole description
+        return sha256(folder / DESCRIPTION)
+    content = description.model_dump(mode="json", include=CONTENT)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -14,9 +14,9 @@ from types import MappingProxyType
 
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import sha256
-from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, read_description
+from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, content_hash, read_description
 from coner.knowledge.entry import Candidate, Match
-from coner.knowledge.mentions import VARIABLES, mentions_in, shared_sentences, without
+from coner.knowledge.mentions import VARIABLES, damping_sentences, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.spans import find_spans
 
@@ -44,7 +44,9 @@ CREATE TABLE mentions (
     text INTEGER NOT NULL, entry INTEGER NOT NULL, type INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (text, entry, type)) WITHOUT ROWID;
 """  # statements are compared with those of a file, so that it can hold neither views nor triggers
-SHARES = "CREATE TABLE shares (alias INTEGER PRIMARY KEY, share REAL NOT NULL)"  # of damped names; may be missing
+# Of damped names, and the texts of the sentences by which they are damped; earlier ones lack them.
+SHARES = "CREATE TABLE shares (alias INTEGER PRIMARY KEY, share REAL NOT NULL)"
+DAMPING = "CREATE TABLE damping (text INTEGER PRIMARY KEY)"
 TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";") if statement.strip())
 
 
@@ -63,7 +65,7 @@ class FolderKnowledge:
         self.folder, self.description = folder, read_description(folder)
         self._check_files({DATABASE} if names is not None else self.description.files.keys(), hashes=check)
         self.longest = self.description.longest  # words of a match
-        self.hash = sha256(folder / DESCRIPTION)
+        self.hash = content_hash(folder, self.description)
         self._normalise = Normaliser(self.description.normalisation)
         self._lock = threading.Lock()
         self._known: dict[int, Meaning] = {}
@@ -94,9 +96,18 @@ class FolderKnowledge:
         return [match for match in left if match is not None]
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """The number of these texts in each labelled source that has mentions in them."""
+        """Labelled files that it was built from, or damped by, with the number of these texts that they have."""
+        damping = self.description.damping
         with self._reading() as database:
-            return shared_sentences(database, texts)
+            found = shared_sentences(database, texts)
+            if damping is not None and (count := damping_sentences(database, texts)):
+                found[damping.file] = max(count, found.get(damping.file, 0))
+        return found
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was made from gold mentions."""
+        return self.description.simulated
 
     @property
     def has_mentions(self) -> bool:
@@ -216,7 +227,7 @@ def _open(path: Path) -> sqlite3.Connection:
     for setting in ("trusted_schema = OFF", "query_only = ON", f"mmap_size = {MAPPED}"):
         database.execute(f"PRAGMA {setting}")
     found = {" ".join(str(sql).split()) for (sql,) in database.execute("SELECT sql FROM sqlite_master LIMIT 100")}
-    if found - {SHARES} != TABLES:
+    if found - {SHARES, DAMPING} != TABLES:
         raise ValueError("its tables are not those of a knowledge base")
     return database
 

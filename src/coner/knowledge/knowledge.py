@@ -16,6 +16,11 @@ class Knowledge(Protocol):
         """Of its content, in hex; the record of a run and the manifest of a model name it."""
         ...
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it was made from gold mentions, to see what a large knowledge base would be worth."""
+        ...
+
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end.
 
@@ -24,7 +29,7 @@ class Knowledge(Protocol):
         ...
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """The number of these texts in each labelled source that has mentions in them."""
+        """Labelled files that it was built from, or damped by, with the number of these texts that they have."""
         ...
 
     def types(self) -> dict[str, int]:

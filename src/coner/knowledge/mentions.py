@@ -30,6 +30,11 @@ def shared_sentences(database: sqlite3.Connection, texts: Collection[int]) -> di
     return found
 
 
+def damping_sentences(database: sqlite3.Connection, texts: Collection[int]) -> int:
+    """The number of these texts by which names are damped."""
+    return sum(count for (count,) in _select(database, "SELECT count(*) FROM damping WHERE text IN ({})", texts))
+
+
 def mentions_in(database: sqlite3.Connection, texts: Collection[int]) -> Own:
     """The mentions in sentences with these texts."""
     found = dict[int, dict[int, int]]()

@@ -45,6 +45,7 @@ class About(Section):
     longest: Natural = Field(le=64)  # maximum words of a name
     normalisation: NormalisationSettings
     types: dict[str, Natural]
+    simulated: bool = False
 
 
 class Value(Section):
@@ -80,6 +81,7 @@ def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterat
         longest=description.longest,
         normalisation=description.normalisation,
         types=knowledge.types(),
+        simulated=knowledge.simulated,
     )
     with _asking(client):
         if client.indices.exists(index=index):
@@ -112,6 +114,11 @@ class OpenSearchKnowledge:
     def hash(self) -> str:
         """The hash of the uploaded folder."""
         return self._about.hash
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was made from gold mentions."""
+        return self._about.simulated
 
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end; ``leave_out`` has no effect without labelled sources."""

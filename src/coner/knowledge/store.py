@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from coner.knowledge.entry import Entry
-from coner.knowledge.folder import SCHEMA, SHARES, TYPE
+from coner.knowledge.folder import DAMPING, SCHEMA, SHARES, TYPE
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.source import Batch, SourceSettings
 
@@ -57,7 +57,7 @@ class Store:
         self.database.execute("PRAGMA journal_mode = WAL")
         self.database.execute("PRAGMA synchronous = NORMAL")
         if new or not self.database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            self.database.executescript(f"BEGIN; {SCHEMA} {SHARES}; {BUILDING} COMMIT;")
+            self.database.executescript(f"BEGIN; {SCHEMA} {SHARES}; {DAMPING}; {BUILDING} COMMIT;")
         self._types: dict[str, int] = dict(self.database.execute("SELECT name, id FROM types"))
 
     @contextmanager
@@ -179,9 +179,10 @@ class Store:
         self.database.execute("DELETE FROM types WHERE id NOT IN (SELECT type FROM entry_types)")
         return len(known.keys() - labels.keys())
 
-    def damp(self, shares: Mapping[int, float]) -> None:
-        """Store the shares of damped names, by number."""
+    def damp(self, shares: Mapping[int, float], texts: Collection[int]) -> None:
+        """Store how often names are mentions, by their numbers, and the texts of the sentences that say so."""
         self.database.executemany("INSERT INTO shares VALUES (?, ?)", sorted(shares.items()))
+        self.database.executemany("INSERT INTO damping VALUES (?)", ((text,) for text in sorted(texts)))
 
     def keys(self) -> Iterator[str]:
         """All different names, normalised and sorted, with a space at the end."""

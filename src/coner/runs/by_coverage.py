@@ -11,7 +11,7 @@ from coner.evaluation.results import Result
 from coner.families.tagger import Tagger
 from coner.knowledge import load
 from coner.knowledge.knowledge import Knowledge
-from coner.knowledge.mentions import text_number
+from coner.knowledge.leaks import find_leak
 from coner.knowledge.type_labels import TypeLabels
 
 GROUPS = ("right", "other", "none")
@@ -65,8 +65,7 @@ def knowledge_of(tagger: Tagger | None, kb: Path | None) -> Knowledge | None:
 
 
 def warn_of_known(knowledge: Knowledge, gold: Sequence[Sentence], name: str) -> list[str]:
-    """A warning if the knowledge base was built from sentences of the gold file."""
-    if not (shared := knowledge.shared({text_number(sentence) for sentence in gold})):
+    """A warning if the knowledge base was made from sentences of the gold file."""
+    if (leak := find_leak(knowledge, gold)) is None:
         return []
-    number, files = sum(shared.values()), ", ".join(shared)
-    return [f"Warning: the knowledge base knows mentions of {number:,} sentences of {name} (from {files})"]
+    return [f"Warning: the knowledge base knows {leak.what} of {name} ({leak.source})"]

@@ -86,7 +86,7 @@ def execute(
         if noisy_split("dev") in pending(record, inputs.splits):  # the noise may be another than in an earlier start
             data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
             record = record.model_copy(update={"settings": {**record.settings, "data": data}})
-        record = _evaluate(tagger, record, inputs, folder, log)
+        record = _evaluate(tagger, _with_oracle(recipe, record, inputs), inputs, folder, log)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return record
 
@@ -113,6 +113,16 @@ def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> t
         facts["peak_rss_bytes"] = None  # the system reports only that of the whole process
     cache.runs += recipe.family.trains
     return built, {**facts, **built.facts}
+
+
+def _with_oracle(recipe: Recipe, record: Record, inputs: Inputs) -> Record:
+    """The record, with what the knowledge base knows of splits that are added to a finished run."""
+    if (knowledge := recipe.knowledge(inputs)) is None:
+        return record
+    earlier, now = record.training.get("knowledge") or {}, knowledge.facts()
+    oracle = {**earlier.get("oracle", {}), **now.get("oracle", {})}
+    facts = {**now, "oracle": oracle} if oracle else now
+    return record.model_copy(update={"training": {**record.training, "knowledge": facts}})
 
 
 def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log: Log) -> Record:

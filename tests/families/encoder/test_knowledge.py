@@ -262,7 +262,7 @@ def test_a_simulated_knowledge_base_is_an_oracle_even_without_shared_sentences(t
     (tmp_path / "t.csv").write_text(NAMES)
     build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(simulated=True))
     split = Split(Corpus(tuple(SENTENCES), Path("dev")), "x")
-    with pytest.raises(ConfigError, match="as it was made from gold mentions"):
+    with pytest.raises(ConfigError, match="it was made from gold mentions"):
         TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split})
     assert TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(oracle=True), {"dev": split}).facts()["oracle"]
 
@@ -334,10 +334,12 @@ def test_names_that_are_damped_by_dev_are_an_oracle(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(NAMES)
     train = TrainingFile(tmp_path / "dev.conll", "a" * 64, lambda: SENTENCES)
     build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(), train)
-    split = {sha: Split(Corpus(tuple(SENTENCES), Path("dev")), sha * 64) for sha in "ab"}
-    with pytest.raises(ConfigError, match="mentions of dev, as it was made from gold mentions"):
-        TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split["a"]})
-    assert "oracle" not in TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": split["b"]}).facts()
+    part, other = (
+        Split(Corpus(sentences, Path("other name")), "b" * 64) for sentences in (SENTENCES[1:2], [Sentence(("other",))])
+    )
+    with pytest.raises(ConfigError, match=r"knows mentions of 1 sentence of dev \(from dev.conll\)"):
+        TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": part})
+    assert "oracle" not in TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {"dev": other}).facts()
 
 
 def test_commands_that_do_not_support_it_say_so(
