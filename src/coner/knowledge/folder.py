@@ -6,11 +6,12 @@ import shutil
 import sqlite3
 import struct
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import sha256
@@ -76,6 +77,7 @@ class FolderKnowledge:
             self._database = _open(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
             self._shares = _shares(self._database)
+            _check_values(self._types.values(), self._types)
         except Exception as error:  # those of the trie have no common class
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{folder}: is damaged ({reason}). Fix: build it again") from None
@@ -199,6 +201,7 @@ class FolderKnowledge:
                 of_entry = database.execute(types, (entry,)).fetchall()
                 weights = {type_name: type_weight for type_name, _, type_weight in of_entry}
                 titles = {type_name: title for type_name, title, _ in of_entry if title}
+                _check_values([name, text, key, file, *weights, *titles.values()], [prior, weight, *weights.values()])
                 found.append(Candidate(name, weights, titles, text, prior, key, file, weight))
         return found
 
@@ -219,6 +222,14 @@ class FolderKnowledge:
                 raise ModelError(f"{path}: is missing or damaged. Fix: copy the folder again, or build it again")
             if hashes and sha256(path) != expected.sha256:
                 raise ModelError(f"{path}: is not the file that {DESCRIPTION} describes. Fix: build it again")
+
+
+def _check_values(texts: Iterable[Any], numbers: Iterable[Any]) -> None:
+    """``ValueError`` for values that no build writes: SQLite has no types, and the file may be a stranger's."""
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise ValueError("it has values that are no texts")
+    if not all(isinstance(number, int | float) and 0 <= number <= MOST_PRIOR for number in numbers):
+        raise ValueError("it has numbers out of range")
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -12,7 +12,8 @@ from coner.knowledge.knowledge import Knowledge
 MOST_TYPES = 2000  # maximum types of a tagger, which has weights for each
 MOST_OF_NAME = 8  # the likeliest types of a name; the rest counts as other
 CACHED = 1 << 16  # names
-MOST_TOLD, LEAST_TOLD, MOST_WORDS = 3, 0.1, 12  # of a description: maximum types, minimum weight, maximum words
+MOST_TOLD, LEAST_TOLD = 3, 0.1  # of a description: maximum types, minimum weight
+MOST_WORDS, MOST_CHARACTERS = 12, 200  # maximum of a title and of a description
 Types = tuple[tuple[int, float], ...]  # number and weight of each type, the likeliest first
 
 
@@ -55,7 +56,7 @@ class TypedKnowledge:
         titles, description = self._told(match)
         likely = [number for number, weight in match.types[:MOST_TOLD] if weight >= LEAST_TOLD]
         types = [self.types[number] for number in likely if number < len(self.types)]
-        known = [" , ".join(titles.get(name, name) for name in types), description]
+        known = [" , ".join(_cut(titles.get(name, name)) for name in types), description]
         if not any(known):
             return ()
         return (*words[match.start : match.end], "(", *" ; ".join(filter(None, known)).split(), ")")
@@ -67,9 +68,9 @@ class TypedKnowledge:
                 self._descriptions = {}
             whole = Match(match.start, match.end, match.alias, {}, match.entries, match.prior)
             candidates = self.knowledge.candidates(whole, limit=MOST_TOLD)
-            titles = {name: title for one in reversed(candidates) for name, title in one.titles.items()}
+            titles = {name: _cut(title) for one in reversed(candidates) for name, title in one.titles.items()}
             text = next((one.description for one in candidates if one.description), "")
-            known = self._descriptions[match.alias] = titles, " ".join(text.split()[:MOST_WORDS])
+            known = self._descriptions[match.alias] = titles, _cut(text)
         return known
 
     def _cached(self, match: Match) -> Types:
@@ -84,6 +85,10 @@ class TypedKnowledge:
         known = sorted(numbers, key=lambda item: (-item[1], item[0]))[:MOST_OF_NAME]
         other = match.share - sum(weight for _, weight in known)
         return (*known, (len(self.types), other)) if other > 1e-6 else tuple(known)
+
+
+def _cut(text: str) -> str:
+    return " ".join(text[:MOST_CHARACTERS].split()[:MOST_WORDS])
 
 
 def choose_types(counts: Mapping[str, int], most: int = MOST_TYPES) -> tuple[str, ...]:

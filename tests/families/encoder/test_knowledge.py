@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -328,6 +330,41 @@ def test_names_as_text_keep_their_numbers_whatever_the_trie_gives_them(base: Pat
     (tmp_path / "copy/names.txt").write_text("".join(f"{name}\n" for name in names[:-1]))
     with pytest.raises(ModelError, match="got 3 names; expected 4"):
         open_embedded(tmp_path / "copy")
+
+
+def test_too_many_names_as_text_are_refused_before_they_are_split(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FolderKnowledge(base).embed(tmp_path / "copy")
+    monkeypatch.setattr("coner.knowledge.embedded.MOST_NAMES", 3)
+    with pytest.raises(ModelError, match="got 4 names; expected 4, at most 3"):
+        open_embedded(tmp_path / "copy")
+    (tmp_path / "copy/names.txt").write_bytes(b"\xff\n" * 5)  # what is split is decoded first, which fails here
+    with pytest.raises(ModelError, match="got 5 names; expected 4"):
+        open_embedded(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("UPDATE entries SET name = x'00'", "values that are no texts"),
+        ("UPDATE entries SET description = x'37'", "values that are no texts"),
+        ("UPDATE entries SET key = char(0)", "values that are no texts"),
+        ("UPDATE sources SET file = x'ff'", "values that are no texts"),
+        ("UPDATE entries SET prior = 'many'", "numbers out of range"),
+        ("UPDATE entry_types SET weight = -1", "numbers out of range"),
+        ("UPDATE alias_entries SET weight = 9e999", "numbers out of range"),
+    ],
+)
+def test_values_of_another_kind_in_the_database_of_a_stranger_are_refused(
+    base: Path, tmp_path: Path, change: str, reason: str
+) -> None:
+    FolderKnowledge(base).embed(tmp_path / "copy")
+    with closing(sqlite3.connect(tmp_path / "copy/entries.sqlite")) as database:
+        database.execute(change)
+        database.commit()
+    with pytest.raises(ModelError, match=f"is damaged \\(it has {reason}\\)"):
+        open_embedded(tmp_path / "copy").lookup("rhine")
 
 
 def test_names_that_are_damped_by_dev_are_an_oracle(tmp_path: Path) -> None:
