@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,23 @@ def test_another_test_file_is_refused(recipe: Settings, tmp_path: Path) -> None:
     execute(recipe(), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"data\.test: the finished run in .* was evaluated on another file than"):
         execute(recipe(test="other"), tmp_path / "run")
+
+
+def test_other_test_files_of_a_union_are_named_one_by_one(tmp_path: Path) -> None:
+    def file(name: str, text: str, label: str) -> str:
+        (tmp_path / name).write_text(f"{text} B-{label}\nsang O\n", encoding="utf-8")
+        return str(tmp_path / name)
+
+    train, dev, test = (file(f"{split}.conll", f"{split}x", "Artist") for split in ("train", "dev", "test"))
+    cities = {split: file(f"city_{split}.conll", f"{split}y", "City") for split in ("train", "dev", "test")}
+    data = {"train": train, "dev": dev, "test": test, "union": [cities]}
+    run = Training(parse_trainable({"kind": "crf", "crf": SETTINGS, "data": data}))
+    execute(run, tmp_path / "run")
+    file("city_test.conll", "other", "City")
+    place = tmp_path / "run"
+    fix = f"Fix: coner evaluate {test} {place} and coner evaluate {cities['test']} {place}"
+    with pytest.raises(ConfigError, match=re.escape(fix)):
+        execute(run, place)
 
 
 def test_an_error_before_the_build_leaves_no_folder(recipe: Settings, tmp_path: Path) -> None:

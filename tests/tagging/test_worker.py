@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from coner.core.errors import ConerError
 from coner.tagging import cluster
 from coner.tagging.job import TaggingJob
 from coner.tagging.slices import cut
@@ -40,6 +42,21 @@ def job(tmp_path: Path) -> TaggingJob:
 def test_a_node_without_the_storage_is_named(job: TaggingJob, tmp_path: Path) -> None:
     answer = ask(replace(job, model=f"{tmp_path}/elsewhere"), tmp_path / "a.conll", tmp_path / "part")()
     assert f"{tmp_path}/elsewhere: does not exist on node " in str(answer["error"])
+
+
+@pytest.mark.parametrize("option", ["rules", "kb", "label_map"])
+def test_a_node_without_a_file_of_the_options_is_named(
+    job: TaggingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def load(_folder: str, **_options: object) -> None:
+        raise ConerError("it cannot be read")
+
+    monkeypatch.setattr("coner.tagging.job.load", load)
+    options: Any = {"label_map": "wnut17", option: str(tmp_path / "elsewhere")}
+    answer = ask(replace(job, options=options), tmp_path / "a.conll", tmp_path / "part")()
+    assert f"{tmp_path}/elsewhere: does not exist on node " in str(answer["error"])
+    answer = ask(replace(job, options={"label_map": "wnut17"}), tmp_path / "a.conll", tmp_path / "part")()
+    assert answer["error"] == "it cannot be read"
 
 
 def test_a_node_with_another_version_is_named(job: TaggingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 from coner.config.experiment import DataSettings
@@ -43,6 +44,7 @@ class Split:
     extras: tuple[Split, ...] = ()  # further files to train on
     weight: float = 1.0  # of each sentence of the corpus
     left_out: tuple[int, ...] = ()  # indices of sentences of a further file that are not in the corpus
+    files: tuple[Path, ...] = ()  # of a corpus of several files
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:

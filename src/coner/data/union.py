@@ -107,7 +107,8 @@ def _joined(some: Sequence[tuple[Split, frozenset[str]]]) -> Split:
     notes = tuple(dict.fromkeys(note for corpus in corpora for note in corpus.notes))
     faults = {name: sum(getattr(corpus, name) for corpus in corpora) for name in ("repaired", "skipped")}
     sha256 = _hash(f"{split.sha256} own {sorted(own)}" for split, own in some)
-    return Split(Corpus(tuple(sentences), path, notes=notes, **faults), sha256)
+    corpus = Corpus(tuple(sentences), path, notes=notes, **faults)
+    return Split(corpus, sha256, files=tuple(corpus.path for corpus in corpora))
 
 
 def _hash(lines: Iterable[str]) -> str:

@@ -202,7 +202,8 @@ def check_finished(
     for name, split in splits.items():
         if name not in record.data or name == "train" or record.data[name].sha256 == split.sha256:
             continue
-        file, again = split.corpus.path, f"coner evaluate {split.corpus.path} {folder}"
+        file = split.corpus.path
+        again = " and ".join(f"coner evaluate {each} {folder}" for each in split.files or [file])
         if name in ("dev", "test"):
             key, difference, fix = name, f"on another file than {file}", again
         else:

@@ -19,6 +19,7 @@ from typing import Any
 
 from coner.core.errors import ConerError, OutputError, Unfinished, requires_extra
 from coner.core.processes import available_cores
+from coner.data.label_map import builtin_maps
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.tagging.files import Engine, Work
@@ -40,7 +41,8 @@ class Worker:
         try:
             self._tagger = self._job.load()
         except ConerError as error:
-            files = (str(self._job.options.get(name) or "/") for name in ("rules", "kb"))
+            named = (self._job.options.get(option) for option in ("rules", "kb", "label_map"))
+            files = [str(path) for path in named if path and path not in builtin_maps()]
             self._error = _describe(error, self._job.model, *files)
         if (own := version("coner")) != self._job.version:
             host = socket.gethostname()

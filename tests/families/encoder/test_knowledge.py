@@ -284,6 +284,8 @@ def test_families_that_use_no_knowledge_refuse_it_in_one_line() -> None:
         ConfigError, match=r"^settings: knowledge: got settings for a model of kind span; expected .* encoder"
     ):
         parse_experiment({"kind": "span", "knowledge": {"base": "kb"}})
+    with pytest.raises(ConfigError, match=r'knowledge.join: got "none" with knowledge.text = 0'):
+        parse_experiment({"kind": "encoder", "knowledge": {"base": "kb", "join": "none"}})
     with pytest.raises(ConfigError, match=r"knowledge.warm_up: got 3 of 3 epochs"):
         parse_experiment({"kind": "encoder", "knowledge": {"base": "kb", "warm_up": 3}, "train": {"epochs": 3}})
 

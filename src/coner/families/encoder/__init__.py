@@ -22,6 +22,7 @@ STEPS, EPOCHS = 400, 8  # of training, at least
 PATIENCE = 3  # epochs, at least
 SMALL = 1000  # sentences; fewer get smaller batches
 RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
+NEW = {"average": 0.0, "adversarial": 0.0}  # settings of [train] that earlier versions lack, and what they used
 RATE, HEAD_TIMES = 5e-5, 10.0  # of others, and of the head as a multiple
 
 
@@ -75,6 +76,7 @@ class EncoderFamily(Family):
             "train": {"checkpoint_minutes", "init", "tensorboard"},
         }
         values: dict[str, Any] = settings.model_dump(mode="json", exclude=excluded)
+        values["train"] = {key: value for key, value in values["train"].items() if key not in NEW or value != NEW[key]}
         values["files"] = file_hashes([Path(settings.encoder.name, n) for n in ("config.json", "model.safetensors")])
         if settings.train.init is not None:
             from coner.families.encoder.backbone.warm_start import trained_encoder

@@ -117,6 +117,9 @@ class EncoderExperiment(FineTunedExperiment):
             raise ValueError(
                 f"knowledge.warm_up: {got}, in which the encoder does not train; expected fewer. Fix: set it to 0"
             )
+        if self.knowledge.base is not None and self.knowledge.join == "none" and not self.knowledge.text:
+            fix = "Fix: set knowledge.text to a number of pieces such as 32, or leave knowledge.base (--kb) out"
+            raise ValueError(f'knowledge.join: got "none" with knowledge.text = 0, which use no knowledge. {fix}')
         if self.knowledge.base is not None and self.knowledge.text and self.encoder.freeze_layers:
             got = f"got {self.knowledge.text} with encoder.freeze_layers = {self.encoder.freeze_layers}"
             raise ValueError(

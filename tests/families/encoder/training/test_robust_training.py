@@ -16,10 +16,17 @@ from torch import nn
 
 from coner.core.errors import ConfigError
 from coner.core.progress import Log
+from coner.data import Corpus
+from coner.data.splits import Split
+from coner.data.taxonomy import load_taxonomy
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.adversarial import disturbed
 from coner.families.encoder.training.averaging import AveragedWeights
 from coner.families.encoder.training.fine_tuning import FineTuning
+from coner.families.recipe import Inputs, Training
+from coner.families.settings import parse_experiment
+from coner.records.record import read_record
+from helpers import ROOT
 from helpers.tiny_training import RATES, PowerCut, cut_before, history_without_times, record_norms, tuning_of
 
 Make = Callable[..., FineTuning]
@@ -144,3 +151,17 @@ def test_the_averaged_weights_are_evaluated_and_saved(tuning_for: Make, tmp_path
 def test_frozen_embeddings_cannot_be_disturbed(tuning_for: Make, encoder: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"train\.adversarial: got frozen word embeddings"):
         tuning_for(adversarial=1.0, encoder=encoder)
+
+
+def test_a_run_of_the_version_without_these_options_is_recognised() -> None:
+    record = read_record(ROOT / "results/partial-labels/alone.json")
+    assert "average" not in record.settings["train"]
+    splits = {name: Split(Corpus((), Path(name)), of.sha256) for name, of in record.data.items()}
+    inputs = Inputs(splits, load_taxonomy("multiconer2"))
+
+    def fingerprint(**train: float) -> str:
+        values = {**record.settings, "train": {**record.settings["train"], **train}}
+        return Training(parse_experiment(values)).fingerprint(inputs)
+
+    assert fingerprint() == fingerprint(average=0.0, adversarial=0.0) == record.fingerprint
+    assert len({fingerprint(), fingerprint(average=0.9), fingerprint(adversarial=1.0)}) == 3
