@@ -89,6 +89,7 @@ WRONG_INPUTS = {
     "unknown setting": ("oslo\tB-City\n", ["--set", "crf.nope=1"], "crf.nope"),
     "two seeds": ("oslo\tB-City\n", ["--seed", "1", "--set", "seed=2"], "set by --set too"),
     "other data": ("oslo\tB-City\n", ["--set", "data.test=x.conll"], "data.test: got a value"),
+    "a union": ("oslo\tB-City\n", ["--set", 'data.union=[{train="x.conll"}]'], "data.union: got a value"),
     "page over the data": ("oslo\tB-City\n", ["--out", "train.conll"], "is the input itself"),
     "page and tasks": ("oslo\tB-City\n", ["--tasks", "audit.html"], "--out: got audit.html twice"),
     "too few for a dev split": ("oslo\tB-City\n\nrio\tB-City\n", ["--folds", "2"], "data.dev_share=0.5"),
