@@ -38,6 +38,7 @@ class Prediction:
     reliable: bool = True  # the whole answer could be read; if not, entities may be missing
     below: int = 0  # number of entities left out, as their confidence is below the threshold of the model
     changes: Changes = UNCHANGED  # number of entities that rules added, removed and relabelled
+    known: tuple[tuple[str, ...], ...] | None = None  # of each entity, what a knowledge base has; if it is looked up
 
     def _repr_html_(self) -> str:
         """The text with the predicted mentions in colour, for notebooks."""
@@ -87,10 +88,10 @@ class Tagger(ABC):
 
     @property
     def names(self) -> Knowledge | None:
-        """The knowledge base that it looks names up in, or links to."""
-        if self.knowledge is not None:
-            return self.knowledge.knowledge
-        return None if self.linker is None else self.linker.knowledge
+        """The knowledge base that it links to, or else looks names up in."""
+        if self.linker is not None:
+            return self.linker.knowledge
+        return None if self.knowledge is None else self.knowledge.knowledge
 
     @abstractmethod
     def save(self, folder: Path) -> None:

@@ -24,7 +24,7 @@ class Entry:
 
 
 MOST = 1e12  # of a prior and a weight
-KNOWN = 3  # maximum entries per name that pages show
+KNOWN, SHOWN = 3, 200  # maximum entries per name that pages show, and characters of each
 
 
 def is_sound(entry: Entry) -> bool:
@@ -67,7 +67,8 @@ class Candidate:
     weight: float  # its share of the name, 0 to 1
 
     def __str__(self) -> str:
-        """A line to show: ``Miles Davis (Artist): American trumpeter``."""
+        """A line to show, of at most 200 characters: ``Miles Davis (Artist): American trumpeter``."""
         types = ", ".join(self.titles.get(name, name) for name in self.types)
         about = f": {self.description}" if self.description else ""
-        return f"{self.name}{f' ({types})' if types else ''}{about}"
+        text = f"{self.name}{f' ({types})' if types else ''}{about}"
+        return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

@@ -19,6 +19,7 @@ from coner.core.types import Sentence
 from coner.families.tagger import Prediction, Tagger
 from coner.serving.errors import ServiceError
 from coner.serving.jobs import Job, tag_batch, weight
+from coner.serving.known import KnownNames
 from coner.serving.metrics import Metrics
 from coner.serving.settings import Settings
 
@@ -131,10 +132,11 @@ class Batcher:
         except Exception as error:
             self._on_error(error)
             return
+        known = KnownNames(tagger)
         LOG.info("loaded %s in %.1f s", self.name, time.monotonic() - start)
         while batch := self._next():
             try:
-                self._tag(tagger, batch)
+                self._tag(tagger, known, batch)
             except Exception as error:  # a bug fails the requests of this batch, not the thread
                 LOG.exception("a batch of %d sentences failed", len(batch))
                 for job, _ in batch:
@@ -167,10 +169,10 @@ class Batcher:
             del self._jobs[job]
         return batch
 
-    def _tag(self, tagger: Tagger, batch: list[tuple[Job, int]]) -> None:
+    def _tag(self, tagger: Tagger, known: KnownNames, batch: list[tuple[Job, int]]) -> None:
         sentences = [job.sentences[index] for job, index in batch]
         start = time.monotonic()
-        results = tag_batch(tagger, batch)
+        results = known.add(tag_batch(tagger, batch))
         seconds = max(time.monotonic() - start, 1e-6)
         self._speed += 0.2 * (sum(map(weight, sentences)) / seconds - self._speed)
         self._metrics.words.labels(self.name).inc(sum(map(len, sentences)))

@@ -187,7 +187,7 @@ def text_result(prediction: Prediction, tagger: Tagger) -> TextResult:
     sentence, entities, taxonomy = prediction.sentence, prediction.entities or (), tagger.taxonomy
     text, offsets = raw_text(sentence)
     spans = [character_span(entity, offsets) for entity in entities]
-    names = [" ".join(sentence.words[entity.start : entity.end]) for entity in entities]
+    of_names = prediction.known or [None] * len(entities)
     shown = [
         FoundEntity(
             start=entity.start,
@@ -199,9 +199,9 @@ def text_result(prediction: Prediction, tagger: Tagger) -> TextResult:
             group=taxonomy.coarse_of(entity.label),
             confidence=min(1.0, max(0.0, entity.score)),  # rounding may put a sum of probabilities above 1
             kb_id=entity.kb_id or None,
-            known=None if tagger.names is None else [*map(str, tagger.names.lookup(name, KNOWN))],
+            known=None if known is None else list(known),
         )
-        for entity, (first, last), name in zip(entities, spans, names, strict=True)
+        for entity, (first, last), known in zip(entities, spans, of_names, strict=True)
     ]
     rules = None if tagger.rules is None else RuleChanges(**prediction.changes._asdict())
     return TextResult(words=list(sentence.words), entities=shown, rules=rules)
