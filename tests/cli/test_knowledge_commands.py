@@ -121,3 +121,43 @@ def test_a_knowledge_base_that_is_damped_by_dev_is_refused_and_warned_of(
     (tmp_path / "copy.conll").write_text((SAMPLE / "dev.conll").read_text())
     warned = run(coner, "evaluate", SAMPLE / "dev.conll", tmp_path / "copy.conll", "--kb", damped)
     assert "Warning: the knowledge base knows mentions of 1 sentence of dev.conll (from part.conll)" in warned.err
+
+
+def test_embedding_into_a_finished_run_is_refused(coner: Coner, kb: Path, tmp_path: Path) -> None:
+    train = ["train", *DATA, *QUICK, "--kb", kb, "--out", tmp_path / "run"]
+    run(coner, *train)
+    refused = run(coner, *train, "--embed-kb", code=2)
+    assert "has a model without a copy of its knowledge base. Fix: train it again with --overwrite" in refused.err
+    run(coner, *train, "--embed-kb", "--overwrite")
+    run(coner, *train, "--embed-kb")
+    run(coner, "tag", tmp_path / "run", SAMPLE / "dev.conll", "-o", tmp_path / "out.conll")
+
+
+def test_a_knowledge_base_that_a_model_does_not_use_is_refused_by_every_command(
+    coner: Coner, kb: Path, tmp_path: Path
+) -> None:
+    model, dev = tmp_path / "run", SAMPLE / "dev.conll"
+    run(coner, "train", *DATA, *QUICK, "--out", model)
+    commands = [
+        ["tag", model, dev, "-o", tmp_path / "out.conll"],
+        ["serve", model, "--port", "0"],
+        ["threshold", model, "--dev", dev, "--show"],
+        ["distil", model, dev, "-o", tmp_path / "silver.conll"],
+        ["explain", model],
+        ["suggest", model, dev, "-o", tmp_path / "some.conll"],
+    ]
+    for command in commands:
+        refused = run(coner, *command, "--kb", kb, code=2)
+        assert (
+            "kb: got one for a model that was trained without a knowledge base. Fix: leave it (--kb) out" in refused.err
+        )
+    assert not list(tmp_path.glob("*.conll"))
+
+
+def test_members_of_a_vote_must_contain_their_knowledge_base(coner: Coner, kb: Path, tmp_path: Path) -> None:
+    for name, more in (("a", []), ("b", ["--embed-kb"])):
+        run(coner, "train", *DATA, *QUICK, "--kb", kb, *more, "--out", tmp_path / name)
+    names = [tmp_path / "b", tmp_path / "a"]
+    refused = run(coner, "vote", *names, "--out", tmp_path / "v", code=2)
+    assert f"{names[1]}: was trained with the knowledge base" in refused.err
+    assert "--embed-kb" in refused.err

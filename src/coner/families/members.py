@@ -12,13 +12,15 @@ from coner.core.errors import ConfigError
 from coner.core.files import new_file_mode
 from coner.data.splits import SplitCache, read_named_splits
 from coner.data.taxonomy import Taxonomy
-from coner.families import load
+from coner.families import load, model_folder
 from coner.families.family import Built, Place
 from coner.families.files import ModelFiles
+from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
 from coner.families.recipe import Inputs, Recipe
 from coner.families.tagger import Tagger
 from coner.hub import model_name
+from coner.knowledge.description import DESCRIPTION
 
 
 class Combination(Recipe):
@@ -35,7 +37,7 @@ class Combination(Recipe):
             if member.resolve().is_relative_to(folder.resolve()):
                 raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: give another --out")
         self.folders = members
-        self.members = [load(member) for member in members]
+        self.members = [_load(member) for member in members]
 
     def read(self, cache: SplitCache) -> Inputs:
         return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
@@ -52,6 +54,15 @@ class Combination(Recipe):
             self.tagger.operating_point = read_manifest(place.folder).operating_point
         self.tagger.save(place.folder)
         return Built(self.tagger)
+
+
+def _load(folder: Path) -> Tagger:
+    """A member; ``ConfigError`` if it needs a knowledge base that its folder lacks."""
+    manifest = read_manifest(model_folder(folder))
+    if manifest.knowledge is not None and f"{EMBEDDED}/{DESCRIPTION}" not in manifest.files:
+        got = f"was trained with the knowledge base {manifest.knowledge.hash}, which a member must contain"
+        raise ConfigError(f"{folder}: {got}. Fix: train it with --embed-kb (knowledge.embed)")
+    return load(folder)
 
 
 def shared_taxonomy(taggers: Sequence[Tagger], folders: Sequence[Path]) -> Taxonomy:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coner.core.types import Entity, Sentence
 from coner.evaluation.results import Result
+from coner.families.manifest import read_manifest
 from coner.families.tagger import Tagger
 from coner.knowledge import load
 from coner.knowledge.knowledge import Knowledge
@@ -62,6 +63,11 @@ def knowledge_of(tagger: Tagger | None, kb: Path | None) -> Knowledge | None:
     if kb is not None:
         return load(kb)
     return None if tagger is None or tagger.knowledge is None else tagger.knowledge.knowledge
+
+
+def kb_of_model(model: Path, kb: Path | None) -> Path | None:
+    """The knowledge base to open a model with; ``None`` if it uses none, and ``kb`` only separates its scores."""
+    return None if read_manifest(model).knowledge is None else kb
 
 
 def warn_of_known(knowledge: Knowledge, gold: Sequence[Sentence], name: str) -> list[str]:

@@ -19,6 +19,7 @@ from coner.evaluation.own_labels import is_own, scores_by_source
 from coner.evaluation.score import score_sentences
 from coner.families import Tagger, load
 from coner.families.family import Built, Place
+from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import remove_model
 from coner.families.recipe import Inputs, Recipe
 from coner.records import machine
@@ -186,6 +187,11 @@ def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mappi
         return None
     record = read_record(folder)
     check_finished(record, folder, fingerprint, splits)
+    section = recipe.family.knowledge(recipe.settings)
+    embed = section is not None and section.base is not None and section.embed and not recipe.rebuild
+    if embed and not (folder / EMBEDDED).exists():
+        got = f"the finished run in {folder} has a model without a copy of its knowledge base"
+        raise ConfigError(f"knowledge.embed: {got}. Fix: train it again with --overwrite, or leave --embed-kb out")
     return record
 
 

@@ -25,7 +25,7 @@ from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.knowledge.knowledge import Knowledge
 from coner.records.recording import scores_with_intervals
-from coner.runs.by_coverage import by_coverage, knowledge_of, warn_of_known
+from coner.runs.by_coverage import by_coverage, kb_of_model, knowledge_of, warn_of_known
 from coner.runs.mapped import check_labels, in_source_labels
 from coner.runs.same_words import check_same_words
 from coner.tagging.stream import Tally, tag_all
@@ -210,7 +210,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
 
 def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> GoldPredictions:
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
-    tagger = load(model, kb=options.kb)
+    tagger = load(model, kb=kb_of_model(model, options.kb))
     if not options.map:
         check_labels(corpus, tagger)
     tagger.limit(options.spending)

@@ -56,9 +56,11 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
         ConerError: a model cannot be opened, the address is taken, or the token is missing.
     """
     if load is None:
-        families = [family(read_manifest(folder).kind) for folder in settings.models.values()]
+        manifests = [read_manifest(folder) for folder in settings.models.values()]
+        families = [family(manifest.kind) for manifest in manifests]
         _check_budget(settings, calls_endpoint=any(declared.calls_endpoint for declared in families))
-        load = partial(_load, settings.spending, settings.options)
+        used = any(manifest.knowledge is not None for manifest in manifests)
+        load = partial(_load, settings.spending, settings.options, kb_used=used)
     token = settings.read_token()
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -73,7 +75,9 @@ def run(settings: Settings, *, load: Load | None = None) -> None:
     (_run_one if settings.workers == 1 else _run_several)(settings, load, listener)
 
 
-def _load(spending: Spending, options: LoadOptions, folder: Path) -> Tagger:
+def _load(spending: Spending, options: LoadOptions, folder: Path, *, kb_used: bool) -> Tagger:
+    if kb_used and not options.get("link") and read_manifest(folder).knowledge is None:
+        options = {**options, "kb": None}  # it is that of another model
     tagger = load_tagger(folder, **options)
     if family(tagger.kind).calls_endpoint:
         tagger.limit(spending)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coner.core.errors import ConfigError
 from coner.core.files import sha256
 from coner.core.tags import Scheme
 from coner.data import Reader, stream
@@ -28,12 +27,8 @@ class TaggingJob:
     options: LoadOptions = field(default_factory=LoadOptions)  # rules and links; absolute paths
 
     def load(self) -> Tagger:
-        """Open the model, with the options; ``ConfigError`` for a knowledge base that nothing uses."""
-        tagger = load(self.model, **self.options)
-        if self.options.get("kb") and tagger.knowledge is None and tagger.linker is None:
-            fix = "Fix: leave --kb out, or add --link"
-            raise ConfigError(f"--kb: got a model that was trained without a knowledge base, {self.model}. {fix}")
-        return tagger
+        """Open the model, with the options."""
+        return load(self.model, **self.options)
 
     def stamps(self) -> dict[str, str]:
         """Hashes of all files that the output depends on, besides the input."""

@@ -54,7 +54,8 @@ class CrfTagger(Tagger):
 
     def _look_up(self, words: Sequence[str]) -> list[Covers]:
         if self.knowledge is None:
-            raise ModelError(f"expected the knowledge base {self.manifest.knowledge}, with which it was trained")
+            used = "" if self.manifest.knowledge is None else self.manifest.knowledge.hash
+            raise ModelError(f"expected the knowledge base {used}, with which it was trained")
         return look_up(self.knowledge, self.knowledge.types, words)
 
     def predict_raw(self, sentences: Sequence[Sentence]) -> Iterator[Prediction]:
