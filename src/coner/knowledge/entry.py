@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Entry:
     mentions: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
 
+MOST_PRIOR = 1e30  # of a name: the sum over its entries
 MOST = 1e12  # of a prior and a weight
 KNOWN, SHOWN = 3, 200  # maximum entries per name that pages show, and characters of each
 
@@ -38,6 +40,14 @@ def is_sound(entry: Entry) -> bool:
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
     return all(0 <= number <= MOST for number in numbers) and all(w >= 1 / MOST for w in entry.types.values())
+
+
+def check_values(texts: Iterable[Any], numbers: Iterable[Any]) -> None:
+    """``ValueError`` for values that no build writes: SQLite has no types, and the file may be a stranger's."""
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise ValueError("it has values that are no texts")
+    if not all(isinstance(number, int | float) and 0 <= number <= MOST_PRIOR for number in numbers):
+        raise ValueError("it has numbers out of range")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,16 @@ import shutil
 import sqlite3
 import struct
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import sha256
 from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, content_hash, read_description
-from coner.knowledge.entry import Candidate, Match
+from coner.knowledge.entry import MOST_PRIOR, Candidate, Match, check_values
 from coner.knowledge.mentions import VARIABLES, damping_sentences, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.spans import find_spans
@@ -28,7 +27,6 @@ MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
 Meaning = tuple[Mapping[str, float], int, float, float]  # types, number of entries, prior, share
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
-MOST_PRIOR = 1e30  # of a name: the sum over its entries
 SCHEMA = """
 CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
@@ -77,7 +75,7 @@ class FolderKnowledge:
             self._database = _open(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
             self._shares = _shares(self._database)
-            _check_values(self._types.values(), self._types)
+            check_values(self._types.values(), self._types)
         except Exception as error:  # those of the trie have no common class
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{folder}: is damaged ({reason}). Fix: build it again") from None
@@ -201,7 +199,7 @@ class FolderKnowledge:
                 of_entry = database.execute(types, (entry,)).fetchall()
                 weights = {type_name: type_weight for type_name, _, type_weight in of_entry}
                 titles = {type_name: title for type_name, title, _ in of_entry if title}
-                _check_values([name, text, key, file, *weights, *titles.values()], [prior, weight, *weights.values()])
+                check_values([name, text, key, file, *weights, *titles.values()], [prior, weight, *weights.values()])
                 found.append(Candidate(name, weights, titles, text, prior, key, file, weight))
         return found
 
@@ -222,14 +220,6 @@ class FolderKnowledge:
                 raise ModelError(f"{path}: is missing or damaged. Fix: copy the folder again, or build it again")
             if hashes and sha256(path) != expected.sha256:
                 raise ModelError(f"{path}: is not the file that {DESCRIPTION} describes. Fix: build it again")
-
-
-def _check_values(texts: Iterable[Any], numbers: Iterable[Any]) -> None:
-    """``ValueError`` for values that no build writes: SQLite has no types, and the file may be a stranger's."""
-    if not all(isinstance(text, str) and "\0" not in text for text in texts):
-        raise ValueError("it has values that are no texts")
-    if not all(isinstance(number, int | float) and 0 <= number <= MOST_PRIOR for number in numbers):
-        raise ValueError("it has numbers out of range")
 
 
 def _open(path: Path) -> sqlite3.Connection:
