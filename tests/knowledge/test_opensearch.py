@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +14,14 @@ pytest.importorskip("opensearchpy", reason="opensearch-py is not installed")
 from hypothesis import given
 from hypothesis import strategies as st
 
+import coner
 from coner.cli.app import run
 from coner.core.errors import ConfigError, ModelError
 from coner.knowledge import load
 from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.opensearch import OpenSearchKnowledge, connect, upload
+from helpers import SAMPLE
 from helpers.opensearch_server import Indices, opensearch_server
 
 TABLE = """name,aliases,types,description,prior
@@ -133,3 +137,60 @@ def test_other_addresses_are_refused(address: str) -> None:
 def test_names_that_no_index_has_are_refused(pair: Pair, index: str) -> None:
     with pytest.raises(ConfigError, match="--index"):
         list(upload(pair[0], connect(pair[3]), index))
+
+
+def test_a_server_stands_in_for_the_folder_of_a_model(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, server, _, address = pair
+    monkeypatch.setenv("OPENSEARCH_USER", "me")
+    url, out = f"{address}/names", tmp_path / "run"
+    opened = load(url)
+    assert isinstance(opened, OpenSearchKnowledge)
+    assert (opened.hash, opened.match(["miles", "davis"])) == (folder.hash, folder.match(["miles", "davis"]))
+    settings = ["--set", "crf.clusters=[]", "--set", "crf.max_iterations=2", "--set", "data.take=60", "--family", "crf"]
+    data = [str(SAMPLE / "train.conll"), "--dev", str(SAMPLE / "dev.conll")]
+    assert run(["train", *data, *settings, "--kb", str(folder.folder), "--out", str(out)]) == 0
+    sentences = coner.read(SAMPLE / "dev.conll").sentences
+    tagged = [coner.load(out, kb=kb).tag(sentences) for kb in (folder.folder, folder, url, server)]
+    assert tagged[0] == tagged[1] == tagged[2] == tagged[3]
+    linked = coner.load(out, kb=server, link=True)
+    assert linked.names is server
+    files = [str(tmp_path / name) for name in ("a.conll", "b.conll")]
+    for file, kb in zip(files, (str(folder.folder), url), strict=True):
+        assert run(["tag", str(out), str(SAMPLE / "dev.conll"), "--kb", kb, "-o", file]) == 0
+    assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
+    with pytest.raises(ConfigError, match="expected server and index"):
+        load(address)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"candidates": [{"name": "x"}]},
+        {"candidates": 21},
+        {"types": {"Artist": -1.0}},
+        {"share": 2.0},
+        {"prior": "many"},
+    ],
+)
+def test_a_malformed_answer_is_one_error(pair: Pair, change: dict[str, Any]) -> None:
+    _, _, indices, address = pair
+    document = next(document for document in indices.documents["names"].values() if document.get("key") == "davis")
+    if change == {"candidates": 21}:
+        change = {"candidates": document["value"]["candidates"][:1] * 21}
+    indices.documents["broken"] = {
+        name: {**each, "value": {**each["value"], **change}} if each is document else each
+        for name, each in indices.documents["names"].items()
+    }
+    with pytest.raises(ModelError, match="Fix: check address and index"):
+        OpenSearchKnowledge(connect(address), "broken").lookup("davis")
+
+
+def test_threads_share_a_cache_that_is_emptied_meanwhile(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _, _, address = pair
+    monkeypatch.setattr("coner.knowledge.opensearch.CACHED", 1)
+    server = OpenSearchKnowledge(connect(address), "names")
+    sentences = [[word, other] for word in WORDS for other in WORDS][:60]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(server.match, sentences)) == [folder.match(words) for words in sentences]

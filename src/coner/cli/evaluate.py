@@ -47,10 +47,10 @@ def evaluate(
         typer.Option("--map", metavar="NAME|FILE", help="Label map, if GOLD has other labels; scores are in these."),
     ] = None,
     kb: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--kb",
-            metavar="DIR",
+            metavar="DIR|URL",
             help="Knowledge base, of the model or any other: also score known and unknown mentions separately.",
         ),
     ] = None,

@@ -75,10 +75,14 @@ Rules = Annotated[
     typer.Option(metavar="FILE", help="TOML or JSON file of names that are always, or never, mentions of a label."),
 ]
 KnowledgeBase = Annotated[
-    Path | None, typer.Option("--kb", metavar="DIR", help="Knowledge base that the model uses, or to link to.")
+    str | None,
+    typer.Option(
+        "--kb", metavar="DIR|URL", help="Knowledge base that the model uses, or to link to: folder, or server/index."
+    ),
 ]
 ModelKnowledge = Annotated[
-    Path | None, typer.Option("--kb", metavar="DIR", help="Knowledge base of the model, if it uses one.")
+    str | None,
+    typer.Option("--kb", metavar="DIR|URL", help="Knowledge base of the model, if any: folder, or server/index."),
 ]
 Link = Annotated[
     bool, typer.Option("--link", help="Give each entity its id in the knowledge base of --kb, or of the model.")
@@ -106,15 +110,16 @@ HiddenPart = Annotated[Shown | None, typer.Option("--part", hidden=True)]  # now
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def load_options(rules: Path | None, kb: Path | None, link: bool, type_map: str | None) -> LoadOptions:
+def load_options(rules: Path | None, kb: str | None, link: bool, type_map: str | None) -> LoadOptions:
     """The options of ``coner.load`` that are set, with absolute paths."""
     from coner.data.label_map import builtin_maps
+    from coner.knowledge import SERVER
 
     values: LoadOptions = {}
     if rules is not None:
         values["rules"] = str(rules.resolve())
     if kb is not None:
-        values["kb"] = str(kb.resolve())
+        values["kb"] = kb if kb.startswith(SERVER) else str(Path(kb).resolve())
     if link:
         values["link"] = True
     if type_map is not None:

@@ -11,6 +11,7 @@ from coner.families.manifest import COPY, MANIFEST, parse_manifest, read_manifes
 from coner.families.options import LoadOptions, prepare
 from coner.families.registry import family, kinds
 from coner.families.tagger import Prediction, Tagger
+from coner.knowledge.knowledge import KnowledgeBase
 
 __all__ = ["Prediction", "Tagger", "load", "model_folder"]
 
@@ -47,7 +48,7 @@ def load(folder: str | Path, **options: Unpack[LoadOptions]) -> Tagger:
     return tagger
 
 
-def _load(folder: Path, kb: str | Path | None) -> Tagger:
+def _load(folder: Path, kb: KnowledgeBase | None) -> Tagger:
     manifest = read_manifest(folder)
     try:
         declared = family(manifest.kind)

@@ -17,6 +17,7 @@ from coner.knowledge import load
 from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.knowledge import Knowledge, KnowledgeBase
 from coner.knowledge.leaks import Leak, find_leak
 from coner.knowledge.mentions import text_number
 from coner.knowledge.settings import KnowledgeSettings
@@ -101,7 +102,7 @@ def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Map
     return found
 
 
-def knowledge_of_model(folder: Path, manifest: Manifest, kb: str | Path | None) -> TypedKnowledge | None:
+def knowledge_of_model(folder: Path, manifest: Manifest, kb: KnowledgeBase | None) -> TypedKnowledge | None:
     """The knowledge base of the model in ``folder``: the embedded one, else ``kb``; ``None`` if it uses none.
 
     ``ModelError`` if it is not named, or not the one that the model was trained with.
@@ -113,15 +114,16 @@ def knowledge_of_model(folder: Path, manifest: Manifest, kb: str | Path | None) 
         for name in (DATABASE, NAMES):
             files.path(f"{EMBEDDED}/{name}")
         kb = folder / EMBEDDED
-        base = open_embedded(kb)
+        base: Knowledge = open_embedded(kb)
     elif kb is None:
         what = f"was trained with the knowledge base {use.hash}"
         raise ModelError(f"{folder}: {what}. Fix: name its folder with --kb DIR (Python: coner.load(..., kb=DIR))")
     else:
-        base = load(kb)
+        base = load(kb) if isinstance(kb, str | Path) else kb
     if base.hash != use.hash:
+        place = kb if isinstance(kb, str | Path) else "kb"
         raise ModelError(
-            f"{kb}: got the knowledge base {base.hash}; expected {use.hash}, with which {folder} was trained. "
+            f"{place}: got the knowledge base {base.hash}; expected {use.hash}, with which {folder} was trained. "
             "Fix: name that one, or train again"
         )
     return TypedKnowledge(base, use.types)

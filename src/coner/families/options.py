@@ -13,7 +13,9 @@ from coner.data.label_map import FOLDER, load_map
 from coner.families.linking import Linker
 from coner.families.rule_file import read_rules
 from coner.families.tagger import Tagger
-from coner.knowledge.knowledge import Knowledge
+from coner.knowledge import SERVER, load
+from coner.knowledge.description import content_hash, read_description
+from coner.knowledge.knowledge import Knowledge, KnowledgeBase
 
 
 class LoadOptions(TypedDict, total=False):
@@ -21,13 +23,14 @@ class LoadOptions(TypedDict, total=False):
 
     Attributes:
         rules: file of names that are always, or never, mentions.
-        kb: folder of the knowledge base that the model uses, or to link to.
+        kb: the knowledge base that the model uses, or to link to: its folder, its address on a server (see
+            ``coner.knowledge.load``), or from Python itself.
         link: give each entity its id in the knowledge base.
         label_map: label map from types of the knowledge base; by default a type is the label of the same name.
     """
 
     rules: str | Path
-    kb: str | Path | None
+    kb: KnowledgeBase | None
     link: bool
     label_map: str | Path
 
@@ -54,12 +57,10 @@ def prepare(tagger: Tagger, options: LoadOptions) -> None:
         tagger.linker = Linker(_knowledge(tagger, options.get("kb")), labels)
 
 
-def _knowledge(tagger: Tagger, kb: str | Path | None) -> Knowledge:
+def _knowledge(tagger: Tagger, kb: KnowledgeBase | None) -> Knowledge:
     """The knowledge base to link to: the one that is named, or that of the model."""
     if kb is not None:
-        from coner.knowledge import load
-
-        return load(kb)
+        return load(kb) if isinstance(kb, str | Path) else kb
     if tagger.knowledge is None:
         raise ConfigError("link: got no knowledge base to link to. Fix: add kb (--kb DIR)")
     return tagger.knowledge.knowledge
@@ -67,14 +68,18 @@ def _knowledge(tagger: Tagger, kb: str | Path | None) -> Knowledge:
 
 def stamps(options: LoadOptions) -> dict[str, str]:
     """Hashes of the files that the options name, by kind of file; empty without options."""
-    from coner.knowledge.description import DESCRIPTION
-
     found = {}
     if rules := options.get("rules"):
         found["set of rules"] = sha256(rules)
     if kb := options.get("kb"):
-        found["knowledge base"] = sha256(Path(kb) / DESCRIPTION)  # contains the hashes of its files
+        found["knowledge base"] = _hash(kb)
     if name := options.get("label_map"):
         text = load_text(str(name), FOLDER, "label map")[0]
         found["label map"] = hashlib.sha256(text.encode()).hexdigest()
     return found
+
+
+def _hash(kb: KnowledgeBase) -> str:
+    if not isinstance(kb, str | Path):
+        return kb.hash
+    return load(str(kb)).hash if str(kb).startswith(SERVER) else content_hash(Path(kb), read_description(Path(kb)))

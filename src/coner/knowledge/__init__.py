@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from coner.knowledge.folder import FolderKnowledge
+    from coner.knowledge.knowledge import Knowledge
+
+SERVER = ("http://", "https://")  # how the address of a knowledge base on a server begins
 
 
-def load(folder: str | Path) -> FolderKnowledge:
-    """Open the knowledge base in a folder.
+@overload
+def load(place: Path) -> FolderKnowledge: ...
 
-    ``ModelError`` if it is none, damaged, or of another version; ``MissingExtra`` if marisa-trie is not installed.
+
+@overload
+def load(place: str) -> Knowledge: ...
+
+
+def load(place: str | Path) -> Knowledge:
+    """Open the knowledge base in a folder, or in an index of an OpenSearch server (``https://localhost:9200/names``).
+
+    User and password of a server are in the variables ``OPENSEARCH_USER`` and ``OPENSEARCH_PASSWORD``.
+
+    Raises:
+        ModelError: the folder or index is no knowledge base, or one of another version, or is damaged; or the server
+            does not answer.
+        ConfigError: the address is invalid.
+        MissingExtra: marisa-trie, or opensearch-py for a server, is not installed.
     """
+    if str(place).startswith(SERVER):
+        from coner.knowledge.opensearch import open_address
+
+        return open_address(str(place))
     from coner.knowledge.folder import FolderKnowledge
 
-    return FolderKnowledge(Path(folder))
+    return FolderKnowledge(Path(place))

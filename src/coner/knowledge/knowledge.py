@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeAlias, TypeVar
 
 from coner.knowledge.entry import Candidate, Match
 
@@ -43,6 +44,9 @@ class Knowledge(Protocol):
     def candidates(self, match: Match, limit: int = 20) -> list[Candidate]:
         """The entries that a match may stand for, the likeliest first."""
         ...
+
+
+KnowledgeBase: TypeAlias = "str | Path | Knowledge"  # a folder, an address, or what is opened
 
 
 class Span(Protocol):

@@ -6,15 +6,17 @@ knowledge base.
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from coner.config.section import Natural, Section
+from coner.config.section import Fraction, Natural, Rate, Section
 from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.folder import FolderKnowledge
@@ -48,15 +50,31 @@ class About(Section):
     simulated: bool = False
 
 
+class Thing(Section):
+    """A candidate."""
+
+    name: str
+    types: dict[str, Rate]
+    titles: dict[str, str]
+    description: str
+    prior: Rate
+    id: str
+    source: str
+    weight: Rate
+
+
 class Value(Section):
     """The meaning of a name."""
 
     alias: Natural
-    types: dict[str, float]
+    types: dict[str, Rate]
     entries: Natural
-    prior: float
-    share: float = 1.0
-    candidates: list[dict[str, Any]]
+    prior: Rate
+    share: Fraction = 1.0
+    candidates: Annotated[list[Thing], Field(max_length=CANDIDATES)]
+
+
+Values = dict[str, Value | None]  # by normalised name; ``None``: the index lacks it
 
 
 def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterator[int]:
@@ -108,7 +126,8 @@ class OpenSearchKnowledge:
                 raise ModelError(f"index {index!r}: holds no complete knowledge base. {fix}") from None
             self._about = About.model_validate(found)
         self._normalise = Normaliser(self._about.normalisation)
-        self._known: dict[str, Value | None] = {}
+        self._known: Values = {}
+        self._lock = threading.Lock()  # of the cache
 
     @property
     def hash(self) -> str:
@@ -123,8 +142,8 @@ class OpenSearchKnowledge:
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end; ``leave_out`` has no effect without labelled sources."""
         spans = list(self._windows(words))
-        self._ask({key for *_, key in spans})
-        found = [(start, end, self._known[key]) for start, end, key in spans]
+        known = self._ask({key for *_, key in spans})
+        found = [(start, end, known[key]) for start, end, key in spans]
         return [
             Match(start, end, value.alias, value.types, value.entries, value.prior, value.share)
             for start, end, value in found
@@ -142,8 +161,7 @@ class OpenSearchKnowledge:
     def lookup(self, name: str, limit: int = CANDIDATES) -> list[Candidate]:
         """The entries with that name, the likeliest first, at most 20."""
         key = self._normalise(name)
-        self._ask({key})
-        return _candidates(self._known[key], limit)
+        return _candidates(self._ask({key})[key], limit)
 
     def candidates(self, match: Match, limit: int = CANDIDATES) -> list[Candidate]:
         """The entries that a match may stand for, the likeliest first, at most 20."""
@@ -162,13 +180,12 @@ class OpenSearchKnowledge:
                     break
                 yield start, i + 1, key
 
-    def _ask(self, keys: Collection[str]) -> None:
-        """Fetch these names into the cache, unless they are in it; ``None`` marks those that the index lacks."""
-        if len(self._known) + len(keys) > CACHED:
-            self._known.clear()
-        missing = sorted(key for key in keys if key not in self._known)
-        if not missing:
-            return
+    def _ask(self, keys: Collection[str]) -> Values:
+        """The meanings of these names, from the cache or the server."""
+        with self._lock:
+            found = {key: self._known[key] for key in keys if key in self._known}
+        if not (missing := sorted({*keys} - found.keys())):
+            return found
         searches: list[dict[str, Any]] = []
         for first in range(0, len(missing), ASKED):
             some = missing[first : first + ASKED]
@@ -176,8 +193,22 @@ class OpenSearchKnowledge:
         with _asking(self._client):
             responses = self._client.msearch(body=searches, index=self._index)["responses"]
             hits = [hit["_source"] for response in responses for hit in response["hits"]["hits"]]
-            found = {str(hit["key"]): Value.model_validate(hit["value"]) for hit in hits}
-        self._known.update({key: found.get(key) for key in missing})
+            answered = {str(hit["key"]): Value.model_validate(hit["value"]) for hit in hits}
+        new = {key: answered.get(key) for key in missing}
+        with self._lock:
+            if len(self._known) + len(new) > CACHED:
+                self._known.clear()
+            self._known.update(new)
+        return {**found, **new}
+
+
+def open_address(address: str) -> OpenSearchKnowledge:
+    """The knowledge base at an address, see ``coner.knowledge.load``; ``ConfigError`` for an invalid one."""
+    server, _, index = address.rstrip("/").rpartition("/")
+    if not INDEX.fullmatch(index) or server.endswith("/"):
+        raise ConfigError(f"got {address!r:.200}; expected server and index, such as https://localhost:9200/names")
+    user, password = (os.environ.get(f"OPENSEARCH_{name}", "") for name in ("USER", "PASSWORD"))
+    return OpenSearchKnowledge(connect(server, user=user, password=password), index)
 
 
 def connect(address: str, *, user: str = "", password: str = "") -> OpenSearch:
@@ -200,7 +231,7 @@ def _documents(knowledge: FolderKnowledge) -> Iterable[Mapping[str, Any]]:
 
 
 def _candidates(value: Value | None, limit: int) -> list[Candidate]:
-    return [] if value is None else [Candidate(**thing) for thing in value.candidates[:limit]]
+    return [] if value is None else [Candidate(**dict(thing)) for thing in value.candidates[:limit]]
 
 
 @contextmanager

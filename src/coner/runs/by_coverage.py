@@ -58,14 +58,14 @@ def _counted(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) ->
                 yield group, what
 
 
-def knowledge_of(tagger: Tagger | None, kb: Path | None) -> Knowledge | None:
+def knowledge_of(tagger: Tagger | None, kb: str | Path | None) -> Knowledge | None:
     """The knowledge base ``kb``, or else that of the model."""
     if kb is not None:
         return load(kb)
     return None if tagger is None or tagger.knowledge is None else tagger.knowledge.knowledge
 
 
-def kb_of_model(model: Path, kb: Path | None) -> Path | None:
+def kb_of_model(model: Path, kb: str | Path | None) -> str | Path | None:
     """The knowledge base to open a model with; ``None`` if it uses none, and ``kb`` only separates its scores."""
     return None if read_manifest(model).knowledge is None else kb
 

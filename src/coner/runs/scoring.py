@@ -45,7 +45,7 @@ class Options:
     limit: int | None = None  # number of sentences; ``None``: all
     map: str | None = None  # label map of the gold file, whose labels are others than those of the predictions
     spending: Spending = field(default_factory=Spending)  # limits for a language model
-    kb: Path | None = None  # knowledge base of the model, or of the separate scores
+    kb: str | Path | None = None  # knowledge base of the model, or of the separate scores
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Options:
     seed: int = 0
     minimum: int = MINIMUM  # see ``evaluation.thresholds``
     reading: Reading = field(default_factory=Reading)
-    kb: Path | None = None  # knowledge base of the model, if it uses one
+    kb: str | Path | None = None  # knowledge base of the model, if it uses one
 
 
 class Study:

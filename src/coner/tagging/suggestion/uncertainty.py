@@ -22,7 +22,7 @@ TASK_WORDS = 10  # a sentence takes as much time to label as these words, whatev
 DOUBTFUL = 0.1  # a span is shown if its probability is at least this far from 0 and from 1
 
 
-def load_with_probabilities(folder: Path, kb: Path | None = None) -> Tagger:
+def load_with_probabilities(folder: Path, kb: str | Path | None = None) -> Tagger:
     """Open a model whose mentions have probabilities; ``ConfigError`` for one that calls an endpoint.
 
     ``kb``: knowledge base of the model, if it uses one.
