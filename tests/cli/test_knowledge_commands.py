@@ -161,3 +161,17 @@ def test_members_of_a_vote_must_contain_their_knowledge_base(coner: Coner, kb: P
     refused = run(coner, "vote", *names, "--out", tmp_path / "v", code=2)
     assert f"{names[1]}: was trained with the knowledge base" in refused.err
     assert "--embed-kb" in refused.err
+
+
+def test_further_files_are_warned_of_if_the_training_file_is_a_source(coner: Coner, kb: Path, tmp_path: Path) -> None:
+    (tmp_path / "copies.conll").write_text("the _ _ O\nzyx _ _ B-Artist\nsang _ _ O\n")
+    run(coner, "kb", "build", SAMPLE / "train.conll", "--out", tmp_path / "own")
+    extra = ["--set", f'data.extra=[{{file="{tmp_path / "copies.conll"}"}}]']
+    for name, base, more, warned in (
+        ("a", tmp_path / "own", extra, True),
+        ("b", tmp_path / "own", [], False),
+        ("c", kb, extra, False),
+    ):
+        run(coner, "train", *DATA, *QUICK, "--kb", base, *more, "--out", tmp_path / name)
+        log = (tmp_path / name / "log.txt").read_text()
+        assert ("source (train.conll): changed copies of them in data.extra still see" in log) == warned

@@ -56,6 +56,17 @@ class TrainingKnowledge:
         for sentence, original in zip(sentences, originals, strict=True):
             self._originals.setdefault(sentence.words, set()).update(map(text_number, (sentence, original)))
 
+    def notes_on_copies(self, train: Sequence[Sentence]) -> list[str]:
+        """For the log of a run with further files: a warning if the knowledge base has the training file as a source.
+
+        Copies of its sentences with other words, as of ``coner data augment``, are not recognised as its sentences.
+        """
+        labelled = {source.file for source in self._base.description.sources}
+        if not (files := labelled & self._base.shared({text_number(sentence) for sentence in train}).keys()):
+            return []
+        got = f"the knowledge base has training sentences as a source ({', '.join(sorted(files))})"
+        return [f"Warning: {got}: changed copies of them in data.extra still see their names in it"]
+
     def __call__(self, words: Sequence[str]) -> tuple[TypedMatch, ...]:
         """The typed matches of a training sentence, as if no source had its text."""
         return self.typed(words, leave_out=self._originals[tuple(words)])

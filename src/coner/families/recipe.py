@@ -138,7 +138,7 @@ class Training(Recipe):
         sentences, knowledge = noisy_train(train.sentences, data.noise, place.log), self.knowledge(inputs)
         if knowledge is not None:
             knowledge.learn(sentences, train.sentences)
-            for line in knowledge.notes():
+            for line in [*knowledge.notes(), *(knowledge.notes_on_copies(train.corpus) if train.extras else ())]:
                 place.log(line)
         job = TrainingJob(
             **vars(place),
