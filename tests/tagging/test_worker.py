@@ -55,7 +55,8 @@ def test_a_node_without_a_file_of_the_options_is_named(
     options: Any = {"label_map": "wnut17", option: str(tmp_path / "elsewhere")}
     answer = ask(replace(job, options=options), tmp_path / "a.conll", tmp_path / "part")()
     assert f"{tmp_path}/elsewhere: does not exist on node " in str(answer["error"])
-    answer = ask(replace(job, options={"label_map": "wnut17"}), tmp_path / "a.conll", tmp_path / "part")()
+    options = {"label_map": "wnut17", "kb": "https://localhost:9200/names"}
+    answer = ask(replace(job, options=options), tmp_path / "a.conll", tmp_path / "part")()
     assert answer["error"] == "it cannot be read"
 
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from coner.core.errors import ConerError, OutputError, Unfinished, requires_extra
 from coner.core.processes import available_cores
-from coner.data.label_map import builtin_maps
 from coner.families.manifest import read_manifest
 from coner.families.registry import family
 from coner.tagging.files import Engine, Work
@@ -42,7 +41,7 @@ class Worker:
             self._tagger = self._job.load()
         except ConerError as error:
             named = (self._job.options.get(option) for option in ("rules", "kb", "label_map"))
-            files = [str(path) for path in named if path and path not in builtin_maps()]
+            files = [str(path) for path in named if path and Path(str(path)).is_absolute()]  # not built in, on a server
             self._error = _describe(error, self._job.model, *files)
         if (own := version("coner")) != self._job.version:
             host = socket.gethostname()
