@@ -46,7 +46,7 @@ class Knowledge(Protocol):
         ...
 
 
-KnowledgeBase: TypeAlias = "str | Path | Knowledge"  # a folder, an address, or what is opened
+KnowledgeBase: TypeAlias = str | Path | Knowledge  # a folder, an address, or what is opened
 
 
 class Span(Protocol):
