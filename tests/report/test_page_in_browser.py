@@ -85,6 +85,10 @@ def choose(page: Any, selector: str, value: str) -> None:
 
 
 def draw_all(page: Any) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    # On a busy machine the driver may return from loading a large page before its script has run.
+    WebDriverWait(page, 20).until(lambda page: page.execute_script("return typeof showAll === 'function'"))
     page.execute_script("showAll()")
 
 
