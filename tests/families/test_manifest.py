@@ -145,6 +145,13 @@ def test_an_unknown_kind(tmp_path: Path) -> None:
     assert "got 'fake'; expected one of: crf, encoder, hybrid, llm, onnx" in problem(tmp_path)
 
 
+def test_an_unknown_kind_is_not_repeated_at_any_length(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "model.json"
+    path.write_text(path.read_text().replace('"fake"', f'"{"x" * 100_000}"', 1))
+    assert len(problem(tmp_path)) < 1000
+
+
 @pytest.mark.parametrize("labels", [None, [], "X", [1]])
 def test_invalid_labels(tmp_path: Path, labels: object) -> None:
     write(tmp_path)

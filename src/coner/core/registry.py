@@ -37,6 +37,6 @@ class Registry(Generic[Component]):
         """The component of that name; ``ConfigError`` where there is none."""
         if name not in self._components:
             if name not in self.names():
-                raise ConfigError(f"{self.key}: got {name!r}; expected one of: {', '.join(self.names())}")
+                raise ConfigError(f"{self.key}: got {name!r:.80}; expected one of: {', '.join(self.names())}")
             importlib.import_module(f"{self.package}.{name}")
         return self._components[name]

@@ -26,7 +26,7 @@ def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experi
     """Check a dictionary of settings; ``ConfigError`` names the key path of the first wrong one."""
     name, expected = values.get("kind"), kinds(configurable=True)
     if name not in expected:
-        got = f"got {name!r}" if "kind" in values else "not set"
+        got = f"got {name!r:.80}" if "kind" in values else "not set"
         raise ConfigError(f"{source}: kind: {got}; expected one of: {', '.join(expected)}")
     model = family(str(name)).settings
     if values.get("knowledge") and "knowledge" not in model.model_fields:
@@ -40,7 +40,7 @@ def parse_trainable(values: dict[str, Any], source: str = "settings") -> Experim
     name, expected = values.get("kind"), kinds(trains=True)
     if "kind" in values and name not in expected:
         reason = ", which has nothing to train" if name in kinds() else ""
-        raise ConfigError(f"{source}: kind: got {name!r}{reason}; expected one of: {', '.join(expected)}")
+        raise ConfigError(f"{source}: kind: got {name!r:.80}{reason}; expected one of: {', '.join(expected)}")
     return parse_experiment(values, source)
 
 
