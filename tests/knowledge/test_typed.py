@@ -112,7 +112,7 @@ def test_the_most_frequent_types_are_chosen() -> None:
     assert choose_types({"b": 2, "a": 1, "d": 5, "c": 2, "": 9, "x\n": 9}, most=2) == ("b", "d")
 
 
-def test_what_is_told_of_a_name_is_bounded_also_in_text_without_spaces(tmp_path: Path) -> None:
+def test_the_description_of_a_name_is_bounded_also_in_text_without_spaces(tmp_path: Path) -> None:
     kb = knowledge(tmp_path, f"name,types,description\nnile,{'t' * 9999},{'京' * 9999}\nada,T,{'a ' * 99}\n")
     typed = TypedKnowledge(kb, list(kb.types()))
     [nile], [ada] = typed(["nile"]), typed(["ada"])

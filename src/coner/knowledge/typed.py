@@ -12,7 +12,7 @@ from coner.knowledge.knowledge import Knowledge
 MOST_TYPES = 2000  # maximum types of a tagger, which has weights for each
 MOST_OF_NAME = 8  # the likeliest types of a name; the rest counts as other
 CACHED = 1 << 16  # names
-MOST_TOLD, LEAST_TOLD = 3, 0.1  # of a description: maximum types, minimum weight
+DESCRIBED_TYPES, DESCRIBED_WEIGHT = 3, 0.1  # of a description: maximum types, minimum weight
 MOST_WORDS, MOST_CHARACTERS = 12, 200  # maximum of a title and of a description
 Types = tuple[tuple[int, float], ...]  # number and weight of each type, the likeliest first
 
@@ -53,21 +53,21 @@ class TypedKnowledge:
 
         Labelled sources have no descriptions, so a training sentence gets none from its own mentions.
         """
-        titles, description = self._told(match)
-        likely = [number for number, weight in match.types[:MOST_TOLD] if weight >= LEAST_TOLD]
+        titles, description = self._description(match)
+        likely = [number for number, weight in match.types[:DESCRIBED_TYPES] if weight >= DESCRIBED_WEIGHT]
         types = [self.types[number] for number in likely if number < len(self.types)]
         known = [" , ".join(_cut(titles.get(name, name)) for name in types), description]
         if not any(known):
             return ()
         return (*words[match.start : match.end], "(", *" ; ".join(filter(None, known)).split(), ")")
 
-    def _told(self, match: TypedMatch) -> tuple[Mapping[str, str], str]:
+    def _description(self, match: TypedMatch) -> tuple[Mapping[str, str], str]:
         """The titles of types, and the first description, of the candidates of a match."""
         if (known := self._descriptions.get(match.alias)) is None:
             if len(self._descriptions) >= CACHED:
                 self._descriptions = {}
             whole = Match(match.start, match.end, match.alias, {}, match.entries, match.prior)
-            candidates = self.knowledge.candidates(whole, limit=MOST_TOLD)
+            candidates = self.knowledge.candidates(whole, limit=DESCRIBED_TYPES)
             titles = {name: _cut(title) for one in reversed(candidates) for name, title in one.titles.items()}
             text = next((one.description for one in candidates if one.description), "")
             known = self._descriptions[match.alias] = titles, _cut(text)

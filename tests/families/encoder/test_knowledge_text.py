@@ -63,8 +63,8 @@ def test_a_match_is_described_by_types_and_the_first_description(tmp_path: Path)
     kb = knowledge(tmp_path, TABLE)
     typed = TypedKnowledge(kb, choose_types(kb.types()))
     words = ["Davis", "met", "Jean-Luc", "Picard"]
-    told = [" ".join(typed.describe(words, match)) for match in typed(words)]
-    assert told == [
+    described = [" ".join(typed.describe(words, match)) for match in typed(words)]
+    assert described == [
         "Davis ( Artist , City ; American trumpeter )",
         "Jean-Luc Picard ( Captain , Character )",
     ]
@@ -75,7 +75,7 @@ def test_a_match_is_described_by_types_and_the_first_description(tmp_path: Path)
     ]
 
 
-def test_a_training_sentence_is_not_told_about_its_own_mentions(tmp_path: Path) -> None:
+def test_a_training_sentence_does_not_see_its_own_mentions(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text("Rhine B-River\n\nRhine B-City\nmet O\n")
     build([tmp_path / "a.conll"], tmp_path / "kb", BuildSettings())
     known = TrainingKnowledge(tmp_path / "kb", KnowledgeSettings(), {})

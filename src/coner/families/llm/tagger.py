@@ -66,8 +66,8 @@ class LlmTagger(Tagger):
         if (known := self.knowledge) is None:
             raise ModelError(f"expected the knowledge base {self._use.hash}, with which it was built")
         matches = known(sentence.words, leave_out=[text_number(sentence)] if is_example else ())
-        told = (" ".join(known.describe(sentence.words, match)) for match in leftmost_longest(matches))
-        return [text for text in told if text][:NAMES]
+        described = (" ".join(known.describe(sentence.words, match)) for match in leftmost_longest(matches))
+        return [text for text in described if text][:NAMES]
 
     def limit(self, spending: Spending) -> None:
         """Limit all calls, and choose the file that stores their answers; must precede the first call."""

@@ -1,4 +1,4 @@
-"""Averaged weights, and training on disturbed word embeddings."""
+"""Averaged weights, and training on perturbed word embeddings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coner.data import Corpus
 from coner.data.splits import Split
 from coner.data.taxonomy import load_taxonomy
 from coner.families.encoder.training import CHECKPOINT
-from coner.families.encoder.training.adversarial import disturbed
+from coner.families.encoder.training.adversarial import perturbed
 from coner.families.encoder.training.averaging import AveragedWeights
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.recipe import Inputs, Training
@@ -68,7 +68,7 @@ def test_embeddings_move_along_their_gradient_by_the_given_length_and_back(spars
 
     loss().backward()
     gradient = table.weight.grad.to_dense().clone()
-    with disturbed(table, 0.25) as is_moved:
+    with perturbed(table, 0.25) as is_moved:
         assert is_moved
         moved = table.weight.detach() - before
         higher = float(loss().detach())
@@ -83,11 +83,11 @@ def test_embeddings_move_along_their_gradient_by_the_given_length_and_back(spars
 def test_embeddings_without_a_gradient_stay() -> None:
     table = nn.Embedding(3, 2)
     before = table.weight.detach().clone()
-    with disturbed(table, 1.0) as is_moved:
+    with perturbed(table, 1.0) as is_moved:
         assert torch.equal(table.weight, before)
     assert not is_moved
     table.weight.grad = torch.zeros_like(before)
-    with disturbed(table, 1.0) as is_moved:
+    with perturbed(table, 1.0) as is_moved:
         assert torch.equal(table.weight, before)
     assert not is_moved
 
@@ -102,7 +102,7 @@ def test_each_option_changes_the_trained_model(tuning_for: Make, tmp_path: Path,
 
 def test_while_the_encoder_does_not_train_there_is_no_second_pass(tuning_for: Make) -> None:
     norms = []
-    for folder, train in (("plain", {}), ("disturbed", {"adversarial": 0.5})):
+    for folder, train in (("plain", {}), ("perturbed", {"adversarial": 0.5})):
         trainer = tuning_for(folder, epochs=2, **train).trainer
         trainer.schedule = replace(trainer.schedule, encoder_from=1)
         norms.append(record_norms(trainer))

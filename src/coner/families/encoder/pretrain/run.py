@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate.utils import set_seed
 
 from coner.core.errors import ConfigError, DataError, OutputError
@@ -75,7 +76,7 @@ class Pretraining:
 def pretrain(
     asked: Pretraining, sentences: Sequence[Sentence], folder: Path, *, overwrite: bool = False
 ) -> Mapping[str, Any]:
-    """Train on hidden words of the sentences, and write the encoder of the best epoch into ``folder``.
+    """Train on masked words of the sentences, and write the encoder of the best epoch into ``folder``.
 
     Duplicate texts, ignoring case, are used once; a fiftieth of them chooses the epoch. An interrupted run is resumed.
 
@@ -102,7 +103,8 @@ def pretrain(
             log(f"{folder}: this run is already finished; --overwrite repeats it")
             return report
         set_seed(asked.seed)
-        model, tokenizer = _model(asked)
+        processes = ProcessGroup(asked.train.device)
+        model, tokenizer = _model(asked, processes.device)
         storage = Storage(
             folder / CHECKPOINT,
             fingerprint,
@@ -110,7 +112,7 @@ def pretrain(
             lambda: write_encoder(model.encoder, tokenizer, folder),
             criterion="probability",
         )
-        trainer = _trainer(asked, model, (train, held_out), storage)
+        trainer = _trainer(asked, model, (train, held_out), storage, processes)
         configure_process()
         resumed = trainer.resume()
         log(f"{asked.encoder}: {len(train):,} sentences, {len(held_out):,} held out")
@@ -148,19 +150,16 @@ def split_text(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sent
     return kept, [texts[text] for text in by_hash if text in held_out]
 
 
-def _model(asked: Pretraining) -> tuple[PretrainedModel, Any]:
+def _model(asked: Pretraining, device: torch.device) -> tuple[PretrainedModel, Any]:
     encoder, tokenizer = load_encoder(asked.encoder)
     if tokenizer.mask_token_id is None:
         expected = "the encoder of a masked language model, such as BERT or RoBERTa"
         raise ConfigError(f"--encoder: got {asked.encoder!r}, whose tokenizer has no mask; expected {expected}")
-    processes = ProcessGroup(asked.train.device)
-    network = MaskedLanguageModel(encoder).to(processes.device)
+    network = MaskedLanguageModel(encoder).to(device)
     limit, size = piece_limit(encoder.config), getattr(encoder.config, "vocab_size", None)
     pieces = PieceMaker(tokenizer, limit=limit, vocabulary=size)
-    precision = native_precision(asked.train.precision, processes.device)
-    return PretrainedModel(
-        network, pieces, processes.device, precision, tokenizer.mask_token_id, asked.share
-    ), tokenizer
+    precision = native_precision(asked.train.precision, device)
+    return PretrainedModel(network, pieces, device, precision, tokenizer.mask_token_id, asked.share), tokenizer
 
 
 def _trainer(
@@ -168,6 +167,7 @@ def _trainer(
     model: PretrainedModel,
     texts: tuple[Sequence[Sentence], Sequence[Sentence]],
     storage: Storage,
+    processes: ProcessGroup,
 ) -> Trainer:
     train, held_out = texts
     settings, objective = asked.train, MaskingObjective(model, train)
@@ -180,7 +180,7 @@ def _trainer(
         schedule=Schedule(groups, settings.epochs, settings.warmup, settings.clip),
         evaluate=lambda: held_out_scores(model, held_out, pass_pieces=settings.batch_pieces),
         storage=storage,
-        processes=ProcessGroup(settings.device),
+        processes=processes,
     )
 
 

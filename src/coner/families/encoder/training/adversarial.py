@@ -12,7 +12,7 @@ from coner.core.errors import ConfigError
 
 
 @contextmanager
-def disturbed(embeddings: nn.Module, size: float) -> Iterator[bool]:
+def perturbed(embeddings: nn.Module, size: float) -> Iterator[bool]:
     """Context in which the embeddings are moved along their current gradient by ``size``, a Euclidean norm.
 
     This is the direction in which the loss rises fastest. Yields whether they have moved: without a gradient they are

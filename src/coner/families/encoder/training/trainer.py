@@ -23,7 +23,7 @@ from coner.core.processes import defer_interrupt
 from coner.core.progress import Bar, Log, progress_bar
 from coner.families.encoder.cpu.rows import RowAdamW
 from coner.families.encoder.training import checkpoint
-from coner.families.encoder.training.adversarial import disturbed
+from coner.families.encoder.training.adversarial import perturbed
 from coner.families.encoder.training.averaging import AveragedWeights
 from coner.families.encoder.training.curves import Curves
 from coner.families.encoder.training.objective import Objective
@@ -128,7 +128,7 @@ class Trainer:
         sums = self._add_gradients(examples, epoch)
         if self.schedule.adversarial:
             embeddings = self.objective.tagger.encoder.get_input_embeddings()
-            with disturbed(embeddings, self.schedule.adversarial) as moved:
+            with perturbed(embeddings, self.schedule.adversarial) as moved:
                 if moved:  # else the second pass would repeat the first, as while the encoder does not train
                     self._add_gradients(examples, epoch)
         means = self.processes.sum([*sums.values()])
