@@ -74,6 +74,12 @@ def test_a_class_of_ten_is_distributed_exactly() -> None:
         assert counts == {"train": 8, "dev": 1, "test": 1}
 
 
+def test_no_split_is_empty_where_every_class_has_one_mention() -> None:
+    sentences = [Sentence((f"w{i}",), (Entity(0, 1, f"label{i}"),)) for i in range(100)]
+    splits = split_corpus(sentences, dev=0.1, test=0.2)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 70, "dev": 10, "test": 20}
+
+
 def test_the_split_depends_on_the_seed_and_not_on_the_order() -> None:
     sentences = corpus(400)
     shuffled = random.Random(1).sample(sentences, len(sentences))

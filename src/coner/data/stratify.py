@@ -42,6 +42,8 @@ def split_corpus(
     shares = dict(zip(SPLITS, (1 - dev - test, dev, test), strict=True))
     shares = {name: share for name, share in shares.items() if share > 0}
     splits = distribute(sentences, shares, seed=seed)
+    if not all(splits.values()):  # each class has too few mentions for more than one split
+        splits = distribute(sentences, shares, seed=seed, stratify=False)
     if missing := [name for name, chosen in splits.items() if not chosen]:
         count = f"got {len(set(map(text_key, sentences)))} different sentences"
         raise DataError(f"{count}, and {missing[0]} would be empty. Fix: {fix}")
@@ -49,16 +51,17 @@ def split_corpus(
 
 
 def distribute(
-    sentences: Sequence[Sentence], shares: Mapping[str, float], *, seed: int, first: str = ""
+    sentences: Sequence[Sentence], shares: Mapping[str, float], *, seed: int, first: str = "", stratify: bool = True
 ) -> dict[str, list[Sentence]]:
     """Distribute sentences over splits with these shares, which sum to 1, each in the order of the corpus.
 
-    While it has room, the split ``first`` gets a sentence of each class before the others get any.
+    While it has room, the split ``first`` gets a sentence of each class before the others get any. Without ``stratify``
+    classes do not count.
     """
     texts = list(map(text_key, sentences))
     hashes = {text: hashlib.sha256(f"{seed}\n{text}".encode()).digest() for text in texts}
     classes = {text: Counter[str]() for text in sorted(hashes, key=hashes.__getitem__)}
-    for text, sentence in zip(texts, sentences, strict=True):
+    for text, sentence in zip(texts, sentences, strict=True) if stratify else ():
         classes[text].update(entity.label for entity in sentence.entities or ())
     chosen = _stratify(classes, Counter(texts), hashes, shares, first)
     return {name: [s for s, text in zip(sentences, texts, strict=True) if chosen[text] == name] for name in shares}
