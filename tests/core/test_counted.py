@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coner.core.counted import counted
+from coner.core.counted import counted, first_of
 
 
 def test_only_one_is_singular() -> None:
@@ -13,3 +13,8 @@ def test_only_one_is_singular() -> None:
         "1,000 faults",
     ]
     assert [counted(number, "entity", "entities") for number in (1, 3)] == ["1 entity", "3 entities"]
+
+
+def test_a_long_list_says_how_many_it_leaves_out() -> None:
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of([str(i) for i in range(1_502)], 2) == "0, 1 and 1,500 more"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from coner.config.experiment import DataSettings
-from coner.core.counted import counted
+from coner.core.counted import counted, first_of
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, letters, possible_labels
 from coner.data.corpus import Corpus, read
@@ -169,7 +169,8 @@ def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
     if not counts:
         return ""
     mentions = counted(counts.total(), "mention")
-    classes = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    often_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    classes = first_of([f"{label} {count}" for label, count in often_first])
     return f"Warning: {mentions} can only be missed, of classes that the training data lacks: {classes}"
 
 
