@@ -36,6 +36,7 @@ from harness import RESULTS, arguments, command
 from coner.config.experiment import DataSettings, Experiment
 from coner.core.errors import ConerError
 from coner.core.files import atomic_write
+from coner.core.processes import end_with_parent
 from coner.core.progress import Log, SilentLog
 from coner.data import Corpus
 from coner.data.splits import read_splits
@@ -142,7 +143,7 @@ def fill(tasks: Sequence[Task], cells: Path, measure: Callable[[Task], dict[str,
     context = multiprocessing.get_context("spawn")
     for task in sorted(tasks, key=lambda task: task.seed):
         if not (path := cells / task.cell).exists():
-            with ProcessPoolExecutor(1, mp_context=context) as pool:
+            with ProcessPoolExecutor(1, context, end_with_parent) as pool:
                 values = pool.submit(measure, task).result()
             write(path, values)
             Log()(f"{task.cell}: {', '.join(f'{name} {values[name]:.4f}' for name in METRICS)}")
@@ -171,7 +172,7 @@ def rows(cells: Path) -> Iterator[dict[str, Any]]:
                 runs = taggers[tagger]
                 row = {"data": data, "tagger": tagger, "seeds": len(runs)}
                 row |= {name: statistics.mean(run[name] for run in runs.values()) for name in METRICS}
-                row["seconds"] = statistics.median(run["seconds"] for run in runs.values())
+                row["seconds"] = min(run["seconds"] for run in runs.values())
                 if tagger != first and first in taggers:
                     row |= {f"ours minus {name}": lead(taggers[first], runs, name) for name in METRICS}
                 yield row
