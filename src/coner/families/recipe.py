@@ -23,6 +23,9 @@ from coner.families.registry import family, kinds
 if TYPE_CHECKING:
     from coner.families.knowledge import TrainingKnowledge
 
+# Settings of the data that the identity of a run covers by hashes, or that do not change the result.
+HASHED = {"train", "dev", "dev_share", "extra", "union", "test", "taxonomy", "noise"}
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -110,18 +113,8 @@ class Training(Recipe):
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         splits, noise = inputs.splits, self.settings.data.noise
-        covered = {
-            "train",
-            "dev",
-            "dev_share",
-            "extra",
-            "union",
-            "test",
-            "taxonomy",
-            "noise",
-        }  # covered by hashes, or irrelevant to the result
         data = {"scheme": "iob2", "repair": False, "take": 0}  # as first versions had them
-        data |= self.settings.data.model_dump(mode="json", exclude=covered, exclude_defaults=True)
+        data |= self.settings.data.model_dump(mode="json", exclude=HASHED, exclude_defaults=True)
         values = {**self.family.identity(self.settings), "data": data, "taxonomy": inputs.taxonomy.as_dict()}
         values["sha256"] = {name: split.sha256 for name, split in splits.items() if name in ("train", "dev")}
         if noise.rate:
