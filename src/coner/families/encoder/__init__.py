@@ -22,7 +22,10 @@ STEPS, EPOCHS = 400, 8  # of training, at least
 PATIENCE = 3  # epochs, at least
 SMALL = 1000  # sentences; fewer get smaller batches
 RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
-NEW = {"average": 0.0, "adversarial": 0.0}  # settings of [train] that earlier versions lack, and what they used
+NEW = {  # settings that earlier versions lack, by section, and what they used
+    "train": {"average": 0.0, "adversarial": 0.0},
+    "head": {"consistency": 0.0},
+}
 RATE, HEAD_TIMES = 5e-5, 10.0  # of others, and of the head as a multiple
 
 
@@ -76,7 +79,9 @@ class EncoderFamily(Family):
             "train": {"checkpoint_minutes", "init", "tensorboard"},
         }
         values: dict[str, Any] = settings.model_dump(mode="json", exclude=excluded)
-        values["train"] = {key: value for key, value in values["train"].items() if key not in NEW or value != NEW[key]}
+        for section, new in NEW.items():
+            own = values.get(section, {})
+            values |= {section: {k: v for k, v in own.items() if k not in new or v != new[k]}} if own else {}
         values["files"] = file_hashes([Path(settings.encoder.name, n) for n in ("config.json", "model.safetensors")])
         if settings.train.init is not None:
             from coner.families.encoder.backbone.warm_start import trained_encoder

@@ -48,7 +48,9 @@ class TaggingObjective(Objective):
         self, tagger: EncoderTagger, sentences: Sequence[Sentence], weights: Sequence[float] | None = None
     ) -> None:
         super().__init__(tagger, sentences, weights)
-        tags, network = tagger.tags, tagger.network
+        tags, network, self.consistency = tagger.tags, tagger.network, tagger.settings.head.consistency
+        if self.consistency:
+            self.names = (*self.names, "consistency")
         if network.knowledge is not None:
             knowledge = tagger.settings.knowledge
             self.match_dropout, self.encoder_from = knowledge.dropout, knowledge.warm_up
@@ -60,10 +62,14 @@ class TaggingObjective(Objective):
             groups = tagger.taxonomy.coarse_by_fine
             self.coarse = GoldTags(network.auxiliary.decoder.tags, [in_groups(s, groups) for s in sentences])
 
+    def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
+        return super().losses([*examples, *examples] if self.consistency else examples)
+
     def batch_losses(self, batch: Batch, examples: Sequence[int]) -> Mapping[str, Tensor]:
         fine = self.fine.gold(examples, batch.ids.device)
         coarse = None if self.coarse is None else self.coarse.gold(examples, batch.ids.device)
-        return self.tagger.network.losses(batch, fine, coarse, [self.sentence_weights[i] for i in examples])
+        weights, twice = [self.sentence_weights[i] for i in examples], self.consistency > 0
+        return self.tagger.network.losses(batch, fine, coarse, weights, twice=twice)
 
     def coarse_weight(self, epoch: float) -> float:
         """w after this many epochs."""
@@ -72,9 +78,10 @@ class TaggingObjective(Objective):
 
     def weights(self, epoch: float) -> Mapping[str, float]:
         weight = self.coarse_weight(epoch)
+        weights = {"consistency": self.consistency} if self.consistency else {}
         if self.coarse is None or weight == 0:  # without a gradient the optimizer leaves the coarse layer alone
-            return {"fine": 1.0}
-        return {"fine": 1 - weight, "coarse": weight * self.tagger.settings.auxiliary.scale}
+            return {"fine": 1.0, **weights}
+        return {"fine": 1 - weight, "coarse": weight * self.tagger.settings.auxiliary.scale, **weights}
 
     def history(self, losses: Mapping[str, float], epoch: float) -> dict[str, Any]:
         coarse = None if self.coarse is None else losses["coarse"]

@@ -15,6 +15,7 @@ from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.backbone.windows import Windows
 from coner.families.encoder.blend import Blend
+from coner.families.encoder.consistency import divergence
 from coner.families.encoder.context import Context
 from coner.families.encoder.decoder import Decoder, Gold, gold_loss
 from coner.families.encoder.knowledge import Join
@@ -72,16 +73,30 @@ class Network(nn.Module):
         return batch.words.padded(self.emissions(self.words(batch)))
 
     def losses(
-        self, batch: Batch, fine: Gold, coarse: Gold | None = None, weights: Sequence[float] | None = None
+        self,
+        batch: Batch,
+        fine: Gold,
+        coarse: Gold | None = None,
+        weights: Sequence[float] | None = None,
+        *,
+        twice: bool = False,
     ) -> dict[str, Tensor]:
         """Losses in nats, summed over the batch: ``fine`` and, with an auxiliary task, ``coarse``.
 
-        ``weights`` are those of the sentences in the loss; ``None``: all 1. B
+        Args:
+            batch: the sentences.
+            fine, coarse: their gold tags.
+            weights: of the sentences in the loss; ``None``: all 1. B
+            twice: the second half of the batch repeats the first. The losses are means of both, and ``consistency`` is
+                the divergence between their tags.
         """
         words, layout = self.words(batch), batch.words
-        emissions = layout.padded(self.emissions(words))
-        losses = {"fine": gold_loss(self.decoder, emissions, layout.lengths, fine, weights)}
+        scores = self.emissions(words)
+        losses = {"fine": gold_loss(self.decoder, layout.padded(scores), layout.lengths, fine, weights)}
         if self.auxiliary is not None and coarse is not None:
             emissions = layout.padded(self.auxiliary.emissions(words))
             losses["coarse"] = gold_loss(self.auxiliary.decoder, emissions, layout.lengths, coarse, weights)
+        if twice:
+            losses = {name: loss / 2 for name, loss in losses.items()}
+            losses["consistency"] = divergence(scores, layout.lengths, weights)
         return losses

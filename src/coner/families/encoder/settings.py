@@ -51,6 +51,9 @@ class HeadSettings(Section):
     blend: str = Field("none", description=f"combines a word with its neighbours: {_names('blend')}")
     decoder: str = Field("crf", description=f"from scores to tags: {_names('decoder')}")
     loss: str = Field("cross_entropy", description=f"token-level loss, not for crf: {_names('loss')}")
+    consistency: Rate = Field(
+        0.0, description="weight of the divergence between two passes with different dropout (R-Drop); 0: one pass"
+    )
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="tag scheme of the predictions")
 
 

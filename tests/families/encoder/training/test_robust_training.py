@@ -159,9 +159,10 @@ def test_a_run_of_the_version_without_these_options_is_recognised() -> None:
     splits = {name: Split(Corpus((), Path(name)), of.sha256) for name, of in record.data.items()}
     inputs = Inputs(splits, load_taxonomy("multiconer2"))
 
-    def fingerprint(**train: float) -> str:
-        values = {**record.settings, "train": {**record.settings["train"], **train}}
+    def fingerprint(consistency: float = 0.0, **train: float) -> str:
+        head = {**record.settings["head"], "consistency": consistency}
+        values = {**record.settings, "head": head, "train": {**record.settings["train"], **train}}
         return Training(parse_experiment(values)).fingerprint(inputs)
 
     assert fingerprint() == fingerprint(average=0.0, adversarial=0.0) == record.fingerprint
-    assert len({fingerprint(), fingerprint(average=0.9), fingerprint(adversarial=1.0)}) == 3
+    assert len({fingerprint(), fingerprint(1.0), fingerprint(average=0.9), fingerprint(adversarial=1.0)}) == 4

@@ -137,6 +137,7 @@ def _values(asked: Shrink, teacher: EncoderExperiment, layers: int, name: str) -
     values = teacher.model_dump(mode="json", exclude={"data", "auxiliary"})
     values |= {"name": name, "data": {split: str(path) for split, path in asked.files.items()}}
     values["encoder"] |= {"keep_layers": layers, "freeze_layers": 0}
+    values["head"] |= {"consistency": 0.0}
     values["train"] = {key: value for key, value in values["train"].items() if key in KEPT}
     return apply_overrides(values, asked.overrides)
 
