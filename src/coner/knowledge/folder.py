@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import sha256
+from coner.knowledge.database import allow_steps, open_database, reason, shares_of_names
 from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, content_hash, read_description
 from coner.knowledge.entry import MOST_PRIOR, Candidate, Match, check_values
 from coner.knowledge.mentions import VARIABLES, damping_sentences, mentions_in, shared_sentences, without
@@ -23,30 +24,9 @@ from coner.knowledge.spans import find_spans
 with requires_extra("A knowledge base", "knowledge"):
     from marisa_trie import Trie
 
-MAPPED = 1 << 40  # bytes of the database to map; SQLite takes what it has
 Meaning = tuple[Mapping[str, float], int, float, float]  # types, number of entries, prior, share
 TYPE = struct.Struct("<If")  # number of a type, and its probability
 CACHED = 1 << 16  # names
-SCHEMA = """
-CREATE TABLE sources (id INTEGER PRIMARY KEY, file TEXT NOT NULL);
-CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL);
-CREATE TABLE entries (
-    id INTEGER PRIMARY KEY, source INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
-    prior REAL NOT NULL);
-CREATE TABLE entry_types (
-    entry INTEGER NOT NULL, type INTEGER NOT NULL, weight REAL NOT NULL, PRIMARY KEY (entry, type)) WITHOUT ROWID;
-CREATE TABLE aliases (
-    id INTEGER PRIMARY KEY, types BLOB NOT NULL, entries INTEGER NOT NULL, prior REAL NOT NULL);
-CREATE TABLE alias_entries (
-    alias INTEGER NOT NULL, entry INTEGER NOT NULL, weight REAL NOT NULL, PRIMARY KEY (alias, entry)) WITHOUT ROWID;
-CREATE TABLE mentions (
-    text INTEGER NOT NULL, entry INTEGER NOT NULL, type INTEGER NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (text, entry, type)) WITHOUT ROWID;
-"""  # statements are compared with those of a file, so that it can hold neither views nor triggers
-# Of damped names, and the texts of the sentences by which they are damped; earlier ones lack them.
-SHARES = "CREATE TABLE shares (alias INTEGER PRIMARY KEY, share REAL NOT NULL)"
-DAMPING = "CREATE TABLE damping (text INTEGER PRIMARY KEY)"
-TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";") if statement.strip())
 
 
 class FolderKnowledge:
@@ -72,13 +52,12 @@ class FolderKnowledge:
             self._trie = Trie().mmap(str(folder / TRIE)) if names is None else Trie(f"{name} " for name in names)
             # Another version of the library may number the names differently. Number in the trie to number of the name.
             self._numbers = {self._trie[f"{name} "]: number for number, name in enumerate(names or ())}
-            self._database = _open(folder / DATABASE)
+            self._database = open_database(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
-            self._shares = _shares(self._database)
+            self._shares = shares_of_names(self._database)
             check_values(self._types.values(), self._types)
         except Exception as error:  # those of the trie have no common class
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{folder}: is damaged ({reason}). Fix: build it again") from None
+            raise ModelError(f"{folder}: is damaged ({reason(error)}). Fix: build it again") from None
         if len(self._trie) != self.description.names:
             got = f"got {len(self._trie)} names; expected {self.description.names}"
             raise ModelError(f"{folder / TRIE}: {got}. Fix: build it again")
@@ -98,7 +77,7 @@ class FolderKnowledge:
     def shared(self, texts: Collection[int]) -> dict[str, int]:
         """Labelled files that it was built from, or damped by, with the number of these texts that they have."""
         damping = self.description.damping
-        with self._reading() as database:
+        with self._reading(asked=len(texts)) as database:
             found = shared_sentences(database, texts)
             if damping is not None and (count := damping_sentences(database, texts)):
                 found[damping.file] = max(count, found.get(damping.file, 0))
@@ -204,14 +183,18 @@ class FolderKnowledge:
         return found
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """The database, for one thread; ``ModelError`` if a value that is read from it is not valid."""
+    def _reading(self, asked: int = 0) -> Iterator[sqlite3.Connection]:
+        """The database, for one thread; ``ModelError`` if a value that is read from it is not valid.
+
+        ``asked`` is the number of values that are looked up in it, if they are many.
+        """
         with self._lock:
+            allow_steps(self._database, self.description.files[DATABASE].bytes + 64 * asked)
             try:
                 yield self._database
             except (sqlite3.Error, KeyError, ValueError, struct.error, TypeError, ArithmeticError) as error:
                 path = self.folder / DATABASE
-                raise ModelError(f"{path}: is damaged ({error}). Fix: build it again") from None
+                raise ModelError(f"{path}: is damaged ({reason(error)}). Fix: build it again") from None
 
     def _check_files(self, names: Collection[str], *, hashes: bool) -> None:
         for name in names:
@@ -220,24 +203,3 @@ class FolderKnowledge:
                 raise ModelError(f"{path}: is missing or damaged. Fix: copy the folder again, or build it again")
             if hashes and sha256(path) != expected.sha256:
                 raise ModelError(f"{path}: is not the file that {DESCRIPTION} describes. Fix: build it again")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Open a database read-only; ``ValueError`` if its tables are not those of a knowledge base."""
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-    for setting in ("trusted_schema = OFF", "query_only = ON", f"mmap_size = {MAPPED}"):
-        database.execute(f"PRAGMA {setting}")
-    found = {" ".join(str(sql).split()) for (sql,) in database.execute("SELECT sql FROM sqlite_master LIMIT 100")}
-    if found - {SHARES, DAMPING} != TABLES:
-        raise ValueError("its tables are not those of a knowledge base")
-    return database
-
-
-def _shares(database: sqlite3.Connection) -> dict[int, float]:
-    """The shares of damped names, by number."""
-    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'shares'").fetchone():
-        return {}
-    found = dict(database.execute("SELECT alias, share FROM shares"))
-    if not all(0 < share <= 1 for share in found.values()):
-        raise ValueError("it has shares that are not between 0 and 1")
-    return found

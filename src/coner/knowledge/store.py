@@ -13,8 +13,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from coner.knowledge.database import DAMPING, SCHEMA, SHARES
 from coner.knowledge.entry import Entry
-from coner.knowledge.folder import DAMPING, SCHEMA, SHARES, TYPE
+from coner.knowledge.folder import TYPE
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.source import Batch, SourceSettings
 

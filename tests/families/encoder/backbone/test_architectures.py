@@ -19,7 +19,7 @@ from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer
 from coner.core.errors import ModelError
 from coner.families.encoder.backbone.architectures import KEYS, UNUSED, encoder_config
 from coner.families.encoder.backbone.pretrained import build_encoder, load_encoder
-from coner.families.encoder.backbone.steps import check_steps
+from coner.families.encoder.backbone.steps import check_steps, is_linear
 from coner.families.encoder.backbone.tokenizer_files import tokenizer_settings
 from helpers import tiny
 
@@ -219,7 +219,26 @@ def test_other_settings_of_a_tokenizer_are_refused(values: Any) -> None:
         tokenizer_settings(values)
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", r"(?:x{1,9}){3,}", r"(a)\1"])
+COSTLY = [
+    *("(a+)+$", "(a|a)*b", r"(?:x{1,9}){3,}", r"(a)\1", "(a|a)" * 60 + "b", "(a|a)?" * 60 + "b", "a*a*a*b", "a*b"),
+    *("(?x)(a+) +b", "(a+)(?#x)+b", r"(?<n>a|a\g<n>)\g<n>b", "a{1,9999}a{1,9999}b", "(?=(a+)+b)a", r"\X*\X*b"),
+    "a{1,9}+b",
+]
+PUBLISHED = [
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
+    *(" {2,}", r"\s+", r"^\s+|\s+$", r"[\n\r\t]", r"\p{N}", r"\w+|[^\w\s]+", "[[:punct:]]", "``"),
+]
+
+
+@pytest.mark.parametrize("pattern", PUBLISHED)
+def test_patterns_of_published_tokenizers_are_accepted(pattern: str) -> None:
+    assert is_linear(pattern)
+
+
+@pytest.mark.parametrize("pattern", COSTLY)
 def test_a_pattern_that_may_take_exponential_time_is_refused(pattern: str) -> None:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
