@@ -71,10 +71,17 @@ def airports(folder: Path) -> Iterator[Row]:
                 yield Row(airport["name"], ("airport",), description=airport["city"])
 
 
+class Values(pickle.Unpickler):
+    """Reads a pickle of plain values; one that names code is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"got {module}.{name}; expected plain values only")
+
+
 def variants(kind: str, folder: Path) -> Iterator[Row]:
-    """Drugs with their brands, or diseases. The file is a pickle, which can run code; the package loads it, too."""
+    """Drugs with their brands, or diseases."""
     with bz2.open(folder / f"{kind}_ner_dictionary.pkl.bz2") as file:
-        data = pickle.load(file)
+        data = Values(file).load()
     names: dict[str, list[str]] = {}
     for variant, canonical in data[f"{kind}_variant_to_canonical"].items():
         for name in canonical:
