@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -194,3 +198,41 @@ def test_threads_share_a_cache_that_is_emptied_meanwhile(pair: Pair, monkeypatch
     sentences = [[word, other] for word in WORDS for other in WORDS][:60]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(server.match, sentences)) == [folder.match(words) for words in sentences]
+
+
+def _bomb(size: int) -> tuple[bytes, dict[str, str]]:
+    return gzip.compress(b" " * size, 1), {"Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "message"),
+    [
+        (b"[" * 100_000, {}, "recursion"),
+        (b'{"_source": "\xff"}', {}, "can't decode"),
+        (b'{"_source": {"value": ' + b"9" * 5000 + b"}}", {}, "9999"),
+        (b"[]", {}, "list indices"),
+        (b" " * (3 << 20), {}, "an answer of more than 1 MiB"),
+        (*_bomb(3 << 20), "an answer of more than 1 MiB"),
+    ],
+)
+def test_answers_of_a_hostile_server_are_one_line_in_bounded_memory(
+    body: bytes, headers: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            for key, value in {"Content-Type": "application/json", "Content-Length": len(body), **headers}.items():
+                self.send_header(key, str(value))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    monkeypatch.setenv("CONER_MAX_LINE_MIB", "1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ModelError, match=message) as error:
+            load(f"http://127.0.0.1:{server.server_port}/names")
+        server.shutdown()
+    assert "\n" not in str(error.value)

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from coner.config.section import Fraction, Natural, Rate, Section
 from coner.core.errors import ConfigError, ModelError, requires_extra
+from coner.knowledge.connection import BoundedConnection
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
@@ -218,8 +219,9 @@ def connect(address: str, *, user: str = "", password: str = "") -> OpenSearch:
     """
     if not re.fullmatch(r"https?://[^\s/@]+/?", address):
         raise ConfigError(f"got {address!r:.200}; expected an address such as https://localhost:9200")
-    auth: dict[str, Any] = {"http_auth": (user, password)} if user else {}
-    return OpenSearch([address.rstrip("/")], timeout=TIMEOUT, max_retries=RETRIES, retry_on_timeout=True, **auth)
+    options: dict[str, Any] = {"http_auth": (user, password)} if user else {}
+    options |= {"connection_class": BoundedConnection, "max_retries": RETRIES, "retry_on_timeout": True}
+    return OpenSearch([address.rstrip("/")], timeout=TIMEOUT, **options)
 
 
 def _documents(knowledge: FolderKnowledge) -> Iterable[Mapping[str, Any]]:
@@ -239,7 +241,7 @@ def _asking(client: OpenSearch) -> Iterator[None]:
     """``ModelError`` if the server does not answer, or its answer is an error or malformed."""
     try:
         yield
-    except (OpenSearchException, ValidationError, KeyError, TypeError, IndexError) as error:
+    except (OpenSearchException, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         hosts = ", ".join(str(host.get("host")) for host in client.transport.hosts)
         raise ModelError(

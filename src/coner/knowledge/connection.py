@@ -1,0 +1,41 @@
+"""Requests to an OpenSearch server whose answers have a bound, also once decompressed, and a limit of time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from coner.core.bounds import line_bytes
+from coner.core.errors import requires_extra
+
+with requires_extra("A knowledge base on a server", "opensearch"):
+    from opensearchpy import Urllib3HttpConnection
+
+CHUNK, SECONDS = 1 << 16, 120  # bytes; of an answer
+
+
+class BoundedConnection(Urllib3HttpConnection):
+    """A connection that reads an answer of at most ``CONER_MAX_LINE_MIB``; more is an error of connection."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        ask = self.pool.urlopen
+
+        def urlopen(*request: Any, **options: Any) -> Any:
+            response = ask(*request, **{**options, "preload_content": False})
+            parts, size, most, start = list[bytes](), 0, line_bytes(), time.monotonic()
+            try:
+                while part := response.read(CHUNK):
+                    parts.append(part)
+                    if (size := size + len(part)) > most:
+                        raise ValueError(f"got an answer of more than {most >> 20} MiB (CONER_MAX_LINE_MIB)")
+                    if time.monotonic() - start > SECONDS:
+                        raise ValueError(f"got no complete answer in {SECONDS} s")
+            except BaseException:
+                response.close()
+                raise
+            response._body = b"".join(parts)  # what ``data`` returns
+            response.release_conn()
+            return response
+
+        self.pool.urlopen = urlopen
