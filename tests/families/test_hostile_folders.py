@@ -132,6 +132,26 @@ def test_a_vocabulary_without_an_unknown_piece_is_one_line(kind: str, file: str,
         load(folder).tag([Sentence(("☃",))])
 
 
+PANICS: list[dict[str, Any]] = [
+    {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////w=="}},
+    {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAP////9hAAAAAAAA"}},
+    {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
+]
+
+
+@pytest.mark.parametrize("values", PANICS)
+def test_a_tokenizer_at_which_its_library_panics_is_one_line(
+    values: dict[str, Any], tmp_path: Path, coner: Coner
+) -> None:
+    folder = copy("onnx", tmp_path)
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    seal(folder)
+    (tmp_path / "in.txt").write_text("prince sang\n")
+    done = coner("tag", folder, tmp_path / "in.txt")
+    assert (done.code, done.err.count("\n"), "Panic" in done.err) == (2, 1, False)
+
+
 def graph(tmp_path: Path, nodes: list[Any], *, inputs: tuple[str, ...] = NAMES, initializers: list[Any] = []) -> Path:  # noqa: B006
     made = helper.make_graph(
         nodes,

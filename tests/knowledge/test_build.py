@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from datetime import datetime, tzinfo
@@ -197,3 +198,12 @@ def test_a_knowledge_base_of_the_format_before_keeps_its_hash(tmp_path: Path) ->
     path.write_text(path.read_text().replace('"damping": null', damping))
     with pytest.raises(ModelError, match="lacks the sentences by which its names are damped"):
         FolderKnowledge(tmp_path / "kb")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are text")
+def test_a_source_whose_name_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\xff.csv")
+    path.write_text(TABLE)
+    build([path], tmp_path / "kb", BuildSettings())
+    assert FolderKnowledge(tmp_path / "kb").description.sources[0].file == r"a\udcff.csv"
+    assert FolderKnowledge(tmp_path / "kb").lookup("davis")[0].source == r"a\udcff.csv"

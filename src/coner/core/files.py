@@ -115,6 +115,11 @@ def sha256(path: str | Path) -> str:
         raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from None
 
 
+def as_text(path: str | Path) -> str:
+    """A path, or a name, as text that can be written as UTF-8: bytes that are not UTF-8 become escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def make_folder(path: Path) -> Path:
     """Create a folder if it does not exist, and return it; ``OutputError`` where that fails."""
     try:

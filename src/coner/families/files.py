@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coner.core.errors import ModelError
+from coner.core.native import is_panic
 from coner.core.untrusted import Expected, read_arrays, read_json
 from coner.families.manifest import COPY, MANIFEST, Manifest
 
@@ -57,7 +58,7 @@ class ModelFiles:
             raise ModelError(f"{self.folder / name}: does not fit into the memory. {COPY}") from None
         except BaseException as error:
             # The tokenizers raise a bare Exception, and a panic of their library is not even one.
-            own = type(error) is Exception or type(error).__name__ == "PanicException"
+            own = type(error) is Exception or is_panic(error)
             if not own and not isinstance(error, FAULTS):
                 raise
             reason = " ".join(str(error).split())[:300] or type(error).__name__

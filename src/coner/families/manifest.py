@@ -178,6 +178,12 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def file_names(folder: Path) -> list[str]:
+    """The names of the files in ``model.json``, which are not checked; ``ModelError`` if it cannot be read."""
+    files = _read(folder).get("files")
+    return list(files) if isinstance(files, dict) else []
+
+
 def parse_manifest(values: dict[str, Any], model: type[M], folder: Path) -> M:
     """Check the values of a manifest against its family's model; ``ModelError`` names the first wrong key."""
     try:

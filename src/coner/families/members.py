@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from coner.config.experiment import Experiment
-from coner.core.errors import ConfigError
+from coner.core.errors import ConfigError, ModelError
 from coner.core.files import new_file_mode
 from coner.data.splits import SplitCache, read_named_splits
 from coner.data.taxonomy import Taxonomy
@@ -16,11 +16,13 @@ from coner.families import load, model_folder
 from coner.families.family import Built, Place
 from coner.families.files import ModelFiles
 from coner.families.knowledge_use import EMBEDDED
-from coner.families.manifest import MANIFEST, Manifest, read_manifest, write_model
+from coner.families.manifest import MANIFEST, Manifest, file_names, read_manifest, write_model
 from coner.families.recipe import Inputs, Recipe
 from coner.families.tagger import Tagger
 from coner.hub import model_name
 from coner.knowledge.description import DESCRIPTION
+
+MOST_MEMBERS = 200  # of a model, with those of its members
 
 
 class Combination(Recipe):
@@ -80,11 +82,21 @@ def member_folders(folder: Path, count: int) -> list[Path]:
 
 
 def saved_members(folder: Path, manifest: Manifest, count: int) -> list[Path]:
-    """The folders of the members of a model that is opened; ``ModelError`` if the manifest does not name them."""
+    """The folders of the members of a model that is opened.
+
+    ``ModelError`` if the manifest does not name them and all of their files: links to one folder, as members of members
+    of members, would be opened more often than there are files.
+    """
     files = ModelFiles(folder, manifest)
     folders = member_folders(folder, count)
+    models = [name for name in manifest.files if PurePosixPath(name).name == MANIFEST]
+    if len(models) > MOST_MEMBERS:
+        raise ModelError(f"{folder / MANIFEST}: damaged: got {len(models)} members; expected at most {MOST_MEMBERS}")
     for member in folders:
-        files.path((member / MANIFEST).relative_to(folder).as_posix())
+        place = member.relative_to(folder)
+        files.path((place / MANIFEST).as_posix())
+        for name in file_names(member):
+            files.path((place / name).as_posix())
     return folders
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from coner.config.section import Natural, Section
 from coner.core.errors import ConfigError, DataError, OutputError, requires_extra
-from coner.core.files import atomic_write, check_folder, make_folder, sha256, write_error
+from coner.core.files import as_text, atomic_write, check_folder, make_folder, sha256, write_error
 from coner.core.locks import lock_folder
 from coner.core.processes import thread_count
 from coner.core.progress import progress_bar
@@ -123,7 +123,7 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, trai
         if train is not None:
             shares = mention_shares(train.read(), trie, Normaliser(settings.normalisation), facts["longest"])
             store.damp(shares, {text_number(sentence) for sentence in train.read()})
-            facts["damping"] = {"file": train.path.name, "sha256": train.sha256, "names": len(shares)}
+            facts["damping"] = {"file": as_text(train.path.name), "sha256": train.sha256, "names": len(shares)}
         with atomic_write(scratch / FACTS) as handle:
             json.dump(facts, handle)
         store.mark_indexed()
@@ -164,7 +164,7 @@ def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, 
         lines.append(train.sha256)
     for file, source in files:
         status = file.stat()
-        lines.append(f"{source.name} {status.st_size} {status.st_mtime_ns} {file.resolve()}")
+        lines.append(f"{source.name} {status.st_size} {status.st_mtime_ns} {as_text(file.resolve())}")
     text = "\n".join(lines)
     if not path.exists():
         with atomic_write(path) as handle:
@@ -181,7 +181,7 @@ def _read(
 
     Its entries are merged with those of source ``into``: the files of a dump speak of the same ids.
     """
-    progress = store.progress(number, path.name)
+    progress = store.progress(number, as_text(path.name))
     processes = settings.processes or thread_count()
     if not progress.finished:
         with progress_bar(f"reading {path.name}", path.stat().st_size, done=progress.position, percent=True) as bar:
@@ -194,7 +194,7 @@ def _read(
         progress.finished = True
         store.save(number, progress)
     return SourceDescription(
-        file=path.name,
+        file=as_text(path.name),
         format=source.name,
         sha256=sha256(path),
         licence=settings.licence,

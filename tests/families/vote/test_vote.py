@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from coner import families as taggers
 from coner.core.errors import ConerError, ConfigError, ModelError
+from coner.core.files import sha256
 from coner.core.progress import Log
 from coner.core.types import Entity, Sentence
 from coner.data import read
@@ -260,3 +261,20 @@ def test_members_keep_their_kind(trained: list[Path], tmp_path: Path) -> None:
     tagger = taggers.load(tmp_path / "vote")
     assert isinstance(tagger, VoteTagger)
     assert all(isinstance(member.tagger, CrfTagger) for member in tagger.members)
+
+
+def test_members_that_are_links_to_each_other_are_refused_at_once(tmp_path: Path) -> None:
+    """Members of members of members that are links to one folder would be opened two to the power of depth times."""
+    fixtures = Path(__file__).parents[2] / "fixtures/format-1"
+    manifest, levels = json.loads((fixtures / "vote/model.json").read_text()), 12
+    place = tmp_path.joinpath(*["members/1"] * levels)
+    shutil.copytree(fixtures / "crf", place)
+    for folder in [tmp_path.joinpath(*["members/1"] * level) for level in reversed(range(levels))]:
+        (folder / "members/2").symlink_to("1", target_is_directory=True)
+        inner = folder / "members/1/model.json"
+        entry = {"bytes": inner.stat().st_size, "sha256": sha256(inner)}
+        files = {f"members/{number}/model.json": entry for number in (1, 2)}
+        members = [{**manifest["members"][0], "name": str(number)} for number in (1, 2)]
+        (folder / "model.json").write_text(json.dumps({**manifest, "members": members, "files": files}))
+    with pytest.raises(ModelError, match=r"it names no 'members/1/members/1/model\.json'"):
+        taggers.load(tmp_path)

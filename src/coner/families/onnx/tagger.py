@@ -18,6 +18,7 @@ from onnxruntime import InferenceSession, SessionOptions
 
 from coner.core.counted import counted
 from coner.core.errors import ModelError
+from coner.core.native import panics_as_errors
 from coner.core.processes import thread_count
 from coner.core.tags import TagSet
 from coner.core.types import Entity, Sentence
@@ -150,12 +151,8 @@ class FileTokenizer:
 
     def __init__(self, path: Path, *, pad: int, unknown: int) -> None:
         self.pad_token_id, self.unk_token_id = pad, unknown
-        try:
+        with panics_as_errors():
             self._backend = tokenizers.Tokenizer.from_file(str(path))
-        except BaseException as error:  # a bare one, or a panic of the library
-            if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-                raise
-            raise ValueError(f"cannot be read: {type(error).__name__}: {error}") from None
         self._backend.no_truncation()
         self._backend.no_padding()
         check_steps(self._backend)

@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 from typing import Any, Protocol
 
 from coner.core.errors import ConfigError, ModelError
+from coner.core.native import is_panic, panics_as_errors
 from coner.knowledge.typed import TypedMatch
 
 LONGEST_WINDOW = 512  # the cost of attention is quadratic; the config can raise this if the encoder takes more
@@ -121,7 +122,7 @@ class PieceMaker:
         try:
             ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         except BaseException as error:  # the tokenizers' own is a bare Exception: a vocabulary without an unknown piece
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            if not isinstance(error, Exception) and not is_panic(error):
                 raise
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             fix = "Fix: train again with the tokenizer of the encoder"
@@ -150,8 +151,9 @@ class PieceMaker:
 
 def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """The special tokens before and after a sentence, found by tokenizing an example."""
-    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-    whole = tokenizer("a")["input_ids"]
+    with panics_as_errors():
+        bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+        whole = tokenizer("a")["input_ids"]
     if not bare:
         raise ConfigError('encoder.name: got a tokenizer without pieces for "a"; expected the encoder\'s own')
     for at in range(len(whole) - len(bare) + 1):

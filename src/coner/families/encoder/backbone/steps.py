@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from coner.core.native import panics_as_errors
+
 MOST_LENGTH, MOST_STEPS = 1_000, 100
 # Expressions whose time is proportional to the length of a word; a general one can take exponential time, or ends in a
 # panic of the library, which counts its steps. An alternative is a few characters, classes and groups of them, of which
@@ -25,6 +27,7 @@ def check_steps(backend: Any) -> None:
     Also if its template has a special token without ids, which ends in a panic of the library.
     """
     _check_template(_steps(backend.post_processor))
+    _check_characters(backend.normalizer)
     for name in ("normalizer", "pre_tokenizer"):
         waiting: list[Any] = [_steps(getattr(backend, name))]
         count = 0
@@ -43,6 +46,15 @@ def check_steps(backend: Any) -> None:
                 waiting += step
         if count > MOST_STEPS:
             raise ValueError(f"tokenizer.json: {name}: got {count} steps; expected at most {MOST_STEPS}")
+
+
+def _check_characters(normalizer: Any) -> None:
+    """``ValueError`` if a table of replaced characters has an entry beyond its end."""
+    if '"Precompiled"' in json.dumps(_steps(normalizer)):
+        with panics_as_errors():
+            for first in range(0, 0x20000, 1 << 12):
+                some = range(first, first + (1 << 12))
+                normalizer.normalize_str(" ".join(map(chr, (code for code in some if not 0xD800 <= code < 0xE000))))
 
 
 def is_linear(expression: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from coner.core.native import panics_as_errors
 from coner.core.untrusted import open_regular, read_json
 from coner.families.encoder.backbone.steps import check_steps
 
@@ -62,14 +63,8 @@ def load_tokenizer(folder: Path, *, kind: str, names: tuple[str, ...] = FILES) -
                     _share(folder / name, place / name)
         (place / CONFIG).write_text(json.dumps(config), encoding="utf-8")
         (place / "config.json").write_text(json.dumps({"model_type": kind}), encoding="utf-8")
-        try:
+        with panics_as_errors():
             tokenizer = AutoTokenizer.from_pretrained(scratch, trust_remote_code=False, local_files_only=True)
-        except (ValueError, OSError, ImportError):  # those of transformers, of tokens that are missing
-            raise
-        except BaseException as error:  # the tokenizers' own, and a panic of their library
-            if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-                raise
-            raise ValueError(f"{type(error).__name__}: {error}") from None
     tokenizer.name_or_path = str(folder)
     if tokenizer.is_fast:
         check_steps(tokenizer.backend_tokenizer)
