@@ -78,6 +78,21 @@ def test_an_embedded_knowledge_base_is_published_if_its_licences_allow_it(
     run(coner, "push", other, "me/model", "--dry-run")
 
 
+def test_each_source_may_have_a_licence_of_its_own(coner: Coner, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.csv", "b.csv", "c=.csv")]
+    for file in files:
+        file.write_text(f"name\nname of {file.stem}\n", encoding="utf-8")
+    build = ["kb", "build", *files, "--out", tmp_path / "licensed", "--json"]
+    licences = ["CC0-1.0", f"{files[1]}=MIT", f"{files[2]}=CC-BY-4.0"]
+    options = [word for licence in licences for word in ("--licence", licence)]
+    sources = json.loads(run(coner, *build, *options).out)["sources"]
+    assert [source["licence"] for source in sources] == ["CC0-1.0", "MIT", "CC-BY-4.0"]
+    twice = run(coner, *build, *options, "--licence", "MIT", code=2)
+    assert "got two licences of all sources, CC0-1.0 and MIT; expected one" in twice.err
+    unknown = run(coner, "kb", "build", *files, "--licence", "d.csv=MIT", "--out", tmp_path / "none", code=2)
+    assert "got a licence of d.csv; expected the path of a source" in unknown.err
+
+
 def test_names_of_dev_are_refused_unless_it_is_an_oracle(coner: Coner, tmp_path: Path) -> None:
     run(coner, "kb", "build", SAMPLE / "dev.conll", "--out", tmp_path / "kb")
     train = ["train", *DATA, *QUICK, "--kb", tmp_path / "kb", "--out", tmp_path / "run"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ import typer
 
 from coner.cli.options import JsonOutput, reads
 from coner.core.counted import counted
+from coner.core.errors import ConfigError
 from coner.data.reading.reader import Reading
 from coner.knowledge.source import sources
 
@@ -59,7 +61,13 @@ def build(
         Path | None,
         typer.Option(metavar="FILE", help="Labelled file: damp names that often occur outside of mentions in it."),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the sources, such as CC0-1.0; it is recorded.")] = "",
+    licence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[SOURCE=]SPDX",
+            help="Licence of all sources, such as CC0-1.0, or of one; it is recorded. Can be repeated.",
+        ),
+    ] = None,
     case: Annotated[Switch, typer.Option(help="fold: ignore upper and lower case; keep: distinguish it.")] = "fold",
     accents: Annotated[
         Literal["strip", "keep"], typer.Option(help="strip: ignore accents; keep: distinguish them.")
@@ -92,8 +100,9 @@ def build(
       coner kb build names.csv --map types.toml --train train.conll --out kb/
 
       coner kb build wikidata.json.gz --language en --language de --min-prior 5 --licence CC0-1.0 --out kb/
+
+      coner kb build names.csv drugs.csv --licence CC-BY-4.0 --licence drugs.csv=MIT --out kb/
     """
-    from coner.core.errors import ConfigError
     from coner.core.progress import stderr
     from coner.data import stream
     from coner.data.files import digest
@@ -104,12 +113,14 @@ def build(
 
     if not minimum_prior < math.inf:
         raise ConfigError(f"--min-prior: got {minimum_prior}; expected a number from 0")
+    licences = _licences(licence or ())
     kept, languages = tuple(types or ()), tuple(language or ("en",))
     source = SourceSettings(languages=languages, minimum_prior=minimum_prior, types=kept, reading=dict(reading))
     normalisation = NormalisationSettings(case=case, accents=accents, punctuation=punctuation, width=width)
     settings = BuildSettings(
         format=from_format,
-        licence=licence,
+        licence=licences.pop("", ""),
+        licences=licences,
         source=source,
         normalisation=normalisation,
         labels={} if label_map is None else load_map(label_map).names(),
@@ -122,6 +133,18 @@ def build(
     for line in _left_out(description):
         stderr.print(line)
     show(out, description, as_json=as_json)
+
+
+def _licences(options: Sequence[str]) -> dict[str, str]:
+    """The licence of each source that has one of its own, and under the key ``""`` that of all others."""
+    found: dict[str, str] = {}
+    for option in options:
+        source, _, licence = option.rpartition("=")
+        if source in found:
+            named = f"of {source}" if source else "of all sources"
+            raise ConfigError(f"--licence: got two licences {named}, {found[source]} and {licence}; expected one")
+        found[source] = licence
+    return found
 
 
 def show(folder: Path, description: Description, *, as_json: bool) -> None:

@@ -39,6 +39,7 @@ class BuildSettings(Section):
 
     format: str = Field("auto", description="kind of the files; auto: recognised")
     licence: str = Field("", description="of the files, for the record")
+    licences: dict[str, str] = Field({}, description="of single files, by path")
     source: SourceSettings = SourceSettings()
     normalisation: NormalisationSettings = NormalisationSettings()
     labels: dict[str, tuple[str, ...]] = Field({}, description="labels that replace each type; empty: types are kept")
@@ -67,6 +68,8 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
     make_trie([])
     if len({path.resolve() for path in files}) < len(files):
         raise ConfigError("got a file twice; expected different ones")
+    if unknown := settings.licences.keys() - set(map(str, files)):
+        raise ConfigError(f"got a licence of {min(unknown)}; expected the path of a source, as it is given")
     if odd := [path for path in files if not path.is_file()]:
         got = "got a folder, a pipe or a device" if odd[0].exists() else "no such file"
         raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])
@@ -197,7 +200,7 @@ def _read(
         file=as_text(path.name),
         format=source.name,
         sha256=sha256(path),
-        licence=settings.licence,
+        licence=settings.licences.get(str(path), settings.licence),
         entries=progress.entries,
         skipped=dict(progress.skipped),
     )
