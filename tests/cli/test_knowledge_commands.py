@@ -106,6 +106,21 @@ def test_names_of_dev_are_refused_unless_it_is_an_oracle(coner: Coner, tmp_path:
     assert "Warning: the knowledge base knows mentions of" in warned.err
 
 
+def test_sentences_of_dev_can_be_left_out_of_labelled_sources(coner: Coner, tmp_path: Path) -> None:
+    source, left_out = SAMPLE / "dev.conll", tmp_path / "dev.conll"
+    left_out.write_text((SAMPLE / "dev.conll").read_text(encoding="utf-8").replace("\n\n", "\n\n\n"), encoding="utf-8")
+    build = ["kb", "build", source, SAMPLE / "train.conll", "--train", source, "--leave-out", left_out, "--json"]
+    sources = json.loads(run(coner, *build, "--out", tmp_path / "kb").out)["sources"]
+    assert [source["entries"] > 0 for source in sources] == [False, True]
+    assert sources[0]["skipped"] == {"sentences to leave out": 132}
+    train = ["train", *DATA, *QUICK, "--kb", tmp_path / "kb", "--out", tmp_path / "run"]
+    run(coner, *train)
+    assert read_record(tmp_path / "run").oracle == ()
+    run(coner, "kb", "build", source, "--out", tmp_path / "whole")
+    refused = run(coner, *train[:-3], tmp_path / "whole", "--out", tmp_path / "other", code=2)
+    assert f"Fix: build it again with --leave-out {source}, or name another dev file" in refused.err
+
+
 def test_other_families_refuse_it(coner: Coner, kb: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(f'kind = "span"\nknowledge = {{ base = "{kb}" }}\n')
     refused = run(coner, "train", tmp_path / "c.toml", "--out", tmp_path / "run", code=2)

@@ -61,6 +61,13 @@ def build(
         Path | None,
         typer.Option(metavar="FILE", help="Labelled file: damp names that often occur outside of mentions in it."),
     ] = None,
+    leave_out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Leave out sentences of labelled files that are in this file, by text (dev, test); can be repeated.",
+        ),
+    ] = None,
     licence: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,6 +104,8 @@ def build(
 
       coner kb build glossary.csv train.conll --out kb/
 
+      coner kb build glossary.csv other.conll --leave-out dev.conll --leave-out test.conll --out kb/
+
       coner kb build names.csv --map types.toml --train train.conll --out kb/
 
       coner kb build wikidata.json.gz --language en --language de --min-prior 5 --licence CC0-1.0 --out kb/
@@ -108,6 +117,7 @@ def build(
     from coner.data.files import digest
     from coner.data.label_map import load_map
     from coner.knowledge.build import BuildSettings, TrainingFile, build
+    from coner.knowledge.mentions import text_number
     from coner.knowledge.normalisation import NormalisationSettings
     from coner.knowledge.source import SourceSettings
 
@@ -115,7 +125,14 @@ def build(
         raise ConfigError(f"--min-prior: got {minimum_prior}; expected a number from 0")
     licences = _licences(licence or ())
     kept, languages = tuple(types or ()), tuple(language or ("en",))
-    source = SourceSettings(languages=languages, minimum_prior=minimum_prior, types=kept, reading=dict(reading))
+    texts = {text_number(s) for file in leave_out or () for s in stream(file, **reading, predicted=True)}
+    source = SourceSettings(
+        languages=languages,
+        minimum_prior=minimum_prior,
+        types=kept,
+        reading=dict(reading),
+        leave_out=tuple(sorted(texts)),
+    )
     normalisation = NormalisationSettings(case=case, accents=accents, punctuation=punctuation, width=width)
     settings = BuildSettings(
         format=from_format,
@@ -128,7 +145,11 @@ def build(
     )
     damping = None
     if train is not None:
-        damping = TrainingFile(train, digest(train), lambda: stream(train, **reading, gold=True))
+        damping = TrainingFile(
+            train,
+            digest(train),
+            lambda: (s for s in stream(train, **reading, gold=True) if text_number(s) not in texts),
+        )
     description = build(files, out, settings, damping)
     for line in _left_out(description):
         stderr.print(line)

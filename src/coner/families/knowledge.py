@@ -108,7 +108,8 @@ def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Map
         found[name] = leak
         if not settings.oracle:
             got = f"got a knowledge base that knows {leak.what} of {name} ({leak.source})"
-            fix = f"Fix: build it from other files, or name another {name} file"
+            other = f"build it again with --leave-out {splits[name].corpus.path}" if leak.files else "use another"
+            fix = f"Fix: {other}, or name another {name} file"
             raise ConfigError(f"knowledge.base: {got}; expected one without them. {fix}; {ORACLE}")
     return found
 

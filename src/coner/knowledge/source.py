@@ -27,6 +27,7 @@ class SourceSettings(Section):
     minimum_prior: Rate = Field(0, description="entries with a lower prior are left out")
     types: tuple[str, ...] = Field((), description="only entries with one of these types; empty: all")
     reading: dict[str, Any] = Field({}, description="how labelled data is read, as for coner.read")
+    leave_out: tuple[int, ...] = Field((), description="texts of the sentences of labelled data that are left out")
 
 
 class Batch(NamedTuple):

@@ -23,9 +23,12 @@ class LabelledData(SmallSource):
     def entries(self, path: Path, settings: SourceSettings, skipped: Counter[str]) -> Iterator[Entry]:
         """One entry per name, as it is spelled; its types are the labels, its prior is the number of mentions."""
         names: dict[str, Counter[tuple[int, str]]] = {}
+        left_out = set(settings.leave_out)
         reader = stream(path, **settings.reading, gold=True)
         for sentence in reader:
-            text = text_number(sentence)
+            if (text := text_number(sentence)) in left_out:
+                skipped["sentences to leave out"] += 1
+                continue
             for entity in sentence.entities or ():
                 names.setdefault(sentence.surface(entity), Counter())[text, entity.label] += 1
         for what in ("repaired", "skipped"):
