@@ -17,6 +17,7 @@ OTHERS = {
     "core/files.py": "hashes in blocks, and writes",
     "core/locks.py": "its own lock",
     "core/opening.py": "has the bounds",
+    "core/native.py": "the null device",
     "core/processes.py": "the system's own files",
     "core/progress.py": "writes a log",
     "core/resume.py": "its own journal, and the first megabyte of a file",

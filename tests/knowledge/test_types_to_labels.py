@@ -16,7 +16,8 @@ from coner.data import stream, write_conll
 from coner.data.files import digest
 from coner.knowledge.build import BuildSettings, TrainingFile, build
 from coner.knowledge.coverage import measure
-from coner.knowledge.folder import SHARES, FolderKnowledge
+from coner.knowledge.database import SHARES
+from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.mentions import text_number
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 from coner.knowledge.spans import LEAST, mention_shares
