@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.core.errors import DataError, OutputError
-from coner.core.files import atomic_write, sha256
+from coner.core.files import as_text, atomic_write, sha256
 from coner.core.lines import Lines
 from coner.core.opening import BLOCK, read_bytes
+from coner.core.progress import Log
 
 
 def test_a_name_of_bzip2_is_refused_for_output(tmp_path: Path) -> None:
@@ -186,3 +187,15 @@ def test_hash_of_the_bytes_on_disk(tmp_path: Path) -> None:
     assert sha256(tmp_path / "x.gz") == hashlib.sha256((tmp_path / "x.gz").read_bytes()).hexdigest()
     with pytest.raises(DataError):
         sha256(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are text")
+def test_a_name_that_is_not_utf_8_is_written_as_escapes(tmp_path: Path) -> None:
+    name = os.fsdecode(b"a\xff.conll")
+    with atomic_write(tmp_path / "x.html") as handle:
+        handle.write(f"<h1>{name}</h1>")
+    assert (tmp_path / "x.html").read_text(encoding="utf-8") == r"<h1>a\udcff.conll</h1>"
+    with Log(tmp_path / "log.txt") as log:
+        log(name)
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "a\\udcff.conll\n"
+    assert as_text(Path(name)) == r"a\udcff.conll"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,10 +15,13 @@ from coner.core.errors import DataError
 from coner.core.types import Entity, Sentence
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import difference, holm
+from coner.hub.names import model_name
+from coner.records.plain import plain
 from coner.records.record import Record
 from coner.records.sections import Intervals, Times
 from coner.report.compare import Comparison, choose_split, compare_runs, grids
 from coner.report.grid import DASH
+from coner.report.places import read_runs
 from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, edited, fake_record
 
 
@@ -203,3 +208,14 @@ def test_an_oracle_is_named(records: dict[str, Record], tmp_path: Path) -> None:
 @pytest.mark.parametrize("knowledge", [None, "x", {"oracle": None}, {}])
 def test_a_record_without_an_oracle_has_none(knowledge: object, tmp_path: Path) -> None:
     assert fake_record(PERFECT, folder=tmp_path, facts={"knowledge": knowledge}).oracle == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are text")
+def test_a_run_whose_name_is_not_utf_8_is_named_by_escapes(tmp_path: Path) -> None:
+    folder = Path(
+        shutil.copytree(Path(__file__).parents[1] / "fixtures/format-1/crf", tmp_path / os.fsdecode(b"a\xff"))
+    )
+    records, places, left_out = read_runs([folder])
+    assert (list(records), places, left_out) == ([r"a\udcff"], {r"a\udcff": folder}, {})
+    assert model_name(folder) == r"a\udcff"
+    assert plain({"base": folder}) == {"base": r"a\udcff"}

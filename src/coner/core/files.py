@@ -16,7 +16,8 @@ from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
 from coner.core.errors import DataError, OutputError
 from coner.core.opening import open_descriptor
 
-TEXT: dict[str, Any] = {"encoding": "utf-8", "newline": ""}
+# Texts of data are valid; a name of a file may have bytes that are not UTF-8.
+TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 # Errors of a write, as opposed to a read that happens to fail while a file is being written.
 WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 

@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from coner.core.files import TEXT
 from coner.core.terminal import visible
 
 WINDOW = 300  # seconds over which the speed is averaged: steps may be half a minute apart
@@ -89,7 +90,7 @@ class Log:
     """Prints lines to the terminal and, if a path is given, appends them to a file, or overwrites it."""
 
     def __init__(self, path: Path | None = None, *, overwrite: bool = False) -> None:
-        self._file = None if path is None else path.open("w" if overwrite else "a", encoding="utf-8")
+        self._file = None if path is None else path.open("w" if overwrite else "a", **TEXT)
 
     def __call__(self, line: str) -> None:
         """Log one line."""

@@ -9,6 +9,7 @@ from glob import escape
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from coner.core.errors import ModelError
+from coner.core.files import as_text
 from coner.core.untrusted import parse_json
 
 MANIFEST, RECORD, README = "model.json", "record.json", "README.md"
@@ -54,7 +55,7 @@ def model_name(folder: Path) -> str:
     repo_type, _, repo = folder.parent.parent.name.partition("--")
     if folder.parent.name == "snapshots" and repo_type == "models" and "--" in repo:
         return repo.partition("--")[2]
-    return package_name(folder) or folder.name
+    return as_text(package_name(folder) or folder.name)
 
 
 def package_name(folder: Path) -> str | None:

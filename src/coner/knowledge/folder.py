@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from coner.core.errors import ModelError, requires_extra
-from coner.core.files import sha256
+from coner.core.files import as_text, sha256
 from coner.knowledge.database import allow_steps, open_database, reason, shares_of_names
 from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, content_hash, read_description
 from coner.knowledge.entry import MOST_PRIOR, Candidate, Match, check_values
@@ -48,6 +48,8 @@ class FolderKnowledge:
         self._normalise = Normaliser(self.description.normalisation)
         self._lock = threading.Lock()
         self._known: dict[int, Meaning] = {}
+        if as_text(folder) != str(folder):  # the library of the trie takes no such path
+            raise ModelError(f"{folder}: got a path that is not UTF-8. Fix: rename it")
         try:
             self._trie = Trie().mmap(str(folder / TRIE)) if names is None else Trie(f"{name} " for name in names)
             # Another version of the library may number the names differently. Number in the trie to number of the name.

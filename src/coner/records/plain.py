@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
+from coner.core.files import as_text
+
 
 def plain(value: Any) -> Any:
     """Convert to JSON values: of a path only the last part, and ``None`` for NaN or infinite numbers."""
@@ -15,9 +17,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, PurePath):
-        return value.name
+        return as_text(value.name)
     if isinstance(value, str):
-        return _last_part(value)
+        return as_text(_last_part(value))
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

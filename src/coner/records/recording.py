@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coner.core.files import as_text
 from coner.core.types import mentions_of
 from coner.core.untrusted import read_json
 from coner.evaluation.results import Scores
@@ -103,7 +104,7 @@ def _describe(split: Split) -> dict[str, Any]:
 def _file(split: Split) -> dict[str, Any]:
     corpus = split.corpus
     return {
-        "file": corpus.path.name,
+        "file": as_text(corpus.path.name),
         "sha256": split.sha256,
         "sentences": len(corpus),
         "words": sum(map(len, corpus)),

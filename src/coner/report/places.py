@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coner.core.errors import DataError
+from coner.core.files import as_text
 from coner.core.progress import stderr
 from coner.records.record import RECORD, Record, read_record, record_path
 
@@ -29,7 +30,7 @@ def read_runs(places: Sequence[Path]) -> tuple[dict[str, Record], dict[str, Path
             left_out[str(place)] = f"the same record as {first}"
     named = [(_name(place), place) for place in kept.values()]
     names = [name for name, _ in named]
-    runs = {name if names.count(name) == 1 else str(place): place for name, place in named}
+    runs = {name if names.count(name) == 1 else as_text(place): place for name, place in named}
     return {run: read_record(place) for run, place in runs.items()}, runs, left_out
 
 
@@ -45,4 +46,5 @@ def report_left_out(reasons: Mapping[str, str], total: int, expected: str) -> No
 
 def _name(place: Path) -> str:
     whole = place.absolute()
-    return whole.parent.name if whole.name == RECORD else whole.stem if whole.is_file() else whole.name
+    name = whole.parent.name if whole.name == RECORD else whole.stem if whole.is_file() else whole.name
+    return as_text(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 from coner.config.experiment import Experiment
 from coner.core.counted import counted
 from coner.core.errors import ConerError
-from coner.core.files import atomic_write, make_folder
+from coner.core.files import TEXT, atomic_write, make_folder
 from coner.core.locks import try_lock_folder
 from coner.core.progress import Log
 from coner.data.splits import SplitCache
@@ -92,7 +92,7 @@ def _try(run: Run, folder: Path, cache: SplitCache, log: Log) -> str | None:
         why = str(error)
     except Exception as error:  # of any library: it fails one run, not the others
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        with (make_folder(folder) / LOG).open("a", encoding="utf-8") as handle:
+        with (make_folder(folder) / LOG).open("a", **TEXT) as handle:
             handle.write(traceback.format_exc())
     else:
         (folder / FAILED).unlink(missing_ok=True)

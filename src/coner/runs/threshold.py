@@ -12,7 +12,7 @@ import numpy as np
 
 from coner.core.counted import first_of
 from coner.core.errors import DataError, ModelError, Unfinished
-from coner.core.files import sha256
+from coner.core.files import as_text, sha256
 from coner.data import Corpus, read
 from coner.data.files import digest
 from coner.data.reading.reader import Reading
@@ -126,7 +126,9 @@ class Study:
         kept = Thresholds(point.threshold, dict(point.thresholds)).keeps(after)
         everything = np.ones_like(kept)
         measured = {"test_before": measure(raw, raw.scores, everything), "test": measure(raw, after.scores, kept)}
-        return point.model_copy(update={"chosen": point.chosen.model_copy(update={"test_file": path.name, **measured})})
+        return point.model_copy(
+            update={"chosen": point.chosen.model_copy(update={"test_file": as_text(path.name), **measured})}
+        )
 
     def warnings(self) -> list[str]:
         """How the file was read, and what makes the choice unreliable."""
@@ -169,7 +171,7 @@ class Study:
         everything = np.ones_like(raw.correct)
         chosen = Choice(
             goal=None if options.goal is None else str(options.goal),
-            file=self.path.name,
+            file=as_text(self.path.name),
             sha256=digest(self.path),
             folds=held_out.folds,
             seed=options.seed,
