@@ -137,7 +137,7 @@ class TestTagPath:
     ) -> None:
         gold = pair[0]
         some = st.sampled_from(
-            ["O", "B-Artist", "I-Artist", "I-Food", "B-", "", "I", "BI-Food", "E-Food", "o", "-", "O-Food"]
+            ["O", "B-Artist", "I-Artist", "I-Food", "B-", "", "I", "BI-Food", "Q-Food", "x", "-", "O-Food"]
         )
         predicted = [data.draw(st.lists(some, min_size=len(tags), max_size=len(tags))) for tags in gold]
         assert everything(score_tags(gold, predicted)) == everything(plain(gold, predicted))
@@ -164,6 +164,11 @@ class TestTagPath:
         with pytest.raises(DataError) as caught:
             score_tags(gold, gold)
         assert str(caught.value).startswith(faults[0])
+
+    @pytest.mark.parametrize("tag", ["S-Food", "U-Food", "b-Food", "B_Food", "o"])
+    def test_predictions_of_another_scheme_are_refused(self, tag: str) -> None:
+        with pytest.raises(DataError, match=f"got predicted tag '{tag}'; expected IOB2"):
+            score_tags([["O", "B-Food"]], [["O", tag]])
 
     def test_stray_inside_tags_of_a_prediction_open_a_mention_and_are_counted(self) -> None:
         scores = score_tags([["O", "B-Food", "I-Food"]], [["O", "I-Food", "I-Food"]])

@@ -14,7 +14,8 @@ from coner.core.lines import Lines
 from coner.core.tags import InputScheme
 from coner.core.types import Sentence
 from coner.data.reading.reader import Reader, ReadOptions
-from coner.data.reading.schemes import PairCounter, Pairs, TagReader, UnknownTags
+from coner.data.reading.schemes import PairCounter, TagReader, UnknownTags
+from coner.data.reading.spellings import Pairs
 from coner.data.reading.tables import ID, TAGS, TEXT, TOKENS, RowReader, plain
 
 Words = Sequence[str]

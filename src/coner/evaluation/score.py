@@ -8,6 +8,7 @@ its words, lower-cased, are a mention of any label in training.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ class Labelled(Protocol):
 
 
 Row = Labelled | Sequence[Entity]
+OTHER_SCHEMES = re.compile("[ESLUMW]-.+|[BIESLUMW]_.+|[biesluw][-_].+|o")
 SENTENCES, TAGS = "a Sentence, a Prediction or a list of entities", "a list of tags, such as B-City"
 
 
@@ -91,7 +93,8 @@ def score_tags(
     """``score`` from IOB2 tags: gold is read strictly, predictions are repaired by conlleval's rule and counted.
 
     Raises:
-        DataError: as ``score``; and for a sentence with different numbers of tags, or an invalid gold tag.
+        DataError: as ``score``; and for a sentence with different numbers of tags, an invalid gold tag, or predicted
+            tags of another scheme or spelling, which would be scored near 0.
     """
     gold, predicted = _rows("gold", gold, TAGS), _rows("predicted", predicted, TAGS)
     for what, rows in (("gold", gold), ("predicted", predicted)):
@@ -101,6 +104,10 @@ def score_tags(
         for i, (tags, rest) in enumerate(zip(gold, other, strict=True)):
             if len(tags) != len(rest):
                 raise DataError(f"sentence {i + 1}: got {len(rest)} {what} for {len(tags)} gold tags; expected as many")
+    if foreign := next((tag for tags in predicted for tag in tags if OTHER_SCHEMES.fullmatch(tag)), None):
+        raise DataError(
+            f"got predicted tag {foreign!r:.80}; expected IOB2: O, B-<label>, I-<label>. Fix: convert the tags"
+        )
     gold_spans, _ = spans_from_tags(gold, strict=True)
     predicted_spans, repaired = spans_from_tags(predicted, strict=False)
     scores = _score(gold_spans, predicted_spans, groups, words, seen)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from coner import read
 from coner.core.errors import DataError
 from coner.core.types import Entity
-from coner.data.reading.schemes import SHAPES, UNNAMED, PairCounter, TagReader, UnknownTags, recognise
+from coner.data.reading.schemes import PairCounter, TagReader, UnknownTags, recognise
+from coner.data.reading.spellings import SHAPES, UNNAMED
 
 Tags = list[str]
 LETTERS = {  # of the first, an inner, the last and the only word of a mention
@@ -31,6 +32,10 @@ SPELLED: dict[str, Callable[[str, str], str]] = {
     "B_label": lambda letter, label: f"{letter}_{label}",
     "label-B": lambda letter, label: f"{label}-{letter}",
     "label_B": lambda letter, label: f"{label}_{letter}",
+    "B:label": lambda letter, label: f"{letter}:{label}",
+    "B/label": lambda letter, label: f"{letter}/{label}",
+    "label.B": lambda letter, label: f"{label}.{letter}",
+    "Blabel": lambda letter, label: letter + label,
     "B": lambda letter, _: letter,
     "lower": lambda letter, label: f"{letter.lower()}-{label}",
 }
@@ -110,6 +115,42 @@ def test_words_in_the_place_of_tags_are_no_labels() -> None:
 @pytest.mark.parametrize("zero", ["o", "0"])
 def test_other_letters_for_outside(zero: str) -> None:
     assert reader_of([[zero, "B-X", zero]]).read([zero, "B-X", zero]) == ([Entity(1, 2, "X")], [])
+
+
+@pytest.mark.parametrize("outside", ["", "_", "-", "OUT", "OTHER", "None", "nan", "O-O"])
+def test_another_name_in_the_place_of_outside(outside: str) -> None:
+    rows = [[outside, "B-X", "I-X", outside], [outside]]
+    reader = reader_of(rows)
+    assert [reader.read(tags) for tags in rows] == [([Entity(1, 3, "X")], []), ([], [])]
+    assert reader.note == f"tags are read as iob2: tags like B-X: B 1, I 1; {outside!r} is O"
+    bare = [[outside, "X", "X", outside]]
+    assert reader_of(bare).read(bare[0]) == ([Entity(1, 3, "X")], [])
+    beside_o = [[outside, "B-X", "O"]]
+    assert len(reader_of(beside_o).read(beside_o[0])[1]) == 1
+
+
+def test_labels_that_start_with_letters_of_a_scheme_are_labels() -> None:
+    rows = [["EVENT", "EVENT", "O", "SKILL", "ITEM", "BRAND", "O"]]
+    assert [e.label for e in reader_of(rows).read(rows[0])[0]] == ["EVENT", "SKILL", "ITEM", "BRAND"]
+
+
+def test_numbers_are_no_labels(tmp_path: Path) -> None:
+    path = tmp_path / "x.conll"
+    path.write_text("ann 1\nlee 2\nsaw 0\nbasel 3\n")
+    with pytest.raises(DataError, match=r"x.conll:1: got numbers as tags: '1' 1, '2' 1, .*--rename 1=B-NAME"):
+        read(path)
+    corpus = read(path, rename={"1": "B-P", "2": "I-P", "3": "B-L"})
+    assert (corpus[0].entities, corpus.notes) == ((Entity(0, 2, "P"), Entity(3, 4, "L")), ())
+
+
+def test_several_labels_in_one_tag_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.conll"
+    for tag in ("B-P|B-Q", "B-P,O", "B-P;I-Q"):
+        path.write_text(f"ann {tag}\n")
+        with pytest.raises(DataError, match=r"x\.conll:1: got several labels in one tag"):
+            read(path, repair=True)
+    path.write_text("ann B-P-Q|x\n")  # a label
+    assert [e.label for e in read(path)[0].entities or ()] == ["P-Q|x"]
 
 
 def test_a_stray_inner_tag_among_other_mentions_stays_a_fault() -> None:

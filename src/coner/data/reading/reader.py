@@ -15,7 +15,8 @@ from coner.core.lines import Lines
 from coner.core.tags import InputScheme
 from coner.core.types import Entity, Sentence
 from coner.data.reading.layout import ConllLayout
-from coner.data.reading.schemes import SHARE, TOLERATED, PairCounter, Pairs, TagReader, UnknownTags
+from coner.data.reading.schemes import SHARE, TOLERATED, PairCounter, TagReader, UnknownTags
+from coner.data.reading.spellings import NUMBER, SEVERAL, Pairs
 from coner.data.reading.words import SPLITTERS, Splitter, lone_surrogate
 
 HEADER, FILLER = "# id ", "_"  # of CoNLL
@@ -78,6 +79,7 @@ class Reader(ABC):
         self._labels = None if labels is None else frozenset(labels)
         self._names = dict(options.get("rename") or {})
         self._unnamed = dict.fromkeys(self._names)  # labels with a new name that no entity had so far
+        self._numbered = {tag: name for tag, name in self._names.items() if NUMBER.fullmatch(tag)}
         self._wrapped = options.get("lines") == "wrapped"
         self._comment = options.get("comment")
         self._split = SPLITTERS[options.get("words", "coner")]
@@ -137,6 +139,7 @@ class Reader(ABC):
             yield sentence
         if not words and self.expected:
             skipped = f", and {self.skipped} faults that were skipped" if self.skipped else ""
+            skipped += "".join(f", but {what} {count}" for what, count in self.ignored.most_common(2))
             raise DataError(f"got no sentence{skipped}; expected {self.expected}", self.path)
         repaired = self.faults["repaired"]
         if repaired > TOLERATED and repaired > SHARE * words and not self._predicted:
@@ -188,11 +191,12 @@ class Reader(ABC):
 
     def _from_tags(self, tags: Sequence[str], number: int, *, lines: bool = False) -> tuple[Entity, ...]:
         """The entities of a sentence at ``number``; with ``lines`` each word has a line of its own from there."""
+        if self._numbered:
+            tags = [self._named_tag(tag) for tag in tags]
         try:
             entities, faults = self._tags.read(tags)
         except UnknownTags as error:
-            advice = "Fix: name the scheme with --scheme, or the column of the tags with --columns"
-            raise self.error(number + error.index * lines, f"{error}. {advice}") from None
+            raise self.error(number + error.index * lines, f"{error}. Fix: {error.fix}") from None
         for index, message in faults:
             at = (number + index, message) if lines else (number, f"word {index + 1}: {message}")
             self._fault(*at, "repaired")
@@ -200,6 +204,13 @@ class Reader(ABC):
         if self._names:
             entities = [replace(entity, label=label) for entity, label in zip(entities, labels, strict=True)]
         return tuple(entities)
+
+    def _named_tag(self, tag: str) -> str:
+        """A tag that is a number under its name, if it has one."""
+        if tag not in self._numbered:
+            return tag
+        self._unnamed.pop(tag, None)
+        return self._numbered[tag]
 
     def error(self, number: int, message: str) -> DataError:
         """An error at a line (or what ``unit`` says) of the file that is being read."""
@@ -212,6 +223,10 @@ class Reader(ABC):
         if label in self._names:
             self._unnamed.pop(label, None)
             label = self._names[label]
+        if not label.isalnum() and SEVERAL.search(label):
+            raise self.error(
+                number, f"got several labels in one tag, {label!r:.80}; expected one. Fix: write a file for each"
+            )
         if self._labels is not None and label not in self._labels:
             known = sorted(self._labels)
             message = f"got label {label!r}, which is not in the taxonomy; expected one of: {', '.join(known)}. Fix: "
