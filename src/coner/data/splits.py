@@ -19,6 +19,7 @@ from coner.core.types import Sentence, letters, possible_labels
 from coner.data.corpus import Corpus, read
 from coner.data.extra import check_maps, read_extra
 from coner.data.files import digest
+from coner.data.label_case import rename_hint
 from coner.data.noise import make_noise
 from coner.data.reading.reader import Reading
 from coner.data.reading.renaming import SPACES, rename_options
@@ -170,7 +171,7 @@ def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
         return ""
     mentions = counted(counts.total(), "mention")
     often_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    classes = first_of([f"{label} {count}" for label, count in often_first])
+    classes = first_of([f"{label} {count}" for label, count in often_first]) + rename_hint(counts, learned)
     return f"Warning: {mentions} can only be missed, of classes that the training data lacks: {classes}"
 
 

@@ -12,6 +12,7 @@ from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus, read
 from coner.data.files import claimed_by, detect
 from coner.data.formats import formats
+from coner.data.label_case import in_case_of
 from coner.data.noise import Noise, load_keyboard
 from coner.data.reading.columns import columns_for, parse_columns
 from coner.data.reading.reader import Reading
@@ -170,9 +171,8 @@ def _with_predictions(gold: Path, options: Options) -> Path:
         fix = "Fix: name them, or both columns of one file, as --columns word=1,gold=2,predicted=3"
         raise ConfigError(f"PREDICTED|MODEL: got neither predictions nor a model. {fix}")
     if (format := detect(gold)) not in COLUMNS:
-        raise DataError(
-            f"got {format}; expected columns: {', '.join(COLUMNS)}. Fix: name the file of predictions", gold
-        )
+        got = f"got {format}; expected columns: {', '.join(COLUMNS)}"
+        raise DataError(f"{got}. Fix: name the file of predictions", gold)
     return gold
 
 
@@ -242,7 +242,7 @@ def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: 
     options.spending.require_none(f"a file of predictions, {path}")
     reading: Reading = {**_reading(options, "predicted", path, gold.path), "repair": True}
     predicted = read(path, **reading, labels=labels, gold=True, predicted=True)
-    predicted = replace(predicted, sentences=predicted.sentences[: options.limit])
+    predicted = in_case_of(replace(predicted, sentences=predicted.sentences[: options.limit]), gold)
     check_same_words(gold, predicted)
     notes = [f"{corpus.path}: {note}" for corpus in (gold, predicted) for note in corpus.notes]
     rows = [sentence.entities or () for sentence in predicted]
