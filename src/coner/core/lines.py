@@ -18,7 +18,7 @@ class Lines:
 
     A byte order mark at the start is skipped. ``on_fault`` gets the line number and a message for bytes that are not
     UTF-8, which become U+FFFD; without it they are an error. Iterating raises ``DataError`` for a file that is missing,
-    damaged, binary, or not UTF-8, with the line and the byte.
+    damaged, binary, not UTF-8 (with the line and the byte), or whose lines end with ``\r`` alone.
     """
 
     def __init__(self, path: str | Path, on_fault: Callable[[int, str], None] | None = None) -> None:
@@ -101,6 +101,9 @@ class Lines:
             raise DataError(message, self.path, block[: block.index(b"\0")].count(b"\n") + 1)
         if block.startswith(BOM):
             self.bom, block = True, block[len(BOM) :]
+        if b"\n" not in block and b"\r" in block.rstrip(b"\r \t"):
+            message = "got CR alone as line end; expected LF or CRLF. Fix: tr '\\r' '\\n' < OLD > NEW"
+            raise DataError(message, self.path, 1)
         if b"\r\n" in block and block.index(b"\n") == block.index(b"\r\n") + 1:
             self.newline = "\r\n"
         return block

@@ -11,6 +11,7 @@ from coner.core.files import sha256
 from coner.core.lines import BOM
 from coner.core.opening import read_bytes
 from coner.data.formats import Format, all_formats, formats, suffix
+from coner.data.reading.cells import joined
 
 HEAD = 1 << 16
 FIXES = {  # for files that are not read: their endings, and what to do instead
@@ -20,10 +21,16 @@ FIXES = {  # for files that are not read: their endings, and what to do instead
     ".pdf .doc .docx .odt .rtf": "save it as plain text, .txt",
     ".zip .tar .tgz .bz2 .xz .7z": "unpack it, or use gzip",
     ".pubtator": "convert it to brat",
+    ".opennlp .muc": "convert it to CoNLL, brat or JSONL",
     ".py .ipynb .yaml .yml": "write the data as JSON, such as with json.dump",
     ".pkl .pickle .arrow .feather": "write it as Parquet",
 }
-STARTS = {".xml": re.compile(rb"\s*<(?:\?xml|!DOCTYPE)"), ".pubtator": re.compile(rb"\s*\d+\|t\|")}
+STARTS = {
+    ".xml": re.compile(rb"\s*<(?:\?xml|!DOCTYPE)"),
+    ".pubtator": re.compile(rb"\s*\d+\|t\|"),
+    ".opennlp": re.compile(rb"(?s).*?<START(?::[^<>\s]+)?> [^<]*<END>"),
+    ".muc": re.compile(rb"(?s).*?<ENAMEX TYPE="),
+}
 COLUMNS = (".tag", ".tags", ".ner", ".col", ".bilou", ".bmes", ".iobes", ".bieo")  # of words and tags, never plain text
 
 
@@ -57,6 +64,9 @@ def _refuse_text(path: Path, head: bytes) -> None:
     if end in COLUMNS:
         message = "got no columns with tags; expected them, as its name says"
         raise DataError(f"{message}. Fix: --from conll --columns word=1,tag=2, or --from text", path)
+    if example := joined(head.decode(errors="replace").split()):
+        message = f"got words with their tags, such as {example!r:.80}; expected plain text"
+        raise DataError(f"{message}. Fix: write a word and its tag per line, with a space between them", path)
     if fix := next((fix for endings, fix in FIXES.items() if end in endings.split()), None):
         raise DataError(f"got {end} data, which is not read. Fix: {fix}", path)
 

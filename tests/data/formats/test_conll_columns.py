@@ -297,3 +297,58 @@ def test_files_without_a_known_name_are_recognised(tmp_path: Path, text: str) ->
 def test_plain_text_stays_text(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     assert detect(tmp_path / "a.txt") == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "tag"),
+    [
+        ("1\tEcce\tB-OTH\n2\thomo\tI-OTH\n", 1, 2),  # two words are enough
+        ("0 Ecce X B-OTH\n1 homo X I-OTH\n", 1, 3),
+        ("1-1\tEcce\tB-OTH\n1-2\thomo\tI-OTH\n1-3\tx\tO\n", 1, 2),  # WebAnno TSV 1 and 2
+        ("1\t1\tEcce\tB-OTH\n1\t2\thomo\tI-OTH\n\n2\t1\tx\tO\n", 2, 3),
+    ],
+)
+def test_indices_of_few_words_and_of_sentences_are_recognised(tmp_path: Path, text: str, word: int, tag: int) -> None:
+    reader = reader_of(tmp_path, text)
+    sentences = list(reader)
+    assert mentions(sentences) == [("Ecce homo", "OTH")]
+    assert (reader.layout.word, reader.layout.tag % reader.layout.width) == (word, tag)
+    assert written(reader_of(tmp_path, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Ana,B-PER\nlives,O\n", "got words with their tags, such as 'Ana,B-PER'; expected two columns"),
+        ("Ana\u00a0B-PER\nlives\u00a0O\n", "got words with their tags, such as"),
+        ("Token POS NER\nAna NNP B-PER\n", "got a line with the names of columns, 'Token POS NER'. Fix: delete it"),
+        ("Ana B-PER\n#text=Ana lives\n", "got tag 'lives'; expected O, or a label. Fix: .* --comment '#'"),
+        ("Ana B-PER\n\u00a0\nBob B-PER\n", r"got 1 column, '\\xa0'; expected 2"),
+        ("Ana B-PER\rlives O\r", "got CR alone as line end; expected LF or CRLF. Fix: tr"),
+    ],
+)
+def test_what_would_be_misread_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        list(reader_of(tmp_path, text))
+
+
+def test_empty_tags_are_outside_if_nothing_else_is(tmp_path: Path) -> None:
+    text = "Ana\tB-PER\nlives\t\n\nin\t\n"
+    assert [s.entities for s in reader_of(tmp_path, text)] == [(Entity(0, 1, "PER"),), ()]
+    with pytest.raises(DataError, match=r"file\.conll:2: got tag ''; expected O"):
+        list(reader_of(tmp_path, text + "now\tO\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("Ana/B-PER lives/O in/O Rome/B-LOC\n", "got words with their tags, such as 'Ana/B-PER'"),
+        ("Ana,B-PER\nlives,O\n", "got words with their tags, such as 'Ana,B-PER'"),
+        ("<START:person> Ana <END> lives .\n", "got .opennlp data"),
+        ('He met <ENAMEX TYPE="PERSON">Ana</ENAMEX>.\n', "got .muc data"),
+    ],
+)
+def test_annotated_text_is_no_plain_text(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "x.txt").write_text(content)
+    with pytest.raises(DataError, match=message):
+        detect(tmp_path / "x.txt")

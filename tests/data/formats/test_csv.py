@@ -181,7 +181,7 @@ def test_what_is_no_list_is_none(cell: str) -> None:
         ("Ada B-per\n", r"x.csv:1: got the columns 'Ada B-per'"),
         (
             "text,entities\nAda,\"[(0, 3, 'per')]\"\n",
-            r"x.csv:1: .* with 'entities', which is not read; .*--columns word=text",
+            r"x.csv:1: .* with spans as 'entities'; expected a tag per word. Fix: write an object .* as JSONL",
         ),
         ("word,word,tag\nAda,Ada,O\n", r"x.csv:1: .*'word' twice"),
         ("text,label\nAda met Bob,good\nall of it,bad\n", r"x.csv:2: got 1 tag for 3 words"),
@@ -231,3 +231,30 @@ def test_repair_counts_what_it_leaves_out(write: Write) -> None:
     reader = stream(write('word,tag\nAda,B-per\nmet\n"Bob,O\n"x"y,O\nZoé,I-loc\n'), repair=True)
     assert [(s.words, len(s.entities or ())) for s in reader] == [(("Ada", "Zoé"), 2)]
     assert reader.faults == {"unreadable": 3, "repaired": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("text,start,end,label\nada met bob,0,3,P\n", "with spans as 'start'; expected a tag per word"),
+        (
+            "word,gold,predicted\nada,B-P,O\nmet,O,O\n",
+            "got tags in the column 'gold', .*'word=word,tag=gold'",
+        ),
+    ],
+)
+def test_annotation_in_other_columns_is_never_lost(write: Write, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(text))
+
+
+def test_places_beside_a_tag_per_word_are_columns_like_others(write: Write) -> None:
+    assert mentions(write("word,start,end,tag\nada,0,3,B-P\nmet,4,7,O\n")) == [(("ada", "met"), ["P: ada"])]
+
+
+def test_numbers_of_tags_can_be_renamed(write: Write) -> None:
+    path = write("tokens,ner_tags\n\"['ada', 'met']\",\"[1, 0]\"\n")
+    corpus = read(path, rename={"0": "O", "1": "B-P"})
+    assert [[(e.start, e.end, e.label) for e in s.entities or ()] for s in corpus] == [[(0, 1, "P")]]
+    with pytest.raises(DataError, match=r"got tags 1 0; expected tags, not their numbers. Fix: --rename 1=NAME"):
+        read(path)

@@ -18,6 +18,7 @@ from typing import Unpack
 from coner.core.errors import DataError
 from coner.core.lines import Lines, Postponed
 from coner.core.types import Entity, Sentence
+from coner.data.reading.cells import is_tag
 from coner.data.reading.columns import find_columns, numbered
 from coner.data.reading.headers import COMMENTS, DOCUMENT, Headers
 from coner.data.reading.layout import ConllLayout
@@ -25,6 +26,8 @@ from coner.data.reading.reader import FILLER, HEADER, Reader, ReadOptions
 from coner.data.reading.schemes import PairCounter
 
 TAG = re.compile("O|[BIESLUMW][-_].+")
+ASSIGNMENT = re.compile("#[A-Za-z_. ]+=")  # of a comment, such as #text=
+AS_HEADERS = "Fix: read comments as headers with --comment"
 SAMPLE = 3000  # lines that decide about the columns
 CACHED = 1 << 16  # distinct line ends; files with free text in a middle column have more, and start over
 
@@ -194,16 +197,18 @@ class ConllReader(Reader):
         """Split a line whose end is not cached: its word, and its other columns with its tag."""
         layout, cells, absent = self.layout, self.layout.cells(line), self.layout.tags == "absent"
         own = {layout.word} if absent else {layout.word, layout.tag % layout.width}
-        if faulty := len(cells) != layout.width or not all(cells[column].strip(" ") for column in own):
+        if faulty := len(cells) != layout.width or not cells[layout.word].strip(" "):
             cells = self._fitted(line, cells, number)
         word, tag = cells[layout.word].strip(" "), cells[layout.tag].strip(" ")
-        if layout.tags != "gold" and layout.word != layout.width - 1 and tag != FILLER:
+        if ASSIGNMENT.match(line) and not (is_tag(tag) or tag in layout.known_tags or self._may_repair):
+            raise self.error(number, f"got tag {tag!r:.40}; expected O, or a label. {AS_HEADERS} '#'")
+        if layout.tags != "gold" and layout.word != layout.width - 1 and tag not in (FILLER, ""):
             message = f"got {tag!r} as tag; expected {FILLER!r}, as the file starts without tags"
             raise DataError(f"{message}. Fix: tag all of it or none", self.path, number)
         others = tuple([other for column, other in enumerate(cells) if column not in own])
         cell = (others, "" if absent else tag)
         before, _, after = line.partition(layout.separators[0][0] if layout.separators else " ")
-        if before == word and not faulty and not layout.word:
+        if before == word and not faulty and not layout.word and (tag or layout.width == 1):
             if len(self._cells) >= CACHED:
                 self._cells.clear()
             self._cells[after] = cell
@@ -212,10 +217,10 @@ class ConllReader(Reader):
     def _fitted(self, line: str, cells: list[str], number: int) -> list[str]:
         """The cells of a line that has too many or too few of them, or no word or tag between tabs: a fault."""
         layout, count = self.layout, sum(bool(cell.strip(" ")) for cell in cells)
-        got = f"got {count} column{'s' * (count > 1)}"
+        got = f"got {count} column{'s' * (count > 1)}" + f", {line[:40]!r}" * (not line.strip())
         message = f"{got}; expected {layout.width} as before, separated by {'' if layout.tabs else 'spaces or '}tabs"
         if line[0] in COMMENTS and not self._may_repair:
-            raise self.error(number, f"{message}. Fix: read comments as headers with --comment '{line[0]}'")
+            raise self.error(number, f"{message}. {AS_HEADERS} '{line[0]}'")
         self._fault(number, message, "repaired")
         missing = "O" if layout.tags == "gold" else FILLER
         at = layout.tag % layout.width

@@ -19,6 +19,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.lines import Lines
 from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
+from coner.data.reading.cells import Column
 from coner.data.reading.columns import parse_columns
 from coner.data.reading.delimited import (
     ANNOTATIONS,
@@ -39,6 +40,7 @@ SAMPLE = 100  # rows that decide whether a row is a word or a sentence
 LONGEST = 1000  # words of a sentence in a file without any end of a sentence
 NAMES = ("word", "tag", "sentence")
 ANY_SPACED = re.compile(r"\S+")
+STARTS = frozenset(("start", "startoffset", "startchar", "beginoffset"))  # of columns with the starts of spans
 LINE_END = re.compile("[\r\n]")
 EXAMPLE = "--columns word=NAME,tag=NAME, with names or numbers"
 
@@ -70,6 +72,7 @@ class CsvReader(Reader):
         rows = self._rows(header, (text for _, text in numbered), number)
         sample = first + list(islice(rows, SAMPLE))
         unit = _unit(header, [cells for _, cells in sample if cells])
+        self._check_columns(header, [cells for _, cells in sample if cells], number)
         self._ends += unit != "words"
         rows = chain(sample, rows)
         yield from self._from_words(header, rows) if unit == "words" else self._whole(header, rows, unit)
@@ -88,6 +91,7 @@ class CsvReader(Reader):
         if "word" not in places:
             expected = "expected the names of columns, such as word and tag"
             raise DataError(f"{got}; {expected}. Fix: {EXAMPLE}", self.path, number)
+        self._refuse_spans(header, got, number)
         lost = [name for name in header.names if plain_name(name) in ANNOTATIONS]
         if "tag" not in places and (self._gold or (lost and not self._named)):
             found = f"with {lost[0]!r}, which is not read" if lost else "none of them with tags"
@@ -100,6 +104,27 @@ class CsvReader(Reader):
             raise DataError(f"{got}, {header.doubled!r} twice; expected it once. Fix: {EXAMPLE}", self.path, number)
         self.ignored.update(f"column {name}" for name in header.unused if name)
         return header, []
+
+    def _refuse_spans(self, header: Header, got: str, number: int) -> None:
+        """``DataError`` if the texts of a table have spans instead of tags."""
+        names = {plain_name(name): name for name in header.names}
+        found = STARTS & names.keys() or (ANNOTATIONS & names.keys() if "tag" not in header.places else ())
+        if found and not self._named and plain_name(header.names[header.places["word"]]) in TEXTS:
+            fix = "Fix: write an object with text and entities per line, as JSONL"
+            raise DataError(
+                f"{got}, with spans as {names[min(found)]!r}; expected a tag per word. {fix}", self.path, number
+            )
+
+    def _check_columns(self, header: Header, rows: Sequence[Sequence[str]], number: int) -> None:
+        """``DataError`` if no column is known as that of the tags, but one holds them."""
+        if "tag" in header.places or self._named or self._predicted:
+            return
+        for at, name in enumerate(header.names):
+            column = Column([[cells[at].strip(" ") for cells in rows]])
+            if name in header.unused and column.looks == "tags" and OUTSIDE in column.cells:
+                message = f"got tags in the column {name!r:.80}, which is not read; expected a column 'tag'"
+                word = header.names[header.places["word"]]
+                raise DataError(f"{message}. Fix: --columns 'word={word},tag={name}'", self.path, number)
 
     def _rows(self, header: Header, lines: Iterable[str], before: int) -> Iterator[Row]:
         """The rows that have all columns; empty ones without cells."""
@@ -186,8 +211,8 @@ class CsvReader(Reader):
                 self._fault(number, f"got tag {broken[0]!r:.40} over several lines; expected a tag for each word")
             elif not tags and self._gold:
                 raise self.error(number, "got a sentence without tags; expected gold labels")
-            elif any(map(str.isdecimal, tags)) and all(map(str.isdecimal, tags)) and set(tags) != {"0"}:
-                fix = "write their names: dataset.features['ner_tags'].feature.names has them"
+            elif all(map(str.isdecimal, tags)) and not set(tags) <= {"0", *self._numbered}:
+                fix = f"--rename {max(tags)}=NAME for each; dataset.features['ner_tags'].feature.names has them"
                 raise self.error(number, f"got tags {' '.join(tags):.40}; expected tags, not their numbers. Fix: {fix}")
             else:
                 yield Sentence(

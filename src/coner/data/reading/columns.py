@@ -12,22 +12,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 
 from coner.core.errors import ConfigError
+from coner.data.reading.cells import MOST, Column, is_tag, joined
+from coner.data.reading.delimited import ROLES, plain_name
 from coner.data.reading.layout import ConllLayout
 
 NAMES = ("word", "tag", "gold", "predicted", "sentence")
 SPACES = re.compile("[ \t]+")
-NUMBER = re.compile("[0-9]{1,9}")
-LETTER = "[BIESLUMWbieslumw]"
-MENTION = re.compile(f"{LETTER}[-_].+|[^ ]+[-_]{LETTER}")
-OUTSIDES = ("O", "o")
-LABEL = re.compile(r"[^\W\d_][\w./&+-]*")
-CHUNKS = frozenset("AC ADJP ADVP BLK CCP CONJP INTJ JJP LST NC NP PC PP PRT RBP SBAR UCP VC VGF VGNF VP".split())  # noqa: SIM905
 PREFIX = re.compile("[A-Za-z-]{1,12}[:|=](?!//)")
-MOST, LEAST = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
 
 
 def parse_columns(text: str | None) -> dict[str, int | str]:
@@ -63,64 +57,6 @@ def numbered(text: str | None) -> dict[str, int]:
     return {name: int(value) for name, value in named.items()}
 
 
-def is_tag(cell: str) -> bool:
-    """Whether a cell may be a tag in some scheme and spelling."""
-    return cell in (*OUTSIDES, "0") or cell.isupper() or MENTION.fullmatch(cell) is not None
-
-
-@dataclass
-class _Column:
-    """The cells of a column, by sentence."""
-
-    sentences: list[list[str]]
-    cells: list[str] = field(init=False)
-    looks: str = field(init=False)  # ``tags``, ``chunks``, ``outside`` (only ``O``), or empty: no tags
-
-    def __post_init__(self) -> None:
-        self.cells = [cell for cells in self.sentences for cell in cells]
-        self.looks = self._looks()
-
-    def _looks(self) -> str:
-        counts = Counter(self.cells)
-        outside = sum(counts[cell] for cell in OUTSIDES)
-        zeros = counts["0"] * (outside == 0)  # an ``O`` of another spelling; a column of zeros alone is none
-        mentions = {cell: n for cell, n in counts.items() if cell not in (*OUTSIDES, "0") and MENTION.fullmatch(cell)}
-        if outside == len(self.cells):
-            return "outside"
-        if mentions and outside + zeros + sum(mentions.values()) >= MOST * len(self.cells):
-            chunks = sum(n for cell, n in mentions.items() if cell[2:].upper() in CHUNKS)
-            return "chunks" if chunks >= MOST * sum(mentions.values()) else "tags"
-        labels = counts.keys() != {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
-        return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""
-
-    @property
-    def holds_tags(self) -> bool:
-        """Whether its cells are tags of entities, or ``O`` in at least three lines."""
-        return self.looks == "tags" or (self.looks == "outside" and len(self.cells) > 2)
-
-    @property
-    def counts(self) -> bool:
-        """Whether its cells count 1, 2, 3 in nearly every sentence."""
-        runs = [[int(cell) for cell in cells if NUMBER.fullmatch(cell)] for cells in self.sentences]
-        several = [run for run in runs if len(run) > 1]
-        counting = sum(all(b == a + 1 for a, b in pairwise(run)) for run in several)
-        numbers = sum(map(len, runs))
-        enough = numbers >= max(3, MOST * len(self.cells)) and 2 * len(several) >= len(runs)
-        return enough and counting >= MOST * len(several)
-
-    @property
-    def constant(self) -> bool:
-        """Whether its cells are the same throughout nearly every sentence, if there are enough to tell."""
-        several = [cells for cells in self.sentences if len(cells) > 1]
-        same = sum(len(set(cells)) == 1 for cells in several)
-        return len(self.cells) >= LEAST and bool(several) and same >= MOST * len(several)
-
-    def agrees(self, other: _Column) -> bool:
-        """Whether most of its tags are those of another column, as with gold and predicted tags."""
-        pairs = [(a, b) for a, b in zip(self.cells, other.cells, strict=True) if a not in OUTSIDES]
-        return 2 * sum(a == b for a, b in pairs) > len(pairs)
-
-
 def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -> tuple[ConllLayout, list[str]]:
     """The layout of a file whose first sentences have these lines, and notes on what is not as usual.
 
@@ -130,10 +66,15 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
     parted = [[layout.cells(line) for line in lines] for lines in sentences]
     rows = [[cells for cells in lines if len(cells) == layout.width] for lines in parted]
     columns = [
-        _Column([[cells[at].strip(" ") for cells in lines] for lines in rows if lines]) for at in range(layout.width)
+        Column([[cells[at].strip(" ") for cells in lines] for lines in rows if lines]) for at in range(layout.width)
     ]
     places = {name: _place(name, number, layout.width) for name, number in named.items()}
+    if layout.width == 1 and (example := joined(columns[0].cells)):
+        fix = "Fix: write a space or a tab between each word and its tag"
+        raise ValueError(f"got words with their tags, such as {example!r:.80}; expected two columns. {fix}")
     (word, tag, inner), notes = _choose(columns, places), list[str]()
+    if layout.width > 1:
+        _check_names(rows[0][0] if rows and rows[0] else (), word, tag)
     if "word" not in places and layout.width > 1:
         _check_words(columns, word, tag)
     if (word, tag) != (0, layout.width - 1) and not named:
@@ -160,7 +101,7 @@ def _separators(lines: Sequence[str]) -> tuple[str, ...]:
     if tabs and (aligned > regular or (aligned == regular and len(set(usual)) > 1)):
         cells = [cells for line in lines if len(cells := line.split("\t")) == tabs + 1]
         columns = [[row[at].strip(" ") for row in cells] for at in range(tabs + 1)]
-        if any(_Column([column]).looks or set(column) == {"_"} for column in columns):
+        if any(Column([column]).looks or set(column) == {"_"} for column in columns):
             return ("\t",) * tabs
     return usual[0]
 
@@ -171,13 +112,14 @@ def _place(name: str, number: int, width: int) -> int:
     return number - 1 if number > 0 else width + number
 
 
-def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int, int | None, int | None]:
+def _choose(columns: Sequence[Column], places: Mapping[str, int]) -> tuple[int, int | None, int | None]:
     """The columns of words, of tags (``None``: there are none, and the words are in the last one) and of inner tags."""
     last = len(columns) - 1
     word, tag = places.get("word"), places.get("tag")
-    index = next((at for at, column in enumerate(columns) if column.counts), None)
+    few = range(last) if last > 1 else ()  # rows of two columns are words with tags
+    index = next((at for at, c in enumerate(columns) if c.counts or (at in few and c.counts_few)), None)
     if index is not None and (
-        index == last or columns[index + 1].looks or not all(c.constant for c in columns[:index])
+        index == last or columns[index + 1].looks or not all(c.constant or c.numbers for c in columns[:index])
     ):
         index = None  # it may be the column of the words, which is refused
     if word is None:
@@ -210,7 +152,15 @@ def _choose(columns: Sequence[_Column], places: Mapping[str, int]) -> tuple[int,
     return word, first, second
 
 
-def _check_words(columns: Sequence[_Column], word: int, tag: int | None) -> None:
+def _check_names(cells: Sequence[str], word: int, tag: int | None) -> None:
+    """``ValueError`` if the first line names the columns."""
+    if cells and tag is not None:
+        names = {role: plain_name(cells[at].strip(" ")) for role, at in (("word", word), ("tag", tag))}
+        if all(name in ROLES[role].split() for role, name in names.items()):
+            raise ValueError(f"got a line with the names of columns, {' '.join(cells)!r:.80}. Fix: delete it")
+
+
+def _check_words(columns: Sequence[Column], word: int, tag: int | None) -> None:
     """``ValueError`` if the words are none."""
     looks = "count 1, 2, 3 in every sentence" if columns[word].counts else ""
     others = [column for at, column in enumerate(columns) if at not in (word, tag)]
@@ -240,7 +190,7 @@ def look_tagged(lines: Sequence[str]) -> bool:
     """Whether at least half of the lines have equally many columns, and one of these looks like tags."""
     layout = ConllLayout(_separators(lines)) if lines else ConllLayout(())
     rows = [cells for cells in map(layout.cells, lines) if len(cells) == layout.width]
-    columns = [_Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
+    columns = [Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
     tagged = [column for column in columns if column.looks in ("tags", "chunks")]
     sure = [column for column in tagged if sum(map(is_tag, column.cells)) >= MOST * len(column.cells)]
     return len(columns) > 1 and 2 * len(rows) >= len(lines) and bool(sure)

@@ -15,7 +15,8 @@ from coner.core.opening import open_bytes, raw_lines
 DELIMITERS = ",;\t|"
 TEXTS = ("text", "fulltext", "sentence", "sentences")
 WORD = " ".join(("word", "words", "token", "tokens", "form", *TEXTS))
-TAG = "nertag nertags ner netag netags ne tag tags label labels wordlabels iob iobtag bio biotag entitytag namedentity"
+TAG = "nertag nertags ner netag netags ne tag tags label labels wordlabels iob iobtag iobtags bio biotag biotags"
+TAG += " entitytag namedentity necoarselit"
 SENTENCE = "sentence# sentenceid sentid sentenceidx sentidx sentenceindex sentenceno sentno sentencenumber sentencenr"
 SENTENCE += " sentence sent"
 DOCUMENT = "doc docid document documentid docname"

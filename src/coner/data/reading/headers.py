@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from coner.data.reading.columns import is_tag
+from coner.data.reading.cells import is_tag
 from coner.data.reading.layout import ConllLayout
 from coner.data.reading.reader import FILLER, HEADER
 
