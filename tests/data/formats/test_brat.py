@@ -75,7 +75,6 @@ FAULTS: dict[str, tuple[str, list[str], str, str]] = {
         "snapped",
         "starts or ends inside a word; expected 8-20",
     ),
-    "white space": ("T1\tP 7 20\t ada lovelace", ["ada lovelace"], "snapped", "starts or ends inside a word"),
     "overlapping": (
         "T1\tP 4 11\tmet ada\nT2\tP 8 20\tada lovelace",
         ["met ada"],

@@ -304,7 +304,7 @@ def test_predictions_are_written_as_predictions(tmp_path: Path) -> None:
 
 def test_results_of_other_types_are_no_gold_without_entities(tmp_path: Path) -> None:
     choice = {"type": "choices", "value": {"choices": ["x"]}}
-    other = {"type": "paragraphlabels", "value": {"start": "0", "end": "0", "paragraphlabels": ["P"]}}
+    other = {"type": "timelinelabels", "value": {"start": "0", "end": "0", "timelinelabels": ["P"]}}
     path = export(tmp_path, task(choice))
     with pytest.raises(DataError, match="task 1: got annotations only under 'results of type choices'; expected resul"):
         read(path)
@@ -312,7 +312,7 @@ def test_results_of_other_types_are_no_gold_without_entities(tmp_path: Path) -> 
         read(path, gold=True)
     corpus = read(export(tmp_path, task(choice), task(other), task(result(0, 3))))
     assert [s.entities for s in corpus] == [(), (), None, None, (Entity(0, 1, "P"),), ()]
-    assert corpus.notes == ("not read: results of type choices 1, results of type paragraphlabels 1",)
+    assert corpus.notes == ("not read: results of type choices 1, results of type timelinelabels 1",)
 
 
 def test_annotations_under_other_keys_are_counted(tmp_path: Path) -> None:
@@ -382,3 +382,56 @@ def test_the_text_may_be_in_an_object_in_the_data(tmp_path: Path) -> None:
     del two["title"]
     with pytest.raises(DataError, match=r"got data with \['report.body', 'report.lang'\]; .*, or --text KEY"):
         read(export(tmp_path, nested(two)))
+
+
+def test_the_annotation_that_is_ground_truth_counts(tmp_path: Path) -> None:
+    first, true = {"result": [result(8, 11)]}, {"result": [result(4, 7)], "ground_truth": True}
+    reader = stream(export(tmp_path, {**task(text="she met ada"), "annotations": [first, true]}))
+    assert [s.entities for s in reader] == [(Entity(1, 2, "P"),)]
+    assert reader.notes == ["not read: further annotations 1"]
+
+
+def test_paragraphs_are_lines_of_one_text(tmp_path: Path) -> None:
+    dialogue = [{"author": "A", "text": "she met ada"}, {"author": "B", "text": "in new york"}]
+
+    def paragraph(start: int, end: int, first: int, last: int, text: str) -> dict[str, Any]:
+        value = {"start": str(start), "end": str(end), "startOffset": first, "endOffset": last, "text": text}
+        return {"id": "a", "type": "paragraphlabels", "value": {**value, "paragraphlabels": ["P"]}}
+
+    found = [paragraph(0, 0, 8, 11, "ada"), paragraph(1, 1, 3, 11, "new york")]
+    tasks = {"id": 1, "data": {"dialogue": dialogue}, "annotations": [{"result": found}]}
+    assert [(s.text, s.entities) for s in read(export(tmp_path, tasks))] == [
+        ("she met ada", (Entity(2, 3, "P"),)),
+        ("in new york", (Entity(1, 3, "P"),)),
+    ]
+    tasks["annotations"] = [{"result": [paragraph(0, 0, 8, 11, "bob")]}]
+    with pytest.raises(DataError, match="task 1: entity 8-11 'P': got the text 'bob'; expected 'ada'"):
+        read(export(tmp_path, tasks))
+
+
+@pytest.mark.parametrize("address", ["https://host/a.txt", "s3://bucket/a.txt", "/data/upload/1/a.txt"])
+def test_the_address_of_a_text_is_no_text(tmp_path: Path, address: str) -> None:
+    with pytest.raises(DataError, match=rf"task 1: got '{address}', the address of a text; expected the text itself"):
+        read(export(tmp_path, task(result(0, 3, text="ada"), text=address)))
+    assert read(export(tmp_path, task(text=address)))[0].text == address
+
+
+def test_places_in_nodes_of_html_are_those_of_its_text(tmp_path: Path) -> None:
+    html = "<p>she met <b>ada</b> &amp; bob<br>in new <i>york</i></p><!-- x --><p>ada</p>"
+
+    def node(first: str, start: int, last: str, end: int, text: str) -> dict[str, Any]:
+        value = {"start": first, "end": last, "startOffset": start, "endOffset": end, "text": text}
+        return {"id": "a", "type": "hypertextlabels", "value": {**value, "hypertextlabels": ["P"]}}
+
+    found = [
+        node("/p[1]/b[1]/text()[1]", 0, "/p[1]/b[1]/text()[1]", 3, "ada"),
+        node("/p[1]/text()[2]", 3, "/p[1]/text()[2]", 6, "bob"),
+        node("/p[1]/text()[3]", 3, "/p[1]/i[1]/text()[1]", 4, "new york"),
+        node("/p[2]/text()[1]", 0, "/p[2]/text()[1]", 3, "ada"),
+    ]
+    for key in ("annotations", "completions"):
+        path = export(tmp_path, {"id": 1, "data": {"html": html}, key: [{"result": found}]})
+        [sentence] = read(path, repair=True)
+        assert sentence.text == "she met ada & bobin new yorkada"
+        places = [(mention.start, mention.end) for mention in sentence.entities or ()]
+        assert places == [(2, 3), (4, 5), (6, 7)]  # the last two share the word "yorkada"

@@ -1,10 +1,11 @@
 """Label Studio: a JSON list of tasks as it is exported and imported, JSON-MIN, or a task per line.
 
-The list may be under ``tasks`` in an object. Of the annotations of a task (before version 1.0 ``completions``) the
-first that was not cancelled is read, and of its results the labelled spans; without any annotation the first
-prediction, unless gold labels are asked for. Old versions count UTF-16 units, which ``value.text`` reveals. The text is
-the string of ``data``, or of an object in it, in which every ``value.text`` stands, else ``data.text``, or the only
-string. ``data.words``, written if the words are not those of ``split_words``, makes the task one sentence.
+The list may be under ``tasks`` in an object. Of the annotations of a task (before version 1.0 ``completions``) the one
+that is marked as ground truth is read, else the first that was not cancelled, and of its results the labelled spans;
+without any annotation the first prediction, unless gold labels are asked for. Old versions count UTF-16 units, which
+``value.text`` reveals. The text is the string of ``data``, or of an object in it, in which every ``value.text`` stands,
+else ``data.text``, or the only string; paragraphs are lines of one text. ``data.words``, written if the words are not
+those of ``split_words``, makes the task one sentence.
 
 If an entity has a score, all sentences are written as predictions, because nobody has confirmed them.
 """
@@ -12,6 +13,7 @@ If an entity has a score, all sentences are written as predictions, because nobo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, Unpack
@@ -40,7 +42,8 @@ from coner.data.reading.results import (
 from coner.data.reading.spans import Mark, align_words
 from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_text, split_words
 
-READ = ("labels", "hypertextlabels")  # types of results
+READ = ("labels", "hypertextlabels", "paragraphlabels")  # types of results
+ADDRESS = re.compile(r"(?:https?|s3|gs)://\S+|/data/\S+")
 ANNOTATIONS = ("annotations", "completions")
 KNOWN = (*ANNOTATIONS, "predictions", "drafts")
 
@@ -48,7 +51,7 @@ KNOWN = (*ANNOTATIONS, "predictions", "drafts")
 class LabelStudioReader(ObjectReader):
     unit = "task"
     expected = "a JSON list of Label Studio tasks"
-    read_keys = f"results of type {' or '.join(READ)}"
+    read_keys = f"results of one of the types {', '.join(READ)}"
     fix = "label spans of text with <Labels>, and export them as JSON"
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
@@ -118,6 +121,7 @@ class LabelStudioReader(ObjectReader):
         """The results of the annotation or prediction that is read; ``None`` if there is none."""
         annotations = [item for key in ANNOTATIONS for item in list_under(task, key)]
         kept = [item for item in annotations if isinstance(item, dict) and not is_cancelled(item)]
+        kept.sort(key=lambda item: item.get("ground_truth") is not True)
         predictions = [item for item in list_under(task, "predictions") if isinstance(item, dict)]
         self.ignored["cancelled annotations"] += len(annotations) - len(kept)
         self.ignored["further annotations"] += len(kept[1:])
@@ -172,6 +176,8 @@ class LabelStudioReader(ObjectReader):
         if (key := self._key_of_text(texts, claims)) is None:
             wanted = f"a string {self._text_key!r}" if self._text_key else 'a string "text", one string alone'
             raise ValueError(f"got data with {sorted(texts or data)!r:.200}; expected {wanted}, or --text KEY")
+        if claims and ADDRESS.fullmatch(texts[key]):
+            raise ValueError(f"got {texts[key]!r:.60}, the address of a text; expected the text itself as data.{key}")
         if self._html and "<" in texts[key]:
             self.ignored["texts with tags of HTML, without the tags"] += 1
             return without_tags(texts[key])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import Any
+
+from coner.data.reading.markup import text_nodes
+from coner.data.reading.offsets import same_text
 
 Values = Mapping[str, Any]
 MINIMAL = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time")  # keys of JSON-MIN
 TASKS = "tasks"  # the key of the tasks, if they are in an object
+RUNS = ("annotations", "completions", "predictions", "drafts")  # keys of lists of objects with results
 DEPTH = 4  # of objects in ``data`` that may hold the text
 
 
@@ -25,8 +30,10 @@ def placed(result: Values) -> tuple[Any, Any, str | None, Any]:
 
 
 def whole_task(value: Any) -> Any:
-    """A task of JSON-MIN in the form of other tasks."""
-    if not isinstance(value, dict) or isinstance(value.get("data"), dict):
+    """A task of JSON-MIN in the form of other tasks; others with places in one text, not in paragraphs or nodes."""
+    if isinstance(value, dict) and isinstance(value.get("data"), dict):
+        return _with_paragraphs(_with_nodes(value))
+    if not isinstance(value, dict):
         return value
     types = {key: [_type(item) for item in items_of(items)] for key, items in value.items()}
     regions = {key: value[key] for key, found in types.items() if any(found)}
@@ -36,6 +43,67 @@ def whole_task(value: Any) -> Any:
     data = {key: item for key, item in value.items() if key not in (*MINIMAL, *regions)}
     annotated = bool(regions) or value.get("annotation_id") is not None
     return {"data": data, "annotations": [{"result": results}] if annotated else []}
+
+
+def _moved(task: dict[str, Any], change: Callable[[dict[str, Any]], Values]) -> dict[str, Any]:
+    """A task with changes of the values of its results."""
+
+    def moved(result: Any) -> Any:
+        value = result.get("value") if isinstance(result, dict) else None
+        return {**result, "value": {**value, **change(value)}} if isinstance(value, dict) else result
+
+    runs = {key: task[key] for key in RUNS if isinstance(task.get(key), list)}
+    for key, items in runs.items():
+        runs[key] = [
+            {**run, "result": list(map(moved, run["result"]))}
+            if isinstance(run, dict) and isinstance(run.get("result"), list)
+            else run
+            for run in items
+        ]
+    return {**task, **runs}
+
+
+def _with_paragraphs(task: dict[str, Any]) -> dict[str, Any]:
+    """A task whose only paragraphs, such as those of a dialogue, are lines of one text."""
+    lists = {key: items for key, items in task["data"].items() if _are_paragraphs(items)}
+    if len(lists) != 1:
+        return task
+    [(key, items)] = lists.items()
+    lines = [item["text"] for item in items]
+    starts = accumulate((len(line) + 1 for line in lines), initial=0)
+    nodes = {str(number): start for number, start in zip(range(len(lines)), starts, strict=False)}
+    task = _moved(task, lambda value: _place_in_nodes(value, nodes))
+    return {**task, "data": {**task["data"], key: "\n".join(lines)}}
+
+
+def _with_nodes(task: dict[str, Any]) -> dict[str, Any]:
+    """A task whose results count characters in its text, not in nodes of HTML, where its text shows that they do."""
+    pages = [text_nodes(text) for text in texts_in(task["data"]).values() if "<" in text]
+    if not pages:
+        return task
+
+    def change(value: dict[str, Any]) -> Values:
+        for text, nodes in [] if isinstance(value.get("globalOffsets"), dict) else pages:
+            places, repeated = _place_in_nodes(value, nodes), value.get("text")
+            if places and isinstance(repeated, str) and same_text(text[places["start"] : places["end"]], repeated):
+                return places
+        return {}
+
+    return _moved(task, change)
+
+
+def _place_in_nodes(value: Values, nodes: Mapping[str, int]) -> dict[str, int]:
+    """The start and the end of a result that counts in nodes, which start at these places; empty if it does not."""
+    found = {}
+    for end in ("start", "end"):
+        node, within = value.get(end), value.get(f"{end}Offset")
+        if isinstance(node, str | int) and str(node) in nodes and type(within) is int:
+            found[end] = nodes[str(node)] + within
+    return found if len(found) == 2 else {}
+
+
+def _are_paragraphs(value: Any) -> bool:
+    return bool(items_of(value)) and all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in value)
 
 
 def is_wrapper(value: Any) -> bool:
