@@ -69,6 +69,12 @@ def biluo(sentence: Sentence) -> list[str]:
     return [letters.get(tag[0], tag[0]) + tag[1:] for tag in written]
 
 
+def spaced(sentence: Sentence) -> dict[str, Any]:
+    """Words, and whether a space is behind each of them; other white space is lost, as are words that are joined."""
+    ends = [b for _, b in sentence.offsets]
+    return {"ORTH": sentence.words, "SPACY": [(sentence.text or "")[b : b + 1] == " " for b in ends]}
+
+
 def nested(sentence: Sentence) -> dict[str, Any]:
     rows = zip(sentence.words, biluo(sentence), strict=True)
     row = {"tokens": [{"id": i, "orth": word, "ner": tag} for i, (word, tag) in enumerate(rows)], "brackets": []}
@@ -104,6 +110,43 @@ FORMS: dict[str, Callable[[Sentence], Any]] = {
         "tokenized_text": s.words,
         "ner": [[e.start, e.end - 1, e.label] for e in s.entities or ()],
     },
+    "Dataturks": lambda s: {
+        "id": 7,
+        "content": s.text,
+        "annotation": [
+            {"label": [label], "points": [{"start": a, "end": b - 1, "text": (s.text or "")[a:b]}]}
+            for a, b, label in spans(s)
+        ]
+        or None,
+        "labels": [],
+    },
+    "flair": lambda s: {
+        "id": 7,
+        "text": s.text,
+        "entities": [{"start_pos": a, "end_pos": b, "labels": [{"value": label}]} for a, b, label in spans(s)],
+    },
+    "spaCy 3": lambda s: {
+        "id": 7,
+        "doc_annotation": {"cats": {}, "entities": spans(s), "links": {}},
+        "token_annotation": spaced(s),
+    },
+    "spaCy 3 with tags": lambda s: {
+        "id": 7,
+        "doc_annotation": {"entities": tags(s)},
+        "token_annotation": spaced(s),
+    },
+    "words and entities as tags": lambda s: [s.text, {"id": 7, "words": s.words, "entities": tags(s)}],
+    "tags in tokens": lambda s: {
+        "id": 7,
+        "tokens": [{"text": word, "ner": tag} for word, tag in zip(s.words, tags(s), strict=True)],
+    },
+    "tags under another name": lambda s: {"id": 7, "tokens": s.words, "iob_tags": tags(s)},
+    "numbers as floats and strings": lambda s: {
+        "id": 7,
+        "text": s.text,
+        "label": [[float(a), str(b), label] for a, b, label in spans(s)],
+    },
+    "rows of the viewer": lambda s: {"row_idx": 0, "row": {"id": 7, **ids(s)}, "truncated_cells": []},
     "spaCy's training data": lambda s: [s.text, {"id": 7, "entities": spans(s)}],
     "spaCy 2": nested,
 }
@@ -211,12 +254,13 @@ UNREAD: dict[str, dict[str, Any]] = {
     "with other names": {"text": TEXT, "Entities": [{"BeginOffset": 0, "EndOffset": 3, "Type": "PER", "Score": 0.9}]},
     "of texts": {"text": TEXT, "annotations": [{"mention": "Ana", "label": "PER"}]},
     "pairs": {"text": TEXT, "ner": [["Ana", "PER"]]},
-    "of Dataturks": {
-        "text": TEXT,
-        "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 2, "text": "Ana"}]}],
-    },
-    "tags": {"tokens": TEXT.split(), "bio": ["B-PER", "O", "O", "O"]},
-    "a string of tags": {"text": TEXT, "bio": "B-PER O O O"},
+    "pairs by label": {"text": TEXT, "label": {"PER": [[0, 3]]}},
+    "a string": {"text": TEXT, "label": "[[0, 3, 'PER']]"},
+    "of a span categorizer": {"text": TEXT, "spans": {"sc": [[0, 3, "PER"]]}},
+    "the label first": {"text": TEXT, "label": [["PER", 0, 3]]},
+    "places of tokens": {"text": TEXT, "spans": [{"token_start": 0, "token_end": 0, "label": "PER"}]},
+    "tags": {"tokens": TEXT.split(), "my_tags": ["B-PER", "O", "O", "O"]},
+    "a string of tags": {"text": TEXT, "my_tags": "B-PER O O O"},
     "ids": {"tokens": TEXT.split(), "ner_ids": [1, 0, 0, 0]},
     "beside an empty list": {"text": TEXT, "entities": [], "mentions": [[0, 3, "PER"]]},
 }
@@ -227,13 +271,81 @@ def test_annotations_under_other_keys_are_never_lost_without_a_word(tmp_path: Pa
     values = UNREAD[case]
     key = next(name for name in values if name not in ("text", "tokens", "entities"))
     path = file(tmp_path, {"text": "Bob"}, values)
-    with pytest.raises(DataError, match=rf"x\.jsonl:2: got annotations only under '{key}'; expected .*'entities'.*Fix"):
+    with pytest.raises(
+        DataError,
+        match=rf"x\.jsonl:2: got annotations only under '{key}'(;|, in a form ).*Fix",
+    ):
         read(path)
     with pytest.raises(DataError, match=rf"x\.jsonl:1: got annotations only under '{key}'; expected gold labels"):
         read(file(tmp_path, values), gold=True)
     corpus = read(file(tmp_path, values, {"text": "Bob", "entities": []}))
     assert [s.entities for s in corpus] == [None, ()]  # not: no entity
     assert f"not read: annotations under '{key}' " in corpus.notes[0]
+
+
+def test_words_and_tags_may_be_strings(tmp_path: Path) -> None:
+    for values in (
+        {"sentence": TEXT, "tags": "B-PER O O B-LOC"},
+        {"text": TEXT, "labels": ["B-PER", "O", "O", "B-LOC"]},
+        {"tokens": TEXT, "ner_tags": "B-PER O O B-LOC"},
+        {"text": TEXT, "entities": ["U-PER", "O", "O", "U-LOC"]},
+    ):
+        assert one(tmp_path, values).entities == LOC
+    with pytest.raises(DataError, match=r"x\.jsonl:1: got 3 tags for 4 words; expected a tag per word"):
+        one(tmp_path, {"text": TEXT, "tags": "B-PER O O"})
+    with pytest.raises(DataError, match=r"x\.jsonl:1: got an object per word; expected one per sentence"):
+        one(tmp_path, {"sentence_id": 0, "words": "Ana", "labels": "B-PER"})
+
+
+def test_inclusive_ends_are_known_by_the_form(tmp_path: Path) -> None:
+    cluener = {"text": "浙商银行的叶老桂", "label": {"name": {"叶老桂": [[5, 7]]}, "company": {"浙商银行": [[0, 3]]}}}
+    assert [(e.start, e.end, e.label) for e in one(tmp_path, cluener).entities or ()] == [
+        (0, 4, "company"),
+        (5, 8, "name"),
+    ]
+    ubiai = {"document": TEXT, "tokens": [{"text": "Ana", "start": 0, "end": 3, "entityLabel": "PER"}]}
+    assert one(tmp_path, ubiai).entities == PER
+
+
+def test_a_text_that_was_accepted_without_spans_has_no_entity(tmp_path: Path) -> None:
+    task = {"text": "Bob", "tokens": [{"text": "Bob", "start": 0, "end": 3, "id": 0}], "answer": "accept"}
+    assert one(tmp_path, task, gold=True).entities == ()
+    assert one(tmp_path, {**task, "_view_id": "classification"}).entities is None
+
+
+def test_a_file_of_rejected_objects_is_refused_with_their_number(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got no sentence, but objects with answer 'reject' 1; expected"):
+        read(file(tmp_path, {"text": "Bob", "spans": [], "answer": "reject"}))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"tokens": [["Ana"], ["Bob", "sings"]], "ner_tags": [["B-PER"], ["B-PER", "O"]]},
+        {"tokens": {"0": ["Ana"], "1": ["Bob", "sings"]}, "ner_tags": {"0": ["B-PER"], "1": ["B-PER", "O"]}},
+        {"text": ["Ana", "Bob sings"], "label": [[[0, 3, "PER"]], [[0, 3, "PER"]]]},
+    ],
+)
+def test_a_table_by_columns_is_read_by_rows(tmp_path: Path, table: dict[str, Any]) -> None:
+    path = file(tmp_path, table, name="x.json")
+    assert [(s.words, s.entities) for s in read(path)] == [(("Ana",), PER), (("Bob", "sings"), PER)]
+
+
+def test_the_items_of_an_array_are_not_looked_into(tmp_path: Path) -> None:
+    for count in (1, 2):
+        path = file(tmp_path, [{"sentence": ["Ana"], "ner": [{"index": [0], "type": "PER"}]}] * count, name="x.json")
+        with pytest.raises(DataError, match=r"object 1: got an object with \['sentence', 'ner'"):
+            read(path)
+    rasa = {
+        "rasa_nlu_data": {"common_examples": [{"text": "Ana", "entities": [{"start": 0, "end": 3, "entity": "PER"}]}]}
+    }
+    assert [s.entities for s in read(file(tmp_path, rasa, name="x.json"))] == [PER]
+
+
+def test_python_is_no_json(tmp_path: Path) -> None:
+    for content in ("[('Ana', {'entities': [(0, 3, 'PER')]})]", "{'text': 'Ana', 'entities': []}"):
+        with pytest.raises(DataError, match=r"x\.json:1: not JSON: .*; it looks like Python: write it with json.dump"):
+            read(file(tmp_path, content, name="x.json"))
 
 
 def test_the_types_that_gliner_may_predict_are_no_tags(tmp_path: Path) -> None:
@@ -310,6 +422,14 @@ NO_FORM: dict[str, tuple[str, str]] = {
     "too few tags": ('[{"tokens": ["a", "b"], "ner_tags": ["O"]}]', "got 1 ner_tags for 2 words"),
     "words of GLiNER": ('[{"tokenized_text": ["a"], "ner": [[0, 1, "X"]]}]', "covers other words than the 1"),
     "no triple": ('[{"text": "a", "label": [[0, 1, "X"], [0, 1]]}]', r"got entity \[0, 1\]; expected an object, or \["),
+    "null among tags": (
+        '[{"tokens": ["a", "b"], "ner_tags": ["O", null]}]',
+        "got None among ner_tags; expected a tag or O",
+    ),
+    "other keys of places": (
+        '[{"text": "a", "entities": [{"start_idx": 0, "end_idx": 0, "type": "X"}]}]',
+        "got no start; expected objects with start, end and label",
+    ),
     "entities by label": ('[{"text": "a", "entities": {"X": ["a"]}}]', "got entities .*; expected a list"),
     "no paragraphs": ('[{"paragraphs": [7]}]', r"got paragraphs \[7\]; expected a list of objects"),
     "no orth": (

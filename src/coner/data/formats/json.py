@@ -1,7 +1,8 @@
 """JSON: an array of objects in any form of ``reading.keys``, spaCy's training data, or an object with such an array.
 
 spaCy's are pairs of a text and its annotations (``TRAIN_DATA``, also from NER Annotator), or documents with
-``paragraphs`` of tagged tokens (spaCy 2). Of an object the only array of objects is read, such as ``data``.
+``paragraphs`` of tagged tokens (spaCy 2). Of an object its only array of objects is read, such as ``data``,
+or the rows, if it is a table by columns.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from coner.core.tags import OUTSIDE
 from coner.core.types import Sentence
 from coner.data.formats import Format, formats, suffix
 from coner.data.formats.jsonl import LINES
-from coner.data.reading.json_text import first_value, json_values
-from coner.data.reading.keys import FORMS, TEXTS, WORDS, first_of, is_pair, tag_names
+from coner.data.reading.forms import columns_as_rows
+from coner.data.reading.json_text import first_value, json_items
+from coner.data.reading.keys import FORMS, NAMES, TEXTS, WORDS, first_of, is_pair, tag_names
 from coner.data.reading.objects import NO_GOLD, ObjectReader
 from coner.data.reading.spans import check_words
 from coner.data.reading.words import lone_surrogate
@@ -33,14 +35,21 @@ class JsonReader(ObjectReader):
         return self._objects(self._items(), self._object)
 
     def _items(self) -> list[Any]:
-        values = json_values(self.path, "objects")
-        if len(values) != 1 or not isinstance(values[0], dict) or not is_wrapper(values[0]):
+        values, array = json_items(self.path, "objects")
+        if len(values) != 1 or array or not isinstance(values[0], dict):
             return values
-        lists = {key: value for key, value in values[0].items() if _is_array(value)}
+        if rows := columns_as_rows(values[0]):
+            return rows
+        value = values[0]
+        while (inner := _only_object(value)) is not None:
+            value = inner
+        if not is_wrapper(value):
+            return values
+        lists = {key: items for key, items in value.items() if _is_array(items) and key not in NAMES}
         if len(lists) != 1:
-            got = f"arrays under {', '.join(map(repr, lists))}"
-            raise DataError(f"got {got:.200}; expected one. Fix: jq .{min(lists)} {self.path}", self.path)
-        self.file_names = tag_names(values[0], "ner_tags")
+            got = f"got arrays under {', '.join(map(repr, lists))}"
+            raise DataError(f"{got:.200}; expected one. Fix: jq .{min(lists)} {self.path}", self.path)
+        self.file_names = tag_names(value, "ner_tags")
         return next(iter(lists.values()))
 
     def _object(self, item: Any, number: int) -> Iterable[Sentence]:
@@ -90,7 +99,15 @@ def _is_array(value: Any) -> bool:
 def is_wrapper(values: dict[str, Any]) -> bool:
     """Whether an object is not a sentence, but has arrays of them."""
     sentence = any(isinstance(values.get(key), str) for key in TEXTS) or first_of(WORDS, values) is not None
-    return not sentence and "paragraphs" not in values and any(map(_is_array, values.values()))
+    inner = _only_object(values)
+    arrays = any(_is_array(value) and key not in NAMES for key, value in values.items())
+    return not sentence and "paragraphs" not in values and (arrays or (inner is not None and is_wrapper(inner)))
+
+
+def _only_object(values: dict[str, Any]) -> dict[str, Any] | None:
+    """The value of the only key, if it is an object, as under ``rasa_nlu_data``."""
+    value = next(iter(values.values())) if len(values) == 1 else None
+    return value if isinstance(value, dict) else None
 
 
 class Json(Format):
@@ -106,8 +123,9 @@ class Json(Format):
         value, array = first_value(head)
         if array or is_pair(value):
             return 0.9 * (isinstance(value, dict) or is_pair(value) or value == [])
+        columns = isinstance(value, dict) and columns_as_rows(value) is not None
         pretty = head.lstrip()[1:].lstrip(b" \t\r")[:1] == b"\n"
-        return 0.9 * (isinstance(value, dict) and (pretty or is_wrapper(value) or "paragraphs" in value))
+        return 0.9 * (isinstance(value, dict) and (pretty or columns or is_wrapper(value) or "paragraphs" in value))
 
 
 formats.register(Json())

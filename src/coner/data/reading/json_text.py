@@ -14,6 +14,7 @@ from coner.data.reading.spans import whole_text
 from coner.data.reading.words import BOM
 
 KEY = re.compile(r'"([^"\\]{1,99})"\s*:')
+PYTHON = re.compile(r"\s*(?:\[\s*)?[({\[]\s*[({\[]*'")
 SPACE = " \t\r\n"
 GAP = re.compile(f"[{SPACE}]*")
 CUT = 60_000  # bytes of a start behind which more may follow
@@ -42,7 +43,7 @@ def json_value(text: str, what: str = "an object") -> Any:
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}") from None
+        raise ValueError(f"not JSON: {error.msg.lower()} at column {error.colno}{_likely(text)}") from None
     except RepeatedKey:
         raise
     except RecursionError:
@@ -51,8 +52,18 @@ def json_value(text: str, what: str = "an object") -> Any:
         raise ValueError(f"not the JSON of {what}: {str(error).lower()}") from None
 
 
+def _likely(text: str) -> str:
+    """What a text is that is no JSON."""
+    return "; it looks like Python: write it with json.dump" if PYTHON.match(text) else ""
+
+
 def json_values(path: str | Path, what: str) -> list[Any]:
-    """The values of a file: the items of an array, or all values one after another, such as one per line.
+    """The values of a file, see ``json_items``."""
+    return json_items(path, what)[0]
+
+
+def json_items(path: str | Path, what: str) -> tuple[list[Any], bool]:
+    """The items of an array, or all values of a file, such as one per line; and whether it is an array.
 
     ``DataError`` if it is not JSON, or an object has a key twice, with the line.
     """
@@ -63,7 +74,7 @@ def json_values(path: str | Path, what: str) -> list[Any]:
             value, at = DECODER.raw_decode(text, at)
             values.append(value)
     except json.JSONDecodeError as error:
-        message = f"not JSON: {error.msg.lower()} at column {error.colno}"
+        message = f"not JSON: {error.msg.lower()} at column {error.colno}{_likely(text)}"
         raise DataError(message, path, error.lineno) from None
     except RepeatedKey as error:
         line = text.count("\n", 0, _start_of_fault(text, at)) + 1
@@ -71,7 +82,8 @@ def json_values(path: str | Path, what: str) -> list[Any]:
     except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).lower()
         raise DataError(f"not the JSON of {what}: {reason}", path) from None
-    return values[0] if len(values) == 1 and isinstance(values[0], list) and not is_pair(values[0]) else values
+    array = len(values) == 1 and isinstance(values[0], list) and not is_pair(values[0])
+    return (values[0] if array else values), array
 
 
 def _start_of_fault(text: str, at: int) -> int:

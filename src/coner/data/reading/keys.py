@@ -19,18 +19,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coner.core.tags import OUTSIDE
+from coner.data.reading.delimited import TAG as NAMES_OF_TAGS
+from coner.data.reading.delimited import plain_name
 from coner.data.reading.offsets import Claim, find_offsets
 
 FORMS = "coner's own, doccano, prodigy, spaCy, GLiNER, tokens with ner_tags"
+FORM_OF_SPANS = "objects with start, end and label, or [start, end, label], with whole numbers"
 TEXTS = ("text", "data", "content", "sentence")
 WORDS = ("words", "tokens", "tokenized_text")
 TAGS = ("ner_tags", "ner", "tags", "labels", "label")
 SPANS = ("entities", "spans", "ents", "labels", "label", "ner", "annotations")
-STARTS = ("start", "start_offset", "start_char", "begin")
-ENDS = ("end", "end_offset", "end_char")
-LABELS = ("label", "labels", "type", "entity_group", "entity", "tag")
+STARTS = ("start", "start_offset", "start_char", "start_pos", "startOffset", "begin")
+ENDS = ("end", "end_offset", "end_char", "end_pos", "endOffset")
+LABELS = ("label", "labels", "type", "entity_group", "entity", "tag", "tag_name", "category")
 NAMES = ("ner_tag_names", "label_list", "label_names", "id2label", "features")
+TAG_NAMES = frozenset(NAMES_OF_TAGS.split())  # of other keys, without case and joints
 TAG = re.compile(r"[BIESLUMWbieslumw][-_]\S+")
+SPANS_IN_TEXT = re.compile(r"""\s*\[\s*(?:[\[(]\s*\d+\s*,\s*\d+\s*,|\{\s*['"])""")  # a list as JSON or Python write it
 DEPTH = 4  # of objects and lists in which annotations are looked for
 
 
@@ -39,10 +44,19 @@ def first_of(keys: Sequence[str], values: Mapping[str, Any]) -> Any:
     return next((values[key] for key in keys if values.get(key) is not None), None)
 
 
+def whole(place: Any) -> int | None:
+    """A place that may be a float, or a string of digits, as a whole number; ``None`` if it is none."""
+    if isinstance(place, float) and place.is_integer():
+        return int(place)
+    if isinstance(place, str) and place.isdecimal() and len(place) < 10:
+        return int(place)
+    return place if type(place) is int else None
+
+
 def is_span(item: Any) -> bool:
     """Whether a value has the form of a labelled span."""
     if isinstance(item, list):
-        return len(item) >= 3 and all(type(place) is int for place in item[:2]) and isinstance(item[2], str | int)
+        return len(item) >= 3 and None not in map(whole, item[:2]) and isinstance(item[2], str | int)
     if not isinstance(item, dict):
         return False
     places = any(key in item for key in STARTS) and any(key in item for key in ENDS)
@@ -70,6 +84,8 @@ def is_flat(value: Any) -> bool:
 
 def count_annotations(key: str, value: Any, words: Sequence[str] | None = None) -> int:
     """How many labelled spans, results of Label Studio or tags a value seems to hold, in whatever form."""
+    if isinstance(value, str) and SPANS_IN_TEXT.match(value):
+        return 1
     if isinstance(value, str) or is_flat(value):
         parts = value.split() if isinstance(value, str) else list(map(str, value))
         aligned = words is not None and len(parts) == len(words)
@@ -84,6 +100,9 @@ def _count_spans(value: Any, depth: int) -> int:
         found = [item for item in value if _seems_span(item)]
         return len(found) or (sum(_count_spans(item, depth - 1) for item in value) if depth else 0)
     if isinstance(value, dict) and depth:
+        places = [place for of in value.values() if isinstance(of, list) for place in of]
+        if places and all(isinstance(place, list) and len(place) == 2 and is_flat(place) for place in places):
+            return len(places)
         return sum(_count_spans(item, depth - 1) for item in value.values())
     return 0
 
@@ -108,6 +127,12 @@ def label_key(values: Mapping[str, Any], words: Sequence[str] | None) -> str | N
             value = values.get(key)
             if value is not None and is_flat(value) and (len(value) == len(words) or not key.startswith("label")):
                 return key
+            if isinstance(value, list) and len(value) == len(words) and any(isinstance(item, str) for item in value):
+                other = next(item for item in value if not isinstance(item, str))
+                raise ValueError(f"got {other!r:.40} among {key}; expected a tag or {OUTSIDE}")
+        others = [key for key in values if key not in TAGS and plain_name(key) in TAG_NAMES]
+        if alike := [key for key in others if is_flat(values[key]) and len(values[key]) == len(words)]:
+            return alike[0]
     if values.get("entities") and not isinstance(values["entities"], list):
         raise ValueError(f"got entities {values['entities']!r:.80}; expected a list")
     lists = [key for key in SPANS if isinstance(values.get(key), list)]
@@ -130,6 +155,8 @@ def text_key(texts: Mapping[str, str], claims: Sequence[Claim], preferred: Seque
 def tag_names(values: Mapping[str, Any], key: str) -> dict[str, str]:
     """The names of tags that are ids, as far as the object has them: a list, a table of ids, or features."""
     names = first_of((f"{key}_names", *NAMES), values)
+    if isinstance(names, list) and names and all(isinstance(item, dict) for item in names):  # of their viewer
+        names = {item.get("name"): item.get("type") for item in names}
     while isinstance(names, dict) and (inner := first_of((key, "feature", "names"), names)) is not None:
         names = inner  # the features of Hugging Face datasets
     if isinstance(names, list):

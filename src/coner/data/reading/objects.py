@@ -19,6 +19,7 @@ from coner.core.counted import counted
 from coner.core.types import Entity, Sentence
 from coner.core.untrusted import is_text
 from coner.data.reading import keys
+from coner.data.reading.forms import usual_form
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
 from coner.data.reading.spans import Mark, SpanReader, align_words, check_words
@@ -43,7 +44,7 @@ class ObjectReader(SpanReader):
         self._text_key = options.get("text")
         self._usual: tuple[str, ...] = keys.TEXTS  # keys of the text, the first one that an object has
         self._unread: Counter[str] = Counter()  # annotations, by the key under which they are not read
-        self._first_unread = 0
+        self._first_unread, self._example = 0, None  # its place, and the first of them
 
     def _objects(self, items: Iterable[Any], parse: Callable[[Any, int], Iterable[Sentence]]) -> Iterator[Sentence]:
         """The sentences of all objects; an error at the end if all annotations are under keys that are not read."""
@@ -52,8 +53,11 @@ class ObjectReader(SpanReader):
             labelled = labelled or sentence.entities is not None
             yield sentence
         if self._unread and not labelled and not self._predicted:
-            message = f"got annotations only under {self._named()}; expected {self.read_keys}"
-            raise self.error(self._first_unread, f"{message}. Fix: {self.fix}")
+            expected, fix = f"; expected {self.read_keys}", self.fix
+            if self._unread.keys() <= {*keys.SPANS, *keys.TAGS}:
+                expected = f", in a form that is not read, {self._example!r:.120}; expected {keys.FORM_OF_SPANS}"
+                fix = "write the spans so"
+            raise self.error(self._first_unread, f"got annotations only under {self._named()}{expected}. Fix: {fix}")
 
     def _named(self) -> str:
         return ", ".join(f"{key!r:.80}" for key, _ in self._unread.most_common(5))
@@ -63,6 +67,7 @@ class ObjectReader(SpanReader):
         values = {"text": item[0], **item[1]} if keys.is_pair(item) else item
         if not isinstance(values, dict):
             raise ValueError(f"got a JSON {type(item).__name__}; expected an object ({keys.FORMS})")
+        values = usual_form(values)
         if values.get("answer") in ("reject", "ignore"):
             self.ignored[f"objects with answer {values['answer']!r}"] += 1
             return []
@@ -78,7 +83,7 @@ class ObjectReader(SpanReader):
         if labels is None and self._gold:
             got = f"got annotations only under {self._named()}" if unread else 'got no "entities"'
             raise self.error(number, f"{got}; {NO_GOLD}" + f". Fix: {self.fix}" * unread)
-        if words is not None and labels is not None and keys.is_flat(labels) and key in keys.TAGS:
+        if words is not None and labels is not None and keys.is_flat(labels):
             return [self._tagged(values, words, str(key), number)]
         spans = [] if labels is None else [_span(item, number, self._names) for item in labels]
         of_words = name == "tokenized_text" and key == "ner"
@@ -157,13 +162,13 @@ class ObjectReader(SpanReader):
         """Count labels that are not read; whether some of them are annotations."""
         found = False
         for key, value in values.items():
-            if not value or key in (*read, *keys.NAMES):
+            if not value or key in (*read, *keys.NAMES, f"{read[1]}_names"):
                 continue
             if key == "relations" and isinstance(value, list):
                 self.ignored["relations"] += len(value)
             elif key not in keys.TEXTS and (count := keys.count_annotations(key, value, words)):
                 self._unread[key] += count
-                self._first_unread = self._first_unread or number
+                self._first_unread, self._example = self._first_unread or number, self._example or value
                 self.ignored[f"annotations under {key!r:.80}"] += count
                 found = True
             elif key in keys.TAGS or (words is not None and keys.is_flat(value) and len(value) == len(words)):
@@ -194,11 +199,16 @@ def _span(item: Any, number: int, names: Mapping[str, str]) -> QuotedMark:
         item = dict(zip(("start", "end", "label"), item, strict=True))
     if not isinstance(item, dict):
         raise ValueError(f"got entity {item!r:.200}; expected an object, or [start, end, label]")
-    start, end, label = (keys.first_of(names, item) for names in (keys.STARTS, keys.ENDS, keys.LABELS))
-    for name, place in {"start": start, "end": end}.items():
-        if type(place) is not int:
-            raise ValueError(f"entity {item!r:.200}: got {name} {place!r:.80}; expected a whole number")
+    first, last, label = (keys.first_of(names, item) for names in (keys.STARTS, keys.ENDS, keys.LABELS))
+    start, end = keys.whole(first), keys.whole(last)
+    if start is None or end is None:
+        name, place = ("start", first) if start is None else ("end", last)
+        got = f"got {name} {place!r:.80}; expected a whole number"
+        missing = f"got no {name}; expected {keys.FORM_OF_SPANS}"
+        raise ValueError(f"entity {item!r:.200}: {missing if place is None else got}")
     label = label[0] if isinstance(label, list) and len(label) == 1 else label
+    if isinstance(label, dict):  # of flair
+        item, label = {"score": label.get("confidence"), **item}, label.get("value")
     label = str(label) if type(label) is int and str(label) in names else label
     if not isinstance(label, str) or not label or lone_surrogate(label) is not None:
         expected = "a non-empty string of whole characters" + f", or --rename {label}=NAME" * (type(label) is int)

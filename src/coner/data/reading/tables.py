@@ -20,6 +20,8 @@ from coner.core.errors import DataError, requires_extra
 from coner.core.opening import open_descriptor
 from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
+from coner.data.reading.delimited import plain_name
+from coner.data.reading.keys import TAG_NAMES
 from coner.data.reading.objects import ObjectReader
 from coner.data.reading.spans import check_words
 from coner.data.reading.words import sentence_from_text
@@ -50,6 +52,10 @@ class RowReader(ObjectReader):
         labels = LABEL_COLUMN[words]
         if self._gold and labels not in columns:
             raise DataError(f"got no column {labels!r}, but {', '.join(columns)}; expected gold labels", self.path)
+        others = [name for name in columns if plain_name(name) in TAG_NAMES]
+        if words == TOKENS and labels not in columns and others and not self._predicted:
+            got = f"got tags in column {others[0]!r}, which is not read; expected {labels!r}"
+            raise DataError(f"{got}. Fix: rename or remove it", self.path)
         wanted = [name for name in (ID, words, labels) if name in columns]
         self.ignored.update(f"column {name}" for name in columns if name not in wanted)
         return wanted
