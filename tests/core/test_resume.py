@@ -176,7 +176,9 @@ def test_a_full_disk_keeps_committed_work(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("name", "content"), [("out.part", "mine"), ("out.part.json", "{}"), ("out.part.json", "-")])
+@pytest.mark.parametrize(("name", "content"), [
+    *(("out.part", "mine"), ("out.part.json", "{}"), ("out.part.json", "-"), ("out.part.json", "[" * 100_000)),
+])  # fmt: skip
 def test_a_file_of_the_same_name_is_not_touched(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(OutputError, match=f"{name}: exists already"), start(tmp_path / "out"):

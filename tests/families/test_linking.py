@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,12 @@ def test_a_name_without_an_entry_or_an_id_is_not_linked(folder: Path) -> None:
     linker = Linker(coner.knowledge.load(folder / "kb"), {})
     entities = [Entity(0, 1, "City"), Entity(1, 2, "City"), Entity(2, 4, "City")]
     assert [e.kb_id for e in linker.link(["oslo", "rome", "new", "york"], entities)] == ["", "", "q4"]
+
+
+def test_an_id_with_control_characters_is_not_used(tmp_path: Path) -> None:
+    rows = [{"name": "Rome", "types": "City", "id": id, "prior": prior} for id, prior in (("q\x1b5", 9), ("q6", 1))]
+    kb = knowledge(tmp_path, "".join(f"{json.dumps(row)}\n" for row in rows))
+    assert [e.kb_id for e in Linker(kb, {}).link(["rome"], [Entity(0, 1, "City")])] == ["q6"]
 
 
 def test_a_loaded_tagger_applies_rules_and_links(folder: Path) -> None:

@@ -125,7 +125,7 @@ class _ResumableOutput(Output):
 
     def _in_use(self) -> OutputError:
         owner = "another process"
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             owner = f"process {int(json.loads(self._journal.read_bytes())['process'])}"
         return OutputError(f"{self._path}: {owner} is writing it; wait for it, or name another output")
 
@@ -147,7 +147,7 @@ class _ResumableOutput(Output):
         try:
             values = json.loads(self._journal.read_bytes())
             return dict(values["belongs"]), int(values["bytes"]), dict(values["counts"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise _in_the_way(self._journal) from None
 
     def _write_journal(self, counts: Mapping[str, int]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from coner.core.types import Entity
+from coner.core.untrusted import is_text
 from coner.knowledge.entry import Candidate
 from coner.knowledge.knowledge import Knowledge
 
@@ -18,7 +19,7 @@ class Linker:
     """Gives each entity the id of an entry that has its words as a name.
 
     Args:
-        knowledge: the knowledge base; entries without an id are ignored.
+        knowledge: the knowledge base; entries without an id, or with one that is not text in one line, are ignored.
         labels: the labels that each type stands for, besides the label of the same name.
     """
 
@@ -31,7 +32,7 @@ class Linker:
         return tuple([replace(e, kb_id=self._cached_id(" ".join(words[e.start : e.end]), e.label)) for e in entities])
 
     def _id(self, name: str, label: str) -> str:
-        candidates = [one for one in self.knowledge.lookup(name, CANDIDATES) if one.id]
+        candidates = [one for one in self.knowledge.lookup(name, CANDIDATES) if one.id and is_text(one.id)]
         agreeing = (one for one in candidates if self._agrees(one, label))
         return next(agreeing, candidates[0]).id if candidates else ""
 
