@@ -26,8 +26,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich import print as show
-
 SHORT = 3  # characters; what is shorter is mostly a word, such as *of*, a town of Turkey
 TOWN = 5000  # inhabitants of a place whose other names are taken, too
 FREQUENT = 50  # hyponyms of a class of WordNet that is used as a type
@@ -197,9 +195,9 @@ def main() -> int:
             continue
         counts = write(rows(Path(str(found.locate_file(folder)))), options.out / f"{name}.csv")
         most = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common(4))
-        show(f"{name} {found.version} ({licence}): {most}")
+        print(f"{name} {found.version} ({licence}): {most}")  # noqa: T201
     if missing:
-        show(f"not installed: {', '.join(missing)}. Fix: pip install --no-deps {' '.join(missing)}", file=sys.stderr)
+        sys.stderr.write(f"not installed: {', '.join(missing)}. Fix: pip install --no-deps {' '.join(missing)}\n")
     return 2 if len(missing) == len(PACKAGES) else 0
 
 

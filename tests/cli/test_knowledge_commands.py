@@ -90,7 +90,9 @@ def test_each_source_may_have_a_licence_of_its_own(coner: Coner, tmp_path: Path)
     twice = run(coner, *build, *options, "--licence", "MIT", code=2)
     assert "got two licences of all sources, CC0-1.0 and MIT; expected one" in twice.err
     unknown = run(coner, "kb", "build", *files, "--licence", "d.csv=MIT", "--out", tmp_path / "none", code=2)
-    assert "got a licence of d.csv; expected the path of a source" in unknown.err
+    assert f"got a licence of d.csv; expected the path of a source: {files[0]}" in unknown.err
+    empty = run(coner, "kb", "build", *files, "--licence", f"{files[0]}=", "--out", tmp_path / "none", code=2)
+    assert f"--licence: got no licence in '{files[0]}='" in empty.err
 
 
 def test_names_of_dev_are_refused_unless_it_is_an_oracle(coner: Coner, tmp_path: Path) -> None:
@@ -112,7 +114,10 @@ def test_sentences_of_dev_can_be_left_out_of_labelled_sources(coner: Coner, tmp_
     build = ["kb", "build", source, SAMPLE / "train.conll", "--train", source, "--leave-out", left_out, "--json"]
     sources = json.loads(run(coner, *build, "--out", tmp_path / "kb").out)["sources"]
     assert [source["entries"] > 0 for source in sources] == [False, True]
-    assert sources[0]["skipped"] == {"sentences to leave out": 132}
+    assert sources[0]["skipped"] == {"sentences of --leave-out": 132}
+    tables = ["kb", "build", tmp_path / "names.csv", "--leave-out", source, "--out", tmp_path / "none"]
+    (tmp_path / "names.csv").write_text("name\nada\n", encoding="utf-8")
+    assert "--leave-out: got no labelled file" in run(coner, *tables, code=2).err
     train = ["train", *DATA, *QUICK, "--kb", tmp_path / "kb", "--out", tmp_path / "run"]
     run(coner, *train)
     assert read_record(tmp_path / "run").oracle == ()

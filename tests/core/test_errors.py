@@ -1,11 +1,11 @@
-"""Errors for optional libraries that are not installed."""
+"""Errors: long messages, and optional libraries that are not installed."""
 
 import importlib
 import sys
 
 import pytest
 
-from coner.core.errors import MissingExtra, requires_extra
+from coner.core.errors import MOST, ConfigError, MissingExtra, requires_extra
 
 
 def test_missing_library_names_the_extra_that_installs_it() -> None:
@@ -32,3 +32,11 @@ def test_missing_module_of_this_package_is_not_reported_as_a_missing_extra(name:
 def test_broken_library_is_not_reported_as_missing() -> None:
     with pytest.raises(ImportError, match="wrong version"), requires_extra("a picture", "plots"):
         raise ImportError("wrong version", name="matplotlib")
+
+
+def test_a_very_long_message_keeps_its_start_and_its_fix() -> None:
+    error = ConfigError(f"crf.features: got {'x' * 100_000}; expected one of: a, b. Fix: name one")
+    assert str(error).startswith("crf.features: got xxx")
+    assert str(error).endswith("Fix: name one")
+    assert len(str(error)) <= MOST
+    assert str(ConfigError("short")) == "short"

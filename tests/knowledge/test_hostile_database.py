@@ -56,7 +56,7 @@ def test_a_table_whose_pages_repeat_each_other_is_refused(
     monkeypatch.setattr(database_module, "STEPS", 1 << 20)
     folder = knowledge(tmp_path).folder
     deepen(folder / "entries.sqlite", table, levels=8)
-    with pytest.raises(ModelError, match="its pages form a circle, or are used twice"):
+    with pytest.raises(ModelError, match="it takes more steps than a sound file of its size"):
         FolderKnowledge(folder)
 
 

@@ -65,14 +65,14 @@ def build(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Leave out sentences of labelled files that are in this file, by text (dev, test); can be repeated.",
+            help="Leave out sentences of labelled sources whose text is in FILE too, such as dev; can be repeated.",
         ),
     ] = None,
     licence: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[SOURCE=]SPDX",
-            help="Licence of all sources, such as CC0-1.0, or of one; it is recorded. Can be repeated.",
+            help="Licence to record: of all sources (CC0-1.0), or of one (names.csv=MIT); can be repeated.",
         ),
     ] = None,
     case: Annotated[Switch, typer.Option(help="fold: ignore upper and lower case; keep: distinguish it.")] = "fold",
@@ -161,6 +161,8 @@ def _licences(options: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for option in options:
         source, _, licence = option.rpartition("=")
+        if not licence:
+            raise ConfigError(f"--licence: got no licence in {option!r}; expected one such as MIT, or SOURCE=MIT")
         if source in found:
             named = f"of {source}" if source else "of all sources"
             raise ConfigError(f"--licence: got two licences {named}, {found[source]} and {licence}; expected one")

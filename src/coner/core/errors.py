@@ -11,11 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+MOST = 2_500  # characters of a message, in which a name from a file may be of any length
+
 
 class ConerError(Exception):
-    """Wrong input or use: one line for the user, exit code 2."""
+    """Wrong input or use: one line for the user, exit code 2. A very long message is cut in its middle."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message if len(message) <= MOST else f"{message[: MOST - 500]} ... {message[-490:]}")
 
 
 class ConfigError(ConerError):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 
 STDERR = 2
 USUAL = (ValueError, OSError, ImportError, MemoryError)  # whose messages say what is wrong
-_SILENT = Lock()
+_SILENT = RLock()
 
 
 @contextmanager
 def panics_as_errors() -> Iterator[None]:
-    """``ValueError`` for a panic of Rust, without its lines on stderr, and for other errors of a library.
+    """``ValueError`` for a panic of Rust, without its lines on stderr, and for exceptions without a useful message.
 
-    What other threads write to stderr meanwhile is lost: use it where a file of a stranger is opened.
+    What other threads write to stderr meanwhile is discarded: use it where a file of a stranger is opened.
     """
     with _SILENT:  # else a thread could restore what another one has silenced
         try:

@@ -42,7 +42,8 @@ def split_corpus(
     shares = dict(zip(SPLITS, (1 - dev - test, dev, test), strict=True))
     shares = {name: share for name, share in shares.items() if share > 0}
     splits = distribute(sentences, shares, seed=seed)
-    if not all(splits.values()):  # each class has too few mentions for more than one split
+    if any(2 * len(chosen) < shares[name] * len(sentences) for name, chosen in splits.items()):
+        # Most classes have too few mentions for more than one split.
         splits = distribute(sentences, shares, seed=seed, stratify=False)
     if missing := [name for name, chosen in splits.items() if not chosen]:
         count = f"got {len(set(map(text_key, sentences)))} different sentences"

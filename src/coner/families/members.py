@@ -84,14 +84,14 @@ def member_folders(folder: Path, count: int) -> list[Path]:
 def saved_members(folder: Path, manifest: Manifest, count: int) -> list[Path]:
     """The folders of the members of a model that is opened.
 
-    ``ModelError`` if the manifest does not name them and all of their files: links to one folder, as members of members
-    of members, would be opened more often than there are files.
+    ``ModelError`` if the manifest does not name them and all of their files: otherwise nested links to one folder could
+    be opened exponentially often.
     """
     files = ModelFiles(folder, manifest)
     folders = member_folders(folder, count)
     models = [name for name in manifest.files if PurePosixPath(name).name == MANIFEST]
     if len(models) > MOST_MEMBERS:
-        raise ModelError(f"{folder / MANIFEST}: damaged: got {len(models)} members; expected at most {MOST_MEMBERS}")
+        raise ModelError(f"{folder / MANIFEST}: got {len(models)} members; expected at most {MOST_MEMBERS}")
     for member in folders:
         place = member.relative_to(folder)
         files.path((place / MANIFEST).as_posix())

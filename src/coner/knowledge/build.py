@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from coner.config.section import Natural, Section
+from coner.core.counted import first_of
 from coner.core.errors import ConfigError, DataError, OutputError, requires_extra
 from coner.core.files import as_text, atomic_write, check_folder, make_folder, sha256, write_error
 from coner.core.locks import lock_folder
@@ -68,13 +69,18 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
     make_trie([])
     if len({path.resolve() for path in files}) < len(files):
         raise ConfigError("got a file twice; expected different ones")
-    if unknown := settings.licences.keys() - set(map(str, files)):
-        raise ConfigError(f"got a licence of {min(unknown)}; expected the path of a source, as it is given")
+    own = {path.resolve() for path in files}
+    if unknown := [file for file in settings.licences if Path(file).resolve() not in own]:
+        raise ConfigError(
+            f"got a licence of {unknown[0]}; expected the path of a source: {first_of([*map(str, files)])}"
+        )
     if odd := [path for path in files if not path.is_file()]:
         got = "got a folder, a pipe or a device" if odd[0].exists() else "no such file"
         raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])
     named = None if settings.format == "auto" else sources[settings.format]
     plan = [(path, named or detect(path)) for path in files]
+    if settings.source.leave_out and train is None and not any(source.takes_rest for _, source in plan):
+        raise ConfigError("--leave-out: got no labelled file whose sentences could be left out. Fix: leave it out")
     if train is not None:  # so that its faults are raised before hours of work
         deque(train.read(), maxlen=0)
     check_folder(out)
@@ -116,7 +122,8 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, trai
         unmapped = store.map_types(settings.labels) if settings.labels else 0
         trie = make_trie(store.keys())
         if not len(trie):
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "the sources have none"
+            left_out = sum((Counter(source.skipped) for source in read.values()), Counter(dropped))
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "the sources have none"
             raise DataError(f"got no name to keep ({reasons}); expected one at least")
         trie.save(str(scratch / TRIE))
         _index(store, trie)
@@ -162,7 +169,12 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, train: TrainingFile | None) -> None:
     """``ConfigError`` if an unfinished build read other files, or in another way."""
-    lines = [settings.model_dump_json(exclude={"processes"})]
+    excluded: dict[str, Any] = {"processes": True}
+    if not settings.licences:  # as in a build of an earlier version
+        excluded["licences"] = True
+    if not settings.source.leave_out:
+        excluded["source"] = {"leave_out"}
+    lines = [settings.model_dump_json(exclude=excluded)]
     if train is not None:
         lines.append(train.sha256)
     for file, source in files:
@@ -185,6 +197,7 @@ def _read(
     Its entries are merged with those of source ``into``: the files of a dump speak of the same ids.
     """
     progress = store.progress(number, as_text(path.name))
+    licences = {Path(file).resolve(): licence for file, licence in settings.licences.items()}
     processes = settings.processes or thread_count()
     if not progress.finished:
         with progress_bar(f"reading {path.name}", path.stat().st_size, done=progress.position, percent=True) as bar:
@@ -200,7 +213,7 @@ def _read(
         file=as_text(path.name),
         format=source.name,
         sha256=sha256(path),
-        licence=settings.licences.get(str(path), settings.licence),
+        licence=licences.get(path.resolve(), settings.licence),
         entries=progress.entries,
         skipped=dict(progress.skipped),
     )

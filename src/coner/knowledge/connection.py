@@ -25,7 +25,7 @@ class BoundedConnection(Urllib3HttpConnection):
             response = ask(*request, **{**options, "preload_content": False})
             parts, size, most, start = list[bytes](), 0, line_bytes(), time.monotonic()
             try:
-                while part := response.read(CHUNK):
+                while part := response.read1(CHUNK):  # what has arrived, so that the time is looked at
                     parts.append(part)
                     if (size := size + len(part)) > most:
                         raise ValueError(f"got an answer of more than {most >> 20} MiB (CONER_MAX_LINE_MIB)")

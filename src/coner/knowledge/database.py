@@ -50,7 +50,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def allow_steps(database: sqlite3.Connection, size: int) -> None:
-    """Let the statements from here on take as many steps as any of a sound file of this size takes."""
+    """Let the statements from here on take at most the steps that a sound file of this size needs."""
     # Not a function of Python, in which Ctrl-C would be lost.
     chunks = repeat(False, 1 + (STEPS + STEPS_PER_BYTE * size) // CHUNK)
     database.set_progress_handler(chunks.__next__, CHUNK)
@@ -59,7 +59,7 @@ def allow_steps(database: sqlite3.Connection, size: int) -> None:
 def reason(error: Exception) -> str:
     """What is wrong with a database, in one line."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-        return "its pages form a circle, or are used twice"
+        return "it takes more steps than a sound file of its size"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 

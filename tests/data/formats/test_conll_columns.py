@@ -335,7 +335,7 @@ def test_what_would_be_misread_is_one_line(tmp_path: Path, text: str, message: s
 def test_empty_tags_are_outside_if_nothing_else_is(tmp_path: Path) -> None:
     text = "Ana\tB-PER\nlives\t\n\nin\t\n"
     assert [s.entities for s in reader_of(tmp_path, text)] == [(Entity(0, 1, "PER"),), ()]
-    with pytest.raises(DataError, match=r"file\.conll:2: got tag ''; expected O"):
+    with pytest.raises(DataError, match=r"file\.conll:2: got tags '' 2, 'B-PER' 1, of which 2 of 3 are not valid"):
         list(reader_of(tmp_path, text + "now\tO\n"))
 
 

@@ -126,13 +126,19 @@ def shapes_of(tags: Collection[str]) -> list[str]:
 
 
 def _run_together(tags: Collection[str]) -> bool:
-    """Whether tags are letters with labels directly behind them: some labels have several letters, all have a B."""
+    """Whether tags are letters with labels directly behind them.
+
+    Some label has a B and another letter; all have a B, or only the letter of mentions of one word.
+    """
     letters = defaultdict[str, set[str]](set)
     for tag in tags:
         letters[tag[1:]].add(tag[:1])
     known = {letter for _, scheme in LETTERS.values() for letter in scheme}
-    together = all(label[:1].isalnum() and "B" in found and found <= known for label, found in letters.items())
-    return together and any(found & {"I", "M"} for found in letters.values())
+    together = all(
+        label[:1].isalnum() and found <= known and ("B" in found or found <= {"S", "U", "W"})
+        for label, found in letters.items()
+    )
+    return together and any("B" in found and found - {"B", "S", "U", "W"} for found in letters.values())
 
 
 def other_outside(counts: Mapping[str, int]) -> str | None:

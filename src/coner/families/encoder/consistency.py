@@ -1,4 +1,4 @@
-"""R-Drop: the tags of a word should not depend on which units dropout leaves out."""
+"""R-Drop: the tags of a word should not depend on which units dropout zeroes."""
 
 from __future__ import annotations
 

@@ -39,7 +39,11 @@ def prepare(settings: EncoderExperiment, job: TrainingJob) -> FineTuning[Encoder
 
 
 class TaggingObjective(Objective):
-    """``(1 - w) fine + w scale coarse`` (arXiv 2401.00698), where w, the weight of the coarse loss, decays."""
+    """``(1 - w) fine + w scale coarse`` (arXiv 2401.00698), where w, the weight of the coarse loss, decays.
+
+    With ``head.consistency`` (c) every sentence has two passes, of which these losses are means, and ``c consistency``,
+    the divergence between their tags, is added.
+    """
 
     names: tuple[str, ...] = ("fine", "coarse")
     tagger: EncoderTagger
@@ -50,7 +54,7 @@ class TaggingObjective(Objective):
         super().__init__(tagger, sentences, weights)
         tags, network, self.consistency = tagger.tags, tagger.network, tagger.settings.head.consistency
         if self.consistency:
-            self.names = (*self.names, "consistency")
+            self.names, self.repeats = (*self.names, "consistency"), 2
         if network.knowledge is not None:
             knowledge = tagger.settings.knowledge
             self.match_dropout, self.encoder_from = knowledge.dropout, knowledge.warm_up
@@ -63,7 +67,7 @@ class TaggingObjective(Objective):
             self.coarse = GoldTags(network.auxiliary.decoder.tags, [in_groups(s, groups) for s in sentences])
 
     def losses(self, examples: Sequence[int]) -> Mapping[str, Tensor]:
-        return super().losses([*examples, *examples] if self.consistency else examples)
+        return super().losses([*examples] * self.repeats)
 
     def batch_losses(self, batch: Batch, examples: Sequence[int]) -> Mapping[str, Tensor]:
         fine = self.fine.gold(examples, batch.ids.device)
@@ -85,14 +89,16 @@ class TaggingObjective(Objective):
 
     def history(self, losses: Mapping[str, float], epoch: float) -> dict[str, Any]:
         coarse = None if self.coarse is None else losses["coarse"]
-        return {"loss": losses["fine"], "coarse_loss": coarse, "weight": self.coarse_weight(epoch)}
+        values = {"loss": losses["fine"], "coarse_loss": coarse, "weight": self.coarse_weight(epoch)}
+        return {**values, "consistency_loss": losses["consistency"]} if self.consistency else values
 
     def log_line(self, entry: Mapping[str, Any]) -> str:
-        return f"loss {entry['loss']:.4f}  coarse weight {entry['weight']:.4f}"
+        line = f"loss {entry['loss']:.4f}  coarse weight {entry['weight']:.4f}"
+        return f"{line}  consistency {entry['consistency_loss']:.4f}" if self.consistency else line
 
     def curves(self, losses: Mapping[str, float], epoch: float) -> dict[str, float]:
         if self.coarse is None:
-            return {"loss/fine": losses["fine"]}
+            return {f"loss/{name}": value for name, value in losses.items() if name != "coarse"}
         return {**super().curves(losses, epoch), "coarse_weight": self.coarse_weight(epoch)}
 
 

@@ -52,7 +52,7 @@ class HeadSettings(Section):
     decoder: str = Field("crf", description=f"from scores to tags: {_names('decoder')}")
     loss: str = Field("cross_entropy", description=f"token-level loss, not for crf: {_names('loss')}")
     consistency: Rate = Field(
-        0.0, description="weight of the divergence between two passes with different dropout (R-Drop); 0: one pass"
+        0.0, description="weight of the divergence between the tags of two passes (R-Drop, its alpha / 2); 0: one pass"
     )
     scheme: Literal["iob2", "bioes"] = Field("iob2", description="tag scheme of the predictions")
 

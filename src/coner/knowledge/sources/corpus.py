@@ -27,7 +27,7 @@ class LabelledData(SmallSource):
         reader = stream(path, **settings.reading, gold=True)
         for sentence in reader:
             if (text := text_number(sentence)) in left_out:
-                skipped["sentences to leave out"] += 1
+                skipped["sentences of --leave-out"] += 1
                 continue
             for entity in sentence.entities or ():
                 names.setdefault(sentence.surface(entity), Counter())[text, entity.label] += 1

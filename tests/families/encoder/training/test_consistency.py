@@ -22,11 +22,13 @@ Make = Callable[..., FineTuning]
 
 @pytest.fixture
 def tuning_for(settings_for: Callable[..., Any], tmp_path: Path) -> Make:
-    def make(folder: str = "run", *, weights: list[float] | None = None, **head: Any) -> FineTuning:
+    def make(
+        folder: str = "run", *, weights: list[float] | None = None, train: dict[str, Any] | None = None, **head: Any
+    ) -> FineTuning:
         settings = settings_for(
             head=head,
             auxiliary={"schedule": "constant", "start": 0.4},
-            train={"epochs": 2, "batch": 4, "batch_pieces": 24, "checkpoint_minutes": 1e-9},
+            train={"epochs": 2, "batch": 4, "batch_pieces": 24, "checkpoint_minutes": 1e-9, **(train or {})},
         )
         return tuning_of(settings, tmp_path / folder, train=SENTENCES, weights=weights)
 
@@ -60,7 +62,24 @@ def test_with_dropout_the_divergence_enters_the_minimised_sum(tuning_for: Make) 
     objective = tuning_for(dropout=0.5, consistency=2.0).trainer.objective
     assert objective.names == ("fine", "coarse", "consistency")
     assert objective.weights(0)["consistency"] == 2.0
-    assert float(objective.losses([0, 1]).get("consistency", torch.zeros(())).detach()) > 0
+    assert float(objective.losses([0, 1])["consistency"].detach()) > 0
+
+
+def test_a_pass_with_both_copies_is_within_the_limit(tuning_for: Make) -> None:
+    trainer = tuning_for(consistency=1.0).trainer
+    lengths = [len(pieces.ids) for pieces in trainer.objective.pieces]
+    passes = trainer.batches.passes(range(len(lengths)))
+    assert sorted(i for chosen in passes for i in chosen) == list(range(len(lengths)))
+    assert all(len(chosen) == 1 or 2 * sum(lengths[i] for i in chosen) <= 24 for chosen in passes)
+
+
+def test_the_divergence_is_in_history_log_and_curves_also_with_adversarial_training(tuning_for: Make) -> None:
+    tuning = tuning_for(dropout=0.5, consistency=1.0, train={"adversarial": 0.5})
+    tuning.run()
+    entry, objective = tuning.trainer.progress.history[0], tuning.trainer.objective
+    assert entry["consistency_loss"] > 0
+    assert f"consistency {entry['consistency_loss']:.4f}" in objective.log_line(entry)
+    assert "loss/consistency" in objective.curves({"fine": 1.0, "coarse": 1.0, "consistency": 0.1}, 0)
 
 
 def test_an_interrupted_run_with_two_passes_resumes_exactly(tuning_for: Make, tmp_path: Path) -> None:

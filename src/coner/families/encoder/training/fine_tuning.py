@@ -66,7 +66,9 @@ class FineTuning(Generic[T]):
         self.trainer = Trainer(
             tagger.network,
             losses,
-            batches=Batches(losses.lengths, train.batch, train.batch_pieces, seed),
+            batches=Batches(
+                [losses.repeats * length for length in losses.lengths], train.batch, train.batch_pieces, seed
+            ),
             schedule=Schedule(
                 groups,
                 train.epochs,

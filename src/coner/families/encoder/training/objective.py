@@ -26,6 +26,7 @@ class Objective(ABC):
     frozen: FrozenLayers | None = None
     match_dropout: float = 0.0  # probability that a match of a training sentence is left out
     encoder_from: int = 0  # first epoch in which the encoder is trained
+    repeats: int = 1  # how often a pass has each of its sentences
 
     def __init__(self, tagger: Any, sentences: Sequence[Sentence], weights: Sequence[float] | None = None) -> None:
         self.tagger, self.sentences = tagger, sentences
