@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import coner
@@ -78,6 +78,7 @@ def test_the_offsets_of_a_mention_are_those_of_its_text(text: str) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example rewrites the file
 @given(text=LINES.filter(lambda text: not text.startswith("\ufeff")))  # a byte order mark at the start of a file
 def test_a_text_is_split_like_a_file_of_this_text(text: str, tmp_path: Path) -> None:
+    assume("\n" in text or "\r" not in text)  # a file with carriage returns alone is refused
     path = tmp_path / "text"
     path.write_bytes(text.encode())
     read = [] if not text.split() else list(TextReader(path))

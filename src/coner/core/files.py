@@ -9,7 +9,7 @@ import io
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, cast, overload
 
@@ -38,10 +38,10 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[A
     packed, text = path.suffix == ".gz", mode == "w"
     opening = ("w" if special else "x") + ("b" if packed or not text else "")
     try:
-        raw = temporary.open(opening, **({} if "b" in opening else TEXT))
-    except OSError as error:
-        raise write_error(path, error) from None
-    try:
+        try:
+            raw = temporary.open(opening, **({} if "b" in opening else TEXT))
+        except OSError as error:
+            raise write_error(path, error) from None
         with raw:
             if not special:
                 copy_permissions(path, temporary)
@@ -54,7 +54,8 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[A
             temporary.replace(path)
     except BaseException as error:
         if not special:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
             raise write_error(path, error) from None
         raise
