@@ -28,13 +28,15 @@ MOST_MEMBERS = 200  # of a model, with those of its members
 class Combination(Recipe):
     """The run of a tagger that combines trained models; a subclass sets ``tagger``.
 
-    ``ConfigError`` if a member is in the folder that the run writes.
+    ``ConfigError`` if a member is in the folder that the run writes, or there are more than ``MOST_MEMBERS``.
     """
 
     tagger: Tagger
 
     def __init__(self, settings: Experiment, folder: Path, members: Sequence[Path]) -> None:
         self.settings = settings
+        if len(members) > MOST_MEMBERS:
+            raise ConfigError(f"got {len(members)} models; expected at most {MOST_MEMBERS}")
         for member in members:
             if member.resolve().is_relative_to(folder.resolve()):
                 raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: give another --out")

@@ -25,7 +25,9 @@ from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment
 from coner.families.crf.tagger import CrfTagger
 from coner.families.manifest import MANIFEST
+from coner.families.members import MOST_MEMBERS, Combination
 from coner.families.tagger import Prediction, Tagger
+from coner.families.vote.settings import VoteExperiment
 from coner.families.vote.tagger import Member, VoteTagger
 from helpers import SAMPLE
 from helpers.spans import disjoint
@@ -278,3 +280,12 @@ def test_members_that_are_links_to_each_other_are_refused_at_once(tmp_path: Path
         (folder / "model.json").write_text(json.dumps({**manifest, "members": members, "files": files}))
     with pytest.raises(ModelError, match=r"it names no 'members/1/members/1/model\.json'"):
         taggers.load(tmp_path)
+
+
+def test_a_vote_of_more_models_than_can_be_opened_is_not_made(tmp_path: Path) -> None:
+    class Recipe(Combination):
+        def identity(self, inputs: object) -> dict[str, object]:
+            return {}
+
+    with pytest.raises(ConfigError, match="got 201 models; expected at most 200"):
+        Recipe(VoteExperiment.model_construct(), tmp_path, [tmp_path / str(n) for n in range(MOST_MEMBERS + 1)])
