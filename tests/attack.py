@@ -68,14 +68,25 @@ def tests(*paths: str) -> Callable[[float, int], Outcome]:
     def attack(minutes: float, seed: int) -> Outcome:
         files = [str(TESTS / path) for path in paths]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+            # Without the options of the project, whose second -q would leave the counts out.
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-o",
+                "addopts=-q --import-mode=importlib",
+                "-p",
+                "no:cacheprovider",
+                *files,
+            ],
             capture_output=True,
             text=True,
             check=False,
             cwd=TESTS.parent,
         )
         counts = {what: int(count) for count, what in re.findall(r"(\d+) (passed|failed|error)", done.stdout)}
-        failed = counts.get("failed", 0) + counts.get("error", 0) + (done.returncode not in (0, 1))
+        failed = counts.get("failed", 0) + counts.get("error", 0)
+        failed = failed or int(done.returncode != 0 or not counts)
         return Outcome(sum(counts.values()), failed, done.stdout if failed else "")
 
     return attack

@@ -35,3 +35,9 @@ def test_what_a_fuzzer_or_a_test_finds_is_counted(tmp_path: Path, monkeypatch: p
     assert attack.fuzz("fuzz.py")(0.01, 1)[:2] == (1, 1)
     (tmp_path / "test_it.py").write_text("def test_a(): pass\ndef test_b(): assert 0\n")
     assert attack.tests("test_it.py")(0.01, 1)[:2] == (2, 1)
+    (tmp_path / "test_it.py").write_text("")
+    assert attack.tests("test_it.py")(0.01, 1)[:2] == (0, 1)
+
+
+def test_tests_of_the_project_are_counted() -> None:
+    assert attack.tests("core/test_counted.py")(0.01, 1)[:2] == (2, 0)
