@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from transformers import CONFIG_MAPPING
+from transformers.activations import ACT2FN
 
 BERT = frozenset({
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
@@ -65,6 +66,14 @@ LAYERS, MOST = 512, 1 << 24  # most of the two; every other size is checked agai
 NAME = re.compile(r"[a-z0-9_]{1,40}|[pc]2[pc](\|[pc]2[pc])*", re.ASCII)
 
 
+# Sizes without which there is no encoder, and names of activation functions.
+NEEDED = re.compile(
+    "num_(?:hidden_layers|attention_heads|key_value_heads)|n_(?:layers|heads)|(?:hidden_|)dim|"
+    "(?:hidden|intermediate|vocab)_size"
+)
+NAMED = re.compile("(?:^|_)(?:act|activation)$")
+
+
 def encoder_config(values: Any) -> Any:
     """The config of transformers for the values of a ``config.json``; ``ValueError`` if they are not those of one.
 
@@ -102,10 +111,12 @@ def _check(key: str, value: Any, *, depth: int = 0) -> None:
             raise ValueError(f"{key}: got {len(value)} values in each other; expected a value or a short list")
         for item in value.values() if isinstance(value, dict) else value:
             _check(key, item, depth=depth + 1)
+    elif NAMED.search(key) and not (isinstance(value, str) and value in ACT2FN):
+        raise ValueError(f"{key}: got {value!r:.80}; expected the name of a function, such as gelu")
     elif isinstance(value, str):
         if not NAME.fullmatch(value):
             raise ValueError(f"{key}: got {value!r:.80}; expected a name in small letters")
     elif isinstance(value, int | float):
-        most = LAYERS if key in COUNTED else MOST
-        if not -1 <= value <= most:
-            raise ValueError(f"{key}: got {value!r:.80}; expected at most {most}")
+        least, most = 1 if NEEDED.fullmatch(key) else -1, LAYERS if key in COUNTED else MOST
+        if not least <= value <= most:
+            raise ValueError(f"{key}: got {value!r:.80}; expected a number from {least} to {most}")

@@ -125,10 +125,13 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def build_encoder(config: Any) -> Any:
-    """An encoder whose weights are still to be loaded, for the config of ``encoder_config``."""
+    """An encoder whose weights are still to be loaded, for the config of ``encoder_config``; or ``ValueError``."""
     architecture: Any = MODEL_MAPPING[type(config)]
-    with no_init_weights():
-        return _without_pooler(architecture._from_config(config))
+    try:
+        with no_init_weights():
+            return _without_pooler(architecture._from_config(config))
+    except AssertionError as error:  # of torch, such as for a padding token beyond the vocabulary
+        raise ValueError(f"{CONFIG}: {' '.join(str(error).split())[:200]}") from None
 
 
 def _check_size(config: Any, files: Sequence[Path]) -> None:
