@@ -26,6 +26,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from coner.core.errors import ConerError
+from coner.core.files import make_folder
+
 SHORT = 3  # characters; what is shorter is mostly a word, such as *of*, a town of Turkey
 TOWN = 5000  # inhabitants of a place whose other names are taken, too
 FREQUENT = 50  # hyponyms of a class of WordNet that is used as a type
@@ -186,7 +189,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables")
     options = parser.parse_args()
     missing: list[str] = []
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     for name, (folder, licence, rows) in PACKAGES.items():
         try:
             found = distribution(name)
@@ -202,4 +205,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ConerError as error:
+        sys.stderr.write(f"packaged_names.py: {error}\n")
+        sys.exit(2)

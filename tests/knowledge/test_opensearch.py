@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -236,3 +237,27 @@ def test_answers_of_a_hostile_server_are_one_line_in_bounded_memory(
             load(f"http://127.0.0.1:{server.server_port}/names")
         server.shutdown()
     assert "\n" not in str(error.value)
+
+
+def test_an_answer_that_drips_ends_at_the_limit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(1000):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
+
+        def log_message(self, *_: object) -> None: ...
+
+    monkeypatch.setattr("coner.knowledge.connection.SECONDS", 0.5)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(ModelError, match=r"got no complete answer in 0\.5 s"):
+            load(f"http://127.0.0.1:{server.server_port}/names")
+        assert time.monotonic() - began < 20
+        server.shutdown()

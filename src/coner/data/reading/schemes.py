@@ -25,9 +25,7 @@ NAME_IT = "name the scheme with --scheme, or the column of the tags with --colum
 class UnknownTags(ValueError):
     """The tags of a file follow no scheme; ``index`` is the first faulty word of a sentence."""
 
-    def __init__(
-        self, message: str, fix: str = "name the scheme with --scheme, or the column of the tags with --columns"
-    ) -> None:
+    def __init__(self, message: str, fix: str = NAME_IT) -> None:
         super().__init__(message)
         self.index, self.fix = 0, fix
 

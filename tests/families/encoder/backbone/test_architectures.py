@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,3 +272,16 @@ def test_a_template_with_a_token_without_ids_is_refused() -> None:
         )
         with pytest.raises(ValueError, match=r"no ids of 'x'"):
             check_steps(Tokenizer.from_str(damaged))
+
+
+def test_steps_are_bounded_before_any_text_passes_through_them() -> None:
+    """A step with the name of a table of characters must not have the normalizer run before it is checked."""
+    from tokenizers import Tokenizer, models, normalizers
+
+    backend = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    doubling = [normalizers.Replace(" ", "  ") for _ in range(40)]
+    backend.normalizer = normalizers.Sequence([normalizers.Replace("Precompiled", "x"), *doubling])
+    began = time.process_time()
+    with pytest.raises(ValueError, match="steps; expected at most 100"):
+        check_steps(backend)
+    assert time.process_time() - began < 2
