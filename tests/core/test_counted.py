@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coner.core.counted import counted, first_of
+from coner.core.counted import counted, listed
 
 
 def test_only_one_is_singular() -> None:
@@ -16,5 +16,5 @@ def test_only_one_is_singular() -> None:
 
 
 def test_a_long_list_says_how_many_it_leaves_out() -> None:
-    assert first_of(["a", "b"], 2) == "a, b"
-    assert first_of([str(i) for i in range(1_502)], 2) == "0, 1 and 1,500 more"
+    assert listed(["a", "b"], 2) == "a, b"
+    assert listed([str(i) for i in range(1_502)], 2) == "0, 1 and 1,500 more"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from coner.config.experiment import DataSettings
-from coner.core.counted import counted, first_of
+from coner.core.counted import counted, listed
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, letters, possible_labels
 from coner.data.corpus import Corpus, read
@@ -171,7 +171,7 @@ def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
         return ""
     mentions = counted(counts.total(), "mention")
     often_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    classes = first_of([f"{label} {count}" for label, count in often_first]) + rename_hint(counts, learned)
+    classes = listed([f"{label} {count}" for label, count in often_first]) + rename_hint(counts, learned)
     return f"Warning: {mentions} can only be missed, of classes that the training data lacks: {classes}"
 
 

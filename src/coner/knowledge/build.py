@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from coner.config.section import Natural, Section
-from coner.core.counted import first_of
+from coner.core.counted import listed
 from coner.core.errors import ConfigError, DataError, OutputError, requires_extra
 from coner.core.files import as_text, atomic_write, check_folder, make_folder, sha256, write_error
 from coner.core.locks import lock_folder
@@ -71,9 +71,7 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
         raise ConfigError("got a file twice; expected different ones")
     own = {path.resolve() for path in files}
     if unknown := [file for file in settings.licences if Path(file).resolve() not in own]:
-        raise ConfigError(
-            f"got a licence of {unknown[0]}; expected the path of a source: {first_of([*map(str, files)])}"
-        )
+        raise ConfigError(f"got a licence of {unknown[0]}; expected the path of a source: {listed([*map(str, files)])}")
     if odd := [path for path in files if not path.is_file()]:
         got = "got a folder, a pipe or a device" if odd[0].exists() else "no such file"
         raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])

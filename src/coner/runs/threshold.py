@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coner.core.counted import first_of
+from coner.core.counted import listed
 from coner.core.errors import DataError, ModelError, Unfinished
 from coner.core.files import as_text, sha256
 from coner.data import Corpus, read
@@ -138,7 +138,7 @@ class Study:
         known = {*self.tagger.labels}
         unknown = Counter(e.label for sentence in self.corpus for e in sentence.entities or () if e.label not in known)
         if unknown:
-            named = first_of(sorted(unknown))
+            named = listed(sorted(unknown))
             lines.append(f"Warning: {unknown.total()} mentions of classes that the model cannot predict: {named}")
         if self.options.calibrate == "auto" and len(self.raw.scores) < self.options.minimum:
             few = f"{len(self.raw.scores)} predictions; expected at least {self.options.minimum} to calibrate"

@@ -10,7 +10,7 @@ from typing import Any
 
 from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import find_config, override_paths
-from coner.core.counted import counted, first_of
+from coner.core.counted import counted, listed
 from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
@@ -142,5 +142,5 @@ def _check_labels(sentences: Sequence[Sentence], train: Corpus, taxonomy: Taxono
         raise DataError("got no entity in any sentence; expected labelled sentences to train on")
     unknown = {e.label for sentence in sentences for e in sentence.entities or ()} - set(taxonomy.labels)
     if unknown:
-        known = first_of(taxonomy.labels, 50)
+        known = listed(taxonomy.labels, 50)
         raise DataError(f"got label {min(unknown)!r}; expected one of taxonomy {taxonomy.name}: {known}")
