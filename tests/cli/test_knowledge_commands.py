@@ -189,6 +189,18 @@ def test_a_knowledge_base_that_a_model_does_not_use_is_refused_by_every_command(
     assert not list(tmp_path.glob("*.conll"))
 
 
+def test_another_knowledge_base_than_the_model_contains_is_refused(coner: Coner, kb: Path, tmp_path: Path) -> None:
+    model, dev, out = tmp_path / "run", SAMPLE / "dev.conll", tmp_path / "out.conll"
+    run(coner, "train", *DATA, *QUICK, "--kb", kb, "--embed-kb", "--out", model)
+    (tmp_path / "b.csv").write_text("name,types\nsomebody,Artist\n")
+    run(coner, "kb", "build", tmp_path / "b.csv", "--out", tmp_path / "other")
+    refused = run(coner, "tag", model, dev, "-o", out, "--kb", tmp_path / "other", code=2)
+    assert "kb: got one for a model that contains another. Fix: leave it (--kb) out, or add link" in refused.err
+    assert not out.exists()
+    run(coner, "tag", model, dev, "-o", out, "--kb", kb)
+    run(coner, "tag", model, dev, "-o", tmp_path / "linked.jsonl", "--kb", tmp_path / "other", "--link")
+
+
 def test_members_of_a_vote_must_contain_their_knowledge_base(coner: Coner, kb: Path, tmp_path: Path) -> None:
     for name, more in (("a", []), ("b", ["--embed-kb"])):
         run(coner, "train", *DATA, *QUICK, "--kb", kb, *more, "--out", tmp_path / name)

@@ -101,6 +101,14 @@ def test_a_run_of_sentences_is_finished_once(tmp_path: Path) -> None:
             coner.train(**{"train": CORPUS, "dev": CORPUS, **arguments, **change})
 
 
+def test_sentences_are_also_scored_with_typos(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"family": "crf", "out": tmp_path / "run", "crf": SETTINGS}
+    coner.train(CORPUS, CORPUS, **arguments, data__noise__score=True)
+    scores = read_record(tmp_path / "run").scores
+    assert set(scores) == {"dev", "dev_noisy"}
+    assert scores["dev_noisy"].fine.micro_f1 < scores["dev"].fine.micro_f1
+
+
 def test_the_scheme_of_the_settings_applies_to_every_source(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     rows = [(["nina", "simone", "sang"], ["B-Artist", "E-Artist", "O"]), (["prince", "sang"], ["S-Artist", "O"])]

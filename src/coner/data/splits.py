@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from coner.config.experiment import DataSettings
+from coner.config.experiment import DataSettings, NoiseSettings
 from coner.core.counted import counted, listed
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, letters, possible_labels
@@ -112,12 +112,20 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     evaluated = evaluated_in(splits)
     splits["train"] = replace(splits["train"], extras=tuple(leave_out(extra, evaluated) for extra in further))
     splits = with_warnings(splits, possible_labels(splits["train"].sentences))
-    if settings.noise.score:
-        noise = make_noise(settings.noise, rate=1.0)
-        for name in [name for name in splits if name != "train"]:
-            noisy = noise(splits[name].corpus)
-            splits[noisy_split(name)] = _derive(splits[name], noisy, f"noise {noise.key}", repaired=0, skipped=0)
-    return splits, taxonomy
+    return with_noisy_copies(splits, settings.noise), taxonomy
+
+
+def with_noisy_copies(splits: dict[str, Split], settings: NoiseSettings) -> dict[str, Split]:
+    """The splits, and with ``data.noise.score`` a copy with typos of each that is evaluated."""
+    if not settings.score:
+        return splits
+    noise = make_noise(settings, rate=1.0)
+    copies = {
+        noisy_split(name): _derive(split, noise(split.corpus), f"noise {noise.key}", repaired=0, skipped=0)
+        for name, split in splits.items()
+        if name != "train"
+    }
+    return {**splits, **copies}
 
 
 def read_train(settings: DataSettings) -> tuple[Corpus, Taxonomy]:

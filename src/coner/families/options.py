@@ -49,9 +49,11 @@ def prepare(tagger: Tagger, options: LoadOptions) -> None:
         raise ConfigError("label_map: is only used to link. Fix: add link (--link), or leave it (--map) out")
     if rules := options.get("rules"):
         tagger.rules = read_rules(rules, tagger.labels)
-    if options.get("kb") and not options.get("link") and tagger.knowledge is None:
-        got = "got one for a model that was trained without a knowledge base"
-        raise ConfigError(f"kb: {got}. Fix: leave it (--kb) out, or add link (--link)")
+    if (kb := options.get("kb")) and not options.get("link"):
+        own = tagger.knowledge and tagger.knowledge.knowledge.hash
+        if own is None or own != _hash(kb):  # another one than the model contains
+            got = "got one for a model that " + ("contains another" if own else "was trained without a knowledge base")
+            raise ConfigError(f"kb: {got}. Fix: leave it (--kb) out, or add link (--link)")
     if options.get("link"):
         labels = load_map(str(name)).onto(tagger.taxonomy).sets if name else {}
         tagger.linker = Linker(_knowledge(tagger, options.get("kb")), labels)

@@ -15,7 +15,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
-from coner.data.splits import Split, SplitCache, cut_dev, read_options, with_warnings
+from coner.data.splits import Split, SplitCache, cut_dev, read_options, with_noisy_copies, with_warnings
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 from coner.families import load
 from coner.families.family import Place
@@ -116,7 +116,8 @@ def sentence_inputs(data: DataSettings, train: Sequence[Sentence], dev: Sequence
         got = f"got {size}, of which {share} are needed as dev split"
         fix = "Fix: add sentences, or pass a dev split (dev=...)"
         raise DataError(f"{got}; expected more distinct texts. {fix}") from None
-    return Inputs(with_warnings(splits, splits["train"].corpus.labels), taxonomy)
+    splits = with_warnings(splits, splits["train"].corpus.labels)
+    return Inputs(with_noisy_copies(splits, data.noise), taxonomy)
 
 
 def fit(recipe: Training, *, log: Log, cache: SplitCache | None = None) -> Tagger:
