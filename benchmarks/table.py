@@ -1,7 +1,7 @@
-"""The tables of docs/speed.md, one for each kind of processor, from the records in benchmarks/results.
+"""The table of docs/speed.md, with a column for each kind of processor, from the records in benchmarks/results.
 
-python benchmarks/table.py            # prints them
-python benchmarks/table.py --write    # replaces those of the page
+python benchmarks/table.py            # prints it
+python benchmarks/table.py --write    # replaces that of the page
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import RESULTS, spell
+from harness import RESULTS
 
 PAGE = Path(__file__).parents[1] / "docs/speed.md"
-MARKS = "<!-- tables: begin -->\n", "<!-- tables: end -->\n"
+MARKS = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 TITLES = {
     "avx2": "AVX2, float32",
-    "avx512-bf16": "AVX-512 with bfloat16",
-    "amx": "AMX",
+    "avx512-bf16": "AVX-512, bfloat16",
+    "amx": "AMX, bfloat16",
 }
-HEADER = "| task | compared with | times faster | coner takes | commit, record |", "|---|---|---:|---:|---|"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: the row of a record that it shows.
+    """What a line of the table shows: a row of the record of each kind of processor.
 
     Attributes:
         task: what is measured, for the reader.
@@ -45,44 +44,54 @@ class Line:
 
 
 CRF = "sklearn-crfsuite"
+TRAIN = "train `minilm`, plain head, 32 sentences per step"
+TRAIN_WHOLE = "the same, until equal F1 (one run)"
+TRAIN_CRF = "train the CRF on {sentences:,} sentences, {tags} tags"
+TAG = "tag {work} with `plain-minilm`"
 LINES = (
-    Line("train `minilm`, plain head, 32 sentences per step", "training-32", peer="Trainer, defaults"),
-    Line("", "training-32", peer="Trainer, .*grouped.*"),
-    Line("the same, until equal F1 (one run)", "training-32-whole", peer="Trainer, defaults"),
-    Line("", "training-32-whole", peer="Trainer, .*grouped.*"),
+    Line(TRAIN, "training-32", peer="Trainer, defaults"),
+    Line(TRAIN, "training-32", peer="Trainer, .*grouped.*"),
+    Line(TRAIN_WHOLE, "training-32-whole", peer="Trainer, defaults"),
+    Line(TRAIN_WHOLE, "training-32-whole", peer="Trainer, .*grouped.*"),
     Line("8 sentences per step", "training-8", peer="Trainer, defaults"),
-    Line("", "training-8", peer="Trainer, .*grouped.*"),
-    Line("tag {work} with `plain-minilm`", "tagging", peer="pipeline, batch 1"),
-    Line("", "tagging", peer="pipeline, batch (?!1$)[0-9]+"),
-    Line("", "tagging", peer="pipeline, batch .*sorted.*"),
-    Line("train the CRF on {sentences:,} sentences, {tags} tags", "crf_training", "words to model", f"{CRF}, L-BFGS"),
-    Line("", "crf_training", "words to model", f"{CRF}, as ours", f"{CRF}, gradient descent"),
+    Line("8 sentences per step", "training-8", peer="Trainer, .*grouped.*"),
+    Line(TAG, "tagging", peer="pipeline, batch 1"),
+    Line(TAG, "tagging", peer="pipeline, batch (?!1$)[0-9]+", shown="pipeline, fastest batch size"),
+    Line(TAG, "tagging", peer="pipeline, .*sorted.*", shown="pipeline, the same, sorted, bfloat16"),
+    Line(TRAIN_CRF, "crf_training", "words to model", f"{CRF}, L-BFGS"),
+    Line(TRAIN_CRF, "crf_training", "words to model", f"{CRF}, as ours", f"{CRF}, gradient descent"),
     Line("tag with the CRF, new text", "crf_tagging", "likely mentions, new text"),
     Line("known words", "crf_tagging", "likely mentions, known words"),
     Line("new text, best path", "crf_tagging", "best path, new text"),
-    Line("CRF layer, forward + backward, 1 thread", "crf_layer", "forward . backward, threads: 1"),
-    Line("2 threads", "crf_layer", "forward . backward, threads: 2"),
-    Line("CRF layer, Viterbi, 1 thread", "crf_layer", "Viterbi, threads: 1"),
-    Line("2 threads", "crf_layer", "Viterbi, threads: 2"),
+    Line("CRF layer, forward + backward", "crf_layer", "forward . backward, threads: 1"),
+    Line("CRF layer, Viterbi", "crf_layer", "Viterbi, threads: 1"),
     Line("score {work}", "scoring", peer="seqeval", shown="seqeval, strict"),
     Line("score {work}", "scoring", peer="nervaluate"),
     Line("read {work}", "reading"),
-    Line("`--help`", "startup", "help"),
     Line("first entity from a CRF", "startup", "first entity", shown="spaCy's English model (md)"),
 )
 
 
-def tables(results: Path = RESULTS) -> str:
-    """All tables, in Markdown; a line for each row that a record has."""
-    return "\n".join(
-        _table(results / kind, title) for kind, title in TITLES.items() if any((results / kind).glob("*.json"))
-    )
+def table(results: Path = RESULTS) -> str:
+    """The table in Markdown, with a line for each task and peer of a record, and the machines below it."""
+    found = {kind: records for kind in TITLES if (records := _records(results / kind))}
+    tasks: dict[str, dict[str, dict[str, str]]] = {}  # ratios of a task, by peer and kind of processor
+    for line in LINES:
+        for kind, records in found.items():
+            for row in _rows(line, records):
+                task = line.task.format_map({**records[line.record]["facts"], **row})
+                ratios = tasks.setdefault(task, {}).setdefault(line.shown or row["peer"], {})
+                ratios[kind] = f"[{_ratio(row)}](../benchmarks/results/{kind}/{line.record}.json){_spread(row)}"
+    lines = [("task", "compared with", *(TITLES[kind] for kind in found)), ("---", "---", *("---:" for _ in found))]
+    for task, peers in tasks.items():
+        for i, (peer, ratios) in enumerate(peers.items()):
+            lines.append(("" if i else task, peer, *(ratios.get(kind, "") for kind in found)))
+    machines = [f"- {TITLES[kind]}: {_machines(records)}" for kind, records in found.items()]
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in lines), "", *machines, ""])
 
 
-def _table(folder: Path, title: str) -> str:
-    records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-    lines = [_cells(line, row, records[line.record], folder) for line in LINES for row in _rows(line, records)]
-    return "\n".join([f"## {title}", "", _machines(records), "", *HEADER, *lines, ""])
+def _records(folder: Path) -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 def _rows(line: Line, records: dict[str, Any]) -> list[dict[str, Any]]:
@@ -90,18 +99,12 @@ def _rows(line: Line, records: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for row in rows if re.fullmatch(line.work, row["work"]) and re.fullmatch(line.peer, row["peer"])]
 
 
-def _cells(line: Line, row: dict[str, Any], record: dict[str, Any], folder: Path) -> str:
-    ratio, low, high = (f"{row[name]:.{0 if row['ratio'] >= 20 else 1}f}" for name in ("ratio", "low", "high"))
-    spread = f" [{low}, {high}]" if row["rounds"] > 1 else ""
-    link = f"[{record['commit'][:8]}](../benchmarks/results/{folder.name}/{line.record}.json)"
-    cells = (
-        line.task.format_map({**record["facts"], **row}),
-        line.shown or row["peer"],
-        ratio + spread,
-        spell(row["ours"]) + " a word" * (row["work"] == "seconds a word"),
-        link,
-    )
-    return f"| {' | '.join(cells)} |"
+def _ratio(row: dict[str, Any], name: str = "ratio") -> str:
+    return f"{row[name]:.{0 if row['ratio'] >= 20 else 1}f}"
+
+
+def _spread(row: dict[str, Any]) -> str:
+    return f" [{_ratio(row, 'low')}, {_ratio(row, 'high')}]" if row["rounds"] > 1 else ""
 
 
 def _machines(records: dict[str, Any]) -> str:
@@ -125,11 +128,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="into docs/speed.md")
     if not parser.parse_args().write:
-        sys.stdout.write(tables())
+        sys.stdout.write(table())
         return
     before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]
-    PAGE.write_text(f"{before}{MARKS[0]}\n{tables()}\n{MARKS[1]}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{MARKS[0]}\n{table()}\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The benchmarks: what they say of the processor, and the tables of docs/speed.md."""
+"""The benchmarks: what they say of the processor, and the table of docs/speed.md."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 def test_the_page_shows_the_figures_of_the_records() -> None:
     command = [sys.executable, ROOT / "benchmarks/table.py"]
-    tables = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "|" in tables
-    assert tables in (ROOT / "docs/speed.md").read_text(encoding="utf-8"), "run python benchmarks/table.py --write"
+    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "|" in table
+    assert table in (ROOT / "docs/speed.md").read_text(encoding="utf-8"), "run python benchmarks/table.py --write"
 
 
 @pytest.mark.parametrize(
