@@ -69,6 +69,21 @@ def test_a_step_adds_up_sentences_with_and_without_sets(
     assert {name: float(loss) for name, loss in together.items()} == pytest.approx(expected, rel=1e-4)
 
 
+def test_sets_can_be_learned_by_the_coarse_task_alone(settings_for: Callable[..., Any], tmp_path: Path) -> None:
+    losses = {}
+    for sets in ("both", "coarse"):
+        auxiliary = {"schedule": "constant", "start": 0.4, "sets": sets}
+        settings = settings_for(head={"decoder": "crf", "dropout": 0.0}, auxiliary=auxiliary)
+        tuning = tuning_of(settings, tmp_path / sets, train=[SENTENCES[0], SETS])
+        tuning.tagger.network.eval()
+        with torch.no_grad():
+            losses[sets] = [tuning.trainer.objective.losses([i]) for i in (0, 1)]
+    assert losses["coarse"][0] == losses["both"][0]
+    assert losses["coarse"][1]["coarse"] == losses["both"][1]["coarse"]
+    assert losses["both"][1]["fine"] > 0.1
+    assert float(losses["coarse"][1]["fine"]) == pytest.approx(0, abs=1e-4)
+
+
 def test_a_model_learns_from_sets_which_label_a_word_has(settings_for: Callable[..., Any], tmp_path: Path) -> None:
     """In one sentence the rhine is a place, in the other it is a river or a person: only a river fits both."""
     one = Sentence(WORDS, (), regions=(Region(1, 2, PLACE, whole=True),))

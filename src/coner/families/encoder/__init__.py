@@ -25,6 +25,7 @@ RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rat
 NEW = {  # settings that earlier versions lack, by section, and what they used
     "train": {"average": 0.0, "adversarial": 0.0},
     "head": {"consistency": 0.0},
+    "auxiliary": {"sets": "both"},
 }
 RATE, HEAD_TIMES = 5e-5, 10.0  # of others, and of the head as a multiple
 

@@ -15,7 +15,7 @@ from coner.families.encoder.loss import losses
 from coner.families.encoder.settings import AuxiliarySettings, EncoderExperiment, EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
-from coner.families.encoder.training.gold_tags import GoldTags, in_groups
+from coner.families.encoder.training.gold_tags import GoldTags, in_groups, without_sets
 from coner.families.encoder.training.objective import Objective
 from coner.families.family import Built, TrainingJob
 
@@ -58,7 +58,10 @@ class TaggingObjective(Objective):
         if network.knowledge is not None:
             knowledge = tagger.settings.knowledge
             self.match_dropout, self.encoder_from = knowledge.dropout, knowledge.warm_up
-        self.fine = GoldTags(tags, sentences)
+        fine = sentences
+        if tagger.settings.auxiliary.sets == "coarse":
+            fine = [without_sets(sentence, tagger.labels) for sentence in sentences]
+        self.fine = GoldTags(tags, fine)
         criterion = losses[tagger.settings.head.loss](self.fine.counts(self.sentence_weights))
         network.decoder.criterion = criterion.to(tagger.device)
         self.coarse: GoldTags | None = None

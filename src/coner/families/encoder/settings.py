@@ -68,11 +68,14 @@ class AuxiliarySettings(Section):
     scale: Rate = Field(1.5, description="factor on the coarse loss")
     decoder: str = Field("crf", description=f"decoder of the coarse tags: {_names('decoder')}")
     frozen: bool = Field(False, description="do not train the coarse layer and its decoder")
+    sets: Literal["both", "coarse"] = Field("both", description="losses that learn from sets of labels (label maps)")
 
     @model_validator(mode="after")
     def _check_constant_weight(self) -> AuxiliarySettings:
         if self.schedule == "constant" and self.start == 1:
             raise ValueError("auxiliary.start: got 1 for a constant weight, which drops the fine loss; expected less")
+        if self.sets == "coarse" and self.schedule == "none":
+            raise ValueError("auxiliary.sets: got coarse without a coarse loss; expected a schedule other than none")
         return self
 
 

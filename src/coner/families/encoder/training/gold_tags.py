@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -49,6 +49,13 @@ class GoldTags:
                 for one in possible:
                     counts[one] += weight / len(possible)
         return torch.tensor(counts, dtype=torch.float64)
+
+
+def without_sets(sentence: Sentence, labels: Collection[str]) -> Sentence:
+    """The sentence, or if it has sets of labels, one that may have any tagging: the loss of a CRF is zero."""
+    if sentence.regions is None:
+        return sentence
+    return with_regions(sentence, [Region(0, len(sentence), frozenset(labels), whole=False)])
 
 
 def in_groups(sentence: Sentence, groups: Mapping[str, str]) -> Sentence:
