@@ -87,6 +87,10 @@ def build(
         Switch,
         typer.Option(help="fold: treat full-width and other forms of a letter alike; keep: distinguish them."),
     ] = "fold",
+    edits: Annotated[
+        int,
+        typer.Option(min=0, max=1, metavar="0|1", help="1: names of 8 characters or more may have one typo."),
+    ] = 0,
     processes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of processes that parse a dump; 0: one per core.")
     ] = 0,
@@ -141,6 +145,7 @@ def build(
         source=source,
         normalisation=normalisation,
         labels={} if label_map is None else load_map(label_map).names(),
+        edits=edits,
         processes=processes,
     )
     damping = None

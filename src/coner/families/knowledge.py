@@ -14,7 +14,7 @@ from coner.families.files import ModelFiles
 from coner.families.knowledge_use import EMBEDDED, KnowledgeUse
 from coner.families.manifest import Manifest
 from coner.knowledge import load
-from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES
+from coner.knowledge.description import DESCRIPTION, NAMES, TRIE, read_description
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.knowledge import Knowledge, KnowledgeBase
@@ -123,9 +123,9 @@ def knowledge_of_model(folder: Path, manifest: Manifest, kb: KnowledgeBase | Non
         return None
     if f"{EMBEDDED}/{DESCRIPTION}" in manifest.files:
         files = ModelFiles(folder, manifest)
-        for name in (DATABASE, NAMES):
-            files.path(f"{EMBEDDED}/{name}")
         kb = folder / EMBEDDED
+        for name in read_description(kb).files.keys() - {TRIE} | {NAMES}:
+            files.path(f"{EMBEDDED}/{name}")
         base: Knowledge = open_embedded(kb)
     elif kb is None:
         what = f"was trained with the knowledge base {use.hash}"

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -23,13 +23,22 @@ from coner.core.locks import lock_folder
 from coner.core.processes import thread_count
 from coner.core.progress import progress_bar
 from coner.core.types import Sentence
-from coner.knowledge.description import DATABASE, DESCRIPTION, TRIE, Description, FileDescription, SourceDescription
+from coner.knowledge.description import (
+    DATABASE,
+    DESCRIPTION,
+    TRIE,
+    VARIANTS,
+    Description,
+    FileDescription,
+    SourceDescription,
+)
 from coner.knowledge.dump import Dump
 from coner.knowledge.mentions import text_number
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 from coner.knowledge.source import Source, SourceSettings, detect, sources
 from coner.knowledge.spans import mention_shares
 from coner.knowledge.store import Store
+from coner.knowledge.variants import write_variants
 
 SCRATCH, SETTINGS, FACTS = ".build", "settings.txt", "facts.json"
 Plan = Sequence[tuple[Path, Source]]
@@ -45,6 +54,7 @@ class BuildSettings(Section):
     normalisation: NormalisationSettings = NormalisationSettings()
     labels: dict[str, tuple[str, ...]] = Field({}, description="labels that replace each type; empty: types are kept")
     simulated: bool = Field(False, description="the files were made from gold mentions")
+    edits: Annotated[int, Field(ge=0, le=1)] = Field(0, description="by which a long name may differ")
     processes: Natural = Field(0, description="that parse a dump; 0: one per core")
 
 
@@ -92,11 +102,12 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
                 _fill(store, plan, scratch, settings, train)
             store.finish()
         facts = json.loads((scratch / FACTS).read_text(encoding="utf-8"))
-        paths = {name: scratch / name for name in (TRIE, DATABASE)}
+        paths = {name: scratch / name for name in (TRIE, DATABASE, *[VARIANTS] * settings.edits)}
         description = Description(
             created=datetime.now(UTC).date().isoformat(),
             normalisation=settings.normalisation,
             simulated=settings.simulated,
+            edits=settings.edits,
             files={n: FileDescription(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in paths.items()},
             **facts,
         )
@@ -124,6 +135,8 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, trai
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "the sources have none"
             raise DataError(f"got no name to keep ({reasons}); expected one at least")
         trie.save(str(scratch / TRIE))
+        if settings.edits:
+            write_variants(((number, key.rstrip()) for key, number in trie.iteritems()), scratch / VARIANTS)
         _index(store, trie)
         described = [read[number].model_dump() for number in sorted(read)]
         facts: dict[str, Any] = {"names": len(trie), "sources": described, **store.facts()}
@@ -170,6 +183,8 @@ def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, 
     excluded: dict[str, Any] = {"processes": True}
     if not settings.licences:  # as in a build of an earlier version
         excluded["licences"] = True
+    if not settings.edits:
+        excluded["edits"] = True
     if not settings.source.leave_out:
         excluded["source"] = {"leave_out"}
     lines = [settings.model_dump_json(exclude=excluded)]

@@ -16,6 +16,7 @@ from coner.core.untrusted import read_json
 from coner.knowledge.normalisation import NormalisationSettings
 
 DESCRIPTION, TRIE, DATABASE = "kb.json", "names.marisa", "entries.sqlite"
+VARIANTS = "variants.bin"  # of a knowledge base that also matches names one edit apart
 NAMES = "names.txt"  # instead of the trie, in a model folder
 CONTENT = {"normalisation", "longest", "names", "entries", "types", "files", "simulated"}  # of a description
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -64,6 +65,7 @@ class Description(Section):
     unmapped: Natural = 0  # types that were left out, as the label map lacks them
     damping: DampingDescription | None = None
     simulated: bool = False  # made from gold mentions, to simulate a large knowledge base
+    edits: Annotated[int, Field(ge=0, le=1)] = 0  # by which a long name may differ
 
 
 def read_description(folder: Path) -> Description:
@@ -81,8 +83,9 @@ def read_description(folder: Path) -> Description:
         raise ModelError(f"{path}: {place}: {first['msg']}. Fix: build it again") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}. Fix: build it again") from None
-    if set(found.files) != {TRIE, DATABASE}:
-        raise ModelError(f"{path}: files: got {', '.join(found.files)[:200]}; expected {TRIE}, {DATABASE}")
+    expected = [TRIE, DATABASE, *[VARIANTS] * found.edits]
+    if set(found.files) != set(expected):
+        raise ModelError(f"{path}: files: got {', '.join(found.files)[:200]}; expected {', '.join(expected)}")
     if found.format < 3 and found.damping is not None:
         got = f"got format {found.format}, which lacks the sentences by which its names are damped; expected 3"
         raise ModelError(f"{path}: {got}. Fix: build it again")

@@ -15,11 +15,12 @@ from types import MappingProxyType
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import as_text, sha256
 from coner.knowledge.database import allow_steps, open_database, reason, shares_of_names
-from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, content_hash, read_description
+from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, VARIANTS, content_hash, read_description
 from coner.knowledge.entry import MOST_PRIOR, Candidate, Match, check_values
 from coner.knowledge.mentions import VARIABLES, damping_sentences, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
-from coner.knowledge.spans import find_spans
+from coner.knowledge.spans import find_spans, windows
+from coner.knowledge.variants import Variants
 
 with requires_extra("A knowledge base", "knowledge"):
     from marisa_trie import Trie
@@ -42,18 +43,21 @@ class FolderKnowledge:
 
     def __init__(self, folder: Path, *, check: bool = False, names: Sequence[str] | None = None) -> None:
         self.folder, self.description = folder, read_description(folder)
-        self._check_files({DATABASE} if names is not None else self.description.files.keys(), hashes=check)
+        files = self.description.files.keys() - ({TRIE} if names is not None else set())
+        self._check_files(files, hashes=check)
         self.longest = self.description.longest  # words of a match
         self.hash = content_hash(folder, self.description)
         self._normalise = Normaliser(self.description.normalisation)
         self._lock = threading.Lock()
         self._known: dict[int, Meaning] = {}
+        self._names = names or ()
         if as_text(folder) != str(folder):  # the library of the trie takes no such path
             raise ModelError(f"{folder}: got a path that is not UTF-8. Fix: rename it")
         try:
             self._trie = Trie().mmap(str(folder / TRIE)) if names is None else Trie(f"{name} " for name in names)
             # Another version of the library may number the names differently. Number in the trie to number of the name.
             self._numbers = {self._trie[f"{name} "]: number for number, name in enumerate(names or ())}
+            self._variants = Variants(folder / VARIANTS, self._name) if VARIANTS in files else None
             self._database = open_database(folder / DATABASE)
             self._types = dict(self._database.execute("SELECT id, name FROM types"))
             self._shares = shares_of_names(self._database)
@@ -66,7 +70,7 @@ class FolderKnowledge:
 
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end; see ``Knowledge.match``."""
-        spans = list(self._spans(words))
+        spans = self._spans(words)
         known = self._meanings({alias for *_, alias in spans})
         matches = [Match(start, end, alias, *known[alias]) for start, end, alias in spans]
         if not leave_out:
@@ -112,8 +116,11 @@ class FolderKnowledge:
 
     def lookup(self, name: str, limit: int = 20) -> list[Candidate]:
         """The entries with that name, the likeliest first; empty if there is none."""
-        key = self._normalise(name) + " "
-        return self._candidates(self._number(self._trie[key]), limit) if key in self._trie else []
+        key = self._normalise(name)
+        if f"{key} " in self._trie:
+            return self._candidates(self._number(self._trie[f"{key} "]), limit)
+        (near,) = self._near([key])
+        return [] if near is None else self._candidates(near, limit)
 
     def forget(self) -> None:
         """Empty the caches of names and words, to measure the speed on new text."""
@@ -123,7 +130,7 @@ class FolderKnowledge:
     def embed(self, folder: Path) -> None:
         """Write it into a new folder, with the names as text (see ``embedded``); ``OSError`` if that fails."""
         folder.mkdir(parents=True)
-        for name in (DESCRIPTION, DATABASE):
+        for name in (DESCRIPTION, DATABASE, *[VARIANTS] * self.description.edits):
             shutil.copyfile(self.folder / name, folder / name)
         numbered = sorted((self._number(in_trie), key) for key, in_trie in self._trie.items())
         (folder / NAMES).write_bytes("".join(f"{key.rstrip()}\n" for _, key in numbered).encode())
@@ -132,10 +139,27 @@ class FolderKnowledge:
         """The entries that a match may stand for, the likeliest first."""
         return self._candidates(match.alias, limit)
 
-    def _spans(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """Start, end and number of each name."""
-        for start, end, in_trie in find_spans(words, self._trie, self._normalise, self.longest):
-            yield start, end, self._number(in_trie)
+    def _spans(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
+        """Start, end and number of each name, sorted."""
+        found = find_spans(words, self._trie, self._normalise, self.longest)
+        numbers = {(start, end): self._number(in_trie) for start, end, in_trie in found}
+        if self._variants is not None:
+            others = [span for span in windows(words, self._normalise, self.longest) if span[:2] not in numbers]
+            near = self._near([text for *_, text in others])
+            numbers |= {(start, end): n for (start, end, _), n in zip(others, near, strict=True) if n is not None}
+        return [(start, end, number) for (start, end), number in sorted(numbers.items())]
+
+    def _near(self, texts: Sequence[str]) -> list[int | None]:
+        """For each text the number of the only name that is one edit apart from it."""
+        if self._variants is None:
+            return [None] * len(texts)
+        try:
+            return list(self._variants.near(texts))
+        except (IndexError, KeyError):
+            raise ModelError(f"{self.folder / VARIANTS}: is damaged. Fix: build it again") from None
+
+    def _name(self, number: int) -> str:
+        return self._names[number] if self._names else self._trie.restore_key(number).rstrip()
 
     def _number(self, in_trie: int) -> int:
         return self._numbers[in_trie] if self._numbers else in_trie

@@ -84,8 +84,8 @@ def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterat
     The description is written last: an index without it is incomplete, and is refused.
 
     Raises:
-        ConfigError: the index exists, or has a name that OpenSearch does not allow; or the knowledge base has labelled
-            sources, from which this backend cannot leave out the current sentence.
+        ConfigError: the index exists, or has a name that OpenSearch does not allow; or the knowledge base allows typos,
+            or has labelled sources, from which this backend cannot leave out the current sentence.
         ModelError: the server does not answer, or refuses.
     """
     if not INDEX.fullmatch(index):
@@ -93,6 +93,9 @@ def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterat
     if knowledge.has_mentions:
         fix = "Fix: build it from tables and dumps only"
         raise ConfigError(f"{knowledge.folder}: got labelled sources, whose mentions a server cannot leave out. {fix}")
+    if knowledge.description.edits:
+        got = "got one that allows a typo, which the search on a server does not"
+        raise ConfigError(f"{knowledge.folder}: {got}. Fix: build it without --edits")
     description = knowledge.description
     about = About(
         hash=knowledge.hash,

@@ -29,6 +29,16 @@ def find_spans(words: Sequence[str], trie: Any, normalise: Normaliser, longest: 
                 yield i, end, alias
 
 
+def windows(words: Sequence[str], normalise: Normaliser, longest: int) -> Iterator[tuple[int, int, str]]:
+    """Start, end and normalised text of all spans of at most ``longest`` words that are more than punctuation."""
+    parts = [(i, part) for i, word in enumerate(words) if (part := normalise(word))]
+    for first, (start, _) in enumerate(parts):
+        text = ""
+        for last, part in parts[first : first + longest]:
+            text = f"{text} {part}".lstrip()
+            yield start, last + 1, text
+
+
 def mention_shares(sentences: Iterable[Sentence], trie: Any, normalise: Normaliser, longest: int) -> dict[int, float]:
     """The smoothed share of a name's occurrences that touch a mention, for names that need damping.
 
