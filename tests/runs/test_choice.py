@@ -112,7 +112,7 @@ def test_an_encoder_gets_enough_steps_and_rates_for_its_size(machine: Any) -> No
 
     chosen = settings({}, few)
     assert (chosen.head.decoder, chosen.train.batch, chosen.train.epochs) == ("crf", 16, 58)  # 406 steps
-    assert chosen.train.patience == 19
+    assert (chosen.train.patience, chosen.train.average) == (19, 0.999)
     assert "train.epochs=58" in lines[-1]
     assert (settings({}, many).train.batch, settings({}, many).train.epochs) == (32, 8)
     rates = [settings({"encoder": {"name": name}}, few).train.groups["encoder"].rate for name in ("minilm", "mpnet")]
@@ -120,6 +120,8 @@ def test_an_encoder_gets_enough_steps_and_rates_for_its_size(machine: Any) -> No
     own = {"kind": "encoder", "train": {"epochs": 3, "groups": {"head": {"rate": 1e-3}}}, "head": {"dropout": 0.3}}
     chosen = settings(own, few)  # what is set stays
     assert (chosen.train.epochs, chosen.train.groups["head"].rate, chosen.train.patience) == (3, 1e-3, 0)
+    assert chosen.train.average == 0
+    assert settings({"kind": "encoder", "train": {"average": 0}}, few).train.average == 0
 
 
 @pytest.mark.parametrize("values", [{"train": {"batch": "x"}}, {"train": 3}, {"encoder": {"name": ["a"]}}])

@@ -20,6 +20,7 @@ from coner.knowledge.settings import KnowledgeSettings
 
 STEPS, EPOCHS = 400, 8  # of training, at least
 PATIENCE = 3  # epochs, at least
+AVERAGE = 0.999  # decay of the moving average of the weights
 SMALL = 1000  # sentences; fewer get smaller batches
 RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
 NEW = {  # settings that earlier versions lack, by section, and what they used
@@ -58,14 +59,14 @@ class EncoderFamily(Family):
         return EncoderTagger.load(folder, manifest)
 
     def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
-        """Enough steps for small data, patience for a third of them, and rates for the size of the encoder."""
+        """Enough steps for small data, patience for a third of them, averaged weights, and rates for the encoder."""
         batch = _setting(values, "train", "batch")
         if not isinstance(batch, int) or batch < 1:  # not set, or refused later
             batch = 16 if len(train) < SMALL else 32
         suggested: dict[str, Any] = {"train": {"batch": batch}}
         if _setting(values, "train", "epochs") is None:
             epochs = max(EPOCHS, ceil(STEPS / ceil(len(train) / batch)))
-            suggested["train"] |= {"epochs": epochs, "patience": max(PATIENCE, epochs // 3)}
+            suggested["train"] |= {"epochs": epochs, "patience": max(PATIENCE, epochs // 3), "average": AVERAGE}
         if not _setting(values, "train", "groups"):
             rate = RATES.get(str(_setting(values, "encoder", "name") or "minilm"), RATE)
             suggested["train"]["groups"] = {"encoder": {"rate": rate}, "head": {"times": HEAD_TIMES}}
