@@ -30,7 +30,8 @@ from rich.table import Table
 
 from coner.config.experiment import DataSettings
 from coner.core.types import Entity
-from coner.data.splits import Split, read_splits
+from coner.data.split import Split
+from coner.data.splits import read_splits
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import macro_f1, micro_f1
 from coner.evaluation.results import Level

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from coner.config.experiment import DataSettings
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus
-from coner.data.splits import Split
+from coner.data.split import Split
 from coner.evaluation.score import score_sentences
 from coner.families.crf.settings import CrfExperiment
 from coner.records.record import Record

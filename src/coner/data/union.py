@@ -17,7 +17,8 @@ from coner.core.types import Sentence, possible_labels
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
 from coner.data.label_map import own_labels_only
-from coner.data.splits import Split, cut_dev, evaluated_in, leave_out, read_options, with_note, with_warnings
+from coner.data.split import Split, cut_dev, evaluated_in, leave_out, with_note, with_warnings
+from coner.data.splits import read_options
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
 DataSet = dict[str, Split]  # the splits of one data set

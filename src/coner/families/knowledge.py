@@ -9,7 +9,7 @@ from typing import Any
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Sentence
-from coner.data.splits import Split
+from coner.data.split import Split
 from coner.families.files import ModelFiles
 from coner.families.knowledge_use import EMBEDDED, KnowledgeUse
 from coner.families.manifest import Manifest

@@ -14,7 +14,8 @@ from coner.core.counted import counted
 from coner.core.errors import ConfigError, requires_extra
 from coner.core.files import sha256
 from coner.data.noise import make_noise, noisy_train
-from coner.data.splits import Split, SplitCache, describe
+from coner.data.split import Split, describe
+from coner.data.splits import SplitCache
 from coner.data.taxonomy import Taxonomy
 from coner.families.family import Built, Family, Place, TrainingJob
 from coner.families.manifest import check_labels

@@ -22,6 +22,7 @@ from coner.knowledge.connection import BoundedConnection
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
+from coner.knowledge.spans import windows
 
 with requires_extra("A knowledge base on a server", "opensearch"):
     from opensearchpy import OpenSearch
@@ -145,7 +146,7 @@ class OpenSearchKnowledge:
 
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end; ``leave_out`` has no effect without labelled sources."""
-        spans = list(self._windows(words))
+        spans = list(windows(words, self._normalise, self._about.longest))
         known = self._ask({key for *_, key in spans})
         found = [(start, end, known[key]) for start, end, key in spans]
         return [
@@ -172,17 +173,6 @@ class OpenSearchKnowledge:
         with _asking(self._client):
             found = self._client.get(index=self._index, id=str(match.alias))["_source"]["value"]
             return _candidates(Value.model_validate(found), limit)
-
-    def _windows(self, words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-        """Start, end and normalised text of all runs of words that may be a name, sorted."""
-        parts = [(i, part) for i, word in enumerate(words) if (part := self._normalise(word))]
-        for first, (start, _) in enumerate(parts):
-            key = ""
-            for i, part in parts[first:]:
-                key = f"{key} {part}" if key else part
-                if key.count(" ") >= self._about.longest:
-                    break
-                yield start, i + 1, key
 
     def _ask(self, keys: Collection[str]) -> Values:
         """The meanings of these names, from the cache or the server."""

@@ -30,12 +30,14 @@ def find_spans(words: Sequence[str], trie: Any, normalise: Normaliser, longest: 
 
 
 def windows(words: Sequence[str], normalise: Normaliser, longest: int) -> Iterator[tuple[int, int, str]]:
-    """Start, end and normalised text of all spans of at most ``longest`` words that are more than punctuation."""
+    """Start, end and normalised text of all spans that may be a name of at most ``longest`` words, sorted."""
     parts = [(i, part) for i, word in enumerate(words) if (part := normalise(word))]
     for first, (start, _) in enumerate(parts):
         text = ""
-        for last, part in parts[first : first + longest]:
-            text = f"{text} {part}".lstrip()
+        for last, part in parts[first:]:
+            text = f"{text} {part}" if text else part
+            if text.count(" ") >= longest:
+                break
             yield start, last + 1, text
 
 

@@ -19,7 +19,7 @@ from coner.records.record import Record
 
 if TYPE_CHECKING:
     from coner.config.experiment import Experiment
-    from coner.data.splits import Split
+    from coner.data.split import Split
 
 LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 

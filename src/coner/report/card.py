@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coner.core.counted import counted
-from coner.data.splits import noisy_split
+from coner.data.split import noisy_split
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.metrics import shown_in
 from coner.families.operating_point import OperatingPoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from coner.data.splits import noisy_split
+from coner.data.split import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED, METRICS, Metric, shown_in
 from coner.evaluation.significance import Difference
 from coner.records.record import Record

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from coner.core.errors import DataError
-from coner.data.splits import noisy_split
+from coner.data.split import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import Difference, difference, holm, same_gold, swaps_for
 from coner.records.record import Record

@@ -14,7 +14,8 @@ from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
 from coner.core.progress import Log
 from coner.core.types import surfaces
-from coner.data.splits import ALL_SPLITS, Split, SplitCache, noisy_split
+from coner.data.split import ALL_SPLITS, Split, noisy_split
+from coner.data.splits import SplitCache
 from coner.evaluation.own_labels import is_own, scores_by_source
 from coner.evaluation.score import score_sentences
 from coner.families import Tagger, load

@@ -15,7 +15,8 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
-from coner.data.splits import Split, SplitCache, cut_dev, read_options, with_noisy_copies, with_warnings
+from coner.data.split import Split, cut_dev, with_noisy_copies, with_warnings
+from coner.data.splits import SplitCache, read_options
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 from coner.families import load
 from coner.families.family import Place

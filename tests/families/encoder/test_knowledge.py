@@ -15,7 +15,7 @@ from torch import Tensor
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
 from coner.data.corpus import Corpus
-from coner.data.splits import Split
+from coner.data.split import Split
 from coner.families import load
 from coner.families.encoder.backbone.batch import collate
 from coner.families.encoder.backbone.pieces import Pieces

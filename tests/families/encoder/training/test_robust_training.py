@@ -17,7 +17,7 @@ from torch import nn
 from coner.core.errors import ConfigError
 from coner.core.progress import Log
 from coner.data import Corpus
-from coner.data.splits import Split
+from coner.data.split import Split
 from coner.data.taxonomy import load_taxonomy
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.adversarial import perturbed

@@ -16,7 +16,8 @@ from coner.core.types import Sentence
 from coner.data import read
 from coner.data.files import digest
 from coner.data.reading.reader import Reading
-from coner.data.splits import Split, SplitCache, evaluated_in, leave_out, read_named_splits, read_options
+from coner.data.split import Split, evaluated_in, leave_out
+from coner.data.splits import SplitCache, read_named_splits, read_options
 from coner.families.encoder import EncoderFamily
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
