@@ -66,7 +66,7 @@ def test_tables_of_settings_show_the_defaults(defaults: dict[str, Any]) -> None:
                 same = shown == text or (re.fullmatch(r"[0-9.e-]+", shown) and float(shown) == float(text))
                 assert same, f"{page.name}: {name} has the default {text}, not {shown}"
                 checked += 1
-    assert checked > 5
+    assert checked
 
 
 def commands(text: str) -> Iterator[list[str]]:
