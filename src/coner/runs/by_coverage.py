@@ -1,13 +1,15 @@
-"""Separate scores for mentions that a knowledge base knows, with the right or another class, and for unknown ones."""
+"""Scores, also of the mentions that a knowledge base knows, with the right or another class, and of unknown ones."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from coner.core.types import Entity, Sentence
-from coner.evaluation.results import Result
+from coner.core.types import Entity, Sentence, surfaces
+from coner.evaluation.results import Result, Scores
+from coner.evaluation.score import score_sentences
 from coner.families.manifest import read_manifest
 from coner.families.tagger import Tagger
 from coner.knowledge import load
@@ -16,8 +18,20 @@ from coner.knowledge.leaks import find_leak
 from coner.knowledge.type_labels import TypeLabels
 
 GROUPS = ("right", "other", "none")
-FOLDS = 2  # without training sentences, classes of types are learned on the other folds
 Pair = tuple[Sentence, Iterable[Entity]]
+
+
+def all_scores(
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sequence[Entity]],
+    *,
+    groups: Mapping[str, str],
+    train: Sequence[Sentence] | None,
+    knowledge: Knowledge | None,
+) -> Scores:
+    """Scores, with the recall on the mentions in ``train``, and separate scores by what ``knowledge`` knows."""
+    scores = score_sentences(gold, predicted, groups=groups, seen=None if train is None else surfaces(train))
+    return scores if knowledge is None else replace(scores, knowledge=by_coverage(knowledge, gold, predicted, train))
 
 
 def by_coverage(
@@ -33,21 +47,18 @@ def by_coverage(
     with its words and label would be in. Which class a type stands for is learned from ``train``; without it, on one
     half of ``gold`` for the other.
     """
-    pairs = list(zip(gold, predicted, strict=True))
-    counts, own = Counter[tuple[str, str]](), {entity.label for s in gold for entity in s.entities or ()}
-    if train is not None:
-        counts.update(_counted(knowledge, TypeLabels.learn(knowledge, train, own), pairs))
-    else:
-        for fold in range(FOLDS):
-            others = [sentence for number, sentence in enumerate(gold) if number % FOLDS != fold]
-            counts.update(_counted(knowledge, TypeLabels.learn(knowledge, others, own), pairs[fold::FOLDS]))
+    pairs, own = list(zip(gold, predicted, strict=True)), {entity.label for s in gold for entity in s.entities or ()}
+    halves = [(gold[1::2], pairs[::2]), (gold[::2], pairs[1::2])]
+    counts = Counter[tuple[str, str]]()
+    for learned_from, counted in halves if train is None else [(train, pairs)]:
+        counts.update(_groups(knowledge, TypeLabels.learn(knowledge, learned_from, own), counted))
     return {
         group: Result.of(tp=counts[group, "tp"], support=counts[group, "gold"], predicted=counts[group, "predicted"])
         for group in GROUPS
     }
 
 
-def _counted(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) -> Iterator[tuple[str, str]]:
+def _groups(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) -> Iterator[tuple[str, str]]:
     for sentence, entities in pairs:
         known = {(match.start, match.end): labels.label(match) for match in knowledge.match(sentence.words)}
         gold, predicted = {*(sentence.entities or ())}, {*entities}
@@ -58,7 +69,7 @@ def _counted(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) ->
                 yield group, what
 
 
-def knowledge_of(tagger: Tagger | None, kb: str | Path | None) -> Knowledge | None:
+def knowledge_of(tagger: Tagger | None, kb: str | Path | None = None) -> Knowledge | None:
     """The knowledge base ``kb``, or else that of the model."""
     if kb is not None:
         return load(kb)

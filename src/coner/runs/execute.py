@@ -13,13 +13,11 @@ from coner.core import processes
 from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
 from coner.core.progress import Log
-from coner.core.types import surfaces
 from coner.data.split import ALL_SPLITS, Split, noisy_split
 from coner.data.splits import SplitCache
 from coner.evaluation.own_labels import is_own, scores_by_source
-from coner.evaluation.score import score_sentences
 from coner.families import Tagger, load
-from coner.families.family import Built, Place
+from coner.families.family import Place
 from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import remove_model
 from coner.families.recipe import Inputs, Recipe
@@ -28,7 +26,7 @@ from coner.records.plain import plain
 from coner.records.record import RECORD, Record, read_record, write_record
 from coner.records.recording import Evaluated, add_split, make_record
 from coner.records.tagged import tagged_path, write_tagged
-from coner.runs.by_coverage import by_coverage
+from coner.runs.by_coverage import all_scores, knowledge_of
 from coner.tagging.stream import tag_all
 
 LOG = "log.txt"
@@ -72,23 +70,19 @@ def execute(
     with lock_folder(folder), Log(folder / LOG, overwrite=overwrite) as log:
         if not overwrite:  # another process may have finished it meanwhile
             record = earlier_record(recipe, folder, fingerprint, inputs.splits)
-        built = None
         if record is None or recipe.rebuild:
-            log(recipe.describe(inputs))
-            for line in inputs.notes:
+            for line in [recipe.describe(inputs), *inputs.notes]:
                 log(line)
             place = Place(folder=folder, fingerprint=fingerprint, log=log, pieces=cache.pieces, on_epoch=on_epoch)
             if overwrite:
                 place = replace(place, claim=partial(clear, folder))
-            built, facts = _build(recipe, inputs, place, cache)
+            tagger, facts = _build(recipe, inputs, place, cache)
             train = {"train": inputs.train} if inputs.train else {}
             record = record or make_record(recipe.settings, splits=train, folder=folder, facts=facts)
-        tagger = load(folder, kb=recipe.kb) if built is None else built.tagger
+        else:
+            tagger = load(folder, kb=recipe.kb)
         tagger.operating_point = None  # a record has the scores of the tagger as it was trained
-        if noisy_split("dev") in pending(record, inputs.splits):  # the noise may be another than in an earlier start
-            data = {**record.settings["data"], "noise": plain(recipe.settings.data.noise.model_dump())}
-            record = record.model_copy(update={"settings": {**record.settings, "data": data}})
-        record = _evaluate(tagger, _with_oracle(recipe, record, inputs), inputs, folder, log)
+        record = _evaluate(tagger, _with_added_splits(recipe, record, inputs), inputs, folder, log)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return record
 
@@ -105,7 +99,7 @@ def assist(recipe: Recipe, folder: Path) -> None:
         recipe.build(inputs, Place(folder=folder, fingerprint=recipe.fingerprint(inputs), log=log))
 
 
-def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> tuple[Built, dict[str, Any]]:
+def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> tuple[Tagger, dict[str, Any]]:
     began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
     built = recipe.build(inputs, place)
     facts: dict[str, Any] = {"fingerprint": place.fingerprint, "commit": commit}
@@ -114,17 +108,20 @@ def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> t
     if cache.runs:
         facts["peak_rss_bytes"] = None  # the system reports only that of the whole process
     cache.runs += recipe.family.trains
-    return built, {**facts, **built.facts}
+    return built.tagger, {**facts, **built.facts}
 
 
-def _with_oracle(recipe: Recipe, record: Record, inputs: Inputs) -> Record:
-    """The record, with what the knowledge base knows of splits that are added to a finished run."""
-    if (knowledge := recipe.knowledge(inputs)) is None:
-        return record
-    earlier, now = record.training.get("knowledge") or {}, knowledge.facts()
-    oracle = {**earlier.get("oracle", {}), **now.get("oracle", {})}
-    facts = {**now, "oracle": oracle} if oracle else now
-    return record.model_copy(update={"training": {**record.training, "knowledge": facts}})
+def _with_added_splits(recipe: Recipe, record: Record, inputs: Inputs) -> Record:
+    """The record of a run to which splits are added: with their noise, and what the knowledge base knows of them."""
+    settings, training = record.settings, record.training
+    if noisy_split("dev") in pending(record, inputs.splits):
+        noise = plain(recipe.settings.data.noise.model_dump())
+        settings = {**settings, "data": {**settings["data"], "noise": noise}}
+    if (knowledge := recipe.knowledge(inputs)) is not None:
+        earlier, now = training.get("knowledge") or {}, knowledge.facts()
+        oracle = {**earlier.get("oracle", {}), **now.get("oracle", {})}
+        training = {**training, "knowledge": {**now, "oracle": oracle} if oracle else now}
+    return record.model_copy(update={"settings": settings, "training": training})
 
 
 def _evaluate(tagger: Tagger, record: Record, inputs: Inputs, folder: Path, log: Log) -> Record:
@@ -152,14 +149,10 @@ def _evaluate_split(tagger: Tagger, name: str, inputs: Inputs, folder: Path) -> 
     gold, whole = [sentence for sentence, _ in answered], [entities for _, entities in answered]
     predicted = [tuple(e for e in entities if is_own(sentence, e)) for sentence, entities in answered]
     write_tagged(tagged_path(folder, name), gold, predicted)
-    seen, groups = None if train is None else surfaces(train), inputs.taxonomy.groups_of(corpus.labels)
-    scores = score_sentences(gold, predicted, groups=groups, seen=seen)
-    known = None
-    if tagger.knowledge is not None:
-        known = by_coverage(tagger.knowledge.knowledge, gold, [entities or () for entities in predicted], train)
-    repaired = corpus.repaired + tally.repaired
-    scores = replace(scores, repaired=repaired, skipped=corpus.skipped, knowledge=known)
-    scores = replace(scores, own=tuple(scores_by_source(gold, whole)) or None)
+    groups = inputs.taxonomy.groups_of(corpus.labels)
+    scores = all_scores(gold, predicted, groups=groups, train=train, knowledge=knowledge_of(tagger))
+    repaired, own = corpus.repaired + tally.repaired, tuple(scores_by_source(gold, whole)) or None
+    scores = replace(scores, repaired=repaired, skipped=corpus.skipped, own=own)
     if tally.usage is None:
         return Evaluated(scores, seconds)
     llm = tally.usage.as_record(tally.failures, answered=tally.answered, sentences=tally.sentences)

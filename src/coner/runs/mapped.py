@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from coner.core.counted import counted
 from coner.core.errors import DataError
@@ -11,30 +11,17 @@ from coner.core.types import Entity
 from coner.data import Corpus
 from coner.data.label_map import load_map
 from coner.data.source_labels import SourceLabels
-from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
+from coner.data.taxonomy import AUTO, choose_taxonomy
 from coner.families.tagger import Tagger
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """Gold and predictions in the labels of the gold file, as far as they can be compared."""
-
-    corpus: Corpus
-    rows: Sequence[Sequence[Entity]]
-    note: str  # how many mentions and predictions cannot be scored
-
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """All labels that occur, without groups."""
-        return Taxonomy.flat({*self.corpus.labels, *(entity.label for row in self.rows for entity in row)})
 
 
 def in_source_labels(
     gold: Corpus, rows: Sequence[Sequence[Entity]], name: str, *, taxonomy: str, tagger: Tagger | None
-) -> Mapped:
-    """Project predictions by the map of this name, from the taxonomy, ``auto``: that of the tagger, or of all labels.
+) -> tuple[Corpus, Sequence[Sequence[Entity]], str]:
+    """Gold and predictions in the labels of gold, as far as they can be compared, and a note on those that cannot.
 
-    ``DataError`` if the map does not fit the taxonomy or the labels of the gold file.
+    The map of this name is from ``taxonomy``; ``auto``: that of the tagger, or of all predicted labels.
+    ``DataError`` if it does not fit the taxonomy or the labels of the gold file.
     """
     labels = {entity.label for row in rows for entity in row}
     own = tagger.taxonomy if tagger is not None and taxonomy == AUTO else choose_taxonomy(taxonomy, labels)
@@ -45,7 +32,7 @@ def in_source_labels(
     kept = replace(gold, sentences=tuple(map(source.gold, gold)))
     numbers = counted(source.unscored_gold, "gold mention"), counted(source.unscored_predictions, "prediction")
     note = f"{gold.path}: scored in its own labels, by {projection.map.path}; not scored: {' and '.join(numbers)}"
-    return Mapped(kept, predicted, note)
+    return kept, predicted, note
 
 
 def check_labels(gold: Corpus, tagger: Tagger) -> None:

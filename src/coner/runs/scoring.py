@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from coner.core.errors import ConfigError, DataError
-from coner.core.types import Entity, Sentence, surfaces
+from coner.core.types import Entity, Sentence
 from coner.data import Corpus, read
 from coner.data.files import claimed_by, detect
 from coner.data.formats import formats
@@ -20,13 +20,12 @@ from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy, load_taxonomy
 from coner.evaluation.errors import classify_errors
 from coner.evaluation.results import Scores
 from coner.evaluation.robustness import changes, check_copy
-from coner.evaluation.score import score_sentences
 from coner.families import load
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.knowledge.knowledge import Knowledge
 from coner.records.recording import scores_with_intervals
-from coner.runs.by_coverage import by_coverage, kb_of_model, knowledge_of, warn_of_known
+from coner.runs.by_coverage import all_scores, kb_of_model, knowledge_of, warn_of_known
 from coner.runs.mapped import check_labels, in_source_labels
 from coner.runs.same_words import check_same_words
 from coner.tagging.stream import Tally, tag_all
@@ -65,11 +64,15 @@ class GoldPredictions:
     notes: Sequence[str] = ()  # how the files were read, where that is not obvious
     llm: dict[str, Any] = field(default_factory=dict)  # usage of an endpoint, see ``Usage.as_record``
 
+    @property
+    def labels(self) -> set[str]:
+        """All labels of gold and predictions."""
+        return {*self.corpus.labels, *(e.label for row in [*self.rows, *self.copy_rows] for e in row)}
+
     def taxonomy(self, name: str) -> Taxonomy:
         """The taxonomy with this name; for ``auto`` the model's own, if it has all labels."""
-        labels = {*self.corpus.labels, *(e.label for row in [*self.rows, *self.copy_rows] for e in row)}
         own = None if self.tagger is None else self.tagger.taxonomy
-        return own if own and name == AUTO and labels <= set(own.labels) else choose_taxonomy(name, labels)
+        return own if own and name == AUTO and self.labels <= set(own.labels) else choose_taxonomy(name, self.labels)
 
 
 class Evaluation:
@@ -78,37 +81,32 @@ class Evaluation:
     Args:
         predictions: of a file or a model.
         taxonomy: has all labels.
-        seen: surfaces of the mentions in a training file, for the recall on them.
+        train: training data, for the recall on the mentions that it contains.
+        knowledge: to score the mentions that it knows separately, see ``by_coverage``.
 
     Attributes:
         noisy: scores on the noisy copy, or ``None``; changes: noisy minus clean, by metric.
         noisy_sentences, noisy_words: how many sentences and words differ in the copy.
     """
 
-    def __init__(self, predictions: GoldPredictions, taxonomy: Taxonomy, seen: Set[str] | None) -> None:
+    def __init__(
+        self, predictions: GoldPredictions, taxonomy: Taxonomy, train: Corpus | None, knowledge: Knowledge | None
+    ) -> None:
         self.predictions, self.taxonomy, groups = predictions, taxonomy, taxonomy.coarse_by_fine
         self.corpus, rows, copy = predictions.corpus, predictions.rows, predictions.copy
         gold = [sentence.entities or () for sentence in self.corpus]
-        scores = score_sentences(self.corpus, rows, groups=groups, seen=seen)
+        scores = all_scores(self.corpus, rows, groups=groups, train=train, knowledge=knowledge)
         repaired, skipped = self.corpus.repaired + predictions.repaired, self.corpus.skipped + predictions.skipped
         self.scores = replace(scores, repaired=repaired, skipped=skipped)
         self.errors = classify_errors(gold, rows)
         self.noisy: Scores | None = None
         if copy:
-            scores = score_sentences(copy, predictions.copy_rows, groups=groups, seen=seen)
+            scores = all_scores(copy, predictions.copy_rows, groups=groups, train=train, knowledge=knowledge)
             self.noisy = replace(scores, repaired=predictions.copy_repaired)
             self.changes = changes(gold, rows, predictions.copy_rows, groups=groups)
             pairs = zip(self.corpus, copy, strict=True)
             words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
             self.noisy_sentences, self.noisy_words = sum(map(bool, words)), sum(words)
-
-    def add_coverage(self, knowledge: Knowledge, train: Corpus | None) -> None:
-        """Score known and unknown mentions separately; see ``by_coverage``."""
-        of, name = self.predictions, self.corpus.path.name
-        self.predictions = replace(of, notes=[*of.notes, *warn_of_known(knowledge, self.corpus, name)])
-        self.scores = replace(self.scores, knowledge=by_coverage(knowledge, self.corpus, of.rows, train))
-        if self.noisy is not None:
-            self.noisy = replace(self.noisy, knowledge=by_coverage(knowledge, of.copy, of.copy_rows, train))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -137,23 +135,21 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
     train = None
     if options.train is not None:
         train = read(options.train, **_reading(options, "train", options.train, gold), gold=True)
-    seen = None if train is None else surfaces(train)
     copy = _noisy_copy(corpus, predicted, options)[: options.limit]
     corpus = replace(corpus, sentences=corpus.sentences[: options.limit])
     if predicted.is_dir() and not claimed_by(predicted):
         predictions = _of_model(predicted, corpus, copy, options)
     else:
         predictions = _of_file(predicted, corpus, labels, options)
+    tagger, notes = predictions.tagger, list(predictions.notes)
     if options.map:
-        p, how = predictions, options.taxonomy
-        mapped = in_source_labels(p.corpus, p.rows, options.map, taxonomy=how, tagger=p.tagger)
-        predictions = replace(p, corpus=mapped.corpus, rows=mapped.rows, notes=[*p.notes, mapped.note])
-        evaluation = Evaluation(predictions, mapped.taxonomy, seen)
-    else:
-        evaluation = Evaluation(predictions, predictions.taxonomy(options.taxonomy), seen)
-    if (knowledge := knowledge_of(predictions.tagger, options.kb)) is not None:
-        evaluation.add_coverage(knowledge, train)
-    return evaluation
+        corpus, rows = predictions.corpus, predictions.rows
+        corpus, rows, note = in_source_labels(corpus, rows, options.map, taxonomy=options.taxonomy, tagger=tagger)
+        predictions, notes = replace(predictions, corpus=corpus, rows=rows), [*notes, note]
+    if (knowledge := knowledge_of(tagger, options.kb)) is not None:
+        notes += warn_of_known(knowledge, predictions.corpus, corpus.path.name)
+    taxonomy = Taxonomy.flat(predictions.labels) if options.map else predictions.taxonomy(options.taxonomy)
+    return Evaluation(replace(predictions, notes=notes), taxonomy, train, knowledge)
 
 
 def warn_of_one_file(gold: Path, predicted: Path | None, options: Options) -> str | None:
