@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -130,3 +131,12 @@ def test_any_surface_forms_give_valid_entities_and_each_is_kept_or_counted(
     assert all(0 <= entity.start < entity.end <= len(words) for entity in found)
     assert len(found) + total(counts, "dropped") == len(surfaces)
     assert total(counts, "repaired") <= len(found)
+
+
+def test_an_endless_repetition_takes_little_time() -> None:
+    words, counts = ("rome",) * 50, Counter[str]()
+    began = time.process_time()
+    found = align(Sentence(words), [SurfaceMention("rome", "City")] * 20_000, counts)
+    assert [(entity.start, entity.end) for entity in found] == [(place, place + 1) for place in range(50)]
+    assert counts == {"repeated": 20_000 - 50}
+    assert time.process_time() - began < 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -223,3 +224,12 @@ def test_endless_repetition_is_read_in_time(piece: str) -> None:
 def test_valid_json_of_any_depth_is_read(before: str, after: str, depth: int, numbered: int | None) -> None:
     text = before * depth + '{"text": "basel", "label": "City"}' + after * depth
     assert len(read(text, numbered=numbered)[0]) == (numbered or 1)
+
+
+def test_many_values_without_a_list_take_little_time() -> None:
+    began, counts = time.process_time(), Counter[str]()
+    text = '{"text": "rome", "label": "City"}\n' * 20_000
+    [found] = AnswerReader(LabelMatcher(["City"]), counts).read(text, question="q", numbered=None)
+    assert found is not None
+    assert len(found) == 20_000
+    assert time.process_time() - began < 5

@@ -24,6 +24,7 @@ from coner.core.types import Entity, Sentence
 from coner.families.llm.answers.events import Event, add
 
 Span = tuple[int, int]
+ENDLESS = 20  # times that a text is listed beyond the number of words, from which on it is not searched
 _ALIKE = str.maketrans("‘’‚‛`´“”„‟«»‐‑‒–—―−", "''''''" + '""""""' + "-------")
 
 
@@ -56,10 +57,16 @@ class _Aligner:
         # The words in a normal form, computed at its first use.
         self._form = cache(lambda normalize, joint="": _JoinedWords([normalize(word) for word in words], joint))
         self._counts = counts
+        self._seen: Counter[str] = Counter()
         self.placed: list[_Placed] = []
+        self._owners: list[_Placed | None] = [None for _ in words]  # who covers each word
         self._last_end = 0
 
     def place(self, mention: SurfaceMention) -> None:
+        self._seen[mention.text] += 1
+        if self._seen[mention.text] > len(self._owners) + ENDLESS:
+            add(self._counts, Event.REPEATED)
+            return
         if self._place_if_free(mention):
             return
         matches = [(repair, span) for repair, spans in self._find(mention.text) for span in spans]
@@ -83,7 +90,7 @@ class _Aligner:
 
     def _place_if_free(self, mention: SurfaceMention) -> bool:
         for repair, spans in self._find(mention.text):
-            if free := [span for span in spans if not self._overlapping(span)]:
+            if free := [(start, end) for start, end in spans if not any(self._owners[start:end])]:
                 span = next((span for span in free if span[0] >= self._last_end), free[0])
                 self._put(mention, span, repair)
                 return True
@@ -94,7 +101,9 @@ class _Aligner:
         for repair, (start, end) in matches:
             others = self._overlapping((start, end))
             if all(end - start > other.span[1] - other.span[0] for other in others):
-                self.placed = [placed for placed in self.placed if placed not in others]
+                for other in others:
+                    self.placed.remove(other)
+                    self._own(other.span, None)
                 self._put(mention, (start, end), repair)
                 add(self._counts, Event.OVERLAP, sum(not self._place_if_free(other.mention) for other in others))
                 return True
@@ -102,10 +111,16 @@ class _Aligner:
 
     def _put(self, mention: SurfaceMention, span: Span, repair: Event | None) -> None:
         self.placed.append(_Placed(mention, span, repair))
+        self._own(span, self.placed[-1])
         self._last_end = span[1]
 
+    def _own(self, span: Span, owner: _Placed | None) -> None:
+        self._owners[slice(*span)] = [owner] * (span[1] - span[0])
+
     def _overlapping(self, span: Span) -> list[_Placed]:
-        return [placed for placed in self.placed if placed.span[0] < span[1] and span[0] < placed.span[1]]
+        """Those that cover a word of the span, the first placed first."""
+        owners = {owner.span: owner for owner in self._owners[slice(*span)] if owner is not None}
+        return sorted(owners.values(), key=self.placed.index)
 
 
 class _JoinedWords:

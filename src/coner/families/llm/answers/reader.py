@@ -77,7 +77,8 @@ class AnswerReader:
         known = [value for value in full if self._names_label(value)]
         single_mentions = (some for some in (full, known) if some and all(map(is_mention, some)))
         chosen = next(single_mentions, (known or full or answers)[-1:])
-        drafts = [value for value in answers if not any(value is one for one in chosen)]
+        taken = set(map(id, chosen))
+        drafts = [value for value in answers if id(value) not in taken]
         self._drop(Event.SUPERSEDED, len(self._mentions(drafts)))
         return {1 if numbered in (None, 1) else 0: self._mentions(chosen)}
 
