@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fastapi.responses import JSONResponse
 
 REASONS = {
-    400: "The body cannot be parsed.",
+    400: "The headers or the body cannot be parsed.",
     401: "The token is missing or wrong.",
     403: "The request names another host.",
     404: "No model has that name.",

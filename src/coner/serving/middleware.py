@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from coner.serving.hosts import check_hosts
 from coner.serving.settings import Limits
 
 DISCARD_BYTES, DISCARD_SECONDS = 16 << 20, 2.0  # of a body that is not used
+SINGLE = (b"host", b"origin", b"authorization")  # a request with two may mean one thing to a proxy, and another here
 
 
 class _Incoming:
@@ -46,6 +47,14 @@ class _Incoming:
             async with asyncio.timeout(DISCARD_SECONDS):
                 while self.unread and not self.waits and size < DISCARD_BYTES:
                     size += len(await self.read())
+
+
+def _check_headers(names: Sequence[bytes]) -> None:
+    """``ServiceError`` 400 for a request that a proxy in front may read in another way."""
+    twice = next((name.decode() for name in SINGLE if names.count(name) > 1), None)
+    if twice or {b"content-length", b"transfer-encoding"} <= set(names):
+        got = f"{twice.title()} twice" if twice else "both Content-Length and Transfer-Encoding"
+        raise ServiceError(400, "invalid_request", f"got {got}; expected one", {"Connection": "close"})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,6 +85,7 @@ class RequestGuard:
         headers = dict(scope["headers"])
         incoming = _Incoming(receive, waits=b"expect" in headers)
         try:
+            _check_headers([name for name, _ in scope["headers"]])
             if self.hosts is not None:
                 check_hosts(headers, self.hosts)
             self._authorise(scope["path"], headers)

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -79,15 +80,41 @@ class DrainingServer(uvicorn.Server):
 
 
 class DrainingProtocol(H11Protocol):
-    """The HTTP protocol of uvicorn for a ``DrainingServer``."""
+    """The HTTP protocol of uvicorn for a ``DrainingServer``.
+
+    A connection is closed when the header of a request takes longer than ``timeout_keep_alive``: uvicorn waits for ever
+    once a byte has arrived, or before.
+    """
 
     _deadline = 0.0
+    _header: asyncio.TimerHandle | None = None  # runs while a header is expected
 
     def connection_made(self, transport: Any) -> None:
         """A connection that was accepted last begins only after the others were asked to shut down."""
         super().connection_made(transport)
+        self._limit_header()
         if getattr(self.server_state, "draining", False):
             self.shutdown()
+
+    def handle_events(self) -> None:
+        """Handle what has arrived."""
+        super().handle_events()
+        self._limit_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        super().connection_lost(exc)
+        if self._header is not None:
+            self._header.cancel()
+
+    def _limit_header(self) -> None:
+        begun = self.cycle is None or self.conn.trailing_data[0]  # else it is idle, which uvicorn limits
+        expected = begun and self.conn.their_state is h11.IDLE
+        if expected and self._header is None:
+            self._header = self.loop.call_later(self.timeout_keep_alive, self.transport.close)
+        elif not expected and self._header is not None:
+            self._header.cancel()
+            self._header = None
 
     def shutdown(self) -> None:
         """Answer what is in progress or arrives within a moment, then close."""
