@@ -10,12 +10,17 @@ from coner.core.errors import requires_extra
 
 with requires_extra("A knowledge base on a server", "opensearch"):
     from opensearchpy import Urllib3HttpConnection
+    from opensearchpy.exceptions import ConnectionError as NoConnection
 
 CHUNK, SECONDS = 1 << 16, 120  # bytes; of an answer
 
 
+class AnswerError(ValueError):
+    """An answer is too large, or takes too long."""
+
+
 class BoundedConnection(Urllib3HttpConnection):
-    """A connection that reads an answer of at most ``CONER_MAX_LINE_MIB``; more is an error of connection."""
+    """A connection that reads an answer of at most ``CONER_MAX_LINE_MIB``; more is an ``AnswerError``."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -28,9 +33,9 @@ class BoundedConnection(Urllib3HttpConnection):
                 while part := response.read1(CHUNK):  # what has arrived, so that the time is looked at
                     parts.append(part)
                     if (size := size + len(part)) > most:
-                        raise ValueError(f"got an answer of more than {most >> 20} MiB (CONER_MAX_LINE_MIB)")
+                        raise AnswerError(f"got an answer of more than {most >> 20} MiB (CONER_MAX_LINE_MIB)")
                     if time.monotonic() - start > SECONDS:
-                        raise ValueError(f"got no complete answer in {SECONDS} s")
+                        raise AnswerError(f"got no complete answer in {SECONDS} s")
             except BaseException:
                 response.close()
                 raise
@@ -39,3 +44,10 @@ class BoundedConnection(Urllib3HttpConnection):
             return response
 
         self.pool.urlopen = urlopen
+
+    def perform_request(self, *request: Any, **options: Any) -> Any:
+        """Send a request; the client would repeat it after an ``AnswerError`` if this were an error of connection."""
+        try:
+            return super().perform_request(*request, **options)
+        except NoConnection as error:
+            raise error.info if isinstance(error.info, AnswerError) else error from None
