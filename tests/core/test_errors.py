@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from coner.core.errors import MOST, ConfigError, MissingExtra, requires_extra
+from coner.core.errors import MOST, ConfigError, MissingExtra, quoted, requires_extra
 
 
 def test_missing_library_names_the_extra_that_installs_it() -> None:
@@ -40,3 +40,25 @@ def test_a_very_long_message_keeps_its_start_and_its_fix() -> None:
     assert str(error).endswith("Fix: name one")
     assert len(str(error)) <= MOST
     assert str(ConfigError("short")) == "short"
+
+
+def test_a_message_is_one_line_whatever_it_quotes() -> None:
+    assert str(ConfigError("got array([[0, 0],\n       [0, 0]]); expected words")) == (
+        "got array([[0, 0], [0, 0]]); expected words"
+    )
+    assert str(ConfigError("got 'a  b'")) == "got 'a  b'"
+
+
+class Silent:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+def test_any_value_is_quoted_shortly() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert quoted(deep).startswith("[[[")
+    assert "Silent" in quoted([Silent()])
+    assert quoted("x" * 70) == repr("x" * 70)
+    assert all(len(quoted(value)) <= 80 for value in (deep, "x" * 10**6, 10**4000, [["x" * 100] * 9] * 9))

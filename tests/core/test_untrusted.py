@@ -80,6 +80,11 @@ def test_a_number_of_thousands_of_digits_is_refused_without_printing_it() -> Non
         check_values([{"a": 0xF**9999}])
 
 
+def test_a_text_that_is_not_utf_8_is_named() -> None:
+    with pytest.raises(ValueError, match=r"got 'a\\udcff\.conll', which is no text in UTF-8"):
+        check_values({"train": "a\udcff.conll"})
+
+
 def test_text_is_one_line_that_utf_8_can_write() -> None:
     assert all(map(is_text, ["", "Größe", "a b", "\U0001f600"]))
     assert not any(map(is_text, [1, None, "a\nb", "\0", "\x9b", "\ud800"]))

@@ -101,3 +101,9 @@ def test_other_columns_are_refused() -> None:
         read(frame({"a": [1], "word": ["x"]}))
     with pytest.raises(DataError, match="frame: got no sentence; expected a row per sentence"):
         read(frame({"tokens": []}))
+
+
+@pytest.mark.parametrize("value", [5, None, 1.5])
+def test_what_holds_no_sentences_is_refused(value: Any) -> None:
+    with pytest.raises(DataError, match=f"got {value}; expected Sentence objects"):
+        read(value)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import coner
-from coner.core.errors import ConfigError, Unanswered
+from coner.core.errors import ConfigError, DataError, Unanswered
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import Taxonomy
 from coner.families.tagger import Prediction, Tagger
@@ -180,3 +181,10 @@ def test_tallies_add_up() -> None:
     assert (total.sentences, total.answered, total.entities, total.repaired) == (8, 6, 6, 5)
     assert total.failures == {NO_ROUTE: 2}
     assert total.usage is not None and total.usage.asked == 2
+
+
+@pytest.mark.parametrize("value", [None, "a b", ["a", "b"], 5])
+def test_only_sentences_are_tagged(value: Any) -> None:
+    for tag in (lambda: list(tag_stream(Numbers(), [value])), lambda: Numbers().tag([value])):
+        with pytest.raises(DataError, match="expected a Sentence"):
+            tag()

@@ -5,6 +5,7 @@ A message says where (``file:line`` or a key path), what was found, what was exp
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 MOST = 2_500  # characters of a message, in which a name from a file may be of any length
+_QUOTE = reprlib.Repr()
+_QUOTE.maxstring = _QUOTE.maxother = _QUOTE.maxlong = 80
 
 
 class ConerError(Exception):
@@ -20,6 +23,8 @@ class ConerError(Exception):
     exit_code = 2
 
     def __init__(self, message: str = "") -> None:
+        if "\n" in message:  # such as an array that is quoted
+            message = " ".join(message.split())
         super().__init__(message if len(message) <= MOST else f"{message[: MOST - 500]} ... {message[-490:]}")
 
 
@@ -83,6 +88,11 @@ class Unanswered(ConerError):
 
 class OutputError(ConerError):
     """A result cannot be written: no space, no permission, or a file is in the way."""
+
+
+def quoted(value: object) -> str:
+    """The start of a value's ``repr``, for messages: also of one that is nested deeply, or has none."""
+    return f"{_QUOTE.repr(value):.80}"
 
 
 def status_of(error: BaseException | None) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from operator import index
 
-from coner.core.errors import DataError
+from coner.core.errors import DataError, quoted
 
 
 @dataclass(frozen=True, slots=True, order=True, repr=False)
@@ -31,10 +31,10 @@ class Entity:
                 object.__setattr__(self, "start", index(self.start))
                 object.__setattr__(self, "end", index(self.end))
             except TypeError:
-                message = f"got start {self.start!r:.80} and end {self.end!r:.80}; expected whole numbers"
+                message = f"got start {quoted(self.start)} and end {quoted(self.end)}; expected whole numbers"
                 raise DataError(f"Entity: {message}") from None
         if not isinstance(self.label, str):
-            raise DataError(f"Entity: got label {self.label!r:.80}; expected a string")
+            raise DataError(f"Entity: got label {quoted(self.label)}; expected a string")
 
     def __repr__(self) -> str:
         return _repr(self)
@@ -98,20 +98,20 @@ class Sentence:
         for name in ("words", "entities"):
             if type(values := getattr(self, name)) is not tuple and (name == "words" or values is not None):
                 if isinstance(values, str) or not isinstance(values, Iterable):
-                    raise DataError(f"Sentence: got {name} {values!r:.80}; expected a tuple")
+                    raise DataError(f"Sentence: got {name} {quoted(values)}; expected a tuple")
                 object.__setattr__(self, name, tuple(values))
         try:
             "".join(self.words).encode()
         except TypeError:
             at = next(i for i, word in enumerate(self.words) if not isinstance(word, str))
-            raise DataError(f"Sentence: word {at}: got {self.words[at]!r:.80}; expected a string") from None
+            raise DataError(f"Sentence: word {at}: got {quoted(self.words[at])}; expected a string") from None
         except UnicodeEncodeError:
             at = next(i for i, word in enumerate(self.words) if any("\ud800" <= c <= "\udfff" for c in word))
-            message = f"got {self.words[at]!r:.80} with half of a surrogate pair; expected whole characters"
+            message = f"got {quoted(self.words[at])} with half of a surrogate pair; expected whole characters"
             raise DataError(f"Sentence: word {at}: {message}") from None
         for entity in self.entities or ():
             if not isinstance(entity, Entity):
-                raise DataError(f"Sentence: got {entity!r:.80}; expected entities such as Entity(0, 2, 'City')")
+                raise DataError(f"Sentence: got {quoted(entity)}; expected entities such as Entity(0, 2, 'City')")
 
     def __len__(self) -> int:
         return len(self.words)
@@ -156,3 +156,9 @@ def mentions_of(sentence: Sentence) -> list[Entity | Region]:
     if sentence.regions is None:
         return list(sentence.entities or ())
     return [region for region in sentence.regions if region.whole]
+
+
+def require_sentence(value: object) -> None:
+    """``DataError`` unless it is a ``Sentence``."""
+    if not isinstance(value, Sentence):
+        raise DataError(f"got {quoted(value)}; expected a Sentence. Fix: coner.sentence_from_text makes one of a text")

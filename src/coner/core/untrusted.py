@@ -137,7 +137,7 @@ def check_values(value: Any) -> None:
         elif isinstance(item, str) and "\0" in item:
             raise ValueError("got a text with a zero byte")
         elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter < "\ue000" for letter in item):
-            raise ValueError("got half of a surrogate pair, which is no text in UTF-8")
+            raise ValueError(f"got {item!r:.80}, which is no text in UTF-8 (half of a surrogate pair)")
 
 
 def is_text(value: Any) -> bool:

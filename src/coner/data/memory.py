@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal, Protocol, Unpack, runtime_checkable
 
-from coner.core.errors import DataError
+from coner.core.errors import DataError, quoted
 from coner.core.lines import Lines
 from coner.core.tags import InputScheme
 from coner.core.types import Sentence
@@ -39,10 +39,12 @@ class SentencesReader(Reader):
         self._source = sentences
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
+        expected = "Sentence objects (coner.sentence_from_text makes one), a path, or a pandas frame"
+        if not isinstance(self._source, Iterable):
+            raise DataError(f"got {quoted(self._source)}; expected {expected}")
         for number, sentence in enumerate(self._source, 1):
             if not isinstance(sentence, Sentence):
-                expected = "Sentence objects (coner.sentence_from_text makes one), a path, or a pandas frame"
-                raise self.error(number, f"got {sentence!r:.80}; expected {expected}")
+                raise self.error(number, f"got {quoted(sentence)}; expected {expected}")
             if sentence.entities is None and self._gold:
                 raise self.error(number, "got no labels; expected gold labels")
             labels = [self._check_label(entity.label, number) for entity in sentence.entities or ()]
@@ -95,7 +97,7 @@ def _from_words(words: Words, place: str) -> Sentence:
         raise DataError(f"{place}: got a single string; expected a list of words. Fix: {fix}")
     own = _listed(words, place, "a list of words, or a Sentence")
     if bad := [word for word in own if not isinstance(word, str) or not word]:
-        raise DataError(f"{place}: got {bad[0]!r:.80} as a word; expected non-empty strings")
+        raise DataError(f"{place}: got {quoted(bad[0])} as a word; expected non-empty strings")
     return Sentence(tuple(own))
 
 
@@ -105,7 +107,7 @@ def _listed(items: Any, place: str, expected: str) -> list[Any]:
             return list(items)
     except TypeError:
         pass
-    raise DataError(f"{place}: got {items!r:.80}; expected {expected}")
+    raise DataError(f"{place}: got {quoted(items)}; expected {expected}")
 
 
 def labelled(
@@ -141,7 +143,7 @@ def _tags(tags: Any, place: str) -> list[str]:
     own = _listed(tags, place, "a list of tags, such as B-City")
     for index, tag in enumerate(own):
         if not isinstance(tag, str):
-            raise DataError(f"{place}[{index}]: got {tag!r:.80}; expected tags such as B-City")
+            raise DataError(f"{place}[{index}]: got {quoted(tag)}; expected tags such as B-City")
     return [str(tag) for tag in own]  # numpy has strings of its own
 
 

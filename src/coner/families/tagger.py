@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from coner.core.errors import ConfigError, DataError, Unanswered
 from coner.core.html import notebook_sentence
-from coner.core.types import Entity, Mention, Sentence
+from coner.core.types import Entity, Mention, Sentence, require_sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families.linking import Linker
@@ -70,8 +70,10 @@ class Tagger(ABC):
         """Yield a prediction for each sentence, in order; gold entities are ignored.
 
         Confidences are calibrated, and entities below their threshold left out, if the model has an operating point;
-        then rules are applied, and entities are linked.
+        then rules are applied, and entities are linked. ``DataError`` for what is not a ``Sentence``.
         """
+        for sentence in sentences:
+            require_sentence(sentence)
         for prediction in self.predict_raw(sentences):
             yield prediction if prediction.entities is None else self._finish(prediction, prediction.entities)
 

@@ -11,7 +11,7 @@ from operator import add
 
 from coner.core.errors import ConfigError, Unanswered
 from coner.core.progress import progress_bar
-from coner.core.types import Sentence
+from coner.core.types import Sentence, require_sentence
 from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Failure, Usage, by_kind
 
@@ -98,6 +98,7 @@ def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = N
     chunk: list[Sentence] = []
     words = 0
     for sentence in sentences:
+        require_sentence(sentence)
         chunk.append(sentence)
         words += len(sentence)
         full = (batch is None and words >= BATCH_WORDS) or (most is not None and len(chunk) >= most)
