@@ -53,7 +53,14 @@ def test_unusual_input_is_tagged(coner: Coner, world: World, tmp_path: Path, wha
     assert [json.loads(line)["text"] for line in lines] == [" ".join(sentence) for sentence in sentences]
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        ImportError("Error importing numpy:\n\nlibx.so: failed to map segment from shared object"),
+    ],
+)
 def test_no_memory_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
@@ -62,4 +69,6 @@ def test_no_memory_is_one_line(
 
     monkeypatch.setattr("typer.core.TyperGroup.invoke", fail)
     assert app.run(["models"]) == 2
-    assert capsys.readouterr().err.startswith("coner: out of memory")
+    printed = capsys.readouterr().err
+    assert printed.startswith("coner: out of memory")
+    assert printed.count("\n") == 1

@@ -53,7 +53,10 @@ PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
     "Share": ("export", "card", "push", "package", "models"),
 }
 
-NO_MEMORY = re.compile("not enough memory|can't allocate memory|out of memory", re.IGNORECASE)  # as torch has it
+# As torch says it, and the system where a library does not fit.
+NO_MEMORY = re.compile(
+    "not enough memory|can(?:'t|not) allocate memory|out of memory|failed to map segment", re.IGNORECASE
+)
 
 app = typer.Typer(
     name="coner",
@@ -142,8 +145,11 @@ def _run(arguments: list[str], interrupted: Callable[[], bool]) -> int:
 
 def _unexpected(error: Exception) -> int:
     """Report an error that is not ours; a bug is raised again."""
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
-        return _fail(f"out of memory{f': {error}' if str(error) else ''}. Fix: use less data, or shorter lines", 2)
+    reason = str(error)
+    if isinstance(error, ImportError) and NO_MEMORY.search(reason):
+        return _fail("out of memory: a library does not fit. Fix: allow more", 2)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(reason)):
+        return _fail(f"out of memory{f': {reason}' if reason else ''}. Fix: use less data, or shorter lines", 2)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{(error.strerror or str(error)).lower()}", 2)
