@@ -79,6 +79,8 @@ def test_an_interrupted_build_resumes_to_the_same_result(
     assert not (tmp_path / "parts/kb.json").exists()
     build(files, tmp_path / "parts", settings)
     assert content(tmp_path / "parts") == content(tmp_path / "whole")
+    for name in ("entries.sqlite", "kb.json"):  # the hashes too
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["entries.sqlite", "kb.json", "names.marisa"]
 
 

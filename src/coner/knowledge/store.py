@@ -53,11 +53,9 @@ class Store:
 
     def __init__(self, path: Path, normaliser: Normaliser) -> None:
         self.path, self._normalise = path, normaliser
-        new = not path.exists()
         self.database = sqlite3.connect(path, isolation_level=None)
-        self.database.execute("PRAGMA journal_mode = WAL")
-        self.database.execute("PRAGMA synchronous = NORMAL")
-        if new or not self.database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        self.database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+        if not self.database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             self.database.executescript(f"BEGIN; {SCHEMA} {SHARES}; {DAMPING}; {BUILDING} COMMIT;")
         self._types: dict[str, int] = dict(self.database.execute("SELECT name, id FROM types"))
 
@@ -240,9 +238,12 @@ class Store:
         self.database.execute("PRAGMA user_version = 1")
 
     def finish(self) -> None:
-        """Leave one file without gaps."""
-        self.database.execute("VACUUM")
-        self.database.execute("PRAGMA journal_mode = DELETE")
+        """Leave one file without gaps, and close it: a new one, as a file counts how often it was written."""
+        packed = self.path.with_name(f"{self.path.name}.packed")
+        packed.unlink(missing_ok=True)
+        self.database.execute("VACUUM INTO ?", (str(packed),))
+        self.close()
+        packed.replace(self.path)
 
     def close(self) -> None:
         """Close the database."""
