@@ -21,7 +21,7 @@ from coner.evaluation.errors import classify_errors
 from coner.evaluation.results import Scores
 from coner.evaluation.robustness import changes, check_copy
 from coner.families import load
-from coner.families.tagger import Tagger
+from coner.families.tagger import Prediction, Tagger
 from coner.families.usage import Spending
 from coner.knowledge.knowledge import Knowledge
 from coner.records.recording import scores_with_intervals
@@ -56,9 +56,7 @@ class GoldPredictions:
     rows: Sequence[Sequence[Entity]]
     repaired: int
     skipped: int = 0
-    copy: Sequence[Sentence] = ()  # the noisy copies of the sentences, and their predictions
-    copy_rows: Sequence[Sequence[Entity]] = ()
-    copy_repaired: int = 0
+    copy: GoldPredictions | None = None  # those for the noisy copies of the sentences
     tagger: Tagger | None = None  # ``None`` for a file of predictions
     tally: Tally | None = None
     notes: Sequence[str] = ()  # how the files were read, where that is not obvious
@@ -67,7 +65,8 @@ class GoldPredictions:
     @property
     def labels(self) -> set[str]:
         """All labels of gold and predictions."""
-        return {*self.corpus.labels, *(e.label for row in [*self.rows, *self.copy_rows] for e in row)}
+        of_copy = set[str]() if self.copy is None else self.copy.labels
+        return {*self.corpus.labels, *(entity.label for row in self.rows for entity in row)} | of_copy
 
     def taxonomy(self, name: str) -> Taxonomy:
         """The taxonomy with this name; for ``auto`` the model's own, if it has all labels."""
@@ -100,11 +99,11 @@ class Evaluation:
         self.scores = replace(scores, repaired=repaired, skipped=skipped)
         self.errors = classify_errors(gold, rows)
         self.noisy: Scores | None = None
-        if copy:
-            scores = all_scores(copy, predictions.copy_rows, groups=groups, train=train, knowledge=knowledge)
-            self.noisy = replace(scores, repaired=predictions.copy_repaired)
-            self.changes = changes(gold, rows, predictions.copy_rows, groups=groups)
-            pairs = zip(self.corpus, copy, strict=True)
+        if copy is not None:
+            scores = all_scores(copy.corpus, copy.rows, groups=groups, train=train, knowledge=knowledge)
+            self.noisy = replace(scores, repaired=copy.repaired)
+            self.changes = changes(gold, rows, copy.rows, groups=groups)
+            pairs = zip(self.corpus, copy.corpus, strict=True)
             words = [sum(a != b for a, b in zip(x.words, y.words, strict=True)) for x, y in pairs]
             self.noisy_sentences, self.noisy_words = sum(map(bool, words)), sum(words)
 
@@ -220,13 +219,15 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     if total.usage is not None and clean_tally.usage is not None:
         shares = clean_tally.usage.per_sentence(clean_tally.answered)
         llm = {**total.usage.as_record(total.failures, answered=len(kept), sentences=len(corpus)), **shares}
-    return GoldPredictions(
-        replace(corpus, sentences=tuple(corpus[i] for i in kept)),
-        [clean[i].entities or () for i in kept],
-        clean_tally.repaired,
-        copy=[copy[i] for i in kept if copy],
-        copy_rows=[noisy[i].entities or () for i in kept if copy],
-        copy_repaired=noisy_tally.repaired,
+
+    def answered(predictions: Sequence[Prediction], repaired: int) -> GoldPredictions:
+        some = [predictions[i] for i in kept]
+        gold = replace(corpus, sentences=tuple(prediction.sentence for prediction in some))
+        return GoldPredictions(gold, [prediction.entities or () for prediction in some], repaired)
+
+    return replace(
+        answered(clean, clean_tally.repaired),
+        copy=answered(noisy, noisy_tally.repaired) if copy else None,
         notes=[*point, *(f"{corpus.path}: {note}" for note in corpus.notes)],
         tagger=tagger,
         tally=total,
