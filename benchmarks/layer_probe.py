@@ -22,7 +22,7 @@ from coner.core.progress import progress_bar
 from coner.core.tags import TagSet
 from coner.core.types import Sentence
 from coner.data import read
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.encoder.backbone.batch import collate
 from coner.families.encoder.backbone.layout import split_by_budget
 from coner.families.encoder.backbone.pieces import PieceMaker, piece_limit
@@ -96,7 +96,7 @@ def main() -> None:
         found, ids = [], iter(probe(vectors[: len(gold)], gold, vectors[len(gold) :], len(tags)))
         for sentence in dev:
             found.append(tags.decode([next(ids) for _ in sentence.words])[0])
-        scores = score_sentences(dev, found)
+        scores = score(dev, found)
         table.add_row(
             "+".join(map(str, chosen)),
             *(f"{x:.3f}" for x in (scores.fine.micro_f1, scores.fine.macro_f1, scores.span.f1)),

@@ -18,7 +18,7 @@ from coner.core.tags import repair_tags, tags_from_entities
 from coner.core.types import Entity, Sentence
 from coner.data import read
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.family import Built
@@ -53,7 +53,7 @@ class Task:
 
     def f1(self, found: Sequence[Sequence[Entity]]) -> tuple[float, float]:
         """Micro and macro F1 on dev."""
-        scores = score_sentences(self.dev, found).fine
+        scores = score(self.dev, found).fine
         return round(scores.micro_f1, 4), round(scores.macro_f1, 4)
 
 

@@ -14,9 +14,11 @@ from hypothesis import settings
 
 from coner.cli.app import run
 from coner.core.progress import stderr
-from helpers import tiny
+from helpers import SAMPLE, tiny
 from helpers.chromium import chromium
-from helpers.shell import Completed
+from helpers.shell import Completed, World, head
+
+CONFIG = 'kind = "crf"\n[crf]\nclusters = []\nmax_iterations = 25\nc2 = 0.01\n'  # of ``world``
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may contact the hub
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -85,3 +87,25 @@ def settings_for(tiny_encoder: Callable[[str], Path]) -> Callable[..., Any]:
         return parse_experiment(values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A small CRF, trained once by the command itself, and its data."""
+    folder = tmp_path_factory.mktemp("world")
+    made = World(folder / "crf.toml", folder / "train.conll", folder / "dev.conll", folder / "model")
+    made.config.write_text(CONFIG)
+    made.train.write_text(head(SAMPLE / "train.conll", 60), encoding="utf-8")
+    # Half of it is in the training file, so that there are hits and misses.
+    text = head(SAMPLE / "train.conll", 20) + head(SAMPLE / "dev.conll", 20).removeprefix("\n")
+    made.dev.write_text(text, encoding="utf-8")
+    assert run(["train", *made.settings, "--out", str(made.model)]) == 0
+    return made
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An empty folder to write into."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from coner.core.types import Entity, Mention, Region, Sentence
     from coner.data import Corpus, read, stream
     from coner.data.reading.words import sentence_from_text
-    from coner.evaluation.score import score, score_sentences
+    from coner.evaluation.score import score
     from coner.families import Prediction, Tagger, load
     from coner.runs.train import train
     from coner.tagging.stream import tag_stream
@@ -42,7 +42,6 @@ __all__ = [
     "load",
     "read",
     "score",
-    "score_sentences",
     "sentence_from_text",
     "stream",
     "tag_stream",
@@ -61,12 +60,12 @@ _MODULES = {
     "load": "coner.families",
     "read": "coner.data",
     "score": "coner.evaluation.score",
-    "score_sentences": "coner.evaluation.score",
     "sentence_from_text": "coner.data.reading.words",
     "stream": "coner.data",
     "tag_stream": "coner.tagging.stream",
     "train": "coner.runs.train",
 }
+_FORMER = {"score_sentences": "score"}
 
 
 def __getattr__(name: str) -> Any:
@@ -74,8 +73,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("coner")
-    elif name in _MODULES:
-        value = getattr(importlib.import_module(_MODULES[name]), name)
+    elif (now := _FORMER.get(name, name)) in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[now]), now)
     else:
         raise AttributeError(f"module 'coner' has no attribute {name!r}")
     globals()[name] = value

@@ -52,7 +52,7 @@ def test_json_is_one_object(coner: Coner, runs: Path) -> None:
 
 def test_a_run_named_twice_is_shown_once(coner: Coner, runs: Path) -> None:
     (runs / "latest").symlink_to(runs / "poor")
-    for other in (runs / "poor" / "record.json", runs / "latest"):
+    for other in (runs / "poor" / "record.json", runs / "latest", runs / "poor"):
         done = coner("compare", runs / "poor", runs / "perfect", other, "--json")
         assert [row["run"] for row in json.loads(done.out)["rows"]] == ["poor", "perfect"]
         assert f"{other}: left out, the same record as {runs / 'poor'}" in done.err and "1 of 3 left out" in done.err

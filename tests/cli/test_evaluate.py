@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coner.data import read
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families import load
 from helpers import SAMPLE
 from helpers.shell import Completed, World, refusal
@@ -114,7 +114,7 @@ def test_predicted_classes_that_gold_lacks_are_reported(coner: Coner, files: tup
 def test_a_model_scores_like_its_predictions(coner: Coner, world: World, tmp_path: Path) -> None:
     found = scores(coner, world.dev, world.model, "--train", world.train)
     corpus = read(world.dev)
-    oracle = score_sentences(corpus, load(world.model).tag(corpus)).as_dict()
+    oracle = score(corpus, load(world.model).tag(corpus)).as_dict()
     assert 0 < found["fine"]["micro_f1"] < 1
     assert found["fine"] == oracle["fine"]
     for name in ("tagged.conll", "tagged.jsonl", "tagged.conll.gz"):

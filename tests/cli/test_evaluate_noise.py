@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from coner.data import read
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families import load
 from helpers.shell import Completed, World, refusal
 
@@ -40,7 +40,7 @@ def test_clean_and_noisy_scores_are_those_of_the_scorer(coner: Coner, world: Wor
         name: value for name, value in alone.items() if name != "errors"
     }
     corpus = read(noisy)
-    oracle = score_sentences(corpus, load(world.model).tag(corpus))
+    oracle = score(corpus, load(world.model).tag(corpus))
     changes = found["changes"]
     assert changes["macro_f1"]["noisy"] == oracle.fine.macro_f1 < changes["macro_f1"]["clean"]
     assert changes["span_f1"]["noisy"] == oracle.span.f1

@@ -13,7 +13,7 @@ from coner.core.errors import ConfigError
 from coner.data import read
 from coner.data.noise import Noise, load_keyboard
 from coner.data.splits import SplitCache
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families import load
 from coner.families.recipe import Training
 from coner.families.settings import parse_experiment
@@ -43,7 +43,7 @@ def test_noisy_copies_are_evaluated_besides_the_clean_splits(coner: Coner, world
     tagger, noise = load(out / "both"), Noise(load_keyboard("qwerty"), rate=1.0, where="mentions")
     for split, path in splits.items():
         corpus = noise(read(path))
-        oracle = score_sentences(corpus, tagger.tag(corpus)).fine
+        oracle = score(corpus, tagger.tag(corpus)).fine
         assert both.scores[f"{split}_noisy"].fine.macro_f1 == oracle.macro_f1
         assert both.data[f"{split}_noisy"].file == path.name
         assert both.data[f"{split}_noisy"].sentences == both.data[split].sentences

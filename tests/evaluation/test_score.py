@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
+import coner
 from coner.core.errors import DataError
 from coner.core.tags import entities_from_tags, repair_tags
 from coner.core.types import Entity, Sentence, surfaces
 from coner.evaluation.results import Recall, Scores
-from coner.evaluation.score import score, score_sentences, score_tags
+from coner.evaluation.score import score, score_tags
 from coner.families.tagger import Prediction
 from helpers.corpora import GROUPS, LABELS, Corpus, confusion, mentions, rates, tag_pairs
 
@@ -301,7 +302,7 @@ class TestErrors:
 
     def test_a_sentence_without_labels(self) -> None:
         with pytest.raises(DataError, match=r"sentence 2 \(line 7\): got no labels"):
-            score_sentences([Sentence(("a",), ()), Sentence(("a",), None, line=7)], [[], []])
+            score([Sentence(("a",), ()), Sentence(("a",), None, line=7)], [[], []])
 
     def test_a_prediction_without_an_answer(self) -> None:
         with pytest.raises(DataError, match=r"sentence 1: got no answer; expected predicted entities"):
@@ -312,11 +313,11 @@ def test_sentences_and_predictions_score_like_their_entities() -> None:
     gold = [Sentence(("nina", "sang"), (Entity(0, 1, "A"),)), Sentence(("in", "oslo"), (Entity(1, 2, "B"),))]
     entities = [(Entity(0, 1, "A", 0.7),), (Entity(1, 2, "A"),)]
     predictions = [Prediction(sentence, row) for sentence, row in zip(gold, entities, strict=True)]
-    expected = score_sentences(gold, entities, seen={"nina"})
+    expected = score(gold, entities, seen={"nina"})
     assert (expected.fine.micro_f1, expected.words, expected.seen) == (0.5, 4, Recall(1.0, 1, 1))
     assert score(gold, predictions, seen={"nina"}) == expected
     assert score(iter(gold), iter(predictions), seen={"nina"}) == expected
-    assert score_sentences(gold, predictions, seen={"nina"}) == expected
+    assert coner.score_sentences(gold, predictions, seen={"nina"}) == expected  # a former name
     assert replace(score([s.entities or () for s in gold], entities), words=4) == replace(
         expected, seen=None, unseen=None
     )

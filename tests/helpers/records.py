@@ -13,7 +13,7 @@ from coner.config.experiment import DataSettings
 from coner.core.types import Entity, Sentence, surfaces
 from coner.data import Corpus
 from coner.data.split import Split
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.crf.settings import CrfExperiment
 from coner.records.record import Record
 from coner.records.recording import Evaluated, add_split, make_record
@@ -49,7 +49,7 @@ def fake_record(
     """The record of a run with these predictions on each of ``splits``."""
     files = {split: Path(f"/home/ada/secret/{split}.conll") for split in ("train", *splits)}
     known = surfaces(sentences[:1]) if seen else None
-    scores = score_sentences(sentences, predicted, groups=groups, seen=known)
+    scores = score(sentences, predicted, groups=groups, seen=known)
     data = {name: Split(Corpus(tuple(sentences), path, repaired=1), sha256) for name, path in files.items()}
     record = make_record(
         CrfExperiment(kind="crf", name=name, seed=seed, data=DataSettings(**files)),

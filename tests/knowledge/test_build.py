@@ -209,3 +209,23 @@ def test_a_source_whose_name_is_not_utf_8_is_read(tmp_path: Path) -> None:
     build([path], tmp_path / "kb", BuildSettings())
     assert FolderKnowledge(tmp_path / "kb").description.sources[0].file == r"a\udcff.csv"
     assert FolderKnowledge(tmp_path / "kb").lookup("davis")[0].source == r"a\udcff.csv"
+
+
+@pytest.mark.parametrize("name", ["names.marisa", "entries.sqlite", "kb.json"])
+def test_a_build_that_is_stopped_while_it_moves_its_files_is_finished_by_the_same_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    expected, table, out = knowledge(tmp_path).hash, tmp_path / "table.csv", tmp_path / "stopped"
+    replace_file = Path.replace
+
+    def stop(path: Path, target: Path) -> Path:
+        if path.name == name and path.parent.name == ".build" and target.parent == out:
+            raise KeyboardInterrupt
+        return replace_file(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", stop)
+        build([table], out, BuildSettings())
+    build([table], out, BuildSettings())
+    assert FolderKnowledge(out, check=True).hash == expected
+    assert {path.name for path in out.iterdir()} == {path.name for path in (tmp_path / "kb").iterdir()}

@@ -45,7 +45,7 @@ def test_the_index_finds_the_only_long_name_one_edit_apart(
     path = tmp_path_factory.mktemp("index") / VARIANTS
     write_variants(enumerate(names), path)
     near = [number for number, name in enumerate(names) if len(name) >= 8 and distance(name, text) == 1]
-    assert list(Variants(path, names.__getitem__).near([text, text])) == [near[0] if len(near) == 1 else None] * 2
+    assert Variants(path, names.__getitem__).near([text, text]) == [near[0] if len(near) == 1 else None] * 2
 
 
 def test_names_with_a_typo_are_found_in_sentences_only_on_request(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from coner.core.errors import DataError, OutputError
 from coner.data import Corpus
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.counts import Counts
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.evaluation.significance import intervals
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.manifest import Manifest, write_model
@@ -58,7 +58,7 @@ def test_contains_no_word_and_no_path(tmp_path: Path) -> None:
     )
     dev = Split(Corpus(SENTENCES, tmp_path / "deep" / "dev.conll"), "0" * 64)
     facts = {"encoder": "owner/model", "cache": clusters, "tried": [str(clusters), r"C:\Users\ada\x.bin"]}
-    evaluated = Evaluated(score_sentences(SENTENCES, POOR, groups=GROUPS), 1.0)
+    evaluated = Evaluated(score(SENTENCES, POOR, groups=GROUPS), 1.0)
     record = add_split(make_record(settings, splits={}, folder=tmp_path, facts=facts), "dev", dev, evaluated)
     write_record(record, tmp_path)
     text = (tmp_path / RECORD).read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def test_confusion_counts_gold_by_predicted_label(tmp_path: Path) -> None:
 
 def test_intervals_are_those_of_the_bootstrap(tmp_path: Path) -> None:
     scores = fake_record(POOR, folder=tmp_path).scores["dev"]
-    expected = intervals(score_sentences(SENTENCES, POOR, groups=GROUPS).fine.counts, level=LEVEL, resamples=RESAMPLES)
+    expected = intervals(score(SENTENCES, POOR, groups=GROUPS).fine.counts, level=LEVEL, resamples=RESAMPLES)
     assert (scores.intervals.level, scores.intervals.resamples) == (0.95, 1000)
     for name in ("micro_f1", "macro_f1"):
         low, high = scores.intervals.of(name) or (0, 0)

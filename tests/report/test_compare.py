@@ -216,6 +216,6 @@ def test_a_run_whose_name_is_not_utf_8_is_named_by_escapes(tmp_path: Path) -> No
         shutil.copytree(Path(__file__).parents[1] / "fixtures/format-1/crf", tmp_path / os.fsdecode(b"a\xff"))
     )
     records, places, left_out = read_runs([folder])
-    assert (list(records), places, left_out) == ([r"a\udcff"], {r"a\udcff": folder}, {})
+    assert (list(records), places, left_out) == ([r"a\udcff"], {r"a\udcff": folder}, [])
     assert model_name(folder) == r"a\udcff"
     assert plain({"base": folder}) == {"base": r"a\udcff"}

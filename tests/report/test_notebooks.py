@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coner.core.types import Entity, Sentence
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.tagger import Prediction
 from coner.families.usage import Failure
 from coner.records.record import read_record
@@ -65,7 +65,7 @@ def test_a_prediction() -> None:
 
 
 def test_scores() -> None:
-    scores = score_sentences([SENTENCE, *GOLD], [(), *fake_predictions(GOLD, quality=0.5, seed=1)])
+    scores = score([SENTENCE, *GOLD], [(), *fake_predictions(GOLD, quality=0.5, seed=1)])
     page = show(scores)
     rows = {row[0]: row[1:] for row in page.rows}
     fine = scores.fine
@@ -92,7 +92,7 @@ def test_a_comparison(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_browser_runs_and_loads_nothing(browser: Any, tmp_path: Path) -> None:
     lost = Prediction(SENTENCE, None, failures=(Failure("refused", EVIL),))
-    things = [SENTENCE, lost, score_sentences([SENTENCE], [()])]
+    things = [SENTENCE, lost, score([SENTENCE], [()])]
     page = "".join(thing._repr_html_() for thing in things)
     (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{page}", encoding="utf-8")
     browser.get((tmp_path / "page.html").as_uri())

@@ -73,11 +73,11 @@ def compare(
         if html or pictures:
             _write(_ablation_report(table, runs[0], baseline, knowledge), html, pictures)
         return
-    records, places, reasons = read_runs(runs)
+    records, places, left_out = read_runs(runs)
     chosen = choose_split(records) if split == "auto" else split
-    reasons |= {run: f"it has no scores on {chosen}" for run, each in records.items() if chosen not in each.scores}
-    report_left_out(reasons, len(runs), f"scores on {chosen}; train first")
-    records = {run: record for run, record in records.items() if run not in reasons}
+    left_out += [(run, f"it has no scores on {chosen}") for run, each in records.items() if chosen not in each.scores]
+    report_left_out(left_out, len(runs), f"scores on {chosen}; train first")
+    records = {run: record for run, record in records.items() if chosen in record.scores}
     comparison = compare_runs(records, split=chosen, baseline=baseline)
     for warning in comparison.warnings:
         stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold")
@@ -85,7 +85,7 @@ def compare(
         stderr.print(f"Warning: {oracle}: an oracle, whose scores are not comparable", style="bold")
     if html or pictures:
         _write(make_report(comparison, records, places, knowledge=knowledge), html, pictures)
-    values = {**comparison.as_dict(), "left_out": list(reasons)}
+    values = {**comparison.as_dict(), "left_out": [run for run, _ in left_out]}
     _print(chosen, grids(comparison), values, as_json=as_json, markdown=markdown)
 
 

@@ -26,9 +26,9 @@ def curves(
     from coner.report.curves import write_curves
     from coner.report.places import read_runs, report_left_out
 
-    records, _, reasons = read_runs(runs)
+    records, _, left_out = read_runs(runs)
     histories = {run: record.history for run, record in records.items() if record.history}
-    reasons |= {run: f"it has no epochs (kind {each.kind})" for run, each in records.items() if not each.history}
-    report_left_out(reasons, len(runs), "epochs; expected a trained encoder")
+    left_out += [(run, f"it has no epochs (kind {each.kind})") for run, each in records.items() if not each.history]
+    report_left_out(left_out, len(runs), "epochs; expected a trained encoder")
     write_curves(histories, out)
     stderr.print(f"{out}: {counted(len(histories), 'run')}")

@@ -79,9 +79,6 @@ def score(
     return scores if words is None else replace(scores, words=int(lengths.sum()))
 
 
-score_sentences = score  # the former name for gold sentences
-
-
 def score_tags(
     gold: Sequence[Sequence[str]],
     predicted: Sequence[Sequence[str]],

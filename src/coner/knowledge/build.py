@@ -31,6 +31,7 @@ from coner.knowledge.description import (
     Description,
     FileDescription,
     SourceDescription,
+    read_description,
 )
 from coner.knowledge.dump import Dump
 from coner.knowledge.mentions import text_number
@@ -97,26 +98,30 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
     with lock_folder(out), _writing(out):
         scratch = make_folder(out / SCRATCH)
         _check_resumed(scratch / SETTINGS, out, plan, settings, train)
-        with closing(Store(scratch / DATABASE, Normaliser(settings.normalisation))) as store:
-            if not store.is_indexed:
-                _fill(store, plan, scratch, settings, train)
-            store.finish()
-        facts = json.loads((scratch / FACTS).read_text(encoding="utf-8"))
-        paths = {name: scratch / name for name in (TRIE, DATABASE, *[VARIANTS] * settings.edits)}
-        description = Description(
-            created=datetime.now(UTC).date().isoformat(),
-            normalisation=settings.normalisation,
-            simulated=settings.simulated,
-            edits=settings.edits,
-            files={n: FileDescription(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in paths.items()},
-            **facts,
-        )
-        for name, path in paths.items():
-            path.replace(out / name)
-        with atomic_write(out / DESCRIPTION) as handle:
-            handle.write(description.model_dump_json(indent=1) + "\n")
+        if not (scratch / DESCRIPTION).exists():  # else everything is built, and only has to be moved
+            with closing(Store(scratch / DATABASE, Normaliser(settings.normalisation))) as store:
+                if not store.is_indexed:
+                    _fill(store, plan, scratch, settings, train)
+                store.finish()
+            with atomic_write(scratch / DESCRIPTION) as handle:
+                handle.write(_describe(scratch, settings).model_dump_json(indent=1) + "\n")
+        for name in (TRIE, DATABASE, *[VARIANTS] * settings.edits, DESCRIPTION):
+            if (scratch / name).exists():
+                (scratch / name).replace(out / name)
         shutil.rmtree(scratch, ignore_errors=True)
-    return description
+    return read_description(out)
+
+
+def _describe(scratch: Path, settings: BuildSettings) -> Description:
+    paths = {name: scratch / name for name in (TRIE, DATABASE, *[VARIANTS] * settings.edits)}
+    return Description(
+        created=datetime.now(UTC).date().isoformat(),
+        normalisation=settings.normalisation,
+        simulated=settings.simulated,
+        edits=settings.edits,
+        files={n: FileDescription(bytes=p.stat().st_size, sha256=sha256(p)) for n, p in paths.items()},
+        **json.loads((scratch / FACTS).read_text(encoding="utf-8")),
+    )
 
 
 def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, train: TrainingFile | None) -> None:

@@ -154,7 +154,7 @@ class FolderKnowledge:
         if self._variants is None:
             return [None] * len(texts)
         try:
-            return list(self._variants.near(texts))
+            return self._variants.near(texts)
         except (IndexError, KeyError):
             raise ModelError(f"{self.folder / VARIANTS}: is damaged. Fix: build it again") from None
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 LEAST = 8  # characters of a name; in a shorter one an edit often gives another name
 MOST = 64  # names of one variant that are compared
@@ -30,23 +28,24 @@ class Variants:
     def __init__(self, path: Path, name: Callable[[int], str]) -> None:
         self._name = name
         # An empty file cannot be mapped.
-        self._stored = np.memmap(path, STORED, "r") if path.stat().st_size else np.empty(0, STORED)
+        self._stored = np.asarray(np.memmap(path, STORED, "r")) if path.stat().st_size else np.empty(0, STORED)
 
-    def near(self, texts: Sequence[str]) -> Iterator[int | None]:
+    def near(self, texts: Sequence[str]) -> list[int | None]:
         """For each text the number of the name that is one edit apart from it, if there is exactly one."""
         hashes = [_hashes(text) if len(text) >= LEAST - 1 else [] for text in texts]
+        owners = np.repeat(np.arange(len(texts)), [len(some) for some in hashes])
         wanted = np.array([hashed << 32 for some in hashes for hashed in some], np.uint64)
-        first, last = self._find(wanted, "left"), self._find(wanted | np.uint64(0xFFFFFFFF), "right")
-        places = zip(first, last, strict=True)
-        for text, some in zip(texts, hashes, strict=True):
-            stored = [self._stored[start : min(end, start + MOST)] for start, end in islice(places, len(some))]
-            numbers = {number & 0xFFFFFFFF for part in stored for number in part.tolist()}
-            found = [number for number in sorted(numbers) if one_edit_apart(text, self._name(number))]
-            yield found[0] if len(found) == 1 else None
+        first = np.searchsorted(self._stored, wanted)
+        end = np.searchsorted(self._stored, wanted | np.uint64(0xFFFFFFFF), "right")
+        numbers: list[set[int]] = [set() for _ in texts]
+        for i in np.flatnonzero(first < end):
+            stored = self._stored[first[i] : min(end[i], first[i] + MOST)]
+            numbers[owners[i]].update((stored & np.uint64(0xFFFFFFFF)).tolist())
+        return [self._only(text, some) for text, some in zip(texts, numbers, strict=True)]
 
-    def _find(self, wanted: npt.NDArray[np.uint64], side: str) -> list[int]:
-        found: list[int] = np.searchsorted(self._stored, wanted, side).tolist()  # type: ignore[call-overload]
-        return found
+    def _only(self, text: str, numbers: set[int]) -> int | None:
+        found = [number for number in numbers if one_edit_apart(text, self._name(number))]
+        return found[0] if len(found) == 1 else None
 
 
 def one_edit_apart(one: str, other: str) -> bool:

@@ -92,6 +92,9 @@ class Reader(ABC):
     def __iter__(self) -> Iterator[Sentence]:
         return self._sentences
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.path}>"
+
     @property
     def repaired(self) -> int:
         """Number of repairs so far."""
