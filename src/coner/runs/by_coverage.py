@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coner.core.types import Entity, Sentence, surfaces
 from coner.evaluation.results import Result, Scores
-from coner.evaluation.score import score_sentences
+from coner.evaluation.score import score
 from coner.families.manifest import read_manifest
 from coner.families.tagger import Tagger
 from coner.knowledge import load
@@ -30,7 +30,7 @@ def all_scores(
     knowledge: Knowledge | None,
 ) -> Scores:
     """Scores, with the recall on the mentions in ``train``, and separate scores by what ``knowledge`` knows."""
-    scores = score_sentences(gold, predicted, groups=groups, seen=None if train is None else surfaces(train))
+    scores = score(gold, predicted, groups=groups, seen=None if train is None else surfaces(train))
     return scores if knowledge is None else replace(scores, knowledge=by_coverage(knowledge, gold, predicted, train))
 
 
