@@ -41,7 +41,7 @@ from coner.families.registry import family
 from coner.families.settings import parse_trainable
 from coner.records.machine import machine
 from coner.runs.audit.candidates import KINDS, find_candidates
-from coner.runs.audit.evidence import Evidence, weigh
+from coner.runs.audit.evidence import Evidence, collect_evidence
 from coner.runs.audit.folds import fit_fold, make_plan
 
 FOLDS = 5
@@ -135,7 +135,7 @@ def measure(sentences: Sequence[Sentence], seed: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             tagger = fit_fold(plan, fold, Path(folder))
         held_out = [sentences[i] for i in fold.held_out]
-        evidence |= zip(fold.held_out, (one.to_json() for one in weigh(tagger, held_out)), strict=True)
+        evidence |= zip(fold.held_out, (one.to_json() for one in collect_evidence(tagger, held_out)), strict=True)
         for i, (chain, scores) in zip(fold.held_out, tagger.tag_scores(held_out), strict=True):
             rows = np.zeros((len(scores), len(tags)))
             rows[:, [tags.ids[tag] for tag in chain.tags.tags]] = chain.tag_marginals(scores[None])[0]

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from coner.core.errors import DataError
 from coner.data.splits import SplitCache
-from coner.evaluation.power_law import LEAST_SIZES
+from coner.evaluation.power_law import MIN_SIZES
 from coner.records.machine import machine
 from coner.records.record import Record
 from coner.report.learning_curve import AVERAGES, LEVEL, Size, make_curve
@@ -52,7 +52,7 @@ def measure(name: str, files: Sequence[str], options: argparse.Namespace) -> dic
 def checks(name: str, records: dict[Fraction, list[Record]]) -> Iterator[dict[str, Any]]:
     """A row for each doubling and average: predicted and measured gain, fractions of 1."""
     sizes = [Size(fraction, runs) for fraction, runs in records.items()]
-    for last in range(LEAST_SIZES, len(sizes)):
+    for last in range(MIN_SIZES, len(sizes)):
         curve = make_curve(dict(list(records.items())[:last]))
         for by, metric in AVERAGES.items():
             if metric not in curve.forecasts:

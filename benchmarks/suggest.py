@@ -38,7 +38,7 @@ from rich.table import Table
 from coner.core.progress import SilentLog
 from coner.core.types import Sentence
 from coner.data import read
-from coner.data.stratify import text_key
+from coner.data.stratify import duplicate_key
 from coner.data.taxonomy import Taxonomy
 from coner.evaluation.score import score
 from coner.families.crf.fit import train
@@ -161,11 +161,11 @@ class Task:
         sentences: list[Sentence] = []
         for part in pool.split(","):
             file, _, take = part.partition(":")
-            own = list({text_key(s): s for s in read(file)}.values())
+            own = list({duplicate_key(s): s for s in read(file)}.values())
             sentences += random.Random(0).sample(own, int(take)) if take else own
         self.name, self.start = name, int(start)
-        self.pool = list({text_key(s): s for s in sentences}.values())
-        self.test = [s for s in read(test) if text_key(s) not in {text_key(s) for s in self.pool}]
+        self.pool = list({duplicate_key(s): s for s in sentences}.values())
+        self.test = [s for s in read(test) if duplicate_key(s) not in {duplicate_key(s) for s in self.pool}]
         self.taxonomy = Taxonomy.flat({e.label for s in (*self.pool, *self.test) for e in s.entities or ()})
 
 

@@ -13,7 +13,7 @@ import settings
 
 from coner.config.load import builtin_configs
 from coner.data.formats import FEATURES, all_formats
-from coner.evaluation.metrics import METRICS, Metric, Place
+from coner.evaluation.metrics import METRICS, Metric, View
 
 ABOUT = {  # the pages, with what they have
     "Commands": ("commands/coner", "every command with its options"),
@@ -81,7 +81,7 @@ def _formats() -> str:
 
 
 def _metrics() -> str:
-    places: tuple[Place, ...] = ("evaluate", "compare", "card", "hub")
+    places: tuple[View, ...] = ("evaluate", "compare", "card", "hub")
     lines = ["# Metrics", "", "[How scores are defined](../comparing.md#how-scores-are-defined) has the rules."]
     lines += ["All values are fractions of 1.", ""]
     lines += [

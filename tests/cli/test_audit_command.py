@@ -59,7 +59,7 @@ def test_the_outputs_of_one_audit(coner: Coner, data: Path, tmp_path: Path) -> N
     assert {(" ".join(words.split()[slice(*span)]), kind) for kind, (words, _, span) in WRONG.items()} <= kinds
 
 
-def test_a_killed_audit_goes_on_and_gives_the_same_page(coner: Coner, data: Path, tmp_path: Path) -> None:
+def test_a_killed_audit_resumes_and_gives_the_same_page(coner: Coner, data: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.html", tmp_path / "killed.html"
     assert coner("audit", data, "--out", whole, "--folds", 4).code == 0
     arguments = ("audit", data, "--out", killed, "--folds", 4)

@@ -184,7 +184,7 @@ def test_every_entity_is_counted_once(coner: Coner, tmp_path: Path, spans: list[
         (["x.conll", "x.conll"], "x.conll: is the input itself. Fix: choose another output"),
         (["no.conll", "OUT/x.jsonl"], "no.conll: no such file"),
         (["plain", "OUT/x.jsonl"], "is a folder; expected a file, a folder with .ann files, or a folder of datasets"),
-        (["x.conll", "OUT/no/x.spacy"], "the folder 'OUT/no' does not exist; make it first"),
+        (["x.conll", "OUT/no/x.spacy"], "the folder 'OUT/no' does not exist; create it first"),
         (["x.conll", "OUT/no/x", "--to", "brat"], "the folder 'OUT/no' does not exist. Fix: create it first"),
         (["x.conll", "plain", "--to", "datasets"], "exists already. Fix: choose another name, or remove it first"),
         (["x.conll", "/", "--to", "brat"], "/: cannot be created or replaced; expected the name of a new folder"),

@@ -13,7 +13,7 @@ from coner.core.files import sha256
 from coner.core.types import surfaces
 from coner.data import read
 from coner.data.splits import read_splits
-from coner.data.stratify import text_key
+from coner.data.stratify import duplicate_key
 from coner.records.record import read_record
 from helpers import SAMPLE
 from helpers.shell import Completed, World, head, refusal
@@ -42,7 +42,7 @@ def test_texts_of_dev_and_test_are_left_out(world: World, silver: Path) -> None:
     assert len(whole) == 30
     assert found.left_out == tuple(range(10))
     assert found.corpus.sentences == whole[10:]
-    assert not {text_key(s) for s in found.corpus} & {text_key(s) for s in splits["dev"].corpus}
+    assert not {duplicate_key(s) for s in found.corpus} & {duplicate_key(s) for s in splits["dev"].corpus}
     assert len(main.corpus) < 40  # data.take applies to the main file only
     assert main.sentences == (*main.corpus, *whole[10:])
     assert surfaces(main.sentences) == surfaces(main.corpus) | surfaces(whole[10:])
@@ -50,7 +50,9 @@ def test_texts_of_dev_and_test_are_left_out(world: World, silver: Path) -> None:
     tested, _ = read_splits(DataSettings(train=world.train, dev=world.dev, test=SAMPLE / "test.conll", extra=(
         ExtraFile(file=SAMPLE / "train.conll"),
     )))  # fmt: skip
-    assert not {text_key(s) for s in tested["train"].extras[0].corpus} & {text_key(s) for s in tested["test"].corpus}
+    assert not {duplicate_key(s) for s in tested["train"].extras[0].corpus} & {
+        duplicate_key(s) for s in tested["test"].corpus
+    }
 
 
 def test_an_evaluated_text_is_left_out_even_if_split_into_other_words(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_stats_show_sources_and_what_is_known_about_a_file(coner: Coner, kb: Pat
     assert counts["covered"] - counts["unseen_covered"] == counts["mentions"] - counts["unseen"]
 
 
-def test_lookup_shows_the_things_of_a_name(coner: Coner, kb: Path) -> None:
+def test_lookup_shows_the_entries_of_a_name(coner: Coner, kb: Path) -> None:
     shown = coner("kb", "lookup", str(kb), "davis")
     assert shown.code == 0
     assert shown.out.index("Miles Davis") < shown.out.index("city in California")
@@ -55,8 +55,8 @@ def test_lookup_shows_the_things_of_a_name(coner: Coner, kb: Path) -> None:
         (["build", "missing.csv", "--out", "kb"], "missing.csv: no such file"),
         (["build", "t.csv", "--out", "file"], "file: is a file; expected a folder"),
         (["build", "empty.csv", "--out", "kb"], "empty.csv"),
-        (["stats", "nothing"], "nothing: is no knowledge base"),
-        (["lookup", "nothing", "x"], "nothing: is no knowledge base"),
+        (["stats", "nothing"], "nothing: is not a knowledge base"),
+        (["lookup", "nothing", "x"], "nothing: is not a knowledge base"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -98,8 +98,8 @@ def test_common_words_are_counted(coner: Coner, tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("name,types\nthe,title\nada,human\n")
     (tmp_path / "train.conll").write_text("the O\nrain O\n\n" * 6)
     arguments = ("kb", "build", tmp_path / "names.csv", "--train", tmp_path / "train.conll")
-    assert ", 1 name damped" in coner(*arguments, "--out", tmp_path / "kb").out
+    assert ", 1 name down-weighted" in coner(*arguments, "--out", tmp_path / "kb").out
     (tmp_path / "gold.conll").write_text("ada B-X\nleft O\nthe O\nrain O\n")
     stats = coner("kb", "stats", tmp_path / "kb", "--on", tmp_path / "gold.conll").out
-    assert "matches: 2 (2.0 a sentence); a mention: 50.0 %" in stats
+    assert "matches: 2 (2.0 per sentence); a mention: 50.0 %" in stats
     assert "of names that are mostly mentions: 1; a mention: 100.0 %" in stats

@@ -70,7 +70,7 @@ def test_an_embedded_knowledge_base_is_published_if_its_licences_allow_it(
     run(coner, "train", *DATA, *QUICK, "--kb", kb, "--embed-kb", "--out", model)
     run(coner, "tag", model, SAMPLE / "dev.conll", "-o", tmp_path / "out.conll")
     refused = run(coner, "push", model, "me/model", "--dry-run", code=2)
-    assert "names.csv: got no licence; expected one that allows to share it" in refused.err
+    assert "names.csv: got no licence; expected one that allows sharing it" in refused.err
     assert "knowledge/entries.sqlite" in run(coner, "push", model, "me/model", "--dry-run", "--license", "mit").out
     free, other = tmp_path / "free", tmp_path / "other"
     run(coner, "kb", "build", tmp_path / "names.csv", "--licence", "CC-BY-4.0", "--out", free)
@@ -144,9 +144,7 @@ def test_a_test_split_that_is_added_to_a_finished_run_is_marked_as_an_oracle(con
     assert "oracle, whose scores are not comparable" in run(coner, "compare", tmp_path / "run").err
 
 
-def test_a_knowledge_base_that_is_damped_by_dev_is_refused_and_warned_of(
-    coner: Coner, kb: Path, tmp_path: Path
-) -> None:
+def test_a_knowledge_base_down_weighted_by_dev_is_refused_and_warned_of(coner: Coner, kb: Path, tmp_path: Path) -> None:
     first = (SAMPLE / "dev.conll").read_text().split("\n\n")[0]
     (tmp_path / "part.conll").write_text(f"{first}\n\nother _ _ O\nwords _ _ B-Artist\n")
     names, damped = tmp_path / "names.csv", tmp_path / "damped"

@@ -180,7 +180,7 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     ),
     "some labels": (lambda f: [f / "half.jsonl", "--where", "context"], "half.jsonl:2: --where context: got no labels"),
     "itself": (lambda f: [f / "good.conll", "-o", f / "good.conll"], "good.conll: is the input itself"),
-    "nowhere": (lambda f: [f / "good.conll", "-o", f / "no" / "x"], "does not exist; make it first"),
+    "nowhere": (lambda f: [f / "good.conll", "-o", f / "no" / "x"], "does not exist; create it first"),
 }
 
 

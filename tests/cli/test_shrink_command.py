@@ -90,5 +90,5 @@ def test_what_cannot_be_shrunk_is_refused_in_one_line(
 def test_another_students_folder_is_left_alone(coner: Coner, asked: list[Any]) -> None:
     assert coner(*asked).code == 0
     message = refusal(coner(*asked, "--layers", 2))
-    assert "contains a finished run with other settings or data. Fix: give another --out, or --overwrite" in message
+    assert "contains a finished run with other settings or data. Fix: choose another --out, or --overwrite" in message
     assert coner(*asked, "--layers", 2, "--overwrite").code == 0

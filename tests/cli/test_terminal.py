@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coner.core.progress import Log, PlainConsole
-from coner.core.terminal import Guarded, visible
+from coner.core.terminal import EscapedStream, visible
 from coner.report.grid import Grid
 from helpers.shell import Completed, World, command
 
@@ -42,13 +42,13 @@ def test_consoles_and_streams_pass_no_control_character(text: str) -> None:
     console = PlainConsole(file=written, width=200, soft_wrap=True)
     console.print(text)
     console.print(Grid([text, "b"], [[text, text]]).table())
-    Guarded(written).writelines([text, "\n"])
+    EscapedStream(written).writelines([text, "\n"])
     assert clean(written.getvalue())
 
 
 def test_rich_writes_its_own_sequences_past_the_guard() -> None:
     terminal = io.StringIO()
-    console = PlainConsole(file=Guarded(terminal), force_terminal=True, color_system="standard")
+    console = PlainConsole(file=EscapedStream(terminal), force_terminal=True, color_system="standard")
     console.print(f"a{EVIL}b", style="red")
     assert terminal.getvalue().startswith("\x1b[31ma\\u001b]0;title\\u0007")
     assert terminal.getvalue().count("\x1b") == 2

@@ -198,7 +198,7 @@ def test_a_class_that_the_model_lacks_and_a_training_file_are_warned_of(
         (["--dev", "{dev}", "--for", "precision>=1", "--minimum", "50"], "precision>=1 cannot be reached: at most 0."),
         (["--dev", "{dev}", "--per-class"], "--per-class: got no goal"),
         (["--for", "macro_f1"], "--dev: not set"),
-        (["--clear", "--dev", "{dev}"], "--clear: got also --dev"),
+        (["--clear", "--dev", "{dev}"], "--clear: got --dev too"),
         (["--dev", "{folder}/none.conll"], "none.conll: "),
         (["--dev", "{empty}"], "empty.conll: "),
         (["--dev", "{plain}"], "got no labelled mention"),

@@ -155,7 +155,7 @@ def test_overwrite_keeps_the_old_model_where_the_new_one_cannot_be_trained(
 
 def test_a_crf_does_not_destroy_an_unfinished_encoder(coner: Coner, world: World, out: Path) -> None:
     (out / CHECKPOINT).write_bytes(b"hours of work")
-    assert "contains the unfinished training of another run. Fix: give another --out, or --overwrite" in refusal(
+    assert "contains the unfinished training of another run. Fix: choose another --out, or --overwrite" in refusal(
         coner("train", *world.settings, "--out", out)
     )
     assert (out / CHECKPOINT).read_bytes() == b"hours of work"

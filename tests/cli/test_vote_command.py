@@ -137,13 +137,13 @@ def test_bad_use_is_one_line(coner: Coner, world: World, out: Path, options: lis
 def test_a_member_in_the_folder_to_be_written_is_refused(coner: Coner, world: World, out: Path) -> None:
     assert coner("vote", world.model, "--out", out / "one").code == 0
     message = refusal(coner("vote", out / "one/members/1", "--out", out / "one", "--overwrite"))
-    assert "which will be written. Fix: give another --out" in message
+    assert "which will be written. Fix: choose another --out" in message
     assert load(out / "one").kind == "vote"
 
 
 def test_an_unfinished_run_is_not_overwritten(coner: Coner, world: World, out: Path) -> None:
     (out / "checkpoint.safetensors").write_text("")
-    assert "contains the unfinished training of another run. Fix: give another --out, or --overwrite" in refusal(
+    assert "contains the unfinished training of another run. Fix: choose another --out, or --overwrite" in refusal(
         coner("vote", world.model, "--out", out)
     )
     assert coner("vote", world.model, "--out", out, "--overwrite").code == 0

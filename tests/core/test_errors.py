@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from coner.core.errors import MOST, ConfigError, MissingExtra, quoted, requires_extra
+from coner.core.errors import MAX_LENGTH, ConfigError, MissingExtra, quoted, requires_extra
 
 
 def test_missing_library_names_the_extra_that_installs_it() -> None:
@@ -38,7 +38,7 @@ def test_a_very_long_message_keeps_its_start_and_its_fix() -> None:
     error = ConfigError(f"crf.features: got {'x' * 100_000}; expected one of: a, b. Fix: name one")
     assert str(error).startswith("crf.features: got xxx")
     assert str(error).endswith("Fix: name one")
-    assert len(str(error)) <= MOST
+    assert len(str(error)) <= MAX_LENGTH
     assert str(ConfigError("short")) == "short"
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 
-from coner.core.html import COLOURS, DARK, LIGHT, colour_css, colours, marked, own_colour, table
+from coner.core.html import COLOURS, DARK, LIGHT, colour_css, colours, marked, stable_colour, table
 from coner.core.types import Entity, Sentence
 from coner.data.reading.words import raw_text, sentence_from_text
 from helpers.awkward import sentences
@@ -65,7 +65,7 @@ def test_no_two_groups_share_a_colour_while_colours_are_left() -> None:
     names = [f"group {number}" for number in range(COLOURS)]
     assert sorted(colours([*names, *names]).values()) == list(range(COLOURS))
     assert colours([*names, "one more"])["one more"] in range(COLOURS)
-    assert own_colour("Artist") == own_colour("Artist") in range(COLOURS)
+    assert stable_colour("Artist") == stable_colour("Artist") in range(COLOURS)
 
 
 @given(sentences())

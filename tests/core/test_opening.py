@@ -96,13 +96,13 @@ def test_a_text_that_begins_like_bzip2_is_text(tmp_path: Path) -> None:
     assert [sentence.words for sentence in read(tmp_path / "a.txt")] == [("BZh9", "is", "a", "mark")]
 
 
-def test_sentences_of_any_number_are_no_long_one(small: None, tmp_path: Path) -> None:
+def test_any_number_of_sentences_is_not_a_long_sentence(small: None, tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_bytes(b"a O\nb B-X\n\n" * 120_000)
     assert sum(1 for _ in Lines(tmp_path / "a.conll")) == 360_000
     assert len(read(tmp_path / "a.conll", format="conll")) == 120_000
 
 
-def test_damage_far_into_a_file_of_columns_is_no_end(tmp_path: Path) -> None:
+def test_damage_far_into_a_file_of_columns_is_not_its_end(tmp_path: Path) -> None:
     """Behind the lines from which the columns are found, too."""
     content = gzip.compress(b"".join(b"word%d O\n\n" % number for number in range(100_000)))
     (tmp_path / "a.conll.gz").write_bytes(content[: len(content) // 2])

@@ -28,7 +28,7 @@ from coner.core.types import Entity, Mention, Sentence
         ),
         (
             lambda: Sentence(("a", "b\ud83d")),
-            "Sentence: word 1: got 'b\\ud83d' with half of a surrogate pair; expected whole characters",
+            "Sentence: word 1: got 'b\\ud83d' with a lone surrogate; expected whole characters",
         ),
     ],
 )

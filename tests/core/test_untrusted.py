@@ -208,7 +208,7 @@ def test_other_toml_is_read_as_the_standard_library_does(text: str, tmp_path: Pa
 
 
 def test_a_toml_file_is_bounded(tmp_path: Path) -> None:
-    (tmp_path / "x.toml").write_bytes(b"a = '" + b"x" * untrusted.MOST_BYTES + b"'")
+    (tmp_path / "x.toml").write_bytes(b"a = '" + b"x" * untrusted.MAX_BYTES + b"'")
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "latin.toml").write_bytes(b"a = '\xff'")
     for name, message in (("x", "expected at most"), ("pipe", "not a regular file"), ("latin", "at byte 5")):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coner.core.errors import ConerError
 from coner.core.types import Entity, Sentence
 from coner.data import read
-from coner.data.augment import augment, augmented, surfaces
+from coner.data.augment import augment, augmented, mentions_by_label
 from helpers import SAMPLE
 
 WORDS = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=8)
@@ -39,7 +39,7 @@ def test_only_mentions_change_and_only_to_others_of_their_label(
 ) -> None:
     if not any(sentence.entities for sentence in corpus):
         return
-    by_label = surfaces(corpus)
+    by_label = mentions_by_label(corpus)
     for sentence in corpus:
         copy = augmented(sentence, by_label, share=share, seed=seed)
         changeable = any(len(by_label[entity.label]) > 1 for entity in sentence.entities or ())
@@ -81,4 +81,4 @@ def test_numbers_out_of_range_are_refused(options: dict[str, float], message: st
 
 def test_sentences_without_labels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConerError, match="got no mention"):
-        surfaces([Sentence(("paris",))])
+        mentions_by_label([Sentence(("paris",))])

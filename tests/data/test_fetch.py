@@ -11,7 +11,7 @@ import pytest
 
 from coner.core.errors import DataError, OutputError
 from coner.data import fetch as module
-from coner.data.fetch import SOURCES, Known, Source, fetch, git_blob
+from coner.data.fetch import SOURCES, ExpectedFile, Source, fetch, git_blob
 from helpers import data_hub as stand_in
 from helpers.data_hub import Hub, blob_name
 
@@ -39,9 +39,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)  # the tests' own switch: here is a hub
     known = {
-        path.partition("/")[2]: Known(len(content), sha256=sha(content))
+        path.partition("/")[2]: ExpectedFile(len(content), sha256=sha(content))
         if "test" in path
-        else Known(len(content), blob_name(content), sha(content) if "train" in path else None)
+        else ExpectedFile(len(content), blob_name(content), sha(content) if "train" in path else None)
         for path, content in FILES.items()
         if path.startswith("EN")
     }

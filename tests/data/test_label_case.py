@@ -20,7 +20,7 @@ from coner.data.label_case import in_case_of, other_case, rename_hint
         ([], ["PER"], {}),
     ],
 )
-def test_a_label_has_the_case_of_the_only_one_alike(
+def test_a_label_gets_the_case_of_the_only_known_one(
     labels: list[str], known: list[str], expected: dict[str, str]
 ) -> None:
     assert other_case(labels, known) == expected

@@ -17,7 +17,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.corpus import read
 from coner.data.formats import WriteOptions
 from coner.data.formats.conll import Conll
-from coner.data.stratify import split_corpus, text_key, write_splits
+from coner.data.stratify import duplicate_key, split_corpus, write_splits
 
 
 def corpus(size: int, seed: int = 0) -> list[Sentence]:
@@ -47,7 +47,7 @@ def test_each_sentence_is_in_one_split_in_order_and_no_text_in_two(
     except DataError:
         return
     assert sorted((s for split in splits.values() for s in split), key=lambda s: int(s.id or 0)) == sentences
-    keys = [{text_key(s) for s in split} for split in splits.values()]
+    keys = [{duplicate_key(s) for s in split} for split in splits.values()]
     assert sum(map(len, keys)) == len(set().union(*keys))
     for split in splits.values():
         ids = [int(s.id or 0) for s in split]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from coner.evaluation.calibration import reliability
-from coner.evaluation.calibrators import LEAST, MOST, Calibrator, Isotonic, Temperature, logit
+from coner.evaluation.calibrators import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibrator, Isotonic, Temperature, logit
 from coner.evaluation.recalibration import (
     Method,
     calibrated,
@@ -56,7 +56,7 @@ def test_the_temperature_equals_a_logistic_regression_on_the_logit_alone() -> No
     assert 1 / fit_temperature(scores, correct).temperature == pytest.approx(oracle.coef_[0, 0], rel=1e-4)
 
 
-@pytest.mark.parametrize(("score", "expected"), [(0.9, LEAST), (0.1, MOST)])
+@pytest.mark.parametrize(("score", "expected"), [(0.9, MIN_TEMPERATURE), (0.1, MAX_TEMPERATURE)])
 def test_a_temperature_stays_within_its_bounds(score: float, expected: float) -> None:
     scores, correct = np.full(30, score), np.ones(30, dtype=np.bool_)
     assert fit_temperature(scores, correct).temperature == pytest.approx(expected)
@@ -128,7 +128,7 @@ def test_the_choice_fits_the_distortion(distort: Any, chosen: Method) -> None:
         {"method": "isotonic", "scores": [0.1, 0.2], "probabilities": [0.5, 0.6], "code": "x"},
     ],
 )
-def test_values_that_are_no_monotone_map_of_probabilities_are_refused(values: dict[str, Any]) -> None:
+def test_values_that_are_not_a_monotone_map_of_probabilities_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Calibrator).validate_python(values)
 

@@ -44,20 +44,20 @@ TRIED = [0.0, 0.2, 0.4, 0.6, 0.8]
 
 @given(corpora(), st.sampled_from(["precision", "recall"]), st.sampled_from([0.25, 0.5, 0.75, 1.0]), st.integers(1, 3))
 def test_a_bound_is_reached_with_the_best_of_the_other_value(
-    corpus: tuple[Rows, Rows], quantity: str, least: float, minimum: int
+    corpus: tuple[Rows, Rows], quantity: str, target: float, minimum: int
 ) -> None:
     gold, predicted = corpus
     own, other = QUANTITIES[quantity], 1 - QUANTITIES[quantity]
     tried = [found for t in TRIED if (found := after(gold, predicted, dict.fromkeys(LABELS, t)))[4]]
-    allowed = [f for f in tried if f[own] >= least and (quantity == "recall" or f[4] >= minimum)]
-    goal = Goal.parse(f"{quantity}>={least}")
+    allowed = [f for f in tried if f[own] >= target and (quantity == "recall" or f[4] >= minimum)]
+    goal = Goal.parse(f"{quantity}>={minimum}")
     if not allowed:
         with pytest.raises(Unreachable, match="cannot be reached"):
             choose_thresholds(Candidates.of(gold, predicted), goal, per_class=False, minimum=minimum)
         return
     chosen = choose_thresholds(Candidates.of(gold, predicted), goal, per_class=False, minimum=minimum)
     found = after(gold, predicted, dict.fromkeys(LABELS, chosen.all))
-    assert found[own] >= least
+    assert found[own] >= target
     assert found[other] == max(f[other] for f in allowed)
 
 
@@ -135,7 +135,7 @@ def test_neighbouring_floats_can_be_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "quantity", "least"),
+    ("text", "quantity", "target"),
     [
         ("precision>=0.9", "precision", 0.9),
         (" recall >= .8 ", "recall", 0.8),
@@ -144,9 +144,9 @@ def test_neighbouring_floats_can_be_told_apart() -> None:
         ("micro_f1", "micro_f1", None),
     ],
 )
-def test_goals(text: str, quantity: str, least: float | None) -> None:
+def test_goals(text: str, quantity: str, target: float | None) -> None:
     goal = Goal.parse(text)
-    assert (goal.quantity, goal.least) == (quantity, least)
+    assert (goal.quantity, goal.target) == (quantity, target)
     assert Goal.parse(str(goal)) == goal
 
 

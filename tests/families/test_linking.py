@@ -104,7 +104,7 @@ def test_options_that_lack_another_are_refused(folder: Path) -> None:
     ]:
         with pytest.raises(ConfigError, match=message):
             coner.load(folder / "model", **options)
-    with pytest.raises(ModelError, match="is no knowledge base"):
+    with pytest.raises(ModelError, match="is not a knowledge base"):
         coner.load(folder / "model", link=True, kb=folder)
     with pytest.raises(DataError, match=r"types\.toml:2: labels.singer: got 'Painter', which taxonomy tiny lacks"):
         (folder / "other").mkdir()

@@ -217,7 +217,7 @@ def test_faulty_rules_are_named(tmp_path: Path, text: str) -> None:
         (b'{"never": [{"text": "a\\u0000"}]}', "a text with a zero byte"),
         (b"[1]", "got no rules"),
         (b"{", "not valid JSON"),
-        (b'{"never": [{"text": "a\\ud800"}]}', "half of a surrogate pair"),
+        (b'{"never": [{"text": "a\\ud800"}]}', "a lone surrogate"),
         (b"\xff", "cannot be read as rules"),
     ],
 )

@@ -97,7 +97,7 @@ def test_lines_are_split_as_python_splits_them(text: str) -> None:
     [
         (["a", "b"], "text 0: got list; expected a string"),
         (b"a", "text 0: got bytes; expected a string"),
-        ("ab\ud83d", "text 0: character 2 is half of a surrogate pair"),
+        ("ab\ud83d", "text 0: character 2 is a lone surrogate"),
     ],
 )
 def test_an_argument_that_is_not_a_text_is_refused(text: object, message: str) -> None:

@@ -225,7 +225,7 @@ def test_predict_needs_a_fit() -> None:
         ([["a", "b"]], 5, "^y: got 5; expected a list of tags per sentence$"),
         ([1.5], [["O"]], r"^X\[0\]: got 1\.5; expected a list of words, or a Sentence$"),
         (None, [["O"]], "^X: got None; expected a list of sentences$"),
-        ([["a", "\ud83d"]], [["O", "O"]], r"^Sentence: word 1: got .*half of a surrogate pair"),
+        ([["a", "\ud83d"]], [["O", "O"]], r"^Sentence: word 1: got .*a lone surrogate"),
         ([["a"]], None, r"X\[0\]: got no labels; expected tags as y, or Sentences with entities"),
         ([["a"], ["b"]], [["O"], ["O"]], "got no entity in any sentence"),
         ([], [], "got no entity in any sentence"),

@@ -164,7 +164,7 @@ def damaged(folder: Path, how: str) -> None:
         ("other names", "got 6 names; expected 7"),
         ("version", "format: Input should be 2"),
         ("no file", r"files: got entries\.sqlite; expected"),
-        ("no description", r"is no knowledge base: it has no kb\.json"),
+        ("no description", r"is not a knowledge base: it has no kb\.json"),
     ],
 )
 def test_a_damaged_or_foreign_folder_is_refused(tmp_path: Path, how: str, message: str) -> None:
@@ -198,7 +198,7 @@ def test_a_knowledge_base_of_the_format_before_keeps_its_hash(tmp_path: Path) ->
     assert FolderKnowledge(tmp_path / "kb").hash == hashlib.sha256(path.read_bytes()).hexdigest()
     damping = '"damping": {"file": "train.conll", "sha256": "' + "a" * 64 + '", "names": 1}'
     path.write_text(path.read_text().replace('"damping": null', damping))
-    with pytest.raises(ModelError, match="lacks the sentences by which its names are damped"):
+    with pytest.raises(ModelError, match="lacks the sentences by which its names are down-weighted"):
         FolderKnowledge(tmp_path / "kb")
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file of a stranger: what no build writes is refused, in bounded time."""
+"""An untrusted SQLite file: what no build writes is refused, in bounded time."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def test_a_table_whose_pages_repeat_each_other_is_refused(
     monkeypatch.setattr(database_module, "STEPS", 1 << 20)
     folder = knowledge(tmp_path).folder
     deepen(folder / "entries.sqlite", table, levels=8)
-    with pytest.raises(ModelError, match="it takes more steps than a sound file of its size"):
+    with pytest.raises(ModelError, match="it takes more steps than an undamaged file of its size"):
         FolderKnowledge(folder)
 
 
 def test_a_value_beyond_the_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "MOST_VALUE", 1 << 16)
+    monkeypatch.setattr(database_module, "MAX_VALUE", 1 << 16)
     kb = knowledge(tmp_path, f"name,types,description\nNile,River,{'x' * (1 << 17)}\n")
     with pytest.raises(ModelError, match=r"entries\.sqlite: is damaged \(string or blob too big\)"):
         kb.lookup("nile")
 
 
-def test_a_sound_file_may_be_asked_for_many_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undamaged_file_may_be_asked_for_many_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "STEPS", 0)
     kb = knowledge(tmp_path)
     assert kb.shared(set(range(100_000))) == {}

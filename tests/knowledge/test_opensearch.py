@@ -97,7 +97,7 @@ def test_an_existing_index_is_not_overwritten(pair: Pair) -> None:
         list(upload(folder, connect(address), "names"))
 
 
-def test_an_interrupted_upload_is_no_knowledge_base(pair: Pair) -> None:
+def test_an_interrupted_upload_is_not_a_knowledge_base(pair: Pair) -> None:
     folder, _, _, address = pair
     loading = upload(folder, connect(address), "part")
     next(loading)
@@ -243,7 +243,7 @@ def test_answers_of_a_hostile_server_are_one_line_in_bounded_memory(
     assert len(asked) == 1 or "MiB" not in message  # a larger answer would be no smaller the second time
 
 
-def test_an_answer_that_drips_ends_at_the_limit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_ends_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)

@@ -206,7 +206,7 @@ def test_tables_have_a_header_or_keys(tmp_path: Path, name: str, text: str) -> N
         ("name,kind\nA,x\n", "t:1: got the column 'kind'; expected only name, aliases, types, description, prior, id"),
         ("name,types\nA\n", "t:2: got 1 cell; expected 2, as the header has"),
         ("name,name\nA,B\n", "t:1: got a column twice"),
-        ('name\n"A\n', "t:2: is no valid CSV"),
+        ('name\n"A\n', "t:2: is not valid CSV"),
         ('{"name": "A"}\n{"name": ""}\n', "t:2: got a row without a name"),
         ('{"name": "A"}\n[1]\n', "t:2: got '[1]'; expected an object with a name"),
         ('{"name": "A"}\n{"name"\n', "t:2: not valid JSON"),
@@ -217,7 +217,7 @@ def test_tables_have_a_header_or_keys(tmp_path: Path, name: str, text: str) -> N
         ('{"name": "A", "aliases": [1]}\n', "t:1: aliases: got [1]; expected texts"),
         ('{"name": "A", "prior": true}\n', "t:1: prior: got True; expected a number from 0"),
         ('{"name": 7}\n', "t:1: name: got 7; expected a text"),
-        ('{"name": "a\\ud800"}\n', "t:1: got half of a surrogate pair"),
+        ('{"name": "a\\ud800"}\n', "t:1: got a lone surrogate"),
         ('{"name": "a", "prior": 1e300}\n', "t:1: prior: got 1e+300; expected a number from 0 to 1e+12"),
         ("name,types\rA,B\r", "t:1: got CR alone as line end"),
     ],
@@ -238,7 +238,7 @@ def test_labelled_data_may_begin_with_the_word_name(tmp_path: Path) -> None:
     assert detect(path).name == "corpus"
 
 
-def test_text_without_labels_is_no_source(tmp_path: Path) -> None:
+def test_text_without_labels_is_not_a_source(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "plain text\n")
     with pytest.raises(DataError, match=r"a\.txt"):
         build([path], tmp_path / "kb", BuildSettings())

@@ -12,7 +12,7 @@ from coner.core.types import Entity, Sentence
 from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.mentions import text_number
-from coner.knowledge.typed import MOST_OF_NAME, TypedKnowledge, choose_types
+from coner.knowledge.typed import MAX_OF_NAME, TypedKnowledge, choose_types
 from helpers.names import knowledge
 
 WORDS = ["Ada", "ada", "Nile", "Paris", "met"]
@@ -104,12 +104,12 @@ def test_only_the_likeliest_types_of_a_name_count(tmp_path: Path) -> None:
     types = [f"T{number}" for number in range(20)]
     kb = knowledge(tmp_path, f"name,types\nx,{'|'.join(types)}\n")
     [match] = TypedKnowledge(kb, choose_types(kb.types()))(["x"])
-    assert len(match.types) == MOST_OF_NAME + 1
+    assert len(match.types) == MAX_OF_NAME + 1
     assert sum(weight for _, weight in match.types) == pytest.approx(1)
 
 
 def test_the_most_frequent_types_are_chosen() -> None:
-    assert choose_types({"b": 2, "a": 1, "d": 5, "c": 2, "": 9, "x\n": 9}, most=2) == ("b", "d")
+    assert choose_types({"b": 2, "a": 1, "d": 5, "c": 2, "": 9, "x\n": 9}, maximum=2) == ("b", "d")
 
 
 def test_the_description_of_a_name_is_bounded_also_in_text_without_spaces(tmp_path: Path) -> None:

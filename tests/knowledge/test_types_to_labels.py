@@ -1,4 +1,4 @@
-"""Types replaced by labels, and names damped by how often they are common words."""
+"""Types replaced by labels, and names down-weighted by how often they are common words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coner.knowledge.database import SHARES
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.mentions import text_number
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
-from coner.knowledge.spans import LEAST, mention_shares
+from coner.knowledge.spans import MIN_OCCURRENCES, mention_shares
 from coner.knowledge.store import Store
 from coner.knowledge.type_labels import TypeLabels
 from helpers.names import knowledge
@@ -102,7 +102,9 @@ def test_shares_are_counts_of_matches_outside_of_mentions(letters: FolderKnowled
             seen[match.alias] += 1
             outside[match.alias] += not touches
     expected = {
-        alias: 1 - outside[alias] / (count + 1) for alias, count in seen.items() if count >= LEAST and outside[alias]
+        alias: 1 - outside[alias] / (count + 1)
+        for alias, count in seen.items()
+        if count >= MIN_OCCURRENCES and outside[alias]
     }
     normalise = Normaliser(NormalisationSettings())
     assert mention_shares(sentences, letters._trie, normalise, letters.longest) == pytest.approx(expected)
@@ -112,13 +114,13 @@ def common_word(folder: Path) -> Path:
     """``may`` is a common word nine times, and once a mention; ``oslo`` is always one."""
     sentences = [Sentence(("it", "may", "rain"), ())] * 9
     sentences += [Sentence(("may", "sang"), (Entity(0, 1, "Artist"),))]
-    sentences += [Sentence(("in", "oslo"), (Entity(1, 2, "City"),))] * LEAST
+    sentences += [Sentence(("in", "oslo"), (Entity(1, 2, "City"),))] * MIN_OCCURRENCES
     with (folder / "train.conll").open("w") as file:
         write_conll(sentences, file)
     return folder / "train.conll"
 
 
-def test_common_words_are_damped(tmp_path: Path) -> None:
+def test_common_words_are_down_weighted(tmp_path: Path) -> None:
     train = common_word(tmp_path)
     names = '{"name": "May", "types": {"Artist": 1}}\n{"name": "Oslo", "types": {"City": 1}}\n{"name": "Ob"}\n'
     kb = table(tmp_path, names, train=train)

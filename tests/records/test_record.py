@@ -27,7 +27,7 @@ from coner.evaluation.significance import intervals
 from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.manifest import Manifest, write_model
 from coner.records import machine
-from coner.records.packed import COLUMNS, MOST_BYTES, pack, unpack
+from coner.records.packed import COLUMNS, MAX_BYTES, pack, unpack
 from coner.records.record import FORMAT, RECORD, read_record, write_record
 from coner.records.recording import LEVEL, RESAMPLES, add_split, make_record
 from coner.records.sections import Size, Speed
@@ -149,7 +149,7 @@ def bomb() -> str:
     """A few hundred kilobytes that decompress to more than is allowed."""
     stream = zlib.compressobj(9)
     block = bytes(1 << 20)
-    data = [stream.compress(block) for _ in range(MOST_BYTES // len(block) + 1)]
+    data = [stream.compress(block) for _ in range(MAX_BYTES // len(block) + 1)]
     return base64.b64encode(b"".join([*data, stream.flush()])).decode()
 
 
@@ -233,7 +233,7 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     ),
     "a zip bomb": (
         lambda values: damage(values, sentences=packed(values, bomb())),
-        f"sentences: dev: packed: got more than {MOST_BYTES} bytes",
+        f"sentences: dev: packed: got more than {MAX_BYTES} bytes",
     ),
 }
 

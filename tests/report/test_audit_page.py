@@ -13,11 +13,11 @@ from coner.data import Corpus
 from coner.report.audit import SECTION, render, write_audit_page
 from coner.runs.audit.audit import Audit
 from coner.runs.audit.candidates import find_candidates
-from coner.runs.audit.evidence import Doubt, Evidence
+from coner.runs.audit.evidence import Evidence, MentionOutcome
 from helpers.chromium import prefer, resize
 
 HOSTILE = ("<script>alert(1)</script>", "a\x00b\x1b[31m", '"><img', "\u202eabc", "&amp;", "北京")
-KINDS = (Doubt(0.01, 0.9, 0.09, 0), Doubt(0.01, 0, 0.99, 0), Doubt(0.0001, 0, 0, 0.9999))
+KINDS = (MentionOutcome(0.01, 0.9, 0.09, 0), MentionOutcome(0.01, 0, 0.99, 0), MentionOutcome(0.0001, 0, 0, 0.9999))
 
 
 def make(sentences: list[Sentence]) -> Audit:
@@ -25,8 +25,8 @@ def make(sentences: list[Sentence]) -> Audit:
     evidence = []
     for number, sentence in enumerate(sentences):
         last = Entity(len(sentence) - 1, len(sentence), "<b>", 0.8)
-        doubts = tuple(KINDS[number % len(KINDS)] for _ in sentence.entities or ())
-        evidence.append(Evidence((last,), doubts, ((last, 0.1),)))
+        outcomes = tuple(KINDS[number % len(KINDS)] for _ in sentence.entities or ())
+        evidence.append(Evidence((last,), outcomes, ((last, 0.1),)))
     return Audit(
         Corpus(tuple(sentences), Path("a<b>.conll")), evidence, find_candidates(sentences, evidence), 2, "crf", 5
     )
@@ -67,12 +67,13 @@ def test_long_lists_are_paged_and_the_first_section_is_open() -> None:
     page = render(found, found.suspicious)
     assert page.count("<details") == -(-page.count('class="group"') // SECTION) > 1
     assert page.count("<details open") == 1
-    assert page.count('class="place"') == len(found.suspicious)
+    assert page.count('class="candidate"') == len(found.suspicious)
 
 
-def test_a_part_of_the_places_says_how_many_there_are() -> None:
+def test_a_page_of_some_candidates_says_how_many_there_are() -> None:
     found = make(many(20))
-    assert f"{len(found.suspicious)} places are suspicious; the first 5 are here" in render(found, found.suspicious[:5])
+    expected = f"{len(found.suspicious)} candidates are suspicious; the first 5 are here"
+    assert expected in render(found, found.suspicious[:5])
     assert "Nothing is suspicious" in render(found, [])
     assert "Left out: 2 mentions" in render(found, [])
 
@@ -89,10 +90,8 @@ def page(browser: Any, tmp_path: Path) -> Any:
 
 
 def shown(page: Any) -> list[str]:
-    script = (
-        "return [...document.querySelectorAll('.place')].filter((e) => e.checkVisibility()).map((e) => e.dataset.kind)"
-    )
-    return list(page.execute_script(script))
+    visible = "[...document.querySelectorAll('.candidate')].filter((e) => e.checkVisibility())"
+    return list(page.execute_script(f"return {visible}.map((e) => e.dataset.kind)"))
 
 
 def choose(page: Any, name: str, value: str) -> None:
@@ -137,6 +136,6 @@ def test_without_scripts_everything_can_be_read(page: Any) -> None:
     try:
         page.refresh()
         assert not page.find_element("css selector", ".controls").is_displayed()
-        assert page.find_element("css selector", ".place").is_displayed()
+        assert page.find_element("css selector", ".candidate").is_displayed()
     finally:
         page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -21,7 +21,7 @@ from coner.records.record import Record
 from coner.records.sections import Intervals, Times
 from coner.report.compare import Comparison, choose_split, compare_runs, grids
 from coner.report.grid import DASH
-from coner.report.places import read_runs
+from coner.report.run_paths import read_runs
 from helpers.records import NOTHING, PERFECT, POOR, SENTENCES, edited, fake_record
 
 

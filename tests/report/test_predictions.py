@@ -11,9 +11,9 @@ import pytest
 from coner.core.errors import DataError
 from coner.records.record import read_record
 from coner.records.tagged import tagged_path, write_tagged
-from coner.report.places import folder_of
 from coner.report.predictions import Predictions, read_predictions
 from coner.report.report import find_groups
+from coner.report.run_paths import folder_of
 from helpers.fake_runs import GROUPS, fake_predictions, make_run, sentences
 from helpers.records import edited
 

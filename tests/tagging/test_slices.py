@@ -164,12 +164,12 @@ def test_an_error_names_the_line_in_the_file(tmp_path: Path, name: str, lines: l
 
 def test_workers_and_threads_never_exceed_the_cores() -> None:
     for nodes in ([1], [2], [3, 8], [4, 4, 1], [64], [0, 6]):
-        for most in (1, 2, 4):
+        for maximum in (1, 2, 4):
             for workers in (None, 1, 2, 3, 7, 100):
-                number, threads = share_cores(nodes, most_threads=most, workers=workers)
+                number, threads = share_cores(nodes, max_threads=maximum, workers=workers)
                 room = sum(node // threads for node in nodes)
                 assert 1 <= number <= room
-                assert threads <= most
+                assert threads <= maximum
                 assert number == room if workers is None else number <= workers
                 if workers and workers <= sum(nodes):
                     assert number == workers, "one thread each would have been enough"

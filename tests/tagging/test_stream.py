@@ -32,8 +32,8 @@ class Numbers(Tagger):
 
     kind, labels, taxonomy = "numbers", ("X",), Taxonomy("t", {"G": {"X": ""}})
 
-    def __init__(self, *, multiple: int = 1, most: int | None = None, unanswered: Sequence[int] = ()) -> None:
-        self.batch_multiple, self.batch_sentences = multiple, most
+    def __init__(self, *, multiple: int = 1, maximum: int | None = None, unanswered: Sequence[int] = ()) -> None:
+        self.batch_multiple, self.batch_sentences = multiple, maximum
         self.unanswered = unanswered
         self.calls: list[list[int]] = []
 
@@ -61,11 +61,11 @@ def numbered(*lengths: int) -> list[Sentence]:
     st.none() | st.integers(1, 9),
 )
 def test_batches_keep_the_order_and_their_limits(
-    lengths: list[int], multiple: int, most: int | None, batch: int | None
+    lengths: list[int], multiple: int, maximum: int | None, batch: int | None
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "BATCH_WORDS", 12)
-        tagger = Numbers(multiple=multiple, most=most)
+        tagger = Numbers(multiple=multiple, maximum=maximum)
         sentences = numbered(*lengths)
         chunks = list(batches(tagger, sentences, batch))
     assert [sentence for chunk in chunks for sentence in chunk] == sentences
@@ -97,23 +97,23 @@ def test_a_stream_reads_at_most_a_batch_ahead() -> None:
 
 def test_a_stream_of_any_length_takes_bounded_memory() -> None:
     alive: set[int] = set()
-    most = 0
+    maximum = 0
 
     class Tracked(Sentence):
         def __del__(self) -> None:
             alive.discard(id(self))
 
     def source() -> Iterator[Sentence]:
-        nonlocal most
+        nonlocal maximum
         for number in range(2000):
             sentence = Tracked((str(number),))
             alive.add(id(sentence))
-            most = max(most, len(alive))
+            maximum = max(maximum, len(alive))
             yield sentence
             del sentence
 
     assert sum(1 for _ in tag_stream(Numbers(), source(), batch=10)) == 2000
-    assert most <= 25  # a batch that is tagged, and one that is collected
+    assert maximum <= 25  # a batch that is tagged, and one that is collected
 
 
 def test_a_stream_gives_what_tag_gives() -> None:
@@ -127,7 +127,7 @@ def test_a_stream_gives_what_tag_gives() -> None:
 
 
 def test_a_corpus_is_counted_and_saved_after_each_batch() -> None:
-    tagger, written, saved = Numbers(most=4), list[str](), list[tuple[int, int]]()
+    tagger, written, saved = Numbers(maximum=4), list[str](), list[tuple[int, int]]()
 
     def sink(predictions: Iterator[Prediction]) -> None:
         written.extend(prediction.sentence.words[0] for prediction in predictions)
@@ -170,7 +170,7 @@ def test_missing_answers_are_counted_and_explained() -> None:
 def test_a_corpus_without_any_answer_is_an_error_before_anything_is_written() -> None:
     written: list[Prediction] = []
     with pytest.raises(Unanswered, match=r"no sentence has an answer \(unreachable\): no route to host") as error:
-        tag_corpus(Numbers(most=2, unanswered=range(9)), numbered(1, 1, 1), written.extend)
+        tag_corpus(Numbers(maximum=2, unanswered=range(9)), numbered(1, 1, 1), written.extend)
     assert error.value.exit_code == 3
     assert written == []
 

@@ -149,7 +149,7 @@ def random_sentences(count: int, seed: int = 1) -> list[Sentence]:
 
 
 def test_a_stream_gives_what_a_choice_among_the_most_uncertain_of_all_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST", 20)
+    monkeypatch.setattr(module, "MIN_CANDIDATES", 20)
     monkeypatch.setattr(module, "CANDIDATES", 4)
     tagger, sentences = ChainTagger(), list(dict.fromkeys(random_sentences(300)))
     found = suggest(tagger, iter(sentences), 6)
@@ -164,7 +164,7 @@ def test_a_stream_gives_what_a_choice_among_the_most_uncertain_of_all_gives(monk
 
 
 def test_the_pool_holds_no_more_candidates_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST", 5)
+    monkeypatch.setattr(module, "MIN_CANDIDATES", 5)
     monkeypatch.setattr(module, "CANDIDATES", 1)
     monkeypatch.setattr("coner.tagging.stream.BATCH_WORDS", 50)
     sizes: list[int] = []

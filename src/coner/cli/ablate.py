@@ -1,4 +1,4 @@
-"""``coner ablate``: measure what each idea of a config contributes."""
+"""``coner ablate``: measure what each component of a config contributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from coner.cli.options import HiddenPart, Overrides, ShownSplit
 
 
 def ablate(
-    config: Annotated[str, typer.Argument(help="TOML file, or a built-in config: the full model, with every idea.")],
+    config: Annotated[
+        str, typer.Argument(help="TOML file, or a built-in config: the full model, with all components.")
+    ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, help="Further names of --encoders.")] = None,
     *,
     out: Annotated[Path, typer.Option(help="Folder of the ablation; each run gets a folder in it.")],

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from coner.runs.audit.audit import Audit
     from coner.runs.audit.candidates import Candidate
 
-FIRST = 10  # candidates that are shown on the terminal
-WIDE = 40  # characters of words in a line
+SHOWN = 10  # candidates that are shown on the terminal
+MAX_WIDTH = 40  # characters of words in a line
 
 
 @reads
@@ -28,19 +28,21 @@ def audit(
     out: Annotated[
         list[Path] | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Web page of the places, or tasks to label again; can be repeated."
+            "--out", "-o", metavar="FILE", help="Web page of the candidates, or tasks to label again; can be repeated."
         ),
     ] = None,
     to: Annotated[
         Literal["auto", "html", "labelstudio"],
         typer.Option("--to", help="Format of the output; auto: labelstudio if its name ends in .json, else html."),
     ] = "auto",
-    kind: Annotated[str, typer.Option("--family", metavar="KIND", help="crf, or encoder: slower.")] = "crf",
+    kind: Annotated[str, typer.Option("--family", metavar="KIND", help="crf, or encoder (slower).")] = "crf",
     folds: Annotated[int, typer.Option(min=2, metavar="K", help="Number of folds: each is one training.")] = 5,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of folds and training; default 42.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Seed of folds and training; default 42.")
+    ] = None,
     overrides: Overrides = None,
     tasks: Annotated[Path | None, typer.Option("--tasks", hidden=True)] = None,  # now --out, with --to labelstudio
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Places on the page, and in tasks.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Candidates on the page, and in tasks.")] = 1000,
     work: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder that keeps the folds; default: OUT.folds.")
     ] = None,
@@ -50,11 +52,12 @@ def audit(
     """Find annotations that are probably wrong: wrong class, wrong boundary, missing, spurious.
 
     The sentences are split into folds by text. Each fold is tagged by a tagger trained on the others, and its
-    annotation is compared with the probabilities of that tagger. The score of a place, from 0 to 1, is the higher, the
-    less probable the annotation is; above 0.9 the place is suspicious. Decide yourself: many are hard, but right.
+    annotation is compared with the probabilities of that tagger. A candidate is a span that may be wrong; the less
+    probable its annotation, the higher its score, from 0 to 1. Above 0.9 it is suspicious. Check each one: many are
+    hard cases with a correct annotation.
 
-    The page shows the places in context, those with the same words together. --json prints every place, also those
-    that are not suspicious. Label Studio tasks are the suspicious sentences, to be annotated again: the present labels
+    The page shows the candidates in context, grouped by their words. --json prints all candidates, also those that
+    are not suspicious. Label Studio tasks are the suspicious sentences, to be annotated again: the present labels
     are the annotation, those of the folds the prediction.
 
     The family is the CRF, with few features, because K taggers are trained and it is the fastest.
@@ -67,7 +70,7 @@ def audit(
 
       coner audit train.conll --family encoder --folds 10 -o audit.html -o again.json
 
-      coner audit train.conll --work folds --json > places.json
+      coner audit train.conll --work folds --json > candidates.json
     """
     from coner.config.load import apply_overrides
     from coner.core.errors import ConfigError
@@ -101,18 +104,18 @@ def audit(
     shown = found.suspicious[:limit]
     for path, form in outputs.items():
         stderr.print(f"{path}: {WRITERS[form](found, shown, path)}")
-    stderr.print(f"{folder}: the folds, so that the same command again is fast; delete it when you are done")
+    stderr.print(f"{folder}: the folds, which the same command reuses; delete it when you are done")
     if as_json:
         typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
     else:
-        _print(found, shown[:FIRST])
+        _print(found, shown[:SHOWN])
 
 
 def _outputs(out: Sequence[Path], to: str, tasks: Path | None) -> dict[Path, str]:
     """The formats of the files to write, by path."""
     from coner.core.errors import ConfigError
 
-    named = [(path, _form(path) if to == "auto" else to) for path in out]
+    named = [(path, _format_of(path) if to == "auto" else to) for path in out]
     named += [] if tasks is None else [(tasks, "labelstudio")]
     places = [path.absolute() for path, _ in named]
     for path, _ in named:
@@ -121,7 +124,7 @@ def _outputs(out: Sequence[Path], to: str, tasks: Path | None) -> dict[Path, str
     return dict(named)
 
 
-def _form(path: Path) -> str:
+def _format_of(path: Path) -> str:
     return "labelstudio" if path.suffix.lower() == ".json" else "html"
 
 
@@ -129,7 +132,7 @@ def _write_page(found: Audit, shown: Sequence[Candidate], path: Path) -> str:
     from coner.report.audit import write_audit_page
 
     write_audit_page(found, shown, path)
-    return f"{len(shown):,} of {len(found.suspicious):,} suspicious places"
+    return f"{len(shown):,} of {len(found.suspicious):,} suspicious candidates"
 
 
 def _write_tasks(found: Audit, shown: Sequence[Candidate], path: Path) -> str:
@@ -172,4 +175,4 @@ def _row(found: Audit, candidate: Candidate) -> tuple[str, ...]:
 def _short(text: str) -> str:
     """Text for one cell of a terminal: without control characters, and cut."""
     clean = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return clean if len(clean) <= WIDE else clean[: WIDE - 1] + "…"
+    return clean if len(clean) <= MAX_WIDTH else clean[: MAX_WIDTH - 1] + "…"

@@ -57,8 +57,8 @@ def compare(
     from coner.knowledge import load
     from coner.records.ablation import is_ablation
     from coner.report.compare import choose_split, compare_runs, grids
-    from coner.report.places import read_runs, report_left_out
     from coner.report.report import make_report
+    from coner.report.run_paths import read_runs, report_left_out
 
     split = split_alias or split
     if kb is not None and html is None:

@@ -24,7 +24,7 @@ def curves(
     """
     from coner.core.progress import stderr
     from coner.report.curves import write_curves
-    from coner.report.places import read_runs, report_left_out
+    from coner.report.run_paths import read_runs, report_left_out
 
     records, _, left_out = read_runs(runs)
     histories = {run: record.history for run, record in records.items() if record.history}

@@ -91,7 +91,7 @@ def stats(
     against: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Count mentions that are not in this file.")
     ] = None,
-    taxonomy: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Labels outside of it are faults.")] = None,
+    taxonomy: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Report labels outside of it.")] = None,
     from_format: InputFormat = "auto",
     from_alias: HiddenFormat = None,
     as_json: JsonOutput = False,
@@ -185,7 +185,7 @@ def split(
     as_json: JsonOutput = False,
     reading: Reading,
 ) -> None:
-    """Split a file into train, dev and test: every class in proportion, equal texts in one split, the order kept.
+    """Split a file into train, dev and test, stratified by class, in their order, with equal texts in the same split.
 
     Examples:
 

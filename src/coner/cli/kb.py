@@ -44,7 +44,7 @@ def stats(
     as_json: JsonOutput = False,
     reading: Reading,
 ) -> None:
-    """Show what a knowledge base holds, and what it knows about a labelled file.
+    """Show what a knowledge base holds, and which mentions of a labelled file it knows.
 
     A mention is in it if a name covers exactly its words. The class that a type stands for is learned on one half of
     the file and applied to the other, and vice versa, or taken from --map.

@@ -59,7 +59,7 @@ def build(
     ] = None,
     train: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Labelled file: damp names that often occur outside of mentions in it."),
+        typer.Option(metavar="FILE", help="Labelled file: down-weight names that often occur outside its mentions."),
     ] = None,
     leave_out: Annotated[
         list[Path] | None,
@@ -188,7 +188,7 @@ def show(folder: Path, description: Description, *, as_json: bool) -> None:
     counts = [counted(description.names, "name"), counted(description.entries, "entry", "entries")]
     counts += [counted(description.types, "type"), f"{description.untyped:,} without a type", f"{size / 1e6:.1f} MB"]
     if description.damping is not None:
-        counts.append(f"{counted(description.damping.names, 'name')} damped")
+        counts.append(f"{counted(description.damping.names, 'name')} down-weighted")
     print_whole(f"{folder}: {', '.join(counts)}", sources_grid(description).table())
 
 

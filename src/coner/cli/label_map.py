@@ -32,14 +32,14 @@ def label_map(
         Path | None, typer.Option("--on", metavar="TARGET", help="Labelled data with the labels of the taxonomy.")
     ] = None,
     taxonomy: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Of TARGET; auto: a built-in one that has all labels, else flat.")
+        str, typer.Option(metavar="NAME|FILE", help="Taxonomy of TARGET; auto: a built-in with all labels, else flat.")
     ] = "auto",
     as_json: JsonOutput = False,
     reading: Reading,
 ) -> None:
     """Check a label map: how often a surface that is a mention in both data sets has a label that the map allows.
 
-    A surface has its most frequent label in each. Without options the built-in maps are listed.
+    A surface counts with its most frequent label in each data set. Without options the built-in maps are listed.
 
     Examples:
 

@@ -25,7 +25,7 @@ def learning_curve(
     dev: DevData = None,
     encoder: EncoderName = None,
     fractions: Annotated[
-        str, typer.Option(metavar="LIST", help="Fractions of the training split, at least three; 1 is always one.")
+        str, typer.Option(metavar="LIST", help="Fractions of the training split, at least three; 1 is always added.")
     ] = "1/8,1/4,1/2,1",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each size; seeds count up from that of the settings.")] = 3,
     by: Annotated[Literal["micro", "macro"], typer.Option(help="F1 of the answer and of the picture.")] = "micro",

@@ -1,4 +1,4 @@
-"""What commands print at their end: usage of an endpoint, missing answers, scores of a run."""
+"""What commands print when they finish: usage of an endpoint, missing answers, scores of a run."""
 
 from __future__ import annotations
 

@@ -53,18 +53,20 @@ def pretrain(
     """
     from coner.core.errors import requires_extra
     from coner.core.progress import stderr
-    from coner.core.types import letters
+    from coner.core.types import compact_text
     from coner.data import read
 
     with requires_extra("coner pretrain", "encoder"):
-        from coner.families.encoder.pretrain.run import Pretraining
+        from coner.families.encoder.pretrain.run import PretrainOptions
         from coner.families.encoder.pretrain.run import pretrain as run
-    asked = Pretraining(encoder=encoder, epochs=epochs, batch=batch, rate=rate, share=share, seed=seed)
-    kept_out = {letters(sentence) for file in leave_out or () for sentence in read(file, **reading, predicted=True)}
+    asked = PretrainOptions(encoder=encoder, epochs=epochs, batch=batch, rate=rate, share=share, seed=seed)
+    kept_out = {
+        compact_text(sentence) for file in leave_out or () for sentence in read(file, **reading, predicted=True)
+    }
     sentences = []
     for file in files:
         corpus = read(file, format=from_format, **reading, predicted=True)
-        kept = [sentence for sentence in corpus if letters(sentence) not in kept_out]
+        kept = [sentence for sentence in corpus if compact_text(sentence) not in kept_out]
         left_out = f", {len(corpus) - len(kept):,} left out" if kept_out else ""
         stderr.print(f"{file}: {counted(len(kept), 'sentence')}{left_out}{corpus.faults}")
         sentences.extend(kept)
@@ -73,5 +75,5 @@ def pretrain(
         typer.echo(json.dumps(report, indent=2))
     else:
         best = next(entry for entry in report["history"] if entry["epoch"] == report["best_epoch"])
-        loss = f"loss of hidden pieces in held-out text: {best['dev_loss']:.3f} nats"
+        loss = f"loss of masked pieces in held-out text: {best['dev_loss']:.3f} nats"
         typer.echo(f"{out}: epoch {report['best_epoch']} of {report['epochs']}, {loss}")

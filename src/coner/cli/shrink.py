@@ -1,4 +1,4 @@
-"""``coner shrink``: a student with fewer layers, trained on what a trained encoder computes."""
+"""``coner shrink``: distil a trained encoder into a student with fewer layers."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def shrink(
 
     with requires_extra("coner shrink", "encoder"):
         from coner.families.encoder.shrink.compare import compare_with_teacher
-        from coner.families.encoder.shrink.recipe import Shrink, Shrinking
+        from coner.families.encoder.shrink.recipe import ShrinkOptions, ShrinkRecipe
     data = {name: path for name, path in {"train": train, "dev": dev, "test": test}.items() if path is not None}
-    recipe = Shrinking(Shrink(teacher, layers, data, text or (), overrides or ()), out)
+    recipe = ShrinkRecipe(ShrinkOptions(teacher, layers, data, text or (), overrides or ()), out)
     finished = (out / RECORD).exists() and not overwrite
     execute(recipe, out, overwrite=overwrite)
     if finished:

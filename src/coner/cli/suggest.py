@@ -54,15 +54,14 @@ def suggest(
 ) -> None:
     """Choose the sentences that are most worth labelling next, and write them as tasks with predicted entities.
 
-    A sentence is worth much if the model expects many errors for the work of labelling it (the sum of min(p, 1 - p)
-    over all spans that have the probability p of being a mention, divided by its words plus 10), and if it resembles no
-    sentence that was chosen before it. Near-duplicates, repeated sentences and those of --known are left out, and
-    counted.
+    A sentence is worth labelling if the model expects many errors per word (the sum of min(p, 1 - p) over all spans
+    that are a mention with probability p, divided by the number of words plus 10), and if it is unlike the sentences
+    chosen before it. Near-duplicates, repeated sentences and those of --known are left out, and counted.
 
     The input is read once. Memory holds the 10 N most uncertain sentences (at least 1,000), and about 70 bytes for each
     different one, to know repeated ones: a million sentences take about 70 MB.
 
-    The tasks are in the order of their worth. Label Studio gets the entities as predictions. Worth and uncertainty are
+    The tasks are sorted by worth. Label Studio gets the entities as predictions. Worth and uncertainty are
     in the key `meta` of Label Studio, doccano and JSONL, and in the header of a sentence in CoNLL.
 
     Examples:

@@ -48,11 +48,11 @@ def threshold(
         typer.Option(
             min=1,
             metavar="N",
-            help="A precision counts on at least N predictions; a class with fewer gold mentions or predictions has "
-            "the threshold of all.",
+            help="Minimum predictions above a threshold; a class with fewer gold mentions or predictions has the "
+            "threshold of all classes.",
         ),
     ] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds.")] = 0,
     show: Annotated[bool, typer.Option("--show", help="Show the trade-off; store nothing.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Remove calibration and thresholds from the model.")] = False,
     kb: ModelKnowledge = None,
@@ -87,7 +87,7 @@ def threshold(
     others = {"--for": goal, "--test": test, "--per-class": per_class}
     if clear:
         if named := [name for name, value in {"--dev": dev, **others, "--show": show}.items() if value]:
-            raise ConfigError(f"--clear: got also {', '.join(named)}. Fix: leave out one of them")
+            raise ConfigError(f"--clear: got {', '.join(named)} too; expected one. Fix: leave out one of them")
         _clear(model, as_json=as_json)
         return
     if dev is None:

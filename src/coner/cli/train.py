@@ -1,4 +1,4 @@
-"""``coner train``: train a tagger, from a config or on data as they are."""
+"""``coner train``: train a tagger, from a config or directly on data."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def train(
     as_json: ScoresJson = False,
     reading: Reading,
 ) -> None:
-    """Train a tagger, from a config or on data as they are, evaluate it on dev and test, and record everything.
+    """Train a tagger, from a config or directly on data, evaluate it on dev and test, and record everything.
 
     The argument is a config if it ends in .toml, or is the name of a built-in one and no file has this name; else data
     of any format. On data, an encoder is trained if its packages are installed, most letters are Latin and it would

@@ -85,6 +85,6 @@ class Experiment(Section):
     """Base class of the settings of a family, which adds its own sections."""
 
     kind: str
-    name: str = Field("", description="of the run; by default that of the config")
-    seed: Seed = Field(42, description="of everything that is random")
+    name: str = Field("", description="name of the run; by default that of the config")
+    seed: Seed = Field(42, description="seed of everything that is random")
     data: DataSettings = DataSettings()

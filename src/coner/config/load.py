@@ -1,4 +1,4 @@
-"""Configs: TOML files, those that come with the package too, with dotted overrides."""
+"""Load configs: TOML files, including those of the package, with dotted overrides."""
 
 from __future__ import annotations
 

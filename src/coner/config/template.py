@@ -20,8 +20,8 @@ BARE = re.compile(r"[\w-]+", re.ASCII)  # keys that need no quotes
 def template(model: type[BaseModel], values: Mapping[str, Any]) -> str:
     """TOML text with every setting of a model: as in ``values``, JSON values by section, else its default.
 
-    Commented out is what is empty, has no default, or is missing in a section of ``values`` or in the dump of a default
-    section, which may leave out what depends on the data.
+    A setting is commented out if it is empty, has no default, or is missing in a section of ``values`` or in the dump
+    of a default section, which may leave out what depends on the data.
     """
     return "\n".join(_section(model, {**_defaults(model), **values}, ())).lstrip() + "\n"
 

@@ -42,7 +42,7 @@ def remember_endpoint(address: str) -> Path:
         line = f"{ALLOWED} = [{', '.join(repr(each) for each in (*known, address))}]"
         text = re.sub(rf"^{ALLOWED}\s*=\s*\[[^\]]*\]|\Z", lambda _: line, text, count=1, flags=re.MULTILINE).rstrip()
         if parse_toml(text).get(ALLOWED) != [*known, address]:  # written in an unusual way
-            raise ConfigError(f"{path}: cannot be extended. Fix: write {line} yourself")
+            raise ConfigError(f"{path}: the list cannot be extended automatically. Fix: edit the file to have {line}")
         make_folder(path.parent)
         with atomic_write(path) as handle:
             handle.write(text + "\n")

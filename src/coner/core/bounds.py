@@ -34,31 +34,33 @@ def bound(name: str) -> int:
 
 
 def line_bytes() -> int:
-    """Most bytes of a line, and most characters of the lines of a sentence."""
+    """Maximum bytes of a line, and maximum characters of the lines of a sentence."""
     return bound("CONER_MAX_LINE_MIB") * MIB
 
 
 def whole_bytes() -> int:
-    """Most bytes of a file that is read whole, once decompressed."""
+    """Maximum bytes of a file that is read whole, once decompressed."""
     return bound("CONER_MAX_FILE_MIB") * MIB
 
 
 def long_line(path: str | Path, line: int | None, what: str = "a line") -> DataError:
     """The error for a line, or the lines of a sentence, beyond the bound."""
-    most, name = bound("CONER_MAX_LINE_MIB"), "CONER_MAX_LINE_MIB"
-    message = f"got {what} of more than {most} MiB; expected at most that. Fix: split it, or raise {name}"
+    maximum, name = bound("CONER_MAX_LINE_MIB"), "CONER_MAX_LINE_MIB"
+    message = f"got {what} of more than {maximum} MiB; expected at most that. Fix: split it, or raise {name}"
     return DataError(message, path, line)
 
 
 def large_file(path: str | Path) -> DataError:
     """The error for a file beyond the bound of what is read whole."""
-    most, name = bound("CONER_MAX_FILE_MIB"), "CONER_MAX_FILE_MIB"
-    message = f"got more than {most} MiB, to be read whole; expected at most that"
+    maximum, name = bound("CONER_MAX_FILE_MIB"), "CONER_MAX_FILE_MIB"
+    message = f"got more than {maximum} MiB, to be read whole; expected at most that"
     return DataError(f"{message}. Fix: convert it to JSONL or CoNLL, split it, or raise {name}", path)
 
 
 def check_ratio(packed: int, unpacked: int, path: str | Path) -> None:
     """``DataError`` if so many decompressed bytes are too many for the compressed ones."""
-    if unpacked > SLACK and unpacked > (most := bound("CONER_MAX_RATIO")) * max(packed, 1):
-        message = f"got {unpacked // MIB} MiB of content from {packed} compressed bytes; expected at most {most} times"
+    if unpacked > SLACK and unpacked > (maximum := bound("CONER_MAX_RATIO")) * max(packed, 1):
+        message = (
+            f"got {unpacked // MIB} MiB of content from {packed} compressed bytes; expected at most {maximum} times"
+        )
         raise DataError(f"{message} as many. Fix: if you trust it, decompress it, or raise CONER_MAX_RATIO", path)

@@ -10,7 +10,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def listed(items: Sequence[str], most: int = 20) -> str:
+def listed(items: Sequence[str], maximum: int = 20) -> str:
     """``a, b and 3 more``: at most so many items, and how many others there are."""
-    shown = ", ".join(items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+    shown = ", ".join(items[:maximum])
+    return shown if len(items) <= maximum else f"{shown} and {len(items) - maximum:,} more"

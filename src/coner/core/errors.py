@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-MOST = 2_500  # characters of a message, in which a name from a file may be of any length
+MAX_LENGTH = 2_500  # characters of a message, in which a name from a file may be of any length
 _QUOTE = reprlib.Repr()
 _QUOTE.maxstring = _QUOTE.maxother = _QUOTE.maxlong = 80
 
@@ -25,7 +25,9 @@ class ConerError(Exception):
     def __init__(self, message: str = "") -> None:
         if "\n" in message:  # such as an array that is quoted
             message = " ".join(message.split())
-        super().__init__(message if len(message) <= MOST else f"{message[: MOST - 500]} ... {message[-490:]}")
+        super().__init__(
+            message if len(message) <= MAX_LENGTH else f"{message[: MAX_LENGTH - 500]} ... {message[-490:]}"
+        )
 
 
 class ConfigError(ConerError):
@@ -46,7 +48,7 @@ class ModelError(ConerError):
 
 
 class MissingExtra(ConerError):
-    """``what``, as the user knows it, needs an optional dependency, which the extra ``extra`` installs."""
+    """An optional dependency is missing: ``what`` (a name that the user knows) needs the extra ``extra``."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs packages that are not installed: pip install 'coner[{extra}]'")

@@ -64,18 +64,18 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[A
 def destination(path: Path) -> tuple[Path, bool]:
     """Resolve the path of a file to write; second, whether it is a device or a pipe, to be written directly.
 
-    ``OutputError`` if the folder is missing, the path is a folder, there is no permission to access it, or its name is
-    one of bzip2, which is only read.
+    ``OutputError`` if the folder is missing, the path is a folder, there is no permission to access it, or its name
+    ends in ``.bz2``: bzip2 is only read.
     """
     if path.suffix == ".bz2":
-        raise OutputError(f"{path}: got a name of bzip2, which is only read. Fix: a name that ends in .gz")
+        raise OutputError(f"{path}: got a .bz2 name; bzip2 is only read. Fix: use a name that ends in .gz")
     try:
         special = path.exists() and not path.is_file() and not path.is_dir()
         path = path if special else path.resolve()  # keeps a symbolic link, and replaces its target
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; expected the name of a file to write")
         if not path.parent.is_dir():
-            raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; make it first")
+            raise OutputError(f"{path}: the folder {str(path.parent)!r} does not exist; create it first")
     except OSError as error:
         raise write_error(path, error) from None
     return path, special

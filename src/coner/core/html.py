@@ -42,13 +42,13 @@ def colours(groups: Iterable[str]) -> dict[str, int]:
     return {group: at % COLOURS for at, group in enumerate(dict.fromkeys(groups))}
 
 
-def own_colour(label: str) -> int:
-    """The colour of a label where the others are not known: the same everywhere."""
+def stable_colour(label: str) -> int:
+    """A colour that depends only on the label, for output in which the other labels are not known."""
     return crc32(label.encode("utf-8", "replace")) % COLOURS
 
 
 def pieces(sentence: Sentence, entities: Iterable[Entity]) -> Iterator[tuple[str, Entity | None]]:
-    """The text of a sentence in pieces: mentions with their entity, and what is between them."""
+    """The text of a sentence in order: each mention with its entity, and the text between mentions with ``None``."""
     text, spans = sentence.text, sentence.offsets
     if text is None or not spans:
         text, spans, at = " ".join(sentence.words), (), 0
@@ -81,7 +81,7 @@ def notebook_sentence(sentence: Sentence, entities: Iterable[Entity] | None, mis
     """A sentence for a notebook; ``missing`` is shown where it has no entities, not even none."""
 
     def attributes(entity: Entity) -> str:
-        back, text = LIGHT[own_colour(entity.label)]
+        back, text = LIGHT[stable_colour(entity.label)]
         return f'style="background:{back};color:{text};padding:.1em .3em;border-radius:.3em"'
 
     note = f" <em>({escape(missing)})</em>" if entities is None else ""

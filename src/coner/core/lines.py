@@ -44,7 +44,7 @@ class Lines:
         self._pending, self._grouped = 0, True
 
     def __iter__(self) -> Iterator[str]:
-        self._count, most = 0, line_bytes()
+        self._count, maximum = 0, line_bytes()
         for block in self._blocks():
             count = self._count
             if b"\0" in block:  # such as a power cut leaves at the end of a file that was being written
@@ -61,7 +61,7 @@ class Lines:
             if "\r" in text:
                 lines = [line.removesuffix("\r") for line in lines]
             self._pending += len(text)
-            if self._grouped and self._pending > most + BLOCK and len(lines) > 1:
+            if self._grouped and self._pending > maximum + BLOCK and len(lines) > 1:
                 raise long_line(self.path, count + 1, "lines without the end of a sentence")
             self._count = count + len(lines)
             yield from lines
@@ -70,7 +70,7 @@ class Lines:
         """Blocks of about ``BLOCK`` bytes that end where a line does."""
         start, stop = self._range
         first, parts = start == 0, list[bytes]()  # parts: of a line that is longer than a block
-        size, most = 0, line_bytes()  # of the parts
+        size, maximum = 0, line_bytes()  # of the parts
         with open_bytes(self.path) as handle:
             if start:
                 handle.seek(start)
@@ -83,7 +83,7 @@ class Lines:
                     yield b"".join([*parts, block[:cut]])
                     parts, size = [], 0
                 parts.append(block[cut:])
-                if (size := size + len(block) - cut) > most:
+                if (size := size + len(block) - cut) > maximum:
                     raise long_line(self.path, self._count + 1)
         if any(parts):
             yield b"".join(parts)
@@ -120,8 +120,8 @@ class Lines:
             return line.decode("utf-8", "replace")
 
 
-class Postponed(Iterator[str]):
-    """Lines whose first fault is raised only when they are asked for once more: the lines before it are read first."""
+class DeferredErrorLines(Iterator[str]):
+    """Lines whose first error is raised one call later, so that the lines before it are processed first."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -137,7 +137,7 @@ class Postponed(Iterator[str]):
             raise StopIteration from None
 
     def rest(self) -> Iterator[str]:
-        """The remaining lines; their fault is raised where it is."""
+        """The remaining lines; their errors are raised at once."""
         if self._fault is not None:
             raise self._fault
         yield from self._lines

@@ -1,4 +1,4 @@
-"""Calls of libraries in other languages, which write to stderr by themselves."""
+"""Calls into native libraries, which write to stderr by themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SILENT = RLock()
 def panics_as_errors() -> Iterator[None]:
     """``ValueError`` for a panic of Rust, without its lines on stderr, and for exceptions without a useful message.
 
-    What other threads write to stderr meanwhile is discarded: use it where a file of a stranger is opened.
+    What other threads write to stderr meanwhile is discarded: use it only where an untrusted file is opened.
     """
     with _SILENT:  # else a thread could restore what another one has silenced
         try:

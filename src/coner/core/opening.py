@@ -85,7 +85,7 @@ class _Counted(io.RawIOBase):
 
 
 class _Bzip2:
-    """Decompresses one stream after the other; unlike ``BZ2File``, raises for what follows a stream and is none."""
+    """Decompresses one stream after the other; unlike ``BZ2File``, raises for trailing data that is not a stream."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw, self._stream = raw, bz2.BZ2Decompressor()
@@ -136,18 +136,18 @@ def read_bytes(path: str | Path, size: int | None = None) -> bytes:
     with open_bytes(path) as handle, report_damage(path):
         if size is not None:
             return handle.read(size)
-        most, parts, total = whole_bytes(), list[bytes](), 0
+        maximum, parts, total = whole_bytes(), list[bytes](), 0
         while block := handle.read(1 << 20):
             parts.append(block)
-            if (total := total + len(block)) > most:
+            if (total := total + len(block)) > maximum:
                 raise large_file(path)
         return b"".join(parts)
 
 
 def read_line(handle: BinaryIO, path: str | Path, number: int | None = None) -> bytes:
     """The next line of an open file with its end; ``DataError`` for one beyond ``CONER_MAX_LINE_MIB``."""
-    most = line_bytes()
-    if len(line := handle.readline(most + 1)) > most:
+    maximum = line_bytes()
+    if len(line := handle.readline(maximum + 1)) > maximum:
         raise long_line(path, number)
     return line
 

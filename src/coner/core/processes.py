@@ -65,9 +65,9 @@ def claim_report() -> bool:
 
 
 def end_with_parent() -> None:
-    """From now on end this process, as by SIGTERM, when its parent has died, even if that was killed.
+    """End this process, as by SIGTERM, as soon as its parent has died, even if that was killed.
 
-    A launcher that is killed would leave its processes, which train on, and keep the folder of the run.
+    The processes of a killed launcher would otherwise continue to train, and keep the lock on the run's folder.
     """
     parent = os.getppid()
 

@@ -40,7 +40,7 @@ class _StderrConsole(PlainConsole):
         super().__init__(stderr=True, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
-        """Keep working without messages where their reader has gone; rich itself would end the process."""
+        """Continue without messages if stderr was closed; rich itself would end the process."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 

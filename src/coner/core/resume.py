@@ -26,7 +26,7 @@ WINDOWS = os.name == "nt"  # cannot rename or delete an open file
 
 
 class Output:
-    """An output without safe points."""
+    """An output without safe points, which cannot be resumed."""
 
     def __init__(self, handle: TextIO) -> None:
         self.handle = handle

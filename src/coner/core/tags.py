@@ -137,8 +137,8 @@ def _mention_prefix(scheme: Scheme, first: bool, last: bool) -> str:
     return ("S" if last else "B") if first else ("E" if last else "I")
 
 
-def _stretch_prefixes(scheme: Scheme, first: bool, last: bool) -> str:
-    """Those of a word of a stretch that no mention leaves, which may be its first or last one, and ``O``."""
+def _region_prefixes(scheme: Scheme, first: bool, last: bool) -> str:
+    """The prefixes of a word, possibly the first or last, of a region that is not one whole mention; and ``O``."""
     if scheme == "iob2":
         return "OB" if first else "OBI"
     return OUTSIDE + "".join(p for p in "BIES" if not (first and p in "IE") and not (last and p in "BI"))
@@ -176,7 +176,7 @@ class TagSet:
         for region in regions:
             for word in range(region.start, region.end):
                 first, last = word == region.start, word == region.end - 1
-                prefixes = (_mention_prefix if region.whole else _stretch_prefixes)(self.scheme, first, last)
+                prefixes = (_mention_prefix if region.whole else _region_prefixes)(self.scheme, first, last)
                 allowed[word] = self._ids_with(prefixes, region.labels)
                 if not allowed[word]:
                     known = ", ".join(sorted(region.labels))

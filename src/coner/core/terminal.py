@@ -25,8 +25,8 @@ def visible(text: str) -> str:
     return text if text.isprintable() else text.translate(ESCAPES)
 
 
-class Guarded:
-    """A stream that shows control characters as escapes; rich, which controls the terminal, writes past it.
+class EscapedStream:
+    """A stream that writes control characters as escapes; rich, which controls the terminal, bypasses it.
 
     Attributes:
         rich_proxied_file: the stream behind it, by the name under which rich looks for it.
@@ -77,8 +77,8 @@ def prepare_streams() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
     if sys.stderr is None:  # print would write to standard output instead
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
-    sys.stdout = cast(TextIO, _Closed() if sys.stdout is None else Guarded(sys.stdout))
-    sys.stderr = cast(TextIO, Guarded(sys.stderr))
+    sys.stdout = cast(TextIO, _Closed() if sys.stdout is None else EscapedStream(sys.stdout))
+    sys.stderr = cast(TextIO, EscapedStream(sys.stderr))
 
 
 def data_stream() -> TextIO | None:

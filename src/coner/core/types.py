@@ -61,7 +61,7 @@ class Mention:
 
 
 def _repr(value: Entity | Mention) -> str:
-    """The ``repr`` of a dataclass, without ``kb_id`` if there is none, as in most."""
+    """The ``repr`` of a dataclass, without ``kb_id`` if it is empty."""
     names = [field.name for field in fields(value) if field.name != "kb_id" or value.kb_id]
     return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in names)})"
 
@@ -83,13 +83,13 @@ class Sentence:
     words: tuple[str, ...]  # as in the file, including zero-width characters; never empty strings
     entities: tuple[Entity, ...] | None = None  # gold, sorted and disjoint; ``None`` if the source is not annotated
     id: str | None = None  # identifier in the source
-    header: tuple[str, ...] = ()  # the lines above the sentence that are no words, verbatim, without line ends
-    columns: tuple[tuple[str, ...], ...] = ()  # of each word those that hold neither word nor tag; or none at all
+    header: tuple[str, ...] = ()  # the lines above the sentence that are not words, verbatim, without line ends
+    columns: tuple[tuple[str, ...], ...] = ()  # for each word, its other columns; empty if the file has none
     text: str | None = None  # the raw text that the words were split from, if the source was text
     offsets: tuple[tuple[int, int], ...] = ()  # half-open character span in ``text`` of each word
     line: int = field(default=0, compare=False)  # where it begins in the file, counted from 1; 0: not from a file
-    # If the entities are not all that may be known (see ``data.label_map``): sorted and disjoint, whole ones for the
-    # entities too; other words are outside of mentions. ``None``: the entities are complete.
+    # For a partial annotation (see ``data.label_map``): sorted and disjoint, with a whole region for each entity; words
+    # in no region are outside of mentions. ``None``: the entities are complete.
     regions: tuple[Region, ...] | None = None
     annotated: frozenset[str] | None = field(default=None, compare=False)  # labels that its source annotates; None: all
 
@@ -107,7 +107,7 @@ class Sentence:
             raise DataError(f"Sentence: word {at}: got {quoted(self.words[at])}; expected a string") from None
         except UnicodeEncodeError:
             at = next(i for i, word in enumerate(self.words) if any("\ud800" <= c <= "\udfff" for c in word))
-            message = f"got {quoted(self.words[at])} with half of a surrogate pair; expected whole characters"
+            message = f"got {quoted(self.words[at])} with a lone surrogate; expected whole characters"
             raise DataError(f"Sentence: word {at}: {message}") from None
         for entity in self.entities or ():
             if not isinstance(entity, Entity):
@@ -134,8 +134,8 @@ def with_regions(sentence: Sentence, regions: Sequence[Region]) -> Sentence:
     return replace(sentence, entities=entities, regions=None if len(certain) == len(regions) else tuple(regions))
 
 
-def letters(sentence: Sentence) -> str:
-    """The text without case and white space: two files may split the same text into different words."""
+def compact_text(sentence: Sentence) -> str:
+    """The text in lower case without white space: two files may split the same text into different words."""
     return "".join(" ".join(sentence.words).lower().split())  # lower case depends on where a word ends: ς
 
 
@@ -152,7 +152,7 @@ def possible_labels(sentences: Collection[Sentence]) -> set[str]:
 
 
 def mentions_of(sentence: Sentence) -> list[Entity | Region]:
-    """The gold mentions of a sentence, those of which only a set of labels is known included."""
+    """The gold mentions of a sentence, including those of which only a set of labels is known."""
     if sentence.regions is None:
         return list(sentence.entities or ())
     return [region for region in sentence.regions if region.whole]

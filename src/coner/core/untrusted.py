@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIB = 1 << 20
-MOST_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 labels with definitions has less than 1 MiB
-MOST_DEPTH = 64  # of arrays and objects in each other
-MOST_DIGITS = 18  # of a whole number: it fits into 64 bits
+MAX_BYTES = 16 * MIB  # of a small JSON or TOML file: a manifest of 2,000 labels with definitions has less than 1 MiB
+MAX_DEPTH = 64  # of arrays and objects in each other
+MAX_DIGITS = 18  # of a whole number: it fits into 64 bits
 SIZES = {"i": ("i1", "i2", "i4", "i8"), "f": ("f4", "f8")}
 # A dotted key with more parts than any allowed nesting: the time of tomllib is quadratic in their number.
-LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_DEPTH}}}""", re.ASCII)
+LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""", re.ASCII)
 HEADER = 10_000  # bytes of the header of an array
 Expected = Mapping[str, tuple[str, int]]  # name of an array to its kind (``i`` or ``f``) and number of dimensions
 
 
-def open_regular(path: str | Path, most: int | None = None) -> Any:
+def open_regular(path: str | Path, maximum: int | None = None) -> Any:
     """Open a regular file for reading bytes; a pipe or a device, which may never end, is refused without waiting."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -41,29 +41,29 @@ def open_regular(path: str | Path, most: int | None = None) -> Any:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
-        if most is not None and status.st_size > most:
-            raise ValueError(f"got {status.st_size} bytes; expected at most {most}")
+        if maximum is not None and status.st_size > maximum:
+            raise ValueError(f"got {status.st_size} bytes; expected at most {maximum}")
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def read_regular(path: str | Path, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file of at most ``most`` bytes."""
-    with open_regular(path, most) as handle:
-        content: bytes = handle.read(most + 1)
-    if len(content) > most:  # it has grown, or its size is not reported
-        raise ValueError(f"got more than {most} bytes")
+def read_regular(path: str | Path, maximum: int = MAX_BYTES) -> bytes:
+    """The content of a regular file of at most ``maximum`` bytes."""
+    with open_regular(path, maximum) as handle:
+        content: bytes = handle.read(maximum + 1)
+    if len(content) > maximum:  # it has grown, or its size is not reported
+        raise ValueError(f"got more than {maximum} bytes")
     return content
 
 
-def read_json(path: str | Path, most: int = MOST_BYTES, *, digits: int = MOST_DIGITS) -> Any:
+def read_json(path: str | Path, maximum: int = MAX_BYTES, *, digits: int = MAX_DIGITS) -> Any:
     """A JSON file in UTF-8; see ``parse_json``."""
-    return parse_json(read_regular(path, most), digits=digits)
+    return parse_json(read_regular(path, maximum), digits=digits)
 
 
-def parse_json(text: str | bytes, *, digits: int = MOST_DIGITS) -> Any:
+def parse_json(text: str | bytes, *, digits: int = MAX_DIGITS) -> Any:
     """JSON of bounded depth without NaN, infinite numbers, and whole numbers of more than so many digits."""
 
     def whole(text: str) -> int:
@@ -79,7 +79,7 @@ def parse_json(text: str | bytes, *, digits: int = MOST_DIGITS) -> Any:
             parse_constant=_finite,
         )
     except (RecursionError, MemoryError):
-        raise ValueError(f"not valid JSON: deeper than {MOST_DEPTH} levels") from None
+        raise ValueError(f"not valid JSON: deeper than {MAX_DEPTH} levels") from None
     except UnicodeDecodeError:
         raise ValueError("not valid JSON: not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -88,10 +88,10 @@ def parse_json(text: str | bytes, *, digits: int = MOST_DIGITS) -> Any:
     return value
 
 
-def read_toml(path: str | Path, most: int = MOST_BYTES) -> dict[str, Any]:
+def read_toml(path: str | Path, maximum: int = MAX_BYTES) -> dict[str, Any]:
     """A TOML file in UTF-8; see ``parse_toml``."""
     try:
-        text = read_regular(path, most).decode("utf-8")
+        text = read_regular(path, maximum).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"not a text file in UTF-8: {error.reason} at byte {error.start}") from None
     return parse_toml(text)
@@ -101,7 +101,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     """TOML of bounded depth, with values that ``check_values`` accepts."""
     if long := LONG_KEY.search(text):
         line = text.count("\n", 0, long.start()) + 1
-        raise ValueError(f"line {line}: got a key of {MOST_DEPTH} parts or more; expected a shorter one")
+        raise ValueError(f"line {line}: got a key of {MAX_DEPTH} parts or more; expected a shorter one")
     try:
         values = tomllib.loads(text)
     except RecursionError:
@@ -110,20 +110,20 @@ def parse_toml(text: str) -> dict[str, Any]:
     return values
 
 
-def check_depth(value: Any, most: int = MOST_DEPTH) -> None:
-    """``ValueError`` if lists and dictionaries are nested more than ``most`` levels deep."""
+def check_depth(value: Any, maximum: int = MAX_DEPTH) -> None:
+    """``ValueError`` if lists and dictionaries are nested more than ``maximum`` levels deep."""
     level = [value] if isinstance(value, list | dict) else []
-    for _ in range(most):
+    for _ in range(maximum):
         if not level:
             return
         containers = (item.values() if isinstance(item, dict) else item for item in level)
         level = [inner for items in containers for inner in items if type(inner) is dict or type(inner) is list]
     if level:
-        raise ValueError(f"nested deeper than {most} levels")
+        raise ValueError(f"nested deeper than {maximum} levels")
 
 
 def check_values(value: Any) -> None:
-    """``ValueError`` for what no setting has: numbers beyond 64 bits, texts that are not UTF-8, deep nesting."""
+    """``ValueError`` for what no setting may have: numbers beyond 64 bits, strings that are not UTF-8, deep nesting."""
     check_depth(value)
     waiting = [value]
     while waiting:
@@ -137,7 +137,7 @@ def check_values(value: Any) -> None:
         elif isinstance(item, str) and "\0" in item:
             raise ValueError("got a text with a zero byte")
         elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter < "\ue000" for letter in item):
-            raise ValueError(f"got {item!r:.80}, which is no text in UTF-8 (half of a surrogate pair)")
+            raise ValueError(f"got {item!r:.80}, a lone surrogate, which UTF-8 cannot encode")
 
 
 def is_text(value: Any) -> bool:

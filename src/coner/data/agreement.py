@@ -13,7 +13,7 @@ from coner.data.label_map import Projection
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of the surfaces that have a label most often in the source and are mentions in the target, too."""
+    """How often the target agrees with a label, by the surfaces that have it in the source and are mentions in both."""
 
     label: str  # of the source
     surfaces: int

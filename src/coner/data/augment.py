@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from coner.core.errors import ConerError
 from coner.core.types import Entity, Sentence
 
-Surfaces = Mapping[str, Sequence[tuple[str, ...]]]  # of each label the distinct mentions, sorted
+MentionsByLabel = Mapping[str, Sequence[tuple[str, ...]]]  # label to its distinct mentions, sorted
 
 
-def surfaces(sentences: Sequence[Sentence]) -> Surfaces:
+def mentions_by_label(sentences: Sequence[Sentence]) -> MentionsByLabel:
     """The distinct mentions of each label; ``ConerError`` if there are no labels."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for sentence in sentences:
@@ -26,7 +26,9 @@ def surfaces(sentences: Sequence[Sentence]) -> Surfaces:
     return {label: sorted(words) for label, words in sorted(found.items())}
 
 
-def augmented(sentence: Sentence, by_label: Surfaces, *, share: float, seed: int, copy: int = 0) -> Sentence | None:
+def augmented(
+    sentence: Sentence, by_label: MentionsByLabel, *, share: float, seed: int, copy: int = 0
+) -> Sentence | None:
     """A copy in which each mention is replaced, with probability ``share``, by another one of its label.
 
     ``None`` if no mention was replaced. The copy depends on the seed, its number and the sentence alone, not on the
@@ -59,7 +61,7 @@ def augment(sentences: Sequence[Sentence], *, copies: int, share: float, seed: i
         raise ConerError(f"got {copies} copies; expected at least 1")
     if not 0 < share <= 1:
         raise ConerError(f"got share {share:g}; expected a fraction of the mentions above 0, up to 1")
-    by_label = surfaces(sentences)
+    by_label = mentions_by_label(sentences)
     for sentence in sentences:
         for copy in range(copies):
             if (other := augmented(sentence, by_label, share=share, seed=seed, copy=copy)) is not None:

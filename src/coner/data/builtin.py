@@ -27,7 +27,7 @@ def load_toml(name: str, folder: str, kind: str) -> tuple[dict[str, Any], Path]:
 
 
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
-    """The values of a text of TOML; ``DataError`` if it is none, with the path."""
+    """Parse TOML; ``DataError`` with the path if it is invalid."""
     try:
         return untrusted.parse_toml(text)
     except ValueError as error:

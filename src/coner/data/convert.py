@@ -15,7 +15,7 @@ from coner.data.formats import WriteOptions, formats
 from coner.data.reading.reader import ReadOptions
 from coner.data.reading.renaming import rename_options
 
-OTHER = ("repaired", "unreadable", "converted")  # faults that do not decide about an entity
+OTHER = ("repaired", "unreadable", "converted")  # faults after which no entity is left out
 
 
 def convert(

@@ -28,8 +28,8 @@ LANGUAGES = ("bn", "de", "en", "es", "fa", "fr", "hi", "it", "multi", "pt", "sv"
 
 
 @dataclass(frozen=True)
-class Known:
-    """The expected size of a file in bytes, and one of its two hashes."""
+class ExpectedFile:
+    """The size of a file in bytes, and its git blob hash or its sha256."""
 
     size: int
     blob: str | None = None
@@ -41,7 +41,7 @@ class Source:
     """A data set on the hub."""
 
     repo: str
-    known: dict[str, Known]  # expected content, by name, of files known in advance
+    known: dict[str, ExpectedFile]  # expected content, by name, of files known in advance
     licence: str
     cite: str
 
@@ -50,13 +50,13 @@ SOURCES = {
     "multiconer2": Source(
         "MultiCoNER/multiconer_v2",
         {
-            "en_train.conll": Known(
+            "en_train.conll": ExpectedFile(
                 4_348_311,
                 "f0fa00397bb6d780ae66938c7f0ae61c89d9e39e",
                 "1e1af77f95e92aa287c40feb7c10b384192c8ff026c916114a54713f331138ea",
             ),
-            "en_dev.conll": Known(227_151, "86e747ca6baf06bf6574024dfb6a19b4051591a1"),
-            "en_test.conll": Known(
+            "en_dev.conll": ExpectedFile(227_151, "86e747ca6baf06bf6574024dfb6a19b4051591a1"),
+            "en_test.conll": ExpectedFile(
                 62_002_874, None, "be7e85f1542a9643de5f01cc99465ec0cb9d96a20bdc3c58418d391e194aff9a"
             ),
         },
@@ -68,7 +68,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that was fetched, or was there."""
+    """A file that was downloaded, or already there."""
 
     path: Path
     size: int  # bytes
@@ -114,16 +114,16 @@ def fetch(
         known = ", ".join(sorted(listed)) or "nothing"
         raise DataError(f"{source.repo} has no {missing[0]} in {revision[:10]}; for {code.upper()} it has {known}")
     with lock_folder(out):
-        return [_one(api, source, listed[base], revision, out / base) for base in wanted]
+        return [_fetch_file(api, source, listed[base], revision, out / base) for base in wanted]
 
 
-def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:
+def _fetch_file(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:
     known = source.known.get(target.name)
     # The blob of a large file is that of a pointer to it.
     hashes = {"sha256": listed.lfs.sha256} if listed.lfs else {"blob": listed.blob_id}
     if not known and not all(hashes.values()):
         raise DataError(f"{source.repo}: got no hash of {target.name}: it cannot be checked. Fix: use the official hub")
-    expected = known or Known(listed.size or 0, **hashes)
+    expected = known or ExpectedFile(listed.size or 0, **hashes)
     if not (target.is_file() and not _difference(target, expected)):
         with TemporaryDirectory() as folder:
             with _hub(api, source, target.name):
@@ -138,7 +138,7 @@ def _one(api: HfApi, source: Source, listed: RepoSibling, revision: str, target:
     return Fetched(target, target.stat().st_size, sha256(target), "manifest" if known else "hub")
 
 
-def _difference(path: Path, expected: Known) -> str:
+def _difference(path: Path, expected: ExpectedFile) -> str:
     if (size := path.stat().st_size) != expected.size:
         return f"has {size:,} bytes; expected {expected.size:,}"
     if expected.sha256 and (digest := sha256(path)) != expected.sha256:

@@ -23,7 +23,7 @@ Words = Sequence[str]
 
 @runtime_checkable
 class Frame(Protocol):
-    """What is used of a pandas frame."""
+    """The attributes of a pandas frame that are used."""
 
     columns: Any
 

@@ -25,7 +25,7 @@ Where = Literal["context", "mentions", "both"]
 TypoType = Literal["replace", "insert", "drop", "swap"]
 TYPES: tuple[TypoType, ...] = ("replace", "insert", "drop", "swap")
 VERSION = 1  # increase it when equal settings give other noise: it is part of every hash
-MARKER = "-DOCSTART-"  # starts a document of CoNLL-2003: no word of its text
+MARKER = "-DOCSTART-"  # starts a document of CoNLL-2003: not a word of its text
 Item = TypeVar("Item")
 
 

@@ -80,5 +80,5 @@ def _edited(line: str, edit: Callable[[str], str], layout: ConllLayout | None) -
     body = line.removesuffix("\n").removesuffix("\r").removeprefix(mark)
     start, end = (0, len(body)) if layout is None else layout.word_span(body)
     edited = body[:start] + edit(body[start:end]) + body[end:]
-    # JSON may hold half of a surrogate pair: it is written as it was, as an escape.
+    # JSON may hold a lone surrogate: it is written as it was, as an escape.
     return (mark + edited + line[len(mark + body) :]).encode(errors="backslashreplace")

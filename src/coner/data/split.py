@@ -15,7 +15,7 @@ from typing import Any
 from coner.config.experiment import NoiseSettings
 from coner.core.counted import counted, listed
 from coner.core.errors import DataError
-from coner.core.types import Sentence, letters
+from coner.core.types import Sentence, compact_text
 from coner.data.corpus import Corpus
 from coner.data.label_case import rename_hint
 from coner.data.noise import make_noise
@@ -33,7 +33,7 @@ ALL_SPLITS = (*SPLITS, *map(noisy_split, SPLITS))
 
 @dataclass(frozen=True)
 class Split:
-    """A split, or a further training file of one."""
+    """A split, or an additional training file."""
 
     corpus: Corpus
     sha256: str  # identifies it; of the file, if it is all of one
@@ -99,8 +99,8 @@ def evaluated_in(splits: Mapping[str, Split]) -> list[Sentence]:
 
 def leave_out(extra: Split, evaluated: Iterable[Sentence]) -> Split:
     """Remove the sentences whose text, ignoring case and white space, is one of those that are evaluated."""
-    texts = set(map(letters, evaluated))
-    leaks = [letters(sentence) in texts for sentence in extra.corpus]
+    texts = set(map(compact_text, evaluated))
+    leaks = [compact_text(sentence) in texts for sentence in extra.corpus]
     kept = tuple(sentence for sentence, leak in zip(extra.corpus, leaks, strict=True) if not leak)
     if not kept:
         message = "got only sentences that are in the dev or test file too; expected others to train on"

@@ -21,7 +21,7 @@ from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
 @dataclass
 class SplitCache:
-    """What the runs in one process share, so that it is computed once."""
+    """Splits and tokenized words that the runs of one process share."""
 
     splits: dict[str, tuple[dict[str, Split], Taxonomy]] = field(default_factory=dict)  # by the settings of the data
     # Of words, by the name of the tokenizer and whether it lower-cases (see ``PieceMaker``).

@@ -9,7 +9,7 @@ from typing import Any
 
 from coner.core.types import Sentence
 from coner.data.reading.reader import Reader
-from coner.data.stratify import text_key
+from coner.data.stratify import duplicate_key
 
 
 def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = None) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = No
     unlabelled = without = touching = 0
     for sentence in sentences:
         lengths.append(len(sentence))
-        texts[hash(text_key(sentence))] += 1  # a hash, so that a large file fits in memory
+        texts[hash(duplicate_key(sentence))] += 1  # a hash, so that a large file fits in memory
         if sentence.id is not None:
             ids[sentence.id] += 1
         unlabelled += sentence.entities is None

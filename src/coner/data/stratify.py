@@ -46,7 +46,7 @@ def split_corpus(
         # Most classes have too few mentions for more than one split.
         splits = distribute(sentences, shares, seed=seed, stratify=False)
     if missing := [name for name, chosen in splits.items() if not chosen]:
-        count = f"got {len(set(map(text_key, sentences)))} different sentences"
+        count = f"got {len(set(map(duplicate_key, sentences)))} different sentences"
         raise DataError(f"{count}, and {missing[0]} would be empty. Fix: {fix}")
     return splits
 
@@ -59,7 +59,7 @@ def distribute(
     While it has room, the split ``first`` gets a sentence of each class before the others get any. Without ``stratify``
     classes do not count.
     """
-    texts = list(map(text_key, sentences))
+    texts = list(map(duplicate_key, sentences))
     hashes = {text: hashlib.sha256(f"{seed}\n{text}".encode()).digest() for text in texts}
     classes = {text: Counter[str]() for text in sorted(hashes, key=hashes.__getitem__)}
     for text, sentence in zip(texts, sentences, strict=True) if stratify else ():
@@ -68,8 +68,8 @@ def distribute(
     return {name: [s for s, text in zip(sentences, texts, strict=True) if chosen[text] == name] for name in shares}
 
 
-def text_key(sentence: Sentence) -> str:
-    """What repeated sentences have in common: their words in lower case."""
+def duplicate_key(sentence: Sentence) -> str:
+    """The words in lower case, by which repeated sentences are recognised."""
     return " ".join(sentence.words).lower()
 
 

@@ -44,7 +44,7 @@ class Taxonomy:
         return {label: label for label in labels} | self.coarse_by_fine
 
     def coarse_of(self, label: str) -> str:
-        """The group of a fine label; ``KeyError`` for an unknown label."""
+        """The coarse label of a fine label; ``KeyError`` for an unknown label."""
         return self.coarse_by_fine[label]
 
     def as_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from coner.core.types import Entity
 
 Scores = NDArray[np.float64]
 Ids = NDArray[np.intp]
-MOST_SCORE = 1e6  # trained ones are below 100
+MAX_SCORE = 1e6  # trained ones are below 100
 MOVES = 1 << 24  # moves between two tags that are in memory at once: 128 MiB
 
 
@@ -82,8 +82,8 @@ def _scores(scores: Scores | float, allowed: NDArray[np.bool_]) -> Scores:
     """The scores of what is allowed, ``-inf`` elsewhere; ``ValueError`` where they are absurd."""
     if np.ndim(scores) and np.shape(scores) != allowed.shape:
         raise ValueError(f"got scores of shape {np.shape(scores)}; expected {allowed.shape}, from the labels")
-    if not (np.abs(np.broadcast_to(scores, allowed.shape)[allowed]) <= MOST_SCORE).all():
-        raise ValueError(f"got scores that are NaN, infinite or above {MOST_SCORE:g}")
+    if not (np.abs(np.broadcast_to(scores, allowed.shape)[allowed]) <= MAX_SCORE).all():
+        raise ValueError(f"got scores that are NaN, infinite or above {MAX_SCORE:g}")
     return np.where(allowed, scores, -np.inf)
 
 

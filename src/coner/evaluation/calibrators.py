@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-LEAST, MOST = 0.05, 20.0  # of a temperature
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0  # of a temperature
 EDGE = 1e-6  # confidences closer to 0 or 1 have the logit of this distance
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -27,7 +27,7 @@ class Temperature(_Calibrator):
     """Divides the logit of a confidence by a temperature: above 1, confidences come closer to one half."""
 
     method: Literal["temperature"] = "temperature"
-    temperature: Annotated[float, Field(ge=LEAST, le=MOST)]
+    temperature: Annotated[float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)]
 
     def __call__(self, score: float) -> float:
         """The calibrated confidence, above 0 and below 1."""
@@ -39,13 +39,13 @@ class Isotonic(_Calibrator):
 
     method: Literal["isotonic"] = "isotonic"
     scores: Annotated[tuple[Probability, ...], Field(min_length=1, strict=False)]  # increasing
-    probabilities: Annotated[tuple[Probability, ...], Field(strict=False)]  # of each score; never decreasing
+    probabilities: Annotated[tuple[Probability, ...], Field(strict=False)]  # of each score; non-decreasing
 
     @model_validator(mode="after")
     def _is_monotone(self) -> Self:
         if len(self.scores) != len(self.probabilities):
             counts = f"{len(self.scores)} scores and {len(self.probabilities)} probabilities"
-            raise ValueError(f"got {counts}; expected as many")
+            raise ValueError(f"got {counts}; expected equal numbers")
         if any(low >= high for low, high in pairwise(self.scores)):
             raise ValueError("got scores that do not increase; expected a monotone map")
         if any(low > high for low, high in pairwise(self.probabilities)):

@@ -1,6 +1,6 @@
 """The table of metrics: what records, comparisons, model cards, the page and ``coner evaluate`` show of an evaluation.
 
-To add a metric, add one entry to ``METRICS``, with ``usual(title)`` as its titles. A value that is not yet in
+To add a metric, add one entry to ``METRICS``, with ``same_title(title)`` as its titles. A value that is not yet in
 ``SplitScores`` is computed in ``score``.
 """
 
@@ -17,7 +17,7 @@ from coner.evaluation.results import SplitScores
 
 Floats = npt.NDArray[np.float64]
 CountMetric = Callable[[Floats], Floats]  # ... x L x 3 (tp, fp, fn of each class) to ...
-Place = Literal["compare", "card", "evaluate", "hub", "ablation"]
+View = Literal["compare", "card", "evaluate", "hub", "ablation"]
 
 
 def f1(counts: Floats) -> Floats:
@@ -53,8 +53,8 @@ def recall(counts: Floats) -> Floats:
     return share
 
 
-def usual(title: str) -> dict[Place, str]:
-    """The same title in all places except the ablation table."""
+def same_title(title: str) -> dict[View, str]:
+    """The same title in all outputs except the ablation table."""
     return dict.fromkeys(("compare", "card", "evaluate", "hub"), title)
 
 
@@ -68,7 +68,7 @@ class Metric:
 
     name: str  # its key in JSON
     read: Callable[[SplitScores], float | None]  # a fraction of 1; ``None`` where it was not measured
-    titles: Mapping[Place, str]  # the places that show it, each with the title there
+    titles: Mapping[View, str]  # the outputs that show it, each with the title there
     # The same value from counts of fine or coarse labels, or of spans without labels.
     from_counts: tuple[Literal["fine", "coarse", "span"], CountMetric] | None = None
     detail: str = ""  # text after the value in ``coner evaluate``; ``{0}`` is the scores
@@ -80,14 +80,14 @@ METRICS = (
     Metric(
         "micro_f1",
         lambda scores: scores.fine.micro_f1,
-        {**usual("micro F1"), "hub": "Micro F1", "ablation": "micro F1"},
+        {**same_title("micro F1"), "hub": "Micro F1", "ablation": "micro F1"},
         from_counts=("fine", micro_f1),
         detail="precision {0.fine.precision:.4f}, recall {0.fine.recall:.4f}",
     ),
     Metric(
         "macro_f1",
         lambda scores: scores.fine.macro_f1,
-        {**usual("macro F1"), "hub": "Macro F1", "ablation": "macro F1"},
+        {**same_title("macro F1"), "hub": "Macro F1", "ablation": "macro F1"},
         from_counts=("fine", macro_f1),
         detail="over {0.fine.macro_classes} classes that occur in gold",
     ),
@@ -101,7 +101,7 @@ METRICS = (
     Metric(
         "span_f1",
         lambda scores: scores.span.f1,
-        {**usual("span F1"), "hub": "Span F1, labels ignored", "ablation": "span F1"},
+        {**same_title("span F1"), "hub": "Span F1, labels ignored", "ablation": "span F1"},
         from_counts=("span", micro_f1),
         detail="labels ignored",
     ),
@@ -126,6 +126,6 @@ BOOTSTRAPPED: Mapping[str, CountMetric] = {
 }
 
 
-def shown_in(place: Place) -> dict[str, Metric]:
-    """The metrics that are shown in a place, by the title that they have there."""
+def shown_in(place: View) -> dict[str, Metric]:
+    """The metrics that an output shows, by their titles in it."""
     return {metric.titles[place]: metric for metric in METRICS if place in metric.titles}

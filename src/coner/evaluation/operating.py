@@ -9,11 +9,11 @@ import numpy as np
 
 from coner.evaluation.counts import Ints
 from coner.evaluation.recalibration import Bools, Fitted, Floats, calibrated
-from coner.evaluation.thresholds import MINIMUM, Candidates, Curve, Goal, Thresholds, Unreachable
+from coner.evaluation.thresholds import MIN_COUNT, Candidates, Curve, Goal, Thresholds, Unreachable
 
 
 def choose_thresholds(
-    candidates: Candidates, goal: Goal | None, *, per_class: bool, minimum: int = MINIMUM
+    candidates: Candidates, goal: Goal | None, *, per_class: bool, minimum: int = MIN_COUNT
 ) -> Thresholds:
     """The thresholds with the best value of the goal; without a goal they keep everything.
 
@@ -23,7 +23,7 @@ def choose_thresholds(
     ``Unreachable`` if the predictions of all classes, or those of a class that gets its own threshold, cannot reach the
     goal; it names them with the best that they reach.
     """
-    if goal is None or (goal.least is None and not len(candidates.scores)):
+    if goal is None or (goal.target is None and not len(candidates.scores)):
         return Thresholds()
     curve = Curve.of(candidates)
     try:
@@ -85,12 +85,12 @@ def assign_folds(texts: Sequence[Hashable], folds: int, seed: int) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What the M predictions get from calibrators and thresholds that were chosen on the other folds."""
+    """The M predictions, calibrated and selected by what was chosen on the other folds."""
 
     scores: Floats
     kept: Bools
     folds: int
-    unreachable: int  # folds whose other folds cannot reach the goal; nothing of them is left out
+    unreachable: int  # folds for which the other folds cannot reach the goal; none of their predictions is left out
 
 
 def hold_out(

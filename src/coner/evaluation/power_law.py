@@ -23,12 +23,12 @@ from coner.evaluation.counts import Ints
 from coner.evaluation.metrics import Floats
 from coner.evaluation.significance import Interval
 
-LEAST_SIZES = 3
+MIN_SIZES = 3
 STEEP, EVEN, SLOW = range(3)  # the forms, in the order above
 EXPONENTS = np.linspace(0, 1.5, 31)  # b; 0 is a flat curve
 HEADROOM = np.linspace(0.05, 1, 20)  # c, as a fraction of the way from the best score to 1
-LEAST_NOISE = 1e-4  # standard deviation of a score
-LEAST_FREEDOM = 3  # degrees of freedom of the noise
+MIN_NOISE = 1e-4  # standard deviation of a score
+MIN_FREEDOM = 3  # degrees of freedom of the noise
 STEPS, LIMIT = 20, 15.0  # of the least squares; bound of log(x) at the largest size
 
 
@@ -78,7 +78,7 @@ def forecast(sizes: Sequence[float], scores: Sequence[Sequence[float]], draws: F
     """Fit power laws to the scores of several runs per size.
 
     Args:
-        sizes: numbers of training sentences, ascending, K of at least ``LEAST_SIZES``.
+        sizes: numbers of training sentences, ascending, K of at least ``MIN_SIZES``.
         scores: of the runs of each size. Those of the last size share their sentences, as no more are there; the
             others are samples of them.
         draws: mean score of the runs of each size on resampled dev sentences, D x K.
@@ -88,8 +88,8 @@ def forecast(sizes: Sequence[float], scores: Sequence[Sequence[float]], draws: F
         ValueError: there are fewer sizes, they do not ascend, or a size has no score.
     """
     n = np.asarray(sizes, dtype=float)
-    if len(n) < LEAST_SIZES or (np.diff(n) <= 0).any() or len(scores) != len(n) or not all(map(len, scores)):
-        raise ValueError(f"got sizes {[*sizes]}; expected at least {LEAST_SIZES}, ascending, with scores for each")
+    if len(n) < MIN_SIZES or (np.diff(n) <= 0).any() or len(scores) != len(n) or not all(map(len, scores)):
+        raise ValueError(f"got sizes {[*sizes]}; expected at least {MIN_SIZES}, ascending, with scores for each")
     times, observed = n / n[-1], np.array([np.mean(runs) for runs in scores])
     # Variances of the means as multiples of q, that of one sample of the largest size.
     relative = 1 / (times * [len(runs) for runs in scores])
@@ -101,11 +101,11 @@ def forecast(sizes: Sequence[float], scores: Sequence[Sequence[float]], draws: F
     fitted = c[:, None] * _share(form, rest[:, None] * powers)[0]
     misfit = ((observed - fitted) ** 2 / relative).sum(axis=1)
     spread, freedom = _spread(times, scores)
-    q = max(spread, misfit.min() / max(1, len(n) - LEAST_SIZES), LEAST_NOISE**2)
+    q = max(spread, misfit.min() / max(1, len(n) - MIN_SIZES), MIN_NOISE**2)
     weights = np.exp((misfit.min() - misfit) / (2 * q))
     random, count = np.random.default_rng(seed), len(draws)
     chosen = random.choice(len(b), size=count, p=weights / weights.sum())
-    freedom = max(freedom, LEAST_FREEDOM)
+    freedom = max(freedom, MIN_FREEDOM)
     noise = np.sqrt(q * freedom / random.chisquare(freedom, count))  # so that predictions have Student's t
     shaken = draws + noise[:, None] * np.sqrt(relative) * random.standard_normal(draws.shape)
     form, b, c = form[chosen], b[chosen], c[chosen]
@@ -117,7 +117,7 @@ def _spread(times: Floats, scores: Sequence[Sequence[float]]) -> tuple[float, in
     """The variance of a sample of the largest size, from those of smaller ones, and its degrees of freedom.
 
     Samples of a finite population vary less the more of it they have: by the fraction that they leave out (Cochran
-    1977, chapter 2). Near 1 that would blow up the chance in training, which it does not lessen.
+    1977, chapter 2). Near 1 this would inflate the training variance, which does not depend on that fraction.
     """
     several = [(t, np.var(runs, ddof=1), len(runs) - 1) for t, runs in zip(times, scores, strict=True) if len(runs) > 1]
     scaled = [variance * t / max(1 - t, 0.5) for t, variance, _ in several if t < 1]

@@ -1,4 +1,4 @@
-"""Fit a calibrator of confidences, or none: which one is decided by the Brier score on predictions held out.
+"""Fit a calibrator of confidences, or none, chosen by the Brier score on held-out predictions.
 
 Isotonic regression by pooling adjacent violators: Ayer, Brunk, Ewing, Reid and Silverman 1955. One-standard-error rule:
 Breiman, Friedman, Olshen and Stone 1984.
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from coner.evaluation.calibrators import LEAST, MOST, Isotonic, Temperature, logit
+from coner.evaluation.calibrators import MAX_TEMPERATURE, MIN_TEMPERATURE, Isotonic, Temperature, logit
 from coner.evaluation.counts import Ints
 
 Floats = npt.NDArray[np.float64]
@@ -26,17 +26,17 @@ STEPS = 60  # of the bisection: the interval of the logarithm of the temperature
 def fit_temperature(scores: Floats, correct: Bools) -> Temperature:
     """The temperature with the least log loss on M predictions, within its bounds."""
     logits = np.array([logit(score) for score in scores.tolist()])
-    low, high = np.log(LEAST), np.log(MOST)
+    low, high = np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)
     for _ in range(STEPS):  # the loss is convex in the inverse of the temperature
         middle = (low + high) / 2
         inverse = np.exp(-middle)
         too_cold = ((1 / (1 + np.exp(-logits * inverse)) - correct) * logits).sum() > 0
         low, high = (middle, high) if too_cold else (low, middle)
-    return Temperature(temperature=float(np.clip(np.exp((low + high) / 2), LEAST, MOST)))
+    return Temperature(temperature=float(np.clip(np.exp((low + high) / 2), MIN_TEMPERATURE, MAX_TEMPERATURE)))
 
 
 def fit_isotonic(scores: Floats, correct: Bools) -> Isotonic:
-    """The never decreasing map with the least squared error on M predictions, at least one."""
+    """The non-decreasing map with the least squared error on M predictions, at least one."""
     distinct, place = np.unique(scores, return_inverse=True)
     blocks: list[tuple[int, float, float]] = []  # the last score of each, its predictions, those that are correct
     for last, (count, hits) in enumerate(zip(np.bincount(place), np.bincount(place, correct), strict=True)):

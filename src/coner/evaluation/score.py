@@ -71,9 +71,9 @@ def score(
         for what, spans in (("gold", gold_spans), ("predicted", predicted_spans)):
             if (bad := np.flatnonzero(spans.end > lengths[spans.sentence])).size:
                 i, end = spans.sentence[bad[0]], spans.end[bad[0]]
-                most = f"{lengths[i]}, the number of words"
+                maximum = f"{lengths[i]}, the number of words"
                 raise DataError(
-                    f"sentence {i + 1}: got a {what} entity that ends at word {end}; expected at most {most}"
+                    f"sentence {i + 1}: got a {what} entity that ends at word {end}; expected at most {maximum}"
                 )
     scores = _score(gold_spans, predicted_spans, groups, words, seen)
     return scores if words is None else replace(scores, words=int(lengths.sum()))
@@ -119,7 +119,7 @@ def _rows(what: str, rows: Iterable[Any], expected: str = SENTENCES) -> list[Any
 
 
 def _check_items(what: str, rows: Sequence[Any], item_type: type, *, row: str, item: str) -> None:
-    """``DataError`` at the first row that is no sequence, or the first item of another type; with what is expected."""
+    """``DataError`` at the first row that is not a sequence, or item of another type, with what is expected."""
     for i, items in enumerate(rows):
         if isinstance(items, str) or not isinstance(items, Iterable):
             raise DataError(f"{what}[{i}]: got {items!r:.80}; expected {row}")

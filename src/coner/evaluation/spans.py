@@ -83,7 +83,7 @@ def spans_from_tags(corpus: Sequence[Sequence[str]], *, strict: bool) -> tuple[S
             entities_from_tags(corpus[index])
         except InvalidTags as fault:
             place = f"sentence {index + 1}, word {fault.index + 1}"
-            raise DataError(f"{place}: {fault}; repair the gold tags first") from None
+            raise DataError(f"{place}: {fault}. Fix: repair the gold tags first") from None
     begins = np.flatnonzero((label >= 0) & ~inner | stray)
     stops = np.append(np.flatnonzero(~inner | stray), total)
     ends = stops[np.searchsorted(stops, begins, side="right")]

@@ -18,7 +18,7 @@ from coner.evaluation.counts import Counts, Ints
 from coner.evaluation.metrics import macro_f1
 from coner.evaluation.recalibration import Bools, Floats
 
-MINIMUM = 20  # predictions, or gold mentions of a class, on which a threshold may rest
+MIN_COUNT = 20  # predictions, or gold mentions of a class, on which a threshold may rest
 Quantity = Literal["precision", "recall", "micro_f1", "macro_f1"]
 GOAL = re.compile(r"(precision|recall)\s*>=\s*([0-9]*\.?[0-9]+)|(micro_f1|macro_f1)")
 EXPECTED = "expected precision>=X or recall>=X, with X above 0 and at most 1, or micro_f1 or macro_f1"
@@ -33,7 +33,7 @@ class Goal:
     """What a threshold is chosen for: the best F1, or the best recall for a precision, or the reverse."""
 
     quantity: Quantity
-    least: float | None = None  # ``None``: as high as possible
+    target: float | None = None  # ``None``: as high as possible
 
     @classmethod
     def parse(cls, text: str) -> Goal:
@@ -44,7 +44,7 @@ class Goal:
         return cls(cast(Quantity, found[1] or found[3]), float(found[2]) if found[2] else None)
 
     def __str__(self) -> str:
-        return self.quantity if self.least is None else f"{self.quantity}>={self.least:g}"
+        return self.quantity if self.target is None else f"{self.quantity}>={self.target:g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,21 +124,21 @@ class Curve:
         ratio: Floats = tp / np.maximum(below, 0.5)
         return ratio
 
-    def choose(self, goal: Goal, minimum: int = MINIMUM) -> int:
+    def choose(self, goal: Goal, minimum: int = MIN_COUNT) -> int:
         """Index of the threshold for the goal, the lowest if tied.
 
         A threshold for a precision has to keep ``minimum`` predictions: fewer are too little evidence. ``Unreachable``
         names the best value that a threshold reaches.
         """
         values = self.value(goal.quantity)
-        if goal.least is None:
+        if goal.target is None:
             return int(values.argmax()) if len(values) else 0
         enough = self.kept.sum(axis=1) >= (minimum if goal.quantity == "precision" else 0)
-        if not (values[enough] >= goal.least).any():
+        if not (values[enough] >= goal.target).any():
             best = int(np.where(enough, values, -1).argmax()) if enough.any() else None
             raise Unreachable(self._best(goal, best, minimum))
         other = self.value("recall" if goal.quantity == "precision" else "precision")
-        allowed = enough & (values >= goal.least)
+        allowed = enough & (values >= goal.target)
         order = np.lexsort((self.thresholds, -values, -np.where(allowed, other, -1)))
         return int(order[0])
 
@@ -155,7 +155,7 @@ class Thresholds:
 
     all: float = 0.0
     by_label: dict[str, float] = field(default_factory=dict)
-    # classes that have the threshold of all, as fewer than the minimum of gold mentions or predictions are of them
+    # classes with too few gold mentions or predictions for a threshold of their own
     rare: tuple[str, ...] = ()
 
     def keeps(self, candidates: Candidates) -> Bools:

@@ -1,4 +1,4 @@
-"""Two models side by side on a dev file: F1 on all sentences, and the speed in alternating rounds."""
+"""Compare two models on a dev file: F1 on all sentences, and speed in alternating rounds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Figures:
+class Measurements:
     """Measurements of one model."""
 
     what: str  # library and precision
@@ -41,8 +41,8 @@ class Figures:
 class BeforeAfter:
     """Both models, and how they were measured."""
 
-    before: Figures
-    after: Figures
+    before: Measurements
+    after: Measurements
     file: str  # name of the dev file
     sentences: int  # in the dev split
     timed: int  # sentences in a round
@@ -76,7 +76,7 @@ def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -
             times.append(time.perf_counter() - start)
             bar.advance(len(some))
     first, second = (
-        Figures(model.what, len(some) / statistics.median(times), model.bytes, fine.micro_f1, fine.macro_f1)
+        Measurements(model.what, len(some) / statistics.median(times), model.bytes, fine.micro_f1, fine.macro_f1)
         for model, times, fine in zip(both, seconds, scores, strict=True)
     )
     return BeforeAfter(first, second, dev.path.name, len(sentences), len(some), ROUNDS, threads)

@@ -1,11 +1,11 @@
-"""The cost of many labels, which grows with the square of their number: stated before training starts, or refused."""
+"""The cost of many labels, which grows with the square of their number: logged before training starts, or refused."""
 
 from __future__ import annotations
 
 from coner.core.errors import ConfigError
 
 NOTABLE = 600  # seconds: below, nothing is said
-MOST = 7 * 86_400  # seconds
+MAX_SECONDS = 7 * 86_400  # seconds
 
 
 def state_cost(what: str, *, seconds: float, memory: float, faster: str, instead: str) -> str | None:
@@ -21,6 +21,6 @@ def state_cost(what: str, *, seconds: float, memory: float, faster: str, instead
     if seconds < NOTABLE:
         return None
     cost = f"{what} take about {seconds / 3600:,.1f} h of processor time and {memory / (1 << 30):.1f} GiB of memory"
-    if seconds > MOST:
-        raise ConfigError(f"{cost}; expected at most {MOST // 86_400} days. Fix: {instead}")
+    if seconds > MAX_SECONDS:
+        raise ConfigError(f"{cost}; expected at most {MAX_SECONDS // 86_400} days. Fix: {instead}")
     return f"{cost}; faster: {faster}"

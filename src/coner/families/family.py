@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob(Place):
-    """What a tagger is fitted on, and the folder that it is saved in."""
+    """The data to fit a tagger on, and the folder to save it in."""
 
     train: Sequence[Sentence]  # labelled
     dev: Sequence[Sentence]  # labelled, to choose on
@@ -95,7 +95,7 @@ class Family:
         return {}
 
     def quick(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
-        """As ``suggest``, where many taggers are trained, and time matters more than the last point of F1."""
+        """As ``suggest``, for when many taggers are trained and time matters more than the last point of F1."""
         return self.suggest(values, train)
 
     def identity(self, settings: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Family:
         return None
 
     def release(self, settings: Any) -> None:
-        """Let the other processes stop waiting; called by the first one if there is nothing to train."""
+        """Release the waiting processes; called by the first one if there is nothing to train."""
 
     def epochs(self, settings: Any) -> int:
         """Number of epochs, after each of which ``TrainingJob.on_epoch`` is called; 0: never."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # What a library raises for values that have the right type and no meaning; ImportError: a tokenizer needs a package.
 FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError, RuntimeError, ImportError)
-MOST_JSON = 1 << 29  # bytes of a vocabulary or a lexicon
+MAX_JSON = 1 << 29  # bytes of a vocabulary or a lexicon
 
 
 class ModelFiles:
@@ -39,7 +39,7 @@ class ModelFiles:
         """The value of a JSON file."""
         path = self.path(name)
         with self.reading(name):
-            return read_json(path, MOST_JSON)
+            return read_json(path, MAX_JSON)
 
     def arrays(self, name: str, expected: Expected) -> dict[str, NDArray[Any]]:
         """The arrays of an npz file; see ``read_arrays``."""
@@ -55,7 +55,7 @@ class ModelFiles:
         except ModelError:
             raise
         except MemoryError:
-            raise ModelError(f"{self.folder / name}: does not fit into the memory. {COPY}") from None
+            raise ModelError(f"{self.folder / name}: does not fit into memory. {COPY}") from None
         except BaseException as error:
             # The tokenizers raise a bare Exception, and a panic of their library is not even one.
             own = type(error) is Exception or is_panic(error)

@@ -21,7 +21,7 @@ from coner.knowledge.knowledge import Knowledge, KnowledgeBase
 from coner.knowledge.leaks import Leak, find_leak
 from coner.knowledge.mentions import text_number
 from coner.knowledge.settings import KnowledgeSettings
-from coner.knowledge.typed import MOST_TYPES, TypedKnowledge, TypedMatch, choose_types
+from coner.knowledge.typed import MAX_TYPES, TypedKnowledge, TypedMatch, choose_types
 
 ORACLE = "knowledge.oracle = true (--oracle) allows it, and marks the record"
 
@@ -91,7 +91,7 @@ class TrainingKnowledge:
         names = counted(self._base.description.names, "name")
         lines = [f"knowledge base {self._base.hash[:12]}: {names}, {counted(len(self.typed.types), 'type')}"]
         if self._left_out:
-            lines.append(f"{counted(self._left_out, 'type')} of it left out: the most frequent {MOST_TYPES:,} are used")
+            lines.append(f"{counted(self._left_out, 'type')} of it left out: the most frequent {MAX_TYPES:,} are used")
         for split, leak in self._leaks.items():
             lines.append(
                 f"Warning: oracle: the knowledge base knows {leak.what} of {split}; its scores are not comparable"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coner.core.errors import ConfigError
 from coner.core.untrusted import is_text
-from coner.knowledge.typed import MOST_TYPES
+from coner.knowledge.typed import MAX_TYPES
 
 EMBEDDED = "knowledge"  # folder of an embedded knowledge base in a model folder
 
@@ -20,7 +20,7 @@ class KnowledgeUse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    types: Annotated[tuple[str, ...], Field(max_length=MOST_TYPES)]  # those of the tagger, sorted
+    types: Annotated[tuple[str, ...], Field(max_length=MAX_TYPES)]  # those of the tagger, sorted
 
     @model_validator(mode="after")
     def _check_types(self) -> Self:

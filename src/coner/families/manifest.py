@@ -38,8 +38,8 @@ FORMAT = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"  # of an encoder
 COPY = "Fix: copy the whole folder again"
-MOST_BYTES, MOST_FILES = 1 << 40, 10_000  # of one file; files of a model
-MOST_LABELS = 4_000  # time and memory grow with the square of their number
+MAX_BYTES, MAX_FILES = 1 << 40, 10_000  # of one file; files of a model
+MAX_LABELS = 4_000  # time and memory grow with the square of their number
 M = TypeVar("M", bound="Manifest")
 
 
@@ -63,7 +63,7 @@ class FileEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    bytes: Annotated[int, Field(ge=0, lt=MOST_BYTES)]
+    bytes: Annotated[int, Field(ge=0, lt=MAX_BYTES)]
     sha256: str
 
 
@@ -77,18 +77,18 @@ class Manifest(BaseModel):
 
     kind: str  # the family
     # every label that the tagger can predict
-    labels: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MOST_LABELS)]
+    labels: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_LABELS)]
     taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda v: v.as_dict())]  # of the labels
     format: Annotated[int, Field(ge=1)] = FORMAT  # version of the manifest's own layout
     operating_point: OperatingPoint | None = None  # calibration and thresholds, which ``coner threshold`` stores
     knowledge: KnowledgeUse | None = None  # the knowledge base that the model was trained with, and needs
     # every other file of the model, by its path in the folder; filled in when the model is written
-    files: Annotated[dict[Name, FileEntry], Field(max_length=MOST_FILES)] = {}
+    files: Annotated[dict[Name, FileEntry], Field(max_length=MAX_FILES)] = {}
 
     @model_validator(mode="after")
     def _check_labels(self) -> Self:
-        if len(self.taxonomy.labels) > MOST_LABELS or len(self.taxonomy.groups) > MOST_LABELS:
-            raise ValueError(f"taxonomy: got {len(self.taxonomy.labels)} labels; expected at most {MOST_LABELS}")
+        if len(self.taxonomy.labels) > MAX_LABELS or len(self.taxonomy.groups) > MAX_LABELS:
+            raise ValueError(f"taxonomy: got {len(self.taxonomy.labels)} labels; expected at most {MAX_LABELS}")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("labels: got one twice; expected each label once")
         if unknown := set(self.labels) - set(self.taxonomy.labels):
@@ -98,8 +98,8 @@ class Manifest(BaseModel):
 
 def check_labels(taxonomy: Taxonomy) -> None:
     """``ConfigError`` for labels that no manifest can hold, before a tagger is trained for them."""
-    if (count := len(taxonomy.labels)) > MOST_LABELS:
-        message = f"data.taxonomy: got {count:,} labels; expected at most {MOST_LABELS:,}"
+    if (count := len(taxonomy.labels)) > MAX_LABELS:
+        message = f"data.taxonomy: got {count:,} labels; expected at most {MAX_LABELS:,}"
         raise ConfigError(f"{message}. Fix: give several labels one name, with --rename")
     for label in taxonomy.labels:
         if not label or not is_text(label):
@@ -137,7 +137,7 @@ def _write(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> N
             files[MANIFEST] = source / MANIFEST  # the last one to be moved
             mode = new_file_mode(source)
             for name, path in files.items():
-                path.chmod(mode)  # libraries have their own ideas
+                path.chmod(mode)  # some libraries set other permissions
                 _flush(path)
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
             state = "some files are those of the earlier model. Fix: write it again"

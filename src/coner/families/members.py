@@ -22,24 +22,24 @@ from coner.families.tagger import Tagger
 from coner.hub import model_name
 from coner.knowledge.description import DESCRIPTION
 
-MOST_MEMBERS = 200  # of a model, with those of its members
+MAX_MEMBERS = 200  # of a model, with those of its members
 
 
 class Combination(Recipe):
     """The run of a tagger that combines trained models; a subclass sets ``tagger``.
 
-    ``ConfigError`` if a member is in the folder that the run writes, or there are more than ``MOST_MEMBERS``.
+    ``ConfigError`` if a member is in the folder that the run writes, or there are more than ``MAX_MEMBERS``.
     """
 
     tagger: Tagger
 
     def __init__(self, settings: Experiment, folder: Path, members: Sequence[Path]) -> None:
         self.settings = settings
-        if len(members) > MOST_MEMBERS:
-            raise ConfigError(f"got {len(members)} models; expected at most {MOST_MEMBERS}")
+        if len(members) > MAX_MEMBERS:
+            raise ConfigError(f"got {len(members)} models; expected at most {MAX_MEMBERS}")
         for member in members:
             if member.resolve().is_relative_to(folder.resolve()):
-                raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: give another --out")
+                raise ConfigError(f"{member}: is in {folder}, which will be written. Fix: choose another --out")
         self.folders = members
         self.members = [_load(member) for member in members]
 
@@ -92,8 +92,8 @@ def saved_members(folder: Path, manifest: Manifest, count: int) -> list[Path]:
     files = ModelFiles(folder, manifest)
     folders = member_folders(folder, count)
     models = [name for name in manifest.files if PurePosixPath(name).name == MANIFEST]
-    if len(models) > MOST_MEMBERS:
-        raise ModelError(f"{folder / MANIFEST}: got {len(models)} members; expected at most {MOST_MEMBERS}")
+    if len(models) > MAX_MEMBERS:
+        raise ModelError(f"{folder / MANIFEST}: got {len(models)} members; expected at most {MAX_MEMBERS}")
     for member in folders:
         place = member.relative_to(folder)
         files.path((place / MANIFEST).as_posix())

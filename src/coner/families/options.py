@@ -41,7 +41,7 @@ def prepare(tagger: Tagger, options: LoadOptions) -> None:
     Raises:
         ConfigError: an option needs another one.
         DataError: the rules or the label map are faulty, or have labels that the model lacks.
-        ModelError: ``kb`` is no knowledge base, or is damaged.
+        ModelError: ``kb`` is not a knowledge base, or is damaged.
         MissingExtra: marisa-trie is not installed.
     """
     name = options.get("label_map")

@@ -1,7 +1,7 @@
 """Rules of a user, applied to the predictions of any tagger: names that are always, or never, mentions.
 
 The text of a rule is compared with the words of a sentence in one of three ways. A match begins and ends at a word
-border. Texts and words are split in the same way, so that ``covid-19`` is also found as ``covid - 19``.
+boundary. Texts and words are split in the same way, so that ``covid-19`` is also found as ``covid - 19``.
 
 ====================  ==============================================================================================
 match                 what has to be equal
@@ -11,7 +11,7 @@ match                 what has to be equal
 ``whole-word``        letters and digits, without regard to case, accents and punctuation, as in a knowledge base
 ====================  ==============================================================================================
 
-Matching takes at most ``MOST_UNITS`` steps per word and way, whatever the rules and the text.
+Matching takes at most ``MAX_UNITS`` steps per word and way, whatever the rules and the text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 Way = Literal["exact", "case-insensitive", "whole-word"]
 Value = TypeVar("Value")
 Found = tuple[int, int, Value]  # the first word of a match, the word after its last, and what was found
-MOST_UNITS = 64  # maximum words and punctuation marks in the text of a rule
+MAX_UNITS = 64  # maximum words and punctuation marks in the text of a rule
 # Scripts without spaces, which corpora cut into words in different ways: a character is a unit.
 UNSPACED = f"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff{IDEOGRAPHS}"
 UNIT = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
@@ -148,9 +148,9 @@ class _Names(Generic[Value]):
     def add(self, rule: Rule, value: Value) -> Value:
         """Set the value of the text of a rule unless it has one; return its value, as ``dict.setdefault``."""
         units = _WAYS[rule.way](rule.text)
-        if not 0 < len(units) <= MOST_UNITS:
+        if not 0 < len(units) <= MAX_UNITS:
             none = f"{rule.text!r:.80} without {'a letter or digit' if rule.way == 'whole-word' else 'a character'}"
-            got = f"more than {MOST_UNITS} words and punctuation marks" if units else none
+            got = f"more than {MAX_UNITS} words and punctuation marks" if units else none
             raise DataError(f"{rule.place}: text: got {got}; expected a name")
         node = self._tries.setdefault(rule.way, {})
         for unit in units:

@@ -1,4 +1,4 @@
-"""The contract of every tagger: sentences in, one prediction per sentence out; saved as a folder."""
+"""The interface of every tagger: sentences in, one prediction per sentence out; saved as a folder."""
 
 from __future__ import annotations
 
@@ -157,5 +157,5 @@ def _lines(text: str, number: int) -> Iterator[tuple[int, Sentence]]:
     if not isinstance(text, str):
         raise DataError(f"text {number}: got {type(text).__name__}; expected a string (for words in a list: tag)")
     if (half := lone_surrogate(text)) is not None:
-        raise DataError(f"text {number}: character {half} is half of a surrogate pair; expected whole characters")
+        raise DataError(f"text {number}: character {half} is a lone surrogate; expected whole characters")
     return sentences_from_text(text)

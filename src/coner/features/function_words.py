@@ -1,4 +1,4 @@
-"""What the training text says about its language: function words, whether it is English, and whether it is cased."""
+"""Properties of the training text: its function words, whether it is English, and whether it is cased."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from coner.features.functions import STOP_WORDS
 
 MIN_SENTENCES, MIN_SHARE = 5, 0.02  # that a function word occurs in: in number, and of all
 MAX_MENTIONED = 0.1  # of its occurrences may be in mentions: *of* is in *House of Cards*
-MAX_SHIFT = (
-    0.25  # of the labels in its sentences may be other ones than elsewhere: *film* indicates titles, *was* nothing
-)
+# Share of the labels in its sentences that differ from elsewhere: *film* indicates titles, *was* nothing.
+MAX_SHIFT = 0.25
 MIN_ENGLISH = 0.12  # of the words of English text are stop words: 0.23 of tweets, 0.34 of encyclopaedias; German 0.03
 MIN_CASED = 0.02  # of the words of cased text have a capital; the first of each sentence alone are more
 
@@ -20,8 +19,8 @@ MIN_CASED = 0.02  # of the words of cased text have a capital; the first of each
 def learn_function_words(sentences: Sequence[Sentence]) -> frozenset[str]:
     """Frequent words that are hardly ever in mentions, and indicate no label; whatever the language."""
     totals = Counter(word for sentence in sentences for word in sentence.words)
-    least = max(MIN_SENTENCES, MIN_SHARE * len(sentences))
-    frequent = {word for word, count in totals.items() if count >= least and any(map(str.isalnum, word))}
+    minimum = max(MIN_SENTENCES, MIN_SHARE * len(sentences))
+    frequent = {word for word, count in totals.items() if count >= minimum and any(map(str.isalnum, word))}
     within: Counter[str] = Counter()  # sentences with the word
     mentioned: Counter[str] = Counter()
     labels: Counter[str] = Counter()
@@ -43,7 +42,7 @@ def learn_function_words(sentences: Sequence[Sentence]) -> frozenset[str]:
     return frozenset(
         word
         for word, count in within.items()
-        if count >= least and mentioned[word] <= MAX_MENTIONED * totals[word] and shift(word) <= MAX_SHIFT
+        if count >= minimum and mentioned[word] <= MAX_MENTIONED * totals[word] and shift(word) <= MAX_SHIFT
     )
 
 

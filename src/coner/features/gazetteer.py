@@ -1,7 +1,7 @@
 """Gazetteer of the training mentions: phrases that were a mention, words that occurred in one, and how often.
 
 For training features, the counts of a sentence's own mentions are left out. Otherwise the gazetteer would know every
-training mention, and the model would trust it blindly and fail on text where most mentions are new.
+training mention, and the model would overfit to it and fail on text where most mentions are new.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Own = Mapping[tuple[str, str], int]  # of one sentence, by text and label
 
 
 class Entry(NamedTuple):
-    """What the training mentions say about one word of a sentence."""
+    """Counts from the training mentions for one word of a sentence."""
 
     seen: int  # its number of occurrences
     labels: tuple[tuple[str, int], ...] = ()  # each label with the number of occurrences in mentions of it

@@ -26,7 +26,7 @@ def load(place: str | Path) -> Knowledge:
     User and password of a server are in the variables ``OPENSEARCH_USER`` and ``OPENSEARCH_PASSWORD``.
 
     Raises:
-        ModelError: the folder or index is no knowledge base, or one of another version, or is damaged; or the server
+        ModelError: the folder or index is not a knowledge base, or one of another version, or is damaged; or the server
             does not answer.
         ConfigError: the address is invalid.
         MissingExtra: marisa-trie, or opensearch-py for a server, is not installed.

@@ -49,19 +49,19 @@ class BuildSettings(Section):
     """How to build a knowledge base."""
 
     format: str = Field("auto", description="kind of the files; auto: recognised")
-    licence: str = Field("", description="of the files, for the record")
-    licences: dict[str, str] = Field({}, description="of single files, by path")
+    licence: str = Field("", description="licence of the files, for the record")
+    licences: dict[str, str] = Field({}, description="licences of single files, by path")
     source: SourceSettings = SourceSettings()
     normalisation: NormalisationSettings = NormalisationSettings()
     labels: dict[str, tuple[str, ...]] = Field({}, description="labels that replace each type; empty: types are kept")
     simulated: bool = Field(False, description="the files were made from gold mentions")
-    edits: Annotated[int, Field(ge=0, le=1)] = Field(0, description="by which a long name may differ")
-    processes: Natural = Field(0, description="that parse a dump; 0: one per core")
+    edits: Annotated[int, Field(ge=0, le=1)] = Field(0, description="typos by which a long name may differ")
+    processes: Natural = Field(0, description="number of processes that parse a dump; 0: one per core")
 
 
 @dataclass(frozen=True)
 class TrainingFile:
-    """Labelled data that shows which names are mostly common words, to damp them."""
+    """Labelled data that shows which names are mostly common words, to down-weight them."""
 
     path: Path
     sha256: str
@@ -78,8 +78,8 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
         MissingExtra: marisa-trie is not installed.
     """
     make_trie([])
-    if len({path.resolve() for path in files}) < len(files):
-        raise ConfigError("got a file twice; expected different ones")
+    if twice := [path for path, count in Counter(path.resolve() for path in files).items() if count > 1]:
+        raise ConfigError(f"got a file twice, {twice[0]}; expected different files")
     own = {path.resolve() for path in files}
     if unknown := [file for file in settings.licences if Path(file).resolve() not in own]:
         raise ConfigError(f"got a licence of {unknown[0]}; expected the path of a source: {listed([*map(str, files)])}")
@@ -88,7 +88,7 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
         raise DataError(f"{got}; expected a regular file, which is read several times", odd[0])
     named = None if settings.format == "auto" else sources[settings.format]
     plan = [(path, named or detect(path)) for path in files]
-    if settings.source.leave_out and train is None and not any(source.takes_rest for _, source in plan):
+    if settings.source.leave_out and train is None and not any(source.is_fallback for _, source in plan):
         raise ConfigError("--leave-out: got no labelled file whose sentences could be left out. Fix: leave it out")
     if train is not None:  # so that its faults are raised before hours of work
         deque(train.read(), maxlen=0)

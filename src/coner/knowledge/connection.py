@@ -1,4 +1,4 @@
-"""Requests to an OpenSearch server whose answers have a bound, also once decompressed, and a limit of time."""
+"""Requests to an OpenSearch server with bounded answers (also once decompressed) and a time limit."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class BoundedConnection(Urllib3HttpConnection):
 
         def urlopen(*request: Any, **options: Any) -> Any:
             response = ask(*request, **{**options, "preload_content": False})
-            parts, size, most, start = list[bytes](), 0, line_bytes(), time.monotonic()
+            parts, size, maximum, start = list[bytes](), 0, line_bytes(), time.monotonic()
             try:
                 while part := response.read1(CHUNK):  # what has arrived, so that the time is looked at
                     parts.append(part)
-                    if (size := size + len(part)) > most:
-                        raise AnswerError(f"got an answer of more than {most >> 20} MiB (CONER_MAX_LINE_MIB)")
+                    if (size := size + len(part)) > maximum:
+                        raise AnswerError(f"got an answer of more than {maximum >> 20} MiB (CONER_MAX_LINE_MIB)")
                     if time.monotonic() - start > SECONDS:
                         raise AnswerError(f"got no complete answer in {SECONDS} s")
             except BaseException:

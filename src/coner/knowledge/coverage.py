@@ -46,7 +46,7 @@ class Coverage:
     matches: int = 0
     mentions: int = 0  # matches that are a mention
     right: int = 0  # and whose likeliest label is that of the mention
-    likely: int = 0  # matches of names that are not damped to less than ``LIKELY``
+    likely: int = 0  # matches of names that are not down-weighted to less than ``LIKELY``
     likely_mentions: int = 0  # of these, the mentions
 
     @property

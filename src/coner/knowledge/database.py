@@ -1,4 +1,4 @@
-"""The SQLite file of a knowledge base: its tables, and how it is opened if a stranger may have made it."""
+"""The SQLite file of a knowledge base: its tables, and how it is opened if it is untrusted."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CREATE TABLE mentions (
     text INTEGER NOT NULL, entry INTEGER NOT NULL, type INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (text, entry, type)) WITHOUT ROWID;
 """  # statements are compared with those of a file, so that it can hold neither views nor triggers
-# Of damped names, and the texts of the sentences by which they are damped; earlier ones lack them.
+# Of down-weighted names, and the texts of the sentences by which they are down-weighted; earlier ones lack them.
 SHARES = "CREATE TABLE shares (alias INTEGER PRIMARY KEY, share REAL NOT NULL)"
 DAMPING = "CREATE TABLE damping (text INTEGER PRIMARY KEY)"
 TABLES = frozenset(" ".join(statement.split()) for statement in SCHEMA.split(";") if statement.strip())
 # Pages of a hostile file may refer to each other so that a table has more rows than anyone can read.
 STEPS, STEPS_PER_BYTE = 1 << 24, 16  # of SQLite's virtual machine; a scan of a table takes about 2 a byte
 CHUNK = 1 << 16  # steps between two checks
-MOST_VALUE = 1 << 26  # bytes of a text or blob
+MAX_VALUE = 1 << 26  # bytes of a text or blob
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -39,7 +39,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     A statement fails if it takes more steps than ``allow_steps`` allows, or a value is too large.
     """
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
     allow_steps(database, path.stat().st_size)
     for setting in ("trusted_schema = OFF", "query_only = ON", f"mmap_size = {MAPPED}"):
         database.execute(f"PRAGMA {setting}")
@@ -50,7 +50,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def allow_steps(database: sqlite3.Connection, size: int) -> None:
-    """Let the statements from here on take at most the steps that a sound file of this size needs."""
+    """Limit all further statements together to the steps that an undamaged file of this size needs."""
     # Not a function of Python, in which Ctrl-C would be lost.
     chunks = repeat(False, 1 + (STEPS + STEPS_PER_BYTE * size) // CHUNK)
     database.set_progress_handler(chunks.__next__, CHUNK)
@@ -59,12 +59,12 @@ def allow_steps(database: sqlite3.Connection, size: int) -> None:
 def reason(error: Exception) -> str:
     """What is wrong with a database, in one line."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-        return "it takes more steps than a sound file of its size"
+        return "it takes more steps than an undamaged file of its size"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def shares_of_names(database: sqlite3.Connection) -> dict[int, float]:
-    """The shares of damped names, by number."""
+    """The shares of down-weighted names, by number."""
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'shares'").fetchone():
         return {}
     found = dict(database.execute("SELECT alias, share FROM shares"))

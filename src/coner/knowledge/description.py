@@ -41,11 +41,11 @@ class FileDescription(Section):
 
 
 class DampingDescription(Section):
-    """The labelled data by which names were damped."""
+    """The labelled data by which names were down-weighted."""
 
     file: str
     sha256: Sha256
-    names: Natural  # number of damped names
+    names: Natural  # number of down-weighted names
 
 
 class Description(Section):
@@ -69,11 +69,11 @@ class Description(Section):
 
 
 def read_description(folder: Path) -> Description:
-    """The description of a knowledge base; ``ModelError`` if the folder is none, or a damaged one."""
+    """The description of a knowledge base; ``ModelError`` if the folder has none, or it is damaged."""
     path = folder / DESCRIPTION
     if not path.exists():
         raise ModelError(
-            f"{folder}: is no knowledge base: it has no {DESCRIPTION}. Fix: coner kb build SOURCES --out DIR"
+            f"{folder}: is not a knowledge base: it has no {DESCRIPTION}. Fix: coner kb build SOURCES --out DIR"
         )
     try:
         found = Description.model_validate(read_json(path))
@@ -87,13 +87,13 @@ def read_description(folder: Path) -> Description:
     if set(found.files) != set(expected):
         raise ModelError(f"{path}: files: got {', '.join(found.files)[:200]}; expected {', '.join(expected)}")
     if found.format < 3 and found.damping is not None:
-        got = f"got format {found.format}, which lacks the sentences by which its names are damped; expected 3"
+        got = f"got format {found.format}, which lacks the sentences by which its names are down-weighted; expected 3"
         raise ModelError(f"{path}: {got}. Fix: build it again")
     return found
 
 
 def content_hash(folder: Path, description: Description) -> str:
-    """What identifies a knowledge base: what it holds, whenever it was built, and whatever its licences."""
+    """A hash that identifies a knowledge base by its content, not by its date or licences."""
     if description.format < 3:  # models that use one name the hash of the whole description
         return sha256(folder / DESCRIPTION)
     content = description.model_dump(mode="json", include=CONTENT)

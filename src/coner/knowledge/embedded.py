@@ -12,17 +12,17 @@ from coner.core.untrusted import read_regular
 from coner.knowledge.description import NAMES, read_description
 from coner.knowledge.folder import FolderKnowledge
 
-MOST, MOST_NAMES = 1 << 30, 20_000_000  # maximum bytes of the names, and names
+MAX_BYTES, MAX_NAMES = 1 << 30, 20_000_000  # of the file of names
 
 
 def open_embedded(folder: Path) -> FolderKnowledge:
     """Open what ``FolderKnowledge.embed`` wrote; ``ModelError`` if it is damaged."""
     expected = read_description(folder).names
     try:
-        content = read_regular(folder / NAMES, MOST)
+        content = read_regular(folder / NAMES, MAX_BYTES)
         # Before they are objects, which take much more memory than the file.
-        if (count := content.count(b"\n")) != expected or count > MOST_NAMES:
-            raise ValueError(f"got {count} names; expected {expected}, at most {MOST_NAMES:,}")
+        if (count := content.count(b"\n")) != expected or count > MAX_NAMES:
+            raise ValueError(f"got {count} names; expected {expected}, at most {MAX_NAMES:,}")
         names = content.decode().split("\n")[:-1]
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / NAMES}: cannot be read: {error}. Fix: copy the whole model again") from None

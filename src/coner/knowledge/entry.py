@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entity of the world that has names, or what one source knows about it.
+    """A named entity of the world, or what one source knows about it.
 
     Entries with the same ``id`` are merged: names and types are united, weights of a type and priors added, the
     first main name and description kept.
@@ -24,29 +24,31 @@ class Entry:
     mentions: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
 
-MOST_PRIOR = 1e30  # of a name: the sum over its entries
-MOST = 1e12  # of a prior and a weight
+MAX_PRIOR = 1e30  # of a name: the sum over its entries
+MAX_WEIGHT = 1e12  # of a prior and a weight
 KNOWN, SHOWN = 3, 200  # maximum entries per name that pages show, and characters of each
 
 
 def is_sound(entry: Entry) -> bool:
-    """Whether all texts are texts of Unicode, and all numbers are in range: entries come from files of others."""
+    """Whether all texts are valid Unicode, and all numbers are in range: entries come from untrusted files."""
     texts = [*entry.names, *entry.types, entry.description, entry.id]
     numbers = [entry.prior, *entry.types.values()]
     if not all(isinstance(text, str) and "\0" not in text for text in texts):
         return False
     try:
         "".join(texts).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:  # a lone surrogate
         return False
-    return all(0 <= number <= MOST for number in numbers) and all(w >= 1 / MOST for w in entry.types.values())
+    return all(0 <= number <= MAX_WEIGHT for number in numbers) and all(
+        w >= 1 / MAX_WEIGHT for w in entry.types.values()
+    )
 
 
 def check_values(texts: Iterable[Any], numbers: Iterable[Any]) -> None:
-    """``ValueError`` for values that no build writes: SQLite has no types, and the file may be a stranger's."""
+    """``ValueError`` for values that no build writes: SQLite has no types, and the file may be untrusted."""
     if not all(isinstance(text, str) and "\0" not in text for text in texts):
-        raise ValueError("it has values that are no texts")
-    if not all(isinstance(number, int | float) and 0 <= number <= MOST_PRIOR for number in numbers):
+        raise ValueError("it has values that are not strings")
+    if not all(isinstance(number, int | float) and 0 <= number <= MAX_PRIOR for number in numbers):
         raise ValueError("it has numbers out of range")
 
 
@@ -60,7 +62,7 @@ class Match:
     types: Mapping[str, float]  # probabilities of its types, over all its entries, times ``share``
     entries: int  # number of entries with that name
     prior: float  # sum of their priors
-    share: float = 1.0  # share of mentions among the occurrences of a damped name
+    share: float = 1.0  # share of mentions among the occurrences of a down-weighted name
 
 
 @dataclass(frozen=True, slots=True)

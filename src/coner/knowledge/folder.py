@@ -16,7 +16,7 @@ from coner.core.errors import ModelError, requires_extra
 from coner.core.files import as_text, sha256
 from coner.knowledge.database import allow_steps, open_database, reason, shares_of_names
 from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, VARIANTS, content_hash, read_description
-from coner.knowledge.entry import MOST_PRIOR, Candidate, Match, check_values
+from coner.knowledge.entry import MAX_PRIOR, Candidate, Match, check_values
 from coner.knowledge.mentions import VARIABLES, damping_sentences, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.spans import find_spans, windows
@@ -81,7 +81,7 @@ class FolderKnowledge:
         return [match for match in left if match is not None]
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """Labelled files that it was built from, or damped by, with the number of these texts that they have."""
+        """Labelled files that it was built from, or down-weighted by, with the number of these texts that they have."""
         damping = self.description.damping
         with self._reading(asked=len(texts)) as database:
             found = shared_sentences(database, texts)
@@ -184,7 +184,7 @@ class FolderKnowledge:
             query = f"SELECT id, types, entries, prior FROM aliases WHERE id IN ({','.join('?' * len(some))})"
             for alias, packed, entries, prior in self._database.execute(query, some):
                 weights = {names[number]: weight for number, weight in TYPE.iter_unpack(packed)}
-                in_range = all(0 <= weight <= 1 + 1e-3 for weight in weights.values()) and 0 <= prior <= MOST_PRIOR
+                in_range = all(0 <= weight <= 1 + 1e-3 for weight in weights.values()) and 0 <= prior <= MAX_PRIOR
                 if not in_range or not isinstance(entries, int):
                     raise ValueError("it has numbers out of range")
                 share = self._shares.get(alias, 1.0)

@@ -30,7 +30,7 @@ class Knowledge(Protocol):
         ...
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """Labelled files that it was built from, or damped by, with the number of these texts that they have."""
+        """Labelled files that it was built from, or down-weighted by, with the number of these texts that they have."""
         ...
 
     def types(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The sentences of mentions in labelled sources: to leave out a sentence's own mentions, and to find leaks."""
+"""Which sentences mentions of labelled sources are from: to leave out a sentence's own mentions, and to find leaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from coner.core.types import Sentence, letters
+from coner.core.types import Sentence, compact_text
 from coner.knowledge.entry import Match
 
 VARIABLES = 500  # per query; SQLite limits them
@@ -17,7 +17,7 @@ Own = Mapping[int, Mapping[int, int]]  # by entry and type, the number of mentio
 
 def text_number(sentence: Sentence) -> int:
     """A 64-bit hash of the text of a sentence, without case and white space."""
-    return int.from_bytes(blake2b(letters(sentence).encode(), digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(blake2b(compact_text(sentence).encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def shared_sentences(database: sqlite3.Connection, texts: Collection[int]) -> dict[str, int]:
@@ -31,7 +31,7 @@ def shared_sentences(database: sqlite3.Connection, texts: Collection[int]) -> di
 
 
 def damping_sentences(database: sqlite3.Connection, texts: Collection[int]) -> int:
-    """The number of these texts by which names are damped."""
+    """The number of these texts by which names are down-weighted."""
     return sum(count for (count,) in _select(database, "SELECT count(*) FROM damping WHERE text IN ({})", texts))
 
 

@@ -52,7 +52,7 @@ class About(Section):
     simulated: bool = False
 
 
-class Thing(Section):
+class StoredCandidate(Section):
     """A candidate."""
 
     name: str
@@ -73,7 +73,7 @@ class Value(Section):
     entries: Natural
     prior: Rate
     share: Fraction = 1.0
-    candidates: Annotated[list[Thing], Field(max_length=CANDIDATES)]
+    candidates: Annotated[list[StoredCandidate], Field(max_length=CANDIDATES)]
 
 
 Values = dict[str, Value | None]  # by normalised name; ``None``: the index lacks it

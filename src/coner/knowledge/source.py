@@ -21,9 +21,9 @@ BATCH = 10_000  # entries
 
 
 class SourceSettings(Section):
-    """How sources are read; each takes what concerns it."""
+    """How sources are read; each source ignores what does not apply to it."""
 
-    languages: tuple[str, ...] = Field(("en",), description="of names and descriptions in dumps")
+    languages: tuple[str, ...] = Field(("en",), description="languages of names and descriptions in dumps")
     minimum_prior: Rate = Field(0, description="entries with a lower prior are left out")
     types: tuple[str, ...] = Field((), description="only entries with one of these types; empty: all")
     reading: dict[str, Any] = Field({}, description="how labelled data is read, as for coner.read")
@@ -43,7 +43,7 @@ class Source(ABC):
     """A kind of file with names."""
 
     title: ClassVar[str]
-    takes_rest: ClassVar[bool] = False  # of the kinds that recognise a file, another comes first
+    is_fallback: ClassVar[bool] = False  # another kind that recognises the file takes precedence
 
     @property
     def name(self) -> str:
@@ -88,4 +88,4 @@ def detect(path: Path) -> Source:
     with open_bytes(path) as handle, report_damage(path):
         head = handle.read(HEAD).decode("utf-8", "replace").removeprefix("\ufeff")
     found = [source for name in sources.names() if (source := sources[name]).sniff(path, head)]
-    return min(found, key=lambda source: source.takes_rest)
+    return min(found, key=lambda source: source.is_fallback)

@@ -9,7 +9,7 @@ from typing import Any
 from coner.core.types import Sentence, mentions_of
 from coner.knowledge.normalisation import Normaliser
 
-LEAST = 5  # minimum occurrences of a damped name, so that no single one decides
+MIN_OCCURRENCES = 5  # minimum occurrences of a down-weighted name, so that no single one decides
 
 
 def find_spans(words: Sequence[str], trie: Any, normalise: Normaliser, longest: int) -> Iterator[tuple[int, int, int]]:
@@ -42,10 +42,10 @@ def windows(words: Sequence[str], normalise: Normaliser, longest: int) -> Iterat
 
 
 def mention_shares(sentences: Iterable[Sentence], trie: Any, normalise: Normaliser, longest: int) -> dict[int, float]:
-    """The smoothed share of a name's occurrences that touch a mention, for names that need damping.
+    """The smoothed share of a name's occurrences that touch a mention, for names to down-weight.
 
-    It is (n - o + 1) / (n + 1) for n occurrences, o of them outside of mentions. Names that occur fewer than ``LEAST``
-    times, or always in mentions, are left out: their share is 1.
+    It is (n - o + 1) / (n + 1) for n occurrences, o of them outside of mentions. Names that occur fewer than
+    ``MIN_OCCURRENCES`` times, or always in mentions, are left out: their share is 1.
     """
     seen, outside = Counter[int](), Counter[int]()
     for sentence in sentences:
@@ -53,5 +53,5 @@ def mention_shares(sentences: Iterable[Sentence], trie: Any, normalise: Normalis
         for start, end, alias in find_spans(sentence.words, trie, normalise, longest):
             seen[alias] += 1
             outside[alias] += inside.isdisjoint(range(start, end))
-    common = (alias for alias, count in outside.items() if count and seen[alias] >= LEAST)
+    common = (alias for alias, count in outside.items() if count and seen[alias] >= MIN_OCCURRENCES)
     return {alias: (seen[alias] - outside[alias] + 1) / (seen[alias] + 1) for alias in common}

@@ -19,7 +19,7 @@ from coner.knowledge.folder import TYPE
 from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.source import Batch, SourceSettings
 
-LONG, WORDS = 200, 16  # characters and normalised words of a name; a longer one is no name
+MAX_CHARACTERS, MAX_WORDS = 200, 16  # characters and normalised words of a name; a longer one is not a name
 BUILDING = """
 CREATE TABLE names (key TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (key, entry)) WITHOUT ROWID;
 CREATE TABLE progress (source INTEGER PRIMARY KEY, done INTEGER, position INTEGER, entries INTEGER, skipped TEXT,
@@ -120,16 +120,16 @@ class Store:
         return number
 
     def _key(self, name: str, skipped: Counter[str]) -> str:
-        key = self._normalise(name) if len(name) <= LONG else ""
-        if not key or key.count(" ") >= WORDS:
+        key = self._normalise(name) if len(name) <= MAX_CHARACTERS else ""
+        if not key or key.count(" ") >= MAX_WORDS:
             skipped["names that are too long, or without a letter"] += 1
             return ""
         return key
 
     def drop(self, settings: SourceSettings) -> Counter[str]:
-        """Delete entries that are not wanted, now that all that is known about them has been merged.
+        """Delete the entries that the settings exclude, once all sources are merged.
 
-        Before that, types get the names of their entries: a type is seldom wanted itself.
+        Before that, types get the names of their entries: the entry of a type is seldom kept itself.
         """
         named = "SELECT e.name FROM entries e WHERE e.key = types.name AND e.key != '' LIMIT 1"
         self.database.execute(f"UPDATE types SET title = coalesce(({named}), '')")
@@ -179,7 +179,7 @@ class Store:
         return len(known.keys() - labels.keys())
 
     def damp(self, shares: Mapping[int, float], texts: Collection[int]) -> None:
-        """Store how often names are mentions, by their numbers, and the texts of the sentences that say so."""
+        """Store how often names are mentions, by their numbers, and the sentences in which this was counted."""
         self.database.executemany("INSERT INTO shares VALUES (?, ?)", sorted(shares.items()))
         self.database.executemany("INSERT INTO damping VALUES (?)", ((text,) for text in sorted(texts)))
 

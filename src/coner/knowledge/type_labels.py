@@ -1,4 +1,4 @@
-"""What label a type of the knowledge base stands for, learned from how labelled sentences label the matches."""
+"""The label that a type of the knowledge base stands for, learned from matches in labelled sentences."""
 
 from __future__ import annotations
 

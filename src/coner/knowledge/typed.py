@@ -9,11 +9,11 @@ from coner.core.untrusted import is_text
 from coner.knowledge.entry import Match
 from coner.knowledge.knowledge import Knowledge
 
-MOST_TYPES = 2000  # maximum types of a tagger, which has weights for each
-MOST_OF_NAME = 8  # the likeliest types of a name; the rest counts as other
+MAX_TYPES = 2000  # maximum types of a tagger, which has weights for each
+MAX_OF_NAME = 8  # the likeliest types of a name; the rest counts as other
 CACHED = 1 << 16  # names
 DESCRIBED_TYPES, DESCRIBED_WEIGHT = 3, 0.1  # of a description: maximum types, minimum weight
-MOST_WORDS, MOST_CHARACTERS = 12, 200  # maximum of a title and of a description
+MAX_WORDS, MAX_CHARACTERS = 12, 200  # maximum of a title and of a description
 Types = tuple[tuple[int, float], ...]  # number and weight of each type, the likeliest first
 
 
@@ -82,16 +82,16 @@ class TypedKnowledge:
 
     def _weighted(self, match: Match) -> Types:
         numbers = ((self._numbers[name], weight) for name, weight in match.types.items() if name in self._numbers)
-        known = sorted(numbers, key=lambda item: (-item[1], item[0]))[:MOST_OF_NAME]
+        known = sorted(numbers, key=lambda item: (-item[1], item[0]))[:MAX_OF_NAME]
         other = match.share - sum(weight for _, weight in known)
         return (*known, (len(self.types), other)) if other > 1e-6 else tuple(known)
 
 
 def _cut(text: str) -> str:
-    return " ".join(text[:MOST_CHARACTERS].split()[:MOST_WORDS])
+    return " ".join(text[:MAX_CHARACTERS].split()[:MAX_WORDS])
 
 
-def choose_types(counts: Mapping[str, int], most: int = MOST_TYPES) -> tuple[str, ...]:
+def choose_types(counts: Mapping[str, int], maximum: int = MAX_TYPES) -> tuple[str, ...]:
     """The types of a tagger, sorted: all, or the most frequent; names with control characters are left out."""
     ordered = sorted((name for name in counts if name and is_text(name)), key=lambda name: (-counts[name], name))
-    return tuple(sorted(ordered[:most]))
+    return tuple(sorted(ordered[:maximum]))

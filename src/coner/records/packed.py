@@ -16,7 +16,7 @@ from pydantic import BaseModel, NonNegativeInt, PlainSerializer, PlainValidator,
 from coner.evaluation.counts import Counts, Ints
 
 COLUMNS = ("sentence", "label", "tp", "fp", "fn")
-MOST_BYTES = 1 << 28  # decompressed: 13 million rows; limits the memory that a damaged record can take
+MAX_BYTES = 1 << 28  # decompressed: 13 million rows; limits the memory that a damaged record can take
 
 
 class _Stored(BaseModel):
@@ -71,11 +71,11 @@ def _from_lists(stored: _Stored) -> Ints:
 def _decompress(packed: str) -> Ints:
     stream = zlib.decompressobj()
     try:
-        data = stream.decompress(base64.b64decode(packed, validate=True), MOST_BYTES)
+        data = stream.decompress(base64.b64decode(packed, validate=True), MAX_BYTES)
     except (ValueError, zlib.error):
         raise ValueError("packed: got other text than zlib data in base64") from None
     if stream.unconsumed_tail:
-        raise ValueError(f"packed: got more than {MOST_BYTES} bytes")
+        raise ValueError(f"packed: got more than {MAX_BYTES} bytes")
     rows, rest = divmod(len(data), 4 * len(COLUMNS))
     if not stream.eof or stream.unused_data or rest:
         raise ValueError("packed: got data that are cut short, or more than the five columns")

@@ -20,7 +20,7 @@ from coner.records.sections import DataFile, Epoch, LlmUsage, Machine, RecordedS
 
 RECORD = "record.json"
 FORMAT = 2
-MOST_BYTES = 1 << 29  # of a file; one of a million sentences has a few MB
+MAX_BYTES = 1 << 29  # of a file; one of a million sentences has a few MB
 WIDTH = 120
 
 
@@ -109,7 +109,7 @@ def read_record(place: str | Path) -> Record:
     """Read a record of this format or an earlier one; ``DataError`` if it is missing, damaged, or of a newer format."""
     path = record_path(place)
     try:
-        content = read_regular(path, MOST_BYTES)
+        content = read_regular(path, MAX_BYTES)
         values = from_json(content, allow_inf_nan=False)
         check_values(values)
     except FileNotFoundError:

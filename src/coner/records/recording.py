@@ -26,7 +26,7 @@ LEVEL, RESAMPLES = 0.95, 1000  # of the bootstrap intervals
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores of one split."""
+    """Scores, time and usage of one evaluated split."""
 
     scores: Scores  # over the sentences that have an answer
     seconds: float | None  # for tagging; ``None`` if some answers came from a ledger, which says nothing about speed

@@ -22,7 +22,7 @@ MEANING = {
     "class": "this span, another class",
     "boundary": "a mention, other words",
     "missing": "not annotated, but probably a mention",
-    "spurious": "annotated, but probably no mention",
+    "spurious": "annotated, but probably not a mention",
 }
 # Characters without a picture, which a browser would drop or obey; tab and line feed are white space.
 CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"} | {127: "\u2421"}
@@ -74,16 +74,16 @@ class _Page:
         yield f"<header>\n<h1>Audit of {name}</h1>\n<p>{len(audit.corpus):,} sentences, {audit.mentions:,} mentions; "
         yield f"each sentence was tagged by one of {audit.folds} taggers ({escape(audit.kind)}) that has not seen it. "
         rest = f"; the first {shown:,} are here" if shown < total else ""
-        yield f"{total:,} places are suspicious{rest}. "
-        yield "The score, from 0 to 1, says how sure the taggers are; many of the annotations are hard, but right. "
-        yield "Places with the same words are together, the most suspicious first.</p>\n"
+        yield f"{total:,} candidates are suspicious{rest}. "
+        yield "The score, from 0 to 1, says how sure the taggers are; many are hard cases with a correct annotation. "
+        yield "Candidates are grouped by their words, the most suspicious first.</p>\n"
         if audit.left_out:
             yield f"<p>Left out: {audit.left_out:,} mentions of classes that no other fold has.</p>\n"
         yield f"{self._counts()}{self._legend()}{self._controls()}</header>\n<main>\n"
         for at in range(0, len(groups), SECTION):
             some = groups[at : at + SECTION]
             count = sum(len(one.candidates) for one in some)
-            title = f"Groups {at + 1:,} to {at + len(some):,}: {count:,} places"
+            title = f"Groups {at + 1:,} to {at + len(some):,}: {count:,} candidates"
             yield f"<details{' open' * (at == 0)}><summary>{title}</summary>\n"
             yield from map(self._group, some)
             yield "</details>\n"
@@ -97,7 +97,7 @@ class _Page:
             f'<td class="number">{count:,}</td><td>{MEANING[error]}</td></tr>'
             for error, count in self.audit.counts.items()
         )
-        head = '<tr><th>kind</th><th class="number">places</th><th>meaning</th></tr>'
+        head = '<tr><th>kind</th><th class="number">candidates</th><th>meaning</th></tr>'
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>\n"
 
     def _legend(self) -> str:
@@ -143,7 +143,7 @@ class _Page:
         labels = "".join(f'<data value="{escape(label)}" hidden></data>' for label in _labels(candidate))
         identity = f", id {escape(sentence.id)}" if sentence.id else ""
         return (
-            f'<li class="place" {data}>{labels}<p class="what"><span class="kind">{candidate.error}</span> '
+            f'<li class="candidate" {data}>{labels}<p class="what"><span class="kind">{candidate.error}</span> '
             f"<strong>{candidate.score:.2f}</strong> {gold} → {alternative} "
             f"<small>line {audit.line(number, candidate.span[0]):,}{identity}</small></p>"
             f"{self._row('annotated', candidate, sentence.entities or ())}"

@@ -12,8 +12,16 @@ from coner.records.record import Record
 from coner.report.grid import DASH
 
 TITLES = {metric.name: metric.titles.get("compare", metric.name) for metric in METRICS}
-ASKED = ("asked", "tokens/sentence", "cost/1000 sentences", "seconds/sentence", "repairs", "dropped", "answered")
-Asked = Mapping[str, float]
+USAGE_HEADING = (
+    "asked",
+    "tokens/sentence",
+    "cost/1000 sentences",
+    "seconds/sentence",
+    "repairs",
+    "dropped",
+    "answered",
+)
+UsageValues = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else minutes
 
 
-def asked_of(record: Record, split: str) -> Asked | None:
+def usage_values(record: Record, split: str) -> UsageValues | None:
     """The usage of a language model; ``None`` if none was called. Answers from the ledger count in full.
 
     ``answered`` of ``sentences`` have an answer; ``tokens``, ``cost`` and ``seconds`` are per answered sentence;
@@ -84,8 +92,8 @@ def asked_of(record: Record, split: str) -> Asked | None:
     }
 
 
-def asked_cells(asked: Asked) -> list[str]:
-    """The cells of a run under the headings ``ASKED``, except the first."""
+def usage_cells(asked: UsageValues) -> list[str]:
+    """The cells of a run under the headings ``USAGE_HEADING``, except the first."""
     # A hybrid keeps the first label of a mention for which there is no answer.
     lacking = asked["unanswered"] if asked["answered"] == asked["sentences"] else 0
     return [

@@ -12,7 +12,16 @@ from coner.data.split import noisy_split
 from coner.evaluation.metrics import BOOTSTRAPPED
 from coner.evaluation.significance import Difference, difference, holm, same_gold, swaps_for
 from coner.records.record import Record
-from coner.report.columns import ASKED, COLUMNS, TITLES, Asked, Column, asked_cells, asked_of, show_difference
+from coner.report.columns import (
+    COLUMNS,
+    TITLES,
+    USAGE_HEADING,
+    Column,
+    UsageValues,
+    show_difference,
+    usage_cells,
+    usage_values,
+)
 from coner.report.grid import Grid, bold
 
 Differences = Mapping[str, Difference]  # by metric
@@ -29,7 +38,7 @@ class Row:
     intervals: Mapping[str, Sequence[float]]  # bootstrap percentile intervals by metric
     # This run minus the baseline, p corrected for the number of runs; ``None`` if they cannot be paired.
     differences: Differences | None
-    asked: Asked | None  # usage of a language model; ``None`` if none was called
+    asked: UsageValues | None  # usage of a language model; ``None`` if none was called
 
     @property
     def macro_f1(self) -> float:
@@ -71,7 +80,7 @@ class Comparison:
     @property
     def asked(self) -> Grid:
         """Usage of language models; no rows if none was called."""
-        return Grid(ASKED, [[row.run, *asked_cells(row.asked)] for row in self.rows if row.asked is not None])
+        return Grid(USAGE_HEADING, [[row.run, *usage_cells(row.asked)] for row in self.rows if row.asked is not None])
 
     def _repr_html_(self) -> str:
         """Its tables, for notebooks."""
@@ -109,7 +118,7 @@ def compare_runs(records: Mapping[str, Record], *, split: str | None = None, bas
             values={column.name: column.read(record, split) for column in COLUMNS},
             intervals={name: bounds for name in BOOTSTRAPPED if (bounds := record.scores[split].intervals.of(name))},
             differences=differences.get(run),
-            asked=asked_of(record, split),
+            asked=usage_values(record, split),
         )
         for run, record in records.items()
     )

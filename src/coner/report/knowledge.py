@@ -15,7 +15,7 @@ def _share(count: int, of: int) -> str:
 
 
 def sources_grid(description: Description) -> Grid:
-    """One row a source."""
+    """One row per source."""
     heading = ["source", "format", "entries", "left out", "licence"]
     rows = [
         [s.file, s.format, f"{s.entries:,}", f"{sum(s.skipped.values()):,}", s.licence or DASH]
@@ -25,7 +25,7 @@ def sources_grid(description: Description) -> Grid:
 
 
 def coverage_grid(coverage: Coverage) -> Grid:
-    """One row a class, the most frequent first: mentions, and which share of them is in the knowledge base."""
+    """One row per class, the most frequent first: mentions, and which share of them is in the knowledge base."""
     heading = ["class", "mentions", "in it", "right class", "unseen", "in it", "right class"]
 
     def row(name: str, c: Counts) -> list[str]:
@@ -40,7 +40,7 @@ def coverage_grid(coverage: Coverage) -> Grid:
 def matches_line(coverage: Coverage) -> str:
     """How often a match is a mention."""
     mentions, right = _share(coverage.mentions, coverage.matches), _share(coverage.right, coverage.matches)
-    per = f"{coverage.matches / coverage.sentences:.1f} a sentence" if coverage.sentences else "no sentence"
+    per = f"{coverage.matches / coverage.sentences:.1f} per sentence" if coverage.sentences else "no sentence"
     line = f"matches: {coverage.matches:,} ({per}); a mention: {mentions}; of the right class: {right}"
     if coverage.likely == coverage.matches:
         return line

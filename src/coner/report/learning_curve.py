@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from coner.evaluation.metrics import BOOTSTRAPPED, METRICS
-from coner.evaluation.power_law import LEAST_SIZES, Forecast, forecast
+from coner.evaluation.power_law import MIN_SIZES, Forecast, forecast
 from coner.evaluation.significance import Interval, score_draws
 from coner.records.record import Record
 from coner.report.ablation import Spread
@@ -26,9 +26,9 @@ AVERAGES = {"micro": "micro_f1", "macro": "macro_f1"}
 READ = {metric.name: metric.read for metric in METRICS}
 COVERS = (
     "The 95 % interval covers chance in the dev sentences, in which sentences are annotated and in training, and every "
-    "power law that fits; not other kinds of text, annotators or taggers, nor a curve that is no power law."
+    "power law that fits; not other kinds of text, annotators or taggers, nor a curve that is not a power law."
 )
-ONE_SEED = "With one seed the interval is too narrow: chance in training is only guessed. Fix: --seeds 3"
+ONE_SEED = "With one seed the interval is too narrow: chance in training is not measured. Fix: --seeds 3"
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class LearningCurve:
         """Why there is no forecast; empty if there is one."""
         if self.forecasts:
             return ""
-        if len(self.sizes) < LEAST_SIZES:
-            return f"no forecast: {len(self.sizes)} sizes have finished runs; expected at least {LEAST_SIZES}"
+        if len(self.sizes) < MIN_SIZES:
+            return f"no forecast: {len(self.sizes)} sizes have finished runs; expected at least {MIN_SIZES}"
         return f"no forecast: every run has F1 0 on {SPLIT}. Fix: larger --fractions, or more data"
 
     @property
@@ -134,7 +134,7 @@ def make_curve(records: Mapping[Fraction, Sequence[Record]]) -> LearningCurve:
     """The curve through the runs of each fraction of the training split, ascending."""
     sizes = [Size(fraction, runs) for fraction, runs in records.items()]
     forecasts = {}
-    for metric in AVERAGES.values() if len(sizes) >= LEAST_SIZES else ():
+    for metric in AVERAGES.values() if len(sizes) >= MIN_SIZES else ():
         scores = [size.scores(metric) for size in sizes]
         if any(scores[-1]):
             draws = np.stack([np.mean(size.draws(metric), axis=0) for size in sizes], axis=1)

@@ -44,7 +44,7 @@ def installed_models() -> Iterator[InstalledModel]:
 
 
 def models_table(models: list[InstalledModel]) -> Grid:
-    """One row a model that can be used."""
+    """One row per model that can be used."""
 
     def f1(value: float | None) -> str:
         return DASH if value is None else f"{value:.3f}"

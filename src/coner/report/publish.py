@@ -95,7 +95,7 @@ def _check_licences(folder: Path, files: Mapping[str, Content]) -> None:
         for source in read_description((folder / name).parent).sources:
             if not OPEN.match(source.licence):
                 got = f"the licence {source.licence!r:.80}" if source.licence else "no licence"
-                expected = "one that allows to share it, such as CC0-1.0 or CC-BY-4.0 (coner kb build --licence)"
+                expected = "one that allows sharing it, such as CC0-1.0 or CC-BY-4.0 (coner kb build --licence)"
                 fix = (
                     "Fix: name the licence under which you share the model with --license, or train without --embed-kb"
                 )

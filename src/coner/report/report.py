@@ -1,4 +1,4 @@
-"""What a page or pictures are made from: the comparison, the records behind it, coarse groups and predictions."""
+"""The content of a page or of pictures: the comparison, its records, coarse groups and predictions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from coner.knowledge.knowledge import Knowledge
 from coner.records.record import Record
 from coner.report.ablation import AblationTable
 from coner.report.compare import Comparison
-from coner.report.places import folder_of
 from coner.report.predictions import Predictions, read_predictions
+from coner.report.run_paths import folder_of
 
 
 @dataclass(frozen=True)

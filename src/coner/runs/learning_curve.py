@@ -13,7 +13,7 @@ from coner.config.load import override
 from coner.core.errors import ConfigError
 from coner.core.progress import Log, SilentLog
 from coner.data.splits import SplitCache
-from coner.evaluation.power_law import LEAST_SIZES
+from coner.evaluation.power_law import MIN_SIZES
 from coner.families.settings import parse_data, parse_trainable
 from coner.records.record import RECORD, Record, read_record
 from coner.runs.choice import settings_for
@@ -31,7 +31,7 @@ class CurveRun(Run):
 
 
 def parse_fractions(text: str) -> tuple[Fraction, ...]:
-    """Fractions such as ``1/8, 0.25``, ascending, and 1, which is always one; ``ConfigError`` for others."""
+    """Fractions such as ``1/8, 0.25``, ascending; 1 is always added; ``ConfigError`` for others."""
     found = {Fraction(1)}
     for part in text.replace(",", " ").split():
         try:
@@ -41,8 +41,8 @@ def parse_fractions(text: str) -> tuple[Fraction, ...]:
         if not 0 < fraction <= 1:
             raise ConfigError(f"{OPTION}: got {part}; expected more than 0 and at most 1")
         found.add(fraction)
-    if len(found) < LEAST_SIZES:
-        raise ConfigError(f"{OPTION}: got {text!r}; expected at least {LEAST_SIZES}, 1 among them")
+    if len(found) < MIN_SIZES:
+        raise ConfigError(f"{OPTION}: got {text!r}; expected at least {MIN_SIZES}, 1 among them")
     return tuple(sorted(found))
 
 

@@ -16,7 +16,7 @@ from coner.core.files import as_text, sha256
 from coner.data import Corpus, read
 from coner.data.files import digest
 from coner.data.reading.reader import Reading
-from coner.data.stratify import text_key
+from coner.data.stratify import duplicate_key
 from coner.evaluation.calibration import Calibration, reliability
 from coner.evaluation.metrics import macro_f1, micro_f1, precision, recall
 from coner.evaluation.operating import HeldOut, assign_folds, choose_thresholds, hold_out
@@ -32,7 +32,7 @@ from coner.evaluation.recalibration import (
     fit,
 )
 from coner.evaluation.significance import intervals
-from coner.evaluation.thresholds import MINIMUM, Candidates, Goal, Thresholds, Unreachable
+from coner.evaluation.thresholds import MIN_COUNT, Candidates, Goal, Thresholds, Unreachable
 from coner.families import load
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.operating_point import Choice, Measurement, OperatingPoint
@@ -56,7 +56,7 @@ class Options:
     calibrate: Method | Literal["auto"] = "auto"
     folds: int = 5  # at least 2
     seed: int = 0
-    minimum: int = MINIMUM  # see ``evaluation.thresholds``
+    minimum: int = MIN_COUNT  # see ``evaluation.thresholds``
     reading: Reading = field(default_factory=Reading)
     kb: str | Path | None = None  # knowledge base of the model, if it uses one
 
@@ -84,7 +84,7 @@ class Study:
         self.raw = _tag(self.tagger, self.corpus)
         if not len(self.raw.scores):
             raise DataError("the model predicts nothing here; expected a file with mentions that it finds", dev)
-        self.folds = assign_folds([text_key(sentence) for sentence in self.corpus], options.folds, options.seed)
+        self.folds = assign_folds([duplicate_key(sentence) for sentence in self.corpus], options.folds, options.seed)
         self.held_out_scores = compare_methods(self.raw.scores, self.raw.correct, self._folds_of(self.raw), METHODS)
         self.calibrator = self._calibrate(self.raw, self._folds_of(self.raw))
         self.candidates = replace(self.raw, scores=calibrated(self.calibrator, self.raw.scores))

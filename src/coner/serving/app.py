@@ -199,12 +199,12 @@ def _describe(app: FastAPI, *, models: list[str], limits: Limits, token: bool) -
     """The OpenAPI description, with the names of the models, the lengths of lists, and whether a token is needed."""
     description = FastAPI.openapi(app)
     components, model = description["components"], {"type": "string", "enum": models}
-    most = {"texts": limits.texts, "sentences": limits.texts, "words": limits.text_words}
+    maximum = {"texts": limits.texts, "sentences": limits.texts, "words": limits.text_words}
     for form in schemas.FORMS.values():
         properties = components["schemas"][form.__name__]["properties"]
         properties["model"]["anyOf"][0] = model
-        for key in most.keys() & properties.keys():
-            properties[key]["maxItems"] = most[key]
+        for key in maximum.keys() & properties.keys():
+            properties[key]["maxItems"] = maximum[key]
     operations = [operation for path in description["paths"].values() for operation in path.values()]
     for operation in operations:
         for parameter in operation.get("parameters", []):

@@ -27,7 +27,7 @@ def is_loopback(name: str) -> bool:
 def check_hosts(headers: Mapping[bytes, bytes], allowed: Sequence[str]) -> None:
     """``ServiceError`` 403 if ``Host`` or ``Origin`` name neither this machine nor an allowed host.
 
-    ``Origin`` may also be the address in ``Host``. A request without them is no browser's.
+    ``Origin`` may also be the address in ``Host``. A request without them does not come from a browser.
     """
     host, origin = headers.get(b"host"), headers.get(b"origin")
     if host is not None and not _known(host.decode("latin-1"), allowed):

@@ -1,4 +1,4 @@
-"""What the knowledge base of a model has of the names that it finds: looked up in the thread that tags."""
+"""Look up the names that a model finds in its knowledge base, in the thread that tags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CACHED = 1 << 14  # names
 
 
 class KnownNames:
-    """Adds what is known of each entity to the predictions of a tagger."""
+    """Adds the knowledge base's entries for each entity to the predictions of a tagger."""
 
     def __init__(self, tagger: Tagger) -> None:
         self._names = tagger.names

@@ -14,7 +14,7 @@ INTERVAL = 1.0  # seconds between two lines
 
 
 class LoopErrors:
-    """An exception handler of asyncio that reports a lack of file descriptors in one line a second at most.
+    """An exception handler of asyncio that reports a lack of file descriptors, at most one line per second.
 
     asyncio itself reports each connection that it cannot accept, thousands of times a second, with a traceback.
     """

@@ -49,13 +49,13 @@ class Sentences(_TagRequest):
     sentences: Annotated[list[Words], Field(fail_fast=True)]
 
 
-MOST_KEYS = 10  # of an object that is validated: every unknown key is an error of its own
+MAX_KEYS = 10  # of an object that is validated: every unknown key is an error of its own
 FORMS = {"text": OneText, "texts": Texts, "words": OneSentence, "sentences": Sentences}
 
 
 def _form(body: Any) -> str | None:
     """The key that says which form a body has; None if it has no such key, several, or too many others."""
-    named = [key for key in FORMS if key in body] if isinstance(body, dict) and len(body) <= MOST_KEYS else []
+    named = [key for key in FORMS if key in body] if isinstance(body, dict) and len(body) <= MAX_KEYS else []
     return named[0] if len(named) == 1 else None
 
 
@@ -175,7 +175,7 @@ def _from_words(words: Sequence[str], place: str) -> Sentence:
 
 def _check(text: str, place: str) -> None:
     if (index := lone_surrogate(text)) is not None:
-        raise _invalid(f"{place}: got half of a surrogate pair at character {index}; expected whole characters")
+        raise _invalid(f"{place}: got a lone surrogate at character {index}; expected whole characters")
 
 
 def _invalid(message: str) -> ServiceError:

@@ -1,4 +1,4 @@
-"""A stop that loses no request: what was sent before the signal is answered, and clients learn to connect elsewhere."""
+"""Graceful shutdown: requests sent before the signal are answered, and clients are told to reconnect."""
 
 from __future__ import annotations
 

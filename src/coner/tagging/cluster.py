@@ -86,11 +86,11 @@ def ray_engine(address: str | None, workers: int | None) -> Engine:
     def engine(job: TaggingJob, work: Sequence[Work]) -> Iterator[tuple[int, dict[str, int]]]:
         with _cluster(address) as ray:
             setting = os.environ.get("OMP_NUM_THREADS", "")
-            most = int(setting) if setting.isdecimal() and int(setting) else THREADS
+            maximum = int(setting) if setting.isdecimal() and int(setting) else THREADS
             if not family(read_manifest(Path(job.model)).kind).threaded:
-                most = 1
+                maximum = 1
             nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-            number, threads = share_cores(nodes, most_threads=most, workers=workers)
+            number, threads = share_cores(nodes, max_threads=maximum, workers=workers)
             try:
                 for row in _tagged(job, work, min(number, len(work)), threads).iter_rows():
                     done = json.loads(row["done"])
@@ -105,22 +105,22 @@ def ray_engine(address: str | None, workers: int | None) -> Engine:
     return engine
 
 
-def share_cores(nodes: Sequence[int], *, most_threads: int, workers: int | None) -> tuple[int, int]:
+def share_cores(nodes: Sequence[int], *, max_threads: int, workers: int | None) -> tuple[int, int]:
     """The number of workers, and of threads of each, so that no core runs two threads; ``OutputError`` without cores.
 
     Args:
         nodes: number of cores of each node.
-        most_threads: of a worker.
+        max_threads: of a worker.
         workers: their number, if the user chose one; at most one per core.
     """
     nodes = [cores for cores in nodes if cores]
     if not nodes:
         raise OutputError("got a Ray cluster without cores; expected at least one. Fix: ray start --num-cpus N")
-    threads = min([most_threads, *nodes])
+    threads = min([max_threads, *nodes])
     while workers and threads > 1 and sum(node // threads for node in nodes) < workers:
         threads -= 1
-    most = sum(node // threads for node in nodes)
-    return min(workers or most, most), threads
+    maximum = sum(node // threads for node in nodes)
+    return min(workers or maximum, maximum), threads
 
 
 def _tagged(job: TaggingJob, work: Sequence[Work], workers: int, threads: int) -> Any:

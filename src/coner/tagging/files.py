@@ -128,5 +128,5 @@ def _check_outputs(sources: Sequence[str], out: Path) -> None:
             raise OutputError(f"{source}: has the same name as {seen[name]}; expected different names in one folder")
         seen[name] = source
         if (target := out / name).is_dir():
-            raise OutputError(f"{target}: is a folder; expected a free name for the output. Fix: name another --out")
+            raise OutputError(f"{target}: is a folder; expected a free name for the output. Fix: choose another --out")
         keep_apart(source, target)

@@ -97,22 +97,22 @@ def _ranges(path: Path, format: str, job: TaggingJob, size: int) -> Iterator[tup
         if is_compressed(handle.read(MAGIC)):  # can only be read from its start
             yield 0, total
         elif format == "jsonl":
-            yield from _between(handle, total, size, path=path, least=1, border=lambda file: file.tell())
+            yield from _between(handle, total, size, path=path, minimum=1, border=lambda file: file.tell())
         elif gap := first_gap(str(path), job):
             handle.seek(0)
-            least = sum(map(len, islice(handle, gap[1] - 1)))  # so that the first slice shows the layout of the file
+            minimum = sum(map(len, islice(handle, gap[1] - 1)))  # so that the first slice shows the layout of the file
             marks = tuple(mark.encode() for mark in ("#", DOCUMENT, job.reading.get("comment")) if mark)
             border = partial(_next_gap, path=path, marks=marks)
-            yield from _between(handle, total, size, path=path, least=least, border=border)
+            yield from _between(handle, total, size, path=path, minimum=minimum, border=border)
         else:
             yield 0, total
 
 
 def _between(
-    handle: BinaryIO, total: int, size: int, *, path: Path, least: int, border: Callable[[BinaryIO], int]
+    handle: BinaryIO, total: int, size: int, *, path: Path, minimum: int, border: Callable[[BinaryIO], int]
 ) -> Iterator[tuple[int, int]]:
     # ``border`` returns the first possible cut at or after the current position of the file.
-    start, aim = 0, max(size, least)
+    start, aim = 0, max(size, minimum)
     while aim < total:
         handle.seek(aim - 1)
         read_line(handle, path)

@@ -94,14 +94,14 @@ class Tally:
 
 def batches(tagger: Tagger, sentences: Iterable[Sentence], batch: int | None = None) -> Iterator[list[Sentence]]:
     """Batches of ``batch`` sentences, or of as many as suit the tagger; equal sentences give equal batches."""
-    most, multiple = (batch, 1) if batch else (tagger.batch_sentences, tagger.batch_multiple)
+    maximum, multiple = (batch, 1) if batch else (tagger.batch_sentences, tagger.batch_multiple)
     chunk: list[Sentence] = []
     words = 0
     for sentence in sentences:
         require_sentence(sentence)
         chunk.append(sentence)
         words += len(sentence)
-        full = (batch is None and words >= BATCH_WORDS) or (most is not None and len(chunk) >= most)
+        full = (batch is None and words >= BATCH_WORDS) or (maximum is not None and len(chunk) >= maximum)
         if full and len(chunk) % multiple == 0:
             yield chunk
             chunk, words = [], 0

@@ -215,7 +215,7 @@ def test_an_index_before_words_without_tags_gets_a_column_of_tags(tmp_path: Path
         list(reader_of(tmp_path, "1\tAna\n2\tmet\n3\tBo\n", gold=True))
 
 
-def test_a_prefix_of_every_word_is_no_part_of_it(tmp_path: Path) -> None:
+def test_a_prefix_of_every_word_is_not_part_of_it(tmp_path: Path) -> None:
     text = "en:Sioux B-ORG\nen:Falls I-ORG\n\nen:: O\n"
     reader = reader_of(tmp_path, text)
     assert [sentence.words for sentence in reader] == [("Sioux", "Falls"), (":",)]
@@ -348,7 +348,7 @@ def test_empty_tags_are_outside_if_nothing_else_is(tmp_path: Path) -> None:
         ('He met <ENAMEX TYPE="PERSON">Ana</ENAMEX>.\n', "got .muc data"),
     ],
 )
-def test_annotated_text_is_no_plain_text(tmp_path: Path, content: str, message: str) -> None:
+def test_annotated_text_is_not_plain_text(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "x.txt").write_text(content)
     with pytest.raises(DataError, match=message):
         detect(tmp_path / "x.txt")

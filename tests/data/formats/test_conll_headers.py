@@ -54,7 +54,7 @@ DOCUMENTS = (
         "1\t-DOCSTART-\tO\n\n1\tEU\tB-ORG\n2\tsays\tO\n\n1\t-DOCSTART-\tO\n\n1\tAna\tB-PER\n",
     ],
 )
-def test_marks_of_documents_are_headers(tmp_path: Path, text: str) -> None:
+def test_document_markers_are_headers(tmp_path: Path, text: str) -> None:
     reader = reader_of(tmp_path, text)
     assert words(reader) == [("EU", "says"), ("Ana",)]
     assert (
@@ -66,7 +66,7 @@ def test_marks_of_documents_are_headers(tmp_path: Path, text: str) -> None:
     assert describe(reader_of(tmp_path, text))["sentences"] == 2
 
 
-def test_places_below_a_mark_are_those_of_the_file(tmp_path: Path) -> None:
+def test_lines_below_a_document_marker_are_those_of_the_file(tmp_path: Path) -> None:
     assert [sentence.line for sentence in reader_of(tmp_path, DOCUMENTS)] == [1, 6]
     with pytest.raises(DataError, match=r":8: got label 'PER'"):
         list(reader_of(tmp_path, DOCUMENTS, labels=["ORG"]))
@@ -74,7 +74,7 @@ def test_places_below_a_mark_are_those_of_the_file(tmp_path: Path) -> None:
         list(reader_of(tmp_path, "Ana B-PER\nmet O\n-DOCSTART- O\n\nBo B-PER\n"))
 
 
-def test_a_word_that_is_a_mark_cannot_be_written() -> None:
+def test_a_word_that_is_a_document_marker_cannot_be_written() -> None:
     with pytest.raises(OutputError, match="got word '-DOCSTART-'"):
         write_conll([Sentence(("-DOCSTART-",), ())], io.StringIO())
 

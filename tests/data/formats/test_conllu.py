@@ -153,7 +153,7 @@ def test_faults_are_one_line_with_their_place(write: Write, text: str, message: 
     assert "\n" not in str(caught.value)
 
 
-def test_repair_leaves_out_lines_that_are_no_words(write: Write) -> None:
+def test_repair_leaves_out_lines_that_are_not_words(write: Write) -> None:
     reader = stream(write(row(1, "Rui", "NER=B-PER") + "foi\n" + row(3, ".")), repair=True)
     assert [(s.words, len(s.entities or ())) for s in reader] == [(("Rui", "."), 1)]
     assert reader.faults == {"unreadable": 1}

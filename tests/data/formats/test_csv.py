@@ -112,7 +112,7 @@ def test_quotes_are_words_in_a_file_separated_by_tabs(write: Write) -> None:
     assert mentions(write('"word"\t"tag"\n"""Ada"""\t"B-per"\n', "x.tsv")) == [(('"Ada"',), ['per: "Ada"'])]
 
 
-def test_cells_without_tags_are_no_labels(write: Write) -> None:
+def test_cells_without_tags_are_not_labels(write: Write) -> None:
     assert mentions(write("word,tag\nAda,\n\nBob,B-per\n")) == [(("Ada",), None), (("Bob",), ["per: Bob"])]
     assert mentions(write("id,text\n1,Ada met Bob.\n2,Hi there\n")) == [
         (("Ada", "met", "Bob", "."), None),
@@ -163,7 +163,7 @@ def test_lists_of_other_spellings_are_read(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["a b", "['a' ... 'b']", "['a", "[['a']]" * 2, "['a'b]", "[" * 9999 + "]"])
-def test_what_is_no_list_is_none(cell: str) -> None:
+def test_a_cell_that_is_not_a_list_is_none(cell: str) -> None:
     assert read_list(cell) is None
 
 

@@ -226,7 +226,7 @@ def test_a_range_of_rows(tmp_path: Path, start: int, stop: int | None) -> None:
     assert cells == [[str(i)] for i in range(BATCH + 5)][start:stop]
 
 
-def test_cells_without_a_word_are_no_sentence(tmp_path: Path) -> None:
+def test_cells_without_a_word_are_not_sentences(tmp_path: Path) -> None:
     texts = ParquetRows(parquet(tmp_path / "x.parquet", {"text": "ada b"}))
     assert [texts.sentence(cell, 3) for cell in (None, "", " ")] == [None, None, None]
     assert texts.sentence("ada b", 3) == Sentence(("ada", "b"), text="ada b", offsets=((0, 3), (4, 5)), line=3)

@@ -267,7 +267,7 @@ UNREAD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", UNREAD)
-def test_annotations_under_other_keys_are_never_lost_without_a_word(tmp_path: Path, case: str) -> None:
+def test_annotations_under_other_keys_are_never_lost_silently(tmp_path: Path, case: str) -> None:
     values = UNREAD[case]
     key = next(name for name in values if name not in ("text", "tokens", "entities"))
     path = file(tmp_path, {"text": "Bob"}, values)
@@ -342,13 +342,13 @@ def test_the_items_of_an_array_are_not_looked_into(tmp_path: Path) -> None:
     assert [s.entities for s in read(file(tmp_path, rasa, name="x.json"))] == [PER]
 
 
-def test_python_is_no_json(tmp_path: Path) -> None:
+def test_python_is_not_json(tmp_path: Path) -> None:
     for content in ("[('Ana', {'entities': [(0, 3, 'PER')]})]", "{'text': 'Ana', 'entities': []}"):
         with pytest.raises(DataError, match=r"x\.json:1: not JSON: .*; it looks like Python: write it with json.dump"):
             read(file(tmp_path, content, name="x.json"))
 
 
-def test_the_types_that_gliner_may_predict_are_no_tags(tmp_path: Path) -> None:
+def test_the_types_that_gliner_may_predict_are_not_tags(tmp_path: Path) -> None:
     asked = {"tokenized_text": ["Ana", "lives"], "ner": [[0, 0, "PER"]], "label": ["PER", "LOC"]}
     assert one(tmp_path, asked).entities == PER
 
@@ -406,9 +406,9 @@ NO_FORM: dict[str, tuple[str, str]] = {
     "not a number": ('[{"text": "ada", "entities": [{"start": NaN, "end": 3, "label": "X"}]}]', "got start nan"),
     "half a pair in a tag": (
         '[{"tokens": ["Rome"], "ner_tags": ["B-LOC\\ud800"]}]',
-        "with half a surrogate pair; expected characters",
+        "with a lone surrogate; expected whole characters",
     ),
-    "half a pair": ('[{"text": "a\\ud800", "label": []}]', "got half of a surrogate pair"),
+    "half a pair": ('[{"text": "a\\ud800", "label": []}]', "got a lone surrogate"),
     "half a pair as key": ('[{"\\ud800": [[0, 1, "X"]], "text": "a"}]', r"got annotations only under '\\ud800'"),
     "several arrays": ('{"train": [{"text": "a"}], "dev": [{"text": "b"}]}', "arrays under 'train', 'dev'.*Fix: jq"),
     "spans of words": (

@@ -100,7 +100,7 @@ FAULTS: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         r":1: got an object with \['id'\]; expected a string .text., or .words., or --text KEY",
     ),
     "no word": ([{"text": " "}], {}, ":1: got text without a word"),
-    "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: got half of a surrogate pair at character 1"),
+    "half a pair": (['{"text": "a\\ud800"}'], {}, ":1: got a lone surrogate at character 1"),
     "half a pair in a label": ([span(0, 3, "\ud800")], {}, ":1: .*expected a non-empty string of whole characters"),
     "half a pair in an id": (['{"id": "\\ud800", "text": "a"}'], {}, ":1: got id .*expected a string"),
     "words": ([{"words": ["a", ""]}], {}, ":1: got words .*; expected a list of non-empty strings"),
@@ -136,7 +136,7 @@ def test_a_fault_is_one_line_with_its_place(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_white_space_at_the_ends_of_an_entity_is_no_part_of_it(tmp_path: Path) -> None:
+def test_white_space_at_the_ends_of_an_entity_is_not_part_of_it(tmp_path: Path) -> None:
     file = tmp_path / "file.jsonl"
     file.write_text("\n".join(json.dumps(span(*place)) for place in [(0, 4), (3, 8), (4, 7)]))
     reader = JsonlReader(file)

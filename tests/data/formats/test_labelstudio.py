@@ -164,7 +164,7 @@ def test_spans_in_utf_16_units_are_converted(tmp_path: Path) -> None:
         ('[{"data": {"a": "b", "c": "d"}}]', r"task 1: got data with \['a', 'c'\]; expected a string"),
         ('[{"data": {"text": 7}}]', r"task 1: got data with \['text'\]"),
         ('[{"data": {"text": " \\n"}}]', "task 1: got a document without a word"),
-        ('[{"data": {"text": "a\\ud83d"}}]', "task 1: got half of a surrogate pair"),
+        ('[{"data": {"text": "a\\ud83d"}}]', "task 1: got a lone surrogate"),
         ('[{"data": {"text": "a b", "words": ["a", "c"]}}]', "task 1: got word 'c', which does not follow"),
         (
             '[{"data": {"image": "/a"}, "annotations": [{"result": [{"type": "brushlabels", "original_width": 9}]}]}]',
@@ -302,7 +302,7 @@ def test_predictions_are_written_as_predictions(tmp_path: Path) -> None:
     assert "annotations" not in (tmp_path / "again.json").read_text()
 
 
-def test_results_of_other_types_are_no_gold_without_entities(tmp_path: Path) -> None:
+def test_results_of_other_types_are_not_gold_without_entities(tmp_path: Path) -> None:
     choice = {"type": "choices", "value": {"choices": ["x"]}}
     other = {"type": "timelinelabels", "value": {"start": "0", "end": "0", "timelinelabels": ["P"]}}
     path = export(tmp_path, task(choice))
@@ -410,7 +410,7 @@ def test_paragraphs_are_lines_of_one_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["https://host/a.txt", "s3://bucket/a.txt", "/data/upload/1/a.txt"])
-def test_the_address_of_a_text_is_no_text(tmp_path: Path, address: str) -> None:
+def test_the_address_of_a_text_is_not_a_text(tmp_path: Path, address: str) -> None:
     with pytest.raises(DataError, match=rf"task 1: got '{address}', the address of a text; expected the text itself"):
         read(export(tmp_path, task(result(0, 3, text="ada"), text=address)))
     assert read(export(tmp_path, task(text=address)))[0].text == address

@@ -108,7 +108,7 @@ def test_span_groups_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not zlib", zlib.compress(b"\x93\x01\x02\x03"), zlib.compress(b"")])
-def test_bytes_that_are_no_docbin_are_one_line(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_not_a_docbin_are_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.spacy").write_bytes(content)
     with pytest.raises(DataError, match=r"x\.spacy: spaCy .* cannot read it"):
         read(tmp_path / "x.spacy")

@@ -89,7 +89,7 @@ def test_lines_become_sentences_that_map_back_to_characters(tmp_path: Path) -> N
     assert first.text[start:end] == "ada lovelace"
 
 
-def test_text_without_a_word_is_no_sentence(tmp_path: Path) -> None:
+def test_text_without_a_word_is_not_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without a word"):
         sentence_from_text(" \xa0")
     (tmp_path / "x.txt").write_text(" \n\n")

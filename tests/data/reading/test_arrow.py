@@ -1,4 +1,4 @@
-"""Folders of Arrow files: the rows of the library's own loader, and nothing that a stranger's folder can use."""
+"""Folders of Arrow files: the rows of the library's own loader, and nothing that an untrusted folder can use."""
 
 from __future__ import annotations
 

@@ -101,13 +101,13 @@ def test_iob1_marks_only_the_borders_between_mentions_of_one_label(corpus: list[
     assert reader.spelling.scheme in ("iob1", "iob2")
 
 
-def test_labels_without_letters_are_mentions_where_they_run() -> None:
+def test_a_run_of_one_label_without_letters_is_a_mention() -> None:
     reader = reader_of([["PERSON", "PERSON", "O", "EVENT"], ["O", "SKILL", "PERSON"]])
     assert reader.read(["PERSON", "PERSON", "O", "EVENT"]) == ([Entity(0, 2, "PERSON"), Entity(3, 4, "EVENT")], [])
     assert reader.note == "tags are read as io: labels without a letter: PERSON 3, EVENT 1, SKILL 1"
 
 
-def test_words_in_the_place_of_tags_are_no_labels() -> None:
+def test_words_in_the_place_of_tags_are_not_labels() -> None:
     with pytest.raises(UnknownTags, match=r"got tags 'NN' 2, 'VB' 1"):
         reader_of([["NN", "VB", "NN"]]).read(["NN", "VB", "NN"])  # no O at all
 
@@ -134,7 +134,7 @@ def test_labels_that_start_with_letters_of_a_scheme_are_labels() -> None:
     assert [e.label for e in reader_of(rows).read(rows[0])[0]] == ["EVENT", "SKILL", "ITEM", "BRAND"]
 
 
-def test_numbers_are_no_labels(tmp_path: Path) -> None:
+def test_numbers_are_not_labels(tmp_path: Path) -> None:
     path = tmp_path / "x.conll"
     path.write_text("ann 1\nlee 2\nsaw 0\nbasel 3\n")
     with pytest.raises(DataError, match=r"x.conll:1: got numbers as tags: '1' 1, '2' 1, .*--rename 1=B-NAME"):

@@ -107,7 +107,7 @@ def test_the_settings_that_were_chosen_give_the_same_tagger() -> None:
 
 
 def test_much_text_is_compared_on_a_sample_and_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "LEAST", 8)
+    monkeypatch.setattr(fit, "MIN_SAMPLE", 8)
     assert len(small.CORPUS) > 8
     trials = learn().facts["trials"]
     assert [trial["sentences"] for trial in trials] == [8] * (len(trials) - 1) + [len(small.CORPUS)]

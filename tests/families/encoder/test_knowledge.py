@@ -174,7 +174,7 @@ def tuning(settings_for: Callable[..., Any], base: Path, folder: Path, **section
     return tuning_of(settings, folder, train=SENTENCES, dev=SENTENCES, knowledge=known)
 
 
-def test_the_encoder_rests_in_the_first_epochs_and_then_trains(
+def test_the_encoder_is_frozen_in_the_first_epochs_only(
     settings_for: Callable[..., Any], base: Path, tmp_path: Path
 ) -> None:
     tuned = tuning(settings_for, base, tmp_path / "run", warm_up=2)
@@ -294,13 +294,13 @@ def test_weights_of_other_types_are_not_taken_over(
     settings_for: Callable[..., Any], base: Path, tmp_path: Path
 ) -> None:
     tagger = informed(settings_for(knowledge={"base": str(base)}), base)
-    assert "knowledge." not in tagger.foreign_weights(tagger.manifest)
+    assert "knowledge." not in tagger.incompatible_weights(tagger.manifest)
     other = TypedKnowledge(knowledge(tmp_path / "other"), choose_types({"a": 1, "b": 1, "c": 1}))
     use = tagger.manifest.knowledge.model_copy(update={"types": other.types})  # type: ignore[union-attr]
-    assert "knowledge." in tagger.foreign_weights(tagger.manifest.model_copy(update={"knowledge": use}))
+    assert "knowledge." in tagger.incompatible_weights(tagger.manifest.model_copy(update={"knowledge": use}))
 
 
-def test_an_embedded_knowledge_base_is_found_and_needs_no_trie_of_a_stranger(
+def test_an_embedded_knowledge_base_is_found_and_needs_no_untrusted_trie(
     settings_for: Callable[..., Any], base: Path, tmp_path: Path
 ) -> None:
     tagger = informed(settings_for(knowledge={"base": str(base), "embed": True}), base)
@@ -338,7 +338,7 @@ def test_too_many_names_as_text_are_refused_before_they_are_split(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FolderKnowledge(base).embed(tmp_path / "copy")
-    monkeypatch.setattr("coner.knowledge.embedded.MOST_NAMES", 3)
+    monkeypatch.setattr("coner.knowledge.embedded.MAX_NAMES", 3)
     with pytest.raises(ModelError, match="got 4 names; expected 4, at most 3"):
         open_embedded(tmp_path / "copy")
     (tmp_path / "copy/names.txt").write_bytes(b"\xff\n" * 5)  # what is split is decoded first, which fails here
@@ -349,16 +349,16 @@ def test_too_many_names_as_text_are_refused_before_they_are_split(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("UPDATE entries SET name = x'00'", "values that are no texts"),
-        ("UPDATE entries SET description = x'37'", "values that are no texts"),
-        ("UPDATE entries SET key = char(0)", "values that are no texts"),
-        ("UPDATE sources SET file = x'ff'", "values that are no texts"),
+        ("UPDATE entries SET name = x'00'", "values that are not strings"),
+        ("UPDATE entries SET description = x'37'", "values that are not strings"),
+        ("UPDATE entries SET key = char(0)", "values that are not strings"),
+        ("UPDATE sources SET file = x'ff'", "values that are not strings"),
         ("UPDATE entries SET prior = 'many'", "numbers out of range"),
         ("UPDATE entry_types SET weight = -1", "numbers out of range"),
         ("UPDATE alias_entries SET weight = 9e999", "numbers out of range"),
     ],
 )
-def test_values_of_another_kind_in_the_database_of_a_stranger_are_refused(
+def test_values_of_another_kind_in_an_untrusted_database_are_refused(
     base: Path, tmp_path: Path, change: str, reason: str
 ) -> None:
     FolderKnowledge(base).embed(tmp_path / "copy")
@@ -369,7 +369,7 @@ def test_values_of_another_kind_in_the_database_of_a_stranger_are_refused(
         open_embedded(tmp_path / "copy").lookup("rhine")
 
 
-def test_names_that_are_damped_by_dev_are_an_oracle(tmp_path: Path) -> None:
+def test_names_down_weighted_by_dev_are_an_oracle(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(NAMES)
     train = TrainingFile(tmp_path / "dev.conll", "a" * 64, lambda: SENTENCES)
     build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(), train)

@@ -25,7 +25,7 @@ from coner.families.crf.fit import train
 from coner.families.crf.settings import CrfExperiment
 from coner.families.crf.tagger import CrfTagger
 from coner.families.manifest import MANIFEST
-from coner.families.members import MOST_MEMBERS, Combination
+from coner.families.members import MAX_MEMBERS, Combination
 from coner.families.tagger import Prediction, Tagger
 from coner.families.vote.settings import VoteExperiment
 from coner.families.vote.tagger import Member, VoteTagger
@@ -288,4 +288,4 @@ def test_a_vote_of_more_models_than_can_be_opened_is_not_made(tmp_path: Path) ->
             return {}
 
     with pytest.raises(ConfigError, match="got 201 models; expected at most 200"):
-        Recipe(VoteExperiment.model_construct(), tmp_path, [tmp_path / str(n) for n in range(MOST_MEMBERS + 1)])
+        Recipe(VoteExperiment.model_construct(), tmp_path, [tmp_path / str(n) for n in range(MAX_MEMBERS + 1)])

@@ -80,7 +80,7 @@ def test_a_failed_run_is_reported_and_no_finished_run_is_repeated(config: list[s
 def test_a_folder_with_runs_of_other_settings_is_refused(config: list[str], tmp_path: Path) -> None:
     assert process("ablate", *config, "--seeds", "1", "--rows", "crf").code == 0
     other = process("ablate", *config, "--seeds", "2", "--rows", "crf", "--set", "head.dropout=0.5")
-    assert "contains a finished run with other settings or data. Fix: give another --out, or delete" in refusal(other)
+    assert "contains a finished run with other settings or data. Fix: choose another --out, or delete" in refusal(other)
     assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/log.txt")) == ["crf.5", "full.5"]
     assert not list((tmp_path / "out").glob(f"*/{FAILED}"))
 

@@ -12,7 +12,7 @@ from coner.core.types import Entity, Sentence
 from coner.data import Corpus, read
 from coner.runs.audit.audit import Audit, audit, audit_settings, write_tasks
 from coner.runs.audit.candidates import Candidate, find_candidates, group
-from coner.runs.audit.evidence import Doubt, Evidence
+from coner.runs.audit.evidence import Evidence, MentionOutcome
 from helpers.audited import WRONG, corpus_with_errors
 
 
@@ -36,29 +36,31 @@ def test_right_annotations_are_rarely_suspicious(found: Audit) -> None:
     assert len(found.candidates) >= found.mentions
 
 
-def doubt(stands: float = 0.0, label: float = 0.0, boundary: float = 0.0, spurious: float = 0.0) -> Doubt:
-    return Doubt(stands, label, boundary, spurious)
+def outcome(correct: float = 0.0, label: float = 0.0, boundary: float = 0.0, spurious: float = 0.0) -> MentionOutcome:
+    return MentionOutcome(correct, label, boundary, spurious)
 
 
-def candidates_of(*doubts: Doubt, likely: tuple[tuple[Entity, float], ...] = (), size: int = 1) -> list[Candidate]:
+def candidates_of(
+    *outcomes: MentionOutcome, likely: tuple[tuple[Entity, float], ...] = (), size: int = 1
+) -> list[Candidate]:
     """Candidates of one sentence, with a mention of ``size`` words for each doubt, one word apart."""
-    gold = tuple(Entity(at * (size + 1), at * (size + 1) + size, "X") for at in range(len(doubts)))
+    gold = tuple(Entity(at * (size + 1), at * (size + 1) + size, "X") for at in range(len(outcomes)))
     sentence = Sentence(tuple("abcdefghijkl"), gold)
-    return find_candidates([sentence], [Evidence((), doubts, likely)])
+    return find_candidates([sentence], [Evidence((), outcomes, likely)])
 
 
 def test_the_score_is_the_logistic_function_of_the_weighted_log_odds() -> None:
-    [one] = candidates_of(doubt(0.2, 0.5, 0.1, 0.2))
+    [one] = candidates_of(outcome(0.2, 0.5, 0.1, 0.2))
     odds = (0.5 + 0.1 + 0.1 * 0.2) / 0.2
     assert one.score == pytest.approx(odds / (1 + odds))
     assert one.error == "class"
-    [longer] = candidates_of(doubt(0.2, 0.5, 0.1, 0.2), size=4)
+    [longer] = candidates_of(outcome(0.2, 0.5, 0.1, 0.2), size=4)
     assert longer.score == pytest.approx(odds**0.5 / (1 + odds**0.5))  # the root of four words is two
 
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_scores_stay_between_0_and_1_and_certain_errors_come_first(size: int) -> None:
-    first, last = candidates_of(doubt(stands=1), doubt(label=1), size=size)
+    first, last = candidates_of(outcome(correct=1), outcome(label=1), size=size)
     assert (first.error, last.gold) == ("class", Entity(0, size, "X"))
     assert 0 <= last.score < 0.01
     assert 0.99 < first.score <= 1
@@ -67,16 +69,16 @@ def test_scores_stay_between_0_and_1_and_certain_errors_come_first(size: int) ->
 def test_the_suggestion_fits_the_kind() -> None:
     likely = ((Entity(0, 1, "X", 0.3), 0.3), (Entity(0, 1, "Y", 0.2), 0.3), (Entity(0, 2, "X", 0.4), 0.3))
     for kind, expected in (("label", Entity(0, 1, "Y")), ("boundary", Entity(0, 2, "X")), ("spurious", None)):
-        [one] = candidates_of(doubt(**{"stands": 0.4, kind: 0.6}), likely=likely)
+        [one] = candidates_of(outcome(**{"correct": 0.4, kind: 0.6}), likely=likely)
         assert one.suggested == expected
 
 
-def test_a_missing_mention_is_the_most_probable_one_that_is_no_other_boundary() -> None:
+def test_a_missing_mention_is_the_most_probable_one_that_is_not_another_boundary() -> None:
     likely = (
         *((Entity(0, 2, "X", 0.6), 0.1), (Entity(1, 2, "X", 0.2), 0.1)),  # the second is part of the first
         *((Entity(4, 6, "Y", 0.5), 0.2), (Entity(5, 6, "X", 0.3), 0.3)),
     )
-    missing = [c for c in candidates_of(doubt(stands=1), likely=likely) if c.error == "missing"]
+    missing = [c for c in candidates_of(outcome(correct=1), likely=likely) if c.error == "missing"]
     assert [c.suggested for c in missing] == [Entity(4, 6, "Y")]
 
 

@@ -15,10 +15,10 @@ from coner.core.errors import ConfigError, DataError, OutputError
 from coner.core.progress import SilentLog
 from coner.core.types import Entity, Sentence
 from coner.data import Corpus
-from coner.data.stratify import text_key
+from coner.data.stratify import duplicate_key
 from coner.runs.audit import folds as module
 from coner.runs.audit.audit import audit_settings
-from coner.runs.audit.evidence import Evidence, weigh
+from coner.runs.audit.evidence import Evidence, collect_evidence
 from coner.runs.audit.folds import Plan, collect, make_plan, unlearned
 from helpers.audited import clean_corpus
 from helpers.small import CORPUS, small_crf
@@ -37,7 +37,7 @@ def test_every_sentence_is_held_out_once_and_no_text_is_in_two_folds(
     texts: list[tuple[str, ...]], folds: int, seed: int
 ) -> None:
     sentences = [Sentence(words, (Entity(0, 1, "X"),)) for words in texts]
-    if len({text_key(sentence) for sentence in sentences}) < folds:
+    if len({duplicate_key(sentence) for sentence in sentences}) < folds:
         with pytest.raises(DataError, match=f"expected at least {folds}"):
             plan_of(sentences, folds, seed=seed)
         return
@@ -45,8 +45,8 @@ def test_every_sentence_is_held_out_once_and_no_text_is_in_two_folds(
     assert sorted(index for fold in plan.folds for index in fold.held_out) == list(range(len(sentences)))
     for fold in plan.folds:
         assert sorted((*fold.held_out, *fold.train)) == list(range(len(sentences)))
-        held_out = {text_key(sentences[index]) for index in fold.held_out}
-        assert held_out.isdisjoint(text_key(sentences[index]) for index in fold.train)
+        held_out = {duplicate_key(sentences[index]) for index in fold.held_out}
+        assert held_out.isdisjoint(duplicate_key(sentences[index]) for index in fold.train)
 
 
 def test_folds_have_equal_sizes_and_every_class_and_depend_on_the_seed() -> None:
@@ -61,15 +61,15 @@ def test_folds_have_equal_sizes_and_every_class_and_depend_on_the_seed() -> None
 def test_the_events_of_a_mention_are_probabilities_that_sum_to_one() -> None:
     tagger = small_crf()
     sentences = [*CORPUS, Sentence(CORPUS[0].words, (Entity(0, 2, "River"),))]
-    evidence = list(weigh(tagger, sentences))
+    evidence = list(collect_evidence(tagger, sentences))
     for sentence, one in zip(sentences, evidence, strict=True):
-        for entity, doubt in zip(sentence.entities or (), one.doubts, strict=True):
-            events = (doubt.stands, doubt.label, doubt.boundary, doubt.spurious)
+        for entity, outcome in zip(sentence.entities or (), one.outcomes, strict=True):
+            events = (outcome.correct, outcome.label, outcome.boundary, outcome.spurious)
             assert min(events) >= 0
             assert sum(events) == pytest.approx(1)
             likely = {span: span.score for span, _ in one.likely}
-            assert doubt.stands == pytest.approx(likely.get(entity, 0.0), abs=0.05)
-    assert evidence[-1].doubts[0].stands == 0  # a label that the tagger does not know
+            assert outcome.correct == pytest.approx(likely.get(entity, 0.0), abs=0.05)
+    assert evidence[-1].outcomes[0].correct == 0  # a label that the tagger does not know
     assert [Evidence.from_json(json.loads(json.dumps(one.to_json()))) for one in evidence] == evidence
 
 

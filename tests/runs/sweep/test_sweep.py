@@ -183,7 +183,7 @@ def test_a_search_refuses_a_test_split(world: list[str], tmp_path: Path) -> None
 def test_a_folder_with_another_search_is_refused(world: list[str], tmp_path: Path) -> None:
     search(world, tmp_path / "out", 1)
     done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2, "--set", "seed=9")
-    assert "contains a search with other settings or another space. Fix: give another --out" in refusal(done)
+    assert "contains a search with other settings or another space. Fix: choose another --out" in refusal(done)
 
 
 def test_a_storage_that_cannot_be_used_is_one_line(world: list[str], tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_folder_of_an_earlier_version_is_refused(world: list[str], tmp_path: P
     search(world, tmp_path / "out", 1)
     (tmp_path / "out" / ".locks" / "search").unlink()
     done = process("sweep", *world, "--out", tmp_path / "out", "--trials", 2)
-    assert "contains a search by an earlier version of coner. Fix: give another --out" in refusal(done)
+    assert "contains a search by an earlier version of coner. Fix: choose another --out" in refusal(done)
 
 
 def test_two_machines_that_ask_at_once_draw_two_trials(

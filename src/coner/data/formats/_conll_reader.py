@@ -1,7 +1,7 @@
 """The CoNLL reader; for the format see ``docs/data.md``.
 
 Columns are separated by ASCII spaces and tabs only: zero-width and no-break spaces, U+2028 and the like are part of the
-word. ``data.reading.columns`` finds those of words and tags, ``data.reading.headers`` lines that are no words. A column
+word. ``data.reading.columns`` finds those of words and tags, ``data.reading.headers`` other lines. A column
 of ``_`` is the place for the tags, except in files of three columns: those are the test files of the shared task, to
 which a fourth column is added.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Unpack
 
 from coner.core.errors import DataError
-from coner.core.lines import Lines, Postponed
+from coner.core.lines import DeferredErrorLines, Lines
 from coner.core.types import Entity, Sentence
 from coner.data.reading.cells import is_tag
 from coner.data.reading.columns import find_columns, numbered
@@ -72,7 +72,7 @@ class ConllReader(Reader):
         elif self._narrowed:
             between = self.layout.between
         else:
-            head = self._sample(sampled := Postponed(source))
+            head = self._sample(sampled := DeferredErrorLines(source))
             source = sampled.rest()
         for block in self._blocks(chain(head, source)):
             gap = "".join(line + lines.newline for line in block.gap)

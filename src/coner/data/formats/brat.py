@@ -161,7 +161,7 @@ class Brat(Format):
         """Write a folder, with a document for each sentence named by its id or number; or a pair, all in one document.
 
         A pair is written if ``path`` ends in ``.ann`` or ``.txt``. Sentences without labels get an empty ``.ann`` file.
-        Returns ``lost``, also ids that are no file names, and the ``order`` of the sentences that moved.
+        Returns ``lost``, also ids that are not valid file names, and the ``order`` of the sentences that moved.
         """
         if path.suffix not in PAIR:
             names = document_names(sentences)

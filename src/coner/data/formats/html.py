@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TextIO
 
-from coner.core.html import colour_css, colours, marked, own_colour
+from coner.core.html import colour_css, colours, marked, stable_colour
 from coner.core.types import Entity, Sentence
 from coner.data.formats import DEFAULTS, Format, WriteOptions, formats
 
@@ -66,7 +66,7 @@ class Html(Format):
 
         def attributes(entity: Entity) -> str:
             group = groups.get(entity.label)
-            at = own_colour(entity.label) if group is None else chosen[group]
+            at = stable_colour(entity.label) if group is None else chosen[group]
             notes = [note for note in (group, entity.kb_id) if note and note != entity.label]
             note = f' title="{escape(", ".join(notes))}"' if notes else ""
             return f'class="m{at}"{note}'

@@ -84,7 +84,7 @@ class LabelStudioReader(ObjectReader):
         return list_under(values[0], TASKS)
 
     def _survey_task(self, task: Values) -> None:
-        """See what the file has: some tasks prove how the others are to be read."""
+        """Note what the file contains: some tasks prove how the others are to be read."""
         runs = [run for key in KNOWN for run in items_of(task.get(key)) if isinstance(run, dict)]
         results = [result for run in runs for result in items_of(run.get("result")) if isinstance(result, dict)]
         self._labelled = self._labelled or any(result.get("type") in READ for result in results)
@@ -101,7 +101,7 @@ class LabelStudioReader(ObjectReader):
         if not isinstance(data, dict):
             raise ValueError('got a task without "data"; expected what Label Studio exports as JSON or JSON-MIN')
         if lone_surrogate(json.dumps(item, ensure_ascii=False)) is not None:
-            raise ValueError("got half of a surrogate pair; expected whole characters")
+            raise ValueError("got a lone surrogate; expected whole characters")
         self._count_unread(item, KNOWN, None, number)
         results = self._results(item)
         spans = None if results is None else self._spans(results, number)

@@ -23,7 +23,7 @@ from coner.data.reading.reader import Reader
 BEGIN = re.compile(r"#begin document \((.*)\)(?:; part ([0-9]{1,9}))?\s*")
 CELL = re.compile(r"((?:\([^()*|\s]+)*)(\*?)(\)*)")
 LABEL = re.compile(r"\(([^(]+)")
-WORD, TAG, WIDTH = 3, 10, 12  # of the shared task; its minimum number of columns
+WORD, TAG, WIDTH = 3, 10, 12  # of the shared task; its shortest number of columns
 SAMPLE = 1000  # rows by which the column of mentions is recognised
 
 
@@ -55,8 +55,8 @@ class OntonotesReader(Reader):
     def _is_row(self, line: str) -> bool:
         """Whether a line that starts with ``#`` has a word and a mention."""
         cells = line.split()
-        least = max(at + 1 if at >= 0 else -at for at in (self._word, self._tag))
-        return len(cells) >= least and _marks(cells[self._tag])
+        width = max(at + 1 if at >= 0 else -at for at in (self._word, self._tag))
+        return len(cells) >= width and _marks(cells[self._tag])
 
     def _find_columns(self, head: Sequence[tuple[int, str]]) -> None:
         named = numbered(self._options.get("columns"))
@@ -80,17 +80,17 @@ class OntonotesReader(Reader):
         try:
             cells = [(number, row[self._word], row[self._tag]) for number, row in rows]
         except IndexError:
-            least = min(rows, key=lambda item: len(item[1]))
+            shortest = min(rows, key=lambda item: len(item[1]))
             word, tag = (at + (at >= 0) for at in (self._word, self._tag))  # as --columns has them
-            got = f"got {counted(len(least[1]), 'column')}; expected the word in column {word}"
-            self._fault(least[0], f"{got} and the mention in column {tag}")
+            got = f"got {counted(len(shortest[1]), 'column')}; expected the word in column {word}"
+            self._fault(shortest[0], f"{got} and the mention in column {tag}")
             return
         first = rows[0][0]
         entities = self._entities([(number, cell) for number, _, cell in cells])
         yield Sentence(tuple(word for _, word, _ in cells), entities, id, line=first)
 
     def _entities(self, cells: Sequence[tuple[int, str]]) -> tuple[Entity, ...]:
-        """The mentions that brackets mark; one that is not closed, or not opened, is a fault and is left out."""
+        """The mentions in brackets; one that is not closed, or not opened, is a fault and is left out."""
         waiting, placed = list[tuple[int, int, str]](), list[Placed]()
         for index, (number, cell) in enumerate(cells):
             match = CELL.fullmatch(cell)

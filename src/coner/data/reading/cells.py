@@ -15,7 +15,7 @@ OUTSIDES = ("O", "o")
 LABEL = re.compile(r"[^\W\d_][\w./&+-]*")
 CHUNKS = frozenset("AC ADJP ADVP BLK CCP CONJP INTJ JJP LST NC NP PC PP PRT RBP SBAR UCP VC VGF VGNF VP".split())  # noqa: SIM905
 JOINED = re.compile(r"[^\s]+[,;|/=\xa0](O|[BIESLUMW]-[^\s,;|]+)")
-MOST, LEAST = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
+MAJORITY, MIN_ROWS = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
 
 
 def is_tag(cell: str) -> bool:
@@ -27,7 +27,7 @@ def joined(items: Sequence[str]) -> str | None:
     """One of these words if most of them have their tag behind them, such as ``Ana,B-PER``."""
     found = [match for match in map(JOINED.fullmatch, items) if match]
     mentions = [match[0] for match in found if match[1] != "O"]
-    return mentions[0] if mentions and len(found) >= MOST * len(items) else None
+    return mentions[0] if mentions and len(found) >= MAJORITY * len(items) else None
 
 
 @dataclass
@@ -49,9 +49,9 @@ class Column:
         mentions = {cell: n for cell, n in counts.items() if cell not in (*OUTSIDES, "0") and MENTION.fullmatch(cell)}
         if outside == len(self.cells):
             return "outside"
-        if mentions and outside + zeros + sum(mentions.values()) >= MOST * len(self.cells):
+        if mentions and outside + zeros + sum(mentions.values()) >= MAJORITY * len(self.cells):
             chunks = sum(n for cell, n in mentions.items() if cell[2:].upper() in CHUNKS)
-            return "chunks" if chunks >= MOST * sum(mentions.values()) else "tags"
+            return "chunks" if chunks >= MAJORITY * sum(mentions.values()) else "tags"
         labels = counts.keys() != {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
         return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""
 
@@ -63,7 +63,7 @@ class Column:
     @property
     def counts(self) -> bool:
         """Whether its cells count 1, 2, 3 in nearly every sentence."""
-        return len(self.cells) > 2 and self._counting(MOST)
+        return len(self.cells) > 2 and self._counting(MAJORITY)
 
     @property
     def counts_few(self) -> bool:
@@ -88,7 +88,7 @@ class Column:
         """Whether its cells are the same throughout nearly every sentence, if there are enough to tell."""
         several = [cells for cells in self.sentences if len(cells) > 1]
         same = sum(len(set(cells)) == 1 for cells in several)
-        return len(self.cells) >= LEAST and bool(several) and same >= MOST * len(several)
+        return len(self.cells) >= MIN_ROWS and bool(several) and same >= MAJORITY * len(several)
 
     def agrees(self, other: Column) -> bool:
         """Whether most of its tags are those of another column, as with gold and predicted tags."""

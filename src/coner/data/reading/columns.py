@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coner.core.errors import ConfigError
-from coner.data.reading.cells import MOST, Column, is_tag, joined
+from coner.data.reading.cells import MAJORITY, Column, is_tag, joined
 from coner.data.reading.delimited import ROLES, plain_name
 from coner.data.reading.layout import ConllLayout
 
@@ -192,5 +192,5 @@ def look_tagged(lines: Sequence[str]) -> bool:
     rows = [cells for cells in map(layout.cells, lines) if len(cells) == layout.width]
     columns = [Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
     tagged = [column for column in columns if column.looks in ("tags", "chunks")]
-    sure = [column for column in tagged if sum(map(is_tag, column.cells)) >= MOST * len(column.cells)]
+    sure = [column for column in tagged if sum(map(is_tag, column.cells)) >= MAJORITY * len(column.cells)]
     return len(columns) > 1 and 2 * len(rows) >= len(lines) and bool(sure)

@@ -31,7 +31,7 @@ FOREIGN = 0.3  # the share of letters beyond ASCII above which a file is no lang
 
 
 def plain_name(name: str) -> str:
-    """The name of a column without case, spaces and joints."""
+    """The name of a column without case, spaces and separators."""
     return re.sub(r"[\s_.:-]", "", name).casefold()
 
 

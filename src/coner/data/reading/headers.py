@@ -1,4 +1,4 @@
-"""Lines of a CoNLL file that are no words: ids, marks of documents, comments."""
+"""Lines of a CoNLL file that are not words: ids, document markers, comments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entities as files have them, nested or one across another, and those that a sentence of flat entities keeps.
+"""Nested and overlapping entities of a file, and the flat ones that a sentence keeps.
 
 Of nested entities the outermost is kept, or the innermost. Of two that overlap otherwise it is the one that starts
 first, or with ``inner`` the shorter one; of two labels of one span the first.

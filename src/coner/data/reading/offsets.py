@@ -23,7 +23,7 @@ WIDTHS = {  # of characters below U+0080, U+0800, U+10000, and of the others
 }
 LINE_ENDS = {"": ("", 1), "CRLF counted as one": ("\r(?=\n)", 0), "LF counted as two": ("(?<!\r)\n", 2)}
 MARKS = {"": 1, "without the byte order mark": 0}
-FEW = 0.1  # the fraction of repeated texts, or a single one, that may differ from the text
+FEW = 0.1  # the fraction of repeated texts that may differ from the text; a single one always may
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ def find_offsets(text: str, claims: Sequence[Claim]) -> Offsets:
     Code points if no other unit is better, or none is good.
     """
     best = plain = Offsets(text)
-    most, count = plain.agreeing(claims), len(claims)
-    for unit in _others(text) if most < (count, count) else ():
+    maximum, count = plain.agreeing(claims), len(claims)
+    for unit in _others(text) if maximum < (count, count) else ():
         offsets = Offsets(text, unit)
-        if (agreeing := offsets.agreeing(claims)) > most:
-            best, most = offsets, agreeing
-    return best if count - most[0] <= max(1, FEW * count) and 2 * most[0] > count else plain
+        if (agreeing := offsets.agreeing(claims)) > maximum:
+            best, maximum = offsets, agreeing
+    return best if count - maximum[0] <= max(1, FEW * count) and 2 * maximum[0] > count else plain
 
 
 def guess_offsets(text: str, spans: Sequence[Span], split: Callable[[str], Sequence[Span]]) -> Offsets:

@@ -236,5 +236,5 @@ class Reader(ABC):
             fix = "".join(f"write {close!r}, or " for close in get_close_matches(label, known, n=1))
             raise self.error(number, f"{message}{fix}use another taxonomy")
         if not label.isascii() and lone_surrogate(label) is not None:
-            raise self.error(number, f"got label {label!r:.80} with half a surrogate pair; expected characters")
+            raise self.error(number, f"got label {label!r:.80} with a lone surrogate; expected whole characters")
         return label

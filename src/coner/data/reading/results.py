@@ -17,7 +17,7 @@ DEPTH = 4  # of objects in ``data`` that may hold the text
 
 
 def placed(result: Values) -> tuple[Any, Any, str | None, Any]:
-    """The start and the end of a result as far as they are known, the text that it repeats, and its labels."""
+    """The start and the end of a result if they are known, the text that it repeats, and its labels."""
     value = result.get("value")
     values = value if isinstance(value, dict) else {}
     start, end, text = map(values.get, ("start", "end", "text"))
@@ -107,7 +107,7 @@ def _are_paragraphs(value: Any) -> bool:
 
 
 def is_wrapper(value: Any) -> bool:
-    """Whether a value is no task, but an object that has tasks."""
+    """Whether a value is not a task, but an object that has tasks."""
     return isinstance(value, dict) and "data" not in value and isinstance(value.get(TASKS), list)
 
 

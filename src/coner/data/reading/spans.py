@@ -188,7 +188,7 @@ def align_words(values: Mapping[str, Any], split: Callable[[str], tuple[Span, ..
     if not isinstance(text, str):
         raise ValueError(f'got text {text!r:.80}; expected an object with a string "text", or "words"')
     if (half := lone_surrogate(text)) is not None:
-        raise ValueError(f"got half of a surrogate pair at character {half} of the text; expected whole characters")
+        raise ValueError(f"got a lone surrogate at character {half} of the text; expected whole characters")
     if words is None:
         if not (offsets := split(text)):
             raise ValueError("got text without a word")

@@ -11,8 +11,8 @@ bmes      B M E S, or B M E W (BMEWO)                                     bioes:
 io        none, or I: a run of words with one label is a mention          io
 ========  ==============================================================  =========================
 
-Letters may be in lower case, before the label or after it, with ``-``, ``_`` or another of ``JOINTS`` between them, or
-nothing (``BPER``), or without any label. In a file without ``O``, another name may be in its place.
+Letters may be in lower case, before the label or after it, separated by ``-``, ``_``, one of ``SEPARATORS`` or nothing
+(``BPER``), or without any label. In a file without ``O``, another name may be in its place.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OTHER_OUTSIDES = frozenset(
     {"", "-", "*", "_", "o-", "o-o", "out", "outside", "other", "none", "null", "nan", "n/a", "na"}
 )
 SHAPES = ("B-label", "B_label", "label-B", "label_B", "B")
-JOINTS = ":./=|+~–—"  # less usual than ``-`` and ``_``
+SEPARATORS = ":./=|+~–—"  # less usual than ``-`` and ``_``
 UNNAMED = "ENTITY"  # the label of tags without one
 PREFIXED = re.compile("[A-Za-z][-_].")
 NUMBER = re.compile("-?[0-9]+")
@@ -81,13 +81,13 @@ class Spelling:
         """The letter and the label."""
         if self.shape == "B":
             return tag, UNNAMED
-        joint = self.shape.strip("Blabe")
-        if not joint:
+        separator = self.shape.strip("Blabe")
+        if not separator:
             return tag[:1], tag[1:]
         if self.shape.startswith("B"):
-            letter, _, label = tag.partition(joint)
+            letter, _, label = tag.partition(separator)
         else:
-            label, _, letter = tag.rpartition(joint)
+            label, _, letter = tag.rpartition(separator)
         return letter, label
 
     def faults(self, pairs: Pairs) -> tuple[int, int]:
@@ -119,9 +119,9 @@ class Spelling:
 def shapes_of(tags: Collection[str]) -> list[str]:
     """The shapes that tags may have, those that are preferred first."""
     shapes = list(SHAPES)
-    for joint in JOINTS:
-        shapes += [f"B{joint}label"] * any(tag[1:2] == joint for tag in tags)
-        shapes += [f"label{joint}B"] * any(tag[-2:-1] == joint for tag in tags)
+    for separator in SEPARATORS:
+        shapes += [f"B{separator}label"] * any(tag[1:2] == separator for tag in tags)
+        shapes += [f"label{separator}B"] * any(tag[-2:-1] == separator for tag in tags)
     return shapes + ["Blabel"] * _run_together(tags)
 
 

@@ -86,7 +86,7 @@ class RowReader(ObjectReader):
 
 
 def plain(value: Any) -> Any:
-    """A value without types of numpy and pandas, missing values ``None``, and without the empty values of an object."""
+    """A value in plain Python types: missing values as ``None``, and objects without their empty values."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, tuple | list):
@@ -105,7 +105,7 @@ class ParquetRows:
         with requires_extra("Parquet", "datasets"):
             from pyarrow import parquet
         self.path = path
-        os.close(open_descriptor(path))  # refuses what is no file
+        os.close(open_descriptor(path))  # refuses pipes and devices
         with readable(path):
             self._file = parquet.ParquetFile(path)
         meta = self._file.metadata

@@ -1,4 +1,4 @@
-"""Text split into words that know their characters, so that every entity maps back to the text.
+"""Text split into words with their character spans, so that every entity maps back to the text.
 
 The rules of the splitter:
 
@@ -95,7 +95,7 @@ def sentences_from_text(text: str) -> Iterator[tuple[int, Sentence]]:
 
 
 def lone_surrogate(text: str) -> int | None:
-    """Index of the first half of a surrogate pair without the other half, which no encoding can write."""
+    """Index of the first lone surrogate, which no encoding can write; ``None`` if there is none."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""What training a feature CRF takes for its pairs of tags, without its features."""
+"""The cost of tag transitions in training a feature CRF, without its features."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _passes(settings: CrfSettings, sentences: int) -> float:
 
 
 def _seconds(tags: int) -> float:
-    return tags**2 * next(rate for most, rate in SECONDS if tags <= most)
+    return tags**2 * next(rate for maximum, rate in SECONDS if tags <= maximum)
 
 
 def _occurring(labels: Sequence[str], scheme: Scheme, sentences: Sequence[Sentence]) -> int:

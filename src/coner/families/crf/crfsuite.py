@@ -101,10 +101,10 @@ def _dump(model: Path, dump: Path) -> None:
     tagger.close()
 
 
-def _read_dump(path: Path, features: list[str], tags: int, least: float = MIN_WEIGHT) -> Weights:
+def _read_dump(path: Path, features: list[str], tags: int, minimum: float = MIN_WEIGHT) -> Weights:
     """Read the lines ``(0) feature --> tag: weight`` and ``(1) tag --> tag: weight`` of a listing.
 
-    Weights below ``least`` are dropped; where all are small, as after a training on one sentence, below that fraction
+    Weights below ``minimum`` are dropped; where all are small, as after a training on one sentence, below that fraction
     of the largest.
     """
     transitions = np.zeros((tags, tags))
@@ -115,7 +115,7 @@ def _read_dump(path: Path, features: list[str], tags: int, least: float = MIN_WE
         for line in lines:
             fields = line.replace(":", "").split() or fields
             match fields:
-                case ["(0)", feature, "-->", tag, weight] if abs(value := float(weight)) >= least:
+                case ["(0)", feature, "-->", tag, weight] if abs(value := float(weight)) >= minimum:
                     entries.append((int(feature), int(tag), value))
                 case ["(0)", _, "-->", _, weight]:
                     largest = max(largest, abs(float(weight)))
@@ -124,7 +124,7 @@ def _read_dump(path: Path, features: list[str], tags: int, least: float = MIN_WE
     if fields != ["}"]:
         raise OSError("the listing is truncated")
     if largest and not entries:
-        return _read_dump(path, features, tags, least=least * largest)
+        return _read_dump(path, features, tags, minimum=minimum * largest)
     entries.sort()
     used, counts = np.unique([feature for feature, _, _ in entries], return_counts=True)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -22,7 +22,7 @@ from coner.features.gazetteer import Entry
 from coner.features.known import Covers
 
 DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
-MOST_WEIGHT = 1e6  # trained ones are below 100; the sum over all features of a word stays finite
+MAX_WEIGHT = 1e6  # trained ones are below 100; the sum over all features of a word stays finite
 MAX_ROWS = 1 << 14  # of the table: 40 MB of float32 with 9 columns and 67 tags
 Ints = NDArray[np.int64]
 Key = tuple[str, Entry, Covers]  # a word in its sentence
@@ -44,8 +44,8 @@ class Weights:
         ordered = len(self.starts) and self.starts[0] == 0 and (np.diff(self.starts) >= 0).all()
         if counts != (len(self.starts), len(self.values), len(self.values)) or not ordered:
             raise ValueError("inconsistent numbers of features, tags and weights")
-        if not (np.abs(self.values) <= MOST_WEIGHT).all() or not (np.abs(self.transitions) <= MOST_WEIGHT).all():
-            raise ValueError(f"weights that are NaN, infinite or above {MOST_WEIGHT:g}")
+        if not (np.abs(self.values) <= MAX_WEIGHT).all() or not (np.abs(self.transitions) <= MAX_WEIGHT).all():
+            raise ValueError(f"weights that are NaN, infinite or above {MAX_WEIGHT:g}")
         if len(self.tags) and not 0 <= self.tags.min() <= self.tags.max() < len(self.transitions):
             raise ValueError("weights of tags that do not exist")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from coner.families.knowledge import TrainingKnowledge
 
 # Candidates are compared on a fifth of train, so that all of them take about as long as the training that follows.
-SHARE, LEAST, MOST = 5, 1000, 5000  # the latter are numbers of sentences
+SHARE, MIN_SAMPLE, MAX_SAMPLE = 5, 1000, 5000  # the latter are numbers of sentences
 LINE = (
     "{algorithm}, {kinds} kinds of features  c1 {c1:g}  c2 {c2:g}  min_frequency {min_frequency}  "
     "threshold {threshold}  dev micro {micro_f1:.4f}  macro {macro_f1:.4f}  {weights} weights  {seconds:.0f} s"
@@ -75,10 +75,10 @@ def train_complete(
 ) -> Built:
     """Train a CRF with the best of the candidates, then ``crf.trials`` more; writes temporary files only.
 
-    All choices maximise F1 on ``dev``. Where there are over ``LEAST`` sentences, candidates are compared on some, and
-    the best one is trained on all. The log gets one line per trial. The tagger knows the labels of the training
-    sentences, and ``labels`` besides. ``DataError`` if the training sentences have no
-    label, or one that the taxonomy lacks.
+    All choices maximise F1 on ``dev``. Where there are over ``MIN_SAMPLE`` sentences, candidates are compared on a
+    sample, and the best one is trained on all. The log gets one line per trial. The tagger knows the labels of the
+    training sentences, and ``labels`` too. ``DataError`` if the training sentences have no label, or one that the
+    taxonomy lacks.
     """
     settings, taxonomy, log = task.settings, task.taxonomy, task.log
     found = {entity.label for sentence in train for entity in sentence.entities or ()}
@@ -94,7 +94,7 @@ def train_complete(
     tried, compared = candidates(crf, train), list[dict[str, Any]]()
     if cost := statement(tried, task.labels, train):
         log(cost)
-    if len(tried) > 1 and len(train) > LEAST:
+    if len(tried) > 1 and len(train) > MIN_SAMPLE:
         some, some_dev = (_sample(sentences, sample_size(len(train)), seed) for sentences in (train, dev))
         log(f"comparing {len(tried)} candidates on {len(some)} sentences")
         trials = Trials(task, replace(lexicon, gazetteer=Gazetteer.learn(some)), some, some_dev)
@@ -198,7 +198,7 @@ def _choose_threshold(tagger: CrfTagger, dev: Sequence[Sentence]) -> dict[str, A
 
 def sample_size(sentences: int) -> int:
     """Number of training sentences on which candidates are compared."""
-    return min(MOST, max(LEAST, sentences // SHARE))
+    return min(MAX_SAMPLE, max(MIN_SAMPLE, sentences // SHARE))
 
 
 def _sample(sentences: Sequence[Sentence], size: int, seed: int) -> Sequence[Sentence]:

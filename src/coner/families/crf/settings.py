@@ -23,11 +23,11 @@ class CrfSettings(Section):
     """
 
     features: tuple[str, ...] = Field((), description="names of the features, in order; empty: all default features")
-    scheme: Literal["iob2", "bioes"] = Field("iob2", description="predicted tags; bioes takes about twice the time")
+    scheme: Literal["iob2", "bioes"] = Field("iob2", description="tag scheme; bioes takes about twice the time")
     function_words: Literal["english", "learned"] = Field("english", description="words that topic and beside skip")
     algorithm: Algorithm = Field(
         "auto",
-        description="sgd, lbfgs (several times slower), or auto: with what has its default, the best on dev",
+        description="sgd, lbfgs (several times slower), or auto: the best on dev, with other settings not set too",
     )
     c1: Rate = Field(0.0, description="L1 regularisation (lbfgs only)")
     c2: Rate = Field(1.0, description="L2 regularisation")
@@ -39,7 +39,7 @@ class CrfSettings(Section):
         (0.15, 0.2, 0.25, 0.3, 0.35, 0.4), description="of a span's probability; the best on dev is kept; []: best path"
     )
     trials: Natural = Field(0, description="number of trials with random c1, c2 and min_frequency")
-    choose_by: Literal["macro", "micro"] = Field("macro", description="average of F1 on dev that choices maximise")
+    choose_by: Literal["macro", "micro"] = Field("macro", description="F1 average on dev that choices maximise")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the pairs of tags add to the training of an encoder: measured on its decoder before training starts."""
+"""The cost of tag transitions in training an encoder: measured on its decoder before training starts."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class AuxiliarySettings(Section):
 class EncoderKnowledgeSettings(KnowledgeSettings):
     """Types of the names in a sentence (coner kb build), joined to the word vectors before the context."""
 
-    join: str = Field("add", description=f"how: {_names('knowledge')}")
+    join: str = Field("add", description=f"how types join the word vectors: {_names('knowledge')}")
     text: Annotated[int, Field(ge=0, le=200)] = Field(
         0, description="maximum number of pieces of text about the matches, after the sentence; 0: none"
     )

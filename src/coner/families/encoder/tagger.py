@@ -45,9 +45,11 @@ class EncoderTagger(NetworkTagger):
         self, network: nn.Module, tokenizer: Any, manifest: EncoderManifest, *, cache: Cache | None = None
     ) -> None:
         super().__init__(network, tokenizer, manifest, cache=cache)
-        text, most = manifest.settings.knowledge.text, self.pieces.window // 2 - len(self.pieces.suffix)
-        if manifest.knowledge is not None and text > most:
-            raise ConfigError(f"knowledge.text: got {text}; expected at most {most}, half of a window of the encoder")
+        text, maximum = manifest.settings.knowledge.text, self.pieces.window // 2 - len(self.pieces.suffix)
+        if manifest.knowledge is not None and text > maximum:
+            raise ConfigError(
+                f"knowledge.text: got {text}; expected at most {maximum}, half of a window of the encoder"
+            )
 
     @classmethod
     def build_network(cls, manifest: EncoderManifest, encoder: Any) -> Network:
@@ -73,16 +75,16 @@ class EncoderTagger(NetworkTagger):
         layers = Head(mix, join, context, nn.Dropout(head.dropout), blend, emissions)
         return Network(encoder, pooling=pooling, head=layers, decoder=decoder, auxiliary=coarse_task)
 
-    def informed(
+    def with_matches(
         self, pieces: Pieces, words: Sequence[str], matches: tuple[TypedMatch, ...], knowledge: TypedKnowledge
     ) -> Pieces:
-        most = self.settings.knowledge.text
-        if not most or not matches:
+        maximum = self.settings.knowledge.text
+        if not maximum or not matches:
             return replace(pieces, matches=matches)
         chosen = set(leftmost_longest(matches))
         texts = [knowledge.describe(words, match) if match in chosen else () for match in matches]
         notes = tuple(tuple(note.ids) for note in self.pieces(texts))
-        return replace(pieces, matches=matches, notes=notes, most=most)
+        return replace(pieces, matches=matches, notes=notes, max_note_pieces=maximum)
 
     def _write_files(self, folder: Path) -> None:
         super()._write_files(folder)
@@ -101,7 +103,7 @@ class EncoderTagger(NetworkTagger):
         """The tags that the network scores."""
         return self.network.decoder.tags
 
-    def foreign_weights(self, trained: Any) -> tuple[str, ...]:
+    def incompatible_weights(self, trained: Any) -> tuple[str, ...]:
         """Prefixes of the weights of tags and of types of a knowledge base, where the two models differ."""
         if trained.kind != self.kind:
             return ("emissions.", "decoder.", "auxiliary.", "knowledge.")

@@ -98,7 +98,7 @@ class ExampleSelector:
         if not (path := folder / FILE).is_file():
             raise ModelError(f"{path}: the file is missing; the model folder is damaged. Fix: train again")
         pool = tuple(JsonlReader(path, labels=taxonomy.labels, gold=True))
-        return cls(pool, settings, seed=seed, offline=True)  # a model may be of someone else
+        return cls(pool, settings, seed=seed, offline=True)  # the model may be untrusted
 
     def _ranked(self, sentence: Sentence) -> list[Candidate]:
         count = min(len(self._pool), self._settings.count * CANDIDATES + 1)  # one may be the sentence itself

@@ -37,7 +37,7 @@ class ExampleSettings(Section):
     )
     count: Count = Field(6, description="examples per sentence")
     cover: bool = Field(True, description="of about equally good ones, prefer those with classes not shown yet")
-    encoder: str = Field("minilm", description='of choice = "encoder": a packaged encoder, or a folder')
+    encoder: str = Field("minilm", description='for choice = "encoder": a packaged encoder, or a folder')
 
 
 class LlmExperiment(Experiment):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from coner.core.untrusted import read_regular
 
-MOST = 1 << 28  # bytes of the graph without its weights; elements of a constant that the graph makes
+MAX_SIZE = 1 << 28  # bytes of the graph without its weights; elements of a constant that the graph makes
 # See ``layout.lay_out``.
 INPUTS = {"ids", "mask", "first", "last", "every", "word", "lengths", "grid", "cells", "previous", "following"}
 OPERATORS = frozenset({
@@ -33,7 +33,7 @@ Fields = Iterator[tuple[int, int | memoryview]]
 
 def check_graph(path: Path, weights: str) -> None:
     """``ValueError`` if a graph is not that of an exported encoder; ``weights`` is the file of its weights."""
-    data = memoryview(read_regular(path, MOST))
+    data = memoryview(read_regular(path, MAX_SIZE))
     graphs = [value for field, value in _fields(data) if field == 7]
     if any(field in (20, 25) for field, _ in _fields(data)):  # training_info, functions
         raise ValueError("got functions or training steps; expected a plain graph")
@@ -80,8 +80,8 @@ def _check_node(node: memoryview, constants: dict[str, list[int]], weights: str)
         raise ValueError(f"got the operator {kind[:80]!r}; expected those of an exported encoder")
     if (place := SHAPED.get(kind)) is not None and place < len(names):
         size = math.prod(abs(value) or 1 for value in constants.get(names[place], []))
-        if size > MOST:
-            raise ValueError(f"{kind}: got a result of {size:.3g} values; expected at most {MOST}")
+        if size > MAX_SIZE:
+            raise ValueError(f"{kind}: got a result of {size:.3g} values; expected at most {MAX_SIZE}")
 
 
 def _tensor(tensor: memoryview, weights: str) -> tuple[str, list[int]]:

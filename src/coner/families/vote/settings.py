@@ -17,7 +17,7 @@ class VoteMember(Section):
 
     folder: Path = Field(description="folder of a trained model")
     kind: str
-    seed: Seed | None = Field(None, description="of its training, if it has one")
+    seed: Seed | None = Field(None, description="seed of its training, if it has one")
     weight: Positive = 1.0
 
 
@@ -26,11 +26,11 @@ class VoteSettings(Section):
 
     members: Annotated[tuple[VoteMember, ...], Field(min_length=1)]
     threshold: Fraction | Literal["auto"] = Field(
-        0.5, description="a mention needs a higher score; auto: of thresholds, the best on the dev split"
+        0.5, description="a mention needs a higher score; auto: the best of thresholds on the dev split"
     )
     thresholds: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-        description="tried for auto; the one with the best macro F1 on the dev split is taken",
+        description="candidates for auto; the one with the best macro F1 on the dev split is chosen",
     )
 
 

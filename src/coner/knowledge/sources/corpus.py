@@ -14,7 +14,7 @@ from coner.knowledge.source import SmallSource, SourceSettings, sources
 
 class LabelledData(SmallSource):
     title = "labelled data of any format that coner reads"
-    takes_rest = True
+    is_fallback = True
 
     def sniff(self, path: Path, head: str) -> bool:
         """Always: what it is in detail, and whether it is readable, is found by reading it."""

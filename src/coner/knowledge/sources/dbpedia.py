@@ -32,7 +32,7 @@ class DBpedia(Dump):
     title = "N-Triples of DBpedia: instance-types, labels, redirects, short-abstracts"
 
     def sniff(self, path: Path, head: str) -> bool:
-        """The first line that is no comment is a triple."""
+        """The first line that is not a comment is a triple."""
         first = next((line for line in head.splitlines() if line.strip() and not line.startswith("#")), "")
         return TRIPLE.fullmatch(first) is not None
 
@@ -46,7 +46,7 @@ class DBpedia(Dump):
                 continue
             try:
                 entry = _entry(triple, settings.languages)
-            except (ValueError, OverflowError):  # an escape that is no character
+            except (ValueError, OverflowError):  # an escape that is not a character
                 skipped["not a triple"] += 1
                 continue
             if entry is None:

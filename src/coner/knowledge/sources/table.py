@@ -14,7 +14,7 @@ from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.untrusted import check_values, parse_json
-from coner.knowledge.entry import MOST, Entry
+from coner.knowledge.entry import MAX_WEIGHT, Entry
 from coner.knowledge.source import SmallSource, SourceSettings, sources
 
 COLUMNS = ("name", "aliases", "types", "description", "prior", "id")
@@ -66,7 +66,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         header = _header(first)
     except csv.Error as error:
-        raise DataError(f"is no valid CSV: {error}", path, 1) from None
+        raise DataError(f"is not valid CSV: {error}", path, 1) from None
     if unknown := [name for name in header if name not in COLUMNS]:
         expected = ", ".join(COLUMNS)
         raise DataError(f"got the column {unknown[0]!r:.80}; expected only {expected}", path, 1)
@@ -85,7 +85,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 raise DataError(f"got {counted(len(cells), 'cell')}; expected {expected}", path, start)
             yield start, dict(zip(header, cells, strict=True))
     except csv.Error as error:
-        raise DataError(f"is no valid CSV: {error}", path, line) from None
+        raise DataError(f"is not valid CSV: {error}", path, line) from None
 
 
 def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -131,7 +131,9 @@ def _types(value: Any, fault: Any) -> dict[str, float]:
     if isinstance(value, dict):  # of JSONL: with weights
         if all(_is_weight(weight) for weight in value.values()) and all(name.strip() for name in value):
             return {name: float(weight) for name, weight in value.items()}
-        raise fault(f"types: got {value!r:.80}; expected names of types with weights from {1 / MOST:g} to {MOST:g}")
+        raise fault(
+            f"types: got {value!r:.80}; expected names of types with weights from {1 / MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+        )
     names = _several(value, "types", fault)
     if wrong := [name for name in names if "," in name]:
         raise fault(f"types: got {wrong[0]!r:.80} with a comma; expected types separated by {SEPARATOR}")
@@ -139,7 +141,7 @@ def _types(value: Any, fault: Any) -> dict[str, float]:
 
 
 def _is_weight(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 1 / MOST <= value <= MOST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 / MAX_WEIGHT <= value <= MAX_WEIGHT
 
 
 def _prior(row: Mapping[str, Any], fault: Any) -> float:
@@ -150,8 +152,8 @@ def _prior(row: Mapping[str, Any], fault: Any) -> float:
         number = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError):
         number = math.nan
-    if not 0 <= number <= MOST:
-        raise fault(f"prior: got {value!r:.80}; expected a number from 0 to {MOST:g}")
+    if not 0 <= number <= MAX_WEIGHT:
+        raise fault(f"prior: got {value!r:.80}; expected a number from 0 to {MAX_WEIGHT:g}")
     return number
 
 

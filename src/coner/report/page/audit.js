@@ -1,8 +1,8 @@
 "use strict";
-// Filters of the places, by kind, class and words. Sections with a match open while a filter is set.
+// Filters of the candidates, by kind, class and words. Sections with a match open while a filter is set.
 const $ = (id) => document.getElementById(id);
 const sections = [...document.querySelectorAll("main > details")];
-const places = [...document.querySelectorAll(".place")].map((node) => ({
+const candidates = [...document.querySelectorAll(".candidate")].map((node) => ({
   node,
   kind: node.dataset.kind,
   words: node.dataset.words,
@@ -12,12 +12,12 @@ const places = [...document.querySelectorAll(".place")].map((node) => ({
 function filter() {
   const kind = $("kind").value, label = $("class").value, words = $("words").value.trim().toLowerCase();
   let count = 0;
-  for (const place of places) {
-    const match = (!kind || place.kind === kind) && (!label || place.labels.includes(label)) && place.words.includes(words);
-    place.node.hidden = !match;
+  for (const candidate of candidates) {
+    const match = (!kind || candidate.kind === kind) && (!label || candidate.labels.includes(label)) && candidate.words.includes(words);
+    candidate.node.hidden = !match;
     count += match;
   }
-  for (const group of document.querySelectorAll(".group")) group.hidden = !group.querySelector(".place:not([hidden])");
+  for (const group of document.querySelectorAll(".group")) group.hidden = !group.querySelector(".candidate:not([hidden])");
   const filtered = Boolean(kind || label || words);
   let first = true;
   for (const section of sections) {
@@ -25,7 +25,7 @@ function filter() {
     section.open = !section.hidden && (filtered ? count <= 500 || first : first);
     first = first && section.hidden;
   }
-  $("status").textContent = filtered ? `${count} of ${places.length} places` : "";
+  $("status").textContent = filtered ? `${count} of ${candidates.length} candidates` : "";
 }
 
 for (const id of ["kind", "class"]) $(id).addEventListener("change", filter);

@@ -27,7 +27,7 @@ from coner.runs.train import OF_FILES
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in a file."""
+    """The result of the audit of a file."""
 
     corpus: Corpus  # of the sentences with a word
     evidence: Sequence[Evidence]  # on each of them

@@ -17,7 +17,7 @@ KINDS: tuple[ErrorKind, ...] = ("class", "boundary", "missing", "spurious")
 # the other folds lack are missed by the tagger. Chosen on one data set, measured on others (docs/audit.md).
 WEIGHTS: dict[ErrorKind, float] = {"class": 1.0, "boundary": 1.0, "missing": 3.0, "spurious": 0.1}
 SUSPICIOUS = 0.9  # where nine in ten of the injected errors lie, on that data set
-LEAST = 1e-9  # probabilities below this one are the same
+EPSILON = 1e-9  # probabilities below this one are the same
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Candidate:
 
     @property
     def suspicious(self) -> bool:
-        """Whether it is worth a look."""
+        """Whether its score is above ``SUSPICIOUS``."""
         return self.score > SUSPICIOUS
 
 
@@ -56,7 +56,7 @@ def find_candidates(sentences: Sequence[Sentence], evidence: Sequence[Evidence])
     """A candidate for every gold mention, and for every likely mention that overlaps none, by falling score.
 
     The odds of an error are those of the events that the annotation excludes, each with the weight of its kind, to the
-    annotation itself; all are probabilities out of fold (``Doubt``). The score is the logistic function of
+    annotation itself; all are probabilities out of fold (``MentionOutcome``). The score is the logistic function of
 
         log(odds) / sqrt(words)
 
@@ -67,7 +67,7 @@ def find_candidates(sentences: Sequence[Sentence], evidence: Sequence[Evidence])
     found = [
         candidate
         for number, (sentence, one) in enumerate(zip(sentences, evidence, strict=True))
-        for candidate in (*_doubted(number, sentence, one), *_missing(number, sentence, one))
+        for candidate in (*_of_mentions(number, sentence, one), *_missing(number, sentence, one))
     ]
     return sorted(found, key=lambda c: (-c.score, c.sentence, c.span))
 
@@ -82,16 +82,20 @@ def group(sentences: Sequence[Sentence], candidates: Sequence[Candidate]) -> lis
     return [Group(" ".join(words), tuple(some), annotated[words]) for words, some in grouped.items()]
 
 
-def _doubted(number: int, sentence: Sentence, evidence: Evidence) -> Iterator[Candidate]:
-    for entity, doubt in zip(sentence.entities or (), evidence.doubts, strict=True):
-        errors: dict[ErrorKind, float] = {"class": doubt.label, "boundary": doubt.boundary, "spurious": doubt.spurious}
+def _of_mentions(number: int, sentence: Sentence, evidence: Evidence) -> Iterator[Candidate]:
+    for entity, outcome in zip(sentence.entities or (), evidence.outcomes, strict=True):
+        errors: dict[ErrorKind, float] = {
+            "class": outcome.label,
+            "boundary": outcome.boundary,
+            "spurious": outcome.spurious,
+        }
         error = max(errors, key=lambda error: errors[error])
-        score = _score(entity, sum(WEIGHTS[error] * errors[error] for error in errors), doubt.stands)
+        score = _score(entity, sum(WEIGHTS[error] * errors[error] for error in errors), outcome.correct)
         yield Candidate(error, number, entity, _alternative(error, entity, evidence), score)
 
 
 def _score(span: Entity, error: float, annotation: float) -> float:
-    log_odds = log((error + LEAST) / (annotation + LEAST))
+    log_odds = log((error + EPSILON) / (annotation + EPSILON))
     return 1 / (1 + exp(-log_odds / sqrt(span.end - span.start)))
 
 

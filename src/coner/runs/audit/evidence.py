@@ -1,4 +1,4 @@
-"""What a tagger that has not seen a sentence says of its annotation, as exact probabilities of spans."""
+"""Evidence on the annotation of a sentence from a tagger that has not seen it, as exact probabilities of spans."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LIKELY = 0.05  # probability of spans that are kept as alternatives
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """What becomes of a gold mention: four events that exclude each other, with probabilities that sum to 1."""
+class MentionOutcome:
+    """Probabilities of the four exclusive outcomes for a gold mention; they sum to 1."""
 
-    stands: float  # exactly this span with this label
+    correct: float  # exactly this span with this label
     label: float  # exactly this span with another label
     boundary: float  # a mention that shares some of its words, but not this span
     spurious: float  # none of its words is in a mention
@@ -25,10 +25,10 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one sentence, without having seen it in training."""
+    """Predictions and probabilities for one sentence, from a tagger that has not seen it."""
 
     predicted: tuple[Entity, ...]
-    doubts: tuple[Doubt, ...]  # of each gold mention
+    outcomes: tuple[MentionOutcome, ...]  # of each gold mention
     # Spans with a probability of at least ``LIKELY``, each with the probability that none of its words is in a mention.
     likely: tuple[tuple[Entity, float], ...]
 
@@ -36,21 +36,23 @@ class Evidence:
         """As plain values, of full precision."""
         return {
             "predicted": [_plain(entity) for entity in self.predicted],
-            "doubts": [[doubt.stands, doubt.label, doubt.boundary, doubt.spurious] for doubt in self.doubts],
+            "doubts": [
+                [outcome.correct, outcome.label, outcome.boundary, outcome.spurious] for outcome in self.outcomes
+            ],
             "likely": [[*_plain(entity), outside] for entity, outside in self.likely],
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Evidence:
-        """What ``to_json`` gave; ``ValueError``, ``KeyError`` or ``TypeError`` for other values."""
+        """Reverse ``to_json``; ``ValueError``, ``KeyError`` or ``TypeError`` for other values."""
         return cls(
             tuple(Entity(*row) for row in values["predicted"]),
-            tuple(Doubt(*row) for row in values["doubts"]),
+            tuple(MentionOutcome(*row) for row in values["doubts"]),
             tuple((Entity(*row[:4]), row[4]) for row in values["likely"]),
         )
 
 
-def weigh(tagger: Tagger, sentences: Sequence[Sentence]) -> Iterator[Evidence]:
+def collect_evidence(tagger: Tagger, sentences: Sequence[Sentence]) -> Iterator[Evidence]:
     """The evidence on each labelled sentence, which has a word, from a tagger whose family ``has_chain``.
 
     A mention whose label the tagger does not know has probability 0.
@@ -59,21 +61,21 @@ def weigh(tagger: Tagger, sentences: Sequence[Sentence]) -> Iterator[Evidence]:
     for sentence, prediction, (chain, scores) in zip(sentences, predictions, tagger.tag_scores(sentences), strict=True):
         yield Evidence(
             prediction.entities or (),
-            tuple(_doubts(chain, scores, sentence.entities or ())),
+            tuple(_outcomes(chain, scores, sentence.entities or ())),
             tuple(_likely(chain, scores)),
         )
 
 
-def _doubts(chain: Chain, scores: Scores, gold: Sequence[Entity]) -> Iterator[Doubt]:
+def _outcomes(chain: Chain, scores: Scores, gold: Sequence[Entity]) -> Iterator[MentionOutcome]:
     labels = chain.tags.labels
     spans = [Entity(entity.start, entity.end, label) for entity in gold for label in labels]
     [flat] = chain.span_probabilities(scores[None], [spans])
     [outside] = chain.outside_probabilities(scores[None], [gold])
     for number, entity in enumerate(gold):
         of_labels = dict(zip(labels, flat[number * len(labels) : (number + 1) * len(labels)], strict=True))
-        stands = of_labels.pop(entity.label, 0.0)
+        correct = of_labels.pop(entity.label, 0.0)
         other = sum(of_labels.values())
-        yield Doubt(stands, other, max(0.0, 1.0 - stands - other - outside[number]), outside[number])
+        yield MentionOutcome(correct, other, max(0.0, 1.0 - correct - other - outside[number]), outside[number])
 
 
 def _likely(chain: Chain, scores: Scores) -> Iterator[tuple[Entity, float]]:

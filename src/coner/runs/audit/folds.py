@@ -18,10 +18,10 @@ from coner.core.files import atomic_write, make_folder
 from coner.core.locks import LOCK, lock_folder
 from coner.core.progress import Log, progress_bar
 from coner.core.types import Sentence
-from coner.data.stratify import distribute, text_key
+from coner.data.stratify import distribute, duplicate_key
 from coner.families import Tagger, load
 from coner.families.registry import family
-from coner.runs.audit.evidence import Evidence, weigh
+from coner.runs.audit.evidence import Evidence, collect_evidence
 from coner.runs.execute import execute
 from coner.runs.train import SentenceRecipe, sentence_inputs
 
@@ -66,15 +66,15 @@ def make_plan(sentences: Sequence[Sentence], settings: Experiment, *, folds: int
     """
     if not family(settings.kind).has_chain:
         raise ConfigError(f"--family: got {settings.kind}, which has no chain of tags; expected crf or encoder")
-    if (texts := len(set(map(text_key, sentences)))) < folds:
+    if (texts := len(set(map(duplicate_key, sentences)))) < folds:
         got = f"got {texts} different sentence{'s' * (texts != 1)} with a word"
         fix = f"Fix: --folds {texts}, or more sentences" if texts > 1 else "Fix: add sentences"
         raise DataError(f"{got}; expected at least {folds}, one for each fold. {fix}")
     names = [f"fold-{number}" for number in range(1, folds + 1)]
     shares = dict.fromkeys(names, 1 / folds)
     parts = distribute(sentences, shares, seed=settings.seed)
-    fold_of = {text_key(sentence): name for name, some in parts.items() for sentence in some}
-    chosen = [fold_of[text_key(sentence)] for sentence in sentences]
+    fold_of = {duplicate_key(sentence): name for name, some in parts.items() for sentence in some}
+    chosen = [fold_of[duplicate_key(sentence)] for sentence in sentences]
     made = []
     for name in names:
         held_out = tuple(index for index, own in enumerate(chosen) if own == name)
@@ -105,7 +105,7 @@ def fit_fold(plan: Plan, fold: Fold, folder: Path) -> Tagger:
     train = [plan.sentences[index] for index in fold.train]
     if not any(sentence.entities for sentence in train):
         raise DataError(f"{fold.name}: got no mention in the other folds; expected more labelled sentences")
-    share, texts = plan.settings.data.dev_share, len(set(map(text_key, train)))
+    share, texts = plan.settings.data.dev_share, len(set(map(duplicate_key, train)))
     try:
         recipe = SentenceRecipe(plan.settings, sentence_inputs(plan.settings.data, train))
         execute(recipe, folder)
@@ -165,7 +165,7 @@ def _evidence(plan: Plan, fold: Fold, folder: Path, log: Log) -> list[Evidence]:
         log(f"{fold.name} of {len(plan.folds)}: {sizes}")
         place = make_folder(folder / fold.name)
         tagger = fit_fold(plan, fold, place)
-        rows = [one.to_json() for one in weigh(tagger, [plan.sentences[index] for index in fold.held_out])]
+        rows = [one.to_json() for one in collect_evidence(tagger, [plan.sentences[index] for index in fold.held_out])]
         with atomic_write(path) as handle:
             handle.write(json.dumps(rows, ensure_ascii=False, separators=(",", ":")) + "\n")
         shutil.rmtree(place)
@@ -178,6 +178,6 @@ def _read(path: Path, plan: Plan, fold: Fold) -> list[Evidence]:
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, DataError) as error:
         raise DataError(f"cannot be read ({' '.join(str(error).split())[:100]}). Fix: delete it", path) from None
     mentions = [len(plan.sentences[index].entities or ()) for index in fold.held_out]
-    if [len(one.doubts) for one in found] != mentions:
+    if [len(one.outcomes) for one in found] != mentions:
         raise DataError("is not of these sentences. Fix: delete it, and run the same command again", path)
     return found

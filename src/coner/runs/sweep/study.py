@@ -37,7 +37,7 @@ from coner.runs.sweep.space import Space
 BEST = "best.toml"
 STUDY = "study.db"
 SOURCE = "coner sweep"  # in messages
-OTHER = "Fix: give another --out"
+OTHER = "Fix: choose another --out"
 STARTUP = 8  # random trials, before the sampler has a model and the pruner a median
 
 
@@ -149,7 +149,7 @@ class Search:
             record = execute(recipe, self.place(trial.number), cache=self.cache, on_epoch=on_epoch)
         except Pruned:
             self.study.tell(trial, state=TrialState.PRUNED)
-            return "pruned, worse than the median"
+            return "pruned: worse than the median"
         except Exception as error:  # of any library: it fails one trial, not the search
             why = str(error) if isinstance(error, ConerError) else f"{type(error).__name__}: {error}"
             trial.set_user_attr("failed", " ".join(why.split())[:300])

@@ -1,1 +1,1 @@
-"""What to label next: sentences of which a model is unsure, and which differ from one another."""
+"""What to label next: sentences that a model is unsure of, and that differ from one another."""

@@ -1,4 +1,4 @@
-"""Choice of texts that are worth much, and differ from one another."""
+"""Greedy choice of texts with high values that differ from one another."""
 
 from __future__ import annotations
 

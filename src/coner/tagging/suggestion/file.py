@@ -14,7 +14,7 @@ from coner.families.tagger import Tagger
 from coner.tagging.distil import marked
 from coner.tagging.suggestion.suggest import Suggestion, Suggestions, suggest
 
-NOTED = 100  # sentences after which the progress bar moves
+PROGRESS_INTERVAL = 100  # sentences after which the progress bar moves
 
 
 def suggest_from(
@@ -26,7 +26,7 @@ def suggest_from(
 
         def sentences() -> Iterator[Sentence]:
             for count, sentence in enumerate(reader):
-                if count % NOTED == 0:
+                if count % PROGRESS_INTERVAL == 0:
                     bar.advance_to(reader.position)
                     bar.note(f"{count:,} sentences")
                 yield sentence

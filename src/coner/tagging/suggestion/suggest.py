@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from coner.core.types import Entity, Sentence
-from coner.data.stratify import text_key
+from coner.data.stratify import duplicate_key
 from coner.families.tagger import Tagger
 from coner.tagging.file import labelled
 from coner.tagging.stream import batches
 from coner.tagging.suggestion.diversity import choose_diverse
 from coner.tagging.suggestion.uncertainty import doubtful_spans, likely_spans, uncertainty
 
-CANDIDATES, LEAST = 10, 1000  # sentences kept for each one to suggest, and at least
+CANDIDATES, MIN_CANDIDATES = 10, 1000  # sentences kept for each one to suggest, and at least
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Suggestion:
 
     @property
     def meta(self) -> dict[str, float]:
-        """What a task says of itself."""
+        """Metadata of the task: worth and uncertainty."""
         return {"worth": round(self.worth, 6), "uncertainty": round(self.uncertainty, 6)}
 
 
@@ -62,8 +62,8 @@ class _Candidate(NamedTuple):
 
 
 @dataclass
-class _Fresh:
-    """The sentences of a source that have a word, and were neither seen before nor are known.
+class _NewSentences:
+    """Filters the sentences of a source: those with a word that were not seen before and are not known.
 
     Of each different text 8 bytes are kept.
     """
@@ -78,7 +78,7 @@ class _Fresh:
                 continue
             self.counts.sentences += 1
             self.counts.words += len(sentence)
-            key = _hash(text_key(sentence))
+            key = _hash(duplicate_key(sentence))
             if key in self.known:
                 self.counts.known += 1
             elif key in self.seen:
@@ -94,7 +94,7 @@ def suggest(
     """The sentences of a source that are most worth labelling.
 
     The memory does not grow with the source, except for 8 bytes (about 70 as Python stores them) for each different
-    sentence: only the ``CANDIDATES * number`` most uncertain ones are kept, and at least ``LEAST``.
+    sentence: only the ``CANDIDATES * number`` most uncertain ones are kept, and at least ``MIN_CANDIDATES``.
 
     Args:
         tagger: with probabilities; not one that calls an endpoint.
@@ -103,11 +103,11 @@ def suggest(
         known: sentences that are labelled already.
         seed: decides between equally uncertain sentences.
     """
-    fresh = _Fresh({_hash(text_key(sentence)) for sentence in known})
-    size, count, pool = max(CANDIDATES * number, LEAST), 0, list[_Candidate]()
+    fresh = _NewSentences({_hash(duplicate_key(sentence)) for sentence in known})
+    size, count, pool = max(CANDIDATES * number, MIN_CANDIDATES), 0, list[_Candidate]()
     for batch in batches(tagger, fresh(source)):
         for sentence, spans in zip(batch, likely_spans(tagger, batch), strict=True):
-            value, tie = uncertainty(spans, len(sentence)), _hash(f"{seed} {text_key(sentence)}")
+            value, tie = uncertainty(spans, len(sentence)), _hash(f"{seed} {duplicate_key(sentence)}")
             candidate = _Candidate(value, tie, count, sentence, spans)
             (heapq.heappush if len(pool) < size else heapq.heappushpop)(pool, candidate)
             count += 1

@@ -65,7 +65,7 @@ def expected_errors(spans: Sequence[Entity]) -> float:
 
 
 def uncertainty(spans: Sequence[Entity], words: int) -> float:
-    """The expected errors in a sentence for the work that it takes: divided by its words, and ``TASK_WORDS`` more.
+    """The expected errors per unit of annotation work: divided by the number of words plus ``TASK_WORDS``.
 
     Without a norm for length, the longest sentences would be chosen (Shen et al. 2018); with the number of words alone
     the shortest fragments.

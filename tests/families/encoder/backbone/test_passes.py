@@ -33,8 +33,8 @@ def test_a_pass_grows_with_the_second_level_cache_and_shrinks_with_the_width(cac
 
 def test_a_large_cache_or_a_wide_encoder_does_not_leave_the_range(caches: Path) -> None:
     _write(caches / "index2", level=2, size="16384K")
-    assert passes.pass_size(32, 4) == passes.MOST
-    assert passes.pass_size(1 << 16, 4) == passes.LEAST
+    assert passes.pass_size(32, 4) == passes.MAX_PIECES
+    assert passes.pass_size(1 << 16, 4) == passes.MIN_PIECES
 
 
 @pytest.mark.parametrize("size", [None, "", "much"])

@@ -34,16 +34,16 @@ def loss(table: nn.Embedding, ids: list[int], target: float) -> torch.Tensor:
 
 
 def trained(
-    table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list[list[list[int]]], most: float = 1.0
+    table: nn.Embedding, optimizer: torch.optim.Optimizer, batches: list[list[list[int]]], maximum: float = 1.0
 ) -> torch.Tensor:
     """The weights after one step per batch, each of several passes, gradients clipped to a norm; 0: no clipping."""
     for step, passes in enumerate(batches):
         for ids in passes:
             loss(table, ids, step / 3).backward()  # type: ignore[no-untyped-call]
-        if most and isinstance(optimizer, RowAdamW):
-            optimizer.clip(most)
-        elif most:
-            torch.nn.utils.clip_grad_norm_(table.parameters(), most)
+        if maximum and isinstance(optimizer, RowAdamW):
+            optimizer.clip(maximum)
+        elif maximum:
+            torch.nn.utils.clip_grad_norm_(table.parameters(), maximum)
         optimizer.step()
         optimizer.zero_grad()
     return table.weight.detach()
@@ -66,8 +66,8 @@ def test_equals_adamw_if_every_batch_uses_every_row(decay: float) -> None:
 def test_dense_gradients_use_plain_adamw() -> None:
     plain, same = embedding(), embedding()
     batches = [[[1, 2]], [[3]]]
-    expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches, most=0)
-    assert torch.equal(trained(same, RowAdamW(options(same, 0.1)), batches, most=0), expected)
+    expected = trained(plain, torch.optim.AdamW(options(plain, 0.1), fused=True), batches, maximum=0)
+    assert torch.equal(trained(same, RowAdamW(options(same, 0.1)), batches, maximum=0), expected)
 
 
 def test_unused_rows_stay_unchanged() -> None:

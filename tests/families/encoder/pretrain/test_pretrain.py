@@ -1,4 +1,4 @@
-"""Pre-training on hidden words: which are hidden, what is learned, and that a run resumes exactly."""
+"""Pre-training on masked words: which are masked, what is learned, and that a run resumes exactly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from coner.families.encoder.backbone.pretrained import load_encoder
 from coner.families.encoder.pretrain import run as pretraining
 from coner.families.encoder.pretrain.masking import mask_words
 from coner.families.encoder.pretrain.network import MaskedLanguageModel
-from coner.families.encoder.pretrain.run import Pretraining, pretrain, split_text
+from coner.families.encoder.pretrain.run import PretrainOptions, pretrain, split_text
 from coner.families.encoder.training.trainer import Trainer
 from helpers.rivers import SENTENCES
 from helpers.tiny_training import PowerCut
@@ -43,7 +43,7 @@ def batch_of(pieces: PieceMaker, sentences: list[Sentence]) -> Batch:
 
 @settings(max_examples=40, deadline=None)
 @given(share=st.sampled_from([0.001, 0.15, 0.5, 1.0]), seed=st.integers(0, 99), count=st.integers(1, 6))
-def test_words_are_hidden_whole_and_nothing_else_changes(
+def test_words_are_masked_whole_and_nothing_else_changes(
     pieces: PieceMaker, share: float, seed: int, count: int
 ) -> None:
     batch = batch_of(pieces, TEXT[:count])
@@ -59,7 +59,7 @@ def test_words_are_hidden_whole_and_nothing_else_changes(
     assert torch.equal(masked.batch.mask, batch.mask)
 
 
-def test_four_of_five_hidden_pieces_are_the_mask(pieces: PieceMaker) -> None:
+def test_four_of_five_masked_pieces_are_the_mask(pieces: PieceMaker) -> None:
     batch = batch_of(pieces, TEXT * 200)
     masked = mask_words(batch, 1.0, mask=MASK, vocabulary=10**6, generator=torch.Generator().manual_seed(1))
     shown = masked.batch.ids.flatten()[masked.places]
@@ -84,8 +84,8 @@ def test_loss_is_the_cross_entropy_over_the_whole_vocabulary(
         assert torch.allclose(network.losses(masked), expected, atol=1e-5)
 
 
-def asked_for(folder: Path, **changes: float) -> Pretraining:
-    return Pretraining(str(folder), **{"epochs": 30, "batch": 4, "rate": 3e-3, **changes})  # type: ignore[arg-type]
+def asked_for(folder: Path, **changes: float) -> PretrainOptions:
+    return PretrainOptions(str(folder), **{"epochs": 30, "batch": 4, "rate": 3e-3, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("architecture", ["mbert", "roberta"])
@@ -162,7 +162,7 @@ def test_held_out_texts_are_not_trained_on_and_do_not_depend_on_the_order() -> N
 )
 def test_numbers_out_of_range_are_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Pretraining(**changes)  # type: ignore[arg-type]
+        PretrainOptions(**changes)  # type: ignore[arg-type]
 
 
 def test_encoder_without_a_mask_is_refused(

@@ -21,7 +21,7 @@ from coner.families.encoder.backbone.pooling import Pooling
 from coner.families.encoder.shrink import targets
 from coner.families.encoder.shrink.layers import make_student, matched_layers
 from coner.families.encoder.shrink.objective import ShrinkObjective, emissions_loss, states_loss
-from coner.families.encoder.shrink.recipe import Shrink, Shrinking
+from coner.families.encoder.shrink.recipe import ShrinkOptions, ShrinkRecipe
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.family import TrainingJob
@@ -154,11 +154,11 @@ def test_stored_targets_are_those_of_each_batch(
     made = targets.Teacher(teacher, (0, 2), SENTENCES)
     chosen = [3, 0, 2]
     batch = targets.collate(teacher.pieces([SENTENCES[i].words for i in chosen]), teacher.pieces)
-    monkeypatch.setattr(targets, "MOST_STORED", made.bytes - 1)
+    monkeypatch.setattr(targets, "MAX_STORED", made.bytes - 1)
     made.store()
     live = made(batch, chosen)
     size = made.bytes
-    monkeypatch.setattr(targets, "MOST_STORED", size)
+    monkeypatch.setattr(targets, "MAX_STORED", size)
     monkeypatch.setattr(targets, "CHUNK", 3)
     made.store()
     monkeypatch.setattr(teacher, "network", None)
@@ -187,7 +187,7 @@ def test_distances_are_those_of_the_definition_with_their_gradients() -> None:
     assert torch.autograd.gradcheck(lambda x: states_loss(x, teacher), student.requires_grad_())
 
 
-def shrinking(teacher: EncoderTagger, folder: Path) -> tuple[Shrinking, Callable[[str], FineTuning[EncoderTagger]]]:
+def shrinking(teacher: EncoderTagger, folder: Path) -> tuple[ShrinkRecipe, Callable[[str], FineTuning[EncoderTagger]]]:
     """The recipe of a student, and a function that prepares its training in a folder."""
     teacher.save(folder / "teacher")
     for name, sentences in (("train", SENTENCES * 2), ("dev", SENTENCES)):
@@ -196,7 +196,7 @@ def shrinking(teacher: EncoderTagger, folder: Path) -> tuple[Shrinking, Callable
     (folder / "more.txt").write_text("basel and cologne\nthe north sea\n")
     data = {"train": folder / "train.conll", "dev": folder / "dev.conll"}
     overrides = ("train.epochs=3", "train.batch=4")
-    recipe = Shrinking(Shrink(folder / "teacher", 2, data, [folder / "more.txt"], overrides), folder / "out")
+    recipe = ShrinkRecipe(ShrinkOptions(folder / "teacher", 2, data, [folder / "more.txt"], overrides), folder / "out")
 
     def prepare(name: str) -> FineTuning[EncoderTagger]:
         (folder / name).mkdir(exist_ok=True)

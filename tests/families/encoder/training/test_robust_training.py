@@ -148,7 +148,7 @@ def test_the_averaged_weights_are_evaluated_and_saved(tuning_for: Make, tmp_path
 
 
 @pytest.mark.parametrize("encoder", [{"embeddings": "frozen"}, {"freeze_layers": 1}])
-def test_frozen_embeddings_cannot_be_disturbed(tuning_for: Make, encoder: dict[str, Any]) -> None:
+def test_frozen_embeddings_cannot_be_perturbed(tuning_for: Make, encoder: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"train\.adversarial: got frozen word embeddings"):
         tuning_for(adversarial=1.0, encoder=encoder)
 

@@ -49,7 +49,7 @@ def test_a_long_training_on_several_cores_measures_its_threads(
     tuning_for: Make, cores: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cores(2)
-    monkeypatch.setattr("coner.families.encoder.training.threads.LEAST_STEPS", 9)
+    monkeypatch.setattr("coner.families.encoder.training.threads.MIN_STEPS", 9)
     lines = list[str]()
     facts = tuning_for(job={"log": lines.append}).run().facts
     assert [line for line in lines if line.startswith(f"threads: {facts['threads']} (measured")]

@@ -93,7 +93,7 @@ def test_permanent_faults_are_reported_after_one_call(status: int, advice: str) 
 
 def test_an_unknown_model_where_the_endpoint_lists_no_models() -> None:
     with serving(lambda *_: fails(404), models=None) as server:
-        assert only(list(client(server.url)([prompt("a")]))).reason.endswith("(mostly /v1)")
+        assert only(list(client(server.url)([prompt("a")]))).reason.endswith("(usually /v1)")
     with serving(lambda *_: fails(404), models=()) as server:
         assert only(list(client(server.url)([prompt("a")]))).reason.endswith("it lists no model")
 

@@ -170,5 +170,5 @@ def test_an_endpoint_that_is_given_up_ends_the_waits_of_all_calls(capsys: pytest
         assert time.monotonic() - began < 10
     assert kinds(answers) == ["exhausted"] * 7
     assert isinstance(answers[0], Failure)
-    assert "a wait of 9999 s, and 120 s is the most" in answers[0].reason
+    assert "a wait of 9999 s; at most 120 s are waited" in answers[0].reason
     assert capsys.readouterr().err.count("it asks for a wait of 100 s; waiting") == 1

@@ -237,7 +237,7 @@ def test_an_empty_file_is_a_new_ledger(tmp_path: Path) -> None:
         "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS prompt FROM r",
     ],
 )
-def test_a_ledger_of_someone_else_is_refused_in_one_line(change: str, tmp_path: Path) -> None:
+def test_an_untrusted_ledger_is_refused_in_one_line(change: str, tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     with Ledger(path) as ledger:
         ledger.put("key", "tiny", Completion("a", "stop", 1, 1, False, 0.5))

@@ -34,15 +34,15 @@ def times(rate: RateLimiter, clock: Clock, tokens: list[int]) -> list[float]:
 
 
 @given(st.lists(st.integers(1, 60), max_size=30), st.integers(0, 5), st.integers(0, 100))
-def test_no_window_of_a_minute_exceeds_the_rate(tokens: list[int], requests: int, most: int) -> None:
+def test_no_window_of_a_minute_exceeds_the_rate(tokens: list[int], requests: int, maximum: int) -> None:
     clock = Clock()
-    at = times(RateLimiter(requests, most, clock=lambda: clock.now, sleep=clock.sleep), clock, tokens)
+    at = times(RateLimiter(requests, maximum, clock=lambda: clock.now, sleep=clock.sleep), clock, tokens)
     assert at == sorted(at)
     for i, begin in enumerate(at):
         window = [tokens[k] for k in range(i, len(at)) if at[k] < begin + 59.999]
         assert not requests or len(window) <= requests
-        assert not most or sum(window) <= most or len(window) == 1
-    if not requests and not most:
+        assert not maximum or sum(window) <= maximum or len(window) == 1
+    if not requests and not maximum:
         assert clock.now == 100
 
 
@@ -117,10 +117,10 @@ def test_a_budget_is_never_exceeded(calls: list[tuple[int, int, float]], tokens:
     async def run() -> None:
         in_flight = list[tuple[Tokens, Tokens]]()
         for size, answer, share in calls:
-            most = Tokens(size, answer)
+            maximum = Tokens(size, answer)
             with anyio.move_on_after(0.001) as scope:
-                if await limiter.reserve(most):
-                    in_flight.append((most, Tokens(size, int(answer * share))))
+                if await limiter.reserve(maximum):
+                    in_flight.append((maximum, Tokens(size, int(answer * share))))
             if scope.cancelled_caught or len(in_flight) > 3:
                 done = in_flight.pop(0)
                 limiter.settle(*done)

@@ -149,7 +149,7 @@ def test_on_a_terminal_the_user_is_asked(
 
 
 @pytest.mark.parametrize("kind", ["llm", "hybrid"])
-def test_a_model_of_someone_else_gets_nothing_without_permission(
+def test_an_untrusted_model_gets_nothing_without_permission(
     kind: str, coner: Callable[..., Completed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_API_KEY", KEY)

@@ -62,7 +62,7 @@ UNUSED = re.compile(
     r"|architectures|dtype|torch_dtype|id2label|label2id|problem_type|transformers_version|name_or_path|_\w+"
 )
 COUNTED = {"num_hidden_layers", "n_layers", "num_hidden_groups", "inner_group_num"}  # layers, which are objects
-LAYERS, MOST = 512, 1 << 24  # most of the two; every other size is checked against the file of the weights
+MAX_LAYERS, MAX_SIZE = 512, 1 << 24  # other sizes are checked against the file of the weights
 NAME = re.compile(r"[a-z0-9_]{1,40}|[pc]2[pc](\|[pc]2[pc])*", re.ASCII)
 
 
@@ -107,16 +107,16 @@ def _check(key: str, value: Any, *, depth: int = 0) -> None:
     """``ValueError`` unless it is a number in a range, a name, or a short list of them; of one key, objects of them."""
     if isinstance(value, dict | list):
         nested = depth < 2 if key == "rope_parameters" else depth == 0 and isinstance(value, list)
-        if not nested or len(value) > LAYERS:
-            raise ValueError(f"{key}: got {len(value)} values in each other; expected a value or a short list")
+        if not nested or len(value) > MAX_LAYERS:
+            raise ValueError(f"{key}: got {len(value)} nested values; expected a value or a short list")
         for item in value.values() if isinstance(value, dict) else value:
             _check(key, item, depth=depth + 1)
     elif NAMED.search(key) and not (isinstance(value, str) and value in ACT2FN):
         raise ValueError(f"{key}: got {value!r:.80}; expected the name of a function, such as gelu")
     elif isinstance(value, str):
         if not NAME.fullmatch(value):
-            raise ValueError(f"{key}: got {value!r:.80}; expected a name in small letters")
+            raise ValueError(f"{key}: got {value!r:.80}; expected a name in lower case")
     elif isinstance(value, int | float):
-        least, most = 1 if NEEDED.fullmatch(key) else -1, LAYERS if key in COUNTED else MOST
-        if not least <= value <= most:
-            raise ValueError(f"{key}: got {value!r:.80}; expected a number from {least} to {most}")
+        minimum, maximum = 1 if NEEDED.fullmatch(key) else -1, MAX_LAYERS if key in COUNTED else MAX_SIZE
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{key}: got {value!r:.80}; expected a number from {minimum} to {maximum}")

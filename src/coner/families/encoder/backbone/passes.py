@@ -22,7 +22,7 @@ PARALLEL_MIN = 512  # pieces: with fewer for each of several parallel passes, al
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")  # of Linux
 USUAL_CACHE = 1 << 20  # bytes, where the system does not say
 CACHES_OF_A_PASS = 6  # size of a pass's widest values, in second-level caches of a core; see docs/speed.md
-LEAST, MOST = 128, 2048  # pieces of a pass on one thread; more is no faster with AMX, and needs more memory
+MIN_PIECES, MAX_PIECES = 128, 2048  # pieces of a pass on one thread; more is no faster with AMX, and needs more memory
 Tagged = tuple[list[Entity], int]  # entities of a sentence, and how many of its tags were repaired
 MakePieces = Callable[[Sequence[Sequence[str]]], list[Pieces]]  # of the words of sentences
 Result = TypeVar("Result")
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 def pass_size(width: int, bytes_per_value: int) -> int:
     """Pieces of a pass on one thread, for hidden states of this width; layers are four times as wide inside."""
     fitting = CACHES_OF_A_PASS * _second_level_cache() // (4 * width * bytes_per_value)
-    return max(LEAST, min(MOST, fitting))
+    return max(MIN_PIECES, min(MAX_PIECES, fitting))
 
 
 @cache

@@ -36,17 +36,17 @@ class Pieces:
     counts: list[int]  # number of pieces of each word, at least one. W
     matches: tuple[TypedMatch, ...] = ()  # with a knowledge base: its names in the sentence
     notes: tuple[tuple[int, ...], ...] = ()  # pieces of text about each match; empty without ``knowledge.text``
-    most: int = 0  # maximum number of pieces of notes that the encoder reads
+    max_note_pieces: int = 0  # how many pieces of notes the encoder reads
 
     @property
     def text(self) -> list[int]:
         """The second segment of the encoder's input: the notes, truncated."""
-        return [*chain(*self.notes)][: self.most]
+        return [*chain(*self.notes)][: self.max_note_pieces]
 
     @property
     def size(self) -> int:
         """Number of pieces that the encoder reads, without special tokens."""
-        return len(self.ids) + min(self.most, sum(map(len, self.notes)))
+        return len(self.ids) + min(self.max_note_pieces, sum(map(len, self.notes)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a tokenizer does with a word beside looking up its vocabulary: whether that is possible, and takes long."""
+"""Check the normalising and splitting steps of a tokenizer: that they are valid, and take linear time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from coner.core.native import panics_as_errors
 
-MOST_LENGTH, MOST_STEPS = 1_000, 100
+MAX_LENGTH, MAX_STEPS = 1_000, 100
 # Expressions whose time is proportional to the length of a word; a general one can take exponential time, or ends in a
 # panic of the library, which counts its steps. An alternative is a few characters, classes and groups of them, of which
 # the last ones may be repeated: nothing that has to match comes after a repeated one.
@@ -46,8 +46,8 @@ def check_steps(backend: Any) -> None:
                 waiting += step.values()
             elif isinstance(step, list):
                 waiting += step
-        if count > MOST_STEPS:
-            raise ValueError(f"tokenizer.json: {name}: got {count} steps; expected at most {MOST_STEPS}")
+        if count > MAX_STEPS:
+            raise ValueError(f"tokenizer.json: {name}: got {count} steps; expected at most {MAX_STEPS}")
     if has_table:
         _check_characters(backend.normalizer)
 
@@ -62,7 +62,7 @@ def _check_characters(normalizer: Any) -> None:
 
 def is_linear(expression: str) -> bool:
     """Whether a regular expression of the tokenizers is one of those that take a time proportional to the text."""
-    if len(expression) > MOST_LENGTH:
+    if len(expression) > MAX_LENGTH:
         return False
     at, alternatives = 0, list[str]()
     while at <= len(expression):

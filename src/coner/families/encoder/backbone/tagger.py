@@ -26,7 +26,7 @@ from coner.families.encoder.backbone.pretrained import CONFIG, build_encoder, lo
 from coner.families.encoder.backbone.tokenizer_files import FILES, load_tokenizer
 from coner.families.encoder.backbone.weights import check_shapes, read_shapes, read_weights
 from coner.families.encoder.backbone.windows import Windows
-from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated, native_precision
+from coner.families.encoder.cpu.accelerate import LowPrecisionWeights, accelerated, native_precision
 from coner.families.encoder.cpu.process import parallel_map
 from coner.families.encoder.cpu.rows import set_embeddings
 from coner.families.files import ModelFiles
@@ -61,7 +61,7 @@ class NetworkTagger(Tagger):
         self.device = next(network.parameters()).device
         self.precision = native_precision(manifest.settings.train.precision, self.device)
         self.network.windows = Windows(manifest.settings.train.batch_pieces, self.precision)
-        self._weights = LoweredWeights(self.encoder, self.precision)
+        self._weights = LowPrecisionWeights(self.encoder, self.precision)
         own = manifest.settings.encoder
         limit = piece_limit(self.encoder.config, own.window)
         size = getattr(self.encoder.config, "vocab_size", None)
@@ -102,7 +102,7 @@ class NetworkTagger(Tagger):
         tagger.load_weights(folder)
         return tagger
 
-    def foreign_weights(self, trained: Any) -> tuple[str, ...]:
+    def incompatible_weights(self, trained: Any) -> tuple[str, ...]:
         """Prefixes of weights that have another meaning in the trained model with the manifest ``trained``."""
         return ("emissions.",)
 
@@ -151,9 +151,9 @@ class NetworkTagger(Tagger):
         if (knowledge := self.knowledge) is None:
             raise ModelError(f"expected the knowledge base {self.manifest.knowledge.hash}, with which it was trained")
         pairs = zip(pieces, sentences, strict=True)
-        return [self.informed(one, words, knowledge(words), knowledge) for one, words in pairs]
+        return [self.with_matches(one, words, knowledge(words), knowledge) for one, words in pairs]
 
-    def informed(
+    def with_matches(
         self, pieces: Pieces, words: Sequence[str], matches: tuple[TypedMatch, ...], knowledge: TypedKnowledge
     ) -> Pieces:
         """The pieces of a sentence with its matches and the text about them."""

@@ -42,7 +42,7 @@ LISTS = frozenset({"additional_special_tokens", "extra_special_tokens"})
 CHOICES = {"vocab_type": {"spm", "gpt2"}, "errors": {"replace", "strict", "ignore"}, "backend": {"tokenizers"}}
 CHOICES |= {"padding_side": {"left", "right"}, "truncation_side": {"left", "right"}, "wordpieces_prefix": {"##"}}
 TOKEN_FLAGS = {"lstrip", "rstrip", "normalized", "single_word", "special", "__type", "content"}
-MOST_TOKENS, MOST_LENGTH = 100_000, 1_000
+MAX_TOKENS, MAX_LENGTH = 100_000, 1_000
 DIGITS = 40  # transformers writes 10 ** 30 for a tokenizer without a maximum length
 
 
@@ -104,7 +104,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _check_decoder(value: Any) -> None:
-    if not isinstance(value, dict) or len(value) > MOST_TOKENS:
+    if not isinstance(value, dict) or len(value) > MAX_TOKENS:
         raise ValueError(f"{CONFIG}: added_tokens_decoder: expected an object of tokens")
     for number, token in value.items():
         if not (number.isascii() and number.isdigit() and len(number) < 10):
@@ -113,11 +113,11 @@ def _check_decoder(value: Any) -> None:
 
 
 def _check_tokens(value: Any, *, ids: bool = False) -> None:
-    if not isinstance(value, Mapping) or len(value) > MOST_TOKENS:
+    if not isinstance(value, Mapping) or len(value) > MAX_TOKENS:
         raise ValueError("expected an object of tokens")
     for token in value.values():
         if isinstance(token, list):
-            for item in token[:MOST_TOKENS]:
+            for item in token[:MAX_TOKENS]:
                 _check_token(item)
         elif isinstance(token, dict) and "content" not in token:
             _check_tokens(token)
@@ -133,5 +133,5 @@ def _check_token(token: Any) -> None:
         if not token.keys() <= TOKEN_FLAGS or not flags or token.get("__type", "AddedToken") != "AddedToken":
             raise ValueError(f"got the token {str(token)[:80]!r}; expected content and flags")
         token = token.get("content")
-    if not isinstance(token, str) or len(token) > MOST_LENGTH:
+    if not isinstance(token, str) or len(token) > MAX_LENGTH:
         raise ValueError(f"got the token {str(token)[:80]!r}; expected text")

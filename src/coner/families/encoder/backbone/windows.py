@@ -25,7 +25,7 @@ class Windows:
     hidden states that are returned.
 
     Args:
-        pieces: most pieces of a pass, padding included.
+        pieces: maximum pieces of a pass, padding included.
         precision: as of ``accelerated``, which the caller of the network enters for a training step.
     """
 

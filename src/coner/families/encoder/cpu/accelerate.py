@@ -22,7 +22,9 @@ EMBEDDINGS = "embeddings"  # the first module of every encoder of transformers
 
 
 @contextmanager
-def accelerated(encoder: nn.Module, precision: torch.dtype, *, weights: LoweredWeights | None = None) -> Iterator[None]:
+def accelerated(
+    encoder: nn.Module, precision: torch.dtype, *, weights: LowPrecisionWeights | None = None
+) -> Iterator[None]:
     """Context in which an encoder computes in ``precision``, later layers in float32, and dropout is fast on a CPU.
 
     One thread at a time may enter it with the same encoder; passes within it may run in several threads. ``weights``
@@ -33,7 +35,7 @@ def accelerated(encoder: nn.Module, precision: torch.dtype, *, weights: LoweredW
     with ExitStack() as stack:
         if next((weight.dtype for weight in _layer_weights(encoder)), torch.float32) != precision:
             if device == "cpu" and has_embeddings:
-                stack.enter_context(_lowered(encoder, precision, weights or LoweredWeights(encoder, precision)))
+                stack.enter_context(_lowered(encoder, precision, weights or LowPrecisionWeights(encoder, precision)))
             else:
                 stack.enter_context(_autocast(encoder, device, precision))
         if encoder.training and device == "cpu":
@@ -41,7 +43,7 @@ def accelerated(encoder: nn.Module, precision: torch.dtype, *, weights: LoweredW
         yield
 
 
-class LoweredWeights:
+class LowPrecisionWeights:
     """Copies of the weights of an encoder's layers, renewed when the weights have changed."""
 
     def __init__(self, encoder: nn.Module, precision: torch.dtype) -> None:
@@ -76,7 +78,7 @@ def _layer_weights(encoder: nn.Module) -> list[nn.Parameter]:
 
 
 @contextmanager
-def _lowered(encoder: nn.Module, precision: torch.dtype, weights: LoweredWeights) -> Iterator[None]:
+def _lowered(encoder: nn.Module, precision: torch.dtype, weights: LowPrecisionWeights) -> Iterator[None]:
     copies: Mapping[Any, Any] = weights()
     replaced = [
         (module._parameters, name, weight)

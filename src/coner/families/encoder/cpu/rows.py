@@ -67,7 +67,7 @@ class RowAdamW(torch.optim.AdamW):
                     parameter.grad = None  # AdamW skips it
         try:
             loss = super().step(closure)
-            # The fused update does not count versions, by which ``LoweredWeights`` notices changed weights.
+            # The fused update does not count versions, by which ``LowPrecisionWeights`` notices changed weights.
             increment_version([p for group in self.param_groups for p in group["params"] if p.grad is not None])
             for group, parameter, gradient in sparse:
                 self._update_rows(group, parameter, gradient.coalesce())

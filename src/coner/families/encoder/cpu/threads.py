@@ -32,14 +32,14 @@ class ThreadChoice:
 
 
 def choose_threads(
-    trial: Callable[[], object], most: int, *, clock: Callable[[], float] = time.perf_counter
+    trial: Callable[[], object], maximum: int, *, clock: Callable[[], float] = time.perf_counter
 ) -> ThreadChoice:
-    """Run the trial with ``most`` threads, half as many, and so on to one, in turn; keep the fastest number.
+    """Run the trial with ``maximum`` threads, half as many, and so on to one, in turn; keep the fastest number.
 
     Of speeds that are nearly equal, that with fewer threads is kept. The process computes with the chosen number from
     then on.
     """
-    counts = [most]
+    counts = [maximum]
     while counts[0] > 1:
         counts.insert(0, counts[0] // 2)
     times: dict[int, list[float]] = {count: [] for count in counts}

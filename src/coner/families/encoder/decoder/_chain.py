@@ -72,9 +72,9 @@ class ChainScores(NamedTuple):
         return scores.sub_(highest), highest
 
 
-def groups(count: int, transitions: Tensor, most: int = MOVES) -> list[slice]:
+def groups(count: int, transitions: Tensor, maximum: int = MOVES) -> list[slice]:
     """Consecutive rows of ``count``, so few that their moves between C x C tags fit into memory together."""
-    size = min(most, max(1, MOVES // transitions.numel()))
+    size = min(maximum, max(1, MOVES // transitions.numel()))
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from coner.families.encoder.decoder._chain import ChainScores, Packing, groups
 
-WORDS = 64  # most words whose C x C transitions are in memory at once, in log space
+WORDS = 64  # maximum words whose C x C transitions are in memory at once, in log space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +119,8 @@ def forward_backward(emissions: Tensor, lengths: Tensor, chain: ChainScores) -> 
 def underflows(unary: Tensor, alpha: Tensor, scale: Tensor) -> Tensor:
     """Rows for which exp space is not exact, or that hold NaN. N, bool"""
     limits = torch.finfo(alpha.dtype)
-    least = (alpha * scale).masked_fill_(unary == -torch.inf, 1.0).amin(1)
-    return ~(least >= limits.tiny / limits.eps)  # not "<", which is false for NaN
+    minimum = (alpha * scale).masked_fill_(unary == -torch.inf, 1.0).amin(1)
+    return ~(minimum >= limits.tiny / limits.eps)  # not "<", which is false for NaN
 
 
 def _scaled_forward(unary: Tensor, transitions: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Choose the words of a batch that are hidden, and what the encoder reads in their place."""
+"""Choose the words of a batch that are masked, and what the encoder reads in their place."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MASKED, RANDOM = 0.8, 0.1  # of the chosen pieces: replaced by the mask, by a ra
 
 @dataclass(frozen=True)
 class Masked:
-    """A batch with hidden words. M is the number of hidden pieces."""
+    """A batch with masked words. M is the number of masked pieces."""
 
     batch: Batch
-    places: Tensor  # positions of the hidden pieces, indices into R*P. M
-    ids: Tensor  # ids of the hidden pieces. M
+    places: Tensor  # positions of the masked pieces, indices into R*P. M
+    ids: Tensor  # ids of the masked pieces. M
 
 
 def mask_words(batch: Batch, share: float, *, mask: int, vocabulary: int, generator: torch.Generator | None) -> Masked:
-    """Hide this share of the words, each chosen independently with all of its pieces; at least one word is hidden.
+    """Mask this share of the words, each chosen independently with all of its pieces; at least one word is masked.
 
     Whole-word masking after Devlin et al. 2019 (arXiv 1810.04805). Draws on the CPU, from ``generator``, or from the
     global generator if it is ``None``.

@@ -13,7 +13,7 @@ from coner.families.encoder.pretrain.masking import Masked
 
 
 class MaskedLanguageModel(nn.Module):
-    """Scores V pieces at each hidden place by their word embeddings, which are those of the encoder.
+    """Scores V pieces at each masked position by their word embeddings, which are those of the encoder.
 
     Packaged encoders lack the head of their own pre-training, so this one is new. Its matrix is initialised to the
     identity, so that at first a place is scored by its own vector.
@@ -32,7 +32,7 @@ class MaskedLanguageModel(nn.Module):
         nn.init.zeros_(self.transform.bias)
 
     def losses(self, masked: Masked) -> Tensor:
-        """Cross-entropy of each hidden piece in nats. M"""
+        """Cross-entropy of each masked piece in nats. M"""
         last = int(self.encoder.config.num_hidden_layers)
         states = self.windows(self.encoder, masked.batch, [last])[last].flatten(0, 1)
         hidden = self.norm(F.gelu(self.transform(states[masked.places].float())))

@@ -1,4 +1,4 @@
-"""The loss of hidden words, in training and on held-out text."""
+"""The loss of masked words, in training and on held-out text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from coner.families.encoder.pretrain.masking import Masked, mask_words
 from coner.families.encoder.pretrain.network import MaskedLanguageModel
 from coner.families.encoder.training.objective import Objective
 
-FIXED = 1  # seed for held-out text, so that the same words are hidden after every epoch
+FIXED = 1  # seed for held-out text, so that the same words are masked after every epoch
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PretrainedModel:
     device: torch.device
     precision: torch.dtype
     mask: int  # id of the tokenizer's mask
-    share: float  # of the words that are hidden
+    share: float  # of the words that are masked
 
     @property
     def encoder(self) -> Any:
@@ -39,13 +39,13 @@ class PretrainedModel:
         return self.network.encoder
 
     def masked(self, batch: Batch, generator: torch.Generator | None = None) -> Masked:
-        """The batch with hidden words."""
+        """The batch with masked words."""
         vocabulary = len(self.network.bias)
         return mask_words(batch, self.share, mask=self.mask, vocabulary=vocabulary, generator=generator)
 
 
 class MaskingObjective(Objective):
-    """Mean cross-entropy of hidden pieces, times the words of a pass; each epoch hides other words."""
+    """Mean cross-entropy of masked pieces, times the words of a pass; each epoch masks other words."""
 
     tagger: PretrainedModel
 
@@ -56,7 +56,7 @@ class MaskingObjective(Objective):
 
 @torch.no_grad()
 def held_out_scores(model: PretrainedModel, sentences: Sequence[Sentence], *, pass_pieces: int) -> dict[str, float]:
-    """Mean loss of hidden pieces of held-out text, in nats, and the geometric mean of their probabilities."""
+    """Mean loss of masked pieces of held-out text, in nats, and the geometric mean of their probabilities."""
     pieces: list[Pieces] = model.pieces([sentence.words for sentence in sentences])
     lengths = [len(sentence.ids) for sentence in pieces]
     order = sorted(range(len(pieces)), key=lengths.__getitem__)

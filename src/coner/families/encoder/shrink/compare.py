@@ -9,12 +9,12 @@ import torch
 from coner.core.counted import counted
 from coner.families.before_after import BeforeAfter, Candidate, compare, model_bytes
 from coner.families.encoder.settings import EncoderManifest
-from coner.families.encoder.shrink.recipe import Shrinking
+from coner.families.encoder.shrink.recipe import ShrinkRecipe
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.manifest import parse_manifest, read_manifest
 
 
-def compare_with_teacher(recipe: Shrinking, folder: Path) -> BeforeAfter:
+def compare_with_teacher(recipe: ShrinkRecipe, folder: Path) -> BeforeAfter:
     """Evaluate and time the teacher and the finished student, which is in ``folder``, without thresholds."""
     manifest = parse_manifest(read_manifest(folder).model_dump(), EncoderManifest, folder)
     student, teacher = EncoderTagger.load(folder, manifest), recipe.teacher

@@ -39,8 +39,8 @@ CHANGED = {"seed", *(f"data.{name}" for name in ("take", *Reading.__annotations_
 
 
 @dataclass(frozen=True)
-class Shrink:
-    """What ``coner shrink`` is asked for."""
+class ShrinkOptions:
+    """Options of ``coner shrink``."""
 
     teacher: Path  # folder of a trained encoder
     layers: int | None  # of the student; ``None``: half of the teacher's
@@ -49,27 +49,27 @@ class Shrink:
     overrides: Sequence[str] = ()  # ``key.path=value`` of ``train``, ``data`` or ``seed``
 
 
-class Shrinking(Training):
+class ShrinkRecipe(Training):
     """Trains a student of a trained encoder; an ordinary run otherwise.
 
     Raises:
-        ModelError: the teacher is missing or damaged, or is no trained encoder.
+        ModelError: the teacher is missing or damaged, or is not a trained encoder.
         ConfigError: it has too few layers, it is in ``folder``, or a setting is wrong or not one of the training.
         DataError: a file is faulty, or has a label that the teacher does not know.
     """
 
     settings: EncoderExperiment
 
-    def __init__(self, asked: Shrink, folder: Path) -> None:
-        manifest = _teacher_manifest(asked.teacher)
-        if asked.teacher.resolve().is_relative_to(folder.resolve()):
-            raise ConfigError(f"{asked.teacher}: is in {folder}, which will be written. Fix: give another --out")
-        require_no_knowledge(manifest.knowledge, asked.teacher, "coner shrink")
-        self.teacher_folder, self.teacher_files = asked.teacher, manifest.files
-        self.teacher = EncoderTagger.load(asked.teacher, manifest)
-        self.matched = matched_layers(asked.layers, self.total)
-        values = _values(asked, manifest.settings, len(self.matched), folder.resolve().name)
-        self.inputs = _inputs(asked, parse_data(values, SOURCE), self.teacher)
+    def __init__(self, options: ShrinkOptions, folder: Path) -> None:
+        manifest = _teacher_manifest(options.teacher)
+        if options.teacher.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(f"{options.teacher}: is in {folder}, which will be written. Fix: choose another --out")
+        require_no_knowledge(manifest.knowledge, options.teacher, "coner shrink")
+        self.teacher_folder, self.teacher_files = options.teacher, manifest.files
+        self.teacher = EncoderTagger.load(options.teacher, manifest)
+        self.matched = matched_layers(options.layers, self.total)
+        values = _values(options, manifest.settings, len(self.matched), folder.resolve().name)
+        self.inputs = _inputs(options, parse_data(values, SOURCE), self.teacher)
         suggested = EncoderFamily().suggest(values, self.inputs.splits["train"].sentences)
         super().__init__(parse_experiment(override(suggested, values), SOURCE))
 
@@ -128,26 +128,26 @@ def _teacher_manifest(folder: Path) -> EncoderManifest:
     return parse_manifest(manifest.model_dump(), EncoderManifest, folder)
 
 
-def _values(asked: Shrink, teacher: EncoderExperiment, layers: int, name: str) -> dict[str, Any]:
+def _values(options: ShrinkOptions, teacher: EncoderExperiment, layers: int, name: str) -> dict[str, Any]:
     """The settings that are set: the teacher's, except those that depend on its data, and with fewer layers."""
-    for text in asked.overrides:
+    for text in options.overrides:
         key = text.partition("=")[0].strip()
         if not key.startswith("train.") and key not in CHANGED:
             message = "expected one of train, such as train.epochs=4, of reading data, such as data.take=1000, or seed"
             raise ConfigError(f"--set {text!r:.200}: {message}; the others are those of the teacher")
     values = teacher.model_dump(mode="json", exclude={"data", "auxiliary"})
-    values |= {"name": name, "data": {split: str(path) for split, path in asked.files.items()}}
+    values |= {"name": name, "data": {split: str(path) for split, path in options.files.items()}}
     values["encoder"] |= {"keep_layers": layers, "freeze_layers": 0}
     values["head"] |= {"consistency": 0.0}
     values["train"] = {key: value for key, value in values["train"].items() if key in KEPT}
-    return apply_overrides(values, asked.overrides)
+    return apply_overrides(values, options.overrides)
 
 
-def _inputs(asked: Shrink, data: DataSettings, teacher: EncoderTagger) -> Inputs:
+def _inputs(options: ShrinkOptions, data: DataSettings, teacher: EncoderTagger) -> Inputs:
     splits = read_named_splits(data, teacher.taxonomy)
     if not splits["train"].corpus.labels:
         raise DataError("got no mention; expected labelled sentences to train on", splits["train"].corpus.path)
-    extras = tuple(leave_out(_unlabelled(path, data), evaluated_in(splits)) for path in asked.text)
+    extras = tuple(leave_out(_unlabelled(path, data), evaluated_in(splits)) for path in options.text)
     return Inputs({**splits, "train": replace(splits["train"], extras=extras)}, teacher.taxonomy)
 
 

@@ -18,10 +18,10 @@ from coner.core.types import Sentence
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.pieces import Pieces
 from coner.families.encoder.backbone.pooling import Pooling
-from coner.families.encoder.cpu.accelerate import LoweredWeights, accelerated
+from coner.families.encoder.cpu.accelerate import LowPrecisionWeights, accelerated
 from coner.families.encoder.tagger import EncoderTagger
 
-MOST_STORED = 2 << 30  # bytes; a constant, so that a resumed run does as the interrupted one
+MAX_STORED = 2 << 30  # bytes; a constant, so that a resumed run does as the interrupted one
 CHUNK = 512  # sentences between two steps of the progress bar
 
 
@@ -53,7 +53,7 @@ class Teacher:
     def __init__(self, tagger: EncoderTagger, layers: Sequence[int], sentences: Sequence[Sentence]) -> None:
         self.tagger, self.sentences = tagger, sentences
         self.pooling = Pooling([layer + 1 for layer in layers], tagger.settings.encoder.pooling)
-        self._weights = LoweredWeights(tagger.encoder, tagger.precision)
+        self._weights = LowPrecisionWeights(tagger.encoder, tagger.precision)
         self._ends = [0, *accumulate(map(len, sentences))]
         self._stored: Targets | None = None
 
@@ -65,7 +65,7 @@ class Teacher:
 
     def store(self) -> None:
         """Compute the targets of all sentences, if they are not too many to keep."""
-        if self._stored is not None or self.bytes > MOST_STORED:
+        if self._stored is not None or self.bytes > MAX_STORED:
             return
         width = self.pooling.size(self.tagger.encoder.config.hidden_size)
         words = self._ends[-1]

@@ -1,7 +1,7 @@
 """The whole state of a training run in one file, which is written completely or not at all.
 
 Weights, optimizer state and random state are tensors in safetensors; the position of the run is JSON in the header of
-the same file. It is one file, so that one rename replaces it; it is no pickle, so that reading it runs no code.
+the same file. It is one file, so that one rename replaces it; it is not a pickle, so that reading it runs no code.
 """
 
 from __future__ import annotations

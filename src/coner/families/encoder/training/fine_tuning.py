@@ -52,7 +52,7 @@ class FineTuning(Generic[T]):
         self.job, self.warm_start, self.curves, self.threads = job, None, train.tensorboard, train.threads
         if train.init is not None:
             folder, trained = trained_encoder(train.init, run=job.folder)
-            self.warm_start = load_matching(tagger.network, folder, excluded=tagger.foreign_weights(trained))
+            self.warm_start = load_matching(tagger.network, folder, excluded=tagger.incompatible_weights(trained))
         losses = objective(tagger, job.train, job.weights)
         if job.knowledge is not None:
             tagger.knowledge = job.knowledge.typed

@@ -35,9 +35,9 @@ class Objective(ABC):
         self.lengths = [len(pieces.ids) for pieces in self.pieces]  # for batches
 
     def inform(self, knowledge: TrainingKnowledge) -> None:
-        """Add to each training sentence what the knowledge base says about it."""
+        """Add to each training sentence its matches in the knowledge base."""
         self.pieces = [
-            self.tagger.informed(pieces, sentence.words, knowledge(sentence.words), knowledge.typed)
+            self.tagger.with_matches(pieces, sentence.words, knowledge(sentence.words), knowledge.typed)
             for pieces, sentence in zip(self.pieces, self.sentences, strict=True)
         ]
         self.lengths = [pieces.size for pieces in self.pieces]

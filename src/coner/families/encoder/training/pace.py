@@ -1,4 +1,4 @@
-"""Notices when the steps of a training become several times slower than they were at first."""
+"""Detect that the steps of a training have become several times slower than at first."""
 
 from __future__ import annotations
 

@@ -55,14 +55,16 @@ class TrainSettings(Section):
         0.0, description="norm of an adversarial perturbation of the word embeddings, trained on too; 0: none"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of the encoder; auto: bfloat16 if the hardware has it"
+        "auto", description="precision of the encoder; auto: bfloat16 if the hardware has it"
     )
     threads: Natural = Field(
-        0, description="on the CPU; 0: OMP_NUM_THREADS if set, else the fastest number up to that of the cores"
+        0, description="CPU threads; 0: OMP_NUM_THREADS if set, else the fastest number up to that of the cores"
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: an accelerator if there is one")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="device to train on; auto: an accelerator if there is one"
+    )
     evaluate_every: Natural = Field(
-        0, description="epochs between two scores of dev; 0: so many that scoring takes about a fifth of the time"
+        0, description="epochs between two scores of dev; 0: so that scoring takes about a fifth of the time"
     )
     patience: Natural = Field(0, description="stop after this many epochs without a better one; 0: never")
     checkpoint_minutes: Positive = Field(10.0, description="maximum number of minutes between two checkpoints")

@@ -8,7 +8,7 @@ from coner.core import processes
 from coner.families.encoder.cpu.threads import choose_threads
 from coner.families.encoder.training.trainer import Trainer
 
-LEAST_STEPS = 200  # of a training; a shorter one is over before the measurement pays
+MIN_STEPS = 200  # of a training; a shorter one is over before the measurement pays
 
 
 def set_threads(trainer: Trainer, requested: int, *, resumed: bool) -> str | None:
@@ -19,15 +19,15 @@ def set_threads(trainer: Trainer, requested: int, *, resumed: bool) -> str | Non
     """
     group, progress, before = trainer.processes, trainer.progress, trainer.progress.threads
     alone, line = group.count == 1 and group.device.type == "cpu", None
-    most = processes.thread_count()
+    maximum = processes.thread_count()
     if requested:
         torch.set_num_threads(requested)
     elif processes.requested_threads() or not alone:
-        torch.set_num_threads(most)
+        torch.set_num_threads(maximum)
     elif resumed:
-        torch.set_num_threads(before or most)
-    elif most > 1 and trainer.schedule.epochs * trainer.steps >= LEAST_STEPS:
-        line = str(choose_threads(trainer.trial, most))
+        torch.set_num_threads(before or maximum)
+    elif maximum > 1 and trainer.schedule.epochs * trainer.steps >= MIN_STEPS:
+        line = str(choose_threads(trainer.trial, maximum))
     progress.threads = torch.get_num_threads()
     if resumed and before and progress.threads != before:
         line = f"threads: {progress.threads}, before the stop {before}: the result differs by rounding"

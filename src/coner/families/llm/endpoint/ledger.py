@@ -83,7 +83,7 @@ class Ledger:
         if marks == (APPLICATION, FORMAT):
             if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise self._damaged("it fails SQLite's check")
-            # A view or a trigger of someone else could run for ever.
+            # A view or a trigger of an untrusted file could run for ever.
             if database.execute("SELECT name, sql FROM sqlite_schema").fetchall() != [("answers", TABLE)]:
                 raise self._damaged("it has other tables than one of answers")
         elif marks != (0, 0) or database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:

@@ -64,9 +64,9 @@ class TokenEstimator:
 
         ``body`` is its whole response, which may hold more than the answer, such as the model's reasoning.
         """
-        most = _prompt_bytes(prompt) + _bytes(json.dumps(prompt.schema, default=dict)) + TEMPLATE
+        upper = _prompt_bytes(prompt) + _bytes(json.dumps(prompt.schema, default=dict)) + TEMPLATE
         sent, got = reported
-        if _possible(sent, _prompt_bytes(prompt), most):
+        if _possible(sent, _prompt_bytes(prompt), upper):
             self.update(prompt, sent)
         else:
             sent = self.upper_bound(prompt).prompt
@@ -76,8 +76,8 @@ class TokenEstimator:
         return Tokens(sent, got)
 
 
-def _possible(tokens: Any, size: int, most: int) -> bool:
-    return type(tokens) is int and size / MAX_BYTES <= tokens <= most
+def _possible(tokens: Any, size: int, upper: int) -> bool:
+    return type(tokens) is int and size / MAX_BYTES <= tokens <= upper
 
 
 def _bytes(text: str) -> int:

@@ -40,7 +40,7 @@ def require_permission(endpoint: Endpoint, allowed: Iterable[str] = ()) -> None:
 def covers(allowed: str, address: str) -> bool:
     """Whether an allowed address is this one, or the whole server of it: scheme, host and port without a path.
 
-    ``ConfigError`` if the allowed address is none.
+    ``ConfigError`` if the allowed address is not an address.
     """
     try:
         server, path = _parts(allowed)

@@ -206,7 +206,7 @@ class Session:
         except TransientError as error:
             self._silent_since = None
             if error.retry_after > MAX_RETRY_AFTER:
-                asked = f"it asks for a wait of {error.retry_after:.0f} s, and {MAX_RETRY_AFTER:.0f} s is the most"
+                asked = f"it asks for a wait of {error.retry_after:.0f} s; at most {MAX_RETRY_AFTER:.0f} s are waited"
                 reason = f"{error.reason}; {asked}. Fix: run the command again later"
                 raise self._give_up(Failure("exhausted", reason)) from None
             if self._rate.pause(error.retry_after) and error.retry_after >= REPORTED_WAIT:

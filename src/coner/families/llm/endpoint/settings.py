@@ -39,14 +39,14 @@ class Endpoint(Section):
         description=f"environment variable that holds the API key, ending in {KEY_SUFFIX}; empty: {DEFAULT_KEY}, or no "
         "key if the endpoint is on this machine or network",
     )
-    temperature: Rate = Field(0.0, description="0: the most likely answer")
-    seed: Seed | None = Field(0, description="of the sampling, if the endpoint takes one; none: not sent")
+    temperature: Rate = Field(0.0, description="sampling temperature; 0: the most likely answer")
+    seed: Seed | None = Field(0, description="seed of the sampling, if the endpoint takes one; none: not sent")
     timeout: Positive = Field(120.0, description="seconds for one call")
     concurrency: Count = Field(4, description="calls at the same time")
-    requests_per_minute: Natural = Field(0, description="0: no limit")
-    tokens_per_minute: Natural = Field(0, description="estimated before each call; 0: no limit")
-    max_retries: Natural = Field(5, description="of a call that may succeed later")
-    prices: Prices = Field(Prices(), description="to compute the cost")
+    requests_per_minute: Natural = Field(0, description="maximum requests per minute; 0: no limit")
+    tokens_per_minute: Natural = Field(0, description="maximum tokens per minute, estimated before calls; 0: no limit")
+    max_retries: Natural = Field(5, description="maximum retries of a call that may succeed later")
+    prices: Prices = Field(Prices(), description="prices to compute the cost")
 
     @field_validator("key_env")
     @classmethod

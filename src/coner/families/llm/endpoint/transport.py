@@ -29,7 +29,7 @@ ADVICE = {
     400: "the endpoint cannot process this request; a long prompt may need a larger context",
     401: "expected a valid key. Fix: set the environment variable that key_env names",
     403: "the key may not use this model or address; expected one that may",
-    404: "expected a model that the endpoint serves, and a base_url that ends before /chat/completions (mostly /v1)",
+    404: "expected a model that the endpoint serves, and a base_url that ends before /chat/completions (usually /v1)",
 }
 
 
@@ -108,10 +108,10 @@ class Transport:
         except BodyError as error:
             raise TransientError(self._reason(str(error)), billed=True) from None
         except RedirectError as error:
-            reason = self._reason(f"{error}; expected an answer. Fix: set base_url to the address that shall answer")
+            reason = self._reason(f"{error}; expected an answer. Fix: set base_url to the final address")
             raise RejectedError(reason, for_all=True) from None
         except UnicodeEncodeError:
-            message = "the prompt contains half of a surrogate pair; expected whole characters"
+            message = "the prompt contains a lone surrogate; expected whole characters"
             raise RejectedError(self._reason(message), message=message) from None
         return self._parse(prompt, text, time.perf_counter() - began)
 

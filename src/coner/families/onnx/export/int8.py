@@ -30,7 +30,7 @@ LARGEST = 127  # of a weight, and of an activation
 PAIR = 128  # 255 * 128 is the most that fits into 16 bits
 ZERO = 128  # unsigned integer of the activation 0
 TINY = 1e-20  # added to a scale, so that a row of zeros is not divided by zero
-ONE, MIDDLE, STEP, LEAST = "int8.one", "int8.middle", "int8.step", "int8.least"  # constants that all products share
+ONE, MIDDLE, STEP, MINIMUM = "int8.one", "int8.middle", "int8.step", "int8.least"  # constants that all products share
 
 
 def quantise(model: onnx.ModelProto, level: Level) -> onnx.ModelProto:
@@ -75,7 +75,7 @@ def _products(graph: onnx.GraphProto) -> dict[str, tuple[int, int]]:
 
 
 def _quantise_products(graph: onnx.GraphProto, chosen: Collection[str]) -> None:
-    constants = {ONE: np.float32(1), MIDDLE: np.uint8(ZERO), STEP: np.float32(1 / LARGEST), LEAST: np.float32(TINY)}
+    constants = {ONE: np.float32(1), MIDDLE: np.uint8(ZERO), STEP: np.float32(1 / LARGEST), MINIMUM: np.float32(TINY)}
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items())
     nodes: list[onnx.NodeProto] = []
     rows, matrices = set[str](), set[str]()
@@ -109,7 +109,7 @@ def _quantised_rows(values: str) -> Iterator[onnx.NodeProto]:
     yield helper.make_node("Abs", [values], [sizes], sizes)
     yield helper.make_node("ReduceMax", [sizes], [largest], largest, axes=[-1], keepdims=1)
     yield helper.make_node("Mul", [largest, STEP], [step], step)
-    yield helper.make_node("Add", [step, LEAST], [scale], scale)
+    yield helper.make_node("Add", [step, MINIMUM], [scale], scale)
     yield helper.make_node("Div", [values, scale], [scaled], scaled)
     yield helper.make_node("QuantizeLinear", [scaled, ONE, MIDDLE], [f"{values}.int8"], f"{values}.int8")
 

@@ -1,4 +1,4 @@
-"""Run folders and record files that are named on the command line."""
+"""Paths of runs on the command line: run folders and record files."""
 
 from __future__ import annotations
 
