@@ -50,7 +50,7 @@ def test_a_bound_is_reached_with_the_best_of_the_other_value(
     own, other = QUANTITIES[quantity], 1 - QUANTITIES[quantity]
     tried = [found for t in TRIED if (found := after(gold, predicted, dict.fromkeys(LABELS, t)))[4]]
     allowed = [f for f in tried if f[own] >= target and (quantity == "recall" or f[4] >= minimum)]
-    goal = Goal.parse(f"{quantity}>={minimum}")
+    goal = Goal.parse(f"{quantity}>={target}")
     if not allowed:
         with pytest.raises(Unreachable, match="cannot be reached"):
             choose_thresholds(Candidates.of(gold, predicted), goal, per_class=False, minimum=minimum)
