@@ -81,7 +81,7 @@ def test_a_number_of_thousands_of_digits_is_refused_without_printing_it() -> Non
 
 
 def test_a_text_that_is_not_utf_8_is_named() -> None:
-    with pytest.raises(ValueError, match=r"got 'a\\udcff\.conll', which is no text in UTF-8"):
+    with pytest.raises(ValueError, match=r"got 'a\\udcff\.conll' with a lone surrogate, which UTF-8 cannot encode"):
         check_values({"train": "a\udcff.conll"})
 
 

@@ -137,7 +137,7 @@ def check_values(value: Any) -> None:
         elif isinstance(item, str) and "\0" in item:
             raise ValueError("got a text with a zero byte")
         elif isinstance(item, str) and not item.isascii() and any("\ud800" <= letter < "\ue000" for letter in item):
-            raise ValueError(f"got {item!r:.80}, a lone surrogate, which UTF-8 cannot encode")
+            raise ValueError(f"got {item!r:.80} with a lone surrogate, which UTF-8 cannot encode")
 
 
 def is_text(value: Any) -> bool:
