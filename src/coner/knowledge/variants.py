@@ -39,7 +39,7 @@ class Variants:
         end = np.searchsorted(self._stored, wanted | np.uint64(0xFFFFFFFF), "right")
         numbers: list[set[int]] = [set() for _ in texts]
         for i in np.flatnonzero(first < end):
-            stored = self._stored[first[i] : min(end[i], first[i] + MOST)]
+            stored = self._stored[first[i] : min(end[i], first[i] + MAX_COMPARED)]
             numbers[owners[i]].update((stored & np.uint64(0xFFFFFFFF)).tolist())
         return [self._only(text, some) for text, some in zip(texts, numbers, strict=True)]
 
