@@ -159,6 +159,9 @@ def test_labels_are_renamed_and_checked(write: Write) -> None:
         read(path, labels=["PERSON"])
 
 
-@pytest.mark.parametrize("text", ["He said (quietly) no .\nThen (he) left .\n", "* item\n* (other)\n", "a B-X\nb O\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["He said (quietly) no .\nThen (he) left .\n", "* item\n* (other)\n", "a B-X\nb O\n", '[{"text": "in (1988) ."}]'],
+)
 def test_other_files_are_not_taken_for_it(write: Write, text: str) -> None:
     assert detect(write(text, "x")) != "ontonotes"

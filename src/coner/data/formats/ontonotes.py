@@ -141,7 +141,8 @@ class Ontonotes(Format):
         lines = [line for line in complete.decode(errors="replace").splitlines() if line.strip()]
         rows = [line.split() for line in lines if not line.startswith("#")]
         task = bool(lines) and BEGIN.fullmatch(lines[0]) is not None and usual_width(rows) >= WIDTH
-        return float(task or (min(map(len, rows), default=0) > 1 and bool(bracketed(rows))))
+        starred = any("*" in row[at] for at in bracketed(rows) for row in rows)
+        return float(task or (min(map(len, rows), default=0) > 1 and starred))
 
 
 formats.register(Ontonotes())
