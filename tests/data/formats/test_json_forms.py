@@ -110,6 +110,13 @@ FORMS: dict[str, Callable[[Sentence], Any]] = {
         "tokenized_text": s.words,
         "ner": [[e.start, e.end - 1, e.label] for e in s.entities or ()],
     },
+    "Argilla": lambda s: {
+        "id": 7,
+        "text": s.text,
+        "tokens": s.words,
+        "annotation": [[label, a, b] for a, b, label in spans(s)],
+        "prediction": None,
+    },
     "Dataturks": lambda s: {
         "id": 7,
         "content": s.text,
@@ -257,7 +264,6 @@ UNREAD: dict[str, dict[str, Any]] = {
     "pairs by label": {"text": TEXT, "label": {"PER": [[0, 3]]}},
     "a string": {"text": TEXT, "label": "[[0, 3, 'PER']]"},
     "of a span categorizer": {"text": TEXT, "spans": {"sc": [[0, 3, "PER"]]}},
-    "the label first": {"text": TEXT, "label": [["PER", 0, 3]]},
     "places of tokens": {"text": TEXT, "spans": [{"token_start": 0, "token_end": 0, "label": "PER"}]},
     "tags": {"tokens": TEXT.split(), "my_tags": ["B-PER", "O", "O", "O"]},
     "a string of tags": {"text": TEXT, "my_tags": "B-PER O O O"},
@@ -546,3 +552,10 @@ def test_a_key_that_an_object_has_twice_is_an_error_with_its_line(
 def test_a_line_with_a_key_twice_can_be_left_out(tmp_path: Path) -> None:
     corpus = read(file(tmp_path, {"text": "a", "label": []}, REPEATED), repair=True)
     assert ([s.words for s in corpus], corpus.skipped) == ([("a",)], 1)
+
+
+@pytest.mark.parametrize("form", ["text", "orth", "word", "form"])
+def test_objects_of_tokens_have_words_and_labels(tmp_path: Path, form: str) -> None:
+    tokens = [{"index": at, form: word, "ner": tag} for at, word, tag in ((1, "Ana", "PERSON"), (2, "sings", "O"))]
+    [sentence] = read(file(tmp_path, json.dumps({"sentences": [{"index": 0, "tokens": tokens}]}), name="x.json"))
+    assert (sentence.words, sentence.entities) == (("Ana", "sings"), (Entity(0, 1, "PERSON"),))

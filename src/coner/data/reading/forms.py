@@ -95,7 +95,7 @@ def _of_tokens(values: Mapping[str, Any], tokens: list[dict[str, Any]]) -> dict[
         return {"tokens": None, "text": text, "entities": [{**t, "label": t["entityLabel"]} for t in tokens]}
     for key in (key for key in tokens[0] if key not in WORDS):
         tags = [token.get(key) for token in tokens]
-        if all(map(_is_tag, tags)):
+        if all(map(_is_tag, tags)) or (key in keys.TAGS and all(isinstance(tag, str) and tag for tag in tags)):
             return {"ner_tags": tags}
     return {}
 

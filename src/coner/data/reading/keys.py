@@ -9,6 +9,7 @@ prodigy                 ``text``, ``tokens``: objects; ``spans``; ``answer``
 spaCy's Doc             ``text``, ``tokens``: objects; ``ents``
 tags                    ``tokens`` or ``words``: strings; ``ner_tags``, ``ner``, ``tags`` or ``labels``: names or ids
 GLiNER                  ``tokenized_text``: strings; ``ner``: triples of the first word, the last word, the label
+Argilla                 ``text``, ``tokens``: strings; ``annotation``: triples of the label, the start, the end
 ======================  ===========================================================================================
 """
 
@@ -28,7 +29,7 @@ FORM_OF_SPANS = "objects with start, end and label, or [start, end, label], with
 TEXTS = ("text", "data", "content", "sentence")
 WORDS = ("words", "tokens", "tokenized_text")
 TAGS = ("ner_tags", "ner", "tags", "labels", "label")
-SPANS = ("entities", "spans", "ents", "labels", "label", "ner", "annotations")
+SPANS = ("entities", "spans", "ents", "labels", "label", "ner", "annotations", "annotation")
 STARTS = ("start", "start_offset", "start_char", "start_pos", "startOffset", "begin")
 ENDS = ("end", "end_offset", "end_char", "end_pos", "endOffset")
 LABELS = ("label", "labels", "type", "entity_group", "entity", "tag", "tag_name", "category")
@@ -53,9 +54,16 @@ def whole(place: Any) -> int | None:
     return place if type(place) is int else None
 
 
+def label_last(item: Sequence[Any]) -> Sequence[Any]:
+    """A span that is a list with its label behind its places, if it is in front of them, as Argilla writes it."""
+    first = len(item) >= 3 and isinstance(item[0], str) and whole(item[0]) is None
+    return [*item[1:3], item[0], *item[3:]] if first else item
+
+
 def is_span(item: Any) -> bool:
     """Whether a value has the form of a labelled span."""
     if isinstance(item, list):
+        item = label_last(item)
         return len(item) >= 3 and None not in map(whole, item[:2]) and isinstance(item[2], str | int)
     if not isinstance(item, dict):
         return False
@@ -109,7 +117,7 @@ def _count_spans(value: Any, depth: int) -> int:
 
 def _seems_span(item: Any) -> bool:
     if isinstance(item, list):
-        return is_span(item) and isinstance(item[2], str)
+        return is_span(item) and isinstance(label_last(item)[2], str)
     if not isinstance(item, dict):
         return False
     if isinstance(item.get("value"), dict) and "type" in item:  # of Label Studio

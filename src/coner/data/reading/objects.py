@@ -19,6 +19,7 @@ from coner.core.counted import counted
 from coner.core.types import Entity, Sentence
 from coner.core.untrusted import is_text
 from coner.data.reading import keys
+from coner.data.reading.forms import WORDS as FORMS
 from coner.data.reading.forms import usual_form
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
@@ -104,7 +105,7 @@ class ObjectReader(SpanReader):
         words = None if name is None else values[name]
         if isinstance(words, list) and words and all(isinstance(word, dict) for word in words):
             text = values["text"] if isinstance(values.get("text"), str) else ""
-            words = [word.get("text", text[_at(word, keys.STARTS) : _at(word, keys.ENDS)]) for word in words]
+            words = [_form(word, text[_at(word, keys.STARTS) : _at(word, keys.ENDS)]) for word in words]
             words = [word for word in words if not isinstance(word, str) or word.strip()]  # of prodigy, and spaCy
         if name is not None:
             check_words(name, words)
@@ -193,10 +194,15 @@ def _at(item: Values, names: Sequence[str]) -> int:
     return place if type(place) is int else 0
 
 
+def _form(token: Values, covered: str) -> Any:
+    """The word of an object of a token: its own, else the text that it covers."""
+    return next((token[key] for key in FORMS if key in token), covered)
+
+
 def _span(item: Any, number: int, names: Mapping[str, str]) -> QuotedMark:
     """A span as an object has it, and the text that it repeats, if it does."""
     if isinstance(item, list) and len(item) == 3:
-        item = dict(zip(("start", "end", "label"), item, strict=True))
+        item = dict(zip(("start", "end", "label"), keys.label_last(item), strict=True))
     if not isinstance(item, dict):
         raise ValueError(f"got entity {item!r:.200}; expected an object, or [start, end, label]")
     first, last, label = (keys.first_of(names, item) for names in (keys.STARTS, keys.ENDS, keys.LABELS))
