@@ -258,3 +258,46 @@ def test_numbers_of_tags_can_be_renamed(write: Write) -> None:
     assert [[(e.start, e.end, e.label) for e in s.entities or ()] for s in corpus] == [[(0, 1, "P")]]
     with pytest.raises(DataError, match=r"got tags 1 0; expected tags, not their numbers. Fix: --rename 1=NAME"):
         read(path)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_sentence_starts_where_the_numbers_of_words_start_again(write: Write, start: int) -> None:
+    sentences = [["Porto", "is", "big"], ["Zoé", "sings"], ["Ada"]]
+    rows = [f"{at},{word},O" for words in sentences for at, word in enumerate(words, start)]
+    data = read(write("\n".join(["nr,word,tag", *rows]) + "\n"))
+    assert [list(sentence.words) for sentence in data] == sentences
+    assert data.notes == (f"a sentence starts where column 'nr' is {start} again",)
+
+
+@pytest.mark.parametrize("numbers", ["101100", "111111", "123456", "120123", "212121", "12x123"])
+def test_other_numbers_do_not_end_sentences(write: Write, numbers: str) -> None:
+    path = write("nr,word,tag\n" + "".join(f"{number},a,O\n" for number in numbers))
+    assert [len(sentence) for sentence in read(path)] == [6]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [('Porto,B-geo\n",",O\n', "1, tags from column 2"), ("B-geo;Porto\nO;,\n", "2, tags from column 1")],
+)
+def test_a_word_and_its_tag_are_no_header(write: Write, text: str, note: str) -> None:
+    assert mentions(write(text)) == [(("Porto", ","), ["geo: Porto"])]
+    assert f"no header: words are read from column {note}" in read(write(text)).notes
+
+
+def test_words_and_tags_with_spaces_between_them_are_conll(write: Write) -> None:
+    with pytest.raises(DataError, match=r"x\.csv:1: .*Fix: --from conll$"):
+        read(write("Porto B-geo\nis O\n"))
+    with pytest.raises(DataError, match=r"x\.csv:1: .*Fix: --from conll$"):
+        read(write('"\tO\nPorto\tB-geo\n'))
+
+
+@pytest.mark.parametrize("missing", ["", "nan", "NaN", "<NA>", "None"])
+def test_a_missing_sentence_number_is_that_of_the_row_above(write: Write, missing: str) -> None:
+    rows = ["Sentence: 1,Porto,B-geo", f"{missing},Alegre,I-geo", "Sentence: 2,nan,O", f"{missing},None,B-per"]
+    path = write("\n".join(["Sentence #,Word,Tag", *rows]))
+    assert mentions(path) == [(("Porto", "Alegre"), ["geo: Porto Alegre"]), (("nan", "None"), ["per: None"])]
+
+
+@pytest.mark.parametrize("name", ["BIO_NER_tag", "iob label", "NER-Labels", "entity.tag", "ner_bio_tags"])
+def test_names_of_tags_are_put_together_of_known_parts(write: Write, name: str) -> None:
+    assert mentions(write(f"id\ttoken\t{name}\n0\tPorto\tB-geo\n", "x.tsv")) == [(("Porto",), ["geo: Porto"])]

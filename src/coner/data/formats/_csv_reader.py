@@ -1,7 +1,7 @@
 """The reader of CSV; for the names of columns see ``data.reading.delimited``.
 
 A sentence of words ends at an empty row, and where the sentence or document changes: its column is filled in every row,
-or only in the first of a sentence.
+or only in the first of a sentence. Without such a column it ends where one that counts the words starts again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Unpack
 
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
@@ -31,15 +31,18 @@ from coner.data.reading.delimited import (
     read_header,
     read_list,
     read_tags,
+    restarting,
+    row_columns,
+    row_unit,
+    spaced,
 )
 from coner.data.reading.reader import Reader, ReadOptions
-from coner.data.reading.words import SPACED, Span, lone_surrogate
+from coner.data.reading.words import lone_surrogate
 
 Row = tuple[int, list[str]]  # the number of its first line, and its cells
 SAMPLE = 100  # rows that decide whether a row is a word or a sentence
 LONGEST = 1000  # words of a sentence in a file without any end of a sentence
 NAMES = ("word", "tag", "sentence")
-ANY_SPACED = re.compile(r"\S+")
 STARTS = frozenset(("start", "startoffset", "startchar", "beginoffset"))  # of columns with the starts of spans
 LINE_END = re.compile("[\r\n]")
 EXAMPLE = "--columns word=NAME,tag=NAME, with names or numbers"
@@ -56,12 +59,14 @@ class CsvReader(Reader):
         if other := sorted(self._named.keys() - set(NAMES)):
             raise ConfigError(f"columns: got {other[0]}=; expected {', '.join(NAMES)}, such as word=Word,tag=Tag")
         self._ends = 0  # of sentences, so far
+        self._found: list[str] = []  # notes on the columns
+        self._index: int | None = None  # the column that counts the words of each sentence
 
     @property
     def notes(self) -> list[str]:
         latin = "not UTF-8: read as Windows-1252 (Latin-1); if it has another encoding: iconv -f ENCODING -t UTF-8"
         alone = "no column of sentences and no empty rows: read as one sentence"
-        return [*super().notes, *[latin] * bool(self._encoded.latin), *[alone] * (self._ends == 0)]
+        return [*self._found, *super().notes, *[latin] * bool(self._encoded.latin), *[alone] * (self._ends == 0)]
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         numbered = enumerate(lines, 1)
@@ -71,9 +76,11 @@ class CsvReader(Reader):
         header, first = self._header(number, line)
         rows = self._rows(header, (text for _, text in numbered), number)
         sample = first + list(islice(rows, SAMPLE))
-        unit = _unit(header, [cells for _, cells in sample if cells])
+        unit = row_unit(header, [cells for _, cells in sample if cells])
         self._check_columns(header, [cells for _, cells in sample if cells], number)
         self._ends += unit != "words"
+        if unit == "words" and "sentence" not in header.places:
+            self._find_index(header, [cells for _, cells in sample if cells])
         rows = chain(sample, rows)
         yield from self._from_words(header, rows) if unit == "words" else self._whole(header, rows, unit)
 
@@ -84,13 +91,18 @@ class CsvReader(Reader):
         """The header; and the row that it is instead, if columns have numbers and that of the tags has one."""
         try:
             header = read_header(line, self._named)
+            if "word" not in header.places and not self._named and (columns := row_columns(header.names)):
+                self._named, header = columns, read_header(line, columns)
+                note = "no header: words are read from column {word}, tags from column {tag}"
+                self._found.append(note.format(**columns))
         except ValueError as error:
             raise DataError(f"{error}. Fix: {EXAMPLE}", self.path, number) from None
         got = f"got the columns {', '.join(map(repr, header.names)):.200}"
         places = header.places
         if "word" not in places:
             expected = "expected the names of columns, such as word and tag"
-            raise DataError(f"{got}; {expected}. Fix: {EXAMPLE}", self.path, number)
+            fix = "--from conll" if len(header.names) < 2 and row_columns(line.split()) else EXAMPLE
+            raise DataError(f"{got}; {expected}. Fix: {fix}", self.path, number)
         self._refuse_spans(header, got, number)
         lost = [name for name in header.names if plain_name(name) in ANNOTATIONS]
         if "tag" not in places and (self._gold or (lost and not self._named)):
@@ -126,6 +138,15 @@ class CsvReader(Reader):
                 word = header.names[header.places["word"]]
                 raise DataError(f"{message}. Fix: --columns 'word={word},tag={name}'", self.path, number)
 
+    def _find_index(self, header: Header, rows: Sequence[Sequence[str]]) -> None:
+        """Find the column that counts the words of each sentence, if there is one."""
+        unused = (at for at in range(len(header.names)) if at not in header.places.values())
+        self._index = next((at for at in unused if restarting([cells[at] for cells in rows])), None)
+        if self._index is not None:
+            name = header.names[self._index]
+            self.ignored.pop(f"column {name}", None)
+            self._found.append(f"a sentence starts where column {name!r:.80} is {rows[0][self._index]} again")
+
     def _rows(self, header: Header, lines: Iterable[str], before: int) -> Iterator[Row]:
         """The rows that have all columns; empty ones without cells."""
         width, following = len(header.names), before + 1
@@ -147,10 +168,12 @@ class CsvReader(Reader):
         """The sentences of a table with a row per word."""
         block: list[Row] = []
         id, document, blank = "", "", False  # of the block; whether the row before left out the sentence
+        at = self._index
         for number, cells in rows:
-            key, other = header.cell(cells, "sentence"), header.cell(cells, "document")
+            key, other = header.id_cell(cells, "sentence"), header.id_cell(cells, "document")
             new = bool(key and (key != id or blank)) or bool(other and other != document)
-            if block and (new or not cells):
+            restart = at is not None and bool(cells and block) and cells[at] == block[0][1][at]
+            if block and (new or restart or not cells):
                 self._ends += 1
                 yield from self._sentence(header, block, id or document)
                 block, id = [], ""
@@ -196,7 +219,7 @@ class CsvReader(Reader):
             text, tags = header.cell(cells, "word"), read_tags(header.cell(cells, "tag"))
             if not text and not tags:
                 continue
-            offsets = _spaced(text, len(tags)) if tags else self._split(text)
+            offsets = spaced(text, len(tags)) if tags else self._split(text)
             words = [text[a:b] for a, b in offsets] if unit == "texts" else read_list(text) or []
             if not words or not all(words) or lone_surrogate("".join(words)) is not None:
                 self._fault(number, f"got {text!r:.60}; expected {'a list of words' if unit == 'lists' else 'a text'}")
@@ -223,25 +246,3 @@ class CsvReader(Reader):
                     offsets=tuple(offsets) if unit == "texts" else (),
                     line=number,
                 )
-
-
-def _spaced(text: str, count: int) -> Sequence[Span]:
-    """The words between spaces; between any white space, if only these are as many as expected."""
-    spans = [match.span() for match in SPACED.finditer(text)]
-    return spans if len(spans) == count else [match.span() for match in ANY_SPACED.finditer(text)]
-
-
-def _unit(header: Header, rows: list[list[str]]) -> Literal["words", "texts", "lists"]:
-    """What the column of words has: words, texts of sentences, or lists of their words.
-
-    A text has several tags. Otherwise most cells of a column of that name are texts.
-    """
-    words = [header.cell(cells, "word") for cells in rows]
-    if 2 * sum(read_list(word) is not None for word in words) > len(words):
-        return "lists"
-    several = [len(SPACED.findall(word)) > 1 for word in words]
-    tagged = [one and len(read_tags(header.cell(cells, "tag"))) > 1 for one, cells in zip(several, rows, strict=True)]
-    named = plain_name(header.names[header.places["word"]]) in TEXTS
-    if named or "tag" not in header.places:
-        return "texts" if any(tagged) or 2 * sum(several) > len(words) else "words"
-    return "texts" if 2 * sum(tagged) > len(words) else "words"

@@ -7,23 +7,30 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 from coner.core.lines import Lines
 from coner.core.opening import open_bytes, raw_lines
+from coner.core.tags import OUTSIDE
+from coner.data.reading.words import SPACED, Span
 
 DELIMITERS = ",;\t|"
 TEXTS = ("text", "fulltext", "sentence", "sentences")
 WORD = " ".join(("word", "words", "token", "tokens", "form", *TEXTS))
 TAG = "nertag nertags ner netag netags ne tag tags label labels wordlabels iob iobtag iobtags bio biotag biotags"
 TAG += " entitytag namedentity necoarselit"
+TAG_NAME = re.compile("(?:bio|iob2?|ne|ner|entity)+(?:tag|label)s?")  # any other that is put together of their parts
 SENTENCE = "sentence# sentenceid sentid sentenceidx sentidx sentenceindex sentenceno sentno sentencenumber sentencenr"
 SENTENCE += " sentence sent"
 DOCUMENT = "doc docid document documentid docname"
 ROLES = {"word": WORD, "tag": TAG, "sentence": SENTENCE, "document": DOCUMENT}  # the first that a header has counts
 ANNOTATIONS = frozenset(("entity", "entities", "span", "spans", "annotation", "annotations"))
+ANY_SPACED = re.compile(r"\S+")
+MENTION = re.compile("[BIESLUMW][-_].+")
 TAG_CELL = re.compile("O|[A-Za-z][-_].+")
 ITEM = re.compile(r"""\s*(?:u?'((?:[^'\\]|\\.)*)'|u?"((?:[^"\\]|\\.)*)"|([^\s,'"\[\]()]+))(?:\s*,|(?=\s)|$)""", re.S)
+MISSING = frozenset(("nan", "NaN", "<NA>", "None"))  # of pandas, as text
 HEX = "[0-9a-fA-F]"
 ESCAPED = re.compile(rf"\\(x{HEX}{{2}}|u{HEX}{{4}}|U{HEX}{{8}}|.)", re.S)
 CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
@@ -97,6 +104,11 @@ class Header:
         """The cell of a row, without spaces around it; empty if there is no such column."""
         return cells[self.places[role]].strip(" ") if cells and role in self.places else ""
 
+    def id_cell(self, cells: Sequence[str], role: str) -> str:
+        """The cell of a row, empty also if pandas wrote it so."""
+        cell = self.cell(cells, role)
+        return "" if cell in MISSING else cell
+
     def rows(self, lines: Iterable[str]) -> Iterator[tuple[list[str] | csv.Error, int]]:
         """The cells of each row, or why it has none, with the number of lines up to its end."""
         if not self.quoted:
@@ -141,6 +153,8 @@ def _known_names(names: Sequence[str]) -> dict[str, int]:
         found = (plain.index(name) for name in known.split() if name in plain)
         if (place := next((at for at in found if at not in places.values()), None)) is not None:
             places[role] = place
+    if "tag" not in places and (other := next((at for at in range(len(plain)) if TAG_NAME.fullmatch(plain[at])), None)):
+        places["tag"] = other
     return places
 
 
@@ -154,6 +168,38 @@ def _place(role: str, name: int | str, names: Sequence[str]) -> int:
         if len(places) == 1:
             return places[0]
     raise ValueError(f"got columns {', '.join(map(repr, names))}; expected one {name!r}, which --columns has as {role}")
+
+
+def row_columns(names: Sequence[str]) -> dict[str, int | str]:
+    """The numbers of the columns of words and tags, if a line is no header but a word and its tag."""
+    tags = [at for at, name in enumerate(names, 1) if name == OUTSIDE or MENTION.fullmatch(name)]
+    return {"word": 3 - tags[0], "tag": tags[0]} if len(names) == 2 and len(tags) == 1 else {}
+
+
+def restarting(cells: Sequence[str]) -> bool:
+    """Whether cells count words: from 0 or 1, to 2 above it or more, and from the start again."""
+    if cells[:1] not in (["0"], ["1"]) or not all(map(str.isdecimal, cells)):
+        return False
+    counts = [int(cell) for cell in cells]
+    restarts = [before for before, number in pairwise(counts) if number == counts[0]]
+    steps = all(number in (before + 1, counts[0]) for before, number in pairwise(counts))
+    return steps and bool(restarts) and max(counts) > counts[0] + 1
+
+
+def row_unit(header: Header, rows: list[list[str]]) -> Literal["words", "texts", "lists"]:
+    """What the column of words has: words, texts of sentences, or lists of their words.
+
+    A text has several tags. Otherwise most cells of a column of that name are texts.
+    """
+    words = [header.cell(cells, "word") for cells in rows]
+    if 2 * sum(read_list(word) is not None for word in words) > len(words):
+        return "lists"
+    several = [len(SPACED.findall(word)) > 1 for word in words]
+    tagged = [one and len(read_tags(header.cell(cells, "tag"))) > 1 for one, cells in zip(several, rows, strict=True)]
+    named = plain_name(header.names[header.places["word"]]) in TEXTS
+    if named or "tag" not in header.places:
+        return "texts" if any(tagged) or 2 * sum(several) > len(words) else "words"
+    return "texts" if 2 * sum(tagged) > len(words) else "words"
 
 
 def read_list(cell: str) -> list[str] | None:
@@ -189,3 +235,9 @@ def read_tags(cell: str) -> list[str]:
     """The tags in a cell: a list, or separated by spaces or commas."""
     items = read_list(cell)
     return [tag for tag in re.split(r"[,\s]+", cell) if tag] if items is None else items
+
+
+def spaced(text: str, count: int) -> Sequence[Span]:
+    """The words between spaces; between any white space, if only these are as many as expected."""
+    spans = [match.span() for match in SPACED.finditer(text)]
+    return spans if len(spans) == count else [match.span() for match in ANY_SPACED.finditer(text)]
