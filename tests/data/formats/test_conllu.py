@@ -157,3 +157,8 @@ def test_repair_leaves_out_lines_that_are_not_words(write: Write) -> None:
     reader = stream(write(row(1, "Rui", "NER=B-PER") + "foi\n" + row(3, ".")), repair=True)
     assert [(s.words, len(s.entities or ())) for s in reader] == [(("Rui", "."), 1)]
     assert reader.faults == {"unreadable": 1}
+
+
+def test_an_eleventh_column_has_the_tags(write: Write) -> None:
+    path = write("".join(row(at, word)[:-1] + f"\t{tag}\n" for at, word, tag in ((1, "Rui", "B-PER"), (2, "foi", "O"))))
+    assert mentions(path) == [(("Rui", "foi"), ["PER: Rui"])]

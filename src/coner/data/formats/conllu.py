@@ -26,7 +26,7 @@ from coner.data.reading.reader import FILLER, Reader
 from coner.data.reading.spans import align_words
 from coner.data.reading.words import Span
 
-ID, FORM, MISC = "ID", "FORM", "MISC"
+ID, FORM, MISC, EXTRA = "ID", "FORM", "MISC", "NER"  # the last one is the name of an eleventh column
 COLUMNS = (ID, FORM, "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", MISC)
 GLOBAL = "# global.columns ="
 COMMENT = re.compile("# *(sent_id|text) *=(.*)")
@@ -134,14 +134,18 @@ class ConlluReader(Reader):
         yield from self._sentence(block, comments)
 
     def _survey_columns(self, lines: Iterable[str]) -> _Columns:
-        columns = _Columns()
+        columns, rows = _Columns(), 0
         for number, line in enumerate(lines, 1):
             if line.startswith(GLOBAL):
                 columns.names = tuple(line.removeprefix(GLOBAL).split())
                 if not {ID, FORM} <= set(columns.names):
                     raise DataError(f"got {line!r:.200}; expected ID and FORM among the columns", self.path, number)
-            elif not line.startswith("#") and len(cells := line.split("\t")) == len(columns.names):
-                columns.count(cells)
+            elif line.strip() and not line.startswith("#"):
+                cells, rows = line.split("\t"), rows + 1
+                if rows == 1 and columns.names == COLUMNS and len(cells) == len(COLUMNS) + 1:
+                    columns.names = (*COLUMNS, EXTRA)
+                if len(cells) == len(columns.names):
+                    columns.count(cells)
         return columns
 
     def _find_key(self, columns: _Columns) -> str | None:
