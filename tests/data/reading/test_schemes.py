@@ -202,3 +202,19 @@ def test_standard_input_is_iob2_unless_it_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ann U-P\n")))
     with pytest.raises(DataError, match=r"not one of iob2's.*; tags that are read only once are iob2 without --scheme"):
         read("-", format="conll")
+
+
+@pytest.mark.parametrize("scheme", ["io", "bilou", "iob2"])
+def test_a_named_scheme_of_standard_input_may_be_spelled_in_other_ways(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    tags = {"io": ("P", "P", "L"), "bilou": ("b_P", "l_P", "u_L"), "iob2": ("P-B", "P-I", "L-B")}[scheme]
+    text = "we O\n\nann {}\nlee {}\nsaw O\nbasel {}\n".format(*tags)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert read("-", format="conll", scheme=scheme)[1].entities == (Entity(0, 2, "P"), Entity(3, 4, "L"))
+
+
+def test_a_fault_is_named_with_the_tags_of_the_file() -> None:
+    reader = TagReader("bilou")
+    assert reader.read(["U-P", "L-P"])[1] == [(1, "tag 'L-P' after U-P is not valid bilou")]
+    assert reader.read(["O", "B-L"])[1] == [(1, "tag 'B-L' at the end of the sentence is not valid bilou")]

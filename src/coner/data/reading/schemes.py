@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 from coner.core.tags import OUTSIDE, InputScheme, read_tags
 from coner.core.types import Entity
@@ -19,6 +20,7 @@ from coner.data.reading.spellings import (
 )
 
 TOLERATED, SHARE = 10, 0.01  # faults that a file may have: up to this number, or this share of its tagged words
+AT_END = "at the end of the sentence"  # of the messages of ``core.tags``
 NAME_IT = "name the scheme with --scheme, or the column of the tags with --columns"
 
 
@@ -107,7 +109,8 @@ class TagReader:
 
     Args:
         scheme: of the file.
-        survey: counts all tags of the file; ``None`` if it can be read only once.
+        survey: counts all tags of the file; ``None`` if it can be read only once: then the first sentence with a fault
+            decides how tags of a given scheme are spelled.
         predicted: see ``recognise``.
     """
 
@@ -117,7 +120,8 @@ class TagReader:
         self._scheme, self._survey, self._predicted = scheme, survey, predicted
         self.spelling = Spelling("iob2" if scheme == "auto" else scheme)
         self.note = ""  # how the tags are read, if not as the scheme says
-        self._hint = "" if survey else "; tags that are read only once are iob2 without --scheme"
+        self._hint = "" if survey or scheme != "auto" else "; tags that are read only once are iob2 without --scheme"
+        self._decided = survey is None and scheme == "auto"
         self._canonical = self.spelling.scheme == self.spelling.rule != "io"  # until the first fault
 
     @property
@@ -131,8 +135,9 @@ class TagReader:
         ``UnknownTags`` if the tags of the file follow no scheme.
         """
         entities, faults = read_tags(tags, self.spelling.rule) if self._canonical else self._spelled(tags)
-        if faults and self._survey is not None:
-            pairs, self._survey, self._canonical = self._survey(), None, False
+        if faults and not self._decided:
+            self._decided, self._canonical = True, False
+            pairs = self._survey() if self._survey else Counter(pairwise((None, *tags, None)))
             own, first = self.spelling, faults[0][0]
             try:
                 self.spelling = recognise(pairs, self._scheme, predicted=self._predicted)
@@ -142,20 +147,31 @@ class TagReader:
             if self.spelling != own:
                 self.note = f"tags are read as {self.spelling.scheme}: {self.spelling.evidence(pairs)}"
             with suppress(UnknownTags):
-                if self._scheme != "auto" and (likely := recognise(pairs).scheme) != self.spelling.scheme:
+                if (
+                    self._survey
+                    and self._scheme != "auto"
+                    and (likely := recognise(pairs).scheme) != self.spelling.scheme
+                ):
                     self._hint = f"; the tags of the file look like {likely}: leave out --scheme"
             entities, faults = self._spelled(tags)
         return entities, [(index, message + self._hint) for index, message in faults]
 
     def _spelled(self, tags: Sequence[str]) -> tuple[list[Entity], list[tuple[int, str]]]:
         canonical = [self.spelling.canonical(tag) for tag in tags]
-        entities, faults = read_tags([OUTSIDE if tag is None else tag for tag in canonical], self.spelling.rule)
+        entities, invalid = read_tags([OUTSIDE if tag is None else tag for tag in canonical], self.spelling.rule)
+        faults = [(index, self._invalid(tags, index, message)) for index, message in invalid]
         unknown = [
             (index, f"got tag {tag!r:.80}; expected {self._expected}")
             for index, (tag, known) in enumerate(zip(tags, canonical, strict=True))
             if known is None
         ]
         return entities, sorted(faults + unknown)
+
+    def _invalid(self, tags: Sequence[str], index: int, message: str) -> str:
+        """The message about a tag that is not valid at its place, with the tags as the file has them."""
+        before = tags[index - 1] if index else "the start"
+        place = AT_END if AT_END in message else f"after {before}"
+        return f"tag {tags[index]!r} {place} is not valid {self.spelling.scheme}"
 
     @property
     def _expected(self) -> str:
