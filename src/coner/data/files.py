@@ -22,6 +22,7 @@ FIXES = {  # for files that are not read: their endings, and what to do instead
     ".zip .tar .tgz .bz2 .xz .7z": "unpack it, or use gzip",
     ".pubtator": "convert it to brat",
     ".opennlp .muc": "convert it to CoNLL, brat or JSONL",
+    ".rasa": "convert it with rasa data convert nlu -f json",
     ".py .ipynb .yaml .yml": "write the data as JSON, such as with json.dump",
     ".pkl .pickle .arrow .feather": "write it as Parquet",
 }
@@ -29,8 +30,10 @@ STARTS = {
     ".xml": re.compile(rb"\s*<(?:\?xml|!DOCTYPE)"),
     ".pubtator": re.compile(rb"\s*\d+\|t\|"),
     ".opennlp": re.compile(rb"(?s).*?<START(?::[^<>\s]+)?> [^<]*<END>"),
+    ".rasa": re.compile(rb"(?s)(?:.*\n)?## *intent: *[^ \n]+\r?\n[-*] "),
     ".muc": re.compile(rb"(?s).*?<ENAMEX TYPE="),
 }
+WORD_AND_LABEL = re.compile(r"[^ \t]+(?:\t([^ \t]*))?\r?")
 COLUMNS = (".tag", ".tags", ".ner", ".col", ".bilou", ".bmes", ".iobes", ".bieo")  # of words and tags, never plain text
 
 
@@ -67,6 +70,11 @@ def _refuse_text(path: Path, head: bytes) -> None:
     if example := joined(head.decode(errors="replace").split()):
         message = f"got words with their tags, such as {example!r:.80}; expected plain text"
         raise DataError(f"{message}. Fix: write a word and its tag per line, with a space between them", path)
+    lines = list(filter(None, head.decode(errors="replace").splitlines()))
+    labelled = [match[1] for match in map(WORD_AND_LABEL.fullmatch, lines) if match]
+    if len(labelled) == len(lines) and any(labelled):
+        message = "got a word per line, some with a label behind a tab; expected plain text"
+        raise DataError(f"{message}. Fix: --from conll, with O where there is no label; or --from text", path)
     if fix := next((fix for endings, fix in FIXES.items() if end in endings.split()), None):
         raise DataError(f"got {end} data, which is not read. Fix: {fix}", path)
 

@@ -212,6 +212,8 @@ FAULTS = {
         {"labels": ["Artist", "Food"]},
         ":2: got label 'Artst'.*Fix: write 'Artist'",
     ),
+    "no-break space": ("a\u00a0O\nb O\nc O\n", {}, r":1: got 1 column, 'a\\xa0O'; expected 2"),
+    "zero-width space": ("a O\n\u200b\nb O\n", {}, r":2: got 1 column, '\\u200b'; expected 2"),
     "header inside": ("# id 1\na O\n# id 2\nb O\n", {}, ":3: got a header inside a sentence"),
     "header alone": ("# id 1\n\n# id 2\nb O\n", {}, ":1: got header '# id 1' without a word"),
     "header at the end": ("a O\n\n# id 2\n", {}, ":3: got header '# id 2' without a word"),

@@ -344,11 +344,28 @@ def test_empty_tags_are_outside_if_nothing_else_is(tmp_path: Path) -> None:
     [
         ("Ana/B-PER lives/O in/O Rome/B-LOC\n", "got words with their tags, such as 'Ana/B-PER'"),
         ("Ana,B-PER\nlives,O\n", "got words with their tags, such as 'Ana,B-PER'"),
+        ("Ana\tPerson\nlives\t\n\nBo\t\n", "got a word per line, some with a label behind a tab"),
+        ("Ana\tPerson\nlives\n\nBo\n", "got a word per line, some with a label behind a tab"),
         ("<START:person> Ana <END> lives .\n", "got .opennlp data"),
         ('He met <ENAMEX TYPE="PERSON">Ana</ENAMEX>.\n', "got .muc data"),
+        ("## intent:go\n- to [Rome](city)\n", "got .rasa data"),
     ],
 )
 def test_annotated_text_is_not_plain_text(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "x.txt").write_text(content)
     with pytest.raises(DataError, match=message):
         detect(tmp_path / "x.txt")
+
+
+def test_a_filler_is_outside_in_a_column_of_tags_before_others(tmp_path: Path) -> None:
+    text = "1\tAna\tB-PER\t_\n2\tlives\t_\t_\n3\tRome\tB-LOC\tB-CITY\n\n1\tBo\tB-PER\t_\n2\tsings\t_\t_\n"
+    reader = reader_of(tmp_path, text)
+    assert [s.entities for s in reader] == [(Entity(0, 1, "PER"), Entity(2, 3, "LOC")), (Entity(0, 1, "PER"),)]
+    assert reader.ignored["inner mentions"] == 1
+
+
+@pytest.mark.parametrize(("count", "noted"), [(999, False), (1000, True)])
+def test_many_lines_without_an_empty_one_are_noted(tmp_path: Path, count: int, noted: bool) -> None:
+    list(reader := reader_of(tmp_path, "Ana B-PER\nlives O\n" * (count // 2) + "here O\n" * (count % 2)))
+    note = "no empty line in the first 1,000 lines: sentences end at empty lines"
+    assert reader.notes == [note] * noted

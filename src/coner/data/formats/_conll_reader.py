@@ -217,7 +217,8 @@ class ConllReader(Reader):
     def _fitted(self, line: str, cells: list[str], number: int) -> list[str]:
         """The cells of a line that has too many or too few of them, or no word or tag between tabs: a fault."""
         layout, count = self.layout, sum(bool(cell.strip(" ")) for cell in cells)
-        got = f"got {count} column{'s' * (count > 1)}" + f", {line[:40]!r}" * (not line.strip())
+        shown = "" if line.replace("\t", " ").isprintable() else f", {line[:40]!r}"
+        got = f"got {count} column{'s' * (count > 1)}{shown}"
         message = f"{got}; expected {layout.width} as before, separated by {'' if layout.tabs else 'spaces or '}tabs"
         if line[0] in COMMENTS and not self._may_repair:
             raise self.error(number, f"{message}. {AS_HEADERS} '{line[0]}'")

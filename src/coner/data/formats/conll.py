@@ -95,10 +95,10 @@ class Conll(Format):
 
     def sniff(self, head: bytes) -> float:
         """At least half of the lines end in a tag or ``_``, or have as many columns, one of them with tags."""
-        lines = [line.strip(" \t\r") for line in head.decode(errors="replace").split("\n")]
-        lines = list(filter(None, lines))
-        rows = [line for line in lines if not line.startswith("#") and DOCUMENT not in line] or lines
-        return 0.9 * (2 * sum(bool(TAGGED.search(line)) for line in rows) >= len(rows) or look_tagged(rows[:SAMPLE]))
+        lines = [line for line in head.decode(errors="replace").split("\n") if line.strip(" \t\r")]
+        rows = [line.rstrip("\r") for line in lines if not line.startswith("#") and DOCUMENT not in line] or lines
+        tagged = sum(bool(TAGGED.search(line.rstrip(" \t\r"))) for line in rows)
+        return 0.9 * (2 * tagged >= len(rows) or look_tagged(rows[:SAMPLE]))
 
     def unfit(self, sentence: Sentence, *, labelled: bool, options: WriteOptions = DEFAULTS) -> str | None:
         if labelled and sentence.entities is None:

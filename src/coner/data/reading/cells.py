@@ -45,7 +45,8 @@ class Column:
     def _looks(self) -> str:
         counts = Counter(self.cells)
         outside = sum(counts[cell] for cell in OUTSIDES)
-        zeros = (counts["0"] + counts[""]) * (outside == 0)  # an ``O`` of another spelling; a column of these is none
+        others = counts["0"] + counts[""] + counts["_"]  # an ``O`` of another spelling; a column of these alone is none
+        zeros = others * (outside == 0)
         mentions = {cell: n for cell, n in counts.items() if cell not in (*OUTSIDES, "0") and MENTION.fullmatch(cell)}
         if outside == len(self.cells):
             return "outside"

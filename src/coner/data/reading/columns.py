@@ -19,6 +19,7 @@ from coner.data.reading.cells import MAJORITY, Column, is_tag, joined
 from coner.data.reading.delimited import ROLES, plain_name
 from coner.data.reading.layout import ConllLayout
 
+LONGEST = 1000  # words of a sentence
 NAMES = ("word", "tag", "gold", "predicted", "sentence")
 SPACES = re.compile("[ \t]+")
 PREFIX = re.compile("[A-Za-z-]{1,12}[:|=](?!//)")
@@ -82,6 +83,8 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
         notes.append(f"words are read from column {word + 1} of {layout.width}, {tags}")
     if inner is not None:
         notes.append(f"column {inner + 1} holds inner mentions, which are not read")
+    if len(sentences) == 1 and len(sentences[0]) >= LONGEST:
+        notes.append(f"no empty line in the first {len(sentences[0]):,} lines: sentences end at empty lines")
     prefix = _prefix(columns[word].cells)
     if prefix:
         notes.append(f"every word starts with {prefix!r}, which is not read as part of the words")
