@@ -147,6 +147,13 @@ def test_different_words_are_one_line_with_both_places(coner: Coner, files: tupl
     assert f"{predicted}: got 2 sentences where {gold} has 3" in refusal(coner("evaluate", *files))
 
 
+def test_words_that_only_look_alike_are_shown_in_ascii(coner: Coner, tmp_path: Path) -> None:
+    for name, word in (("gold", "Zo\u00eb"), ("predicted", "Zoe\u0308")):
+        (tmp_path / f"{name}.conll").write_text(f"{word} B-PER\n", encoding="utf-8")
+    files = [str(tmp_path / f"{name}.conll") for name in ("gold", "predicted")]
+    assert rf"{files[1]}:1: got 'Zoe\u0308' where {files[0]}:1 has 'Zo\xeb'" in refusal(coner("evaluate", *files))
+
+
 def test_schemes_give_equal_scores(coner: Coner, files: tuple[Path, Path], world: World, tmp_path: Path) -> None:
     tagged, plain = tmp_path / "bioes.conll", tmp_path / "iob2.conll"
     for path, scheme in ((tagged, "bioes"), (plain, "iob2")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.types import Sentence
@@ -16,6 +18,8 @@ def check_same_words(gold: Corpus, predicted: Corpus) -> None:
         pairs = zip(truth.words, other.words, strict=False)
         at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(truth), len(other)))
         (line, word), (gold_line, gold_word) = _word(predicted, other, at), _word(gold, truth, at)
+        if normalize("NFKC", word) == normalize("NFKC", gold_word):  # they look the same
+            word, gold_word = (text.encode("ascii", "backslashreplace").decode() for text in (word, gold_word))
         message = f"got {word} where {gold.path}:{gold_line} has {gold_word}; expected the same sentences and words"
         raise DataError(message, predicted.path, line)
     if len(gold) != len(predicted):
