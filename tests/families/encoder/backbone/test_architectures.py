@@ -154,6 +154,22 @@ def test_other_values_are_one_line_before_they_take_memory(folder: Path, values:
     assert said in refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("xlm-roberta", {"pad_token_id": None}),
+        ("albert", {"num_hidden_groups": 0}),
+        ("albert", {"inner_group_num": 0}),
+    ],
+)
+def test_an_encoder_that_cannot_read_a_sentence_is_refused(kind: str, values: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    folder = tiny.other(kind, tmp_path / "others", tmp_path / "m")
+    load_encoder(str(folder))
+    change(folder / "config.json", **values)
+    assert "does not read a sentence" in refusal(folder)
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b'{"a": 1e999}', b"\xff\xfe", b"[]", b"null", b"{}"])
 def test_a_file_with_other_content_is_one_line(folder: Path, name: str, content: bytes) -> None:

@@ -109,6 +109,7 @@ def load_encoder(name: str, *, keep_layers: int = 0, offline: bool = False) -> t
             raise ModelError(f"encoder {name!r}: its file lacks {len(missing)} of its weights (first: {missing[0]})")
         if wrong := sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"]):
             raise ValueError(f"{wrong[0]}: has another shape than config.json says")
+        check_reads(model)
         tokenizer = load_tokenizer(folder, kind=config.model_type)
     return _without_pooler(model), tokenizer
 
@@ -132,6 +133,23 @@ def build_encoder(config: Any) -> Any:
             return _without_pooler(architecture._from_config(config))
     except AssertionError as error:  # of torch, such as for a padding token beyond the vocabulary
         raise ValueError(f"{CONFIG}: {' '.join(str(error).split())[:200]}") from None
+
+
+def check_reads(encoder: Any) -> None:
+    """``ValueError`` unless an encoder reads three pieces: settings may be possible alone, and not fit each other."""
+    ids = torch.zeros((1, 3), dtype=torch.long, device=encoder.device)
+    training, expected = encoder.training, encoder.config.num_hidden_layers + 1
+    try:
+        encoder.eval()
+        with torch.no_grad():  # what a layer caches may be trained with
+            output = encoder(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+        if (got := len(output.hidden_states)) != expected:
+            raise ValueError(f"got {got} hidden states; expected {expected}")
+    except Exception as error:  # of a layer, which may be any
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{CONFIG}: the encoder does not read a sentence: {type(error).__name__}, {reason}") from None
+    finally:
+        encoder.train(training)
 
 
 def _check_size(config: Any, files: Sequence[Path]) -> None:

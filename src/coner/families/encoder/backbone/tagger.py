@@ -22,7 +22,7 @@ from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.layout import ROUND_TO
 from coner.families.encoder.backbone.passes import Result, Tagged, in_passes, pass_size
 from coner.families.encoder.backbone.pieces import Cache, PieceMaker, Pieces, piece_limit
-from coner.families.encoder.backbone.pretrained import CONFIG, build_encoder, load_encoder
+from coner.families.encoder.backbone.pretrained import CONFIG, build_encoder, check_reads, load_encoder
 from coner.families.encoder.backbone.tokenizer_files import FILES, load_tokenizer
 from coner.families.encoder.backbone.weights import check_shapes, read_shapes, read_weights
 from coner.families.encoder.backbone.windows import Windows
@@ -100,6 +100,8 @@ class NetworkTagger(Tagger):
             network = cls.build_network(manifest, build_encoder(config)).to(best_device())
             tagger = cls(network, tokenizer, manifest)
         tagger.load_weights(folder)
+        with files.reading(architecture):
+            check_reads(tagger.encoder)
         return tagger
 
     def incompatible_weights(self, trained: Any) -> tuple[str, ...]:
