@@ -263,6 +263,7 @@ UNREAD: dict[str, dict[str, Any]] = {
     "pairs": {"text": TEXT, "ner": [["Ana", "PER"]]},
     "pairs by label": {"text": TEXT, "label": {"PER": [[0, 3]]}},
     "a string": {"text": TEXT, "label": "[[0, 3, 'PER']]"},
+    "a string with the label first": {"text": TEXT, "annotation": "[('PER', 0, 3)]"},
     "of a span categorizer": {"text": TEXT, "spans": {"sc": [[0, 3, "PER"]]}},
     "places of tokens": {"text": TEXT, "spans": [{"token_start": 0, "token_end": 0, "label": "PER"}]},
     "tags": {"tokens": TEXT.split(), "my_tags": ["B-PER", "O", "O", "O"]},

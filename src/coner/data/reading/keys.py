@@ -36,7 +36,9 @@ LABELS = ("label", "labels", "type", "entity_group", "entity", "tag", "tag_name"
 NAMES = ("ner_tag_names", "label_list", "label_names", "id2label", "features")
 TAG_NAMES = frozenset(NAMES_OF_TAGS.split())  # of other keys, without case and separators
 TAG = re.compile(r"[BIESLUMWbieslumw][-_]\S+")
-SPANS_IN_TEXT = re.compile(r"""\s*\[\s*(?:[\[(]\s*\d+\s*,\s*\d+\s*,|\{\s*['"])""")  # a list as JSON or Python write it
+SPANS_IN_TEXT = re.compile(
+    r"""\s*\[\s*(?:[\[(]\s*(?:['"][^'"]*['"]\s*,\s*)?\d+\s*,\s*\d+\s*[,\])]|\{\s*['"])"""
+)  # a list as JSON or Python write it
 DEPTH = 4  # of objects and lists in which annotations are looked for
 
 
