@@ -117,6 +117,7 @@ WORD = "word={},tag={}".format
         ("EU B-NP\nrejects B-VP\ncalls O\n", 1, 2, [("EU", "NP"), ("rejects", "VP")]),
         ("a/1 0 0 Ana B-PER\na/1 0 1 met O\na/1 0 2 Bo B-PER\n\n" * 4, 4, 5, [("Ana", "PER"), ("Bo", "PER")] * 4),
         ("New York\tB-LOC\nis\tO\nlarge\tO\n", 1, 2, [("New York", "LOC")]),
+        ("Ana _ B-PER\nmet I-x O\nBo _ B-PER\n", 1, 3, [("Ana", "PER"), ("Bo", "PER")]),
         ("New York\tNNP\t\tB-LOC\nis\t\tbe\tO\n", 1, 4, [("New York", "LOC")]),
     ],
 )

@@ -136,6 +136,7 @@ def _choose(columns: Sequence[Column], places: Mapping[str, int]) -> tuple[int, 
     if tag is not None:
         return word, tag, None
     tagged = [at for at, column in enumerate(columns) if at != word and column.looks == "tags"]
+    tagged = [at for at in tagged if "_" not in columns[at].cells] or tagged  # those with an ``O``, if there are any
     chunks = [at for at, column in enumerate(columns) if at != word and column.looks == "chunks"]
     if not tagged and len(chunks) > 1 and chunks[-1] == last:
         tagged = chunks
