@@ -12,10 +12,10 @@ import pytest
 from coner.config.load import BUILTIN
 from coner.data import read
 from coner.data.formats import formats
+from coner.families.encoder import suitability
 from coner.families.registry import kinds
 from coner.families.settings import parse_experiment
 from coner.records.record import read_record
-from coner.runs import choice
 from helpers.shell import Completed, World, refusal
 
 Coner = Callable[..., Completed]
@@ -34,7 +34,7 @@ def test_data_are_trained_by_the_same_run_as_a_config(coner: Coner, world: World
 def test_the_family_is_chosen_printed_and_recorded(
     coner: Coner, world: World, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "find_spec", lambda _name: None)
+    monkeypatch.setattr(suitability, "find_spec", lambda _name: None)
     started: list[Any] = []
     monkeypatch.setattr("coner.cli.train.run_recipe", lambda recipe, *_, cache, **__: started.append((recipe, cache)))
     done = coner("train", world.train, "--dev", world.dev, "--seed", 7, "--out", out / "first")

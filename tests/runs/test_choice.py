@@ -9,9 +9,11 @@ import pytest
 
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence
+from coner.families.encoder import suitability
+from coner.families.encoder.suitability import latin_share
 from coner.families.settings import parse_trainable
 from coner.runs import choice
-from coner.runs.choice import choose_by_data, choose_by_settings, latin_share, read_source, with_kind
+from coner.runs.choice import choose_by_data, choose_by_settings, read_source, with_kind
 
 WORDS = ("Nina", "simone", "sang", "here")
 LATIN = [Sentence(WORDS)] * 5
@@ -22,9 +24,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets what is installed, the number of cores and whether there is an accelerator."""
 
     def set_up(*, missing: str = "", cores: int = 2, accelerator: bool = False) -> None:
-        monkeypatch.setattr(choice, "find_spec", lambda name: None if name == missing else object())
-        monkeypatch.setattr(choice.processes, "available_cores", lambda: cores)
-        monkeypatch.setattr(choice, "has_accelerator", lambda: accelerator)
+        monkeypatch.setattr(suitability, "find_spec", lambda name: None if name == missing else object())
+        monkeypatch.setattr(suitability.processes, "available_cores", lambda: cores)
+        monkeypatch.setattr(suitability, "has_accelerator", lambda: accelerator)
 
     return set_up
 
@@ -32,7 +34,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_an_encoder_is_chosen_if_it_is_installed(machine: Any) -> None:
     machine()
     assert choose_by_data(LATIN) == choice.Choice("encoder", "20 words on 2 cores take about 1 min")
-    for name in choice.ENCODER_NEEDS:
+    for name in suitability.NEEDS:
         machine(missing=name, accelerator=True)
         assert choose_by_data(LATIN) == choice.Choice("crf", f"an encoder needs {name}, which is not installed")
 
@@ -48,7 +50,9 @@ def test_a_crf_is_chosen_for_other_scripts(machine: Any) -> None:
 
 
 def test_a_crf_is_chosen_if_an_encoder_would_take_too_long(machine: Any) -> None:
-    hour = int(choice.PATIENCE * choice.WORDS_PER_SECOND / choice.PASSES / len(WORDS))  # sentences, on one core
+    hour = int(
+        suitability.PATIENCE * suitability.WORDS_PER_SECOND / suitability.PASSES / len(WORDS)
+    )  # sentences, on one core
     for cores, sentences, kind in (
         (1, hour, "encoder"),
         (1, hour + 1, "crf"),

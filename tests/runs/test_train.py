@@ -12,6 +12,7 @@ import coner
 from coner.core.errors import ConfigError, DataError, MissingExtra
 from coner.core.types import Sentence
 from coner.data import write_conll
+from coner.families.encoder import suitability
 from coner.records.record import read_record
 from coner.runs import choice
 from helpers.shell import Completed
@@ -138,7 +139,7 @@ def test_the_family_is_chosen_as_by_the_command(path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(choice, "parse_trainable", stop)
     for found in (None, object()):
-        monkeypatch.setattr(choice, "find_spec", lambda _name, found=found: found)
+        monkeypatch.setattr(suitability, "find_spec", lambda _name, found=found: found)
         for source in (path, str(path), CORPUS):
             with pytest.raises(MissingExtra):
                 coner.train(source)

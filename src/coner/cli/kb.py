@@ -133,12 +133,12 @@ def upload(
     from coner.core.progress import progress_bar
     from coner.knowledge.folder import FolderKnowledge
     from coner.knowledge.opensearch import connect
-    from coner.knowledge.opensearch import upload as load
+    from coner.knowledge.opensearch import upload as upload_names
 
     knowledge = FolderKnowledge(kb, check=True)
     client = connect(address, user=user, password=os.environ.get("OPENSEARCH_PASSWORD", ""))
     with progress_bar("loading names", knowledge.description.names) as bar:
-        for _ in load(knowledge, client, index):
+        for _ in upload_names(knowledge, client, index):
             bar.advance()
     typer.echo(f"{index}: {counted(knowledge.description.names, 'name')}, hash {knowledge.hash}")
 

@@ -72,6 +72,7 @@ class Family:
     exports: ClassVar[bool] = False  # its taggers can be exported to ONNX
     gives_confidence: ClassVar[bool] = True  # the score of an entity is a probability, not always 1
     has_chain: ClassVar[bool] = False  # its taggers have ``tag_scores``, from which any span gets its probability
+    preference: ClassVar[int] = 0  # ``coner train`` chooses the family with the highest one of those that suit the data
     threaded: ClassVar[bool] = True  # a tagger uses several cores
 
     def load(self, folder: Path, manifest: Any) -> Tagger:
@@ -89,6 +90,10 @@ class Family:
     def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fit a tagger and save it in the folder of the job."""
         raise ConfigError(f"kind = {self.kind!r} has nothing to train")
+
+    def suits(self, train: Sequence[Sentence]) -> tuple[bool, str]:
+        """Whether to choose it for training data if no family is named, and why, or why not."""
+        return False, ""
 
     def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
         """Settings for training data, given those that the user sets, which take precedence."""

@@ -25,6 +25,7 @@ class CrfFamily(Family):
     trains = True
     learns_sets = True
     has_chain = True
+    preference = 1
     threaded = False
 
     def fit(self, settings: CrfExperiment, job: TrainingJob) -> Built:
@@ -36,6 +37,10 @@ class CrfFamily(Family):
         job.claim()
         built.tagger.save(job.folder)
         return built
+
+    def suits(self, train: Sequence[Sentence]) -> tuple[bool, str]:
+        """Any data; the reason is that of the families that do not suit."""
+        return True, ""
 
     def quick(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
         """Gradient descent on the few features that matter most: about a third of the time of all of them."""

@@ -11,6 +11,7 @@ from coner.config.experiment import Experiment
 from coner.core.errors import requires_extra
 from coner.core.types import Sentence
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, FineTunedExperiment
+from coner.families.encoder.suitability import encoder_suits
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.manifest import WEIGHTS, Manifest
 from coner.families.recipe import file_hashes
@@ -23,7 +24,7 @@ PATIENCE = 3  # epochs, at least
 AVERAGE = 0.999  # decay of the moving average of the weights
 SMALL = 1000  # sentences; fewer get smaller batches
 RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
-NEW = {  # settings that earlier versions lack, by section, and what they used
+NEW: dict[str, dict[str, Any]] = {  # settings that earlier versions lack, by section, and what they used
     "train": {"average": 0.0, "adversarial": 0.0},
     "head": {"consistency": 0.0},
     "auxiliary": {"sets": "both"},
@@ -46,6 +47,7 @@ class EncoderFamily(Family):
     multiprocess = True
     exports = True
     has_chain = True
+    preference = 2
 
     def fit(self, settings: Any, job: TrainingJob) -> Built:
         """Fine-tune, or resume from the checkpoint in the folder; the best epoch on dev is kept."""
@@ -57,6 +59,9 @@ class EncoderFamily(Family):
         from coner.families.encoder.tagger import EncoderTagger
 
         return EncoderTagger.load(folder, manifest)
+
+    def suits(self, train: Sequence[Sentence]) -> tuple[bool, str]:
+        return encoder_suits(train)
 
     def suggest(self, values: Mapping[str, Any], train: Sequence[Sentence]) -> dict[str, Any]:
         """Enough steps for small data, patience for a third of them, averaged weights, and rates for the encoder."""

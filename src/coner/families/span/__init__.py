@@ -22,6 +22,7 @@ class SpanFamily(EncoderFamily):
     settings = SpanExperiment
     manifest = SpanManifest
     exports = False
+    preference = 0
     has_chain = False
     learns_sets = False
 
