@@ -35,7 +35,7 @@ def port() -> Iterator[int]:
         await send({"type": "http.response.body", "body": b"ok"})  # type: ignore[operator]
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http=DrainingProtocol, lifespan="off", timeout_keep_alive=SECONDS)  # type: ignore[arg-type]
+        config = uvicorn.Config(app, http=DrainingProtocol, lifespan="off", timeout_keep_alive=SECONDS)
         running = DrainingServer(config)
         thread = threading.Thread(target=lambda: asyncio.run(running.serve([listener])))
         thread.start()
