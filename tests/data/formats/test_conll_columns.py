@@ -370,3 +370,10 @@ def test_many_lines_without_an_empty_one_are_noted(tmp_path: Path, count: int, n
     list(reader := reader_of(tmp_path, "Ana B-PER\nlives O\n" * (count // 2) + "here O\n" * (count % 2)))
     note = "no empty line in the first 1,000 lines: sentences end at empty lines"
     assert reader.notes == [note] * noted
+
+
+def test_tags_of_bmewo_plus_are_refused_instead_of_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "d.txt"
+    path.write_text("Mr BB_O_PERSON\nAda W_PERSON\nsaid PP_PERSON\nhi O\n\nin BB_O_LOCATION\nRome W_LOCATION\n")
+    with pytest.raises(DataError, match=r"d\.txt:\d+: got tag 'W_PERSON'; expected O, or a label"):
+        read(path)

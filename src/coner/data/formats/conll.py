@@ -22,7 +22,9 @@ from coner.data.reading.renaming import rename_options
 
 SPACES_AND_ENDS, TABS_AND_ENDS = re.compile("[ \t\n]"), re.compile("[\t\n]|^ | $")
 UNFIT_ID = re.compile("[\t\r\n\0]|^ | $|^$")  # the reader cuts an id at tabs, and strips spaces
-TAGGED = re.compile("[ \t](?:[Oo_]|[BIESLUMW]-[^ \t]+)$")
+TAGGED = re.compile(
+    "[ \t](?:[Oo_]|[BIESLUMW]-[^ \t]+|(?:[BMEW]|BB|EE|PP|WW)_[^ \t]+)$"
+)  # the last: BMEWO+, to refuse it
 
 
 def write_conll(
