@@ -30,7 +30,7 @@ from coner.data.splits import SplitCache
 from coner.evaluation.power_law import MIN_SIZES
 from coner.records.machine import machine
 from coner.records.record import Record
-from coner.report.learning_curve import AVERAGES, LEVEL, Size, make_curve
+from coner.report.learning_curve import AVERAGES, LEVEL, CurvePoint, make_curve
 from coner.runs.learning_curve import finished, parse_fractions, run_all, runs_of
 
 FRACTIONS = "1/16,1/8,1/4,1/2,1"
@@ -51,7 +51,7 @@ def measure(name: str, files: Sequence[str], options: argparse.Namespace) -> dic
 
 def checks(name: str, records: dict[Fraction, list[Record]]) -> Iterator[dict[str, Any]]:
     """A row for each doubling and average: predicted and measured gain, fractions of 1."""
-    sizes = [Size(fraction, runs) for fraction, runs in records.items()]
+    sizes = [CurvePoint(fraction, runs) for fraction, runs in records.items()]
     for last in range(MIN_SIZES, len(sizes)):
         curve = make_curve(dict(list(records.items())[:last]))
         for by, metric in AVERAGES.items():
@@ -82,7 +82,7 @@ def main() -> None:
     rows, scores = [], {}
     for name, *files in options.data:
         records = measure(name, files, options)
-        sizes = [Size(fraction, runs) for fraction, runs in records.items()]
+        sizes = [CurvePoint(fraction, runs) for fraction, runs in records.items()]
         scores[name] = [
             {"sentences": size.sentences, **{metric: size.scores(metric) for metric in AVERAGES.values()}}
             for size in sizes

@@ -24,7 +24,7 @@ from coner.families.crf.settings import CrfExperiment, CrfSettings
 from coner.families.family import Built
 from coner.features import Extractor, Lexicon
 from coner.features.functions import Feature
-from coner.features.gazetteer import Entry
+from coner.features.gazetteer import GazetteerEntry
 
 NAMES = Extractor().names
 BY_SCOPE = Extractor().by_scope
@@ -86,7 +86,7 @@ def sentence_features(words: Sequence[str], lexicon: Lexicon, exclude: Sequence[
     return [_word_features(words, i, entries, lexicon) + shared for i in range(len(words))]
 
 
-def _word_features(words: Sequence[str], i: int, entries: Sequence[Entry], lexicon: Lexicon) -> list[str]:
+def _word_features(words: Sequence[str], i: int, entries: Sequence[GazetteerEntry], lexicon: Lexicon) -> list[str]:
     features = [f"{f.name}={value}" for f in BY_SCOPE["place"] for value in f.function(words, i)]
     for f in BY_SCOPE["word"]:
         for j, prefix in _inside(f, i, words):

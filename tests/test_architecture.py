@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -149,6 +150,12 @@ def test_no_function_takes_too_many_arguments(path: Path) -> None:
         names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
         count = len([name for name in names if name not in ("self", "cls")])
         assert count <= MAX_ARGUMENTS, f"{name_of(path)}:{function.lineno}: {function.name} takes {count}"
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in FILES)
+    counts = Counter(node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef))
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 KINDS = sorted(p.parent.name for p in (PACKAGE / "families").glob("*/__init__.py"))

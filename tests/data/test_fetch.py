@@ -11,7 +11,7 @@ import pytest
 
 from coner.core.errors import DataError, OutputError
 from coner.data import fetch as module
-from coner.data.fetch import SOURCES, ExpectedFile, Source, fetch, git_blob
+from coner.data.fetch import SOURCES, ExpectedFile, HubDataset, fetch, git_blob
 from helpers import data_hub as stand_in
 from helpers.data_hub import Hub, blob_name
 
@@ -45,7 +45,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         for path, content in FILES.items()
         if path.startswith("EN")
     }
-    monkeypatch.setitem(module.SOURCES, "small", Source(stand_in.REPO, known, "CC0", "nobody"))
+    monkeypatch.setitem(module.SOURCES, "small", HubDataset(stand_in.REPO, known, "CC0", "nobody"))
     with stand_in.serve(Hub(files=dict(FILES), large={"DE-German/de_test.conll"})) as running:
         yield running
 

@@ -13,7 +13,7 @@ from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.features import FEATURES, Extractor, Feature, Lexicon
 from coner.features.functions import feature as register
-from coner.features.gazetteer import Entry, Gazetteer
+from coner.features.gazetteer import Gazetteer, GazetteerEntry
 from coner.features.known import Cover, Covers
 
 STRANGE = [
@@ -43,7 +43,10 @@ def calls(feature: Feature, words: list[str]) -> list[tuple[Any, ...]]:
         return [(tuple(word),) for word in words]
     if feature.scope == "gazetteer":
         size = len(words)
-        return [(Entry(size, ((w, size),), (w,), True, size),) for w in words] + [(Entry(0),), (Entry(3),)]
+        return [(GazetteerEntry(size, ((w, size),), (w,), True, size),) for w in words] + [
+            (GazetteerEntry(0),),
+            (GazetteerEntry(3),),
+        ]
     if feature.scope == "knowledge":
         return [((Cover("B", (w,), 2, 3.0), Cover("I", (w, "City"), 1, 0.0)),) for w in words] + [((),)]
     return [(words, i) for i in range(len(words))] if feature.scope == "place" else [(words,)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from coner.core.types import Entity, Sentence
 from coner.features import Extractor, Lexicon
-from coner.features.gazetteer import Entry, Gazetteer
+from coner.features.gazetteer import Gazetteer, GazetteerEntry
 
 words = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6)
 
@@ -44,12 +44,14 @@ def test_the_longest_known_phrase_covers_its_words() -> None:
 
 def test_the_most_frequent_label_is_first() -> None:
     learned = Gazetteer.learn([sentence("java", Entity(0, 1, label)) for label in ("Island", "Software", "Software")])
-    assert learned.look_up(["java"])[0] == Entry(3, (("Island", 1), ("Software", 2)), ("Software", "Island"), True, 1)
+    assert learned.look_up(["java"])[0] == GazetteerEntry(
+        3, (("Island", 1), ("Software", 2)), ("Software", "Island"), True, 1
+    )
 
 
 def test_a_word_mostly_outside_mentions_is_not_a_phrase() -> None:
     learned = Gazetteer.learn([sentence("it", Entity(0, 1, "Work")), *[sentence("it") for _ in range(30)]])
-    assert learned.look_up(["it"])[0] == Entry(31, (("Work", 1),))
+    assert learned.look_up(["it"])[0] == GazetteerEntry(31, (("Work", 1),))
 
 
 @given(st.lists(sentences(), min_size=1, max_size=6))

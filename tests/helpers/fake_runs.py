@@ -9,7 +9,7 @@ from pathlib import Path
 from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
 from coner.records.record import write_record
-from coner.records.sections import Size
+from coner.records.sections import ModelSize
 from coner.records.tagged import tagged_path, write_tagged
 from helpers.records import edited, fake_record
 
@@ -64,6 +64,6 @@ def make_run(folder: Path, gold: Sequence[Sentence], *, quality: float, seed: in
     record = fake_record(
         predicted, folder=folder, name=name or folder.name, sentences=gold, facts=facts, groups=GROUPS, seed=seed
     )
-    write_record(edited(record, "size", Size(parameters=10, bytes=1_000_000 * (seed + 2))), folder)
+    write_record(edited(record, "size", ModelSize(parameters=10, bytes=1_000_000 * (seed + 2))), folder)
     write_tagged(tagged_path(folder, "dev"), gold, predicted)
     return folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coner.families.operating_point import Choice, Measurement
+from coner.families.operating_point import Measurement, PointChoice
 
 ONE = (0.5, 0.25, 0.75)
 MEASURED = Measurement(
@@ -17,7 +17,7 @@ MEASURED = Measurement(
     ece=0.1,
     brier=0.2,
 )
-CHOICE = Choice(
+CHOICE = PointChoice(
     goal="precision>=0.9",
     file="dev.conll",
     sha256="0" * 64,

@@ -30,7 +30,7 @@ from coner.records import machine
 from coner.records.packed import COLUMNS, MAX_BYTES, pack, unpack
 from coner.records.record import FORMAT, RECORD, read_record, write_record
 from coner.records.recording import LEVEL, RESAMPLES, add_split, make_record
-from coner.records.sections import Size, Speed
+from coner.records.sections import ModelSize, Speed
 from helpers import ROOT
 from helpers.records import GROUPS, PERFECT, POOR, SENTENCES, Evaluated, Split, fake_record
 
@@ -120,7 +120,7 @@ def test_data_speed_and_size_are_recorded(tmp_path: Path) -> None:
     }
     speed = Speed(seconds=2.0, sentences_per_second=6.0, words_per_second=14.0)
     assert (record.time.train_seconds, record.time.of("dev"), record.time.of("test")) == (3.5, speed, Speed())
-    assert record.size == Size(parameters=7, bytes=5)
+    assert record.size == ModelSize(parameters=7, bytes=5)
     assert record.counts["repaired_dev"] == 1
     assert record.counts["cut"] == 2
     assert record.training == {"lost": None}  # JSON has no NaN

@@ -26,7 +26,7 @@ def restored_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(job: TaggingJob, path: Path, out: Path) -> Callable[[], dict[str, object]]:
     """A function that sends a slice of the file to one new worker, each time that it is called."""
-    worker = cluster.Worker(json.dumps(asdict(job)), 1)
+    worker = cluster.ClusterWorker(json.dumps(asdict(job)), 1)
     item = json.dumps([0, asdict(cut(str(path), job, 1000)[0]), str(out)])
     return lambda: dict(json.loads(worker({"item": [item]})["done"][0]))
 

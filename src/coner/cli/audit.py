@@ -15,7 +15,7 @@ from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
     from coner.runs.audit.audit import Audit
-    from coner.runs.audit.candidates import Candidate
+    from coner.runs.audit.candidates import AuditCandidate
 
 SHOWN = 10  # candidates that are shown on the terminal
 MAX_WIDTH = 40  # characters of words in a line
@@ -128,26 +128,26 @@ def _format_of(path: Path) -> str:
     return "labelstudio" if path.suffix.lower() == ".json" else "html"
 
 
-def _write_page(found: Audit, shown: Sequence[Candidate], path: Path) -> str:
+def _write_page(found: Audit, shown: Sequence[AuditCandidate], path: Path) -> str:
     from coner.report.audit import write_audit_page
 
     write_audit_page(found, shown, path)
     return f"{len(shown):,} of {len(found.suspicious):,} suspicious candidates"
 
 
-def _write_tasks(found: Audit, shown: Sequence[Candidate], path: Path) -> str:
+def _write_tasks(found: Audit, shown: Sequence[AuditCandidate], path: Path) -> str:
     from coner.runs.audit.audit import write_tasks
 
     return counted(write_tasks(found, shown, path), "task")
 
 
-WRITERS: dict[str, Callable[[Audit, Sequence[Candidate], Path], str]] = {
+WRITERS: dict[str, Callable[[Audit, Sequence[AuditCandidate], Path], str]] = {
     "html": _write_page,
     "labelstudio": _write_tasks,
 }
 
 
-def _print(found: Audit, first: list[Candidate]) -> None:
+def _print(found: Audit, first: list[AuditCandidate]) -> None:
     from coner.report.grid import Grid, print_whole
 
     counts = ", ".join(f"{count:,} {error}" for error, count in found.counts.items())
@@ -160,7 +160,7 @@ def _print(found: Audit, first: list[Candidate]) -> None:
         print_whole(Grid(heading, [_row(found, candidate) for candidate in first]).table())
 
 
-def _row(found: Audit, candidate: Candidate) -> tuple[str, ...]:
+def _row(found: Audit, candidate: AuditCandidate) -> tuple[str, ...]:
     sentence, (start, end) = found.corpus[candidate.sentence], candidate.span
     words, suggested = " ".join(sentence.words[start:end]), candidate.suggested
     better = "no mention"

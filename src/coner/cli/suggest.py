@@ -17,7 +17,7 @@ from coner.data.reading.reader import Reading
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from coner.tagging.suggestion.suggest import Counts, Suggestion
+    from coner.tagging.suggestion.suggest import Suggestion, SuggestionCounts
 
 STDIN = "-"
 SHOWN = 10  # suggestions in the table; --json has all
@@ -98,7 +98,7 @@ def suggest(
         stderr.print(f"{out}: {counted(len(found.chosen), 'task')} ({form})")
 
 
-def _report(chosen: tuple[Suggestion, ...], counts: Counts) -> dict[str, Any]:
+def _report(chosen: tuple[Suggestion, ...], counts: SuggestionCounts) -> dict[str, Any]:
     from coner.data.formats.jsonl import to_json
     from coner.data.reading.words import entity_objects
 
@@ -116,7 +116,7 @@ def _report(chosen: tuple[Suggestion, ...], counts: Counts) -> dict[str, Any]:
     return {**read, "left_out": left_out, "suggestions": suggestions}
 
 
-def _summary(found: int, wanted: int, counts: Counts) -> str:
+def _summary(found: int, wanted: int, counts: SuggestionCounts) -> str:
     titled = {"known": counts.known, "repeated": counts.repeated, "near-duplicates of a suggestion": counts.similar}
     left_out = ", ".join(f"{count:,} {what}" for what, count in titled.items() if count)
     line = f"{found:,} of {counts.sentences:,} sentences" + f"; left out: {left_out}" * bool(left_out)

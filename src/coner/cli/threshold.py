@@ -81,7 +81,7 @@ def threshold(
     from coner.evaluation.thresholds import Goal
     from coner.families.stored_point import check_own
     from coner.families.usage import Spending
-    from coner.runs.threshold import Options, Study
+    from coner.runs.threshold import Study, ThresholdOptions
 
     parsed = None if goal is None else Goal.parse(goal)
     others = {"--for": goal, "--test": test, "--per-class": per_class}
@@ -99,7 +99,7 @@ def threshold(
         raise ConfigError("--per-class: got no goal. Fix: add --for, such as --for macro_f1")
     if not show:
         check_own(model)
-    options = Options(parsed, per_class, calibrate, folds, seed, minimum, reading, kb)
+    options = ThresholdOptions(parsed, per_class, calibrate, folds, seed, minimum, reading, kb)
     study = Study(model, dev, options, Spending(budget_tokens, budget_cost, ledger))
     _choose(study, test, show=show, as_json=as_json)
 

@@ -37,7 +37,7 @@ class ExpectedFile:
 
 
 @dataclass(frozen=True)
-class Source:
+class HubDataset:
     """A data set on the hub."""
 
     repo: str
@@ -47,7 +47,7 @@ class Source:
 
 
 SOURCES = {
-    "multiconer2": Source(
+    "multiconer2": HubDataset(
         "MultiCoNER/multiconer_v2",
         {
             "en_train.conll": ExpectedFile(
@@ -117,7 +117,7 @@ def fetch(
         return [_fetch_file(api, source, listed[base], revision, out / base) for base in wanted]
 
 
-def _fetch_file(api: HfApi, source: Source, listed: RepoSibling, revision: str, target: Path) -> Fetched:
+def _fetch_file(api: HfApi, source: HubDataset, listed: RepoSibling, revision: str, target: Path) -> Fetched:
     known = source.known.get(target.name)
     # The blob of a large file is that of a pointer to it.
     hashes = {"sha256": listed.lfs.sha256} if listed.lfs else {"blob": listed.blob_id}
@@ -155,7 +155,7 @@ def git_blob(path: Path) -> str:
 
 
 @contextmanager
-def _hub(api: HfApi, source: Source, file: str) -> Iterator[None]:
+def _hub(api: HfApi, source: HubDataset, file: str) -> Iterator[None]:
     page = f"{str(api.endpoint).rstrip('/')}/datasets/{source.repo}"
     try:
         yield

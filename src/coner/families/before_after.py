@@ -18,7 +18,7 @@ ROUNDS = 5
 TIMED = 500  # sentences in a round, spread over the whole file
 
 
-class Candidate(NamedTuple):
+class MeasuredModel(NamedTuple):
     """A model to measure: its tagger, a description, and the size of its files."""
 
     tagger: Tagger
@@ -60,7 +60,7 @@ class BeforeAfter:
         return {**asdict(self), "drop": {name: points / 100 for name, points in self.drop.items()}}
 
 
-def compare(before: Candidate, after: Candidate, dev: Corpus, *, threads: int) -> BeforeAfter:
+def compare(before: MeasuredModel, after: MeasuredModel, dev: Corpus, *, threads: int) -> BeforeAfter:
     """Score both models on all sentences, then time them in alternating rounds, so that other load affects both."""
     both, sentences = (before, after), dev.sentences
     some = sentences[:: max(1, len(sentences) // TIMED)]

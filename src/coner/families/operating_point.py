@@ -34,7 +34,7 @@ class Measurement(_Values):
     brier: Probability
 
 
-class Choice(_Values):
+class PointChoice(_Values):
     """What calibration and thresholds were chosen for, on which file, and what was measured."""
 
     goal: str | None  # ``None``: calibrated only
@@ -59,7 +59,7 @@ class OperatingPoint(_Values):
     calibration: Calibrator | None = None
     threshold: Probability = 0.0  # entities with a lower calibrated confidence are left out
     thresholds: Mapping[str, Probability] = {}  # of some labels, instead
-    chosen: Choice
+    chosen: PointChoice
 
     @property
     def method(self) -> Literal["none", "temperature", "isotonic"]:

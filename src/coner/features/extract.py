@@ -13,7 +13,7 @@ from coner.core.types import Entity, Sentence
 from coner.features.clusters import Clusters, learn_clusters, read_clusters
 from coner.features.function_words import learn_function_words
 from coner.features.functions import FEATURES, SCOPES, STOP_WORDS, Feature, Scope
-from coner.features.gazetteer import UNKNOWN, Entry, Gazetteer
+from coner.features.gazetteer import UNKNOWN, Gazetteer, GazetteerEntry
 from coner.features.known import Covers, LookUp
 
 MAX_CACHED = 20_000  # word types; a large corpus has millions, each with some kilobytes of strings
@@ -109,7 +109,7 @@ class Extractor:
             rows.append(row + shared)
         return rows
 
-    def entries(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[Entry]:
+    def entries(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[GazetteerEntry]:
         """The gazetteer entry of each word; empty ones if no feature uses them."""
         return self.lexicon.gazetteer.look_up(words, exclude) if self.by_scope["gazetteer"] else [UNKNOWN] * len(words)
 

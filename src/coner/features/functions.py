@@ -24,7 +24,7 @@ from functools import cache
 from math import log2
 from typing import Literal, TypeVar, get_args
 
-from coner.features.gazetteer import Entry
+from coner.features.gazetteer import GazetteerEntry
 from coner.features.known import Covers
 
 REACH = 8  # words on either side
@@ -190,7 +190,7 @@ def cluster(clusters: Sequence[str]) -> Values:
 
 
 @feature("gazetteer", -1, 0, 1)
-def phrase(entry: Entry) -> Values:
+def phrase(entry: GazetteerEntry) -> Values:
     """Labels of the known mention that covers the word here, with the word's place in it."""
     if not entry.size:
         return []
@@ -199,7 +199,7 @@ def phrase(entry: Entry) -> Values:
 
 
 @feature("gazetteer", -1, 0, 1)
-def mentioned(entry: Entry) -> Values:
+def mentioned(entry: GazetteerEntry) -> Values:
     """Labels of the mentions that the word occurred in, and for which fraction of its occurrences."""
     if not entry.seen:
         return ["new"]

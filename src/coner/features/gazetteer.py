@@ -19,7 +19,7 @@ Counts = Mapping[str, Mapping[str, int]]
 Own = Mapping[tuple[str, str], int]  # of one sentence, by text and label
 
 
-class Entry(NamedTuple):
+class GazetteerEntry(NamedTuple):
     """Counts from the training mentions for one word of a sentence."""
 
     seen: int  # its number of occurrences
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     size: int = 0  # words of that mention; 0: none covers it
 
 
-UNKNOWN = Entry(0)
+UNKNOWN = GazetteerEntry(0)
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -40,7 +40,7 @@ class Gazetteer:
     words: Counts = field(default_factory=dict)  # word to label of the mentions that it occurred in to count
     totals: Mapping[str, int] = field(default_factory=dict)  # word to number of all its occurrences
     _longest_from: dict[str, int] = field(default_factory=dict, init=False)  # first word to words of its longest phrase
-    _cache: dict[str, Entry] = field(default_factory=dict, init=False)  # entries of words alone
+    _cache: dict[str, GazetteerEntry] = field(default_factory=dict, init=False)  # entries of words alone
 
     def __post_init__(self) -> None:
         for text in self.phrases:
@@ -61,7 +61,7 @@ class Gazetteer:
             totals.update(sentence.words)
         return cls(phrases, words, totals)
 
-    def look_up(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[Entry]:
+    def look_up(self, words: Sequence[str], exclude: Sequence[Entity] | None = None) -> list[GazetteerEntry]:
         """The entry of each word of a sentence.
 
         ``exclude``: the gold entities of a training sentence, whose counts are left out.
@@ -79,22 +79,22 @@ class Gazetteer:
                 continue
             after, labels = self._longest(words, start, own_phrases, entries)
             for i in range(start, after):
-                entries[i] = Entry(entries[i].seen, entries[i].labels, labels, i == start, after - start)
+                entries[i] = GazetteerEntry(entries[i].seen, entries[i].labels, labels, i == start, after - start)
         return entries
 
-    def _entry(self, word: str) -> Entry:
+    def _entry(self, word: str) -> GazetteerEntry:
         if word not in self._cache and word in self.totals:
             self._cache[word] = self._entry_without(word, 0, {})
         return self._cache.get(word, UNKNOWN)
 
-    def _entry_without(self, word: str, occurrences: int, own: Own) -> Entry:
+    def _entry_without(self, word: str, occurrences: int, own: Own) -> GazetteerEntry:
         """The entry of a word without its neighbours, minus these occurrences and mentions."""
         labels = self.words.get(word)
         left = tuple(sorted(_subtract(labels, word, own).items())) if labels else ()
-        return Entry(self.totals.get(word, 0) - occurrences, left)
+        return GazetteerEntry(self.totals.get(word, 0) - occurrences, left)
 
     def _longest(
-        self, words: Sequence[str], start: int, own: Own, entries: Sequence[Entry]
+        self, words: Sequence[str], start: int, own: Own, entries: Sequence[GazetteerEntry]
     ) -> tuple[int, tuple[str, ...]]:
         """End and labels of the longest known phrase from ``start``; ``start`` itself if there is none."""
         longest = min(len(words) - start, self._longest_from[words[start]])

@@ -16,7 +16,7 @@ FOLDS = 2  # labels of types are learned on the others
 
 
 @dataclass
-class Counts:
+class CoverageCounts:
     """Mentions of one class, or all of them."""
 
     mentions: int = 0
@@ -42,7 +42,7 @@ class Coverage:
 
     sentences: int = 0
     words: int = 0
-    classes: dict[str, Counts] = field(default_factory=dict)
+    classes: dict[str, CoverageCounts] = field(default_factory=dict)
     matches: int = 0
     mentions: int = 0  # matches that are a mention
     right: int = 0  # and whose likeliest label is that of the mention
@@ -50,10 +50,12 @@ class Coverage:
     likely_mentions: int = 0  # of these, the mentions
 
     @property
-    def all(self) -> Counts:
+    def all(self) -> CoverageCounts:
         """The sum over classes."""
-        names = vars(Counts())
-        return Counts(**{name: sum(getattr(counts, name) for counts in self.classes.values()) for name in names})
+        names = vars(CoverageCounts())
+        return CoverageCounts(
+            **{name: sum(getattr(counts, name) for counts in self.classes.values()) for name in names}
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -118,6 +120,6 @@ def _count(
     found.words += len(sentence)
     for entity in sentence.entities or ():
         place = entity.start, entity.end
-        counts = found.classes.setdefault(entity.label, Counts())
+        counts = found.classes.setdefault(entity.label, CoverageCounts())
         unseen = is_unseen(sentence.surface(entity).lower())
         counts.add(covered=place in labels, right=labels.get(place) == entity.label, unseen=unseen)

@@ -18,7 +18,7 @@ from coner.core import lines
 from coner.core.errors import ConerError
 from coner.core.processes import end_with_parent
 from coner.knowledge.entry import Entry, is_sound
-from coner.knowledge.source import Batch, Source, SourceSettings
+from coner.knowledge.source import EntryBatch, Source, SourceSettings
 
 LINES, CHARACTERS = 2000, 8 << 20  # of a block
 AHEAD = 2  # blocks that are read ahead for each process
@@ -32,7 +32,7 @@ class Dump(Source):
     def parse(self, lines: Lines, settings: SourceSettings, skipped: Counter[str]) -> Iterator[Entry]:
         """The entries of some lines; ``skipped`` counts the others, by reason."""
 
-    def batches(self, path: Path, settings: SourceSettings, *, after: int, processes: int) -> Iterator[Batch]:
+    def batches(self, path: Path, settings: SourceSettings, *, after: int, processes: int) -> Iterator[EntryBatch]:
         """The entries of each block of lines after the first ``after`` lines."""
         parse = partial(_parse, self, settings)
         if processes == 1:
@@ -40,7 +40,7 @@ class Dump(Source):
                 yield _batch(block, parse(block.lines))
             return
         pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin)
-        waiting = deque[tuple[_Block, Future[_Parsed]]]()
+        waiting = deque[tuple[_DumpBlock, Future[_Parsed]]]()
         blocks = _blocks(path, after)
         try:
             while True:
@@ -57,7 +57,7 @@ class Dump(Source):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class _Block(NamedTuple):
+class _DumpBlock(NamedTuple):
     lines: list[tuple[int, str]]
     last: int  # line
     position: int
@@ -82,12 +82,12 @@ def _parse(source: Dump, settings: SourceSettings, block: Lines) -> _Parsed:
     return sound, skipped
 
 
-def _batch(block: _Block, parsed: _Parsed) -> Batch:
+def _batch(block: _DumpBlock, parsed: _Parsed) -> EntryBatch:
     entries, skipped = parsed
-    return Batch(entries, skipped + block.faults, block.last, block.position)
+    return EntryBatch(entries, skipped + block.faults, block.last, block.position)
 
 
-def _blocks(path: Path, after: int) -> Iterator[_Block]:
+def _blocks(path: Path, after: int) -> Iterator[_DumpBlock]:
     damaged = set[int]()
     reader = lines.Lines(path, lambda line, _message: damaged.add(line))
     block, size, faults, last = list[tuple[int, str]](), 0, Counter[str](), 0
@@ -100,7 +100,7 @@ def _blocks(path: Path, after: int) -> Iterator[_Block]:
             block.append((last, line))
             size += len(line)
         if len(block) == LINES or size > CHARACTERS:
-            yield _Block(block, last, reader.position, faults)
+            yield _DumpBlock(block, last, reader.position, faults)
             block, size, faults = [], 0, Counter()
     if block or faults:
-        yield _Block(block, last, reader.position, faults)
+        yield _DumpBlock(block, last, reader.position, faults)

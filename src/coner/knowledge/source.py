@@ -30,7 +30,7 @@ class SourceSettings(Section):
     leave_out: tuple[int, ...] = Field((), description="texts of the sentences of labelled data that are left out")
 
 
-class Batch(NamedTuple):
+class EntryBatch(NamedTuple):
     """Some entries of a source, and how far it has been read."""
 
     entries: list[Entry]
@@ -55,7 +55,7 @@ class Source(ABC):
         """Whether a file is of this kind, by its name and its first lines."""
 
     @abstractmethod
-    def batches(self, path: Path, settings: SourceSettings, *, after: int, processes: int) -> Iterator[Batch]:
+    def batches(self, path: Path, settings: SourceSettings, *, after: int, processes: int) -> Iterator[EntryBatch]:
         """The entries in the order of the file, without the first ``after`` units.
 
         ``DataError`` with the line for what cannot be read.
@@ -69,15 +69,15 @@ class SmallSource(Source):
     def entries(self, path: Path, settings: SourceSettings, skipped: Counter[str]) -> Iterator[Entry]:
         """The entries of a file; ``skipped`` counts what is left out. ``DataError`` with the line for what is wrong."""
 
-    def batches(self, path: Path, settings: SourceSettings, *, after: int, processes: int) -> Iterator[Batch]:
+    def batches(self, path: Path, settings: SourceSettings, *, after: int, processes: int) -> Iterator[EntryBatch]:
         """The entries in batches of ``BATCH``."""
         skipped, size = Counter[str](), path.stat().st_size if path.is_file() else 0
         entries = self.entries(path, settings, skipped)
         done = sum(1 for _ in islice(entries, after))
         while batch := list(islice(entries, BATCH)):
             done += len(batch)
-            yield Batch(batch, Counter(), done, 0)
-        yield Batch([], skipped, done, size)
+            yield EntryBatch(batch, Counter(), done, 0)
+        yield EntryBatch([], skipped, done, size)
 
 
 sources: Registry[Source] = Registry("--from", "coner.knowledge.sources")

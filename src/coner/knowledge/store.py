@@ -17,7 +17,7 @@ from coner.knowledge.database import DAMPING, SCHEMA, SHARES
 from coner.knowledge.entry import Entry
 from coner.knowledge.folder import TYPE
 from coner.knowledge.normalisation import Normaliser
-from coner.knowledge.source import Batch, SourceSettings
+from coner.knowledge.source import EntryBatch, SourceSettings
 
 MAX_CHARACTERS, MAX_WORDS = 200, 16  # characters and normalised words of a name; a longer one is not a name
 BUILDING = """
@@ -32,16 +32,16 @@ WEIGHTED = "INSERT INTO entry_types VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET w
 
 
 @dataclass
-class Progress:
+class SourceProgress:
     """How far a source has been read."""
 
-    done: int = 0  # units, as in ``Batch``
+    done: int = 0  # units, as in ``EntryBatch``
     position: int = 0  # bytes
     entries: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     finished: bool = False
 
-    def add(self, batch: Batch, entries: int) -> None:
+    def add(self, batch: EntryBatch, entries: int) -> None:
         """Count a batch that was merged."""
         self.done, self.position = batch.done, batch.position
         self.entries += entries
@@ -70,16 +70,16 @@ class Store:
             raise
         self.database.execute("COMMIT")
 
-    def progress(self, source: int, file: str) -> Progress:
+    def progress(self, source: int, file: str) -> SourceProgress:
         """How far a source was read by earlier starts."""
         self.database.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, file))
         query = "SELECT done, position, entries, skipped, finished FROM progress WHERE source = ?"
         if (row := self.database.execute(query, (source,)).fetchone()) is None:
-            return Progress()
+            return SourceProgress()
         done, position, entries, skipped, finished = row
-        return Progress(done, position, entries, Counter(json.loads(skipped)), bool(finished))
+        return SourceProgress(done, position, entries, Counter(json.loads(skipped)), bool(finished))
 
-    def save(self, source: int, progress: Progress) -> None:
+    def save(self, source: int, progress: SourceProgress) -> None:
         """Record how far a source was read, in the transaction of its entries."""
         skipped = json.dumps(progress.skipped)
         values = source, progress.done, progress.position, progress.entries, skipped, progress.finished

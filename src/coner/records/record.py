@@ -16,7 +16,7 @@ from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.untrusted import check_values, read_regular
 from coner.records.packed import SentenceCounts, first_fault
-from coner.records.sections import DataFile, Epoch, LlmUsage, Machine, RecordedScores, Size, Times
+from coner.records.sections import DataFile, Epoch, LlmUsage, Machine, ModelSize, RecordedScores, Times
 
 RECORD = "record.json"
 FORMAT = 2
@@ -40,7 +40,7 @@ class Record(BaseModel):
     sentences: dict[str, SentenceCounts]  # of the fine labels
     time: Times
     memory: dict[str, int | None]  # peak in bytes; ``None`` where other runs were trained in the same process before
-    size: Size
+    size: ModelSize
     versions: dict[str, str]
     commit: dict[str, Any] | None = None
     machine: Machine

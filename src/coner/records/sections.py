@@ -69,7 +69,7 @@ class Times(_Section):
         return self.__pydantic_extra__.get(split, Speed())
 
 
-class Size(_Section):
+class ModelSize(_Section):
     """Number of parameters, and the size of the model's files."""
 
     parameters: int | None = None

@@ -14,7 +14,7 @@ from coner.core.files import atomic_write
 from coner.core.html import colour_css, colours, marked
 from coner.core.types import Entity
 from coner.runs.audit.audit import Audit
-from coner.runs.audit.candidates import KINDS, Candidate, Group, group
+from coner.runs.audit.candidates import KINDS, AuditCandidate, Group, group
 
 SECTION = 50  # groups: a browser lays out only the sections that are open
 PLACES = 3  # lines that are named for each label of a surface
@@ -44,14 +44,14 @@ style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
 """
 
 
-def write_audit_page(audit: Audit, candidates: Sequence[Candidate], path: Path) -> None:
+def write_audit_page(audit: Audit, candidates: Sequence[AuditCandidate], path: Path) -> None:
     """Write the page of these candidates, atomically; ``OutputError`` if that fails."""
     page = render(audit, candidates)
     with atomic_write(path) as handle:
         handle.write(page)
 
 
-def render(audit: Audit, candidates: Sequence[Candidate]) -> str:
+def render(audit: Audit, candidates: Sequence[AuditCandidate]) -> str:
     """Return the page as text; equal audits give equal text."""
     script = _file("audit.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -62,7 +62,7 @@ def render(audit: Audit, candidates: Sequence[Candidate]) -> str:
 
 
 class _Page:
-    def __init__(self, audit: Audit, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, audit: Audit, candidates: Sequence[AuditCandidate]) -> None:
         self.audit, self.candidates = audit, candidates
         support = Counter(e.label for sentence in audit.corpus for e in sentence.entities or ())
         self.colours = colours(sorted(support, key=lambda label: (-support[label], label)))
@@ -130,7 +130,7 @@ class _Page:
         more = ", …" if len(places) > PLACES else ""
         return f"(line{'s' * (len(places) > 1)} {', '.join(lines)}{more})"
 
-    def _candidate(self, candidate: Candidate) -> str:
+    def _candidate(self, candidate: AuditCandidate) -> str:
         audit, number, suggested = self.audit, candidate.sentence, candidate.suggested
         sentence = audit.corpus[number]
         alternative = "no mention" if candidate.error == "spurious" else "another mention"
@@ -150,7 +150,7 @@ class _Page:
             f"{self._row('predicted', candidate, audit.evidence[number].predicted)}</li>"
         )
 
-    def _row(self, title: str, candidate: Candidate, entities: Sequence[Entity]) -> str:
+    def _row(self, title: str, candidate: AuditCandidate, entities: Sequence[Entity]) -> str:
         start, end = candidate.span
 
         def attributes(entity: Entity) -> str:
@@ -164,7 +164,7 @@ class _Page:
         return f'<mark class="m{self.colours[label]}">{escape(label)}</mark>'
 
 
-def _labels(candidate: Candidate) -> list[str]:
+def _labels(candidate: AuditCandidate) -> list[str]:
     return sorted({entity.label for entity in (candidate.gold, candidate.suggested) if entity is not None})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coner.knowledge.coverage import Counts, Coverage
+from coner.knowledge.coverage import Coverage, CoverageCounts
 from coner.knowledge.description import Description
 from coner.knowledge.entry import Candidate
 from coner.report.grid import DASH, Bold, Grid
@@ -28,7 +28,7 @@ def coverage_grid(coverage: Coverage) -> Grid:
     """One row per class, the most frequent first: mentions, and which share of them is in the knowledge base."""
     heading = ["class", "mentions", "in it", "right class", "unseen", "in it", "right class"]
 
-    def row(name: str, c: Counts) -> list[str]:
+    def row(name: str, c: CoverageCounts) -> list[str]:
         known = [f"{c.mentions:,}", _share(c.covered, c.mentions), _share(c.right, c.mentions)]
         return [name, *known, f"{c.unseen:,}", _share(c.unseen_covered, c.unseen), _share(c.unseen_right, c.unseen)]
 

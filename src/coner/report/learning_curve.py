@@ -32,7 +32,7 @@ ONE_SEED = "With one seed the interval is too narrow: chance in training is not 
 
 
 @dataclass(frozen=True)
-class Size:
+class CurvePoint:
     """The finished runs on samples of one size."""
 
     fraction: Fraction  # of the training split
@@ -61,7 +61,7 @@ class Size:
 class LearningCurve:
     """Sizes, ascending, and the forecast of each metric: none if there are too few sizes, or all scores are 0."""
 
-    sizes: Sequence[Size]
+    sizes: Sequence[CurvePoint]
     forecasts: Mapping[str, Forecast]
     split = SPLIT
 
@@ -132,7 +132,7 @@ class LearningCurve:
 
 def make_curve(records: Mapping[Fraction, Sequence[Record]]) -> LearningCurve:
     """The curve through the runs of each fraction of the training split, ascending."""
-    sizes = [Size(fraction, runs) for fraction, runs in records.items()]
+    sizes = [CurvePoint(fraction, runs) for fraction, runs in records.items()]
     forecasts = {}
     for metric in AVERAGES.values() if len(sizes) >= MIN_SIZES else ():
         scores = [size.scores(metric) for size in sizes]

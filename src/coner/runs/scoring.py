@@ -34,7 +34,7 @@ COLUMNS = ("conll", "conllu", "csv")  # formats in which --columns chooses the t
 
 
 @dataclass(frozen=True)
-class Options:
+class ScoringOptions:
     """How files are read and compared."""
 
     taxonomy: str = AUTO  # name or file; ``auto``: the model's own, else a packaged one that has every label, else flat
@@ -119,7 +119,7 @@ class Evaluation:
         return values
 
 
-def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation:
+def evaluate(gold: Path, predicted: Path | None, options: ScoringOptions) -> Evaluation:
     """Score a file of predictions, or a model, against a gold file; ``None``: a further column of the gold file.
 
     Raises:
@@ -151,7 +151,7 @@ def evaluate(gold: Path, predicted: Path | None, options: Options) -> Evaluation
     return Evaluation(replace(predictions, notes=notes), taxonomy, train, knowledge)
 
 
-def warn_of_one_file(gold: Path, predicted: Path | None, options: Options) -> str | None:
+def warn_of_one_file(gold: Path, predicted: Path | None, options: ScoringOptions) -> str | None:
     """A warning if predictions and gold are the same column of the same file."""
     one = predicted is not None and predicted.is_file() and gold.is_file() and predicted.samefile(gold)
     if not one or _reading(options, "gold", gold) != _reading(options, "predicted", gold):
@@ -160,7 +160,7 @@ def warn_of_one_file(gold: Path, predicted: Path | None, options: Options) -> st
     return f"Warning: {gold}: GOLD and PREDICTED are the same file, which is scored against itself. {fix}"
 
 
-def _with_predictions(gold: Path, options: Options) -> Path:
+def _with_predictions(gold: Path, options: ScoringOptions) -> Path:
     """The gold file, if the options name its column of predictions."""
     if "predicted" not in parse_columns(options.reading.get("columns")):
         fix = "Fix: name them, or both columns of one file, as --columns word=1,gold=2,predicted=3"
@@ -171,7 +171,7 @@ def _with_predictions(gold: Path, options: Options) -> Path:
     return gold
 
 
-def _reading(options: Options, role: str, path: Path, other: Path | None = None) -> Reading:
+def _reading(options: ScoringOptions, role: str, path: Path, other: Path | None = None) -> Reading:
     """How a file is read in this role: ``gold``, ``predicted``, or ``train``; columns may be those of the other one."""
     columns = columns_for(options.reading.get("columns"), role)
     if columns and other is not None and not _has_columns(path) and _has_columns(other):
@@ -184,7 +184,7 @@ def _has_columns(path: Path) -> bool:
     return reader is not None and reader.by_columns
 
 
-def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Sentence]:
+def _noisy_copy(clean: Corpus, model: Path, options: ScoringOptions) -> Sequence[Sentence]:
     """The noisy copy: made with the defaults of ``coner data noise``, or read from a file; empty if not asked for."""
     if options.noise is None and options.noisy is None:
         return ()
@@ -203,7 +203,7 @@ def _noisy_copy(clean: Corpus, model: Path, options: Options) -> Sequence[Senten
     return copy
 
 
-def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Options) -> GoldPredictions:
+def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: ScoringOptions) -> GoldPredictions:
     """Predictions of a model; a sentence without an answer, or whose copy has none, is left out."""
     tagger = load(model, kb=kb_of_model(model, options.kb))
     if not options.map:
@@ -235,7 +235,7 @@ def _of_model(model: Path, corpus: Corpus, copy: Sequence[Sentence], options: Op
     )
 
 
-def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: Options) -> GoldPredictions:
+def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: ScoringOptions) -> GoldPredictions:
     options.spending.require_none(f"a file of predictions, {path}")
     reading: Reading = {**_reading(options, "predicted", path, gold.path), "repair": True}
     predicted = read(path, **reading, labels=labels, gold=True, predicted=True)

@@ -35,7 +35,7 @@ from coner.evaluation.significance import intervals
 from coner.evaluation.thresholds import MIN_COUNT, Candidates, Goal, Thresholds, Unreachable
 from coner.families import load
 from coner.families.manifest import MANIFEST, read_manifest
-from coner.families.operating_point import Choice, Measurement, OperatingPoint
+from coner.families.operating_point import Measurement, OperatingPoint, PointChoice
 from coner.families.registry import family
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
@@ -48,7 +48,7 @@ INCOMPLETE = 3  # exit code
 
 
 @dataclass(frozen=True)
-class Options:
+class ThresholdOptions:
     """What to choose, and how."""
 
     goal: Goal | None = None  # ``None``: calibrate only
@@ -71,7 +71,7 @@ class Study:
         Unfinished: an endpoint gave no answer.
     """
 
-    def __init__(self, model: Path, dev: Path, options: Options, spending: Spending | None = None) -> None:
+    def __init__(self, model: Path, dev: Path, options: ThresholdOptions, spending: Spending | None = None) -> None:
         kind = read_manifest(model).kind
         if not family(kind).gives_confidence:
             raise ModelError(f"{model}: got a model of kind {kind}, which gives no confidence; expected another kind")
@@ -169,7 +169,7 @@ class Study:
     def _point(self, thresholds: Thresholds, held_out: HeldOut) -> OperatingPoint:
         options, raw = self.options, self.raw
         everything = np.ones_like(raw.correct)
-        chosen = Choice(
+        chosen = PointChoice(
             goal=None if options.goal is None else str(options.goal),
             file=as_text(self.path.name),
             sha256=digest(self.path),

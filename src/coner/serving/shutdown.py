@@ -144,7 +144,7 @@ class DrainingProtocol(H11Protocol):
         return False
 
 
-class Worker(multiprocess.Process):
+class ServingWorker(multiprocess.Process):
     """A worker process, which stops when its parent has died, however that happened."""
 
     @property
@@ -165,7 +165,7 @@ class Supervisor(Multiprocess):
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         super().__init__(config, sockets)
-        multiprocess.Process = Worker  # type: ignore[misc] # it has no other way to choose them
+        multiprocess.Process = ServingWorker  # type: ignore[misc] # it has no other way to choose them
 
     def terminate_all(self) -> None:
         """Ask all workers to stop."""

@@ -31,7 +31,7 @@ THREADS = 4  # maximum for one encoder, which scales poorly beyond
 OBJECT_STORE = 128 << 20  # bytes, of a cluster on this machine: it holds names and counts only
 
 
-class Worker:
+class ClusterWorker:
     """One worker of the pool: loads the model of a ``TaggingJob`` (as JSON) once, then tags slices."""
 
     def __init__(self, job: str, threads: int) -> None:
@@ -128,7 +128,7 @@ def _tagged(job: TaggingJob, work: Sequence[Work], workers: int, threads: int) -
 
     items = [json.dumps([index, asdict(piece), out]) for index, (piece, out) in enumerate(work)]
     return ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        Worker,
+        ClusterWorker,
         fn_constructor_args=(json.dumps(asdict(job)), threads),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),

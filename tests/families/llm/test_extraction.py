@@ -16,7 +16,7 @@ from coner.core.types import Entity, Sentence
 from coner.data.taxonomy import load_taxonomy
 from coner.families.llm.endpoint.messages import Completion, Prompt
 from coner.families.llm.examples import ExampleSelector
-from coner.families.llm.extraction import Choice, EntityExtractor, SpanTyper
+from coner.families.llm.extraction import EntityExtractor, LabelChoice, SpanTyper
 from coner.families.llm.prompts import PromptBuilder
 from coner.families.llm.settings import ExampleSettings, PromptSettings
 from coner.families.usage import Failure
@@ -188,7 +188,7 @@ def test_a_failure_in_the_second_step_fails_the_sentence_and_an_undecided_mentio
 )
 def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | None) -> None:
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples())
-    choices = [Choice(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
+    choices = [LabelChoice(ADA, Entity(0, 2, "Artist"), ("Town", "Artist", "OtherPER"))]
     assert list(typer(choices, model(lambda prompt: answer))) == [label]
     assert typer.counts["undecided"] == (label is None)
     assert typer.counts["thinking"] == ("<think>" in answer)
@@ -197,7 +197,7 @@ def test_an_answer_gives_one_of_the_labels_or_none(answer: str, label: str | Non
 def test_labels_are_in_order_whether_or_not_a_call_is_needed() -> None:
     sent = list[Prompt]()
     labels = [("Town",), ("Artist", "OtherPER"), ("Town",), ("Town",), ("OtherPER", "Artist"), ("Artist",)]
-    choices = [Choice(ADA, Entity(0, 2, "Artist"), each) for each in labels]
+    choices = [LabelChoice(ADA, Entity(0, 2, "Artist"), each) for each in labels]
     answers = iter(['{"label": "Artist"}', GONE])
     typer = SpanTyper(TAXONOMY, PromptSettings(), examples("fixed"))
     found = list(typer(choices, model(lambda prompt: next(answers), sent)))

@@ -11,7 +11,7 @@ from coner.core.progress import SilentLog
 from coner.core.types import Entity, Sentence
 from coner.data import Corpus, read
 from coner.runs.audit.audit import Audit, audit, audit_settings, write_tasks
-from coner.runs.audit.candidates import Candidate, find_candidates, group
+from coner.runs.audit.candidates import AuditCandidate, find_candidates, group
 from coner.runs.audit.evidence import Evidence, MentionOutcome
 from helpers.audited import WRONG, corpus_with_errors
 
@@ -42,7 +42,7 @@ def outcome(correct: float = 0.0, label: float = 0.0, boundary: float = 0.0, spu
 
 def candidates_of(
     *outcomes: MentionOutcome, likely: tuple[tuple[Entity, float], ...] = (), size: int = 1
-) -> list[Candidate]:
+) -> list[AuditCandidate]:
     """Candidates of one sentence, with a mention of ``size`` words for each doubt, one word apart."""
     gold = tuple(Entity(at * (size + 1), at * (size + 1) + size, "X") for at in range(len(outcomes)))
     sentence = Sentence(tuple("abcdefghijkl"), gold)
@@ -89,9 +89,9 @@ def test_groups_show_how_the_same_words_are_annotated_elsewhere() -> None:
         Sentence(("new", "york", "x", "york"), (Entity(3, 4, "City"),)),
         Sentence(("old", "new", "york"), (Entity(0, 3, "City"),)),  # part of a longer mention: not counted
     ]
-    first = Candidate("class", 1, Entity(1, 3, "Team"), None, 0.9)
-    second = Candidate("class", 0, Entity(0, 2, "City"), None, 0.5)
-    other = Candidate("spurious", 2, Entity(3, 4, "City"), None, 0.7)
+    first = AuditCandidate("class", 1, Entity(1, 3, "Team"), None, 0.9)
+    second = AuditCandidate("class", 0, Entity(0, 2, "City"), None, 0.5)
+    other = AuditCandidate("spurious", 2, Entity(3, 4, "City"), None, 0.7)
     one, two = group(sentences, [first, other, second])
     assert (one.surface, one.candidates) == ("new york", (first, second))
     assert one.annotated == {"City": [(0, 0)], "Team": [(1, 1)], "": [(2, 0)]}

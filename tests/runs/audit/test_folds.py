@@ -19,12 +19,12 @@ from coner.data.stratify import duplicate_key
 from coner.runs.audit import folds as module
 from coner.runs.audit.audit import audit_settings
 from coner.runs.audit.evidence import Evidence, collect_evidence
-from coner.runs.audit.folds import Plan, collect, make_plan, unlearned
+from coner.runs.audit.folds import FoldPlan, collect, make_plan, unlearned
 from helpers.audited import clean_corpus
 from helpers.small import CORPUS, small_crf
 
 
-def plan_of(sentences: Sequence[Sentence], folds: int = 3, **values: Any) -> Plan:
+def plan_of(sentences: Sequence[Sentence], folds: int = 3, **values: Any) -> FoldPlan:
     settings = audit_settings(Corpus(tuple(sentences), Path("x")), values, "crf")
     return make_plan(sentences, settings, folds=folds)
 
@@ -80,7 +80,7 @@ def test_a_killed_audit_resumes_after_the_last_fold_with_the_same_evidence(
     whole = collect(plan, tmp_path / "whole", SilentLog())
     fit = module.fit_fold
 
-    def killed_in_the_second(plan: Plan, fold: module.Fold, folder: Path) -> Any:
+    def killed_in_the_second(plan: FoldPlan, fold: module.Fold, folder: Path) -> Any:
         trained.append(fold.name)
         if trained == ["fold-1", "fold-2"]:
             raise KeyboardInterrupt

@@ -33,7 +33,7 @@ CACHED = 1 << 16  # distinct line ends; files with free text in a middle column 
 
 
 @dataclass(slots=True)
-class _Block:
+class _ConllBlock:
     """The lines of one sentence; the last block of a file may have no rows."""
 
     gap: list[str] = field(default_factory=list)  # empty lines above
@@ -130,9 +130,9 @@ class ConllReader(Reader):
             layout = replace(layout, tags="absent" if bare else "filler")
         self.layout = layout
 
-    def _blocks(self, lines: Iterable[str]) -> Iterator[_Block]:
+    def _blocks(self, lines: Iterable[str]) -> Iterator[_ConllBlock]:
         """A block for each sentence, and a last one without rows."""
-        block, marks, found, number = _Block(), self._headers.marks, self._headers.found, 0
+        block, marks, found, number = _ConllBlock(), self._headers.marks, self._headers.found, 0
         for number, line in enumerate(lines, 1):
             empty = not line or (line[0] in " \t" and not line.strip(" \t"))
             header = not empty and (line.startswith(marks) or DOCUMENT in line) and found(line, self.layout)
@@ -141,7 +141,7 @@ class ConllReader(Reader):
                     message = "got a header inside a sentence; expected an empty line above it"
                     self._fault(number, message, "repaired")
                 yield block
-                block = _Block()
+                block = _ConllBlock()
             if empty:
                 if block.header:
                     self._drop_ids(block, number)
@@ -153,18 +153,18 @@ class ConllReader(Reader):
                 block.rows.append(line)
         if block.rows:
             yield block
-            block = _Block()
+            block = _ConllBlock()
         self._drop_ids(block, number + 1)
         yield block
 
-    def _drop_ids(self, block: _Block, number: int) -> None:
+    def _drop_ids(self, block: _ConllBlock, number: int) -> None:
         """Leave out ids above an empty line, or the end of the file, if there is nothing else to keep."""
         if all(line.startswith(HEADER) for line in block.header):
             for index, line in enumerate(block.header, number - len(block.header)):
                 self._fault(index, f"got header {line!r} without a word below it", "unreadable")
             block.header = []
 
-    def _sentence(self, block: _Block) -> Sentence:
+    def _sentence(self, block: _ConllBlock) -> Sentence:
         layout, words, cells = self.layout, [], []
         separator = layout.separators[0][0] if layout.separators else " "
         other = "\t" if separator == " " else " "

@@ -19,7 +19,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.lines import Lines
 from coner.core.tags import OUTSIDE
 from coner.core.types import Entity, Sentence
-from coner.data.reading.cells import Column
+from coner.data.reading.cells import CellColumn
 from coner.data.reading.columns import parse_columns
 from coner.data.reading.delimited import (
     ANNOTATIONS,
@@ -132,7 +132,7 @@ class CsvReader(Reader):
         if "tag" in header.places or self._named or self._predicted:
             return
         for at, name in enumerate(header.names):
-            column = Column([[cells[at].strip(" ") for cells in rows]])
+            column = CellColumn([[cells[at].strip(" ") for cells in rows]])
             if name in header.unused and column.looks == "tags" and OUTSIDE in column.cells:
                 message = f"got tags in the column {name!r:.80}, which is not read; expected a column 'tag'"
                 word = header.names[header.places["word"]]

@@ -45,7 +45,7 @@ class _Feature:
 
 
 @dataclass
-class _Block:
+class _WebAnnoBlock:
     """The lines of a sentence."""
 
     text: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class WebannoReader(SpanReader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         features: list[_Feature] = []
-        block, column, chosen = _Block(), None, False
+        block, column, chosen = _WebAnnoBlock(), None, False
         for number, line in enumerate(lines, 1):
             if number == 1 and not line.startswith(START + "3"):
                 fix = "export it as WebAnno TSV 3 or as CoNLL 2002"
@@ -95,7 +95,7 @@ class WebannoReader(SpanReader):
                     block.rows.append((number, cells))
             elif not line:
                 yield from self._sentence(block, column)
-                block = _Block()
+                block = _WebAnnoBlock()
         yield from self._sentence(block, column)
 
     def _choose(self, features: list[_Feature]) -> int | None:
@@ -130,7 +130,7 @@ class WebannoReader(SpanReader):
         self._fault(number, f"got {len(cells)} column{'s' * (len(cells) > 1)}, {line[:40]!r}; expected {expected}")
         return None
 
-    def _sentence(self, block: _Block, column: int | None) -> Iterator[Sentence]:
+    def _sentence(self, block: _WebAnnoBlock, column: int | None) -> Iterator[Sentence]:
         words, first, last = list[str](), dict[tuple[int, int], _Piece](), dict[tuple[int, int], _Piece]()
         begin = 0
         for number, cells in block.rows:

@@ -31,7 +31,7 @@ def joined(items: Sequence[str]) -> str | None:
 
 
 @dataclass
-class Column:
+class CellColumn:
     """The cells of a column, by sentence."""
 
     sentences: list[list[str]]
@@ -91,7 +91,7 @@ class Column:
         same = sum(len(set(cells)) == 1 for cells in several)
         return len(self.cells) >= MIN_ROWS and bool(several) and same >= MAJORITY * len(several)
 
-    def agrees(self, other: Column) -> bool:
+    def agrees(self, other: CellColumn) -> bool:
         """Whether most of its tags are those of another column, as with gold and predicted tags."""
         pairs = [(a, b) for a, b in zip(self.cells, other.cells, strict=True) if a not in OUTSIDES]
         return 2 * sum(a == b for a, b in pairs) > len(pairs)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coner.core.errors import ConfigError
-from coner.data.reading.cells import MAJORITY, Column, is_tag, joined
+from coner.data.reading.cells import MAJORITY, CellColumn, is_tag, joined
 from coner.data.reading.delimited import ROLES, plain_name
 from coner.data.reading.layout import ConllLayout
 
@@ -67,7 +67,7 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
     parted = [[layout.cells(line) for line in lines] for lines in sentences]
     rows = [[cells for cells in lines if len(cells) == layout.width] for lines in parted]
     columns = [
-        Column([[cells[at].strip(" ") for cells in lines] for lines in rows if lines]) for at in range(layout.width)
+        CellColumn([[cells[at].strip(" ") for cells in lines] for lines in rows if lines]) for at in range(layout.width)
     ]
     places = {name: _place(name, number, layout.width) for name, number in named.items()}
     if layout.width == 1 and (example := joined(columns[0].cells)):
@@ -104,7 +104,7 @@ def _separators(lines: Sequence[str]) -> tuple[str, ...]:
     if tabs and (aligned > regular or (aligned == regular and len(set(usual)) > 1)):
         cells = [cells for line in lines if len(cells := line.split("\t")) == tabs + 1]
         columns = [[row[at].strip(" ") for row in cells] for at in range(tabs + 1)]
-        if any(Column([column]).looks or set(column) == {"_"} for column in columns):
+        if any(CellColumn([column]).looks or set(column) == {"_"} for column in columns):
             return ("\t",) * tabs
     return usual[0]
 
@@ -115,7 +115,7 @@ def _place(name: str, number: int, width: int) -> int:
     return number - 1 if number > 0 else width + number
 
 
-def _choose(columns: Sequence[Column], places: Mapping[str, int]) -> tuple[int, int | None, int | None]:
+def _choose(columns: Sequence[CellColumn], places: Mapping[str, int]) -> tuple[int, int | None, int | None]:
     """The columns of words, of tags (``None``: there are none, and the words are in the last one) and of inner tags."""
     last = len(columns) - 1
     word, tag = places.get("word"), places.get("tag")
@@ -164,7 +164,7 @@ def _check_names(cells: Sequence[str], word: int, tag: int | None) -> None:
             raise ValueError(f"got a line with the names of columns, {' '.join(cells)!r:.80}. Fix: delete it")
 
 
-def _check_words(columns: Sequence[Column], word: int, tag: int | None) -> None:
+def _check_words(columns: Sequence[CellColumn], word: int, tag: int | None) -> None:
     """``ValueError`` if the words are none."""
     looks = "count 1, 2, 3 in every sentence" if columns[word].counts else ""
     others = [column for at, column in enumerate(columns) if at not in (word, tag)]
@@ -194,7 +194,7 @@ def look_tagged(lines: Sequence[str]) -> bool:
     """Whether at least half of the lines have equally many columns, and one of these looks like tags."""
     layout = ConllLayout(_separators(lines)) if lines else ConllLayout(())
     rows = [cells for cells in map(layout.cells, lines) if len(cells) == layout.width]
-    columns = [Column([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
+    columns = [CellColumn([[cells[at].strip(" ") for cells in rows]]) for at in range(layout.width)]
     tagged = [column for column in columns if column.looks in ("tags", "chunks")]
     sure = [column for column in tagged if sum(map(is_tag, column.cells)) >= MAJORITY * len(column.cells)]
     return len(columns) > 1 and 2 * len(rows) >= len(lines) and bool(sure)

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from coner.features import Extractor
 from coner.features.functions import Scope
-from coner.features.gazetteer import Entry
+from coner.features.gazetteer import GazetteerEntry
 from coner.features.known import Covers
 
 DENSE = 6  # a feature with weights for at least one tag in six is stored as a row of all tags
 MAX_WEIGHT = 1e6  # trained ones are below 100; the sum over all features of a word stays finite
 MAX_ROWS = 1 << 14  # of the table: 40 MB of float32 with 9 columns and 67 tags
 Ints = NDArray[np.int64]
-Key = tuple[str, Entry, Covers]  # a word in its sentence
+Key = tuple[str, GazetteerEntry, Covers]  # a word in its sentence
 Matches = tuple[str, NDArray[np.intp], Ints]  # a prefix, and the features with it: output row of each, and its number
 
 

@@ -54,7 +54,7 @@ def train(
     A CRF that is trained on the other sentences first chooses the best tagging that the sets allow; see
     ``train_union`` for data sets with different labels.
     """
-    task = Task(settings, (), taxonomy, log, knowledge)
+    task = TrialTask(settings, (), taxonomy, log, knowledge)
     if any(sentence.annotated is not None for sentence in train):
         return train_union(partial(train_complete, task), train, dev, log)
     complete = [sentence for sentence in train if sentence.regions is None]
@@ -71,7 +71,7 @@ def train(
 
 
 def train_complete(
-    task: Task, train: Sequence[Sentence], dev: Sequence[Sentence], *, labels: Collection[str] = ()
+    task: TrialTask, train: Sequence[Sentence], dev: Sequence[Sentence], *, labels: Collection[str] = ()
 ) -> Built:
     """Train a CRF with the best of the candidates, then ``crf.trials`` more; writes temporary files only.
 
@@ -111,7 +111,7 @@ def train_complete(
 
 
 @dataclass(frozen=True)
-class Task:
+class TrialTask:
     """What all trials share."""
 
     settings: CrfExperiment
@@ -130,7 +130,7 @@ class Task:
 class Trials:
     """Taggers of several settings, trained on the same sentences, from which the lexicon was learned."""
 
-    def __init__(self, task: Task, lexicon: Lexicon, train: Sequence[Sentence], dev: Sequence[Sentence]) -> None:
+    def __init__(self, task: TrialTask, lexicon: Lexicon, train: Sequence[Sentence], dev: Sequence[Sentence]) -> None:
         self.facts: list[dict[str, Any]] = []
         self._task, self._lexicon, self._train, self._dev = task, lexicon, train, dev
         self._best: tuple[float, CrfTagger] | None = None  # F1 on dev

@@ -14,7 +14,7 @@ from coner.core.errors import ConfigError
 from coner.core.types import Entity, Sentence
 from coner.families import load as load_tagger
 from coner.families.hybrid.settings import Candidates, HybridManifest
-from coner.families.llm.extraction import Choice, SpanTyper
+from coner.families.llm.extraction import LabelChoice, SpanTyper
 from coner.families.llm.settings import CALLS, LEDGER
 from coner.families.llm.tagger import LlmTagger
 from coner.families.members import saved_members, shared_taxonomy, write_with_members
@@ -73,7 +73,7 @@ class HybridTagger(Tagger):
         """The first model's mentions; those below the confidence get the label that the language model chooses."""
         predictions = list(self.first.predict(sentences))
         choices = [
-            Choice(prediction.sentence, entity, self._candidates(entity))
+            LabelChoice(prediction.sentence, entity, self._candidates(entity))
             for prediction in predictions
             for entity in prediction.entities or ()
             if entity.score < self.below

@@ -100,7 +100,7 @@ class EntityExtractor:
     def _second_step(self, coarse: Sequence[Prediction], complete: Complete) -> Iterator[Prediction]:
         """Replace coarse by fine labels; a mention for which the model names no class is dropped."""
         choices = [
-            Choice(prediction.sentence, entity, tuple(self._taxonomy.groups[entity.label]))
+            LabelChoice(prediction.sentence, entity, tuple(self._taxonomy.groups[entity.label]))
             for prediction in coarse
             for entity in prediction.entities or ()
         ]
@@ -132,7 +132,7 @@ Classes:
 Answer in JSON: {{"label": "..."}}."""
 
 
-class Choice(NamedTuple):
+class LabelChoice(NamedTuple):
     """A span in a sentence (its label is ignored), and the labels to choose from: at least one."""
 
     sentence: Sentence
@@ -157,7 +157,7 @@ class SpanTyper:
         self._taxonomy = taxonomy
         self._order = {label: place for place, label in enumerate(taxonomy.labels)}
 
-    def __call__(self, choices: Sequence[Choice], complete: Complete) -> list[str | Failure | None]:
+    def __call__(self, choices: Sequence[LabelChoice], complete: Complete) -> list[str | Failure | None]:
         """One label for each choice, in order; ``None`` if the answer names none of them, or several.
 
         A choice of one label needs no call.
@@ -165,7 +165,7 @@ class SpanTyper:
         answers = iter(list(complete(self.prompt(choice) for choice in choices if len(choice.labels) > 1)))
         return [c.labels[0] if len(c.labels) == 1 else self._label(next(answers), c.labels) for c in choices]
 
-    def prompt(self, choice: Choice) -> Prompt:
+    def prompt(self, choice: LabelChoice) -> Prompt:
         """The prompt of one choice."""
         sentence, span, labels = choice
         ordered = sorted(dict.fromkeys(labels), key=lambda label: self._order.get(label, len(self._order)))

@@ -19,7 +19,7 @@ from coner.data import Corpus
 from coner.data.formats.labelstudio import to_task
 from coner.families.registry import family, kinds
 from coner.families.settings import parse_trainable
-from coner.runs.audit.candidates import KINDS, Candidate, find_candidates
+from coner.runs.audit.candidates import KINDS, AuditCandidate, find_candidates
 from coner.runs.audit.evidence import Evidence
 from coner.runs.audit.folds import collect, make_plan, unlearned
 from coner.runs.train import OF_FILES
@@ -31,13 +31,13 @@ class Audit:
 
     corpus: Corpus  # of the sentences with a word
     evidence: Sequence[Evidence]  # on each of them
-    candidates: Sequence[Candidate]  # the most suspicious first
+    candidates: Sequence[AuditCandidate]  # the most suspicious first
     left_out: int  # mentions of classes that no other fold has, about which nothing is known
     kind: str  # of the taggers
     folds: int
 
     @property
-    def suspicious(self) -> list[Candidate]:
+    def suspicious(self) -> list[AuditCandidate]:
         """The candidates whose error is more probable than the annotation."""
         return [candidate for candidate in self.candidates if candidate.suspicious]
 
@@ -63,7 +63,7 @@ class Audit:
         facts = {"family": self.kind, "folds": self.folds, "left_out": self.left_out, "suspicious": self.counts}
         return {**sizes, **facts, "candidates": [self._plain(candidate) for candidate in self.candidates]}
 
-    def _plain(self, candidate: Candidate) -> dict[str, Any]:
+    def _plain(self, candidate: AuditCandidate) -> dict[str, Any]:
         sentence, (start, end) = self.corpus[candidate.sentence], candidate.span
         return {
             "line": self.line(candidate.sentence, start),
@@ -113,7 +113,7 @@ def audit(corpus: Corpus, settings: Experiment, *, folds: int, work: Path, log: 
     return Audit(audited, evidence, kept, len(found) - len(kept), settings.kind, folds)
 
 
-def write_tasks(audit: Audit, candidates: Sequence[Candidate], path: Path) -> int:
+def write_tasks(audit: Audit, candidates: Sequence[AuditCandidate], path: Path) -> int:
     """Write their sentences as Label Studio tasks, and return how many; the first candidate's comes first.
 
     The annotation of a task is gold, its prediction that of the fold. ``OutputError`` if the file cannot be written.

@@ -21,7 +21,7 @@ EPSILON = 1e-9  # probabilities below this one are the same
 
 
 @dataclass(frozen=True)
-class Candidate:
+class AuditCandidate:
     """A mention that may be wrong, or one that may be missing."""
 
     error: ErrorKind
@@ -48,11 +48,11 @@ class Group:
     """All candidates with the same words, ignoring case, and how these words are annotated in the whole file."""
 
     surface: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[AuditCandidate, ...]
     annotated: dict[str, list[tuple[int, int]]]  # sentence and first word of each mention, by label; "": no mention
 
 
-def find_candidates(sentences: Sequence[Sentence], evidence: Sequence[Evidence]) -> list[Candidate]:
+def find_candidates(sentences: Sequence[Sentence], evidence: Sequence[Evidence]) -> list[AuditCandidate]:
     """A candidate for every gold mention, and for every likely mention that overlaps none, by falling score.
 
     The odds of an error are those of the events that the annotation excludes, each with the weight of its kind, to the
@@ -72,9 +72,9 @@ def find_candidates(sentences: Sequence[Sentence], evidence: Sequence[Evidence])
     return sorted(found, key=lambda c: (-c.score, c.sentence, c.span))
 
 
-def group(sentences: Sequence[Sentence], candidates: Sequence[Candidate]) -> list[Group]:
+def group(sentences: Sequence[Sentence], candidates: Sequence[AuditCandidate]) -> list[Group]:
     """The candidates by their words, in the order of the first one of each group."""
-    grouped: defaultdict[tuple[str, ...], list[Candidate]] = defaultdict(list)
+    grouped: defaultdict[tuple[str, ...], list[AuditCandidate]] = defaultdict(list)
     for candidate in candidates:
         start, end = candidate.span
         grouped[_lower(sentences[candidate.sentence].words[start:end])].append(candidate)
@@ -82,7 +82,7 @@ def group(sentences: Sequence[Sentence], candidates: Sequence[Candidate]) -> lis
     return [Group(" ".join(words), tuple(some), annotated[words]) for words, some in grouped.items()]
 
 
-def _of_mentions(number: int, sentence: Sentence, evidence: Evidence) -> Iterator[Candidate]:
+def _of_mentions(number: int, sentence: Sentence, evidence: Evidence) -> Iterator[AuditCandidate]:
     for entity, outcome in zip(sentence.entities or (), evidence.outcomes, strict=True):
         errors: dict[ErrorKind, float] = {
             "class": outcome.label,
@@ -91,7 +91,7 @@ def _of_mentions(number: int, sentence: Sentence, evidence: Evidence) -> Iterato
         }
         error = max(errors, key=lambda error: errors[error])
         score = _score(entity, sum(WEIGHTS[error] * errors[error] for error in errors), outcome.correct)
-        yield Candidate(error, number, entity, _alternative(error, entity, evidence), score)
+        yield AuditCandidate(error, number, entity, _alternative(error, entity, evidence), score)
 
 
 def _score(span: Entity, error: float, annotation: float) -> float:
@@ -110,12 +110,14 @@ def _alternative(error: ErrorKind, gold: Entity, evidence: Evidence) -> Entity |
     return max(found, key=lambda span: span.score, default=None)
 
 
-def _missing(number: int, sentence: Sentence, evidence: Evidence) -> Iterator[Candidate]:
+def _missing(number: int, sentence: Sentence, evidence: Evidence) -> Iterator[AuditCandidate]:
     gold, seen = sentence.entities or (), list[Entity]()
     for span, outside in sorted(evidence.likely, key=lambda pair: (-pair[0].score, pair[0])):
         # More probable spans come first: one that overlaps a gold mention is another boundary of it.
         if not any(_overlap(span, other) for other in (*gold, *seen)):
-            yield Candidate("missing", number, None, span, _score(span, WEIGHTS["missing"] * (1 - outside), outside))
+            yield AuditCandidate(
+                "missing", number, None, span, _score(span, WEIGHTS["missing"] * (1 - outside), outside)
+            )
         seen.append(span)
 
 

@@ -39,7 +39,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FoldPlan:
     """The folds of an audit."""
 
     sentences: Sequence[Sentence]  # labelled
@@ -57,7 +57,7 @@ class Plan:
         return digest.hexdigest()
 
 
-def make_plan(sentences: Sequence[Sentence], settings: Experiment, *, folds: int) -> Plan:
+def make_plan(sentences: Sequence[Sentence], settings: Experiment, *, folds: int) -> FoldPlan:
     """Distribute labelled sentences over folds by text, with every class in proportion; the seed is of the settings.
 
     Raises:
@@ -79,10 +79,10 @@ def make_plan(sentences: Sequence[Sentence], settings: Experiment, *, folds: int
     for name in names:
         held_out = tuple(index for index, own in enumerate(chosen) if own == name)
         made.append(Fold(name, held_out, tuple(index for index, own in enumerate(chosen) if own != name)))
-    return Plan(sentences, settings, tuple(fold for fold in made if fold.held_out))
+    return FoldPlan(sentences, settings, tuple(fold for fold in made if fold.held_out))
 
 
-def collect(plan: Plan, folder: Path, log: Log) -> list[Evidence]:
+def collect(plan: FoldPlan, folder: Path, log: Log) -> list[Evidence]:
     """The evidence on each sentence; finished folds of an earlier start are read, not repeated.
 
     Raises:
@@ -100,7 +100,7 @@ def collect(plan: Plan, folder: Path, log: Log) -> list[Evidence]:
     return [found[index] for index in range(len(plan.sentences))]
 
 
-def fit_fold(plan: Plan, fold: Fold, folder: Path) -> Tagger:
+def fit_fold(plan: FoldPlan, fold: Fold, folder: Path) -> Tagger:
     """The tagger of a fold, trained in ``folder``, or resumed there."""
     train = [plan.sentences[index] for index in fold.train]
     if not any(sentence.entities for sentence in train):
@@ -118,7 +118,7 @@ def fit_fold(plan: Plan, fold: Fold, folder: Path) -> Tagger:
     return load(folder, kb=recipe.kb)
 
 
-def unlearned(plan: Plan) -> set[tuple[int, str]]:
+def unlearned(plan: FoldPlan) -> set[tuple[int, str]]:
     """Mentions, as sentence and label, of classes that none of the other folds has."""
     missing = set()
     for fold in plan.folds:
@@ -142,7 +142,7 @@ def _mark(folder: Path) -> str | None:
         return None
 
 
-def _claim(plan: Plan, folder: Path, log: Log) -> None:
+def _claim(plan: FoldPlan, folder: Path, log: Log) -> None:
     """Delete the folds of an earlier audit of other data or settings, and mark the folder as this one's."""
     earlier, now = _mark(folder), plan.fingerprint
     if earlier == now:
@@ -158,7 +158,7 @@ def _claim(plan: Plan, folder: Path, log: Log) -> None:
         handle.write(json.dumps({"fingerprint": now}) + "\n")
 
 
-def _evidence(plan: Plan, fold: Fold, folder: Path, log: Log) -> list[Evidence]:
+def _evidence(plan: FoldPlan, fold: Fold, folder: Path, log: Log) -> list[Evidence]:
     path = folder / f"{fold.name}.json"
     if not path.is_file():
         sizes = f"{len(fold.train):,} sentences to train on, {len(fold.held_out):,} held out"
@@ -172,7 +172,7 @@ def _evidence(plan: Plan, fold: Fold, folder: Path, log: Log) -> list[Evidence]:
     return _read(path, plan, fold)
 
 
-def _read(path: Path, plan: Plan, fold: Fold) -> list[Evidence]:
+def _read(path: Path, plan: FoldPlan, fold: Fold) -> list[Evidence]:
     try:
         found = [Evidence.from_json(row) for row in json.loads(path.read_bytes())]
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, DataError) as error:

@@ -35,7 +35,7 @@ class Suggestion:
 
 
 @dataclass
-class Counts:
+class SuggestionCounts:
     """What was read, and what was left out."""
 
     sentences: int = 0
@@ -50,7 +50,7 @@ class Suggestions:
     """Sentences to label, the most worthwhile first."""
 
     chosen: tuple[Suggestion, ...]
-    counts: Counts
+    counts: SuggestionCounts
 
 
 class _Candidate(NamedTuple):
@@ -69,7 +69,7 @@ class _NewSentences:
     """
 
     known: set[int]
-    counts: Counts = field(default_factory=Counts)
+    counts: SuggestionCounts = field(default_factory=SuggestionCounts)
     seen: set[int] = field(default_factory=set)
 
     def __call__(self, source: Iterable[Sentence]) -> Iterator[Sentence]:

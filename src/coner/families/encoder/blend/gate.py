@@ -9,7 +9,7 @@ from coner.families.encoder.blend import Blend, blends
 
 
 @blends.register
-class Gate(Blend):
+class GateBlend(Blend):
     """The word plus its gated neighbours; each component has two sigmoid gates, computed from the triplet."""
 
     def __init__(self, size: int) -> None:

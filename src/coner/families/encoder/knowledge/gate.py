@@ -10,7 +10,7 @@ from coner.families.encoder.knowledge import Join, joins
 
 
 @joins.register
-class Gate(Join):
+class GateJoin(Join):
     """Adds the features' vector times a gate for each dimension, which depends on both, after Meng et al. 2021.
 
     Unlike theirs the gate never closes for the word itself: where nothing matches, the word's vector is unchanged.

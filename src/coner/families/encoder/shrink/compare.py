@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from coner.core.counted import counted
-from coner.families.before_after import BeforeAfter, Candidate, compare, model_bytes
+from coner.families.before_after import BeforeAfter, MeasuredModel, compare, model_bytes
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.shrink.recipe import ShrinkRecipe
 from coner.families.encoder.tagger import EncoderTagger
@@ -21,7 +21,7 @@ def compare_with_teacher(recipe: ShrinkRecipe, folder: Path) -> BeforeAfter:
     teacher = EncoderTagger(teacher.network.to(student.device), teacher.tokenizer, teacher.manifest)
     folders = {recipe.teacher_folder: teacher, folder: student}
     before, after = (
-        Candidate(
+        MeasuredModel(
             tagger,
             counted(int(tagger.encoder.config.num_hidden_layers), "layer"),
             model_bytes(place, read_manifest(place)),

@@ -26,7 +26,7 @@ DELETE = "Fix: delete it to start again"
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Position and history of a run.
 
     ``sums``: each loss (divided by the size of its step) summed since dev was last scored, then the number of steps.

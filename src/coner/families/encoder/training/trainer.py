@@ -56,7 +56,7 @@ class Trainer:
         groups = [(group, [p for _, p in group.parameters]) for group in schedule.groups]
         self.optimizer = RowAdamW([{"params": p, "lr": g.rate, "weight_decay": g.weight_decay} for g, p in groups])
         self.names: dict[Tensor, str] = {p: name for group in schedule.groups for name, p in group.parameters}
-        self.progress = checkpoint.Progress(sums=self._zeros())
+        self.progress = checkpoint.TrainingProgress(sums=self._zeros())
         self.steps = len(batches)  # of an epoch
         self.averaged = AveragedWeights(self.names, schedule.average) if schedule.average else None
         self._state = checkpoint.TrainingState(model, self.optimizer, self.names, processes.device, self.averaged)
@@ -80,7 +80,7 @@ class Trainer:
             got = f"{path.parent}: contains an unfinished run with other settings or data"
             raise ConfigError(f"{got}. Fix: choose another --out, or --overwrite")
         self._state.restore(saved.tensors)
-        self.progress = checkpoint.Progress(**saved.state["progress"])
+        self.progress = checkpoint.TrainingProgress(**saved.state["progress"])
         return True
 
     def run(

@@ -14,7 +14,7 @@ from coner.core.files import check_folder, make_folder
 from coner.core.locks import lock_folder
 from coner.data import Corpus
 from coner.data.splits import read_named_splits, read_splits
-from coner.families.before_after import BeforeAfter, Candidate, compare, model_bytes
+from coner.families.before_after import BeforeAfter, MeasuredModel, compare, model_bytes
 from coner.families.encoder.settings import EncoderManifest
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.knowledge_use import require_no_knowledge
@@ -60,7 +60,9 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     tagger.operating_point = manifest.operating_point
     record = read_record(run) if (run / RECORD).is_file() else None
     with lock_folder(out), _unfinished(out) as folder:
-        before = Candidate(tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest))
+        before = MeasuredModel(
+            tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest)
+        )
         for level in LEVELS if int8 else (None,):
             after = _written(tagger, folder / str(level), level)
             report = compare(before, after, corpus, threads=torch.get_num_threads())
@@ -74,13 +76,13 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         raise ConerError(f"{report.file}: {' and '.join(_lost(report, max_drop))}; {lost}. Fix: {fix}")
 
 
-def _written(tagger: EncoderTagger, folder: Path, level: Level | None) -> Candidate:
+def _written(tagger: EncoderTagger, folder: Path, level: Level | None) -> MeasuredModel:
     write_onnx(tagger, folder, int8=level)
     manifest = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
     exported = onnx.load(folder, manifest, threads=torch.get_num_threads())
     exported.operating_point = manifest.operating_point
     note = NOTES.get(level, "")
-    return Candidate(exported, f"onnx, {manifest.weights}{note}", model_bytes(folder, manifest))
+    return MeasuredModel(exported, f"onnx, {manifest.weights}{note}", model_bytes(folder, manifest))
 
 
 def _exported(record: Record, report: BeforeAfter) -> Record:
