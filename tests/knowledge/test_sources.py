@@ -217,7 +217,7 @@ def test_tables_have_a_header_or_keys(tmp_path: Path, name: str, text: str) -> N
         ('{"name": "A", "aliases": [1]}\n', "t:1: aliases: got [1]; expected texts"),
         ('{"name": "A", "prior": true}\n', "t:1: prior: got True; expected a number from 0"),
         ('{"name": 7}\n', "t:1: name: got 7; expected a text"),
-        ('{"name": "a\\ud800"}\n', "t:1: got a lone surrogate"),
+        ('{"name": "a\\ud800"}\n', "with a lone surrogate"),
         ('{"name": "a", "prior": 1e300}\n', "t:1: prior: got 1e+300; expected a number from 0 to 1e+12"),
         ("name,types\rA,B\r", "t:1: got CR alone as line end"),
     ],

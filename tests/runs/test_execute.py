@@ -116,7 +116,7 @@ def test_a_killed_training_starts_again(recipe: Settings, tmp_path: Path, monkey
 def test_other_settings_or_data_are_refused(recipe: Settings, tmp_path: Path, change: dict[str, Any]) -> None:
     execute(recipe(), tmp_path / "run")
     before = stamps(tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"contains a finished run with other settings or data\. Fix: give another"):
+    with pytest.raises(ConfigError, match=r"contains a finished run with other settings or data\. Fix: choose another"):
         execute(recipe(**change), tmp_path / "run")
     assert stamps(tmp_path / "run") == before
 
