@@ -58,10 +58,11 @@ NO_MEMORY = re.compile(
     "not enough memory|can(?:'t|not) allocate memory|out of memory|failed to map segment", re.IGNORECASE
 )
 
+COMPLETE = "_CONER_COMPLETE"  # variable that the script of a shell sets, see ``coner --install-completion``
+
 app = typer.Typer(
     name="coner",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help=HELP,
@@ -91,6 +92,8 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit the process."""
+    if COMPLETE in os.environ:  # the shell asks how to complete a command
+        typer.main.get_command(app)(prog_name="coner")
     prepare_streams()
     limit_thread_spin()
     if processes.count() > 1:
