@@ -86,6 +86,10 @@ def test_a_damaged_index_finds_nothing_or_is_refused(tmp_path: Path, content: by
         FolderKnowledge(tmp_path / "kb", check=True)
 
 
+def test_a_very_long_word_takes_no_time(tmp_path: Path) -> None:
+    assert knowledge(tmp_path, NAMES, edits=1).match(["a" * 1_000_000, "davis"]) == []
+
+
 def test_a_server_does_not_take_it(tmp_path: Path) -> None:
     pytest.importorskip("opensearchpy")
     from coner.knowledge.opensearch import upload

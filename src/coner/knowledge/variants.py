@@ -8,14 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-MIN_LENGTH = 8  # characters of a name; in a shorter one an edit often gives another name
+MIN_LENGTH, MAX_LENGTH = 8, 200  # characters of a name; in a shorter one an edit often gives another name
 MAX_COMPARED = 64  # names of one variant that are compared
 STORED = np.dtype("<u8")  # the hash of a variant in the upper half, the number of its name in the lower one
 
 
 def write_variants(names: Iterable[tuple[int, str]], path: Path) -> None:
     """Write the index of these names, by number: about 8 bytes for each of their characters, sorted."""
-    stored = [hashed << 32 | number for number, name in names if len(name) >= MIN_LENGTH for hashed in _hashes(name)]
+    stored = [
+        hashed << 32 | number
+        for number, name in names
+        if MIN_LENGTH <= len(name) <= MAX_LENGTH
+        for hashed in _hashes(name)
+    ]
     np.unique(np.array(stored, STORED)).tofile(path)
 
 
@@ -32,7 +37,7 @@ class Variants:
 
     def near(self, texts: Sequence[str]) -> list[int | None]:
         """For each text the number of the name that is one edit apart from it, if there is exactly one."""
-        hashes = [_hashes(text) if len(text) >= MIN_LENGTH - 1 else [] for text in texts]
+        hashes = [_hashes(text) if MIN_LENGTH - 1 <= len(text) <= MAX_LENGTH + 1 else [] for text in texts]
         owners = np.repeat(np.arange(len(texts)), [len(some) for some in hashes])
         wanted = np.array([hashed << 32 for some in hashes for hashed in some], np.uint64)
         first = np.searchsorted(self._stored, wanted)
