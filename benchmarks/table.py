@@ -23,6 +23,7 @@ TITLES = {
     "avx512-bf16": "AVX-512, bfloat16",
     "amx": "AMX, bfloat16",
 }
+RECORD = "record"  # key and title of the column that names the file
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,19 @@ LINES = (
 def table(results: Path = RESULTS) -> str:
     """The table in Markdown, with a line for each task and peer of a record, and the machines below it."""
     found = {kind: records for kind in TITLES if (records := _records(results / kind))}
-    tasks: dict[str, dict[str, dict[str, str]]] = {}  # ratios of a task, by peer and kind of processor
+    tasks: dict[str, dict[str, dict[str, str]]] = {}  # ratios of a task, by peer and kind of processor; and the record
     for line in LINES:
         for kind, records in found.items():
             for row in _rows(line, records):
                 task = line.task.format_map({**records[line.record]["facts"], **row})
                 ratios = tasks.setdefault(task, {}).setdefault(line.shown or row["peer"], {})
-                ratios[kind] = f"[{_ratio(row)}](../benchmarks/results/{kind}/{line.record}.json){_spread(row)}"
-    lines = [("task", "compared with", *(TITLES[kind] for kind in found)), ("---", "---", *("---:" for _ in found))]
+                ratios |= {kind: f"{_ratio(row)}{_spread(row)}", RECORD: f"`{line.record}`"}
+    titles = {**{kind: TITLES[kind] for kind in found}, RECORD: RECORD}
+    lines = [("task", "compared with", *titles.values()), ("---", "---", *("---:" for _ in found), "---")]
     for task, peers in tasks.items():
         for i, (peer, ratios) in enumerate(peers.items()):
-            lines.append(("" if i else task, peer, *(ratios.get(kind, "") for kind in found)))
-    machines = [f"- {TITLES[kind]}: {_machines(records)}" for kind, records in found.items()]
+            lines.append(("" if i else task, peer, *(ratios.get(key, "") for key in titles)))
+    machines = [f"- {TITLES[kind]} (`{kind}`): {_machines(records)}" for kind, records in found.items()]
     return "\n".join([*(f"| {' | '.join(cells)} |" for cells in lines), "", *machines, ""])
 
 
