@@ -55,7 +55,8 @@ class ModelFiles:
         except ModelError:
             raise
         except MemoryError:
-            raise ModelError(f"{self.folder / name}: does not fit into memory. {COPY}") from None
+            fix = f"{COPY}, if it is damaged, or allow more memory"
+            raise ModelError(f"{self.folder / name}: does not fit into memory. {fix}") from None
         except BaseException as error:
             # The tokenizers raise a bare Exception, and a panic of their library is not even one.
             own = type(error) is Exception or is_panic(error)
