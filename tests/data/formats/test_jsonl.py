@@ -195,3 +195,11 @@ def test_objects_in_other_forms_are_not_edited(tmp_path: Path, values: dict[str,
     [(_, edit)] = Jsonl().edits(before, before)
     with pytest.raises(DataError, match=r"line 1: got an object in another form than coner's own.* coner convert"):
         edit(json.dumps(values))
+
+
+@pytest.mark.parametrize("id", ["O", "B-City", '[[0, 4, "City"]]'])
+def test_an_id_that_looks_like_an_annotation_is_an_id(tmp_path: Path, id: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": id, "text": "Rome", "entities": []}) + "\n", encoding="utf-8")
+    (sentence,) = JsonlReader(path)
+    assert (sentence.id, sentence.entities) == (id, ())

@@ -163,7 +163,8 @@ class ObjectReader(SpanReader):
         """Count labels that are not read; whether some of them are annotations."""
         found = False
         for key, value in values.items():
-            if not value or key in (*read, *keys.NAMES, f"{read[1]}_names"):
+            is_id = key == "id" and isinstance(value, str)  # which may look like a tag
+            if not value or is_id or key in (*read, *keys.NAMES, f"{read[1]}_names"):
                 continue
             if key == "relations" and isinstance(value, list):
                 self.ignored["relations"] += len(value)
