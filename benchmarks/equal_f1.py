@@ -49,6 +49,7 @@ CONER: dict[str, dict[str, Any]] = {
     "coner rows": {"embeddings": "rows"},
     "coner frozen": {"embeddings": "frozen"},
     **{f"coner freeze {count}": {"freeze_layers": count} for count in range(1, 7)},
+    **{f"coner unfreeze {count}": {"freeze_layers": count, "unfreeze_after": 0.5} for count in range(1, 7)},
 }
 SHARES = (1.0, 0.99)  # of the peer's best F1 on dev
 Splits = Mapping[str, Sequence[Sentence]]

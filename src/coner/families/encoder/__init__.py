@@ -25,6 +25,7 @@ AVERAGE = 0.999  # decay of the moving average of the weights
 SMALL = 1000  # sentences; fewer get smaller batches
 RATES = {"minilm": 1.5e-4}  # of packaged encoders; larger ones need a lower rate
 NEW: dict[str, dict[str, Any]] = {  # settings that earlier versions lack, by section, and what they used
+    "encoder": {"unfreeze_after": 1.0},
     "train": {"average": 0.0, "adversarial": 0.0},
     "head": {"consistency": 0.0},
     "auxiliary": {"sets": "both"},

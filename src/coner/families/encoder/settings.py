@@ -29,6 +29,9 @@ class EncoderSettings(Section):
     freeze_layers: Natural = Field(
         0, description="number of lowest layers that do not train, nor the embeddings; computed once; 0: none"
     )
+    unfreeze_after: Fraction = Field(
+        1.0, description="fraction of the epochs after which the frozen layers train too; 1: they never train"
+    )
     embeddings: Literal["all", "rows", "frozen"] = Field(
         "all", description="word embeddings to update at each step: all, the rows that the batch used, or none (frozen)"
     )

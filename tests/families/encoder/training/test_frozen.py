@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +18,7 @@ from coner.families.encoder.training import CHECKPOINT, frozen
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.objective import Objective
 from helpers import tiny
-from helpers.tiny_training import RATES, SENTENCES, PowerCut, cut_before, history_without_times, tuning_of
+from helpers.tiny_training import RATES, SENTENCES, PowerCut, cut_before, history_without_times, record_norms, tuning_of
 
 LONG = Sentence(("the", "rhine") * 40, (Entity(1, 2, "River"),))  # takes several windows
 TRAIN = [LONG, *SENTENCES[:5]]
@@ -33,6 +34,12 @@ def tuning_for(settings_for: Callable[..., Any], tmp_path: Path) -> Make:
         return tuning_of(settings, tmp_path / run, train=TRAIN, dev=SENTENCES[:3])
 
     return make
+
+
+def no_dropout(tuning: FineTuning) -> None:
+    for module in tuning.tagger.network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
 
 
 def only_train(tuning: FineTuning, layers: Any) -> None:
@@ -110,9 +117,7 @@ def test_one_layer_or_all_can_be_frozen(freeze: int, tuning_for: Make, tmp_path:
 def test_a_sentence_of_many_windows_is_run_at_once(tuning_for: Make, tmp_path: Path) -> None:
     """Without stored outputs its windows are run in several passes, which draw other dropout: so there is none here."""
     tuning = tuning_for(train={"batch_pieces": 64})
-    for module in tuning.tagger.network.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    no_dropout(tuning)
     assert tuning.tagger.network.windows.pieces == 64  # type: ignore[union-attr]
     assert_stored_equals_computed(tuning, tmp_path)
 
@@ -134,20 +139,52 @@ def test_only_weights_above_the_frozen_layers_change(tuning_for: Make) -> None:
     assert any(name.startswith("emissions.") for name in changed)
 
 
-@pytest.mark.parametrize("memory", [0, 1 << 30])
+def test_frozen_layers_train_from_the_epoch_that_unfreezes_them(tuning_for: Make) -> None:
+    tuning = tuning_for(encoder={"unfreeze_after": 0.5}, train={"epochs": 4})
+    stored, changes = tuning.trainer.objective.frozen, list[bool]()
+    assert stored is not None
+    before = {name: parameter.detach().clone() for name, parameter in stored.parameters.items()}
+    assert {"encoder.embeddings.word_embeddings.weight", "encoder.encoder.layer.1.output.dense.weight"} <= before.keys()
+
+    def compare(_epoch: int, _f1: float) -> None:
+        changes.append(any(not torch.equal(before[name], value) for name, value in stored.parameters.items()))
+
+    tuning.job = replace(tuning.job, on_epoch=compare)
+    tuning.run()
+    assert changes == [False, False, True, True]
+
+
+def test_unfrozen_layers_are_computed_as_if_they_had_never_been_frozen(tuning_for: Make) -> None:
+    tuning, plain = tuning_for(encoder={"unfreeze_after": 0.5}), tuning_for("plain", freeze=0)
+    norms = [record_norms(one.trainer) for one in (tuning, plain)]
+    for one in (tuning, plain):
+        no_dropout(one)
+        one.compute_frozen()
+        one.trainer.progress.epoch = 1
+        one.trainer.step([3, 0, 5, 1])
+    assert norms[0] == norms[1]
+
+
+@pytest.mark.parametrize(
+    ("memory", "unfreeze_after", "steps"), [(0, 1.0, 3), (1 << 30, 1.0, 3), (0, 0.5, 1), (0, 0.5, 3)]
+)
 def test_interrupted_run_equals_an_uninterrupted_one_bit_for_bit(
-    memory: int, tuning_for: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    memory: int, unfreeze_after: float, steps: int, *, tuning_for: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """In memory or from a file, which leaves no name behind; two steps an epoch."""
-    whole = tuning_for("whole", train={"checkpoint_minutes": 1e-9})
+    sections: dict[str, Any] = {
+        "train": {"checkpoint_minutes": 1e-9},
+        "encoder": {"unfreeze_after": unfreeze_after},
+    }
+    whole = tuning_for("whole", **sections)
     whole.run()
     monkeypatch.setattr(frozen, "MEMORY", memory)
-    first = tuning_for("cut", train={"checkpoint_minutes": 1e-9})
-    cut_before(first.trainer, steps=3)
+    first = tuning_for("cut", **sections)
+    cut_before(first.trainer, steps=steps)
     with pytest.raises(PowerCut):
         first.run()
     torch.manual_seed(99)
-    second = tuning_for("cut", train={"checkpoint_minutes": 1e-9})
+    second = tuning_for("cut", **sections)
     second.run()
     for name in ("weights.safetensors", CHECKPOINT):
         one, two = (load_file(tmp_path / run / name) for run in ("whole", "cut"))

@@ -104,7 +104,8 @@ def test_while_the_encoder_does_not_train_there_is_no_second_pass(tuning_for: Ma
     norms = []
     for folder, train in (("plain", {}), ("perturbed", {"adversarial": 0.5})):
         trainer = tuning_for(folder, epochs=2, **train).trainer
-        trainer.schedule = replace(trainer.schedule, encoder_from=1)
+        first = {name: 1 for name in trainer.names.values() if name.startswith("encoder.")}
+        trainer.schedule = replace(trainer.schedule, first_epochs=first)
         norms.append(record_norms(trainer))
         trainer.run(Log())
     assert norms[0][: trainer.steps] == norms[1][: trainer.steps]

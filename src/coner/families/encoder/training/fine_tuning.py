@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from accelerate.utils import set_seed
+from torch import nn
 
 from coner.core.types import Entity, Sentence
 from coner.evaluation.own_labels import dev_f1
@@ -57,7 +58,8 @@ class FineTuning(Generic[T]):
         if job.knowledge is not None:
             tagger.knowledge = job.knowledge.typed
             losses.inform(job.knowledge)
-        losses.frozen = FrozenLayers(tagger, encoder.freeze_layers) if encoder.freeze_layers else None
+        until = None if encoder.unfreeze_after == 1 else round(encoder.unfreeze_after * train.epochs)
+        losses.frozen = FrozenLayers(tagger, encoder.freeze_layers, until=until) if encoder.freeze_layers else None
         if train.adversarial:
             require_trained(tagger.encoder.get_input_embeddings())
         groups = group_parameters(tagger.network, train.all_groups, layers=tagger.encoder.config.num_hidden_layers)
@@ -78,7 +80,7 @@ class FineTuning(Generic[T]):
                 interval,
                 average=train.average,
                 adversarial=train.adversarial,
-                encoder_from=losses.encoder_from,
+                first_epochs=first_epochs(tagger.network, losses),
             ),
             evaluate=lambda: evaluate(tagger, job.dev, processes),
             storage=Storage(
@@ -119,11 +121,20 @@ class FineTuning(Generic[T]):
     def compute_frozen(self) -> None:
         """The outputs of the frozen layers, if there are any; their time is that of training."""
         objective, began = self.trainer.objective, time.monotonic()
-        if (frozen := objective.frozen) is not None:
+        frozen = objective.frozen
+        if frozen is not None and (frozen.until is None or self.trainer.progress.epoch < frozen.until):
             frozen.compute(objective.pieces, self.job.folder)
             self.trainer.progress.seconds += time.monotonic() - began
             of = self.tagger.encoder.config.num_hidden_layers
             self.job.log(f"{frozen.count} of {of} layers frozen, their outputs computed: {frozen.size / 1e6:,.0f} MB")
+
+
+def first_epochs(network: nn.Module, objective: Objective) -> dict[str, int]:
+    """The first epoch (from 0) of the parameters that do not train from the start, by name."""
+    first = {name: objective.encoder_from for name, _ in network.named_parameters() if name.startswith("encoder.")}
+    if objective.frozen is not None and objective.frozen.until is not None:
+        first |= {name: max(first[name], objective.frozen.until) for name in objective.frozen.parameters}
+    return {name: epoch for name, epoch in first.items() if epoch}
 
 
 def evaluate(tagger: Tagger, sentences: Sequence[Sentence], processes: ProcessGroup) -> dict[str, float]:

@@ -36,17 +36,22 @@ class FrozenLayers:
     """The lowest ``count`` layers of a tagger's encoder, which do not train, and have no dropout in training.
 
     What they depend on is frozen too: the embeddings, and weights that all layers use, such as relative positions.
+    From epoch ``until`` (from 0) on they train like the others; ``None``: never.
 
     Raises:
         ConfigError: the encoder has fewer layers, or they share their weights.
     """
 
-    def __init__(self, tagger: NetworkTagger, count: int) -> None:
-        self.tagger, self.count, self.size = tagger, count, 0
+    def __init__(self, tagger: NetworkTagger, count: int, *, until: int | None) -> None:
+        self.tagger, self.count, self.until, self.size = tagger, count, until, 0
         layers = _layers(tagger.encoder, count)
-        for name, parameter in tagger.network.named_parameters():
-            if name.startswith("encoder.") and layer_depth(name, len(layers)) >= len(layers) - count:
-                parameter.requires_grad_(False)
+        self.parameters = {
+            name: parameter
+            for name, parameter in tagger.network.named_parameters()
+            if name.startswith("encoder.") and layer_depth(name, len(layers)) >= len(layers) - count
+        }
+        for parameter in self.parameters.values():
+            parameter.requires_grad_(until is not None)
         network: Any = tagger.network
         self._frozen, trained = layers[:count], {module for layer in layers[count:] for module in layer.modules()}
         self._next = next(iter(layers[count:]), None)
@@ -55,6 +60,11 @@ class FrozenLayers:
         self._stored = sorted({layer for layer in network.pooling.layers if 0 < layer < count} | {count})
         self._tuples = [0] * count  # number of values that each layer returns in a tuple; 0: it returns the output
         self._outputs: dict[int, Tensor] = {}
+
+    @property
+    def train(self) -> bool:
+        """Whether they train at this step."""
+        return any(parameter.requires_grad for parameter in self.parameters.values())
 
     @torch.no_grad()
     def compute(self, sentences: Sequence[Pieces], folder: Path) -> None:

@@ -55,7 +55,7 @@ class Objective(ABC):
         if self.match_dropout and tagger.network.training:
             pieces = drop_matches(pieces, self.match_dropout)
         batch = collate(pieces, tagger.pieces, tagger.device)
-        replayed = self.frozen.replayed(batch, examples) if self.frozen else nullcontext()
+        replayed = self.frozen.replayed(batch, examples) if self.frozen and not self.frozen.train else nullcontext()
         with accelerated(tagger.encoder, tagger.precision), replayed:
             return self.batch_losses(batch, examples)
 

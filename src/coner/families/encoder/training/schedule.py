@@ -6,7 +6,7 @@ import math
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from torch import nn
@@ -76,7 +76,7 @@ class Schedule:
     evaluate_every: int = 1  # epochs, counted back from the last one
     average: float = 0.0
     adversarial: float = 0.0
-    encoder_from: int = 0  # first epoch (from 0) in which the encoder is trained
+    first_epochs: Mapping[str, int] = field(default_factory=dict)  # (from 0) of parameters that start to train later
 
     def is_evaluated(self, epoch: int) -> bool:
         """Whether dev is scored after an epoch, counted from 1."""
@@ -84,7 +84,7 @@ class Schedule:
 
     def is_trained(self, name: str, epoch: float) -> bool:
         """Whether a parameter is trained in an epoch, counted from 0."""
-        return epoch >= self.encoder_from or not name.startswith("encoder.")
+        return epoch >= self.first_epochs.get(name, 0)
 
     def factor(self, step: int, *, steps: int) -> float:
         """The fraction of its peak rate that each group has at a step (from 0): a linear rise, then a linear fall."""

@@ -172,14 +172,15 @@ class Trainer:
     def _run_steps(self, bar: Bar, interrupted: Callable[[], bool], log: Log) -> None:
         progress = self.progress
         batches = self.batches.epoch(progress.epoch)
+        whole_from = max(self.schedule.first_epochs.values(), default=0)
         while progress.step < len(batches):
             began, batch = time.monotonic(), batches[progress.step]
             self.step(batch)
             progress.step += 1
             seconds = time.monotonic() - began
             progress.seconds += seconds
-            pieces, is_whole = sum(self.batches.lengths[i] for i in batch), progress.epoch >= self.schedule.encoder_from
-            if is_whole and (line := self._pace.add(seconds, pieces)):  # steps with a frozen encoder are shorter
+            pieces, is_whole = sum(self.batches.lengths[i] for i in batch), progress.epoch >= whole_from
+            if is_whole and (line := self._pace.add(seconds, pieces)):  # steps that train a part are shorter
                 log(line)
             bar.advance()
             bar.note(f"epoch {progress.epoch + 1}, loss {progress.sums[0] / progress.sums[-1]:.3f}")
