@@ -21,6 +21,7 @@ from coner.data.formats.conll import write_conll
 from coner.data.noise import Noise, load_keyboard
 from coner.data.noisy_file import write_noisy
 from coner.data.reading.columns import columns_for, parse_columns
+from coner.data.reading.layout import ConllLayout
 
 
 def reader_of(path: Path, text: str, **options: Any) -> ConllReader:
@@ -377,3 +378,39 @@ def test_tags_of_bmewo_plus_are_refused_instead_of_read_as_text(tmp_path: Path) 
     path.write_text("Mr BB_O_PERSON\nAda W_PERSON\nsaid PP_PERSON\nhi O\n\nin BB_O_LOCATION\nRome W_LOCATION\n")
     with pytest.raises(DataError, match=r"d\.txt:\d+: got tag 'W_PERSON'; expected O, or a label"):
         read(path)
+
+
+LIKE_OTHERS = st.sampled_from(["O", "o", "0", "a", "1", "2", "3", "B-X", "I-NP", "e-mail", "_", "NP", "Token", "#"])
+
+
+@given(
+    lines=st.lists(st.lists(LIKE_OTHERS, min_size=1, max_size=4), min_size=1, max_size=4),
+    file=st.sampled_from([(1, False), (3, False), (3, True)]),  # (1, True): words that count are refused as an index
+)
+def test_words_that_look_like_tags_or_counts_are_read_as_they_were_written(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[list[str]], file: tuple[int, bool]
+) -> None:
+    others, labelled = file
+    given = [Sentence(tuple(words), (Entity(0, 1, "X"),) if labelled else None) for words in lines]
+    handle = io.StringIO(newline="")
+    write_conll(given, handle, ConllLayout((" ",) * others))
+    reader = reader_of(tmp_path_factory.getbasetemp(), handle.getvalue())
+    assert [(s.words, s.entities) for s in reader] == [(s.words, s.entities) for s in given]
+
+
+def test_an_index_before_a_blank_column_is_not_followed_by_words(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got words in column 1 that count 1, 2, 3 in every sentence"):
+        list(reader_of(tmp_path, "1 _ Ana B-PER\n2 _ met O\n3 _ Bo B-PER\n"))
+
+
+def test_a_filler_beside_tags_is_outside_also_if_the_first_sentence_has_no_mention(tmp_path: Path) -> None:
+    text = "Hello _\nyou _\n\nAna B-PER\nMaria I-PER\nmet _\n\nBo _\n"
+    reader = reader_of(tmp_path, text, gold=True)
+    assert [s.entities for s in reader] == [(), (Entity(0, 2, "PER"),), ()]
+    assert reader.notes == ["tags are read as iob2: tags like B-PER: B 1, I 1; '_' is O"]
+
+
+@pytest.mark.parametrize("tags", ["Ana B-PER\nmet _\nus O\n", "Ana B-PER\nmet O\n", "Ana B-PER\n"])
+def test_a_file_of_which_only_a_part_is_tagged_is_refused(tmp_path: Path, tags: str) -> None:
+    with pytest.raises(DataError, match=r":3: got 'B-PER' as tag; expected '_', as the file starts without tags"):
+        list(reader_of(tmp_path, f"Hello _\n\n{tags}\nBo _\n"))

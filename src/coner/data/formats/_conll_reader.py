@@ -18,7 +18,7 @@ from typing import Unpack
 from coner.core.errors import DataError
 from coner.core.lines import DeferredErrorLines, Lines
 from coner.core.types import Entity, Sentence
-from coner.data.reading.cells import is_tag
+from coner.data.reading.cells import filler_is_outside, is_tag
 from coner.data.reading.columns import find_columns, numbered
 from coner.data.reading.headers import COMMENTS, DOCUMENT, Headers
 from coner.data.reading.layout import ConllLayout
@@ -118,9 +118,9 @@ class ConllReader(Reader):
         except ValueError as error:
             raise self.error(line, str(error)) from None
         parted = ([cells for cells in map(layout.cells, rows) if len(cells) == layout.width] for rows in sample)
-        tags = {cells[layout.tag] for cells in next(filter(None, parted))}  # of the first sentence
+        tags = [{cells[layout.tag] for cells in rows} for rows in parted if rows]  # of each sentence
         width, absent = layout.width, layout.tags == "absent"
-        untagged = width == 1 or absent or tags == {FILLER}
+        untagged = width == 1 or absent or (tags[0] == {FILLER} and not filler_is_outside(tags))
         if untagged and self._gold:
             columns = "one column" if width == 1 else f"only {FILLER!r} in the last column"
             got = "no column of tags" if absent else f"{columns}: no tags"

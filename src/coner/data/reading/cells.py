@@ -30,6 +30,11 @@ def joined(items: Sequence[str]) -> str | None:
     return mentions[0] if mentions and len(found) >= MAJORITY * len(items) else None
 
 
+def filler_is_outside(tags: Sequence[set[str]]) -> bool:
+    """Whether ``_`` among the tags of sentences is outside of mentions: it stands beside tags, and ``O`` nowhere."""
+    return any(len(found) > 1 and "_" in found for found in tags) and not any("O" in found for found in tags)
+
+
 @dataclass
 class CellColumn:
     """The cells of a column, by sentence."""
@@ -55,6 +60,11 @@ class CellColumn:
             return "chunks" if chunks >= MAJORITY * sum(mentions.values()) else "tags"
         labels = counts.keys() != {"0"} and all(cell in (*OUTSIDES, "0") or LABEL.fullmatch(cell) for cell in counts)
         return "tags" if labels and 5 * (outside + zeros) >= len(self.cells) else ""
+
+    @property
+    def blank(self) -> bool:
+        """Whether its cells are all ``_`` or empty: a place for tags or for what is not there."""
+        return set(self.cells) <= {"_", ""}
 
     @property
     def holds_tags(self) -> bool:

@@ -2,6 +2,7 @@
 
 - Columns are separated by tabs if that divides the lines more evenly than spaces and tabs do.
 - A column that counts 1, 2, 3 in every sentence is an index: the words are in the next one.
+- Words before columns of ``_`` alone, as in MultiCoNER's files, are words, even if they count or look like tags.
 - The tags are in the column that looks like tags of a scheme and is no chunk column; if there is none, in the last.
 - Of two such columns after an index, as in GermEval 2014, the first holds the outer mentions. Otherwise two are
   ambiguous, and the file is refused.
@@ -76,7 +77,7 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
     (word, tag, inner), notes = _choose(columns, places), list[str]()
     if layout.width > 1:
         _check_names(rows[0][0] if rows and rows[0] else (), word, tag)
-    if "word" not in places and layout.width > 1:
+    if "word" not in places and layout.width > 1 and not _before_blanks(columns):
         _check_words(columns, word, tag)
     if (word, tag) != (0, layout.width - 1) and not named:
         tags = "there are no tags" if tag is None else f"tags from column {tag + 1}"
@@ -118,11 +119,14 @@ def _place(name: str, number: int, width: int) -> int:
 def _choose(columns: Sequence[CellColumn], places: Mapping[str, int]) -> tuple[int, int | None, int | None]:
     """The columns of words, of tags (``None``: there are none, and the words are in the last one) and of inner tags."""
     last = len(columns) - 1
-    word, tag = places.get("word"), places.get("tag")
+    word, tag = places.get("word", 0 if _before_blanks(columns) else None), places.get("tag")
     few = range(last) if last > 1 else ()  # rows of two columns are words with tags
     index = next((at for at, c in enumerate(columns) if c.counts or (at in few and c.counts_few)), None)
     if index is not None and (
-        index == last or columns[index + 1].looks or not all(c.constant or c.numbers for c in columns[:index])
+        index == last
+        or columns[index + 1].looks
+        or columns[index + 1].blank
+        or not all(c.constant or c.numbers for c in columns[:index])
     ):
         index = None  # it may be the column of the words, which is refused
     if word is None:
@@ -154,6 +158,13 @@ def _choose(columns: Sequence[CellColumn], places: Mapping[str, int]) -> tuple[i
             f"got tags in columns {both}; expected them in one. Fix: choose with --columns {choices[0]}; {evaluate}"
         )
     return word, first, second
+
+
+def _before_blanks(columns: Sequence[CellColumn]) -> bool:
+    """Whether the other columns are blank, except for one of tags behind others that are: then the first has words."""
+    *middle, last = columns[1:] or columns
+    blank = not columns[0].blank and all(column.blank for column in middle)
+    return blank and (last.blank or (bool(middle) and bool(last.looks)))
 
 
 def _check_names(cells: Sequence[str], word: int, tag: int | None) -> None:
