@@ -49,10 +49,13 @@ def test_a_crf_is_chosen_for_other_scripts(machine: Any) -> None:
     assert latin_share([Sentence(("ПриветÉ",))]) == pytest.approx(1 / 7)
 
 
-def test_a_crf_is_chosen_if_an_encoder_would_take_too_long(machine: Any) -> None:
-    hour = int(
-        suitability.PATIENCE * suitability.WORDS_PER_SECOND / suitability.PASSES / len(WORDS)
-    )  # sentences, on one core
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_crf_is_chosen_if_an_encoder_would_take_too_long(
+    precision: str, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suitability, "cpu_precision", lambda: precision)
+    speed = suitability.WORDS_PER_SECOND[precision]
+    hour = int(suitability.PATIENCE * speed / suitability.PASSES / len(WORDS))  # sentences, on one core
     for cores, sentences, kind in (
         (1, hour, "encoder"),
         (1, hour + 1, "crf"),

