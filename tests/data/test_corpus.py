@@ -59,7 +59,6 @@ def test_the_format_is_detected_by_name_then_by_content(tmp_path: Path, name: st
         ("a.a1", "T1\tProtein 0 3\tada\n", r"got \.a1 data, which is not read\. Fix: rename NAME\.a1 to NAME\.ann"),
         ("a.XML.gz", TEXT, r"got \.xml data, which is not read\. Fix: export it as brat"),
         ("a.txt", "<?xml version='1.0'?>\n<a/>\n", r"got \.xml data"),
-        ("a.txt", "17|t|Ada\n17|a|She met Bob.\n17\t0\t3\tAda\tPerson\n", r"got \.pubtator data"),
         ("a.py", 'DATA = [("ada", {})]', r"got \.py data, which is not read\. Fix: write the data as JSON"),
         ("a.xlsx", "PK\3\4", r"got \.xlsx data, which is not read\. Fix: save it as CSV in UTF-8"),
         ("a.tag", TEXT, r"got no columns with tags; expected them, as its name says\. Fix: --from conll --columns"),

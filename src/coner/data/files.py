@@ -17,10 +17,10 @@ HEAD = 1 << 16
 FIXES = {  # for files that are not read: their endings, and what to do instead
     ".a1 .a2": "rename NAME.a1 to NAME.ann beside NAME.txt, which is brat",
     ".xml .tei .xmi": "export it as brat, WebAnno TSV 3 or CoNLL",
+    ".ttl .nt .nif .rdf .owl .jsonld": "convert it to brat, or write JSON objects with text and entities",
     ".xlsx .xls .ods": "save it as CSV in UTF-8",
     ".pdf .doc .docx .odt .rtf": "save it as plain text, .txt",
     ".zip .tar .tgz .bz2 .xz .7z": "unpack it, or use gzip",
-    ".pubtator": "convert it to brat",
     ".opennlp .muc": "convert it to CoNLL, brat or JSONL",
     ".rasa": "convert it with rasa data convert nlu -f json",
     ".py .ipynb .yaml .yml": "write the data as JSON, such as with json.dump",
@@ -28,7 +28,7 @@ FIXES = {  # for files that are not read: their endings, and what to do instead
 }
 STARTS = {
     ".xml": re.compile(rb"\s*<(?:\?xml|!DOCTYPE)"),
-    ".pubtator": re.compile(rb"\s*\d+\|t\|"),
+    ".ttl": re.compile(rb"(?i)\s*@?prefix\s+[\w-]*:\s*<"),
     ".opennlp": re.compile(rb"(?s).*?<START(?::[^<>\s]+)?> [^<]*<END>"),
     ".rasa": re.compile(rb"(?s)(?:.*\n)?## *intent: *[^ \n]+\r?\n[-*] "),
     ".muc": re.compile(rb"(?s).*?<ENAMEX TYPE="),

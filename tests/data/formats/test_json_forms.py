@@ -81,6 +81,14 @@ def nested(sentence: Sentence) -> dict[str, Any]:
     return {"id": 7, "paragraphs": [{"raw": sentence.text, "sentences": [row], "cats": []}]}
 
 
+def offset_and_length(sentence: Sentence) -> list[dict[str, Any]]:
+    text = sentence.text or ""
+    return [
+        {"id": "1", "infons": {"type": label}, "text": text[a:b], "locations": [{"offset": a + 9, "length": b - a}]}
+        for a, b, label in spans(sentence)
+    ]
+
+
 FORMS: dict[str, Callable[[Sentence], Any]] = {
     "doccano": lambda s: {"id": 7, "text": s.text, "label": spans(s), "Comments": []},
     "doccano, labels": lambda s: {"id": 7, "text": s.text, "labels": spans(s), "meta": {}},
@@ -156,6 +164,84 @@ FORMS: dict[str, Callable[[Sentence], Any]] = {
     "rows of the viewer": lambda s: {"row_idx": 0, "row": {"id": 7, **ids(s)}, "truncated_cells": []},
     "spaCy's training data": lambda s: [s.text, {"id": 7, "entities": spans(s)}],
     "spaCy 2": nested,
+    "DyGIE++": lambda s: {
+        "doc_key": "7",
+        "sentences": [s.words],
+        "ner": [[[e.start, e.end - 1, e.label] for e in s.entities or ()]],
+        "relations": [[]],
+    },
+    "SpERT": lambda s: {
+        "tokens": s.words,
+        "entities": [{"type": e.label, "start": e.start, "end": e.end} for e in s.entities or ()],
+        "relations": [],
+        "orig_id": 7,
+    },
+    "SageMaker Ground Truth": lambda s: {
+        "id": 7,
+        "source": s.text,
+        "my-job": {"annotations": {"entities": objects(s, "startOffset", "endOffset"), "labels": [{"label": "X"}]}},
+        "my-job-metadata": {"entities": [{"confidence": 0.5}], "type": "groundtruth/text-span"},
+    },
+    "Labelbox": lambda s: {
+        "data_row": {"id": "ck", "external_id": "7", "row_data": s.text},
+        "media_attributes": {"mime_type": "text/plain"},
+        "projects": {
+            "cl": {
+                "name": "NER",
+                "labels": [
+                    {
+                        "label_kind": "Default",
+                        "annotations": {
+                            "objects": [
+                                {"name": label, "annotation_kind": "TextEntity", "location": {"start": a, "end": b - 1}}
+                                for a, b, label in spans(s)
+                            ],
+                            "classifications": [],
+                            "relationships": [],
+                        },
+                    }
+                ],
+            }
+        },
+    },
+    "Argilla 2": lambda s: {
+        "id": "7",
+        "fields": {"text": s.text},
+        "metadata": {},
+        "suggestions": {"spans": {"value": [{"start": 0, "end": 1, "label": "WRONG"}], "score": None, "agent": "x"}},
+        "responses": {"spans": [{"value": objects(s), "user_id": "u"}], "good": [{"value": "yes", "user_id": "u"}]},
+        "vectors": {"v": [0.1, 0.2]},
+        "_server_id": "x",
+    },
+    "Vertex AI": lambda s: {
+        "id": 7,
+        "textSegmentAnnotations": [
+            {"startOffset": str(a), "endOffset": str(b), "displayName": label} for a, b, label in spans(s)
+        ],
+        "textContent": s.text,
+        "dataItemResourceLabels": {"aiplatform.googleapis.com/ml_use": "training"},
+    },
+    "AutoML": lambda s: {
+        "id": 7,
+        "annotations": [
+            {"text_extraction": {"text_segment": {"start_offset": a, "end_offset": b}}, "display_name": label}
+            for a, b, label in spans(s)
+        ],
+        "text_snippet": {"content": s.text},
+    },
+    "LightTag": lambda s: {
+        "example_id": "7",
+        "content": s.text,
+        "annotations": [
+            {"tag": label, "tag_id": "t", "type": "span", "start": a, "end": b, "value": (s.text or "")[a:b]}
+            for a, b, label in spans(s)
+        ],
+    },
+    "BioC": lambda s: {
+        "id": "7",
+        "infons": {},
+        "passages": [{"offset": 9, "infons": {}, "text": s.text, "annotations": offset_and_length(s), "relations": []}],
+    },
 }
 
 

@@ -23,6 +23,7 @@ from coner.data.reading.json_text import first_value, json_items
 from coner.data.reading.keys import FORMS, NAMES, TEXTS, WORDS, first_of, is_pair, tag_names
 from coner.data.reading.objects import NO_GOLD, ObjectReader
 from coner.data.reading.spans import check_words
+from coner.data.reading.tools import is_tool
 from coner.data.reading.words import lone_surrogate
 
 UNKNOWN = (None, "", "-")  # tags of words that nobody annotated
@@ -101,7 +102,12 @@ def is_wrapper(values: dict[str, Any]) -> bool:
     sentence = any(isinstance(values.get(key), str) for key in TEXTS) or first_of(WORDS, values) is not None
     inner = _only_object(values)
     arrays = any(_is_array(value) and key not in NAMES for key, value in values.items())
-    return not sentence and "paragraphs" not in values and (arrays or (inner is not None and is_wrapper(inner)))
+    return (
+        not sentence
+        and "paragraphs" not in values
+        and not is_tool(values)
+        and (arrays or (inner is not None and is_wrapper(inner)))
+    )
 
 
 def _only_object(values: dict[str, Any]) -> dict[str, Any] | None:
@@ -120,6 +126,8 @@ class Json(Format):
         return super().claims(path) and (suffix(path) not in LINES or path.is_file())
 
     def sniff(self, head: bytes) -> float:
+        if head[:100].translate(None, b" \t\r\n").startswith(b"[[{"):  # stanza
+            return 0.9
         value, array = first_value(head)
         if array or is_pair(value):
             return 0.9 * (isinstance(value, dict) or is_pair(value) or value == [])

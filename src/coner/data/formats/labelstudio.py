@@ -13,7 +13,6 @@ If an entity has a score, all sentences are written as predictions, because nobo
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, Unpack
@@ -40,10 +39,10 @@ from coner.data.reading.results import (
     whole_task,
 )
 from coner.data.reading.spans import Mark, align_words
+from coner.data.reading.tools import ADDRESS
 from coner.data.reading.words import BOM, entity_objects, lone_surrogate, raw_text, split_words
 
 READ = ("labels", "hypertextlabels", "paragraphlabels")  # types of results
-ADDRESS = re.compile(r"(?:https?|s3|gs)://\S+|/data/\S+")
 ANNOTATIONS = ("annotations", "completions")
 KNOWN = (*ANNOTATIONS, "predictions", "drafts")
 

@@ -25,6 +25,7 @@ from coner.data.reading import keys
 from coner.data.reading.delimited import SENTENCE, plain_name
 
 OWN = frozenset(("id", "text", "words", "entities", "meta"))
+VIEWER = frozenset(("row_idx", "row", "truncated_cells"))
 PARTS = frozenset(SENTENCE.split()[:-2])  # names of the number of a sentence
 WORDS = ("text", "orth", "word", "form")  # keys in the objects of tokens
 MANUAL = (None, "ner_manual", "spans_manual", "relations", "blocks")  # interfaces of prodigy in which all is annotated
@@ -39,7 +40,9 @@ def usual_form(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usual_form(values: dict[str, Any]) -> dict[str, Any]:
-    if "row_idx" in values and isinstance(values.get("row"), dict):
+    if isinstance(values.get("row"), dict) and values.keys() <= VIEWER:
+        if values.get("truncated_cells"):
+            raise ValueError("got cells that the viewer has truncated. Fix: download the file of the data set instead")
         values = values["row"]
     if isinstance(values.get("doc_annotation"), dict):
         values = _of_spacy(values)
@@ -93,7 +96,7 @@ def _of_tokens(values: Mapping[str, Any], tokens: list[dict[str, Any]]) -> dict[
     """Annotations in the objects of tokens."""
     if isinstance(text := values.get("document"), str) and all("entityLabel" in token for token in tokens):
         return {"tokens": None, "text": text, "entities": [{**t, "label": t["entityLabel"]} for t in tokens]}
-    for key in (key for key in tokens[0] if key not in WORDS):
+    for key in sorted((key for key in tokens[0] if key not in WORDS), key=lambda key: key not in keys.TAGS):
         tags = [token.get(key) for token in tokens]
         if all(map(_is_tag, tags)) or (key in keys.TAGS and all(isinstance(tag, str) and tag for tag in tags)):
             return {"ner_tags": tags}

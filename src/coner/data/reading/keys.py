@@ -26,7 +26,7 @@ from coner.data.reading.offsets import Claim, find_offsets
 
 FORMS = "coner's own, doccano, prodigy, spaCy, GLiNER, tokens with ner_tags"
 FORM_OF_SPANS = "objects with start, end and label, or [start, end, label], with whole numbers"
-TEXTS = ("text", "data", "content", "sentence")
+TEXTS = ("text", "data", "content", "sentence", "textContent")
 WORDS = ("words", "tokens", "tokenized_text")
 TAGS = ("ner_tags", "ner", "tags", "labels", "label")
 SPANS = ("entities", "spans", "ents", "labels", "label", "ner", "annotations", "annotation")

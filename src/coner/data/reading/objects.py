@@ -24,6 +24,7 @@ from coner.data.reading.forms import usual_form
 from coner.data.reading.offsets import Claim, find_offsets
 from coner.data.reading.reader import ReadOptions
 from coner.data.reading.spans import Mark, SpanReader, align_words, check_words
+from coner.data.reading.tools import tool_objects
 from coner.data.reading.words import Span, lone_surrogate
 
 Values = Mapping[str, Any]
@@ -65,6 +66,9 @@ class ObjectReader(SpanReader):
 
     def _object(self, item: Any, number: int) -> Iterable[Sentence]:
         """The sentences of an object; ``ValueError`` if it is malformed."""
+        if (found := tool_objects(item)) is not None:
+            self.ignored.update(found[1])
+            return [sentence for inner in found[0] for sentence in self._object(inner, number)]
         values = {"text": item[0], **item[1]} if keys.is_pair(item) else item
         if not isinstance(values, dict):
             raise ValueError(f"got a JSON {type(item).__name__}; expected an object ({keys.FORMS})")

@@ -1,7 +1,8 @@
 """The unit in which a document counts characters, proved by the texts that it repeats beside its spans.
 
-Annotation tools count code points, UTF-16 code units (those in JavaScript) or UTF-8 bytes. Some count ``\\r\\n`` as one
-character, or ``\\n`` as two, or leave out a byte order mark: they have seen another copy of the text.
+Annotation tools count code points, UTF-16 code units (those in JavaScript), UTF-8 bytes or grapheme clusters. Some
+count ``\\r\\n`` as one character, or ``\\n`` as two, or leave out a byte order mark: they have seen another copy of the
+text.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 from re import finditer
+from unicodedata import category
 
 Span = tuple[int, int]
 Claim = tuple[Sequence[Span], str]  # the pieces of a span as a file has them, and the text that it repeats for them
@@ -21,6 +23,9 @@ WIDTHS = {  # of characters below U+0080, U+0800, U+10000, and of the others
     "UTF-16 code units": (1, 1, 1, 2),
     "UTF-8 bytes": (1, 2, 3, 4),
 }
+CLUSTERS = "grapheme clusters"
+EXTENDING = ("Mn", "Mc", "Me")  # categories of characters that belong to the one before them
+EXTENDERS = frozenset("\u200c\u200d\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")  # joiners, colours of skin
 LINE_ENDS = {"": ("", 1), "CRLF counted as one": ("\r(?=\n)", 0), "LF counted as two": ("(?<!\r)\n", 2)}
 MARKS = {"": 1, "without the byte order mark": 0}
 FEW = 0.1  # the fraction of repeated texts that may differ from the text; a single one always may
@@ -39,8 +44,10 @@ class Unit:
 
     def starts(self, text: str) -> list[int]:
         """The offset of each character, and of the end."""
-        one, two, three, four = WIDTHS[self.characters]
+        one, two, three, four = WIDTHS.get(self.characters, (1, 1, 1, 1))
         widths = [one if c < "\x80" else two if c < "\u0800" else three if c < "\U00010000" else four for c in text]
+        if self.characters == CLUSTERS:
+            widths = _cluster_widths(text)
         pattern, width = LINE_ENDS[self.line_end]
         for match in finditer(pattern, text) if pattern else ():
             widths[match.start()] = width
@@ -59,6 +66,8 @@ class Offsets:
     def span(self, start: int, end: int) -> Span | None:
         """A half-open span in code points; ``None`` if it is empty, outside the text, or cuts a character."""
         first, last = bisect_right(self._starts, start) - 1, bisect_left(self._starts, end)
+        if self.unit.characters == CLUSTERS:
+            last = bisect_right(self._starts, end) - 1  # behind all characters of the cluster
         inside = 0 <= first < last < len(self._starts)
         return (first, last) if inside and (self._starts[first], self._starts[last]) == (start, end) else None
 
@@ -122,10 +131,29 @@ def _others(text: str) -> Iterator[Unit]:
     """The units other than code points that count the text in different ways, the more usual ones first."""
     ends = [name for name, (pattern, _) in LINE_ENDS.items() if not pattern or next(finditer(pattern, text), None)]
     marks = list(MARKS) if text.startswith(BOM) else [""]
-    characters = list(WIDTHS)[:1] if text.isascii() else list(WIDTHS)
+    characters = list(WIDTHS)[:1] if text.isascii() else [*WIDTHS, CLUSTERS]
     for mark, end, each in product(marks, ends, characters):
         if (unit := Unit(each, end, mark)) != Unit():
             yield unit
+
+
+def _cluster_widths(text: str) -> list[int]:
+    """1 for a character that begins a grapheme cluster, 0 for one that continues it (most of UAX 29)."""
+    widths, flags, before = list[int](), 0, ""
+    for c in text:
+        flags = flags + 1 if "\U0001f1e6" <= c <= "\U0001f1ff" else 0
+        joined = before == "\u200d" and category(c) == "So"
+        continues = (
+            joined
+            or category(c) in EXTENDING
+            or c in EXTENDERS
+            or "\U000e0020" <= c <= "\U000e007f"
+            or before + c == "\r\n"
+            or flags % 2 == 0 < flags
+        )
+        widths.append(int(not (before and continues)))
+        before = c
+    return widths
 
 
 def same_text(a: str, b: str) -> bool:

@@ -166,7 +166,7 @@ class Reader(ABC):
         """Count a fault of this type; an error unless ``repair`` was requested."""
         if not self._may_repair:
             fix = "use --repair" if fault in REPAIRS else "leave it out with --repair"
-            raise self.error(number, f"{message}. Fix: correct it, or {fix}")
+            raise self.error(number, message if "Fix: " in message else f"{message}. Fix: correct it, or {fix}")
         self._count_fault(number, message, fault)
 
     def _count_fault(self, number: int, message: str, fault: str = "repaired") -> None:
