@@ -380,14 +380,16 @@ def test_tags_of_bmewo_plus_are_refused_instead_of_read_as_text(tmp_path: Path) 
         read(path)
 
 
-LIKE_OTHERS = st.sampled_from(["O", "o", "0", "a", "1", "2", "3", "B-X", "I-NP", "e-mail", "_", "NP", "Token", "#"])
+LIKE_OTHERS = st.sampled_from(
+    ["O", "o", "0", "a", "1", "2", "3", "B-X", "I-NP", "e-mail", "_", "NP", "Token", "#", "x:a"]
+)
 
 
 @given(
     lines=st.lists(st.lists(LIKE_OTHERS, min_size=1, max_size=4), min_size=1, max_size=4),
     file=st.sampled_from([(1, False), (3, False), (3, True)]),  # (1, True): words that count are refused as an index
 )
-def test_words_that_look_like_tags_or_counts_are_read_as_they_were_written(
+def test_words_that_look_like_tags_counts_or_prefixes_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, lines: list[list[str]], file: tuple[int, bool]
 ) -> None:
     others, labelled = file

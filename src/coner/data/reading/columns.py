@@ -2,7 +2,7 @@
 
 - Columns are separated by tabs if that divides the lines more evenly than spaces and tabs do.
 - A column that counts 1, 2, 3 in every sentence is an index: the words are in the next one.
-- Words before columns of ``_`` alone, as in MultiCoNER's files, are words, even if they count or look like tags.
+- Before columns of ``_`` alone, as in MultiCoNER's files, are words, also if they count, or look like tags or prefixed.
 - The tags are in the column that looks like tags of a scheme and is no chunk column; if there is none, in the last.
 - Of two such columns after an index, as in GermEval 2014, the first holds the outer mentions. Otherwise two are
   ambiguous, and the file is refused.
@@ -86,7 +86,7 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
         notes.append(f"column {inner + 1} holds inner mentions, which are not read")
     if len(sentences) == 1 and len(sentences[0]) >= LONGEST:
         notes.append(f"no empty line in the first {len(sentences[0]):,} lines: sentences end at empty lines")
-    prefix = _prefix(columns[word].cells)
+    prefix = "" if _before_blanks(columns) else _prefix(columns[word].cells)
     if prefix:
         notes.append(f"every word starts with {prefix!r}, which is not read as part of the words")
     if tag is None:
