@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from coner.data.reading import keys
-from coner.data.reading.forms import OWN
 
 Values = Mapping[str, Any]
 Objects = list[dict[str, Any]]
@@ -95,6 +94,9 @@ TOOLS = {
     "SageMaker Ground Truth": Tool("source", "*.annotations.entities", "startOffset", "endOffset", "label"),
     "Vertex AI": Tool("textContent", "textSegmentAnnotations", "startOffset", "endOffset", "displayName"),
 }
+KEYS = frozenset(
+    {*REFUSED, "sentences", "tokens", "passages", *(tool.text.partition(".")[0] for tool in TOOLS.values())}
+)
 UNREAD = "not read"  # key of counts
 
 
@@ -137,7 +139,7 @@ def _reader(value: Any) -> Callable[[Any], Objects] | None:
     if isinstance(value, list):
         tokens = all(isinstance(token, dict) and "text" in token for token in value)
         return _of_stanza if tokens and any("ner" in token for token in value) else None
-    if not isinstance(value, dict) or value.keys() <= OWN:
+    if not isinstance(value, dict) or KEYS.isdisjoint(value):
         return None
     others = [(tool.wrote, tool.read) for tool in TOOLS.values()]
     return next((read for wrote, read in (*READERS, *others) if wrote(value)), None)
@@ -185,9 +187,9 @@ def _of_dygie(values: Values) -> Objects:
 
 
 def _is_spert(values: Values) -> bool:
-    words, spans = keys.is_flat(values.get("tokens")) and "text" not in values, _list(values, "entities")
-    spans_of_words = all(isinstance(item, dict) and item.keys() == {"type", "start", "end"} for item in spans)
-    return words and isinstance(values.get("relations"), list) and spans_of_words
+    if "text" in values or not isinstance(values.get("relations"), list) or not keys.is_flat(values.get("tokens")):
+        return False
+    return all(isinstance(item, dict) and item.keys() == {"type", "start", "end"} for item in _list(values, "entities"))
 
 
 def _of_spert(values: Values) -> Objects:
