@@ -53,6 +53,20 @@ def test_split_by_budget_has_every_sentence_once(lengths: list[int], budget: int
         assert len(run) == 1 or max(lengths[i] for i in run) * len(run) <= budget
 
 
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 60), st.integers(1, 60))
+def test_a_run_of_enough_pieces_ends_before_a_longer_sentence(lengths: list[int], budget: int, enough: int) -> None:
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    runs = [[lengths[i] for i in run] for run in split_by_budget(order, lengths, budget, enough=enough)]
+    assert [length for run in runs for length in run] == sorted(lengths)
+    for run, following in zip(runs, [*runs[1:], [0]], strict=True):
+        assert len(run) == 1 or run[-1] * len(run) <= budget
+        shorter = [length for length in run if length < run[-1]]
+        assert not shorter or shorter[-1] * len(shorter) < enough
+        # No run ends without need.
+        size, longer = run[-1] * len(run), following[0]
+        assert not longer or longer * (len(run) + 1) > budget or (size >= enough and longer > run[-1])
+
+
 def test_word_indices_point_at_their_pieces(tiny_encoder: Callable[[str], Path]) -> None:
     encoder, tokenizer = load_encoder(str(tiny_encoder("mbert")))
     maker = PieceMaker(tokenizer, limit=piece_limit(encoder.config), overlap=0.5)

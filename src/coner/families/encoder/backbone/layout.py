@@ -86,17 +86,22 @@ def word_arrays(lengths: Sequence[int]) -> dict[str, Ids]:
     }
 
 
-def split_by_budget(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+def split_by_budget(
+    order: Sequence[int], lengths: Sequence[int], budget: int, *, enough: int | None = None
+) -> list[list[int]]:
     """Cut an order of sentences into runs with a padded size (longest x number) of at most ``budget`` pieces.
 
-    A sentence longer than the budget is a run of its own.
+    A sentence longer than the budget is a run of its own. A run of at least ``enough`` pieces also ends before a longer
+    sentence, which would pad the others; by default it does not.
     """
     runs: list[list[int]] = []
     longest = 0
     for i in order:
-        longest = max(longest, lengths[i])
-        if not runs or longest * (len(runs[-1]) + 1) > budget:
+        count = len(runs[-1]) if runs else 0
+        full = max(longest, lengths[i]) * (count + 1) > budget
+        if not runs or full or (enough is not None and enough <= longest * count and longest < lengths[i]):
             runs.append([])
-            longest = lengths[i]
+            longest = 0
+        longest = max(longest, lengths[i])
         runs[-1].append(i)
     return runs
