@@ -60,7 +60,9 @@ class Network(nn.Module):
 
     def words(self, batch: Batch, states: Mapping[int, Tensor] | None = None) -> Tensor:
         """Blended vectors of the words, from ``states`` if they are known. N x H"""
-        states = self.states(batch) if states is None else states
+        if states is None:
+            rows = None if self.training else self.pooling.rows(batch.pieces)
+            states = self.windows(self.encoder, batch, self.pooling.layers, rows=rows)
         mixed = self.mix(self.pooling(states, batch.pieces))
         if self.knowledge is not None:
             mixed = self.knowledge(mixed, batch.typed)

@@ -74,7 +74,8 @@ class SpanNetwork(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Spans, Tensor]:
         """The spans of a batch, and their scores. S x L"""
-        states = self.windows(self.encoder, batch, self.pooling.layers)
+        rows = None if self.training else self.pooling.rows(batch.pieces)
+        states = self.windows(self.encoder, batch, self.pooling.layers, rows=rows)
         [words] = self.pooling(states, batch.pieces)
         spans = enumerate_spans(batch.words, self.emissions.length.num_embeddings)
         return spans, self.emissions(words, spans)

@@ -23,14 +23,27 @@ class Pooling:
     method: Method
 
     def __call__(self, states: Sequence[Tensor] | Mapping[int, Tensor], pieces: PieceLayout) -> list[Tensor]:
-        """Hidden states by layer, R x P x H each, to L tensors of N x H (N x 2H for ``first_last``) in float32."""
-        return [self._pool(states[layer].flatten(0, 1), pieces).float() for layer in self.layers]
+        """Hidden states by layer, R x P x H each, to L tensors of N x H (N x 2H for ``first_last``) in float32.
+
+        States that are N x H already are those at ``rows``.
+        """
+        return [self._pool(states[layer], pieces).float() for layer in self.layers]
+
+    def rows(self, pieces: PieceLayout) -> Tensor | None:
+        """Where the states are read, if that is at one piece of each word. N, indices into R*P
+
+        Training computes the others too, so that its dropout draws the same numbers.
+        """
+        return pieces.first if self.method == "first" else None
 
     def size(self, hidden: int) -> int:
         """Width of the word vectors of an encoder with hidden states of this width."""
         return 2 * hidden if self.method == "first_last" else hidden
 
-    def _pool(self, flat: Tensor, pieces: PieceLayout) -> Tensor:
+    def _pool(self, states: Tensor, pieces: PieceLayout) -> Tensor:
+        if states.dim() == 2:
+            return states
+        flat = states.flatten(0, 1)
         if self.method == "first":
             return flat[pieces.first]
         if self.method == "first_last":

@@ -17,6 +17,7 @@ from torch import nn
 from coner.core.errors import ModelError
 from coner.core.processes import thread_count
 from coner.core.types import Sentence
+from coner.families.encoder.backbone import last_layer
 from coner.families.encoder.backbone.architectures import encoder_config
 from coner.families.encoder.backbone.batch import Batch, collate
 from coner.families.encoder.backbone.layout import ROUND_TO
@@ -61,6 +62,7 @@ class NetworkTagger(Tagger):
         self.device = next(network.parameters()).device
         self.precision = native_precision(manifest.settings.train.precision, self.device)
         self.network.windows = Windows(manifest.settings.train.batch_pieces, self.precision)
+        last_layer.prepare(self.encoder)
         self._weights = LowPrecisionWeights(self.encoder, self.precision)
         own = manifest.settings.encoder
         limit = piece_limit(self.encoder.config, own.window)
