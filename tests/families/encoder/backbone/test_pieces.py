@@ -49,6 +49,16 @@ def test_cached_words_give_the_same_pieces(maker: PieceMaker) -> None:
     assert maker([sentence]) == maker([sentence, ["flows"]])[:1] == maker([sentence])
 
 
+def test_pieces_do_not_depend_on_other_calls_of_the_tokenizer(maker: PieceMaker) -> None:
+    """Truncation and padding of one call stay set in the library."""
+    tokenizer, words = maker.tokenizer, ["the", "rhine", "dvořák", "x" * 100]
+    expected = [tokenizer(f" {word}", add_special_tokens=False)["input_ids"] for word in words]
+    tokenizer(["a b c d", "a"], padding=True, truncation=True, max_length=4)  # type: ignore[call-arg]
+    (pieces,) = maker([words])
+    assert pieces.ids == [i for ids in expected for i in ids]
+    assert pieces.counts == list(map(len, expected))
+
+
 def test_lowercase_applies_before_the_tokenizer(tiny_encoder: Callable[[str], Path]) -> None:
     encoder, tokenizer = load_encoder(str(tiny_encoder("roberta")))
     limit = piece_limit(encoder.config)
