@@ -53,7 +53,7 @@ class LowPrecisionWeights:
 
     def __call__(self) -> Mapping[Tensor, Tensor]:
         """Each weight with its copy; gradients flow through the copies to the weights."""
-        weights = _layer_weights(self._encoder)
+        weights = list(_layer_weights(self._encoder))
         if any(weight.is_inference() for weight in weights):  # created in inference mode, without a version counter
             return {weight: weight.to(self._precision) for weight in weights}
         versions = [(weight.data_ptr(), weight._version) for weight in weights]
@@ -72,9 +72,9 @@ def native_precision(requested: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if requested == "bfloat16" or (requested == "auto" and native) else torch.float32
 
 
-def _layer_weights(encoder: nn.Module) -> list[nn.Parameter]:
+def _layer_weights(encoder: nn.Module) -> Iterator[nn.Parameter]:
     named = encoder.named_parameters()
-    return [p for name, p in named if not name.startswith(f"{EMBEDDINGS}.") and p.is_floating_point()]
+    return (p for name, p in named if not name.startswith(f"{EMBEDDINGS}.") and p.is_floating_point())
 
 
 @contextmanager
