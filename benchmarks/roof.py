@@ -5,7 +5,8 @@
 The roof is the product of two square matrices (--size) in the encoder's precision on the same threads. Only
 arithmetic on real pieces is counted: two operations per weight of the encoder's layers and piece, and attention within
 each sentence; three times as many in training (forward, and backward by inputs and by weights). Padding, special
-pieces, embeddings, head, dropout, optimiser and Python take time, but are not counted.
+pieces, embeddings, head, dropout, optimiser and Python take time, but are not counted. In float32, tagging is measured
+exported to ONNX too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,6 +29,8 @@ from coner.families.encoder.cpu.process import configure_process
 from coner.families.encoder.fit import prepare
 from coner.families.encoder.tagger import EncoderTagger
 from coner.families.family import TrainingJob
+from coner.families.onnx.export.model import write_onnx
+from coner.families.tagger import Tagger
 
 
 def operations(tagger: EncoderTagger, lengths: Sequence[int]) -> float:
@@ -68,6 +72,10 @@ def main() -> None:
             log=Log(),
         )
         trainer = prepare(tagger.settings, job).trainer
+        taggers: dict[str, Tagger] = {"tagging": tagger}
+        if tagger.precision == torch.float32:
+            write_onnx(tagger, Path(folder) / "onnx")
+            taggers["tagging, exported"] = coner.load(Path(folder) / "onnx")
     configure_process()
     batches, at = trainer.batches.epoch(0), 0
     square = torch.randn(options.size, options.size).to(tagger.precision)
@@ -86,13 +94,14 @@ def main() -> None:
             trainer.step(batch)
         return 3 * operations(tagger, [trainer.batches.lengths[i] for batch in chosen for i in batch])
 
-    def tag() -> float:
-        tagger.tag(some)
+    def tag(one: Tagger) -> float:
+        one.tag(some)
         return operations(tagger, lengths)
 
-    rates: dict[str, list[float]] = {"roof": [], "training": [], "tagging": []}
+    rates: dict[str, list[float]] = {"roof": [], "training": [], **{name: [] for name in taggers}}
+    tagging: list[tuple[str, Callable[[], float]]] = [(name, partial(tag, one)) for name, one in taggers.items()]
     for round_ in range(options.rounds + 1):
-        for name, work in (("roof", roof), ("training", train), ("tagging", tag), ("roof", roof)):
+        for name, work in (("roof", roof), ("training", train), *tagging, ("roof", roof)):
             found = rate(work)
             if round_:
                 rates[name].append(found)
@@ -101,7 +110,7 @@ def main() -> None:
         "roof, GFLOP/s": round(highest / 1e9, 1),
         **{
             f"{name}, of the roof": f"{statistics.median(rates[name]) / highest:.0%}, goal 60%"
-            for name in ("training", "tagging")
+            for name in ("training", *taggers)
         },
         "precision": str(tagger.precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),

@@ -1,6 +1,6 @@
 """Tagging with a plain encoder: ours beside the runtimes that a user can pick instead, with the same weights.
 
-    python benchmarks/runtimes.py runs/plain-minilm --input data/dev.conll [--sentences 900] [--single 100]
+    OMP_NUM_THREADS=1 python benchmarks/runtimes.py runs/plain-minilm --input data/dev.conll [--sentences 900]
 
 The run must have a plain head. All use one thread. All runtimes get the pieces of the same tokenizer, sorted by length,
 in the batch size that is fastest for each, and their scores become entities in the same way. Ours chooses its passes by
@@ -12,12 +12,13 @@ itself, and is measured as torch, and exported to ONNX with weights in float32 a
 - CTranslate2: its encoder for BERT with the head in numpy; int8 by itself.
 
 A runtime that is not installed is named and left out; the record has the versions. "p50" and "p99" are
-times of one short sentence (at most 12 words) at a time, of --single of them, in Python. The pipeline is that of
-transformers, in the order of the file.
+times of one short sentence (at most 12 words) at a time, of --single of them, in Python, and of ours also through
+``coner serve``. The pipeline is that of transformers, in the order of the file.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import statistics
 import sys
@@ -42,9 +43,11 @@ from coner.evaluation.score import score
 from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.pieces import Pieces
 from coner.families.encoder.tagger import EncoderTagger
+from serving import WARM, cases_of, load, served
 from tagging import Peer
 
 SIZES = (8, 16, 32, 64)
+SERVED = 2.0  # seconds of a round of requests
 PACKAGES = {"onnxruntime": "onnxruntime", "OpenVINO": "openvino", "CTranslate2": "ctranslate2"}
 Arrays = dict[str, Any]
 Score = Callable[[Arrays], Any]  # ``layout.lay_out`` of a batch to scores of its pieces, R x P x C
@@ -59,6 +62,7 @@ class Contender:
     precision: str
     tag: Callable[[Sequence[Sentence], int], list[list[Entity]]]
     sizes: Sequence[int] = SIZES
+    folder: Path | None = None  # of the model, if ``coner serve`` can open it
 
 
 class Sorted:
@@ -178,10 +182,12 @@ def contenders(tagger: EncoderTagger, run: Path, folder: Path, some: Sequence[Se
     def ours(one: Any) -> Callable[[Sequence[Sentence], int], list[list[Entity]]]:
         return lambda sentences, _size: one.tag(sentences)
 
-    yield Contender("coner, torch", str(tagger.precision).removeprefix("torch."), ours(tagger), sizes=(0,))
+    precision = str(tagger.precision).removeprefix("torch.")
+    yield Contender("coner, torch", precision, ours(tagger), sizes=(0,), folder=run)
     for precision, level in (("float32", None), ("int8", LEVELS[0])):
         write_onnx(tagger, folder / precision, int8=level)
-        yield Contender("coner, ONNX", precision, ours(coner.load(folder / precision)), sizes=(0,))
+        own = folder / precision
+        yield Contender("coner, ONNX", precision, ours(coner.load(own)), sizes=(0,), folder=own)
     peer = Peer(tagger, run)
     yield Contender("pipeline", "float32", peer.tag)
     model = peer.pipeline.model
@@ -264,15 +270,33 @@ def measure(
     facts: dict[str, object] = {}
     for one in all_of_them:
         key = one.name + one.precision
-        cuts = [1e3 * cut for cut in statistics.quantiles(alone[key], n=100)]
         same = sum(a == b for a, b in zip(found[key], expected, strict=True)) / len(sentences)
+        micro = 100 * score(gold, found[key]).fine.micro_f1
         facts[f"{one.name}, {one.precision}"] = (
             f"{len(sentences) / statistics.median(times[key]):.0f} sentences/s"
             + (f" in batches of {best[key]}" if best[key] else "")
-            + f"; alone p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms; "
-            f"micro F1 {100 * score(gold, found[key]).fine.micro_f1:.2f}, {same:.1%} of the sentences as ours in torch"
+            + f"; alone {percentiles(alone[key])}; "
+            + (f"served {percentiles(through_service(one.folder, short, rounds))}; " if one.folder else "")
+            + f"micro F1 {micro:.2f}, {same:.1%} of the sentences as ours in torch"
         )
     return facts
+
+
+def through_service(folder: Path, short: Sequence[Sequence[Sentence]], rounds: int) -> list[float]:
+    """Seconds of one request after the other, each with one short sentence."""
+    cases = cases_of(coner.load(folder), (sentence for single in short for sentence in single))
+    with served(folder) as service:
+        trials = [
+            asyncio.run(load(service.port, cases, clients=1, seconds=seconds, tolerance=0.05))
+            for seconds in (WARM, SERVED * rounds)
+        ]
+    return trials[-1].seconds
+
+
+def percentiles(times: Sequence[float]) -> str:
+    """The median, and the time within which 99 % of the sentences are tagged."""
+    cuts = [1e3 * cut for cut in statistics.quantiles(times, n=100)]
+    return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -31,6 +31,7 @@ from harness import SAMPLE, arguments, command, existing, positive, report, row,
 
 import coner
 from coner.core.types import Entity, Sentence
+from coner.families.tagger import Tagger
 
 SERVE = "import sys; sys.argv[0] = 'coner'; from coner.cli import main; main()"
 HEAD = "POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
@@ -136,11 +137,10 @@ def same(result: dict[str, Any], expected: tuple[Sentence, list[Entity]], tolera
     )
 
 
-def cases_of(model: Path, file: Path) -> list[tuple[bytes, Any]]:
+def cases_of(tagger: Tagger, sentences: Iterable[Sentence]) -> list[tuple[bytes, Any]]:
     """Each sentence as a request, with the prediction for it alone."""
-    tagger = coner.load(model)
     cases = []
-    for sentence in coner.read(file):
+    for sentence in sentences:
         body = json.dumps({"words": sentence.words}).encode()
         cases.append((HEAD.format(len(body)).encode() + body, (sentence, tagger.tag([sentence])[0])))
     return cases
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="seconds per round; default 20")
     parser.add_argument("--tolerance", type=float, default=0.05, help="of confidences; default 0.05")
     options = parser.parse_args()
-    cases = cases_of(options.model, options.input)
+    cases = cases_of(coner.load(options.model), coner.read(options.input))
     loads: tuple[list[Load], list[Load]] = ([], [])
     memories: list[str] = []
     with served(options.model) as batched, served(options.model, "--batch-words", "1", "--wait-ms", "0") as single:
